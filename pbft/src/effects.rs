@@ -1,0 +1,274 @@
+//! What a replica asks of the world, in the order in which it must happen.
+
+use crate::bundle::Bundle;
+use crate::cert::QuorumCert;
+use crate::content::Content;
+use crate::evidence::Evidence;
+use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Time, View};
+use crate::input::ReaderId;
+use crate::message::Message;
+use crate::statement::Signed;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// One thing to do.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// A barrier: nothing after it may leave before it is durable.
+    Persist(Record),
+    /// To one replica.
+    Send {
+        /// Never the replica itself.
+        to: ReplicaId,
+        /// What to send.
+        message: Arc<Message>,
+    },
+    /// To all other replicas.
+    Broadcast(Arc<Message>),
+    /// Execute this slot, the next one; answered by [`crate::Input::Executed`].
+    Execute(Arc<Decided>),
+    /// Answer a peer from what was persisted.
+    Supply {
+        /// Who asked.
+        to: ReplicaId,
+        /// What for; within the limits of one answer.
+        wanted: Wanted,
+    },
+    /// The read mark of these reads was executed: answer them from the state after `seq` (R).
+    ReadReady {
+        /// The reads.
+        readers: Vec<ReaderId>,
+        /// The slot in which the mark was executed.
+        seq: SeqNum,
+        /// The mark's bundle in the own lane.
+        position: Position,
+    },
+    /// A new proof of somebody's fault, for people and metrics. The core has put it on its lane.
+    Accuse(Evidence),
+    /// An input was refused; the replica is unchanged. For logs and metrics.
+    Refused(Rejected),
+    /// More faults than the protocol bears, or an own one: the replica has stopped and keeps everything.
+    Broken(Broken),
+}
+
+/// What must survive a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// An own statement, written once under (epoch, kind, view, seq) (E1).
+    Statement(Signed),
+    /// The highest view ever asked for or entered, and whether it has not started yet (E1).
+    View {
+        /// The epoch it belongs to.
+        epoch: Epoch,
+        /// The view.
+        view: View,
+        /// V3.
+        changing: bool,
+    },
+    /// A bundle of any lane, whole (L1, L2).
+    Bundle(Arc<Bundle>),
+    /// A lane certificate (L3).
+    LaneCert(QuorumCert),
+    /// A content that this replica accepted for a slot, with the primary's statement (N2, L6).
+    Accepted {
+        /// The PrePrepare.
+        pre_prepare: Signed,
+        /// Its content.
+        content: Content,
+    },
+    /// q Prepares (N3).
+    Prepared(QuorumCert),
+    /// A decided slot (N4).
+    Committed {
+        /// q Commits, or n Prepares.
+        certificate: QuorumCert,
+        /// What was decided.
+        content: Content,
+    },
+    /// A stable checkpoint (C2).
+    Stable(QuorumCert),
+    /// A statement of somebody else that is kept as one half of evidence (E2).
+    Kept(Signed),
+    /// Proof of a fault (E5).
+    Evidence(Evidence),
+}
+
+/// A decided slot, ready to execute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The epoch it was decided in.
+    pub epoch: Epoch,
+    /// Its place in the order.
+    pub seq: SeqNum,
+    /// What was decided.
+    pub content: Content,
+    /// Ledger time: the running maximum over executed slots (T1).
+    pub time: Time,
+    /// The newly cut bundles in execution order (L5).
+    pub bundles: Vec<Arc<Bundle>>,
+    /// Over all executed bundles of the group, these included (L5).
+    pub lane_hash: Digest,
+}
+
+/// Something that can be asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Wanted {
+    /// Decided slots, from the first to the last named, with the certificates of their tips.
+    Slots {
+        /// First.
+        from: SeqNum,
+        /// Last.
+        to: SeqNum,
+    },
+    /// A content by digest, proposed for a slot.
+    Content {
+        /// The slot it was proposed for.
+        seq: SeqNum,
+        /// Of the content.
+        digest: Digest,
+    },
+    /// Bundles of a lane, from the first to the last named.
+    Bundles {
+        /// Whose lane.
+        lane: ReplicaId,
+        /// First.
+        from: Position,
+        /// Last.
+        to: Position,
+    },
+    /// The newest stable checkpoint's certificate.
+    StableCheckpoint,
+    /// The asker's own statements that the asked one has stored (E7).
+    Recall {
+        /// Drawn by the asker at its start; comes back in the answer.
+        incarnation: u64,
+        /// The asker's stable checkpoint.
+        stable: SeqNum,
+        /// Its executed tip of each lane, ascending by lane.
+        tips: Vec<(ReplicaId, Position)>,
+    },
+}
+
+/// Why an input was refused. The replica is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// A vote for a view that is not ours.
+    #[error("{from} speaks for view {theirs}, we are in {ours}")]
+    OtherView {
+        /// Who.
+        from: ReplicaId,
+        /// Its view.
+        theirs: View,
+        /// Our view.
+        ours: View,
+    },
+    /// A PrePrepare by somebody who may not.
+    #[error("{from} is not the primary of view {view}")]
+    NotPrimary {
+        /// Who.
+        from: ReplicaId,
+        /// The view.
+        view: View,
+    },
+    /// A slot that is not between the water marks.
+    #[error("{from} asks for slot {seq}, outside the water marks")]
+    OutsideWindow {
+        /// Who.
+        from: ReplicaId,
+        /// The slot.
+        seq: SeqNum,
+    },
+    /// A second, different statement for one position.
+    #[error("{signer} said two things at slot or position {seq}")]
+    Equivocation {
+        /// Who.
+        signer: ReplicaId,
+        /// Where.
+        seq: SeqNum,
+    },
+    /// A proposal whose time is too far from our clock (T2).
+    #[error("{from} proposes time {theirs}, our clock says {ours}")]
+    Clock {
+        /// Who.
+        from: ReplicaId,
+        /// Its time.
+        theirs: Time,
+        /// Ours.
+        ours: Time,
+    },
+    /// A bundle beyond what may be stored ahead of execution (L2), or one that does not fit its lane.
+    #[error("bundle {position} of lane {lane} does not fit: {why}")]
+    Bundle {
+        /// Whose lane.
+        lane: ReplicaId,
+        /// Where.
+        position: Position,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A peer asks more often than it may.
+    #[error("{from} asks too often")]
+    TooOften {
+        /// Who.
+        from: ReplicaId,
+    },
+    /// The own lane has no room; the author is told to come again.
+    #[error("the own lane is full")]
+    LaneFull,
+}
+
+/// Why a replica stopped for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// Two digests were committed for one slot: more than f replicas are faulty (N4).
+    #[error("slot {seq} was committed as {first} and as {second}")]
+    TwoCommits {
+        /// The slot.
+        seq: SeqNum,
+        /// The one known first.
+        first: Digest,
+        /// The other.
+        second: Digest,
+    },
+    /// The certified checkpoint is not our state (C3).
+    #[error("state after slot {seq} is {ours}, certified is {certified}")]
+    Diverged {
+        /// The slot.
+        seq: SeqNum,
+        /// Ours.
+        ours: Digest,
+        /// What q replicas say.
+        certified: Digest,
+    },
+    /// The disk is older than what this replica signed, or its key is in use elsewhere (E7).
+    #[error("a statement of our own that is not on our disk: {0:?}")]
+    OlderThanPromises(Signed),
+}
+
+/// The ordered list of effects that [`crate::Effects`]' caller works off.
+#[derive(Debug, Clone, Default)]
+pub struct Effects {
+    list: Vec<Effect>,
+}
+
+impl Effects {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what has gathered, in order.
+    pub fn take(&mut self) -> Vec<Effect> {
+        core::mem::take(&mut self.list)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.list.push(effect);
+    }
+}

@@ -1,0 +1,102 @@
+//! Proof of a replica's fault that needs no trust in who hands it over (E2 to E6).
+
+use crate::committee::Committee;
+use crate::crypto::{Verify, hash};
+use crate::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
+use crate::statement::{Kind, Signed};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// What somebody is proved to have done. The numbers are part of the encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum EvidenceKind {
+    /// Two bundles at one position of the own lane.
+    Bundle = 1,
+    /// Two acknowledgements at one position of a lane.
+    Ack = 2,
+    /// Two digests among PrePrepare, Prepare and Commit of one view and slot.
+    Proposal = 3,
+    /// Two checkpoints of one slot.
+    Checkpoint = 4,
+    /// Two demands for one view.
+    ViewChange = 5,
+    /// Two starts of one view.
+    NewView = 6,
+    /// A signed bundle that is malformed (E6).
+    InvalidBundle = 7,
+    /// A demand for a view that leaves out what its signer voted for (E3).
+    Omission = 8,
+    /// A demand for a view with a part that does not verify (E3).
+    InvalidViewChange = 9,
+    /// A start of a view that does not follow from what it carries (E3).
+    InvalidNewView = 10,
+}
+
+/// What evidence is recorded under: once for each (E5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub struct EvidenceKey {
+    /// The offender.
+    pub signer: ReplicaId,
+    /// The epoch in which the offender has that number.
+    pub epoch: Epoch,
+    /// What was done.
+    pub kind: EvidenceKind,
+}
+
+/// Proof of a fault. Later kinds (E3, E6) get variants of their own.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Evidence {
+    /// Two statements of one signer that cannot both be honest (E2), the smaller encoding first.
+    Equivocation(Signed, Signed),
+}
+
+impl Evidence {
+    /// A pair of statements as evidence; none if they do not contradict each other.
+    pub fn pair(a: &Signed, b: &Signed) -> Option<Self> {
+        let contradict =
+            a.signer == b.signer && a.statement.same_position(&b.statement) && a.statement.digest != b.statement.digest;
+        contradict.then(|| Self::Equivocation(*a.min(b), *a.max(b)))
+    }
+
+    /// Whether the form is right: a real contradiction in the one order. Reads no signature.
+    pub fn is_well_formed(&self) -> bool {
+        match self {
+            Self::Equivocation(a, b) => Self::pair(a, b).as_ref() == Some(self),
+        }
+    }
+
+    /// Whether it proves its claim to whoever trusts the committee.
+    pub fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+        let Self::Equivocation(a, b) = self;
+        self.is_well_formed() && a.is_valid(committee, verify) && b.is_valid(committee, verify)
+    }
+
+    /// What it is recorded under.
+    pub fn key(&self) -> EvidenceKey {
+        let Self::Equivocation(a, _) = self;
+        EvidenceKey { signer: a.signer, epoch: a.statement.epoch, kind: kind_of(a.statement.kind) }
+    }
+
+    /// View and slot (or what the statement's kind has in their places) at which it happened.
+    pub fn place(&self) -> (View, SeqNum) {
+        let Self::Equivocation(a, _) = self;
+        (a.statement.view, a.statement.seq)
+    }
+
+    /// Names this proof.
+    pub fn id(&self) -> Digest {
+        hash("quorate/v1/evidence", self)
+    }
+}
+
+fn kind_of(kind: Kind) -> EvidenceKind {
+    match kind {
+        Kind::Bundle => EvidenceKind::Bundle,
+        Kind::Ack => EvidenceKind::Ack,
+        Kind::PrePrepare | Kind::Prepare | Kind::Commit => EvidenceKind::Proposal,
+        Kind::Checkpoint => EvidenceKind::Checkpoint,
+        Kind::ViewChange => EvidenceKind::ViewChange,
+        Kind::NewView | Kind::Status => EvidenceKind::NewView,
+    }
+}

@@ -1,0 +1,53 @@
+//! What can happen to a replica.
+
+use crate::bundle::Item;
+use crate::evidence::EvidenceKey;
+use crate::ids::{Digest, SeqNum, Ticks, Time};
+use crate::message::Message;
+use crate::verify::Verified;
+use alloc::vec::Vec;
+
+/// Both clocks at one moment. The core has none of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// For time-outs.
+    pub ticks: Ticks,
+    /// For proposals (T1, T2).
+    pub wall: Time,
+}
+
+/// Names a read that waits inside one replica.
+pub type ReaderId = u64;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Time has come; whatever is due happens. The shell sends one before each batch of other inputs.
+    Tick(Now),
+    /// Somebody said something.
+    Message(Verified<Message>),
+    /// An item that was checked for this replica's own lane: an envelope that its gate let in.
+    Submit(Item),
+    /// A strong read arrived (R); `nonce` is its reader's.
+    Read {
+        /// Names it in [`crate::Effect::ReadReady`].
+        reader: ReaderId,
+        /// 32 bytes that the reader chose.
+        nonce: Digest,
+    },
+    /// A slot handed out by [`crate::Effect::Execute`] was executed.
+    Executed(Executed),
+}
+
+/// The outcome of executing one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// Which slot.
+    pub seq: SeqNum,
+    /// Root of the state after it.
+    pub state_root: Digest,
+    /// Evidence that the ledger recorded in it (E5).
+    pub recorded: Vec<EvidenceKey>,
+    /// The earliest deadline in ledger time that something waits for (T3).
+    pub deadline: Option<Time>,
+}

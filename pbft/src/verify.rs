@@ -1,0 +1,197 @@
+//! The only way for a message into the core: decoded, then verified, off the core's thread.
+
+use crate::bundle::{Bundle, Item, items_root};
+use crate::cert::{CertError, ClaimedCert};
+use crate::committee::Committee;
+use crate::content::Content;
+use crate::crypto::Verify;
+use crate::ids::ReplicaId;
+use crate::limits::Constants;
+use crate::message::Message;
+use crate::statement::{Kind, Signed};
+
+/// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
+///
+/// `ledger` implements it for envelopes: structure, size, and signature against the key that they carry.
+pub trait PayloadCheck: Send + Sync {
+    /// Whether the item is valid.
+    fn is_valid(&self, item: &Item) -> bool;
+}
+
+/// What verification needs to know.
+#[derive(Clone, Copy)]
+pub struct VerifyContext<'a> {
+    /// The members of the current epoch.
+    pub committee: &'a Committee,
+    /// How signatures are checked.
+    pub verify: &'a dyn Verify,
+    /// How items are checked.
+    pub payload: &'a dyn PayloadCheck,
+    /// Sizes.
+    pub constants: &'a Constants,
+}
+
+/// A message as it came from an authenticated peer.
+#[derive(Debug, Clone)]
+pub struct Unverified<M> {
+    from: ReplicaId,
+    message: M,
+}
+
+/// A message of which every signature and every form was checked.
+///
+/// Only [`Unverified::verify`] makes one, so a handler that takes it need not ask.
+#[derive(Debug, Clone)]
+pub struct Verified<M> {
+    from: ReplicaId,
+    message: M,
+}
+
+impl<M> Verified<M> {
+    /// The peer that handed it over; not necessarily who signed it.
+    pub fn from(&self) -> ReplicaId {
+        self.from
+    }
+
+    /// The message.
+    pub fn message(&self) -> &M {
+        &self.message
+    }
+
+    pub(crate) fn into_parts(self) -> (ReplicaId, M) {
+        (self.from, self.message)
+    }
+}
+
+/// Why a message was dropped before it could touch anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A statement of another kind, or a digest that is not its content's.
+    #[error("a statement that does not belong to its message")]
+    Mismatch,
+    /// A signature, group or epoch that is not right.
+    #[error("the signature of replica {0} does not fit")]
+    Signature(ReplicaId),
+    /// A certificate that proves nothing.
+    #[error("certificate: {0}")]
+    Certificate(CertError),
+    /// A header or list that breaks its form or its limit.
+    #[error("malformed")]
+    Malformed,
+    /// An item that may not be on a lane (E6). The header is evidence.
+    #[error("item {0} is not valid")]
+    Item(usize),
+}
+
+impl Unverified<Message> {
+    /// A message that `from`, known by its transport key, handed over.
+    pub fn new(from: ReplicaId, message: Message) -> Self {
+        Self { from, message }
+    }
+
+    /// Checks everything that can be checked without the replica's state.
+    pub fn verify(self, context: &VerifyContext<'_>) -> Result<Verified<Message>, Invalid> {
+        context.message(&self.message)?;
+        Ok(Verified { from: self.from, message: self.message })
+    }
+}
+
+impl VerifyContext<'_> {
+    fn message(&self, message: &Message) -> Result<(), Invalid> {
+        match message {
+            Message::PrePrepare { statement, content, certificates } => {
+                self.statement(statement, &[Kind::PrePrepare])?;
+                self.content(content, certificates)?;
+                ensure(statement.statement.digest == content.digest(), Invalid::Mismatch)
+            }
+            Message::Prepare { statement, pre_prepare } => self.prepare(statement, pre_prepare),
+            Message::Commit(signed) => self.statement(signed, &[Kind::Commit]),
+            Message::Ack(signed) => self.statement(signed, &[Kind::Ack]),
+            Message::LaneCert(claimed) => self.certificate(claimed, &[Kind::Ack]),
+            Message::Checkpoint(signed) => self.statement(signed, &[Kind::Checkpoint]),
+            Message::StableCheckpoint(claimed) => self.certificate(claimed, &[Kind::Checkpoint]),
+            Message::Status { statement, body } => {
+                self.statement(statement, &[Kind::Status])?;
+                let n = self.committee.len();
+                ensure(body.slots.len() as u64 <= Constants::WINDOW_MAX && body.lanes.len() <= n, Invalid::Malformed)?;
+                ensure(statement.statement.digest == body.digest(), Invalid::Mismatch)
+            }
+            Message::Half(signed) => self.signature(signed),
+            Message::Evidence(evidence) => {
+                ensure(evidence.is_valid(self.committee, self.verify), Invalid::Signature(evidence.key().signer))
+            }
+            Message::Bundle(bundle) => self.bundle(bundle),
+            Message::Content { content, certificates } => self.content(content, certificates),
+            Message::Decided { certificate, content } => self.decided(certificate, content),
+            Message::Ask(_) => Ok(()),
+            Message::Recalled { statements, .. } => statements.iter().try_for_each(|signed| self.signature(signed)),
+        }
+    }
+
+    fn signature(&self, signed: &Signed) -> Result<(), Invalid> {
+        ensure(signed.is_valid(self.committee, self.verify), Invalid::Signature(signed.signer))
+    }
+
+    fn statement(&self, signed: &Signed, kinds: &[Kind]) -> Result<(), Invalid> {
+        ensure(kinds.contains(&signed.statement.kind), Invalid::Mismatch)?;
+        self.signature(signed)
+    }
+
+    fn certificate(&self, claimed: &ClaimedCert, kinds: &[Kind]) -> Result<(), Invalid> {
+        ensure(kinds.contains(&claimed.kind), Invalid::Mismatch)?;
+        self.committee.check(claimed.clone(), self.verify).map(drop).map_err(Invalid::Certificate)
+    }
+
+    fn prepare(&self, statement: &Signed, pre_prepare: &Signed) -> Result<(), Invalid> {
+        self.statement(statement, &[Kind::Prepare])?;
+        self.statement(pre_prepare, &[Kind::PrePrepare])?;
+        let (ours, theirs) = (&statement.statement, &pre_prepare.statement);
+        ensure((ours.view, ours.seq, ours.digest) == (theirs.view, theirs.seq, theirs.digest), Invalid::Mismatch)
+    }
+
+    fn content(&self, content: &Content, certificates: &[ClaimedCert]) -> Result<(), Invalid> {
+        ensure(content.is_well_formed(self.committee.len()), Invalid::Malformed)?;
+        ensure(content.cut.len() == certificates.len(), Invalid::Mismatch)?;
+        for ((lane, tip), claimed) in content.cut.iter().zip(certificates) {
+            let named = (claimed.view.get(), claimed.seq.get(), claimed.digest);
+            ensure(named == (u64::from(lane.get()), tip.position.get(), tip.digest), Invalid::Mismatch)?;
+            self.certificate(claimed, &[Kind::Ack])?;
+        }
+        Ok(())
+    }
+
+    fn decided(&self, certificate: &ClaimedCert, content: &Content) -> Result<(), Invalid> {
+        ensure(content.is_well_formed(self.committee.len()), Invalid::Malformed)?;
+        ensure(certificate.digest == content.digest(), Invalid::Mismatch)?;
+        self.certificate(certificate, &[Kind::Commit, Kind::Prepare])?;
+        let all = certificate.signatures.len() == self.committee.len();
+        ensure(certificate.kind == Kind::Commit || all, Invalid::Mismatch)
+    }
+
+    fn bundle(&self, bundle: &Bundle) -> Result<(), Invalid> {
+        let (header, statement) = (&bundle.header, &bundle.statement);
+        self.statement(statement, &[Kind::Bundle])?;
+        let named = (statement.signer, statement.statement.view.get(), statement.statement.seq.get());
+        ensure(named == (header.lane, 0, header.position.get()), Invalid::Mismatch)?;
+        ensure(statement.statement.digest == header.digest(), Invalid::Mismatch)?;
+        self.items(bundle)
+    }
+
+    fn items(&self, bundle: &Bundle) -> Result<(), Invalid> {
+        let (header, items) = (&bundle.header, &bundle.items);
+        let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
+        let one_or_small = items.len() == 1 || bytes <= self.constants.bundle_bytes_max as usize;
+        ensure(!items.is_empty() && items.len() <= Constants::ITEMS_MAX && one_or_small, Invalid::Malformed)?;
+        ensure(header.position.get() > 0 && header.items as usize == items.len(), Invalid::Malformed)?;
+        ensure(header.bytes == bytes as u64 && header.lane_bytes >= header.bytes, Invalid::Malformed)?;
+        ensure(header.items_root == items_root(items), Invalid::Mismatch)?;
+        match items.iter().position(|item| !self.payload.is_valid(item)) {
+            Some(index) => Err(Invalid::Item(index)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn ensure(holds: bool, otherwise: Invalid) -> Result<(), Invalid> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
