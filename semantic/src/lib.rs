@@ -1,1 +1,49 @@
-//! semantic
+//! Three-way merging of files by their meaning: pure, deterministic, bounded.
+//!
+//! Two sides changed one file since a common base. [`merge`] makes one file out of it when that is right and returns
+//! the disagreement as a value when it is not. No person reviews what it resolves, so its one rule is: **a wrong clean
+//! merge is far worse than a conflict**. It resolves only where the two edits commute.
+//!
+//! The ladder: for each file, the first rung that answers wins.
+//!
+//! 1. [`Rung::OneSided`]: the sides agree, or only one of them changed the file.
+//! 2. [`Rung::Text`]: diff3 over lines, compatible with git's; edits of different adjacent lines go through.
+//! 3. [`Rung::Data`]: JSON, TOML and YAML by key.
+//! 4. [`Rung::Imports`]: import lines as sets.
+//! 5. [`Rung::Code`]: declarations as items that tile the file.
+//! 6. The checks of [`Check`], after whatever rung answered; a refusal makes a semantic conflict.
+//! 7. [`Rung::None`]: a [`Conflict`], with what could be merged as advice.
+//!
+//! A rung only turns a conflict into a clean answer; it never overrides a clean answer of an earlier one. The sides
+//! have no names: `merge(base, a, b)` and `merge(base, b, a)` give the same bytes up to the labels of a conflict.
+//!
+//! Nothing here reads a clock, the environment, a file or a random number, starts a thread, or walks an unordered
+//! map: replicas that run it on the same bytes get the same bytes.
+
+mod check;
+mod diff3;
+mod entry;
+mod ladder;
+pub mod limits;
+mod lines;
+mod options;
+mod outcome;
+mod render;
+mod terms;
+
+pub use check::Check;
+pub use entry::{Entry, EntryOutcome, Kind, merge_entries};
+pub use ladder::{Input, merge};
+pub use options::Options;
+pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
+pub use render::{Labels, json, markers, report};
+pub use terms::Terms;
+
+/// Version of everything that decides what [`merge`] answers: this crate's rules and the diff engine's exact release.
+///
+/// Replicas hash it into their ledger's version: two that differ here could answer differently.
+pub const VERSION: &str = concat!(
+    "quorate-semantic ",
+    env!("CARGO_PKG_VERSION"),
+    " rules 1, imara-diff 0.2.0 myers"
+);

@@ -1,0 +1,48 @@
+//! `merge BASE OURS THEIRS PATH`: the merge on standard output; exit 0 clean, 1 conflict (with markers), 129 on error.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use quorate_semantic::{Input, Labels, Options, Outcome, markers, merge, report};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(clean) => ExitCode::from(u8::from(!clean)),
+        Err(error) => {
+            eprintln!("merge: {error}");
+            ExitCode::from(129)
+        }
+    }
+}
+
+fn run(args: &[String]) -> std::io::Result<bool> {
+    let [base, ours, theirs, path] = args else {
+        return Err(std::io::Error::other("usage: merge BASE OURS THEIRS PATH"));
+    };
+    let (base, ours, theirs) = (
+        std::fs::read(base)?,
+        std::fs::read(ours)?,
+        std::fs::read(theirs)?,
+    );
+    let options = Options::default();
+    let input = Input {
+        base: Some(&base),
+        ours: &ours,
+        theirs: &theirs,
+        path,
+        options: &options,
+    };
+    match merge(&input) {
+        Outcome::Clean { bytes, rung } => {
+            std::io::stdout().write_all(&bytes)?;
+            eprintln!("{}", rung.name());
+            Ok(true)
+        }
+        Outcome::Conflict(conflict) => {
+            std::io::stdout().write_all(&markers(&conflict, &Labels::default()))?;
+            eprint!("{}", report(&conflict, path));
+            Ok(false)
+        }
+    }
+}
