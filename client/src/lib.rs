@@ -1,1 +1,4 @@
-//! client
+//! What a user of a quorate group needs, and nothing of what a replica is made of.
+#![forbid(unsafe_code)]
+
+pub mod api;

@@ -1,0 +1,96 @@
+//! Shapes that many answers share: pages, problems, tickets.
+
+use super::hexed;
+use quorate_pbft::{Digest, PublicKey};
+use serde::{Deserialize, Serialize};
+
+/// One page of a list. The next one is asked for with `?from=` and the cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The entries, in the list's order.
+    pub items: Vec<T>,
+    /// Where to go on; null at the end.
+    pub next: Option<String>,
+}
+
+/// An error's body: `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct Problem {
+    /// The HTTP status again, for a reader who only has the body.
+    pub status: u16,
+    /// The validation stage that refused; null where it is none of them.
+    pub stage: Option<String>,
+    /// A stable name, e.g. `sequence-taken`.
+    pub code: String,
+    /// What happened, for people.
+    pub detail: String,
+    /// With `no-quorum` and a node that is not ready: the words of the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// With a node that is not ready: its mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<super::Mode>,
+    /// With `sequence-taken` and `overlap`: the first number of this author and domain that is free here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_seq: Option<u64>,
+}
+
+impl Problem {
+    /// A problem that no validation stage found.
+    pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        Self { status, stage: None, code: code.into(), detail: detail.into(), why: None, mode: None, next_seq: None }
+    }
+
+    /// A refusal by the admission gate: stage and code of the table of stages.
+    pub fn refused(status: u16, stage: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self { stage: Some(stage.into()), ..Self::new(status, code, detail) }
+    }
+}
+
+/// The promise to try: the body of 202 for an envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The envelope.
+    #[serde(with = "hexed")]
+    pub id: Digest,
+    /// Its domain.
+    pub domain: String,
+    /// Who signed it.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// Its first number.
+    pub from_seq: u64,
+    /// Its last number.
+    pub to_seq: u64,
+    /// What it waits for.
+    pub state: TicketState,
+    /// With a gap before it: the number that must come first.
+    pub waits_for: Option<u64>,
+}
+
+/// Where an envelope without a verdict is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TicketState {
+    /// On a lane, or for a number that is not its turn yet.
+    Waiting,
+    /// In the durable queue of a node without a quorum.
+    Queued,
+    /// It waited too long; the same bytes may be sent again.
+    Expired,
+}
+
+/// An envelope without a verdict, in short, as an author's `pending` lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The envelope.
+    #[serde(with = "hexed")]
+    pub id: Digest,
+    /// Its first number.
+    pub from_seq: u64,
+    /// Its last number.
+    pub to_seq: u64,
+    /// Its attempt for the first number.
+    pub attempt: u64,
+}

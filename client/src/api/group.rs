@@ -1,0 +1,79 @@
+//! Members, peers, checkpoints and evidence.
+
+use super::hexed;
+use quorate_pbft::{Digest, PublicKey};
+use serde::{Deserialize, Serialize};
+
+/// A voter: an item of `GET /v1/members`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its place in the member list.
+    pub replica: u16,
+    /// Its key.
+    #[serde(with = "hexed")]
+    pub key: PublicKey,
+    /// Its libp2p name, derived from the key.
+    pub peer_id: String,
+    /// Who runs it.
+    pub organisation: String,
+}
+
+/// Another member as this node hears it: an item of `GET /v1/peers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its place in the member list; null for an observer.
+    pub replica: Option<u16>,
+    /// Its libp2p name.
+    pub peer_id: String,
+    /// Where it is connected or looked for; null if unknown.
+    pub address: Option<String>,
+    /// Whether a connection stands.
+    pub connected: bool,
+    /// Milliseconds since its last valid message; null if there was none.
+    pub heard_ms: Option<u64>,
+    /// The newest slot that it says it executed.
+    pub executed_seq: Option<u64>,
+    /// The view that it says it is in.
+    pub view: Option<u64>,
+}
+
+/// A certified checkpoint: an item of `GET /v1/checkpoints`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointEntry {
+    /// Epoch of the signers.
+    pub epoch: u64,
+    /// The slot after which it was made.
+    pub seq: u64,
+    /// Root of the state after that slot.
+    #[serde(with = "hexed")]
+    pub state_root: Digest,
+    /// Hash of all that was executed up to it.
+    #[serde(with = "hexed")]
+    pub lane_hash: Digest,
+    /// Who signed it, ascending.
+    pub signers: Vec<u16>,
+}
+
+/// Proof of a replica's fault: an item of `GET /v1/evidence`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceEntry {
+    /// Names the proof; `GET /v1/evidence/{id}` answers with its file.
+    #[serde(with = "hexed")]
+    pub id: Digest,
+    /// The offender's number.
+    pub signer: u16,
+    /// The offender's key.
+    #[serde(with = "hexed")]
+    pub key: PublicKey,
+    /// `bundle`, `ack`, `invalid-bundle`, `proposal`, `checkpoint`, `view-change`, `new-view`, `omission`,
+    /// `invalid-view-change` or `invalid-new-view`.
+    pub kind: String,
+    /// Epoch in which the offender has that number.
+    pub epoch: u64,
+    /// Where it happened: the view, or for an acknowledgement the lane.
+    pub view: u64,
+    /// Where it happened: the slot, or the position in a lane.
+    pub seq: u64,
+    /// The slot in which it was recorded.
+    pub recorded_at: u64,
+}

@@ -1,0 +1,131 @@
+//! `GET /v1/status` and `/v1/health`.
+
+use super::hexed;
+use quorate_pbft::Digest;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where a node stands. `state_root` and `lane_hash` are those after exactly `executed_seq`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Hash of the genesis.
+    #[serde(with = "hexed")]
+    pub group: Digest,
+    /// The group's name in the genesis.
+    pub name: String,
+    /// The own number; null for an observer.
+    pub replica: Option<u16>,
+    /// The number of the current view's primary; null for an observer.
+    pub primary: Option<u16>,
+    /// Voter or follower.
+    pub role: Role,
+    /// Version of the program.
+    pub version: String,
+    /// The period with the current member list.
+    pub epoch: u64,
+    /// The current view.
+    pub view: u64,
+    /// The newest slot that is executed and durable.
+    pub executed_seq: u64,
+    /// Envelopes that were taken here and have no verdict yet.
+    pub pending: u64,
+    /// Root of the state.
+    #[serde(with = "hexed")]
+    pub state_root: Digest,
+    /// Hash of all that was executed, in its order.
+    #[serde(with = "hexed")]
+    pub lane_hash: Digest,
+    /// The newest certified checkpoint; seq 0 is genesis.
+    pub stable_checkpoint: StableCheckpoint,
+    /// Whether it can vote, and if not, what it does instead.
+    pub mode: Mode,
+    /// Empty, or words: `hears 2 of 4, needs 3; silent: 2, 3`.
+    pub why: String,
+    /// Numbers of the other replicas heard in the last 2 s.
+    pub peers: Vec<u16>,
+    /// When this node last had executed all that it knew to be committed; null if not since it started.
+    pub last_sync: Option<u64>,
+    /// The node's opinion of itself.
+    pub health: Health,
+}
+
+/// A certified checkpoint in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StableCheckpoint {
+    /// The slot after which it was made.
+    pub seq: u64,
+    /// Root of the state after that slot.
+    #[serde(with = "hexed")]
+    pub state_root: Digest,
+}
+
+/// A node's opinion of itself, also the body of `GET /v1/health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// From 100 (nothing to say) down to 0.
+    pub score: u8,
+    /// Why it is not 100, in words.
+    pub reasons: Vec<String>,
+}
+
+/// What a node is in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A voter.
+    Replica,
+    /// A follower that verifies and serves but never votes.
+    Observer,
+}
+
+/// Whether a node can vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It can.
+    Active,
+    /// Something has waited 3 s and fewer than q members are heard.
+    ReadOnly,
+    /// It restarted and does not yet know what it may have promised (E7).
+    Recovering,
+    /// An observer, or a disk that is older than its promises.
+    Following,
+    /// Its state is not the one that a quorum certified (C3).
+    Diverged,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "active",
+            Self::ReadOnly => "read-only",
+            Self::Recovering => "recovering",
+            Self::Following => "following",
+            Self::Diverged => "diverged",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_written_as_the_contract_names_them() {
+        let names = ["active", "read-only", "recovering", "following", "diverged"];
+        let modes = [Mode::Active, Mode::ReadOnly, Mode::Recovering, Mode::Following, Mode::Diverged];
+        for (mode, name) in modes.iter().zip(names) {
+            assert_eq!(serde_json::to_value(mode).expect("a mode is a string"), name);
+            assert_eq!(mode.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn digests_are_lower_case_hex_both_ways() {
+        let checkpoint = StableCheckpoint { seq: 7, state_root: Digest([0xab; 32]) };
+        let json = serde_json::to_string(&checkpoint).expect("plain data");
+        assert_eq!(json, format!(r#"{{"seq":7,"state_root":"{}"}}"#, "ab".repeat(32)));
+        assert_eq!(serde_json::from_str::<StableCheckpoint>(&json).expect("what was written"), checkpoint);
+        assert!(serde_json::from_str::<StableCheckpoint>(&json.replace('b', "B")).is_err());
+    }
+}
