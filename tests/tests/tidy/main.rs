@@ -1,0 +1,6 @@
+//! The house stays straight: who may depend on whom, what the pure rooms may not name, which licences come in.
+
+mod arrows;
+mod licences;
+mod pure;
+mod sources;
