@@ -1,1 +1,3 @@
-//! node
+//! The service: replica, HTTP API, commands, demo.
+
+pub mod git;

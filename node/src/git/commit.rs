@@ -1,0 +1,120 @@
+//! What a commit says of itself.
+
+use std::fmt;
+
+use gix::ObjectId;
+use gix::actor::SignatureRef;
+use gix::bstr::{BStr, ByteSlice};
+use gix::date::Time;
+use gix::date::time::format::ISO8601_STRICT;
+use gix::objs::CommitRef;
+
+use super::GitError;
+
+/// Somebody whom a commit names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The name; bytes that no encoding explains are replaced.
+    pub name: String,
+    /// The e-mail address.
+    pub email: String,
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} <{}>", self.name, self.email)
+    }
+}
+
+/// A commit without its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its id.
+    pub id: ObjectId,
+    /// The tree that it records.
+    pub tree: ObjectId,
+    /// Its parents in order; none where the history ends, also where a shallow clone cuts it.
+    pub parents: Vec<ObjectId>,
+    /// Who wrote it.
+    pub author: Person,
+    /// When, as seconds since 1970 and an offset; 1970 if the commit's date cannot be read.
+    pub time: Time,
+    /// Its message as it stands; bytes that neither UTF-8 nor the commit's own encoding explain are replaced.
+    pub message: String,
+}
+
+impl Commit {
+    /// Reads a commit from its object's bytes; `parents` are those that the repository lets it have.
+    pub(super) fn read(
+        id: ObjectId,
+        data: &[u8],
+        parents: Vec<ObjectId>,
+    ) -> Result<Self, GitError> {
+        let commit = CommitRef::from_bytes(data, id.kind())
+            .map_err(|cause| GitError::Unreadable { id, cause })?;
+        let text = |bytes: &BStr| decode(bytes, commit.encoding);
+        let (author, time) = match SignatureRef::from_bytes(commit.author) {
+            Ok(author) => (
+                Person {
+                    name: text(author.name.trim().as_bstr()),
+                    email: text(author.email.trim().as_bstr()),
+                },
+                author
+                    .time()
+                    .unwrap_or_else(|_| Time::new(author.seconds(), 0)),
+            ),
+            Err(_) => (
+                Person {
+                    name: text(commit.author),
+                    email: String::new(),
+                },
+                Time::default(),
+            ),
+        };
+        let message = text(commit.message);
+        Ok(Self {
+            id,
+            tree: commit.tree(),
+            parents,
+            author,
+            time,
+            message,
+        })
+    }
+
+    /// The first line of the message.
+    pub fn title(&self) -> &str {
+        self.message.trim_start().lines().next().unwrap_or_default()
+    }
+
+    /// The message with lines at its end that say which commit it was, who wrote it and when.
+    ///
+    /// The signature on an envelope is its organisation's; this keeps the person's name with the change.
+    pub fn described(&self) -> String {
+        let time = self.time.format_or_unix(ISO8601_STRICT);
+        let gap = if self.message.is_empty() { "" } else { "\n\n" };
+        let message = self.message.trim_end();
+        format!(
+            "{message}{gap}Git-Commit: {}\nGit-Author: {}\nGit-Date: {time}\n",
+            self.id, self.author
+        )
+    }
+}
+
+/// Text in the commit's own encoding: UTF-8 unless it says Latin-1.
+fn decode(bytes: &BStr, encoding: Option<&BStr>) -> String {
+    const LATIN_1: [&str; 4] = ["iso-8859-1", "iso8859-1", "latin1", "latin-1"];
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_)
+            if encoding.is_some_and(|name| {
+                LATIN_1
+                    .iter()
+                    .any(|alias| name.eq_ignore_ascii_case(alias.as_bytes()))
+            }) =>
+        {
+            bytes.iter().map(|&byte| char::from(byte)).collect()
+        }
+        Err(_) => bytes.to_str_lossy().into_owned(),
+    }
+}

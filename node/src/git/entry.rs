@@ -1,0 +1,99 @@
+//! What a tree holds, what a change does to it, and what had to be left out.
+
+use std::fmt;
+
+use gix::ObjectId;
+
+/// What kind of file an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// A plain file.
+    File,
+    /// An executable file.
+    Exec,
+    /// A symbolic link; the content is its target, any bytes.
+    Link,
+}
+
+/// A file as a tree holds it. Two entries are the same file exactly when they are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    /// What kind of file it is.
+    pub mode: Mode,
+    /// Names the content, to be fetched with [`Repository::content`](super::Repository::content).
+    pub blob: ObjectId,
+    /// Length of the content in bytes.
+    pub size: u64,
+}
+
+/// One edit of one path. A rename is a delete and a put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// The path holds this entry from now on.
+    Put {
+        /// Where.
+        path: String,
+        /// What.
+        entry: Entry,
+    },
+    /// The path holds nothing from now on.
+    Delete {
+        /// Where.
+        path: String,
+    },
+}
+
+impl Operation {
+    /// The path that it edits.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Put { path, .. } | Self::Delete { path } => path,
+        }
+    }
+
+    /// What the path holds afterwards.
+    pub fn entry(&self) -> Option<Entry> {
+        match self {
+            Self::Put { entry, .. } => Some(*entry),
+            Self::Delete { .. } => None,
+        }
+    }
+}
+
+/// Why an entry of git's tree is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// It is a commit of another repository.
+    Submodule,
+    /// Its path is not UTF-8.
+    NameNotUtf8,
+    /// Its path breaks the path rule, see [`check_path`](super::check_path).
+    PathRule,
+    /// Its content is longer than [`FILE_BYTES_MAX`](super::FILE_BYTES_MAX).
+    TooLarge,
+    /// The repository does not have its content, as in a partial clone.
+    ObjectMissing,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Submodule => "submodule",
+            Self::NameNotUtf8 => "name not UTF-8",
+            Self::PathRule => "path rule",
+            Self::TooLarge => "larger than a file may be",
+            Self::ObjectMissing => "object missing in the repository",
+        })
+    }
+}
+
+/// An entry of a commit's tree that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its path; bytes that are not UTF-8 are replaced. Of a folder that could not be read, the folder's.
+    pub path: String,
+    /// The commit whose change would have brought it in.
+    pub commit: ObjectId,
+    /// Why it could not.
+    pub reason: Reason,
+}

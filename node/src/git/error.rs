@@ -1,0 +1,68 @@
+//! Why a repository could not be read or written.
+
+use std::path::PathBuf;
+
+use gix::ObjectId;
+
+/// Why a repository could not be read or written. Nothing was changed in a repository that was only read.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// No repository was found, or its layout is not one that can be read.
+    #[error("no readable git repository at {} or above it: {cause}", path.display())]
+    Open {
+        /// Where the search began.
+        path: PathBuf,
+        /// What was found wrong.
+        cause: gix::Error,
+    },
+    /// HEAD names a branch without a commit.
+    #[error("the repository at {} has no commit yet; commit something first", path.display())]
+    Unborn {
+        /// The repository's git folder.
+        path: PathBuf,
+    },
+    /// A reference (HEAD, a branch, the list of them) cannot be resolved to a commit.
+    #[error("cannot resolve {name} to a commit: {cause}")]
+    Reference {
+        /// Its name.
+        name: String,
+        /// What was found wrong.
+        cause: gix::Error,
+    },
+    /// A commit that the history needs is not there, and the clone does not say that it is shallow.
+    #[error(
+        "commit {id} is missing in the repository; fetch the whole history, or look with `git fsck`"
+    )]
+    CommitMissing {
+        /// Which one.
+        id: ObjectId,
+    },
+    /// An object is there but cannot be read.
+    #[error("object {id} cannot be read; look with `git fsck`: {cause}")]
+    Unreadable {
+        /// Which one.
+        id: ObjectId,
+        /// What was found wrong.
+        cause: gix::Error,
+    },
+    /// The content of a file is not there.
+    #[error("the content {id} is missing in the repository; fetch it first")]
+    ContentMissing {
+        /// Which one.
+        id: ObjectId,
+    },
+    /// The list of commits where a shallow clone ends cannot be read.
+    #[error("the list of a shallow clone's boundary cannot be read: {cause}")]
+    Shallow {
+        /// What was found wrong.
+        cause: gix::Error,
+    },
+    /// A repository could not be written.
+    #[error("cannot write the git repository at {}: {cause}", path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// What was found wrong.
+        cause: gix::Error,
+    },
+}

@@ -1,0 +1,258 @@
+//! The door to a git repository: a worktree, a linked worktree, a bare repository, a folder inside one, a shallow or
+//! partial clone.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use gix::hashtable::HashMap;
+use gix::odb::pack::cache::lru::MemoryCappedHashmap;
+use gix::sec::trust::Mapping;
+use gix::{Object, ObjectId, ThreadSafeRepository};
+
+use super::{Commit, Entry, GitError, Operation, Plan, Skipped, Tree, diff};
+
+/// Bytes that a file may have; a larger one is left out.
+pub const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Bytes of decoded objects kept in memory: the folders that consecutive commits share.
+const OBJECT_CACHE_BYTES: usize = 32 << 20;
+
+/// Bytes of intermediate results kept in memory while packed objects are put together.
+const PACK_CACHE_BYTES: usize = 32 << 20;
+
+/// Contents whose size is remembered, at about 50 bytes each; then they are looked up again.
+const SIZES_MAX: usize = 1 << 20;
+
+/// A branch, or a HEAD that is on none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its name without `refs/heads/`; `HEAD` when HEAD is on no branch.
+    pub name: String,
+    /// Its newest commit.
+    pub tip: ObjectId,
+}
+
+/// A git repository, opened for reading. Belongs to one thread at a time.
+pub struct Repository {
+    git: gix::Repository,
+    /// Where a shallow clone ends: these commits count as roots. Sorted.
+    shallow: Vec<ObjectId>,
+    /// Sizes of contents, none for a missing one.
+    sizes: RefCell<HashMap<ObjectId, Option<u64>>>,
+}
+
+impl Repository {
+    /// Opens the repository at `path`, or the one that `path` lies in.
+    ///
+    /// Reads no configuration but the repository's own, no environment, and runs no program.
+    pub fn open(path: &Path) -> Result<Self, GitError> {
+        let isolated = gix::open::Options::isolated();
+        let trust = Mapping {
+            full: isolated.clone(),
+            reduced: isolated,
+        };
+        let git = ThreadSafeRepository::discover_opts(path, Default::default(), trust).map_err(
+            |cause| GitError::Open {
+                path: path.to_owned(),
+                cause,
+            },
+        )?;
+        Self::new(git.to_thread_local())
+    }
+
+    fn new(mut git: gix::Repository) -> Result<Self, GitError> {
+        git.object_cache_size(OBJECT_CACHE_BYTES);
+        git.objects
+            .set_pack_cache(|| Box::new(MemoryCappedHashmap::new(PACK_CACHE_BYTES)));
+        let boundary = git
+            .shallow_commits()
+            .map_err(|cause| GitError::Shallow { cause })?;
+        let mut shallow: Vec<ObjectId> = boundary
+            .iter()
+            .flat_map(|commits| commits.iter().copied())
+            .collect();
+        shallow.sort_unstable();
+        Ok(Self {
+            git,
+            shallow,
+            sizes: RefCell::default(),
+        })
+    }
+
+    /// The repository's git folder: where its objects and branches are.
+    pub fn git_dir(&self) -> PathBuf {
+        self.git.common_dir().to_owned()
+    }
+
+    /// What is checked out here.
+    pub fn head(&self) -> Result<Branch, GitError> {
+        let unresolved = |cause| GitError::Reference {
+            name: "HEAD".to_owned(),
+            cause,
+        };
+        let head = self.git.head().map_err(unresolved)?;
+        if head.is_unborn() {
+            return Err(GitError::Unborn {
+                path: self.git_dir(),
+            });
+        }
+        let name = head
+            .referent_name()
+            .map_or_else(|| "HEAD".to_owned(), |name| name.shorten().to_string());
+        let tip = head.into_peeled_id().map_err(unresolved)?.detach();
+        Ok(Branch { name, tip })
+    }
+
+    /// The local branches, by name.
+    pub fn branches(&self) -> Result<Vec<Branch>, GitError> {
+        let unresolved = |cause| GitError::Reference {
+            name: "refs/heads".to_owned(),
+            cause,
+        };
+        let references = self.git.references().map_err(unresolved)?;
+        let mut branches = Vec::new();
+        for reference in references.local_branches().map_err(unresolved)? {
+            let reference = reference.map_err(unresolved)?;
+            let name = reference.name().shorten().to_string();
+            let tip = reference
+                .into_fully_peeled_id()
+                .map_err(|cause| GitError::Reference {
+                    name: name.clone(),
+                    cause,
+                })?
+                .detach();
+            branches.push(Branch { name, tip });
+        }
+        branches.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(branches)
+    }
+
+    /// The plan that replays what `tip` can reach, with the newest `commits_max` commits of its first-parent line.
+    ///
+    /// Reads the commit graph now; trees are compared as the plan is walked.
+    pub fn plan(&self, tip: ObjectId, commits_max: usize) -> Result<Plan<'_>, GitError> {
+        Plan::new(self, tip, commits_max)
+    }
+
+    /// A commit without its files.
+    pub fn commit(&self, id: ObjectId) -> Result<Commit, GitError> {
+        let object = self.commit_object(id)?;
+        Commit::read(id, &object.data, self.parents_in(&object))
+    }
+
+    /// A commit's parents in order; none of a root and where a shallow clone ends.
+    pub fn parents(&self, id: ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        Ok(self.parents_in(&self.commit_object(id)?))
+    }
+
+    fn commit_object(&self, id: ObjectId) -> Result<Object<'_>, GitError> {
+        self.object(id)?.ok_or(GitError::CommitMissing { id })
+    }
+
+    fn parents_in(&self, commit: &Object<'_>) -> Vec<ObjectId> {
+        if self.shallow.binary_search(&commit.id).is_ok() {
+            return Vec::new();
+        }
+        gix::objs::CommitRefIter::from_bytes(&commit.data, commit.id.kind())
+            .parent_ids()
+            .collect()
+    }
+
+    /// What `commit` changes in its first parent's files; everything, if it has no parent.
+    ///
+    /// Operations come in the order of [`sort_operations`](super::sort_operations), skipped entries by path.
+    pub fn changes(&self, commit: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
+        let parent = commit
+            .parents
+            .first()
+            .map(|&parent| self.commit(parent))
+            .transpose()?;
+        diff::compare(
+            self,
+            commit.id,
+            parent.map(|parent| parent.tree),
+            Some(commit.tree),
+            None,
+        )
+    }
+
+    /// What turns the files of one commit into those of another; of nothing, all of them.
+    pub fn compare(
+        &self,
+        old: Option<&Commit>,
+        new: &Commit,
+    ) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
+        diff::compare(self, new.id, old.map(|old| old.tree), Some(new.tree), None)
+    }
+
+    /// All files of a commit.
+    pub fn tree(&self, commit: &Commit) -> Result<Tree, GitError> {
+        let (operations, skipped) = self.compare(None, commit)?;
+        let mut tree = Tree {
+            skipped,
+            ..Tree::default()
+        };
+        operations
+            .iter()
+            .for_each(|operation| tree.apply(operation));
+        Ok(tree)
+    }
+
+    /// What a commit's tree holds at each of `paths`, which is less work than [`tree`](Self::tree).
+    ///
+    /// Has every one of `paths`; none where the tree has no file, or one that was left out.
+    pub fn entries(
+        &self,
+        commit: &Commit,
+        paths: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<Entry>>, GitError> {
+        let (operations, _) = diff::compare(self, commit.id, None, Some(commit.tree), Some(paths))?;
+        let mut entries: BTreeMap<_, _> = paths.iter().map(|path| (path.clone(), None)).collect();
+        entries.extend(
+            operations
+                .into_iter()
+                .map(|put| (put.path().to_owned(), put.entry())),
+        );
+        Ok(entries)
+    }
+
+    /// The content of a file, or the target of a link.
+    pub fn content(&self, blob: ObjectId) -> Result<Vec<u8>, GitError> {
+        let object = self
+            .object(blob)?
+            .ok_or(GitError::ContentMissing { id: blob })?;
+        Ok(object.detach().data)
+    }
+
+    /// Length of a content in bytes; none if the repository does not have it.
+    pub(super) fn size(&self, blob: ObjectId) -> Result<Option<u64>, GitError> {
+        if let Some(&size) = self.sizes.borrow().get(&blob) {
+            return Ok(size);
+        }
+        let header = self
+            .git
+            .try_find_header(blob)
+            .map_err(|cause| GitError::Unreadable { id: blob, cause })?;
+        let size = header
+            .filter(|header| header.kind() == gix::objs::Kind::Blob)
+            .map(|header| header.size());
+        let mut sizes = self.sizes.borrow_mut();
+        if sizes.len() == SIZES_MAX {
+            sizes.clear();
+        }
+        sizes.insert(blob, size);
+        Ok(size)
+    }
+
+    /// A folder's object; none if there is no folder, or the repository does not have it.
+    pub(super) fn folder(&self, id: Option<ObjectId>) -> Result<Option<Object<'_>>, GitError> {
+        id.map_or(Ok(None), |id| self.object(id))
+    }
+
+    fn object(&self, id: ObjectId) -> Result<Option<Object<'_>>, GitError> {
+        self.git
+            .try_find_object(id)
+            .map_err(|cause| GitError::Unreadable { id, cause })
+    }
+}
