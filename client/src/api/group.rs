@@ -18,6 +18,18 @@ pub struct Member {
     pub organisation: String,
 }
 
+/// Who may sign changes: an item of `GET /v1/identities`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The author's key.
+    #[serde(with = "hexed")]
+    pub key: PublicKey,
+    /// Who enrolled it.
+    pub organisation: String,
+    /// `good`, or what is held against it.
+    pub standing: String,
+}
+
 /// Another member as this node hears it: an item of `GET /v1/peers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
