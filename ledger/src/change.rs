@@ -1,0 +1,136 @@
+//! Changes: operations on files, and what their author had seen.
+
+use crate::envelope::EnvelopeId;
+use crate::revision::Revision;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Digest, PublicKey};
+use serde::{Deserialize, Serialize};
+
+/// What stands at a path.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Mode {
+    /// An ordinary file.
+    File = 1,
+    /// A file with the executable bit.
+    Exec = 2,
+    /// A symbolic link; its content is the target.
+    Link = 3,
+}
+
+/// One edit of one path.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Op {
+    /// The path has this content, whatever it had before.
+    Put {
+        /// Where.
+        path: String,
+        /// As what.
+        mode: Mode,
+        /// SHA-256 of the content.
+        content: Digest,
+    } = 1,
+    /// Nothing stands at the path.
+    Delete {
+        /// Where.
+        path: String,
+    } = 2,
+    /// What stood at one path stands at another one; edits that others made meanwhile go along.
+    Rename {
+        /// From where.
+        from: String,
+        /// To where; nothing stands there in the author's view.
+        to: String,
+    } = 3,
+}
+
+impl Op {
+    /// The paths that it names.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let (first, second) = match self {
+            Self::Put { path, .. } | Self::Delete { path } => (path, None),
+            Self::Rename { from, to } => (from, Some(to)),
+        };
+        core::iter::once(first.as_str()).chain(second.map(String::as_str))
+    }
+}
+
+/// What the author of a change had seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Base {
+    /// A revision that the author read.
+    Revision(Revision) = 1,
+    /// The author's own view: the base of this earlier envelope of the same author and domain, with that envelope's
+    /// operations laid over it, before any merging. So a chain is sent without waiting for each.
+    Envelope(EnvelopeId) = 2,
+    /// The change before this one in the same envelope, in the same sense. Not for the first change.
+    Previous = 3,
+}
+
+/// How consistent the author wants the answer to be; metadata for whoever waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "kebab-case")]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Level {
+    /// The ticket is enough.
+    Eventual = 1,
+    /// Executed, with its causes.
+    Causal = 2,
+    /// Executed under a commit certificate.
+    Sequential = 3,
+    /// Covered by a stable checkpoint.
+    Strong = 4,
+}
+
+/// Something that must have happened first: the author's number in the domain has been used.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Dependency {
+    /// Whose change.
+    pub author: PublicKey,
+    /// In which domain.
+    pub domain: String,
+    /// Its number.
+    pub seq: u64,
+}
+
+/// Optional wishes of a change's author.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Wishes {
+    /// Whether the author calls it critical.
+    pub critical: bool,
+    /// The level that the author asked for.
+    pub level: Option<Level>,
+    /// While one of these is missing, the envelope waits (A2).
+    pub depends_on: Vec<Dependency>,
+}
+
+/// The atomic unit: operations on one domain that take effect together.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Change {
+    /// What the author had seen.
+    pub base: Base,
+    /// In order; each sees those before it.
+    pub ops: Vec<Op>,
+    /// For people.
+    pub message: String,
+    /// By the author's clock, milliseconds since the Unix epoch. Metadata: orders nothing.
+    pub time_ms: u64,
+    /// What the author would like.
+    pub wishes: Wishes,
+}
+
+impl Change {
+    /// A change without wishes.
+    pub fn new(base: Base, ops: Vec<Op>, message: impl Into<String>, time_ms: u64) -> Self {
+        Self { base, ops, message: message.into(), time_ms, wishes: Wishes::default() }
+    }
+}

@@ -1,0 +1,97 @@
+//! Tables in memory: for tests, the simulator and whoever embeds the ledger without a disk.
+
+use crate::store::{Read, Store, StoreError, Table};
+use core::ops::{Bound, ControlFlow};
+use std::collections::BTreeMap;
+
+/// A store that keeps everything in memory. A clone is a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemoryStore {
+    tables: [BTreeMap<Vec<u8>, Vec<u8>>; 7],
+}
+
+impl MemoryStore {
+    /// Empty tables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn table(&self, table: Table) -> &BTreeMap<Vec<u8>, Vec<u8>> {
+        &self.tables[table as usize]
+    }
+
+    fn range(&self, table: Table, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (&Vec<u8>, &Vec<u8>)> {
+        let bounds = (from <= to).then_some((Bound::Included(from), Bound::Included(to)));
+        bounds.into_iter().flat_map(move |bounds| self.table(table).range::<[u8], _>(bounds))
+    }
+}
+
+impl Read for MemoryStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.table(table).get(key).cloned())
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let _ = self.range(table, from, to).try_for_each(|(key, value)| each(key, value));
+        Ok(())
+    }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let _ = self.range(table, from, to).rev().try_for_each(|(key, value)| each(key, value));
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.tables[table as usize].insert(key.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.tables[table as usize].remove(key);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(store: &MemoryStore, from: &[u8], to: &[u8], back: bool) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let mut each = |key: &[u8], _: &[u8]| {
+            keys.push(key.to_vec());
+            ControlFlow::Continue(())
+        };
+        let scanned = match back {
+            false => store.scan(Table::Meta, from, to, &mut each),
+            true => store.scan_back(Table::Meta, from, to, &mut each),
+        };
+        scanned.expect("memory does not fail");
+        keys
+    }
+
+    #[test]
+    fn scans_take_both_ends_in_either_direction() {
+        let mut store = MemoryStore::new();
+        for key in 1..=4 {
+            store.put(Table::Meta, &[key], &[]).expect("memory does not fail");
+        }
+        assert_eq!(keys(&store, &[2], &[3], false), [[2], [3]]);
+        assert_eq!(keys(&store, &[2], &[3], true), [[3], [2]]);
+        assert!(keys(&store, &[3], &[2], false).is_empty());
+    }
+}

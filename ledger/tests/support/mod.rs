@@ -1,0 +1,81 @@
+//! A small group, its authors and their changes: what every test of the ledger starts from.
+#![allow(dead_code)] // each test crate uses a part of it
+
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::{Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, Mode, Op};
+use quorate_ledger::{Principal, Revision};
+use quorate_pbft::{Constants, Digest, Ed25519Signer, Signer};
+use sha2::{Digest as _, Sha256};
+
+/// Replica `n`'s key.
+pub fn replica(n: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[n + 1; 32])
+}
+
+/// Author `n`'s key. Authors 0 to 3 are enrolled, of organisations 0 to 3.
+pub fn author(n: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[n + 101; 32])
+}
+
+/// A group of `n` replicas in as many organisations, with four authors, and the domains `main` and `other`.
+pub fn genesis(n: u8) -> Genesis {
+    genesis_with(n, Limits::default())
+}
+
+/// As [`genesis`], with other limits.
+pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
+    let mut authors: Vec<Enrolment> = (0..4).map(|i| enrolled(Purpose::Author, i, &author(i))).collect();
+    authors.sort_unstable_by_key(|author| author.key);
+    let mut organisations: Vec<String> = (0..n.max(4)).map(|i| format!("org-{i}")).collect();
+    organisations.sort_unstable();
+    let file = GenesisFile {
+        format: FORMAT.into(),
+        name: "test".into(),
+        organisations,
+        members: (0..n).map(|i| enrolled(Purpose::Member, i, &replica(i))).collect(),
+        authors,
+        domains: vec![domain("main"), domain("other")],
+        constants: Constants::default(),
+        limits,
+    };
+    Genesis::build(file).expect("a good genesis")
+}
+
+fn enrolled(purpose: Purpose, n: u8, signer: &Ed25519Signer) -> Enrolment {
+    let organisation = format!("org-{n}");
+    let proof = prove_possession(purpose, &organisation, signer);
+    Enrolment { key: signer.public_key(), organisation, proof }
+}
+
+fn domain(name: &str) -> DomainRules {
+    DomainRules { name: name.into(), writers: vec![Principal::Everyone], readers: vec![Principal::Everyone] }
+}
+
+/// SHA-256 of a content.
+pub fn digest(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// Puts an ordinary file.
+pub fn put(path: &str, content: &[u8]) -> Op {
+    Op::Put { path: path.into(), mode: Mode::File, content: digest(content) }
+}
+
+/// One change by author 0 in `main`, based on genesis.
+pub fn body(seq: u64, ops: Vec<Op>) -> Body {
+    body_of(0, seq, ops)
+}
+
+/// One change in `main`, based on genesis.
+pub fn body_of(n: u8, seq: u64, ops: Vec<Op>) -> Body {
+    let change = Change::new(Base::Revision(Revision::GENESIS), ops, "a message", 1_700_000_000_000);
+    Body {
+        author: author(n).public_key(),
+        domain: "main".into(),
+        from_seq: seq,
+        to_seq: seq,
+        attempt: 1,
+        changes: vec![change],
+        carried: vec![],
+    }
+}
