@@ -1,0 +1,285 @@
+//! Asking one node, patiently: what may pass by itself is tried again until the time is up.
+
+use crate::api::{PROBLEM_TYPE, Problem};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use std::time::{Duration, Instant};
+
+/// How long a command waits for an answer unless it is told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Pause after the first failed try; doubles with each.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Longest pause between two tries: a node that comes back is noticed within a second.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Why there is no answer, or not the wished one.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// What was given is no address of a node.
+    #[error("`{node}` is not the URL of a node: {why}")]
+    Address {
+        /// As given.
+        node: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nothing came in time. What was sent may still take effect.
+    #[error("no answer from {node} within {:.1} s; last: {last}", .waited.as_secs_f32())]
+    NoAnswer {
+        /// Who was asked.
+        node: String,
+        /// For how long.
+        waited: Duration,
+        /// How the last try ended.
+        last: String,
+    },
+    /// The node says no.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// The answer is not what this API gives.
+    #[error("{node} gave an answer that is not quorate's: {why}")]
+    Garbled {
+        /// Who was asked.
+        node: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A node to ask, and until when.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+/// A whole answer that is not an error.
+#[derive(Debug)]
+pub struct Answer {
+    /// 200 or another success.
+    pub status: StatusCode,
+    /// As received.
+    pub headers: HeaderMap,
+    /// As received.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's value, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// How one try ended.
+enum Try {
+    Answered(Answer),
+    Again { why: String, after: Option<Duration> },
+}
+
+impl Client {
+    /// A client of the node at `node`, e.g. `http://127.0.0.1:8080`. The time runs from now.
+    pub fn new(node: &str, timeout: Duration) -> Result<Self, ClientError> {
+        let wrong = |why: String| ClientError::Address { node: node.into(), why };
+        let base = Url::parse(node).map_err(|error| wrong(error.to_string()))?;
+        if base.scheme() != "http" || base.cannot_be_a_base() {
+            return Err(wrong("it must begin with http://".into()));
+        }
+        // No proxy: nodes are members of the group, mostly on loopback, and no proxy of the environment knows them.
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+        let http = http.map_err(|error| wrong(words(&error)))?;
+        Ok(Self { http, base, timeout, deadline: Instant::now() + timeout })
+    }
+
+    /// The same client with its whole time before it again.
+    pub fn renewed(&self) -> Self {
+        Self { deadline: Instant::now() + self.timeout, ..self.clone() }
+    }
+
+    /// The node's address as text.
+    pub fn node(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Address of a path below `/v1`, its components percent-encoded one by one, without the empty query parameters.
+    pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        let given: Vec<_> = query.iter().filter(|(_, value)| !value.is_empty()).collect();
+        if !given.is_empty() {
+            url.query_pairs_mut().extend_pairs(given);
+        }
+        url
+    }
+
+    /// GET, decoded from JSON.
+    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, ClientError> {
+        self.decode(&self.get_bytes(path, query).await?.body)
+    }
+
+    /// GET, as it comes.
+    pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
+        self.ask(self.http.get(self.url(path, query))).await
+    }
+
+    /// POST of bytes, which are the same in every try.
+    pub async fn post(&self, url: Url, kind: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
+        self.ask(self.http.post(url).header(CONTENT_TYPE, kind).body(body)).await
+    }
+
+    /// Begins an endless answer; only the beginning is tried again.
+    pub async fn stream(&self, url: Url, headers: HeaderMap) -> Result<Response, ClientError> {
+        let mut tries = Tries::new(self);
+        loop {
+            let left = tries.left()?;
+            let sent = self.http.get(url.clone()).headers(headers.clone()).send();
+            match tokio::time::timeout(left, sent).await {
+                Ok(Ok(response)) if response.status().is_success() => return Ok(response),
+                Ok(Ok(response)) => tries.note(self.read(response).await?).await?,
+                Ok(Err(error)) => tries.pause(words(&error), None).await?,
+                Err(_) => tries.pause("it is silent".into(), None).await?,
+            }
+        }
+    }
+
+    /// Reads JSON that this API should have given.
+    pub fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(body).map_err(|error| self.garbled(error.to_string()))
+    }
+
+    /// An answer that is not what this API gives.
+    pub fn garbled(&self, why: impl Into<String>) -> ClientError {
+        ClientError::Garbled { node: self.node().into(), why: why.into() }
+    }
+
+    /// Pauses as between two tries, for an answer that is there but not yet the wished one.
+    pub fn tries(&self) -> Tries<'_> {
+        Tries::new(self)
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
+        let mut tries = Tries::new(self);
+        loop {
+            let left = tries.left()?;
+            // Copies a pointer to the body, not the body.
+            let copy = request.try_clone().expect("a body in memory can be sent again");
+            let outcome = match copy.timeout(left).send().await {
+                Ok(response) => self.read(response).await?,
+                Err(error) => Try::Again { why: words(&error), after: None },
+            };
+            match outcome {
+                Try::Answered(answer) => return Ok(answer),
+                again => tries.note(again).await?,
+            }
+        }
+    }
+
+    async fn read(&self, response: Response) -> Result<Try, ClientError> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match self.body(response).await? {
+            Ok(body) => body,
+            Err(error) => return Ok(Try::Again { why: words(&error), after: None }),
+        };
+        if status.is_success() {
+            return Ok(Try::Answered(Answer { status, headers, body }));
+        }
+        let problem = problem(status, &headers, &body);
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+            let why = problem.why.as_ref().map_or_else(|| problem.to_string(), |why| format!("{problem} ({why})"));
+            return Ok(Try::Again { why, after: retry_after(&headers) });
+        }
+        Err(ClientError::Refused(Box::new(problem)))
+    }
+
+    /// The outer error is the node's fault, the inner one the connection's.
+    async fn body(&self, mut response: Response) -> Result<Result<Vec<u8>, reqwest::Error>, ClientError> {
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_BYTES_MAX => {
+                    return Err(self.garbled(format!("more than {ANSWER_BYTES_MAX} bytes")));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Ok(body)),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+}
+
+/// Tries of one question until the client's time is up.
+pub struct Tries<'c> {
+    client: &'c Client,
+    pause: Duration,
+    last: String,
+}
+
+impl<'c> Tries<'c> {
+    fn new(client: &'c Client) -> Self {
+        Self { client, pause: PAUSE_MIN, last: "none was sent".into() }
+    }
+
+    /// The time that is left, or the error that ends it all.
+    fn left(&self) -> Result<Duration, ClientError> {
+        let left = self.client.deadline.saturating_duration_since(Instant::now());
+        if left > Duration::ZERO { Ok(left) } else { Err(self.given_up()) }
+    }
+
+    /// Waits before the next try, because of `why`.
+    pub async fn pause(&mut self, why: String, at_least: Option<Duration>) -> Result<(), ClientError> {
+        self.last = why;
+        let pause = at_least.unwrap_or(self.pause).max(self.pause);
+        if pause > self.left()? && at_least.is_some() {
+            return Err(self.given_up());
+        }
+        tokio::time::sleep(pause.min(self.left()?)).await;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        Ok(())
+    }
+
+    async fn note(&mut self, outcome: Try) -> Result<(), ClientError> {
+        match outcome {
+            Try::Again { why, after } => self.pause(why, after).await,
+            Try::Answered(answer) => self.pause(format!("status {}", answer.status), None).await,
+        }
+    }
+
+    fn given_up(&self) -> ClientError {
+        let (node, waited) = (self.client.node().into(), self.client.timeout);
+        ClientError::NoAnswer { node, waited, last: self.last.clone() }
+    }
+}
+
+/// The problem in an error's body, or one made of the status where the body holds none.
+fn problem(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Problem {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let read = kind.starts_with(PROBLEM_TYPE).then(|| serde_json::from_slice(body).ok()).flatten();
+    read.unwrap_or_else(|| {
+        let reason = status.canonical_reason().unwrap_or("unknown status");
+        Problem::new(status.as_u16(), &format!("http-{}", status.as_u16()), reason)
+    })
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// An error with its causes, without the address, which the reader knows.
+fn words(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    if error.is_timeout() { "it is silent".into() } else { cause.to_string() }
+}

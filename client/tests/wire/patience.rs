@@ -1,0 +1,90 @@
+//! What the client tries again, and when it gives up.
+
+use quorate_client::api::{Health, Problem};
+use quorate_client::http::{Client, ClientError};
+use crate::scripted::{self, Reply};
+use std::time::{Duration, Instant};
+
+const JSON: &str = "200 OK\r\ncontent-type: application/json";
+
+fn good() -> Reply {
+    Reply::Http(JSON, r#"{"score":100,"reasons":[]}"#.into())
+}
+
+fn no_quorum() -> Reply {
+    let problem = Problem { why: Some("hears 2 of 4, needs 3".into()), ..Problem::new(503, "no-quorum", "read-only") };
+    let body = serde_json::to_string(&problem).expect("plain data");
+    Reply::Http("503 Service Unavailable\r\ncontent-type: application/problem+json", body)
+}
+
+async fn health(node: &str, timeout: Duration) -> Result<Health, ClientError> {
+    Client::new(node, timeout)?.get(&["health"], &[]).await
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_tried_again() {
+    let (node, requests) = scripted::node(vec![Reply::Hangup, Reply::Hangup, good()]);
+    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 100);
+    assert_eq!(requests.iter().take(3).filter(|request| request.line == "GET /v1/health").count(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_tried_again() {
+    let cut = Reply::Http("200 OK\r\ntransfer-encoding: chunked", "5\r\nabc".into());
+    let (node, _requests) = scripted::node(vec![cut, good()]);
+    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 100);
+}
+
+#[tokio::test]
+async fn a_node_without_a_quorum_is_asked_again() {
+    let (node, _requests) = scripted::node(vec![no_quorum(), good()]);
+    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 100);
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured() {
+    let busy = Reply::Http("429 Too Many Requests\r\nretry-after: 1", String::new());
+    let (node, _requests) = scripted::node(vec![busy, good()]);
+    let begun = Instant::now();
+    health(&node, Duration::from_secs(20)).await.expect("an answer");
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn patience_ends_in_time_and_says_why() {
+    let (node, _requests) = scripted::node(vec![no_quorum()]);
+    let begun = Instant::now();
+    let ended = health(&node, Duration::from_millis(500)).await.expect_err("never good");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(matches!(&ended, ClientError::NoAnswer { last, .. } if last.contains("hears 2 of 4")), "{ended}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_no_answer() {
+    let ended = health("http://127.0.0.1:1", Duration::from_millis(200)).await.expect_err("nobody there");
+    assert!(matches!(ended, ClientError::NoAnswer { .. }), "{ended}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_final() {
+    let body = serde_json::to_string(&Problem::refused(404, "content", "missing-path", "no file")).expect("plain data");
+    let refusal = Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", body);
+    let (node, requests) = scripted::node(vec![refusal]);
+    let ended = health(&node, Duration::from_secs(20)).await.expect_err("a refusal");
+    assert!(matches!(ended, ClientError::Refused(problem) if problem.code == "missing-path"));
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn path_components_are_encoded_one_by_one() {
+    let client = Client::new("http://node:1/behind/", Duration::ZERO).expect("an address");
+    let url = client.url(&["domains", "main", "files", "a b", "50%?", "ü"], &[("at", ""), ("level", "strong")]);
+    assert_eq!(url.as_str(), "http://node:1/behind/v1/domains/main/files/a%20b/50%25%3F/%C3%BC?level=strong");
+}
+
+#[test]
+fn only_http_is_an_address() {
+    for node in ["", "127.0.0.1:80", "https://x", "mailto:x"] {
+        assert!(matches!(Client::new(node, Duration::ZERO), Err(ClientError::Address { .. })), "{node}");
+    }
+}
