@@ -1,7 +1,6 @@
 //! Shapes that many answers share: pages, problems, tickets.
 
-use super::hexed;
-use quorate_pbft::{Digest, PublicKey};
+use quorate_ledger::{EnvelopeId, Receipt};
 use serde::{Deserialize, Serialize};
 
 /// One page of a list. The next one is asked for with `?from=` and the cursor.
@@ -51,42 +50,18 @@ impl Problem {
 /// The promise to try: the body of 202 for an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// The envelope.
-    #[serde(with = "hexed")]
-    pub id: Digest,
-    /// Its domain.
-    pub domain: String,
-    /// Who signed it.
-    #[serde(with = "hexed")]
-    pub author: PublicKey,
-    /// Its first number.
-    pub from_seq: u64,
-    /// Its last number.
-    pub to_seq: u64,
-    /// What it waits for.
-    pub state: TicketState,
+    /// What is known of the envelope: state `waiting`, `queued` or `expired`, no revision, no lane.
+    #[serde(flatten)]
+    pub receipt: Receipt,
     /// With a gap before it: the number that must come first.
     pub waits_for: Option<u64>,
-}
-
-/// Where an envelope without a verdict is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TicketState {
-    /// On a lane, or for a number that is not its turn yet.
-    Waiting,
-    /// In the durable queue of a node without a quorum.
-    Queued,
-    /// It waited too long; the same bytes may be sent again.
-    Expired,
 }
 
 /// An envelope without a verdict, in short, as an author's `pending` lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// The envelope.
-    #[serde(with = "hexed")]
-    pub id: Digest,
+    pub id: EnvelopeId,
     /// Its first number.
     pub from_seq: u64,
     /// Its last number.

@@ -1,9 +1,9 @@
 //! Domains, their files, conflicts and authors.
 
-use super::{Pending, hexed};
+use super::Pending;
+use quorate_ledger::{ConflictId, EnvelopeId, Mode, PathChange, Revision, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 /// A domain: an item of `GET /v1/domains`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Domain {
     #[serde(with = "hexed")]
     pub root: Digest,
     /// The newest revision that changed it; `0` if none did.
-    pub revision: String,
+    pub revision: Revision,
 }
 
 /// What stands at a path: an item of `GET /v1/domains/{d}/tree`.
@@ -23,65 +23,41 @@ pub struct TreeEntry {
     /// Full path in the domain.
     pub path: String,
     /// File, executable or link.
-    pub mode: EntryMode,
+    pub mode: Mode,
     /// SHA-256 of the content (of a link's target).
     #[serde(with = "hexed")]
     pub hash: Digest,
     /// Bytes of the content.
     pub size: u64,
     /// The revision that made it so.
-    pub revision: String,
+    pub revision: Revision,
     /// The open conflict at this path, if there is one.
-    #[serde(with = "hexed::option")]
-    pub conflict: Option<Digest>,
+    pub conflict: Option<ConflictId>,
 }
 
-/// The nature of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EntryMode {
-    /// An ordinary file.
-    File,
-    /// A file with the executable bit.
-    Exec,
-    /// A symbolic link; its content is the target.
-    Link,
-}
-
-/// Not `file`, `exec` or `link`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no mode: file, exec or link")]
-pub struct UnknownMode(String);
-
-impl fmt::Display for EntryMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::File => "file",
-            Self::Exec => "exec",
-            Self::Link => "link",
-        })
-    }
-}
-
-impl FromStr for EntryMode {
-    type Err = UnknownMode;
-
-    fn from_str(text: &str) -> Result<Self, UnknownMode> {
-        match text {
-            "file" => Ok(Self::File),
-            "exec" => Ok(Self::Exec),
-            "link" => Ok(Self::Link),
-            other => Err(UnknownMode(other.into())),
-        }
-    }
+/// An accepted envelope: an item of `GET /v1/domains/{d}/log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// The revision that it made.
+    pub revision: Revision,
+    /// Who signed it.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// What its author says of it.
+    pub message: String,
+    /// Ledger time.
+    pub time: u64,
+    /// What it did, as in its receipt.
+    pub changes: Vec<PathChange>,
 }
 
 /// Two or more sides that could not be made one: an item of `GET /v1/conflicts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictEntry {
     /// Names the conflict.
-    #[serde(with = "hexed")]
-    pub id: Digest,
+    pub id: ConflictId,
     /// Where it is.
     pub domain: String,
     /// Where it is.
@@ -89,7 +65,7 @@ pub struct ConflictEntry {
     /// `value`, `structural` or `semantic`.
     pub class: String,
     /// The revision that made it.
-    pub since: String,
+    pub since: Revision,
     /// What stands against each other, in the agreed order.
     pub sides: Vec<ConflictSide>,
     /// `open` or `settled`.
@@ -103,9 +79,9 @@ pub struct ConflictSide {
     #[serde(with = "hexed")]
     pub author: PublicKey,
     /// The revision of that side's change.
-    pub revision: String,
+    pub revision: Revision,
     /// SHA-256 of the content that it wants; null where it wants the path gone.
-    #[serde(with = "hexed::option")]
+    #[serde(with = "super::maybe_hex")]
     pub hash: Option<Digest>,
 }
 
@@ -126,5 +102,5 @@ pub struct AuthorInfo {
     /// Numbers that this author used twice.
     pub repeated: Vec<u64>,
     /// The revision of this answer: the newest that the node has executed. A change made now is based on it.
-    pub revision: String,
+    pub revision: Revision,
 }

@@ -1,6 +1,6 @@
 //! Members, peers, checkpoints and evidence.
 
-use super::hexed;
+use quorate_ledger::hexed;
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 

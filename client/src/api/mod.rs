@@ -5,31 +5,34 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /v1/envelopes?wait=LEVEL`, the envelope's bytes | 200 `Receipt`, 202 [`Ticket`], else [`Problem`] |
-//! | `GET /v1/envelopes/{id}` | 200 `Receipt`, 202 [`Ticket`], 404 |
+//! | `POST /v1/envelopes?wait=LEVEL`, the envelope's bytes | 200 [`Receipt`](quorate_ledger::Receipt), 202 [`Ticket`], else [`Problem`] |
+//! | `GET /v1/envelopes/{id}` | 200 [`Receipt`](quorate_ledger::Receipt), 202 [`Ticket`], 404 |
 //! | `GET /v1/envelopes/{id}?proof=true` | 200 the receipt's proof file, once a checkpoint covers it |
 //! | `GET /v1/status`, `/v1/health` | [`Status`], [`Health`] |
 //! | `GET /v1/members`, `/v1/peers`, `/v1/checkpoints`, `/v1/identities`, `/v1/domains` | [`Page`] of [`Member`], [`Peer`], [`CheckpointEntry`], [`Identity`], [`Domain`] |
 //! | `GET /v1/domains/{d}/tree?at=&prefix=&level=&from=&limit=` | [`Page`] of [`TreeEntry`], by path; `Quorate-At` |
 //! | `GET /v1/domains/{d}/files/{path}?at=&level=` | 200 the content with the headers below, 404 `missing-path` |
 //! | `GET /v1/domains/{d}/files/{path}?proof=true&level=&nonce=` | 200 the proof file; its content is then read with `?at=` the checkpoint's slot |
-//! | `GET /v1/domains/{d}/log?path=&level=&from=&limit=` | [`Page`] of log entries, newest first |
+//! | `GET /v1/domains/{d}/log?path=&level=&from=&limit=` | [`Page`] of [`LogEntry`], newest first |
 //! | `GET /v1/domains/{d}/authors/{key}` | [`AuthorInfo`] |
 //! | `GET /v1/conflicts?domain=&from=`, `/v1/conflicts/{id}` | [`Page`] of [`ConflictEntry`], one |
 //! | `GET /v1/evidence?from=`, `/v1/evidence/{id}` | [`Page`] of [`EvidenceEntry`], the proof file |
+//! | `GET /v1/events?from=`, or `Last-Event-ID` | server-sent events: `id` the position, `event` the kind, `data` an [`Event`] |
 //!
 //! Headers of a file: `ETag` is its content hash in quotes, [`MODE_HEADER`] its mode, [`REVISION_HEADER`] the revision
 //! that made it so, [`AT_HEADER`] the revision of the state that was read, [`CONFLICT_HEADER`] the open conflict, where
 //! there is one.
 
 mod answer;
+mod events;
 mod files;
 mod group;
-mod hexed;
+mod maybe_hex;
 mod status;
 
-pub use answer::{Page, Pending, Problem, Ticket, TicketState};
-pub use files::{AuthorInfo, ConflictEntry, ConflictSide, Domain, EntryMode, TreeEntry, UnknownMode};
+pub use answer::{Page, Pending, Problem, Ticket};
+pub use events::Event;
+pub use files::{AuthorInfo, ConflictEntry, ConflictSide, Domain, LogEntry, TreeEntry};
 pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
 pub use status::{Health, Mode, Role, StableCheckpoint, Status};
 

@@ -1,6 +1,6 @@
 //! `GET /v1/status` and `/v1/health`.
 
-use super::hexed;
+use quorate_ledger::hexed;
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! What the client tries again, and when it gives up.
 
+use crate::scripted::{self, Reply};
 use quorate_client::api::{Health, Problem};
 use quorate_client::http::{Client, ClientError};
-use crate::scripted::{self, Reply};
 use std::time::{Duration, Instant};
 
 const JSON: &str = "200 OK\r\ncontent-type: application/json";

@@ -1,0 +1,17 @@
+//! `GET /v1/events`: what happens, as it happens.
+
+use super::{CheckpointEntry, EvidenceEntry};
+use quorate_ledger::Receipt;
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened; its position is the `id` of the server-sent event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// A verdict on an envelope.
+    Receipt(Receipt),
+    /// A replica was proved to be at fault.
+    Evidence(EvidenceEntry),
+    /// A checkpoint became stable.
+    Checkpoint(CheckpointEntry),
+}
