@@ -1,1 +1,39 @@
-//! net
+//! Authenticated streams between replicas.
+//!
+//! [`start`] listens and keeps one connection to every other member (TCP, Noise, Yamux; the replica's ed25519 key is its
+//! libp2p identity), with two streams on it: [`Channel::Votes`] and [`Channel::Bulk`]. Frames of one channel keep their
+//! order; a bulk transfer never delays a vote. What a frame means is not known here.
+//!
+//! Reliability is not promised. A frame is lost when its queue is full, when its connection dies, or when its peer is
+//! away for long; the protocol's status and repair (rule N9) brings it again, and may bring it twice.
+//!
+//! Everything that others can make grow has a bound ([`limits`], rule B): queues for each peer, channel and direction;
+//! bytes on the way; handshakes; connections. Whoever is not in the member list is refused when its handshake has shown
+//! its key, and one address can have only so many handshakes.
+
+mod channel;
+mod counters;
+mod door;
+mod driver;
+mod error;
+mod frame;
+mod inbox;
+pub mod limits;
+mod link;
+mod member;
+mod mux;
+mod network;
+mod outbox;
+mod peer;
+mod route;
+mod streams;
+mod transport;
+
+pub use channel::{Channel, PerChannel};
+pub use counters::{PeerInfo, Refused, Traffic};
+pub use error::{Error, SendError};
+pub use inbox::{Event, Events, NoEvent};
+pub use libp2p::{Multiaddr, PeerId};
+pub use member::Member;
+pub use network::{Config, Network, start};
+pub use tokio_util::bytes::Bytes;

@@ -1,0 +1,96 @@
+//! What the network counts, for metrics and for people.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use libp2p::{Multiaddr, PeerId};
+use quorate_pbft::ReplicaId;
+
+use crate::channel::PerChannel;
+
+/// One peer, as of now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Its place in the member list.
+    pub id: ReplicaId,
+    /// Its key, as libp2p writes it.
+    pub peer_id: PeerId,
+    /// Where we dial it.
+    pub address: Option<Multiaddr>,
+    /// Whether votes can flow now.
+    pub is_up: bool,
+    /// How often a votes link came up after the first time.
+    pub reconnects: u64,
+    /// Frames above the limit that it announced; each cost it the stream.
+    pub oversized: u64,
+    /// How often another key answered at its address.
+    pub wrong_key: u64,
+    /// Traffic since start.
+    pub traffic: PerChannel<Traffic>,
+}
+
+/// Frames and bytes on one channel with one peer; bytes are of frames, without their lengths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames received.
+    pub frames_in: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Frames handed to the stream.
+    pub frames_out: u64,
+    /// Bytes handed to the stream.
+    pub bytes_out: u64,
+    /// Frames dropped because the outgoing queue was full.
+    pub dropped: u64,
+    /// Frames that wait to be sent.
+    pub waiting_frames: u64,
+    /// Bytes that wait to be sent.
+    pub waiting_bytes: u64,
+}
+
+/// Inbound connections that were turned away since start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Keys that are not in the member list.
+    pub strangers: u64,
+    /// Too many connections at once or in a second, from one address or in all.
+    pub crowded: u64,
+    /// Handshakes that failed or never ended.
+    pub broken: u64,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds `more` and returns the sum.
+    pub(crate) fn add(&self, more: usize) -> u64 {
+        self.0.fetch_add(more as u64, Relaxed) + more as u64
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct TrafficCounts {
+    pub(crate) frames_in: Count,
+    pub(crate) bytes_in: Count,
+    pub(crate) frames_out: Count,
+    pub(crate) bytes_out: Count,
+    pub(crate) dropped: Count,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RefusedCounts {
+    pub(crate) strangers: Count,
+    pub(crate) crowded: Count,
+    pub(crate) broken: Count,
+}
+
+impl RefusedCounts {
+    pub(crate) fn read(&self) -> Refused {
+        Refused { strangers: self.strangers.get(), crowded: self.crowded.get(), broken: self.broken.get() }
+    }
+}

@@ -1,0 +1,335 @@
+//! The task that owns the swarm: it turns what happens on sockets into links, and what routes want into socket work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
+use libp2p::identity::Keypair;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError, ListenError, NetworkBehaviour, Stream, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, TransportError};
+use libp2p_allow_block_list::{AllowedPeers, Behaviour as AllowList, NotAllowed};
+use libp2p_connection_limits::{Behaviour as Limits, ConnectionLimits, Exceeded};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::compat::FuturesAsyncReadCompatExt;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::channel::Channel;
+use crate::door::{Crowded, Door};
+use crate::error::Error;
+use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
+use crate::link::{Link, LinkEnd};
+use crate::network::Shared;
+use crate::route::{Route, Running, Todo};
+use crate::streams::{Outcome, StreamEvent, Streams, opens};
+use crate::{member, transport};
+
+/// Those that refuse stand first.
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    limits: Limits,
+    door: Door,
+    members: AllowList<AllowedPeers>,
+    streams: Streams,
+}
+
+pub(crate) struct Driver {
+    swarm: Swarm<Behaviour>,
+    shared: Arc<Shared>,
+    places: HashMap<PeerId, usize>,
+    routes: Vec<Route>,
+    links: JoinSet<LinkEnd>,
+    /// Numbers votes links, so that the inbox tells one from the next.
+    links_made: u64,
+    listener_errors: u64,
+    _stopped: DropGuard,
+}
+
+impl Driver {
+    /// A driver that listens nowhere and has dialled nobody. `stopped` is cancelled when it is dropped.
+    pub(crate) fn new(keys: Keypair, shared: Arc<Shared>, stopped: CancellationToken) -> Result<Self, Error> {
+        let now = Instant::now();
+        let me = keys.public().to_peer_id();
+        let names = shared.peers.iter().filter_map(|peer| peer.member.address.as_ref()).any(has_name);
+        let transport = transport::build(&keys, names)?;
+        let config = libp2p::swarm::Config::with_tokio_executor().with_max_negotiating_inbound_streams(STREAMS_MAX);
+        let route = |peer: &PeerId, address: &Option<Multiaddr>| Route::new(opens(&me, peer), address.is_some(), now);
+        Ok(Self {
+            places: shared.peers.iter().enumerate().map(|(place, peer)| (peer.peer_id, place)).collect(),
+            routes: shared.peers.iter().map(|peer| route(&peer.peer_id, &peer.member.address)).collect(),
+            swarm: Swarm::new(transport, Behaviour::new(me, &shared, now), me, config),
+            shared,
+            links: JoinSet::new(),
+            links_made: 0,
+            listener_errors: 0,
+            _stopped: stopped.drop_guard(),
+        })
+    }
+
+    /// Listens on all of `addresses`, or on none.
+    pub(crate) async fn listen(&mut self, addresses: &[Multiaddr]) -> Result<(), Error> {
+        for address in addresses {
+            transport::probe(address)?;
+        }
+        let mut waiting = Vec::new();
+        for address in addresses {
+            waiting.push(self.swarm.listen_on(address.clone()).map_err(|error| refused(address, error))?);
+        }
+        let named = tokio::time::timeout(LISTEN_TIME, self.wait_for_addresses(waiting)).await;
+        if named.is_err() {
+            tracing::warn!(?addresses, "the operating system has not named all listen addresses yet");
+        }
+        Ok(())
+    }
+
+    async fn wait_for_addresses(&mut self, mut waiting: Vec<ListenerId>) {
+        while !waiting.is_empty() {
+            let event = self.swarm.select_next_some().await;
+            if let SwarmEvent::NewListenAddr { listener_id, .. } = &event {
+                waiting.retain(|listener| listener != listener_id);
+            }
+            self.on_swarm_event(event);
+        }
+    }
+
+    /// Works until `stop`.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.do_due();
+            let due = self.routes.iter().filter_map(Route::due).min();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                event = self.swarm.select_next_some() => self.on_swarm_event(event),
+                Some(ended) = self.links.join_next_with_id() => self.on_link_end(ended),
+                () = sleep_until(due) => {}
+            }
+        }
+        tracing::debug!("network stops");
+    }
+
+    fn do_due(&mut self) {
+        let now = Instant::now();
+        for place in 0..self.routes.len() {
+            if self.routes[place].due().is_some_and(|due| due <= now) {
+                let todo = self.routes[place].on_due(now);
+                self.perform(place, todo);
+            }
+        }
+    }
+
+    fn perform(&mut self, place: usize, todo: Vec<Todo>) {
+        for one in todo {
+            match one {
+                Todo::Dial => self.dial(place),
+                Todo::Open(connection, channel) => {
+                    let peer = self.shared.peers[place].peer_id;
+                    self.swarm.behaviour_mut().streams.open(peer, connection, channel);
+                }
+                Todo::Close(connection) => {
+                    self.swarm.close_connection(connection);
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self, place: usize) {
+        let peer = &self.shared.peers[place];
+        let addresses = peer.member.address.iter().cloned().collect();
+        // A port of its own: from the listening port a second dial would meet the first one's remains.
+        let dial = DialOpts::peer_id(peer.peer_id)
+            .addresses(addresses)
+            .condition(PeerCondition::Always)
+            .allocate_new_port()
+            .build();
+        if let Err(error) = self.swarm.dial(dial) {
+            self.on_dial_failed(place, &error);
+        }
+    }
+
+    fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
+                self.on_connected(peer_id, connection_id);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
+                tracing::debug!(peer = %peer_id, ?cause, "connection closed");
+                self.on_disconnected(peer_id, connection_id);
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
+                if let Some(&place) = self.places.get(&peer) {
+                    self.on_dial_failed(place, &error);
+                }
+            }
+            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
+                self.on_refused(&send_back_addr, &error);
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!(%address, "listening");
+                self.shared.listening(address);
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.shared.not_listening(&address),
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                tracing::error!(?addresses, ?reason, "listener closed; peers cannot reach this replica there");
+            }
+            SwarmEvent::ListenerError { error, .. } => self.on_listener_error(&error),
+            _ => {}
+        }
+    }
+
+    fn on_connected(&mut self, peer: PeerId, connection: ConnectionId) {
+        if let Some(&place) = self.places.get(&peer) {
+            let todo = self.routes[place].on_connected(connection, Instant::now());
+            self.perform(place, todo);
+        }
+    }
+
+    /// The links on it end by themselves.
+    fn on_disconnected(&mut self, peer: PeerId, connection: ConnectionId) {
+        if let Some(&place) = self.places.get(&peer) {
+            self.routes[place].on_disconnected(connection, Instant::now());
+        }
+    }
+
+    fn on_dial_failed(&mut self, place: usize, error: &DialError) {
+        let peer = &self.shared.peers[place];
+        let (id, address) = (peer.member.id, peer.member.address.as_ref().map(Multiaddr::to_string));
+        if let DialError::WrongPeerId { obtained, .. } = error {
+            let times = peer.wrong_key.add(1);
+            if times.is_power_of_two() {
+                tracing::warn!(peer = %id, address, %obtained, times, "another key answers at this address");
+            }
+        } else {
+            tracing::debug!(peer = %id, address, %error, "cannot connect");
+        }
+        self.routes[place].on_dial_failed(Instant::now());
+    }
+
+    fn on_stream(&mut self, event: StreamEvent) {
+        let Some(&place) = self.places.get(&event.peer) else {
+            return;
+        };
+        match event.outcome {
+            Outcome::Ready(stream) => self.on_stream_ready(place, event.connection, event.channel, stream),
+            Outcome::Failed(cause) => {
+                let peer = self.shared.peers[place].member.id;
+                tracing::debug!(%peer, channel = %event.channel, cause, "cannot open a stream");
+                self.routes[place].on_open_failed(event.connection, event.channel, Instant::now());
+            }
+        }
+    }
+
+    fn on_stream_ready(&mut self, place: usize, connection: ConnectionId, channel: Channel, stream: Stream) {
+        let peer = self.shared.peers[place].clone();
+        let inbox = self.shared.inbox.clone();
+        let id = peer.member.id;
+        if channel == Channel::Votes {
+            self.links_made += 1;
+            let times = peer.links.add(1);
+            peer.set_up(true);
+            inbox.up(place, self.links_made);
+            tracing::info!(peer = %id, times, "peer up");
+        }
+        let link = Link { peer, place, channel, inbox, pulse: PULSE };
+        let task = self.links.spawn(link.run(stream.compat()));
+        let now = Instant::now();
+        let todo = self.routes[place].on_linked(channel, Running { connection, since: now, task }, now);
+        self.perform(place, todo);
+    }
+
+    /// A link that was replaced ends too; nobody asks about it any more.
+    fn on_link_end(&mut self, ended: Result<(Id, LinkEnd), JoinError>) {
+        let task = match &ended {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
+        };
+        let found = self.routes.iter().enumerate().find_map(|(at, route)| Some((at, route.channel_of(task)?)));
+        let Some((place, channel)) = found else {
+            return;
+        };
+        let peer = self.shared.peers[place].clone();
+        let is_silent = match &ended {
+            Ok((_, end)) => {
+                tracing::debug!(peer = %peer.member.id, %channel, %end, "stream ended");
+                end.is_silence()
+            }
+            Err(error) => {
+                tracing::error!(peer = %peer.member.id, %channel, %error, "a link failed; this is a defect");
+                false
+            }
+        };
+        let todo = self.routes[place].on_unlinked(channel, is_silent, Instant::now());
+        if channel == Channel::Votes {
+            peer.set_up(false);
+            self.shared.inbox.down(place);
+            tracing::info!(peer = %peer.member.id, "peer down");
+        }
+        self.perform(place, todo);
+    }
+
+    fn on_refused(&self, address: &Multiaddr, error: &ListenError) {
+        let refused = &self.shared.refused;
+        let count = match error {
+            ListenError::Denied { cause } if cause.downcast_ref::<NotAllowed>().is_some() => &refused.strangers,
+            ListenError::Denied { cause } if is_crowded(cause) => &refused.crowded,
+            _ => &refused.broken,
+        };
+        count.add(1);
+        tracing::debug!(%address, %error, "connection refused");
+    }
+
+    /// A listener tries again at once and for ever; the log shows the 1st, 2nd, 4th, 8th … time.
+    fn on_listener_error(&mut self, error: &std::io::Error) {
+        self.listener_errors += 1;
+        if self.listener_errors.is_power_of_two() {
+            tracing::warn!(%error, times = self.listener_errors, "cannot accept a connection");
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.stopped();
+    }
+}
+
+impl Behaviour {
+    fn new(me: PeerId, shared: &Shared, now: Instant) -> Self {
+        let mut members = AllowList::default();
+        for peer in &shared.peers {
+            members.allow_peer(peer.peer_id);
+        }
+        let limits = ConnectionLimits::default()
+            .with_max_pending_incoming(Some(HANDSHAKES_MAX))
+            .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
+        Self { limits: Limits::new(limits), door: Door::new(now), members, streams: Streams::new(me) }
+    }
+}
+
+fn has_name(address: &Multiaddr) -> bool {
+    address.iter().any(|part| member::is_name(&part))
+}
+
+fn is_crowded(cause: &libp2p::swarm::ConnectionDenied) -> bool {
+    cause.downcast_ref::<Exceeded>().is_some() || cause.downcast_ref::<Crowded>().is_some()
+}
+
+fn refused(address: &Multiaddr, error: TransportError<std::io::Error>) -> Error {
+    let cause = match error {
+        TransportError::Other(cause) => cause,
+        TransportError::MultiaddrNotSupported(_) => {
+            std::io::Error::new(std::io::ErrorKind::Unsupported, "only /ip4/…/tcp/… and /ip6/…/tcp/… are supported")
+        }
+    };
+    Error::Listen { address: address.clone(), cause }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

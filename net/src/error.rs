@@ -1,0 +1,110 @@
+//! What can keep the network from starting, and a frame from being queued.
+
+use std::io;
+
+use libp2p::{Multiaddr, PeerId};
+use quorate_pbft::ReplicaId;
+
+use crate::channel::Channel;
+
+/// Why the network did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The list has no such member.
+    #[error("replica {me} is not in the member list; check the replica number against the genesis")]
+    NotAMember {
+        /// Who we were told to be.
+        me: ReplicaId,
+    },
+    /// The secret is another replica's.
+    #[error("the secret key does not belong to replica {me}; use the key that the genesis names for it")]
+    WrongSecret {
+        /// Who we were told to be.
+        me: ReplicaId,
+    },
+    /// Not an ed25519 public key.
+    #[error("the public key of replica {member} is not an ed25519 key; correct the member list")]
+    BadKey {
+        /// Whose key.
+        member: ReplicaId,
+    },
+    /// Two members have one number.
+    #[error("replica {member} is in the member list twice; every number may stand there once")]
+    SameNumber {
+        /// The number.
+        member: ReplicaId,
+    },
+    /// Two members have one key.
+    #[error("replicas {one} and {other} have the same key; every replica needs its own")]
+    SameKey {
+        /// The first.
+        one: ReplicaId,
+        /// The second.
+        other: ReplicaId,
+    },
+    /// An address that cannot be dialled.
+    #[error(
+        "cannot reach replica {member} at {address}; use /ip4, /ip6 or /dns4, then /tcp and the port, and no peer id but {peer}"
+    )]
+    BadAddress {
+        /// Whose address.
+        member: ReplicaId,
+        /// The address.
+        address: Multiaddr,
+        /// The peer id that belongs to its key.
+        peer: PeerId,
+    },
+    /// The operating system refused a listen address.
+    #[error("cannot listen on {address}: {cause}; stop the program that uses it or set another `listen` address")]
+    Listen {
+        /// The address asked for.
+        address: Multiaddr,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// A member has a name for an address, and names cannot be looked up.
+    #[error("cannot read this machine's name servers: {cause}; repair /etc/resolv.conf or use /ip4 addresses")]
+    Names {
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// The encrypted transport could not be set up.
+    #[error("cannot set up encryption: {cause}")]
+    Encryption {
+        /// What the library said.
+        cause: libp2p::noise::Error,
+    },
+}
+
+/// Why a frame was not queued. Rule N9 repairs what was dropped; the rest are mistakes of the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The queue to this peer is full; the frame was dropped and counted.
+    #[error("the {channel} queue to replica {to} is full")]
+    QueueFull {
+        /// The slow peer.
+        to: ReplicaId,
+        /// The full queue.
+        channel: Channel,
+    },
+    /// No such member, or this replica itself.
+    #[error("replica {to} is no peer of this one")]
+    NoSuchPeer {
+        /// Who was named.
+        to: ReplicaId,
+    },
+    /// Empty frames are heartbeats.
+    #[error("an empty frame cannot be sent")]
+    Empty,
+    /// The receiver would close the stream.
+    #[error("a frame of {bytes} bytes is above the {max} of the {channel} channel")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The most that is allowed.
+        max: usize,
+        /// Where.
+        channel: Channel,
+    },
+}

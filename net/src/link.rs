@@ -1,0 +1,209 @@
+//! One stream at work: frames from the outbox go out, frames that come go to the inbox, until either side fails.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
+use tokio::time::timeout;
+use tokio_util::bytes::Bytes;
+
+use crate::channel::Channel;
+use crate::frame::{self, ReadError};
+use crate::inbox::Inbox;
+use crate::limits::{Pulse, WRITE_BUFFER_BYTES};
+use crate::peer::Peer;
+
+/// What a stream is for.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) peer: Arc<Peer>,
+    /// The peer's place in the inbox.
+    pub(crate) place: usize,
+    pub(crate) channel: Channel,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) pulse: Pulse,
+}
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkEnd {
+    #[error("{0}")]
+    Read(ReadError),
+    #[error("cannot write: {0}")]
+    Write(io::Error),
+}
+
+impl LinkEnd {
+    /// Whether the connection below is dead too, for all we can see.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, LinkEnd::Read(ReadError::Silent(_)))
+    }
+}
+
+impl Link {
+    /// Serves `stream` in both directions until one ends.
+    pub(crate) async fn run(self, stream: impl AsyncRead + AsyncWrite) -> LinkEnd {
+        let (mut reader, writer) = tokio::io::split(stream);
+        tokio::select! {
+            end = self.receive(&mut reader) => LinkEnd::Read(end),
+            end = self.transmit(writer) => LinkEnd::Write(end),
+        }
+    }
+
+    /// Reads a frame only when the inbox has room for it.
+    async fn receive(&self, from: &mut (impl AsyncRead + Unpin)) -> ReadError {
+        loop {
+            if let Err(end) = self.receive_one(from).await {
+                if matches!(end, ReadError::TooLarge { .. }) {
+                    self.blame(&end);
+                }
+                return end;
+            }
+        }
+    }
+
+    async fn receive_one(&self, from: &mut (impl AsyncRead + Unpin)) -> Result<(), ReadError> {
+        let silence_max = self.pulse.silence_max;
+        let bytes = frame::read_length(from, self.channel.frame_bytes_max(), silence_max).await?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        let room = self.inbox.room(self.place, self.channel, bytes).await;
+        let body = frame::read_body(from, bytes, silence_max).await?;
+        let counts = &self.peer.counts[self.channel];
+        counts.frames_in.add(1);
+        counts.bytes_in.add(bytes);
+        self.inbox.put(self.place, self.channel, body, room);
+        Ok(())
+    }
+
+    /// A peer can do this as often as it likes; the log shows the 1st, 2nd, 4th, 8th … time.
+    fn blame(&self, end: &ReadError) {
+        let times = self.peer.oversized.add(1);
+        if times.is_power_of_two() {
+            tracing::warn!(peer = %self.peer.member.id, channel = %self.channel, times, %end, "frame refused");
+        }
+    }
+
+    async fn transmit(&self, into: impl AsyncWrite) -> io::Error {
+        tokio::pin!(into);
+        let mut into = BufWriter::with_capacity(WRITE_BUFFER_BYTES, into);
+        let counts = &self.peer.counts[self.channel];
+        loop {
+            let next = self.next_frame(&mut into).await;
+            let written = match &next {
+                Ok(frame) => frame::write(&mut into, frame).await,
+                Err(_) => Ok(()),
+            };
+            match (next, written) {
+                (Ok(frame), Ok(())) if !frame.is_empty() => {
+                    counts.frames_out.add(1);
+                    counts.bytes_out.add(frame.len());
+                }
+                (Ok(_), Ok(())) => {}
+                (Err(end), _) | (_, Err(end)) => return end,
+            }
+        }
+    }
+
+    /// The next frame to write; what is in the buffer leaves before this waits, and an empty frame when it waited long.
+    async fn next_frame(&self, into: &mut (impl AsyncWrite + Unpin)) -> io::Result<Bytes> {
+        let outbox = &self.peer.outbox[self.channel];
+        if let Some(frame) = outbox.try_next() {
+            return Ok(frame);
+        }
+        into.flush().await?;
+        Ok(next_within(self.pulse.every, outbox.next()).await)
+    }
+}
+
+async fn next_within(limit: Duration, next: impl Future<Output = Bytes>) -> Bytes {
+    timeout(limit, next).await.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::PULSE;
+    use crate::member::{Member, key_pair};
+    use quorate_pbft::ReplicaId;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    fn link(pulse: Pulse) -> Link {
+        let key = key_pair([1; 32]).public().try_into_ed25519().unwrap().to_bytes();
+        let id = ReplicaId::new(1);
+        let peer = Peer::new(Member { id, key, address: None }).unwrap();
+        let inbox = Arc::new(Inbox::new(vec![id]));
+        Link { peer: Arc::new(peer), place: 0, channel: Channel::Votes, inbox, pulse }
+    }
+
+    fn pulse(every: u64, silence_max: u64) -> Pulse {
+        Pulse { every: Duration::from_millis(every), silence_max: Duration::from_millis(silence_max) }
+    }
+
+    async fn sent(far: &mut DuplexStream) -> Bytes {
+        let bytes = frame::read_length(far, 1000, Duration::from_secs(20)).await.unwrap();
+        frame::read_body(far, bytes, Duration::from_secs(20)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_waits_in_the_outbox_goes_out_in_order() {
+        let link = link(PULSE);
+        for text in ["one", "two"] {
+            link.peer.send(Channel::Votes, Bytes::from(text)).unwrap();
+        }
+        let (near, mut far) = duplex(100);
+
+        tokio::spawn(link.run(near));
+
+        assert_eq!(sent(&mut far).await, "one");
+        assert_eq!(sent(&mut far).await, "two");
+    }
+
+    #[tokio::test]
+    async fn an_idle_link_beats_and_a_beat_is_no_frame() {
+        let link = link(pulse(5, 20_000));
+        let inbox = link.inbox.clone();
+        let (near, mut far) = duplex(100);
+        far.write_all(&0u32.to_be_bytes()).await.unwrap();
+
+        tokio::spawn(link.run(near));
+
+        assert_eq!(sent(&mut far).await, "");
+        assert_eq!(far.read_u32().await.unwrap(), 0);
+        assert_eq!(inbox.take(), None);
+    }
+
+    #[tokio::test]
+    async fn a_silent_peer_ends_the_link() {
+        let (near, _far) = duplex(100);
+
+        let end = link(pulse(5, 20)).run(near).await;
+
+        assert!(end.is_silence(), "{end}");
+    }
+
+    #[tokio::test]
+    async fn an_oversized_frame_ends_the_link_and_is_counted() {
+        let link = link(PULSE);
+        let peer = link.peer.clone();
+        let (near, mut far) = duplex(100);
+        far.write_all(&u32::MAX.to_be_bytes()).await.unwrap();
+
+        let end = link.run(near).await;
+
+        assert!(matches!(end, LinkEnd::Read(ReadError::TooLarge { .. })), "{end}");
+        assert_eq!(peer.info().oversized, 1);
+    }
+
+    #[tokio::test]
+    async fn a_closed_stream_ends_the_link() {
+        let (near, far) = duplex(100);
+        drop(far);
+
+        let end = link(PULSE).run(near).await;
+
+        assert!(!end.is_silence(), "{end}");
+    }
+}

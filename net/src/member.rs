@@ -1,0 +1,143 @@
+//! Who may connect: the voters of the epoch.
+//!
+//! A member is its ed25519 key; libp2p's peer id is that key in another encoding. Observers are not members: when they
+//! come they get a list and protocols of their own, and never these two channels.
+
+use libp2p::identity::{self, Keypair, PublicKey};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
+use quorate_pbft::ReplicaId;
+
+use crate::error::Error;
+
+/// One voter, as the network knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its place in the member list.
+    pub id: ReplicaId,
+    /// Its ed25519 public key, as in the genesis.
+    pub key: [u8; 32],
+    /// Where it listens; without one we wait for it to dial.
+    pub address: Option<Multiaddr>,
+}
+
+impl Member {
+    /// The peer id that belongs to the key; an error if the key is no point of the curve.
+    pub(crate) fn peer_id(&self) -> Result<PeerId, Error> {
+        let key =
+            identity::ed25519::PublicKey::try_from_bytes(&self.key).map_err(|_| Error::BadKey { member: self.id })?;
+        Ok(PublicKey::from(key).to_peer_id())
+    }
+}
+
+/// The key pair of a 32-byte ed25519 secret. Every 32 bytes are one.
+pub(crate) fn key_pair(secret: [u8; 32]) -> Keypair {
+    Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are an ed25519 secret")
+}
+
+/// Refuses a list in which two members could be mistaken for each other, or an address that cannot be dialled.
+pub(crate) fn check(members: &[Member], me: ReplicaId, own: PeerId) -> Result<(), Error> {
+    for (place, member) in members.iter().enumerate() {
+        let peer = member.peer_id()?;
+        for earlier in &members[..place] {
+            if earlier.id == member.id {
+                return Err(Error::SameNumber { member: member.id });
+            }
+            if earlier.key == member.key {
+                return Err(Error::SameKey { one: earlier.id, other: member.id });
+            }
+        }
+        if let Some(address) = &member.address {
+            check_address(member.id, address, peer)?;
+        }
+    }
+    let mine = members.iter().find(|member| member.id == me).ok_or(Error::NotAMember { me })?;
+    if mine.peer_id()? != own {
+        return Err(Error::WrongSecret { me });
+    }
+    Ok(())
+}
+
+fn check_address(member: ReplicaId, address: &Multiaddr, peer: PeerId) -> Result<(), Error> {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    let fits = match parts.as_slice() {
+        [host, Protocol::Tcp(_)] => is_host(host),
+        [host, Protocol::Tcp(_), Protocol::P2p(named)] => is_host(host) && *named == peer,
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(Error::BadAddress { member, address: address.clone(), peer }) }
+}
+
+fn is_host(part: &Protocol<'_>) -> bool {
+    matches!(part, Protocol::Ip4(_) | Protocol::Ip6(_)) || is_name(part)
+}
+
+/// Whether this part of an address needs a name server.
+pub(crate) fn is_name(part: &Protocol<'_>) -> bool {
+    matches!(part, Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(number: u16, secret: u8) -> Member {
+        let key = key_pair([secret; 32]).public().try_into_ed25519().unwrap().to_bytes();
+        Member { id: ReplicaId::new(number), key, address: None }
+    }
+
+    fn checked(members: &[Member]) -> Result<(), Error> {
+        check(members, ReplicaId::new(0), key_pair([1; 32]).public().to_peer_id())
+    }
+
+    #[test]
+    fn a_list_with_distinct_members_and_me_is_accepted() {
+        assert!(checked(&[member(0, 1), member(1, 2)]).is_ok());
+    }
+
+    #[test]
+    fn one_number_twice_is_refused() {
+        let refused = checked(&[member(0, 1), member(0, 2)]);
+
+        assert!(matches!(refused, Err(Error::SameNumber { .. })));
+    }
+
+    #[test]
+    fn one_key_twice_is_refused() {
+        let refused = checked(&[member(0, 1), member(1, 1)]);
+
+        assert!(matches!(refused, Err(Error::SameKey { .. })));
+    }
+
+    #[test]
+    fn a_list_without_me_is_refused() {
+        assert!(matches!(checked(&[member(1, 1)]), Err(Error::NotAMember { .. })));
+    }
+
+    #[test]
+    fn a_secret_that_does_not_fit_my_key_is_refused() {
+        assert!(matches!(checked(&[member(0, 2)]), Err(Error::WrongSecret { .. })));
+    }
+
+    #[test]
+    fn an_address_must_be_a_host_and_a_tcp_port() {
+        let at = |address: &str| Member { address: Some(address.parse().unwrap()), ..member(0, 1) };
+
+        for good in ["/ip4/10.0.0.1/tcp/4001", "/ip6/::1/tcp/1", "/dns4/replica.example/tcp/4001"] {
+            assert!(checked(&[at(good)]).is_ok(), "{good}");
+        }
+        for bad in ["/ip4/10.0.0.1/udp/4001", "/tcp/4001", "/ip4/10.0.0.1"] {
+            assert!(matches!(checked(&[at(bad)]), Err(Error::BadAddress { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_names_another_peer_is_refused() {
+        let other = member(1, 2).peer_id().unwrap();
+        let address = format!("/ip4/10.0.0.1/tcp/1/p2p/{other}").parse().unwrap();
+
+        let refused = checked(&[Member { address: Some(address), ..member(0, 1) }]);
+
+        assert!(matches!(refused, Err(Error::BadAddress { .. })));
+    }
+}

@@ -1,0 +1,167 @@
+//! The handle: start, send, look, stop.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use libp2p::{Multiaddr, PeerId};
+use quorate_pbft::ReplicaId;
+use tokio::runtime::Handle;
+use tokio_util::bytes::Bytes;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::channel::Channel;
+use crate::counters::{PeerInfo, Refused, RefusedCounts};
+use crate::driver::Driver;
+use crate::error::{Error, SendError};
+use crate::inbox::{Events, Inbox};
+use crate::member::{self, Member};
+use crate::peer::Peer;
+
+/// What a replica's network needs to know.
+#[derive(Clone)]
+pub struct Config {
+    /// This replica's ed25519 secret; its libp2p identity is the same key.
+    pub secret: [u8; 32],
+    /// Its place in the member list.
+    pub me: ReplicaId,
+    /// All voters of the epoch, this one included. Nobody else gets past the handshake.
+    pub members: Vec<Member>,
+    /// Where to listen: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 lets the system choose. May be empty.
+    pub listen: Vec<Multiaddr>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("me", &self.me)
+            .field("members", &self.members)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive() // not the secret
+    }
+}
+
+/// What the handle, the driver and the links share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) peers: Vec<Arc<Peer>>,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) refused: RefusedCounts,
+    addresses: Mutex<Vec<Multiaddr>>,
+}
+
+impl Shared {
+    fn new(config: &Config) -> Result<Self, Error> {
+        let others = config.members.iter().filter(|member| member.id != config.me);
+        let peers = others.map(|member| Peer::new(member.clone()).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let inbox = Inbox::new(peers.iter().map(|peer| peer.member.id).collect());
+        Ok(Self { peers, inbox: Arc::new(inbox), refused: RefusedCounts::default(), addresses: Mutex::default() })
+    }
+
+    pub(crate) fn listening(&self, address: Multiaddr) {
+        self.addresses().push(address);
+    }
+
+    pub(crate) fn not_listening(&self, address: &Multiaddr) {
+        self.addresses().retain(|other| other != address);
+    }
+
+    /// Nothing will come or go any more.
+    pub(crate) fn stopped(&self) {
+        self.addresses().clear();
+        for peer in &self.peers {
+            peer.set_up(false);
+        }
+        self.inbox.close();
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, Vec<Multiaddr>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running network. Copies speak of the same one; it stops when the last is dropped or one is told to.
+#[derive(Debug, Clone)]
+pub struct Network {
+    shared: Arc<Shared>,
+    local: PeerId,
+    stop: CancellationToken,
+    stopped: CancellationToken,
+    _last: Arc<DropGuard>,
+}
+
+/// Starts listening and dialling on the current tokio runtime; returns once it listens.
+///
+/// # Errors
+/// When the configuration cannot work or a listen address is taken; then nothing is left running.
+///
+/// # Panics
+/// Outside a tokio runtime with I/O and time.
+pub async fn start(config: Config) -> Result<(Network, Events), Error> {
+    let keys = member::key_pair(config.secret);
+    let local = keys.public().to_peer_id();
+    member::check(&config.members, config.me, local)?;
+    let shared = Arc::new(Shared::new(&config)?);
+    let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
+    let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;
+    driver.listen(&config.listen).await?;
+    tokio::spawn(driver.run(stop.clone()));
+    let events = Events::new(shared.inbox.clone(), Handle::current());
+    let last = Arc::new(stop.clone().drop_guard());
+    Ok((Network { shared, local, stop, stopped, _last: last }, events))
+}
+
+impl Network {
+    /// Queues `frame` for `to`; never blocks. A queued frame may still be lost with its connection (rule N9 repairs).
+    ///
+    /// # Errors
+    /// A full queue drops the frame and counts it; the other errors are mistakes of the caller.
+    pub fn send(&self, to: ReplicaId, channel: Channel, frame: Bytes) -> Result<(), SendError> {
+        check_frame(channel, &frame)?;
+        let peer = self.shared.peers.iter().find(|peer| peer.member.id == to);
+        peer.ok_or(SendError::NoSuchPeer { to })?.send(channel, frame)
+    }
+
+    /// Queues `frame` for every peer, not for this replica itself; never blocks. Returns how many queues took it.
+    ///
+    /// # Errors
+    /// The frame is empty or too large. Full queues are no error: they are counted, and the others have the frame.
+    pub fn broadcast(&self, channel: Channel, frame: Bytes) -> Result<usize, SendError> {
+        check_frame(channel, &frame)?;
+        Ok(self.shared.peers.iter().filter(|peer| peer.send(channel, frame.clone()).is_ok()).count())
+    }
+
+    /// The other members with their state and traffic, in the order of the member list.
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        self.shared.peers.iter().map(|peer| peer.info()).collect()
+    }
+
+    /// Inbound connections that were turned away.
+    pub fn refused(&self) -> Refused {
+        self.shared.refused.read()
+    }
+
+    /// This replica's key, as libp2p writes it.
+    pub fn local_peer_id(&self) -> PeerId {
+        self.local
+    }
+
+    /// Where it listens, ports filled in; empty once it has stopped.
+    pub fn listen_addrs(&self) -> Vec<Multiaddr> {
+        self.shared.addresses().clone()
+    }
+
+    /// Closes everything and returns when the listen addresses are free again. What is queued is dropped.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.stopped.cancelled().await;
+    }
+}
+
+fn check_frame(channel: Channel, frame: &Bytes) -> Result<(), SendError> {
+    let (bytes, max) = (frame.len(), channel.frame_bytes_max());
+    match bytes {
+        0 => Err(SendError::Empty),
+        _ if bytes > max => Err(SendError::TooLarge { bytes, max, channel }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,72 @@
+//! Bulk transfers beside votes.
+
+use quorate_net::{Bytes, Channel};
+
+use crate::group::{Group, id, until};
+
+const LARGE: usize = 32 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn votes_arrive_before_the_bulk_that_was_queued_first() {
+    let group = Group::of(2);
+    let (mut one, mut other) = (group.start(0).await, group.start(1).await);
+    one.up(1).await;
+    other.up(1).await;
+    let large = Bytes::from(vec![7; LARGE]);
+
+    for _ in 0..2 {
+        one.net.send(id(1), Channel::Bulk, large.clone()).unwrap();
+    }
+    for _ in 0..50 {
+        one.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..52 {
+        let (_, channel, frame) = other.frame().await;
+        assert!(channel == Channel::Votes || frame == large);
+        order.push(channel);
+    }
+
+    assert!(order[..50].iter().all(|channel| *channel == Channel::Votes), "{order:?}");
+    assert!(order[50..].iter().all(|channel| *channel == Channel::Bulk), "{order:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn votes_in_the_middle_of_a_bulk_transfer_do_not_wait_for_its_end() {
+    let group = Group::of(2);
+    let (mut one, mut other) = (group.start(0).await, group.start(1).await);
+    one.up(1).await;
+    other.up(1).await;
+    one.net.send(id(1), Channel::Bulk, vec![0; LARGE].into()).unwrap();
+    until("the transfer has begun", || one.net.peers()[0].traffic.bulk.waiting_frames == 0).await;
+
+    one.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
+
+    assert_eq!(other.frame().await.1, Channel::Votes);
+    assert_eq!(other.frame().await.1, Channel::Bulk);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_that_takes_nothing_stops_a_peers_bulk_but_neither_its_votes_nor_other_peers() {
+    let group = Group::of(3);
+    let (mut flood, mut slow, mut third) = (group.start(0).await, group.start(1).await, group.start(2).await);
+    flood.up(2).await;
+    slow.up(2).await;
+    third.up(2).await;
+    for _ in 0..2 {
+        flood.net.send(id(1), Channel::Bulk, vec![0; LARGE].into()).unwrap();
+    }
+    let from = |number: usize| slow.net.peers().into_iter().find(|peer| peer.id == id(number)).unwrap().traffic;
+    until("the first large frame is in", || from(0).bulk.frames_in == 1).await;
+
+    flood.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
+    third.net.send(id(1), Channel::Bulk, "small".into()).unwrap();
+
+    until("the vote is in", || from(0).votes.frames_in == 1).await;
+    until("the other's bulk is in", || from(2).bulk.frames_in == 1).await;
+    assert_eq!(from(0).bulk.frames_in, 1, "the second large frame has no room yet");
+    let mut large = 0;
+    while large < 2 {
+        large += usize::from(slow.frame().await.2.len() == LARGE);
+    }
+}

@@ -1,0 +1,130 @@
+//! A group on this machine. Members are sorted by peer id: the lower number dials and opens streams.
+
+use std::time::{Duration, Instant};
+
+use libp2p::identity::Keypair;
+use libp2p::{Multiaddr, PeerId};
+use quorate_net::{Channel, Config, Event, Events, Member, Network};
+use quorate_pbft::ReplicaId;
+
+/// Longest wait for anything; failing tests need it, passing ones do not.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+pub struct Node {
+    pub net: Network,
+    pub events: Events,
+}
+
+/// Who is in the group, and where everybody listens.
+#[derive(Clone)]
+pub struct Group {
+    pub members: Vec<Member>,
+    secrets: Vec<[u8; 32]>,
+}
+
+pub fn id(number: usize) -> ReplicaId {
+    ReplicaId::new(u16::try_from(number).unwrap())
+}
+
+pub fn keys(secret: [u8; 32]) -> Keypair {
+    Keypair::ed25519_from_bytes(secret).unwrap()
+}
+
+impl Group {
+    pub fn of(count: usize) -> Self {
+        let mut secrets: Vec<[u8; 32]> = (1..=count).map(|byte| [byte as u8; 32]).collect();
+        secrets.sort_by_key(|secret| keys(*secret).public().to_peer_id());
+        let member = |(number, secret): (usize, &[u8; 32])| Member {
+            id: id(number),
+            key: keys(*secret).public().try_into_ed25519().unwrap().to_bytes(),
+            address: Some(free_address()),
+        };
+        Self { members: secrets.iter().enumerate().map(member).collect(), secrets }
+    }
+
+    pub fn config(&self, number: usize) -> Config {
+        Config {
+            secret: self.secrets[number],
+            me: id(number),
+            members: self.members.clone(),
+            listen: vec![self.address(number)],
+        }
+    }
+
+    pub fn keys(&self, number: usize) -> Keypair {
+        keys(self.secrets[number])
+    }
+
+    pub fn peer_id(&self, number: usize) -> PeerId {
+        self.keys(number).public().to_peer_id()
+    }
+
+    pub fn address(&self, number: usize) -> Multiaddr {
+        self.members[number].address.clone().unwrap()
+    }
+
+    pub async fn start(&self, number: usize) -> Node {
+        let (net, events) = quorate_net::start(self.config(number)).await.unwrap();
+        Node { net, events }
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_address() -> Multiaddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("/ip4/127.0.0.1/tcp/{}", listener.local_addr().unwrap().port()).parse().unwrap()
+}
+
+pub fn socket(address: &Multiaddr) -> std::net::SocketAddr {
+    let text = address.to_string();
+    let port = text.rsplit('/').next().unwrap();
+    format!("127.0.0.1:{port}").parse().unwrap()
+}
+
+impl Node {
+    /// The next event; panics after [`LIMIT`].
+    pub async fn next(&mut self) -> Event {
+        let next = tokio::time::timeout(LIMIT, self.events.recv()).await;
+        next.expect("an event in time").expect("a running network")
+    }
+
+    /// Waits for the Ups of `count` peers. Frames that come before are lost.
+    pub async fn up(&mut self, count: usize) {
+        let mut up = 0;
+        while up < count {
+            match self.next().await {
+                Event::Up { .. } => up += 1,
+                Event::Down { .. } => up -= 1,
+                Event::Received { .. } => {}
+            }
+        }
+    }
+
+    /// The next frame, whatever else happens before.
+    pub async fn frame(&mut self) -> (usize, Channel, quorate_net::Bytes) {
+        loop {
+            if let Event::Received { from, channel, frame } = self.next().await {
+                return (from.get().into(), channel, frame);
+            }
+        }
+    }
+
+    /// Both can send and receive on both channels.
+    pub async fn talks_with(&mut self, my_number: usize, other: &mut Node, other_number: usize) {
+        for channel in Channel::ALL {
+            self.net.send(id(other_number), channel, "there".into()).unwrap();
+            assert_eq!(other.frame().await, (my_number, channel, "there".into()));
+            other.net.send(id(my_number), channel, "back".into()).unwrap();
+            assert_eq!(self.frame().await, (other_number, channel, "back".into()));
+        }
+    }
+}
+
+/// Looks again and again until `is_so`; panics after [`LIMIT`].
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < LIMIT, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,106 @@
+//! What the handle promises its caller.
+
+use std::time::Duration;
+
+use quorate_net::{Channel, Error, Event, NoEvent, SendError};
+
+use crate::group::{Group, LIMIT, id};
+
+#[tokio::test]
+async fn a_port_in_use_is_refused_by_name_of_the_address() {
+    let group = Group::of(2);
+    let _first = group.start(0).await;
+
+    let second = quorate_net::start(group.config(0)).await;
+
+    let Err(Error::Listen { address, .. }) = second else { panic!("{second:?}") };
+    assert_eq!(address, group.address(0));
+}
+
+#[tokio::test]
+async fn a_port_that_the_system_chose_is_told() {
+    let group = Group::of(1);
+    let mut config = group.config(0);
+    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
+
+    let (net, _events) = quorate_net::start(config).await.unwrap();
+
+    let addresses = net.listen_addrs();
+    assert_eq!(addresses.len(), 1);
+    assert!(!addresses[0].to_string().ends_with("/0"), "{addresses:?}");
+}
+
+#[tokio::test]
+async fn stop_frees_the_port_and_ends_the_events() {
+    let group = Group::of(1);
+    let mut node = group.start(0).await;
+    let net = node.net.clone();
+
+    node.net.stop().await;
+
+    assert_eq!(node.events.recv().await, None);
+    assert_eq!(net.listen_addrs(), []);
+    group.start(0).await;
+}
+
+#[tokio::test]
+async fn a_dropped_handle_stops_the_network() {
+    let group = Group::of(1);
+    let mut node = group.start(0).await;
+
+    drop(node.net);
+
+    assert_eq!(tokio::time::timeout(LIMIT, node.events.recv()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_full_queue_drops_the_newest_and_counts_it() {
+    let group = Group::of(2);
+    let alone = group.start(0).await;
+    let frame = quorate_net::Bytes::from(vec![0; Channel::Bulk.frame_bytes_max()]);
+    let send = || alone.net.send(id(1), Channel::Bulk, frame.clone());
+
+    assert_eq!((send(), send()), (Ok(()), Ok(())));
+    assert_eq!(send(), Err(SendError::QueueFull { to: id(1), channel: Channel::Bulk }));
+
+    let traffic = alone.net.peers()[0].traffic;
+    assert_eq!((traffic.bulk.waiting_frames, traffic.bulk.dropped), (2, 1));
+    assert_eq!(alone.net.send(id(1), Channel::Votes, "vote".into()), Ok(()), "the other channel has its own queue");
+}
+
+#[tokio::test]
+async fn frames_that_cannot_be_sent_are_refused_at_once() {
+    let group = Group::of(2);
+    let node = group.start(0).await;
+    let too_large = vec![0; Channel::Votes.frame_bytes_max() + 1];
+
+    assert_eq!(node.net.send(id(1), Channel::Votes, "".into()), Err(SendError::Empty));
+    assert!(matches!(node.net.broadcast(Channel::Votes, too_large.into()), Err(SendError::TooLarge { .. })));
+    assert_eq!(node.net.send(id(0), Channel::Votes, "self".into()), Err(SendError::NoSuchPeer { to: id(0) }));
+    assert_eq!(node.net.send(id(9), Channel::Votes, "none".into()), Err(SendError::NoSuchPeer { to: id(9) }));
+}
+
+#[test]
+fn a_plain_thread_sends_and_receives() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let group = Group::of(2);
+    let (one, mut other) = runtime.block_on(async { (group.start(0).await, group.start(1).await) });
+
+    let core = std::thread::spawn(move || {
+        one.net.send(id(1), Channel::Votes, "from a thread".into()).unwrap();
+        one
+    });
+
+    let received = loop {
+        match other.events.recv_timeout(LIMIT).unwrap() {
+            Event::Received { frame, .. } => break frame,
+            Event::Up { .. } | Event::Down { .. } => {}
+        }
+    };
+    assert_eq!(received, "from a thread");
+    let _one = core.join().unwrap();
+    assert_eq!(other.events.recv_timeout(Duration::from_millis(1)), Err(NoEvent::TimedOut));
+    runtime.block_on(other.net.stop());
+    while other.events.try_recv().is_some() {}
+    assert_eq!(other.events.recv_timeout(LIMIT), Err(NoEvent::Stopped));
+}

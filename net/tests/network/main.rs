@@ -1,0 +1,11 @@
+//! Networks on real sockets: loopback, ports chosen by the operating system, conditions with a time limit.
+
+mod group;
+mod raw;
+
+mod bulk;
+mod crowd;
+mod handle;
+mod mesh;
+mod settling;
+mod strangers;

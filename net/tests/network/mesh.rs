@@ -1,0 +1,120 @@
+//! Groups that work.
+
+use std::collections::BTreeMap;
+
+use quorate_net::{Bytes, Channel, Event};
+
+use crate::group::{Group, Node, id, until};
+
+const FRAMES: u64 = 200;
+
+async fn broadcasts(node: &Node) {
+    for number in 0..FRAMES {
+        for channel in Channel::ALL {
+            let mut frame = number.to_be_bytes().to_vec();
+            frame.resize(if channel == Channel::Bulk { 20_000 } else { 100 }, 0);
+            assert_eq!(node.net.broadcast(channel, Bytes::from(frame)), Ok(3));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_nodes_receive_every_frame_once_and_in_order_on_both_channels() {
+    let group = Group::of(4);
+    let mut nodes = Vec::new();
+    for number in 0..4 {
+        nodes.push(group.start(number).await);
+    }
+    for node in &mut nodes {
+        node.up(3).await;
+        broadcasts(node).await;
+    }
+
+    for node in &mut nodes {
+        let mut seen: BTreeMap<(usize, Channel), u64> = BTreeMap::new();
+        for _ in 0..3 * 2 * FRAMES {
+            let (from, channel, frame) = node.frame().await;
+            let next = seen.entry((from, channel)).or_default();
+            assert_eq!(u64::from_be_bytes(frame[..8].try_into().unwrap()), *next, "from {from} on {channel}");
+            *next += 1;
+        }
+        assert_eq!(seen.len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_comes_back_on_the_same_port_is_talked_to_again() {
+    let group = Group::of(2);
+    let mut stays = group.start(0).await;
+    let mut goes = group.start(1).await;
+    stays.up(1).await;
+    goes.up(1).await;
+
+    goes.net.stop().await;
+    assert_eq!(stays.next().await, Event::Down { peer: id(1) });
+    let mut back = group.start(1).await;
+
+    stays.up(1).await;
+    back.up(1).await;
+    stays.talks_with(0, &mut back, 1).await;
+    assert_eq!(stays.net.peers()[0].reconnects, 1);
+}
+
+#[tokio::test]
+async fn the_dialler_that_comes_back_is_talked_to_again() {
+    let group = Group::of(2);
+    let mut goes = group.start(0).await;
+    let mut stays = group.start(1).await;
+    stays.up(1).await;
+    goes.up(1).await;
+
+    goes.net.stop().await;
+    assert_eq!(stays.next().await, Event::Down { peer: id(0) });
+    let mut back = group.start(0).await;
+
+    stays.up(1).await;
+    stays.talks_with(1, &mut back, 0).await;
+}
+
+#[tokio::test]
+async fn what_was_queued_while_a_peer_was_away_reaches_it() {
+    let group = Group::of(2);
+    let early = group.start(0).await;
+    early.net.send(id(1), Channel::Votes, "early".into()).unwrap();
+
+    let mut late = group.start(1).await;
+
+    assert_eq!(late.frame().await, (0, Channel::Votes, "early".into()));
+}
+
+#[tokio::test]
+async fn the_larger_dials_when_the_smaller_does_not_know_where_to() {
+    let mut group = Group::of(2);
+    let mut larger = group.start(1).await;
+    let known = group.members[1].address.take();
+    let mut config = group.config(0);
+    config.members[1].address = None;
+    let (net, events) = quorate_net::start(config).await.unwrap();
+    let mut smaller = Node { net, events };
+    group.members[1].address = known;
+
+    smaller.up(1).await;
+    larger.up(1).await;
+
+    smaller.talks_with(0, &mut larger, 1).await;
+}
+
+#[tokio::test]
+async fn traffic_is_counted_on_both_sides() {
+    let group = Group::of(2);
+    let (mut one, mut other) = (group.start(0).await, group.start(1).await);
+    one.up(1).await;
+
+    one.net.send(id(1), Channel::Bulk, vec![1; 1000].into()).unwrap();
+    other.frame().await;
+
+    until("counted as sent", || one.net.peers()[0].traffic.bulk.frames_out == 1).await;
+    let (sent, received) = (one.net.peers()[0].traffic.bulk, other.net.peers()[0].traffic.bulk);
+    assert_eq!((sent.bytes_out, sent.waiting_frames, sent.dropped), (1000, 0, 0));
+    assert_eq!((received.frames_in, received.bytes_in), (1, 1000));
+}
