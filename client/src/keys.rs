@@ -67,6 +67,11 @@ pub fn write(path: &Path, seed: &[u8; 32]) -> Result<(), KeyError> {
 
 /// The key in a file.
 pub fn read(path: &Path) -> Result<Ed25519Signer, KeyError> {
+    Ok(Ed25519Signer::from_seed(&read_seed(path)?))
+}
+
+/// The seed in a key file, for what needs the secret itself: a replica's transport key is its signing key.
+pub fn read_seed(path: &Path) -> Result<[u8; 32], KeyError> {
     let failed = |error| KeyError::Io { path: path.into(), error };
     let not_a_key = || KeyError::NotAKey(path.into());
     if fs::metadata(path).map_err(failed)?.len() > KEY_FILE_BYTES_MAX {
@@ -76,7 +81,7 @@ pub fn read(path: &Path) -> Result<Ed25519Signer, KeyError> {
     let digits = text.strip_prefix(FIRST_LINE).and_then(|rest| rest.strip_prefix('\n')).ok_or_else(not_a_key)?;
     let mut seed = [0; 32];
     hex::decode_to_slice(digits.trim_end(), &mut seed).map_err(|_| not_a_key())?;
-    Ok(Ed25519Signer::from_seed(&seed))
+    Ok(seed)
 }
 
 /// The public half of the key in a file.
