@@ -73,6 +73,12 @@ impl Raw {
         self.dials.send((peer, address)).unwrap();
     }
 
+    /// Returns when its port is free again.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _cancelled = (&mut self.task).await;
+    }
+
     pub fn accept(&mut self, protocol: StreamProtocol) -> IncomingStreams {
         self.control.accept(protocol).unwrap()
     }

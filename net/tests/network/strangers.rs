@@ -52,7 +52,7 @@ async fn another_key_at_a_members_address_is_not_taken_for_it() {
     until("it was dialled", || node.net.peers()[0].wrong_key > 0).await;
 
     assert!(!node.net.peers()[0].is_up);
-    drop(imposter);
+    imposter.stop().await;
     still_serves_its_member(&group, node).await;
 }
 
