@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// POST of bytes, which are the same in every try.
-    pub async fn post(&self, url: Url, kind: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
+    pub(crate) async fn post_bytes(&self, url: Url, kind: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
         self.ask(self.http.post(url).header(CONTENT_TYPE, kind).body(body)).await
     }
 

@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod author;
+pub mod calls;
 pub mod http;
 pub mod keys;
+pub mod outbox;

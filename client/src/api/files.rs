@@ -88,6 +88,9 @@ pub struct ConflictSide {
 /// An author in a domain: `GET /v1/domains/{d}/authors/{key}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorInfo {
+    /// The group of the answering node: what its authors' signatures are for.
+    #[serde(with = "hexed")]
+    pub group: Digest,
     /// The author.
     #[serde(with = "hexed")]
     pub key: PublicKey,

@@ -1,4 +1,5 @@
 //! The client against a node that answers from a script.
 
+mod author;
 mod patience;
 mod scripted;

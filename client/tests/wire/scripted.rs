@@ -1,5 +1,8 @@
 //! A node that answers from a script: one answer for each request, in order; the last one again and again.
 
+use quorate_client::api::Ticket;
+use quorate_ledger::{Envelope, Limits, Receipt, State};
+use quorate_pbft::Digest;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,6 +13,12 @@ use std::thread;
 pub enum Reply {
     /// Closes the connection without a word.
     Hangup,
+    /// Holds the connection open without a word.
+    Silence,
+    /// A receipt of the envelope in the body, with this state and revision.
+    Verdict(State, &'static str),
+    /// 202 with a ticket for the envelope in the body.
+    Ticket,
     /// Status line and headers without the length, and the body.
     Http(&'static str, String),
 }
@@ -28,6 +37,7 @@ pub fn node(script: Vec<Reply>) -> (String, Receiver<Request>) {
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     let (seen, requests) = channel();
     thread::spawn(move || {
+        let mut held = Vec::new();
         let mut replies = script.into_iter().peekable();
         for stream in listener.incoming() {
             let Ok(stream) = stream else { return };
@@ -37,8 +47,12 @@ pub fn node(script: Vec<Reply>) -> (String, Receiver<Request>) {
                 replies = vec![reply.clone(), reply.clone()].into_iter().peekable();
                 replies.next();
             }
+            if matches!(reply, Reply::Silence) {
+                held.push(stream);
+            } else {
+                answer(stream, &reply, &request);
+            }
             let _ = seen.send(request);
-            answer(stream, &reply);
         }
     });
     (address, requests)
@@ -64,8 +78,43 @@ fn read(stream: &TcpStream) -> Option<Request> {
     Some(Request { line, body })
 }
 
-fn answer(mut stream: TcpStream, reply: &Reply) {
-    if let Reply::Http(head, body) = reply {
-        let _ = write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+fn answer(mut stream: TcpStream, reply: &Reply, request: &Request) {
+    let (head, body) = match reply {
+        Reply::Http(head, body) => (*head, body.clone()),
+        Reply::Verdict(state, revision) => {
+            ("200 OK\r\ncontent-type: application/json", json(&receipt(request, *state, Some(revision))))
+        }
+        Reply::Ticket => {
+            let ticket = Ticket { receipt: receipt(request, State::Waiting, None), waits_for: None };
+            ("202 Accepted\r\ncontent-type: application/json", json(&ticket))
+        }
+        Reply::Hangup | Reply::Silence => return,
+    };
+    let _ = write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+}
+
+/// The group of every scripted node.
+pub const GROUP: Digest = Digest([9; 32]);
+
+fn receipt(request: &Request, state: State, revision: Option<&str>) -> Receipt {
+    let envelope = Envelope::decode(&request.body, &Limits::default()).expect("the client sends envelopes");
+    Receipt {
+        id: envelope.id(&GROUP),
+        domain: envelope.body.domain,
+        author: envelope.body.author,
+        from_seq: envelope.body.from_seq,
+        to_seq: envelope.body.to_seq,
+        state,
+        revision: revision.and_then(|text| text.parse().ok()),
+        lane: None,
+        stage: None,
+        code: None,
+        detail: None,
+        conflicts: vec![],
+        changes: vec![],
     }
+}
+
+pub fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("plain data")
 }

@@ -1,0 +1,238 @@
+//! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
+
+use crate::api::{AuthorInfo, Problem, Ticket};
+use crate::calls::Posted;
+use crate::http::{Client, ClientError};
+use crate::keys::{self, KeyError};
+use crate::outbox::{Answer, Name, Outbox, OutboxError};
+use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Op, Receipt, Revision, is_name};
+use quorate_pbft::{Digest, Ed25519Signer, PublicKey, SeqNum, Signer as _};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Times that an envelope is signed again because another machine took its number: each is one race that was lost.
+const RACES_MAX: u32 = 16;
+
+/// Why a change has no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// No key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Nothing was sent.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It was sent, and there was no answer in time.
+    #[error("{error}; the change may still be ordered: {id}")]
+    Unanswered {
+        /// The envelope, kept in the outbox.
+        id: EnvelopeId,
+        /// What was waited for.
+        error: ClientError,
+    },
+    /// The gate refused it: it was not ordered.
+    #[error("{problem}")]
+    Gate {
+        /// The envelope.
+        id: EnvelopeId,
+        /// Why.
+        problem: Box<Problem>,
+    },
+    /// The name cannot be a domain's.
+    #[error("`{0}` cannot name a domain: up to 100 of a-z A-Z 0-9 . _ -, the first a letter or digit")]
+    Domain(String),
+}
+
+/// How a change was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The order has spoken.
+    Verdict(Receipt),
+    /// At level `eventual`: somebody will try.
+    Ticket(Ticket),
+}
+
+/// Operations that are not yet signed.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What they are based on; none for the newest that this author can have seen.
+    pub base: Option<Base>,
+    /// In order.
+    pub ops: Vec<Op>,
+    /// Contents that the operations name and the group may not have.
+    pub contents: Vec<Vec<u8>>,
+    /// For people.
+    pub message: String,
+}
+
+/// A key with its outbox, in front of a node.
+pub struct Author {
+    signer: Ed25519Signer,
+    outbox: Outbox,
+    client: Client,
+    domain: String,
+}
+
+impl Author {
+    /// Opens the key and its outbox; waits for the outbox while another command uses it.
+    pub async fn open(key: &Path, client: Client, domain: &str) -> Result<Self, SubmitError> {
+        if !is_name(domain) {
+            return Err(SubmitError::Domain(domain.into()));
+        }
+        let signer = keys::read(key)?;
+        let mut tries = client.tries();
+        let outbox = loop {
+            match Outbox::open(key) {
+                Err(busy @ OutboxError::Busy(_)) => tries.pause(busy.to_string(), None).await.map_err(|_| busy)?,
+                other => break other?,
+            }
+        };
+        Ok(Self { signer, outbox, client, domain: domain.into() })
+    }
+
+    /// Who signs.
+    pub fn key(&self) -> PublicKey {
+        self.signer.public_key()
+    }
+
+    /// Gives the next change the whole time again.
+    pub fn renew(&mut self) {
+        self.client = self.client.renewed();
+    }
+
+    /// Sends again, byte for byte, what has no answer; takes the answers that are there.
+    pub async fn resend(&mut self) -> Result<(), SubmitError> {
+        for name in self.outbox.unanswered() {
+            let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
+            let posted = self.judged(id, self.client.post(bytes).await);
+            self.note(&name, &posted)?;
+            match posted {
+                Ok(_) | Err(ClientError::Refused(_)) => (),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs a change, keeps it, sends it, and waits for its answer at that level.
+    pub async fn submit(&mut self, draft: &Draft, level: Level) -> Result<Outcome, SubmitError> {
+        let mut floor = 0;
+        for _ in 0..RACES_MAX {
+            let node = self.node_that_knows_us().await?;
+            self.outbox.enter(node.group)?;
+            let envelope = self.sign(draft, &node, floor);
+            let id = envelope.id(&node.group);
+            let (name, bytes) = self.outbox.keep(&node.group, &envelope)?;
+            let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
+            self.note(&name, &posted)?;
+            match posted {
+                Ok(Posted::Verdict(receipt)) => return Ok(Outcome::Verdict(receipt)),
+                Ok(Posted::Ticket(ticket)) => return Ok(Outcome::Ticket(ticket)),
+                Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
+                    floor = problem.next_seq.unwrap_or(0).max(floor);
+                }
+                Err(ClientError::Refused(problem)) => return Err(SubmitError::Gate { id, problem }),
+                Err(error) => return Err(SubmitError::Unanswered { id, error }),
+            }
+        }
+        Err(self.client.garbled("every number is taken; does another machine use this key?").into())
+    }
+
+    /// The author's numbers, from a node that has executed what this author knows to be executed.
+    async fn node_that_knows_us(&self) -> Result<AuthorInfo, SubmitError> {
+        let seen = self.outbox.newest_revision().unwrap_or(Revision::GENESIS);
+        let mut tries = self.client.tries();
+        loop {
+            let info = self.info().await?;
+            if info.revision >= seen {
+                return Ok(info);
+            }
+            let why = format!("it has executed {}, the outbox has a receipt of {seen}", info.revision);
+            tries.pause(why, None).await?;
+        }
+    }
+
+    async fn info(&self) -> Result<AuthorInfo, ClientError> {
+        match self.client.author(&self.domain, &self.key()).await {
+            // An unknown domain or author is a verdict's or the gate's to refuse: it is sent like any other change.
+            Err(ClientError::Refused(problem)) if problem.status == 404 => self.stranger().await,
+            other => other,
+        }
+    }
+
+    /// The numbers of an author that the node does not know there.
+    async fn stranger(&self) -> Result<AuthorInfo, ClientError> {
+        let status = self.client.status().await?;
+        Ok(AuthorInfo {
+            group: status.group,
+            key: self.key(),
+            next_seq: 1,
+            attempt: 0,
+            pending: vec![],
+            standing: String::new(),
+            repeated: vec![],
+            revision: Revision::slot(SeqNum::new(status.executed_seq)),
+        })
+    }
+
+    fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Envelope {
+        let place = self.outbox.next_place(&self.domain, node, floor, 1);
+        let base = draft.base.unwrap_or_else(|| self.newest_base(node));
+        let change = Change::new(base, draft.ops.clone(), draft.message.clone(), now_ms());
+        let body = Body {
+            author: self.key(),
+            domain: self.domain.clone(),
+            from_seq: place.from_seq,
+            to_seq: place.to_seq,
+            attempt: place.attempt,
+            changes: vec![change],
+            carried: vec![],
+        };
+        Envelope::sign(&node.group, body, draft.contents.clone(), &self.signer)
+    }
+
+    fn newest_base(&self, node: &AuthorInfo) -> Base {
+        self.outbox.newest_unanswered(&self.domain).map_or(Base::Revision(node.revision), Base::Envelope)
+    }
+
+    /// Only what speaks of this envelope, as a node of quorate speaks, answers it.
+    fn judged(&self, id: Option<EnvelopeId>, posted: Result<Posted, ClientError>) -> Result<Posted, ClientError> {
+        match posted {
+            Ok(Posted::Verdict(receipt)) if Some(receipt.id) != id => {
+                Err(self.client.garbled(format!("a receipt of another envelope, {}", receipt.id)))
+            }
+            Err(ClientError::Refused(problem)) if problem.stage.is_none() => {
+                Err(self.client.garbled(problem.to_string()))
+            }
+            other => other,
+        }
+    }
+
+    /// Remembers what an answer settles.
+    fn note(&mut self, name: &Name, posted: &Result<Posted, ClientError>) -> Result<(), OutboxError> {
+        match posted {
+            Ok(Posted::Verdict(receipt)) => self.outbox.answer(name, Answer::Verdict(receipt.clone())),
+            Err(ClientError::Refused(problem)) => self.outbox.answer(name, Answer::Gate((**problem).clone())),
+            Ok(Posted::Ticket(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The group that the outbox is pinned to, once something was signed.
+    pub fn group(&self) -> Option<Digest> {
+        self.outbox.group()
+    }
+}
+
+/// Whether another envelope, of another machine, came first.
+fn is_lost_race(problem: &Problem) -> bool {
+    matches!(problem.code.as_str(), "sequence-taken" | "overlap")
+}
+
+/// The author's clock, as metadata of a change.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,111 @@
+//! The questions of the API, one function each.
+
+use crate::api::{AuthorInfo, ENVELOPE_TYPE, Page, Status, Ticket};
+use crate::http::{Client, ClientError};
+use quorate_ledger::{EnvelopeId, Level, Receipt};
+use quorate_pbft::PublicKey;
+use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
+
+/// What a node says of an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posted {
+    /// The verdict.
+    Verdict(Receipt),
+    /// None yet.
+    Ticket(Ticket),
+}
+
+impl Client {
+    /// Where the node stands.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get(&["status"], &[]).await
+    }
+
+    /// An author's numbers in a domain.
+    pub async fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorInfo, ClientError> {
+        self.get(&["domains", domain, "authors", &key.to_string()], &[]).await
+    }
+
+    /// Sends an envelope and takes the answer that the node has now.
+    pub async fn post(&self, bytes: Vec<u8>) -> Result<Posted, ClientError> {
+        self.post_once(bytes, "").await
+    }
+
+    /// Sends an envelope, again and again, until there is a verdict at that level; at `eventual`, until it is taken.
+    pub async fn submit(&self, bytes: Vec<u8>, level: Level) -> Result<Posted, ClientError> {
+        if level == Level::Eventual {
+            return self.post(bytes).await;
+        }
+        let mut tries = self.tries();
+        loop {
+            match self.post_once(bytes.clone(), level_name(level)).await? {
+                Posted::Ticket(ticket) => tries.pause(waits(&ticket), None).await?,
+                verdict => return Ok(verdict),
+            }
+        }
+    }
+
+    /// What the node knows of an envelope.
+    pub async fn envelope(&self, id: &EnvelopeId) -> Result<Posted, ClientError> {
+        let answer = self.get_bytes(&["envelopes", &id.to_string()], &[]).await?;
+        self.posted(answer.status, &answer.body)
+    }
+
+    /// All items of a list, page by page, up to `limit`.
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Vec<T>, ClientError> {
+        let (mut items, mut from) = (Vec::new(), String::new());
+        loop {
+            let left = (limit - items.len()).min(PAGE_ITEMS).to_string();
+            let query: Vec<_> =
+                query.iter().copied().chain([("from", from.as_str()), ("limit", left.as_str())]).collect();
+            let page: Page<T> = self.renewed().get(path, &query).await?;
+            let before = items.len();
+            items.extend(page.items);
+            items.truncate(limit);
+            match page.next {
+                Some(next) if items.len() < limit && items.len() > before => from = next,
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    async fn post_once(&self, bytes: Vec<u8>, wait: &str) -> Result<Posted, ClientError> {
+        let answer = self.post_bytes(self.url(&["envelopes"], &[("wait", wait)]), ENVELOPE_TYPE, bytes).await?;
+        self.posted(answer.status, &answer.body)
+    }
+
+    fn posted(&self, status: StatusCode, body: &[u8]) -> Result<Posted, ClientError> {
+        if status == StatusCode::ACCEPTED {
+            return Ok(Posted::Ticket(self.decode(body)?));
+        }
+        let receipt: Receipt = self.decode(body)?;
+        if receipt.is_verdict() { Ok(Posted::Verdict(receipt)) } else { Err(self.garbled("200 without a verdict")) }
+    }
+}
+
+/// Items that one page is asked to have.
+const PAGE_ITEMS: usize = 1_000;
+
+/// A level as queries spell it.
+pub fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Eventual => "eventual",
+        Level::Causal => "causal",
+        Level::Sequential => "sequential",
+        Level::Strong => "strong",
+    }
+}
+
+/// What a ticket waits for, in words.
+fn waits(ticket: &Ticket) -> String {
+    match ticket.waits_for {
+        Some(number) => format!("it waits for the author's number {number}"),
+        None => "it was taken and has no verdict yet".into(),
+    }
+}

@@ -1,0 +1,332 @@
+//! What a key has signed: on disk before it is sent, kept until it is answered.
+//!
+//! So one key on one machine never signs two envelopes for one (number, attempt), whichever replicas it talks to and
+//! however it was killed. Beside the key `FILE` lies the folder `FILE.outbox/`:
+//!
+//! - `lock`: held while a command uses the outbox;
+//! - `group`: the group that all its envelopes are signed for;
+//! - `<domain>-<from_seq>-<attempt>.envelope`: the bytes of a POST body;
+//! - `<domain>-<from_seq>-<attempt>.answer`: the verdict on it, or the gate's refusal. Without one it is sent again.
+
+mod disk;
+mod name;
+mod numbers;
+
+pub use name::Name;
+pub use numbers::Place;
+
+use crate::api::{AuthorInfo, Problem};
+use name::{ANSWER, ENVELOPE};
+use quorate_ledger::{Envelope, EnvelopeId, Limits, Receipt, Revision, State, hexed};
+use quorate_pbft::Digest;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Answered envelopes that are kept for each domain: what `receipt` and `log` can be asked about without a node.
+const ANSWERED_MAX: usize = 256;
+
+/// Bytes of answered envelopes that are kept for each domain.
+const ANSWERED_BYTES_MAX: u64 = 64 << 20;
+
+/// Why an outbox cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// Another command has it.
+    #[error("another command uses {}", .0.display())]
+    Busy(PathBuf),
+    /// The disk said no.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        error: io::Error,
+    },
+    /// A file holds what no outbox writes. It may have been sent, so nobody should guess.
+    #[error("{} is damaged: {why}; if its change is known to be ordered or lost, remove the file", .path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Numbers of two groups must not mix.
+    #[error("the key has signed for group {ours}, the node is of group {theirs}; use another key there")]
+    OtherGroup {
+        /// As pinned.
+        ours: Digest,
+        /// As the node says.
+        theirs: Digest,
+    },
+}
+
+/// How an envelope was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// By the order.
+    Verdict(Receipt),
+    /// By the admission gate of a node: it was not ordered.
+    Gate(Problem),
+}
+
+/// An envelope of the outbox.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its place among its author's.
+    pub name: Name,
+    /// Number of its last change.
+    pub to_seq: u64,
+    /// Its id.
+    pub id: EnvelopeId,
+    /// Bytes of the envelope's file.
+    bytes: u64,
+    /// None until there is one.
+    pub answer: Option<Answer>,
+}
+
+/// The content of an `.answer` file.
+#[derive(Serialize, Deserialize)]
+struct Answered {
+    id: EnvelopeId,
+    to_seq: u64,
+    answer: Answer,
+}
+
+impl Entry {
+    /// Whether the order accepted it, so that its numbers are used up.
+    fn took_effect(&self) -> bool {
+        matches!(&self.answer, Some(Answer::Verdict(receipt)) if receipt.state != State::Refused)
+    }
+
+    /// Whether this is a later attempt for all the numbers of `earlier`.
+    fn repeats(&self, earlier: &Self) -> bool {
+        self.name.from_seq == earlier.name.from_seq && self.to_seq >= earlier.to_seq
+    }
+
+    fn revision(&self) -> Option<Revision> {
+        match &self.answer {
+            Some(Answer::Verdict(receipt)) => receipt.revision,
+            _ => None,
+        }
+    }
+}
+
+/// The outbox of one key, locked.
+#[derive(Debug)]
+pub struct Outbox {
+    folder: PathBuf,
+    /// Unlocked when it is closed.
+    _lock: File,
+    group: Option<Digest>,
+    /// By domain; each ascending by number and attempt.
+    entries: BTreeMap<String, Vec<Entry>>,
+}
+
+impl Outbox {
+    /// Opens and locks the outbox beside the key file `key`. Errs with [`OutboxError::Busy`] at once if it is in use.
+    pub fn open(key: &Path) -> Result<Self, OutboxError> {
+        let mut folder = key.as_os_str().to_owned();
+        folder.push(".outbox");
+        let folder = PathBuf::from(folder);
+        let failed = |error| OutboxError::Io { path: folder.clone(), error };
+        disk::make_folder(&folder).map_err(failed)?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Self::read(folder, lock),
+            Err(TryLockError::WouldBlock) => Err(OutboxError::Busy(folder)),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Pins the group, or checks that it is the one for which this key has signed.
+    pub fn enter(&mut self, group: Digest) -> Result<(), OutboxError> {
+        match self.group {
+            Some(ours) if ours == group => Ok(()),
+            Some(ours) => Err(OutboxError::OtherGroup { ours, theirs: group }),
+            None => {
+                self.write("group", format!("{group}\n").as_bytes())?;
+                self.group = Some(group);
+                Ok(())
+            }
+        }
+    }
+
+    /// The group for which this key signs, once it has signed.
+    pub fn group(&self) -> Option<Digest> {
+        self.group
+    }
+
+    /// What has no answer, in the order in which it must be sent.
+    pub fn unanswered(&self) -> Vec<Name> {
+        let all = self.entries.values().flatten();
+        all.filter(|entry| entry.answer.is_none()).map(|entry| entry.name.clone()).collect()
+    }
+
+    /// The newest envelope of a domain without an answer: what the next one is based on.
+    pub fn newest_unanswered(&self, domain: &str) -> Option<EnvelopeId> {
+        let entries = self.entries.get(domain)?;
+        entries.iter().rfind(|entry| entry.answer.is_none()).map(|entry| entry.id)
+    }
+
+    /// The newest revision that a receipt in this outbox names.
+    pub fn newest_revision(&self) -> Option<Revision> {
+        self.entries.values().flatten().filter_map(Entry::revision).max()
+    }
+
+    /// The entry of that envelope, while the outbox remembers it.
+    pub fn find(&self, id: &EnvelopeId) -> Option<&Entry> {
+        self.entries.values().flatten().find(|entry| entry.id == *id)
+    }
+
+    /// The place of the next envelope with `count` changes. See [`Place`]; `floor` may be 0.
+    pub fn next_place(&self, domain: &str, node: &AuthorInfo, floor: u64, count: u64) -> Place {
+        numbers::next(self.entries.get(domain).map_or(&[], Vec::as_slice), node, floor, count)
+    }
+
+    /// The id of an envelope.
+    pub fn id(&self, name: &Name) -> Option<EnvelopeId> {
+        self.entry(name).map(|entry| entry.id)
+    }
+
+    /// The bytes of an envelope, as they were signed.
+    pub fn bytes(&self, name: &Name) -> Result<Vec<u8>, OutboxError> {
+        let path = self.folder.join(name.file(ENVELOPE));
+        fs::read(&path).map_err(|error| OutboxError::Io { path, error })
+    }
+
+    /// Makes a signed envelope durable. Only then it may be sent.
+    pub fn keep(&mut self, group: &Digest, envelope: &Envelope) -> Result<(Name, Vec<u8>), OutboxError> {
+        let body = &envelope.body;
+        let name = Name { domain: body.domain.clone(), from_seq: body.from_seq, attempt: body.attempt };
+        let (bytes, id, to_seq) = (envelope.encode(), envelope.id(group), body.to_seq);
+        assert!(self.entry(&name).is_none(), "an outbox never signs twice for one number and attempt");
+        self.write(&name.file(ENVELOPE), &bytes)?;
+        self.insert(Entry { name: name.clone(), to_seq, id, bytes: bytes.len() as u64, answer: None });
+        Ok((name, bytes))
+    }
+
+    /// Remembers how an envelope was answered, and forgets the oldest answers beyond the bounds.
+    pub fn answer(&mut self, name: &Name, answer: Answer) -> Result<(), OutboxError> {
+        let Some(entry) = self.entry(name) else { return Ok(()) };
+        let answered = Answered { id: entry.id, to_seq: entry.to_seq, answer };
+        let json = serde_json::to_vec(&answered).expect("plain data with string keys");
+        self.write(&name.file(ANSWER), &json)?;
+        let entries = self.entries.get_mut(&name.domain).into_iter().flatten();
+        entries.filter(|entry| entry.name == *name).for_each(|entry| entry.answer = Some(answered.answer.clone()));
+        self.forget(&name.domain)
+    }
+
+    fn entry(&self, name: &Name) -> Option<&Entry> {
+        self.entries.get(&name.domain)?.iter().find(|entry| entry.name == *name)
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let entries = self.entries.entry(entry.name.domain.clone()).or_default();
+        let at = entries.partition_point(|other| other.name < entry.name);
+        entries.insert(at, entry);
+    }
+
+    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), OutboxError> {
+        disk::write(&self.folder, file, bytes).map_err(|error| OutboxError::Io { path: self.folder.join(file), error })
+    }
+
+    /// Drops the oldest answered envelopes of a domain. What numbers depend on stays: the newest that took effect, and
+    /// the highest attempt for each number above it.
+    fn forget(&mut self, domain: &str) -> Result<(), OutboxError> {
+        let Some(entries) = self.entries.get_mut(domain) else { return Ok(()) };
+        let newest = entries.iter().rposition(Entry::took_effect).unwrap_or(0);
+        let (mut count, mut bytes, mut gone) = (0, 0, Vec::new());
+        let superseded =
+            |at: &usize| *at < newest || entries.get(at + 1).is_some_and(|next| next.repeats(&entries[*at]));
+        for at in (0..entries.len()).rev().filter(superseded).filter(|at| entries[*at].answer.is_some()) {
+            (count, bytes) = (count + 1, bytes + entries[at].bytes);
+            if count >= ANSWERED_MAX || bytes > ANSWERED_BYTES_MAX {
+                gone.push(at);
+            }
+        }
+        // The envelope first: an answer alone is harmless, an envelope alone would be sent again.
+        for entry in gone.into_iter().map(|at| entries.remove(at)) {
+            for ending in [ENVELOPE, ANSWER] {
+                let file = entry.name.file(ending);
+                let failed = |error| OutboxError::Io { path: self.folder.join(&file), error };
+                disk::remove(&self.folder, &file).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(folder: PathBuf, lock: File) -> Result<Self, OutboxError> {
+        let mut outbox = Self { folder, _lock: lock, group: None, entries: BTreeMap::new() };
+        outbox.group = outbox.read_group()?;
+        let failed = |error| OutboxError::Io { path: outbox.folder.clone(), error };
+        let listed = fs::read_dir(&outbox.folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let files: Vec<String> = listed.iter().filter_map(|file| file.file_name().into_string().ok()).collect();
+        for draft in files.iter().filter(|file| file.ends_with(disk::DRAFT)) {
+            disk::remove(&outbox.folder, draft).map_err(failed)?;
+        }
+        for name in files.iter().filter_map(|file| Name::parse(file, ANSWER)) {
+            outbox.insert(outbox.read_answered(name)?);
+        }
+        for name in files.iter().filter_map(|file| Name::parse(file, ENVELOPE)) {
+            if outbox.entry(&name).is_none() {
+                outbox.insert(outbox.read_unanswered(name)?);
+            }
+        }
+        Ok(outbox)
+    }
+
+    fn read_group(&self) -> Result<Option<Digest>, OutboxError> {
+        let path = self.folder.join("group");
+        match fs::read_to_string(&path) {
+            Ok(text) => match hexed::parse(text.trim_end()) {
+                Ok(group) => Ok(Some(group)),
+                Err(error) => Err(OutboxError::Damaged { path, why: error.to_string() }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(OutboxError::Io { path, error }),
+        }
+    }
+
+    fn read_answered(&self, name: Name) -> Result<Entry, OutboxError> {
+        let path = self.folder.join(name.file(ANSWER));
+        let json = fs::read(&path).map_err(|error| OutboxError::Io { path: path.clone(), error })?;
+        let answered: Answered = serde_json::from_slice(&json)
+            .map_err(|error| OutboxError::Damaged { path: path.clone(), why: error.to_string() })?;
+        let bytes = fs::metadata(self.folder.join(name.file(ENVELOPE))).map_or(0, |file| file.len());
+        Ok(Entry { name, to_seq: answered.to_seq, id: answered.id, bytes, answer: Some(answered.answer) })
+    }
+
+    fn read_unanswered(&self, name: Name) -> Result<Entry, OutboxError> {
+        let damaged = |why: String| OutboxError::Damaged { path: self.folder.join(name.file(ENVELOPE)), why };
+        let group = self.group.ok_or_else(|| damaged("the file `group` beside it is missing".into()))?;
+        let bytes = self.bytes(&name)?;
+        let envelope = Envelope::decode(&bytes, &limits()).map_err(|refusal| damaged(refusal.to_string()))?;
+        let (body, id) = (&envelope.body, envelope.id(&group));
+        if (body.domain.as_str(), body.from_seq, body.attempt) != (name.domain.as_str(), name.from_seq, name.attempt) {
+            return Err(damaged("its name is another envelope's".into()));
+        }
+        Ok(Entry { to_seq: body.to_seq, id, bytes: bytes.len() as u64, name, answer: None })
+    }
+}
+
+/// An outbox reads back what it wrote, whatever the limits of the group are.
+fn limits() -> Limits {
+    let (bytes, count) = (u64::MAX, u32::MAX);
+    Limits {
+        file_bytes_max: bytes,
+        envelope_bytes_max: bytes,
+        changes_max: count,
+        operations_max: count,
+        ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! An author over kills, refusals and races: one envelope for each number and attempt.
+
+use crate::scripted::{self, GROUP, Reply, Request, json};
+use quorate_client::api::{AuthorInfo, Problem};
+use quorate_client::author::{Author, Draft, Outcome, SubmitError};
+use quorate_client::http::{Client, ClientError};
+use quorate_client::keys;
+use quorate_ledger::{Base, Body, Envelope, Level, Limits, Op, State};
+use quorate_pbft::PublicKey;
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+use tempfile::TempDir;
+
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().expect("a folder") };
+        keys::create(&desk.key()).expect("a key");
+        desk
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.path().join("a.key")
+    }
+
+    async fn author(&self, node: &str) -> Author {
+        let client = Client::new(node, Duration::from_secs(20)).expect("an address");
+        Author::open(&self.key(), client, "main").await.expect("a key and an outbox")
+    }
+
+    /// As a command does it: what is unanswered first, then one change.
+    async fn put(&self, node: &str, level: Level) -> Result<Outcome, SubmitError> {
+        let mut author = self.author(node).await;
+        author.resend().await?;
+        author.submit(&draft(), level).await
+    }
+
+    /// A command that is killed while the node is silent.
+    async fn killed_put(&self, node: &str) {
+        let put = tokio::time::timeout(Duration::from_millis(500), self.put(node, Level::Sequential));
+        assert!(put.await.is_err(), "the node is silent");
+    }
+}
+
+fn draft() -> Draft {
+    Draft { base: None, ops: vec![Op::Delete { path: "a".into() }], contents: vec![], message: "m".into() }
+}
+
+fn info(next_seq: u64, revision: &str) -> Reply {
+    let info = AuthorInfo {
+        group: GROUP,
+        key: PublicKey([0; 32]),
+        next_seq,
+        attempt: 0,
+        pending: vec![],
+        standing: "good".into(),
+        repeated: vec![],
+        revision: revision.parse().expect("a revision"),
+    };
+    Reply::Http("200 OK\r\ncontent-type: application/json", json(&info))
+}
+
+fn refusal(status: &'static str, problem: &Problem) -> Reply {
+    Reply::Http(status, json(problem))
+}
+
+const TAKEN: &str = "409 Conflict\r\ncontent-type: application/problem+json";
+const REFUSED: &str = "422 Unprocessable Content\r\ncontent-type: application/problem+json";
+
+/// The envelopes that a node was sent, in order.
+fn posted(requests: &Receiver<Request>) -> Vec<Request> {
+    requests.try_iter().filter(|request| request.line.starts_with("POST /v1/envelopes")).collect()
+}
+
+fn body(request: &Request) -> Body {
+    Envelope::decode(&request.body, &Limits::default()).expect("an envelope").body
+}
+
+#[tokio::test]
+async fn what_a_killed_command_sent_goes_first_byte_for_byte() {
+    let desk = Desk::new();
+    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Silence]);
+    desk.killed_put(&node).await;
+    let lost = posted(&requests).remove(0).body;
+
+    let (node, requests) = scripted::node(vec![
+        Reply::Verdict(State::Applied, "4.1"),
+        info(2, "4"),
+        Reply::Verdict(State::Applied, "5.1"),
+    ]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let sent = posted(&requests);
+    assert_eq!(sent[0].body, lost);
+    assert_eq!((body(&sent[1]).from_seq, body(&sent[1]).attempt), (2, 1));
+}
+
+#[tokio::test]
+async fn a_kill_before_signing_leaves_nothing_to_send() {
+    let desk = Desk::new();
+    let (silent, _requests) = scripted::node(vec![Reply::Silence]);
+    desk.killed_put(&silent).await;
+
+    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    assert_eq!(posted(&requests).len(), 1);
+}
+
+#[tokio::test]
+async fn killed_again_and_again_it_sends_the_same_bytes() {
+    let desk = Desk::new();
+    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Silence]);
+    desk.killed_put(&node).await;
+    let first = posted(&requests).remove(0).body;
+    for _ in 0..2 {
+        let (node, requests) = scripted::node(vec![Reply::Silence]);
+        desk.killed_put(&node).await;
+        assert_eq!(posted(&requests).remove(0).body, first);
+    }
+}
+
+#[tokio::test]
+async fn after_an_unanswered_envelope_the_next_is_based_on_it() {
+    let desk = Desk::new();
+    let (node, requests) =
+        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
+    desk.put(&node, Level::Eventual).await.expect("a ticket");
+    desk.put(&node, Level::Eventual).await.expect("a ticket");
+    let sent = posted(&requests);
+    let first = Envelope::decode(&sent[0].body, &Limits::default()).expect("an envelope");
+    assert_eq!(sent[1].body, sent[0].body);
+    assert_eq!(body(&sent[2]).changes[0].base, Base::Envelope(first.id(&GROUP)));
+    assert_eq!(body(&sent[2]).from_seq, 2);
+}
+
+#[tokio::test]
+async fn a_number_taken_by_another_machine_is_left_to_it() {
+    let desk = Desk::new();
+    let taken = Problem { next_seq: Some(5), ..Problem::refused(409, "sequence", "sequence-taken", "") };
+    let (node, requests) =
+        scripted::node(vec![info(1, "3"), refusal(TAKEN, &taken), info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let sent = posted(&requests);
+    assert_eq!((body(&sent[0]).from_seq, body(&sent[1]).from_seq), (1, 5));
+}
+
+#[tokio::test]
+async fn after_a_refusal_the_number_has_a_higher_attempt() {
+    let desk = Desk::new();
+    let unknown = Problem::refused(422, "signature", "unknown-author", "");
+    let (node, requests) = scripted::node(vec![
+        info(1, "3"),
+        refusal(REFUSED, &unknown),
+        info(1, "3"),
+        Reply::Verdict(State::Refused, "4.1"),
+        info(1, "4"),
+        Reply::Verdict(State::Applied, "5.1"),
+    ]);
+    let refused = desk.put(&node, Level::Sequential).await.expect_err("a refusal");
+    assert!(matches!(refused, SubmitError::Gate { problem, .. } if problem.code == "unknown-author"));
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let places: Vec<_> = posted(&requests).iter().map(|sent| (body(sent).from_seq, body(sent).attempt)).collect();
+    assert_eq!(places, [(1, 1), (1, 2), (1, 3)]);
+}
+
+#[tokio::test]
+async fn the_base_is_not_older_than_what_the_outbox_has_a_receipt_of() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "9.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+
+    let (late, requests) =
+        scripted::node(vec![info(1, "3"), info(1, "8"), info(2, "9"), Reply::Verdict(State::Applied, "10.1")]);
+    desk.put(&late, Level::Sequential).await.expect("a verdict");
+    let base = body(&posted(&requests)[0]).changes[0].base;
+    assert_eq!(base, Base::Revision("9".parse().expect("a revision")));
+}
+
+#[tokio::test]
+async fn what_is_no_node_of_quorate_answers_nothing() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Http("404 Not Found", String::new())]);
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("no answer");
+    assert!(matches!(ended, SubmitError::Unanswered { error: ClientError::Garbled { .. }, .. }));
+
+    let (node, requests) = scripted::node(vec![Reply::Silence]);
+    desk.killed_put(&node).await;
+    assert_eq!(posted(&requests).len(), 1, "it is sent again first");
+}
