@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["ledger", "pbft"]),
     ("net", &["pbft"]),
     ("client", &["ledger", "pbft"]),
-    ("bench", &["client", "ledger"]),
+    ("bench", &["client", "ledger", "pbft"]), // keys and digests are types of `pbft`
     ("node", &["bench", "client", "ledger", "net", "pbft", "semantic", "storage"]),
     ("tests", &["bench", "client", "ledger", "net", "node", "pbft", "semantic", "storage"]),
 ];

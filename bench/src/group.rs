@@ -1,0 +1,152 @@
+//! A group of real processes on this machine, stopped by their pids on every way out.
+
+use crate::BenchArgs;
+use anyhow::{Context as _, bail, ensure};
+use quorate_client::api::{Mode, Status};
+use quorate_client::http::Client;
+use quorate_ledger::Genesis;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a replica may take to say that it is ready, and then to be able to vote.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a replica may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Ports between a replica's own and its API's.
+const API_PORTS_AFTER: u16 = 100;
+
+/// Running replicas.
+pub struct Group {
+    /// What `init` made.
+    pub dir: PathBuf,
+    /// Read back from there.
+    pub genesis: Genesis,
+    /// Where each replica's API answers.
+    pub nodes: Vec<String>,
+    children: Vec<Child>,
+}
+
+impl Group {
+    /// Makes a group with one organisation for each author, starts its replicas and waits until all may vote.
+    pub async fn start(args: &BenchArgs, program: PathBuf, dir: PathBuf) -> anyhow::Result<Self> {
+        init(args, &program, &dir)?;
+        let genesis = std::fs::read(dir.join("genesis.json")).context("init left no genesis.json")?;
+        let genesis = Genesis::parse(&genesis).context("genesis.json")?;
+        let mut group = Self { dir, genesis, nodes: Vec::new(), children: Vec::new() };
+        for replica in 0..args.replicas {
+            let (child, node) = start(&program, &group.dir.join(format!("replica-{replica}")))?;
+            group.children.push(child);
+            group.nodes.push(node);
+        }
+        group.await_votes().await?;
+        Ok(group)
+    }
+
+    /// The key file of author `index`.
+    pub fn author_key(&self, index: usize) -> PathBuf {
+        self.dir.join(format!("author-{}.key", organisation(index)))
+    }
+
+    /// Seconds of processor time that the replicas have used so far.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        self.children.iter().map(|child| cpu_seconds(child.id())).sum()
+    }
+
+    /// Asks each replica to stop and waits for it.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        for child in &self.children {
+            terminate(child);
+        }
+        let deadline = Instant::now() + STOP_LIMIT;
+        for child in &mut self.children {
+            while child.try_wait()?.is_none() {
+                ensure!(Instant::now() < deadline, "replica {} did not stop in time", child.id());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        self.children.clear();
+        Ok(())
+    }
+
+    async fn await_votes(&self) -> anyhow::Result<()> {
+        for node in &self.nodes {
+            let client = Client::new(node, START_LIMIT)?;
+            let mut tries = client.tries();
+            while client.get::<Status>(&["status"], &[]).await?.mode != Mode::Active {
+                let waited = tries.pause("it may not vote yet".into(), None).await;
+                waited.with_context(|| format!("{node} did not become able to vote"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn organisation(index: usize) -> String {
+    format!("org-{index}")
+}
+
+fn init(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<()> {
+    let organisations: Vec<String> = (0..args.authors.max(args.replicas.into())).map(organisation).collect();
+    let output = Command::new(program)
+        .args(["init", "--replicas", &args.replicas.to_string(), "--orgs", &organisations.join(",")])
+        .args(["--base-port", &args.base_port.to_string()])
+        .args(["--api-port", &(args.base_port + API_PORTS_AFTER).to_string()])
+        .arg("--out")
+        .arg(dir)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    ensure!(output.status.success(), "init: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+fn start(program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
+    let log = std::fs::File::create(dir.join("log")).context("no log file")?;
+    let mut child = Command::new(program)
+        .args(["start", "--dir"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let mut line = String::new();
+    let stdout = child.stdout.take().context("a piped output")?;
+    BufReader::new(stdout).read_line(&mut line)?;
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
+        ["ready", api, _peer] => Ok((child, api.to_owned())),
+        _ => {
+            let _ = child.kill();
+            bail!("{} did not become ready; see its file `log`", dir.display())
+        }
+    }
+}
+
+fn terminate(child: &Child) {
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+}
+
+/// User and system time of a process, from `/proc`.
+fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    let stat =
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+}
+
+/// `USER_HZ`, which Linux fixes for what it shows in `/proc`.
+const TICKS_PER_SECOND: f64 = 100.0;

@@ -1,0 +1,129 @@
+//! Closed-loop authors: each sends an envelope, waits for its receipt, and sends the next.
+
+use crate::{BenchArgs, counted, group::Group};
+use anyhow::{Context as _, bail};
+use quorate_client::api::ENVELOPE_TYPE;
+use quorate_client::http::Client;
+use quorate_client::keys;
+use quorate_ledger::{Base, Body, Change, Envelope, Mode, Op, Receipt, Revision, State};
+use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+use sha2::{Digest as _, Sha256};
+use std::time::{Duration, Instant};
+
+/// Files that one author writes in turn.
+const FILES_PER_AUTHOR: u64 = 64;
+
+/// How long one envelope may take before the run is called off.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// What came out.
+pub struct Measured {
+    /// Time of each envelope that was answered while counting, sorted.
+    pub latencies: Vec<Duration>,
+    /// How long was counted.
+    pub elapsed: Duration,
+    /// Processor time of all replicas while counting.
+    pub cpu_seconds: f64,
+}
+
+/// Drives the group with all authors at once.
+pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
+    let begin = Instant::now() + Duration::from_secs(args.warm_up);
+    let end = begin + counted(args);
+    let authors = (0..args.authors).map(|index| Author::new(args, group, index)).collect::<Result<Vec<_>, _>>()?;
+    let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(author.work(begin, end))).collect();
+    tokio::time::sleep_until(begin.into()).await;
+    let (before, started) = (group.cpu_seconds()?, Instant::now());
+    tokio::time::sleep_until(end.into()).await;
+    let (cpu_seconds, elapsed) = (group.cpu_seconds()? - before, started.elapsed());
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await.context("an author panicked")??);
+    }
+    latencies.sort_unstable();
+    Ok(Measured { latencies, elapsed, cpu_seconds })
+}
+
+struct Author {
+    group: Digest,
+    signer: Ed25519Signer,
+    client: Client,
+    index: usize,
+    changes: u64,
+    bytes: usize,
+    next_seq: u64,
+    base: Revision,
+}
+
+impl Author {
+    fn new(args: &BenchArgs, group: &Group, index: usize) -> anyhow::Result<Self> {
+        let node = &group.nodes[index % group.nodes.len()];
+        Ok(Self {
+            group: group.genesis.group(),
+            signer: keys::read(&group.author_key(index))?,
+            client: Client::new(node, ANSWER_LIMIT)?,
+            index,
+            changes: args.changes,
+            bytes: args.bytes,
+            next_seq: 1,
+            base: Revision::GENESIS,
+        })
+    }
+
+    /// Latencies of what was answered between `begin` and `end`.
+    async fn work(mut self, begin: Instant, end: Instant) -> anyhow::Result<Vec<Duration>> {
+        let mut latencies = Vec::new();
+        while Instant::now() < end {
+            let envelope = self.envelope();
+            let sent = Instant::now();
+            let receipt = self.send(envelope).await?;
+            let answered = Instant::now();
+            if answered >= begin && answered < end {
+                latencies.push(answered - sent);
+            }
+            self.base = receipt.revision.context("a receipt without a revision")?;
+            self.next_seq += self.changes;
+        }
+        Ok(latencies)
+    }
+
+    async fn send(&self, envelope: Vec<u8>) -> anyhow::Result<Receipt> {
+        let client = self.client.renewed();
+        let url = client.url(&["envelopes"], &[("wait", "sequential")]);
+        let answer = client.post(url, ENVELOPE_TYPE, envelope).await?;
+        let receipt: Receipt = client.decode(&answer.body)?;
+        if receipt.state != State::Applied {
+            bail!("author {} number {}: {:?} {:?}", self.index, self.next_seq, receipt.state, receipt.detail);
+        }
+        Ok(receipt)
+    }
+
+    fn envelope(&self) -> Vec<u8> {
+        let (mut changes, mut contents) = (Vec::new(), Vec::new());
+        for seq in self.next_seq..self.next_seq + self.changes {
+            let content = self.content(seq);
+            let digest = Digest(Sha256::digest(&content).into());
+            let path = format!("bench/{}/{}", self.index, seq % FILES_PER_AUTHOR);
+            let op = Op::Put { path, mode: Mode::File, content: digest };
+            let base = if changes.is_empty() { Base::Revision(self.base) } else { Base::Previous };
+            changes.push(Change::new(base, vec![op], "", 0));
+            contents.push(content);
+        }
+        let body = Body {
+            author: self.signer.public_key(),
+            domain: "main".into(),
+            from_seq: self.next_seq,
+            to_seq: self.next_seq + self.changes - 1,
+            attempt: 1,
+            changes,
+            carried: Vec::new(),
+        };
+        Envelope::sign(&self.group, body, contents, &self.signer).encode()
+    }
+
+    /// A file that no other number of no other author has.
+    fn content(&self, seq: u64) -> Vec<u8> {
+        let line = format!("author {} number {seq}\n", self.index);
+        line.bytes().cycle().take(self.bytes).collect()
+    }
+}
