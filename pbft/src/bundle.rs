@@ -2,6 +2,7 @@
 
 use crate::crypto::{hash, hash_parts};
 use crate::ids::{Digest, Position, ReplicaId};
+use crate::merkle::merkle_root;
 use crate::statement::Signed;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -57,6 +58,11 @@ pub struct BundleHeader {
 }
 
 impl BundleHeader {
+    /// The place and digest of this bundle.
+    pub fn tip(&self) -> Tip {
+        Tip { position: self.position, digest: self.digest() }
+    }
+
     /// What Bundle and Ack statements say.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/bundle", self)
@@ -83,19 +89,8 @@ pub struct Tip {
     pub digest: Digest,
 }
 
-/// Merkle root over the items' digests: the tree of RFC 9162 (leaf tag 0, node tag 1, split at the largest power of two).
+/// Merkle root over the items' digests ([`merkle_root`]).
 pub fn items_root(items: &[Item]) -> Digest {
-    let leaves: Vec<Digest> = items.iter().map(|item| hash_parts("quorate/v1/leaf", &[&item.digest().0])).collect();
-    subtree(&leaves)
-}
-
-fn subtree(leaves: &[Digest]) -> Digest {
-    match leaves {
-        [] => Digest::ZERO,
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            hash_parts("quorate/v1/node", &[&subtree(left).0, &subtree(right).0])
-        }
-    }
+    let digests: Vec<Digest> = items.iter().map(Item::digest).collect();
+    merkle_root(&digests)
 }

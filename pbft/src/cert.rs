@@ -1,8 +1,9 @@
 //! Certificates: q (or n) statements that agree.
 
+use crate::bundle::Tip;
 use crate::committee::Committee;
 use crate::crypto::{Signature, Verify};
-use crate::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
+use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
 use crate::statement::{Kind, Signed, Statement};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -28,6 +29,9 @@ pub enum CertError {
     /// No certificate is made of statements of this kind.
     #[error("statements of kind {0:?} make no certificate")]
     Kind(Kind),
+    /// Acknowledgements of a lane that no member has.
+    #[error("there is no lane {0}")]
+    Lane(u64),
     /// Signers repeat or are not in order.
     #[error("signers are not strictly ascending")]
     Order,
@@ -84,6 +88,11 @@ impl QuorumCert {
         (self.kind() == Kind::Ack).then(|| ReplicaId::new(self.claimed.view.get() as u16))
     }
 
+    /// The tip that a certificate of Acks names.
+    pub fn tip(&self) -> Tip {
+        self.claimed.tip().1
+    }
+
     /// Who signed, ascending.
     pub fn signers(&self) -> impl ExactSizeIterator<Item = ReplicaId> + '_ {
         self.claimed.signatures.iter().map(|(signer, _)| *signer)
@@ -106,6 +115,17 @@ impl QuorumCert {
 }
 
 impl ClaimedCert {
+    /// The lane and tip that a certificate of Acks names.
+    pub fn tip(&self) -> (ReplicaId, Tip) {
+        let lane = ReplicaId::new(self.view.get() as u16);
+        (lane, Tip { position: Position::new(self.seq.get()), digest: self.digest })
+    }
+
+    /// The proof that this claim was found to be when the message that it came in was verified.
+    pub(crate) fn into_checked(self, epoch: Epoch) -> QuorumCert {
+        QuorumCert { epoch, claimed: self }
+    }
+
     fn statement(&self, group: Digest, epoch: Epoch) -> Statement {
         Statement { group, epoch, kind: self.kind, view: self.view, seq: self.seq, digest: self.digest }
     }
@@ -143,6 +163,9 @@ impl Committee {
     fn check_shape(&self, claimed: &ClaimedCert) -> Result<(), CertError> {
         if !matches!(claimed.kind, Kind::Ack | Kind::Prepare | Kind::Commit | Kind::Checkpoint) {
             return Err(CertError::Kind(claimed.kind));
+        }
+        if claimed.kind == Kind::Ack && claimed.view.get() >= self.len() as u64 {
+            return Err(CertError::Lane(claimed.view.get()));
         }
         if claimed.signatures.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             return Err(CertError::Order);

@@ -1,6 +1,6 @@
 //! The voters of one epoch and the only arithmetic on how many of them may lie.
 
-use crate::crypto::PublicKey;
+use crate::crypto::{PublicKey, hash};
 use crate::ids::{Digest, Epoch, ReplicaId, View};
 use crate::limits::Constants;
 use alloc::vec::Vec;
@@ -31,6 +31,11 @@ impl Committee {
     /// The epoch that this committee votes in.
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Names the member list and its epoch: the epoch information that checkpoints certify (C2, M3).
+    pub fn digest(&self) -> Digest {
+        hash("quorate/v1/committee", &(self.epoch, &self.members))
     }
 
     /// n.

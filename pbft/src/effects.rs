@@ -48,7 +48,7 @@ pub enum Effect {
     Accuse(Evidence),
     /// An input was refused; the replica is unchanged. For logs and metrics.
     Refused(Rejected),
-    /// More faults than the protocol bears, or an own one: the replica has stopped and keeps everything.
+    /// More faults than the protocol bears, or an own one: see [`Broken`].
     Broken(Broken),
 }
 
@@ -216,9 +216,34 @@ pub enum Rejected {
     /// The own lane has no room; the author is told to come again.
     #[error("the own lane is full")]
     LaneFull,
+    /// Something that no group of this size, epoch or state has.
+    #[error("{from} speaks of something that is not there: {what}")]
+    Unknown {
+        /// Who.
+        from: ReplicaId,
+        /// What it spoke of.
+        what: &'static str,
+    },
+    /// More pieces of evidence against one replica than are kept (E5).
+    #[error("enough is proved against {signer}")]
+    EnoughEvidence {
+        /// The offender.
+        signer: ReplicaId,
+    },
+    /// A strong read that cannot be served now (R).
+    #[error("strong read {reader} refused: {why}")]
+    Read {
+        /// The read.
+        reader: ReaderId,
+        /// Why.
+        why: &'static str,
+    },
 }
 
-/// Why a replica stopped for good.
+/// Why a replica takes no part any more.
+///
+/// After [`Broken::OlderThanPromises`] it goes on as a follower: it signs nothing but Status, executes and answers.
+/// After any other it has stopped and keeps everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Two digests were committed for one slot: more than f replicas are faulty (N4).
@@ -240,6 +265,18 @@ pub enum Broken {
         ours: Digest,
         /// What q replicas say.
         certified: Digest,
+    },
+    /// Two certified bundles of a lane that do not lie on one chain: more than f replicas are faulty (L3).
+    #[error("lane {lane} was certified as {first} and as {second} at {position}")]
+    LaneFork {
+        /// Whose lane.
+        lane: ReplicaId,
+        /// Where.
+        position: Position,
+        /// One.
+        first: Digest,
+        /// The other.
+        second: Digest,
     },
     /// The disk is older than what this replica signed, or its key is in use elsewhere (E7).
     #[error("a statement of our own that is not on our disk: {0:?}")]
@@ -270,5 +307,13 @@ impl Effects {
 
     pub(crate) fn push(&mut self, effect: Effect) {
         self.list.push(effect);
+    }
+
+    pub(crate) fn persist(&mut self, record: Record) {
+        self.push(Effect::Persist(record));
+    }
+
+    pub(crate) fn send(&mut self, to: ReplicaId, message: Message) {
+        self.push(Effect::Send { to, message: Arc::new(message) });
     }
 }

@@ -33,6 +33,20 @@ pub enum EvidenceKind {
     InvalidNewView = 10,
 }
 
+impl EvidenceKind {
+    /// What two different statements of a kind prove.
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Bundle => Self::Bundle,
+            Kind::Ack => Self::Ack,
+            Kind::PrePrepare | Kind::Prepare | Kind::Commit => Self::Proposal,
+            Kind::Checkpoint => Self::Checkpoint,
+            Kind::ViewChange => Self::ViewChange,
+            Kind::NewView | Kind::Status => Self::NewView,
+        }
+    }
+}
+
 /// What evidence is recorded under: once for each (E5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct EvidenceKey {
@@ -75,7 +89,7 @@ impl Evidence {
     /// What it is recorded under.
     pub fn key(&self) -> EvidenceKey {
         let Self::Equivocation(a, _) = self;
-        EvidenceKey { signer: a.signer, epoch: a.statement.epoch, kind: kind_of(a.statement.kind) }
+        EvidenceKey { signer: a.signer, epoch: a.statement.epoch, kind: EvidenceKind::of(a.statement.kind) }
     }
 
     /// View and slot (or what the statement's kind has in their places) at which it happened.
@@ -87,16 +101,5 @@ impl Evidence {
     /// Names this proof.
     pub fn id(&self) -> Digest {
         hash("quorate/v1/evidence", self)
-    }
-}
-
-fn kind_of(kind: Kind) -> EvidenceKind {
-    match kind {
-        Kind::Bundle => EvidenceKind::Bundle,
-        Kind::Ack => EvidenceKind::Ack,
-        Kind::PrePrepare | Kind::Prepare | Kind::Commit => EvidenceKind::Proposal,
-        Kind::Checkpoint => EvidenceKind::Checkpoint,
-        Kind::ViewChange => EvidenceKind::ViewChange,
-        Kind::NewView | Kind::Status => EvidenceKind::NewView,
     }
 }

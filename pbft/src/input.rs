@@ -21,6 +21,7 @@ pub type ReaderId = u64;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // Messages are the common case, and large; a box for each would cost more.
 pub enum Input {
     /// Time has come; whatever is due happens. The shell sends one before each batch of other inputs.
     Tick(Now),

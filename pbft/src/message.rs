@@ -22,7 +22,7 @@ pub enum Message {
         statement: Signed,
         /// What is proposed.
         content: Content,
-        /// A lane certificate for each tip of the cut, in its order.
+        /// Lane certificates of the cut's tips, in its order; those that the sender has no more are left out.
         certificates: Vec<ClaimedCert>,
     },
     /// Agreement; carries the PrePrepare's statement, so that two different ones meet (N2, E2).

@@ -1,7 +1,7 @@
 //! Everything that a replica signs is one statement (rules E).
 
 use crate::committee::Committee;
-use crate::crypto::{Signature, Signer, Verify};
+use crate::crypto::{Signature, Signer, Verify, hash};
 use crate::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -65,6 +65,11 @@ impl Statement {
         bytes.extend_from_slice(DOMAIN);
         borsh::to_writer(&mut bytes, self).expect("writing into memory cannot fail");
         bytes
+    }
+
+    /// Names this statement, whoever signed it.
+    pub fn id(&self) -> Digest {
+        hash("quorate/v1/statement-id", self)
     }
 
     /// Signs as `signer`.

@@ -1,0 +1,188 @@
+//! Noticing two different words, making the halves meet, and bringing the proof to the ledger (E2, E5).
+
+use crate::bundle::{Item, ItemKind};
+use crate::effects::{Broken, Effect, Effects, Record, Rejected};
+use crate::evidence::{Evidence, EvidenceKey, EvidenceKind};
+use crate::ids::{ReplicaId, SeqNum, View};
+use crate::message::Message;
+use crate::replica::Replica;
+use crate::statement::{Kind, Signed};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// Pieces of evidence against one replica; further pairs are refused unread (E5).
+const PER_SIGNER_MAX: usize = 8;
+
+/// Evidence that this replica holds or knows recorded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Accusations {
+    held: BTreeMap<EvidenceKey, Evidence>,
+    recorded: BTreeSet<EvidenceKey>,
+}
+
+impl Accusations {
+    /// Evidence that is not yet on the ledger.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Evidence> {
+        self.held.values()
+    }
+
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = &EvidenceKey> {
+        self.recorded.iter()
+    }
+
+    pub(crate) fn is_known(&self, key: &EvidenceKey) -> bool {
+        self.held.contains_key(key) || self.recorded.contains(key)
+    }
+
+    fn is_recorded(&self, key: &EvidenceKey) -> bool {
+        self.recorded.contains(key)
+    }
+
+    pub(crate) fn add(&mut self, evidence: Evidence) {
+        self.held.insert(evidence.key(), evidence);
+    }
+
+    /// The ledger has it: nothing more to do about it.
+    pub(crate) fn record(&mut self, key: EvidenceKey) {
+        self.held.remove(&key);
+        self.recorded.insert(key);
+    }
+
+    fn against(&self, signer: ReplicaId) -> usize {
+        let of = |key: &&EvidenceKey| key.signer == signer;
+        self.held.keys().filter(of).count() + self.recorded.iter().filter(of).count()
+    }
+}
+
+impl Replica {
+    /// Takes in a valid statement of anybody, wherever it was found.
+    pub(crate) fn hear(&mut self, signed: &Signed, out: &mut Effects) {
+        if signed.signer == self.me {
+            self.meet_own(signed, out);
+            return;
+        }
+        let statement = &signed.statement;
+        if statement.kind.is_vote() && (statement.view > self.view.number || !self.is_remembered(statement.seq)) {
+            return;
+        }
+        if let Some(evidence) = self.witness.hear(signed) {
+            let split = statement.kind == Kind::PrePrepare;
+            self.accuse(evidence, out);
+            if split {
+                self.split_position(statement.view, statement.seq, out);
+            }
+        }
+        self.review(signed, out);
+    }
+
+    /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.
+    fn is_remembered(&self, seq: SeqNum) -> bool {
+        let oldest = self.low().get().saturating_sub(2 * self.constants.checkpoint_period);
+        seq.get() >= oldest && (self.in_reach(seq) || seq <= self.low())
+    }
+
+    /// E7: an own statement that is not on the disk says that the disk is older than its promises.
+    fn meet_own(&mut self, signed: &Signed, out: &mut Effects) {
+        let statement = &signed.statement;
+        let known = statement.kind == Kind::Status
+            || self.promises.holds(statement)
+            || self.promises.is_pruned(statement, self.me)
+            || self.standing != crate::replica::Standing::Member;
+        if !known {
+            self.stop(Broken::OlderThanPromises(*signed), out);
+        }
+    }
+
+    /// Keeps a statement apart, and sends it on, if its digest is not the one that this replica goes by.
+    pub(crate) fn review(&mut self, signed: &Signed, out: &mut Effects) {
+        let statement = &signed.statement;
+        let reference = match statement.kind {
+            Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
+                self.log.get(statement.seq).and_then(|slot| slot.reference(statement.view))
+            }
+            Kind::Ack => self.goes_by_in_lane(statement.view, statement.seq),
+            Kind::Checkpoint => self.checkpoints.certified(statement.seq),
+            _ => None,
+        };
+        let split = statement.kind.is_vote() && self.witness.is_split(statement.view, statement.seq);
+        if split || reference.is_some_and(|digest| digest != statement.digest) {
+            self.keep_apart(signed, out);
+        }
+    }
+
+    fn goes_by_in_lane(&self, lane: View, position: SeqNum) -> Option<crate::ids::Digest> {
+        let at = crate::ids::Position::new(position.get());
+        let of = self.lanes.get(lane.get() as usize)?;
+        let acked = (of.acked.position == at).then_some(of.acked.digest);
+        of.on_chain(at).or(acked)
+    }
+
+    /// All votes at a position, once it is known what this replica goes by there.
+    pub(crate) fn review_votes(&mut self, view: View, seq: SeqNum, out: &mut Effects) {
+        for vote in self.witness.votes_at(view, seq) {
+            self.review(&vote, out);
+        }
+    }
+
+    fn split_position(&mut self, view: View, seq: SeqNum, out: &mut Effects) {
+        self.witness.mark_split(view, seq);
+        self.review_votes(view, seq, out);
+    }
+
+    fn keep_apart(&mut self, signed: &Signed, out: &mut Effects) {
+        let key = EvidenceKey {
+            signer: signed.signer,
+            epoch: signed.statement.epoch,
+            kind: EvidenceKind::of(signed.statement.kind),
+        };
+        if signed.signer == self.me || self.accusations.is_recorded(&key) || !self.witness.keep(signed) {
+            return;
+        }
+        if self.witness.may_send(signed.signer, self.now.ticks.get()) {
+            out.persist(Record::Kept(*signed));
+            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
+        }
+    }
+
+    /// The other half of something: a statement like any other (E2).
+    pub(crate) fn on_half(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+        self.hear(&signed, out);
+        Ok(())
+    }
+
+    pub(crate) fn on_evidence(&mut self, evidence: Evidence, out: &mut Effects) -> Result<(), Rejected> {
+        let signer = evidence.key().signer;
+        if self.accusations.is_known(&evidence.key()) {
+            return Ok(());
+        }
+        if self.accusations.against(signer) >= PER_SIGNER_MAX {
+            return Err(Rejected::EnoughEvidence { signer });
+        }
+        self.accuse(evidence, out);
+        Ok(())
+    }
+
+    /// E5: gossip it and put it on the own lane, once.
+    pub(crate) fn accuse(&mut self, evidence: Evidence, out: &mut Effects) {
+        let key = evidence.key();
+        if self.accusations.is_known(&key) || self.accusations.against(key.signer) >= PER_SIGNER_MAX {
+            return;
+        }
+        self.accusations.add(evidence.clone());
+        out.persist(Record::Evidence(evidence.clone()));
+        out.push(Effect::Accuse(evidence.clone()));
+        self.own.push(item_of(&evidence));
+        out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Evidence(evidence))));
+    }
+
+    /// After a restart: what was not recorded goes on the lane again.
+    pub(crate) fn accuse_again(&mut self) {
+        let items: Vec<Item> = self.accusations.held().map(item_of).collect();
+        items.into_iter().for_each(|item| self.own.push(item));
+    }
+}
+
+fn item_of(evidence: &Evidence) -> Item {
+    let bytes = borsh::to_vec(evidence).expect("writing into memory cannot fail");
+    Item { kind: ItemKind::Evidence, bytes }
+}

@@ -1,0 +1,166 @@
+//! Asking for what is missing: one peer at a time, the next after a time-out (N9, L5).
+
+use crate::effects::{Effects, Wanted};
+use crate::ids::{Position, ReplicaId, SeqNum, Ticks};
+use crate::message::Message;
+use crate::repair::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
+use crate::replica::Replica;
+use crate::slot::Slot;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// What is pursued; one question of each is out at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Quest {
+    Slots,
+    Content(SeqNum),
+    Bundles(ReplicaId),
+}
+
+/// Something that is needed now, and who may have it.
+struct Need {
+    quest: Quest,
+    wanted: Wanted,
+    /// The next thing that is missing: an answer that moves it out of `asked` calls for the next question.
+    missing: u64,
+    asked: (u64, u64),
+    peers: Vec<ReplicaId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pursuit {
+    asked: Option<(u64, u64)>,
+    tries: usize,
+    next: Ticks,
+}
+
+/// Questions that are out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pursuits {
+    out: BTreeMap<Quest, Pursuit>,
+    looked_at: Ticks,
+    /// Something arrived that may call for the next question.
+    pub(crate) is_due: bool,
+}
+
+impl Pursuits {
+    /// Questions that are out or wait for their grace, for reports.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+}
+
+impl Replica {
+    /// Asks for what has been missing for a while.
+    pub(crate) fn pursue(&mut self, out: &mut Effects) {
+        let passed = self.now.ticks > self.pursuits.looked_at;
+        if passed || core::mem::take(&mut self.pursuits.is_due) {
+            self.pursuits.looked_at = self.now.ticks;
+            let needs = self.needs();
+            let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
+            self.pursuits.out.retain(|quest, _| needed(quest));
+            for need in needs {
+                self.pursue_one(need, out);
+            }
+        }
+        if let Some(next) = self.pursuits.out.values().map(|pursuit| pursuit.next).min() {
+            self.wake_at(next.max(self.now.ticks.after(1)));
+        }
+    }
+
+    fn pursue_one(&mut self, need: Need, out: &mut Effects) {
+        let now = self.now.ticks;
+        let grace = now.after(self.constants.base_timeout_ms / 10);
+        let pursuit = self.pursuits.out.entry(need.quest).or_insert(Pursuit { asked: None, tries: 0, next: grace });
+        let answered = pursuit.asked.is_some_and(|(from, to)| need.missing < from || need.missing > to);
+        if !answered && now < pursuit.next {
+            return;
+        }
+        if !answered && pursuit.asked.is_some() {
+            pursuit.tries += 1;
+        }
+        let Some(peer) = need.peers.get(pursuit.tries % need.peers.len().max(1)) else { return };
+        pursuit.asked = Some(need.asked);
+        pursuit.next = now.after(self.constants.base_timeout_ms / 2);
+        out.send(*peer, Message::Ask(need.wanted));
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = Vec::new();
+        needs.extend(self.need_of_slots());
+        for (seq, slot) in self.log.above(self.executed()) {
+            needs.extend(self.need_of_content(seq, slot));
+        }
+        needs.extend(self.committee.replicas().filter_map(|lane| self.need_of_bundles(lane)));
+        needs
+    }
+
+    /// Decided slots that a peer has and this replica lacks.
+    fn need_of_slots(&self) -> Option<Need> {
+        let lacks = |seq: SeqNum| !self.log.get(seq).is_some_and(|slot| slot.recorded);
+        let mut from = self.executed().next();
+        while !lacks(from) {
+            from = from.next();
+        }
+        let peers: Vec<ReplicaId> = self.others().filter(|peer| self.peers[peer.index()].has_decided(from)).collect();
+        let furthest = peers.iter().filter_map(|peer| Some(self.peers[peer.index()].status.as_ref()?.executed)).max();
+        let reach = self.executed().max(self.low()).plus(self.constants.window);
+        let to = furthest?.max(from).min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(reach);
+        let missing = from.get();
+        let wanted = Wanted::Slots { from, to };
+        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
+    }
+
+    /// A content that is proposed or decided and not here: those who voted for it have it.
+    fn need_of_content(&self, seq: SeqNum, slot: &Slot) -> Option<Need> {
+        let decided = slot.committed.as_ref().map(|certificate| certificate.digest());
+        let lacking = |digest: &crate::ids::Digest| slot.content(digest).is_none();
+        let uncertified = |digest: &crate::ids::Digest| {
+            // Content is here, but not the certificates that a vote needs.
+            let content = slot.content(digest)?;
+            let carried = slot.proposal.is_some_and(|proposal| proposal.carried);
+            let vouched = carried || content.cut.iter().all(|(lane, tip)| self.lanes[lane.index()].vouches_for(*tip));
+            (decided.is_none() && !vouched).then_some(*digest)
+        };
+        let proposed = slot.proposed();
+        let digest = decided
+            .filter(lacking)
+            .or_else(|| proposed.filter(|_| decided.is_none()).filter(lacking))
+            .or_else(|| proposed.and_then(|digest| uncertified(&digest)))?;
+        let mut peers: Vec<ReplicaId> = slot.proposal.iter().map(|proposal| proposal.statement.signer).collect();
+        let votes = slot.prepares.values().chain(slot.commits.values());
+        peers.extend(votes.filter(|vote| vote.statement.digest == digest).map(|vote| vote.signer));
+        peers.extend(slot.committed.iter().flat_map(|certificate| certificate.signers()));
+        peers.retain(|peer| *peer != self.me);
+        let quest = Quest::Content(seq);
+        let wanted = Wanted::Content { seq, digest };
+        Some(Need { quest, wanted, missing: seq.get(), asked: (seq.get(), seq.get()), peers })
+    }
+
+    /// Data of a certified or committed tip: for the next slot first, then whatever is known to be certified.
+    fn need_of_bundles(&self, id: ReplicaId) -> Option<Need> {
+        let lane = &self.lanes[id.index()];
+        let next = self.log.get(self.executed().next()).and_then(|slot| slot.decided());
+        let of_next =
+            next.and_then(|content| content.cut.iter().find(|(of, _)| *of == id)).map(|(_, tip)| tip.position);
+        let furthest = lane.executed.position.plus(self.constants.lane_ahead_bundles_max);
+        let targets = [of_next.unwrap_or_default(), lane.committed, lane.certified().position];
+        let to = targets.into_iter().filter_map(|target| lane.missing(target.min(furthest))).next()?;
+        let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
+        let from = lowest.max(lane.executed.position.next());
+        let has = |peer: &ReplicaId| self.peers[peer.index()].acknowledged(id).position >= to;
+        let mut peers: Vec<ReplicaId> = Vec::new();
+        peers.extend((id != self.me).then_some(id).filter(|owner| self.peers[owner.index()].is_heard(self.now.ticks)));
+        peers.extend(self.others().filter(|peer| *peer != id && has(peer)));
+        peers.extend(self.others().filter(|peer| *peer != id && !has(peer)));
+        let wanted = Wanted::Bundles { lane: id, from, to };
+        let asked = (from.get(), to.get());
+        Some(Need { quest: Quest::Bundles(id), wanted, missing: to.get(), asked, peers })
+    }
+
+    /// The other members, beginning after this one, so that not all ask the same.
+    pub(crate) fn others(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        let (n, me) = (self.committee.len(), self.me.index());
+        (1..n).map(move |step| ReplicaId::new(((me + step) % n) as u16))
+    }
+}

@@ -1,0 +1,203 @@
+//! The records of one replica in memory, for simulators and embedders' tests.
+
+use crate::bundle::Bundle;
+use crate::cert::ClaimedCert;
+use crate::content::Content;
+use crate::effects::{Decided, Record, Wanted};
+use crate::evidence::{Evidence, EvidenceKey};
+use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
+use crate::input::Executed;
+use crate::message::Message;
+use crate::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
+use crate::statement::{Kind, Signed};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Bundles in one answer, as from memory.
+const BUNDLES_PER_ANSWER_MAX: usize = 64;
+
+#[derive(Debug, Clone, Default)]
+struct SlotRecords {
+    accepted: BTreeMap<View, (Signed, Content)>,
+    prepared: Option<ClaimedCert>,
+    committed: Option<(ClaimedCert, Content)>,
+}
+
+/// A disk that forgets nothing: what [`crate::Effect::Persist`] and [`crate::Effect::Execute`] left behind.
+///
+/// A simulator clones it at each commit; a crash goes back to the last clone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    epoch: Epoch,
+    view: View,
+    changing: bool,
+    executed: ExecutedPoint,
+    stable: Option<ClaimedCert>,
+    statements: BTreeMap<(Kind, View, SeqNum), Signed>,
+    bundles: BTreeMap<(ReplicaId, Position, Digest), Arc<Bundle>>,
+    lane_certs: BTreeMap<(ReplicaId, Position), ClaimedCert>,
+    slots: BTreeMap<SeqNum, SlotRecords>,
+    kept: Vec<Signed>,
+    evidence: BTreeMap<EvidenceKey, Evidence>,
+}
+
+impl Journal {
+    /// The empty disk of one of `n` replicas.
+    pub fn new(n: usize) -> Self {
+        let executed =
+            ExecutedPoint { tips: vec![Default::default(); n], lane_bytes: vec![0; n], ..ExecutedPoint::default() };
+        Self {
+            epoch: Epoch::new(0),
+            view: View::new(0),
+            changing: false,
+            executed,
+            stable: None,
+            statements: BTreeMap::new(),
+            bundles: BTreeMap::new(),
+            lane_certs: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            kept: Vec::new(),
+            evidence: BTreeMap::new(),
+        }
+    }
+
+    /// Writes one record.
+    ///
+    /// # Panics
+    ///
+    /// When a statement would replace a different one (E1).
+    pub fn record(&mut self, record: &Record) {
+        match record {
+            Record::Statement(signed) => self.write_statement(*signed),
+            Record::View { epoch, view, changing } => {
+                (self.epoch, self.view, self.changing) = (*epoch, *view, *changing);
+            }
+            Record::Bundle(bundle) => {
+                let tip = bundle.header.tip();
+                self.bundles.insert((bundle.header.lane, tip.position, tip.digest), bundle.clone());
+            }
+            Record::LaneCert(certificate) => {
+                let (lane, tip) = certificate.claim().tip();
+                self.lane_certs.insert((lane, tip.position), certificate.claim().clone());
+            }
+            Record::Accepted { pre_prepare, content } => {
+                let slot = self.slot(pre_prepare.statement.seq);
+                slot.accepted.insert(pre_prepare.statement.view, (*pre_prepare, content.clone()));
+            }
+            Record::Prepared(certificate) => self.slot(certificate.seq()).prepared = Some(certificate.claim().clone()),
+            Record::Committed { certificate, content } => {
+                self.slot(certificate.seq()).committed = Some((certificate.claim().clone(), content.clone()));
+            }
+            Record::Stable(certificate) => self.stable = Some(certificate.claim().clone()),
+            Record::Kept(signed) => self.kept.push(*signed),
+            Record::Evidence(evidence) => {
+                self.evidence.insert(evidence.key(), evidence.clone());
+            }
+        }
+    }
+
+    /// Writes the outcome of a slot.
+    pub fn execute(&mut self, decided: &Decided, executed: &Executed) {
+        for bundle in &decided.bundles {
+            let index = bundle.header.lane.index();
+            self.executed.tips[index] = bundle.header.tip();
+            self.executed.lane_bytes[index] = bundle.header.lane_bytes;
+        }
+        self.executed.seq = decided.seq;
+        self.executed.time = decided.time;
+        self.executed.lane_hash = decided.lane_hash;
+        self.executed.state_root = executed.state_root;
+        for key in &executed.recorded {
+            self.evidence.remove(key);
+        }
+    }
+
+    /// What a restart finds.
+    pub fn recovered(&self) -> Recovered {
+        let above = |lane: ReplicaId, position: Position| position > self.executed.tips[lane.index()].position;
+        let slots = self.slots.range(self.executed.seq.next()..);
+        Recovered {
+            epoch: self.epoch,
+            view: self.view,
+            changing: self.changing,
+            executed: self.executed.clone(),
+            stable: self.stable.clone(),
+            statements: self.statements.values().copied().collect(),
+            bundles: self.bundles.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, b)| b.clone()).collect(),
+            lane_certs: self.lane_certs.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, c)| c.clone()).collect(),
+            slots: slots.map(|(seq, slot)| slot.recovered(*seq)).collect(),
+            kept: self.kept.clone(),
+            evidence: self.evidence.values().cloned().collect(),
+        }
+    }
+
+    /// Answers [`crate::Effect::Supply`].
+    pub fn supply(&self, wanted: &Wanted) -> Vec<Message> {
+        match wanted {
+            Wanted::Slots { from, to } if from <= to => {
+                let decided = self.slots.range(*from..=*to).filter_map(|(_, slot)| slot.committed.clone());
+                decided.map(|(certificate, content)| Message::Decided { certificate, content }).collect()
+            }
+            Wanted::Content { seq, digest } => self.content(*seq, *digest).into_iter().collect(),
+            Wanted::Bundles { lane, from, to } if from <= to => {
+                let range = (*lane, *from, Digest::ZERO)..=(*lane, *to, Digest([0xff; 32]));
+                let bundles = self.bundles.range(range).rev().take(BUNDLES_PER_ANSWER_MAX);
+                bundles.map(|(_, bundle)| Message::Bundle(bundle.clone())).collect()
+            }
+            Wanted::StableCheckpoint => self.stable.clone().map(Message::StableCheckpoint).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The decision of a slot, for judges.
+    pub fn decision(&self, seq: SeqNum) -> Option<&(ClaimedCert, Content)> {
+        self.slots.get(&seq)?.committed.as_ref()
+    }
+
+    /// Where execution stands, for judges.
+    pub fn executed(&self) -> &ExecutedPoint {
+        &self.executed
+    }
+
+    /// Every own statement, for judges.
+    pub fn statements(&self) -> impl Iterator<Item = &Signed> {
+        self.statements.values()
+    }
+
+    fn write_statement(&mut self, signed: Signed) {
+        let statement = signed.statement;
+        let key = (statement.kind, statement.view, statement.seq);
+        let row = self.statements.entry(key).or_insert(signed);
+        assert_eq!(row.statement, statement, "E1: two statements for one position");
+    }
+
+    fn slot(&mut self, seq: SeqNum) -> &mut SlotRecords {
+        self.slots.entry(seq).or_default()
+    }
+
+    fn content(&self, seq: SeqNum, digest: Digest) -> Option<Message> {
+        let slot = self.slots.get(&seq)?;
+        let accepted = slot.accepted.values().map(|(_, content)| content);
+        let all = accepted.chain(slot.committed.iter().map(|(_, content)| content));
+        let content = all.filter(|content| content.digest() == digest).next().cloned()?;
+        let certificate = |(lane, tip): &(ReplicaId, crate::bundle::Tip)| {
+            let claimed = self.lane_certs.get(&(*lane, tip.position))?;
+            (claimed.digest == tip.digest).then(|| claimed.clone())
+        };
+        let certificates = content.cut.iter().filter_map(certificate).collect();
+        Some(Message::Content { content, certificates })
+    }
+}
+
+impl SlotRecords {
+    fn recovered(&self, seq: SeqNum) -> RecoveredSlot {
+        RecoveredSlot {
+            seq,
+            accepted: self.accepted.values().cloned().collect(),
+            prepared: self.prepared.clone(),
+            committed: self.committed.clone(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What arrives for lanes: bundles, acknowledgements, certificates (L2, L3).
+
+use crate::bundle::{Bundle, Tip};
+use crate::cert::{ClaimedCert, QuorumCert};
+use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::ids::{Position, ReplicaId, SeqNum, View};
+use crate::lane::Fork;
+use crate::message::Message;
+use crate::replica::Replica;
+use crate::statement::{Kind, Signed};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl Replica {
+    pub(crate) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<(), Rejected> {
+        self.hear(&bundle.statement, out);
+        let header = &bundle.header;
+        let (id, position, tip) = (header.lane, header.position, header.tip());
+        let lane = &mut self.lanes[id.index()];
+        if position <= lane.executed.position || lane.held(tip).is_some() {
+            self.repeat_ack(id, tip, out);
+            return Ok(());
+        }
+        let last = lane.executed.position.plus(self.constants.lane_ahead_bundles_max);
+        let bytes_max = lane.executed_bytes.saturating_add(self.constants.lane_ahead_bytes_max);
+        let chained = lane.on_chain(position) == Some(tip.digest);
+        if position > last || (header.lane_bytes > bytes_max && !chained && position > lane.executed.position.next()) {
+            return Err(Rejected::Bundle { lane: id, position, why: "too far ahead of execution" });
+        }
+        lane.hold(bundle, false, self.now.ticks);
+        if chained && let Err(fork) = lane.walk(tip) {
+            self.stop_at_fork(id, fork, out);
+        }
+        self.touched_lanes.insert(id);
+        Ok(())
+    }
+
+    /// L2: the Ack goes out again whenever the bundle comes again.
+    fn repeat_ack(&mut self, lane: ReplicaId, tip: Tip, out: &mut Effects) {
+        let view = View::new(u64::from(lane.get()));
+        let same = self.promises.get(Kind::Ack, view, SeqNum::new(tip.position.get()));
+        let row = same.or_else(|| {
+            let covers = self.lanes[lane.index()].acked.position >= tip.position;
+            self.promises.highest(Kind::Ack, view).filter(|_| covers)
+        });
+        if let Some(signed) = row.copied().filter(|_| self.may_sign()) {
+            self.send_ack(lane, signed, out);
+        }
+    }
+
+    fn send_ack(&mut self, lane: ReplicaId, signed: Signed, out: &mut Effects) {
+        let primary = self.committee.primary(self.view.number);
+        self.send(lane, Message::Ack(signed), out);
+        if primary != lane {
+            self.send(primary, Message::Ack(signed), out);
+        }
+    }
+
+    pub(crate) fn on_ack(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+        let statement = signed.statement;
+        let id = ReplicaId::new(u16::try_from(statement.view.get()).unwrap_or(u16::MAX));
+        let tip = Tip { position: Position::new(statement.seq.get()), digest: statement.digest };
+        let Some(lane) = self.lanes.get_mut(id.index()) else {
+            return Err(Rejected::Unknown { from: signed.signer, what: "lane" });
+        };
+        let last = lane.executed.position.plus(self.constants.lane_ahead_bundles_max);
+        if tip.position > last {
+            return Err(Rejected::Bundle { lane: id, position: tip.position, why: "acknowledged too far ahead" });
+        }
+        self.hear(&signed, out);
+        let concerned = id == self.me || self.committee.primary(self.view.number) == self.me;
+        let lane = &mut self.lanes[id.index()];
+        if !concerned || !lane.add_ack(tip.position, signed) {
+            return Ok(());
+        }
+        if let Some(certificate) = self.committee.assemble(lane.acks(tip)) {
+            self.learn_lane_cert(certificate, false, out);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_lane_cert(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
+        self.learn_lane_cert(claimed.into_checked(self.committee.epoch()), false, out);
+        Ok(())
+    }
+
+    /// Certificates that travel beside a content (L4).
+    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>, out: &mut Effects) {
+        for claimed in claimed {
+            self.learn_lane_cert(claimed.into_checked(self.committee.epoch()), true, out);
+        }
+    }
+
+    fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool, out: &mut Effects) {
+        let Some(id) = certificate.lane() else { return };
+        for statement in certificate.statements(self.committee.group()) {
+            self.hear(&statement, out);
+        }
+        match self.lanes[id.index()].certify(certificate.clone(), cited, self.now.ticks) {
+            Err(fork) => self.stop_at_fork(id, fork, out),
+            Ok(false) => (),
+            Ok(true) => {
+                self.touched_lanes.insert(id);
+                self.log.touch_all();
+                out.persist(Record::LaneCert(certificate.clone()));
+                if id == self.me {
+                    self.broadcast(Message::LaneCert(certificate.claim().clone()), out);
+                }
+            }
+        }
+    }
+
+    /// A committed slot names this tip.
+    pub(crate) fn commit_tip(&mut self, id: ReplicaId, tip: Tip, out: &mut Effects) {
+        let now = self.now.ticks;
+        let lane = &mut self.lanes[id.index()];
+        if tip.position > lane.committed {
+            lane.committed = tip.position;
+            lane.committed_at = now;
+        }
+        if let Err(fork) = lane.want(tip) {
+            self.stop_at_fork(id, fork, out);
+        }
+        self.touched_lanes.insert(id);
+    }
+
+    fn stop_at_fork(&mut self, lane: ReplicaId, fork: Fork, out: &mut Effects) {
+        let Fork { position, first, second } = fork;
+        self.stop(Broken::LaneFork { lane, position, first, second }, out);
+    }
+
+    /// Stores and acknowledges what has become possible, and drops what does not fit.
+    pub(crate) fn advance_lanes(&mut self, out: &mut Effects) {
+        for id in core::mem::take(&mut self.touched_lanes) {
+            let lane = &mut self.lanes[id.index()];
+            for tip in lane.unstored() {
+                if let Some(bundle) = lane.store(tip) {
+                    out.persist(Record::Bundle(bundle));
+                }
+            }
+            self.acknowledge(id, out);
+            self.lanes[id.index()].trim(u64::from(self.constants.bundle_bytes_max));
+        }
+    }
+
+    /// L2: one Ack for the highest bundle that is held together with everything between it and an anchor.
+    fn acknowledge(&mut self, id: ReplicaId, out: &mut Effects) {
+        let lane = &mut self.lanes[id.index()];
+        let bytes_max = lane.executed_bytes.saturating_add(self.constants.lane_ahead_bytes_max);
+        let (mut tip, mut bytes) = lane.anchor();
+        let from = tip;
+        while let Some(held) = lane.extends(tip, bytes) {
+            let header = &held.bundle.header;
+            if header.lane_bytes > bytes_max && header.position > lane.executed.position.next() {
+                break;
+            }
+            (tip, bytes) = (header.tip(), header.lane_bytes);
+            if let Some(bundle) = lane.store(tip) {
+                out.persist(Record::Bundle(bundle));
+            }
+        }
+        if tip == from || tip.position <= lane.acked.position {
+            return;
+        }
+        let view = View::new(u64::from(id.get()));
+        if let Some(signed) = self.sign(Kind::Ack, view, SeqNum::new(tip.position.get()), tip.digest, out) {
+            self.lanes[id.index()].acked = tip;
+            self.send_ack(id, signed, out);
+        }
+    }
+}

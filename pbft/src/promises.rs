@@ -1,0 +1,115 @@
+//! E1: what this replica has signed, written once.
+
+use crate::ids::{ReplicaId, SeqNum, View};
+use crate::statement::{Kind, Signed, Statement};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// Own statements of one epoch by (kind, view, seq); for an Ack `view` is the lane.
+///
+/// A row is never changed. Rows that no rule needs any more are dropped, and nothing is signed at or below them.
+#[derive(Debug, Clone)]
+pub(crate) struct Promises {
+    rows: BTreeMap<(Kind, View, SeqNum), Signed>,
+    /// The highest slot whose votes and checkpoints may have been dropped.
+    votes_floor: SeqNum,
+    /// The highest position whose Bundle and Ack rows may have been dropped, by lane.
+    lane_floors: BTreeMap<ReplicaId, SeqNum>,
+}
+
+impl Promises {
+    pub(crate) fn new() -> Self {
+        Self { rows: BTreeMap::new(), votes_floor: SeqNum::new(0), lane_floors: BTreeMap::new() }
+    }
+
+    /// What was signed for this position.
+    pub(crate) fn get(&self, kind: Kind, view: View, seq: SeqNum) -> Option<&Signed> {
+        self.rows.get(&(kind, view, seq))
+    }
+
+    /// Whether this very statement was signed, signature aside.
+    pub(crate) fn holds(&self, statement: &Statement) -> bool {
+        self.get(statement.kind, statement.view, statement.seq).is_some_and(|row| row.statement == *statement)
+    }
+
+    /// Whether a statement lies at or below what may have been dropped.
+    pub(crate) fn is_pruned(&self, statement: &Statement, me: ReplicaId) -> bool {
+        let floor = match statement.kind {
+            Kind::Bundle => self.lane_floor(me),
+            Kind::Ack => self.lane_floor(ReplicaId::new(statement.view.get() as u16)),
+            Kind::ViewChange | Kind::NewView => return self.is_old_view(statement),
+            _ => self.votes_floor,
+        };
+        statement.seq <= floor
+    }
+
+    /// Writes a row. Writing it again is nothing; another digest for its position would be equivocation.
+    pub(crate) fn write(&mut self, signed: Signed) {
+        let statement = &signed.statement;
+        let key = (statement.kind, statement.view, statement.seq);
+        let row = self.rows.entry(key).or_insert(signed);
+        assert!(row.statement == signed.statement, "E1: two statements for {key:?}");
+    }
+
+    /// The highest position in a view that a statement of `kind` was signed for.
+    pub(crate) fn highest(&self, kind: Kind, view: View) -> Option<&Signed> {
+        let range = (kind, view, SeqNum::new(0))..=(kind, view, SeqNum::new(u64::MAX));
+        self.rows.range(range).next_back().map(|(_, row)| row)
+    }
+
+    /// All rows of a kind in a view, ascending.
+    pub(crate) fn rows(&self, kind: Kind, view: View) -> impl Iterator<Item = &Signed> {
+        let range = (kind, view, SeqNum::new(0))..=(kind, view, SeqNum::new(u64::MAX));
+        self.rows.range(range).map(|(_, row)| row)
+    }
+
+    /// Everything at or below these may be missing from the rows: a disk hands out only what is above.
+    pub(crate) fn raise_floors(&mut self, votes: SeqNum, lanes: impl IntoIterator<Item = (ReplicaId, SeqNum)>) {
+        self.votes_floor = self.votes_floor.max(votes);
+        for (lane, position) in lanes {
+            let floor = self.lane_floors.entry(lane).or_default();
+            *floor = (*floor).max(position);
+        }
+    }
+
+    /// Drops what lies at or below the floors, but for the newest row of each kind (Ack: of each lane).
+    pub(crate) fn prune(&mut self, me: ReplicaId) {
+        let newest = self.newest();
+        let gone: Vec<_> = self
+            .rows
+            .iter()
+            .filter(|(key, row)| !newest.contains(key) && !is_about_views(key.0) && self.is_pruned(&row.statement, me))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in gone {
+            self.rows.remove(&key);
+        }
+    }
+
+    /// Statements kept, for reports and tests.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn newest(&self) -> Vec<(Kind, View, SeqNum)> {
+        let mut newest: BTreeMap<(Kind, View), (Kind, View, SeqNum)> = BTreeMap::new();
+        for key in self.rows.keys() {
+            let group = if key.0 == Kind::Ack { key.1 } else { View::new(0) };
+            newest.insert((key.0, group), *key);
+        }
+        newest.into_values().collect()
+    }
+
+    fn is_old_view(&self, statement: &Statement) -> bool {
+        let above = (statement.kind, statement.view.next(), SeqNum::new(0))..;
+        self.rows.range(above).next().is_some_and(|(key, _)| key.0 == statement.kind)
+    }
+
+    fn lane_floor(&self, lane: ReplicaId) -> SeqNum {
+        self.lane_floors.get(&lane).copied().unwrap_or_default()
+    }
+}
+
+fn is_about_views(kind: Kind) -> bool {
+    matches!(kind, Kind::ViewChange | Kind::NewView)
+}

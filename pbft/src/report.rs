@@ -1,0 +1,215 @@
+//! Read-only answers for status, metrics and people.
+
+use crate::bundle::Tip;
+use crate::cert::QuorumCert;
+use crate::effects::Broken;
+use crate::evidence::{Evidence, EvidenceKey};
+use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
+use crate::own_lane::PENDING_BYTES_MAX;
+use crate::recovered::ExecutedPoint;
+use crate::replica::{Replica, Standing};
+use crate::status::StatusBody;
+use crate::waiting::Wait;
+use alloc::vec::Vec;
+
+/// Where a replica stands at one moment.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The highest view entered or asked for.
+    pub view: View,
+    /// Whether that view has not started.
+    pub changing: bool,
+    /// Its primary.
+    pub primary: ReplicaId,
+    /// Position and hashes of what is executed.
+    pub executed: ExecutedPoint,
+    /// The newest stable checkpoint that is executed.
+    pub stable: SeqNum,
+    /// Whether it waits for others to tell it what it signed (E7), and how many have answered.
+    pub recovering: Option<usize>,
+    /// Whether its disk is older than its promises (E7).
+    pub following: bool,
+    /// Why it has stopped.
+    pub broken: Option<Broken>,
+    /// R: something waits, and fewer than q members are heard.
+    pub read_only: bool,
+    /// Members heard lately, itself included, and how many are needed.
+    pub heard: usize,
+    /// q.
+    pub quorum: usize,
+    /// What has waited longest, and since when.
+    pub waiting: Option<(Ticks, Wait)>,
+    /// Bytes of items that wait for a bundle.
+    pub pending_bytes: u64,
+    /// Bytes of items that may still be submitted.
+    pub room: u64,
+    /// Strong reads on their way.
+    pub reads: usize,
+    /// By place in the member list.
+    pub peers: Vec<PeerReport>,
+    /// By place in the member list.
+    pub lanes: Vec<LaneReport>,
+    /// Slots above the executed one.
+    pub slots: Vec<SlotReport>,
+    /// Evidence on its way to the ledger.
+    pub evidence: Vec<Evidence>,
+    /// Evidence that the ledger recorded while this replica ran.
+    pub recorded: Vec<EvidenceKey>,
+    /// Statements kept apart for others to compare (E2).
+    pub kept: usize,
+    /// Own statements in the table (E1).
+    pub promises: usize,
+    /// Questions that are out.
+    pub asking: usize,
+    /// C3: some replica's state differs so that a checkpoint can get no quorum any more.
+    pub hopeless_checkpoint: bool,
+}
+
+/// What is known of a peer.
+#[derive(Debug, Clone)]
+pub struct PeerReport {
+    /// When anything was last heard from it; none for the replica itself.
+    pub heard: Option<Ticks>,
+    /// Its newest status.
+    pub status: Option<StatusBody>,
+}
+
+/// Where a lane stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneReport {
+    /// The executed tip.
+    pub executed: Tip,
+    /// The newest certified bundle.
+    pub certified: Tip,
+    /// The newest bundle that this replica acknowledged.
+    pub acknowledged: Tip,
+    /// Bundles in memory.
+    pub held: usize,
+    /// Their bytes.
+    pub held_bytes: u64,
+}
+
+/// What a slot has and waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotReport {
+    /// The slot.
+    pub seq: SeqNum,
+    /// What the primary of this view proposed.
+    pub proposed: Option<Digest>,
+    /// Prepares that agree with it.
+    pub prepares: usize,
+    /// Commits that agree with it.
+    pub commits: usize,
+    /// Whether it is decided.
+    pub committed: bool,
+    /// Whether the content of the decision, or else of the proposal, is here.
+    pub has_content: bool,
+}
+
+impl Replica {
+    /// Everything that people and metrics ask for.
+    pub fn report(&self) -> Report {
+        Report {
+            view: self.view.number,
+            changing: self.view.changing,
+            primary: self.committee.primary(self.view.number),
+            executed: self.execution.point().clone(),
+            stable: self.low(),
+            recovering: (!self.recall.is_done()).then(|| self.recall.answered()),
+            following: matches!(self.standing, Standing::Follower(_)),
+            broken: self.broken().cloned(),
+            read_only: self.is_read_only(),
+            heard: self.heard_count(),
+            quorum: self.committee.quorum(),
+            waiting: self.longest_wait(),
+            pending_bytes: self.own.pending_bytes(),
+            room: self.room(),
+            reads: self.reads.count(),
+            peers: self
+                .peers
+                .iter()
+                .map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() })
+                .collect(),
+            lanes: self.committee.replicas().map(|lane| self.lane_report(lane)).collect(),
+            slots: self
+                .log
+                .above(self.executed())
+                .map(|(seq, slot)| slot_report(seq, slot, self.view.number))
+                .collect(),
+            evidence: self.accusations.held().cloned().collect(),
+            recorded: self.accusations.recorded().copied().collect(),
+            kept: self.witness.kept_count(),
+            promises: self.promises.len(),
+            asking: self.pursuits.len(),
+            hopeless_checkpoint: self.checkpoints.is_hopeless(self.committee.len(), self.committee.quorum()),
+        }
+    }
+
+    /// Its place in the member list.
+    pub fn id(&self) -> ReplicaId {
+        self.me
+    }
+
+    /// The highest view entered or asked for.
+    pub fn view(&self) -> View {
+        self.view.number
+    }
+
+    /// The primary of that view.
+    pub fn primary(&self) -> ReplicaId {
+        self.committee.primary(self.view.number)
+    }
+
+    /// Bytes of items that may be submitted before [`crate::Rejected::LaneFull`].
+    pub fn room(&self) -> u64 {
+        PENDING_BYTES_MAX.saturating_sub(self.own.pending_bytes())
+    }
+
+    /// Where execution stands.
+    pub fn executed_point(&self) -> &ExecutedPoint {
+        self.execution.point()
+    }
+
+    /// The newest stable checkpoint that is executed.
+    pub fn stable(&self) -> Option<&QuorumCert> {
+        self.checkpoints.stable()
+    }
+
+    /// Whether others still have to tell it what it signed (E7).
+    pub fn is_recovering(&self) -> bool {
+        !self.recall.is_done()
+    }
+
+    /// Why it has stopped.
+    pub fn broken(&self) -> Option<&Broken> {
+        match &self.standing {
+            Standing::Stopped(broken) => Some(broken),
+            _ => None,
+        }
+    }
+
+    fn lane_report(&self, id: ReplicaId) -> LaneReport {
+        let lane = &self.lanes[id.index()];
+        LaneReport {
+            executed: lane.executed,
+            certified: lane.certified(),
+            acknowledged: lane.acked,
+            held: lane.held_count(),
+            held_bytes: lane.held_bytes(),
+        }
+    }
+}
+
+fn slot_report(seq: SeqNum, slot: &crate::slot::Slot, view: View) -> SlotReport {
+    let digest = slot.proposed();
+    let count = |digest: Digest| (slot.prepares_for(view, digest).count(), slot.commits_for(view, digest).count());
+    let (prepares, commits) = digest.map_or((0, 0), count);
+    SlotReport {
+        seq,
+        proposed: digest,
+        prepares,
+        commits,
+        committed: slot.committed.is_some(),
+        has_content: slot.leading().is_some(),
+    }
+}

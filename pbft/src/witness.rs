@@ -1,0 +1,142 @@
+//! What each replica was heard to say, so that a second, different word is noticed (E2, E5).
+
+use crate::evidence::{Evidence, EvidenceKind};
+use crate::ids::{ReplicaId, SeqNum, View};
+use crate::statement::{Kind, Signed};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// Statements of one signer and kind (Ack: and lane) that are remembered: three windows, so that what lies two
+/// checkpoint periods below the stable checkpoint is still there when the window above it is full (E5).
+const REMEMBERED_WINDOWS: u64 = 3;
+
+/// Statements sent on for one signer in a second (E2).
+const HALVES_PER_SECOND_MAX: u32 = 32;
+
+/// Whose statements of what: signer, kind of evidence, and of Acks the lane.
+type Series = (ReplicaId, EvidenceKind, u64);
+
+/// The first statement of every signer at every position, and those kept apart because they do not fit.
+#[derive(Debug, Clone)]
+pub(crate) struct Witness {
+    remembered_max: usize,
+    kept_max: usize,
+    first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
+    /// Statements whose digest is not the one that this replica goes by, by signer, oldest first.
+    kept: BTreeMap<ReplicaId, Vec<Signed>>,
+    /// Positions with two PrePrepares: every vote there is kept apart.
+    split: BTreeSet<(SeqNum, View)>,
+    /// Halves sent for each signer in the second that began at the tick.
+    sent: BTreeMap<ReplicaId, (u64, u32)>,
+}
+
+impl Witness {
+    pub(crate) fn new(window: u64) -> Self {
+        Self {
+            remembered_max: (REMEMBERED_WINDOWS * window) as usize,
+            kept_max: window as usize,
+            first: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            split: BTreeSet::new(),
+            sent: BTreeMap::new(),
+        }
+    }
+
+    /// Remembers a statement; proof, if its signer said something else there.
+    pub(crate) fn hear(&mut self, signed: &Signed) -> Option<Evidence> {
+        let (series, place) = filed(signed)?;
+        let series = self.first.entry(series).or_default();
+        if let Some(known) = series.get(&place) {
+            return Evidence::pair(known, signed);
+        }
+        series.insert(place, *signed);
+        if series.len() > self.remembered_max {
+            series.pop_first();
+        }
+        None
+    }
+
+    /// The header statement that was heard first at a position of a lane.
+    pub(crate) fn bundle_at(&self, lane: ReplicaId, position: SeqNum) -> Option<&Signed> {
+        self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
+    }
+
+    /// All votes heard at a position.
+    pub(crate) fn votes_at(&self, view: View, seq: SeqNum) -> Vec<Signed> {
+        let proposals = self.first.iter().filter(|((_, kind, _), _)| *kind == EvidenceKind::Proposal);
+        proposals.filter_map(|(_, series)| series.get(&(view, seq)).copied()).collect()
+    }
+
+    /// Everything remembered of one signer.
+    pub(crate) fn of(&self, signer: ReplicaId) -> impl Iterator<Item = &Signed> {
+        let series = self.first.iter().filter(move |((of, _, _), _)| *of == signer);
+        let kept = self.kept.get(&signer).into_iter().flatten();
+        series.flat_map(|(_, places)| places.values()).chain(kept)
+    }
+
+    /// Keeps a statement apart; whether it became one just now.
+    pub(crate) fn keep(&mut self, signed: &Signed) -> bool {
+        let kept = self.kept.entry(signed.signer).or_default();
+        if kept.iter().any(|other| other.statement == signed.statement) {
+            return false;
+        }
+        kept.push(*signed);
+        if kept.len() > self.kept_max {
+            kept.remove(0);
+        }
+        true
+    }
+
+    /// Whether another half of this signer may be sent on in this second.
+    pub(crate) fn may_send(&mut self, signer: ReplicaId, ticks: u64) -> bool {
+        let (second, count) = self.sent.entry(signer).or_default();
+        if *second != ticks / 1_000 {
+            (*second, *count) = (ticks / 1_000, 0);
+        }
+        *count += 1;
+        *count <= HALVES_PER_SECOND_MAX
+    }
+
+    pub(crate) fn mark_split(&mut self, view: View, seq: SeqNum) {
+        self.split.insert((seq, view));
+        if self.split.len() > self.kept_max {
+            self.split.pop_first();
+        }
+    }
+
+    pub(crate) fn is_split(&self, view: View, seq: SeqNum) -> bool {
+        self.split.contains(&(seq, view))
+    }
+
+    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more.
+    pub(crate) fn settle(&mut self, signer: ReplicaId, kind: EvidenceKind) {
+        if let Some(kept) = self.kept.get_mut(&signer) {
+            kept.retain(|signed| EvidenceKind::of(signed.statement.kind) != kind);
+        }
+    }
+
+    /// Votes and checkpoints at or below `seq` are no longer needed (E5); the newest of each kind stays (E7).
+    pub(crate) fn drop_votes_up_to(&mut self, seq: SeqNum) {
+        for ((_, kind, _), places) in &mut self.first {
+            if matches!(kind, EvidenceKind::Proposal | EvidenceKind::Checkpoint) {
+                let newest = places.last_key_value().map(|(place, _)| *place);
+                places.retain(|place, _| place.1 > seq || Some(*place) == newest);
+            }
+        }
+    }
+
+    /// Statements kept apart, for reports.
+    pub(crate) fn kept_count(&self) -> usize {
+        self.kept.values().map(Vec::len).sum()
+    }
+}
+
+fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
+    let statement = &signed.statement;
+    let kind = EvidenceKind::of(statement.kind);
+    match statement.kind {
+        Kind::Status => None,
+        Kind::Ack => Some(((signed.signer, kind, statement.view.get()), (View::new(0), statement.seq))),
+        _ => Some(((signed.signer, kind, 0), (statement.view, statement.seq))),
+    }
+}
