@@ -1,0 +1,112 @@
+//! What can go wrong, one enum for each door.
+
+use quorate_ledger::StoreError;
+use quorate_pbft::{Digest, SeqNum, Signed, View};
+use std::fmt::Display;
+use std::io;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// Why there is no open database.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// Nothing there. `start` never makes one: a lost disk must not look like a new replica (E7).
+    #[error("there is no database in {}; `quorate init` makes it", .0.display())]
+    Missing(PathBuf),
+    /// `init` never overwrites what a replica promised.
+    #[error("there is a database in {} already", .0.display())]
+    Exists(PathBuf),
+    /// One key, one process.
+    #[error("the database in {} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// A later program wrote it.
+    #[error("the database has format {found}, this program knows formats up to {known}; use a newer program")]
+    NewerFormat {
+        /// What the database says.
+        found: u32,
+        /// What this program writes.
+        known: u32,
+    },
+    /// A redb file without our tables, or with tables that do not decode.
+    #[error("not a database of this program: {0}")]
+    Foreign(String),
+    /// The operating system said no.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// Of what.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// redb said no.
+    #[error("database: {0}")]
+    Redb(Box<redb::Error>),
+}
+
+impl<E: Into<redb::Error>> From<E> for DbError {
+    fn from(error: E) -> Self {
+        Self::Redb(Box::new(error.into()))
+    }
+}
+
+/// Why a record was not taken. All but [`RecordError::Store`] are failures of the own replica (E1): it must stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// A second, different statement for a position that has one.
+    #[error("E1: {new:?} contradicts the stored {stored:?}")]
+    Contradiction {
+        /// On disk or in the batch.
+        stored: Box<Signed>,
+        /// What was to be written.
+        new: Box<Signed>,
+    },
+    /// A statement at or below what was dropped: nobody can know any more what was said there.
+    #[error("E1: {0:?} lies at or below what has been pruned")]
+    Pruned(Box<Signed>),
+    /// Views only go up, and a view that started does not become one that has not.
+    #[error("E1: view {new} after view {stored}")]
+    ViewWentBack {
+        /// On disk or in the batch.
+        stored: View,
+        /// What was to be written.
+        new: View,
+    },
+    /// Two digests for one slot (N4).
+    #[error("N4: slot {seq} is stored as {stored}, not {new}")]
+    TwoDecisions {
+        /// The slot.
+        seq: SeqNum,
+        /// On disk or in the batch.
+        stored: Digest,
+        /// What was to be written.
+        new: Digest,
+    },
+    /// A disk belongs to one group for ever.
+    #[error("a record of group {new} for the disk of group {stored}")]
+    OtherGroup {
+        /// The disk's.
+        stored: Digest,
+        /// The record's.
+        new: Digest,
+    },
+    /// Parts of a record that do not belong together.
+    #[error("malformed record: {0}")]
+    Malformed(&'static str),
+    /// The disk said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Remembers the first failure of the disk: after it nothing is read or written any more.
+#[derive(Debug, Default)]
+pub(crate) struct Poison(OnceLock<StoreError>);
+
+impl Poison {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.0.get().map_or(Ok(()), |first| Err(first.clone()))
+    }
+
+    pub(crate) fn fail(&self, error: impl Display) -> StoreError {
+        self.0.get_or_init(|| StoreError(error.to_string())).clone()
+    }
+}

@@ -1,0 +1,267 @@
+//! A disk in memory that forgets, tears and fills up: for simulators and crash tests.
+//!
+//! What is written is visible at once and durable at the next sync. [`Disk::crash`] takes the power away: of what was
+//! not synced it keeps nothing, everything, or, by a seed, some writes, some halves of writes, in another order. A
+//! block counts as taken from its first write on, as on a file system with sparse files.
+
+use redb::StorageBackend;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a drive writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
+
+/// What a file system gives out.
+const BLOCK_BYTES: u64 = 4_096;
+
+/// What a crash keeps of the writes since the last sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing is lost: the process was killed, the machine runs on.
+    Nothing,
+    /// Nothing is kept.
+    All,
+    /// Each write is kept, lost or torn at sector bounds, and the kept ones land in any order.
+    Some {
+        /// Decides which.
+        seed: u64,
+    },
+}
+
+/// A simulated disk with one file. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct Disk(Arc<Mutex<State>>);
+
+/// The disk as one process sees it, from its start to the next crash.
+#[derive(Debug)]
+pub struct Backend {
+    disk: Disk,
+    generation: u64,
+}
+
+#[derive(Default)]
+struct State {
+    image: Vec<u8>,
+    unsynced: Vec<Change>,
+    generation: u64,
+    operations: u64,
+    syncs: u64,
+    reads: u64,
+    power_until: Option<u64>,
+    taken: BTreeSet<u64>,
+    blocks_max: Option<usize>,
+}
+
+/// A change since the last sync: what was there and what came.
+enum Change {
+    Write { at: usize, old: Vec<u8>, new: Vec<u8> },
+    Length { old: usize, cut_off: Vec<u8>, new: usize },
+}
+
+impl Disk {
+    /// An empty disk without faults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// For [`crate::Db::with_backend`], once after each crash.
+    pub fn backend(&self) -> Backend {
+        Backend { disk: self.clone(), generation: self.state().generation }
+    }
+
+    /// The power goes off and on again: whoever still holds the disk gets errors from now on, and the file is what
+    /// `loss` leaves of it.
+    pub fn crash(&self, loss: Loss) {
+        let mut state = self.state();
+        state.generation += 1;
+        state.power_until = None;
+        let unsynced = std::mem::take(&mut state.unsynced);
+        match loss {
+            Loss::Nothing => {}
+            Loss::All => state.undo(&unsynced),
+            Loss::Some { seed } => {
+                state.undo(&unsynced);
+                state.redo_some(unsynced, &mut Random(seed));
+            }
+        }
+    }
+
+    /// Lets `count` more writes, resizes and syncs happen; every one after them fails, until the crash.
+    pub fn cut_power_after(&self, count: u64) {
+        let mut state = self.state();
+        state.power_until = Some(state.operations + count);
+    }
+
+    /// Lets `count` more blocks be taken; writes into other new blocks fail for want of space.
+    pub fn fill_after(&self, count: usize) {
+        let mut state = self.state();
+        state.blocks_max = Some(state.taken.len() + count);
+    }
+
+    /// There is space again.
+    pub fn free(&self) {
+        self.state().blocks_max = None;
+    }
+
+    /// Writes, resizes and syncs up to now.
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// Syncs up to now.
+    pub fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    /// Reads up to now: pages that were not in memory.
+    pub fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
+    /// Bytes of the blocks that were ever written.
+    pub fn taken_bytes(&self) -> u64 {
+        self.state().taken.len() as u64 * BLOCK_BYTES
+    }
+
+    /// The file as it is, synced or not.
+    pub fn image(&self) -> Vec<u8> {
+        self.state().image.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // a panic under the lock fails its own test; the bytes are still bytes
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn undo(&mut self, changes: &[Change]) {
+        for change in changes.iter().rev() {
+            match change {
+                Change::Write { at, old, .. } => self.image[*at..at + old.len()].copy_from_slice(old),
+                Change::Length { old, cut_off, .. } => {
+                    self.image.resize(old - cut_off.len(), 0);
+                    self.image.extend_from_slice(cut_off);
+                }
+            }
+        }
+    }
+
+    fn redo_some(&mut self, changes: Vec<Change>, random: &mut Random) {
+        let (mut writes, mut length) = (Vec::new(), self.image.len());
+        for change in changes {
+            match change {
+                Change::Length { new, .. } if random.below(2) == 0 => length = new,
+                Change::Length { .. } => {}
+                Change::Write { at, new, .. } => writes.push((at, new)),
+            }
+        }
+        self.image.resize(length, 0);
+        while !writes.is_empty() {
+            let (at, new) = writes.swap_remove(random.below(writes.len()));
+            match random.below(3) {
+                0 => {}
+                1 => self.keep(at, &new),
+                _ => {
+                    new.chunks(SECTOR_BYTES).enumerate().filter(|_| random.below(2) == 0).for_each(|(index, sector)| {
+                        self.keep(at + index * SECTOR_BYTES, sector);
+                    })
+                }
+            }
+        }
+    }
+
+    /// Puts bytes where the file has room for them; what lies beyond its end is lost with its length.
+    fn keep(&mut self, at: usize, bytes: &[u8]) {
+        let end = self.image.len().min(at + bytes.len());
+        if at < end {
+            self.image[at..end].copy_from_slice(&bytes[..end - at]);
+        }
+    }
+
+    /// Counts an operation, unless the power is off.
+    fn operate(&mut self, generation: u64) -> io::Result<()> {
+        if generation != self.generation || self.power_until.is_some_and(|until| self.operations >= until) {
+            return Err(io::Error::other("the power is off"));
+        }
+        self.operations += 1;
+        Ok(())
+    }
+
+    fn take_blocks(&mut self, at: u64, bytes: u64) -> io::Result<()> {
+        for block in at / BLOCK_BYTES..(at + bytes).div_ceil(BLOCK_BYTES) {
+            let is_full = self.blocks_max.is_some_and(|max| self.taken.len() >= max);
+            if is_full && !self.taken.contains(&block) {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.taken.insert(block);
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.state().image.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.reads += 1;
+        let at = offset as usize;
+        let bytes = state.image.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.operate(self.generation)?;
+        let (old, new) = (state.image.len(), len as usize);
+        let cut_off = if new < old { state.image[new..].to_vec() } else { Vec::new() };
+        state.image.resize(new, 0);
+        state.unsynced.push(Change::Length { old, cut_off, new });
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.operate(self.generation)?;
+        state.syncs += 1;
+        state.unsynced.clear();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.operate(self.generation)?;
+        state.take_blocks(offset, data.len() as u64)?;
+        let at = offset as usize;
+        let place = state.image.get_mut(at..at + data.len()).ok_or(ErrorKind::UnexpectedEof)?;
+        let old = place.to_vec();
+        place.copy_from_slice(data);
+        state.unsynced.push(Change::Write { at, old, new: data.to_vec() });
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Disk").field("bytes", &state.image.len()).field("operations", &state.operations).finish()
+    }
+}
+
+/// SplitMix64: enough to choose what a crash keeps, the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+}

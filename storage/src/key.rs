@@ -1,0 +1,144 @@
+//! Keys: numbers big-endian, so that byte order is their order.
+
+use quorate_ledger::StoreError;
+use quorate_pbft::{Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Position, ReplicaId, SeqNum, Signed, View};
+
+/// In [`crate::tables::Name::About`]: the version of keys and values.
+pub(crate) const FORMAT: &[u8] = b"format";
+/// In [`crate::tables::Name::About`]: the group whose records these are.
+pub(crate) const GROUP: &[u8] = b"group";
+/// In [`crate::tables::Name::About`]: at or below what rows may be gone.
+pub(crate) const PRUNED: &[u8] = b"pruned";
+
+/// Where an own statement stands (E1). As bytes: 25.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) epoch: Epoch,
+    pub(crate) kind: Kind,
+    pub(crate) view: View,
+    pub(crate) seq: SeqNum,
+}
+
+impl Place {
+    pub(crate) const FIRST: [u8; 25] = [0; 25];
+    pub(crate) const LAST: [u8; 25] = [u8::MAX; 25];
+
+    pub(crate) fn new(epoch: Epoch, kind: Kind, view: u64, seq: u64) -> Self {
+        Self { epoch, kind, view: View::new(view), seq: SeqNum::new(seq) }
+    }
+
+    pub(crate) fn of(signed: &Signed) -> Self {
+        let said = &signed.statement;
+        Self { epoch: said.epoch, kind: said.kind, view: said.view, seq: said.seq }
+    }
+
+    pub(crate) fn key(&self) -> [u8; 25] {
+        let (epoch, view, seq) = (self.epoch.get(), self.view.get(), self.seq.get());
+        join(&[&epoch.to_be_bytes(), &[self.kind as u8], &view.to_be_bytes(), &seq.to_be_bytes()])
+    }
+
+    pub(crate) fn parse(key: &[u8]) -> Result<Self, StoreError> {
+        let kind = key.get(8..9).and_then(|byte| borsh::from_slice(byte).ok());
+        let numbers = (number(key, 0), kind, number(key, 9), number(key, 17));
+        let (Some(epoch), Some(kind), Some(view), Some(seq)) = numbers else {
+            return Err(StoreError("a statement's key does not decode".into()));
+        };
+        Ok(Self::new(Epoch::new(epoch), kind, view, seq))
+    }
+}
+
+/// A place in a lane: bundles and lane certificates.
+pub(crate) fn lane(epoch: Epoch, lane: ReplicaId, position: Position) -> [u8; 18] {
+    join(&[&epoch.get().to_be_bytes(), &lane.get().to_be_bytes(), &position.get().to_be_bytes()])
+}
+
+/// What [`lane`] made.
+pub(crate) fn parse_lane(key: &[u8]) -> Result<(Epoch, ReplicaId, Position), StoreError> {
+    let lane = key.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
+    let (Some(epoch), Some(lane), Some(position)) = (number(key, 0), lane, number(key, 10)) else {
+        return Err(StoreError("a lane's key does not decode".into()));
+    };
+    Ok((Epoch::new(epoch), ReplicaId::new(lane), Position::new(position)))
+}
+
+/// The epoch at the start of a key.
+pub(crate) fn parse_epoch(key: &[u8]) -> Result<Epoch, StoreError> {
+    number(key, 0).map(Epoch::new).ok_or_else(|| StoreError("an epoch's key does not decode".into()))
+}
+
+/// A slot.
+pub(crate) fn slot(seq: SeqNum) -> [u8; 8] {
+    seq.get().to_be_bytes()
+}
+
+/// The slot at the start of a key.
+pub(crate) fn parse_slot(key: &[u8]) -> Result<SeqNum, StoreError> {
+    number(key, 0).map(SeqNum::new).ok_or_else(|| StoreError("a slot's key does not decode".into()))
+}
+
+/// A slot in a view.
+pub(crate) fn slot_view(seq: SeqNum, view: View) -> [u8; 16] {
+    join(&[&slot(seq), &view.get().to_be_bytes()])
+}
+
+/// The view in what [`slot_view`] made.
+pub(crate) fn parse_view(key: &[u8]) -> Result<View, StoreError> {
+    number(key, 8).map(View::new).ok_or_else(|| StoreError("a view's key does not decode".into()))
+}
+
+/// A statement of somebody else: all that it says but the group.
+pub(crate) fn kept(signed: &Signed) -> [u8; 59] {
+    let place = Place::of(signed).key();
+    join(&[&signed.signer.get().to_be_bytes(), &place, &signed.statement.digest.0])
+}
+
+/// What [`kept`] made.
+pub(crate) fn parse_kept(key: &[u8]) -> Result<(ReplicaId, Place, Digest), StoreError> {
+    let signer = key.get(..2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
+    let digest = key.get(27..).and_then(|bytes| bytes.try_into().ok()).map(Digest);
+    let (Some(signer), Some(digest)) = (signer, digest) else {
+        return Err(StoreError("the key of a kept statement does not decode".into()));
+    };
+    Ok((ReplicaId::new(signer), Place::parse(&key[2..27])?, digest))
+}
+
+/// From and to of one signer's kept statements of one epoch and kind.
+pub(crate) fn kept_of(signer: ReplicaId, epoch: Epoch, kind: Kind) -> ([u8; 59], [u8; 59]) {
+    let signer = signer.get().to_be_bytes();
+    let from = join(&[&signer, &Place::new(epoch, kind, 0, 0).key(), &[0; 32]]);
+    let to = join(&[&signer, &Place::new(epoch, kind, u64::MAX, u64::MAX).key(), &[u8::MAX; 32]]);
+    (from, to)
+}
+
+/// Evidence: what it is recorded under, then which it is.
+pub(crate) fn evidence(key: &EvidenceKey, id: Digest) -> [u8; 43] {
+    join(&[&key.signer.get().to_be_bytes(), &key.epoch.get().to_be_bytes(), &[key.kind as u8], &id.0])
+}
+
+/// The kinds of statement that evidence of a kind is made of.
+pub(crate) fn kinds_of(kind: EvidenceKind) -> &'static [Kind] {
+    match kind {
+        EvidenceKind::Bundle | EvidenceKind::InvalidBundle => &[Kind::Bundle],
+        EvidenceKind::Ack => &[Kind::Ack],
+        EvidenceKind::Proposal => &[Kind::PrePrepare, Kind::Prepare, Kind::Commit],
+        EvidenceKind::Checkpoint => &[Kind::Checkpoint],
+        EvidenceKind::ViewChange | EvidenceKind::Omission | EvidenceKind::InvalidViewChange => &[Kind::ViewChange],
+        EvidenceKind::NewView | EvidenceKind::InvalidNewView => &[Kind::NewView],
+    }
+}
+
+fn number(key: &[u8], at: usize) -> Option<u64> {
+    key.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// Parts one after the other; their lengths are constants that add up to `N`.
+fn join<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut key = [0; N];
+    let mut at = 0;
+    for part in parts {
+        key[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    debug_assert_eq!(at, N, "a key has one length");
+    key
+}

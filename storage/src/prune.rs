@@ -1,0 +1,183 @@
+//! What may be forgotten, by E1's rule: what lies two checkpoint periods below a stable, executed checkpoint.
+//!
+//! Of the slots so covered go own Vote and Checkpoint statements, accepted contents, prepared and stable certificates;
+//! of the lane positions that they executed own Bundle and Ack statements and lane certificates. The newest own
+//! statement of each kind (Ack: of each lane) and the newest certificate of each lane stay. Decided slots with their
+//! certificates and bundles stay too: from them a replica that is behind catches up (N9).
+//!
+//! What is left of a bundle that holds nothing but a read mark: its row of some 230 bytes, and a decided slot of some
+//! 400, which it may share with other bundles.
+
+use crate::batch::Batch;
+use crate::key::{self, Place};
+use crate::own;
+use crate::record::committed;
+use crate::row::{decode, encode};
+use crate::rows::{Order, Row, Rows};
+use crate::tables::Name;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_ledger::StoreError;
+use quorate_pbft::{Epoch, Kind, Position, ReplicaId, SeqNum, Signed, View};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// Slots that one call goes on by: their contents are read.
+pub const PRUNE_SLOTS_MAX: u64 = 64;
+
+/// Rows that one call removes: a few milliseconds within a commit that others wait for.
+pub const PRUNE_ROWS_MAX: usize = 1_024;
+
+/// At or below what own statements are gone or going: nothing is signed there any more (E1).
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Pruned {
+    /// For votes and checkpoints.
+    pub seq: SeqNum,
+    /// For Bundle and Ack statements: the executed tip of each lane after that slot. Lanes of `epoch`.
+    pub tips: BTreeMap<ReplicaId, Position>,
+    /// The epoch of that slot.
+    pub epoch: Epoch,
+}
+
+impl Pruned {
+    /// Whether a statement's place is one of those.
+    pub fn covers(&self, signed: &Signed) -> bool {
+        let said = &signed.statement;
+        let below = |lane: ReplicaId| {
+            let tip = self.tips.get(&lane).filter(|_| self.epoch == said.epoch);
+            tip.is_some_and(|tip| said.seq.get() <= tip.get())
+        };
+        match said.kind {
+            Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint => said.seq <= self.seq,
+            Kind::Bundle => below(signed.signer),
+            Kind::Ack => below(ReplicaId::new(said.view.get() as u16)),
+            Kind::ViewChange | Kind::NewView | Kind::Status => false,
+        }
+    }
+}
+
+impl Batch {
+    /// Forgets what a stable checkpoint at `stable`, which this replica has executed, allows; `period` is the group's
+    /// `CHECKPOINT_PERIOD`. Does a bounded part of the work and says whether some is left for the next call.
+    pub fn prune(&mut self, stable: SeqNum, period: u64) -> Result<bool, StoreError> {
+        let target = SeqNum::new(stable.get().saturating_sub(2 * period));
+        let mut progress = Progress::load(self)?;
+        if !progress.unfinished {
+            if progress.pruned.seq >= target {
+                return Ok(false);
+            }
+            progress.pruned = self.go_on(progress.pruned, target)?;
+        }
+        let mut sweep = Sweep { batch: self, left: PRUNE_ROWS_MAX };
+        sweep.slots(progress.pruned.seq)?;
+        sweep.lanes(&progress.pruned)?;
+        progress.unfinished = sweep.left == 0;
+        self.set(Name::About, key::PRUNED, encode(&progress));
+        let is_left = progress.unfinished || progress.pruned.seq < target;
+        self.pruned = Some(progress.pruned);
+        Ok(is_left)
+    }
+
+    /// The bounds some slots further on.
+    fn go_on(&self, mut bounds: Pruned, target: SeqNum) -> Result<Pruned, StoreError> {
+        let last = target.min(bounds.seq.plus(PRUNE_SLOTS_MAX));
+        while bounds.seq < last {
+            bounds.seq = bounds.seq.next();
+            let Some(slot) = committed(self, bounds.seq)? else { continue };
+            if slot.epoch != bounds.epoch {
+                bounds = Pruned { seq: bounds.seq, epoch: slot.epoch, tips: BTreeMap::new() };
+            }
+            for (lane, tip) in slot.content.cut {
+                let bound = bounds.tips.entry(lane).or_default();
+                *bound = tip.position.max(*bound);
+            }
+        }
+        Ok(bounds)
+    }
+}
+
+impl Pruned {
+    pub(crate) fn load(rows: &impl Rows) -> Result<Self, StoreError> {
+        Ok(Progress::load(rows)?.pruned)
+    }
+}
+
+/// What [`Batch::prune`] has come to: the bounds go up first, then the rows at or below them go.
+#[derive(Default, BorshSerialize, BorshDeserialize)]
+struct Progress {
+    pruned: Pruned,
+    unfinished: bool,
+}
+
+impl Progress {
+    fn load(rows: &impl Rows) -> Result<Self, StoreError> {
+        rows.row(Name::About, key::PRUNED)?.map_or(Ok(Self::default()), |value| decode(&value))
+    }
+}
+
+/// Removes rows until none may be removed any more.
+struct Sweep<'a> {
+    batch: &'a mut Batch,
+    left: usize,
+}
+
+impl Sweep<'_> {
+    /// Everything of the slots up to `seq` but what was decided.
+    fn slots(&mut self, seq: SeqNum) -> Result<(), StoreError> {
+        let epochs = own::epochs(self.batch)?;
+        for kind in [Kind::PrePrepare, Kind::Prepare, Kind::Commit, Kind::Checkpoint] {
+            let mut newest = None;
+            for epoch in &epochs {
+                newest = newest.or(own::newest(self.batch, *epoch, kind)?);
+                for view in own::views(self.batch, *epoch, kind)? {
+                    let range =
+                        Place::new(*epoch, kind, view.get(), 0)..Place::new(*epoch, kind, view.get(), seq.get());
+                    self.remove(Name::Statements, &range.start.key(), &range.end.key(), newest.as_ref())?;
+                }
+            }
+        }
+        self.remove(Name::Accepted, &[], &key::slot_view(seq, View::new(u64::MAX)), None)?;
+        self.remove(Name::Prepared, &[], &key::slot(seq), None)?;
+        self.remove(Name::Stable, &[], &key::slot(seq), None)
+    }
+
+    /// Own Ack and Bundle statements and lane certificates up to the bounds' tips.
+    fn lanes(&mut self, bounds: &Pruned) -> Result<(), StoreError> {
+        let epoch = bounds.epoch;
+        let me = own::me(self.batch, epoch)?;
+        for (lane, tip) in &bounds.tips {
+            self.statements(epoch, Kind::Ack, View::new(u64::from(lane.get())), *tip)?;
+            if me == Some(*lane) {
+                self.statements(epoch, Kind::Bundle, View::new(0), *tip)?;
+            }
+            let at = |position| key::lane(epoch, *lane, position);
+            let (first, last) = (at(Position::new(0)), at(Position::new(u64::MAX)));
+            let newest = self.batch.nearest(Name::LaneCerts, &first, &last, Order::Down)?;
+            self.remove(Name::LaneCerts, &first, &at(*tip), newest.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn statements(&mut self, epoch: Epoch, kind: Kind, view: View, tip: Position) -> Result<(), StoreError> {
+        let newest = own::newest_in(self.batch, epoch, kind, view)?;
+        let (from, to) = (Place::new(epoch, kind, view.get(), 0), Place::new(epoch, kind, view.get(), tip.get()));
+        self.remove(Name::Statements, &from.key(), &to.key(), newest.as_ref())
+    }
+
+    /// Removes the rows of `from..=to` but one, as many as may be.
+    fn remove(&mut self, table: Name, from: &[u8], to: &[u8], but: Option<&Row>) -> Result<(), StoreError> {
+        let (max, mut keys) = (self.left, Vec::new());
+        let spared = but.map(|(key, _)| key.as_slice());
+        self.batch.rows(table, from, to, Order::Up, &mut |key, _| {
+            if keys.len() == max {
+                return Ok(ControlFlow::Break(()));
+            }
+            if spared != Some(key) {
+                keys.push(key.to_vec());
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.left -= keys.len();
+        keys.iter().for_each(|key| self.batch.remove(table, key));
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! What a start finds: [`Recovered`], put together by seeks and short ranges, however long the history is.
+
+use crate::key::{self, Place};
+use crate::own;
+use crate::row::{self, Accepted, Certified, Committed, LaneCert, Own, decode};
+use crate::rows::{Order, Rows};
+use crate::snapshot::Snapshot;
+use crate::tables::Name;
+use quorate_ledger::StoreError;
+use quorate_pbft::{
+    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, Position, Recovered, RecoveredSlot, ReplicaId,
+    SeqNum, Signature, Signed, View,
+};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Every kind that is stored.
+const KINDS: [Kind; 8] = [
+    Kind::Bundle,
+    Kind::Ack,
+    Kind::PrePrepare,
+    Kind::Prepare,
+    Kind::Commit,
+    Kind::Checkpoint,
+    Kind::ViewChange,
+    Kind::NewView,
+];
+
+impl Snapshot {
+    /// Everything that the records left behind and that still matters, from where execution stands. `executed` is the
+    /// ledger's, read from the same snapshot.
+    ///
+    /// Votes and checkpoints start above the highest stable checkpoint that is executed too: above one that is not,
+    /// `low` has not moved, and below it this replica may still have to repeat its word (C2).
+    pub fn recover(&self, executed: ExecutedPoint) -> Result<Recovered, StoreError> {
+        let group = self.group()?.unwrap_or_default(); // without one there is no row that leaves it out
+        let epoch = self.epoch()?;
+        let (view, changing) = self.view(epoch)?;
+        let lanes = Lanes { epoch, tips: &executed.tips.iter().map(|tip| tip.position).collect::<Vec<_>>() };
+        Ok(Recovered {
+            epoch,
+            view,
+            changing,
+            stable: self.stable(SeqNum::new(u64::MAX))?,
+            statements: self.statements(group, &lanes, executed.seq)?,
+            bundles: self.bundles(group, &lanes)?,
+            lane_certs: self.lane_certs(&lanes)?,
+            slots: self.slots(group, executed.seq.next())?,
+            kept: self.kept(group)?,
+            evidence: self.evidence()?,
+            executed,
+        })
+    }
+
+    fn view(&self, epoch: Epoch) -> Result<(View, bool), StoreError> {
+        let value = self.row(Name::Views, &epoch.get().to_be_bytes())?;
+        value.map_or(Ok((View::default(), false)), |value| decode(&value))
+    }
+
+    /// The highest stable checkpoint up to a slot.
+    pub(crate) fn stable(&self, up_to: SeqNum) -> Result<Option<ClaimedCert>, StoreError> {
+        let newest = self.nearest(Name::Stable, &[], &key::slot(up_to), Order::Down)?;
+        newest.map(|(_, value)| Ok(decode::<Certified>(&value)?.certificate)).transpose()
+    }
+
+    fn statements(&self, group: Digest, lanes: &Lanes<'_>, executed: SeqNum) -> Result<Vec<Signed>, StoreError> {
+        let low = self.stable(executed)?.map_or(0, |cert| cert.seq.get());
+        let me = own::me(self, lanes.epoch)?;
+        let mut found = BTreeMap::new();
+        for kind in KINDS {
+            for view in own::views(self, lanes.epoch, kind)? {
+                let above = match kind {
+                    Kind::Bundle => me.map_or(0, |me| lanes.tip(me)),
+                    Kind::Ack => lanes.tip(ReplicaId::new(view.get() as u16)),
+                    Kind::ViewChange | Kind::NewView | Kind::Status => u64::MAX,
+                    Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint => low,
+                };
+                let from = Place::new(lanes.epoch, kind, view.get(), above.saturating_add(1));
+                let to = Place::new(lanes.epoch, kind, view.get(), u64::MAX);
+                self.each(Name::Statements, &from.key(), &to.key(), |key, value| put(&mut found, group, key, value))?;
+            }
+        }
+        for (key, value) in self.newest_of_each(lanes.epoch)? {
+            put(&mut found, group, &key, &value)?;
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// The newest of each kind in the newest epoch that has one; of Acks, of each lane of this epoch.
+    fn newest_of_each(&self, epoch: Epoch) -> Result<Vec<crate::rows::Row>, StoreError> {
+        let mut newest = Vec::new();
+        for lane in own::views(self, epoch, Kind::Ack)? {
+            newest.extend(own::newest_in(self, epoch, Kind::Ack, lane)?);
+        }
+        let epochs = own::epochs(self)?;
+        for kind in KINDS {
+            for epoch in &epochs {
+                if let Some(row) = own::newest(self, *epoch, kind)? {
+                    newest.push(row);
+                    break;
+                }
+            }
+        }
+        Ok(newest)
+    }
+
+    fn bundles(&self, group: Digest, lanes: &Lanes<'_>) -> Result<Vec<Arc<Bundle>>, StoreError> {
+        let mut bundles = Vec::new();
+        self.each_above(Name::Bundles, lanes, |_, _, value| {
+            bundles.push(Arc::new(row::parse_bundle(value, group, lanes.epoch)?));
+            Ok(())
+        })?;
+        Ok(bundles)
+    }
+
+    fn lane_certs(&self, lanes: &Lanes<'_>) -> Result<Vec<ClaimedCert>, StoreError> {
+        let mut certs = Vec::new();
+        self.each_above(Name::LaneCerts, lanes, |lane, position, value| {
+            certs.push(decode::<LaneCert>(value)?.claim(lane, position));
+            Ok(())
+        })?;
+        Ok(certs)
+    }
+
+    fn slots(&self, group: Digest, from: SeqNum) -> Result<Vec<RecoveredSlot>, StoreError> {
+        let mut slots = BTreeMap::new();
+        let to = SeqNum::new(u64::MAX);
+        self.each(Name::Accepted, &key::slot(from), &key::slot_view(to, View::new(u64::MAX)), |at, value| {
+            let (seq, row) = (key::parse_slot(at)?, decode::<Accepted>(value)?);
+            let pre_prepare = row.pre_prepare(group, seq, key::parse_view(at)?);
+            slot(&mut slots, seq).accepted.push((pre_prepare, row.content));
+            Ok(())
+        })?;
+        self.each(Name::Prepared, &key::slot(from), &key::slot(to), |at, value| {
+            slot(&mut slots, key::parse_slot(at)?).prepared = Some(decode::<Certified>(value)?.certificate);
+            Ok(())
+        })?;
+        self.each(Name::Committed, &key::slot(from), &key::slot(to), |at, value| {
+            let row: Committed = decode(value)?;
+            slot(&mut slots, key::parse_slot(at)?).committed = Some((row.certificate, row.content));
+            Ok(())
+        })?;
+        Ok(slots.into_values().collect())
+    }
+
+    pub(crate) fn kept(&self, group: Digest) -> Result<Vec<Signed>, StoreError> {
+        let mut kept = Vec::new();
+        self.each(Name::Kept, &[], &[u8::MAX; 59], |at, value| {
+            let (signer, place, digest) = key::parse_kept(at)?;
+            kept.push(row::signed(group, place, digest, signer, decode::<Signature>(value)?));
+            Ok(())
+        })?;
+        Ok(kept)
+    }
+
+    pub(crate) fn evidence(&self) -> Result<Vec<Evidence>, StoreError> {
+        let mut found = Vec::new();
+        self.each(Name::Evidence, &[], &[u8::MAX; 43], |_, value| {
+            found.push(decode(value)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Rows of each lane above its executed tip, lane by lane.
+    fn each_above(
+        &self,
+        table: Name,
+        lanes: &Lanes<'_>,
+        mut each: impl FnMut(ReplicaId, Position, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        for lane in self.lanes(table, lanes.epoch)? {
+            let at = |position| key::lane(lanes.epoch, lane, Position::new(position));
+            let (from, to) = (at(lanes.tip(lane).saturating_add(1)), at(u64::MAX));
+            self.each(table, &from, &to, |key, value| each(lane, key::parse_lane(key)?.2, value))?;
+        }
+        Ok(())
+    }
+
+    /// Lanes with rows in a table, ascending.
+    pub(crate) fn lanes(&self, table: Name, epoch: Epoch) -> Result<Vec<ReplicaId>, StoreError> {
+        let last = key::lane(epoch, ReplicaId::new(u16::MAX), Position::new(u64::MAX));
+        let (mut found, mut next) = (Vec::new(), Some(0));
+        while let Some(lane) = next {
+            let from = key::lane(epoch, ReplicaId::new(lane), Position::new(0));
+            let Some((key, _)) = self.nearest(table, &from, &last, Order::Up)? else { break };
+            let (_, lane, _) = key::parse_lane(&key)?;
+            found.push(lane);
+            next = lane.get().checked_add(1);
+        }
+        Ok(found)
+    }
+
+    /// All rows of `from..=to`.
+    pub(crate) fn each(
+        &self,
+        table: Name,
+        from: &[u8],
+        to: &[u8],
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.rows(table, from, to, Order::Up, &mut |key, value| each(key, value).map(ControlFlow::Continue))
+    }
+}
+
+/// Where execution stands in the lanes of an epoch.
+struct Lanes<'a> {
+    epoch: Epoch,
+    tips: &'a [Position],
+}
+
+impl Lanes<'_> {
+    fn tip(&self, lane: ReplicaId) -> u64 {
+        self.tips.get(lane.index()).copied().unwrap_or_default().get()
+    }
+}
+
+fn put(found: &mut BTreeMap<Place, Signed>, group: Digest, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    let place = Place::parse(key)?;
+    found.insert(place, decode::<Own>(value)?.signed(group, place));
+    Ok(())
+}
+
+fn slot(slots: &mut BTreeMap<SeqNum, RecoveredSlot>, seq: SeqNum) -> &mut RecoveredSlot {
+    slots.entry(seq).or_insert_with(|| RecoveredSlot { seq, accepted: Vec::new(), prepared: None, committed: None })
+}

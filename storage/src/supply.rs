@@ -1,0 +1,156 @@
+//! What peers ask for (N9, L5): answered from what was persisted, bounded in number and in bytes.
+
+use crate::key;
+use crate::record::committed;
+use crate::row::{self, Accepted, Committed, LaneCert, decode, encode};
+use crate::rows::{Order, Rows};
+use crate::snapshot::Snapshot;
+use crate::tables::Name;
+use quorate_ledger::StoreError;
+use quorate_pbft::{ClaimedCert, Content, Digest, Epoch, Message, Position, ReplicaId, SeqNum, Tip, View, Wanted};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// How much one answer holds at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SupplyLimits {
+    /// Messages.
+    pub messages_max: usize,
+    /// Bytes of all messages. The first message goes out whatever it weighs: a bundle of one large item must arrive.
+    pub bytes_max: usize,
+}
+
+impl SupplyLimits {
+    /// Messages in an answer to one question: two windows of slots would not speed up who is behind, they would keep
+    /// the stream from the next question.
+    pub const MESSAGES_MAX: usize = 512;
+    /// Bytes in an answer to one question: 0.3 s of a 100 Mbit/s line.
+    pub const BYTES_MAX: usize = 4 << 20;
+}
+
+impl Default for SupplyLimits {
+    fn default() -> Self {
+        Self { messages_max: Self::MESSAGES_MAX, bytes_max: Self::BYTES_MAX }
+    }
+}
+
+impl Snapshot {
+    /// The answer to what `asker` wants, as far as it is here and within the limits; of a range, its first part.
+    ///
+    /// A decided slot comes after the certificates of the tips that it is the first in the answer to name. A content
+    /// whose certificates are not all here comes as the decided slot, if it is one. `Recall` always has one answer,
+    /// an empty one too.
+    pub fn supply(&self, asker: ReplicaId, wanted: &Wanted, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
+        let mut answer = Answer { messages: Vec::new(), bytes: 0, limits };
+        match wanted {
+            Wanted::Slots { from, to } => self.supply_slots(*from, *to, &mut answer)?,
+            Wanted::Content { seq, digest } => answer.extend(self.content(*seq, *digest)?),
+            Wanted::Bundles { lane, from, to } => self.supply_bundles(*lane, *from, *to, &mut answer)?,
+            Wanted::StableCheckpoint => {
+                answer.extend(self.stable(SeqNum::new(u64::MAX))?.map(Message::StableCheckpoint));
+            }
+            Wanted::Recall { incarnation, stable, tips } => {
+                let statements = self.recall(asker, *stable, tips)?;
+                answer.extend([Message::Recalled { incarnation: *incarnation, statements }]);
+            }
+        }
+        Ok(answer.messages)
+    }
+
+    fn supply_slots(&self, from: SeqNum, to: SeqNum, answer: &mut Answer) -> Result<(), StoreError> {
+        let mut named = BTreeMap::new();
+        self.rows(Name::Committed, &key::slot(from), &key::slot(to), Order::Up, &mut |_, value| {
+            let Committed { epoch, certificate, content } = decode(value)?;
+            for (lane, tip) in &content.cut {
+                if named.insert(*lane, *tip) != Some(*tip) {
+                    answer.extend(self.tip_cert(epoch, *lane, *tip)?.map(Message::LaneCert));
+                }
+            }
+            Ok(answer.push(Message::Decided { certificate, content }))
+        })
+    }
+
+    fn supply_bundles(
+        &self,
+        lane: ReplicaId,
+        from: Position,
+        to: Position,
+        answer: &mut Answer,
+    ) -> Result<(), StoreError> {
+        let (Some(group), epoch) = (self.group()?, self.epoch()?) else { return Ok(()) };
+        let (from, to) = (key::lane(epoch, lane, from), key::lane(epoch, lane, to));
+        self.rows(Name::Bundles, &from, &to, Order::Up, &mut |_, value| {
+            Ok(answer.push(Message::Bundle(Arc::new(row::parse_bundle(value, group, epoch)?))))
+        })
+    }
+
+    /// A content proposed for a slot, with the certificates of all its tips; else the slot, if that was decided.
+    fn content(&self, seq: SeqNum, digest: Digest) -> Result<Option<Message>, StoreError> {
+        let decided = committed(self, seq)?.filter(|slot| slot.certificate.digest == digest);
+        let found = match &decided {
+            Some(slot) => Some((slot.epoch, slot.content.clone())),
+            None => self.accepted_content(seq, digest)?,
+        };
+        let Some((epoch, content)) = found else { return Ok(None) };
+        if let Some(certificates) = self.tip_certs(epoch, &content)? {
+            return Ok(Some(Message::Content { content, certificates }));
+        }
+        Ok(decided.map(|slot| Message::Decided { certificate: slot.certificate, content: slot.content }))
+    }
+
+    fn accepted_content(&self, seq: SeqNum, digest: Digest) -> Result<Option<(Epoch, Content)>, StoreError> {
+        let mut found = None;
+        let (from, to) = (key::slot_view(seq, View::new(0)), key::slot_view(seq, View::new(u64::MAX)));
+        self.rows(Name::Accepted, &from, &to, Order::Down, &mut |_, value| {
+            let row: Accepted = decode(value)?;
+            if row.content.digest() != digest {
+                return Ok(ControlFlow::Continue(()));
+            }
+            found = Some((row.epoch, row.content));
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+
+    fn tip_certs(&self, epoch: Epoch, content: &Content) -> Result<Option<Vec<ClaimedCert>>, StoreError> {
+        content.cut.iter().map(|(lane, tip)| self.tip_cert(epoch, *lane, *tip)).collect()
+    }
+
+    fn tip_cert(&self, epoch: Epoch, lane: ReplicaId, tip: Tip) -> Result<Option<ClaimedCert>, StoreError> {
+        let Some(value) = self.row(Name::LaneCerts, &key::lane(epoch, lane, tip.position))? else {
+            return Ok(None);
+        };
+        let cert: LaneCert = decode(&value)?;
+        Ok((cert.digest == tip.digest).then(|| cert.claim(lane, tip.position)))
+    }
+}
+
+/// An answer that fills up.
+struct Answer {
+    messages: Vec<Message>,
+    bytes: usize,
+    limits: SupplyLimits,
+}
+
+impl Answer {
+    /// Adds a message if it fits, or if it is the first.
+    fn push(&mut self, message: Message) -> ControlFlow<()> {
+        let bytes = encode(&message).len();
+        let fits = self.messages.len() < self.limits.messages_max && self.bytes + bytes <= self.limits.bytes_max;
+        if !fits && !self.messages.is_empty() {
+            return ControlFlow::Break(());
+        }
+        self.bytes += bytes;
+        self.messages.push(message);
+        ControlFlow::Continue(())
+    }
+
+    fn extend(&mut self, messages: impl IntoIterator<Item = Message>) {
+        for message in messages {
+            if self.push(message).is_break() {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The tables: one for each thing that is kept, each ordered by its keys' bytes.
+
+use quorate_ledger::Table;
+use redb::TableDefinition;
+
+/// Names a table. The ledger's come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// Format, group, what was pruned.
+    About,
+    /// Own statements: (epoch, kind, view, seq) to (signer, digest, signature).
+    Statements,
+    /// The highest view of each epoch: epoch to (view, changing).
+    Views,
+    /// (epoch, lane, position) to (header, signature, items).
+    Bundles,
+    /// (epoch, lane, position) to (digest, signatures).
+    LaneCerts,
+    /// (seq, view) to (epoch, signer and signature of the PrePrepare, content).
+    Accepted,
+    /// seq to (epoch, certificate of the highest view).
+    Prepared,
+    /// seq to (epoch, certificate, content).
+    Committed,
+    /// seq to (epoch, certificate).
+    Stable,
+    /// (signer, epoch, kind, view, seq, digest) to signature.
+    Kept,
+    /// (signer, epoch, kind, id) to evidence.
+    Evidence,
+    /// [`Table::Entries`].
+    Entries,
+    /// [`Table::Names`].
+    Names,
+    /// [`Table::Contents`].
+    Contents,
+    /// [`Table::Receipts`].
+    Receipts,
+    /// [`Table::Range`].
+    Range,
+    /// [`Table::History`].
+    History,
+    /// [`Table::Meta`].
+    Meta,
+}
+
+/// Bytes to bytes: every key is made in [`crate::key`], every value in [`crate::row`] or by the ledger.
+pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+impl Name {
+    pub(crate) const COUNT: usize = Self::ALL.len();
+
+    pub(crate) const ALL: [Self; 18] = [
+        Self::About,
+        Self::Statements,
+        Self::Views,
+        Self::Bundles,
+        Self::LaneCerts,
+        Self::Accepted,
+        Self::Prepared,
+        Self::Committed,
+        Self::Stable,
+        Self::Kept,
+        Self::Evidence,
+        Self::Entries,
+        Self::Names,
+        Self::Contents,
+        Self::Receipts,
+        Self::Range,
+        Self::History,
+        Self::Meta,
+    ];
+
+    /// The table's name on disk.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::About => "about",
+            Self::Statements => "statements",
+            Self::Views => "views",
+            Self::Bundles => "bundles",
+            Self::LaneCerts => "lane-certs",
+            Self::Accepted => "accepted",
+            Self::Prepared => "prepared",
+            Self::Committed => "committed",
+            Self::Stable => "stable",
+            Self::Kept => "kept",
+            Self::Evidence => "evidence",
+            Self::Entries => "ledger-entries",
+            Self::Names => "ledger-names",
+            Self::Contents => "ledger-contents",
+            Self::Receipts => "ledger-receipts",
+            Self::Range => "ledger-range",
+            Self::History => "ledger-history",
+            Self::Meta => "ledger-meta",
+        }
+    }
+
+    pub(crate) const fn definition(self) -> Definition {
+        TableDefinition::new(self.as_str())
+    }
+}
+
+impl From<Table> for Name {
+    fn from(table: Table) -> Self {
+        match table {
+            Table::Entries => Self::Entries,
+            Table::Names => Self::Names,
+            Table::Contents => Self::Contents,
+            Table::Receipts => Self::Receipts,
+            Table::Range => Self::Range,
+            Table::History => Self::History,
+            Table::Meta => Self::Meta,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What peers are told of what is stored: all that they ask for, within bounds (N9, E7).
+
+mod world;
+
+use quorate_pbft::{
+    Digest, Ed25519, Evidence, Item, ItemKind, Kind, Message, Position, Record, ReplicaId, SeqNum, Signed, Wanted,
+};
+use quorate_storage::{Db, RECALL_STATEMENTS_MAX, SupplyLimits};
+use std::sync::Arc;
+use world::{cert, committee, content, db, digest, lane_cert, mark_bundle, mark_slot, said, store, tip_of};
+
+const ASKER: ReplicaId = ReplicaId::new(2);
+
+fn supply(db: &Db, wanted: &Wanted) -> Vec<Message> {
+    supply_within(db, wanted, SupplyLimits::default())
+}
+
+fn supply_within(db: &Db, wanted: &Wanted, limits: SupplyLimits) -> Vec<Message> {
+    db.snapshot().unwrap().supply(ASKER, wanted, limits).unwrap()
+}
+
+fn slots(from: u64, to: u64) -> Wanted {
+    Wanted::Slots { from: SeqNum::new(from), to: SeqNum::new(to) }
+}
+
+fn bundles(from: u64, to: u64) -> Wanted {
+    Wanted::Bundles { lane: ReplicaId::new(1), from: Position::new(from), to: Position::new(to) }
+}
+
+/// Four slots, each with a bundle of lane 1.
+fn history() -> Db {
+    let db = db();
+    (1..=4).for_each(|seq| store(&db, &mark_slot(seq, 1, seq)));
+    db
+}
+
+fn recall(db: &Db, asker: u16, stable: u64, tips: &[(u16, u64)]) -> Vec<Signed> {
+    let tips = tips.iter().map(|(lane, tip)| (ReplicaId::new(*lane), Position::new(*tip))).collect();
+    let wanted = Wanted::Recall { incarnation: 77, stable: SeqNum::new(stable), tips };
+    let answer = db.snapshot().unwrap().supply(ReplicaId::new(asker), &wanted, SupplyLimits::default()).unwrap();
+    let [Message::Recalled { incarnation: 77, statements }] = &answer[..] else { panic!("{answer:?}") };
+    statements.clone()
+}
+
+fn places(statements: &[Signed]) -> Vec<(Kind, u64, u64)> {
+    let mut places: Vec<_> = statements
+        .iter()
+        .map(|said| (said.statement.kind, said.statement.view.get(), said.statement.seq.get()))
+        .collect();
+    places.sort();
+    places
+}
+
+#[test]
+fn nothing_stored_nothing_supplied() {
+    for wanted in [slots(1, 9), bundles(1, 9), Wanted::StableCheckpoint] {
+        assert_eq!(supply(&db(), &wanted), []);
+    }
+    assert_eq!(recall(&db(), 2, 0, &[]), [], "but a question about oneself always has an answer");
+}
+
+#[test]
+fn decided_slots_come_in_order_each_after_the_certificates_of_its_tips() {
+    let answer = supply(&history(), &slots(2, 3));
+
+    let mut expected = Vec::new();
+    for seq in [2, 3] {
+        let bundle = mark_bundle(1, seq);
+        let content = content(&[(1, tip_of(&bundle))], seq);
+        let certificate = cert(Kind::Commit, 0, seq, content.digest()).claim().clone();
+        expected.push(Message::LaneCert(lane_cert(&bundle).claim().clone()));
+        expected.push(Message::Decided { certificate, content });
+    }
+    assert_eq!(answer, expected);
+}
+
+#[test]
+fn a_tip_that_slots_repeat_is_certified_once() {
+    let db = history();
+    let again = content(&[(1, tip_of(&mark_bundle(1, 4)))], 9);
+    store(&db, &[Record::Committed { certificate: cert(Kind::Commit, 0, 5, again.digest()), content: again }]);
+
+    let answer = supply(&db, &slots(4, 5));
+
+    assert_eq!(answer.iter().filter(|message| matches!(message, Message::LaneCert(_))).count(), 1);
+}
+
+#[test]
+fn bundles_come_whole_and_in_order() {
+    let expected = [2, 3].map(|position| Message::Bundle(Arc::new(mark_bundle(1, position))));
+
+    assert_eq!(supply(&history(), &bundles(2, 3)), expected);
+}
+
+#[test]
+fn a_content_comes_with_all_certificates_of_its_tips() {
+    let bundle = mark_bundle(1, 3);
+    let wanted = content(&[(1, tip_of(&bundle))], 3);
+
+    let answer = supply(&history(), &Wanted::Content { seq: SeqNum::new(3), digest: wanted.digest() });
+
+    let certificates = vec![lane_cert(&bundle).claim().clone()];
+    assert_eq!(answer, [Message::Content { content: wanted, certificates }]);
+}
+
+#[test]
+fn an_accepted_content_that_is_not_decided_comes_too() {
+    let db = db();
+    let proposed = content(&[], 5);
+    let pre_prepare = said(0, Kind::PrePrepare, 0, 5, proposed.digest());
+    store(&db, &[Record::Accepted { pre_prepare, content: proposed.clone() }]);
+
+    let answer = supply(&db, &Wanted::Content { seq: SeqNum::new(5), digest: proposed.digest() });
+
+    assert_eq!(answer, [Message::Content { content: proposed, certificates: vec![] }]);
+}
+
+#[test]
+fn a_content_without_its_certificates_comes_as_the_decided_slot() {
+    let db = db();
+    let decided = content(&[(1, tip_of(&mark_bundle(1, 3)))], 3);
+    let certificate = cert(Kind::Commit, 0, 3, decided.digest());
+    store(&db, &[Record::Committed { certificate: certificate.clone(), content: decided.clone() }]);
+
+    let answer = supply(&db, &Wanted::Content { seq: SeqNum::new(3), digest: decided.digest() });
+
+    assert_eq!(answer, [Message::Decided { certificate: certificate.claim().clone(), content: decided }]);
+}
+
+#[test]
+fn a_content_of_another_digest_is_not_supplied() {
+    assert_eq!(supply(&history(), &Wanted::Content { seq: SeqNum::new(3), digest: Digest::ZERO }), []);
+}
+
+#[test]
+fn the_newest_stable_checkpoint_is_the_one_supplied() {
+    let db = db();
+    store(&db, &[8, 16].map(|seq| Record::Stable(cert(Kind::Checkpoint, 0, seq, digest("state")))));
+
+    let expected = cert(Kind::Checkpoint, 0, 16, digest("state")).claim().clone();
+    assert_eq!(supply(&db, &Wanted::StableCheckpoint), [Message::StableCheckpoint(expected)]);
+}
+
+#[test]
+fn an_answer_stops_at_its_number_of_messages() {
+    let limits = SupplyLimits { messages_max: 3, ..SupplyLimits::default() };
+
+    assert_eq!(supply_within(&history(), &slots(1, 4), limits), supply(&history(), &slots(1, 4))[..3]);
+}
+
+#[test]
+fn an_answer_stops_before_its_number_of_bytes() {
+    let limits = SupplyLimits { bytes_max: 700, ..SupplyLimits::default() };
+
+    let answer = supply_within(&history(), &bundles(1, 4), limits);
+
+    let bytes: usize = answer.iter().map(|message| borsh::to_vec(message).unwrap().len()).sum();
+    assert!(!answer.is_empty() && answer.len() < 4 && bytes <= 700, "{} messages, {bytes} bytes", answer.len());
+}
+
+#[test]
+fn one_message_goes_out_whatever_it_weighs() {
+    let db = db();
+    let large = Item { kind: ItemKind::Envelope, bytes: vec![1; 3 << 20] };
+    let heavy = [1, 2].map(|position| Record::Bundle(Arc::new(world::bundle(1, position, vec![large.clone()]))));
+    store(&db, &heavy);
+
+    let answer = supply_within(&db, &bundles(1, 2), SupplyLimits { bytes_max: 100, messages_max: 9 });
+
+    assert_eq!(answer.len(), 1);
+}
+
+#[test]
+fn what_is_supplied_verifies() {
+    let db = history();
+    for message in supply(&db, &slots(1, 4)) {
+        let claimed = match message {
+            Message::LaneCert(claimed) | Message::Decided { certificate: claimed, .. } => claimed,
+            other => panic!("{other:?}"),
+        };
+        committee().check(claimed, &Ed25519).unwrap();
+    }
+    for said in recall(&db, 1, 0, &[]) {
+        assert!(said.is_valid(&committee(), &Ed25519), "{said:?}");
+    }
+}
+
+/// E7: statements inside bundles and certificates count as stored.
+#[test]
+fn recall_finds_what_the_asker_said_inside_bundles_and_certificates() {
+    let db = history();
+    store(&db, &[Record::Stable(cert(Kind::Checkpoint, 0, 4, digest("state")))]);
+
+    let expected = [
+        (Kind::Bundle, 0, 3),
+        (Kind::Bundle, 0, 4),
+        (Kind::Ack, 1, 3),
+        (Kind::Ack, 1, 4),
+        (Kind::Prepare, 0, 3),
+        (Kind::Prepare, 0, 4),
+        (Kind::Commit, 0, 3),
+        (Kind::Commit, 0, 4),
+        (Kind::Checkpoint, 0, 4),
+    ];
+    assert_eq!(places(&recall(&db, 1, 2, &[(1, 2)])), expected);
+}
+
+#[test]
+fn recall_finds_the_proposals_of_a_primary() {
+    let found = places(&recall(&history(), 0, 3, &[(1, 4)]));
+
+    assert!(found.contains(&(Kind::PrePrepare, 0, 4)) && !found.contains(&(Kind::PrePrepare, 0, 3)), "{found:?}");
+}
+
+#[test]
+fn recall_gives_the_newest_of_each_kind_even_below_the_askers_checkpoint() {
+    let found = places(&recall(&history(), 1, 100, &[(1, 100)]));
+
+    let newest = [(Kind::Bundle, 0, 4), (Kind::Ack, 1, 4), (Kind::Prepare, 0, 4), (Kind::Commit, 0, 4)];
+    assert_eq!(found, newest);
+}
+
+#[test]
+fn recall_leaves_out_what_others_said() {
+    let found = recall(&history(), 3, 0, &[]); // replica 3 signed nothing in this history
+
+    assert_eq!(found, []);
+}
+
+#[test]
+fn recall_hands_over_halves_and_evidence_against_the_asker() {
+    let db = db();
+    let half = said(2, Kind::ViewChange, 4, 0, digest("half"));
+    let (a, b) = (said(2, Kind::Prepare, 0, 3, digest("a")), said(2, Kind::Prepare, 0, 3, digest("b")));
+    store(&db, &[Record::Kept(half), Record::Evidence(Evidence::pair(&a, &b).unwrap())]);
+
+    let mut found = recall(&db, 2, 100, &[]);
+
+    found.sort();
+    let mut expected = vec![half, a, b];
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn recall_keeps_the_newest_when_there_is_too_much() {
+    let db = db();
+    let halves = RECALL_STATEMENTS_MAX as u64 + 10;
+    store(&db, &(1..=halves).map(|seq| Record::Kept(said(2, Kind::Prepare, 0, seq, digest("a")))).collect::<Vec<_>>());
+
+    let found = recall(&db, 2, 0, &[]);
+
+    assert_eq!((found.len(), found[0].statement.seq.get()), (RECALL_STATEMENTS_MAX, halves));
+}
