@@ -1,8 +1,8 @@
 //! A disk in memory that forgets, tears and fills up: for simulators and crash tests.
 //!
 //! What is written is visible at once and durable at the next sync. [`Disk::crash`] takes the power away: of what was
-//! not synced it keeps nothing, everything, or, by a seed, some writes, some halves of writes, in another order. A
-//! block counts as taken from its first write on, as on a file system with sparse files.
+//! not synced it keeps nothing, everything, or, by a seed, some writes and some halves of writes, whichever came first.
+//! A block counts as taken from its first write on, as on a file system with sparse files.
 
 use redb::StorageBackend;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ pub enum Loss {
     Nothing,
     /// Nothing is kept.
     All,
-    /// Each write is kept, lost or torn at sector bounds, and the kept ones land in any order.
+    /// Each write is kept, lost or torn at sector bounds, late ones and early ones alike.
     Some {
         /// Decides which.
         seed: u64,
@@ -54,9 +54,10 @@ struct State {
     blocks_max: Option<usize>,
 }
 
-/// A change since the last sync: what was there and what came.
+/// A change since the last sync: what was there. What came is in the image; of two writes to one place within one sync
+/// the later one.
 enum Change {
-    Write { at: usize, old: Vec<u8>, new: Vec<u8> },
+    Write { at: usize, old: Vec<u8> },
     Length { old: usize, cut_off: Vec<u8>, new: usize },
 }
 
@@ -82,8 +83,9 @@ impl Disk {
             Loss::Nothing => {}
             Loss::All => state.undo(&unsynced),
             Loss::Some { seed } => {
+                let written = state.image.clone();
                 state.undo(&unsynced);
-                state.redo_some(unsynced, &mut Random(seed));
+                state.redo_some(&unsynced, &written, &mut Random(seed));
             }
         }
     }
@@ -140,7 +142,7 @@ impl State {
     fn undo(&mut self, changes: &[Change]) {
         for change in changes.iter().rev() {
             match change {
-                Change::Write { at, old, .. } => self.image[*at..at + old.len()].copy_from_slice(old),
+                Change::Write { at, old } => self.image[*at..at + old.len()].copy_from_slice(old),
                 Change::Length { old, cut_off, .. } => {
                     self.image.resize(old - cut_off.len(), 0);
                     self.image.extend_from_slice(cut_off);
@@ -149,21 +151,21 @@ impl State {
         }
     }
 
-    fn redo_some(&mut self, changes: Vec<Change>, random: &mut Random) {
+    fn redo_some(&mut self, changes: &[Change], written: &[u8], random: &mut Random) {
         let (mut writes, mut length) = (Vec::new(), self.image.len());
         for change in changes {
             match change {
-                Change::Length { new, .. } if random.below(2) == 0 => length = new,
+                Change::Length { new, .. } if random.below(2) == 0 => length = *new,
                 Change::Length { .. } => {}
-                Change::Write { at, new, .. } => writes.push((at, new)),
+                // a place that a later change cut off is gone anyway
+                Change::Write { at, old } => writes.extend(written.get(*at..at + old.len()).map(|new| (*at, new))),
             }
         }
         self.image.resize(length, 0);
-        while !writes.is_empty() {
-            let (at, new) = writes.swap_remove(random.below(writes.len()));
+        for (at, new) in writes {
             match random.below(3) {
                 0 => {}
-                1 => self.keep(at, &new),
+                1 => self.keep(at, new),
                 _ => {
                     new.chunks(SECTOR_BYTES).enumerate().filter(|_| random.below(2) == 0).for_each(|(index, sector)| {
                         self.keep(at + index * SECTOR_BYTES, sector);
@@ -242,7 +244,7 @@ impl StorageBackend for Backend {
         let place = state.image.get_mut(at..at + data.len()).ok_or(ErrorKind::UnexpectedEof)?;
         let old = place.to_vec();
         place.copy_from_slice(data);
-        state.unsynced.push(Change::Write { at, old, new: data.to_vec() });
+        state.unsynced.push(Change::Write { at, old });
         Ok(())
     }
 }

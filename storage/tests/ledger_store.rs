@@ -1,0 +1,179 @@
+//! What the ledger sees: ordered tables, reads that see the batch's own writes, snapshots of one moment.
+
+mod world;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use quorate_ledger::{Read, Store, Table};
+use quorate_storage::{Batch, Db, Snapshot};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use world::db;
+
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn scan(read: &dyn Read, from: &[u8], to: &[u8]) -> Rows {
+    let mut rows = Vec::new();
+    let mut each = |key: &[u8], value: &[u8]| {
+        rows.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    read.scan(Table::Names, from, to, &mut each).unwrap();
+    rows
+}
+
+fn scan_back(read: &dyn Read, from: &[u8], to: &[u8]) -> Rows {
+    let mut rows = Vec::new();
+    let mut each = |key: &[u8], value: &[u8]| {
+        rows.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    read.scan_back(Table::Names, from, to, &mut each).unwrap();
+    rows
+}
+
+fn put(db: &Db, key: &[u8], value: &[u8]) {
+    let mut batch = db.begin().unwrap();
+    batch.put(Table::Names, key, value).unwrap();
+    batch.commit().unwrap();
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(Vec<u8>, Vec<u8>),
+    Delete(Vec<u8>),
+    Commit,
+    Abandon,
+}
+
+/// Short keys of few letters, so that steps meet each other's rows.
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    vec(0u8..3, 0..4)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (key(), vec(any::<u8>(), 0..3)).prop_map(|(key, value)| Step::Put(key, value)),
+        3 => key().prop_map(Step::Delete),
+        1 => Just(Step::Commit),
+        1 => Just(Step::Abandon),
+    ]
+}
+
+/// Every answer of `read` is the model's.
+fn check(read: &dyn Read, model: &BTreeMap<Vec<u8>, Vec<u8>>, from: &[u8], to: &[u8]) {
+    let inside = |(key, _): &(&Vec<u8>, &Vec<u8>)| key.as_slice() >= from && key.as_slice() <= to;
+    let expected: Rows = model.iter().filter(inside).map(|(key, value)| (key.clone(), value.clone())).collect();
+    assert_eq!(scan(read, from, to), expected);
+    assert_eq!(scan_back(read, from, to), expected.into_iter().rev().collect::<Rows>());
+    for key in [from, to] {
+        assert_eq!(read.get(Table::Names, key).unwrap().as_ref(), model.get(key));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_batch_and_a_snapshot_answer_as_an_ordered_map(steps in vec((step(), key(), key()), 1..60)) {
+        let db = db();
+        let (mut kept, mut now) = (BTreeMap::new(), BTreeMap::new());
+        let mut batch = db.begin().unwrap();
+        for (step, from, to) in steps {
+            match step {
+                Step::Put(key, value) => {
+                    batch.put(Table::Names, &key, &value).unwrap();
+                    now.insert(key, value);
+                }
+                Step::Delete(key) => {
+                    batch.delete(Table::Names, &key).unwrap();
+                    now.remove(&key);
+                }
+                Step::Commit => {
+                    batch.commit().unwrap();
+                    kept = now.clone();
+                    batch = db.begin().unwrap();
+                }
+                Step::Abandon => {
+                    drop(batch);
+                    now = kept.clone();
+                    batch = db.begin().unwrap();
+                }
+            }
+            check(&batch, &now, &from, &to);
+            check(&db.snapshot().unwrap(), &kept, &from, &to);
+        }
+    }
+}
+
+#[test]
+fn a_scan_stops_when_told() {
+    let db = db();
+    [b"a", b"b", b"c"].iter().for_each(|key| put(&db, *key, b""));
+    let (mut seen, snapshot) = (Vec::new(), db.snapshot().unwrap());
+
+    let mut each = |key: &[u8], _: &[u8]| {
+        seen.push(key.to_vec());
+        if key == b"b" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    snapshot.scan(Table::Names, b"a", b"z", &mut each).unwrap();
+
+    assert_eq!(seen, [b"a", b"b"]);
+}
+
+#[test]
+fn a_batch_can_be_read_within_a_scan_of_the_same_table() {
+    let db = db();
+    put(&db, b"a", b"1");
+    let mut batch = db.begin().unwrap();
+    batch.put(Table::Names, b"b", b"2").unwrap();
+    let mut values = Vec::new();
+
+    let mut each = |key: &[u8], _: &[u8]| {
+        values.push(batch.get(Table::Names, key).unwrap().unwrap());
+        ControlFlow::Continue(())
+    };
+    batch.scan(Table::Names, b"a", b"z", &mut each).unwrap();
+
+    assert_eq!(values, [b"1", b"2"]);
+}
+
+#[test]
+fn a_snapshot_keeps_its_moment() {
+    let db = db();
+    put(&db, b"a", b"before");
+    let snapshot = db.snapshot().unwrap();
+    put(&db, b"a", b"after");
+
+    assert_eq!(snapshot.get(Table::Names, b"a").unwrap().unwrap(), b"before");
+    assert_eq!(db.snapshot().unwrap().get(Table::Names, b"a").unwrap().unwrap(), b"after");
+}
+
+#[test]
+fn tables_do_not_share_rows() {
+    let db = db();
+    put(&db, b"a", b"name");
+    let snapshot = db.snapshot().unwrap();
+
+    for table in [Table::Entries, Table::Contents, Table::Receipts, Table::Range, Table::History, Table::Meta] {
+        assert_eq!(snapshot.get(table, b"a").unwrap(), None);
+    }
+}
+
+#[test]
+fn a_value_of_sixteen_mebibytes_comes_back() {
+    let db = db();
+    let content: Vec<u8> = (0..16u32 << 20).map(|byte| (byte % 251) as u8).collect();
+    put(&db, b"file", &content);
+
+    assert_eq!(db.snapshot().unwrap().get(Table::Names, b"file").unwrap().unwrap(), content);
+}
+
+#[test]
+fn snapshots_can_be_shared_between_threads_and_batches_can_move() {
+    fn shared<T: Send + Sync>() {}
+    fn moved<T: Send>() {}
+    shared::<Db>();
+    shared::<Snapshot>();
+    moved::<Batch>();
+}
