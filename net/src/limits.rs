@@ -56,9 +56,10 @@ pub(crate) const STREAMS_MAX: usize = 8;
 
 /// Bytes of one connection that may be on their way or unread, all streams together.
 ///
-/// A vote waits behind at most this much bulk data: 0.34 s at 100 Mbit/s; and a bulk transfer still fills 400 Mbit/s
-/// at a round trip of 80 ms. It also bounds what a member can make us buffer by sending what we do not read.
-pub(crate) const RECEIVE_WINDOW_BYTES: usize = 4 * MIB;
+/// Yamux keeps 256 KiB of this for each of [`STREAMS_MAX`] streams and lets them share the rest, so a bulk stream has at
+/// most 1.25 MiB on its way. A vote waits behind no more than that: 0.1 s at 100 Mbit/s; and bulk still fills
+/// 125 Mbit/s at a round trip of 80 ms. It also bounds what a member can make us buffer by sending what we do not read.
+pub(crate) const RECEIVE_WINDOW_BYTES: usize = 3 * MIB;
 
 /// Connections with one peer: one, another while both sides dial at once, and two that died unseen.
 pub(crate) const CONNECTIONS_PER_PEER_MAX: u32 = 4;

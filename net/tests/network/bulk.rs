@@ -1,8 +1,12 @@
 //! Bulk transfers beside votes.
 
+use std::time::Duration;
+
 use quorate_net::{Bytes, Channel};
+use tokio::io::AsyncWriteExt;
 
 use crate::group::{Group, id, until};
+use crate::raw::{BULK, Raw, VOTES, next};
 
 const LARGE: usize = 32 << 20;
 
@@ -69,4 +73,31 @@ async fn a_shell_that_takes_nothing_stops_a_peers_bulk_but_neither_its_votes_nor
     while large < 2 {
         large += usize::from(slow.frame().await.2.len() == LARGE);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_member_can_make_us_hold_ends_a_little_above_its_budget() {
+    let group = Group::of(2);
+    let mut raw = Raw::start(group.keys(1), None);
+    let (_votes, mut bulk) = (raw.accept(VOTES), raw.accept(BULK));
+    let node = group.start(0).await; // its shell takes nothing
+    raw.dial(group.peer_id(0), group.address(0));
+    let mut stream = next(&mut bulk).await;
+    let mut frame = (1_u32 << 20).to_be_bytes().to_vec();
+    frame.resize(4 + (1 << 20), 0);
+    let in_mib = || node.net.peers()[0].traffic.bulk.bytes_in >> 20;
+
+    let mut written = 0;
+    while written < 100 {
+        let write = async { stream.write_all(&frame).await.and(stream.flush().await) };
+        match tokio::time::timeout(Duration::from_secs(2), write).await {
+            Ok(done) => done.unwrap(),
+            Err(_) if in_mib() == 34 => break,
+            Err(_) => panic!("slower than a test machine may be"),
+        }
+        written += 1;
+    }
+
+    let on_the_way = 2 + 6; // our window; what the sender's library and the kernel hold
+    assert!((34..=34 + on_the_way).contains(&written), "{written} MiB were taken");
 }

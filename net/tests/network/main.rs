@@ -5,6 +5,7 @@ mod raw;
 
 mod bulk;
 mod crowd;
+mod cut;
 mod handle;
 mod mesh;
 mod settling;

@@ -105,6 +105,18 @@ async fn the_larger_dials_when_the_smaller_does_not_know_where_to() {
 }
 
 #[tokio::test]
+async fn a_member_is_found_by_name() {
+    let mut group = Group::of(2);
+    let mut named = group.start(1).await;
+    let address = group.address(1).to_string().replace("/ip4/127.0.0.1", "/dns4/localhost");
+    group.members[1].address = Some(address.parse().unwrap());
+
+    let mut node = group.start(0).await;
+
+    node.talks_with(0, &mut named, 1).await;
+}
+
+#[tokio::test]
 async fn traffic_is_counted_on_both_sides() {
     let group = Group::of(2);
     let (mut one, mut other) = (group.start(0).await, group.start(1).await);
