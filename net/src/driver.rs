@@ -213,7 +213,10 @@ impl Driver {
             return;
         };
         match event.outcome {
-            Outcome::Ready(stream) => self.on_stream_ready(place, event.connection, event.channel, stream),
+            Outcome::Ready(stream) if self.routes[place].wants_stream_on(event.connection) => {
+                self.on_stream_ready(place, event.connection, event.channel, stream);
+            }
+            Outcome::Ready(_late) => {}
             Outcome::Failed(cause) => {
                 let peer = self.shared.peers[place].member.id;
                 tracing::debug!(%peer, channel = %event.channel, cause, "cannot open a stream");

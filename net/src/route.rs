@@ -135,6 +135,12 @@ impl Route {
         }
     }
 
+    /// Whether a stream on this connection is to be used: those we open, only on the newest one. An answer on an older
+    /// connection may come after that of the newest; using it would leave the two channels on different ones.
+    pub(crate) fn wants_stream_on(&self, id: ConnectionId) -> bool {
+        !self.opens || self.newest() == Some(id)
+    }
+
     /// A stream stands and replaces an earlier one of its channel.
     pub(crate) fn on_linked(&mut self, channel: Channel, running: Running, now: Instant) -> Vec<Todo> {
         let id = running.connection;
@@ -336,6 +342,19 @@ mod tests {
 
         assert_eq!(route.on_linked(Channel::Votes, running(2, now), now), []);
         assert_eq!(route.on_linked(Channel::Bulk, running(2, now), now), [Todo::Close(id(1))]);
+    }
+
+    #[test]
+    fn a_stream_that_is_answered_late_on_an_older_connection_is_not_used() {
+        let now = Instant::now();
+        let mut route = Route::new(true, true, now);
+        route.on_connected(id(1), now);
+        assert!(route.wants_stream_on(id(1)));
+
+        route.on_connected(id(2), now);
+
+        assert!(!route.wants_stream_on(id(1)));
+        assert!(route.wants_stream_on(id(2)));
     }
 
     #[tokio::test]
