@@ -6,7 +6,7 @@ use quorate_net::Event;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::group::{Group, id, socket};
+use crate::group::{Group, id, listening_at, socket};
 
 /// Carries connections to `target` while `is_whole`; otherwise holds them and lets nothing through, for ever.
 async fn carry(listener: TcpListener, target: SocketAddr, is_whole: watch::Receiver<bool>) {
@@ -34,11 +34,11 @@ async fn cut(mut is_whole: watch::Receiver<bool>) {
 async fn a_cut_is_noticed_by_both_sides_and_a_new_connection_made_when_it_is_mended() {
     let mut group = Group::of(2);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let through = format!("/ip4/127.0.0.1/tcp/{}", listener.local_addr().unwrap().port());
+    let through = listening_at(listener.local_addr().unwrap());
     let (cut, is_whole) = watch::channel(true);
     tokio::spawn(carry(listener, socket(&group.address(1)), is_whole));
     let mut larger = group.start(1).await;
-    group.members[1].address = Some(through.parse().unwrap());
+    group.members[1].address = Some(through);
     let mut smaller = group.start(0).await;
     smaller.up(1).await;
     larger.up(1).await;

@@ -1,8 +1,10 @@
 //! A group on this machine. Members are sorted by peer id: the lower number dials and opens streams.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use quorate_net::{Channel, Config, Event, Events, Member, Network};
 use quorate_pbft::ReplicaId;
@@ -69,16 +71,22 @@ impl Group {
     }
 }
 
-/// A port that was free a moment ago.
-pub fn free_address() -> Multiaddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("/ip4/127.0.0.1/tcp/{}", listener.local_addr().unwrap().port()).parse().unwrap()
+/// A port that nobody else takes before it is used: on a loopback address of this process's own, where no outgoing
+/// connection starts.
+fn free_address() -> Multiaddr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let listener = std::net::TcpListener::bind((Ipv4Addr::new(127, 100, high, low), 0)).unwrap();
+    listening_at(listener.local_addr().unwrap())
 }
 
-pub fn socket(address: &Multiaddr) -> std::net::SocketAddr {
-    let text = address.to_string();
-    let port = text.rsplit('/').next().unwrap();
-    format!("127.0.0.1:{port}").parse().unwrap()
+pub fn listening_at(socket: SocketAddr) -> Multiaddr {
+    format!("/ip4/{}/tcp/{}", socket.ip(), socket.port()).parse().unwrap()
+}
+
+pub fn socket(address: &Multiaddr) -> SocketAddr {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    let [Protocol::Ip4(ip), Protocol::Tcp(port)] = parts[..] else { panic!("{address}") };
+    (ip, port).into()
 }
 
 impl Node {

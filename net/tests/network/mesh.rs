@@ -8,7 +8,7 @@ use crate::group::{Group, Node, id, until};
 
 const FRAMES: u64 = 200;
 
-async fn broadcasts(node: &Node) {
+fn broadcasts(node: &Node) {
     for number in 0..FRAMES {
         for channel in Channel::ALL {
             let mut frame = number.to_be_bytes().to_vec();
@@ -27,8 +27,8 @@ async fn four_nodes_receive_every_frame_once_and_in_order_on_both_channels() {
     }
     for node in &mut nodes {
         node.up(3).await;
-        broadcasts(node).await;
     }
+    nodes.iter().for_each(broadcasts);
 
     for node in &mut nodes {
         let mut seen: BTreeMap<(usize, Channel), u64> = BTreeMap::new();
@@ -107,8 +107,11 @@ async fn the_larger_dials_when_the_smaller_does_not_know_where_to() {
 #[tokio::test]
 async fn a_member_is_found_by_name() {
     let mut group = Group::of(2);
-    let mut named = group.start(1).await;
-    let address = group.address(1).to_string().replace("/ip4/127.0.0.1", "/dns4/localhost");
+    let mut config = group.config(1);
+    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
+    let (net, events) = quorate_net::start(config).await.unwrap();
+    let address = net.listen_addrs()[0].to_string().replace("/ip4/127.0.0.1", "/dns4/localhost");
+    let mut named = Node { net, events };
     group.members[1].address = Some(address.parse().unwrap());
 
     let mut node = group.start(0).await;
