@@ -6,9 +6,7 @@ use std::vec;
 use gix::ObjectId;
 
 use super::history::LineCommit;
-use super::{
-    Base, Commit, Counts, Entry, GitError, History, Merge, Operation, Repository, Skipped,
-};
+use super::{Base, Commit, Counts, Entry, GitError, History, Merge, Operation, Repository, Skipped};
 
 /// One commit as a change of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,24 +88,10 @@ struct OpenMerge {
 }
 
 impl<'r> Plan<'r> {
-    pub(super) fn new(
-        repository: &'r Repository,
-        tip: ObjectId,
-        commits_max: usize,
-    ) -> Result<Self, GitError> {
+    pub(super) fn new(repository: &'r Repository, tip: ObjectId, commits_max: usize) -> Result<Self, GitError> {
         let history = History::read(tip, commits_max, |id| repository.parents(id))?;
-        let History {
-            boundary,
-            line,
-            counts,
-        } = history;
-        Ok(Self {
-            repository,
-            counts,
-            boundary,
-            line: line.into_iter(),
-            open: None,
-        })
+        let History { boundary, line, counts } = history;
+        Ok(Self { repository, counts, boundary, line: line.into_iter(), open: None })
     }
 
     /// How much the whole plan has, known before its first step.
@@ -118,46 +102,24 @@ impl<'r> Plan<'r> {
     fn boundary(&self, id: ObjectId) -> Result<Step, GitError> {
         let commit = self.repository.commit(id)?;
         let (operations, skipped) = self.repository.compare(None, &commit)?;
-        Ok(Step::Boundary(Change {
-            commit,
-            base: Base::Genesis,
-            operations,
-            skipped,
-        }))
+        Ok(Step::Boundary(Change { commit, base: Base::Genesis, operations, skipped }))
     }
 
     /// The change of a commit; on the first-parent line, if no other base is given.
     fn change(&self, id: ObjectId, base: Option<Base>) -> Result<Change, GitError> {
         let commit = self.repository.commit(id)?;
         let (operations, skipped) = self.repository.changes(&commit)?;
-        let first_parent = commit
-            .parents
-            .first()
-            .map_or(Base::Genesis, |&parent| Base::Revision(parent));
-        Ok(Change {
-            base: base.unwrap_or(first_parent),
-            commit,
-            operations,
-            skipped,
-        })
+        let first_parent = commit.parents.first().map_or(Base::Genesis, |&parent| Base::Revision(parent));
+        Ok(Change { base: base.unwrap_or(first_parent), commit, operations, skipped })
     }
 
     fn line_step(&mut self, next: LineCommit) -> Result<Step, GitError> {
         let Some(merge) = next.merge else {
             return Ok(Step::Commit(self.change(next.id, None)?));
         };
-        let paths = merge
-            .sides
-            .iter()
-            .map(|side| self.side_paths(side.base, &side.tips))
-            .collect::<Result<_, _>>()?;
+        let paths = merge.sides.iter().map(|side| self.side_paths(side.base, &side.tips)).collect::<Result<_, _>>()?;
         let commits = merge.commits.clone().into_iter();
-        self.open = Some(OpenMerge {
-            id: next.id,
-            commits,
-            last: next.id,
-            touched: BTreeSet::new(),
-        });
+        self.open = Some(OpenMerge { id: next.id, commits, last: next.id, touched: BTreeSet::new() });
         Ok(Step::Open { merge, paths })
     }
 
@@ -168,14 +130,8 @@ impl<'r> Plan<'r> {
         };
         let mut changed = BTreeMap::new();
         for &tip in tips {
-            let (operations, _) = self
-                .repository
-                .compare(base.as_ref(), &self.repository.commit(tip)?)?;
-            changed.extend(
-                operations
-                    .iter()
-                    .map(|operation| (operation.path().to_owned(), operation.entry())),
-            );
+            let (operations, _) = self.repository.compare(base.as_ref(), &self.repository.commit(tip)?)?;
+            changed.extend(operations.iter().map(|operation| (operation.path().to_owned(), operation.entry())));
         }
         Ok(SidePaths { changed })
     }
@@ -185,28 +141,15 @@ impl<'r> Plan<'r> {
             return self.closing(open).map(Step::Close);
         };
         let change = self.change(next.id, Some(next.base))?;
-        open.touched.extend(
-            change
-                .operations
-                .iter()
-                .map(|operation| operation.path().to_owned()),
-        );
+        open.touched.extend(change.operations.iter().map(|operation| operation.path().to_owned()));
         open.last = next.id;
         self.open = Some(open);
-        Ok(Step::Side {
-            side: next.side,
-            change,
-        })
+        Ok(Step::Side { side: next.side, change })
     }
 
     fn closing(&self, mut open: OpenMerge) -> Result<Closing, GitError> {
         let change = self.change(open.id, Some(Base::Revision(open.last)))?;
-        open.touched.extend(
-            change
-                .operations
-                .iter()
-                .map(|operation| operation.path().to_owned()),
-        );
+        open.touched.extend(change.operations.iter().map(|operation| operation.path().to_owned()));
         let target = self.repository.entries(&change.commit, &open.touched)?;
         Ok(Closing { change, target })
     }
