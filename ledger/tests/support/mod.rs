@@ -1,6 +1,8 @@
 //! A small group, its authors and their changes: what every test of the ledger starts from.
 #![allow(dead_code)] // each test crate uses a part of it
 
+pub mod world;
+
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::{Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, Mode, Op};
 use quorate_ledger::{Principal, Revision};

@@ -1,0 +1,86 @@
+//! The author's own view: what a change was made on, before any merging.
+
+use crate::chain::{self, Link};
+use crate::envelope::EnvelopeId;
+use crate::revision::Revision;
+use crate::state::draft::Draft;
+use crate::state::record::{File, FileRecord, Version, ViewRecord};
+use crate::state::{entry, name, rows};
+use crate::store::{Read, StoreError, Table};
+use crate::tree;
+use core::ops::ControlFlow;
+use std::collections::BTreeMap;
+
+/// A revision with the author's own operations laid over it.
+///
+/// For a path that the author's chain wrote it has what the last of them wrote; for every other path what stood there
+/// in the chain's first revision.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthorView {
+    first: Revision,
+    parent: Option<EnvelopeId>,
+    link: Option<Link>,
+    written: BTreeMap<String, Option<File>>,
+}
+
+impl AuthorView {
+    /// The view of somebody who read a revision.
+    pub(crate) fn of_revision(first: Revision) -> Self {
+        Self { first, parent: None, link: None, written: BTreeMap::new() }
+    }
+
+    /// The view that an earlier envelope left.
+    pub(crate) fn of_envelope(id: EnvelopeId, first: Revision, link: Link) -> Self {
+        Self { first, parent: Some(id), link: Some(link), written: BTreeMap::new() }
+    }
+
+    /// The chain's first revision: all that the author has seen of others.
+    pub(crate) fn first(&self) -> Revision {
+        self.first
+    }
+
+    /// What stands at a path.
+    pub(crate) fn file(&self, draft: &Draft, domain: u32, path: &str) -> Result<Option<File>, StoreError> {
+        if let Some(written) = self.written.get(path) {
+            return Ok(*written);
+        }
+        let key = tree::key_of(&name::file(path));
+        if let Some(link) = &self.link
+            && let Some(written) = chain::written(draft.stored(), link, &key)?
+        {
+            return Ok(written);
+        }
+        let current: Option<FileRecord> = draft.get(domain, &name::file(path))?;
+        match current {
+            Some(record) if record.since <= self.first => Ok(record.file),
+            Some(_) => version_at(draft.stored(), domain, &key, self.first),
+            None => Ok(None),
+        }
+    }
+
+    /// Lays an operation over it.
+    pub(crate) fn write(&mut self, path: &str, file: Option<File>) {
+        self.written.insert(path.to_owned(), file);
+    }
+
+    /// What the next envelope of the chain needs of it.
+    pub(crate) fn into_record(self) -> ViewRecord {
+        ViewRecord { first: self.first, parent: self.parent, writes: self.written.into_iter().collect() }
+    }
+}
+
+/// What stood at a path in a revision.
+pub(crate) fn version_at(
+    read: &dyn Read,
+    domain: u32,
+    path: &tree::Key,
+    at: Revision,
+) -> Result<Option<File>, StoreError> {
+    let (from, to) = (rows::version(domain, path, Revision::GENESIS), rows::version(domain, path, at));
+    let mut found = Ok(None);
+    read.scan_back(Table::History, &from, &to, &mut |_, value| {
+        found = entry::value_of::<Version>(value).map(|version| version.file);
+        ControlFlow::Break(())
+    })?;
+    found
+}

@@ -1,0 +1,197 @@
+//! The stages that an envelope passes at its exact position, in order; the first that fails names the refusal.
+
+use crate::author_view::AuthorView;
+use crate::chain;
+use crate::change::{Base, Change};
+use crate::constants::Limits;
+use crate::envelope::{Body, Envelope, EnvelopeId};
+use crate::ledger::Domain;
+use crate::name::Principal;
+use crate::receipt::State;
+use crate::revision::Revision;
+use crate::state::draft::Draft;
+use crate::state::name;
+use crate::state::record::{AuthorRecord, DomainRecord, Sequence, Verdict, ViewRecord};
+use crate::stop::{Stop, Why};
+use crate::store::{StoreError, Table};
+use crate::turn::{Done, Turn, check_paths};
+use crate::verdict::Code;
+use quorate_pbft::SeqNum;
+use std::collections::BTreeMap;
+
+/// What a domain is to somebody who executes envelopes in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) record: &'a DomainRecord,
+    /// The oldest slot that a base may name.
+    pub(crate) floor: SeqNum,
+}
+
+/// An accepted envelope.
+pub(crate) struct Accepted {
+    pub(crate) done: Done,
+    /// The author's view after its last change.
+    pub(crate) view: ViewRecord,
+}
+
+/// An envelope at its turn.
+pub(crate) struct Case<'a> {
+    pub(crate) id: EnvelopeId,
+    pub(crate) envelope: &'a Envelope,
+    /// The revision that it makes if it is accepted.
+    pub(crate) revision: Revision,
+    pub(crate) limits: &'a Limits,
+    /// None where there is no such domain.
+    pub(crate) place: Option<Place<'a>>,
+    /// All domains, for what an envelope depends on.
+    pub(crate) domains: &'a BTreeMap<String, Domain>,
+}
+
+impl Case<'_> {
+    fn body(&self) -> &Body {
+        &self.envelope.body
+    }
+
+    /// Stage `signature`: who is it, and does the key still speak for them?
+    pub(crate) fn author(&self, draft: &Draft) -> Result<AuthorRecord, Stop> {
+        let author = &self.body().author;
+        let record: Option<AuthorRecord> = draft.get(0, &name::author(author))?;
+        let record = record.ok_or_else(|| Stop::refused(Code::UnknownAuthor, format!("{author} is not enrolled")))?;
+        match record.revoked {
+            Some(at) => Err(Stop::refused(Code::Revoked, format!("{author} was revoked at {at}"))),
+            None => Ok(record),
+        }
+    }
+
+    /// Whether it is the envelope's turn (A2, A3): the first number is the next one, the attempt is a new one, and what
+    /// it depends on has happened.
+    pub(crate) fn turn(&self, draft: &Draft, sequence: &Sequence) -> Result<(), Stop> {
+        let body = self.body();
+        if body.from_seq > sequence.next {
+            return Err(Stop::Unsettled(Why::Gap { next: sequence.next }));
+        }
+        if body.from_seq < sequence.next || body.attempt <= sequence.attempt {
+            let known = draft.bytes(Table::Receipts, &self.id.0.0)?.is_some();
+            return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
+        }
+        body.changes.iter().try_for_each(|change| self.dependencies(draft, change))
+    }
+
+    fn dependencies(&self, draft: &Draft, change: &Change) -> Result<(), Stop> {
+        for dependency in &change.wishes.depends_on {
+            let sequence: Option<Sequence> = match self.domains.get(&dependency.domain) {
+                Some(domain) => draft.get(domain.record.number, &name::sequence(&dependency.author))?,
+                None => None,
+            };
+            if sequence.is_none_or(|sequence| sequence.next <= dependency.seq) {
+                return Err(Stop::Unsettled(Why::Dependency(dependency.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages `sequence` (the bases) to `access`, with the effects left pending in the draft.
+    pub(crate) fn stages(&self, draft: &mut Draft, author: &AuthorRecord) -> Result<Accepted, Stop> {
+        let changes = &self.body().changes;
+        let Some(place) = self.place else {
+            changes.iter().try_for_each(check_paths)?;
+            return Err(Stop::refused(Code::UnknownDomain, format!("no domain {:?}", self.body().domain)));
+        };
+        let mut views = BTreeMap::new();
+        for (index, change) in changes.iter().enumerate() {
+            if let Some(view) = self.view(draft, &place, change)? {
+                views.insert(index, view);
+            }
+        }
+        let accepted = self.content(draft, &place, views)?;
+        self.membership(&place, author)?;
+        Ok(accepted)
+    }
+
+    /// Stage `sequence`: the view that a change names; none for the view of the change before it.
+    fn view(&self, draft: &mut Draft, place: &Place, change: &Change) -> Result<Option<AuthorView>, Stop> {
+        match change.base {
+            Base::Previous => Ok(None),
+            Base::Revision(revision) => {
+                self.within_horizon(place, revision)?;
+                Ok(Some(AuthorView::of_revision(revision)))
+            }
+            Base::Envelope(id) => {
+                let verdict = self.earlier(draft, place, id)?;
+                self.within_horizon(place, verdict.view.first)?;
+                let link = chain::enter(draft, id, &verdict)?;
+                Ok(Some(AuthorView::of_envelope(id, verdict.view.first, link)))
+            }
+        }
+    }
+
+    fn within_horizon(&self, place: &Place, revision: Revision) -> Result<(), Stop> {
+        if revision.seq() >= self.revision.seq() {
+            return Err(Stop::refused(Code::BaseUnknown, format!("revision {revision} is not in the past")));
+        }
+        if revision.seq() < place.floor {
+            let detail = format!("revision {revision} lies beyond the horizon, which begins at slot {}", place.floor);
+            return Err(Stop::refused(Code::BaseTooOld, detail));
+        }
+        Ok(())
+    }
+
+    /// An earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk must not
+    /// matter: it is unknown.
+    fn earlier(&self, draft: &Draft, place: &Place, id: EnvelopeId) -> Result<Verdict, Stop> {
+        let verdict: Option<Verdict> = draft.row(Table::Receipts, &id.0.0)?;
+        let of_this_chain = |verdict: &Verdict| {
+            let receipt = &verdict.receipt;
+            let revision = receipt.revision.is_some_and(|revision| revision.seq() >= place.floor);
+            revision && receipt.author == self.body().author && receipt.domain == place.name
+        };
+        let Some(verdict) = verdict.filter(of_this_chain) else {
+            return Err(Stop::refused(
+                Code::BaseUnknown,
+                format!("{id} is no earlier envelope of this author and domain"),
+            ));
+        };
+        if verdict.receipt.state == State::Refused {
+            return Err(Stop::refused(Code::BaseRefused, format!("{id} was refused")));
+        }
+        Ok(verdict)
+    }
+
+    /// Stage `content`: lays all changes over the files.
+    fn content(
+        &self,
+        draft: &mut Draft,
+        place: &Place,
+        mut views: BTreeMap<usize, AuthorView>,
+    ) -> Result<Accepted, Stop> {
+        let domain = (place.record.number, place.name);
+        let mut turn = Turn::new(draft, self.limits, domain, (self.id, self.envelope), self.revision);
+        let mut view = AuthorView::of_revision(Revision::GENESIS);
+        for (index, change) in self.body().changes.iter().enumerate() {
+            if let Some(named) = views.remove(&index) {
+                view = named;
+            }
+            turn.change(change, &mut view)?;
+        }
+        Ok(Accepted { done: turn.done(), view: view.into_record() })
+    }
+
+    /// Stages `domain` and `access`: is the author a member, and may members of that kind write?
+    fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<(), Stop> {
+        let key = &self.body().author;
+        let covers = |who: &Vec<Principal>| who.iter().any(|who| who.covers(key, &author.organisation));
+        if covers(&place.record.writers) {
+            Ok(())
+        } else if covers(&place.record.readers) {
+            Err(Stop::refused(Code::Role, format!("{key} may read {} and not write", place.name)))
+        } else {
+            Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
+        }
+    }
+}
+
+/// An author's numbers in a domain as they stand.
+pub(crate) fn sequence(draft: &Draft, domain: u32, body: &Body) -> Result<Sequence, StoreError> {
+    Ok(draft.get(domain, &name::sequence(&body.author))?.unwrap_or_else(Sequence::new))
+}

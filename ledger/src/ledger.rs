@@ -1,0 +1,287 @@
+//! The ledger: what of the state is in memory, and the doors in.
+
+use crate::genesis::Genesis;
+use crate::outcome::Outcome;
+use crate::revision::Revision;
+use crate::slot::Execution;
+use crate::state::draft::Draft;
+use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, Head, Usage};
+use crate::state::{entry, name};
+use crate::store::{Read, Store, StoreError, Table};
+use crate::tree::Tree;
+use quorate_pbft::{Decided, Digest, ExecutedPoint, hash};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Version of the rules by which this ledger executes. A replica with another one must not vote.
+pub const RULES: &str = "quorate-ledger rules 1";
+
+/// The row of [`Table::Meta`] that holds the genesis file.
+const GENESIS: &[u8] = b"genesis";
+/// The row of [`Table::Meta`] that holds the state root, to check what is read at open.
+const ROOT: &[u8] = b"state-root";
+
+/// The number of the group's own tree.
+pub(crate) const GROUP: u32 = 0;
+
+/// Why a ledger does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The disk said no, or what is on it cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing was created here.
+    #[error("there is no ledger here")]
+    Absent,
+    /// There is one already.
+    #[error("there is a ledger here already")]
+    Present,
+    /// It belongs to another group.
+    #[error("the ledger is of another genesis")]
+    OtherGenesis,
+    /// It was executed by other rules than this program's.
+    #[error("the ledger was executed by {theirs:?}, this program executes by {ours:?}")]
+    OtherRules {
+        /// On the disk.
+        theirs: String,
+        /// In this program.
+        ours: String,
+    },
+    /// The entries do not hash to the root that was stored with them.
+    #[error("the state on disk hashes to {found}, it should be {expected}")]
+    Damaged {
+        /// The root that was stored.
+        expected: Digest,
+        /// What the entries hash to.
+        found: Digest,
+    },
+}
+
+/// A domain as it is in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Domain {
+    pub(crate) record: DomainRecord,
+    pub(crate) usage: Usage,
+    pub(crate) tree: Tree,
+}
+
+/// The executed state's top. A clone is a version, and cheap: clone before a batch, put it back if the commit fails.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    genesis: Arc<Genesis>,
+    head: Head,
+    executed: ExecutedPoint,
+    group: Tree,
+    domains: Arc<BTreeMap<String, Domain>>,
+}
+
+impl Ledger {
+    /// Writes the state that the genesis makes into an empty store.
+    pub fn create(store: &mut dyn Store, genesis: &Genesis) -> Result<Self, OpenError> {
+        if store.get(Table::Meta, GENESIS)?.is_some() {
+            return Err(OpenError::Present);
+        }
+        store.put(Table::Meta, GENESIS, genesis.bytes())?;
+        let mut ledger = Self::at_genesis(genesis);
+        let mut draft = Draft::new(store);
+        ledger.found(&mut draft);
+        ledger.commit(&mut draft)?;
+        Ok(ledger)
+    }
+
+    /// Reads the top of the state back, and checks all entries against the stored root.
+    pub fn open(read: &dyn Read, genesis: &Genesis) -> Result<Self, OpenError> {
+        let stored = read.get(Table::Meta, GENESIS)?.ok_or(OpenError::Absent)?;
+        if stored != genesis.bytes() {
+            return Err(OpenError::OtherGenesis);
+        }
+        let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
+        if theirs != rules() {
+            return Err(OpenError::OtherRules { theirs, ours: rules() });
+        }
+        let mut ledger = Self {
+            genesis: Arc::new(genesis.clone()),
+            executed: ExecutedPoint::default(),
+            head: required(entry::load(read, GROUP, name::HEAD)?, "the head")?,
+            group: Tree::open(GROUP, read)?,
+            domains: Arc::new(open_domains(read)?),
+        };
+        let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
+        let (expected, found) = (Digest(expected), ledger.state_root());
+        let whole = ledger.roots_agree(read)?;
+        ledger.executed = ledger.point();
+        if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
+    }
+
+    /// Executes the next slot. An error leaves the ledger unfit for use: go back to a clone.
+    pub fn execute(&mut self, store: &mut dyn Store, decided: &Decided) -> Result<Outcome, StoreError> {
+        assert!(decided.seq == self.head.seq.next(), "slots are executed without gaps (N6)");
+        assert!(decided.time >= self.head.time, "ledger time never goes back (T1)");
+        Execution::new(self, store, decided).run(decided)
+    }
+
+    /// Root of the whole state.
+    pub fn state_root(&self) -> Digest {
+        state_root(&self.group.root(), self.group.count())
+    }
+
+    /// The genesis.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Where execution stands, as the core wants to know it.
+    pub fn executed(&self) -> &ExecutedPoint {
+        &self.executed
+    }
+
+    /// The newest revision.
+    pub fn revision(&self) -> Revision {
+        Revision::slot(self.head.seq)
+    }
+
+    /// How far the group is.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn genesis_shared(&self) -> Arc<Genesis> {
+        Arc::clone(&self.genesis)
+    }
+
+    pub(crate) fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
+    pub(crate) fn group(&self) -> &Tree {
+        &self.group
+    }
+
+    pub(crate) fn domain(&self, name: &str) -> Option<&Domain> {
+        self.domains.get(name)
+    }
+
+    pub(crate) fn domain_mut(&mut self, name: &str) -> &mut Domain {
+        Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed")
+    }
+
+    pub(crate) fn domains(&self) -> &BTreeMap<String, Domain> {
+        &self.domains
+    }
+
+    pub(crate) fn domains_shared(&self) -> Arc<BTreeMap<String, Domain>> {
+        Arc::clone(&self.domains)
+    }
+
+    fn at_genesis(genesis: &Genesis) -> Self {
+        let head = Head::genesis(genesis.file().members.len());
+        let domains = Arc::new(BTreeMap::new());
+        let executed = ExecutedPoint::default();
+        Self { genesis: Arc::new(genesis.clone()), head, executed, group: Tree::empty(GROUP), domains }
+    }
+
+    /// Writes what the genesis names.
+    fn found(&mut self, draft: &mut Draft) {
+        let genesis = Arc::clone(&self.genesis);
+        let file = genesis.file();
+        draft.put(GROUP, name::RULES.to_vec(), &rules());
+        for organisation in &file.organisations {
+            draft.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
+        }
+        for author in &file.authors {
+            let organisation = author.organisation.clone();
+            let record = AuthorRecord { organisation, since: Revision::GENESIS, revoked: None };
+            draft.put(GROUP, name::author(&author.key), &record);
+        }
+        for (number, rules) in (1..).zip(&file.domains) {
+            let (writers, readers) = (rules.writers.clone(), rules.readers.clone());
+            let record = DomainRecord { number, since: Revision::GENESIS, writers, readers };
+            self.add_domain(draft, &rules.name, record);
+        }
+    }
+
+    fn add_domain(&mut self, draft: &mut Draft, name: &str, record: DomainRecord) {
+        draft.put(GROUP, name::domain(name), &record);
+        draft.put(record.number, name::USAGE.to_vec(), &Usage::default());
+        let domain = Domain { tree: Tree::empty(record.number), usage: Usage::default(), record };
+        Arc::make_mut(&mut self.domains).insert(name.to_owned(), domain);
+    }
+
+    /// Writes the entries of a slot, hashes the trees that they touch, and stores the root.
+    pub(crate) fn commit(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
+        let mut touched = draft.write()?;
+        let mut group = touched.remove(&GROUP).unwrap_or_default();
+        let changed = Arc::make_mut(&mut self.domains);
+        for (name, domain) in changed {
+            let Some(keys) = touched.remove(&domain.record.number) else {
+                continue;
+            };
+            domain.tree.touch(&keys, draft.stored())?;
+            let root = DomainRoot { root: domain.tree.root(), count: domain.tree.count() };
+            draft.put(GROUP, name::domain_root(name), &root);
+        }
+        draft.put(GROUP, name::HEAD.to_vec(), &self.head);
+        group.extend(draft.write()?.remove(&GROUP).unwrap_or_default());
+        group.sort_unstable();
+        group.dedup();
+        self.group.touch(&group, draft.stored())?;
+        self.executed = self.point();
+        let root = self.executed.state_root;
+        draft.store().put(Table::Meta, ROOT, &root.0)
+    }
+
+    fn point(&self) -> ExecutedPoint {
+        let head = &self.head;
+        ExecutedPoint {
+            seq: head.seq,
+            lane_hash: head.lane_hash,
+            tips: head.tips.clone(),
+            lane_bytes: head.lane_bytes.clone(),
+            time: head.time,
+            state_root: self.state_root(),
+        }
+    }
+
+    /// Whether the group's tree names every domain's root.
+    fn roots_agree(&self, read: &dyn Read) -> Result<bool, StoreError> {
+        for (name, domain) in &*self.domains {
+            let named: Option<DomainRoot> = entry::load(read, GROUP, &name::domain_root(name))?;
+            if named != Some(DomainRoot { root: domain.tree.root(), count: domain.tree.count() }) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The rules and everything that decides how they answer.
+fn rules() -> String {
+    format!("{RULES}; {}", quorate_semantic::VERSION)
+}
+
+/// What a checkpoint certifies of the state.
+pub(crate) fn state_root(group: &Digest, count: u64) -> Digest {
+    hash("quorate/v1/state", &(group, count))
+}
+
+fn required<T>(found: Option<T>, what: &str) -> Result<T, StoreError> {
+    found.ok_or_else(|| entry::damaged(what))
+}
+
+fn open_domains(read: &dyn Read) -> Result<BTreeMap<String, Domain>, StoreError> {
+    let mut domains = BTreeMap::new();
+    let mut records = Vec::new();
+    crate::moment::entries(read, |name, value| {
+        if let Some(name) = name.strip_prefix(b"d") {
+            let name = String::from_utf8(name.to_vec()).map_err(|_| entry::damaged("a domain's name"))?;
+            records.push((name, entry::value_of::<DomainRecord>(value)?));
+        }
+        Ok(())
+    })?;
+    for (name, record) in records {
+        let usage = required(entry::load(read, record.number, name::USAGE)?, "a domain's usage")?;
+        let tree = Tree::open(record.number, read)?;
+        domains.insert(name, Domain { record, usage, tree });
+    }
+    Ok(domains)
+}

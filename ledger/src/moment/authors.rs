@@ -1,0 +1,88 @@
+//! Authors and members.
+
+use super::{Moment, QueryError};
+use crate::revision::Revision;
+use crate::state::record::AuthorRecord;
+use crate::state::{entry, name};
+use crate::store::{Read, StoreError, Table};
+use crate::tree;
+use core::ops::ControlFlow;
+use quorate_pbft::{Epoch, PublicKey, ReplicaId};
+
+/// An author in a domain, as executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorStanding {
+    /// The number of the next envelope.
+    pub next_seq: u64,
+    /// The highest attempt that had a verdict for it; 0 if none had.
+    pub attempt: u64,
+    /// Numbers that the author used twice (A3), ascending.
+    pub repeated: Vec<u64>,
+    /// Whom the author belongs to; none for somebody who is not enrolled.
+    pub organisation: Option<String>,
+    /// The revision that revoked the key.
+    pub revoked: Option<Revision>,
+}
+
+/// A voter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberEntry {
+    /// Its number.
+    pub replica: ReplicaId,
+    /// Its key.
+    pub key: PublicKey,
+    /// Who runs it.
+    pub organisation: String,
+}
+
+impl<'a> Moment<'a> {
+    /// An author's numbers in a domain.
+    pub fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorStanding, QueryError> {
+        self.number(domain)?;
+        let sequence = self.ledger.sequence(self.read, domain, key)?;
+        let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(key))?;
+        let (organisation, revoked) = record.map_or((None, None), |r| (Some(r.organisation), r.revoked));
+        let (next_seq, attempt, repeated) = (sequence.next, sequence.attempt, sequence.repeated);
+        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked })
+    }
+
+    /// Everybody who may sign changes, by key.
+    pub fn identities(&self) -> Result<Vec<(PublicKey, AuthorRecord)>, StoreError> {
+        let mut found = Vec::new();
+        entries(self.read, |name, value| {
+            if let Some(key) = name.strip_prefix(b"a").and_then(|key| key.try_into().ok()) {
+                found.push((PublicKey(key), entry::value_of(value)?));
+            }
+            Ok(())
+        })?;
+        found.sort_unstable_by_key(|(key, _)| *key);
+        Ok(found)
+    }
+
+    /// The voters of the current epoch.
+    pub fn members(&self) -> Vec<MemberEntry> {
+        let members = (0..).zip(&self.ledger.genesis().file().members);
+        let current = self.ledger.genesis().committee(Epoch::new(0)).is_some();
+        assert!(current, "a genesis has its first epoch");
+        let entry = |(place, member): (u16, &crate::genesis::Enrolment)| MemberEntry {
+            replica: ReplicaId::new(place),
+            key: member.key,
+            organisation: member.organisation.clone(),
+        };
+        members.map(entry).collect()
+    }
+}
+
+/// All entries of the group's tree.
+pub(crate) fn entries(
+    read: &dyn Read,
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (from, to) = (tree::row(0, &[0; 32]), tree::row(0, &[0xff; 32]));
+    let mut result = Ok(());
+    read.scan(Table::Entries, &from, &to, &mut |_, row| {
+        result = entry::decode(row).ok_or_else(|| entry::damaged("an entry")).and_then(|(n, v)| each(n, v));
+        if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    result
+}

@@ -1,0 +1,130 @@
+//! Conflicts, open and settled.
+
+use super::page::{self, Page};
+use super::{Moment, QueryError};
+use crate::conflict::ConflictId;
+use crate::receipt::Rung;
+use crate::revision::Revision;
+use crate::state::record::{Class, ConflictRecord, File, Settled, Side};
+use crate::state::{entry, name, rows};
+use crate::store::{StoreError, Table};
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, PublicKey};
+
+/// Sides that one answer shows; a conflict may have more, and their number is told.
+const SIDES_MAX: u32 = 256;
+
+/// A disagreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictEntry {
+    /// Names it.
+    pub id: ConflictId,
+    /// Its domain.
+    pub domain: String,
+    /// The path that is marked.
+    pub path: String,
+    /// Value, structural or semantic.
+    pub class: Class,
+    /// Why no rung answered.
+    pub reason: String,
+    /// The last rung that tried.
+    pub rung: Rung,
+    /// The revision that opened it.
+    pub since: Revision,
+    /// What the first two sides began with.
+    pub base: Option<File>,
+    /// In the order in which they came; the first of at most 256.
+    pub sides: Vec<SideEntry>,
+    /// How many there are.
+    pub sides_count: u32,
+    /// The change that ended it; none while it is open.
+    pub settled: Option<Settled>,
+}
+
+/// One side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SideEntry {
+    /// Whose.
+    pub author: PublicKey,
+    /// The revision that brought it.
+    pub revision: Revision,
+    /// Where its author has it.
+    pub path: String,
+    /// What stands there; none where its author wants nothing there.
+    pub file: Option<File>,
+}
+
+impl<'a> Moment<'a> {
+    /// Conflicts by the revision that opened them, newest first, of all domains or of one, after the conflict `from`.
+    pub fn conflicts(
+        &self,
+        domain: Option<&str>,
+        open_only: bool,
+        from: Option<ConflictId>,
+        limit: usize,
+    ) -> Result<Page<ConflictEntry>, QueryError> {
+        let limit = page::limit(limit);
+        let to = match from {
+            None => rows::conflict(self.ledger.revision(), &ConflictId(Digest([0xff; 32]))),
+            Some(id) => {
+                let conflict = self.conflict(&id)?.ok_or(QueryError::Cursor)?;
+                rows::conflict(conflict.since, &id)
+            }
+        };
+        let first = rows::conflict(Revision::GENESIS, &ConflictId(Digest::ZERO));
+        let (mut found, mut failed) = (Vec::new(), None);
+        self.read.scan_back(Table::History, &first, &to, &mut |key, place| {
+            if from.is_none() || key != to {
+                match self.conflict_row(key, place) {
+                    Ok(conflict) if domain.is_some_and(|domain| domain != conflict.domain) => (),
+                    Ok(conflict) if open_only && conflict.settled.is_some() => (),
+                    Ok(conflict) => found.push(conflict),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            let more = failed.is_none() && found.len() <= limit;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(Page::cut(found, limit, |conflict| conflict.id.to_string())),
+        }
+    }
+
+    /// One conflict.
+    pub fn conflict(&self, id: &ConflictId) -> Result<Option<ConflictEntry>, StoreError> {
+        let place: Option<String> = entry::load_row(self.read, Table::History, &rows::conflict_domain(id))?;
+        place.map(|domain| self.conflict_in(*id, domain)).transpose()
+    }
+
+    fn conflict_row(&self, key: &[u8], domain: &[u8]) -> Result<ConflictEntry, StoreError> {
+        let id = key.last_chunk().ok_or_else(|| entry::damaged("a listed conflict"))?;
+        self.conflict_in(ConflictId(Digest(*id)), entry::value_of(domain)?)
+    }
+
+    fn conflict_in(&self, id: ConflictId, domain: String) -> Result<ConflictEntry, StoreError> {
+        let number = self.ledger.domain(&domain).ok_or_else(|| entry::damaged("a conflict's domain"))?.record.number;
+        let record: Option<ConflictRecord> = entry::load(self.read, number, &name::conflict(&id))?;
+        let record = record.ok_or_else(|| entry::damaged("a listed conflict"))?;
+        let sides = (0..record.sides.min(SIDES_MAX)).map(|index| self.side(&id, index)).collect::<Result<_, _>>()?;
+        Ok(ConflictEntry {
+            id,
+            domain,
+            path: record.path,
+            class: record.class,
+            reason: record.reason,
+            rung: record.rung,
+            since: record.since,
+            base: record.base,
+            sides,
+            sides_count: record.sides,
+            settled: record.settled,
+        })
+    }
+
+    fn side(&self, id: &ConflictId, index: u32) -> Result<SideEntry, StoreError> {
+        let side: Option<Side> = entry::load_row(self.read, Table::History, &rows::side(id, index))?;
+        let Side { author, revision, path, file } = side.ok_or_else(|| entry::damaged("a side of a conflict"))?;
+        Ok(SideEntry { author, revision, path, file })
+    }
+}

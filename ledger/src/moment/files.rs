@@ -1,0 +1,193 @@
+//! Files and domains.
+
+use super::page::{self, Page};
+use super::{Moment, QueryError};
+use crate::author_view;
+use crate::change::Mode;
+use crate::conflict::ConflictId;
+use crate::name::Principal;
+use crate::revision::Revision;
+use crate::state::draft::path_of;
+use crate::state::record::{File, FileRecord, Version};
+use crate::state::{entry, name, rows};
+use crate::store::{StoreError, Table};
+use crate::tree::key_of;
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its name in the domain.
+    pub path: String,
+    /// File, executable or link.
+    pub mode: Mode,
+    /// SHA-256 of the content.
+    pub hash: Digest,
+    /// Bytes of the content.
+    pub size: u64,
+    /// The revision that made it so.
+    pub revision: Revision,
+    /// The open conflict.
+    pub conflict: Option<ConflictId>,
+}
+
+/// A path that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A file, in conflict or not.
+    File(FileEntry),
+    /// Nothing is served, because the sides of this conflict never agreed on anything.
+    Disputed(ConflictId),
+    /// Nothing stands there.
+    Nothing,
+}
+
+impl Found {
+    /// The file, if there is one.
+    pub fn found(self) -> Option<FileEntry> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Disputed(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// A domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainEntry {
+    /// Its name.
+    pub name: String,
+    /// Who may change files.
+    pub writers: Vec<Principal>,
+    /// Who may read.
+    pub readers: Vec<Principal>,
+    /// Root of its tree.
+    pub root: Digest,
+    /// Entries of its tree: files, authors' numbers, conflicts.
+    pub entries: u64,
+    /// The newest revision that changed it; `0` if none did.
+    pub revision: Revision,
+}
+
+impl<'a> Moment<'a> {
+    /// All domains, by name.
+    pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
+        let domains = self.ledger.domains().iter().map(|(name, domain)| {
+            Ok(DomainEntry {
+                name: name.clone(),
+                writers: domain.record.writers.clone(),
+                readers: domain.record.readers.clone(),
+                root: domain.tree.root(),
+                entries: domain.tree.count(),
+                revision: self.newest(domain.record.number)?,
+            })
+        });
+        domains.collect()
+    }
+
+    fn newest(&self, domain: u32) -> Result<Revision, QueryError> {
+        let (from, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, self.ledger.revision()));
+        let mut newest = Revision::GENESIS;
+        self.read.scan_back(Table::History, &from, &to, &mut |key, _| {
+            newest = key.get(5..).and_then(Revision::from_key).unwrap_or(newest);
+            ControlFlow::Break(())
+        })?;
+        Ok(newest)
+    }
+
+    /// What stands at a path, now or at an earlier revision.
+    pub fn file(&self, domain: &str, path: &str, at: Option<Revision>) -> Result<Found, QueryError> {
+        let number = self.number(domain)?;
+        match at {
+            Some(at) if at != self.ledger.revision() => Ok(self.file_at(number, path, at)?),
+            _ => Ok(self.file_now(number, path)?),
+        }
+    }
+
+    /// The bytes of a content, if they are here.
+    pub fn content(&self, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read.get(Table::Contents, &hash.0)
+    }
+
+    /// Files whose paths begin with `prefix`, by path, after the path `from`.
+    pub fn ls(
+        &self,
+        domain: &str,
+        prefix: &str,
+        at: Option<Revision>,
+        from: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<FileEntry>, QueryError> {
+        let (number, limit) = (self.number(domain)?, page::limit(limit));
+        let at = at.filter(|at| *at != self.ledger.revision());
+        let mut start = from.map_or_else(|| rows::listed(number, prefix), |from| rows::listed(number, from));
+        if from.is_some() {
+            start.push(0); // no path has a NUL: the first key after it
+        }
+        let table_key = |key: &[u8]| if at.is_some() { rows::ever(key) } else { key.to_vec() };
+        let (_, end) = rows::below(&rows::listed(number, prefix), crate::path::PATH_BYTES_MAX);
+        let table = if at.is_some() { Table::History } else { Table::Names };
+        let (mut items, mut failed) = (Vec::new(), None);
+        self.read.scan(table, &table_key(&start), &table_key(&end), &mut |key, _| {
+            let key = if at.is_some() { &key[1..] } else { key };
+            match self.listed(number, key, at) {
+                Ok(file) => items.extend(file),
+                Err(error) => failed = Some(error),
+            }
+            let done = failed.is_some() || items.len() > limit;
+            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Page::cut(items, limit, |file| file.path.clone())),
+        }
+    }
+
+    fn listed(&self, domain: u32, key: &[u8], at: Option<Revision>) -> Result<Option<FileEntry>, QueryError> {
+        let path = path_of(key)?;
+        let found = match at {
+            Some(at) => self.file_at(domain, &path, at)?,
+            None => self.file_now(domain, &path)?,
+        };
+        Ok(found.found())
+    }
+
+    fn file_now(&self, domain: u32, path: &str) -> Result<Found, StoreError> {
+        let record: Option<FileRecord> = entry::load(self.read, domain, &name::file(path))?;
+        Ok(match record {
+            Some(FileRecord { file: Some(file), since, conflict, .. }) => {
+                Found::File(FileEntry { conflict, ..file_entry(path, file, since) })
+            }
+            Some(FileRecord { conflict: Some(conflict), .. }) => Found::Disputed(conflict),
+            _ => Found::Nothing,
+        })
+    }
+
+    /// Earlier revisions are read without their conflicts: those are told by the conflict itself.
+    fn file_at(&self, domain: u32, path: &str, at: Revision) -> Result<Found, QueryError> {
+        if at > self.ledger.revision() {
+            return Err(QueryError::UnknownRevision(at));
+        }
+        let key = key_of(&name::file(path));
+        let (from, to) = (rows::version(domain, &key, Revision::GENESIS), rows::version(domain, &key, at));
+        let mut found = Ok(Found::Nothing);
+        self.read.scan_back(Table::History, &from, &to, &mut |key, value| {
+            found = entry::value_of::<Version>(value).map(|version| {
+                let since = key.get(37..).and_then(Revision::from_key).unwrap_or(Revision::GENESIS);
+                version.file.map_or(Found::Nothing, |file| Found::File(file_entry(path, file, since)))
+            });
+            ControlFlow::Break(())
+        })?;
+        Ok(found?)
+    }
+
+    pub(super) fn file_of(&self, domain: u32, path: &str, at: Revision) -> Result<Option<File>, StoreError> {
+        author_view::version_at(self.read, domain, &key_of(&name::file(path)), at)
+    }
+}
+
+fn file_entry(path: &str, file: File, revision: Revision) -> FileEntry {
+    let File { mode, content, size } = file;
+    FileEntry { path: path.to_owned(), mode, hash: content, size, revision, conflict: None }
+}

@@ -1,0 +1,169 @@
+//! What happened: the log, and the difference of two revisions.
+
+use super::page::{self, Page};
+use super::{Moment, QueryError};
+use crate::envelope::EnvelopeId;
+use crate::receipt::PathChange;
+use crate::revision::Revision;
+use crate::state::record::{File, Verdict, Version};
+use crate::state::{entry, name, rows};
+use crate::store::{StoreError, Table};
+use crate::tree::key_of;
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, PublicKey, Time};
+use std::collections::BTreeSet;
+
+/// Paths that one difference tells of; more is an error of the asker, who may ask for smaller steps.
+const PATHS_MAX: usize = 1_000_000;
+
+/// An accepted envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// The revision that it made.
+    pub revision: Revision,
+    /// Who signed it.
+    pub author: PublicKey,
+    /// The messages of its changes, one a paragraph.
+    pub message: String,
+    /// Ledger time.
+    pub time: Time,
+    /// By the author's clock, milliseconds since the Unix epoch.
+    pub author_time_ms: u64,
+    /// What it did, as in its receipt.
+    pub changes: Vec<PathChange>,
+}
+
+/// A path that two revisions have differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathDifference {
+    /// Its name.
+    pub path: String,
+    /// What the first revision has there.
+    pub from: Option<File>,
+    /// What the second has.
+    pub to: Option<File>,
+}
+
+impl<'a> Moment<'a> {
+    /// Accepted envelopes of a domain, or those that changed a path, newest first, before the revision `from`.
+    pub fn log(
+        &self,
+        domain: &str,
+        path: Option<&str>,
+        from: Option<Revision>,
+        limit: usize,
+    ) -> Result<Page<LogEntry>, QueryError> {
+        let (number, limit) = (self.number(domain)?, page::limit(limit));
+        let ids = match path {
+            None => self.ids_of_domain(number, from, limit + 1)?,
+            Some(path) => self.ids_of_path(number, path, from, limit + 1)?,
+        };
+        let entries: Vec<LogEntry> = ids.iter().map(|id| self.log_entry(id)).collect::<Result<_, _>>()?;
+        Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
+    }
+
+    fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<EnvelopeId>, StoreError> {
+        let last = from.unwrap_or_else(|| self.ledger.revision());
+        let (first, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, last));
+        let mut ids = Vec::new();
+        self.read.scan_back(Table::History, &first, &to, &mut |key, id| {
+            if from.is_none() || key != to {
+                ids.extend(id.try_into().ok().map(|id| EnvelopeId(Digest(id))));
+            }
+            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(ids)
+    }
+
+    fn ids_of_path(
+        &self,
+        domain: u32,
+        path: &str,
+        from: Option<Revision>,
+        most: usize,
+    ) -> Result<Vec<EnvelopeId>, StoreError> {
+        let key = key_of(&name::file(path));
+        let last = from.unwrap_or_else(|| self.ledger.revision());
+        let (first, to) = (rows::version(domain, &key, Revision::GENESIS), rows::version(domain, &key, last));
+        let (mut ids, mut failed) = (Vec::new(), None);
+        self.read.scan_back(Table::History, &first, &to, &mut |key, value| {
+            match entry::value_of::<Version>(value) {
+                Ok(_) if from.is_some() && key == to => (),
+                Ok(version) => ids.push(version.envelope),
+                Err(error) => failed = Some(error),
+            }
+            let more = failed.is_none() && ids.len() < most;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        failed.map_or(Ok(ids), Err)
+    }
+
+    fn log_entry(&self, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
+        let verdict = self.ledger.verdict(self.read, id)?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
+        let Verdict { receipt, messages, time, time_ms, .. } = verdict;
+        Ok(LogEntry {
+            id: receipt.id,
+            revision: receipt.revision.ok_or_else(|| entry::damaged("a verdict's revision"))?,
+            author: receipt.author,
+            message: messages.join("\n\n"),
+            time,
+            author_time_ms: time_ms,
+            changes: receipt.changes,
+        })
+    }
+
+    /// Paths that two revisions of a domain have differently, by path, after the path `from`.
+    pub fn diff(
+        &self,
+        domain: &str,
+        (first, second): (Revision, Revision),
+        from: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<PathDifference>, QueryError> {
+        let (number, limit) = (self.number(domain)?, page::limit(limit));
+        let newest = self.ledger.revision();
+        if let Some(unknown) = [first, second].into_iter().find(|revision| *revision > newest) {
+            return Err(QueryError::UnknownRevision(unknown));
+        }
+        let mut found = Vec::new();
+        for path in self.touched(number, first.min(second), first.max(second))? {
+            if from.is_some_and(|from| path.as_str() <= from) {
+                continue;
+            }
+            let difference = PathDifference {
+                from: self.file_of(number, &path, first)?,
+                to: self.file_of(number, &path, second)?,
+                path,
+            };
+            if difference.from != difference.to {
+                found.push(difference);
+            }
+            if found.len() > limit {
+                break;
+            }
+        }
+        Ok(Page::cut(found, limit, |difference| difference.path.clone()))
+    }
+
+    /// Paths that somebody wrote after one revision and not after another.
+    fn touched(&self, domain: u32, after: Revision, until: Revision) -> Result<BTreeSet<String>, QueryError> {
+        let (first, to) = (rows::log(domain, after), rows::log(domain, until));
+        let mut ids = Vec::new();
+        self.read.scan(Table::History, &first, &to, &mut |key, id| {
+            if key != first {
+                ids.extend(id.try_into().ok().map(|id| EnvelopeId(Digest(id))));
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut paths = BTreeSet::new();
+        for id in &ids {
+            paths.extend(self.log_entry(id)?.changes.into_iter().map(|change| change.path));
+            if paths.len() > PATHS_MAX {
+                return Err(StoreError(format!("the difference has more than {PATHS_MAX} paths")).into());
+            }
+        }
+        Ok(paths)
+    }
+}

@@ -1,0 +1,28 @@
+//! Long lists in pages.
+
+/// Items of one page; a larger wish is cut to this.
+pub(super) const ITEMS_MAX: usize = 1_000;
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// In the list's order.
+    pub items: Vec<T>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Cuts `found`, in which there is one item more than `limit` if there are more to come.
+    pub(super) fn cut(mut found: Vec<T>, limit: usize, cursor: impl Fn(&T) -> String) -> Self {
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(cursor);
+        Self { items: found, next }
+    }
+}
+
+/// At least one, at most [`ITEMS_MAX`].
+pub(super) fn limit(wished: usize) -> usize {
+    wished.clamp(1, ITEMS_MAX)
+}

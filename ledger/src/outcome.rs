@@ -1,0 +1,46 @@
+//! What executing a slot gives back.
+
+use crate::conflict::ConflictId;
+use crate::receipt::Receipt;
+use crate::stop::Unsettled;
+use quorate_pbft::{Digest, EvidenceKey, Time};
+
+/// The outcome of one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Root of the state after it.
+    pub state_root: Digest,
+    /// Evidence that was recorded in it (E5).
+    pub recorded: Vec<EvidenceKey>,
+    /// The earliest deadline in ledger time that something waits for (T3).
+    pub deadline: Option<Time>,
+    /// One for each verdict, in execution order.
+    pub receipts: Vec<Receipt>,
+    /// Envelopes without a verdict, in execution order (A2).
+    pub unsettled: Vec<Unsettled>,
+    /// What observers are told beside the receipts.
+    pub events: Vec<Event>,
+}
+
+/// Something that people want to hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A conflict began.
+    Opened {
+        /// The conflict.
+        id: ConflictId,
+        /// Its domain.
+        domain: String,
+        /// Its path.
+        path: String,
+    },
+    /// A conflict is over.
+    Settled {
+        /// The conflict.
+        id: ConflictId,
+        /// Its domain.
+        domain: String,
+        /// Its path.
+        path: String,
+    },
+}

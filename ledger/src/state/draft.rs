@@ -1,0 +1,148 @@
+//! What a slot has changed so far, and what the envelope in hand would change on top of it.
+
+use crate::state::{entry, rows};
+use crate::store::{Read, Store, StoreError, Table};
+use crate::tree::{self, Key, TreeNumber};
+use borsh::{BorshDeserialize, BorshSerialize};
+use core::ops::ControlFlow;
+use std::collections::BTreeMap;
+
+/// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
+///
+/// Rows beside the trees go to the store as soon as their envelope is accepted.
+pub(crate) struct Draft<'s> {
+    store: &'s mut dyn Store,
+    slot: Entries,
+    pending: Entries,
+    rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+}
+
+type Entries = BTreeMap<(TreeNumber, Key), Entry>;
+
+struct Entry {
+    name: Vec<u8>,
+    value: Option<Vec<u8>>,
+}
+
+impl<'s> Draft<'s> {
+    pub(crate) fn new(store: &'s mut dyn Store) -> Self {
+        Self { store, slot: Entries::new(), pending: Entries::new(), rows: BTreeMap::new() }
+    }
+
+    /// What was written before the envelope in hand, entries of this slot excepted.
+    pub(crate) fn stored(&self) -> &dyn Read {
+        &*self.store
+    }
+
+    /// An entry as the envelope in hand sees it.
+    pub(crate) fn get<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
+        let key = (tree, tree::key_of(name));
+        match self.pending.get(&key).or_else(|| self.slot.get(&key)) {
+            Some(entry) => entry.value.as_deref().map(entry::value_of).transpose(),
+            None => entry::load(&*self.store, tree, name),
+        }
+    }
+
+    /// Sets an entry, if the envelope in hand is accepted.
+    pub(crate) fn put(&mut self, tree: TreeNumber, name: Vec<u8>, value: &impl BorshSerialize) {
+        let entry = Entry { value: Some(entry::bytes_of(value)), name };
+        self.pending.insert((tree, tree::key_of(&entry.name)), entry);
+    }
+
+    /// Removes an entry, if the envelope in hand is accepted.
+    pub(crate) fn remove(&mut self, tree: TreeNumber, name: Vec<u8>) {
+        self.pending.insert((tree, tree::key_of(&name)), Entry { name, value: None });
+    }
+
+    /// A row as the envelope in hand sees it.
+    pub(crate) fn row<T: BorshDeserialize>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.bytes(table, key)?.map(|value| entry::value_of(&value)).transpose()
+    }
+
+    /// A row's bytes as the envelope in hand sees them.
+    pub(crate) fn bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if !self.rows.is_empty()
+            && let Some(value) = self.rows.get(&(table, key.to_vec()))
+        {
+            return Ok(value.clone());
+        }
+        self.store.get(table, key)
+    }
+
+    /// Sets a row, if the envelope in hand is accepted.
+    pub(crate) fn put_row(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.rows.insert((table, key), Some(value));
+    }
+
+    /// Removes a row, if the envelope in hand is accepted.
+    pub(crate) fn remove_row(&mut self, table: Table, key: Vec<u8>) {
+        self.rows.insert((table, key), None);
+    }
+
+    /// Sets a row that only says in another way what earlier envelopes did.
+    pub(crate) fn derive(&mut self, table: Table, key: &[u8], value: &impl BorshSerialize) -> Result<(), StoreError> {
+        self.store.put(table, key, &entry::bytes_of(value))
+    }
+
+    /// The first `most` files below a folder as the envelope in hand sees them, by their paths.
+    pub(crate) fn below(&self, domain: u32, folder: &str, most: usize) -> Result<Vec<String>, StoreError> {
+        let prefix = rows::listed(domain, &format!("{folder}/"));
+        let (from, to) = rows::below(&prefix, crate::path::PATH_BYTES_MAX);
+        let mut found = Vec::new();
+        let pending = self.rows.range((Table::Names, from.clone())..=(Table::Names, to.clone()));
+        found.extend(pending.filter(|(_, value)| value.is_some()).map(|((_, key), _)| key.clone()));
+        self.store.scan(Table::Names, &from, &to, &mut |key, _| {
+            if !self.rows.contains_key(&(Table::Names, key.to_vec())) {
+                found.push(key.to_vec());
+            }
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        found.sort_unstable();
+        found.truncate(most);
+        found.iter().map(|key| path_of(key)).collect()
+    }
+
+    /// The envelope in hand is accepted.
+    pub(crate) fn accept(&mut self) -> Result<(), StoreError> {
+        self.slot.append(&mut self.pending);
+        for ((table, key), value) in core::mem::take(&mut self.rows) {
+            match value {
+                Some(value) => self.store.put(table, &key, &value)?,
+                None => self.store.delete(table, &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The envelope in hand changes nothing.
+    pub(crate) fn reject(&mut self) {
+        self.pending.clear();
+        self.rows.clear();
+    }
+
+    /// Writes the entries of the slot; the keys that changed in each tree, ascending.
+    pub(crate) fn write(&mut self) -> Result<BTreeMap<TreeNumber, Vec<Key>>, StoreError> {
+        self.accept()?;
+        let mut touched: BTreeMap<TreeNumber, Vec<Key>> = BTreeMap::new();
+        for ((tree, key), entry) in core::mem::take(&mut self.slot) {
+            let row = tree::row(tree, &key);
+            match entry.value {
+                Some(value) => self.store.put(Table::Entries, &row, &entry::encode(&entry.name, &value))?,
+                None => self.store.delete(Table::Entries, &row)?,
+            }
+            touched.entry(tree).or_default().push(key);
+        }
+        Ok(touched)
+    }
+
+    /// The store itself, for what stands outside every envelope.
+    pub(crate) fn store(&mut self) -> &mut dyn Store {
+        self.store
+    }
+}
+
+/// The path in a key of [`rows::listed`].
+pub(crate) fn path_of(key: &[u8]) -> Result<String, StoreError> {
+    let path = key.get(4..).and_then(|path| core::str::from_utf8(path).ok());
+    path.map(str::to_owned).ok_or_else(|| entry::damaged("a listed path"))
+}

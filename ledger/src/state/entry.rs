@@ -1,0 +1,70 @@
+//! Entries as rows: the hash of the value, the name, the value.
+
+use crate::store::{Read, StoreError, Table};
+use crate::tree::{self, TreeNumber};
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Digest, hash_parts};
+
+/// What a leaf of a tree says of an entry's value.
+pub(crate) fn value_hash(value: &[u8]) -> Digest {
+    hash_parts("quorate/v1/value", &[value])
+}
+
+/// The row of an entry.
+pub(crate) fn encode(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(36 + name.len() + value.len());
+    row.extend_from_slice(&value_hash(value).0);
+    row.extend_from_slice(&(name.len() as u32).to_le_bytes()); // names are paths and keys: far below 4 GiB
+    row.extend_from_slice(name);
+    row.extend_from_slice(value);
+    row
+}
+
+/// Name and value of a row.
+pub(crate) fn decode(row: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = row.get(32..)?.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
+/// An entry's value as it stands in the store.
+pub(crate) fn load_bytes(read: &dyn Read, number: TreeNumber, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(mut row) = read.get(Table::Entries, &tree::row(number, &tree::key_of(name)))? else {
+        return Ok(None);
+    };
+    let (found, value) = decode(&row).ok_or_else(|| damaged("an entry"))?;
+    assert!(found == name, "two names have one SHA-256");
+    let start = row.len() - value.len();
+    Ok(Some(row.split_off(start)))
+}
+
+/// An entry as it stands in the store.
+pub(crate) fn load<T: BorshDeserialize>(
+    read: &dyn Read,
+    number: TreeNumber,
+    name: &[u8],
+) -> Result<Option<T>, StoreError> {
+    load_bytes(read, number, name)?.map(|value| value_of(&value)).transpose()
+}
+
+/// A row of another table as it stands in the store.
+pub(crate) fn load_row<T: BorshDeserialize>(
+    read: &dyn Read,
+    table: Table,
+    key: &[u8],
+) -> Result<Option<T>, StoreError> {
+    read.get(table, key)?.map(|value| value_of(&value)).transpose()
+}
+
+/// Reads back what this ledger wrote.
+pub(crate) fn value_of<T: BorshDeserialize>(value: &[u8]) -> Result<T, StoreError> {
+    borsh::from_slice(value).map_err(|_| damaged(core::any::type_name::<T>()))
+}
+
+/// The one encoding of a value.
+pub(crate) fn bytes_of(value: &impl BorshSerialize) -> Vec<u8> {
+    borsh::to_vec(value).expect("writing into memory cannot fail")
+}
+
+pub(crate) fn damaged(what: &str) -> StoreError {
+    StoreError(format!("{what} in the state cannot be read"))
+}

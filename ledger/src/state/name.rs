@@ -1,0 +1,66 @@
+//! Names of entries: one byte for the kind, then what tells one from the next. Parts of a name are joined by a NUL.
+
+use crate::conflict::ConflictId;
+use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
+
+/// How far the group is: [`super::record::Head`].
+pub(crate) const HEAD: &[u8] = b"H";
+/// Which rules the group executes by.
+pub(crate) const RULES: &[u8] = b"R";
+/// What a domain holds of old contents: [`super::record::Usage`].
+pub(crate) const USAGE: &[u8] = b"U";
+
+fn named(kind: u8, name: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + name.len());
+    bytes.push(kind);
+    bytes.extend_from_slice(name);
+    bytes
+}
+
+/// A domain's rules, in the group's tree.
+pub(crate) fn domain(name: &str) -> Vec<u8> {
+    named(b'd', name.as_bytes())
+}
+
+/// A domain's root, in the group's tree.
+pub(crate) fn domain_root(name: &str) -> Vec<u8> {
+    named(b't', name.as_bytes())
+}
+
+/// An organisation, in the group's tree.
+pub(crate) fn organisation(name: &str) -> Vec<u8> {
+    named(b'o', name.as_bytes())
+}
+
+/// An author's enrolment, in the group's tree.
+pub(crate) fn author(key: &PublicKey) -> Vec<u8> {
+    named(b'a', &key.0)
+}
+
+/// Evidence against a replica's key, in the group's tree.
+pub(crate) fn evidence(key: &PublicKey, epoch: Epoch, kind: EvidenceKind) -> Vec<u8> {
+    let mut name = named(b'e', &key.0);
+    name.extend_from_slice(&epoch.get().to_be_bytes());
+    name.push(kind as u8);
+    name
+}
+
+/// How much evidence is recorded against a replica's key, in the group's tree.
+pub(crate) fn offences(key: &PublicKey) -> Vec<u8> {
+    named(b'x', &key.0)
+}
+
+/// A file, in its domain's tree.
+pub(crate) fn file(path: &str) -> Vec<u8> {
+    named(b'f', path.as_bytes())
+}
+
+/// An author's numbers, in the domain's tree.
+pub(crate) fn sequence(key: &PublicKey) -> Vec<u8> {
+    named(b's', &key.0)
+}
+
+/// A conflict, in its domain's tree.
+pub(crate) fn conflict(id: &ConflictId) -> Vec<u8> {
+    named(b'c', id.0.as_bytes())
+}

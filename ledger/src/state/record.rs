@@ -1,0 +1,298 @@
+//! The values of entries, and the rows that entries vouch for by a running hash.
+
+use crate::change::Mode;
+use crate::conflict::ConflictId;
+use crate::envelope::EnvelopeId;
+use crate::horizon::Marks;
+use crate::name::Principal;
+use crate::range::Range;
+use crate::receipt::{Receipt, Rung};
+use crate::revision::Revision;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip};
+
+/// How far the group is: everything that executing the next slot reads beside the entries themselves.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Head {
+    /// The epoch of the last executed slot.
+    pub epoch: Epoch,
+    /// The last executed slot.
+    pub seq: SeqNum,
+    /// Ledger time: the running maximum over executed slots (T1).
+    pub time: Time,
+    /// Over all executed bundles (L5).
+    pub lane_hash: Digest,
+    /// The executed tip of each lane, by place in the member list.
+    pub tips: Vec<Tip>,
+    /// Bytes of each lane up to its executed tip.
+    pub lane_bytes: Vec<u64>,
+    /// Size and peaks of the tree of executed slots.
+    pub range: Range,
+    /// Which slots lie how far back in ledger time.
+    pub times: Marks,
+}
+
+impl Head {
+    /// Before the first slot of a group of `members`.
+    pub(crate) fn genesis(members: usize) -> Self {
+        Self {
+            epoch: Epoch::new(0),
+            seq: SeqNum::new(0),
+            time: Time::new(0),
+            lane_hash: Digest::ZERO,
+            tips: vec![Tip::default(); members],
+            lane_bytes: vec![0; members],
+            range: Range::default(),
+            times: Marks::default(),
+        }
+    }
+
+    /// Takes note of an executed slot. A tip at or below the executed one changes nothing (L4).
+    pub(crate) fn advance(&mut self, decided: &Decided) {
+        (self.epoch, self.seq, self.time) = (decided.epoch, decided.seq, decided.time);
+        self.lane_hash = decided.lane_hash;
+        for (lane, tip) in &decided.content.cut {
+            let executed = self.tips.get_mut(lane.index()).filter(|executed| tip.position > executed.position);
+            if let Some(executed) = executed {
+                *executed = *tip;
+            }
+        }
+        for bundle in &decided.bundles {
+            if let Some(bytes) = self.lane_bytes.get_mut(bundle.header.lane.index()) {
+                *bytes = bundle.header.lane_bytes;
+            }
+        }
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub struct File {
+    /// File, executable or link.
+    pub mode: Mode,
+    /// SHA-256 of the content.
+    pub content: Digest,
+    /// Bytes of the content.
+    pub size: u64,
+}
+
+/// A path: what stands there, since when, and what stood there before.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct FileRecord {
+    /// What is served; none where it was deleted, or where a conflict has no agreed content.
+    pub file: Option<File>,
+    /// The revision that made it so.
+    pub since: Revision,
+    /// Who made it so.
+    pub author: PublicKey,
+    /// Where it went, if a rename took it away.
+    pub moved_to: Option<String>,
+    /// The open conflict.
+    pub conflict: Option<ConflictId>,
+    /// Running hash over all versions of the path, this one included; see [`Version`].
+    pub versions: Digest,
+}
+
+/// One version of a path: a row, authenticated by [`FileRecord::versions`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Version {
+    /// What stood there.
+    pub file: Option<File>,
+    /// The envelope that made it so.
+    pub envelope: EnvelopeId,
+    /// The running hash before it.
+    pub before: Digest,
+}
+
+/// An author's numbers in a domain.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Sequence {
+    /// The number that is next, from 1.
+    pub next: u64,
+    /// The highest attempt that had a verdict for `next`; 0 for none.
+    pub attempt: u64,
+    /// Running hash over all verdicts; see [`Verdict`].
+    pub verdicts: Digest,
+    /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
+    pub repeated: Vec<u64>,
+}
+
+impl Sequence {
+    /// Repeated numbers that are kept: enough to show that a key is in use twice.
+    pub const REPEATED_MAX: usize = 64;
+
+    /// Before the first envelope.
+    pub fn new() -> Self {
+        Self { next: 1, attempt: 0, verdicts: Digest::ZERO, repeated: Vec::new() }
+    }
+}
+
+/// One verdict on an envelope of an author: a row, authenticated by [`Sequence::verdicts`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Verdict {
+    /// What was said.
+    pub receipt: Receipt,
+    /// The envelope's attempt.
+    pub attempt: u64,
+    /// Bundle on the receipt's lane in which it was executed.
+    pub position: Position,
+    /// The message of each change that has one.
+    pub messages: Vec<String>,
+    /// By the author's clock, of its last change.
+    pub time_ms: u64,
+    /// Ledger time of its slot.
+    pub time: Time,
+    /// The author's view that the envelope left; empty for a refused one.
+    pub view: ViewRecord,
+    /// The running hash before it.
+    pub before: Digest,
+    /// Place in the slot's list.
+    pub place: u32,
+}
+
+/// An author's own view after an envelope: what the chain began at, and what this envelope laid over it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ViewRecord {
+    /// The chain's first revision.
+    pub first: Revision,
+    /// The envelope whose view this one was laid over.
+    pub parent: Option<EnvelopeId>,
+    /// What this envelope wrote, ascending by path.
+    pub writes: Vec<(String, Option<File>)>,
+}
+
+/// A domain's rules.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct DomainRecord {
+    /// Number of its tree, from 1.
+    pub number: u32,
+    /// The revision that made it.
+    pub since: Revision,
+    /// Who may change files.
+    pub writers: Vec<Principal>,
+    /// Who may read.
+    pub readers: Vec<Principal>,
+}
+
+/// A domain's tree as the group's tree names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct DomainRoot {
+    /// Root of the domain's tree.
+    pub root: Digest,
+    /// Number of its entries.
+    pub count: u64,
+}
+
+/// An author as enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct AuthorRecord {
+    /// Whom it belongs to.
+    pub organisation: String,
+    /// The revision that enrolled it.
+    pub since: Revision,
+    /// The revision that revoked it.
+    pub revoked: Option<Revision>,
+}
+
+/// Bytes of contents that are no longer current, and where the domain's horizon lies.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Usage {
+    /// Bytes of all versions that were ever superseded.
+    pub superseded_bytes: u64,
+    /// Which slots lie how many superseded bytes back.
+    pub marks: Marks,
+}
+
+/// Proof of a replica's fault, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct EvidenceRecord {
+    /// Names the proof; its bytes are a row.
+    pub id: Digest,
+    /// The offender's number in its epoch.
+    pub signer: ReplicaId,
+    /// The slot that recorded it.
+    pub recorded_at: SeqNum,
+}
+
+/// A disagreement about a path.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ConflictRecord {
+    /// The path that is marked.
+    pub path: String,
+    /// Value, structural or semantic.
+    pub class: Class,
+    /// Why no rung answered, for people.
+    pub reason: String,
+    /// The last rung that tried.
+    pub rung: Rung,
+    /// The revision that opened it.
+    pub since: Revision,
+    /// The revision of its newest side: a change that has seen this one has seen all.
+    pub latest: Revision,
+    /// What the first two sides began with.
+    pub base: Option<File>,
+    /// Number of sides.
+    pub sides: u32,
+    /// Running hash over all sides; see [`Side`].
+    pub sides_hash: Digest,
+    /// The change that settled it.
+    pub settled: Option<Settled>,
+}
+
+/// Classes of conflict.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Class {
+    /// The same thing was given two values.
+    Value = 1,
+    /// Moved, renamed, deleted or reshaped on one side, edited on the other.
+    Structural = 2,
+    /// It merges as text, but a check refuses the result.
+    Semantic = 3,
+}
+
+impl From<quorate_semantic::Class> for Class {
+    fn from(class: quorate_semantic::Class) -> Self {
+        match class {
+            quorate_semantic::Class::Value => Self::Value,
+            quorate_semantic::Class::Structural => Self::Structural,
+            quorate_semantic::Class::Semantic => Self::Semantic,
+        }
+    }
+}
+
+/// One side of a conflict: a row, authenticated by [`ConflictRecord::sides_hash`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Side {
+    /// Whose.
+    pub author: PublicKey,
+    /// The revision that brought it.
+    pub revision: Revision,
+    /// Where the author has it; another path than the conflict's where a file and a folder, or renames, collide.
+    pub path: String,
+    /// What the author has there; none for a deletion.
+    pub file: Option<File>,
+}
+
+/// Who ended a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Settled {
+    /// The revision that did.
+    pub revision: Revision,
+    /// Its author.
+    pub author: PublicKey,
+}

@@ -1,0 +1,101 @@
+//! Keys of the tables beside the trees. Numbers are big-endian, so that the order of bytes is theirs.
+
+use crate::conflict::ConflictId;
+use crate::envelope::EnvelopeId;
+use crate::revision::Revision;
+use crate::tree::Key;
+use quorate_pbft::{Digest, PublicKey, SeqNum};
+
+fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(kind);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// History: (domain, path's key, revision) to a version.
+pub(crate) fn version(domain: u32, path: &Key, revision: Revision) -> Vec<u8> {
+    joined(b'v', &[&domain.to_be_bytes(), path, &revision.key()])
+}
+
+/// The first and the last row of a path's versions.
+pub(crate) fn versions(domain: u32, path: &Key) -> (Vec<u8>, Vec<u8>) {
+    below(&joined(b'v', &[&domain.to_be_bytes(), path]), 12)
+}
+
+/// History: (domain, revision) to the id of the envelope that made it.
+pub(crate) fn log(domain: u32, revision: Revision) -> Vec<u8> {
+    joined(b'l', &[&domain.to_be_bytes(), &revision.key()])
+}
+
+/// History: (domain, author, number, attempt) to the id of the envelope that had a verdict there.
+pub(crate) fn number(domain: u32, author: &PublicKey, from_seq: u64, attempt: u64) -> Vec<u8> {
+    joined(b'n', &[&domain.to_be_bytes(), &author.0, &from_seq.to_be_bytes(), &attempt.to_be_bytes()])
+}
+
+/// History: an envelope to its place in a chain.
+pub(crate) fn link(envelope: &EnvelopeId) -> Vec<u8> {
+    joined(b'k', &[envelope.0.as_bytes()])
+}
+
+/// History: a chain to its length and to what it forked from.
+pub(crate) fn chain(chain: &EnvelopeId) -> Vec<u8> {
+    joined(b'h', &[chain.0.as_bytes()])
+}
+
+/// History: (chain, path's key, place in the chain) to what was written there.
+pub(crate) fn chain_write(chain: &EnvelopeId, path: &Key, depth: u64) -> Vec<u8> {
+    joined(b'w', &[chain.0.as_bytes(), path, &depth.to_be_bytes()])
+}
+
+/// History: (conflict, number of the side) to the side.
+pub(crate) fn side(conflict: &ConflictId, index: u32) -> Vec<u8> {
+    joined(b's', &[conflict.0.as_bytes(), &index.to_be_bytes()])
+}
+
+/// History: a conflict to its domain's name.
+pub(crate) fn conflict_domain(id: &ConflictId) -> Vec<u8> {
+    joined(b'q', &[id.0.as_bytes()])
+}
+
+/// History: (domain, path) of every file that ever was, from its key in [`listed`].
+pub(crate) fn ever(listed: &[u8]) -> Vec<u8> {
+    joined(b'p', &[listed])
+}
+
+/// History: (revision that opened it, conflict) to the domain's name.
+pub(crate) fn conflict(since: Revision, id: &ConflictId) -> Vec<u8> {
+    joined(b'c', &[&since.key(), id.0.as_bytes()])
+}
+
+/// History: (revision, domain, path's key) of a path that was deleted, to the path.
+pub(crate) fn deleted(since: Revision, domain: u32, path: &Key) -> Vec<u8> {
+    joined(b'd', &[&since.key(), &domain.to_be_bytes(), path])
+}
+
+/// History: evidence by its id.
+pub(crate) fn evidence(id: &Digest) -> Vec<u8> {
+    joined(b'e', &[id.as_bytes()])
+}
+
+/// History: (slot, offender's key, kind) to what people are told of evidence.
+pub(crate) fn evidence_at(seq: SeqNum, id: &Digest) -> Vec<u8> {
+    joined(b'x', &[&seq.get().to_be_bytes(), id.as_bytes()])
+}
+
+/// History: a slot to the digests of its list and its lane hash.
+pub(crate) fn slot(seq: SeqNum) -> Vec<u8> {
+    joined(b'i', &[&seq.get().to_be_bytes()])
+}
+
+/// Names: (domain, path) of every file that is served.
+pub(crate) fn listed(domain: u32, path: &str) -> Vec<u8> {
+    [&domain.to_be_bytes(), path.as_bytes()].concat()
+}
+
+/// The first and the last key that begin with `prefix`, for rows whose keys are at most `longest` bytes longer.
+pub(crate) fn below(prefix: &[u8], longest: usize) -> (Vec<u8>, Vec<u8>) {
+    let mut last = prefix.to_vec();
+    last.resize(prefix.len() + longest, 0xff);
+    (prefix.to_vec(), last)
+}

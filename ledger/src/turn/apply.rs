@@ -1,0 +1,208 @@
+//! Operations against the current files: applied, merged, or kept as a side of a conflict.
+
+use super::Turn;
+use super::dispute::side_of;
+use super::merge::{Disagreement, Merged};
+use crate::author_view::AuthorView;
+use crate::change::Op;
+use crate::receipt::{PathOutcome, Rung};
+use crate::state::record::{File, FileRecord};
+use crate::stop::Stop;
+use crate::verdict::Code;
+
+/// Renames of others that an edit follows. A longer row of them is a conflict.
+const MOVES_FOLLOWED_MAX: usize = 16;
+
+impl Turn<'_, '_> {
+    /// One operation; afterwards it is part of the author's view.
+    pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Stop> {
+        match op {
+            Op::Put { path, mode, content } => {
+                let made = self.named(path, *mode, *content, view)?;
+                let base = view.file(self.draft, self.domain, path)?;
+                self.edit(path, base, Some(made), view)?;
+                view.write(path, Some(made));
+            }
+            Op::Delete { path } => {
+                let base = self.seen(path, view)?;
+                self.edit(path, Some(base), None, view)?;
+                view.write(path, None);
+            }
+            Op::Rename { from, to } => {
+                let base = self.seen(from, view)?;
+                if view.file(self.draft, self.domain, to)?.is_some() {
+                    return Err(Stop::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
+                }
+                view.write(from, None);
+                self.rename(from, to, base, view)?;
+                view.write(to, Some(base));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the author sees at a path; there must be something.
+    fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Stop> {
+        let file = view.file(self.draft, self.domain, path)?;
+        file.ok_or_else(|| Stop::at(Code::MissingPath, path, "no such file in the base of the change"))
+    }
+
+    /// Makes `made` of what was `base` in the author's view.
+    fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+        let record = self.record(path)?;
+        if self.meets_conflict(path, &record, (path, made), view)? {
+            return Ok(());
+        }
+        if let (Some(base), Some(FileRecord { file: None, moved_to: Some(to), since, .. })) = (base, &record)
+            && *since > view.first()
+        {
+            return self.edit_moved(path, to, base, made, view);
+        }
+        self.lay(path, base, record, made, view)
+    }
+
+    /// Where the path is in conflict: settles it if the author has seen it, else joins. Says whether it was.
+    fn meets_conflict(
+        &mut self,
+        path: &str,
+        record: &Option<FileRecord>,
+        made: (&str, Option<File>),
+        view: &AuthorView,
+    ) -> Result<bool, Stop> {
+        let Some((record, id)) = record.as_ref().and_then(|record| Some((record, record.conflict?))) else {
+            return Ok(false);
+        };
+        if !self.has_seen(&id, view.first())? {
+            let why = Disagreement::structural("the path is in conflict");
+            self.dispute(path, None, side_of(path, record), made, why)?;
+            return Ok(true);
+        }
+        let file = made.1.filter(|_| made.0 == path);
+        let has_room = match file {
+            Some(file) if record.file.is_none() => self.has_room(path, file, view)?,
+            _ => true,
+        };
+        if has_room {
+            let moved_to = (made.0 != path).then_some(made.0);
+            self.settle(path, &id, file, moved_to)?;
+        }
+        Ok(true)
+    }
+
+    /// The edit of a file that somebody moved meanwhile goes to where the file went.
+    fn edit_moved(
+        &mut self,
+        path: &str,
+        to: &str,
+        base: File,
+        made: Option<File>,
+        view: &AuthorView,
+    ) -> Result<(), Stop> {
+        let mut place = to.to_owned();
+        for _ in 0..MOVES_FOLLOWED_MAX {
+            let record = self.record(&place)?;
+            if self.meets_conflict(&place, &record, (&place, made), view)? {
+                return Ok(());
+            }
+            match record {
+                Some(FileRecord { file: None, moved_to: Some(next), since, .. }) if since > view.first() => {
+                    place = next
+                }
+                Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
+                    self.lay(&place, Some(base), record, made, view)?;
+                    self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                    return Ok(());
+                }
+                Some(FileRecord { file: None, .. }) if made.is_none() => {
+                    self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                    return Ok(());
+                }
+                record => {
+                    let there = side_of(&place, &record.unwrap_or_else(|| self.fresh()));
+                    let why = Disagreement::structural("one side moved the file, the other deleted it");
+                    return Ok(self.dispute(&place, Some(base), there, (&place, made), why)?);
+                }
+            }
+        }
+        let there = side_of(path, &self.fresh());
+        let why = Disagreement::structural("the file was moved too often to follow");
+        Ok(self.dispute(path, Some(base), there, (path, made), why)?)
+    }
+
+    /// Lays an edit over what stands at a path that is not in conflict.
+    fn lay(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        record: Option<FileRecord>,
+        made: Option<File>,
+        view: &AuthorView,
+    ) -> Result<(), Stop> {
+        let record = record.unwrap_or_else(|| self.fresh());
+        let current = record.file;
+        match self.merge(path, base, current, made)? {
+            Merged::Clean(file, rung) => {
+                if let (None, Some(file)) = (current, file)
+                    && !self.has_room(path, file, view)?
+                {
+                    return Ok(());
+                }
+                if file != current {
+                    self.set(path, file, None)?;
+                }
+                let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
+                self.done.note(path, outcome, rung);
+                Ok(())
+            }
+            Merged::Unclean(why) => Ok(self.dispute(path, base, side_of(path, &record), (path, made), why)?),
+        }
+    }
+
+    /// Moves a file; what others did to it meanwhile goes along.
+    fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Stop> {
+        let record = self.record(from)?;
+        let seen_conflict = record.as_ref().and_then(|record| record.conflict);
+        let current = record.as_ref().and_then(|record| record.file);
+        if self.meets_conflict(from, &record, (to, Some(base)), view)? {
+            // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
+            return match seen_conflict {
+                Some(id) if self.done.conflicts.contains(&id) => Ok(()),
+                _ => self.arrive(to, base, current.unwrap_or(base), view),
+            };
+        }
+        match current {
+            Some(current) => {
+                self.set(from, None, Some(to))?;
+                let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
+                self.done.note(from, outcome, Rung::OneSided);
+                self.arrive(to, base, current, view)
+            }
+            None => self.rename_gone(from, to, base, record.unwrap_or_else(|| self.fresh())),
+        }
+    }
+
+    /// The moved file comes to its new place.
+    fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Stop> {
+        self.edit(to, None, Some(moved), view)?;
+        if moved != base {
+            self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        }
+        Ok(())
+    }
+
+    /// The file to be moved is not there any more.
+    fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Stop> {
+        let (there, why) = match &record.moved_to {
+            Some(same) if same == to => {
+                self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+                return Ok(());
+            }
+            Some(other) => {
+                let moved = self.record(other)?.unwrap_or_else(|| self.fresh());
+                (side_of(other, &moved), "the sides moved it to different places")
+            }
+            None => (side_of(from, &record), "one side moved the file, the other deleted it"),
+        };
+        Ok(self.dispute(to, Some(base), there, (to, Some(base)), Disagreement::structural(why))?)
+    }
+}

@@ -1,0 +1,85 @@
+//! Contents: which ones an operation may name, and their bytes.
+
+use super::Turn;
+use crate::author_view::AuthorView;
+use crate::change::Mode;
+use crate::state::record::{File, Side, Version};
+use crate::state::{entry, name, rows};
+use crate::stop::{Stop, Why};
+use crate::store::{StoreError, Table};
+use crate::tree::key_of;
+use crate::verdict::Code;
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+use sha2::{Digest as _, Sha256};
+
+/// Versions of a path, newest first, among which a content that does not travel along is looked for.
+const VERSIONS_SEARCHED_MAX: usize = 64;
+
+impl Turn<'_, '_> {
+    /// The file that a put makes, its content stored.
+    ///
+    /// A content travels along, or the path has it: in the author's view, now, as a side of its conflict, or among its
+    /// newest versions. Whether some other path has it is not asked, so that no index of contents is state.
+    pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Stop> {
+        if let Some(bytes) = self.envelope.content(&content) {
+            let file = File { mode, content, size: bytes.len() as u64 };
+            self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+            return Ok(file);
+        }
+        let seen = view.file(self.draft, self.domain, path)?;
+        let known = match seen.filter(|file| file.content == content) {
+            Some(file) => Some(file),
+            None => self.known(path, content)?,
+        };
+        match known {
+            Some(file) => Ok(File { mode, ..file }),
+            None => Err(Stop::Unsettled(Why::Content(content))),
+        }
+    }
+
+    fn known(&self, path: &str, content: Digest) -> Result<Option<File>, StoreError> {
+        let record = self.record(path)?;
+        let conflict = record.and_then(|record| record.conflict);
+        if let Some(id) = conflict {
+            for index in 0.. {
+                let Some(side) = self.draft.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
+                if side.file.is_some_and(|file| file.content == content) {
+                    return Ok(side.file);
+                }
+            }
+        }
+        self.among_versions(path, content)
+    }
+
+    fn among_versions(&self, path: &str, content: Digest) -> Result<Option<File>, StoreError> {
+        let key = key_of(&name::file(path));
+        let (from, to) = rows::versions(self.domain, &key);
+        let (mut found, mut searched) = (Ok(None), 0);
+        self.draft.stored().scan_back(Table::History, &from, &to, &mut |_, value| {
+            searched += 1;
+            found =
+                entry::value_of::<Version>(value).map(|version| version.file.filter(|file| file.content == content));
+            let done = !matches!(found, Ok(None)) || searched == VERSIONS_SEARCHED_MAX;
+            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        found
+    }
+
+    /// The bytes of a file that the state names.
+    pub(super) fn bytes(&self, file: &File) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.draft.bytes(Table::Contents, &file.content.0)?;
+        bytes.ok_or_else(|| StoreError(format!("content {} is missing", file.content)))
+    }
+
+    /// Stores what a merge made; refuses it where it is larger than a file may be.
+    pub(super) fn store(&mut self, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<File, Stop> {
+        let (content, size) = (Digest(Sha256::digest(&bytes).into()), bytes.len() as u64);
+        if size > self.limits.file_bytes_max {
+            let why = format!("merged it has {size} bytes, at most {}", self.limits.file_bytes_max);
+            return Err(Stop::at(Code::Validator, path, &why));
+        }
+        self.draft.put_row(Table::Contents, content.0.to_vec(), bytes);
+        Ok(File { mode, content, size })
+    }
+}

@@ -1,0 +1,132 @@
+//! Conflicts as state: opened, joined, settled.
+
+use super::Turn;
+use super::merge::Disagreement;
+use crate::conflict::ConflictId;
+use crate::outcome::Event;
+use crate::receipt::{PathOutcome, Rung};
+use crate::revision::Revision;
+use crate::state::record::{ConflictRecord, File, FileRecord, Settled, Side};
+use crate::state::{entry, name, rows};
+use crate::store::{StoreError, Table};
+use quorate_pbft::{Digest, hash};
+
+impl Turn<'_, '_> {
+    /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
+    /// side is `there`, what stands in the way.
+    pub(super) fn dispute(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        there: Side,
+        made: (&str, Option<File>),
+        why: Disagreement,
+    ) -> Result<(), StoreError> {
+        let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        let id = match record.conflict {
+            Some(id) => id,
+            None => self.open(path, base, there, why, &mut record)?,
+        };
+        self.join(&id, made)?;
+        self.done.note(path, PathOutcome::Conflict, Rung::None);
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        there: Side,
+        why: Disagreement,
+        record: &mut FileRecord,
+    ) -> Result<ConflictId, StoreError> {
+        let id = self.unused_id(path)?;
+        let conflict = ConflictRecord {
+            path: path.to_owned(),
+            class: why.class,
+            reason: why.reason.to_owned(),
+            rung: why.rung,
+            since: self.revision,
+            latest: self.revision,
+            base,
+            sides: 0,
+            sides_hash: Digest::ZERO,
+            settled: None,
+        };
+        let row = rows::conflict(self.revision, &id);
+        let domain = entry::bytes_of(&self.domain_name);
+        self.draft.put_row(Table::History, row, domain.clone());
+        self.draft.put_row(Table::History, rows::conflict_domain(&id), domain);
+        self.draft.put(self.domain, name::conflict(&id), &conflict);
+        self.add_side(&id, there)?;
+        record.conflict = Some(id);
+        self.draft.put(self.domain, name::file(path), record);
+        self.done.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        Ok(id)
+    }
+
+    /// A path may come into conflict, be settled and come into conflict again within one envelope.
+    fn unused_id(&self, path: &str) -> Result<ConflictId, StoreError> {
+        let mut nth = 0_u32;
+        loop {
+            let id = ConflictId(hash("quorate/v1/conflict", &(self.domain_name, path, self.id, nth)));
+            if self.draft.get::<ConflictRecord>(self.domain, &name::conflict(&id))?.is_none() {
+                return Ok(id);
+            }
+            nth += 1;
+        }
+    }
+
+    /// Adds the author's side to an open conflict.
+    fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
+        let side = Side { author: self.author(), revision: self.revision, path: path.to_owned(), file };
+        self.add_side(id, side)?;
+        self.done.conflicts.insert(*id);
+        Ok(())
+    }
+
+    fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
+        let mut conflict = self.conflict(id)?;
+        self.draft.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
+        conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
+        conflict.sides += 1;
+        conflict.latest = conflict.latest.max(side.revision);
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        Ok(())
+    }
+
+    /// Whether somebody who read `seen` has seen all sides of the conflict.
+    pub(super) fn has_seen(&self, id: &ConflictId, seen: Revision) -> Result<bool, StoreError> {
+        Ok(seen >= self.conflict(id)?.latest)
+    }
+
+    /// Ends the conflict of a path by what the author makes of it.
+    pub(super) fn settle(
+        &mut self,
+        path: &str,
+        id: &ConflictId,
+        file: Option<File>,
+        moved_to: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut conflict = self.conflict(id)?;
+        conflict.settled = Some(Settled { revision: self.revision, author: self.author() });
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        record.conflict = None;
+        self.draft.put(self.domain, name::file(path), &record);
+        self.set(path, file, moved_to)?;
+        self.done.note(path, PathOutcome::Settled, Rung::OneSided);
+        self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        Ok(())
+    }
+
+    fn conflict(&self, id: &ConflictId) -> Result<ConflictRecord, StoreError> {
+        let conflict = self.draft.get(self.domain, &name::conflict(id))?;
+        conflict.ok_or_else(|| entry::damaged("a conflict that a path names"))
+    }
+}
+
+/// What stands at a path, as a side of a conflict.
+pub(super) fn side_of(path: &str, record: &FileRecord) -> Side {
+    Side { author: record.author, revision: record.since, path: path.to_owned(), file: record.file }
+}

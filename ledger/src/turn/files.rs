@@ -1,0 +1,84 @@
+//! Paths as records: reading them, and writing a new version.
+
+use super::Turn;
+use crate::state::record::{File, FileRecord, Version};
+use crate::state::{entry, name, rows};
+use crate::store::{StoreError, Table};
+use crate::tree::key_of;
+use quorate_pbft::{Digest, hash};
+
+impl Turn<'_, '_> {
+    /// The record of a path; none where nothing stood within the horizon.
+    pub(super) fn record(&self, path: &str) -> Result<Option<FileRecord>, StoreError> {
+        self.draft.get(self.domain, &name::file(path))
+    }
+
+    /// Writes a new version of a path. An open conflict stays open.
+    pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
+        let record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        let before = self.versions_before(path, &record);
+        let old = record.file;
+        let version = Version { file, envelope: self.id, before };
+        let record = FileRecord {
+            file,
+            since: self.revision,
+            author: self.author(),
+            moved_to: moved_to.map(str::to_owned),
+            conflict: record.conflict,
+            versions: hash("quorate/v1/version", &version),
+        };
+        self.supersede(old, file);
+        self.list(path, old, file);
+        let key = key_of(&name::file(path));
+        let row = rows::version(self.domain, &key, self.revision);
+        self.draft.put_row(Table::History, row, entry::bytes_of(&version));
+        self.save(path, &record);
+        Ok(())
+    }
+
+    /// Writes a record as it is, and marks it for removal once nothing within the horizon needs it.
+    pub(super) fn save(&mut self, path: &str, record: &FileRecord) {
+        if record.file.is_none() && record.conflict.is_none() {
+            let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
+            self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+        }
+        self.draft.put(self.domain, name::file(path), record);
+    }
+
+    /// A path where nothing ever stood.
+    pub(super) fn fresh(&self) -> FileRecord {
+        FileRecord {
+            file: None,
+            since: self.revision,
+            author: self.author(),
+            moved_to: None,
+            conflict: None,
+            versions: Digest::ZERO,
+        }
+    }
+
+    /// The running hash before this envelope: its versions of a path replace each other.
+    fn versions_before(&mut self, path: &str, record: &FileRecord) -> Digest {
+        *self.before.entry(path.to_owned()).or_insert(record.versions)
+    }
+
+    fn supersede(&mut self, old: Option<File>, new: Option<File>) {
+        if let Some(old) = old
+            && new.map(|new| new.content) != Some(old.content)
+        {
+            self.done.superseded_bytes = self.done.superseded_bytes.saturating_add(old.size);
+        }
+    }
+
+    fn list(&mut self, path: &str, old: Option<File>, new: Option<File>) {
+        let row = rows::listed(self.domain, path);
+        match (old, new) {
+            (None, Some(_)) => {
+                self.draft.put_row(Table::History, rows::ever(&row), Vec::new());
+                self.draft.put_row(Table::Names, row, Vec::new());
+            }
+            (Some(_), None) => self.draft.remove_row(Table::Names, row),
+            _ => (),
+        }
+    }
+}

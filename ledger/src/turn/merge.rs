@@ -1,0 +1,82 @@
+//! The seam to the merge layer: files of the state in, an entry or a conflict out.
+
+use super::Turn;
+use crate::change::Mode;
+use crate::receipt::Rung;
+use crate::state::record::{Class, File};
+use crate::stop::Stop;
+use quorate_semantic::{Entry, EntryOutcome, Kind, Options, merge_entries};
+
+/// What became of three versions of a file.
+pub(super) enum Merged {
+    /// One version, and the rung that made it.
+    Clean(Option<File>, Rung),
+    /// None.
+    Unclean(Disagreement),
+}
+
+/// Why a merge is not clean.
+pub(super) struct Disagreement {
+    /// Value, structural or semantic.
+    pub(super) class: Class,
+    /// For people; the same on every replica.
+    pub(super) reason: &'static str,
+    /// The last rung that tried.
+    pub(super) rung: Rung,
+}
+
+impl Disagreement {
+    pub(super) fn structural(reason: &'static str) -> Self {
+        Self { class: Class::Structural, reason, rung: Rung::OneSided }
+    }
+}
+
+impl Turn<'_, '_> {
+    /// Merges what stands at `path` (the earlier side in the order) with what the author made of `base`.
+    pub(super) fn merge(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        current: Option<File>,
+        made: Option<File>,
+    ) -> Result<Merged, Stop> {
+        if made == current || made == base {
+            return Ok(Merged::Clean(current, Rung::OneSided));
+        }
+        if current == base {
+            return Ok(Merged::Clean(made, Rung::OneSided));
+        }
+        let contents = [base, current, made].map(|file| file.map(|file| self.bytes(&file)).transpose());
+        let [b, c, m] = contents;
+        let (b, c, m) = (b?, c?, m?);
+        let entries = (side(base, &b), side(current, &c), side(made, &m));
+        match merge_entries(entries.0, entries.1, entries.2, path, &Options::default()) {
+            EntryOutcome::Clean { entry: None, rung } => Ok(Merged::Clean(None, rung.into())),
+            EntryOutcome::Clean { entry: Some((kind, bytes)), rung } => {
+                Ok(Merged::Clean(Some(self.store(path, mode(kind), bytes)?), rung.into()))
+            }
+            EntryOutcome::Conflict(conflict) => Ok(Merged::Unclean(Disagreement {
+                class: conflict.class.into(),
+                reason: conflict.reason.words(),
+                rung: conflict.gave_up.into(),
+            })),
+        }
+    }
+}
+
+fn side(file: Option<File>, bytes: &Option<Vec<u8>>) -> Option<Entry<'_>> {
+    let kind = match file?.mode {
+        Mode::File => Kind::File,
+        Mode::Exec => Kind::Executable,
+        Mode::Link => Kind::Link,
+    };
+    Some(Entry { kind, bytes: bytes.as_deref()? })
+}
+
+fn mode(kind: Kind) -> Mode {
+    match kind {
+        Kind::File => Mode::File,
+        Kind::Executable => Mode::Exec,
+        Kind::Link => Mode::Link,
+    }
+}

@@ -1,0 +1,205 @@
+//! Conflicts as state: nothing is lost, nothing blocks, and who has seen it may end it.
+
+mod support;
+
+use quorate_ledger::{Class, ConflictEntry, ConflictId, Found, PathOutcome, State};
+use support::world::{World, at, remove, rename, revision, write};
+
+fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
+    world.moment().conflict(id).expect("memory does not fail").expect("a conflict")
+}
+
+/// Authors 1 and 2 disagree about `a`.
+fn disputed() -> (World, ConflictId) {
+    let mut world = World::new();
+    world.does(0, &[write("a", "base\n")]);
+    world.does_on(revision("1"), 1, &[write("a", "one\n")]);
+    let receipt = world.does_on(revision("1"), 2, &[write("a", "two\n"), write("b", "free\n")]);
+    assert_eq!(receipt.state, State::Conflict);
+    (world, receipt.conflicts[0])
+}
+
+#[test]
+fn a_conflict_keeps_all_sides_and_the_path_serves_what_was_agreed() {
+    let (world, id) = disputed();
+    let conflict = conflict(&world, &id);
+    assert_eq!((conflict.path.as_str(), conflict.class, conflict.since), ("a", Class::Value, at("3.1")));
+    let sides: Vec<_> = conflict.sides.iter().map(|side| (side.revision, side.file.map(|file| file.content))).collect();
+    let digest = |text: &str| Some(support::digest(text.as_bytes()));
+    assert_eq!(sides, [(at("2.1"), digest("one\n")), (at("3.1"), digest("two\n"))]);
+    assert_eq!(conflict.base.map(|file| file.content), digest("base\n"));
+    assert_eq!(world.text("a").as_deref(), Some("one\n"));
+}
+
+#[test]
+fn other_paths_of_the_envelope_take_effect() {
+    let (world, _) = disputed();
+    assert_eq!(world.text("b").as_deref(), Some("free\n"));
+}
+
+#[test]
+fn the_path_is_marked_while_the_conflict_is_open() {
+    let (world, id) = disputed();
+    let Found::File(file) = world.moment().file("main", "a", None).expect("known") else { panic!("a file") };
+    assert_eq!(file.conflict, Some(id));
+}
+
+#[test]
+fn a_change_that_has_seen_the_conflict_settles_it() {
+    let (mut world, id) = disputed();
+    let receipt = world.does_on(revision("3"), 3, &[write("a", "both\n")]);
+    assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
+    assert_eq!(world.text("a").as_deref(), Some("both\n"));
+    assert_eq!(conflict(&world, &id).settled.map(|settled| settled.revision), Some(at("4.1")));
+    assert_eq!(world.moment().conflicts(None, true, None, 10).expect("known").items, []);
+    assert_eq!(world.moment().conflicts(None, false, None, 10).expect("known").items.len(), 1);
+}
+
+#[test]
+fn settling_with_one_of_the_sides_needs_no_bytes() {
+    let (mut world, _) = disputed();
+    let two = support::world::Edit::Mode("a".into(), quorate_ledger::Mode::File, support::digest(b"two\n"));
+    assert_eq!(world.does(3, &[two]).state, State::Applied);
+    assert_eq!(world.text("a").as_deref(), Some("two\n"));
+}
+
+#[test]
+fn a_conflict_can_be_settled_by_deleting() {
+    let (mut world, id) = disputed();
+    world.does(3, &[remove("a")]);
+    assert_eq!(world.text("a"), None);
+    assert!(conflict(&world, &id).settled.is_some());
+}
+
+#[test]
+fn a_change_with_an_older_base_joins() {
+    let (mut world, id) = disputed();
+    let receipt = world.does_on(revision("2"), 3, &[write("a", "three\n")]);
+    assert_eq!((receipt.state, receipt.conflicts), (State::Conflict, vec![id]));
+    assert_eq!(conflict(&world, &id).sides_count, 3);
+    assert_eq!(world.text("a").as_deref(), Some("one\n"));
+}
+
+#[test]
+fn who_has_not_seen_the_newest_side_joins_too() {
+    let (mut world, id) = disputed();
+    world.does_on(revision("2"), 3, &[write("a", "three\n")]);
+    assert_eq!(world.does_on(revision("3"), 0, &[write("a", "four\n")]).state, State::Conflict);
+    assert_eq!(conflict(&world, &id).sides_count, 4);
+    assert_eq!(world.does_on(revision("5"), 0, &[write("a", "five\n")]).state, State::Applied);
+}
+
+#[test]
+fn a_delete_against_an_edit_is_structural() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "base\n")]);
+    world.does_on(revision("1"), 1, &[remove("a")]);
+    let receipt = world.does_on(revision("1"), 2, &[write("a", "two\n")]);
+    let conflict = conflict(&world, &receipt.conflicts[0]);
+    assert_eq!((conflict.class, conflict.sides[0].file), (Class::Structural, None));
+    assert_eq!(world.moment().file("main", "a", None), Ok(Found::Disputed(receipt.conflicts[0])));
+}
+
+#[test]
+fn two_files_of_one_name_are_a_conflict_of_values() {
+    let mut world = World::new();
+    world.does_on(revision("0"), 1, &[write("a", "one\n")]);
+    let receipt = world.does_on(revision("0"), 2, &[write("a", "two\n")]);
+    assert_eq!(conflict(&world, &receipt.conflicts[0]).class, Class::Value);
+}
+
+#[test]
+fn a_file_against_a_folder_is_a_conflict_at_the_files_path() {
+    let mut world = World::new();
+    world.does_on(revision("0"), 1, &[write("a", "file\n")]);
+    let receipt = world.does_on(revision("0"), 2, &[write("a/b", "folder\n")]);
+    let file_first = conflict(&world, &receipt.conflicts[0]);
+    assert_eq!((file_first.path.as_str(), file_first.class), ("a", Class::Structural));
+    assert_eq!(file_first.sides.iter().map(|side| side.path.as_str()).collect::<Vec<_>>(), ["a", "a/b"]);
+    assert_eq!((world.text("a").as_deref(), world.text("a/b")), (Some("file\n"), None));
+
+    let mut world = World::new();
+    world.does_on(revision("0"), 1, &[write("a/b", "folder\n")]);
+    let receipt = world.does_on(revision("0"), 2, &[write("a", "file\n")]);
+    let folder_first = conflict(&world, &receipt.conflicts[0]);
+    assert_eq!((folder_first.path.as_str(), folder_first.class), ("a", Class::Structural));
+    assert_eq!((world.text("a"), world.text("a/b").as_deref()), (None, Some("folder\n")));
+}
+
+#[test]
+fn a_file_against_a_folder_is_settled_in_favour_of_either() {
+    let clash = || {
+        let mut world = World::new();
+        world.does_on(revision("0"), 1, &[write("a", "file\n")]);
+        world.does_on(revision("0"), 2, &[write("a/b", "folder\n")]);
+        world
+    };
+    let mut world = clash();
+    assert_eq!(world.does(3, &[remove("a"), write("a/b", "folder\n")]).state, State::Applied);
+    assert_eq!((world.text("a"), world.text("a/b").as_deref()), (None, Some("folder\n")));
+    let mut world = clash();
+    assert_eq!(world.does(3, &[write("a", "file\n")]).state, State::Applied);
+    assert_eq!(world.moment().conflicts(None, true, None, 10).expect("known").items, []);
+}
+
+#[test]
+fn moving_a_file_away_that_is_in_conflict_settles_it() {
+    let (mut world, id) = disputed();
+    world.does(3, &[rename("a", "c")]);
+    assert_eq!((world.text("a"), world.text("c").as_deref()), (None, Some("one\n")));
+    assert!(conflict(&world, &id).settled.is_some());
+}
+
+#[test]
+fn moving_a_file_without_having_seen_its_conflict_joins_it() {
+    let (mut world, id) = disputed();
+    let receipt = world.does_on(revision("2"), 3, &[rename("a", "c")]);
+    assert_eq!((receipt.state, receipt.conflicts), (State::Conflict, vec![id]));
+    assert_eq!((world.text("a").as_deref(), world.text("c")), (Some("one\n"), None));
+    assert_eq!(conflict(&world, &id).sides[2].path, "c");
+}
+
+#[test]
+fn moving_against_deleting_is_structural_at_the_new_place() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "base\n")]);
+    world.does_on(revision("1"), 1, &[remove("a")]);
+    let receipt = world.does_on(revision("1"), 2, &[rename("a", "b")]);
+    let moved_last = conflict(&world, &receipt.conflicts[0]);
+    assert_eq!((moved_last.path.as_str(), moved_last.class), ("b", Class::Structural));
+
+    let mut world = World::new();
+    world.does(0, &[write("a", "base\n")]);
+    world.does_on(revision("1"), 1, &[rename("a", "b")]);
+    let receipt = world.does_on(revision("1"), 2, &[remove("a")]);
+    let moved_first = conflict(&world, &receipt.conflicts[0]);
+    assert_eq!((moved_first.path.as_str(), moved_first.class), ("b", Class::Structural));
+    assert_eq!(world.text("b").as_deref(), Some("base\n"));
+}
+
+#[test]
+fn a_path_can_come_into_conflict_again() {
+    let (mut world, first) = disputed();
+    world.does(3, &[write("a", "both\n")]);
+    world.does_on(revision("4"), 1, &[write("a", "x\n")]);
+    let receipt = world.does_on(revision("4"), 2, &[write("a", "y\n")]);
+    assert_eq!(receipt.state, State::Conflict);
+    assert_ne!(receipt.conflicts, [first]);
+}
+
+#[test]
+fn conflicts_are_listed_newest_first_in_pages() {
+    let mut world = World::new();
+    for path in ["a", "b", "c"] {
+        let base = world.now();
+        world.does_on(base, 1, &[write(path, "one\n")]);
+        world.does_on(base, 2, &[write(path, "two\n")]);
+    }
+    let first = world.moment().conflicts(Some("main"), true, None, 2).expect("known");
+    let paths = |items: &[ConflictEntry]| items.iter().map(|conflict| conflict.path.clone()).collect::<Vec<_>>();
+    assert_eq!(paths(&first.items), ["c", "b"]);
+    let cursor = first.next.expect("more").parse().expect("an id");
+    let second = world.moment().conflicts(Some("main"), true, Some(cursor), 2).expect("known");
+    assert_eq!((paths(&second.items), second.next), (vec!["a".to_owned()], None));
+    assert_eq!(world.moment().conflicts(Some("other"), true, None, 2).expect("known").items, []);
+}

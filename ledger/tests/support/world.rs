@@ -1,0 +1,222 @@
+//! A ledger on its own: slots are made up, as if a group had decided them.
+
+use super::{author, digest, genesis, genesis_with};
+use quorate_ledger::{
+    Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome, Receipt,
+    Revision,
+};
+use quorate_pbft::{
+    Bundle, BundleHeader, Content, Decided, Digest, Epoch, Item, ItemKind, Kind, Position, ReplicaId, SeqNum, Signer,
+    Statement, Time, Tip, View, hash_parts, items_root,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A store with a ledger over it, and authors who keep their numbers.
+#[derive(Clone)]
+pub struct World {
+    pub genesis: Genesis,
+    pub store: MemoryStore,
+    pub ledger: Ledger,
+    pub time: u64,
+    lanes: BTreeMap<u16, Tip>,
+    numbers: BTreeMap<(u8, String), u64>,
+    attempts: u64,
+}
+
+/// What somebody wants to send: author, domain, changes, contents.
+#[derive(Clone)]
+pub struct Draft {
+    pub body: Body,
+    pub contents: Vec<Vec<u8>>,
+    who: u8,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::of(genesis(4))
+    }
+
+    pub fn with(limits: Limits) -> Self {
+        Self::of(genesis_with(4, limits))
+    }
+
+    pub fn of(genesis: Genesis) -> Self {
+        let mut store = MemoryStore::new();
+        let ledger = Ledger::create(&mut store, &genesis).expect("an empty store");
+        let (lanes, numbers) = (BTreeMap::new(), BTreeMap::new());
+        Self { genesis, store, ledger, time: 1_000_000, lanes, numbers, attempts: 0 }
+    }
+
+    /// The newest revision.
+    pub fn now(&self) -> Base {
+        Base::Revision(self.ledger.revision())
+    }
+
+    /// One change in `main` with the author's next number.
+    pub fn draft(&mut self, who: u8, base: Base, ops: &[Edit]) -> Draft {
+        self.draft_in("main", who, base, ops)
+    }
+
+    /// One change with the author's next number.
+    pub fn draft_in(&mut self, domain: &str, who: u8, base: Base, ops: &[Edit]) -> Draft {
+        let seq = self.numbers.entry((who, domain.into())).or_insert(1);
+        self.attempts += 1; // one more than any before, whatever became of those
+        let (ops, contents): (Vec<Op>, Vec<Option<Vec<u8>>>) = ops.iter().map(Edit::op).unzip();
+        let body = Body {
+            author: author(who).public_key(),
+            domain: domain.into(),
+            from_seq: *seq,
+            to_seq: *seq,
+            attempt: self.attempts,
+            changes: vec![Change::new(base, ops, "a message", 0)],
+            carried: vec![],
+        };
+        *seq += 1;
+        Draft { body, contents: contents.into_iter().flatten().collect(), who }
+    }
+
+    /// Signs.
+    pub fn sign(&self, draft: &Draft) -> Envelope {
+        Envelope::sign(&self.genesis.group(), draft.body.clone(), draft.contents.clone(), &author(draft.who))
+    }
+
+    pub fn id(&self, draft: &Draft) -> EnvelopeId {
+        self.sign(draft).id(&self.genesis.group())
+    }
+
+    /// Executes a slot with these envelopes on lane 0, in this order.
+    pub fn slot(&mut self, drafts: &[&Draft]) -> Outcome {
+        let items = drafts.iter().map(|draft| self.item(draft)).collect();
+        self.slot_of(vec![(0, items)])
+    }
+
+    pub fn item(&self, draft: &Draft) -> Item {
+        Item { kind: ItemKind::Envelope, bytes: self.sign(draft).encode() }
+    }
+
+    /// Executes a slot with one bundle for each lane named.
+    pub fn slot_of(&mut self, lanes: Vec<(u16, Vec<Item>)>) -> Outcome {
+        let decided = self.decided(lanes);
+        self.ledger.execute(&mut self.store, &decided).expect("memory does not fail")
+    }
+
+    /// The next slot as a group would have decided it, two milliseconds after the one before.
+    pub fn decided(&mut self, lanes: Vec<(u16, Vec<Item>)>) -> Decided {
+        self.time += 2;
+        let point = self.ledger.executed();
+        let (seq, mut lane_hash) = (point.seq.next(), point.lane_hash);
+        let mut bundles = Vec::new();
+        for (lane, items) in lanes.into_iter().filter(|(_, items)| !items.is_empty()) {
+            let bundle = self.bundle(lane, items);
+            lane_hash = hash_parts("test/lane-hash", &[&lane_hash.0, &bundle.header.digest().0]);
+            bundles.push(Arc::new(bundle));
+        }
+        let cut = bundles.iter().map(|b| (b.header.lane, self.lanes[&b.header.lane.get()])).collect();
+        let content = Content { cut, time: Some(Time::new(self.time)), mark: false };
+        Decided { epoch: Epoch::new(0), seq, content, time: Time::new(self.time), bundles, lane_hash }
+    }
+
+    fn bundle(&mut self, lane: u16, items: Vec<Item>) -> Bundle {
+        let tip = self.lanes.get(&lane).copied().unwrap_or_default();
+        let bytes = items.iter().map(|item| item.bytes.len() as u64).sum();
+        let header = BundleHeader {
+            lane: ReplicaId::new(lane),
+            position: tip.position.next(),
+            parent: tip.digest,
+            items: items.len() as u32,
+            bytes,
+            items_root: items_root(&items),
+            lane_bytes: bytes,
+        };
+        let statement = Statement {
+            group: self.genesis.group(),
+            epoch: Epoch::new(0),
+            kind: Kind::Bundle,
+            view: View::new(0),
+            seq: SeqNum::new(header.position.get()),
+            digest: header.digest(),
+        };
+        let statement = statement.sign(header.lane, &super::replica(lane as u8));
+        self.lanes.insert(lane, Tip { position: header.position, digest: header.digest() });
+        Bundle { header, statement, items }
+    }
+
+    /// One author's change on the newest revision, in a slot of its own; it gets a verdict.
+    pub fn does(&mut self, who: u8, ops: &[Edit]) -> Receipt {
+        let draft = self.draft(who, self.now(), ops);
+        self.verdict(&draft)
+    }
+
+    /// As [`World::does`], based on an older revision.
+    pub fn does_on(&mut self, base: Base, who: u8, ops: &[Edit]) -> Receipt {
+        let draft = self.draft(who, base, ops);
+        self.verdict(&draft)
+    }
+
+    /// The verdict on an envelope in a slot of its own.
+    pub fn verdict(&mut self, draft: &Draft) -> Receipt {
+        let outcome = self.slot(&[draft]);
+        assert_eq!(outcome.unsettled, [], "it is the envelope's turn");
+        let receipt = outcome.receipts.into_iter().next().expect("a verdict");
+        if receipt.state == quorate_ledger::State::Refused {
+            self.numbers.insert((draft.who, draft.body.domain.clone()), draft.body.from_seq);
+        }
+        receipt
+    }
+
+    /// What is served at a path of `main`.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let file = self.moment().file("main", path, None).expect("memory does not fail").found()?;
+        let bytes = self.moment().content(&file.hash).expect("memory does not fail").expect("a content");
+        Some(String::from_utf8(bytes).expect("text"))
+    }
+
+    pub fn moment(&self) -> quorate_ledger::Moment<'_> {
+        self.ledger.moment(&self.store)
+    }
+
+    pub fn position(&self, lane: u16) -> Position {
+        self.lanes.get(&lane).copied().unwrap_or_default().position
+    }
+}
+
+/// An operation with its content.
+#[derive(Clone)]
+pub enum Edit {
+    Put(String, Mode, Vec<u8>),
+    Mode(String, Mode, Digest),
+    Delete(String),
+    Rename(String, String),
+}
+
+impl Edit {
+    fn op(&self) -> (Op, Option<Vec<u8>>) {
+        match self.clone() {
+            Self::Put(path, mode, bytes) => (Op::Put { path, mode, content: digest(&bytes) }, Some(bytes)),
+            Self::Mode(path, mode, content) => (Op::Put { path, mode, content }, None),
+            Self::Delete(path) => (Op::Delete { path }, None),
+            Self::Rename(from, to) => (Op::Rename { from, to }, None),
+        }
+    }
+}
+
+pub fn write(path: &str, text: &str) -> Edit {
+    Edit::Put(path.into(), Mode::File, text.into())
+}
+
+pub fn remove(path: &str) -> Edit {
+    Edit::Delete(path.into())
+}
+
+pub fn rename(from: &str, to: &str) -> Edit {
+    Edit::Rename(from.into(), to.into())
+}
+
+pub fn revision(text: &str) -> Base {
+    Base::Revision(text.parse().expect("a revision"))
+}
+
+pub fn at(text: &str) -> Revision {
+    text.parse().expect("a revision")
+}
