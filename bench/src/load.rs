@@ -2,10 +2,10 @@
 
 use crate::{BenchArgs, counted, group::Group};
 use anyhow::{Context as _, bail};
-use quorate_client::api::ENVELOPE_TYPE;
+use quorate_client::calls::Posted;
 use quorate_client::http::Client;
 use quorate_client::keys;
-use quorate_ledger::{Base, Body, Change, Envelope, Mode, Op, Receipt, Revision, State};
+use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Revision, State};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, Instant};
@@ -88,10 +88,10 @@ impl Author {
     }
 
     async fn send(&self, envelope: Vec<u8>) -> anyhow::Result<Receipt> {
-        let client = self.client.renewed();
-        let url = client.url(&["envelopes"], &[("wait", "sequential")]);
-        let answer = client.post(url, ENVELOPE_TYPE, envelope).await?;
-        let receipt: Receipt = client.decode(&answer.body)?;
+        let receipt = match self.client.renewed().submit(envelope, Level::Sequential).await? {
+            Posted::Verdict(receipt) => receipt,
+            Posted::Ticket(ticket) => bail!("author {}: no verdict, {:?}", self.index, ticket.receipt.state),
+        };
         if receipt.state != State::Applied {
             bail!("author {} number {}: {:?} {:?}", self.index, self.next_seq, receipt.state, receipt.detail);
         }
