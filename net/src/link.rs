@@ -89,22 +89,22 @@ impl Link {
     async fn transmit(&self, into: impl AsyncWrite) -> io::Error {
         tokio::pin!(into);
         let mut into = BufWriter::with_capacity(WRITE_BUFFER_BYTES, into);
-        let counts = &self.peer.counts[self.channel];
         loop {
-            let next = self.next_frame(&mut into).await;
-            let written = match &next {
-                Ok(frame) => frame::write(&mut into, frame).await,
-                Err(_) => Ok(()),
-            };
-            match (next, written) {
-                (Ok(frame), Ok(())) if !frame.is_empty() => {
-                    counts.frames_out.add(1);
-                    counts.bytes_out.add(frame.len());
-                }
-                (Ok(_), Ok(())) => {}
-                (Err(end), _) | (_, Err(end)) => return end,
+            if let Err(end) = self.transmit_one(&mut into).await {
+                return end;
             }
         }
+    }
+
+    async fn transmit_one(&self, into: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let frame = self.next_frame(into).await?;
+        frame::write(into, &frame).await?;
+        if !frame.is_empty() {
+            let counts = &self.peer.counts[self.channel];
+            counts.frames_out.add(1);
+            counts.bytes_out.add(frame.len());
+        }
+        Ok(())
     }
 
     /// The next frame to write; what is in the buffer leaves before this waits, and an empty frame when it waited long.

@@ -121,3 +121,92 @@ fn into_io(error: ConnectionError) -> io::Error {
         other => io::Error::other(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio_util::compat::{FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
+
+    const DATA: u8 = 0;
+    const WINDOW_UPDATE: u8 = 1;
+    const PING: u8 = 2;
+    const SYN: u16 = 1;
+    const ACK: u16 = 2;
+    const PIECE: usize = 16 * 1024;
+
+    /// A peer that speaks yamux by hand.
+    struct Attacker {
+        socket: DuplexStream,
+        credit: usize,
+        credit_max: usize,
+    }
+
+    impl Attacker {
+        async fn say(&mut self, kind: u8, flags: u16, stream: u32, value: u32) {
+            let mut header = vec![0, kind];
+            header.extend(flags.to_be_bytes());
+            header.extend(stream.to_be_bytes());
+            header.extend(value.to_be_bytes());
+            self.socket.write_all(&header).await.unwrap();
+        }
+
+        async fn send(&mut self, flags: u16) {
+            self.say(DATA, flags, 1, PIECE as u32).await;
+            self.socket.write_all(&[0; PIECE]).await.unwrap();
+            self.credit -= PIECE;
+        }
+
+        /// Pings are answered late, so that the way looks long and a larger window seems to be of use.
+        async fn hear(&mut self) {
+            let mut header = [0; 12];
+            self.socket.read_exact(&mut header).await.unwrap();
+            let value = u32::from_be_bytes(header[8..].try_into().unwrap());
+            match header[1] {
+                PING => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    self.say(PING, ACK, 0, value).await;
+                }
+                WINDOW_UPDATE => {
+                    self.credit += value as usize;
+                    self.credit_max = self.credit_max.max(self.credit);
+                }
+                other => panic!("frame of kind {other}"),
+            }
+        }
+    }
+
+    /// Accepts streams and reads all that comes on them.
+    async fn read_everything(socket: DuplexStream) {
+        let mut muxer = Muxer::new(socket.compat(), Mode::Server);
+        loop {
+            let stream = std::future::poll_fn(|cx| {
+                let _driven = Pin::new(&mut muxer).poll(cx);
+                Pin::new(&mut muxer).poll_inbound(cx)
+            });
+            let Ok(stream) = stream.await else { return };
+            tokio::spawn(async move { tokio::io::copy(&mut stream.compat(), &mut tokio::io::sink()).await });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_feigns_a_long_way_gets_no_larger_window_than_the_limit() {
+        let default = yamux::DEFAULT_CREDIT as usize;
+        let limit = RECEIVE_WINDOW_BYTES - (STREAMS_MAX - 1) * default;
+        let (near, socket) = duplex(1 << 20);
+        tokio::spawn(read_everything(near));
+        let mut attacker = Attacker { socket, credit: default, credit_max: default };
+
+        attacker.send(SYN).await;
+        for _ in 0..1500 {
+            while attacker.credit < PIECE {
+                attacker.hear().await;
+            }
+            attacker.send(0).await;
+        }
+
+        assert!(attacker.credit_max > default, "the window grew, or this shows nothing");
+        assert!(attacker.credit_max <= limit, "{} of {limit}", attacker.credit_max);
+    }
+}

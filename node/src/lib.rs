@@ -1,4 +1,4 @@
 //! The service: replica, HTTP API, commands, demo.
 
-pub mod git;
 pub mod demo;
+pub mod git;

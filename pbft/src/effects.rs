@@ -179,6 +179,14 @@ pub enum Rejected {
         /// The slot.
         seq: SeqNum,
     },
+    /// A Prepare that carries the PrePrepare of something else.
+    #[error("{from} prepared something else at slot {seq} than the PrePrepare that it carries")]
+    Unfit {
+        /// Who.
+        from: ReplicaId,
+        /// The slot.
+        seq: SeqNum,
+    },
     /// A second, different statement for one position.
     #[error("{signer} said two things at slot or position {seq}")]
     Equivocation {

@@ -6,7 +6,7 @@
 //! I3  A proposal that a slot goes by is of the current view, which is not changing (N2, V6).
 //! I4  A prepared certificate is of no view above the own one (N3).
 //! I5  Execution never lies below the stable checkpoint, and `low` is executed (C2).
-//! I6  What is executed above the stable checkpoint was decided, if it is in memory (N6).
+//! I6  What was executed since the start was decided, if it is in memory (N6).
 //! I7  The own lane is never shorter than its executed tip, and no Ack lies above what its lane holds or has (L1, L2).
 //! I8  A replica that has not finished its recall has signed nothing since it started (E7): see `promise`.
 //! ```
@@ -33,7 +33,7 @@ pub(crate) fn check(r: &Replica) {
             assert!(prepared.certificate.view() <= view, "I4: slot {seq} prepared in a later view");
         }
     }
-    if let Some(slot) = r.log.get(executed) {
+    if let Some(slot) = r.log.get(executed).filter(|_| executed > r.checkpoints.found_executed()) {
         assert!(slot.recorded, "I6: slot {executed} executed and not decided");
     }
     let own = &r.lanes[r.me.index()];

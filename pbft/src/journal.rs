@@ -117,7 +117,8 @@ impl Journal {
     /// What a restart finds.
     pub fn recovered(&self) -> Recovered {
         let above = |lane: ReplicaId, position: Position| position > self.executed.tips[lane.index()].position;
-        let slots = self.slots.range(self.executed.seq.next()..);
+        let stable = self.stable.as_ref().map_or(SeqNum::new(0), |claimed| claimed.seq);
+        let slots = self.slots.range(stable.next()..);
         Recovered {
             epoch: self.epoch,
             view: self.view,
@@ -180,8 +181,8 @@ impl Journal {
     fn content(&self, seq: SeqNum, digest: Digest) -> Option<Message> {
         let slot = self.slots.get(&seq)?;
         let accepted = slot.accepted.values().map(|(_, content)| content);
-        let all = accepted.chain(slot.committed.iter().map(|(_, content)| content));
-        let content = all.filter(|content| content.digest() == digest).next().cloned()?;
+        let mut all = accepted.chain(slot.committed.iter().map(|(_, content)| content));
+        let content = all.find(|content| content.digest() == digest).cloned()?;
         let certificate = |(lane, tip): &(ReplicaId, crate::bundle::Tip)| {
             let claimed = self.lane_certs.get(&(*lane, tip.position))?;
             (claimed.digest == tip.digest).then(|| claimed.clone())

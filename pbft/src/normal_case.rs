@@ -62,6 +62,9 @@ impl Replica {
         if !self.in_window(seq) {
             return Err(Rejected::OutsideWindow { from, seq });
         }
+        if self.is_settled(seq) {
+            return Ok(());
+        }
         if let Some(first) = self.log.get(seq).and_then(Slot::proposed) {
             return if first == digest { Ok(()) } else { Err(Rejected::Equivocation { signer: from, seq }) };
         }
@@ -82,8 +85,12 @@ impl Replica {
         out: &mut Effects,
     ) -> Result<(), Rejected> {
         self.hear(&statement, out);
-        // A second PrePrepare is refused, but its Prepare stays a statement like any other (E2).
         let proposal = self.receive_proposal(pre_prepare, false, out);
+        let (ours, theirs) = (&statement.statement, &pre_prepare.statement);
+        if (ours.view, ours.seq, ours.digest) != (theirs.view, theirs.seq, theirs.digest) {
+            // Not counted, but heard above: a statement like any other (E2).
+            return Err(Rejected::Unfit { from: statement.signer, seq: ours.seq });
+        }
         self.keep_vote(statement)?;
         proposal
     }
@@ -93,11 +100,19 @@ impl Replica {
         self.keep_vote(signed)
     }
 
+    /// Executed before a restart and not in memory any more: nothing about it is open.
+    fn is_settled(&self, seq: SeqNum) -> bool {
+        seq <= self.executed() && self.log.get(seq).is_none()
+    }
+
     /// Keeps each signer's vote of its highest view.
     fn keep_vote(&mut self, signed: Signed) -> Result<(), Rejected> {
         let seq = signed.statement.seq;
         if !self.in_window(seq) {
             return Err(Rejected::OutsideWindow { from: signed.signer, seq });
+        }
+        if self.is_settled(seq) {
+            return Ok(());
         }
         let slot = self.log.touch(seq);
         let votes = if signed.statement.kind == Kind::Prepare { &mut slot.prepares } else { &mut slot.commits };
@@ -150,7 +165,7 @@ impl Replica {
         for statement in certificate.statements(self.committee.group()) {
             self.hear(&statement, out);
         }
-        if seq <= self.low() {
+        if seq <= self.low() || self.is_settled(seq) {
             return Ok(());
         }
         if !self.in_reach(seq) {

@@ -26,7 +26,7 @@ pub struct ExecutedPoint {
     pub state_root: Digest,
 }
 
-/// One slot above the executed one.
+/// One slot above the stable checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveredSlot {
     /// Its place.
@@ -59,7 +59,7 @@ pub struct Recovered {
     pub bundles: Vec<Arc<Bundle>>,
     /// Lane certificates above the executed tips.
     pub lane_certs: Vec<ClaimedCert>,
-    /// Slots above the executed one, ascending.
+    /// Slots above the stable checkpoint, executed or not, ascending: a view change reports them all (V4).
     pub slots: Vec<RecoveredSlot>,
     /// Halves of evidence (E2).
     pub kept: Vec<Signed>,

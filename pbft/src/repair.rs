@@ -3,11 +3,11 @@
 use crate::bundle::Tip;
 use crate::content::Content;
 use crate::effects::{Effect, Effects, Rejected, Wanted};
-use crate::ids::{Digest, Position, ReplicaId, SeqNum, Ticks};
+use crate::ids::{Digest, Position, ReplicaId, SeqNum, Ticks, View};
 use crate::message::Message;
 use crate::replica::Replica;
 use crate::slot::Slot;
-use crate::statement::Signed;
+use crate::statement::{Kind, Signed};
 use crate::status::{LaneStatus, SlotStatus, StatusBody};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -113,6 +113,7 @@ impl Replica {
         self.help_with_forks(to, out);
         self.help_with_checkpoints(to, out);
         if self.may_sign() {
+            self.help_with_acks(to, out);
             self.help_with_votes(to, out);
         }
     }
@@ -141,6 +142,17 @@ impl Replica {
             if bytes > BYTES_PER_ANSWER_MAX {
                 break;
             }
+        }
+    }
+
+    /// An owner whose newest certificate lies below the own Ack may have lost that Ack.
+    fn help_with_acks(&self, owner: ReplicaId, out: &mut Effects) {
+        let lane = &self.lanes[owner.index()];
+        let lacking = lane.acked.position > self.peers[owner.index()].certified(owner).position;
+        let old = lane.held(lane.acked).is_some_and(|held| self.is_old(held.since));
+        let row = self.promises.highest(Kind::Ack, View::new(u64::from(owner.get())));
+        if let Some(signed) = row.filter(|_| lacking && old) {
+            out.send(owner, Message::Ack(*signed));
         }
     }
 

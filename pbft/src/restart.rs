@@ -77,6 +77,7 @@ impl Replica {
             if let Some(row) = self.promises.highest(Kind::Ack, View::new(u64::from(lane.get()))) {
                 let position = Position::new(row.statement.seq.get());
                 self.lanes[lane.index()].acked = Tip { position, digest: row.statement.digest };
+                self.lanes[lane.index()].add_ack(position, *row);
             }
         }
         let own = &self.lanes[self.me.index()];
@@ -103,7 +104,7 @@ impl Replica {
         let prepared = recovered.prepared.and_then(|claimed| self.recheck(claimed, verify));
         let committed =
             recovered.committed.and_then(|(claimed, content)| Some((self.recheck(claimed, verify)?, content)));
-        if !self.in_reach(seq) || seq <= self.executed() {
+        if !self.in_reach(seq) {
             return;
         }
         for (signed, content) in recovered.accepted {

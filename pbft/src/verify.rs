@@ -142,11 +142,10 @@ impl VerifyContext<'_> {
         self.committee.check(claimed.clone(), self.verify).map(drop).map_err(Invalid::Certificate)
     }
 
+    /// A Prepare that does not fit its PrePrepare is not counted, but is a statement like any other (E2).
     fn prepare(&self, statement: &Signed, pre_prepare: &Signed) -> Result<(), Invalid> {
         self.statement(statement, &[Kind::Prepare])?;
-        self.statement(pre_prepare, &[Kind::PrePrepare])?;
-        let (ours, theirs) = (&statement.statement, &pre_prepare.statement);
-        ensure((ours.view, ours.seq, ours.digest) == (theirs.view, theirs.seq, theirs.digest), Invalid::Mismatch)
+        self.statement(pre_prepare, &[Kind::PrePrepare])
     }
 
     fn content(&self, content: &Content, certificates: &[ClaimedCert]) -> Result<(), Invalid> {

@@ -52,7 +52,12 @@ pub(crate) fn lane(epoch: Epoch, lane: ReplicaId, position: Position) -> [u8; 18
     join(&[&epoch.get().to_be_bytes(), &lane.get().to_be_bytes(), &position.get().to_be_bytes()])
 }
 
-/// What [`lane`] made.
+/// A second bundle at the place that `lane` names: behind the first, before the next place.
+pub(crate) fn beside(lane: &[u8; 18], digest: Digest) -> [u8; 50] {
+    join(&[lane, &digest.0])
+}
+
+/// What [`lane`] or [`beside`] made.
 pub(crate) fn parse_lane(key: &[u8]) -> Result<(Epoch, ReplicaId, Position), StoreError> {
     let lane = key.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
     let (Some(epoch), Some(lane), Some(position)) = (number(key, 0), lane, number(key, 10)) else {

@@ -83,7 +83,8 @@ impl Batch {
         Ok(())
     }
 
-    /// The newest bundle of a place stays: only a certified one may replace another (L2).
+    /// Beside an acknowledged bundle another one may be certified at the same place: both stay, the later one under
+    /// the longer key (L2, E5).
     fn record_bundle(&mut self, bundle: &Bundle) -> Result<(), RecordError> {
         let (header, statement) = (&bundle.header, &bundle.statement);
         let (group, epoch) = (statement.statement.group, statement.statement.epoch);
@@ -91,7 +92,15 @@ impl Batch {
         if row::header_statement(header, statement.signature, group, epoch) != *statement {
             return Err(RecordError::Malformed("a bundle whose statement is not its header's"));
         }
-        self.set(Name::Bundles, &key::lane(epoch, header.lane, header.position), row::bundle(bundle));
+        let key = key::lane(epoch, header.lane, header.position);
+        match self.row(Name::Bundles, &key)? {
+            None => self.set(Name::Bundles, &key, row::bundle(bundle)),
+            Some(stored) if row::parse_header(&stored)? == *header => (),
+            Some(_) => {
+                let beside = key::beside(&key, statement.statement.digest);
+                self.set(Name::Bundles, &beside, row::bundle(bundle));
+            }
+        }
         Ok(())
     }
 

@@ -88,6 +88,11 @@ pub(crate) fn parse_bundle(value: &[u8], group: Digest, epoch: Epoch) -> Result<
     Ok(Bundle { header, statement, items })
 }
 
+/// The header in what [`bundle`] made, without reading the items.
+pub(crate) fn parse_header(value: &[u8]) -> Result<BundleHeader, StoreError> {
+    BundleHeader::deserialize(&mut &*value).map_err(|_| StoreError("a stored bundle's header does not decode".into()))
+}
+
 /// The statement that a lane's owner makes about a header.
 pub(crate) fn header_statement(header: &BundleHeader, signature: Signature, group: Digest, epoch: Epoch) -> Signed {
     let place = Place::new(epoch, Kind::Bundle, 0, header.position.get());

@@ -36,11 +36,11 @@ impl Default for SupplyLimits {
 }
 
 impl Snapshot {
-    /// The answer to what `asker` wants, as far as it is here and within the limits; of a range, its first part.
-    ///
-    /// A decided slot comes after the certificates of the tips that it is the first in the answer to name. A content
-    /// whose certificates are not all here comes as the decided slot, if it is one. `Recall` always has one answer,
-    /// an empty one too.
+    /// The answer to what `asker` wants, as far as it is here and within the limits: slots from the lowest on, each
+    /// after those certificates of its tips that are here and that no slot before it in the answer named; bundles from
+    /// the highest down, because the asker knows the highest one's digest and each names the one below; a content with
+    /// its certificates, or, if some are not here and the slot is decided, as the decided slot. `Recall` always has
+    /// one answer, an empty one too.
     pub fn supply(&self, asker: ReplicaId, wanted: &Wanted, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
         let mut answer = Answer { messages: Vec::new(), bytes: 0, limits };
         match wanted {
@@ -79,13 +79,13 @@ impl Snapshot {
         answer: &mut Answer,
     ) -> Result<(), StoreError> {
         let (Some(group), epoch) = (self.group()?, self.epoch()?) else { return Ok(()) };
-        let (from, to) = (key::lane(epoch, lane, from), key::lane(epoch, lane, to));
-        self.rows(Name::Bundles, &from, &to, Order::Up, &mut |_, value| {
+        let from = key::lane(epoch, lane, from);
+        let to = key::beside(&key::lane(epoch, lane, to), Digest([u8::MAX; 32]));
+        self.rows(Name::Bundles, &from, &to, Order::Down, &mut |_, value| {
             Ok(answer.push(Message::Bundle(Arc::new(row::parse_bundle(value, group, epoch)?))))
         })
     }
 
-    /// A content proposed for a slot, with the certificates of all its tips; else the slot, if that was decided.
     fn content(&self, seq: SeqNum, digest: Digest) -> Result<Option<Message>, StoreError> {
         let decided = committed(self, seq)?.filter(|slot| slot.certificate.digest == digest);
         let found = match &decided {
@@ -93,10 +93,13 @@ impl Snapshot {
             None => self.accepted_content(seq, digest)?,
         };
         let Some((epoch, content)) = found else { return Ok(None) };
-        if let Some(certificates) = self.tip_certs(epoch, &content)? {
-            return Ok(Some(Message::Content { content, certificates }));
+        let certificates = self.tip_certs(epoch, &content)?;
+        match decided {
+            Some(slot) if certificates.len() < content.cut.len() => {
+                Ok(Some(Message::Decided { certificate: slot.certificate, content }))
+            }
+            _ => Ok(Some(Message::Content { content, certificates })),
         }
-        Ok(decided.map(|slot| Message::Decided { certificate: slot.certificate, content: slot.content }))
     }
 
     fn accepted_content(&self, seq: SeqNum, digest: Digest) -> Result<Option<(Epoch, Content)>, StoreError> {
@@ -113,8 +116,10 @@ impl Snapshot {
         Ok(found)
     }
 
-    fn tip_certs(&self, epoch: Epoch, content: &Content) -> Result<Option<Vec<ClaimedCert>>, StoreError> {
-        content.cut.iter().map(|(lane, tip)| self.tip_cert(epoch, *lane, *tip)).collect()
+    /// As many as are here, in the cut's order.
+    fn tip_certs(&self, epoch: Epoch, content: &Content) -> Result<Vec<ClaimedCert>, StoreError> {
+        let found = content.cut.iter().map(|(lane, tip)| self.tip_cert(epoch, *lane, *tip));
+        found.filter_map(Result::transpose).collect()
     }
 
     fn tip_cert(&self, epoch: Epoch, lane: ReplicaId, tip: Tip) -> Result<Option<ClaimedCert>, StoreError> {

@@ -12,7 +12,7 @@ pub(crate) enum Name {
     Statements,
     /// The highest view of each epoch: epoch to (view, changing).
     Views,
-    /// (epoch, lane, position) to (header, signature, items).
+    /// (epoch, lane, position, and the digest if another one is there) to (header, signature, items).
     Bundles,
     /// (epoch, lane, position) to (digest, signatures).
     LaneCerts,

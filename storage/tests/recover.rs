@@ -146,14 +146,19 @@ fn a_slot_shows_what_each_view_proposed_and_the_prepared_certificate_of_the_high
     assert_eq!((views, slot.prepared.unwrap().view), (vec![0, 1], View::new(1)));
 }
 
+/// An owner that forks its lane: what was acknowledged stays beside what became certified.
 #[test]
-fn a_certified_bundle_takes_the_place_of_another() {
+fn two_bundles_at_one_place_both_come_back() {
     let db = db();
-    let loser = world::bundle(1, 4, vec![world::read_mark("loser")]);
-    store(&db, &[Record::Bundle(Arc::new(loser))]);
-    store(&db, &[Record::Bundle(Arc::new(mark_bundle(1, 4)))]);
+    let acknowledged = Arc::new(world::bundle(1, 4, vec![world::read_mark("acknowledged")]));
+    let certified = Arc::new(mark_bundle(1, 4));
+    for bundle in [&acknowledged, &certified, &acknowledged, &certified] {
+        store(&db, &[Record::Bundle(bundle.clone())]);
+    }
+    store(&db, &[Record::Bundle(Arc::new(mark_bundle(1, 5)))]);
 
-    assert_eq!(recover(&db, 0, &[0, 0, 0, 0]).bundles, [Arc::new(mark_bundle(1, 4))]);
+    assert_eq!(recover(&db, 0, &[]).bundles, [acknowledged, certified, Arc::new(mark_bundle(1, 5))]);
+    assert_eq!(recover(&db, 0, &[0, 4]).bundles, [Arc::new(mark_bundle(1, 5))]);
 }
 
 /// L7: what an older epoch did not execute is void; the own newest word stays known.

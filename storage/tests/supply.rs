@@ -85,9 +85,10 @@ fn a_tip_that_slots_repeat_is_certified_once() {
     assert_eq!(answer.iter().filter(|message| matches!(message, Message::LaneCert(_))).count(), 1);
 }
 
+/// Each names the one below it, so whoever knows the digest of the highest can check them as they come.
 #[test]
-fn bundles_come_whole_and_in_order() {
-    let expected = [2, 3].map(|position| Message::Bundle(Arc::new(mark_bundle(1, position))));
+fn bundles_come_whole_and_from_the_highest_down() {
+    let expected = [3, 2].map(|position| Message::Bundle(Arc::new(mark_bundle(1, position))));
 
     assert_eq!(supply(&history(), &bundles(2, 3)), expected);
 }
@@ -116,6 +117,21 @@ fn an_accepted_content_that_is_not_decided_comes_too() {
 }
 
 #[test]
+fn an_accepted_content_comes_with_the_certificates_that_are_here() {
+    let db = db();
+    let tips = [1, 2].map(|lane| (lane, tip_of(&mark_bundle(lane, 3))));
+    let proposed = content(&tips, 5);
+    let pre_prepare = said(0, Kind::PrePrepare, 0, 5, proposed.digest());
+    let accepted = Record::Accepted { pre_prepare, content: proposed.clone() };
+    store(&db, &[accepted, Record::LaneCert(lane_cert(&mark_bundle(2, 3)))]);
+
+    let answer = supply(&db, &Wanted::Content { seq: SeqNum::new(5), digest: proposed.digest() });
+
+    let certificates = vec![lane_cert(&mark_bundle(2, 3)).claim().clone()];
+    assert_eq!(answer, [Message::Content { content: proposed, certificates }]);
+}
+
+#[test]
 fn a_content_without_its_certificates_comes_as_the_decided_slot() {
     let db = db();
     let decided = content(&[(1, tip_of(&mark_bundle(1, 3)))], 3);
@@ -125,6 +141,15 @@ fn a_content_without_its_certificates_comes_as_the_decided_slot() {
     let answer = supply(&db, &Wanted::Content { seq: SeqNum::new(3), digest: decided.digest() });
 
     assert_eq!(answer, [Message::Decided { certificate: certificate.claim().clone(), content: decided }]);
+}
+
+#[test]
+fn of_a_lane_that_forked_both_bundles_come() {
+    let db = history();
+    let other = world::bundle(1, 3, vec![world::read_mark("other")]);
+    store(&db, &[Record::Bundle(Arc::new(other.clone()))]);
+
+    assert_eq!(supply(&db, &bundles(3, 3)), [other, mark_bundle(1, 3)].map(|bundle| Message::Bundle(Arc::new(bundle))));
 }
 
 #[test]

@@ -31,6 +31,41 @@ async fn a_port_that_the_system_chose_is_told() {
 }
 
 #[tokio::test]
+async fn all_interfaces_can_be_listened_on_and_are_told_one_by_one() {
+    let group = Group::of(1);
+    let mut config = group.config(0);
+    config.listen = vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()];
+
+    let (net, _events) = quorate_net::start(config).await.unwrap();
+
+    let addresses: Vec<String> = net.listen_addrs().iter().map(|address| address.to_string()).collect();
+    assert!(addresses.iter().any(|address| address.starts_with("/ip4/127.0.0.1/tcp/")), "{addresses:?}");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_found_on_all_interfaces_too() {
+    let group = Group::of(1);
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = group.config(0);
+    config.listen = vec![format!("/ip4/0.0.0.0/tcp/{}", other.local_addr().unwrap().port()).parse().unwrap()];
+
+    let started = quorate_net::start(config).await;
+
+    assert!(matches!(started, Err(Error::Listen { .. })), "{started:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_tcp_is_refused() {
+    let group = Group::of(1);
+    let mut config = group.config(0);
+    config.listen = vec!["/ip4/127.0.0.1/udp/4001".parse().unwrap()];
+
+    let refused = quorate_net::start(config).await.unwrap_err();
+
+    assert!(refused.to_string().contains("/ip4/127.0.0.1/udp/4001"), "{refused}");
+}
+
+#[tokio::test]
 async fn stop_frees_the_port_and_ends_the_events() {
     let group = Group::of(1);
     let mut node = group.start(0).await;

@@ -11,6 +11,12 @@ use gix::objs::CommitRef;
 
 use super::GitError;
 
+/// Bytes of a change's message; the ledger refuses longer ones.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of an author's name and address in a change's message: a broken commit may have any number.
+const AUTHOR_BYTES_MAX: usize = 1 << 10;
+
 /// Somebody whom a commit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -45,41 +51,18 @@ pub struct Commit {
 
 impl Commit {
     /// Reads a commit from its object's bytes; `parents` are those that the repository lets it have.
-    pub(super) fn read(
-        id: ObjectId,
-        data: &[u8],
-        parents: Vec<ObjectId>,
-    ) -> Result<Self, GitError> {
-        let commit = CommitRef::from_bytes(data, id.kind())
-            .map_err(|cause| GitError::Unreadable { id, cause })?;
+    pub(super) fn read(id: ObjectId, data: &[u8], parents: Vec<ObjectId>) -> Result<Self, GitError> {
+        let commit = CommitRef::from_bytes(data, id.kind()).map_err(|cause| GitError::Unreadable { id, cause })?;
         let text = |bytes: &BStr| decode(bytes, commit.encoding);
         let (author, time) = match SignatureRef::from_bytes(commit.author) {
             Ok(author) => (
-                Person {
-                    name: text(author.name.trim().as_bstr()),
-                    email: text(author.email.trim().as_bstr()),
-                },
-                author
-                    .time()
-                    .unwrap_or_else(|_| Time::new(author.seconds(), 0)),
+                Person { name: text(author.name.trim().as_bstr()), email: text(author.email.trim().as_bstr()) },
+                author.time().unwrap_or_else(|_| Time::new(author.seconds(), 0)),
             ),
-            Err(_) => (
-                Person {
-                    name: text(commit.author),
-                    email: String::new(),
-                },
-                Time::default(),
-            ),
+            Err(_) => (Person { name: text(commit.author), email: String::new() }, Time::default()),
         };
         let message = text(commit.message);
-        Ok(Self {
-            id,
-            tree: commit.tree(),
-            parents,
-            author,
-            time,
-            message,
-        })
+        Ok(Self { id, tree: commit.tree(), parents, author, time, message })
     }
 
     /// The first line of the message.
@@ -87,18 +70,24 @@ impl Commit {
         self.message.trim_start().lines().next().unwrap_or_default()
     }
 
-    /// The message with lines at its end that say which commit it was, who wrote it and when.
+    /// The message with lines at its end that say which commit it was, who wrote it and when; at most
+    /// [`MESSAGE_BYTES_MAX`] bytes, for which a long message is cut.
     ///
     /// The signature on an envelope is its organisation's; this keeps the person's name with the change.
     pub fn described(&self) -> String {
         let time = self.time.format_or_unix(ISO8601_STRICT);
-        let gap = if self.message.is_empty() { "" } else { "\n\n" };
-        let message = self.message.trim_end();
-        format!(
-            "{message}{gap}Git-Commit: {}\nGit-Author: {}\nGit-Date: {time}\n",
-            self.id, self.author
-        )
+        let author = self.author.to_string();
+        let author = cut(&author, AUTHOR_BYTES_MAX);
+        let origin = format!("Git-Commit: {}\nGit-Author: {author}\nGit-Date: {time}\n", self.id);
+        let message = cut(self.message.trim_end(), MESSAGE_BYTES_MAX - origin.len() - 2);
+        let gap = if message.is_empty() { "" } else { "\n\n" };
+        format!("{message}{gap}{origin}")
     }
+}
+
+/// The longest beginning of `text` that has at most `bytes_max` bytes.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 /// Text in the commit's own encoding: UTF-8 unless it says Latin-1.
@@ -107,11 +96,7 @@ fn decode(bytes: &BStr, encoding: Option<&BStr>) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_)
-            if encoding.is_some_and(|name| {
-                LATIN_1
-                    .iter()
-                    .any(|alias| name.eq_ignore_ascii_case(alias.as_bytes()))
-            }) =>
+            if encoding.is_some_and(|name| LATIN_1.iter().any(|alias| name.eq_ignore_ascii_case(alias.as_bytes()))) =>
         {
             bytes.iter().map(|&byte| char::from(byte)).collect()
         }

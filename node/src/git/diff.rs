@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use gix::ObjectId;
 use gix::objs::tree::{EntryKind, EntryRef};
+use quorate_ledger::path::PATH_BYTES_MAX;
 
 use super::envelope::sort_operations;
 use super::listing::{Listing, is_folder};
-use super::path::{PATH_BYTES_MAX, check_path};
-use super::{Entry, FILE_BYTES_MAX, GitError, Mode, Operation, Reason, Repository, Skipped};
+use super::path::check_path;
+use super::{Entry, GitError, Mode, Operation, Reason, Repository, Skipped};
 
 /// Compares two trees, nothing being the empty one. Gives the operations that turn `old` into `new`, in the order of
 /// [`sort_operations`], and what had to be left out of what is new in `new`, by path.
@@ -25,20 +26,12 @@ pub(super) fn compare(
 ) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
     let mut comparison = Comparison::of(repository, commit, scope);
     if old != new {
-        comparison.pending.push(Folder {
-            path: Vec::new(),
-            old,
-            new,
-        });
+        comparison.pending.push(Folder { path: Vec::new(), old, new });
     }
     while let Some(folder) = comparison.pending.pop() {
         comparison.folder(&folder)?;
     }
-    let Comparison {
-        mut operations,
-        mut skipped,
-        ..
-    } = comparison;
+    let Comparison { mut operations, mut skipped, .. } = comparison;
     sort_operations(&mut operations);
     skipped.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((operations, skipped))
@@ -67,19 +60,8 @@ struct Comparison<'r> {
 }
 
 impl<'r> Comparison<'r> {
-    fn of(
-        repository: &'r Repository,
-        commit: ObjectId,
-        scope: Option<&'r BTreeSet<String>>,
-    ) -> Self {
-        Self {
-            repository,
-            commit,
-            scope,
-            pending: Vec::new(),
-            operations: Vec::new(),
-            skipped: Vec::new(),
-        }
+    fn of(repository: &'r Repository, commit: ObjectId, scope: Option<&'r BTreeSet<String>>) -> Self {
+        Self { repository, commit, scope, pending: Vec::new(), operations: Vec::new(), skipped: Vec::new() }
     }
 
     fn folder(&mut self, folder: &Folder) -> Result<(), GitError> {
@@ -87,19 +69,10 @@ impl<'r> Comparison<'r> {
         let old = repository.folder(folder.old)?;
         let new = repository.folder(folder.new)?;
         if new.is_none() && folder.new.is_some() {
-            self.skip(
-                folder.path.strip_suffix(b"/").unwrap_or(&folder.path),
-                Reason::ObjectMissing,
-            );
+            self.skip(folder.path.strip_suffix(b"/").unwrap_or(&folder.path), Reason::ObjectMissing);
         }
-        let old = old
-            .as_ref()
-            .map(|object| Listing::read(object.id, &object.data))
-            .transpose()?;
-        let new = new
-            .as_ref()
-            .map(|object| Listing::read(object.id, &object.data))
-            .transpose()?;
+        let old = old.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
+        let new = new.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
         for double in new.iter().flat_map(|listing| &listing.doubles) {
             self.skip(&folder.join(double.filename), Reason::PathRule);
         }
@@ -109,12 +82,7 @@ impl<'r> Comparison<'r> {
     }
 
     /// Walks two sorted listings side by side.
-    fn entries(
-        &mut self,
-        folder: &Folder,
-        old: &[EntryRef<'_>],
-        new: &[EntryRef<'_>],
-    ) -> Result<(), GitError> {
+    fn entries(&mut self, folder: &Folder, old: &[EntryRef<'_>], new: &[EntryRef<'_>]) -> Result<(), GitError> {
         let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
         loop {
             let order = match (old.peek(), new.peek()) {
@@ -135,10 +103,7 @@ impl<'r> Comparison<'r> {
         old: Option<&EntryRef<'_>>,
         new: Option<&EntryRef<'_>>,
     ) -> Result<(), GitError> {
-        if old
-            .zip(new)
-            .is_some_and(|(a, b)| a.oid == b.oid && a.mode.kind() == b.mode.kind())
-        {
+        if old.zip(new).is_some_and(|(a, b)| a.oid == b.oid && a.mode.kind() == b.mode.kind()) {
             return Ok(());
         }
         let Some(either) = new.or(old) else {
@@ -149,11 +114,7 @@ impl<'r> Comparison<'r> {
             return Ok(());
         }
         if is_folder(either) {
-            self.enter(
-                path,
-                old.map(|entry| entry.oid.into()),
-                new.map(|entry| entry.oid.into()),
-            );
+            self.enter(path, old.map(|entry| entry.oid.into()), new.map(|entry| entry.oid.into()));
             return Ok(());
         }
         self.file(&path, old, new)
@@ -168,10 +129,7 @@ impl<'r> Comparison<'r> {
             return scope.contains(path);
         }
         let folder = format!("{path}/");
-        scope
-            .range(folder.clone()..)
-            .next()
-            .is_some_and(|first| first.starts_with(&folder))
+        scope.range(folder.clone()..).next().is_some_and(|first| first.starts_with(&folder))
     }
 
     /// Notes a folder to be compared; one whose files could have no path is skipped as a whole.
@@ -184,16 +142,8 @@ impl<'r> Comparison<'r> {
         }
     }
 
-    fn file(
-        &mut self,
-        path: &[u8],
-        old: Option<&EntryRef<'_>>,
-        new: Option<&EntryRef<'_>>,
-    ) -> Result<(), GitError> {
-        let old = old
-            .map(|entry| self.judge(path, entry))
-            .transpose()?
-            .and_then(Result::ok);
+    fn file(&mut self, path: &[u8], old: Option<&EntryRef<'_>>, new: Option<&EntryRef<'_>>) -> Result<(), GitError> {
+        let old = old.map(|entry| self.judge(path, entry)).transpose()?.and_then(Result::ok);
         let new = match new.map(|entry| self.judge(path, entry)).transpose()? {
             Some(Err(reason)) => {
                 self.skip(path, reason);
@@ -203,25 +153,16 @@ impl<'r> Comparison<'r> {
         };
         match (old, new) {
             (old, Some((path, entry))) if old.is_none_or(|(_, old)| old != entry) => {
-                self.operations.push(Operation::Put {
-                    path: path.to_owned(),
-                    entry,
-                });
+                self.operations.push(Operation::Put { path: path.to_owned(), entry });
             }
-            (Some((path, _)), None) => self.operations.push(Operation::Delete {
-                path: path.to_owned(),
-            }),
+            (Some((path, _)), None) => self.operations.push(Operation::Delete { path: path.to_owned() }),
             (_, _) => (),
         }
         Ok(())
     }
 
     /// The entry as a domain holds it, or why it cannot.
-    fn judge<'p>(
-        &self,
-        path: &'p [u8],
-        entry: &EntryRef<'_>,
-    ) -> Result<Result<(&'p str, Entry), Reason>, GitError> {
+    fn judge<'p>(&self, path: &'p [u8], entry: &EntryRef<'_>) -> Result<Result<(&'p str, Entry), Reason>, GitError> {
         let mode = match entry.mode.kind() {
             EntryKind::Blob => Mode::File,
             EntryKind::BlobExecutable => Mode::Exec,
@@ -235,17 +176,13 @@ impl<'r> Comparison<'r> {
         let blob = entry.oid.into();
         Ok(match self.repository.size(blob)? {
             None => Err(Reason::ObjectMissing),
-            Some(size) if size > FILE_BYTES_MAX => Err(Reason::TooLarge),
+            Some(size) if size > self.repository.file_bytes_max() => Err(Reason::TooLarge),
             Some(size) => Ok((path, Entry { mode, blob, size })),
         })
     }
 
     fn skip(&mut self, path: &[u8], reason: Reason) {
         let path = String::from_utf8_lossy(path).into_owned();
-        self.skipped.push(Skipped {
-            path,
-            commit: self.commit,
-            reason,
-        });
+        self.skipped.push(Skipped { path, commit: self.commit, reason });
     }
 }

@@ -69,7 +69,7 @@ pub enum Reason {
     NameNotUtf8,
     /// Its path breaks the path rule, see [`check_path`](super::check_path).
     PathRule,
-    /// Its content is longer than [`FILE_BYTES_MAX`](super::FILE_BYTES_MAX).
+    /// Its content is longer than a file may be.
     TooLarge,
     /// The repository does not have its content, as in a partial clone.
     ObjectMissing,

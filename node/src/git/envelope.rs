@@ -2,19 +2,14 @@
 
 use std::ops::Range;
 
+use quorate_ledger::Limits;
+
 use super::Operation;
 
-/// Bytes of an envelope, contents included.
-pub const ENVELOPE_BYTES_MAX: u64 = 32 << 20;
+/// Bytes of an operation besides its path and content: kind, mode, the hash in it and with the content, the lengths.
+const OPERATION_BYTES_MAX: u64 = 128;
 
-/// Operations in an envelope, over all its changes.
-pub const ENVELOPE_OPERATIONS_MAX: usize = 16_384;
-
-/// Bytes of an operation besides its path and content: kind, mode, hash, and the lengths.
-pub const OPERATION_BYTES_MAX: u64 = 128;
-
-/// Bytes of an envelope besides its operations and message: group, domain, author, numbers, base, signature, and the
-/// lines that [`Commit::described`](super::Commit::described) adds to the message.
+/// Bytes of an envelope besides its operations and message: author, domain, numbers, base, wishes, signature.
 const FRAME_BYTES_MAX: u64 = 16 << 10;
 
 /// Sorts operations by path, but puts a file that takes a folder's place after what was in that folder.
@@ -22,11 +17,7 @@ const FRAME_BYTES_MAX: u64 = 16 << 10;
 /// So after each operation no path is both a file and a folder, wherever the list is cut.
 pub fn sort_operations(operations: &mut [Operation]) {
     operations.sort_by(|a, b| a.path().cmp(b.path()));
-    let last: Vec<String> = operations
-        .iter()
-        .filter(|put| takes_folder(operations, put))
-        .map(path_of)
-        .collect();
+    let last: Vec<String> = operations.iter().filter(|put| takes_folder(operations, put)).map(path_of).collect();
     if !last.is_empty() {
         operations.sort_by_cached_key(|operation| sort_key(operation, &last));
     }
@@ -40,18 +31,12 @@ fn path_of(operation: &Operation) -> String {
 fn takes_folder(sorted: &[Operation], put: &Operation) -> bool {
     let folder = format!("{}/", put.path());
     let at = sorted.partition_point(|other| other.path() < folder.as_str());
-    put.entry().is_some()
-        && sorted
-            .get(at)
-            .is_some_and(|other| other.path().starts_with(&folder))
+    put.entry().is_some() && sorted.get(at).is_some_and(|other| other.path().starts_with(&folder))
 }
 
 fn sort_key(operation: &Operation, last: &[String]) -> Vec<u8> {
     let mut key = operation.path().as_bytes().to_vec();
-    if last
-        .binary_search_by(|path| path.as_str().cmp(operation.path()))
-        .is_ok()
-    {
+    if last.binary_search_by(|path| path.as_str().cmp(operation.path())).is_ok() {
         key.extend([b'/', u8::MAX]); // above every path in the folder: no UTF-8 has this byte
     }
     key
@@ -60,14 +45,15 @@ fn sort_key(operation: &Operation, last: &[String]) -> Vec<u8> {
 /// Cuts sorted operations into as few ranges as fit one envelope each; one empty range if there are none.
 ///
 /// Counts each content in full, as if the group had none of them. `message_bytes` is the length of the commit's
-/// message, which goes with each. A file that may exist always fits an envelope of its own.
-pub fn pack(operations: &[Operation], message_bytes: usize) -> Vec<Range<usize>> {
-    let room = ENVELOPE_BYTES_MAX.saturating_sub(FRAME_BYTES_MAX + message_bytes as u64);
+/// message as it is sent, which goes with each. A file that leaves no room for anything else gets an envelope of its own.
+pub fn pack(operations: &[Operation], message_bytes: usize, limits: &Limits) -> Vec<Range<usize>> {
+    let room = limits.envelope_bytes_max.saturating_sub(FRAME_BYTES_MAX + message_bytes as u64);
+    let operations_max = limits.operations_max as usize;
     let mut ranges = Vec::new();
     let (mut start, mut used) = (0, 0);
     for (at, operation) in operations.iter().enumerate() {
         let bytes = bytes_of(operation);
-        if at > start && (at - start == ENVELOPE_OPERATIONS_MAX || used + bytes > room) {
+        if at > start && (at - start == operations_max || used + bytes > room) {
             ranges.push(start..at);
             (start, used) = (at, 0);
         }

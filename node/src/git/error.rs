@@ -30,9 +30,7 @@ pub enum GitError {
         cause: gix::Error,
     },
     /// A commit that the history needs is not there, and the clone does not say that it is shallow.
-    #[error(
-        "commit {id} is missing in the repository; fetch the whole history, or look with `git fsck`"
-    )]
+    #[error("commit {id} is missing in the repository; fetch the whole history, or look with `git fsck`")]
     CommitMissing {
         /// Which one.
         id: ObjectId,

@@ -30,11 +30,7 @@ impl Side {
     ///
     /// With a single author there is no other: 0.
     pub fn author(&self, authors: usize) -> usize {
-        if authors < 2 {
-            0
-        } else {
-            1 + self.number % (authors - 1)
-        }
+        if authors < 2 { 0 } else { 1 + self.number % (authors - 1) }
     }
 }
 
@@ -101,12 +97,7 @@ impl History {
         commits_max: usize,
         parents: impl FnMut(ObjectId) -> Result<Vec<ObjectId>, E>,
     ) -> Result<Self, E> {
-        let mut reader = Reader {
-            parents,
-            fates: HashMap::default(),
-            counts: Counts::default(),
-            sides: 0,
-        };
+        let mut reader = Reader { parents, fates: HashMap::default(), counts: Counts::default(), sides: 0 };
         let (boundary, line) = reader.first_parent_line(tip, commits_max)?;
         if let Some(id) = boundary {
             reader.fates.insert(id, Fate::Replayed);
@@ -114,15 +105,8 @@ impl History {
                 reader.mark_below(id)?;
             }
         }
-        let line = line
-            .into_iter()
-            .map(|(id, others)| reader.line_commit(id, &others))
-            .collect::<Result<_, E>>()?;
-        Ok(Self {
-            boundary,
-            line,
-            counts: reader.counts,
-        })
+        let line = line.into_iter().map(|(id, others)| reader.line_commit(id, &others)).collect::<Result<_, E>>()?;
+        Ok(Self { boundary, line, counts: reader.counts })
     }
 }
 
@@ -168,11 +152,7 @@ where
     P: FnMut(ObjectId) -> Result<Vec<ObjectId>, E>,
 {
     /// The boundary, and the line above it, oldest first, each commit with its other parents.
-    fn first_parent_line(
-        &mut self,
-        tip: ObjectId,
-        commits_max: usize,
-    ) -> Result<(Option<ObjectId>, Line), E> {
+    fn first_parent_line(&mut self, tip: ObjectId, commits_max: usize) -> Result<(Option<ObjectId>, Line), E> {
         let mut line = Vec::new();
         let mut next = Some(tip);
         while let Some(id) = next
@@ -206,10 +186,7 @@ where
         self.counts.line += 1;
         self.counts.sides += commits.len();
         self.counts.merges += usize::from(!commits.is_empty());
-        let merge = (!commits.is_empty()).then_some(Merge {
-            sides: opening.sides,
-            commits,
-        });
+        let merge = (!commits.is_empty()).then_some(Merge { sides: opening.sides, commits });
         Ok(LineCommit { id, merge })
     }
 
@@ -240,20 +217,14 @@ where
             Foot::Below => return,
             Foot::Side(side) => side,
             Foot::Base(base) => {
-                opening.sides.push(Side {
-                    number: self.sides,
-                    base,
-                    tips: Vec::new(),
-                });
+                opening.sides.push(Side { number: self.sides, base, tips: Vec::new() });
                 self.sides += 1;
                 opening.sides.len() - 1
             }
         };
         opening.sides[side].tips.push(tip);
         opening.revives |= commits.iter().any(|id| self.fates.contains_key(id));
-        opening
-            .taken
-            .extend(commits.into_iter().map(|id| (id, side)));
+        opening.taken.extend(commits.into_iter().map(|id| (id, side)));
     }
 
     /// Visits what the other parents newly reach, parents before children; decides each commit's fate.
@@ -294,12 +265,7 @@ where
         Ok(())
     }
 
-    fn leave(
-        &mut self,
-        id: ObjectId,
-        first_parent: Option<ObjectId>,
-        opening: &Opening,
-    ) -> Option<SideCommit> {
+    fn leave(&mut self, id: ObjectId, first_parent: Option<ObjectId>, opening: &Opening) -> Option<SideCommit> {
         let Some(&side) = opening.taken.get(&id) else {
             self.counts.folded += usize::from(self.fates.insert(id, Fate::Folded).is_none());
             return None;

@@ -32,19 +32,22 @@ mod listing;
 mod path;
 mod plan;
 mod repository;
-
+mod sample;
 mod tree;
+mod writer;
 
-pub use commit::{Commit, Person};
+#[cfg(test)]
+mod tests;
+
+pub use commit::{Commit, MESSAGE_BYTES_MAX, Person};
 pub use entry::{Entry, Mode, Operation, Reason, Skipped};
-pub use envelope::{
-    ENVELOPE_BYTES_MAX, ENVELOPE_OPERATIONS_MAX, OPERATION_BYTES_MAX, pack, sort_operations,
-};
+pub use envelope::{pack, sort_operations};
 pub use error::GitError;
 pub use history::{Base, Counts, History, Merge, Side, SideCommit};
 pub use path::check_path;
-pub use plan::{Change, Closing, Plan, SidePaths, Step};
-pub use repository::{Branch, FILE_BYTES_MAX, Repository};
+pub use plan::{Change, Closing, Entries, Plan, Step};
+pub use repository::{Branch, Repository};
+pub use sample::write_sample;
 
 pub use tree::Tree;
 

@@ -2,18 +2,16 @@
 //! partial clone.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gix::hashtable::HashMap;
 use gix::odb::pack::cache::lru::MemoryCappedHashmap;
 use gix::sec::trust::Mapping;
 use gix::{Object, ObjectId, ThreadSafeRepository};
+use quorate_ledger::Limits;
 
-use super::{Commit, Entry, GitError, Operation, Plan, Skipped, Tree, diff};
-
-/// Bytes that a file may have; a larger one is left out.
-pub const FILE_BYTES_MAX: u64 = 16 << 20;
+use super::{Commit, Entries, GitError, Operation, Plan, Skipped, Tree, diff};
 
 /// Bytes of decoded objects kept in memory: the folders that consecutive commits share.
 const OBJECT_CACHE_BYTES: usize = 32 << 20;
@@ -38,6 +36,8 @@ pub struct Repository {
     git: gix::Repository,
     /// Where a shallow clone ends: these commits count as roots. Sorted.
     shallow: Vec<ObjectId>,
+    /// Bytes that a file may have; a larger one is left out.
+    file_bytes_max: u64,
     /// Sizes of contents, none for a missing one.
     sizes: RefCell<HashMap<ObjectId, Option<u64>>>,
 }
@@ -48,36 +48,20 @@ impl Repository {
     /// Reads no configuration but the repository's own, no environment, and runs no program.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let isolated = gix::open::Options::isolated();
-        let trust = Mapping {
-            full: isolated.clone(),
-            reduced: isolated,
-        };
-        let git = ThreadSafeRepository::discover_opts(path, Default::default(), trust).map_err(
-            |cause| GitError::Open {
-                path: path.to_owned(),
-                cause,
-            },
-        )?;
+        let trust = Mapping { full: isolated.clone(), reduced: isolated };
+        let git = ThreadSafeRepository::discover_opts(path, Default::default(), trust)
+            .map_err(|cause| GitError::Open { path: path.to_owned(), cause })?;
         Self::new(git.to_thread_local())
     }
 
     fn new(mut git: gix::Repository) -> Result<Self, GitError> {
         git.object_cache_size(OBJECT_CACHE_BYTES);
-        git.objects
-            .set_pack_cache(|| Box::new(MemoryCappedHashmap::new(PACK_CACHE_BYTES)));
-        let boundary = git
-            .shallow_commits()
-            .map_err(|cause| GitError::Shallow { cause })?;
-        let mut shallow: Vec<ObjectId> = boundary
-            .iter()
-            .flat_map(|commits| commits.iter().copied())
-            .collect();
+        git.objects.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(PACK_CACHE_BYTES)));
+        let boundary = git.shallow_commits().map_err(|cause| GitError::Shallow { cause })?;
+        let mut shallow: Vec<ObjectId> = boundary.iter().flat_map(|commits| commits.iter().copied()).collect();
         shallow.sort_unstable();
-        Ok(Self {
-            git,
-            shallow,
-            sizes: RefCell::default(),
-        })
+        let file_bytes_max = Limits::default().file_bytes_max;
+        Ok(Self { git, shallow, file_bytes_max, sizes: RefCell::default() })
     }
 
     /// The repository's git folder: where its objects and branches are.
@@ -87,29 +71,19 @@ impl Repository {
 
     /// What is checked out here.
     pub fn head(&self) -> Result<Branch, GitError> {
-        let unresolved = |cause| GitError::Reference {
-            name: "HEAD".to_owned(),
-            cause,
-        };
+        let unresolved = |cause| GitError::Reference { name: "HEAD".to_owned(), cause };
         let head = self.git.head().map_err(unresolved)?;
         if head.is_unborn() {
-            return Err(GitError::Unborn {
-                path: self.git_dir(),
-            });
+            return Err(GitError::Unborn { path: self.git_dir() });
         }
-        let name = head
-            .referent_name()
-            .map_or_else(|| "HEAD".to_owned(), |name| name.shorten().to_string());
+        let name = head.referent_name().map_or_else(|| "HEAD".to_owned(), |name| name.shorten().to_string());
         let tip = head.into_peeled_id().map_err(unresolved)?.detach();
         Ok(Branch { name, tip })
     }
 
     /// The local branches, by name.
     pub fn branches(&self) -> Result<Vec<Branch>, GitError> {
-        let unresolved = |cause| GitError::Reference {
-            name: "refs/heads".to_owned(),
-            cause,
-        };
+        let unresolved = |cause| GitError::Reference { name: "refs/heads".to_owned(), cause };
         let references = self.git.references().map_err(unresolved)?;
         let mut branches = Vec::new();
         for reference in references.local_branches().map_err(unresolved)? {
@@ -117,10 +91,7 @@ impl Repository {
             let name = reference.name().shorten().to_string();
             let tip = reference
                 .into_fully_peeled_id()
-                .map_err(|cause| GitError::Reference {
-                    name: name.clone(),
-                    cause,
-                })?
+                .map_err(|cause| GitError::Reference { name: name.clone(), cause })?
                 .detach();
             branches.push(Branch { name, tip });
         }
@@ -154,75 +125,48 @@ impl Repository {
         if self.shallow.binary_search(&commit.id).is_ok() {
             return Vec::new();
         }
-        gix::objs::CommitRefIter::from_bytes(&commit.data, commit.id.kind())
-            .parent_ids()
-            .collect()
+        gix::objs::CommitRefIter::from_bytes(&commit.data, commit.id.kind()).parent_ids().collect()
     }
 
     /// What `commit` changes in its first parent's files; everything, if it has no parent.
     ///
     /// Operations come in the order of [`sort_operations`](super::sort_operations), skipped entries by path.
     pub fn changes(&self, commit: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
-        let parent = commit
-            .parents
-            .first()
-            .map(|&parent| self.commit(parent))
-            .transpose()?;
-        diff::compare(
-            self,
-            commit.id,
-            parent.map(|parent| parent.tree),
-            Some(commit.tree),
-            None,
-        )
+        let parent = commit.parents.first().map(|&parent| self.commit(parent)).transpose()?;
+        diff::compare(self, commit.id, parent.map(|parent| parent.tree), Some(commit.tree), None)
     }
 
     /// What turns the files of one commit into those of another; of nothing, all of them.
-    pub fn compare(
-        &self,
-        old: Option<&Commit>,
-        new: &Commit,
-    ) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
+    pub fn compare(&self, old: Option<&Commit>, new: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
         diff::compare(self, new.id, old.map(|old| old.tree), Some(new.tree), None)
     }
 
     /// All files of a commit.
     pub fn tree(&self, commit: &Commit) -> Result<Tree, GitError> {
         let (operations, skipped) = self.compare(None, commit)?;
-        let mut tree = Tree {
-            skipped,
-            ..Tree::default()
-        };
-        operations
-            .iter()
-            .for_each(|operation| tree.apply(operation));
+        let mut tree = Tree { skipped, ..Tree::default() };
+        operations.iter().for_each(|operation| tree.apply(operation));
         Ok(tree)
     }
 
     /// What a commit's tree holds at each of `paths`, which is less work than [`tree`](Self::tree).
     ///
     /// Has every one of `paths`; none where the tree has no file, or one that was left out.
-    pub fn entries(
-        &self,
-        commit: &Commit,
-        paths: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, Option<Entry>>, GitError> {
+    pub fn entries(&self, commit: &Commit, paths: &BTreeSet<String>) -> Result<Entries, GitError> {
         let (operations, _) = diff::compare(self, commit.id, None, Some(commit.tree), Some(paths))?;
-        let mut entries: BTreeMap<_, _> = paths.iter().map(|path| (path.clone(), None)).collect();
-        entries.extend(
-            operations
-                .into_iter()
-                .map(|put| (put.path().to_owned(), put.entry())),
-        );
+        let mut entries: Entries = paths.iter().map(|path| (path.clone(), None)).collect();
+        entries.extend(operations.into_iter().map(|put| (put.path().to_owned(), put.entry())));
         Ok(entries)
     }
 
     /// The content of a file, or the target of a link.
     pub fn content(&self, blob: ObjectId) -> Result<Vec<u8>, GitError> {
-        let object = self
-            .object(blob)?
-            .ok_or(GitError::ContentMissing { id: blob })?;
+        let object = self.object(blob)?.ok_or(GitError::ContentMissing { id: blob })?;
         Ok(object.detach().data)
+    }
+
+    pub(super) fn file_bytes_max(&self) -> u64 {
+        self.file_bytes_max
     }
 
     /// Length of a content in bytes; none if the repository does not have it.
@@ -230,13 +174,8 @@ impl Repository {
         if let Some(&size) = self.sizes.borrow().get(&blob) {
             return Ok(size);
         }
-        let header = self
-            .git
-            .try_find_header(blob)
-            .map_err(|cause| GitError::Unreadable { id: blob, cause })?;
-        let size = header
-            .filter(|header| header.kind() == gix::objs::Kind::Blob)
-            .map(|header| header.size());
+        let header = self.git.try_find_header(blob).map_err(|cause| GitError::Unreadable { id: blob, cause })?;
+        let size = header.filter(|header| header.kind() == gix::objs::Kind::Blob).map(|header| header.size());
         let mut sizes = self.sizes.borrow_mut();
         if sizes.len() == SIZES_MAX {
             sizes.clear();
@@ -251,8 +190,6 @@ impl Repository {
     }
 
     fn object(&self, id: ObjectId) -> Result<Option<Object<'_>>, GitError> {
-        self.git
-            .try_find_object(id)
-            .map_err(|cause| GitError::Unreadable { id, cause })
+        self.git.try_find_object(id).map_err(|cause| GitError::Unreadable { id, cause })
     }
 }

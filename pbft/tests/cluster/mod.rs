@@ -252,6 +252,53 @@ impl Cluster {
         self.nodes[index].replica.as_ref().expect("up")
     }
 
+    /// One line for each replica: where it stands.
+    pub fn brief(&self) -> String {
+        let line = |index: usize| match &self.nodes[index].replica {
+            None => format!("{index}: down\n"),
+            Some(replica) => {
+                let r = replica.report();
+                let lanes: Vec<String> = r
+                    .lanes
+                    .iter()
+                    .map(|lane| {
+                        let positions =
+                            [lane.executed, lane.certified, lane.acknowledged].map(|tip| tip.position.get());
+                        format!("{positions:?}/{}", lane.held)
+                    })
+                    .collect();
+                let slots: Vec<String> = r
+                    .slots
+                    .iter()
+                    .map(|slot| {
+                        let content = if slot.has_content { "+" } else { "-" };
+                        format!(
+                            "{}{content}p{}c{}{}",
+                            slot.seq,
+                            slot.prepares,
+                            slot.commits,
+                            if slot.committed { "!" } else { "" }
+                        )
+                    })
+                    .collect();
+                format!(
+                    "{index}: view {}{} low {} executed {} recall {:?} follows {} broken {:?} waits {:?} pending {} asks {} lanes (exec, cert, ack) {lanes:?} slots {slots:?}\n",
+                    r.view,
+                    if r.changing { "?" } else { "" },
+                    r.stable,
+                    r.executed.seq,
+                    r.recovering,
+                    r.following,
+                    r.broken,
+                    r.waiting,
+                    r.pending_bytes,
+                    r.asking,
+                )
+            }
+        };
+        format!("at {}:\n{}", self.now, (0..self.n).map(line).collect::<String>())
+    }
+
     pub fn executed(&self, index: usize) -> u64 {
         self.nodes[index].ledger.history.keys().next_back().map_or(0, |seq| seq.get())
     }
@@ -465,7 +512,7 @@ impl Cluster {
     pub fn judge(&self) {
         let mut order: BTreeMap<SeqNum, (Digest, Digest)> = BTreeMap::new();
         for (id, node) in self.honest() {
-            assert!(node.broken.is_empty(), "{id} broke: {:?}", node.broken);
+            assert!(node.broken.is_empty(), "{id} broke: {:?}\n{}", node.broken, self.brief());
             let replica_stopped = node.replica.as_ref().and_then(|replica| replica.broken());
             assert!(replica_stopped.is_none(), "{id} stopped: {replica_stopped:?}");
             for (seq, executed) in &node.ledger.history {

@@ -1,0 +1,11 @@
+//! The plan of small repositories, told in words.
+
+mod envelopes;
+mod fixture;
+mod graphs;
+mod hard_graphs;
+mod repositories;
+mod samples;
+mod steps;
+mod trees;
+mod unholdable;

@@ -1,0 +1,96 @@
+//! Writes a new git repository from given files, authors and times: the same input gives the same ids.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use gix::actor::Signature;
+use gix::objs::tree::{Entry, EntryKind};
+use gix::objs::{Commit, Tree};
+use gix::refs::transaction::PreviousValue;
+use gix::{ObjectId, ThreadSafeRepository};
+
+use super::GitError;
+
+/// The files of a commit: path, kind and content's id. Folders follow from the paths.
+pub(super) type Files = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
+
+/// A bare repository that is being written.
+pub(super) struct Writer {
+    git: gix::Repository,
+    path: PathBuf,
+}
+
+impl Writer {
+    /// Makes an empty bare repository at `path`, where nothing is or an empty folder.
+    pub fn create(path: &Path) -> Result<Self, GitError> {
+        let kind = gix::create::Kind::Bare;
+        let git = ThreadSafeRepository::init_opts(path, kind, Default::default(), gix::open::Options::isolated());
+        let path = path.to_owned();
+        match git {
+            Ok(git) => Ok(Self { git: git.to_thread_local(), path }),
+            Err(cause) => Err(GitError::Write { path, cause }),
+        }
+    }
+
+    /// Writes a content.
+    pub fn blob(&self, content: &[u8]) -> Result<ObjectId, GitError> {
+        self.written(self.git.write_blob(content))
+    }
+
+    /// Writes the folders that hold `files`.
+    pub fn tree(&self, files: &Files) -> Result<ObjectId, GitError> {
+        let mut here = Tree::default();
+        let mut folders: BTreeMap<&[u8], Files> = BTreeMap::new();
+        for (path, &(kind, id)) in files {
+            match path.iter().position(|&byte| byte == b'/') {
+                None => here.entries.push(Entry { mode: kind.into(), filename: path.as_slice().into(), oid: id }),
+                Some(end) => {
+                    let inner = folders.entry(&path[..end]).or_default();
+                    inner.insert(path[end + 1..].to_vec(), (kind, id));
+                }
+            }
+        }
+        for (name, inner) in folders {
+            here.entries.push(Entry { mode: EntryKind::Tree.into(), filename: name.into(), oid: self.tree(&inner)? });
+        }
+        here.entries.sort();
+        self.written(self.git.write_object(&here))
+    }
+
+    /// Writes a commit whose author also committed it.
+    pub fn commit(
+        &self,
+        author: Signature,
+        tree: ObjectId,
+        parents: &[ObjectId],
+        message: &str,
+    ) -> Result<ObjectId, GitError> {
+        let commit = Commit {
+            tree,
+            parents: parents.iter().copied().collect(),
+            committer: author.clone(),
+            author,
+            encoding: None,
+            message: message.into(),
+            extra_headers: Vec::new(),
+        };
+        self.written(self.git.write_object(&commit))
+    }
+
+    /// Lets a branch end in `tip`.
+    pub fn branch(&self, name: &str, tip: ObjectId) -> Result<(), GitError> {
+        let name = format!("refs/heads/{name}");
+        match self.git.reference(name, tip, PreviousValue::Any, "written") {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(self.error(cause)),
+        }
+    }
+
+    fn written(&self, id: gix::Result<gix::Id<'_>>) -> Result<ObjectId, GitError> {
+        id.map(gix::Id::detach).map_err(|cause| self.error(cause))
+    }
+
+    fn error(&self, cause: gix::Error) -> GitError {
+        GitError::Write { path: self.path.clone(), cause }
+    }
+}
