@@ -2,7 +2,7 @@
 
 use crate::key;
 use crate::record::committed;
-use crate::row::{self, Accepted, Committed, LaneCert, decode, encode};
+use crate::row::{self, Accepted, Committed, LaneCert, decode};
 use crate::rows::{Order, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
@@ -141,7 +141,7 @@ struct Answer {
 impl Answer {
     /// Adds a message if it fits, or if it is the first.
     fn push(&mut self, message: Message) -> ControlFlow<()> {
-        let bytes = encode(&message).len();
+        let bytes = borsh::object_length(&message).expect("counting in memory cannot fail");
         let fits = self.messages.len() < self.limits.messages_max && self.bytes + bytes <= self.limits.bytes_max;
         if !fits && !self.messages.is_empty() {
             return ControlFlow::Break(());
