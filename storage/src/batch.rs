@@ -5,6 +5,7 @@ use crate::prune::Pruned;
 use crate::rows::{Each, Order, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
+use crate::value;
 use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::Digest;
 use redb::{Database, WriteTransaction};
@@ -15,7 +16,7 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 /// New values by key; none where a row is removed.
-type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// One write transaction. Reads see what it wrote; nobody else does before [`Batch::commit`], and dropping it undoes
 /// everything. Writes wait in memory and go to their tables in key order: one walk down each tree, and no read of the
@@ -70,13 +71,7 @@ impl Batch {
 
 fn apply(transaction: WriteTransaction, writes: [Writes; Name::COUNT]) -> Result<(), redb::Error> {
     for (name, writes) in Name::ALL.into_iter().zip(writes).filter(|(_, writes)| !writes.is_empty()) {
-        let mut table = transaction.open_table(name.definition())?;
-        for (key, value) in writes {
-            match value {
-                Some(value) => table.insert(key.as_slice(), value.as_slice())?,
-                None => table.remove(key.as_slice())?,
-            };
-        }
+        value::write(&transaction, name, writes)?;
     }
     Ok(transaction.commit()?)
 }
@@ -109,7 +104,10 @@ impl Rows for Batch {
                 (Some((old, _)), Some((new, _))) => order.compare(old.value(), new),
             };
             let flow = match (first, &old, new) {
-                (Ordering::Less, Some((key, value)), _) => each(key.value(), value.value())?,
+                (Ordering::Less, Some((key, stored)), _) => {
+                    let value = self.snapshot.value(table, key.value(), stored.value())?;
+                    each(key.value(), &value)?
+                }
                 (_, _, Some((key, Some(value)))) => each(key, value)?,
                 _ => ControlFlow::Continue(()),
             };

@@ -1,11 +1,12 @@
 //! The database: made once, opened at every start, locked while open.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Writes};
 use crate::error::{DbError, Poison};
 use crate::key;
 use crate::row::{decode, encode};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
+use crate::value;
 use quorate_ledger::StoreError;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableError};
 use std::fs::{File, OpenOptions};
@@ -130,7 +131,8 @@ fn make_tables(database: &Database) -> Result<(), DbError> {
     for name in Name::ALL {
         transaction.open_table(name.definition())?;
     }
-    transaction.open_table(Name::About.definition())?.insert(key::FORMAT, encode(&FORMAT).as_slice())?;
+    let format = Writes::from([(key::FORMAT.to_vec(), Some(encode(&FORMAT)))]);
+    value::write(&transaction, Name::About, format)?;
     transaction.commit()?;
     Ok(())
 }
@@ -141,8 +143,9 @@ fn check_format(database: &Database) -> Result<(), DbError> {
         Err(TableError::TableDoesNotExist(name)) => return Err(DbError::Foreign(format!("no table `{name}`"))),
         other => other?,
     };
-    let value = about.get(key::FORMAT)?.ok_or_else(|| DbError::Foreign("no format".into()))?;
-    let found = decode::<u32>(value.value()).map_err(|error| DbError::Foreign(error.0))?;
+    let stored = about.get(key::FORMAT)?.ok_or_else(|| DbError::Foreign("no format".into()))?;
+    let value = value::read(Name::About, key::FORMAT, stored.value(), |_, _| Ok(())); // whole in every format
+    let found = value.and_then(|value| decode::<u32>(&value)).map_err(|error| DbError::Foreign(error.0))?;
     match found {
         FORMAT => Ok(()),
         found if found > FORMAT => Err(DbError::NewerFormat { found, known: FORMAT }),

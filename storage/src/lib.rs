@@ -36,6 +36,7 @@ mod own;
 mod row;
 mod rows;
 mod tables;
+mod value;
 
 pub mod faulty;
 

@@ -184,7 +184,7 @@ impl Snapshot {
         let (mut found, mut next) = (Vec::new(), Some(0));
         while let Some(lane) = next {
             let from = key::lane(epoch, ReplicaId::new(lane), Position::new(0));
-            let Some((key, _)) = self.nearest(table, &from, &last, Order::Up)? else { break };
+            let Some(key) = self.first_key(table, &from, &last)? else { break };
             let (_, lane, _) = key::parse_lane(&key)?;
             found.push(lane);
             next = lane.get().checked_add(1);

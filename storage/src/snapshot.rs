@@ -4,11 +4,13 @@ use crate::error::Poison;
 use crate::key::{self, Place};
 use crate::own;
 use crate::row::decode;
-use crate::rows::{Each, Order, Row, Rows};
+use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
+use crate::value;
 use quorate_ledger::{Read, StoreError, Table};
 use quorate_pbft::{Digest, Epoch, Signed};
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
@@ -81,6 +83,21 @@ impl Snapshot {
         self.table(table)?.range::<&[u8]>(from..=to).map_err(|error| self.poison.fail(error))
     }
 
+    /// The first key of `from..=to`, without reading its value.
+    pub(crate) fn first_key(&self, table: Name, from: &[u8], to: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let first = self.range(table, from, to)?.next().transpose().map_err(|error| self.poison.fail(error))?;
+        Ok(first.map(|(key, _)| key.value().to_vec()))
+    }
+
+    /// The value of a row that stores `stored`.
+    pub(crate) fn value<'a>(&self, table: Name, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
+        value::read(table, key, stored, |key, value| {
+            let piece = self.table(Name::Pieces)?.get(key).map_err(|error| self.poison.fail(error))?;
+            value.extend_from_slice(piece.as_ref().map_or(&[], |piece| piece.value()));
+            Ok(())
+        })
+    }
+
     fn table(&self, name: Name) -> Result<&ReadTable, StoreError> {
         self.poison.check()?;
         let cell = &self.tables[name as usize];
@@ -101,8 +118,8 @@ impl Snapshot {
 
 impl Rows for Snapshot {
     fn row(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.table(table)?.get(key).map_err(|error| self.poison.fail(error))?;
-        Ok(value.map(|value| value.value().to_vec()))
+        let stored = self.table(table)?.get(key).map_err(|error| self.poison.fail(error))?;
+        stored.map(|stored| Ok(self.value(table, key, stored.value())?.into_owned())).transpose()
     }
 
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
@@ -111,21 +128,12 @@ impl Rows for Snapshot {
         }
         let mut range = self.range(table, from, to)?;
         while let Some(row) = order.next(&mut range) {
-            let (key, value) = row.map_err(|error| self.poison.fail(error))?;
-            if each(key.value(), value.value())?.is_break() {
+            let (key, stored) = row.map_err(|error| self.poison.fail(error))?;
+            if each(key.value(), &self.value(table, key.value(), stored.value())?)?.is_break() {
                 break;
             }
         }
         Ok(())
-    }
-
-    fn nearest(&self, table: Name, from: &[u8], to: &[u8], order: Order) -> Result<Option<Row>, StoreError> {
-        if from > to {
-            return Ok(None);
-        }
-        let row = order.next(&mut self.range(table, from, to)?).transpose();
-        let row = row.map_err(|error| self.poison.fail(error))?;
-        Ok(row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())))
     }
 }
 

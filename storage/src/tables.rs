@@ -3,7 +3,7 @@
 use quorate_ledger::Table;
 use redb::TableDefinition;
 
-/// Names a table. The ledger's come last.
+/// Names a table. The ledger's come last. The numbers are part of the keys of [`Name::Pieces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
     /// Format, group, what was pruned.
@@ -28,6 +28,8 @@ pub(crate) enum Name {
     Kept,
     /// (signer, epoch, kind, id) to evidence.
     Evidence,
+    /// Parts of large values of the other tables: (table, key, index) to bytes.
+    Pieces,
     /// [`Table::Entries`].
     Entries,
     /// [`Table::Names`].
@@ -50,7 +52,7 @@ pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u
 impl Name {
     pub(crate) const COUNT: usize = Self::ALL.len();
 
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::About,
         Self::Statements,
         Self::Views,
@@ -62,6 +64,7 @@ impl Name {
         Self::Stable,
         Self::Kept,
         Self::Evidence,
+        Self::Pieces,
         Self::Entries,
         Self::Names,
         Self::Contents,
@@ -85,6 +88,7 @@ impl Name {
             Self::Stable => "stable",
             Self::Kept => "kept",
             Self::Evidence => "evidence",
+            Self::Pieces => "pieces",
             Self::Entries => "ledger-entries",
             Self::Names => "ledger-names",
             Self::Contents => "ledger-contents",

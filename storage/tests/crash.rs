@@ -12,10 +12,10 @@ use world::{bundle, digest, executed, own};
 /// Batches of the workload.
 const BATCHES: u64 = 12;
 
-/// One batch: a vote, a bundle of 6,000 bytes (more than a page) and the ledger's point, all with the batch's number.
+/// One batch: a vote, a bundle of 40,000 bytes (kept in pieces) and the ledger's point, all with the batch's number.
 fn write(db: &Db, number: u64) -> Result<(), StoreError> {
     let mut batch = db.begin()?;
-    let item = quorate_pbft::Item { kind: quorate_pbft::ItemKind::Envelope, bytes: vec![number as u8; 6_000] };
+    let item = quorate_pbft::Item { kind: quorate_pbft::ItemKind::Envelope, bytes: vec![number as u8; 40_000] };
     let records = [own(Kind::Prepare, 0, number, digest("a")), Record::Bundle(Arc::new(bundle(1, number, vec![item])))];
     for record in &records {
         batch.record(record).map_err(|error| StoreError(error.to_string()))?;

@@ -66,7 +66,7 @@ fn a_newer_format_is_refused_by_its_number() {
     let raw = Database::open(dir.path().join("quorate.redb")).unwrap();
     let write = raw.begin_write().unwrap();
     let about = TableDefinition::<&[u8], &[u8]>::new("about");
-    write.open_table(about).unwrap().insert(b"format".as_slice(), 9u32.to_le_bytes().as_slice()).unwrap();
+    write.open_table(about).unwrap().insert(b"format".as_slice(), [9, 0, 0, 0, 0].as_slice()).unwrap();
     write.commit().unwrap();
     drop(raw);
 

@@ -5,6 +5,7 @@ mod world;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use quorate_ledger::{Read, Store, Table};
+use quorate_storage::faulty::Disk;
 use quorate_storage::{Batch, Db, Snapshot};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -54,6 +55,10 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (key(), vec(any::<u8>(), 0..3)).prop_map(|(key, value)| Step::Put(key, value)),
+        // around the sizes at which a value is kept in one piece more
+        1 => (key(), any::<u8>(), 1..4usize, 0..3usize).prop_map(|(key, byte, pieces, beyond)| {
+            Step::Put(key, std::vec![byte; pieces * (16_384 - 256) + beyond - 1])
+        }),
         3 => key().prop_map(Step::Delete),
         1 => Just(Step::Commit),
         1 => Just(Step::Abandon),
@@ -160,13 +165,61 @@ fn tables_do_not_share_rows() {
     }
 }
 
+fn pattern(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|index| (index % 251) as u8).collect()
+}
+
+fn pieces(db: &Db) -> u64 {
+    db.stats().unwrap().rows.into_iter().find(|(name, _)| *name == "pieces").unwrap().1
+}
+
 #[test]
 fn a_value_of_sixteen_mebibytes_comes_back() {
     let db = db();
-    let content: Vec<u8> = (0..16u32 << 20).map(|byte| (byte % 251) as u8).collect();
-    put(&db, b"file", &content);
+    put(&db, b"file", &pattern(16 << 20));
 
-    assert_eq!(db.snapshot().unwrap().get(Table::Names, b"file").unwrap().unwrap(), content);
+    assert_eq!(db.snapshot().unwrap().get(Table::Names, b"file").unwrap().unwrap(), pattern(16 << 20));
+}
+
+/// redb alone would take twice as much.
+#[test]
+fn a_large_value_takes_little_more_than_itself() {
+    let disk = Disk::new();
+    let db = Db::with_backend(disk.backend()).unwrap();
+    let before = disk.taken_bytes();
+    put(&db, b"file", &pattern(16 << 20));
+
+    let taken = disk.taken_bytes() - before;
+    assert!(taken < (16 << 20) + (1 << 20), "{taken} bytes");
+}
+
+#[test]
+fn the_pieces_of_a_value_go_with_it() {
+    let db = db();
+    put(&db, b"file", &pattern(100_000));
+    assert_eq!(pieces(&db), 7);
+
+    put(&db, b"file", &pattern(40_000));
+    assert_eq!(pieces(&db), 3);
+    put(&db, b"file", b"small");
+    assert_eq!(pieces(&db), 0);
+
+    put(&db, b"file", &pattern(40_000));
+    let mut batch = db.begin().unwrap();
+    batch.delete(Table::Names, b"file").unwrap();
+    batch.commit().unwrap();
+    assert_eq!(pieces(&db), 0);
+}
+
+#[test]
+fn pieces_of_keys_that_begin_alike_do_not_meet() {
+    let db = db();
+    let keys: [&[u8]; 3] = [b"a", b"a\0\0\0\0", b"a\0\0\0\x01"];
+    keys.iter().zip(1..).for_each(|(key, number)| put(&db, key, &vec![number; 50_000]));
+    put(&db, keys[1], b"small");
+
+    let read = |key| db.snapshot().unwrap().get(Table::Names, key).unwrap().unwrap();
+    assert_eq!((read(keys[0]), read(keys[1]), read(keys[2])), (vec![1; 50_000], b"small".to_vec(), vec![3; 50_000]));
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! Values on the disk: small ones whole, large ones in pieces.
+//!
+//! redb gives a large value a run of pages whose number is a power of two: a bundle of 1 MiB and its header would take
+//! 2 MiB, a file of 16 MiB twice itself, and each commit would write that. A piece fills one small run. The last byte
+//! of what a row stores says how its value is kept.
+
+use crate::batch::Writes;
+use crate::tables::{Definition, Name};
+use quorate_ledger::StoreError;
+use redb::WriteTransaction;
+use std::borrow::Cow;
+
+/// Bytes of a piece: with its key and redb's own, four pages of 4 KiB.
+const PIECE_BYTES: usize = 16_384 - 256;
+
+/// The value comes before this byte.
+const WHOLE: u8 = 0;
+
+/// Before this byte comes the value's length; the value is in [`Name::Pieces`].
+const SPLIT: u8 = 1;
+
+type Table<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
+
+/// Writes rows into their tables, in key order.
+pub(crate) fn write(transaction: &WriteTransaction, name: Name, writes: Writes) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(name.definition())?;
+    let mut pieces = Pieces { transaction, name, table: None };
+    for (key, value) in writes {
+        let count = value.as_ref().map_or(0, |value| count_for(value.len()));
+        let old = match value {
+            None => table.remove(key.as_slice())?,
+            Some(mut value) if count == 0 => {
+                value.push(WHOLE);
+                table.insert(key.as_slice(), value.as_slice())?
+            }
+            Some(value) => {
+                pieces.put(&key, &value)?;
+                table.insert(key.as_slice(), head(value.len()).as_slice())?
+            }
+        };
+        let old_count = old.map_or(0, |old| pieces_in(old.value()));
+        pieces.remove(&key, count..old_count)?;
+    }
+    Ok(())
+}
+
+/// The value of a row that stores `stored`; `piece` fetches by key from [`Name::Pieces`].
+pub(crate) fn read<'a>(
+    name: Name,
+    key: &[u8],
+    stored: &'a [u8],
+    mut piece: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), StoreError>,
+) -> Result<Cow<'a, [u8]>, StoreError> {
+    if let Some((&WHOLE, value)) = stored.split_last() {
+        return Ok(Cow::Borrowed(value));
+    }
+    let broken = || StoreError(format!("a row of `{}` does not say how its value is kept", name.as_str()));
+    let length = split_length(stored).ok_or_else(broken)?;
+    let mut value = Vec::new(); // grows with what is really there
+    for index in 0..count_for(length) {
+        piece(&piece_key(name, key, index), &mut value)?;
+    }
+    if value.len() == length { Ok(Cow::Owned(value)) } else { Err(broken()) }
+}
+
+/// The pieces of one table's values, opened when the first of them is touched.
+struct Pieces<'t> {
+    transaction: &'t WriteTransaction,
+    name: Name,
+    table: Option<Table<'t>>,
+}
+
+impl<'t> Pieces<'t> {
+    fn table(&mut self) -> Result<&mut Table<'t>, redb::Error> {
+        const PIECES: Definition = Name::Pieces.definition();
+        let table = match self.table.take() {
+            Some(table) => table,
+            None => self.transaction.open_table(PIECES)?,
+        };
+        Ok(self.table.insert(table))
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), redb::Error> {
+        for (index, bytes) in value.chunks(PIECE_BYTES).enumerate() {
+            let key = piece_key(self.name, key, index);
+            self.table()?.insert(key.as_slice(), bytes)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &[u8], indices: std::ops::Range<usize>) -> Result<(), redb::Error> {
+        for index in indices {
+            let key = piece_key(self.name, key, index);
+            self.table()?.remove(key.as_slice())?;
+        }
+        Ok(())
+    }
+}
+
+/// What a row stores whose value is in pieces.
+fn head(length: usize) -> [u8; 9] {
+    let mut head = [SPLIT; 9];
+    head[..8].copy_from_slice(&(length as u64).to_le_bytes());
+    head
+}
+
+fn split_length(stored: &[u8]) -> Option<usize> {
+    let (&SPLIT, length) = stored.split_last()? else { return None };
+    usize::try_from(u64::from_le_bytes(length.try_into().ok()?)).ok()
+}
+
+/// Pieces that a stored row has.
+fn pieces_in(stored: &[u8]) -> usize {
+    split_length(stored).map_or(0, count_for)
+}
+
+/// Pieces of a value of this length; none if it stays whole.
+fn count_for(length: usize) -> usize {
+    if length <= PIECE_BYTES { 0 } else { length.div_ceil(PIECE_BYTES) }
+}
+
+/// (table, key of the row, index): no two rows share one, because the index has one length.
+fn piece_key(name: Name, key: &[u8], index: usize) -> Vec<u8> {
+    let index = (index as u32).to_be_bytes(); // 2^32 pieces are 64 TiB
+    [&[name as u8], key, &index].concat()
+}
