@@ -45,7 +45,7 @@ pub use envelope::{pack, sort_operations};
 pub use error::GitError;
 pub use history::{Base, Counts, History, Merge, Side, SideCommit};
 pub use path::check_path;
-pub use plan::{Change, Closing, Plan, SidePaths, Step};
+pub use plan::{Change, Closing, Entries, Plan, Step};
 pub use repository::{Branch, Repository};
 pub use sample::write_sample;
 

@@ -6,7 +6,7 @@ use std::vec;
 use gix::ObjectId;
 
 use super::history::LineCommit;
-use super::{Base, Commit, Counts, Entry, GitError, History, Merge, Operation, Repository, Skipped};
+use super::{Base, Commit, Counts, Entry, GitError, History, Merge, Operation, Repository, SideCommit, Skipped};
 
 /// One commit as a change of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,25 +22,37 @@ pub struct Change {
     pub skipped: Vec<Skipped>,
 }
 
-/// What one side does to the files, as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SidePaths {
-    /// The paths whose entries differ between git's tree at the side's base and at its tip, with the entry at the tip.
-    ///
-    /// Of several tips, the last one that differs. Where the base is a commit of the first-parent line, the domain at
-    /// that revision is git's tree; where it is a commit of an earlier side, the domain may have had more.
-    pub changed: BTreeMap<String, Option<Entry>>,
-}
+/// What paths hold; none where there is no file.
+pub type Entries = BTreeMap<String, Option<Entry>>;
 
 /// The end of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
     /// The merge commit, with its diff to its first parent, based on the revision that the last side commit reached.
     pub change: Change,
-    /// Each path that this diff or a side touched, with what git's merge commit has there: where the domain holds
-    /// something else, or a conflict, the merge's own change sets it. Everywhere else the domain is as before the
-    /// merge, and right.
-    pub target: BTreeMap<String, Option<Entry>>,
+    /// For each side, the paths that it wrote, with what it wrote last.
+    pub written: Vec<Entries>,
+    /// What the paths of `target` held when the merge began: the domain was git's tree of the first parent.
+    pub before: Entries,
+    /// Each path that the diff or a side touched, and files in whose place a side made folders, with what git's merge
+    /// commit has there. Where the domain holds something else, or a conflict, the merge's own change sets it.
+    /// Everywhere else the domain is as before the merge, and right.
+    pub target: Entries,
+}
+
+impl Closing {
+    /// The paths that a side and the domain both changed since the side's base, also when they made them the same.
+    ///
+    /// `base` has what the revision that the side is based on holds at the side's `written` paths. If that is a commit
+    /// of the first-parent line, it is git's tree there; if it is a commit of an earlier side, the domain may have
+    /// had more.
+    pub fn both_sides(&self, side: usize, base: &Entries) -> Vec<&str> {
+        let at_base = |path: &str| base.get(path).copied().flatten();
+        let written = self.written.get(side).into_iter().flatten();
+        let by_side = written.filter(|(path, entry)| **entry != at_base(path));
+        let by_both = by_side.filter(|(path, _)| self.before.get(*path).copied().flatten() != at_base(path));
+        by_both.map(|(path, _)| path.as_str()).collect()
+    }
 }
 
 /// One step of the replay.
@@ -50,13 +62,8 @@ pub enum Step {
     Boundary(Change),
     /// A commit of the first-parent line, by author 0; also a merge that has nothing to replay.
     Commit(Change),
-    /// A merge begins; nothing goes in yet. For each of its sides what the side will do.
-    Open {
-        /// The sides and their commits.
-        merge: Merge,
-        /// For each side, what it changes.
-        paths: Vec<SidePaths>,
-    },
+    /// A merge begins; nothing goes in yet.
+    Open(Merge),
     /// A commit of a side, by the side's author.
     Side {
         /// Index into the open merge's sides.
@@ -79,12 +86,12 @@ pub struct Plan<'r> {
     open: Option<OpenMerge>,
 }
 
-/// What is left of the merge that is open.
+/// What is left of the merge that is open, and what it has done.
 struct OpenMerge {
     id: ObjectId,
-    commits: vec::IntoIter<super::SideCommit>,
+    commits: vec::IntoIter<SideCommit>,
     last: ObjectId,
-    touched: BTreeSet<String>,
+    written: Vec<Entries>,
 }
 
 impl<'r> Plan<'r> {
@@ -117,23 +124,10 @@ impl<'r> Plan<'r> {
         let Some(merge) = next.merge else {
             return Ok(Step::Commit(self.change(next.id, None)?));
         };
-        let paths = merge.sides.iter().map(|side| self.side_paths(side.base, &side.tips)).collect::<Result<_, _>>()?;
         let commits = merge.commits.clone().into_iter();
-        self.open = Some(OpenMerge { id: next.id, commits, last: next.id, touched: BTreeSet::new() });
-        Ok(Step::Open { merge, paths })
-    }
-
-    fn side_paths(&self, base: Base, tips: &[ObjectId]) -> Result<SidePaths, GitError> {
-        let base = match base {
-            Base::Genesis => None,
-            Base::Revision(id) | Base::Envelope(id) => Some(self.repository.commit(id)?),
-        };
-        let mut changed = BTreeMap::new();
-        for &tip in tips {
-            let (operations, _) = self.repository.compare(base.as_ref(), &self.repository.commit(tip)?)?;
-            changed.extend(operations.iter().map(|operation| (operation.path().to_owned(), operation.entry())));
-        }
-        Ok(SidePaths { changed })
+        let written = vec![Entries::new(); merge.sides.len()];
+        self.open = Some(OpenMerge { id: next.id, commits, last: next.id, written });
+        Ok(Step::Open(merge))
     }
 
     fn merge_step(&mut self, mut open: OpenMerge) -> Result<Step, GitError> {
@@ -141,18 +135,32 @@ impl<'r> Plan<'r> {
             return self.closing(open).map(Step::Close);
         };
         let change = self.change(next.id, Some(next.base))?;
-        open.touched.extend(change.operations.iter().map(|operation| operation.path().to_owned()));
+        let written = change.operations.iter().map(|operation| (operation.path().to_owned(), operation.entry()));
+        open.written[next.side].extend(written);
         open.last = next.id;
         self.open = Some(open);
         Ok(Step::Side { side: next.side, change })
     }
 
-    fn closing(&self, mut open: OpenMerge) -> Result<Closing, GitError> {
-        let change = self.change(open.id, Some(Base::Revision(open.last)))?;
-        open.touched.extend(change.operations.iter().map(|operation| operation.path().to_owned()));
-        let target = self.repository.entries(&change.commit, &open.touched)?;
-        Ok(Closing { change, target })
+    fn closing(&self, open: OpenMerge) -> Result<Closing, GitError> {
+        let OpenMerge { id, last, written, .. } = open;
+        let change = self.change(id, Some(Base::Revision(last)))?;
+        let mut paths: BTreeSet<String> = written.iter().flat_map(Entries::keys).cloned().collect();
+        paths.extend(change.operations.iter().map(|operation| operation.path().to_owned()));
+        let mut before = match change.commit.parents.first() {
+            Some(&parent) => self.repository.entries(&self.repository.commit(parent)?, &with_folders(&paths))?,
+            None => Entries::new(), // a commit with a side has a first parent
+        };
+        before.retain(|path, entry| entry.is_some() || paths.contains(path));
+        let target = self.repository.entries(&change.commit, &before.keys().cloned().collect())?;
+        Ok(Closing { change, written, before, target })
     }
+}
+
+/// The paths and the folders above them.
+fn with_folders(paths: &BTreeSet<String>) -> BTreeSet<String> {
+    let folders = paths.iter().flat_map(|path| path.match_indices('/').map(|(end, _)| path[..end].to_owned()));
+    folders.chain(paths.iter().cloned()).collect()
 }
 
 impl Iterator for Plan<'_> {

@@ -2,7 +2,7 @@
 //! partial clone.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gix::hashtable::HashMap;
@@ -11,7 +11,7 @@ use gix::sec::trust::Mapping;
 use gix::{Object, ObjectId, ThreadSafeRepository};
 use quorate_ledger::Limits;
 
-use super::{Commit, Entry, GitError, Operation, Plan, Skipped, Tree, diff};
+use super::{Commit, Entries, GitError, Operation, Plan, Skipped, Tree, diff};
 
 /// Bytes of decoded objects kept in memory: the folders that consecutive commits share.
 const OBJECT_CACHE_BYTES: usize = 32 << 20;
@@ -152,13 +152,9 @@ impl Repository {
     /// What a commit's tree holds at each of `paths`, which is less work than [`tree`](Self::tree).
     ///
     /// Has every one of `paths`; none where the tree has no file, or one that was left out.
-    pub fn entries(
-        &self,
-        commit: &Commit,
-        paths: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, Option<Entry>>, GitError> {
+    pub fn entries(&self, commit: &Commit, paths: &BTreeSet<String>) -> Result<Entries, GitError> {
         let (operations, _) = diff::compare(self, commit.id, None, Some(commit.tree), Some(paths))?;
-        let mut entries: BTreeMap<_, _> = paths.iter().map(|path| (path.clone(), None)).collect();
+        let mut entries: Entries = paths.iter().map(|path| (path.clone(), None)).collect();
         entries.extend(operations.into_iter().map(|put| (put.path().to_owned(), put.entry())));
         Ok(entries)
     }

@@ -101,11 +101,8 @@ pub fn told(repository: &Repository, plan: Plan<'_>) -> Vec<String> {
         Step::Commit(change) => {
             format!("{} on {}: {}", change.commit.message, base(change.base), edits(&change.operations).join(" "))
         }
-        Step::Open { merge, paths } => {
-            let sides = merge.sides.iter().zip(&paths).map(|(side, paths)| {
-                let changed: Vec<_> = paths.changed.keys().map(String::as_str).collect();
-                format!("side {} on {} changes {}", side.number, base(side.base), changed.join(" "))
-            });
+        Step::Open(merge) => {
+            let sides = merge.sides.iter().map(|side| format!("side {} on {}", side.number, base(side.base)));
             format!("open: {}", sides.collect::<Vec<_>>().join(", "))
         }
         Step::Side { side, change } => {

@@ -55,7 +55,7 @@ fn where_a_shallow_clone_ends_commits_count_as_roots() {
         told(&repository, repository.plan(m, usize::MAX).expect("a plan")),
         [
             "a on nothing: +x",
-            "open: side 0 on nothing changes x y",
+            "open: side 0 on nothing",
             "side 0: s on nothing: +x +y",
             "close m on revision s, target x y"
         ]
@@ -97,6 +97,12 @@ fn what_the_git_program_makes_is_read_without_it() {
     assert_eq!(committed("shallow"), "trunk 12 1");
     let branches = Repository::open(&at("linked")).expect("a repository").branches().expect("branches");
     assert_eq!(branches.iter().map(|branch| branch.name.as_str()).collect::<Vec<_>>(), ["other", "trunk"]);
+}
+
+#[test]
+fn a_repository_may_be_handed_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Repository>();
 }
 
 /// Runs the git program; false if there is none or it fails.

@@ -72,7 +72,7 @@ fn replaying_the_sample_gives_gits_tree_after_each_commit_of_the_main_line() {
         let change = match step.expect("a step") {
             Step::Boundary(change) | Step::Commit(change) => change,
             Step::Close(closing) => closing.change,
-            Step::Open { .. } | Step::Side { .. } => continue,
+            Step::Open(_) | Step::Side { .. } => continue,
         };
         change.operations.iter().for_each(|operation| tree.apply(operation));
         assert_eq!(tree, repository.tree(&change.commit).expect("a tree"), "{}", change.commit.title());

@@ -1,7 +1,9 @@
 //! Whole plans, step by step.
 
+use gix::ObjectId;
+
 use super::fixture::{Fixture, told};
-use crate::git::{Base, Step};
+use crate::git::{Base, Closing, Entries, Step};
 
 const ALL: usize = usize::MAX;
 
@@ -20,7 +22,7 @@ fn a_merge_opens_with_what_its_side_changes_and_closes_with_what_must_then_be_th
         [
             "a on nothing: +x +y +z",
             "b on revision a: +x",
-            "open: side 0 on revision a changes w x",
+            "open: side 0 on revision a",
             "side 0: s on revision a: +x +y",
             "side 0: t on envelope s: +w +y",
             "close m on revision t, target w x y z",
@@ -28,18 +30,55 @@ fn a_merge_opens_with_what_its_side_changes_and_closes_with_what_must_then_be_th
     );
 }
 
+/// The last step, which closes a merge.
+fn closing(fixture: &Fixture, tip: ObjectId) -> Closing {
+    match fixture.open().plan(tip, ALL).expect("a plan").last() {
+        Some(Ok(Step::Close(closing))) => closing,
+        other => panic!("the last step closes the merge, not {other:?}"),
+    }
+}
+
+fn sizes(entries: &Entries) -> Vec<(&str, Option<u64>)> {
+    entries.iter().map(|(path, entry)| (path.as_str(), entry.map(|entry| entry.size))).collect()
+}
+
 #[test]
-fn the_target_of_a_merge_is_what_its_commit_has() {
+fn a_closing_merge_knows_what_was_what_its_side_wrote_and_what_must_be() {
     let fixture = Fixture::new();
     let a = fixture.commit("a", &[], &[("x", "1"), ("y", "1")]);
-    let b = fixture.commit("b", &[a], &[("x", "2"), ("y", "1")]);
-    let s = fixture.commit("s", &[a], &[("x", "3")]);
-    let m = fixture.commit("m", &[b, s], &[("x", "both")]);
+    let b = fixture.commit("b", &[a], &[("x", "22"), ("y", "1")]);
+    let s = fixture.commit("s", &[a], &[("x", "3"), ("z", "3")]);
+    let t = fixture.commit("t", &[s], &[("x", "333")]);
+    let m = fixture.commit("m", &[b, t], &[("x", "both")]);
+    let closing = closing(&fixture, m);
+    assert_eq!(sizes(&closing.before), [("x", Some(2)), ("y", Some(1)), ("z", None)]);
+    assert_eq!(sizes(&closing.written[0]), [("x", Some(3)), ("y", None), ("z", None)]);
+    assert_eq!(sizes(&closing.target), [("x", Some(4)), ("y", None), ("z", None)]);
+}
+
+#[test]
+fn a_file_where_a_side_made_a_folder_is_among_what_a_merge_must_set() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "1"), ("n", "1")]);
+    let s = fixture.commit("s", &[a], &[("x", "1"), ("n/o/p", "1")]);
+    let m = fixture.commit("m", &[b, s], &[("x", "1"), ("n", "1")]);
+    assert_eq!(sizes(&closing(&fixture, m).target), [("n", Some(1)), ("n/o/p", None)]);
+}
+
+#[test]
+fn both_sides_changed_what_differs_from_the_base_in_the_domain_and_on_the_side() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("main", "1"), ("both", "1"), ("same", "1"), ("side", "1"), ("undone", "1")]);
+    let b = fixture.commit("b", &[a], &[("main", "2"), ("both", "2"), ("same", "3"), ("side", "1"), ("undone", "2")]);
+    let s = fixture.commit("s", &[a], &[("main", "1"), ("both", "3"), ("same", "3"), ("side", "3"), ("undone", "3")]);
+    let t = fixture.commit("t", &[s], &[("main", "1"), ("both", "3"), ("same", "3"), ("side", "3"), ("undone", "1")]);
+    let m = fixture.commit("m", &[b, t], &[("main", "2")]);
+    let closing = closing(&fixture, m);
     let repository = fixture.open();
-    let steps: Vec<_> = repository.plan(m, ALL).expect("a plan").map(|step| step.expect("a step")).collect();
-    let Some(Step::Close(closing)) = steps.last() else { panic!("the last step closes the merge") };
-    let target: Vec<_> = closing.target.iter().map(|(path, entry)| (path.as_str(), entry.map(|e| e.size))).collect();
-    assert_eq!(target, [("x", Some(4)), ("y", None)]);
+    let written = closing.written[0].keys().cloned().collect();
+    let base = repository.entries(&repository.commit(a).expect("a commit"), &written).expect("entries");
+    assert_eq!(closing.both_sides(0, &base), ["both", "same"]);
 }
 
 #[test]
@@ -80,7 +119,7 @@ fn a_merge_inside_a_side_is_its_diff_to_its_first_parent() {
     assert_eq!(
         told(&repository, repository.plan(m, ALL).expect("a plan"))[2..],
         [
-            "open: side 0 on revision a changes s t",
+            "open: side 0 on revision a",
             "side 0: s on revision a: +s",
             "side 0: n on envelope s: +t",
             "close m on revision n, target s t",
@@ -97,7 +136,7 @@ fn a_side_from_an_unrelated_root_brings_all_its_files() {
     let repository = fixture.open();
     assert_eq!(
         told(&repository, repository.plan(m, ALL).expect("a plan"))[1..],
-        ["open: side 0 on nothing changes x y", "side 0: r on nothing: +x +y", "close m on revision r, target x y"]
+        ["open: side 0 on nothing", "side 0: r on nothing: +x +y", "close m on revision r, target x y"]
     );
 }
 
