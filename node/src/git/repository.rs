@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use gix::discover::upwards::{self, TrustPolicy};
 use gix::hashtable::HashMap;
 use gix::odb::pack::cache::lru::MemoryCappedHashmap;
-use gix::sec::trust::Mapping;
+use gix::sec::{Trust, trust::Mapping};
 use gix::{Object, ObjectId, ThreadSafeRepository};
 use quorate_ledger::Limits;
 
@@ -43,14 +44,16 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository at `path`, or the one that `path` lies in.
+    /// Opens the repository at `path`, or the one that `path` lies in, whoever owns it.
     ///
-    /// Reads no configuration but the repository's own, no environment, and runs no program.
+    /// Reads no configuration but the repository's own, no environment, and runs no program: what git guards against
+    /// in repositories of others cannot happen here.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let isolated = gix::open::Options::isolated();
-        let trust = Mapping { full: isolated.clone(), reduced: isolated };
-        let git = ThreadSafeRepository::discover_opts(path, Default::default(), trust)
-            .map_err(|cause| GitError::Open { path: path.to_owned(), cause })?;
+        let options = upwards::Options { trust: TrustPolicy::Assume(Trust::Full), ..Default::default() };
+        let git =
+            ThreadSafeRepository::discover_opts(path, options, Mapping { full: isolated.clone(), reduced: isolated })
+                .map_err(|cause| GitError::Open { path: path.to_owned(), cause })?;
         Self::new(git.to_thread_local())
     }
 
