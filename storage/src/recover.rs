@@ -31,22 +31,23 @@ impl Snapshot {
     /// Everything that the records left behind and that still matters, from where execution stands. `executed` is the
     /// ledger's, read from the same snapshot.
     ///
-    /// Votes and checkpoints start above the highest stable checkpoint that is executed too: above one that is not,
-    /// `low` has not moved, and below it this replica may still have to repeat its word (C2).
+    /// Votes, checkpoints and slots start above `low`, the highest stable checkpoint that is executed too: one that is
+    /// not has not moved it, and below that one this replica may still have to repeat its word (C2).
     pub fn recover(&self, executed: ExecutedPoint) -> Result<Recovered, StoreError> {
         let group = self.group()?.unwrap_or_default(); // without one there is no row that leaves it out
         let epoch = self.epoch()?;
         let (view, changing) = self.view(epoch)?;
+        let low = self.stable(executed.seq)?.map_or(SeqNum::default(), |cert| cert.seq);
         let lanes = Lanes { epoch, tips: &executed.tips.iter().map(|tip| tip.position).collect::<Vec<_>>() };
         Ok(Recovered {
             epoch,
             view,
             changing,
             stable: self.stable(SeqNum::new(u64::MAX))?,
-            statements: self.statements(group, &lanes, executed.seq)?,
+            statements: self.statements(group, &lanes, low)?,
             bundles: self.bundles(group, &lanes)?,
             lane_certs: self.lane_certs(&lanes)?,
-            slots: self.slots(group, executed.seq.next())?,
+            slots: self.slots(group, low.next())?,
             kept: self.kept(group)?,
             evidence: self.evidence()?,
             executed,
@@ -64,8 +65,7 @@ impl Snapshot {
         newest.map(|(_, value)| Ok(decode::<Certified>(&value)?.certificate)).transpose()
     }
 
-    fn statements(&self, group: Digest, lanes: &Lanes<'_>, executed: SeqNum) -> Result<Vec<Signed>, StoreError> {
-        let low = self.stable(executed)?.map_or(0, |cert| cert.seq.get());
+    fn statements(&self, group: Digest, lanes: &Lanes<'_>, low: SeqNum) -> Result<Vec<Signed>, StoreError> {
         let me = own::me(self, lanes.epoch)?;
         let mut found = BTreeMap::new();
         for kind in KINDS {
@@ -74,7 +74,7 @@ impl Snapshot {
                     Kind::Bundle => me.map_or(0, |me| lanes.tip(me)),
                     Kind::Ack => lanes.tip(ReplicaId::new(view.get() as u16)),
                     Kind::ViewChange | Kind::NewView | Kind::Status => u64::MAX,
-                    Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint => low,
+                    Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint => low.get(),
                 };
                 let from = Place::new(lanes.epoch, kind, view.get(), above.saturating_add(1));
                 let to = Place::new(lanes.epoch, kind, view.get(), u64::MAX);

@@ -51,13 +51,14 @@ fn everything_of_a_slot_comes_back_as_it_went_in() {
 }
 
 #[test]
-fn executed_slots_bundles_and_certificates_stay_behind() {
+fn executed_bundles_and_certificates_and_slots_below_the_stable_checkpoint_stay_behind() {
     let db = db();
     (1..=5).for_each(|seq| store(&db, &mark_slot(seq, 2, seq)));
+    store(&db, &[Record::Stable(cert(Kind::Checkpoint, 0, 2, digest("state")))]);
 
     let found = recover(&db, 3, &[0, 0, 3, 0]);
 
-    assert_eq!(found.slots.iter().map(|slot| slot.seq.get()).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(found.slots.iter().map(|slot| slot.seq.get()).collect::<Vec<_>>(), [3, 4, 5], "V4");
     assert_eq!(found.bundles.iter().map(|bundle| bundle.header.position.get()).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(found.lane_certs.iter().map(|cert| cert.seq.get()).collect::<Vec<_>>(), [4, 5]);
 }
@@ -90,6 +91,7 @@ fn a_stable_checkpoint_ahead_of_execution_hides_no_vote() {
     let found = recover(&db, 3, &[0, 0, 3, 0]);
 
     assert!(places(&found.statements).contains(&(Kind::Prepare, 0, 3)));
+    assert_eq!(found.slots.iter().map(|slot| slot.seq.get()).collect::<Vec<_>>(), [3, 4, 5]);
     assert_eq!(found.stable.unwrap().seq, SeqNum::new(4));
 }
 
