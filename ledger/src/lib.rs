@@ -24,7 +24,7 @@ mod moment;
 mod name;
 mod outcome;
 pub mod path;
-mod proof;
+pub mod proof;
 mod range;
 mod receipt;
 mod revision;

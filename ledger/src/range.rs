@@ -16,11 +16,11 @@ pub struct Range {
     peaks: Vec<Digest>,
 }
 
-fn leaf(value: &Digest) -> Digest {
+pub(crate) fn leaf(value: &Digest) -> Digest {
     hash_parts("quorate/v1/leaf", &[&value.0])
 }
 
-fn node(left: &Digest, right: &Digest) -> Digest {
+pub(crate) fn node(left: &Digest, right: &Digest) -> Digest {
     hash_parts("quorate/v1/node", &[&left.0, &right.0])
 }
 
@@ -113,10 +113,10 @@ mod tests {
         for size in 0..=values.len() {
             let root = range.root().expect("a peak for each bit");
             assert_eq!(root, merkle_root(&values[..size]));
-            for index in 0..size {
+            for (index, value) in values[..size].iter().enumerate() {
                 let path = range.prove(index as u64, &store).expect("memory").expect("a leaf");
-                assert!(merkle_proves(&root, &values[index], index, size, &path), "{index} of {size}");
-                assert!(!merkle_proves(&root, &values[index], (index + 1) % size, size, &path) || size == 1);
+                assert!(merkle_proves(&root, value, index, size, &path), "{index} of {size}");
+                assert!(!merkle_proves(&root, value, (index + 1) % size, size, &path) || size == 1);
             }
             if let Some(value) = values.get(size) {
                 range.push(value, &mut store).expect("memory");

@@ -27,6 +27,7 @@ pub enum Table {
 pub struct StoreError(pub String);
 
 /// Reading. A reader sees one moment: what was written before it began.
+#[allow(clippy::type_complexity)] // a name for what a scan hands out would hide it
 pub trait Read {
     /// The value under a key.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;

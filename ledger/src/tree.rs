@@ -89,6 +89,11 @@ impl Tree {
         Ok(Self { number, top: Top::build(&leaves, 0) })
     }
 
+    /// Its number in the tables.
+    pub(crate) fn number(&self) -> TreeNumber {
+        self.number
+    }
+
     /// Hash of all entries; [`Digest::ZERO`] without any.
     pub(crate) fn root(&self) -> Digest {
         self.top.hash

@@ -2,6 +2,7 @@
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
+use crate::proof::Proof;
 use crate::state::{entry, rows};
 use crate::store::{StoreError, Table};
 use core::ops::ControlFlow;
@@ -44,9 +45,10 @@ impl<'a> Moment<'a> {
         Ok(Page::cut(shown, limit, |evidence| evidence.id.to_string()))
     }
 
-    /// The proof itself.
-    pub fn evidence_bytes(&self, id: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read.get(Table::History, &rows::evidence(id))
+    /// The proof file.
+    pub fn evidence_file(&self, id: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let evidence: Option<Evidence> = entry::load_row(self.read, Table::History, &rows::evidence(id))?;
+        Ok(evidence.map(|evidence| Proof::Evidence(Box::new(evidence)).encode()))
     }
 
     fn evidence_entry(&self, recorded_at: SeqNum, id: Digest) -> Result<EvidenceEntry, StoreError> {

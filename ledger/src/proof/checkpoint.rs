@@ -1,0 +1,103 @@
+//! A certified state, and the way from it to the head.
+
+use super::{ProofError, ProveError, TreeProof};
+use crate::genesis::Genesis;
+use crate::ledger::state_root;
+use crate::moment::Moment;
+use crate::state::record::Head;
+use crate::state::{entry, name};
+use crate::tree::key_of;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{ClaimedCert, Committee, Digest, Ed25519, Kind, QuorumCert, ReplicaId, View, checkpoint_digest};
+
+/// The state after a slot, signed by exactly q members, with the head that is part of it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Checkpoint {
+    certificate: ClaimedCert,
+    /// Root of the group's tree.
+    group_root: Digest,
+    /// Number of its entries.
+    group_count: u64,
+    head: Head,
+    head_path: TreeProof,
+}
+
+impl Checkpoint {
+    pub(super) fn of(moment: &Moment, certificate: &QuorumCert) -> Result<Self, ProveError> {
+        let ledger = moment.ledger;
+        let committee = ledger.genesis().committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
+        let signed = checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), committee);
+        let fits = certificate.kind() == Kind::Checkpoint && certificate.digest() == signed;
+        if !fits || certificate.seq() != ledger.head().seq {
+            return Err(ProveError::OtherState);
+        }
+        let mut certificate = certificate.claim().clone();
+        certificate.signatures.truncate(committee.quorum());
+        Ok(Self {
+            certificate,
+            group_root: ledger.group().root(),
+            group_count: ledger.group().count(),
+            head: ledger.head().clone(),
+            head_path: ledger.group().prove(&key_of(name::HEAD), moment.read)?,
+        })
+    }
+
+    /// Checks the signatures and the head.
+    pub(super) fn verify(&self, genesis: &Genesis) -> Result<(), ProofError> {
+        let committee = genesis.committee(self.head.epoch).ok_or(ProofError::Epoch)?;
+        self.check_certificate(committee)?;
+        self.holds(name::HEAD, Some(&entry::bytes_of(&self.head)), &self.head_path, "the head")
+    }
+
+    fn check_certificate(&self, committee: &Committee) -> Result<(), ProofError> {
+        let signatures = self.certificate.signatures.len();
+        if signatures > committee.quorum() {
+            return Err(ProofError::Surplus(signatures));
+        }
+        let root = state_root(&self.group_root, self.group_count);
+        let digest = checkpoint_digest(&self.head.lane_hash, &root, committee);
+        let claimed = &self.certificate;
+        let named = (claimed.kind, claimed.view, claimed.seq, claimed.digest);
+        if named != (Kind::Checkpoint, View::new(0), self.head.seq, digest) {
+            return Err(ProofError::Path("the state"));
+        }
+        committee.check(claimed.clone(), &Ed25519).map(drop).map_err(ProofError::Certificate)
+    }
+
+    /// Whether the group's tree has this value under a name, or nothing.
+    pub(super) fn holds(
+        &self,
+        name: &[u8],
+        value: Option<&[u8]>,
+        path: &TreeProof,
+        what: &'static str,
+    ) -> Result<(), ProofError> {
+        holds(&self.group_root, name, value, path, what)
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(super) fn signers(&self) -> Vec<ReplicaId> {
+        self.certificate.signatures.iter().map(|(signer, _)| *signer).collect()
+    }
+}
+
+/// Whether a tree has this value under a name, or nothing.
+pub(super) fn holds(
+    root: &Digest,
+    name: &[u8],
+    value: Option<&[u8]>,
+    path: &TreeProof,
+    what: &'static str,
+) -> Result<(), ProofError> {
+    let value_hash = value.map(entry::value_hash);
+    let found = path.root(&key_of(name), value_hash.as_ref());
+    if found == Some(*root) { Ok(()) } else { Err(ProofError::Path(what)) }
+}
+
+/// The path of an entry of the group's tree.
+pub(super) fn group_path(moment: &Moment, name: &[u8]) -> Result<TreeProof, ProveError> {
+    Ok(moment.ledger.group().prove(&key_of(name), moment.read)?)
+}
