@@ -20,19 +20,9 @@ fn run(args: &[String]) -> std::io::Result<bool> {
     let [base, ours, theirs, path] = args else {
         return Err(std::io::Error::other("usage: merge BASE OURS THEIRS PATH"));
     };
-    let (base, ours, theirs) = (
-        std::fs::read(base)?,
-        std::fs::read(ours)?,
-        std::fs::read(theirs)?,
-    );
+    let (base, ours, theirs) = (std::fs::read(base)?, std::fs::read(ours)?, std::fs::read(theirs)?);
     let options = Options::default();
-    let input = Input {
-        base: Some(&base),
-        ours: &ours,
-        theirs: &theirs,
-        path,
-        options: &options,
-    };
+    let input = Input { base: Some(&base), ours: &ours, theirs: &theirs, path, options: &options };
     match merge(&input) {
         Outcome::Clean { bytes, rung } => {
             std::io::stdout().write_all(&bytes)?;

@@ -20,19 +20,10 @@ pub(crate) fn hunks(base: &[u32], side: &[u32], ids: u32) -> Vec<Hunk> {
     let (before, after) = (tokens(base), tokens(side));
     let mut diff = Diff::default();
     diff.compute_with(Algorithm::Myers, &before, &after, ids);
-    let input = imara_diff::InternedInput::<&[u8]> {
-        before,
-        after,
-        interner: imara_diff::Interner::new(0),
-    };
+    let input = imara_diff::InternedInput::<&[u8]> { before, after, interner: imara_diff::Interner::new(0) };
     diff.postprocess_no_heuristic(&input);
     let range = |r: Range<u32>| r.start as usize..r.end as usize;
-    diff.hunks()
-        .map(|h| Hunk {
-            base: range(h.before),
-            side: range(h.after),
-        })
-        .collect()
+    diff.hunks().map(|h| Hunk { base: range(h.before), side: range(h.after) }).collect()
 }
 
 /// One stretch of a three-way alignment.
@@ -58,26 +49,55 @@ pub(crate) struct Region {
     pub(crate) theirs: Range<usize>,
 }
 
-/// Aligns three sequences; the chunks tile base in order.
-pub(crate) fn align(base: &[u32], ours: &[u32], theirs: &[u32], ids: u32) -> Vec<Chunk> {
-    let (a, b) = (hunks(base, ours, ids), hunks(base, theirs, ids));
-    weave(base.len(), (&a, ours), (&b, theirs))
+/// What two changes may do without being in conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// git's rule: changes that touch conflict.
+    Never,
+    /// Two changes of base elements next to each other stand apart; insertions at the edge of a change still conflict.
+    Replacing,
+    /// Also an insertion at the edge of a change stands apart; only two at the same place conflict.
+    Always,
 }
 
-fn weave(base_len: usize, ours: (&[Hunk], &[u32]), theirs: (&[Hunk], &[u32])) -> Vec<Chunk> {
+/// Aligns three sequences; the chunks tile base in order.
+pub(crate) fn align(base: &[u32], ours: &[u32], theirs: &[u32], ids: u32, touch: Touch) -> Vec<Chunk> {
+    let (a, b) = (hunks(base, ours, ids), hunks(base, theirs, ids));
+    weave(base.len(), (&a, ours), (&b, theirs), touch)
+}
+
+/// Whether `next` belongs to the stretch of base that the changes so far cover.
+fn joins(covered: &Range<usize>, next: &Range<usize>, touch: Touch) -> bool {
+    if next.start != covered.end {
+        return next.start < covered.end;
+    }
+    match touch {
+        Touch::Never => true,
+        Touch::Replacing => covered.is_empty() || next.is_empty(),
+        Touch::Always => covered.is_empty() && next.is_empty(),
+    }
+}
+
+pub(crate) fn weave(base_len: usize, ours: (&[Hunk], &[u32]), theirs: (&[Hunk], &[u32]), touch: Touch) -> Vec<Chunk> {
     let (mut i, mut j, mut done) = (0, 0, 0);
     let mut out = Vec::new();
     // How far each side's positions run ahead of base's after the changes taken so far.
     let (mut shift_o, mut shift_t) = (0isize, 0isize);
     while i < ours.0.len() || j < theirs.0.len() {
-        let start = next_start(&ours.0[i..], &theirs.0[j..]);
-        let (mut end, first_i, first_j) = (start, i, j);
-        // Take every change that overlaps or touches the stretch so far.
+        let (first_i, first_j) = (i, j);
+        let Range { start, mut end } = first_of(&ours.0[i..], &theirs.0[j..]);
+        // Take every change that meets the stretch so far.
         loop {
-            if i < ours.0.len() && ours.0[i].base.start <= end {
+            if i < ours.0.len()
+                && (i + j == first_i + first_j && ours.0[i].base == (start..end)
+                    || joins(&(start..end), &ours.0[i].base, touch))
+            {
                 end = end.max(ours.0[i].base.end);
                 i += 1;
-            } else if j < theirs.0.len() && theirs.0[j].base.start <= end {
+            } else if j < theirs.0.len()
+                && (i + j == first_i + first_j && theirs.0[j].base == (start..end)
+                    || joins(&(start..end), &theirs.0[j].base, touch))
+            {
                 end = end.max(theirs.0[j].base.end);
                 j += 1;
             } else {
@@ -97,11 +117,7 @@ fn weave(base_len: usize, ours: (&[Hunk], &[u32]), theirs: (&[Hunk], &[u32])) ->
         } else if ours.1[o.clone()] == theirs.1[t.clone()] {
             Chunk::Both(start..end, o)
         } else {
-            Chunk::Conflict(Region {
-                base: start..end,
-                ours: o,
-                theirs: t,
-            })
+            Chunk::Conflict(Region { base: start..end, ours: o, theirs: t })
         });
         done = end;
     }
@@ -111,9 +127,11 @@ fn weave(base_len: usize, ours: (&[Hunk], &[u32]), theirs: (&[Hunk], &[u32])) ->
     out
 }
 
-fn next_start(ours: &[Hunk], theirs: &[Hunk]) -> usize {
-    let first = |h: &[Hunk]| h.first().map_or(usize::MAX, |h| h.base.start);
-    first(ours).min(first(theirs))
+/// The base range of the change that comes first; of two that start together the shorter one.
+fn first_of(ours: &[Hunk], theirs: &[Hunk]) -> Range<usize> {
+    let first = |h: &[Hunk]| h.first().map(|h| (h.base.start, h.base.end));
+    let (start, end) = [first(ours), first(theirs)].into_iter().flatten().min().unwrap_or_default();
+    start..end
 }
 
 /// The side's range that stands for base `start..end`, given the changes inside it.
@@ -130,7 +148,7 @@ mod tests {
     use super::*;
 
     fn aligned(base: &[u32], ours: &[u32], theirs: &[u32]) -> Vec<Chunk> {
-        align(base, ours, theirs, 100)
+        align(base, ours, theirs, 100, Touch::Never)
     }
 
     #[test]
@@ -151,30 +169,15 @@ mod tests {
     #[test]
     fn changes_that_touch_are_one_conflict() {
         let chunks = aligned(&[1, 2, 3, 4], &[1, 9, 3, 4], &[1, 2, 8, 4]);
-        let region = Region {
-            base: 1..3,
-            ours: 1..3,
-            theirs: 1..3,
-        };
-        assert_eq!(
-            chunks,
-            [
-                Chunk::Same(0..1),
-                Chunk::Conflict(region),
-                Chunk::Same(3..4)
-            ]
-        );
+        let region = Region { base: 1..3, ours: 1..3, theirs: 1..3 };
+        assert_eq!(chunks, [Chunk::Same(0..1), Chunk::Conflict(region), Chunk::Same(3..4)]);
     }
 
     #[test]
     fn the_same_change_on_both_sides_is_one_change() {
         assert_eq!(
             aligned(&[1, 2], &[1, 9, 2], &[1, 9, 2]),
-            [
-                Chunk::Same(0..1),
-                Chunk::Both(1..1, 1..2),
-                Chunk::Same(1..2)
-            ]
+            [Chunk::Same(0..1), Chunk::Both(1..1, 1..2), Chunk::Same(1..2)]
         );
     }
 }

@@ -58,41 +58,21 @@ pub fn merge_entries(
 }
 
 fn one_sided(entry: Option<Entry>) -> EntryOutcome {
-    EntryOutcome::Clean {
-        entry: entry.map(|e| (e.kind, e.bytes.to_vec())),
-        rung: Rung::OneSided,
-    }
+    EntryOutcome::Clean { entry: entry.map(|e| (e.kind, e.bytes.to_vec())), rung: Rung::OneSided }
 }
 
-fn both_there(
-    base: Option<Entry>,
-    ours: Entry,
-    theirs: Entry,
-    path: &str,
-    options: &Options,
-) -> EntryOutcome {
+fn both_there(base: Option<Entry>, ours: Entry, theirs: Entry, path: &str, options: &Options) -> EntryOutcome {
     let Some(kind) = merged_kind(base, ours.kind, theirs.kind) else {
         return conflict(Class::Structural, Reason::Kinds);
     };
     // A base of another nature (a link that became a file) is no ancestor of the content.
-    let ancestor = base
-        .filter(|b| (b.kind == Kind::Link) == (kind == Kind::Link))
-        .map(|b| b.bytes);
+    let ancestor = base.filter(|b| (b.kind == Kind::Link) == (kind == Kind::Link)).map(|b| b.bytes);
     if kind == Kind::Link {
         return merged_link(ancestor, ours.bytes, theirs.bytes);
     }
-    let input = Input {
-        base: ancestor,
-        ours: ours.bytes,
-        theirs: theirs.bytes,
-        path,
-        options,
-    };
+    let input = Input { base: ancestor, ours: ours.bytes, theirs: theirs.bytes, path, options };
     match ladder::merge(&input) {
-        Outcome::Clean { bytes, rung } => EntryOutcome::Clean {
-            entry: Some((kind, bytes)),
-            rung,
-        },
+        Outcome::Clean { bytes, rung } => EntryOutcome::Clean { entry: Some((kind, bytes)), rung },
         Outcome::Conflict(conflict) => EntryOutcome::Conflict(conflict),
     }
 }
@@ -121,20 +101,11 @@ fn merged_link(base: Option<&[u8]>, ours: &[u8], theirs: &[u8]) -> EntryOutcome 
     } else {
         return conflict(Class::Value, Reason::LinkTargets);
     };
-    EntryOutcome::Clean {
-        entry: Some((Kind::Link, target.to_vec())),
-        rung: Rung::OneSided,
-    }
+    EntryOutcome::Clean { entry: Some((Kind::Link, target.to_vec())), rung: Rung::OneSided }
 }
 
 fn conflict(class: Class, reason: Reason) -> EntryOutcome {
-    let conflict = Conflict {
-        class,
-        gave_up: Rung::OneSided,
-        reason,
-        pieces: Vec::new(),
-        proposal: None,
-    };
+    let conflict = Conflict { class, gave_up: Rung::OneSided, reason, pieces: Vec::new(), proposal: None };
     EntryOutcome::Conflict(conflict)
 }
 
@@ -143,24 +114,15 @@ mod tests {
     use super::*;
 
     fn file(bytes: &[u8]) -> Option<Entry<'_>> {
-        Some(Entry {
-            kind: Kind::File,
-            bytes,
-        })
+        Some(Entry { kind: Kind::File, bytes })
     }
 
     fn executable(bytes: &[u8]) -> Option<Entry<'_>> {
-        Some(Entry {
-            kind: Kind::Executable,
-            bytes,
-        })
+        Some(Entry { kind: Kind::Executable, bytes })
     }
 
     fn link(bytes: &[u8]) -> Option<Entry<'_>> {
-        Some(Entry {
-            kind: Kind::Link,
-            bytes,
-        })
+        Some(Entry { kind: Kind::Link, bytes })
     }
 
     fn merged(
@@ -191,10 +153,7 @@ mod tests {
 
     #[test]
     fn deleting_what_the_other_side_edited_is_a_conflict() {
-        assert_eq!(
-            merged(file(b"a\n"), None, file(b"b\n")),
-            Err(Reason::DeletedAndEdited)
-        );
+        assert_eq!(merged(file(b"a\n"), None, file(b"b\n")), Err(Reason::DeletedAndEdited));
     }
 
     #[test]
@@ -204,41 +163,26 @@ mod tests {
 
     #[test]
     fn two_different_link_targets_are_a_conflict() {
-        assert_eq!(
-            merged(link(b"a"), link(b"b"), link(b"c")),
-            Err(Reason::LinkTargets)
-        );
+        assert_eq!(merged(link(b"a"), link(b"b"), link(b"c")), Err(Reason::LinkTargets));
     }
 
     #[test]
     fn a_file_against_a_link_is_a_conflict() {
-        assert_eq!(
-            merged(file(b"a"), link(b"a"), file(b"b")),
-            Err(Reason::Kinds)
-        );
+        assert_eq!(merged(file(b"a"), link(b"a"), file(b"b")), Err(Reason::Kinds));
     }
 
     #[test]
     fn two_sides_that_add_the_same_file_agree() {
-        assert_eq!(
-            merged(None, file(b"a\n"), file(b"a\n")),
-            Ok(Some((Kind::File, b"a\n".to_vec())))
-        );
+        assert_eq!(merged(None, file(b"a\n"), file(b"a\n")), Ok(Some((Kind::File, b"a\n".to_vec()))));
     }
 
     #[test]
     fn two_sides_that_add_different_files_are_a_conflict() {
-        assert_eq!(
-            merged(None, file(b"a\n"), file(b"b\n")),
-            Err(Reason::BothAdded)
-        );
+        assert_eq!(merged(None, file(b"a\n"), file(b"b\n")), Err(Reason::BothAdded));
     }
 
     #[test]
     fn binary_edits_on_both_sides_are_a_conflict() {
-        assert_eq!(
-            merged(file(b"\0a"), file(b"\0b"), file(b"\0c")),
-            Err(Reason::Binary)
-        );
+        assert_eq!(merged(file(b"\0a"), file(b"\0b"), file(b"\0c")), Err(Reason::Binary));
     }
 }

@@ -1,9 +1,12 @@
 //! The order in which the rungs are tried.
 
 use crate::check;
-use crate::diff3::{self, Chunk, Region};
+use crate::code;
+use crate::data;
+use crate::language::{self, Shape};
 use crate::limits;
-use crate::lines::{self, Interner};
+use crate::lines;
+use crate::text::{self, BothAdded, Mode};
 use crate::{Class, Conflict, Options, Outcome, Piece, Reason, Rung};
 
 /// One file with its two sides.
@@ -24,14 +27,15 @@ pub struct Input<'a> {
 /// Merges the contents of one file.
 pub fn merge(input: &Input) -> Outcome {
     if let Some(bytes) = one_sided(input) {
-        return Outcome::Clean {
-            bytes: bytes.to_vec(),
-            rung: Rung::OneSided,
-        };
+        return Outcome::Clean { bytes: bytes.to_vec(), rung: Rung::OneSided };
     }
-    match refuse(input) {
-        Some(reason) => conflict(Class::Value, Rung::OneSided, reason, Vec::new()),
-        None => text(input),
+    let merged = match refuse(input) {
+        Some(reason) => Err((Rung::OneSided, reason)),
+        None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, Reason::TooLarge)),
+    };
+    match merged {
+        Ok((pieces, rung)) => climb(input, pieces, rung),
+        Err((gave_up, reason)) => conflict(Class::Value, gave_up, reason, Vec::new(), None),
     }
 }
 
@@ -57,101 +61,82 @@ fn refuse(input: &Input) -> Option<Reason> {
     }
 }
 
-/// The three files as lines, and as numbers for lines.
-struct Lines<'a> {
-    base: Vec<&'a [u8]>,
-    ours: Vec<&'a [u8]>,
-    theirs: Vec<&'a [u8]>,
-}
-
-fn text(input: &Input) -> Outcome {
-    let lines = Lines {
-        base: lines::split(input.base.unwrap_or_default()),
-        ours: lines::split(input.ours),
-        theirs: lines::split(input.theirs),
+/// From the text merge upwards: the first candidate that every check lets pass.
+fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
+    let mut refused: Option<(Reason, Vec<u8>)> = None;
+    let mut passes = |bytes: Vec<u8>, rung: Rung| match check::refusal(input, &bytes, rung) {
+        None => Some(Outcome::Clean { bytes, rung: rung.max(Rung::Text) }),
+        Some(check) => {
+            refused.get_or_insert((Reason::Refused(check), bytes));
+            None
+        }
     };
-    if [&lines.base, &lines.ours, &lines.theirs]
-        .iter()
-        .any(|l| l.len() > limits::LINES_MAX)
-    {
-        return conflict(Class::Value, Rung::Text, Reason::TooLarge, Vec::new());
+    let merged = text::whole(&pieces);
+    let is_gits = merged.is_some() && rung == Rung::OneSided;
+    if let Some(outcome) = merged.and_then(|bytes| passes(bytes, rung)) {
+        return outcome;
     }
-    let mut interner = Interner::default();
-    let (b, o, t) = (
-        interner.ids(&lines.base),
-        interner.ids(&lines.ours),
-        interner.ids(&lines.theirs),
-    );
-    let pieces = pieces(&diff3::align(&b, &o, &t, interner.len()), &lines);
-    let Some(bytes) = whole(&pieces) else {
-        let reason = if input.base.is_none() {
-            Reason::BothAdded
-        } else {
-            Reason::SameLines
-        };
-        return conflict(Class::Value, Rung::Text, reason, pieces);
-    };
-    match check::refusal(input, &bytes) {
-        None => Outcome::Clean {
-            bytes,
-            rung: Rung::Text,
-        },
-        Some(check) => Outcome::Conflict(Conflict {
-            class: Class::Semantic,
-            gave_up: Rung::Text,
-            reason: Reason::Refused(check),
-            pieces,
-            proposal: Some(bytes),
-        }),
+    // A clean answer of git's that a check refuses is not tried again by other means.
+    if !is_gits && is_structured(input) {
+        let outcome = by_keys(input).into_iter().find_map(|bytes| passes(bytes, Rung::Data));
+        let outcome = outcome.or_else(|| code::merge(input).and_then(|bytes| passes(bytes, Rung::Code)));
+        if let Some(outcome) = outcome {
+            return outcome;
+        }
+    }
+    let gave_up = if is_gits { Rung::Text } else { last_rung(input) };
+    match refused {
+        Some((reason, bytes)) => conflict(Class::Semantic, gave_up, reason, pieces, Some(bytes)),
+        None => {
+            let reason = if input.base.is_none() { Reason::BothAdded } else { Reason::SameLines };
+            conflict(Class::Value, gave_up, reason, pieces, proposal(input))
+        }
     }
 }
 
-fn pieces(chunks: &[Chunk], lines: &Lines) -> Vec<Piece> {
+/// Small enough for the rungs above text.
+fn is_structured(input: &Input) -> bool {
+    [input.base.unwrap_or_default(), input.ours, input.theirs].iter().all(|f| f.len() <= limits::STRUCTURE_BYTES_MAX)
+}
+
+fn last_rung(input: &Input) -> Rung {
+    match language::of(input.path).shape {
+        Shape::Text | Shape::Markdown => Rung::Text,
+        Shape::Json | Shape::Toml | Shape::Yaml => Rung::Data,
+        Shape::Braces(_) | Shape::Indent(_) => Rung::Code,
+    }
+}
+
+/// Candidates for a data file: lines that both added stand in either order, with JSON's commas set aside meanwhile.
+fn by_keys(input: &Input) -> Vec<Vec<u8>> {
+    let shape = language::of(input.path).shape;
+    if !matches!(shape, Shape::Json | Shape::Toml | Shape::Yaml) {
+        return Vec::new();
+    }
+    let bare = (shape == Shape::Json).then(|| without_commas(input)).flatten();
     let mut out = Vec::new();
-    for chunk in chunks {
-        match chunk {
-            Chunk::Same(base) => agree(&mut out, lines.base[base.clone()].concat()),
-            Chunk::Ours(_, ours) | Chunk::Both(_, ours) => {
-                agree(&mut out, lines.ours[ours.clone()].concat())
-            }
-            Chunk::Theirs(_, theirs) => agree(&mut out, lines.theirs[theirs.clone()].concat()),
-            Chunk::Conflict(Region { base, ours, theirs }) => out.push(Piece::Disputed {
-                base: lines.base[base.clone()].concat(),
-                ours: lines.ours[ours.clone()].concat(),
-                theirs: lines.theirs[theirs.clone()].concat(),
-            }),
+    for both_added in [BothAdded::SmallerFirst, BothAdded::LargerFirst] {
+        let mode = Mode { both_added, ..Mode::of(input) };
+        let merged = |input: &Input| text::whole(&text::merge(input, mode)?.0);
+        out.extend(merged(input));
+        if let Some([base, ours, theirs]) = &bare {
+            let input = Input { base: Some(base), ours, theirs, ..*input };
+            out.extend(merged(&input).and_then(|bytes| data::restore_commas(&bytes)));
         }
     }
     out
 }
 
-/// Appends agreed bytes, to the piece before where that is agreed too.
-fn agree(out: &mut Vec<Piece>, bytes: Vec<u8>) {
-    match out.last_mut() {
-        Some(Piece::Agreed(before)) => before.extend_from_slice(&bytes),
-        _ => out.push(Piece::Agreed(bytes)),
-    }
+fn without_commas(input: &Input) -> Option<[Vec<u8>; 3]> {
+    Some([data::strip_commas(input.base?)?, data::strip_commas(input.ours)?, data::strip_commas(input.theirs)?])
 }
 
-/// The file, if nothing is disputed.
-fn whole(pieces: &[Piece]) -> Option<Vec<u8>> {
-    let agreed = |p: &Piece| match p {
-        Piece::Agreed(bytes) => Some(bytes.clone()),
-        Piece::Disputed { .. } => None,
-    };
-    pieces
-        .iter()
-        .map(agreed)
-        .collect::<Option<Vec<_>>>()
-        .map(|all| all.concat())
+/// What merging edits of one line would give, for somebody to decide on.
+fn proposal(input: &Input) -> Option<Vec<u8>> {
+    let mode = Mode { same_line: true, ..Mode::of(input) };
+    text::whole(&text::merge(input, mode)?.0)
 }
 
-fn conflict(class: Class, gave_up: Rung, reason: Reason, pieces: Vec<Piece>) -> Outcome {
-    Outcome::Conflict(Conflict {
-        class,
-        gave_up,
-        reason,
-        pieces,
-        proposal: None,
-    })
+fn conflict(class: Class, gave_up: Rung, reason: Reason, pieces: Vec<Piece>, proposal: Option<Vec<u8>>) -> Outcome {
+    Outcome::Conflict(Conflict { class, gave_up, reason, pieces, proposal })
 }

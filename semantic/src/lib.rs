@@ -21,15 +21,25 @@
 //! map: replicas that run it on the same bytes get the same bytes.
 
 mod check;
+mod code;
+mod data;
 mod diff3;
 mod entry;
+mod hunk;
+mod imports;
+mod items;
 mod ladder;
+mod language;
+mod lex;
 pub mod limits;
 mod lines;
 mod options;
 mod outcome;
+mod pairs;
 mod render;
 mod terms;
+mod text;
+mod words;
 
 pub use check::Check;
 pub use entry::{Entry, EntryOutcome, Kind, merge_entries};
@@ -42,8 +52,4 @@ pub use terms::Terms;
 /// Version of everything that decides what [`merge`] answers: this crate's rules and the diff engine's exact release.
 ///
 /// Replicas hash it into their ledger's version: two that differ here could answer differently.
-pub const VERSION: &str = concat!(
-    "quorate-semantic ",
-    env!("CARGO_PKG_VERSION"),
-    " rules 1, imara-diff 0.2.0 myers"
-);
+pub const VERSION: &str = concat!("quorate-semantic ", env!("CARGO_PKG_VERSION"), " rules 1, imara-diff 0.2.0 myers");

@@ -15,11 +15,7 @@ pub struct Labels {
 
 impl Default for Labels {
     fn default() -> Self {
-        Labels {
-            ours: "ours".into(),
-            base: "base".into(),
-            theirs: "theirs".into(),
-        }
+        Labels { ours: "ours".into(), base: "base".into(), theirs: "theirs".into() }
     }
 }
 
@@ -31,11 +27,7 @@ const MARKER_LEN: usize = 7;
 /// Byte for byte what `git merge-file --diff3` writes for the same disputed stretches: markers end as the file's lines
 /// do (CRLF or LF), and a side without final newline gets one.
 pub fn markers(conflict: &Conflict, labels: &Labels) -> Vec<u8> {
-    let end: &[u8] = if ends_in_crlf(&conflict.pieces) {
-        b"\r\n"
-    } else {
-        b"\n"
-    };
+    let end: &[u8] = if ends_in_crlf(&conflict.pieces) { b"\r\n" } else { b"\n" };
     let mut out = Vec::new();
     for piece in &conflict.pieces {
         match piece {
@@ -56,17 +48,10 @@ pub fn markers(conflict: &Conflict, labels: &Labels) -> Vec<u8> {
 
 /// Whether the first line of the file ends in CRLF.
 fn ends_in_crlf(pieces: &[Piece]) -> bool {
-    let first = |bytes: &[u8]| {
-        bytes
-            .split_inclusive(|b| *b == b'\n')
-            .next()
-            .map(|l| l.ends_with(b"\r\n"))
-    };
+    let first = |bytes: &[u8]| bytes.split_inclusive(|b| *b == b'\n').next().map(|l| l.ends_with(b"\r\n"));
     let of = |piece: &Piece| match piece {
         Piece::Agreed(bytes) => first(bytes),
-        Piece::Disputed { base, ours, theirs } => {
-            [ours, theirs, base].iter().find_map(|side| first(side))
-        }
+        Piece::Disputed { base, ours, theirs } => [ours, theirs, base].iter().find_map(|side| first(side)),
     };
     pieces.iter().find_map(of).unwrap_or(false)
 }
@@ -96,9 +81,7 @@ pub fn json(conflict: &Conflict) -> String {
         quoted(conflict.class.name().as_bytes()),
         quoted(conflict.gave_up.name().as_bytes()),
         quoted(conflict.reason.words().as_bytes()),
-        conflict
-            .check()
-            .map_or("null".into(), |c| quoted(c.name().as_bytes())),
+        conflict.check().map_or("null".into(), |c| quoted(c.name().as_bytes())),
         disputed.join(","),
         conflict.proposal.as_deref().map_or("null".into(), quoted),
     )
@@ -109,9 +92,7 @@ fn disputed_json(piece: &Piece) -> Option<String> {
         return None;
     };
     let (base, ours, theirs) = (quoted(base), quoted(ours), quoted(theirs));
-    Some(format!(
-        "{{\"base\":{base},\"ours\":{ours},\"theirs\":{theirs}}}"
-    ))
+    Some(format!("{{\"base\":{base},\"ours\":{ours},\"theirs\":{theirs}}}"))
 }
 
 /// A JSON string (RFC 8259 §7). Pieces are cut from UTF-8 at line ends or words, so nothing is lost to replacement.
@@ -134,31 +115,14 @@ fn quoted(bytes: &[u8]) -> String {
 
 /// The conflict in words: its class, which rung gave up and why, which check refused, whether there is a proposal.
 pub fn report(conflict: &Conflict, path: &str) -> String {
-    let mut out = format!(
-        "{path}: {} conflict: {}.\n",
-        conflict.class.name(),
-        conflict.reason.words()
-    );
-    out.push_str(&format!(
-        "The rung `{}` was the last to try.\n",
-        conflict.gave_up.name()
-    ));
+    let mut out = format!("{path}: {} conflict: {}.\n", conflict.class.name(), conflict.reason.words());
+    out.push_str(&format!("The rung `{}` was the last to try.\n", conflict.gave_up.name()));
     if let Some(check) = conflict.check() {
-        out.push_str(&format!(
-            "The check `{}` refused the merge.\n",
-            check.name()
-        ));
+        out.push_str(&format!("The check `{}` refused the merge.\n", check.name()));
     }
-    let disputed = conflict
-        .pieces
-        .iter()
-        .filter(|p| matches!(p, Piece::Disputed { .. }))
-        .count();
+    let disputed = conflict.pieces.iter().filter(|p| matches!(p, Piece::Disputed { .. })).count();
     if disputed > 0 {
-        out.push_str(&format!(
-            "{disputed} of {} stretches are disputed.\n",
-            conflict.pieces.len()
-        ));
+        out.push_str(&format!("{disputed} of {} stretches are disputed.\n", conflict.pieces.len()));
     }
     if conflict.proposal.is_some() {
         out.push_str("There is a proposal for the whole file.\n");
@@ -172,59 +136,36 @@ mod tests {
     use crate::{Class, Reason, Rung};
 
     fn conflict(pieces: Vec<Piece>) -> Conflict {
-        Conflict {
-            class: Class::Value,
-            gave_up: Rung::Text,
-            reason: Reason::SameLines,
-            pieces,
-            proposal: None,
-        }
+        Conflict { class: Class::Value, gave_up: Rung::Text, reason: Reason::SameLines, pieces, proposal: None }
     }
 
     fn disputed(base: &str, ours: &str, theirs: &str) -> Piece {
-        Piece::Disputed {
-            base: base.into(),
-            ours: ours.into(),
-            theirs: theirs.into(),
-        }
+        Piece::Disputed { base: base.into(), ours: ours.into(), theirs: theirs.into() }
     }
 
     #[test]
     fn markers_are_gits() {
-        let shown = markers(
-            &conflict(vec![
-                Piece::Agreed("a\n".into()),
-                disputed("b\n", "x\n", "y"),
-            ]),
-            &Labels::default(),
-        );
+        let shown =
+            markers(&conflict(vec![Piece::Agreed("a\n".into()), disputed("b\n", "x\n", "y")]), &Labels::default());
         let expected = "a\n<<<<<<< ours\nx\n||||||| base\nb\n=======\ny\n>>>>>>> theirs\n";
         assert_eq!(String::from_utf8(shown).expect("text"), expected);
     }
 
     #[test]
     fn markers_end_as_the_files_lines_do() {
-        let shown = markers(
-            &conflict(vec![disputed("b\r\n", "x\r\n", "y\r\n")]),
-            &Labels::default(),
-        );
+        let shown = markers(&conflict(vec![disputed("b\r\n", "x\r\n", "y\r\n")]), &Labels::default());
         assert!(shown.starts_with(b"<<<<<<< ours\r\nx\r\n"));
     }
 
     #[test]
     fn json_escapes_what_it_must() {
         let shown = json(&conflict(vec![disputed("\"", "\\", "\u{1}")]));
-        assert!(
-            shown.contains(r#"{"base":"\"","ours":"\\","theirs":"\u0001"}"#),
-            "{shown}"
-        );
+        assert!(shown.contains(r#"{"base":"\"","ours":"\\","theirs":"\u0001"}"#), "{shown}");
     }
 
     #[test]
     fn the_report_names_class_rung_and_reason() {
         let words = report(&conflict(vec![disputed("b\n", "x\n", "y\n")]), "a.txt");
-        assert!(words.starts_with(
-            "a.txt: value conflict: both sides changed the same lines.\nThe rung `text` was"
-        ));
+        assert!(words.starts_with("a.txt: value conflict: both sides changed the same lines.\nThe rung `text` was"));
     }
 }

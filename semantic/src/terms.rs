@@ -17,18 +17,12 @@ pub struct Terms<T> {
 impl<T: Clone + Ord> Terms<T> {
     /// Agreed content.
     pub fn agreed(content: T) -> Self {
-        Terms {
-            first: content,
-            changes: Vec::new(),
-        }
+        Terms { first: content, changes: Vec::new() }
     }
 
     /// An ordinary three-way conflict.
     pub fn conflict(base: T, ours: T, theirs: T) -> Self {
-        Terms {
-            first: ours,
-            changes: vec![(base, theirs)],
-        }
+        Terms { first: ours, changes: vec![(base, theirs)] }
     }
 
     /// The list `[A0, B1, A1, B2, A2 …]`; none unless its length is odd.
@@ -87,39 +81,22 @@ impl<T: Clone + Ord> Terms<T> {
     pub fn resolved(&self) -> Option<T> {
         let simple = self.simplify();
         let first = &simple.first;
-        simple
-            .adds()
-            .all(|side| side == first)
-            .then(|| first.clone())
+        simple.adds().all(|side| side == first).then(|| first.clone())
     }
 
     /// Replaces every term by what `name` makes of it, as when hashes are read into bytes.
     pub fn map<U>(&self, mut name: impl FnMut(&T) -> U) -> Terms<U> {
         let first = name(&self.first);
-        let changes = self
-            .changes
-            .iter()
-            .map(|(removed, added)| (name(removed), name(added)))
-            .collect();
+        let changes = self.changes.iter().map(|(removed, added)| (name(removed), name(added))).collect();
         Terms { first, changes }
     }
 
     /// `adds` is one longer than `removes`: every operation above keeps that balance.
     fn from_parts(adds: Vec<T>, removes: Vec<T>) -> Self {
-        assert!(
-            adds.len() == removes.len() + 1,
-            "{} added against {} removed",
-            adds.len(),
-            removes.len()
-        );
+        assert!(adds.len() == removes.len() + 1, "{} added against {} removed", adds.len(), removes.len());
         let mut adds = adds.into_iter();
-        let first = adds
-            .next()
-            .expect("adds is one longer than removes, so never empty");
-        Terms {
-            first,
-            changes: removes.into_iter().zip(adds).collect(),
-        }
+        let first = adds.next().expect("adds is one longer than removes, so never empty");
+        Terms { first, changes: removes.into_iter().zip(adds).collect() }
     }
 }
 

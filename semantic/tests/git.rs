@@ -21,10 +21,7 @@ impl Drop for Folder {
 }
 
 fn git_is_here() -> bool {
-    let here = Command::new("git")
-        .arg("--version")
-        .output()
-        .is_ok_and(|o| o.status.success());
+    let here = Command::new("git").arg("--version").output().is_ok_and(|o| o.status.success());
     if !here {
         eprintln!("SKIPPED: no git here, so the text rung was not compared with it");
     }
@@ -75,43 +72,26 @@ fn git_merge(folder: &Path, base: &str, ours: &str, theirs: &str) -> (bool, Vec<
         fs::write(folder.join(name), text).expect("the temporary folder takes files");
     }
     let out = Command::new("git")
-        .args([
-            "merge-file",
-            "-p",
-            "--diff3",
-            "-L",
-            "ours",
-            "-L",
-            "base",
-            "-L",
-            "theirs",
-            "ours",
-            "base",
-            "theirs",
-        ])
+        .args(["merge-file", "-p", "--diff3", "-L", "ours", "-L", "base", "-L", "theirs", "ours", "base", "theirs"])
         .current_dir(folder)
         .output()
         .expect("git ran before");
     (out.status.success(), out.stdout)
 }
 
-/// Where git is clean, so are we, to the byte; where every stretch is still disputed, the markers are git's.
+/// Where git is clean, so are we, to the byte; where no rule of ours settled a stretch, the markers are git's.
 #[test]
 fn text_merges_are_gits() {
     if !git_is_here() {
         return;
     }
-    let folder =
-        Folder(std::env::temp_dir().join(format!("quorate-semantic-git-{}", std::process::id())));
+    let folder = Folder(std::env::temp_dir().join(format!("quorate-semantic-git-{}", std::process::id())));
     fs::create_dir_all(&folder.0).expect("a temporary folder");
     let mut source = Source(7);
     let (mut clean, mut shown) = (0, 0);
     for round in 0..ROUNDS {
         let base = source.file();
-        let (ours, theirs) = (
-            source.edited(&base).join("\n"),
-            source.edited(&base).join("\n"),
-        );
+        let (ours, theirs) = (source.edited(&base).join("\n"), source.edited(&base).join("\n"));
         let base = base.join("\n");
         let (git_clean, git_bytes) = git_merge(&folder.0, &base, &ours, &theirs);
         let options = Options::default();
@@ -124,11 +104,7 @@ fn text_merges_are_gits() {
         };
         match merge(&input) {
             Outcome::Clean { bytes, .. } if git_clean => {
-                assert_eq!(
-                    String::from_utf8_lossy(&bytes),
-                    String::from_utf8_lossy(&git_bytes),
-                    "round {round}"
-                );
+                assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&git_bytes), "round {round}");
                 clean += 1;
             }
             Outcome::Conflict(c) if !git_clean && c.reason == Reason::SameLines => {
@@ -142,5 +118,5 @@ fn text_merges_are_gits() {
         }
     }
     assert!(clean > 30, "too few clean merges to say anything: {clean}");
-    assert!(shown > 30, "too few conflicts to say anything: {shown}");
+    assert!(shown > 20, "too few conflicts to say anything: {shown}");
 }

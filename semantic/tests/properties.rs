@@ -19,24 +19,20 @@ fn file() -> impl Strategy<Value = String> {
         "- k: v",
         "# h",
     ]);
-    (
-        prop::collection::vec(line, 0..12),
-        prop::sample::select(vec!["\n", "\r\n"]),
-        any::<bool>(),
-    )
-        .prop_map(|(lines, end, last)| {
+    (prop::collection::vec(line, 0..12), prop::sample::select(vec!["\n", "\r\n"]), any::<bool>()).prop_map(
+        |(lines, end, last)| {
             let mut text = lines.join(end);
             if last && !text.is_empty() {
                 text.push_str(end);
             }
             text
-        })
+        },
+    )
 }
 
 fn path() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "a.txt", "a.rs", "a.py", "a.toml", "a.yaml", "a.json", "a.md", "a.go", "A.java", "a.ts",
-        "a.sh",
+        "a.txt", "a.rs", "a.py", "a.toml", "a.yaml", "a.json", "a.md", "a.go", "A.java", "a.ts", "a.sh",
     ])
 }
 

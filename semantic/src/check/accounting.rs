@@ -1,0 +1,69 @@
+//! Line and word accounting: nothing that both kept is lost, nothing stands more often than the edits explain.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::Input;
+use crate::lines;
+use crate::words;
+
+/// How often something stands in base, ours, theirs and the result.
+pub(super) type Counts = [i64; 4];
+
+pub(super) fn lines(input: &Input, merged: &[u8]) -> Option<Check> {
+    let lines = |file| lines::split(file).into_iter().map(<[u8]>::trim_ascii).filter(|l| !l.is_empty());
+    (!counts(input, merged, lines).values().all(explained)).then_some(Check::LineAccounting)
+}
+
+pub(super) fn words(input: &Input, merged: &[u8]) -> Option<Check> {
+    (!counts(input, merged, identifiers).values().all(explained)).then_some(Check::WordAccounting)
+}
+
+pub(super) fn identifiers(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    file.split(|b| !words::is_word_byte(*b)).filter(|w| !w.is_empty())
+}
+
+pub(super) fn counts<'a, I: Iterator<Item = &'a [u8]>>(
+    input: &Input<'a>,
+    merged: &'a [u8],
+    pieces: impl Fn(&'a [u8]) -> I,
+) -> BTreeMap<&'a [u8], Counts> {
+    let mut counts: BTreeMap<&[u8], Counts> = BTreeMap::new();
+    for (column, file) in [input.base.unwrap_or_default(), input.ours, input.theirs, merged].into_iter().enumerate() {
+        for piece in pieces(file) {
+            counts.entry(piece).or_default()[column] += 1;
+        }
+    }
+    counts
+}
+
+/// Whether the result's count lies between what the two edits together imply and what the sides have.
+fn explained([base, ours, theirs, merged]: &Counts) -> bool {
+    let implied = ours + theirs - base;
+    let low = implied.min(*ours).min(*theirs);
+    let high = implied.max(*ours).max(*theirs);
+    (low..=high).contains(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::refused;
+    use super::*;
+
+    #[test]
+    fn line_accounting_stops_a_line_moved_to_two_places() {
+        let verdict = refused("a", "x\na\nb\nc\n", "a\nx\nb\nc\n", "a\nb\nx\nc\n", "a\nx\nb\nx\nc\n");
+        assert_eq!(verdict, Some(Check::LineAccounting));
+    }
+
+    #[test]
+    fn line_accounting_stops_the_loss_of_a_line_that_both_kept() {
+        assert_eq!(refused("a", "a\nb\n", "a\nb\nc\n", "a\nb\nd\n", "a\nc\nd\n"), Some(Check::LineAccounting));
+    }
+
+    #[test]
+    fn word_accounting_stops_the_loss_of_a_word_whose_line_was_rewritten() {
+        let verdict = refused("a", "x a\nz\n", "y a\nz\n", "x a\nz\nw\n", "z\nw\n");
+        assert_eq!(verdict, Some(Check::WordAccounting));
+    }
+}

@@ -1,0 +1,74 @@
+//! It still parses, and data say what merging key by key says.
+
+use super::Check;
+use crate::data::{self, Unread, Value};
+use crate::items;
+use crate::language::{self, Shape};
+use crate::lex;
+use crate::limits;
+use crate::{Input, Rung};
+
+/// A data file reads, no key twice; and a merge of our own equals the key-wise merge of the values.
+pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
+    let read = |file: &[u8]| {
+        let small = file.len() <= limits::STRUCTURE_BYTES_MAX;
+        small.then(|| data::read(file, language::of(input.path).shape)).flatten()
+    };
+    let base = input.base.and_then(read);
+    let (Some(Ok(ours)), Some(Ok(theirs))) = (read(input.ours), read(input.theirs)) else { return None };
+    if let Some(Err(_)) = base {
+        return None;
+    }
+    let base = base.and_then(Result::ok);
+    match read(merged)? {
+        Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
+        Err(Unread::Unparsed) => Some(Check::Parses),
+        Ok(merged) if rung != Rung::OneSided && !is_certain(base.as_ref(), &ours, &theirs, &merged) => {
+            Some(Check::Value)
+        }
+        Ok(_) => None,
+    }
+}
+
+fn is_certain(base: Option<&Value>, ours: &Value, theirs: &Value, merged: &Value) -> bool {
+    data::merge(base, Some(ours), Some(theirs)).flatten().as_ref() == Some(merged)
+}
+
+/// Brackets match, where they do in all three.
+pub(super) fn code(input: &Input, merged: &[u8]) -> Option<Check> {
+    let dialect = match language::of(input.path).shape {
+        Shape::Braces(words) | Shape::Indent(words) => words.dialect,
+        _ => return None,
+    };
+    let balanced = |file: &[u8]| {
+        file.len() > limits::STRUCTURE_BYTES_MAX
+            || lex::is_balanced(file, &lex::tokens(file, dialect), items::DEPTH_MAX)
+    };
+    let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs];
+    (!balanced(merged) && inputs.into_iter().all(balanced)).then_some(Check::Parses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::refused;
+    use super::*;
+
+    #[test]
+    fn parses_stops_a_bracket_without_partner() {
+        let verdict = refused("a.rs", "f();\n", "{\nf();\n}\n", "f();\ng();\n", "{\nf();\ng();\n");
+        assert_eq!(verdict, Some(Check::Parses));
+    }
+
+    #[test]
+    fn duplicate_key_stops_a_key_that_both_added() {
+        let verdict = refused("a.toml", "", "x = 1\n", "x = 2\n", "x = 1\nx = 2\n");
+        assert_eq!(verdict, Some(Check::DuplicateKey));
+    }
+
+    #[test]
+    fn value_stops_a_key_that_landed_in_another_table() {
+        let base = "[a]\n[b]\n";
+        let verdict = refused("a.toml", base, "[a]\nx = 1\n[b]\n", "[a]\n[b]\ny = 1\n", "[a]\n[b]\nx = 1\ny = 1\n");
+        assert_eq!(verdict, Some(Check::Value));
+    }
+}

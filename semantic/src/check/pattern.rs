@@ -1,0 +1,159 @@
+//! A change that one side made to line after line, and the new line of the other side that misses it.
+//!
+//! One side renames `v1-a`, `v1-b`, `v1-c` to `v2-…` while the other adds `v1-d`: both edits stand apart, and what
+//! comes out is what neither wants.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::Input;
+use crate::diff3;
+use crate::language;
+use crate::lines::{self, Interner};
+use crate::pairs;
+use crate::words::is_word_byte;
+
+/// Lines that must have changed alike before it is a pattern.
+const ALIKE_MIN: usize = 3;
+
+pub(super) fn missed(input: &Input) -> Option<Check> {
+    let base = lines::split(input.base.unwrap_or_default());
+    let (ours, theirs) = (lines::split(input.ours), lines::split(input.theirs));
+    let keyed = language::of(input.path).is_data();
+    let (ours, theirs) = (Edits::of(&base, &ours, keyed), Edits::of(&base, &theirs, keyed));
+    (is_missed(&ours.changed, &theirs.added) || is_missed(&theirs.changed, &ours.added)).then_some(Check::Pattern)
+}
+
+/// What one side did to the lines.
+struct Edits<'a> {
+    changed: Vec<(&'a [u8], &'a [u8])>,
+    added: Vec<&'a [u8]>,
+}
+
+impl<'a> Edits<'a> {
+    fn of(base: &[&'a [u8]], side: &[&'a [u8]], keyed: bool) -> Self {
+        let mut interner = Interner::default();
+        let (b, s) = (interner.ids(base), interner.ids(side));
+        let mut edits = Edits { changed: Vec::new(), added: Vec::new() };
+        for hunk in pairs::refine(diff3::hunks(&b, &s, interner.len()), base, side, keyed) {
+            if hunk.base.len() == 1 && hunk.side.len() == 1 {
+                edits.changed.push((base[hunk.base.start], side[hunk.side.start]));
+            } else if hunk.base.is_empty() {
+                edits.added.extend_from_slice(&side[hunk.side]);
+            }
+        }
+        edits
+    }
+}
+
+/// What was replaced by what, and the piece after it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Change<'a> {
+    from: Vec<&'a [u8]>,
+    to: Vec<&'a [u8]>,
+    next: &'a [u8],
+}
+
+/// Whether some line of `added` misses a change that `changed` (pairs of old and new lines) makes again and again.
+fn is_missed(changed: &[(&[u8], &[u8])], added: &[&[u8]]) -> bool {
+    let mut changes: BTreeMap<Change, usize> = BTreeMap::new();
+    for (old, new) in changed {
+        if let Some(change) = change(old, new) {
+            *changes.entry(change).or_default() += 1;
+        }
+    }
+    let again = changes.into_iter().filter(|(_, count)| *count >= ALIKE_MIN);
+    again.map(|(change, _)| change).any(|change| added.iter().any(|line| change.is_missed_by(&pieces(line))))
+}
+
+impl Change<'_> {
+    fn is_missed_by(&self, line: &[&[u8]]) -> bool {
+        let stands = |what: &[&[u8]]| {
+            let mut what = what.to_vec();
+            what.push(self.next);
+            line.windows(what.len()).any(|w| w.iter().zip(&what).all(|(piece, wanted)| stands_for(wanted, piece)))
+        };
+        stands(&self.from) && !stands(&self.to)
+    }
+}
+
+/// Stands for any number.
+const NUMBER: &[u8] = b"\0number";
+
+fn is_number(piece: &[u8]) -> bool {
+    piece.first().is_some_and(u8::is_ascii_digit)
+}
+
+fn stands_for(wanted: &[u8], piece: &[u8]) -> bool {
+    wanted == piece || (wanted == NUMBER && is_number(piece))
+}
+
+/// The one stretch that differs. A number that only got something around it stands for any number.
+fn change<'a>(old: &'a [u8], new: &'a [u8]) -> Option<Change<'a>> {
+    let (old, new) = (pieces(old), pieces(new));
+    let before = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let after = old[before..].iter().rev().zip(new[before..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let next = old.get(old.len() - after)?;
+    let (mut from, mut to) = (old[before..old.len() - after].to_vec(), new[before..new.len() - after].to_vec());
+    if let ([number], Some(at)) = (from.as_slice(), to.iter().position(|p| Some(p) == from.first()))
+        && is_number(number)
+    {
+        (from, to[at]) = (vec![NUMBER], NUMBER);
+    }
+    Some(Change { from, to, next })
+}
+
+/// Runs of word characters and single marks; blanks are left out.
+fn pieces(line: &[u8]) -> Vec<&[u8]> {
+    let (mut out, mut rest) = (Vec::new(), line.trim_ascii());
+    while let Some(b) = rest.first() {
+        let len = if is_word_byte(*b) { rest.iter().take_while(|b| is_word_byte(**b)).count() } else { 1 };
+        if !b.is_ascii_whitespace() {
+            out.push(&rest[..len]);
+        }
+        rest = &rest[len..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RENAMED: [(&[u8], &[u8]); 3] =
+        [(b"- v1-a\n", b"- v2-a\n"), (b"- v1-b\n", b"- v2-b\n"), (b"- v1-x\n", b"- v2-x\n")];
+
+    #[test]
+    fn a_new_line_of_the_old_kind_misses_the_change() {
+        assert!(is_missed(&RENAMED, &[b"- v1-c\n"]));
+    }
+
+    #[test]
+    fn a_new_line_of_the_new_kind_does_not() {
+        assert!(!is_missed(&RENAMED, &[b"- v2-c\n"]));
+        assert!(!is_missed(&RENAMED, &[b"- w-c\n"]));
+    }
+
+    #[test]
+    fn numbers_that_became_strings_are_a_pattern() {
+        let edited: [(&[u8], &[u8]); 3] = [(b"a: 1,", b"a: '1',"), (b"b: 2,", b"b: '2',"), (b"c: 3,", b"c: '3',")];
+        assert!(is_missed(&edited, &[b"d: 4,"]));
+        assert!(!is_missed(&edited, &[b"d: '4',"]));
+    }
+
+    #[test]
+    fn two_changed_lines_are_no_pattern() {
+        assert!(!is_missed(&RENAMED[..2], &[b"- v1-c\n"]));
+    }
+
+    #[test]
+    fn something_put_in_everywhere_is_a_pattern() {
+        let edited: [(&[u8], &[u8]); 3] = [
+            (b"from './a';", b"from './a.js';"),
+            (b"from './d';", b"from './d.js';"),
+            (b"from './b';", b"from './b.js';"),
+        ];
+        assert!(is_missed(&edited, &[b"from './c';"]));
+        assert!(!is_missed(&edited, &[b"from './c.js';"]));
+    }
+}

@@ -1,0 +1,72 @@
+//! Checks on single words: what was removed stays removed, and what looks alike does not meet.
+
+use std::collections::BTreeMap;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::Check;
+use super::accounting::{Counts, counts, identifiers};
+use crate::Input;
+use crate::words;
+
+/// How often base must have a word for its removal to say that the file does without it.
+///
+/// One that stood once is removed by most edits of its line; measured, that says nothing.
+const REMOVED_MIN: i64 = 2;
+
+/// A rename or removal on one side, a new use on the other.
+pub(super) fn gone(input: &Input, merged: &[u8]) -> Option<Check> {
+    let back =
+        |[base, ours, theirs, merged]: &Counts| *base >= REMOVED_MIN && (*ours == 0 || *theirs == 0) && *merged > 0;
+    let free = counts(input, merged, |file| names(file).into_iter());
+    free.values().any(back).then_some(Check::GoneWord)
+}
+
+/// The words that name something by themselves: no numbers, and no members of something else (after a dot).
+fn names(file: &[u8]) -> Vec<&[u8]> {
+    let (mut at, mut out) = (0, Vec::new());
+    for word in file.split(|b| !words::is_word_byte(*b)) {
+        let is_member = at > 0 && file[at - 1] == b'.';
+        if word.first().is_some_and(|b| !b.is_ascii_digit()) && !is_member {
+            out.push(word);
+        }
+        at += word.len() + 1;
+    }
+    out
+}
+
+/// `é` as one character and as two are the same to the eye, and two names to a machine.
+pub(super) fn twins(input: &Input, merged: &[u8]) -> Option<Check> {
+    let mut spellings: BTreeMap<String, BTreeMap<&[u8], Counts>> = BTreeMap::new();
+    for (word, count) in counts(input, merged, identifiers) {
+        if !word.is_ascii() {
+            let composed = String::from_utf8_lossy(word).nfc().collect();
+            spellings.entry(composed).or_default().insert(word, count);
+        }
+    }
+    let meet = |alike: &BTreeMap<&[u8], Counts>| {
+        let had = |column: usize| alike.values().filter(|c| c[column] > 0).count();
+        had(3) > 1 && had(3) > had(1).max(had(2))
+    };
+    spellings.values().any(meet).then_some(Check::Twins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::refused;
+    use super::*;
+
+    #[test]
+    fn gone_word_stops_a_use_of_what_the_other_side_renamed() {
+        let base = "use old\nold(1)\n";
+        let verdict = refused("a", base, "use new\nnew(1)\n", "use old\nold(1)\nold(2)\n", "use new\nnew(1)\nold(2)\n");
+        assert_eq!(verdict, Some(Check::GoneWord));
+    }
+
+    #[test]
+    fn twins_stops_two_spellings_of_one_name() {
+        let (one, two) = ("caf\u{e9} = 1\n", "cafe\u{301} = 2\n");
+        let both = format!("{one}{two}");
+        assert_eq!(refused("a", "", one, two, &both), Some(Check::Twins));
+    }
+}

@@ -1,0 +1,201 @@
+//! Rung 3: what a JSON, TOML or YAML file says, apart from how it is written.
+//!
+//! The merged bytes are always spliced from lines of the inputs; the values here only judge. A merge of data is
+//! accepted where its value equals the key-wise three-way merge of the three values. Scalars are compared by spelling,
+//! never parsed to numbers, dates or booleans.
+
+mod json;
+mod toml;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use crate::diff3::{self, Chunk, Touch};
+use crate::language::Shape;
+use crate::lines::Interner;
+
+pub(crate) use json::{restore_commas, strip_commas};
+
+/// Deepest nesting that is read; a deeper file is text.
+const DEPTH_MAX: usize = 128;
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Value {
+    /// A scalar as it is spelled; strings with their quotes resolved where that is certain.
+    Scalar(String),
+    /// Items in order.
+    List(Vec<Value>),
+    /// Values by key; order says nothing.
+    Map(BTreeMap<String, Value>),
+}
+
+/// Why a file has no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// Not of its format, or of a part of it that is not understood here.
+    Unparsed,
+    /// A key stands twice in one map.
+    DuplicateKey,
+}
+
+/// Reads a file; none where its shape is no data format.
+pub(crate) fn read(text: &[u8], shape: Shape) -> Option<Result<Value, Unread>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match shape {
+        Shape::Json => Some(json::read(text)),
+        Shape::Toml => Some(toml::read(text)),
+        Shape::Yaml => Some(yaml::read(text)),
+        _ => None,
+    }
+}
+
+/// Puts `value` under `key`; a key that is there already is an error.
+fn insert(map: &mut BTreeMap<String, Value>, key: String, value: Value) -> Result<(), Unread> {
+    match map.insert(key, value) {
+        None => Ok(()),
+        Some(_) => Err(Unread::DuplicateKey),
+    }
+}
+
+/// The key-wise three-way merge; none where both changed one value.
+pub(crate) fn merge(base: Option<&Value>, ours: Option<&Value>, theirs: Option<&Value>) -> Option<Option<Value>> {
+    if ours == theirs || base == theirs {
+        return Some(ours.cloned());
+    }
+    if base == ours {
+        return Some(theirs.cloned());
+    }
+    match (base, ours?, theirs?) {
+        (Some(Value::Map(b)), Value::Map(o), Value::Map(t)) => merge_maps(b, o, t).map(Some),
+        (None, Value::Map(o), Value::Map(t)) => merge_maps(&BTreeMap::new(), o, t).map(Some),
+        (Some(Value::List(b)), Value::List(o), Value::List(t)) => merge_lists(b, o, t).map(Some),
+        _ => None,
+    }
+}
+
+fn merge_maps(
+    base: &BTreeMap<String, Value>,
+    ours: &BTreeMap<String, Value>,
+    theirs: &BTreeMap<String, Value>,
+) -> Option<Value> {
+    let mut out = BTreeMap::new();
+    let keys: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for key in keys {
+        if let Some(value) = merge(base.get(key), ours.get(key), theirs.get(key))? {
+            out.insert(key.clone(), value);
+        }
+    }
+    Some(Value::Map(out))
+}
+
+/// Keys that name an item among its siblings, the most telling first.
+const IDENTITIES: &[&str] = &["id", "name", "key", "path", "uses", "package"];
+
+/// Lists whose items all have an identity merge by it, others by position.
+fn merge_lists(base: &[Value], ours: &[Value], theirs: &[Value]) -> Option<Value> {
+    let by = IDENTITIES.iter().find(|by| [base, ours, theirs].iter().all(|list| names(list, by).is_some()));
+    by.and_then(|by| merge_identities(base, ours, theirs, by)).or_else(|| merge_positions(base, ours, theirs))
+}
+
+fn merge_identities(base: &[Value], ours: &[Value], theirs: &[Value], by: &str) -> Option<Value> {
+    let (b, o, t) = (names(base, by)?, names(ours, by)?, names(theirs, by)?);
+    let find =
+        |names: &[&str], list: &[Value], name: &str| names.iter().position(|n| *n == name).map(|i| list[i].clone());
+    let order = merge_positions(&scalars(&b), &scalars(&o), &scalars(&t))?;
+    let Value::List(order) = order else { return None };
+    let mut items = BTreeMap::new();
+    for name in b.iter().chain(&o).chain(&t) {
+        let item =
+            merge(find(&b, base, name).as_ref(), find(&o, ours, name).as_ref(), find(&t, theirs, name).as_ref())?;
+        items.insert(Value::Scalar((*name).to_string()), item);
+    }
+    Some(Value::List(order.iter().filter_map(|name| items.get(name).cloned().flatten()).collect()))
+}
+
+fn scalars(names: &[&str]) -> Vec<Value> {
+    names.iter().map(|n| Value::Scalar((*n).to_string())).collect()
+}
+
+/// The identity of each item, if all have one and no two the same.
+fn names<'a>(list: &'a [Value], by: &str) -> Option<Vec<&'a str>> {
+    let name = |item: &'a Value| match item {
+        Value::Map(map) => match map.get(by)? {
+            Value::Scalar(name) => Some(name.as_str()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let names: Vec<&str> = list.iter().map(name).collect::<Option<_>>()?;
+    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    (distinct.len() == names.len()).then_some(names)
+}
+
+fn merge_positions(base: &[Value], ours: &[Value], theirs: &[Value]) -> Option<Value> {
+    let spelled: Vec<Vec<String>> =
+        [base, ours, theirs].iter().map(|l| l.iter().map(|v| format!("{v:?}")).collect()).collect();
+    let mut interner = Interner::default();
+    let ids: Vec<Vec<u32>> = spelled.iter().map(|l| l.iter().map(|s| interner.id(s.as_bytes())).collect()).collect();
+    let mut out = Vec::new();
+    for chunk in diff3::align(&ids[0], &ids[1], &ids[2], interner.len(), Touch::Always) {
+        match chunk {
+            Chunk::Same(range) => out.extend_from_slice(&base[range]),
+            Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&ours[range]),
+            Chunk::Theirs(_, range) => out.extend_from_slice(&theirs[range]),
+            Chunk::Conflict(region) => {
+                // As many items on all three: each was changed inside.
+                let (b, o, t) = (&base[region.base], &ours[region.ours], &theirs[region.theirs]);
+                if b.len() != o.len() || b.len() != t.len() {
+                    return None;
+                }
+                for ((b, o), t) in b.iter().zip(o).zip(t) {
+                    out.extend(merge(Some(b), Some(o), Some(t))?);
+                }
+            }
+        }
+    }
+    Some(Value::List(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(json: &str) -> Value {
+        json::read(json).expect("JSON")
+    }
+
+    fn merged(base: &str, ours: &str, theirs: &str) -> Option<Value> {
+        merge(Some(&value(base)), Some(&value(ours)), Some(&value(theirs))).flatten()
+    }
+
+    #[test]
+    fn different_keys_of_one_map_merge() {
+        let merged = merged(r#"{"a":1,"b":1}"#, r#"{"a":2,"b":1}"#, r#"{"a":1,"c":3}"#);
+        assert_eq!(merged, Some(value(r#"{"a":2,"c":3}"#)));
+    }
+
+    #[test]
+    fn one_key_with_two_values_is_a_conflict() {
+        assert_eq!(merged(r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#), None);
+    }
+
+    #[test]
+    fn a_number_is_its_spelling() {
+        assert_ne!(value("[1.0]"), value("[1.00]"));
+    }
+
+    #[test]
+    fn list_items_with_a_name_merge_by_it() {
+        let base = r#"[{"name":"a","v":1},{"name":"b","v":1}]"#;
+        let merged = merged(base, r#"[{"name":"a","v":2},{"name":"b","v":1}]"#, r#"[{"name":"b","v":3}]"#);
+        assert_eq!(merged, None, "deleted and edited");
+        let merged = self::merged(
+            base,
+            r#"[{"name":"a","v":2},{"name":"b","v":1}]"#,
+            r#"[{"name":"a","v":1},{"name":"b","v":3}]"#,
+        );
+        assert_eq!(merged, Some(value(r#"[{"name":"a","v":2},{"name":"b","v":3}]"#)));
+    }
+}

@@ -1,0 +1,292 @@
+//! The block structure of YAML: maps, lists and scalars by indentation. Scalars and flow collections stay spelled.
+//!
+//! What is not plain (anchors, aliases, tags, merge keys, complex keys, tabs as indentation) is not read, and the file
+//! is then merged as text only.
+
+use std::collections::BTreeMap;
+
+use super::{DEPTH_MAX, Unread, Value, insert};
+
+/// A line with content: its indentation and its text without comment.
+#[derive(Debug, Clone, Copy)]
+struct Line<'a> {
+    indent: usize,
+    text: &'a str,
+}
+
+pub(super) fn read(text: &str) -> Result<Value, Unread> {
+    let documents: Vec<&str> = split_documents(text);
+    let mut values = Vec::new();
+    for document in documents {
+        let mut reader = Reader { lines: lines(document)?, at: 0 };
+        let value = match reader.peek() {
+            None => Value::Scalar(String::new()),
+            Some(first) => reader.block(first.indent, 0)?,
+        };
+        if reader.at < reader.lines.len() {
+            return Err(Unread::Unparsed);
+        }
+        values.push(value);
+    }
+    Ok(Value::List(values))
+}
+
+fn split_documents(text: &str) -> Vec<&str> {
+    let (mut out, mut from, mut at) = (Vec::new(), 0, 0);
+    for line in text.split_inclusive('\n') {
+        if line.trim_end() == "---" {
+            out.push(&text[from..at]);
+            from = at + line.len();
+        }
+        at += line.len();
+    }
+    out.push(&text[from..]);
+    out
+}
+
+/// The lines of a document. Blank lines and comments stay, as empty ones, for block scalars need them.
+fn lines(document: &str) -> Result<Vec<Line<'_>>, Unread> {
+    document
+        .lines()
+        .map(|raw| {
+            let text = raw.trim_end();
+            let indent = text.len() - text.trim_start_matches(' ').len();
+            if text[indent..].starts_with('\t') {
+                Err(Unread::Unparsed)
+            } else {
+                Ok(Line { indent, text: &text[indent..] })
+            }
+        })
+        .collect()
+}
+
+struct Reader<'a> {
+    lines: Vec<Line<'a>>,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// The next line with content.
+    fn peek(&mut self) -> Option<Line<'a>> {
+        while let Some(line) = self.lines.get(self.at) {
+            if !line.text.is_empty() && !line.text.starts_with('#') {
+                return Some(*line);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// What stands at `indent`: a list, a map, or a scalar.
+    fn block(&mut self, indent: usize, depth: usize) -> Result<Value, Unread> {
+        if depth >= DEPTH_MAX {
+            return Err(Unread::Unparsed);
+        }
+        let Some(first) = self.peek() else { return Ok(Value::Scalar(String::new())) };
+        if is_item(first.text) {
+            self.list(indent, depth)
+        } else if key_len(first.text).is_some() {
+            self.map(indent, depth)
+        } else {
+            let first = *self.lines.get(self.at).ok_or(Unread::Unparsed)?;
+            self.at += 1;
+            self.scalar(first.text, indent.checked_sub(1))
+        }
+    }
+
+    fn list(&mut self, indent: usize, depth: usize) -> Result<Value, Unread> {
+        let mut items = Vec::new();
+        while let Some(line) = self.peek().filter(|l| l.indent == indent && is_item(l.text)) {
+            let inner = line.text[1..].trim_start_matches(' ');
+            if inner.is_empty() || inner.starts_with('#') {
+                self.at += 1;
+                items.push(self.nested(indent, depth)?);
+            } else {
+                // What follows the dash stands as if on a line of its own, further in.
+                let inner_indent = indent + line.text.len() - inner.len();
+                self.lines[self.at] = Line { indent: inner_indent, text: inner };
+                items.push(self.block(inner_indent, depth + 1)?);
+            }
+        }
+        self.closed(indent)?;
+        Ok(Value::List(items))
+    }
+
+    fn map(&mut self, indent: usize, depth: usize) -> Result<Value, Unread> {
+        let mut map = BTreeMap::new();
+        while let Some(line) = self.peek().filter(|l| l.indent == indent && !is_item(l.text)) {
+            let len = key_len(line.text).ok_or(Unread::Unparsed)?;
+            let key = line.text[..len].trim_end();
+            if key == "<<" || key.starts_with(['&', '*', '!', '?', '{', '[']) {
+                return Err(Unread::Unparsed);
+            }
+            self.at += 1;
+            let rest = line.text[len + 1..].trim_start();
+            let value = if rest.is_empty() || rest.starts_with('#') {
+                self.nested(indent, depth)?
+            } else {
+                self.scalar(rest, Some(indent))?
+            };
+            insert(&mut map, key.trim_matches(['"', '\'']).to_string(), value)?;
+        }
+        self.closed(indent)?;
+        Ok(Value::Map(map))
+    }
+
+    /// After a block nothing may stand deeper than it.
+    fn closed(&mut self, indent: usize) -> Result<(), Unread> {
+        match self.peek() {
+            Some(line) if line.indent > indent => Err(Unread::Unparsed),
+            _ => Ok(()),
+        }
+    }
+
+    /// The block below a key or dash at `indent`. A list may stand at the indentation of its key.
+    fn nested(&mut self, indent: usize, depth: usize) -> Result<Value, Unread> {
+        match self.peek() {
+            Some(line) if line.indent > indent => self.block(line.indent, depth + 1),
+            Some(line) if line.indent == indent && is_item(line.text) && self.under_key() => {
+                self.list(indent, depth + 1)
+            }
+            _ => Ok(Value::Scalar(String::new())),
+        }
+    }
+
+    /// Whether the last line with content was a key.
+    fn under_key(&self) -> bool {
+        let before = self.lines[..self.at].iter().rev().find(|l| !l.text.is_empty() && !l.text.starts_with('#'));
+        before.is_some_and(|l| !is_item(l.text))
+    }
+
+    /// A scalar that starts with `first` and goes on over every line deeper than `indent` (all, if none).
+    fn scalar(&mut self, first: &str, indent: Option<usize>) -> Result<Value, Unread> {
+        if first.starts_with(['&', '*', '!']) {
+            return Err(Unread::Unparsed);
+        }
+        let block = first.starts_with(['|', '>']);
+        let mut text = if block { first.to_string() } else { without_comment(first).to_string() };
+        let mut blanks = 0;
+        while let Some(line) = self.lines.get(self.at) {
+            let deeper = indent.is_none_or(|indent| line.indent > indent);
+            if !line.text.is_empty() && !deeper {
+                break;
+            }
+            if !block && !line.text.is_empty() && !is_open(&text) && key_len(line.text).is_some() {
+                return Err(Unread::Unparsed);
+            }
+            self.at += 1;
+            if line.text.is_empty() {
+                blanks += 1;
+                continue;
+            }
+            let text_of_line = if block { line.text } else { without_comment(line.text) };
+            if block {
+                text.push_str(&"\n".repeat(blanks + 1));
+                text.push_str(&" ".repeat(line.indent - indent.map_or(0, |i| i + 1)));
+            } else {
+                text.push(' ');
+            }
+            blanks = 0;
+            text.push_str(text_of_line);
+        }
+        if !block && is_open(&text) {
+            return Err(Unread::Unparsed);
+        }
+        Ok(Value::Scalar(text))
+    }
+}
+
+fn is_item(text: &str) -> bool {
+    text == "-" || text.starts_with("- ")
+}
+
+/// Where the colon of a key stands: outside quotes and brackets, before a blank or the end.
+fn key_len(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut i = match bytes.first()? {
+        quote @ (b'"' | b'\'') => 1 + text[1..].find(char::from(*quote))? + 1,
+        b'{' | b'[' => return None,
+        _ => 0,
+    };
+    while let Some(b) = bytes.get(i) {
+        match b {
+            b':' if matches!(bytes.get(i + 1), None | Some(b' ')) => return Some(i),
+            b'#' if i > 0 && bytes[i - 1] == b' ' => return None,
+            _ => i += 1,
+        }
+    }
+    None
+}
+
+/// Whether a flow collection or a quoted string is still open at the end.
+fn is_open(text: &str) -> bool {
+    let (mut depth, mut quote) = (0i32, None);
+    let starts = text.starts_with(['"', '\'', '[', '{']);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => (),
+            (None, '"' | '\'') if starts => quote = Some(c),
+            (None, '[' | '{') if starts => depth += 1,
+            (None, ']' | '}') if starts => depth -= 1,
+            _ => (),
+        }
+    }
+    depth != 0 || quote.is_some()
+}
+
+/// The text before a comment that stands outside quotes.
+fn without_comment(text: &str) -> &str {
+    let (mut quote, mut before) = (None, ' ');
+    for (i, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (None, '"' | '\'') if matches!(before, ' ' | '[' | '{' | ',') => quote = Some(c),
+            (None, '#') if before == ' ' => return text[..i].trim_end(),
+            _ => (),
+        }
+        before = c;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(text: &str) -> BTreeMap<String, Value> {
+        match read(text) {
+            Ok(Value::List(mut documents)) => match documents.remove(0) {
+                Value::Map(map) => map,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn maps_and_lists_nest_by_indentation() {
+        let map = map("a:\n  b: 1 # c\n  c:\n  - x: 1\n    y: 2\n  - z\nd: [1,\n  2]\n");
+        assert_eq!(map.len(), 2);
+        let Value::Map(a) = &map["a"] else { panic!("{map:?}") };
+        assert!(matches!(&a["c"], Value::List(items) if items.len() == 2), "{a:?}");
+    }
+
+    #[test]
+    fn a_block_scalar_keeps_what_looks_like_a_comment() {
+        let map = map("run: |\n  # not a comment\n  a: b\n\n  c\nx: 1\n");
+        assert_eq!(map["run"], Value::Scalar("|\n # not a comment\n a: b\n\n c".into()));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_an_error() {
+        assert_eq!(read("a: 1\na: 2\n"), Err(Unread::DuplicateKey));
+    }
+
+    #[test]
+    fn anchors_aliases_tags_and_merge_keys_are_not_read() {
+        for text in ["a: &x 1\n", "a: *x\n", "a: !t 1\n", "<<: *x\n", "a:\n\tb: 1\n"] {
+            assert_eq!(read(text), Err(Unread::Unparsed), "{text}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One stretch of lines that both sides changed, and the rules that may still make it one.
+//!
+//! In order: import statements as a set; edits of different lines, cut as the diff cuts them; the same with edited
+//! lines paired; edits of different words on different lines. What git merges cleanly never comes here.
+
+use crate::diff3::{self, Chunk, Region, Touch};
+use crate::imports;
+use crate::language::{self, Imports, Language};
+use crate::limits;
+use crate::lines::{self, Interner};
+use crate::pairs;
+use crate::text::{BothAdded, Mode};
+use crate::words;
+use crate::{Input, Rung};
+
+/// What the three have at one stretch.
+#[derive(Debug)]
+pub(crate) struct Hunk {
+    pub(crate) base: Vec<u8>,
+    pub(crate) ours: Vec<u8>,
+    pub(crate) theirs: Vec<u8>,
+}
+
+impl Hunk {
+    fn is_small(&self) -> bool {
+        [&self.base, &self.ours, &self.theirs].iter().all(|side| side.len() <= limits::HUNK_BYTES_MAX)
+    }
+}
+
+/// Why a rule gives no answer.
+enum No {
+    /// This rule does not apply; another may.
+    Next,
+    /// The edits are about one thing: no rule may answer.
+    Never,
+}
+
+/// The stretch as one, with the rung that did it.
+pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>, Rung)> {
+    if !hunk.is_small() {
+        return None;
+    }
+    let language = language::of(input.path);
+    if language.imports != Imports::None
+        && let Some(bytes) = imports::resolve(hunk, language.imports)
+    {
+        return Some((bytes, Rung::Imports));
+    }
+    for cut in [Cut::Plain, Cut::Paired] {
+        match by_lines(hunk, cut, language, mode) {
+            Ok(bytes) => return Some((bytes, Rung::Text)),
+            Err(No::Next) => (),
+            Err(No::Never) => return None,
+        }
+    }
+    by_words(hunk, mode).map(|bytes| (bytes, Rung::Text))
+}
+
+/// How the changes of a side are cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// As the line diff gives them.
+    Plain,
+    /// At lines that are another line edited.
+    Paired,
+}
+
+/// The three as lines.
+struct Lines<'a> {
+    base: Vec<&'a [u8]>,
+    ours: Vec<&'a [u8]>,
+    theirs: Vec<&'a [u8]>,
+}
+
+/// Edits of different lines, even adjacent ones, go through.
+fn by_lines(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode) -> Result<Vec<u8>, No> {
+    let lines =
+        Lines { base: lines::split(&hunk.base), ours: lines::split(&hunk.ours), theirs: lines::split(&hunk.theirs) };
+    let mut interner = Interner::default();
+    let (b, o, t) = (interner.ids(&lines.base), interner.ids(&lines.ours), interner.ids(&lines.theirs));
+    let mut ours = diff3::hunks(&b, &o, interner.len());
+    let mut theirs = diff3::hunks(&b, &t, interner.len());
+    if cut == Cut::Paired {
+        ours = pairs::refine(ours, &lines.base, &lines.ours, language.is_data());
+        theirs = pairs::refine(theirs, &lines.base, &lines.theirs, language.is_data());
+    }
+    let chunks = diff3::weave(b.len(), (&ours, &o), (&theirs, &t), Touch::Always);
+    for pair in chunks.windows(2) {
+        refuse_neighbours(&pair[0], &pair[1], &lines, language)?;
+    }
+    let mut out = Vec::new();
+    for chunk in chunks {
+        match chunk {
+            Chunk::Same(range) => out.push(lines.base[range].concat()),
+            Chunk::Ours(_, range) | Chunk::Both(_, range) => out.push(lines.ours[range].concat()),
+            Chunk::Theirs(_, range) => out.push(lines.theirs[range].concat()),
+            Chunk::Conflict(region) => out.push(inside(&region, &lines, mode).ok_or(No::Next)?),
+        }
+    }
+    let merged = out.concat();
+    if doubles_a_line(&merged, &lines) { Err(No::Next) } else { Ok(merged) }
+}
+
+/// Neighbouring edits of different sides that are about one thing.
+fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &Language) -> Result<(), No> {
+    let (Some(a), Some(b)) = (Edit::of(first, lines), Edit::of(second, lines)) else { return Ok(()) };
+    if a.is_ours == b.is_ours {
+        return Ok(());
+    }
+    // What was added beside something was likely meant for it: not where the other side took that away.
+    if (a.base.is_empty() && b.side.is_empty()) || (a.side.is_empty() && b.base.is_empty()) {
+        return Err(No::Next);
+    }
+    // A comment speaks of the line below it.
+    let is_comment = |line: &&[u8]| {
+        let line = line.trim_ascii();
+        line.is_empty() || line.starts_with(language.line_comment.as_bytes())
+    };
+    let said = a.base.iter().chain(a.side).any(|l| !l.trim_ascii().is_empty());
+    if said && a.base.iter().chain(a.side).all(is_comment) {
+        return Err(No::Never);
+    }
+    Ok(())
+}
+
+/// A change that one side alone made.
+struct Edit<'a> {
+    is_ours: bool,
+    base: &'a [&'a [u8]],
+    side: &'a [&'a [u8]],
+}
+
+impl<'a> Edit<'a> {
+    fn of(chunk: &Chunk, lines: &'a Lines) -> Option<Edit<'a>> {
+        match chunk {
+            Chunk::Ours(base, side) => {
+                Some(Edit { is_ours: true, base: &lines.base[base.clone()], side: &lines.ours[side.clone()] })
+            }
+            Chunk::Theirs(base, side) => {
+                Some(Edit { is_ours: false, base: &lines.base[base.clone()], side: &lines.theirs[side.clone()] })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Lines that both changed: by words, or where nothing was there before, both.
+fn inside(region: &Region, lines: &Lines, mode: Mode) -> Option<Vec<u8>> {
+    let (base, ours, theirs) =
+        (&lines.base[region.base.clone()], &lines.ours[region.ours.clone()], &lines.theirs[region.theirs.clone()]);
+    if base.is_empty() && mode.both_added != BothAdded::Conflict {
+        let (ours, theirs) = (ours.concat(), theirs.concat());
+        let ours_first = (ours <= theirs) == (mode.both_added == BothAdded::SmallerFirst);
+        let (first, second) = if ours_first { (ours, theirs) } else { (theirs, ours) };
+        return first.ends_with(b"\n").then(|| [first, second].concat());
+    }
+    by_words(&Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat() }, mode)
+}
+
+/// Whether a line that both added, each once, would stand twice.
+fn doubles_a_line(merged: &[u8], lines: &Lines) -> bool {
+    let merged = lines::split(merged);
+    let count = |lines: &[&[u8]], line: &[u8]| lines.iter().filter(|l| **l == line).count();
+    let mut said = lines.ours.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric));
+    said.any(|line| {
+        let (b, o, t) = (count(&lines.base, line), count(&lines.ours, line), count(&lines.theirs, line));
+        o > b && t > b && count(&merged, line) > o.max(t)
+    })
+}
+
+/// Edits of different words go through; of one line only where policy allows.
+fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
+    let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| words::split(side));
+    let mut interner = Interner::default();
+    let (b, o, t) = (interner.ids(&base), interner.ids(&ours), interner.ids(&theirs));
+    let (mut out, mut line) = (Vec::new(), Line::default());
+    for chunk in diff3::align(&b, &o, &t, interner.len(), Touch::Replacing) {
+        let (words, sides) = match chunk {
+            Chunk::Same(range) => (&base[range], [false, false]),
+            Chunk::Both(_, range) => (&ours[range], [false, false]),
+            Chunk::Ours(_, range) => (&ours[range], [true, false]),
+            Chunk::Theirs(_, range) => (&theirs[range], [false, true]),
+            Chunk::Conflict(_) => return None,
+        };
+        if line.is_shared_after(words, sides) && !mode.same_line {
+            return None;
+        }
+        out.extend_from_slice(words);
+    }
+    Some(out.concat())
+}
+
+/// Which sides edited the line that is being written.
+#[derive(Default)]
+struct Line {
+    edited_by: [bool; 2],
+}
+
+impl Line {
+    /// Takes the next words; whether both sides have now edited one line.
+    fn is_shared_after(&mut self, words: &[&[u8]], sides: [bool; 2]) -> bool {
+        self.edited_by = [0, 1].map(|i| self.edited_by[i] || sides[i]);
+        let shared = self.edited_by == [true, true];
+        if words.contains(&&b"\n"[..]) {
+            self.edited_by = sides;
+        }
+        shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+
+    fn resolved(path: &str, base: &str, ours: &str, theirs: &str) -> Option<String> {
+        let options = Options::default();
+        let input = Input { base: Some(b""), ours: b"", theirs: b"", path, options: &options };
+        let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into() };
+        resolve(&hunk, &input, Mode::of(&input)).map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
+    }
+
+    #[test]
+    fn edits_of_adjacent_lines_go_through() {
+        let merged = resolved("a.txt", "one\ntwo\n", "one!\ntwo\n", "one\ntwo!\n");
+        assert_eq!(merged.as_deref(), Some("one!\ntwo!\n"));
+    }
+
+    #[test]
+    fn an_addition_beside_an_edit_goes_through() {
+        let merged = resolved("a.txt", "one x y\n", "one x z\n", "one x y\nsomething else\n");
+        assert_eq!(merged.as_deref(), Some("one x z\nsomething else\n"));
+    }
+
+    #[test]
+    fn an_addition_beside_a_removal_is_refused() {
+        assert_eq!(resolved("a.txt", "one\n", "", "one\ntwo\n"), None);
+    }
+
+    #[test]
+    fn edits_of_one_line_are_refused() {
+        assert_eq!(resolved("a.rs", "f(a, b, c)\n", "f(x, b, c)\n", "f(a, b, y)\n"), None);
+    }
+
+    #[test]
+    fn an_edited_comment_above_an_edited_line_is_refused() {
+        assert_eq!(
+            resolved("a.rs", "// at most 3\nn = 3;\n", "// at most three\nn = 3;\n", "// at most 3\nn = 4;\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn an_addition_among_edited_lines_finds_its_place() {
+        let base = "a = { v = 1, path = x }\nb = { v = 1, path = y }\n";
+        let ours = "a = { v = 2, path = x }\nb = { v = 2, path = y }\n";
+        let theirs = "a = { v = 1, path = x }\nnew = true\nb = { v = 1, path = y }\n";
+        let merged = resolved("a.txt", base, ours, theirs);
+        assert_eq!(merged.as_deref(), Some("a = { v = 2, path = x }\nnew = true\nb = { v = 2, path = y }\n"));
+    }
+
+    #[test]
+    fn a_line_that_both_added_stands_once() {
+        let merged = resolved("a.txt", "x = 1\n", "note\nx = 2\n", "note\nx = 1\n");
+        assert_eq!(merged.as_deref(), Some("note\nx = 2\n"));
+    }
+}

@@ -1,0 +1,242 @@
+//! Just enough of a lexer to know brackets, strings and comments from code, for every language with one table.
+//!
+//! It cannot fail and never backtracks over more than a line: what it does not understand is a mark of one character.
+//! Two merges of the same bytes therefore cut alike on every machine, which no C scanner promises.
+
+/// What a piece of code is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An identifier, keyword or number.
+    Word,
+    /// An opening bracket.
+    Open,
+    /// A closing bracket.
+    Close,
+    /// Another mark.
+    Mark,
+    /// A string or character.
+    Text,
+    /// A comment.
+    Comment,
+    /// A line end.
+    Line,
+}
+
+/// A piece of code with its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+/// How a language writes strings and comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `//`, `/* /* */ */`, `"…"` over lines, `r#"…"#`, `'c'` and lifetimes.
+    Rust,
+    /// `//`, `/* */`, `"…"`, `'…'`, `` `…` `` over lines, `"""` over lines.
+    C,
+    /// `#`, `"…"`, `'…'`, both tripled over lines.
+    Python,
+    /// `#` after a blank, `"…"` and `'…'` over lines.
+    Shell,
+}
+
+/// Cuts text into tokens; blanks are left out.
+pub(crate) fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
+    let (mut at, mut dead, mut out) = (0, 0, Vec::new());
+    while at < text.len() {
+        let (kind, len) = match comment_len(text, at, dialect) {
+            Some(len) => (Some(Kind::Comment), len),
+            None => match if at < dead { Quoted::Not } else { quoted(&text[at..], dialect) } {
+                Quoted::Whole(len) => (Some(Kind::Text), len),
+                Quoted::Open => {
+                    // Looked for in vain up to the line's end: no second search on this line.
+                    dead = at + text[at..].iter().position(|b| *b == b'\n').unwrap_or(text.len() - at);
+                    (Some(Kind::Mark), 1)
+                }
+                Quoted::Not => plain(&text[at..]),
+            },
+        };
+        if let Some(kind) = kind {
+            out.push(Token { kind, from: at, to: (at + len).min(text.len()) });
+        }
+        at += len;
+    }
+    out
+}
+
+fn plain(rest: &[u8]) -> (Option<Kind>, usize) {
+    match rest[0] {
+        b'\n' => (Some(Kind::Line), 1),
+        b if b.is_ascii_whitespace() => (None, 1),
+        b'\\' if rest.get(1) == Some(&b'\n') => (None, 2),
+        b'(' | b'[' | b'{' => (Some(Kind::Open), 1),
+        b')' | b']' | b'}' => (Some(Kind::Close), 1),
+        b if is_word(b) => (Some(Kind::Word), rest.iter().take_while(|b| is_word(**b)).count()),
+        _ => (Some(Kind::Mark), 1),
+    }
+}
+
+fn is_word(b: u8) -> bool {
+    crate::words::is_word_byte(b) || b == b'$'
+}
+
+fn comment_len(text: &[u8], at: usize, dialect: Dialect) -> Option<usize> {
+    let rest = &text[at..];
+    let line = || rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+    match dialect {
+        Dialect::Python => (rest[0] == b'#').then(line),
+        Dialect::Shell => (rest[0] == b'#' && (at == 0 || text[at - 1].is_ascii_whitespace())).then(line),
+        Dialect::Rust | Dialect::C if rest.starts_with(b"//") => Some(line()),
+        Dialect::Rust | Dialect::C if rest.starts_with(b"/*") => {
+            Some(block_comment_len(rest, dialect == Dialect::Rust))
+        }
+        Dialect::Rust | Dialect::C => None,
+    }
+}
+
+fn block_comment_len(rest: &[u8], nests: bool) -> usize {
+    let (mut depth, mut i) = (0, 0);
+    while i < rest.len() {
+        if rest[i..].starts_with(b"*/") {
+            i += 2;
+            depth -= 1;
+            if depth == 0 {
+                break;
+            }
+        } else if rest[i..].starts_with(b"/*") && (nests || depth == 0) {
+            i += 2;
+            depth += 1;
+        } else {
+            i += 1;
+        }
+    }
+    i
+}
+
+/// What starts at a quote.
+enum Quoted {
+    /// No string.
+    Not,
+    /// A string of this length.
+    Whole(usize),
+    /// A string on one line that does not end there.
+    Open,
+}
+
+fn quoted(rest: &[u8], dialect: Dialect) -> Quoted {
+    match (dialect, rest[0]) {
+        (Dialect::Rust, b'r' | b'b') => raw(rest),
+        (Dialect::Rust | Dialect::Shell, b'"') | (Dialect::C, b'`') => over_lines(rest, &rest[..1]),
+        (Dialect::Rust, b'\'') => char_len(rest).map_or(Quoted::Not, Quoted::Whole),
+        (Dialect::C | Dialect::Python, b'"') if rest.starts_with(b"\"\"\"") => over_lines(rest, b"\"\"\""),
+        (Dialect::Python, b'\'') if rest.starts_with(b"'''") => over_lines(rest, b"'''"),
+        (Dialect::C | Dialect::Python, b'"' | b'\'') => {
+            until(rest, 1, &rest[..1], false).map_or(Quoted::Open, Quoted::Whole)
+        }
+        (Dialect::Shell, b'\'') => {
+            Quoted::Whole(rest[1..].iter().position(|b| *b == b'\'').map_or(rest.len(), |i| i + 2))
+        }
+        _ => Quoted::Not,
+    }
+}
+
+/// A string over lines; one that never ends takes the rest, so that nothing is searched twice.
+fn over_lines(rest: &[u8], fence: &[u8]) -> Quoted {
+    Quoted::Whole(until(rest, fence.len(), fence, true).unwrap_or(rest.len()))
+}
+
+/// Length up to and with `fence`, where backslashes escape; none where it does not come (on this line, unless `lines`).
+fn until(rest: &[u8], start: usize, fence: &[u8], lines: bool) -> Option<usize> {
+    let mut i = start;
+    while i < rest.len() {
+        match rest[i] {
+            b'\\' => i += 2,
+            b'\n' if !lines => return None,
+            _ if rest[i..].starts_with(fence) => return Some(i + fence.len()),
+            _ => i += 1,
+        }
+    }
+    None
+}
+
+/// Most hashes around a raw string (the Rust compiler's own limit).
+const HASHES_MAX: usize = 255;
+
+/// `r"…"`, `r#"…"#`, `b"…"`, `br"…"`.
+fn raw(rest: &[u8]) -> Quoted {
+    let prefix = rest.iter().take(3).take_while(|b| matches!(b, b'b' | b'r')).count();
+    let is_raw = rest[..prefix].contains(&b'r');
+    let hashes = rest[prefix..].iter().take(HASHES_MAX).take_while(|b| **b == b'#').count();
+    if prefix > 2 || rest.get(prefix + hashes) != Some(&b'"') || (hashes > 0 && !is_raw) {
+        return Quoted::Not;
+    }
+    let body = prefix + hashes + 1;
+    if !is_raw {
+        return Quoted::Whole(until(rest, body, b"\"", true).unwrap_or(rest.len()));
+    }
+    let end: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
+    let found = rest[body..].windows(end.len()).position(|w| w == end);
+    Quoted::Whole(found.map_or(rest.len(), |i| body + i + end.len()))
+}
+
+/// Longest character literal, in bytes: `'\u{10ffff}'`.
+const CHAR_BYTES_MAX: usize = 12;
+
+/// `'c'` and `'\n'`; a lifetime is none.
+fn char_len(rest: &[u8]) -> Option<usize> {
+    if rest.get(1) == Some(&b'\\') {
+        return until(&rest[..rest.len().min(CHAR_BYTES_MAX)], 1, b"'", false);
+    }
+    let width = match rest.get(1)? {
+        b if b.is_ascii() => 1,
+        b => b.leading_ones() as usize,
+    };
+    (rest.get(1 + width) == Some(&b'\'')).then_some(width + 2)
+}
+
+/// Whether every bracket has its partner, no deeper than `depth_max`.
+pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bool {
+    let mut open = Vec::new();
+    for token in tokens {
+        match (token.kind, text[token.from]) {
+            (Kind::Open, _) if open.len() >= depth_max => return false,
+            (Kind::Open, b'(') => open.push(b')'),
+            (Kind::Open, b'[') => open.push(b']'),
+            (Kind::Open, _) => open.push(b'}'),
+            (Kind::Close, b) if open.pop() != Some(b) => return false,
+            _ => (),
+        }
+    }
+    open.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balanced(text: &str, dialect: Dialect) -> bool {
+        is_balanced(text.as_bytes(), &tokens(text.as_bytes(), dialect), 256)
+    }
+
+    #[test]
+    fn brackets_in_strings_and_comments_are_none() {
+        assert!(balanced("f('{', \"(\", r#\"[\"#) // {\n/* /* { */ ( */", Dialect::Rust));
+        assert!(balanced("f('{', \"(\", `[\n`) // {\n", Dialect::C));
+        assert!(balanced("f('{', \"(\", '''[\n''') # {\n", Dialect::Python));
+    }
+
+    #[test]
+    fn a_lifetime_opens_no_character() {
+        assert!(balanced("fn f<'a>(x: &'a str) -> Cow<'a, str> { '{' }", Dialect::Rust));
+    }
+
+    #[test]
+    fn a_bracket_without_partner_is_seen() {
+        assert!(!balanced("f(", Dialect::Rust));
+        assert!(!balanced("f(]", Dialect::C));
+        assert!(!balanced(&"(".repeat(20_000), Dialect::C));
+    }
+}
