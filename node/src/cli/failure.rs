@@ -1,0 +1,132 @@
+//! How a command ends when it does not end well: an exit code, what happened, and what to do next.
+
+use quorate_client::author::SubmitError;
+use quorate_client::http::ClientError;
+use quorate_client::keys::KeyError;
+use quorate_client::outbox::OutboxError;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The exit codes that scripts rely on; 0 is success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The answer is no: a conflict, a refusal, a proof that does not verify, something that is not there.
+    No = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// The cluster could not be reached, or did not answer in time.
+    Unreachable = 3,
+    /// An internal invariant broke.
+    Internal = 70,
+}
+
+/// Why a command ends with another code than 0.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    what: String,
+    next: Option<String>,
+}
+
+/// What every command returns.
+pub type Outcome = Result<(), Failure>;
+
+impl Failure {
+    /// A failure that says what happened, and where.
+    pub fn new(exit: Exit, what: impl fmt::Display) -> Self {
+        Self { exit, what: what.to_string(), next: None }
+    }
+
+    /// The answer is no.
+    pub fn no(what: impl fmt::Display) -> Self {
+        Self::new(Exit::No, what)
+    }
+
+    /// The question was wrong.
+    pub fn usage(what: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    /// A file that cannot be read or written.
+    pub fn file(path: &Path, error: io::Error) -> Self {
+        Self::usage(format!("{}: {error}", path.display()))
+    }
+
+    /// The answer is no, and standard output has said it all.
+    pub fn silent() -> Self {
+        Self::no("")
+    }
+
+    /// Adds what to do next.
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    /// Tells standard error, and gives the code.
+    pub fn report(&self) -> ExitCode {
+        if !self.what.is_empty() {
+            eprintln!("quorate: {}", self.what);
+        }
+        if let Some(next) = &self.next {
+            eprintln!("  {next}");
+        }
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+/// Printing fails when the reader has gone: `quorate ls | head`. That is no mistake of anybody.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::silent(),
+            _ => Self::usage(format!("standard output: {error}")),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let next = advice(&error);
+        let exit = match &error {
+            ClientError::Address { .. } => Exit::Usage,
+            ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
+            ClientError::Refused(_) => Exit::No,
+            ClientError::NoAnswer { .. } | ClientError::Garbled { .. } => Exit::Unreachable,
+        };
+        Self { next, ..Self::new(exit, error) }
+    }
+}
+
+fn advice(error: &ClientError) -> Option<String> {
+    match error {
+        ClientError::Address { .. } => Some("give --node http://HOST:PORT, or set QUORATE_NODE".into()),
+        ClientError::NoAnswer { node, .. } => Some(format!("`quorate status --explain --node {node}` says why")),
+        ClientError::Garbled { .. } => Some("is this the API address that `quorate start` printed?".into()),
+        ClientError::Refused(_) => None,
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Client(error) => error.into(),
+            SubmitError::Unanswered { id, error } => {
+                let what = format!("{error}; the change may still be ordered: {id}");
+                let next = format!("`quorate receipt {id}` tells; the next command with this key sends it again first");
+                Self::new(Exit::Unreachable, what).next(next)
+            }
+            SubmitError::Gate { problem, .. } => Self::no(format!("refused: {problem}")),
+            SubmitError::Outbox(error @ OutboxError::Busy(_)) => Self::new(Exit::Unreachable, error),
+            other => Self::usage(other),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! `quorate status`, `health`, `members`, `peers`, `domains`, `identities`: the group and its people.
+
+use super::clock;
+use super::failure::{Failure, Outcome};
+use super::print::{self, Table, plain, short};
+use super::reach::Reach;
+use quorate_client::api::{Domain, Health, Identity, Member, Mode, Peer, Role, Status};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// Items that a list prints: more than any group has members or domains.
+pub const LIST_MAX: usize = 100_000;
+
+/// `quorate status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    reach: Reach,
+    /// Say in words why the group stands where it stands
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Where the group stands.
+pub async fn status(args: &StatusArgs) -> Outcome {
+    let client = args.reach.client()?;
+    let raw: Value = client.get(&["status"], &[]).await?;
+    if args.reach.json {
+        return Ok(print::json(&raw)?);
+    }
+    let status: Status = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
+    facts(&status).print("")?;
+    if args.explain {
+        print::say("")?;
+        let peers: Vec<Peer> = client.list(&["peers"], &[], LIST_MAX).await.unwrap_or_default();
+        explanation(&status, &peers).iter().try_for_each(print::say)?;
+    }
+    Ok(())
+}
+
+fn facts(status: &Status) -> Table {
+    let number = |replica: Option<u16>| replica.map_or("none".into(), |replica| replica.to_string());
+    let who = match status.role {
+        Role::Replica => format!("replica {}", number(status.replica)),
+        Role::Observer => "observer".into(),
+    };
+    let mode = if status.why.is_empty() {
+        status.mode.to_string()
+    } else {
+        format!("{}: {}", status.mode, plain(&status.why))
+    };
+    let stable = status.stable_checkpoint;
+    let mut table = Table::new(&["group", &plain(&status.name)]);
+    let facts = [
+        ("id", status.group.to_string()),
+        ("node", format!("{who}, quorate {}", plain(&status.version))),
+        ("mode", mode),
+        ("view", format!("{} of epoch {}, primary {}", status.view, status.epoch, number(status.primary))),
+        ("executed", format!("slot {}, state {}", status.executed_seq, short(status.state_root))),
+        ("checkpoint", format!("slot {}, state {}", stable.seq, short(stable.state_root))),
+        ("pending", format!("{} envelopes", status.pending)),
+        ("hears", heard(&status.peers)),
+        ("last sync", status.last_sync.map_or("not yet".into(), clock::date)),
+        ("health", health_line(&status.health)),
+    ];
+    facts.into_iter().for_each(|(name, value)| table.row([name.into(), value]));
+    table
+}
+
+fn heard(peers: &[u16]) -> String {
+    let list: Vec<String> = peers.iter().map(u16::to_string).collect();
+    if list.is_empty() { "nobody".into() } else { format!("replicas {}", list.join(", ")) }
+}
+
+fn health_line(health: &Health) -> String {
+    let reasons = health.reasons.iter().map(|reason| plain(reason)).collect::<Vec<_>>().join("; ");
+    if reasons.is_empty() { format!("{} of 100", health.score) } else { format!("{} of 100: {reasons}", health.score) }
+}
+
+fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
+    let mut words = vec![match status.mode {
+        Mode::Active => "This node can vote. Changes that reach it are ordered as soon as a quorum agrees.".into(),
+        Mode::ReadOnly => "Too few members are heard to agree on anything. Reads at level sequential still answer; \
+            writes are not kept and must be sent again."
+            .into(),
+        Mode::Recovering => "This node restarted. It votes again once enough others have told it what it may have \
+            promised before; until then requests wait."
+            .into(),
+        Mode::Following => "This node follows the group and serves what it has verified. It does not vote.".into(),
+        Mode::Diverged => "This node's state is not the one that a quorum certified. It has stopped voting: keep its \
+            folder for an analysis and give the replica a new disk."
+            .into(),
+    }];
+    let silent: Vec<String> = peers.iter().filter(|peer| !peer.connected).map(name_of).collect();
+    if !silent.is_empty() {
+        words.push(format!(
+            "Not connected: {}. Are they started, and is the network between you whole?",
+            silent.join(", ")
+        ));
+    }
+    let ahead = peers.iter().filter_map(|peer| peer.executed_seq).max().unwrap_or(0);
+    if ahead > status.executed_seq {
+        words.push(format!(
+            "Others have executed up to slot {ahead}: {} more than this node.",
+            ahead - status.executed_seq
+        ));
+    }
+    words
+}
+
+fn name_of(peer: &Peer) -> String {
+    peer.replica.map_or_else(|| format!("observer {}", plain(&peer.peer_id)), |replica| format!("replica {replica}"))
+}
+
+/// A node's opinion of itself.
+pub async fn health(reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let raw: Value = client.get(&["health"], &[]).await?;
+    if reach.json {
+        return Ok(print::json(&raw)?);
+    }
+    let health: Health = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
+    Ok(print::say(health_line(&health))?)
+}
+
+/// The voters.
+pub async fn members(reach: &Reach) -> Outcome {
+    let headings = ["replica", "organisation", "key", "peer"];
+    list(reach, &["members"], &headings, "no members", |table, member: Member| {
+        table.row([member.replica.to_string(), plain(&member.organisation), short(member.key), plain(&member.peer_id)]);
+    })
+    .await
+}
+
+/// The others, as this node hears them.
+pub async fn peers(reach: &Reach) -> Outcome {
+    let headings = ["replica", "connected", "heard", "executed", "view", "address"];
+    list(reach, &["peers"], &headings, "no peers", |table, peer: Peer| {
+        let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
+        table.row([
+            peer.replica.map_or("observer".into(), |replica| replica.to_string()),
+            if peer.connected { "yes".into() } else { "no".into() },
+            peer.heard_ms.map_or("never".into(), |ms| format!("{}.{} s ago", ms / 1_000, ms % 1_000 / 100)),
+            number(peer.executed_seq),
+            number(peer.view),
+            peer.address.as_deref().map_or("unknown".into(), plain),
+        ]);
+    })
+    .await
+}
+
+/// The scopes of the group.
+pub async fn domains(reach: &Reach) -> Outcome {
+    list(reach, &["domains"], &["domain", "revision", "root"], "no domains", |table, domain: Domain| {
+        table.row([plain(&domain.name), domain.revision.to_string(), short(domain.root)]);
+    })
+    .await
+}
+
+/// Who may sign changes.
+#[derive(Debug, clap::Subcommand)]
+pub enum Identities {
+    /// List the enrolled authors
+    List {
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// Runs `quorate identities`.
+pub async fn identities(command: &Identities) -> Outcome {
+    let Identities::List { reach } = command;
+    list(reach, &["identities"], &["key", "organisation", "standing"], "no authors", |table, author: Identity| {
+        table.row([author.key.to_string(), plain(&author.organisation), plain(&author.standing)]);
+    })
+    .await
+}
+
+/// Prints a list of the API: its items as they came, or a table of them.
+async fn list<T: DeserializeOwned>(
+    reach: &Reach,
+    path: &[&str],
+    headings: &[&str],
+    none: &str,
+    mut row: impl FnMut(&mut Table, T),
+) -> Outcome {
+    let client = reach.client()?;
+    let items: Vec<Value> = client.list(path, &[], LIST_MAX).await?;
+    if reach.json {
+        return Ok(print::json(&page(&items))?);
+    }
+    let mut table = Table::new(headings);
+    for item in items {
+        let item = serde_json::from_value(item).map_err(|error| Failure::from(client.garbled(error.to_string())))?;
+        row(&mut table, item);
+    }
+    Ok(table.print(none)?)
+}
+
+/// A whole list as the API spells one.
+pub fn page(items: &impl Serialize) -> Value {
+    json!({ "items": items, "next": null })
+}

@@ -1,0 +1,65 @@
+//! `quorate merge --install`: git's configuration for the merge driver.
+//!
+//! `merge.default` names the driver for paths that have no `merge` attribute, so a repository's own attributes (`binary`,
+//! `merge=union`) go on to win.
+
+use super::failure::{Exit, Failure};
+use super::print;
+use std::io;
+use std::process::Command;
+
+/// Writes the configuration of the repository here, or of the user.
+pub fn run(global: bool) -> Result<(), Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::usage(format!("where this program is: {error}")))?;
+    let program = program.to_str().ok_or_else(|| Failure::usage("this program's path is not UTF-8"))?;
+    for (key, value) in settings(program) {
+        set(global, key, &value)?;
+    }
+    let whose = if global { "all of this user's repositories" } else { "this repository" };
+    print::say(format_args!("git now merges with quorate in {whose}"))?;
+    let scope = if global { "--global" } else { "--local" };
+    print::say(format_args!(
+        "to undo: git config {scope} --unset merge.default && git config {scope} --remove-section merge.quorate"
+    ))?;
+    Ok(())
+}
+
+fn settings(program: &str) -> [(&'static str, String); 4] {
+    // git quotes %P itself; the other two are names that it made.
+    let driver = format!("{} merge --driver --path %P %O %A %B", quoted(program));
+    [
+        ("merge.quorate.name", "quorate: merges by meaning".into()),
+        ("merge.quorate.driver", driver),
+        // Merges of ancestors may hold markers of conflicts: those are text.
+        ("merge.quorate.recursive", "text".into()),
+        ("merge.default", "quorate".into()),
+    ]
+}
+
+/// One word for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn set(global: bool, key: &str, value: &str) -> Result<(), Failure> {
+    let scope = if global { "--global" } else { "--local" };
+    let by_hand = format!("by hand: git config {scope} {key} {}", quoted(value));
+    match Command::new("git").args(["config", scope, key, value]).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::usage(format!("git config ended with {status}")).next(by_hand)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failure::usage("there is no `git` program").next(by_hand))
+        }
+        Err(error) => Err(Failure::new(Exit::Usage, format!("git: {error}")).next(by_hand)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_quotes_and_spaces_is_one_word() {
+        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
+    }
+}

@@ -1,0 +1,126 @@
+//! `quorate merge`: the merge layer alone, also as git's merge driver.
+//!
+//! Exit codes are git's: 0 clean, 1 conflict, 129 for every error.
+
+use super::failure::Failure;
+use super::{install, print};
+use quorate_semantic::{Conflict, Input, Labels, Options, Outcome, markers, report};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What git takes for an error of a merge driver.
+pub const ERROR: u8 = 129;
+
+/// Merge OURS and THEIRS, which both come from BASE
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The common ancestor
+    #[arg(required_unless_present = "install", conflicts_with = "install")]
+    base: Option<PathBuf>,
+    /// One side
+    #[arg(required_unless_present = "install")]
+    ours: Option<PathBuf>,
+    /// The other side
+    #[arg(required_unless_present = "install")]
+    theirs: Option<PathBuf>,
+    /// The file's path in its repository: its name chooses how it is merged [default: OURS]
+    #[arg(long, value_name = "P")]
+    path: Option<String>,
+    /// Write the result into OURS, as git expects of a merge driver
+    #[arg(long)]
+    driver: bool,
+    /// Say on standard error how the merge was done
+    #[arg(long)]
+    explain: bool,
+    /// Print a JSON document instead of the merge
+    #[arg(long)]
+    json: bool,
+    /// Make quorate the merge driver of this git repository
+    #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json"])]
+    install: bool,
+    /// With --install: of all of this user's repositories
+    #[arg(long, requires = "install")]
+    global: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> ExitCode {
+    let ended = match (&args.base, &args.ours, &args.theirs) {
+        (Some(base), Some(ours), Some(theirs)) => merge(args, base, ours, theirs),
+        _ => install::run(args.global).map(|()| true),
+    };
+    match ended {
+        Ok(clean) => ExitCode::from(u8::from(!clean)),
+        Err(failure) => {
+            failure.report();
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, Failure> {
+    let [base, our_bytes, their_bytes] = [read(base)?, read(ours)?, read(theirs)?];
+    let path = args.path.clone().unwrap_or_else(|| ours.to_string_lossy().into_owned());
+    let options = Options::default();
+    let input = Input { base: Some(&base), ours: &our_bytes, theirs: &their_bytes, path: &path, options: &options };
+    let outcome = quorate_semantic::merge(&input);
+    let merged = Merged::of(&outcome, &our_bytes);
+    if args.driver {
+        fs::write(ours, &merged.bytes).map_err(|error| Failure::file(ours, error))?;
+    }
+    if args.json {
+        print::json(&document(&path, &outcome, &merged))?;
+    } else if !args.driver {
+        io::stdout().lock().write_all(&merged.bytes)?;
+    }
+    if args.explain {
+        eprint!("{}", explanation(&path, &outcome));
+    }
+    Ok(merged.clean)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::file(path, error))
+}
+
+struct Merged {
+    clean: bool,
+    bytes: Vec<u8>,
+}
+
+impl Merged {
+    /// The merge, or OURS with markers where lines are disputed; where nothing can be shown by lines, OURS.
+    fn of(outcome: &Outcome, ours: &[u8]) -> Self {
+        match outcome {
+            Outcome::Clean { bytes, .. } => Self { clean: true, bytes: bytes.clone() },
+            Outcome::Conflict(conflict) => Self { clean: false, bytes: shown(conflict, ours) },
+        }
+    }
+}
+
+fn shown(conflict: &Conflict, ours: &[u8]) -> Vec<u8> {
+    if conflict.pieces.is_empty() { ours.to_vec() } else { markers(conflict, &Labels::default()) }
+}
+
+fn explanation(path: &str, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Clean { rung, .. } => format!("{path}: clean.\nThe rung `{}` answered.\n", rung.name()),
+        Outcome::Conflict(conflict) => report(conflict, path),
+    }
+}
+
+fn document(path: &str, outcome: &Outcome, merged: &Merged) -> Value {
+    let (rung, conflict) = match outcome {
+        Outcome::Clean { rung, .. } => (rung.name(), Value::Null),
+        Outcome::Conflict(conflict) => ("none", parsed(conflict)),
+    };
+    let result = std::str::from_utf8(&merged.bytes).ok();
+    json!({ "path": path, "clean": merged.clean, "rung": rung, "conflict": conflict, "result": result })
+}
+
+fn parsed(conflict: &Conflict) -> Value {
+    serde_json::from_str(&quorate_semantic::json(conflict)).expect("the merge layer writes JSON")
+}

@@ -1,0 +1,111 @@
+//! The command line: one file for each command or family of commands.
+
+mod clock;
+mod failure;
+mod group;
+mod install;
+mod keys;
+mod merge;
+mod packager;
+mod print;
+mod reach;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use failure::{Exit, Outcome};
+use reach::Reach;
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+
+/// A shared repository that no single organisation controls
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make and show keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Show where the group stands, and why it is stuck
+    Status(group::StatusArgs),
+    /// Show what a node thinks of itself
+    Health(Reach),
+    /// List the voters
+    Members(Reach),
+    /// List the other members as a node hears them
+    Peers(Reach),
+    /// List the domains
+    Domains(Reach),
+    /// List who may sign changes
+    #[command(subcommand)]
+    Identities(group::Identities),
+    Merge(merge::Args),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the program with these arguments, the first of them its name.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.collect();
+    match Cli::try_parse_from(&args) {
+        Ok(Cli { command: Command::Merge(args) }) => merge::run(&args),
+        Ok(cli) => match dispatch(&cli.command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.report(),
+        },
+        Err(error) => wrong_usage(&args, &error),
+    }
+}
+
+fn dispatch(command: &Command) -> Outcome {
+    match command {
+        Command::Keys(command) => keys::run(command),
+        Command::Status(args) => wait(group::status(args)),
+        Command::Health(reach) => wait(group::health(reach)),
+        Command::Members(reach) => wait(group::members(reach)),
+        Command::Peers(reach) => wait(group::peers(reach)),
+        Command::Domains(reach) => wait(group::domains(reach)),
+        Command::Identities(command) => wait(group::identities(command)),
+        Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),
+        Command::Completions { shell } => packager::completions(*shell),
+        Command::Man => packager::man(),
+    }
+}
+
+/// Runs a command that talks to a node, on this thread.
+fn wait(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| failure::Failure::new(Exit::Internal, format!("no runtime: {error}")))?.block_on(command)
+}
+
+/// Tells what is wrong with the arguments, or prints the help that was asked for.
+fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
+    // The reader may have gone; there is nobody left to tell.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ if args.get(1).is_some_and(|command| command == "merge") => ExitCode::from(merge::ERROR),
+        _ => ExitCode::from(Exit::Usage as u8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+}

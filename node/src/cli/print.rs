@@ -1,0 +1,114 @@
+//! Results on standard output: aligned columns for people, JSON for programs.
+
+use serde::Serialize;
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Columns that line up. All but the last are as wide as their widest cell.
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub fn new(headings: &[&str]) -> Self {
+        Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
+    }
+
+    /// Adds a row with a cell for each heading.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Prints the table, or `none` where it has no row.
+    pub fn print(&self, none: &str) -> io::Result<()> {
+        if self.rows.len() == 1 {
+            eprintln!("{none}");
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        let bold = out.is_terminal();
+        for (at, line) in self.lines().iter().enumerate() {
+            match bold && at == 0 {
+                true => writeln!(out, "\x1b[1m{line}\x1b[0m")?,
+                false => writeln!(out, "{line}")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
+        self.rows.iter().map(|row| line(row, &widths)).collect()
+    }
+}
+
+fn line(row: &[String], widths: &[usize]) -> String {
+    let padded: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    padded.join("  ").trim_end().to_owned()
+}
+
+/// Prints a value as one JSON document.
+pub fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Prints a value as one line of JSON, at once: part of a stream.
+pub fn json_line(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// Prints a line for people.
+pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}
+
+/// The first digits of an id, enough to tell it from others on a screen.
+pub fn short(id: impl std::fmt::Display) -> String {
+    id.to_string().chars().take(12).collect()
+}
+
+/// Text of others on a terminal: without control characters, on one line.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1_024 {
+        return format!("{bytes} B");
+    }
+    let tenths = |unit: usize| bytes.saturating_mul(10) >> (10 * (unit + 1));
+    let unit = (0..UNITS.len()).find(|unit| tenths(*unit) < 10_240).unwrap_or(UNITS.len() - 1);
+    format!("{}.{} {}", tenths(unit) / 10, tenths(unit) % 10, UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let mut table = Table::new(&["a", "bb"]);
+        table.row(["xyz".into(), "1".into()]);
+        table.row(["é".into(), String::new()]);
+        assert_eq!(table.lines(), ["a    bb", "xyz  1", "é"]);
+    }
+
+    #[test]
+    fn sizes_have_three_digits_or_so() {
+        let shown = [0, 1_023, 1_024, 1_536, 16 << 20, 5 << 40].map(size);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "16.0 MiB", "5.0 TiB"]);
+    }
+
+    #[test]
+    fn the_text_of_others_cannot_steer_a_terminal() {
+        assert_eq!(plain("a\x1b[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+}

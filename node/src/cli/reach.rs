@@ -1,0 +1,92 @@
+//! Options that many commands share: which node, which domain, how fresh, in which form.
+
+use super::failure::Failure;
+use quorate_client::calls::level_name;
+use quorate_client::http::Client;
+use quorate_ledger::{Level, Revision};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where `quorate init` puts the API of replica 0.
+const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
+
+/// Which node to ask, for how long, and how to print the answer.
+#[derive(Debug, clap::Args)]
+pub struct Reach {
+    /// API address of a node
+    #[arg(long, env = "QUORATE_NODE", default_value = DEFAULT_NODE, value_name = "URL")]
+    node: String,
+    /// Seconds to wait for an answer
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    timeout: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Reach {
+    /// A client whose time begins now.
+    pub fn client(&self) -> Result<Client, Failure> {
+        let timeout =
+            Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
+        Ok(Client::new(&self.node, timeout)?)
+    }
+}
+
+/// Which domain.
+#[derive(Debug, clap::Args)]
+pub struct Scope {
+    /// Domain to work in
+    #[arg(long, env = "QUORATE_DOMAIN", default_value = "main", value_name = "DOMAIN")]
+    pub domain: String,
+}
+
+/// Whose key signs.
+#[derive(Debug, clap::Args)]
+pub struct Signing {
+    /// Key file of the author; its outbox lies beside it
+    #[arg(long, env = "QUORATE_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+impl Signing {
+    /// The key file.
+    pub fn key(&self) -> Result<&PathBuf, Failure> {
+        let none = || {
+            Failure::usage("no key to sign with")
+                .next("give --key FILE or set QUORATE_KEY; `quorate keys new --out FILE` makes one")
+        };
+        self.key.as_ref().ok_or_else(none)
+    }
+}
+
+/// How fresh an answer must be.
+#[derive(Debug, clap::Args)]
+pub struct Freshness {
+    /// What the answer must have seen: strong sees every write confirmed before, at any replica
+    #[arg(long, default_value = "strong", value_parser = parse_level, value_name = "LEVEL")]
+    pub level: Level,
+    /// Read the files as they were at this revision
+    #[arg(long, value_name = "REV")]
+    pub at: Option<Revision>,
+}
+
+impl Freshness {
+    /// The level as a query's value; nothing where a revision is named, which never changes.
+    pub fn level(&self) -> &'static str {
+        if self.at.is_some() { "" } else { level_name(self.level) }
+    }
+
+    /// The revision as a query's value; nothing for the newest.
+    pub fn at(&self) -> String {
+        self.at.map(|at| at.to_string()).unwrap_or_default()
+    }
+}
+
+/// Reads a level's name.
+pub fn parse_level(text: &str) -> Result<Level, String> {
+    [Level::Eventual, Level::Causal, Level::Sequential, Level::Strong]
+        .into_iter()
+        .find(|level| level_name(*level) == text)
+        .ok_or_else(|| "levels are eventual, causal, sequential, strong".into())
+}
