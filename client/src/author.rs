@@ -5,8 +5,9 @@ use crate::calls::Posted;
 use crate::http::{Client, ClientError};
 use crate::keys::{self, KeyError};
 use crate::outbox::{Answer, Name, Outbox, OutboxError};
-use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Op, Receipt, Revision, is_name};
+use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Op, Receipt, Revision, State, is_name};
 use quorate_pbft::{Digest, Ed25519Signer, PublicKey, SeqNum, Signer as _};
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,20 +26,20 @@ pub enum SubmitError {
     /// Nothing was sent.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// It was sent, and there was no answer in time.
-    #[error("{error}; the change may still be ordered: {id}")]
+    /// It was sent, and there was no answer in time. The envelope is kept in the outbox.
+    #[error("{error}; the change may still be ordered: {}", .receipt.id)]
     Unanswered {
-        /// The envelope, kept in the outbox.
-        id: EnvelopeId,
+        /// What is known of it: it waits.
+        receipt: Box<Receipt>,
         /// What was waited for.
         error: ClientError,
     },
     /// The gate refused it: it was not ordered.
     #[error("{problem}")]
     Gate {
-        /// The envelope.
-        id: EnvelopeId,
-        /// Why.
+        /// What a receipt would say.
+        receipt: Box<Receipt>,
+        /// As the node says it.
         problem: Box<Problem>,
     },
     /// The name cannot be a domain's.
@@ -134,8 +135,8 @@ impl Author {
                 Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
                     floor = problem.next_seq.unwrap_or(0).max(floor);
                 }
-                Err(ClientError::Refused(problem)) => return Err(SubmitError::Gate { id, problem }),
-                Err(error) => return Err(SubmitError::Unanswered { id, error }),
+                Err(ClientError::Refused(problem)) => return Err(refused(unjudged(id, &envelope.body), problem)),
+                Err(error) => return Err(unanswered(unjudged(id, &envelope.body), error)),
             }
         }
         Err(self.client.garbled("every number is taken; does another machine use this key?").into())
@@ -224,6 +225,41 @@ impl Author {
     pub fn group(&self) -> Option<Digest> {
         self.outbox.group()
     }
+}
+
+/// What is known of an envelope before anybody judged it.
+fn unjudged(id: EnvelopeId, body: &Body) -> Receipt {
+    Receipt {
+        id,
+        domain: body.domain.clone(),
+        author: body.author,
+        from_seq: body.from_seq,
+        to_seq: body.to_seq,
+        state: State::Waiting,
+        revision: None,
+        lane: None,
+        stage: None,
+        code: None,
+        detail: None,
+        conflicts: vec![],
+        changes: vec![],
+    }
+}
+
+fn refused(known: Receipt, problem: Box<Problem>) -> SubmitError {
+    let (stage, code) = (problem.stage.as_deref().and_then(named), named(&problem.code));
+    let detail = Some(problem.detail.clone());
+    SubmitError::Gate { receipt: Box::new(Receipt { state: State::Refused, stage, code, detail, ..known }), problem }
+}
+
+fn unanswered(known: Receipt, error: ClientError) -> SubmitError {
+    let detail = Some(error.to_string());
+    SubmitError::Unanswered { receipt: Box::new(Receipt { detail, ..known }), error }
+}
+
+/// What has this name in JSON.
+fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(name.into()).ok()
 }
 
 /// Whether another envelope, of another machine, came first.

@@ -4,6 +4,8 @@
 pub mod api;
 pub mod author;
 pub mod calls;
+pub mod content;
+pub mod events;
 pub mod http;
 pub mod keys;
 pub mod outbox;

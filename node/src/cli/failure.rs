@@ -119,7 +119,8 @@ impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Client(error) => error.into(),
-            SubmitError::Unanswered { id, error } => {
+            SubmitError::Unanswered { receipt, error } => {
+                let id = receipt.id;
                 let what = format!("{error}; the change may still be ordered: {id}");
                 let next = format!("`quorate receipt {id}` tells; the next command with this key sends it again first");
                 Self::new(Exit::Unreachable, what).next(next)

@@ -1,7 +1,12 @@
 //! The command line: one file for each command or family of commands.
 
+mod change;
 mod clock;
+mod conflicts;
+mod evidence;
 mod failure;
+mod files;
+mod get;
 mod group;
 mod install;
 mod keys;
@@ -9,6 +14,9 @@ mod merge;
 mod packager;
 mod print;
 mod reach;
+mod receipt;
+mod unified;
+mod watch;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -28,9 +36,21 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make and show keys
+    Put(change::Put),
+    Get(get::Get),
+    Rm(change::Rm),
+    Mv(change::Mv),
+    Ls(files::Ls),
+    Log(files::Log),
+    Diff(files::Diff),
+    Watch(watch::Watch),
+    Receipt(receipt::Receipt),
+    /// See what could not be merged
     #[command(subcommand)]
-    Keys(keys::Command),
+    Conflicts(conflicts::Command),
+    /// See who was caught doing what
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// Show where the group stands, and why it is stuck
     Status(group::StatusArgs),
     /// Show what a node thinks of itself
@@ -44,6 +64,9 @@ enum Command {
     /// List who may sign changes
     #[command(subcommand)]
     Identities(group::Identities),
+    /// Make and show keys
+    #[command(subcommand)]
+    Keys(keys::Command),
     Merge(merge::Args),
     /// Print completions for a shell
     Completions {
@@ -69,6 +92,17 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: &Command) -> Outcome {
     match command {
+        Command::Put(args) => wait(change::put(args)),
+        Command::Get(args) => wait(get::run(args)),
+        Command::Rm(args) => wait(change::rm(args)),
+        Command::Mv(args) => wait(change::mv(args)),
+        Command::Ls(args) => wait(files::ls(args)),
+        Command::Log(args) => wait(files::log(args)),
+        Command::Diff(args) => wait(files::diff(args)),
+        Command::Watch(args) => wait(watch::run(args)),
+        Command::Receipt(args) => wait(receipt::run(args)),
+        Command::Conflicts(command) => wait(conflicts::run(command)),
+        Command::Evidence(command) => wait(evidence::run(command)),
         Command::Keys(command) => keys::run(command),
         Command::Status(args) => wait(group::status(args)),
         Command::Health(reach) => wait(group::health(reach)),

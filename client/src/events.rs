@@ -1,0 +1,143 @@
+//! Server-sent events, resumed where they broke off.
+
+use crate::http::{Client, ClientError};
+use reqwest::Response;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+
+/// The header that says where to go on.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Bytes of one event: more than a receipt with all its paths, so that a node cannot fill our memory.
+const EVENT_BYTES_MAX: usize = 16 << 20;
+
+/// One event as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Raw {
+    /// Where to go on after it.
+    pub id: Option<String>,
+    /// Its kind.
+    pub event: String,
+    /// Its JSON.
+    pub data: String,
+}
+
+/// An endless sequence of events.
+pub struct Events {
+    client: Client,
+    from: Option<String>,
+    last: Option<String>,
+    stream: Option<Response>,
+    parser: Parser,
+}
+
+impl Events {
+    /// Events from a position on, or from now.
+    pub fn new(client: Client, from: Option<String>) -> Self {
+        Self { client, from, last: None, stream: None, parser: Parser::default() }
+    }
+
+    /// The next event; waits for it as long as the node is there.
+    pub async fn next(&mut self) -> Result<Raw, ClientError> {
+        loop {
+            if let Some(event) = self.parser.next() {
+                self.last = event.id.clone().or(self.last.take());
+                return Ok(event);
+            }
+            let stream = match &mut self.stream {
+                Some(stream) => stream,
+                None => self.stream.insert(open(&self.client.renewed(), &self.from, &self.last).await?),
+            };
+            match stream.chunk().await {
+                Ok(Some(bytes)) => self.parser.take(&bytes).map_err(|why| self.client.garbled(why))?,
+                Ok(None) | Err(_) => self.reopen().await?,
+            }
+        }
+    }
+
+    /// The connection is gone. What was half read comes again.
+    async fn reopen(&mut self) -> Result<(), ClientError> {
+        (self.stream, self.parser) = (None, Parser::default());
+        self.client = self.client.renewed();
+        self.client.tries().pause("the stream ended".into(), None).await
+    }
+}
+
+async fn open(client: &Client, from: &Option<String>, last: &Option<String>) -> Result<Response, ClientError> {
+    let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/event-stream"))]);
+    if let Some(last) = last.as_ref().and_then(|last| HeaderValue::from_str(last).ok()) {
+        headers.insert(LAST_EVENT_ID, last);
+    }
+    client.stream(client.url(&["events"], &[("from", from.as_deref().unwrap_or_default())]), headers).await
+}
+
+/// Cuts a byte stream into events (WHATWG HTML, "server-sent events").
+#[derive(Debug, Default)]
+struct Parser {
+    bytes: Vec<u8>,
+    lines: std::collections::VecDeque<String>,
+    event: Raw,
+}
+
+impl Parser {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.bytes.extend_from_slice(bytes);
+        while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.bytes.drain(..=end).collect();
+            let line = String::from_utf8(line).map_err(|_| "an event that is not UTF-8")?;
+            self.lines.push_back(line.trim_end_matches(['\n', '\r']).into());
+        }
+        let waiting = self.bytes.len() + self.event.data.len();
+        if waiting > EVENT_BYTES_MAX { Err(format!("an event of more than {EVENT_BYTES_MAX} bytes")) } else { Ok(()) }
+    }
+
+    /// The next event that is whole.
+    fn next(&mut self) -> Option<Raw> {
+        while let Some(line) = self.lines.pop_front() {
+            if !line.is_empty() {
+                self.field(&line);
+            } else if !self.event.data.is_empty() {
+                return Some(std::mem::take(&mut self.event));
+            }
+        }
+        None
+    }
+
+    fn field(&mut self, line: &str) {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match name {
+            "id" => self.event.id = Some(value.into()),
+            "event" => self.event.event = value.into(),
+            "data" if self.event.data.is_empty() => self.event.data = value.into(),
+            "data" => self.event.data = format!("{}\n{value}", self.event.data),
+            _ => (), // a comment, or a field that we do not use
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_wherever_the_stream_is_cut() {
+        let stream = b": hello\n\nid: 7.1\nevent: receipt\ndata: {\"a\":\ndata: 1}\n\ndata: x\r\n\r\n";
+        for cut in 0..stream.len() {
+            let mut parser = Parser::default();
+            let mut events = Vec::new();
+            for part in [&stream[..cut], &stream[cut..]] {
+                parser.take(part).expect("small and UTF-8");
+                events.extend(std::iter::from_fn(|| parser.next()));
+            }
+            let first = Raw { id: Some("7.1".into()), event: "receipt".into(), data: "{\"a\":\n1}".into() };
+            assert_eq!(events, [first, Raw { data: "x".into(), ..Raw::default() }], "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_endless_event_is_refused() {
+        let mut parser = Parser::default();
+        let long = vec![b'x'; EVENT_BYTES_MAX + 1];
+        assert!(parser.take(&long).is_err());
+    }
+}

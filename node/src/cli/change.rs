@@ -1,0 +1,212 @@
+//! `quorate put`, `rm`, `mv`: one signed change each.
+
+use super::failure::{Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::{Reach, Scope, Signing, parse_level};
+use quorate_client::api::Ticket;
+use quorate_client::author::{self, Author, Draft, SubmitError};
+use quorate_client::content;
+use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State};
+use quorate_pbft::Constants;
+use serde::Serialize;
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// What every change is given.
+#[derive(Debug, clap::Args)]
+pub struct Terms {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    signing: Signing,
+    /// What the change is based on: a revision, or an earlier envelope of this key [default: the newest]
+    #[arg(long, value_name = "REV|ENVELOPE", value_parser = parse_base)]
+    base: Option<Base>,
+    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
+    #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
+    level: Level,
+    /// What the change is for, for people
+    #[arg(long, short, default_value = "", value_name = "TEXT")]
+    message: String,
+}
+
+/// Write a file
+#[derive(Debug, clap::Args)]
+pub struct Put {
+    /// Where in the domain
+    path: String,
+    /// What to write; `-` or nothing reads standard input
+    file: Option<PathBuf>,
+    /// What it is [default: as FILE is]
+    #[arg(long, value_parser = parse_mode, value_name = "file|exec|link")]
+    mode: Option<Mode>,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Remove a file
+#[derive(Debug, clap::Args)]
+pub struct Rm {
+    /// Where in the domain
+    path: String,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Rename a file; edits that others make meanwhile go along
+#[derive(Debug, clap::Args)]
+pub struct Mv {
+    /// Where it is
+    from: String,
+    /// Where it will be
+    to: String,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Runs `quorate put`.
+pub async fn put(args: &Put) -> Outcome {
+    let (found, bytes) = match args.file.as_deref().filter(|file| *file != Path::new("-")) {
+        Some(file) => read(file).map_err(|error| Failure::file(file, error))?,
+        None => (Mode::File, read_all(io::stdin().lock()).map_err(|error| Failure::file(Path::new("-"), error))?),
+    };
+    let mode = args.mode.unwrap_or(found);
+    let op = Op::Put { path: args.path.clone(), mode, content: content::digest(&bytes) };
+    if bytes.len() > Constants::ITEM_BYTES_MAX {
+        let what = format!(
+            "refused: structure: too-large: no group takes a file of more than {}",
+            print::size(Constants::ITEM_BYTES_MAX as u64)
+        );
+        return Err(Failure::no(what));
+    }
+    submit(&args.terms, op, vec![bytes]).await
+}
+
+/// Runs `quorate rm`.
+pub async fn rm(args: &Rm) -> Outcome {
+    submit(&args.terms, Op::Delete { path: args.path.clone() }, vec![]).await
+}
+
+/// Runs `quorate mv`.
+pub async fn mv(args: &Mv) -> Outcome {
+    submit(&args.terms, Op::Rename { from: args.from.clone(), to: args.to.clone() }, vec![]).await
+}
+
+async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
+    let client = terms.reach.client()?;
+    let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
+    let draft = Draft { base: terms.base, ops: vec![op], contents, message: terms.message.clone() };
+    author.resend().await?;
+    let answer = author.submit(&draft, terms.level).await;
+    report(answer, terms.reach.json)
+}
+
+/// Prints how a change was answered; conflicts and refusals end with exit code 1.
+pub fn report(answer: Result<author::Outcome, SubmitError>, json: bool) -> Outcome {
+    match answer {
+        Ok(author::Outcome::Verdict(receipt)) => verdict(&receipt, json),
+        Ok(author::Outcome::Ticket(ticket)) => taken(&ticket, json),
+        Err(error) => {
+            if let (true, SubmitError::Gate { receipt, .. } | SubmitError::Unanswered { receipt, .. }) = (json, &error)
+            {
+                print::json(receipt)?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn verdict(receipt: &Receipt, json: bool) -> Outcome {
+    if json {
+        print::json(receipt)?;
+    } else {
+        lines(receipt).iter().try_for_each(print::say)?;
+    }
+    match receipt.state {
+        State::Refused => Err(refusal(receipt)),
+        State::Conflict => {
+            Err(Failure::no("the change conflicts with what others did; all sides are kept").next(format!(
+                "`quorate conflicts show {}` tells more",
+                receipt.conflicts.first().map(ToString::to_string).unwrap_or_default()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refusal(receipt: &Receipt) -> Failure {
+    let name = |value: Option<String>| value.unwrap_or_else(|| "unknown".into());
+    let (stage, code) =
+        (name(receipt.stage.map(|stage| stage.to_string())), name(receipt.code.map(|code| code.to_string())));
+    let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
+    let proof = format!("`quorate receipt {} --out FILE` keeps the proof of the refusal", receipt.id);
+    Failure::no(format!("refused: {stage}: {code}: {detail}")).next(proof)
+}
+
+/// A verdict for people: what became of it, and of each path.
+pub fn lines(receipt: &Receipt) -> Vec<String> {
+    let at = receipt.revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
+    let state = word(receipt.state);
+    let mut lines = vec![format!("{state}{at}  {}", receipt.id)];
+    lines.extend(receipt.changes.iter().map(|change| format!("  {}  {}", plain(&change.path), outcome(change))));
+    lines
+}
+
+/// What became of a path, with the rung that merged it.
+pub fn outcome(change: &PathChange) -> String {
+    match change.outcome {
+        PathOutcome::Merged => format!("merged ({})", word(change.rung)),
+        other => word(other),
+    }
+}
+
+/// A name as JSON spells it.
+pub fn word(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn taken(ticket: &Ticket, json: bool) -> Outcome {
+    let receipt = &ticket.receipt;
+    if json {
+        return Ok(print::json(ticket)?);
+    }
+    print::say(format_args!("{}  {}", word(receipt.state), receipt.id))?;
+    if let Some(number) = ticket.waits_for {
+        print::say(format_args!("  it waits for the author's number {number}"))?;
+    }
+    Ok(())
+}
+
+/// What stands at a path of this machine: links as links, the executable bit as mode.
+fn read(file: &Path) -> io::Result<(Mode, Vec<u8>)> {
+    let found = fs::symlink_metadata(file)?;
+    if found.is_symlink() {
+        return Ok((Mode::Link, fs::read_link(file)?.as_os_str().as_bytes().to_vec()));
+    }
+    let mode = if found.permissions().mode() & 0o100 != 0 { Mode::Exec } else { Mode::File };
+    Ok((mode, read_all(fs::File::open(file)?)?))
+}
+
+/// All of it, up to one byte more than any group takes.
+fn read_all(from: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(Constants::ITEM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn parse_base(text: &str) -> Result<Base, String> {
+    if let Ok(id) = text.parse::<EnvelopeId>() {
+        return Ok(Base::Envelope(id));
+    }
+    let revision = text.parse::<Revision>().map(Base::Revision);
+    revision.map_err(|error| format!("{error}; an envelope is 64 hex digits"))
+}
+
+fn parse_mode(text: &str) -> Result<Mode, String> {
+    serde_json::from_value(text.into()).map_err(|_| "modes are file, exec, link".into())
+}

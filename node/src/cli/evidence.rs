@@ -1,0 +1,108 @@
+//! `quorate evidence`: proofs of misbehaviour of replicas.
+
+use super::conflicts::whole;
+use super::failure::{Failure, Outcome};
+use super::group::{LIST_MAX, page};
+use super::print::{self, Table, plain, short};
+use super::reach::Reach;
+use quorate_client::api::EvidenceEntry;
+use quorate_client::http::Client;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+/// See who was caught doing what
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List what the group has on record
+    List {
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show one entry, and keep its proof
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+        /// Write the proof that anybody can check offline
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::List { reach } => list(reach).await,
+        Command::Show { id, out, reach } => show(id, out.as_ref(), reach).await,
+    }
+}
+
+async fn list(reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let raw: Vec<Value> = client.list(&["evidence"], &[], LIST_MAX).await?;
+    if reach.json {
+        return Ok(print::json(&page(&raw))?);
+    }
+    let mut table = Table::new(&["evidence", "replica", "kind", "epoch", "view", "seq", "recorded at"]);
+    for value in raw {
+        let entry = parse(&client, value)?;
+        table.row([
+            short(entry.id),
+            entry.signer.to_string(),
+            plain(&entry.kind),
+            entry.epoch.to_string(),
+            entry.view.to_string(),
+            entry.seq.to_string(),
+            entry.recorded_at.to_string(),
+        ]);
+    }
+    Ok(table.print("no evidence against anybody")?)
+}
+
+async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let id = whole(&client, "evidence", id).await?;
+    let items: Vec<Value> = client.list(&["evidence"], &[], LIST_MAX).await?;
+    let none = || Failure::no(format!("no evidence {id}")).next("`quorate evidence list` shows what there is");
+    let raw = items.into_iter().find(|item| item["id"] == *id).ok_or_else(none)?;
+    if let Some(out) = out {
+        let proof = client.renewed().get_bytes(&["evidence", &id], &[]).await?.body;
+        fs::write(out, proof).map_err(|error| Failure::file(out, error))?;
+    }
+    if reach.json {
+        return Ok(print::json(&raw)?);
+    }
+    let entry = parse(&client, raw)?;
+    print::say(format_args!("replica {} {}", entry.signer, words(&entry.kind)))?;
+    print::say(format_args!("  at view {}, seq {} of epoch {}", entry.view, entry.seq, entry.epoch))?;
+    print::say(format_args!("  key {}", entry.key))?;
+    print::say(format_args!("  recorded in slot {}", entry.recorded_at))?;
+    match out {
+        Some(out) => print::say(format_args!("  proof: quorate evidence verify {} --genesis FILE", out.display()))?,
+        None => print::say(format_args!("  `quorate evidence show {} --out FILE` keeps the proof", short(&entry.id)))?,
+    }
+    Ok(())
+}
+
+fn parse(client: &Client, value: Value) -> Result<EvidenceEntry, Failure> {
+    serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
+}
+
+/// What somebody did, after their name.
+pub fn words(kind: &str) -> String {
+    match kind {
+        "bundle" => "signed two bundles at one position of its lane".into(),
+        "ack" => "acknowledged two bundles at one position of a lane".into(),
+        "proposal" => "voted for two different contents of one slot in one view".into(),
+        "checkpoint" => "signed two states after one slot".into(),
+        "view-change" => "signed two demands for one view".into(),
+        "new-view" => "started one view twice, differently".into(),
+        "invalid-bundle" => "signed a malformed bundle".into(),
+        "omission" => "left out of a demand for a view what it had voted for".into(),
+        "invalid-view-change" => "demanded a view with something that does not verify".into(),
+        "invalid-new-view" => "started a view that does not follow from what it carries".into(),
+        other => format!("is proved to have done `{}`", plain(other)),
+    }
+}

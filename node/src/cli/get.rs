@@ -1,0 +1,106 @@
+//! `quorate get`: the bytes of a file, and the proof that they are the group's.
+
+use super::failure::{Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::{Freshness, Reach, Scope};
+use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, REVISION_HEADER};
+use quorate_client::content;
+use quorate_client::http::{Answer, Client};
+use quorate_ledger::Mode;
+use serde_json::json;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+/// Print the content of a file
+#[derive(Debug, clap::Args)]
+pub struct Get {
+    /// Where in the domain
+    path: String,
+    /// Write to FILE, with its mode, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    freshness: Freshness,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// The address of a file below `/v1`, each component by itself.
+pub fn segments<'a>(domain: &'a str, path: &'a str) -> Vec<&'a str> {
+    ["domains", domain, "files"].into_iter().chain(path.split('/')).collect()
+}
+
+/// Runs `quorate get`.
+pub async fn run(args: &Get) -> Outcome {
+    let client = args.reach.client()?;
+    let file = args.read(&client, &args.freshness.at()).await?;
+    warn(&args.path, &file);
+    let mode = mode(&client, &file)?;
+    match &args.out {
+        Some(out) => write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?,
+        None if !args.reach.json => io::stdout().lock().write_all(&file.body)?,
+        None => (),
+    }
+    if args.reach.json {
+        print::json(&document(args, mode, &file))?;
+    }
+    Ok(())
+}
+
+impl Get {
+    /// The file at a revision; at the newest of the asked level where none is named.
+    pub async fn read(&self, client: &Client, at: &str) -> Result<Answer, Failure> {
+        let level = if at.is_empty() { self.freshness.level() } else { "" };
+        Ok(client.get_bytes(&segments(&self.scope.domain, &self.path), &[("at", at), ("level", level)]).await?)
+    }
+}
+
+fn warn(path: &str, file: &Answer) {
+    if let Some(conflict) = file.header(CONFLICT_HEADER) {
+        eprintln!("quorate: {} is in conflict; this is the last agreed content", plain(path));
+        eprintln!("  `quorate conflicts show {}` tells more", plain(conflict));
+    }
+}
+
+fn mode(client: &Client, file: &Answer) -> Result<Mode, Failure> {
+    let name = file.header(MODE_HEADER).unwrap_or_default();
+    serde_json::from_value(name.into()).map_err(|_| client.garbled(format!("`{name}` is no mode")).into())
+}
+
+fn document(args: &Get, mode: Mode, file: &Answer) -> serde_json::Value {
+    json!({
+        "domain": args.scope.domain,
+        "path": args.path,
+        "mode": mode,
+        "hash": content::digest(&file.body).to_string(),
+        "size": file.body.len(),
+        "revision": file.header(REVISION_HEADER),
+        "at": file.header(AT_HEADER),
+        "conflict": file.header(CONFLICT_HEADER),
+        "content": std::str::from_utf8(&file.body).ok(),
+    })
+}
+
+/// Writes a file, an executable or a link, whole or not at all.
+fn write(out: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = out.as_os_str().to_owned();
+    draft.push(format!(".{}.tmp", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let written = write_draft(&draft, mode, bytes).and_then(|()| fs::rename(&draft, out));
+    written.inspect_err(|_| drop(fs::remove_file(&draft)))
+}
+
+fn write_draft(draft: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
+    let permissions = match mode {
+        Mode::Link => return symlink(OsStr::from_bytes(bytes), draft),
+        Mode::File => 0o666,
+        Mode::Exec => 0o777,
+    };
+    fs::OpenOptions::new().write(true).create_new(true).mode(permissions).open(draft)?.write_all(bytes)
+}

@@ -1,0 +1,65 @@
+//! `quorate watch`: what happens, as it happens.
+
+use super::change;
+use super::failure::Outcome;
+use super::print::{self, plain, short};
+use super::reach::Reach;
+use quorate_client::api::Event;
+use quorate_client::events::Events;
+use serde_json::Value;
+
+/// Follow what happens in the group
+#[derive(Debug, clap::Args)]
+pub struct Watch {
+    /// Begin at this position instead of now; each line of --json has its own in `position`
+    #[arg(long, value_name = "POSITION")]
+    from: Option<String>,
+    /// Only changes of this domain
+    #[arg(long, env = "QUORATE_DOMAIN", value_name = "DOMAIN")]
+    domain: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Runs `quorate watch`: until it is interrupted, or the node is gone for longer than the time-out.
+pub async fn run(args: &Watch) -> Outcome {
+    let client = args.reach.client()?;
+    let mut events = Events::new(client.clone(), args.from.clone());
+    loop {
+        let event = events.next().await?;
+        let value: Value = client.decode(event.data.as_bytes())?;
+        let other = args.domain.as_deref().is_some_and(|domain| value["domain"].as_str().is_some_and(|d| d != domain));
+        if other {
+            continue;
+        }
+        if args.reach.json {
+            print::json_line(&positioned(value, event.id))?;
+        } else if let Ok(event) = serde_json::from_value(value) {
+            lines(&event).iter().try_for_each(print::say)?;
+        }
+    }
+}
+
+fn positioned(mut value: Value, position: Option<String>) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.insert("position".into(), position.into());
+    }
+    value
+}
+
+fn lines(event: &Event) -> Vec<String> {
+    match event {
+        Event::Receipt(receipt) => {
+            let mut lines = change::lines(receipt);
+            lines[0] = format!("{}  {}  by {}", plain(&receipt.domain), lines[0], short(receipt.author));
+            lines
+        }
+        Event::Evidence(entry) => {
+            let what = format!("view {}, seq {}", entry.view, entry.seq);
+            vec![format!("replica {} caught: {} at {what}  {}", entry.signer, plain(&entry.kind), entry.id)]
+        }
+        Event::Checkpoint(checkpoint) => {
+            vec![format!("checkpoint at slot {}  state {}", checkpoint.seq, short(checkpoint.state_root))]
+        }
+    }
+}
