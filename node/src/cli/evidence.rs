@@ -81,7 +81,7 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
     print::say(format_args!("  recorded in slot {}", entry.recorded_at))?;
     match out {
         Some(out) => print::say(format_args!("  proof: quorate evidence verify {} --genesis FILE", out.display()))?,
-        None => print::say(format_args!("  `quorate evidence show {} --out FILE` keeps the proof", short(&entry.id)))?,
+        None => print::say(format_args!("  `quorate evidence show {} --out FILE` keeps the proof", short(entry.id)))?,
     }
     Ok(())
 }
