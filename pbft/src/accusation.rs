@@ -172,6 +172,7 @@ impl Replica {
         out.persist(Record::Evidence(evidence.clone()));
         out.push(Effect::Accuse(evidence.clone()));
         self.own.push(item_of(&evidence));
+        self.leave_equivocator(&evidence);
         out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Evidence(evidence))));
     }
 

@@ -180,6 +180,7 @@ impl Replica {
         self.checkpoints.votes.retain(|(of, _), _| *of > seq);
         self.log.drop_up_to(seq);
         self.log.touch_all(); // The window has moved.
+        self.carry_slots(); // S2
         let tips = self.lanes.iter().map(|lane| SeqNum::new(lane.executed.position.get())).collect();
         self.checkpoints.tips.push_back((self.executed(), tips));
         let old = SeqNum::new(seq.get().saturating_sub(REMEMBERED_PERIODS * self.constants.checkpoint_period));

@@ -8,6 +8,7 @@ use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Time, View};
 use crate::input::ReaderId;
 use crate::message::Message;
 use crate::statement::Signed;
+use crate::view_change::{NewView, ViewChange};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -92,6 +93,20 @@ pub enum Record {
     Kept(Signed),
     /// Proof of a fault (E5).
     Evidence(Evidence),
+    /// The own demand for a view, whole, to be sent again (V3).
+    ViewChange {
+        /// Its statement; its row follows.
+        statement: Signed,
+        /// What it says.
+        body: Arc<ViewChange>,
+    },
+    /// The start of a view that this replica made or entered; entries of later demands name it (V4).
+    NewView {
+        /// Its statement; if it is an own one, its row follows.
+        statement: Signed,
+        /// What it says.
+        body: Arc<NewView>,
+    },
 }
 
 /// A decided slot, ready to execute.
@@ -139,6 +154,13 @@ pub enum Wanted {
     },
     /// The newest stable checkpoint's certificate.
     StableCheckpoint,
+    /// The start of a view (V4); with a zero digest, the one that the asked replica entered it by.
+    NewView {
+        /// The view.
+        view: View,
+        /// Digest of the NewView.
+        digest: Digest,
+    },
     /// The asker's own statements that the asked one has stored (E7).
     Recall {
         /// Drawn by the asker at its start; comes back in the answer.
@@ -186,6 +208,14 @@ pub enum Rejected {
         from: ReplicaId,
         /// The slot.
         seq: SeqNum,
+    },
+    /// A start of a view that does not follow from the demands that it carries (V5).
+    #[error("{from} starts view {view} with what does not follow")]
+    WrongNewView {
+        /// Who.
+        from: ReplicaId,
+        /// The view.
+        view: View,
     },
     /// A second, different statement for one position.
     #[error("{signer} said two things at slot or position {seq}")]
@@ -263,6 +293,18 @@ pub enum Broken {
         first: Digest,
         /// The other.
         second: Digest,
+    },
+    /// A valid start of a view contradicts a commit certificate (N8): more than f replicas are faulty.
+    #[error("view {view} starts with {carried} in slot {seq}, where {committed} was decided")]
+    NewViewAgainstCommit {
+        /// The view.
+        view: View,
+        /// The slot.
+        seq: SeqNum,
+        /// What was decided.
+        committed: Digest,
+        /// What the view starts with.
+        carried: Digest,
     },
     /// The certified checkpoint is not our state (C3).
     #[error("state after slot {seq} is {ours}, certified is {certified}")]

@@ -1,7 +1,7 @@
 //! Asking for what is missing: one peer at a time, the next after a time-out (N9, L5).
 
 use crate::effects::{Effects, Wanted};
-use crate::ids::{Position, ReplicaId, SeqNum, Ticks};
+use crate::ids::{Digest, Position, ReplicaId, SeqNum, Ticks, View};
 use crate::message::Message;
 use crate::repair::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
 use crate::replica::Replica;
@@ -15,6 +15,7 @@ enum Quest {
     Slots,
     Content(SeqNum),
     Bundles(ReplicaId),
+    Start(View, Digest),
 }
 
 /// Something that is needed now, and who may have it.
@@ -88,6 +89,8 @@ impl Replica {
     fn needs(&self) -> Vec<Need> {
         let mut needs = Vec::new();
         needs.extend(self.need_of_slots());
+        needs.extend(self.need_of_view());
+        needs.extend(self.needs_of_starts());
         for (seq, slot) in self.log.above(self.executed()) {
             needs.extend(self.need_of_content(seq, slot));
         }
@@ -109,6 +112,35 @@ impl Replica {
         let missing = from.get();
         let wanted = Wanted::Slots { from, to };
         (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
+    }
+
+    /// The start of a view that a peer is in and this replica is not (V6).
+    fn need_of_view(&self) -> Option<Need> {
+        let status = |peer: ReplicaId| self.peers[peer.index()].status.as_ref();
+        let ahead = |peer: &ReplicaId| {
+            status(*peer).is_some_and(|status| {
+                let later = status.view > self.view.number || (status.view == self.view.number && self.view.changing);
+                later && status.new_view != Digest::ZERO
+            })
+        };
+        let furthest = self.others().filter(ahead).max_by_key(|peer| status(*peer).map(|status| status.view))?;
+        let of = status(furthest)?;
+        let (view, digest) = (of.view, of.new_view);
+        if self.views.start(&digest).is_some() {
+            return None; // It is here, and waits for what it names.
+        }
+        let has = |peer: &ReplicaId| status(*peer).is_some_and(|status| status.new_view == digest);
+        let peers = self.others().filter(has).collect();
+        Some(need_of_start(view, digest, peers))
+    }
+
+    /// V4: the starts that demands name.
+    fn needs_of_starts(&self) -> impl Iterator<Item = Need> {
+        let me = self.me;
+        self.views.lacking().into_iter().map(move |((view, digest), mut peers)| {
+            peers.retain(|peer| *peer != me);
+            need_of_start(view, digest, peers)
+        })
     }
 
     /// A content that is proposed or decided and not here: those who voted for it have it.
@@ -163,4 +195,9 @@ impl Replica {
         let (n, me) = (self.committee.len(), self.me.index());
         (1..n).map(move |step| ReplicaId::new(((me + step) % n) as u16))
     }
+}
+
+fn need_of_start(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
+    let (quest, wanted) = (Quest::Start(view, digest), Wanted::NewView { view, digest });
+    Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), peers }
 }

@@ -9,7 +9,8 @@ use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
 use crate::input::Executed;
 use crate::message::Message;
 use crate::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
-use crate::statement::{Kind, Signed};
+use crate::statement::{Kind, Signed, Statement};
+use crate::view_change::{NewView, ViewChange};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -41,6 +42,8 @@ pub struct Journal {
     slots: BTreeMap<SeqNum, SlotRecords>,
     kept: Vec<Signed>,
     evidence: BTreeMap<EvidenceKey, Evidence>,
+    view_change: Option<(Signed, Arc<ViewChange>)>,
+    new_views: BTreeMap<View, (Signed, Arc<NewView>)>,
 }
 
 impl Journal {
@@ -60,6 +63,8 @@ impl Journal {
             slots: BTreeMap::new(),
             kept: Vec::new(),
             evidence: BTreeMap::new(),
+            view_change: None,
+            new_views: BTreeMap::new(),
         }
     }
 
@@ -91,6 +96,10 @@ impl Journal {
                 self.slot(certificate.seq()).committed = Some((certificate.claim().clone(), content.clone()));
             }
             Record::Stable(certificate) => self.stable = Some(certificate.claim().clone()),
+            Record::ViewChange { statement, body } => self.view_change = Some((*statement, body.clone())),
+            Record::NewView { statement, body } => {
+                self.new_views.insert(body.view, (*statement, body.clone()));
+            }
             Record::Kept(signed) => self.kept.push(*signed),
             Record::Evidence(evidence) => {
                 self.evidence.insert(evidence.key(), evidence.clone());
@@ -131,11 +140,13 @@ impl Journal {
             slots: slots.map(|(seq, slot)| slot.recovered(*seq)).collect(),
             kept: self.kept.clone(),
             evidence: self.evidence.values().cloned().collect(),
+            view_change: self.view_change.clone(),
+            new_views: self.new_views.values().cloned().collect(),
         }
     }
 
     /// Answers [`crate::Effect::Supply`].
-    pub fn supply(&self, wanted: &Wanted) -> Vec<Message> {
+    pub fn supply(&self, asker: ReplicaId, wanted: &Wanted) -> Vec<Message> {
         match wanted {
             Wanted::Slots { from, to } if from <= to => {
                 let decided = self.slots.range(*from..=*to).filter_map(|(_, slot)| slot.committed.clone());
@@ -147,9 +158,39 @@ impl Journal {
                 let bundles = self.bundles.range(range).rev().take(BUNDLES_PER_ANSWER_MAX);
                 bundles.map(|(_, bundle)| Message::Bundle(bundle.clone())).collect()
             }
+            Wanted::NewView { view, digest } => {
+                let found = self.new_views.get(view).filter(|(of, _)| of.statement.digest == *digest);
+                let message = |(statement, body): &(Signed, Arc<NewView>)| Message::NewView {
+                    statement: *statement,
+                    body: body.clone(),
+                };
+                found.map(message).into_iter().collect()
+            }
+            Wanted::Recall { incarnation, .. } => {
+                vec![Message::Recalled { incarnation: *incarnation, statements: self.said_by(asker) }]
+            }
             Wanted::StableCheckpoint => self.stable.clone().map(Message::StableCheckpoint).into_iter().collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// E7: the asker's statements in everything that is stored.
+    fn said_by(&self, asker: ReplicaId) -> Vec<Signed> {
+        let accepted = self.slots.values().flat_map(|slot| slot.accepted.values()).map(|(signed, _)| *signed);
+        let bundles = self.bundles.values().map(|bundle| bundle.statement);
+        let plain = accepted.chain(bundles).chain(self.kept.iter().copied());
+        let prepared = self.slots.values().filter_map(|slot| slot.prepared.as_ref());
+        let committed = self.slots.values().filter_map(|slot| slot.committed.as_ref()).map(|(claimed, _)| claimed);
+        let certificates = prepared.chain(committed).chain(self.lane_certs.values()).chain(&self.stable);
+        // The group stands in every own statement; a disk that signed nothing has nothing to answer with.
+        let group = self.statements.values().next().map(|signed| signed.statement.group);
+        let said = certificates.filter_map(|claimed| {
+            let (signer, signature) = claimed.signatures.iter().find(|(signer, _)| *signer == asker)?;
+            let ClaimedCert { kind, view, seq, digest, .. } = *claimed;
+            let statement = Statement { group: group?, epoch: self.epoch, kind, view, seq, digest };
+            Some(Signed { statement, signer: *signer, signature: *signature })
+        });
+        plain.filter(|signed| signed.signer == asker).chain(said).collect()
     }
 
     /// The decision of a slot, for judges.

@@ -2,7 +2,7 @@
 
 use crate::bundle::{Bundle, Tip};
 use crate::cert::QuorumCert;
-use crate::ids::{Digest, Position, ReplicaId, Ticks};
+use crate::ids::{Digest, Position, ReplicaId, Ticks, View};
 use crate::statement::Signed;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -49,8 +49,10 @@ pub(crate) struct Lane {
     pub(crate) acked: Tip,
     /// The highest tip in a committed slot.
     pub(crate) committed: Position,
-    /// When a committed cut last advanced this lane (V1).
-    pub(crate) committed_at: Ticks,
+    /// Since when a certificate lies above every committed tip, or since one last advanced this lane (V1 a).
+    pub(crate) waiting_since: Option<Ticks>,
+    /// The view in which the primary was sent a certificate above the committed tips (V1 a).
+    pub(crate) told: Option<View>,
     held: BTreeMap<(Position, Digest), Held>,
     /// Digests of the certified chain as far as it is known, walking down from certified tips.
     chain: BTreeMap<Position, Digest>,
@@ -153,6 +155,9 @@ impl Lane {
         }
         self.certificates.insert(tip.position, Certified { certificate, cited, since: now });
         let top = self.certified().position;
+        if top > self.committed && self.waiting_since.is_none() {
+            self.waiting_since = Some(now);
+        }
         self.acks.retain(|(position, _), _| *position > top);
         self.want(tip).map(|()| true)
     }
@@ -161,6 +166,15 @@ impl Lane {
     pub(crate) fn cite(&mut self, tip: Tip) {
         if let Some(known) = self.certificates.get_mut(&tip.position) {
             known.cited = true;
+        }
+    }
+
+    /// A committed cut names this position: what still waits, waits anew (V1 a).
+    pub(crate) fn commit(&mut self, position: Position, now: Ticks) {
+        if position > self.committed {
+            self.committed = position;
+            self.told = None;
+            self.waiting_since = (self.certified().position > position).then_some(now);
         }
     }
 
@@ -271,7 +285,7 @@ impl Lane {
     pub(crate) fn executed_up_to(&mut self, tip: Tip, bytes: u64) {
         self.executed = tip;
         self.executed_bytes = bytes;
-        self.committed = self.committed.max(tip.position);
+        self.commit(tip.position, Ticks::default());
         let above = |position: &Position| *position > tip.position;
         self.held.retain(|(position, _), _| above(position));
         self.chain.retain(|position, _| above(position));

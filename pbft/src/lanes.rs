@@ -101,6 +101,7 @@ impl Replica {
             Ok(false) => (),
             Ok(true) => {
                 self.touched_lanes.insert(id);
+                self.pursuits.is_due = true;
                 self.log.touch_all();
                 out.persist(Record::LaneCert(certificate.clone()));
                 if id == self.me {
@@ -114,10 +115,7 @@ impl Replica {
     pub(crate) fn commit_tip(&mut self, id: ReplicaId, tip: Tip, out: &mut Effects) {
         let now = self.now.ticks;
         let lane = &mut self.lanes[id.index()];
-        if tip.position > lane.committed {
-            lane.committed = tip.position;
-            lane.committed_at = now;
-        }
+        lane.commit(tip.position, now);
         if let Err(fork) = lane.want(tip) {
             self.stop_at_fork(id, fork, out);
         }

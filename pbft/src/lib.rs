@@ -45,6 +45,9 @@ mod slot;
 mod statement;
 mod status;
 mod verify;
+mod view_change;
+mod view_timers;
+mod views;
 mod waiting;
 mod witness;
 
@@ -68,4 +71,7 @@ pub use report::{LaneReport, PeerReport, Report, SlotReport};
 pub use statement::{Kind, Signed, Statement};
 pub use status::{LaneStatus, SlotStatus, StatusBody};
 pub use verify::{Invalid, PayloadCheck, Unverified, Verified, VerifyContext};
+pub use view_change::{
+    NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
+};
 pub use waiting::Wait;

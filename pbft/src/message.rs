@@ -7,13 +7,12 @@ use crate::effects::Wanted;
 use crate::evidence::Evidence;
 use crate::statement::Signed;
 use crate::status::StatusBody;
+use crate::view_change::{NewView, ViewChange};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// One message. Nothing in it is believed before [`crate::Unverified::verify`].
-///
-/// ViewChange and NewView (V4, V5) get variants of their own with the view change.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Message {
     /// The primary's choice for a slot, its content, and the certificates of its tips (N1, L4).
@@ -78,11 +77,33 @@ pub enum Message {
         /// Statements of the asker.
         statements: Vec<Signed>,
     },
+    /// A demand for a view (V4).
+    ViewChange {
+        /// Kind ViewChange, digest of `body`.
+        statement: Signed,
+        /// What its sender has promised.
+        body: Arc<ViewChange>,
+    },
+    /// The start of a view (V5).
+    NewView {
+        /// Kind NewView, digest of `body`.
+        statement: Signed,
+        /// q demands and what follows from them.
+        body: Arc<NewView>,
+    },
 }
 
 impl Message {
     /// Whether it travels on the stream for bulk data, so that it never delays a vote.
     pub fn is_bulk(&self) -> bool {
-        matches!(self, Self::Bundle(_) | Self::Content { .. } | Self::Decided { .. } | Self::Recalled { .. })
+        matches!(
+            self,
+            Self::Bundle(_)
+                | Self::Content { .. }
+                | Self::Decided { .. }
+                | Self::Recalled { .. }
+                | Self::ViewChange { .. }
+                | Self::NewView { .. }
+        )
     }
 }

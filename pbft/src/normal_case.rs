@@ -26,6 +26,7 @@ impl Replica {
         if from == statement.signer && from != self.me {
             self.check_not_stale(&statement, &content)?;
         }
+        self.keep_early(&statement, &content);
         self.receive_proposal(statement, false, out)?;
         self.keep_content(content);
         Ok(())
@@ -65,10 +66,14 @@ impl Replica {
         if self.is_settled(seq) {
             return Ok(());
         }
+        if !self.may_propose_at(view, seq, digest) {
+            return Err(Rejected::WrongNewView { from, view });
+        }
         if let Some(first) = self.log.get(seq).and_then(Slot::proposed) {
             return if first == digest { Ok(()) } else { Err(Rejected::Equivocation { signer: from, seq }) };
         }
         let (arrived, null) = (self.now.ticks, self.null);
+        self.pursuits.is_due = true;
         let slot = self.log.touch(seq);
         slot.proposal = Some(Proposal { statement, arrived, carried });
         if digest == null {
@@ -101,7 +106,7 @@ impl Replica {
     }
 
     /// Executed before a restart and not in memory any more: nothing about it is open.
-    fn is_settled(&self, seq: SeqNum) -> bool {
+    pub(crate) fn is_settled(&self, seq: SeqNum) -> bool {
         seq <= self.executed() && self.log.get(seq).is_none()
     }
 
@@ -136,7 +141,7 @@ impl Replica {
     }
 
     /// Gives a content to every slot that names it.
-    fn keep_content(&mut self, content: Content) {
+    pub(crate) fn keep_content(&mut self, content: Content) {
         let digest = content.digest();
         let wanting: Vec<SeqNum> =
             self.log.iter().filter(|(_, slot)| slot.wants(&digest)).map(|(seq, _)| seq).collect();
@@ -192,6 +197,7 @@ impl Replica {
         if digest == null {
             slot.offer(Arc::new(Content::NULL), null);
         }
+        self.pursuits.is_due = true;
     }
 
     /// Looks again at every slot that something happened to.
@@ -296,7 +302,7 @@ impl Replica {
         Some((pre_prepare, certificate))
     }
 
-    /// q Commits of one view decide (N4).
+    /// q Commits of one view decide (N4), and so do n Prepares of one view (N5); whichever is complete first.
     fn count_commits(&mut self, seq: SeqNum, out: &mut Effects) {
         let Some(slot) = self.log.get(seq).filter(|slot| slot.committed.is_none()) else { return };
         let mut counts: BTreeMap<(View, Digest), usize> = BTreeMap::new();
@@ -304,10 +310,23 @@ impl Replica {
             *counts.entry((vote.statement.view, vote.statement.digest)).or_default() += 1;
         }
         let quorum = self.committee.quorum();
+        if let Some(certificate) = self.fast_commit(slot) {
+            self.fast_commits += 1;
+            self.commit(certificate, out);
+            return;
+        }
         let Some(((view, digest), _)) = counts.into_iter().find(|(_, count)| *count >= quorum) else { return };
         if let Some(certificate) = self.certify(slot.commits_for(view, digest).take(quorum)) {
             self.commit(certificate, out);
         }
+    }
+
+    /// N5: Prepares of one view from every member.
+    fn fast_commit(&self, slot: &Slot) -> Option<QuorumCert> {
+        let first = slot.prepares.values().next()?.statement;
+        let all =
+            slot.prepares.len() == self.committee.len() && slot.prepares.values().all(|vote| vote.statement == first);
+        if all { self.certify(slot.prepares.values()) } else { None }
     }
 
     /// Puts a decision on disk as soon as its content is here, and tells the lanes.
@@ -318,6 +337,8 @@ impl Replica {
         let record =
             Record::Committed { certificate: QuorumCert::clone(&certificate), content: Content::clone(&content) };
         out.persist(record);
+        let empty = self.is_empty_slot(seq, &content);
+        self.note_progress(&certificate, empty);
         for (lane, tip) in &content.cut {
             self.commit_tip(*lane, *tip, out);
         }

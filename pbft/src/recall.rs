@@ -8,8 +8,8 @@ use crate::statement::{Kind, Signed};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// Statements in one answer: a window of votes of each kind, and what lanes need.
-const STATEMENTS_MAX: usize = 4_096;
+/// Loose statements in one answer; the disk's answer has the rest.
+const STATEMENTS_MAX: usize = 64;
 
 /// Who has answered.
 #[derive(Debug, Clone)]
@@ -85,6 +85,7 @@ impl Replica {
     /// From here on this replica signs. Everything that waited for that is looked at again.
     fn finish_recall(&mut self, out: &mut Effects) {
         self.recall.done_since = Some(self.now.ticks);
+        self.views.since = self.now.ticks;
         if !self.may_sign() {
             return;
         }
@@ -149,9 +150,15 @@ impl Replica {
             }
         };
         let mut statements: Vec<Signed> = self.witness.of(to).filter(above).copied().collect();
+        statements.sort_unstable_by_key(|signed| (signed.statement.seq, signed.statement.view));
         // The newest are what a disk that is too old lacks first.
         let surplus = statements.len().saturating_sub(STATEMENTS_MAX);
         statements.drain(..surplus);
-        out.send(to, Message::Recalled { incarnation, statements });
+        // What is only in memory goes ahead as loose statements; the answer that counts comes from the disk.
+        for signed in statements {
+            out.send(to, Message::Half(signed));
+        }
+        let wanted = Wanted::Recall { incarnation, stable, tips: tips.to_vec() };
+        out.push(crate::effects::Effect::Supply { to, wanted });
     }
 }

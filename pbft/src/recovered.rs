@@ -6,6 +6,7 @@ use crate::content::Content;
 use crate::evidence::Evidence;
 use crate::ids::{Digest, Epoch, SeqNum, Time, View};
 use crate::statement::Signed;
+use crate::view_change::{NewView, ViewChange};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -65,4 +66,9 @@ pub struct Recovered {
     pub kept: Vec<Signed>,
     /// Evidence not yet recorded on the ledger.
     pub evidence: Vec<Evidence>,
+    /// The own newest demand for a view (V3).
+    pub view_change: Option<(Signed, Arc<ViewChange>)>,
+    /// Starts of views of this epoch, ascending by view, as far back as a slot above the stable checkpoint was prepared
+    /// or voted for (V4); of older ones the newest.
+    pub new_views: Vec<(Signed, Arc<NewView>)>,
 }

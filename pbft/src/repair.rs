@@ -9,6 +9,7 @@ use crate::replica::Replica;
 use crate::slot::Slot;
 use crate::statement::{Kind, Signed};
 use crate::status::{LaneStatus, SlotStatus, StatusBody};
+use crate::views::Demand;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -18,6 +19,8 @@ const ALL_LANES_EVERY: u64 = 10;
 const SLOTS_PER_HELP_MAX: usize = 64;
 /// Bundles, and their bytes, that are sent again for one status: what an owner may have out.
 const BUNDLES_PER_HELP_MAX: usize = 8;
+/// Statements kept apart that are sent again for one status and signer: what may be sent in a second (E2).
+const HALVES_PER_HELP_MAX: usize = 32;
 /// Checkpoint statements that are sent again for one status.
 const CHECKPOINTS_PER_HELP_MAX: usize = 16;
 /// Decided slots in one answer.
@@ -59,6 +62,7 @@ impl Replica {
         let all = self.own_status.counter.is_multiple_of(ALL_LANES_EVERY);
         let lanes = self.committee.replicas().zip(self.lane_statuses());
         let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
+        let demand = |(signed, body): &Demand| (signed.signer, body.view, signed.statement.digest);
         let slots = self.log.above(self.executed()).filter_map(|(seq, slot)| Some((seq, slot_status(slot)?)));
         StatusBody {
             incarnation: self.incarnation,
@@ -70,6 +74,9 @@ impl Replica {
             slots: slots.collect(),
             lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
             stuck,
+            new_view: self.start_digest(),
+            view_changes: self.views.demands().map(demand).collect(),
+            kept: self.witness.kept_digests(),
         }
     }
 
@@ -112,6 +119,8 @@ impl Replica {
         self.help_with_lanes(to, out);
         self.help_with_forks(to, out);
         self.help_with_checkpoints(to, out);
+        self.help_with_views(to, out);
+        self.help_with_halves(to, out);
         if self.may_sign() {
             self.help_with_acks(to, out);
             self.help_with_votes(to, out);
@@ -184,6 +193,42 @@ impl Replica {
         }
     }
 
+    /// V3: the own demand is repeated to whoever does not hold it; E2: other halves of what a peer holds.
+    fn help_with_views(&self, to: ReplicaId, out: &mut Effects) {
+        let Some(status) = &self.peers[to.index()].status else { return };
+        let own = self.views.demand_of(self.me).filter(|(_, body)| body.view == self.view.number && self.view.changing);
+        let holds = |of: &Signed| status.view_changes.iter().any(|(_, _, digest)| *digest == of.statement.digest);
+        if let Some((statement, body)) = own.filter(|(signed, _)| !holds(signed) && status.view <= self.view.number) {
+            out.send(to, Message::ViewChange { statement: *statement, body: body.clone() });
+        }
+        for (member, view, digest) in &status.view_changes {
+            let held = self.views.demand_of(*member).filter(|(_, body)| body.view == *view);
+            if let Some((signed, _)) = held.filter(|(signed, _)| signed.statement.digest != *digest) {
+                out.send(to, Message::Half(*signed));
+            }
+        }
+        if let Some((signed, _)) = self.views.start_of(status.view)
+            && status.new_view != Digest::ZERO
+            && signed.statement.digest != status.new_view
+        {
+            out.send(to, Message::Half(*signed));
+        }
+    }
+
+    /// E2: the sets of statements kept apart are compared; a peer whose set differs gets this one.
+    fn help_with_halves(&self, to: ReplicaId, out: &mut Effects) {
+        let Some(status) = &self.peers[to.index()].status else { return };
+        for (signer, digest) in self.witness.kept_digests() {
+            let same =
+                status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest);
+            if !same && signer != to {
+                for signed in self.witness.kept_of(signer).iter().rev().take(HALVES_PER_HELP_MAX) {
+                    out.send(to, Message::Half(*signed));
+                }
+            }
+        }
+    }
+
     fn help_with_votes(&self, to: ReplicaId, out: &mut Effects) {
         let peer = &self.peers[to.index()];
         let (Some(status), Some(view)) = (&peer.status, self.active_view()) else { return };
@@ -227,6 +272,7 @@ impl Replica {
                     out.send(from, Message::StableCheckpoint(newest.claim().clone()));
                 }
             }
+            Wanted::NewView { view, digest } => self.answer_new_view(from, view, digest, out),
             Wanted::Recall { incarnation, stable, tips } => {
                 self.answer_recall(from, incarnation, stable, &tips, out);
             }

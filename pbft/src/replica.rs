@@ -24,6 +24,8 @@ use crate::recall::Recall;
 use crate::repair::OwnStatus;
 use crate::slot::Log;
 use crate::statement::{Kind, Signed, Statement};
+use crate::view_timers::Timers;
+use crate::views::Views;
 use crate::witness::Witness;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -78,6 +80,8 @@ pub struct Replica {
     pub(crate) standing: Standing,
     pub(crate) promises: Promises,
     pub(crate) view: CurrentView,
+    pub(crate) views: Views,
+    pub(crate) timers: Timers,
     pub(crate) log: Log,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) touched_lanes: BTreeSet<ReplicaId>,
@@ -92,6 +96,8 @@ pub struct Replica {
     pub(crate) accusations: Accusations,
     pub(crate) reads: Reads,
     pub(crate) recall: Recall,
+    /// Slots decided by n Prepares (N5).
+    pub(crate) fast_commits: u64,
     /// Digest of the null content.
     pub(crate) null: Digest,
     loopback: VecDeque<Arc<Message>>,
@@ -123,6 +129,8 @@ impl Replica {
             standing: Standing::Member,
             promises: Promises::new(),
             view: CurrentView { number: View::new(0), changing: false },
+            views: Views::default(),
+            timers: Timers::default(),
             log: Log::default(),
             lanes: (0..n).map(|_| Lane::default()).collect(),
             touched_lanes: BTreeSet::new(),
@@ -137,6 +145,7 @@ impl Replica {
             accusations: Accusations::default(),
             reads: Reads::default(),
             recall: Recall::new(committee.quorum()),
+            fast_commits: 0,
             null: Content::NULL.digest(),
             committee: Arc::new(committee),
             constants: Arc::new(constants),
@@ -200,6 +209,8 @@ impl Replica {
             Message::Bundle(bundle) => self.on_bundle(bundle, out),
             Message::Content { content, certificates } => self.on_content(content, certificates, out),
             Message::Decided { certificate, content } => self.on_decided(from, certificate, content, out),
+            Message::ViewChange { statement, body } => self.on_view_change(statement, body, out),
+            Message::NewView { statement, body } => self.on_new_view(statement, body, out),
             Message::Ask(wanted) => self.on_ask(from, wanted, out),
             Message::Recalled { incarnation, statements } => self.on_recalled(from, incarnation, statements, out),
         }
@@ -220,6 +231,7 @@ impl Replica {
             self.wake = None;
             self.advance_lanes(out);
             self.make_bundles(out);
+            self.advance_views(out);
             self.advance_slots(out);
             self.propose(out);
             self.execute(out);

@@ -61,6 +61,8 @@ pub struct Report {
     pub promises: usize,
     /// Questions that are out.
     pub asking: usize,
+    /// Slots that n Prepares decided here before q Commits did (N5).
+    pub fast_commits: u64,
     /// C3: some replica's state differs so that a checkpoint can get no quorum any more.
     pub hopeless_checkpoint: bool,
 }
@@ -141,6 +143,7 @@ impl Replica {
             kept: self.witness.kept_count(),
             promises: self.promises.len(),
             asking: self.pursuits.len(),
+            fast_commits: self.fast_commits,
             hopeless_checkpoint: self.checkpoints.is_hopeless(self.committee.len(), self.committee.quorum()),
         }
     }

@@ -47,6 +47,7 @@ impl Replica {
         for slot in recovered.slots {
             self.resume_slot(slot, verify);
         }
+        self.resume_views(recovered.view_change, recovered.new_views);
         for signed in recovered.kept {
             self.witness.hear(&signed);
             self.witness.keep(&signed);
@@ -123,7 +124,7 @@ impl Replica {
             slot.offer(Arc::new(content.clone()), digest);
             for (lane, tip) in content.cut {
                 let lane = &mut self.lanes[lane.index()];
-                lane.committed = lane.committed.max(tip.position);
+                lane.commit(tip.position, Ticks::new(0));
                 let _ = lane.want(tip); // As above: a fork shows itself again.
             }
         }

@@ -139,6 +139,12 @@ impl Log {
         self.slots.get_mut(&seq)
     }
 
+    /// The view is left: its proposals bind nobody here any more; what was voted for and prepared stays.
+    pub(crate) fn forget_proposals(&mut self) {
+        self.slots.values_mut().for_each(|slot| slot.proposal = None);
+        self.touch_all();
+    }
+
     pub(crate) fn touch_all(&mut self) {
         self.touched.extend(self.slots.keys().copied());
     }

@@ -27,6 +27,12 @@ pub struct StatusBody {
     pub lanes: Vec<(ReplicaId, LaneStatus)>,
     /// Whether it waits for something for longer than a base time-out.
     pub stuck: bool,
+    /// Digest of the NewView by which it entered its view; zero in view 0 and while changing (E2).
+    pub new_view: Digest,
+    /// The newest demand that it holds of each member, with its view and digest, ascending (E2, V3).
+    pub view_changes: Vec<(ReplicaId, View, Digest)>,
+    /// For each signer of whom it keeps statements apart, a hash of that set, ascending (E2).
+    pub kept: Vec<(ReplicaId, Digest)>,
 }
 
 /// What a replica has of one slot.

@@ -5,10 +5,11 @@ use crate::cert::{CertError, ClaimedCert};
 use crate::committee::Committee;
 use crate::content::Content;
 use crate::crypto::Verify;
-use crate::ids::ReplicaId;
+use crate::ids::{ReplicaId, SeqNum};
 use crate::limits::Constants;
 use crate::message::Message;
 use crate::statement::{Kind, Signed};
+use crate::view_change::{NewView, ViewChange};
 
 /// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
 ///
@@ -114,6 +115,7 @@ impl VerifyContext<'_> {
                 self.statement(statement, &[Kind::Status])?;
                 let n = self.committee.len();
                 ensure(body.slots.len() as u64 <= Constants::WINDOW_MAX && body.lanes.len() <= n, Invalid::Malformed)?;
+                ensure(body.view_changes.len() <= n && body.kept.len() <= n, Invalid::Malformed)?;
                 ensure(statement.statement.digest == body.digest(), Invalid::Mismatch)
             }
             Message::Half(signed) => self.signature(signed),
@@ -123,6 +125,8 @@ impl VerifyContext<'_> {
             Message::Bundle(bundle) => self.bundle(bundle),
             Message::Content { content, certificates } => self.content(content, certificates),
             Message::Decided { certificate, content } => self.decided(certificate, content),
+            Message::ViewChange { statement, body } => self.view_change(statement, body),
+            Message::NewView { statement, body } => self.new_view(statement, body),
             Message::Ask(_) => Ok(()),
             Message::Recalled { statements, .. } => statements.iter().try_for_each(|signed| self.signature(signed)),
         }
@@ -166,6 +170,37 @@ impl VerifyContext<'_> {
         self.certificate(certificate, &[Kind::Commit, Kind::Prepare])?;
         let all = certificate.signatures.len() == self.committee.len();
         ensure(certificate.kind == Kind::Commit || all, Invalid::Mismatch)
+    }
+
+    fn view_change(&self, statement: &Signed, body: &ViewChange) -> Result<(), Invalid> {
+        self.statement(statement, &[Kind::ViewChange])?;
+        let window = self.constants.window;
+        ensure(body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window, Invalid::Malformed)?;
+        let said = &statement.statement;
+        ensure((said.view, said.seq) == (body.view, SeqNum::new(0)), Invalid::Mismatch)?;
+        ensure(said.digest == body.digest(window), Invalid::Mismatch)?;
+        ensure(body.is_well_formed(self.committee, window), Invalid::Malformed)?;
+        if let Some(checkpoint) = &body.checkpoint {
+            self.certificate(checkpoint, &[Kind::Checkpoint])?;
+        }
+        for entry in &body.prepared {
+            self.statement(&entry.pre_prepare, &[Kind::PrePrepare])?;
+            self.certificate(&entry.certificate, &[Kind::Prepare])?;
+        }
+        body.voted.iter().try_for_each(|entry| self.statement(&entry.pre_prepare, &[Kind::PrePrepare]))
+    }
+
+    fn new_view(&self, statement: &Signed, body: &NewView) -> Result<(), Invalid> {
+        self.statement(statement, &[Kind::NewView])?;
+        let said = &statement.statement;
+        ensure((said.view, said.seq) == (body.view, SeqNum::new(0)), Invalid::Mismatch)?;
+        ensure(statement.signer == self.committee.primary(body.view), Invalid::Mismatch)?;
+        ensure(body.is_well_formed(self.committee, self.constants.window), Invalid::Malformed)?;
+        ensure(said.digest == body.digest(self.constants.window), Invalid::Mismatch)?;
+        for (signed, demand) in &body.view_changes {
+            self.view_change(signed, demand)?;
+        }
+        body.pre_prepares.iter().try_for_each(|signed| self.statement(signed, &[Kind::PrePrepare]))
     }
 
     fn bundle(&self, bundle: &Bundle) -> Result<(), Invalid> {

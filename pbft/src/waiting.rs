@@ -34,8 +34,7 @@ impl Replica {
     /// V1 a: a certificate above every committed tip, since it is known or since the lane last advanced.
     pub(crate) fn lane_wait(&self, id: ReplicaId) -> Option<(Ticks, Wait)> {
         let lane = &self.lanes[id.index()];
-        let newest = lane.newest().filter(|newest| newest.certificate.tip().position > lane.committed)?;
-        Some((newest.since.max(lane.committed_at), Wait::Lane(id)))
+        Some((lane.waiting_since?, Wait::Lane(id)))
     }
 
     /// V1 b.

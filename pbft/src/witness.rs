@@ -1,7 +1,8 @@
 //! What each replica was heard to say, so that a second, different word is noticed (E2, E5).
 
 use crate::evidence::{Evidence, EvidenceKind};
-use crate::ids::{ReplicaId, SeqNum, View};
+use crate::ids::{Digest, ReplicaId, SeqNum, View};
+use crate::merkle::merkle_root;
 use crate::statement::{Kind, Signed};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -123,6 +124,22 @@ impl Witness {
                 places.retain(|place, _| place.1 > seq || Some(*place) == newest);
             }
         }
+    }
+
+    /// For each signer of whom statements are kept apart, a hash of that set, ascending.
+    pub(crate) fn kept_digests(&self) -> Vec<(ReplicaId, Digest)> {
+        let digest = |kept: &Vec<Signed>| {
+            let mut digests: Vec<Digest> = kept.iter().map(|signed| signed.statement.id()).collect();
+            digests.sort_unstable();
+            merkle_root(&digests)
+        };
+        let full = self.kept.iter().filter(|(_, kept)| !kept.is_empty());
+        full.map(|(signer, kept)| (*signer, digest(kept))).collect()
+    }
+
+    /// What is kept apart of a signer, oldest first.
+    pub(crate) fn kept_of(&self, signer: ReplicaId) -> &[Signed] {
+        self.kept.get(&signer).map_or(&[], Vec::as_slice)
     }
 
     /// Statements kept apart, for reports.

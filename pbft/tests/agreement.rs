@@ -15,3 +15,35 @@ fn four_replicas_order_one_bundle_of_each() {
     assert!(done, "{:#?}", group.replica(0).report());
     group.judge();
 }
+
+#[test]
+fn a_dead_primary_is_replaced_and_commits_go_on_within_two_base_timeouts() {
+    for n in [4, 5, 7] {
+        let mut group = Cluster::new(n, 3);
+        group.run_for(300);
+        group.submit(1, "before");
+        assert!(group.run_until(2_000, |g| (0..n).all(|at| g.has(at, "before"))));
+        group.crash(0);
+        for index in 1..n {
+            group.submit(index, &format!("of {index}"));
+        }
+        let all = |g: &Cluster| (1..n).all(|at| (1..n).all(|of| g.has(at, &format!("of {of}"))));
+        assert!(group.run_until(2_000, all), "{}", group.brief());
+        group.restart(0);
+        assert!(group.run_until(3_000, |g| (1..n).all(|of| g.has(0, &format!("of {of}")))), "{}", group.brief());
+        group.submit(0, "back");
+        assert!(group.run_until(3_000, |g| (0..n).all(|at| g.has(at, "back"))), "{}", group.brief());
+        group.judge();
+    }
+}
+
+#[test]
+fn several_primaries_in_a_row_are_replaced() {
+    let mut group = Cluster::new(7, 9);
+    group.run_for(300);
+    group.crash(0);
+    group.crash(1);
+    group.submit(4, "through");
+    assert!(group.run_until(8_000, |g| (2..7).all(|at| g.has(at, "through"))), "{}", group.brief());
+    group.judge();
+}
