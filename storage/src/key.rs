@@ -76,6 +76,11 @@ pub(crate) fn slot(seq: SeqNum) -> [u8; 8] {
     seq.get().to_be_bytes()
 }
 
+/// A view of an epoch.
+pub(crate) fn view(epoch: Epoch, view: View) -> [u8; 16] {
+    join(&[&epoch.get().to_be_bytes(), &view.get().to_be_bytes()])
+}
+
 /// The slot at the start of a key.
 pub(crate) fn parse_slot(key: &[u8]) -> Result<SeqNum, StoreError> {
     number(key, 0).map(SeqNum::new).ok_or_else(|| StoreError("a slot's key does not decode".into()))

@@ -10,7 +10,8 @@ use crate::rows::{Order, Rows};
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, Position, QuorumCert, Record, SeqNum, Signed, View,
+    Bundle, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert, Record, SeqNum, Signed,
+    View, ViewChange,
 };
 use std::ops::ControlFlow;
 
@@ -32,6 +33,8 @@ impl Batch {
             Record::Stable(cert) => self.record_stable(cert),
             Record::Kept(signed) => self.record_kept(signed),
             Record::Evidence(evidence) => self.record_evidence(evidence),
+            Record::ViewChange { statement, body } => self.record_view_change(statement, body),
+            Record::NewView { statement, body } => self.record_new_view(statement, body),
         }
     }
 
@@ -165,6 +168,21 @@ impl Batch {
 
     fn record_evidence(&mut self, evidence: &Evidence) -> Result<(), RecordError> {
         self.set(Name::Evidence, &key::evidence(&evidence.key(), evidence.id()), encode(evidence));
+        Ok(())
+    }
+
+    /// The newest demand replaces the one before: views only go up (V3).
+    fn record_view_change(&mut self, statement: &Signed, body: &ViewChange) -> Result<(), RecordError> {
+        self.check_group(statement.statement.group)?;
+        let key = statement.statement.epoch.get().to_be_bytes();
+        self.set(Name::ViewChanges, &key, encode(&(statement, body)));
+        Ok(())
+    }
+
+    /// V4: entries of later demands name the start of their view.
+    fn record_new_view(&mut self, statement: &Signed, body: &NewView) -> Result<(), RecordError> {
+        self.check_group(statement.statement.group)?;
+        self.set(Name::NewViews, &key::view(statement.statement.epoch, body.view), encode(&(statement, body)));
         Ok(())
     }
 

@@ -8,8 +8,8 @@ use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, Position, Recovered, RecoveredSlot, ReplicaId,
-    SeqNum, Signature, Signed, View,
+    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, NewView, Position, Recovered, RecoveredSlot,
+    ReplicaId, SeqNum, Signature, Signed, View, ViewChange,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -50,6 +50,8 @@ impl Snapshot {
             slots: self.slots(group, low.next())?,
             kept: self.kept(group)?,
             evidence: self.evidence()?,
+            view_change: self.view_change(epoch)?,
+            new_views: self.new_views(epoch)?,
             executed,
         })
     }
@@ -142,6 +144,28 @@ impl Snapshot {
             Ok(())
         })?;
         Ok(slots.into_values().collect())
+    }
+
+    fn view_change(&self, epoch: Epoch) -> Result<Option<(Signed, Arc<ViewChange>)>, StoreError> {
+        let value = self.row(Name::ViewChanges, &epoch.get().to_be_bytes())?;
+        value.map(|value| decode(&value)).transpose()
+    }
+
+    fn new_views(&self, epoch: Epoch) -> Result<Vec<(Signed, Arc<NewView>)>, StoreError> {
+        let mut found = Vec::new();
+        let (from, to) = (key::view(epoch, View::new(0)), key::view(epoch, View::new(u64::MAX)));
+        self.each(Name::NewViews, &from, &to, |_, value| {
+            found.push(decode(value)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The start of a view, if it is the one that is asked for.
+    pub(crate) fn new_view(&self, view: View, digest: Digest) -> Result<Option<(Signed, Arc<NewView>)>, StoreError> {
+        let value = self.row(Name::NewViews, &key::view(self.epoch()?, view))?;
+        let found: Option<(Signed, Arc<NewView>)> = value.map(|value| decode(&value)).transpose()?;
+        Ok(found.filter(|(statement, _)| statement.statement.digest == digest))
     }
 
     pub(crate) fn kept(&self, group: Digest) -> Result<Vec<Signed>, StoreError> {

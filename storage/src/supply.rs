@@ -47,6 +47,10 @@ impl Snapshot {
             Wanted::Slots { from, to } => self.supply_slots(*from, *to, &mut answer)?,
             Wanted::Content { seq, digest } => answer.extend(self.content(*seq, *digest)?),
             Wanted::Bundles { lane, from, to } => self.supply_bundles(*lane, *from, *to, &mut answer)?,
+            Wanted::NewView { view, digest } => {
+                let found = self.new_view(*view, *digest)?;
+                answer.extend(found.map(|(statement, body)| Message::NewView { statement, body }));
+            }
             Wanted::StableCheckpoint => {
                 answer.extend(self.stable(SeqNum::new(u64::MAX))?.map(Message::StableCheckpoint));
             }

@@ -44,6 +44,10 @@ pub(crate) enum Name {
     History,
     /// [`Table::Meta`].
     Meta,
+    /// epoch to (statement, the own newest demand for a view).
+    ViewChanges,
+    /// (epoch, view) to (statement, the start of the view).
+    NewViews,
 }
 
 /// Bytes to bytes: every key is made in [`crate::key`], every value in [`crate::row`] or by the ledger.
@@ -52,7 +56,7 @@ pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u
 impl Name {
     pub(crate) const COUNT: usize = Self::ALL.len();
 
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::About,
         Self::Statements,
         Self::Views,
@@ -72,6 +76,8 @@ impl Name {
         Self::Range,
         Self::History,
         Self::Meta,
+        Self::ViewChanges,
+        Self::NewViews,
     ];
 
     /// The table's name on disk.
@@ -96,6 +102,8 @@ impl Name {
             Self::Range => "ledger-range",
             Self::History => "ledger-history",
             Self::Meta => "ledger-meta",
+            Self::ViewChanges => "view-changes",
+            Self::NewViews => "new-views",
         }
     }
 
