@@ -9,3 +9,4 @@ pub mod events;
 pub mod http;
 pub mod keys;
 pub mod outbox;
+pub mod verify;

@@ -110,6 +110,12 @@ impl<'a> Moment<'a> {
 }
 
 impl FileProof {
+    /// The checkpoint's slot and the hash of what is served, as the proof claims. Shows nothing until it is verified.
+    pub fn claim(&self) -> (SeqNum, Option<Digest>) {
+        let file = self.record.as_ref().and_then(|record| record.file);
+        (self.checkpoint.head().seq, file.map(|file| file.content))
+    }
+
     pub(super) fn verify(&self, genesis: &Genesis) -> Result<ProvedFile, ProofError> {
         self.checkpoint.verify(genesis)?;
         let root = entry::bytes_of(&self.domain_root);

@@ -29,6 +29,17 @@ pub enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Check a proof of misbehaviour offline
+    Verify {
+        /// The proof file
+        file: PathBuf,
+        /// The group's genesis: what you trust
+        #[arg(long, value_name = "FILE")]
+        genesis: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the command.
@@ -36,6 +47,7 @@ pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List { reach } => list(reach).await,
         Command::Show { id, out, reach } => show(id, out.as_ref(), reach).await,
+        Command::Verify { file, genesis, json } => super::verify::evidence(file, genesis, *json),
     }
 }
 

@@ -6,7 +6,7 @@ use super::reach::{Freshness, Reach, Scope};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, REVISION_HEADER};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
-use quorate_ledger::Mode;
+use quorate_ledger::{Level, Mode};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fs;
@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 pub struct Get {
     /// Where in the domain
     path: String,
+    /// Write a proof that anybody can check offline: waits for a stable checkpoint and prints the content at it
+    #[arg(long, value_name = "FILE", conflicts_with = "at")]
+    proof: Option<PathBuf>,
     /// Write to FILE, with its mode, instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -39,7 +42,10 @@ pub fn segments<'a>(domain: &'a str, path: &'a str) -> Vec<&'a str> {
 /// Runs `quorate get`.
 pub async fn run(args: &Get) -> Outcome {
     let client = args.reach.client()?;
-    let file = args.read(&client, &args.freshness.at()).await?;
+    let file = match &args.proof {
+        Some(proof) => super::proof::get(args, &client, proof).await?,
+        None => args.read(&client, &args.freshness.at()).await?,
+    };
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
     match &args.out {
@@ -54,10 +60,26 @@ pub async fn run(args: &Get) -> Outcome {
 }
 
 impl Get {
+    /// Where in the domain.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How fresh the answer must be.
+    pub fn level(&self) -> Level {
+        self.freshness.level
+    }
+
     /// The file at a revision; at the newest of the asked level where none is named.
     pub async fn read(&self, client: &Client, at: &str) -> Result<Answer, Failure> {
         let level = if at.is_empty() { self.freshness.level() } else { "" };
         Ok(client.get_bytes(&segments(&self.scope.domain, &self.path), &[("at", at), ("level", level)]).await?)
+    }
+
+    /// Asks for the proof file.
+    pub async fn read_proof(&self, client: &Client, nonce: &str) -> Result<Vec<u8>, Failure> {
+        let query = [("proof", "true"), ("level", self.freshness.level()), ("nonce", nonce)];
+        Ok(client.get_bytes(&segments(&self.scope.domain, &self.path), &query).await?.body)
     }
 }
 

@@ -13,9 +13,11 @@ mod keys;
 mod merge;
 mod packager;
 mod print;
+mod proof;
 mod reach;
 mod receipt;
 mod unified;
+mod verify;
 mod watch;
 
 use clap::error::ErrorKind;
@@ -45,6 +47,7 @@ enum Command {
     Diff(files::Diff),
     Watch(watch::Watch),
     Receipt(receipt::Receipt),
+    Verify(verify::Verify),
     /// See what could not be merged
     #[command(subcommand)]
     Conflicts(conflicts::Command),
@@ -101,6 +104,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Diff(args) => wait(files::diff(args)),
         Command::Watch(args) => wait(watch::run(args)),
         Command::Receipt(args) => wait(receipt::run(args)),
+        Command::Verify(args) => verify::run(args),
         Command::Conflicts(command) => wait(conflicts::run(command)),
         Command::Evidence(command) => wait(evidence::run(command)),
         Command::Keys(command) => keys::run(command),

@@ -1,0 +1,85 @@
+//! Checking proofs offline: a proof file and the genesis are enough.
+
+use crate::content;
+use quorate_ledger::proof::{Proof, ProofError, Proved, ProvedFile};
+use quorate_ledger::{Genesis, GenesisError};
+use quorate_pbft::{Digest, EvidenceKind};
+
+/// What a proof must moreover show.
+#[derive(Debug, Clone, Default)]
+pub struct Demands {
+    /// That this is the content.
+    pub content: Option<Vec<u8>>,
+    /// That the read was asked with this nonce.
+    pub nonce: Option<Digest>,
+}
+
+/// Why a proof does not show what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotProved {
+    /// There is nothing to check it against.
+    #[error("the genesis: {0}")]
+    Genesis(#[from] GenesisError),
+    /// The proof does not hold in this group.
+    #[error("{0}")]
+    Proof(#[from] ProofError),
+    /// Another content.
+    #[error("the content has hash {found}, the proof is of {proved}")]
+    Content {
+        /// What stands at the path; nothing where the proof says that nothing does.
+        proved: String,
+        /// What was given.
+        found: Digest,
+    },
+    /// Somebody else's read, or one without a nonce.
+    #[error("the proof is not of a read with this nonce")]
+    Nonce,
+    /// A proof of a receipt or of evidence, where one of a file was asked for.
+    #[error("this proof is not about a file, so it has no content and no nonce")]
+    NotAFile,
+    /// A proof of a file or a receipt, where evidence was asked for.
+    #[error("this is no evidence")]
+    NotEvidence,
+}
+
+/// What a proof file proves to whoever trusts this genesis and nothing else, if it meets the demands.
+pub fn verify(file: &[u8], genesis: &[u8], demands: &Demands) -> Result<Proved, NotProved> {
+    let genesis = Genesis::parse(genesis)?;
+    let proved = Proof::decode(file)?.verify(&genesis)?;
+    match &proved {
+        Proved::File(file) => meets(file, demands)?,
+        _ if demands.content.is_some() || demands.nonce.is_some() => return Err(NotProved::NotAFile),
+        _ => (),
+    }
+    Ok(proved)
+}
+
+fn meets(file: &ProvedFile, demands: &Demands) -> Result<(), NotProved> {
+    if let Some(found) = demands.content.as_deref().map(content::digest)
+        && file.hash() != Some(found)
+    {
+        let proved = file.hash().map_or_else(|| "nothing".into(), |hash| hash.to_string());
+        return Err(NotProved::Content { proved, found });
+    }
+    match (demands.nonce, file.nonce) {
+        (Some(wanted), Some((nonce, _))) if wanted == nonce => Ok(()),
+        (Some(_), _) => Err(NotProved::Nonce),
+        (None, _) => Ok(()),
+    }
+}
+
+/// A fault as the interface names it.
+pub fn kind_name(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Bundle => "bundle",
+        EvidenceKind::Ack => "ack",
+        EvidenceKind::Proposal => "proposal",
+        EvidenceKind::Checkpoint => "checkpoint",
+        EvidenceKind::ViewChange => "view-change",
+        EvidenceKind::NewView => "new-view",
+        EvidenceKind::InvalidBundle => "invalid-bundle",
+        EvidenceKind::Omission => "omission",
+        EvidenceKind::InvalidViewChange => "invalid-view-change",
+        EvidenceKind::InvalidNewView => "invalid-new-view",
+    }
+}

@@ -1,0 +1,177 @@
+//! `quorate verify` and `quorate evidence verify`: proofs, receipts and evidence from their file and the genesis alone.
+
+use super::failure::{Exit, Failure, Outcome};
+use super::print::{self, plain};
+use super::{change, clock, evidence, receipt};
+use quorate_client::verify::{Demands, NotProved, kind_name, verify};
+use quorate_ledger::hexed;
+use quorate_ledger::proof::{PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt};
+use quorate_pbft::{Digest, ReplicaId};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Check a proof, a receipt or evidence offline
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The proof file
+    file: PathBuf,
+    /// The group's genesis: what you trust
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// Check that this file is the content
+    #[arg(long, value_name = "FILE")]
+    content: Option<PathBuf>,
+    /// Check that the read was asked with this nonce
+    #[arg(long, value_name = "HEX", value_parser = hexed::parse::<Digest>)]
+    nonce: Option<Digest>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `quorate verify`.
+pub fn run(args: &Verify) -> Outcome {
+    let content = args.content.as_deref().map(read_content).transpose()?;
+    let demands = Demands { content, nonce: args.nonce };
+    checked(&args.file, &args.genesis, args.json, |file, genesis| verify(file, genesis, &demands))
+}
+
+/// Runs `quorate evidence verify`.
+pub fn evidence(file: &Path, genesis: &Path, json: bool) -> Outcome {
+    checked(file, genesis, json, |file, genesis| match verify(file, genesis, &Demands::default())? {
+        proved @ Proved::Evidence(_) => Ok(proved),
+        _ => Err(NotProved::NotEvidence),
+    })
+}
+
+fn checked(
+    file: &Path,
+    genesis: &Path,
+    as_json: bool,
+    check: impl FnOnce(&[u8], &[u8]) -> Result<Proved, NotProved>,
+) -> Outcome {
+    let proof = read(file, PROOF_BYTES_MAX as u64 + 1)?;
+    let genesis_bytes = read(genesis, PROOF_BYTES_MAX as u64)?;
+    match check(&proof, &genesis_bytes) {
+        Ok(proved) if as_json => Ok(print::json(&document(&proved))?),
+        Ok(proved) => Ok(lines(&proved).iter().try_for_each(print::say)?),
+        Err(why @ NotProved::Genesis(_)) => Err(Failure::new(Exit::Usage, format!("{}: {why}", genesis.display()))),
+        Err(why) => {
+            if as_json {
+                print::json(&json!({ "verified": false, "detail": why.to_string() }))?;
+            }
+            Err(Failure::no(format!("{} does not verify: {why}", file.display())))
+        }
+    }
+}
+
+fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+    let failed = |error| Failure::file(path, error);
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(bytes_max).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// The bytes of a file; of a link, its target, as `get --out` writes them.
+fn read_content(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error| Failure::file(path, error);
+    if fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
+        return Ok(fs::read_link(path).map_err(failed)?.as_os_str().as_bytes().to_vec());
+    }
+    fs::read(path).map_err(failed)
+}
+
+fn numbers(signers: &[ReplicaId]) -> Vec<u16> {
+    signers.iter().map(|signer| signer.get()).collect()
+}
+
+fn document(proved: &Proved) -> Value {
+    match proved {
+        Proved::File(file) => json!({
+            "verified": true,
+            "kind": "file",
+            "domain": file.domain,
+            "path": file.path,
+            "hash": file.hash().map(|hash| hash.to_string()),
+            "mode": file.mode(),
+            "size": file.file.map(|file| file.size),
+            "revision": file.revision,
+            "conflict": file.conflict,
+            "seq": file.seq.get(),
+            "time": file.time.get(),
+            "signers": numbers(&file.signers),
+            "nonce": file.nonce.map(|(nonce, _)| nonce.to_string()),
+            "mark_seq": file.nonce.map(|(_, seq)| seq.get()),
+        }),
+        Proved::Receipt(proved) => {
+            let mut document = serde_json::to_value(&proved.receipt).expect("plain data with string keys");
+            document["verified"] = true.into();
+            document["kind"] = "receipt".into();
+            document["seq"] = proved.seq.get().into();
+            document["time"] = proved.time.get().into();
+            document["signers"] = numbers(&proved.signers).into();
+            document
+        }
+        Proved::Evidence(proved) => json!({
+            "verified": true,
+            "signer": proved.what.signer.get(),
+            "key": proved.key.to_string(),
+            "kind": kind_name(proved.what.kind),
+            "epoch": proved.what.epoch.get(),
+            "view": proved.view.get(),
+            "seq": proved.seq.get(),
+        }),
+    }
+}
+
+fn lines(proved: &Proved) -> Vec<String> {
+    match proved {
+        Proved::File(file) => file_lines(file),
+        Proved::Receipt(proved) => receipt_lines(proved),
+        Proved::Evidence(proved) => evidence_lines(proved),
+    }
+}
+
+fn file_lines(file: &ProvedFile) -> Vec<String> {
+    let mut lines = vec![format!("domain    {}", plain(&file.domain)), format!("path      {}", plain(&file.path))];
+    match &file.file {
+        Some(known) => {
+            lines.push(format!("content   {}", known.content));
+            lines.push(format!("          {}, {}", change::word(known.mode), print::size(known.size)));
+        }
+        None => lines.push("content   nothing stands here".into()),
+    }
+    lines.extend(file.revision.map(|revision| format!("revision  {revision}")));
+    lines.extend(file.conflict.map(|id| format!("conflict  {id}; this is the last agreed content")));
+    lines.extend(certified(file.seq.get(), file.time.get(), &file.signers));
+    lines.extend(file.nonce.map(|(nonce, seq)| format!("read      nonce {nonce}, ordered in slot {seq}")));
+    lines
+}
+
+fn receipt_lines(proved: &ProvedReceipt) -> Vec<String> {
+    let mut lines = receipt::lines(&proved.receipt);
+    lines.push(format!("author    {}", proved.receipt.author));
+    lines.push(format!("domain    {}", plain(&proved.receipt.domain)));
+    lines.extend(certified(proved.seq.get(), proved.time.get(), &proved.signers));
+    lines
+}
+
+fn evidence_lines(proved: &ProvedEvidence) -> Vec<String> {
+    let did = evidence::words(kind_name(proved.what.kind));
+    vec![
+        format!("replica {} {did}", proved.what.signer),
+        format!("place     view {}, seq {} of epoch {}", proved.view, proved.seq, proved.what.epoch),
+        format!("key       {}", proved.key),
+    ]
+}
+
+fn certified(seq: u64, time: u64, signers: &[ReplicaId]) -> [String; 2] {
+    let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
+    [
+        format!("time      {} (ledger time at slot {seq})", clock::date(time)),
+        format!("signers   replicas {}", signers.join(", ")),
+    ]
+}
