@@ -1,7 +1,7 @@
 //! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
 
 use crate::api::{AuthorInfo, Problem, Ticket};
-use crate::calls::Posted;
+use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, KeyError};
 use crate::outbox::{Answer, Name, Outbox, OutboxError};
@@ -116,6 +116,39 @@ impl Author {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the order has spoken on everything unanswered; the receipts in the order of the numbers.
+    ///
+    /// Asks for the verdicts instead of sending everything again; what the node does not know is sent.
+    pub async fn settle(&mut self) -> Result<Vec<Receipt>, SubmitError> {
+        let mut receipts = Vec::new();
+        for name in self.outbox.unanswered() {
+            receipts.push(self.settle_one(&name).await?);
+        }
+        Ok(receipts)
+    }
+
+    async fn settle_one(&mut self, name: &Name) -> Result<Receipt, SubmitError> {
+        let (id, bytes) = (self.outbox.id(name), self.outbox.bytes(name)?);
+        let client = self.client.renewed();
+        let mut tries = client.tries();
+        loop {
+            let known = match id {
+                Some(id) => client.envelope(&id).await,
+                None => client.post(bytes.clone()).await,
+            };
+            let posted = match known {
+                Err(ClientError::Refused(problem)) if problem.status == 404 => client.post(bytes.clone()).await,
+                other => other,
+            };
+            let posted = self.judged(id, posted);
+            self.note(name, &posted)?;
+            match posted? {
+                Posted::Verdict(receipt) => return Ok(receipt),
+                Posted::Ticket(ticket) => tries.pause(calls::waits(&ticket), None).await?,
+            }
+        }
     }
 
     /// Signs a change, keeps it, sends it, and waits for its answer at that level.

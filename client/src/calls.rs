@@ -103,7 +103,7 @@ pub fn level_name(level: Level) -> &'static str {
 }
 
 /// What a ticket waits for, in words.
-fn waits(ticket: &Ticket) -> String {
+pub(crate) fn waits(ticket: &Ticket) -> String {
     match ticket.waits_for {
         Some(number) => format!("it waits for the author's number {number}"),
         None => "it was taken and has no verdict yet".into(),

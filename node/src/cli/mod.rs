@@ -8,6 +8,7 @@ mod failure;
 mod files;
 mod get;
 mod group;
+mod import;
 mod install;
 mod keys;
 mod merge;
@@ -46,6 +47,7 @@ enum Command {
     Log(files::Log),
     Diff(files::Diff),
     Watch(watch::Watch),
+    Import(import::Import),
     Receipt(receipt::Receipt),
     Verify(verify::Verify),
     /// See what could not be merged
@@ -103,6 +105,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Log(args) => wait(files::log(args)),
         Command::Diff(args) => wait(files::diff(args)),
         Command::Watch(args) => wait(watch::run(args)),
+        Command::Import(args) => wait(import::run(args)),
         Command::Receipt(args) => wait(receipt::run(args)),
         Command::Verify(args) => verify::run(args),
         Command::Conflicts(command) => wait(conflicts::run(command)),

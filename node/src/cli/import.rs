@@ -1,0 +1,204 @@
+//! `quorate import --git`: a git history into a domain, signed by one author.
+//!
+//! It follows first parents: a merge is one change, its diff to its first parent, so after each commit the domain has
+//! what git's tree has. The commits of other parents are counted as folded.
+
+use super::failure::{Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::{Reach, Scope, Signing};
+use quorate_client::author::{self, Author, Draft};
+use quorate_client::content;
+use quorate_ledger::{Level, Limits, Mode, Op, Receipt, Revision, State};
+use quorate_node::git::{self, Change, Operation, Repository, Step};
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal as _};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Envelopes that are on their way before the first of them has a verdict: a chain, each based on the one before.
+const ON_THE_WAY_MAX: usize = 64;
+
+/// Bytes of contents that are on their way.
+const BYTES_ON_THE_WAY_MAX: u64 = 16 << 20;
+
+/// Bring a git history in
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// The repository, or a folder in it
+    #[arg(long, value_name = "PATH")]
+    git: PathBuf,
+    /// Only the newest N commits, on top of one change that brings in the tree below them
+    #[arg(long, value_name = "N")]
+    commits: Option<usize>,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    signing: Signing,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+struct Tally {
+    commits: usize,
+    total: usize,
+    changes: usize,
+    split: usize,
+    folded: usize,
+    conflicts: usize,
+    revision: Option<Revision>,
+    skipped: Vec<Value>,
+    on_the_way: usize,
+    bytes_on_the_way: u64,
+}
+
+/// Runs the command.
+pub async fn run(args: &Import) -> Outcome {
+    let begun = Instant::now();
+    let repository = Repository::open(&args.git).map_err(Failure::usage)?;
+    let head = repository.head().map_err(Failure::usage)?;
+    let plan = repository.plan(head.tip, args.commits.unwrap_or(usize::MAX)).map_err(Failure::usage)?;
+    let mut author = Author::open(args.signing.key()?, args.reach.client()?, &args.scope.domain).await?;
+    author.resend().await?;
+    author.settle().await?;
+    let counts = plan.counts();
+    let mut tally = Tally { total: counts.line, folded: counts.sides + counts.folded, ..Tally::default() };
+    for step in plan {
+        let change = match step.map_err(Failure::usage)? {
+            Step::Boundary(change) | Step::Commit(change) => change,
+            Step::Close(closing) => closing.change,
+            Step::Open { .. } | Step::Side { .. } => continue,
+        };
+        tally.send(&mut author, &repository, &change).await?;
+    }
+    tally.settle(&mut author).await?;
+    tally.report(args, &head.tip.to_string(), begun)
+}
+
+impl Tally {
+    async fn send(&mut self, author: &mut Author, repository: &Repository, change: &Change) -> Outcome {
+        let message = change.commit.described();
+        let parts = git::pack(&change.operations, message.len(), &Limits::default());
+        self.split += usize::from(parts.len() > 1);
+        for part in parts {
+            let draft = draft(repository, &change.operations[part.clone()], message.clone())?;
+            let bytes = bytes_of(&change.operations, part);
+            if self.on_the_way == ON_THE_WAY_MAX || self.bytes_on_the_way + bytes > BYTES_ON_THE_WAY_MAX {
+                self.settle(author).await?;
+            }
+            author.renew();
+            self.take(&author.submit(&draft, Level::Eventual).await?)?;
+            (self.on_the_way, self.bytes_on_the_way) = (self.on_the_way + 1, self.bytes_on_the_way + bytes);
+            self.changes += 1;
+        }
+        self.commits += 1;
+        self.skipped.extend(change.skipped.iter().map(skipped));
+        self.progress();
+        Ok(())
+    }
+
+    async fn settle(&mut self, author: &mut Author) -> Outcome {
+        for receipt in author.settle().await? {
+            self.judge(&receipt)?;
+        }
+        (self.on_the_way, self.bytes_on_the_way) = (0, 0);
+        Ok(())
+    }
+
+    fn take(&mut self, outcome: &author::Outcome) -> Outcome {
+        match outcome {
+            author::Outcome::Verdict(receipt) => self.judge(receipt),
+            author::Outcome::Ticket(_) => Ok(()),
+        }
+    }
+
+    fn judge(&mut self, receipt: &Receipt) -> Outcome {
+        self.revision = self.revision.max(receipt.revision);
+        self.conflicts += receipt.conflicts.len();
+        match receipt.state {
+            State::Refused => {
+                let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
+                let what = format!("number {} of this import was refused: {detail}", receipt.from_seq);
+                Err(Failure::no(what).next(format!("`quorate receipt {}` tells more", receipt.id)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn progress(&self) {
+        if io::stderr().is_terminal() {
+            eprint!("\r{} of {} commits", self.commits, self.total.max(self.commits));
+        }
+    }
+
+    fn report(&self, args: &Import, tip: &str, begun: Instant) -> Outcome {
+        if io::stderr().is_terminal() {
+            eprintln!();
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        if args.reach.json {
+            print::json(&json!({
+                "domain": args.scope.domain, "tip": tip, "commits": self.commits, "changes": self.changes,
+                "folded": self.folded, "split": self.split, "skipped": self.skipped, "conflicts": self.conflicts,
+                "revision": self.revision, "seconds": seconds,
+            }))?;
+        } else {
+            self.words(args, tip, seconds).iter().try_for_each(print::say)?;
+        }
+        match self.conflicts {
+            0 => Ok(()),
+            count => Err(Failure::no(format!("{count} conflicts with what others did"))
+                .next("`quorate conflicts list` shows them")),
+        }
+    }
+
+    fn words(&self, args: &Import, tip: &str, seconds: f64) -> Vec<String> {
+        let (commits, domain) = (self.commits, &args.scope.domain);
+        let mut words =
+            vec![format!("{commits} commits up to {} are in {domain}, in {seconds:.1} s", print::short(tip))];
+        words.extend(self.revision.map(|revision| format!("newest revision {revision}")));
+        if self.folded > 0 {
+            words.push(format!("{} commits of merged branches are folded into their merges", self.folded));
+        }
+        if self.split > 0 {
+            words.push(format!("{} commits were too large for one envelope and went in as several", self.split));
+        }
+        let left_out = |skipped: &Value| format!("left out: {}: {}", skipped["path"], skipped["reason"]);
+        words.extend(self.skipped.iter().map(left_out));
+        words
+    }
+}
+
+fn draft(repository: &Repository, operations: &[Operation], message: String) -> Result<Draft, Failure> {
+    let (mut ops, mut contents) = (Vec::new(), Vec::new());
+    for operation in operations {
+        ops.push(match operation {
+            Operation::Delete { path } => Op::Delete { path: path.clone() },
+            Operation::Put { path, entry } => {
+                let bytes = repository.content(entry.blob).map_err(Failure::usage)?;
+                let content = content::digest(&bytes);
+                contents.push(bytes);
+                Op::Put { path: path.clone(), mode: mode(entry.mode), content }
+            }
+        });
+    }
+    Ok(Draft { base: None, ops, contents, message })
+}
+
+fn mode(mode: git::Mode) -> Mode {
+    match mode {
+        git::Mode::File => Mode::File,
+        git::Mode::Exec => Mode::Exec,
+        git::Mode::Link => Mode::Link,
+    }
+}
+
+fn bytes_of(operations: &[Operation], part: Range<usize>) -> u64 {
+    operations[part].iter().filter_map(Operation::entry).map(|entry| entry.size).sum()
+}
+
+fn skipped(skipped: &git::Skipped) -> Value {
+    json!({ "path": skipped.path, "commit": skipped.commit.to_string(), "reason": skipped.reason.to_string() })
+}
