@@ -104,7 +104,7 @@ impl<'s> Draft<'s> {
 
     /// The envelope in hand is accepted.
     pub(crate) fn accept(&mut self) -> Result<(), StoreError> {
-        self.slot.append(&mut self.pending);
+        self.slot.extend(core::mem::take(&mut self.pending)); // `append` would rebuild the whole map
         for ((table, key), value) in core::mem::take(&mut self.rows) {
             match value {
                 Some(value) => self.store.put(table, &key, &value)?,

@@ -165,6 +165,12 @@ impl World {
         receipt
     }
 
+    /// A refusal used no number.
+    pub fn give_back(&mut self, who: u8) {
+        let number = self.numbers.get_mut(&(who, "main".into())).expect("the author has sent something");
+        *number -= 1;
+    }
+
     /// What is served at a path of `main`.
     pub fn text(&self, path: &str) -> Option<String> {
         let file = self.moment().file("main", path, None).expect("memory does not fail").found()?;
@@ -182,7 +188,7 @@ impl World {
 }
 
 /// An operation with its content.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum Edit {
     Put(String, Mode, Vec<u8>),
     Mode(String, Mode, Digest),
