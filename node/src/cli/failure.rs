@@ -118,6 +118,9 @@ impl From<KeyError> for Failure {
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         match error {
+            SubmitError::Client(error @ ClientError::NoAnswer { .. }) => {
+                Self::new(Exit::Unreachable, format!("{error}; the change was neither signed nor sent"))
+            }
             SubmitError::Client(error) => error.into(),
             SubmitError::Unanswered { receipt, error } => {
                 let id = receipt.id;

@@ -26,7 +26,7 @@ pub fn run(global: bool) -> Result<(), Failure> {
 
 fn settings(program: &str) -> [(&'static str, String); 4] {
     // git quotes %P itself; the other two are names that it made.
-    let driver = format!("{} merge --driver --path %P %O %A %B", quoted(program));
+    let driver = format!("{} merge --driver --path=%P %O %A %B", quoted(program));
     [
         ("merge.quorate.name", "quorate: merges by meaning".into()),
         ("merge.quorate.driver", driver),

@@ -1,0 +1,80 @@
+//! Evidence from its file and the genesis alone.
+
+use quorate_client::verify::{Demands, NotProved, verify};
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::proof::{Proof, ProofError, Proved};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits};
+use quorate_pbft::{
+    Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, ReplicaId, SeqNum, Signer as _, Statement,
+    View,
+};
+
+fn replica(n: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[n + 1; 32])
+}
+
+fn genesis(name: &str) -> Genesis {
+    let member = |n: u8| {
+        let (organisation, signer) = (format!("org-{n}"), replica(n));
+        let proof = prove_possession(Purpose::Member, &organisation, &signer);
+        Enrolment { key: signer.public_key(), organisation, proof }
+    };
+    let domain = DomainRules { name: "main".into(), writers: vec![], readers: vec![] };
+    let file = GenesisFile {
+        format: FORMAT.into(),
+        name: name.into(),
+        organisations: (0..4).map(|n| format!("org-{n}")).collect(),
+        members: (0..4).map(member).collect(),
+        authors: vec![],
+        domains: vec![domain],
+        constants: Constants::default(),
+        limits: Limits::default(),
+    };
+    Genesis::build(file).expect("a good genesis")
+}
+
+/// Replica 2 voted twice in view 1 for slot 7.
+fn evidence(group: &Genesis) -> Vec<u8> {
+    let vote = |byte| {
+        let (view, seq, digest) = (View::new(1), SeqNum::new(7), Digest([byte; 32]));
+        let statement =
+            Statement { group: group.group(), epoch: Epoch::new(0), kind: Kind::Prepare, view, seq, digest };
+        statement.sign(ReplicaId::new(2), &replica(2))
+    };
+    let evidence = Evidence::pair(&vote(1), &vote(2)).expect("a contradiction");
+    Proof::Evidence(Box::new(evidence)).encode()
+}
+
+#[test]
+fn evidence_verifies_from_its_file_alone() {
+    let group = genesis("a");
+    let proved = verify(&evidence(&group), group.bytes(), &Demands::default()).expect("it holds");
+    let Proved::Evidence(proved) = proved else { panic!("evidence was put in") };
+    assert_eq!((proved.what.signer, proved.what.kind), (ReplicaId::new(2), EvidenceKind::Proposal));
+    assert_eq!((proved.view, proved.seq, proved.key), (View::new(1), SeqNum::new(7), replica(2).public_key()));
+}
+
+#[test]
+fn any_flipped_byte_fails() {
+    let group = genesis("a");
+    let file = evidence(&group);
+    for at in 0..file.len() {
+        let mut flipped = file.clone();
+        flipped[at] ^= 1;
+        assert!(verify(&flipped, group.bytes(), &Demands::default()).is_err(), "byte {at}");
+    }
+    assert!(verify(&file[..file.len() - 1], group.bytes(), &Demands::default()).is_err());
+}
+
+#[test]
+fn another_groups_genesis_proves_nothing() {
+    let failed = verify(&evidence(&genesis("a")), genesis("b").bytes(), &Demands::default());
+    assert_eq!(failed, Err(NotProved::Proof(ProofError::Evidence)));
+}
+
+#[test]
+fn evidence_has_no_content_to_demand() {
+    let group = genesis("a");
+    let demands = Demands { content: Some(b"x".to_vec()), nonce: None };
+    assert_eq!(verify(&evidence(&group), group.bytes(), &demands), Err(NotProved::NotAFile));
+}

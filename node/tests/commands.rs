@@ -1,0 +1,100 @@
+//! The program as scripts see it: exit codes, and git's contract with `merge`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+fn quorate(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.current_dir(folder).args(args);
+    for name in ["QUORATE_NODE", "QUORATE_KEY", "QUORATE_DOMAIN"] {
+        command.env_remove(name);
+    }
+    command.output().expect("the program was built")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("not killed")
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+const CLEAN: [(&str, &str); 3] = [("base", "1\n2\n3\n"), ("ours", "one\n2\n3\n"), ("theirs", "1\n2\nthree\n")];
+const CLASH: [(&str, &str); 3] = [("base", "1\n"), ("ours", "one\n"), ("theirs", "eins\n")];
+
+#[test]
+fn a_clean_merge_is_on_standard_output() {
+    let folder = folder(&CLEAN);
+    let merged = quorate(folder.path(), &["merge", "base", "ours", "theirs"]);
+    assert_eq!((code(&merged), &merged.stdout[..]), (0, &b"one\n2\nthree\n"[..]));
+}
+
+#[test]
+fn a_conflict_has_gits_markers_and_exit_code_1() {
+    let folder = folder(&CLASH);
+    let merged = quorate(folder.path(), &["merge", "base", "ours", "theirs"]);
+    let markers = "<<<<<<< ours\none\n||||||| base\n1\n=======\neins\n>>>>>>> theirs\n";
+    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stdout).as_ref()), (1, markers));
+}
+
+#[test]
+fn as_a_driver_it_writes_into_ours_and_says_nothing() {
+    let folder = folder(&CLEAN);
+    let merged = quorate(folder.path(), &["merge", "--driver", "--path=-x", "base", "ours", "theirs"]);
+    assert_eq!((code(&merged), &merged.stdout[..]), (0, &b""[..]));
+    assert_eq!(fs::read(folder.path().join("ours")).expect("a file"), b"one\n2\nthree\n");
+}
+
+#[test]
+fn every_error_of_merge_is_129() {
+    let folder = folder(&CLEAN);
+    for args in [&["merge", "base", "ours", "nowhere"][..], &["merge", "base"], &["merge", "--unknown"]] {
+        assert_eq!(code(&quorate(folder.path(), args)), 129, "{args:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let folder = folder(&[("key", "not a key")]);
+    let wrong = [
+        &["nonsense"][..],
+        &["get"],
+        &["get", "a", "--level", "best"],
+        &["put", "a", "key"],
+        &["put", "a", "key", "--key", "key"],
+        &["put", "a", "nowhere", "--key", "key"],
+        &["status", "--node", "nowhere"],
+        &["keys", "show", "key"],
+        &["keys", "new", "--out", "key"],
+        &["verify", "key", "--genesis", "nowhere"],
+        &["verify", "key", "--genesis", "key"],
+    ];
+    for args in wrong {
+        assert_eq!(code(&quorate(folder.path(), args)), 2, "{args:?}");
+    }
+}
+
+#[test]
+fn a_node_that_is_not_there_is_3_in_time() {
+    let folder = folder(&[("file", "x")]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let there = ["--node", "http://127.0.0.1:1", "--timeout", "0.3"];
+    for args in [&["status"][..], &["get", "a"], &["put", "a", "file", "--key", "key"]] {
+        assert_eq!(code(&quorate(folder.path(), &[args, &there].concat())), 3, "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let folder = folder(&[]);
+    for args in [&["--help"][..], &["--version"], &["merge", "--help"], &["help", "put"], &["man"]] {
+        assert_eq!(code(&quorate(folder.path(), args)), 0, "{args:?}");
+    }
+}
