@@ -165,13 +165,14 @@ impl<'a> Reader<'a> {
         }
         let block = first.starts_with(['|', '>']);
         let mut text = if block { first.to_string() } else { without_comment(first).to_string() };
+        let mut flow = Flow::of(&text);
         let mut blanks = 0;
         while let Some(line) = self.lines.get(self.at) {
             let deeper = indent.is_none_or(|indent| line.indent > indent);
             if !line.text.is_empty() && !deeper {
                 break;
             }
-            if !block && !line.text.is_empty() && !is_open(&text) && key_len(line.text).is_some() {
+            if !block && !line.text.is_empty() && !flow.is_open() && key_len(line.text).is_some() {
                 return Err(Unread::Unparsed);
             }
             self.at += 1;
@@ -185,11 +186,12 @@ impl<'a> Reader<'a> {
                 text.push_str(&" ".repeat(line.indent - indent.map_or(0, |i| i + 1)));
             } else {
                 text.push(' ');
+                flow.read(text_of_line);
             }
             blanks = 0;
             text.push_str(text_of_line);
         }
-        if !block && is_open(&text) {
+        if !block && flow.is_open() {
             return Err(Unread::Unparsed);
         }
         Ok(Value::Scalar(text))
@@ -218,21 +220,36 @@ fn key_len(text: &str) -> Option<usize> {
     None
 }
 
-/// Whether a flow collection or a quoted string is still open at the end.
-fn is_open(text: &str) -> bool {
-    let (mut depth, mut quote) = (0i32, None);
-    let starts = text.starts_with(['"', '\'', '[', '{']);
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => (),
-            (None, '"' | '\'') if starts => quote = Some(c),
-            (None, '[' | '{') if starts => depth += 1,
-            (None, ']' | '}') if starts => depth -= 1,
-            _ => (),
+/// Whether a flow collection or a quoted string is still open, as its lines are read.
+struct Flow {
+    is_flow: bool,
+    depth: i32,
+    quote: Option<char>,
+}
+
+impl Flow {
+    fn of(first: &str) -> Self {
+        let mut flow = Flow { is_flow: first.starts_with(['"', '\'', '[', '{']), depth: 0, quote: None };
+        flow.read(first);
+        flow
+    }
+
+    fn read(&mut self, text: &str) {
+        for c in text.chars().filter(|_| self.is_flow) {
+            match (self.quote, c) {
+                (Some(q), c) if q == c => self.quote = None,
+                (Some(_), _) => (),
+                (None, '"' | '\'') => self.quote = Some(c),
+                (None, '[' | '{') => self.depth += 1,
+                (None, ']' | '}') => self.depth -= 1,
+                _ => (),
+            }
         }
     }
-    depth != 0 || quote.is_some()
+
+    fn is_open(&self) -> bool {
+        self.depth != 0 || self.quote.is_some()
+    }
 }
 
 /// The text before a comment that stands outside quotes.

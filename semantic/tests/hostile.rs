@@ -1,0 +1,126 @@
+//! Inputs made to hurt: the answer may be a conflict, but it comes, and it comes soon.
+#![expect(clippy::disallowed_types, reason = "the tests bound what the caller waits")]
+
+use std::time::{Duration, Instant};
+
+use quorate_semantic::{Input, Options, Outcome, Reason, merge};
+
+/// Longest that one hostile merge may take in a debug build on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const PATHS: &[&str] =
+    &["a.rs", "a.ts", "a.py", "a.go", "A.java", "a.sh", "a.json", "a.toml", "a.yaml", "a.md", "a.txt"];
+
+fn merged(base: &[u8], ours: &[u8], theirs: &[u8], path: &str) -> Outcome {
+    let options = Options::default();
+    let start = Instant::now();
+    let there = merge(&Input { base: Some(base), ours, theirs, path, options: &options });
+    assert!(start.elapsed() < PATIENCE, "{path}: {:?}", start.elapsed());
+    let back = merge(&Input { base: Some(base), ours: theirs, theirs: ours, path, options: &options });
+    if let (Outcome::Clean { bytes: a, .. }, Outcome::Clean { bytes: b, .. }) = (&there, &back) {
+        assert!(a == b, "{path}: the sides have names");
+    }
+    there
+}
+
+/// Every language gets `piece` many times, changed at either end and in the middle by both.
+fn survives(piece: &str, times: usize) {
+    let base = piece.repeat(times);
+    let ours = format!("x\n{base}{base}");
+    let theirs = format!("{base}y{piece}\n");
+    for path in PATHS {
+        merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), path);
+        merged(b"", ours.as_bytes(), theirs.as_bytes(), path);
+    }
+}
+
+#[test]
+fn twenty_thousand_open_brackets_are_answered() {
+    for bracket in ["[", "(", "{", "{\"a\":", "- ", "a: {", "[[a]]\n"] {
+        survives(bracket, 20_000);
+    }
+}
+
+#[test]
+fn strings_that_never_end_are_answered() {
+    for quote in ["\"", "'", "`", "r#\"", "\"\"\"", "\"\\", "'\\", "/*", "\"'", "\\"] {
+        survives(quote, 20_000);
+    }
+}
+
+#[test]
+fn a_line_of_a_mebibyte_is_answered() {
+    for piece in ["a", "a b ", "a,", "\u{e9}", "1."] {
+        let line = piece.repeat(1024 * 1024 / piece.len());
+        let (ours, theirs) = (format!("x{line}\n"), format!("{line}y\n"));
+        for path in PATHS {
+            merged(line.as_bytes(), ours.as_bytes(), theirs.as_bytes(), path);
+        }
+    }
+}
+
+#[test]
+fn ten_megabytes_are_merged_by_lines() {
+    let lines: Vec<String> = (0..350_000).map(|i| format!("line number {i} of many\n")).collect();
+    let base = lines.concat();
+    let (ours, theirs) = (format!("first\n{base}"), format!("{base}last\n"));
+    let outcome = merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.rs");
+    assert!(matches!(outcome, Outcome::Clean { bytes, .. } if bytes == format!("first\n{base}last\n").into_bytes()));
+}
+
+#[test]
+fn ten_megabytes_with_nothing_in_common_are_answered() {
+    let file = |name: &str| (0..350_000).map(|i| format!("{name} {i}\n")).collect::<String>();
+    merged(file("base").as_bytes(), file("ours").as_bytes(), file("theirs").as_bytes(), "a.rs");
+}
+
+#[test]
+fn a_file_above_the_limit_is_a_conflict() {
+    let base = vec![b'a'; 17 * 1024 * 1024];
+    let outcome = merged(&base, b"x\n", b"y\n", "a.txt");
+    assert!(matches!(outcome, Outcome::Conflict(c) if c.reason == Reason::TooLarge));
+}
+
+#[test]
+fn line_ends_of_each_kind_stay_as_they_are() {
+    for end in ["\n", "\r\n", "\r"] {
+        let file = |words: [&str; 5]| words.join(end);
+        let (base, ours) = (file(["a", "b", "c", "d", "e"]), file(["A", "b", "c", "d", "e"]));
+        let theirs = file(["a", "b", "c", "d", "E"]);
+        match merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.txt") {
+            Outcome::Clean { bytes, .. } => assert_eq!(bytes, file(["A", "b", "c", "d", "E"]).into_bytes()),
+            // Without a line feed the file is one line.
+            Outcome::Conflict(_) => assert_eq!(end, "\r"),
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_stays_at_the_front() {
+    let (base, ours, theirs) = (
+        "\u{feff}{\n\"a\": 1,\n\n\"b\": 1\n}\n",
+        "\u{feff}{\n\"a\": 2,\n\n\"b\": 1\n}\n",
+        "\u{feff}{\n\"a\": 1,\n\n\"b\": 2\n}\n",
+    );
+    let outcome = merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.json");
+    let expected = "\u{feff}{\n\"a\": 2,\n\n\"b\": 2\n}\n".as_bytes().to_vec();
+    assert!(matches!(outcome, Outcome::Clean { bytes, .. } if bytes == expected));
+}
+
+#[test]
+fn what_is_not_text_is_not_merged() {
+    for (ours, theirs) in [(&b"a\0x\n"[..], &b"a\0y\n"[..]), (b"\xff\n", b"\xfe\n")] {
+        let outcome = merged(b"a\n", ours, theirs, "a.txt");
+        assert!(matches!(outcome, Outcome::Conflict(c) if c.reason == Reason::Binary));
+    }
+}
+
+#[test]
+fn names_that_only_look_the_same_do_not_meet() {
+    let base = "a = 1\n";
+    let (ours, theirs) = ("a = 1\ncaf\u{e9} = 1\n", "a = 1\ncafe\u{301} = 1\n");
+    for path in PATHS {
+        let outcome = merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), path);
+        assert!(matches!(outcome, Outcome::Conflict(_)), "{path}");
+    }
+}
