@@ -50,8 +50,8 @@ pub use genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, Genesis
 pub use ledger::{Ledger, OpenError, RULES};
 pub use memory::MemoryStore;
 pub use moment::{
-    AuthorStanding, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LogEntry, MemberEntry, Moment, Page,
-    PathDifference, QueryError, SideEntry,
+    AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LogEntry, MemberEntry,
+    Moment, Order, Page, PathDifference, QueryError, SideEntry,
 };
 pub use name::{NotAPrincipal, Principal, is_name};
 pub use outcome::{Event, Outcome};

@@ -174,11 +174,11 @@ impl Run {
     fn slot(&mut self, deeds: &[Deed]) -> Vec<(Draft, Deed, Receipt)> {
         let mut drafts: BTreeMap<u8, (Draft, Deed)> = BTreeMap::new();
         for deed in deeds {
-            if !drafts.contains_key(&deed.who) {
+            let base = self.base(deed);
+            drafts.entry(deed.who).or_insert_with(|| {
                 let edits: Vec<Edit> = deed.edits.iter().map(edit).collect();
-                let draft = self.world.draft(deed.who, self.base(deed), &edits);
-                drafts.insert(deed.who, (draft, deed.clone()));
-            }
+                (self.world.draft(deed.who, base, &edits), deed.clone())
+            });
         }
         let (drafts, deeds): (Vec<Draft>, Vec<Deed>) = drafts.into_values().unzip();
         let outcome = self.world.slot(&drafts.iter().collect::<Vec<_>>());

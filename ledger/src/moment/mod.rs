@@ -1,6 +1,7 @@
 //! Reading: the state of one moment, for whoever asks.
 
 mod authors;
+mod causality;
 mod conflicts;
 mod evidence;
 mod files;
@@ -9,6 +10,7 @@ mod page;
 
 pub(crate) use authors::entries;
 pub use authors::{AuthorStanding, MemberEntry};
+pub use causality::{Causality, Order};
 pub use conflicts::{ConflictEntry, SideEntry};
 pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};

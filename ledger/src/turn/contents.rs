@@ -16,6 +16,9 @@ use sha2::{Digest as _, Sha256};
 /// Versions of a path, newest first, among which a content that does not travel along is looked for.
 const VERSIONS_SEARCHED_MAX: usize = 64;
 
+/// Sides of a conflict, oldest first, among which it is looked for.
+const SIDES_SEARCHED_MAX: u32 = 256;
+
 impl Turn<'_, '_> {
     /// The file that a put makes, its content stored.
     ///
@@ -42,7 +45,7 @@ impl Turn<'_, '_> {
         let record = self.record(path)?;
         let conflict = record.and_then(|record| record.conflict);
         if let Some(id) = conflict {
-            for index in 0.. {
+            for index in 0..SIDES_SEARCHED_MAX {
                 let Some(side) = self.draft.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
                 if side.file.is_some_and(|file| file.content == content) {
                     return Ok(side.file);
