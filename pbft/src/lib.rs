@@ -46,6 +46,8 @@ mod statement;
 mod status;
 mod verify;
 mod view_change;
+#[cfg(test)]
+mod view_change_search;
 mod view_timers;
 mod views;
 mod waiting;

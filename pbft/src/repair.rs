@@ -197,7 +197,10 @@ impl Replica {
     fn help_with_views(&self, to: ReplicaId, out: &mut Effects) {
         let Some(status) = &self.peers[to.index()].status else { return };
         let own = self.views.demand_of(self.me).filter(|(_, body)| body.view == self.view.number && self.view.changing);
-        let holds = |of: &Signed| status.view_changes.iter().any(|(_, _, digest)| *digest == of.statement.digest);
+        let holds = |of: &Signed| {
+            let said = (self.me, self.view.number, of.statement.digest);
+            status.view_changes.contains(&said)
+        };
         if let Some((statement, body)) = own.filter(|(signed, _)| !holds(signed) && status.view <= self.view.number) {
             out.send(to, Message::ViewChange { statement: *statement, body: body.clone() });
         }

@@ -21,6 +21,10 @@ pub struct Report {
     pub changing: bool,
     /// Its primary.
     pub primary: ReplicaId,
+    /// The view that each member asks for, as far as it is known (V3).
+    pub demands: Vec<(ReplicaId, View)>,
+    /// The time-out of this moment (V2), milliseconds.
+    pub timeout_ms: u64,
     /// Position and hashes of what is executed.
     pub executed: ExecutedPoint,
     /// The newest stable checkpoint that is executed.
@@ -115,6 +119,8 @@ impl Replica {
             view: self.view.number,
             changing: self.view.changing,
             primary: self.committee.primary(self.view.number),
+            demands: self.views.demands().map(|(signed, body)| (signed.signer, body.view)).collect(),
+            timeout_ms: self.timeout_ms(),
             executed: self.execution.point().clone(),
             stable: self.low(),
             recovering: (!self.recall.is_done()).then(|| self.recall.answered()),

@@ -409,7 +409,7 @@ impl Replica {
         self.views.starts.retain(|digest, _| named.contains(digest));
         let oldest = views.first().copied().unwrap_or_default();
         self.views.entered.retain(|view, digest| *view >= oldest || named.contains(digest));
-        assert!(self.views.waiting.is_none() || self.views.starts.len() >= 1, "B: the waiting start is kept");
+        assert!(self.views.waiting.is_none() || !self.views.starts.is_empty(), "B: the waiting start is kept");
     }
 
     /// Whoever sends a demand, or a start that carries it, serves the starts that it names.

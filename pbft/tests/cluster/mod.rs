@@ -282,9 +282,11 @@ impl Cluster {
                     })
                     .collect();
                 format!(
-                    "{index}: view {}{} low {} executed {} recall {:?} follows {} broken {:?} waits {:?} pending {} asks {} lanes (exec, cert, ack) {lanes:?} slots {slots:?}\n",
+                    "{index}: view {}{} demands {:?} timeout {} low {} executed {} recall {:?} follows {} broken {:?} waits {:?} pending {} asks {} lanes (exec, cert, ack) {lanes:?} slots {slots:?}\n",
                     r.view,
                     if r.changing { "?" } else { "" },
+                    r.demands,
+                    r.timeout_ms,
                     r.stable,
                     r.executed.seq,
                     r.recovering,

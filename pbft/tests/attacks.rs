@@ -1,0 +1,205 @@
+//! One replica lies at random, while messages are lost and processes crash: the rest agree, go on, and accuse nobody
+//! else.
+//!
+//! `SEEDS=5000 FROM=… cargo test --release -p quorate-pbft --test attacks` runs more of them.
+
+mod cluster;
+
+use cluster::{Cluster, Dice, HashSigner, Weather, id, key};
+use quorate_pbft::{
+    Constants, Content, Digest, Kind, Message, NewView, ReplicaId, Signed, Signer, Statement, Time, ViewChange,
+};
+use std::sync::Arc;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+}
+
+fn each_seed(run: impl Fn(u64)) {
+    let from = number("FROM", 0);
+    for seed in from..from + number("SEEDS", 40) {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed)));
+        if let Err(cause) = outcome {
+            eprintln!("seed {seed}: FROM={seed} SEEDS=1 repeats it");
+            std::panic::resume_unwind(cause);
+        }
+    }
+}
+
+fn sign(liar: usize, statement: Statement) -> Signed {
+    let signature = HashSigner(key(liar)).sign(&statement.signed_bytes());
+    Signed { statement, signer: id(liar), signature }
+}
+
+/// What the liar says instead of the truth.
+#[derive(Clone, Copy, Debug)]
+enum Lie {
+    /// Proposes another time to some, and votes accordingly.
+    Equivocate,
+    /// Says another digest to some, in every kind of vote.
+    Votes,
+    /// Leaves out of its demands what it has voted for.
+    Omit,
+    /// Starts views with other slots.
+    WrongStart,
+    /// Says nothing to some.
+    Selective,
+    /// Says nothing at all in some seconds.
+    Silent,
+}
+
+const LIES: [Lie; 6] = [Lie::Equivocate, Lie::Votes, Lie::Omit, Lie::WrongStart, Lie::Selective, Lie::Silent];
+
+fn other_content(content: &Content) -> Content {
+    let time = content.time.map(|time| Time::new(time.get() + 1));
+    Content { time, ..content.clone() }
+}
+
+/// Another digest for the same position, the same for everyone who gets it.
+fn other(liar: usize, signed: &Signed) -> Signed {
+    let mut digest = signed.statement.digest;
+    digest.0[0] ^= 1;
+    sign(liar, Statement { digest, ..signed.statement })
+}
+
+struct Liar {
+    me: usize,
+    lie: Lie,
+    window: u64,
+    dice: Dice,
+    /// Other digest of each content that this liar proposed twice.
+    twins: Vec<(Digest, Digest)>,
+}
+
+impl Liar {
+    fn say(&mut self, to: ReplicaId, message: &Arc<Message>, now: u64) -> Vec<Arc<Message>> {
+        let some = to.get() % 2 == 1;
+        match self.lie {
+            Lie::Silent if (now / 2_000) % 2 == 1 => Vec::new(),
+            Lie::Selective if some && self.dice.chance(70) => Vec::new(),
+            Lie::Equivocate if some => vec![Arc::new(self.equivocate(message))],
+            Lie::Votes if some && self.dice.chance(50) => vec![Arc::new(self.vote_otherwise(message))],
+            Lie::Omit => vec![Arc::new(self.omit(message))],
+            Lie::WrongStart => vec![Arc::new(self.start_wrongly(message))],
+            _ => vec![message.clone()],
+        }
+    }
+
+    fn twin_of(&self, signed: &Signed) -> Option<Signed> {
+        let (_, twin) = self.twins.iter().find(|(of, _)| *of == signed.statement.digest)?;
+        Some(sign(self.me, Statement { digest: *twin, ..signed.statement }))
+    }
+
+    fn equivocate(&mut self, message: &Message) -> Message {
+        match message {
+            Message::PrePrepare { statement, content, certificates } if statement.signer == id(self.me) => {
+                let content = other_content(content);
+                self.twins.push((statement.statement.digest, content.digest()));
+                let statement = sign(self.me, Statement { digest: content.digest(), ..statement.statement });
+                Message::PrePrepare { statement, content, certificates: certificates.clone() }
+            }
+            Message::Prepare { statement, pre_prepare } => match self.twin_of(statement) {
+                Some(statement) => {
+                    let pre_prepare = if pre_prepare.signer == id(self.me) {
+                        sign(self.me, Statement { digest: statement.statement.digest, ..pre_prepare.statement })
+                    } else {
+                        *pre_prepare
+                    };
+                    Message::Prepare { statement, pre_prepare }
+                }
+                None => message.clone(),
+            },
+            Message::Commit(signed) => self.twin_of(signed).map_or_else(|| message.clone(), Message::Commit),
+            _ => message.clone(),
+        }
+    }
+
+    fn vote_otherwise(&self, message: &Message) -> Message {
+        match message {
+            Message::Prepare { statement, pre_prepare } => {
+                Message::Prepare { statement: other(self.me, statement), pre_prepare: *pre_prepare }
+            }
+            Message::Commit(signed) => Message::Commit(other(self.me, signed)),
+            Message::Checkpoint(signed) => Message::Checkpoint(other(self.me, signed)),
+            Message::Ack(signed) => Message::Ack(other(self.me, signed)),
+            _ => message.clone(),
+        }
+    }
+
+    fn omit(&mut self, message: &Message) -> Message {
+        let Message::ViewChange { statement, body } = message else { return message.clone() };
+        let body = ViewChange { prepared: Vec::new(), voted: Vec::new(), ..ViewChange::clone(body) };
+        let statement = Statement { digest: body.digest(self.window), ..statement.statement };
+        Message::ViewChange { statement: sign(self.me, statement), body: Arc::new(body) }
+    }
+
+    fn start_wrongly(&mut self, message: &Message) -> Message {
+        let Message::NewView { statement, body } = message else { return message.clone() };
+        if statement.signer != id(self.me) || body.pre_prepares.is_empty() {
+            return message.clone();
+        }
+        let mut body = NewView::clone(body);
+        let last = body.pre_prepares.len() - 1;
+        let null = Statement { digest: Content::NULL.digest(), ..body.pre_prepares[last].statement };
+        assert_eq!(null.kind, Kind::PrePrepare);
+        body.pre_prepares[last] = sign(self.me, null);
+        let statement = Statement { digest: body.digest(self.window), ..statement.statement };
+        Message::NewView { statement: sign(self.me, statement), body: Arc::new(body) }
+    }
+}
+
+#[test]
+fn whatever_one_replica_says_the_others_agree_go_on_and_accuse_only_it() {
+    each_seed(|seed| {
+        let n = [4, 4, 5, 7][seed as usize % 4];
+        let lie = LIES[(seed / 4) as usize % LIES.len()];
+        let constants = Constants { checkpoint_period: 8, window: 16, ..Constants::default() };
+        let mut group = Cluster::with(n, seed, constants);
+        group.weather = if seed % 3 == 0 { Weather::CALM } else { Weather::STORM };
+        let liar = group.dice.below(n as u64) as usize;
+        let (dice, window) = (Dice::new(seed + 1), group.constants.window);
+        let mut says = Liar { me: liar, lie, window, dice, twins: Vec::new() };
+        group.liars.insert(id(liar), Box::new(move |to, message, now| says.say(to, message, now)));
+        let mut given = Vec::new();
+        for round in 0..30 {
+            let at = group.dice.below(n as u64) as usize;
+            if group.nodes[at].replica.is_some() {
+                group.submit(at, &format!("item {round}"));
+                given.push((at, format!("item {round}")));
+            }
+            disturb(&mut group, liar, &mut given);
+            let pause = group.dice.below(250);
+            group.run_for(pause);
+            group.judge();
+        }
+        group.heal();
+        group.weather = Weather::CALM;
+        for at in 0..n {
+            if group.nodes[at].replica.is_none() {
+                group.restart(at);
+            }
+        }
+        given.retain(|(at, _)| *at != liar);
+        let honest: Vec<usize> = (0..n).filter(|at| *at != liar).collect();
+        let all = |g: &Cluster| honest.iter().all(|at| given.iter().all(|(_, text)| g.has(*at, text)));
+        let done = group.run_until(60_000, all);
+        assert!(done, "{lie:?} of {liar}: not all was ordered: {}", group.brief());
+        group.judge();
+    });
+}
+
+fn disturb(group: &mut Cluster, liar: usize, given: &mut Vec<(usize, String)>) {
+    let at = group.dice.below(group.n as u64) as usize;
+    // Never more than one down beside the liar, or nothing can be expected.
+    let down = (0..group.n).filter(|of| group.nodes[*of].replica.is_none()).count();
+    match group.dice.below(12) {
+        0 if at != liar && down == 0 => {
+            group.crash(at);
+            given.retain(|(owner, _)| *owner != at);
+        }
+        1..=4 if group.nodes[at].replica.is_none() => group.restart(at),
+        5 => group.partition(&[at]),
+        6 | 7 => group.heal(),
+        _ => (),
+    }
+}
