@@ -9,6 +9,7 @@ mod files;
 mod get;
 mod group;
 mod import;
+mod init;
 mod install;
 mod keys;
 mod merge;
@@ -17,6 +18,7 @@ mod print;
 mod proof;
 mod reach;
 mod receipt;
+mod start;
 mod unified;
 mod verify;
 mod watch;
@@ -39,6 +41,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
+    Start(start::Start),
     Put(change::Put),
     Get(get::Get),
     Rm(change::Rm),
@@ -97,6 +101,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: &Command) -> Outcome {
     match command {
+        Command::Init(args) => init::run(args),
+        Command::Start(args) => start::run(args),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),
         Command::Rm(args) => wait(change::rm(args)),

@@ -1,0 +1,131 @@
+//! `/v1/events`: what was agreed, as it happens; resumable from any position.
+//!
+//! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence. Events are
+//! read from the ledger, so a reader that was away misses nothing, and a slow one holds nothing up.
+
+use super::Shared;
+use super::evidence;
+use super::page::LIMIT_MAX;
+use super::param::InQuery;
+use super::problem::{Answer, Failure};
+use super::service::Service;
+use crate::engine::Moment;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use futures::{Stream, stream};
+use quorate_client::api::Event;
+use quorate_ledger::{EnvelopeId, Revision};
+use quorate_pbft::SeqNum;
+use serde::Deserialize;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Slots looked through at a time.
+const SLOTS_PER_LOOK: u64 = 256;
+/// How often an idle stream says that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// The query.
+#[derive(Debug, Default, Deserialize)]
+pub struct Start {
+    /// The position after which to begin; the newest, if none is named here or in `Last-Event-ID`.
+    from: Option<String>,
+}
+
+/// Everything after a position, and then what happens.
+pub async fn stream(
+    State(service): Shared,
+    InQuery(start): InQuery<Start>,
+    headers: HeaderMap,
+) -> Answer<impl IntoResponse> {
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let from = match last.or(start.from).filter(|text| !text.is_empty()) {
+        Some(text) => text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")))?,
+        None => Revision::slot(service.now().moment.seq()),
+    };
+    Ok(Sse::new(events(service, from)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// A reader's place in the order.
+struct Reader {
+    service: Arc<Service>,
+    /// Everything up to here was sent or is ready.
+    seen: Revision,
+    ready: VecDeque<(Revision, Event)>,
+}
+
+fn events(service: Arc<Service>, from: Revision) -> impl Stream<Item = Result<Sent, Infallible>> {
+    let reader = Reader { service, seen: from, ready: VecDeque::new() };
+    stream::unfold(reader, async |mut reader| {
+        let (position, event) = reader.next().await?;
+        let kind = match &event {
+            Event::Receipt(_) => "receipt",
+            Event::Evidence(_) => "evidence",
+            Event::Checkpoint(_) => "checkpoint",
+        };
+        let data = serde_json::to_string(&event).expect("an event is plain data");
+        Some((Ok(Sent::default().id(position.to_string()).event(kind).data(data)), reader))
+    })
+}
+
+impl Reader {
+    /// The next event; none when the replica stops or its disk fails.
+    async fn next(&mut self) -> Option<(Revision, Event)> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            let moment = self.news().await?;
+            let until = moment.seq().min(self.seen.seq().plus(SLOTS_PER_LOOK));
+            let (service, seen) = (self.service.clone(), self.seen);
+            let found = service.blocking(move || between(&moment, seen, until)).await.ok()?;
+            self.ready.extend(found);
+            self.seen = Revision::slot(until);
+        }
+    }
+
+    /// A state with something after what was seen, whenever there is one.
+    async fn news(&self) -> Option<Arc<Moment>> {
+        let (mut published, seen) = (self.service.published.clone(), self.seen);
+        tokio::select! {
+            found = published.wait_for(|published| Revision::slot(published.moment.seq()) > seen) => {
+                found.ok().map(|published| published.moment.clone())
+            }
+            () = self.service.stop.cancelled() => None,
+        }
+    }
+}
+
+/// What happened after `seen`, up to the end of the slot `until`, in order.
+fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Event)>> {
+    let mut found = Vec::new();
+    for domain in moment.view().domains()? {
+        for (revision, id) in accepted(moment, &domain.name, seen, until)? {
+            let receipt = moment.ledger.receipt(&moment.snapshot, &id)?;
+            found.extend(receipt.map(|receipt| (revision, Event::Receipt(receipt))));
+        }
+    }
+    let proofs = moment.view().evidence(None, LIMIT_MAX)?.items.into_iter();
+    let proofs = proofs.map(|proof| (Revision::slot(proof.recorded_at), Event::Evidence(evidence::entry(proof))));
+    found.extend(proofs.filter(|(revision, _)| *revision > seen && *revision <= Revision::slot(until)));
+    found.sort_by_key(|(revision, _)| *revision);
+    Ok(found)
+}
+
+fn accepted(moment: &Moment, domain: &str, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, EnvelopeId)>> {
+    let mut found = Vec::new();
+    let mut before = Revision::slot(until);
+    loop {
+        let page = moment.view().log(domain, None, Some(before), LIMIT_MAX)?;
+        let fresh = page.items.iter().take_while(|entry| entry.revision > seen);
+        found.extend(fresh.map(|entry| (entry.revision, entry.id)));
+        match page.items.last() {
+            Some(last) if page.next.is_some() && last.revision > seen => before = last.revision,
+            _ => return Ok(found),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `/v1/evidence`: proofs against replicas (E5).
+
+use super::Shared;
+use super::page::Cut;
+use super::param::{InPath, InQuery, digest};
+use super::problem::{Answer, Failure};
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use quorate_client::api::{EvidenceEntry, Page};
+use quorate_ledger::EvidenceEntry as Found;
+use quorate_pbft::{Digest, EvidenceKind};
+
+/// Evidence in the order in which it was recorded.
+pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<Json<Page<EvidenceEntry>>> {
+    let from = cut.from.as_deref().filter(|from| !from.is_empty()).map(digest).transpose()?;
+    let page = service.now().moment.view().evidence(from, cut.limit()?)?;
+    Ok(Json(Page { items: page.items.into_iter().map(entry).collect(), next: page.next }))
+}
+
+/// The proof file.
+pub async fn file(State(service): Shared, InPath(id): InPath<String>) -> Answer<Response> {
+    let id: Digest = digest(&id)?;
+    let bytes = service.now().moment.view().evidence_file(&id)?;
+    let bytes = bytes.ok_or_else(|| Failure::not_found(format!("no evidence {id} is recorded")))?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+/// As the API shows it.
+pub fn entry(found: Found) -> EvidenceEntry {
+    EvidenceEntry {
+        id: found.id,
+        signer: found.what.signer.get(),
+        key: found.key,
+        kind: kind_name(found.what.kind).to_owned(),
+        epoch: found.what.epoch.get(),
+        view: found.view.get(),
+        seq: found.seq.get(),
+        recorded_at: found.recorded_at.get(),
+    }
+}
+
+fn kind_name(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Bundle => "bundle",
+        EvidenceKind::Ack => "ack",
+        EvidenceKind::Proposal => "proposal",
+        EvidenceKind::Checkpoint => "checkpoint",
+        EvidenceKind::ViewChange => "view-change",
+        EvidenceKind::NewView => "new-view",
+        EvidenceKind::InvalidBundle => "invalid-bundle",
+        EvidenceKind::Omission => "omission",
+        EvidenceKind::InvalidViewChange => "invalid-view-change",
+        EvidenceKind::InvalidNewView => "invalid-new-view",
+    }
+}

@@ -1,0 +1,162 @@
+//! `/v1/domains/{d}/tree`, `/files/{path}` and `/log`.
+
+use super::Shared;
+use super::level::Freshness;
+use super::page::Cut;
+use super::param::{InPath, InQuery};
+use super::problem::{Answer, Failure};
+use super::proofs;
+use super::service::Service;
+use crate::engine::Moment;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, LogEntry, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
+use quorate_ledger::{Code, FileEntry, Found, Mode, Revision};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The query of a tree.
+#[derive(Debug, Default, Deserialize)]
+pub struct TreeQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    #[serde(flatten)]
+    cut: Cut,
+    /// What the paths begin with.
+    #[serde(default)]
+    prefix: String,
+}
+
+/// The files of a domain, by path.
+pub async fn tree(
+    State(service): Shared,
+    InPath(domain): InPath<String>,
+    InQuery(query): InQuery<TreeQuery>,
+) -> Answer<Response> {
+    let (moment, at) = query.fresh.state(&service).await?;
+    let page = moment.view().ls(&domain, &query.prefix, Some(at), query.cut.from.as_deref(), query.cut.limit()?)?;
+    let items = page.items.into_iter().map(tree_entry).collect();
+    let mut response = Json(Page { items, next: page.next }).into_response();
+    response.headers_mut().insert(AT_HEADER, text(at));
+    Ok(response)
+}
+
+fn tree_entry(file: FileEntry) -> TreeEntry {
+    let FileEntry { path, mode, hash, size, revision, conflict } = file;
+    TreeEntry { path, mode, hash, size, revision, conflict }
+}
+
+/// The query of a file.
+#[derive(Debug, Default, Deserialize)]
+pub struct FileQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    /// Whether the proof is wanted instead of the content.
+    #[serde(default)]
+    proof: Option<String>,
+    /// 32 bytes that the reader chose, in hex: they will stand in the proof of a strong read.
+    nonce: Option<String>,
+}
+
+/// A file's content, or its proof.
+pub async fn file(
+    State(service): Shared,
+    InPath((domain, path)): InPath<(String, String)>,
+    InQuery(query): InQuery<FileQuery>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    if query.proof.as_deref().is_some_and(|wish| wish == "true" || wish == "1") {
+        return proofs::of_file(&service, &domain, &path, query.fresh, query.nonce.as_deref()).await;
+    }
+    let (moment, at) = query.fresh.state(&service).await?;
+    let found = moment.view().file(&domain, &path, Some(at))?;
+    match found {
+        Found::File(file) => content(&service, moment, at, file, &headers).await,
+        Found::Disputed(conflict) => {
+            let detail = format!("{path:?}: the sides of conflict {conflict} never agreed on a content");
+            Err(missing(detail))
+        }
+        Found::Nothing => Err(missing(format!("nothing stands at {path:?} in {domain:?} at revision {at}"))),
+    }
+}
+
+fn missing(detail: String) -> Failure {
+    let code = Code::MissingPath;
+    Failure::refused(StatusCode::NOT_FOUND, &code.stage().to_string(), &code.to_string(), detail)
+}
+
+async fn content(
+    service: &Arc<Service>,
+    moment: Arc<Moment>,
+    at: Revision,
+    file: FileEntry,
+    headers: &HeaderMap,
+) -> Answer<Response> {
+    let etag = format!("\"{}\"", file.hash);
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let hash = file.hash;
+        let bytes = service.blocking(move || Ok(moment.view().content(&hash)?)).await?;
+        let gone =
+            || Failure::new(StatusCode::GONE, "content-gone", format!("the content {hash} has left this replica"));
+        ([(header::CONTENT_TYPE, "application/octet-stream")], bytes.ok_or_else(gone)?).into_response()
+    };
+    let out = response.headers_mut();
+    out.insert(header::ETAG, text(etag));
+    out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    out.insert(MODE_HEADER, HeaderValue::from_static(mode_name(file.mode)));
+    out.insert(REVISION_HEADER, text(file.revision));
+    out.insert(AT_HEADER, text(at));
+    if let Some(conflict) = file.conflict {
+        out.insert(CONFLICT_HEADER, text(conflict));
+    }
+    Ok(response)
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::File => "file",
+        Mode::Exec => "exec",
+        Mode::Link => "link",
+    }
+}
+
+/// Digests and revisions as a header.
+fn text(value: impl ToString) -> HeaderValue {
+    HeaderValue::from_str(&value.to_string()).expect("hex, digits, dots and quotes are plain ASCII")
+}
+
+/// The query of a log.
+#[derive(Debug, Default, Deserialize)]
+pub struct LogQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    #[serde(flatten)]
+    cut: Cut,
+    /// Only what changed this path.
+    path: Option<String>,
+}
+
+/// What was accepted, newest first.
+pub async fn log(
+    State(service): Shared,
+    InPath(domain): InPath<String>,
+    InQuery(query): InQuery<LogQuery>,
+) -> Answer<Json<Page<LogEntry>>> {
+    let (moment, _) = query.fresh.state(&service).await?;
+    let path = query.path.as_deref().filter(|path| !path.is_empty());
+    let page = moment.view().log(&domain, path, query.cut.cursor()?, query.cut.limit()?)?;
+    let items = page.items.into_iter().map(|entry| LogEntry {
+        id: entry.id,
+        revision: entry.revision,
+        author: entry.author,
+        message: entry.message,
+        time: entry.time.get(),
+        changes: entry.changes,
+    });
+    Ok(Json(Page { items: items.collect(), next: page.next }))
+}

@@ -1,0 +1,71 @@
+//! Members, peers and checkpoints.
+
+use super::Shared;
+use super::problem::Answer;
+use super::service::Service;
+use crate::engine::PeerFacts;
+use axum::Json;
+use axum::extract::State;
+use quorate_client::api::{CheckpointEntry, Member, Page, Peer};
+use quorate_net::PeerInfo;
+use quorate_pbft::{ReplicaId, SeqNum, Time, View};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The voters of the epoch.
+pub async fn members(State(service): Shared) -> Json<Page<Member>> {
+    let links = service.network.peers();
+    let members = service.genesis.file().members.iter().zip(0..);
+    let items = members.map(|(member, replica)| Member {
+        replica,
+        key: member.key,
+        peer_id: peer_id(&service, &links, ReplicaId::new(replica)),
+        organisation: member.organisation.clone(),
+    });
+    Json(Page { items: items.collect(), next: None })
+}
+
+fn peer_id(service: &Service, links: &[PeerInfo], replica: ReplicaId) -> String {
+    let link = links.iter().find(|link| link.id == replica);
+    link.map_or_else(|| service.network.local_peer_id(), |link| link.peer_id).to_string()
+}
+
+/// The other members, as this replica hears them.
+pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
+    let report = service.now().report;
+    let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
+    let items = service.network.peers().into_iter().map(|link| peer(&link, facts(link.id)));
+    Json(Page { items: items.collect(), next: None })
+}
+
+fn peer(link: &PeerInfo, facts: Option<&PeerFacts>) -> Peer {
+    Peer {
+        replica: Some(link.id.get()),
+        peer_id: link.peer_id.to_string(),
+        address: link.address.as_ref().map(ToString::to_string),
+        connected: link.is_up,
+        heard_ms: facts.and_then(|facts| facts.heard_at).map(ago),
+        executed_seq: facts.and_then(|facts| facts.executed).map(SeqNum::get),
+        view: facts.and_then(|facts| facts.view).map(View::get),
+    }
+}
+
+fn ago(at: Time) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    now.saturating_sub(at.get())
+}
+
+/// The newest certified checkpoint at hand. Earlier ones say nothing more: each covers all before it.
+pub async fn checkpoints(State(service): Shared) -> Answer<Json<Page<CheckpointEntry>>> {
+    let certified = service.now().certified;
+    let items = certified.map(|certified| {
+        let (ledger, certificate) = (&certified.moment.ledger, &certified.certificate);
+        CheckpointEntry {
+            epoch: certificate.epoch().get(),
+            seq: certificate.seq().get(),
+            state_root: ledger.executed().state_root,
+            lane_hash: ledger.executed().lane_hash,
+            signers: certificate.signers().map(ReplicaId::get).collect(),
+        }
+    });
+    Ok(Json(Page { items: items.into_iter().collect(), next: None }))
+}

@@ -1,0 +1,78 @@
+//! The HTTP API: JSON under `/v1`, and what probes, dashboards and people ask for beside it.
+//!
+//! Handlers read the newest published state without a lock and hand everything else to the core's thread. The shapes of
+//! bodies are [`quorate_client::api`]'s, so that server and client cannot disagree.
+
+mod authors;
+mod body;
+mod conflicts;
+mod dashboard;
+mod domains;
+mod envelopes;
+mod events;
+mod evidence;
+mod files;
+mod group;
+mod level;
+mod page;
+mod param;
+mod probes;
+mod problem;
+mod proofs;
+mod service;
+mod status;
+
+pub use problem::{Answer, Failure};
+pub use service::{BODIES_KIB_MAX, Service};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// What every handler has at hand.
+pub type Shared = State<Arc<Service>>;
+
+/// All routes.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/", get(dashboard::page))
+        .route("/healthz", get(probes::alive))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
+        .nest("/v1", versioned())
+        .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
+        .layer(middleware::from_fn_with_state(service.clone(), count))
+        .with_state(service)
+}
+
+fn versioned() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/envelopes", post(envelopes::offer))
+        .route("/envelopes/{id}", get(envelopes::look))
+        .route("/domains", get(domains::list))
+        .route("/domains/{domain}/tree", get(files::tree))
+        .route("/domains/{domain}/files/{*path}", get(files::file))
+        .route("/domains/{domain}/log", get(files::log))
+        .route("/domains/{domain}/authors/{key}", get(authors::author))
+        .route("/identities", get(authors::identities))
+        .route("/conflicts", get(conflicts::list))
+        .route("/conflicts/{id}", get(conflicts::one))
+        .route("/evidence", get(evidence::list))
+        .route("/evidence/{id}", get(evidence::file))
+        .route("/members", get(group::members))
+        .route("/peers", get(group::peers))
+        .route("/checkpoints", get(group::checkpoints))
+        .route("/status", get(status::status))
+        .route("/health", get(status::health))
+        .route("/events", get(events::stream))
+}
+
+/// Counts answers by class of status.
+async fn count(State(service): Shared, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    service.metrics.http_answer(response.status().as_u16());
+    response
+}

@@ -1,0 +1,113 @@
+//! Errors as `application/problem+json`.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quorate_client::api::{Mode, PROBLEM_TYPE, Problem};
+use quorate_ledger::{Code, QueryError, StoreError};
+
+/// Seconds after which an author may try again when there is no room: some rounds of a busy group.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// An error on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(pub Problem);
+
+/// What handlers answer.
+pub type Answer<T> = Result<T, Failure>;
+
+impl Failure {
+    /// A problem that no validation stage found.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self(Problem::new(status.as_u16(), code, detail))
+    }
+
+    /// A refusal by the admission gate.
+    pub fn refused(status: StatusCode, stage: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self(Problem::refused(status.as_u16(), stage, code, detail))
+    }
+
+    /// The same with the number that is free.
+    pub fn with_next_seq(self, next_seq: u64) -> Self {
+        Self(Problem { next_seq: Some(next_seq), ..self.0 })
+    }
+
+    /// A parameter, path or header that does not parse.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    /// Nothing of that name.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// No room: come again.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
+    }
+
+    /// The replica is on its way down.
+    pub fn stopping() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this replica is stopping; ask another one")
+    }
+
+    /// The group did not answer in time.
+    pub fn too_slow() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "the group did not get there in time; ask again")
+    }
+
+    /// Too few members are heard to confirm anything.
+    pub fn no_quorum(mode: Mode, why: &str) -> Self {
+        let detail = format!("nothing was kept: the replica is {mode}: {why}");
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE.as_u16(), "no-quorum", detail);
+        Self(Problem { why: Some(why.to_owned()), mode: Some(mode), ..problem })
+    }
+}
+
+impl From<StoreError> for Failure {
+    /// The disk failed; the core's thread meets the same error and stops the process.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "reading failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "storage", "the disk failed; see the log of this replica")
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Store(error) => error.into(),
+            QueryError::UnknownDomain(_) => {
+                let code = Code::UnknownDomain;
+                Self::refused(StatusCode::NOT_FOUND, &code.stage().to_string(), &code.to_string(), error.to_string())
+            }
+            QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
+            QueryError::Cursor => Self::bad_request(error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.0).expect("a problem is plain data");
+        let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_replica_says_when_to_come_again() {
+        let response = Failure::busy("full").into_response();
+
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_TYPE);
+    }
+}

@@ -1,0 +1,84 @@
+//! Proofs of files and receipts, made from the first stable checkpoint at or after the question.
+//!
+//! The state at that checkpoint is held by the engine until its certificate is there; an idle group makes one within a
+//! second.
+
+use super::level::{Freshness, nonce};
+use super::param::digest;
+use super::problem::{Answer, Failure};
+use super::service::{Service, Strong};
+use crate::engine::Certified;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use quorate_ledger::proof::{Marked, NonceProof, Proof, ProveError};
+use quorate_ledger::{EnvelopeId, Level, Revision};
+use quorate_pbft::{Digest, SeqNum};
+
+/// The proof of what stands at a path, or that nothing does.
+pub async fn of_file(
+    service: &Service,
+    domain: &str,
+    path: &str,
+    fresh: Freshness,
+    own_nonce: Option<&str>,
+) -> Answer<Response> {
+    if fresh.at.is_some() {
+        return Err(Failure::bad_request("a proof is of the newest checkpoint: leave out at="));
+    }
+    let own_nonce = own_nonce.filter(|text| !text.is_empty()).map(digest).transpose()?;
+    let (seq, mark) = match fresh.level.unwrap_or(Level::Strong) {
+        Level::Strong => {
+            let read = service.strong(own_nonce.map_or_else(|| nonce().map(Digest), Ok)?).await?;
+            (read.mark.seq, marked(&read))
+        }
+        Level::Eventual | Level::Causal | Level::Sequential if own_nonce.is_some() => {
+            return Err(Failure::bad_request("only a strong read puts a nonce in the order"));
+        }
+        Level::Eventual | Level::Causal | Level::Sequential => (service.now().moment.seq(), None),
+    };
+    let Certified { moment, certificate } = certified(service, seq).await?;
+    let proof = moment.view().prove_file(&certificate, domain, path, mark.as_ref())?;
+    Ok(answer(&Proof::File(Box::new(proof))))
+}
+
+fn marked(read: &Strong) -> Option<Marked> {
+    let nonce = NonceProof::new(&read.mark.nonces, read.place)?;
+    Some(Marked { seq: read.mark.seq, nonce })
+}
+
+/// The proof of a receipt.
+pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> {
+    let moment = service.now().moment;
+    let receipt = moment.ledger.receipt(&moment.snapshot, id)?;
+    let revision = receipt.and_then(|receipt| receipt.revision);
+    let seq =
+        revision.map(Revision::seq).ok_or_else(|| Failure::not_found(format!("envelope {id} has no receipt here")))?;
+    drop(moment);
+    let Certified { moment, certificate } = certified(service, seq).await?;
+    let proof = moment.view().prove_receipt(&certificate, id)?;
+    Ok(answer(&Proof::Receipt(Box::new(proof))))
+}
+
+/// The first state at or after a slot that q replicas have signed and that is at hand.
+async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
+    let enough = |held: &Certified| held.moment.seq() >= seq;
+    let published = service.until(|published| published.certified.as_ref().is_some_and(enough)).await?;
+    published.certified.ok_or_else(Failure::too_slow)
+}
+
+fn answer(proof: &Proof) -> Response {
+    ([(header::CONTENT_TYPE, "application/octet-stream")], proof.encode()).into_response()
+}
+
+impl From<ProveError> for Failure {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Store(error) => error.into(),
+            ProveError::Unknown(_) => Self::not_found(error.to_string()),
+            ProveError::OtherState => {
+                tracing::error!(%error, "a held state does not match its certificate");
+                Self::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "other-state", error.to_string())
+            }
+        }
+    }
+}

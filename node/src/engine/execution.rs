@@ -1,0 +1,68 @@
+//! Executing a decided slot, and what it means for who waits here.
+
+use super::drive::{Engine, EngineError, Work};
+use super::pending::Stream;
+use super::round::Notice;
+use quorate_ledger::{Receipt, Unsettled, Why};
+use quorate_pbft::{Decided, Executed};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Engine {
+    /// Executes a slot inside the round's commit.
+    pub(super) fn execute(&mut self, decided: &Decided, work: &mut Work) -> Result<Executed, EngineError> {
+        let outcome = self.ledger.execute(&mut work.batch, decided)?;
+        work.round.slots += 1;
+        work.executed_bytes += decided.bundles.iter().map(|bundle| bundle.header.bytes).sum::<u64>();
+        work.at_checkpoint |=
+            decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period);
+        let executed = Executed {
+            seq: decided.seq,
+            state_root: outcome.state_root,
+            recorded: outcome.recorded,
+            deadline: outcome.deadline,
+        };
+        let mut moved = self.settle(outcome.receipts, work);
+        moved.extend(self.take_back(outcome.unsettled, work)?);
+        self.go_on(moved, work)?;
+        Ok(executed)
+    }
+
+    /// Verdicts end waiting. Returns whose numbers moved on, of those who wait here.
+    fn settle(&mut self, receipts: Vec<Receipt>, work: &mut Work) -> BTreeSet<Stream> {
+        let mut moved = BTreeSet::new();
+        for receipt in receipts {
+            let mut pending = self.waiting();
+            pending.remove(&receipt.id);
+            if pending.of(&receipt.author, &receipt.domain).next().is_some() {
+                moved.insert((receipt.author, receipt.domain.clone()));
+            }
+            drop(pending);
+            work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
+        }
+        moved
+    }
+
+    /// What was ordered without a verdict waits here again, if it was taken here (A2). Returns whose it is.
+    fn take_back(&mut self, unsettled: Vec<Unsettled>, work: &mut Work) -> Result<BTreeSet<Stream>, EngineError> {
+        let now = self.ledger.executed().time;
+        let mut moved = BTreeSet::new();
+        for Unsettled { id, author, domain, why, .. } in unsettled {
+            if self.waiting().place(&id).is_none() {
+                continue;
+            }
+            match why {
+                Why::Gap { next } => self.waiting().came_back(&id, next),
+                Why::Dependency(_) | Why::Content(_) => self.waiting().park(&id, now),
+                Why::Taken => (), // ended with all others below the next number
+                Why::Copy => {
+                    self.waiting().remove(&id);
+                    let receipt = self.ledger.receipt(&work.batch, &id)?;
+                    work.round.notices.extend(receipt.map(|receipt| Notice::Verdict(Arc::new(receipt))));
+                }
+            }
+            moved.insert((author, domain));
+        }
+        Ok(moved)
+    }
+}

@@ -1,0 +1,65 @@
+//! States at checkpoints, held until a proof can be made from them.
+//!
+//! A proof needs the state exactly at a certified slot. The state after a checkpoint slot is known before q replicas
+//! have signed it; it is kept here until they have.
+
+use super::Moment;
+use quorate_pbft::QuorumCert;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Checkpoint slots whose certificate is still to come. A held state pins pages of the database, so there are few.
+const WAITING_MAX: usize = 2;
+
+/// A state with its certificate: what proofs are made of.
+#[derive(Debug, Clone)]
+pub struct Certified {
+    /// The state after the checkpoint's slot.
+    pub moment: Arc<Moment>,
+    /// q equal Checkpoint statements for it.
+    pub certificate: QuorumCert,
+}
+
+/// The states held.
+#[derive(Debug, Default)]
+pub struct Held {
+    waiting: VecDeque<Arc<Moment>>,
+    certified: Option<Certified>,
+    /// The newest certificate, perhaps of a slot that is not executed yet.
+    newest: Option<QuorumCert>,
+}
+
+impl Held {
+    /// Keeps the state after a checkpoint slot, unless enough wait: the oldest go first, so that one gets its
+    /// certificate however far the certificates lag.
+    pub fn hold(&mut self, moment: Arc<Moment>) {
+        let known = self.certified.as_ref().is_some_and(|held| held.moment.seq() >= moment.seq());
+        let waits = self.waiting.back().is_some_and(|held| held.seq() >= moment.seq());
+        if !known && !waits && self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(moment);
+        }
+        self.pair();
+    }
+
+    /// A checkpoint became stable.
+    pub fn stable(&mut self, certificate: QuorumCert) {
+        if self.newest.as_ref().is_none_or(|newest| newest.seq() < certificate.seq()) {
+            self.newest = Some(certificate);
+        }
+        self.pair();
+    }
+
+    fn pair(&mut self) {
+        let Some(newest) = &self.newest else { return };
+        while let Some(moment) = self.waiting.pop_front_if(|moment| moment.seq() <= newest.seq()) {
+            if moment.seq() == newest.seq() {
+                self.certified = Some(Certified { moment, certificate: newest.clone() });
+            }
+        }
+    }
+
+    /// The newest state from which proofs can be made.
+    pub fn certified(&self) -> Option<&Certified> {
+        self.certified.as_ref()
+    }
+}

@@ -1,0 +1,29 @@
+//! The replica at work: the core, the ledger and the disk, one round after the other.
+//!
+//! A round takes what has come, steps the core through it, works off what the core asks for, and ends with **one**
+//! durable commit. Only then does anything leave: messages, answers, news. So a statement is on disk before it is on
+//! the wire (E1), and whatever was confirmed survives any crash.
+//!
+//! [`Engine`] has no thread, socket, clock or randomness: the service and the simulator drive the same one. [`thread`]
+//! runs it for the service; [`Reception`] knows who waits for what.
+
+mod drive;
+mod execution;
+mod held;
+mod inbox;
+mod lane;
+mod moment;
+mod pending;
+mod reception;
+mod report;
+mod round;
+pub mod thread;
+
+pub use drive::{Engine, EngineError, Setup};
+pub use held::Certified;
+pub use inbox::{Inbox, NoRoom, Woken};
+pub use moment::{Moment, Published};
+pub use pending::{NotTaken, Offered, Pending, Place};
+pub use reception::{Fate, ReadAnswer, Reception, Ticket, Waiting};
+pub use report::{PeerFacts, Report};
+pub use round::{CallerId, Mark, Notice, Outgoing, Request, Round};

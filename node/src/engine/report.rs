@@ -1,0 +1,163 @@
+//! The replica as it sees itself: what `/v1/status` says beyond the ledger (R, E7, C3).
+
+use quorate_client::api::Mode;
+use quorate_pbft::{Broken, Epoch, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
+
+/// Milliseconds within which a member counts as heard (R).
+const HEARD_MS: u64 = 2_000;
+/// Milliseconds between two looks at the core while nothing about its mode changes: people read this, and a look costs
+/// as much as a slot's work.
+const LOOK_EVERY_MS: u64 = 100;
+
+/// Facts about a replica at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Current epoch.
+    pub epoch: Epoch,
+    /// The highest view entered or asked for.
+    pub view: View,
+    /// Its primary.
+    pub primary: ReplicaId,
+    /// Slot of the newest stable checkpoint that is executed here.
+    pub stable: SeqNum,
+    /// Whether it can vote, and if not, what it does instead.
+    pub mode: Mode,
+    /// Empty, or words.
+    pub why: String,
+    /// The other members, in order.
+    pub peers: Vec<PeerFacts>,
+    /// When everything known to be decided was last executed, by this machine's clock.
+    pub last_sync: Option<Time>,
+    /// Envelopes that wait here.
+    pub pending: usize,
+    /// Their bytes.
+    pub pending_bytes: usize,
+}
+
+/// What is known of another member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerFacts {
+    /// Who.
+    pub replica: ReplicaId,
+    /// When it was last heard, by this machine's clock.
+    pub heard_at: Option<Time>,
+    /// Whether that was in the last 2 s.
+    pub is_heard: bool,
+    /// The newest slot that it says it executed.
+    pub executed: Option<SeqNum>,
+    /// The view that it says it is in.
+    pub view: Option<View>,
+}
+
+impl Report {
+    /// The others heard in the last 2 s.
+    pub fn heard(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.peers.iter().filter(|peer| peer.is_heard).map(|peer| peer.replica)
+    }
+
+    /// The others not heard in the last 2 s.
+    pub fn silent(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.peers.iter().filter(|peer| !peer.is_heard).map(|peer| peer.replica)
+    }
+}
+
+/// Watches the core between rounds.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    report: Report,
+    looked_at: Option<Ticks>,
+    last_sync: Option<Time>,
+}
+
+impl Reporter {
+    /// The first look.
+    pub(super) fn new(replica: &Replica) -> Self {
+        Self { report: facts(replica, Now::default(), None), looked_at: None, last_sync: None }
+    }
+
+    /// Looks, if it is time or the mode may have changed.
+    pub(super) fn observe(&mut self, now: Now, replica: &Replica, broken: Option<&Broken>) {
+        let recent = self.looked_at.is_some_and(|at| now.ticks.since(at) < LOOK_EVERY_MS);
+        let was_recovering = self.report.mode == Mode::Recovering;
+        let stable = replica.stable().map_or(SeqNum::default(), quorate_pbft::QuorumCert::seq);
+        let same = was_recovering == replica.is_recovering() && self.report.view == replica.view();
+        if recent && same && broken.is_none() && stable == self.report.stable {
+            return;
+        }
+        self.looked_at = Some(now.ticks);
+        let report = facts(replica, now, broken);
+        if report.last_sync.is_some() {
+            self.last_sync = report.last_sync;
+        }
+        self.report = report;
+    }
+
+    pub(super) fn report(&self, pending: usize, pending_bytes: usize) -> Report {
+        Report { pending, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
+    }
+}
+
+fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
+    let core = replica.report();
+    let others = core.peers.iter().zip(0..).map(|(peer, number)| (peer, ReplicaId::new(number)));
+    let peers: Vec<PeerFacts> =
+        others.filter(|(_, id)| *id != replica.id()).map(|(peer, id)| peer_facts(peer, id, now)).collect();
+    let in_sync = core.slots.iter().all(|slot| !slot.committed);
+    let mut report = Report {
+        epoch: Epoch::default(),
+        view: core.view,
+        primary: core.primary,
+        stable: core.stable,
+        mode: mode(&core, broken),
+        why: String::new(),
+        peers,
+        last_sync: in_sync.then_some(now.wall),
+        pending: 0,
+        pending_bytes: 0,
+    };
+    report.why = why(&core, &report, broken);
+    report
+}
+
+fn peer_facts(peer: &quorate_pbft::PeerReport, replica: ReplicaId, now: Now) -> PeerFacts {
+    let ago = peer.heard.map(|at| now.ticks.since(at));
+    let status = peer.status.as_ref();
+    PeerFacts {
+        replica,
+        heard_at: ago.map(|ago| Time::new(now.wall.get().saturating_sub(ago) / 100 * 100)),
+        is_heard: ago.is_some_and(|ago| ago <= HEARD_MS),
+        executed: status.map(|status| status.executed),
+        view: status.map(|status| status.view),
+    }
+}
+
+fn mode(core: &quorate_pbft::Report, broken: Option<&Broken>) -> Mode {
+    match broken.or(core.broken.as_ref()) {
+        Some(Broken::OlderThanPromises(_)) => Mode::Following,
+        Some(_) => Mode::Diverged,
+        None if core.following => Mode::Following,
+        None if core.recovering.is_some() => Mode::Recovering,
+        None if core.read_only => Mode::ReadOnly,
+        None => Mode::Active,
+    }
+}
+
+/// `hears 2 of 4, needs 3; silent: 2, 3`, or what else there is to say.
+fn why(core: &quorate_pbft::Report, report: &Report, broken: Option<&Broken>) -> String {
+    let n = core.peers.len();
+    let silent: Vec<String> = report.silent().map(|replica| replica.to_string()).collect();
+    let hears = format!("hears {} of {n}, needs {}", n - silent.len(), core.quorum);
+    let hears = if silent.is_empty() { hears } else { format!("{hears}; silent: {}", silent.join(", ")) };
+    match report.mode {
+        Mode::Active => String::new(),
+        Mode::ReadOnly => hears,
+        Mode::Recovering => {
+            let answered = core.recovering.unwrap_or_default();
+            let needed = core.quorum - 1;
+            format!("asks what it promised before its start: {answered} of {needed} answered; {hears}")
+        }
+        Mode::Following | Mode::Diverged => {
+            broken.or(core.broken.as_ref()).map_or_else(|| "follows only".to_owned(), ToString::to_string)
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Whole replicas as processes on loopback: what a user of `quorate init` and `quorate start` sees.
+//!
+//! Everything waits for a condition with a time limit, and every process is stopped by its own id.
+
+#[path = "processes/admission.rs"]
+mod admission;
+#[path = "processes/group.rs"]
+mod group;
+#[path = "processes/http.rs"]
+mod http;
+#[path = "processes/init.rs"]
+mod init;
+#[path = "processes/ordering.rs"]
+mod ordering;
+#[path = "processes/outage.rs"]
+mod outage;

@@ -1,0 +1,228 @@
+//! Four replicas as processes, each stopped by its own id when the test is over, however it ends.
+
+use crate::http::{self, Answer};
+use quorate_client::keys;
+use quorate_ledger::{Base, Body, Change, Envelope, Genesis, Mode, Op, Revision};
+use quorate_pbft::{Digest, Ed25519Signer, Signer};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
+/// Ports of these tests: from here, in steps, so that tests beside each other do not meet.
+const PORTS: std::ops::Range<u16> = 22_000..22_980;
+/// How long anything may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A group on this machine.
+pub struct Group {
+    dir: tempfile::TempDir,
+    api_port: u16,
+    replicas: Vec<Option<Child>>,
+    next_seq: u64,
+}
+
+impl Group {
+    /// A new group, not running.
+    pub fn init(replicas: usize) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let port = free_ports(2 * replicas as u16);
+        let api_port = port + replicas as u16;
+        let out = dir.path().join("group");
+        let made = Command::new(QUORATE)
+            .args(["init", "--replicas", &replicas.to_string(), "--base-port", &port.to_string()])
+            .args(["--api-port", &api_port.to_string(), "--out"])
+            .arg(&out)
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.expect("quorate runs").success(), "init");
+        Self { dir, api_port, replicas: (0..replicas).map(|_| None).collect(), next_seq: 1 }
+    }
+
+    /// A group whose replicas all run.
+    pub fn running(replicas: usize) -> Self {
+        let mut group = Self::init(replicas);
+        group.start_all();
+        group
+    }
+
+    /// The folder that `init` made.
+    pub fn dir(&self) -> PathBuf {
+        self.dir.path().join("group")
+    }
+
+    /// A replica's API.
+    pub fn api(&self, replica: usize) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.api_port + replica as u16))
+    }
+
+    /// Starts every replica that does not run.
+    pub fn start_all(&mut self) {
+        for replica in 0..self.replicas.len() {
+            if self.replicas[replica].is_none() {
+                self.start(replica);
+            }
+        }
+    }
+
+    /// Starts a replica and waits for its `ready` line.
+    pub fn start(&mut self, replica: usize) {
+        let mut child = Command::new(QUORATE)
+            .arg("start")
+            .arg("--dir")
+            .arg(self.dir().join(format!("replica-{replica}")))
+            .env("QUORATE_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("quorate runs");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("it is piped");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        assert!(line.starts_with(&format!("ready http://{} ", self.api(replica))), "{line:?}");
+        self.replicas[replica] = Some(child);
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, replica: usize) {
+        let mut child = self.replicas[replica].take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+
+    /// SIGTERM, and its exit code.
+    pub fn stop(&mut self, replica: usize) -> Option<i32> {
+        let mut child = self.replicas[replica].take().expect("it runs");
+        let told = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+        assert!(told.success());
+        child.wait().expect("it ends").code()
+    }
+
+    /// GET from a replica.
+    pub fn get(&self, replica: usize, path: &str) -> Answer {
+        http::get(self.api(replica), path).unwrap_or_else(|error| panic!("GET {path} of {replica}: {error}"))
+    }
+
+    /// A replica's status.
+    pub fn status(&self, replica: usize) -> Value {
+        self.get(replica, "/v1/status").json()
+    }
+
+    /// Waits until a replica's mode is this.
+    pub fn await_mode(&self, replica: usize, mode: &str) -> Value {
+        eventually(&format!("replica {replica} is {mode}"), || {
+            let status = self.status(replica);
+            (status["mode"] == mode).then_some(status)
+        })
+    }
+
+    /// The next envelope of the first author: one file.
+    pub fn envelope(&mut self, path: &str, content: &str) -> Vec<u8> {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.envelope_at(seq, 1, path, content)
+    }
+
+    /// An envelope of the first author with this number and attempt.
+    pub fn envelope_at(&self, seq: u64, attempt: u64, path: &str, content: &str) -> Vec<u8> {
+        let hash = Digest(Sha256::digest(content.as_bytes()).into());
+        let op = Op::Put { path: path.to_owned(), mode: Mode::File, content: hash };
+        let change = Change::new(Base::Revision(Revision::GENESIS), vec![op], "test", 0);
+        let signer = self.author();
+        let body = Body {
+            author: signer.public_key(),
+            domain: "main".to_owned(),
+            from_seq: seq,
+            to_seq: seq,
+            attempt,
+            changes: vec![change],
+            carried: Vec::new(),
+        };
+        Envelope::sign(&self.genesis().group(), body, vec![content.as_bytes().to_vec()], &signer).encode()
+    }
+
+    /// The first author's key.
+    pub fn author(&self) -> Ed25519Signer {
+        keys::read(&self.dir().join("author-org-0.key")).expect("a key")
+    }
+
+    fn genesis(&self) -> Genesis {
+        Genesis::parse(&std::fs::read(self.dir().join("genesis.json")).expect("a file")).expect("a genesis")
+    }
+
+    /// Offers an envelope and waits for its receipt.
+    pub fn offer(&self, replica: usize, envelope: &[u8]) -> Answer {
+        http::post(self.api(replica), "/v1/envelopes?wait=sequential", envelope).expect("an answer")
+    }
+
+    /// A file confirmed by one replica.
+    pub fn put(&mut self, replica: usize, path: &str, content: &str) -> Value {
+        let envelope = self.envelope(path, content);
+        let answer = self.offer(replica, &envelope);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let receipt = answer.json();
+        assert_eq!(receipt["state"], "applied", "{receipt}");
+        receipt
+    }
+
+    /// A file as a replica serves it.
+    pub fn file(&self, replica: usize, path: &str, level: &str) -> Answer {
+        self.get(replica, &format!("/v1/domains/main/files/{path}?level={level}"))
+    }
+
+    /// Whether a folder of the group is there.
+    pub fn has(&self, path: &Path) -> bool {
+        self.dir().join(path).exists()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for mut child in self.replicas.drain(..).flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The first of `count` ports in a row that nobody uses. The claim is a lock file that lives as long as the process.
+pub fn free_ports(count: u16) -> u16 {
+    let step = 10;
+    let start = PORTS.start + (std::process::id() as u16 % 90) * step;
+    for offset in (0..PORTS.len() as u16).step_by(step.into()) {
+        let port = PORTS.start + (start - PORTS.start + offset) % (PORTS.len() as u16);
+        if claimed(port) && (port..port + count).all(is_free) {
+            return port;
+        }
+    }
+    panic!("no free ports in {PORTS:?}");
+}
+
+fn claimed(port: u16) -> bool {
+    use std::sync::Mutex;
+    static TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock().expect("no test panics with it");
+    let fresh = !taken.contains(&port);
+    taken.push(port);
+    fresh
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Waits for something to become true.
+pub fn eventually<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = is_so() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
