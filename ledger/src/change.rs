@@ -1,9 +1,10 @@
-//! Changes: operations on files, and what their author had seen.
+//! Changes: operations on files and on the group itself, and what their author had seen.
 
 use crate::envelope::EnvelopeId;
+use crate::governance::{Act, ProposalId};
 use crate::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, PublicKey};
+use quorate_pbft::{Digest, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
 /// What stands at a path.
@@ -22,7 +23,7 @@ pub enum Mode {
     Link = 3,
 }
 
-/// One edit of one path.
+/// One edit of one path, or one step of the group's own affairs.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -48,16 +49,48 @@ pub enum Op {
         /// To where; nothing stands there in the author's view.
         to: String,
     } = 3,
+    /// In the group's domain: enrols an author of the signer's own organisation.
+    Enrol {
+        /// The new author's key.
+        key: PublicKey,
+        /// Whom it will belong to.
+        organisation: String,
+        /// The new key's signature of [`crate::keys::possession_bytes`].
+        proof: Signature,
+    } = 16,
+    /// In the group's domain: revokes an author of the signer's own organisation; what is ordered later is refused.
+    Revoke {
+        /// The author's key; it may be the signer's own.
+        key: PublicKey,
+    } = 17,
+    /// In the group's domain: the signer goes on with a new key; the old one is revoked here.
+    Rotate {
+        /// The new key.
+        key: PublicKey,
+        /// The new key's signature of [`crate::keys::possession_bytes`].
+        proof: Signature,
+    } = 18,
+    /// Proposes something; the proposer's organisation agrees by it.
+    Propose {
+        /// What.
+        act: Act,
+    } = 19,
+    /// The signer's organisation agrees with a proposal of this domain.
+    Approve {
+        /// Which.
+        proposal: ProposalId,
+    } = 20,
 }
 
 impl Op {
     /// The paths that it names.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let (first, second) = match self {
-            Self::Put { path, .. } | Self::Delete { path } => (path, None),
-            Self::Rename { from, to } => (from, Some(to)),
+            Self::Put { path, .. } | Self::Delete { path } => (Some(path), None),
+            Self::Rename { from, to } => (Some(from), Some(to)),
+            _ => (None, None),
         };
-        core::iter::once(first.as_str()).chain(second.map(String::as_str))
+        first.into_iter().chain(second).map(String::as_str)
     }
 }
 

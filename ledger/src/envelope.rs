@@ -19,6 +19,8 @@ const SIGNED: &[u8] = b"quorate/v1/envelope-signature\0";
 const DOMAIN_BYTES_MAX: usize = 255;
 /// Bytes of one message.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Operations of one envelope that are not about files: each may need a signature checked while everybody waits.
+const GOVERNING_MAX: usize = 64;
 /// Dependencies of one change.
 const DEPENDENCIES_MAX: usize = 16;
 
@@ -124,6 +126,12 @@ impl Envelope {
         if count == 0 || count > u64::from(limits.changes_max) {
             return Err(Refusal::new(Code::TooLarge, format!("{count} changes, 1 to {} fit", limits.changes_max)));
         }
+        let governing =
+            body.changes.iter().flat_map(|change| &change.ops).filter(|op| op.paths().next().is_none()).count();
+        if governing > GOVERNING_MAX {
+            let detail = format!("{governing} operations that are not about files, at most {GOVERNING_MAX}");
+            return Err(Refusal::new(Code::TooLarge, detail));
+        }
         let ops: usize = body.changes.iter().map(|change| change.ops.len()).sum();
         if ops > limits.operations_max as usize {
             return Err(Refusal::new(Code::TooLarge, format!("{ops} operations, at most {}", limits.operations_max)));
@@ -180,7 +188,7 @@ fn named_contents(body: &Body) -> std::collections::BTreeSet<Digest> {
     let ops = body.changes.iter().flat_map(|change| &change.ops);
     ops.filter_map(|op| match op {
         Op::Put { content, .. } => Some(*content),
-        Op::Delete { .. } | Op::Rename { .. } => None,
+        _ => None,
     })
     .collect()
 }

@@ -6,7 +6,7 @@ use crate::change::{Base, Change};
 use crate::constants::Limits;
 use crate::envelope::{Body, Envelope, EnvelopeId};
 use crate::ledger::Domain;
-use crate::name::Principal;
+use crate::policy::{GroupPolicy, covers};
 use crate::receipt::State;
 use crate::revision::Revision;
 use crate::state::draft::Draft;
@@ -24,6 +24,14 @@ use std::collections::BTreeMap;
 pub(crate) struct Place<'a> {
     pub(crate) name: &'a str,
     pub(crate) record: &'a DomainRecord,
+    /// The group's own policy.
+    pub(crate) group: &'a GroupPolicy,
+    /// How many organisations there are.
+    pub(crate) organisations: u32,
+    /// How many domains there are, the group's included: the number of the next one.
+    pub(crate) domains: u32,
+    /// Files and bytes that the domain holds.
+    pub(crate) held: (u64, u64),
     /// The oldest slot that a base may name.
     pub(crate) floor: SeqNum,
 }
@@ -104,9 +112,12 @@ impl Case<'_> {
                 views.insert(index, view);
             }
         }
-        let accepted = self.content(draft, &place, views)?;
+        let mut accepted = self.content(draft, place, author, views)?;
         self.membership(&place, author)?;
-        Ok(accepted)
+        match accepted.done.take_refusal() {
+            Some(refusal) => Err(refusal.into()),
+            None => within_quota(&place, &accepted.done).map(|()| accepted),
+        }
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
@@ -162,11 +173,12 @@ impl Case<'_> {
     fn content(
         &self,
         draft: &mut Draft,
-        place: &Place,
+        place: Place,
+        author: &AuthorRecord,
         mut views: BTreeMap<usize, AuthorView>,
     ) -> Result<Accepted, Stop> {
-        let domain = (place.record.number, place.name);
-        let mut turn = Turn::new(draft, self.limits, domain, (self.id, self.envelope), self.revision);
+        let who = (place, author.organisation.as_str());
+        let mut turn = Turn::new(draft, self.limits, who, (self.id, self.envelope), self.revision);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.body().changes.iter().enumerate() {
             if let Some(named) = views.remove(&index) {
@@ -180,15 +192,29 @@ impl Case<'_> {
     /// Stages `domain` and `access`: is the author a member, and may members of that kind write?
     fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<(), Stop> {
         let key = &self.body().author;
-        let covers = |who: &Vec<Principal>| who.iter().any(|who| who.covers(key, &author.organisation));
-        if covers(&place.record.writers) {
+        let policy = &place.record.policy;
+        if covers(&policy.writers, key, &author.organisation) {
             Ok(())
-        } else if covers(&place.record.readers) {
+        } else if covers(&policy.readers, key, &author.organisation) {
             Err(Stop::refused(Code::Role, format!("{key} may read {} and not write", place.name)))
         } else {
             Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
         }
     }
+}
+
+/// Stage `access`: a domain that is full takes only what makes it smaller.
+fn within_quota(place: &Place, done: &Done) -> Result<(), Stop> {
+    let quota = &place.record.policy.quota;
+    let kinds =
+        [("files", place.held.0, done.files, quota.files_max), ("bytes", place.held.1, done.bytes, quota.bytes_max)];
+    for (what, held, more, max) in kinds {
+        let after = held.saturating_add_signed(more);
+        if let Some(max) = max.filter(|max| more > 0 && after > *max) {
+            return Err(Stop::refused(Code::Quota, format!("{after} {what}, {} may hold {max}", place.name)));
+        }
+    }
+    Ok(())
 }
 
 /// An author's numbers in a domain as they stand.

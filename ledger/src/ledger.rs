@@ -1,7 +1,10 @@
 //! The ledger: what of the state is in memory, and the doors in.
 
 use crate::genesis::Genesis;
+use crate::governance::GROUP_DOMAIN;
+use crate::name::Principal;
 use crate::outcome::Outcome;
+use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::revision::Revision;
 use crate::slot::Execution;
 use crate::state::draft::Draft;
@@ -9,6 +12,7 @@ use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, Head, Usage};
 use crate::state::{entry, name};
 use crate::store::{Read, Store, StoreError, Table};
 use crate::tree::Tree;
+use crate::turn::Decision;
 use quorate_pbft::{Decided, Digest, ExecutedPoint, hash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,6 +77,8 @@ pub struct Ledger {
     executed: ExecutedPoint,
     group: Tree,
     domains: Arc<BTreeMap<String, Domain>>,
+    policy: Arc<GroupPolicy>,
+    organisations: u32,
 }
 
 impl Ledger {
@@ -105,6 +111,8 @@ impl Ledger {
             head: required(entry::load(read, GROUP, name::HEAD)?, "the head")?,
             group: Tree::open(GROUP, read)?,
             domains: Arc::new(open_domains(read)?),
+            policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
+            organisations: required(entry::load(read, GROUP, name::ORGANISATIONS)?, "the number of organisations")?,
         };
         let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
         let (expected, found) = (Digest(expected), ledger.state_root());
@@ -149,6 +157,14 @@ impl Ledger {
         Arc::clone(&self.genesis)
     }
 
+    pub(crate) fn group_policy(&self) -> Arc<GroupPolicy> {
+        Arc::clone(&self.policy)
+    }
+
+    pub(crate) fn organisations(&self) -> u32 {
+        self.organisations
+    }
+
     pub(crate) fn head_mut(&mut self) -> &mut Head {
         &mut self.head
     }
@@ -175,9 +191,16 @@ impl Ledger {
 
     fn at_genesis(genesis: &Genesis) -> Self {
         let head = Head::genesis(genesis.file().members.len());
-        let domains = Arc::new(BTreeMap::new());
         let executed = ExecutedPoint::default();
-        Self { genesis: Arc::new(genesis.clone()), head, executed, group: Tree::empty(GROUP), domains }
+        Self {
+            genesis: Arc::new(genesis.clone()),
+            head,
+            executed,
+            group: Tree::empty(GROUP),
+            domains: Arc::new(BTreeMap::from([group_domain()])),
+            policy: Arc::default(),
+            organisations: genesis.file().organisations.len() as u32,
+        }
     }
 
     /// Writes what the genesis names.
@@ -194,17 +217,31 @@ impl Ledger {
             draft.put(GROUP, name::author(&author.key), &record);
         }
         for (number, rules) in (1..).zip(&file.domains) {
-            let (writers, readers) = (rules.writers.clone(), rules.readers.clone());
-            let record = DomainRecord { number, since: Revision::GENESIS, writers, readers };
-            self.add_domain(draft, &rules.name, record);
+            let policy = DomainPolicy::new(rules.writers.clone(), rules.readers.clone());
+            let record = DomainRecord { number, since: Revision::GENESIS, policy };
+            draft.put(GROUP, name::domain(&rules.name), &record);
+            draft.put(number, name::USAGE.to_vec(), &Usage::default());
+            self.take_note(Decision::Domain(rules.name.clone(), record));
         }
+        draft.put(GROUP, name::ORGANISATIONS.to_vec(), &self.organisations);
+        draft.put(GROUP, name::POLICY.to_vec(), &*self.policy);
     }
 
-    fn add_domain(&mut self, draft: &mut Draft, name: &str, record: DomainRecord) {
-        draft.put(GROUP, name::domain(name), &record);
-        draft.put(record.number, name::USAGE.to_vec(), &Usage::default());
-        let domain = Domain { tree: Tree::empty(record.number), usage: Usage::default(), record };
-        Arc::make_mut(&mut self.domains).insert(name.to_owned(), domain);
+    /// Keeps in memory what was decided.
+    pub(crate) fn take_note(&mut self, decision: Decision) {
+        match decision {
+            Decision::Domain(name, record) => {
+                let domains = Arc::make_mut(&mut self.domains);
+                let domain = domains.entry(name).or_insert_with(|| Domain {
+                    tree: Tree::empty(record.number),
+                    usage: Usage::default(),
+                    record: record.clone(),
+                });
+                domain.record = record;
+            }
+            Decision::Group(policy) => self.policy = Arc::new(policy),
+            Decision::Organisation => self.organisations += 1,
+        }
     }
 
     /// Writes the entries of a slot, hashes the trees that they touch, and stores the root.
@@ -244,7 +281,7 @@ impl Ledger {
 
     /// Whether the group's tree names every domain's root.
     fn roots_agree(&self, read: &dyn Read) -> Result<bool, StoreError> {
-        for (name, domain) in &*self.domains {
+        for (name, domain) in self.domains.iter().filter(|(_, domain)| domain.record.number != GROUP) {
             let named: Option<DomainRoot> = entry::load(read, GROUP, &name::domain_root(name))?;
             if named != Some(DomainRoot { root: domain.tree.root(), count: domain.tree.count() }) {
                 return Ok(false);
@@ -264,12 +301,19 @@ pub(crate) fn state_root(group: &Digest, count: u64) -> Digest {
     hash("quorate/v1/state", &(group, count))
 }
 
+/// The group's own domain: everybody who is enrolled may speak there, and it has no files.
+fn group_domain() -> (String, Domain) {
+    let policy = DomainPolicy::new(vec![Principal::Everyone], vec![Principal::Everyone]);
+    let record = DomainRecord { number: GROUP, since: Revision::GENESIS, policy };
+    (GROUP_DOMAIN.to_owned(), Domain { record, usage: Usage::default(), tree: Tree::empty(GROUP) })
+}
+
 fn required<T>(found: Option<T>, what: &str) -> Result<T, StoreError> {
     found.ok_or_else(|| entry::damaged(what))
 }
 
 fn open_domains(read: &dyn Read) -> Result<BTreeMap<String, Domain>, StoreError> {
-    let mut domains = BTreeMap::new();
+    let mut domains = BTreeMap::from([group_domain()]);
     let mut records = Vec::new();
     crate::moment::entries(read, |name, value| {
         if let Some(name) = name.strip_prefix(b"d") {

@@ -14,6 +14,7 @@ mod constants;
 mod envelope;
 mod forget;
 mod genesis;
+mod governance;
 pub mod hexed;
 mod horizon;
 mod judge;
@@ -24,6 +25,7 @@ mod moment;
 mod name;
 mod outcome;
 pub mod path;
+pub mod policy;
 pub mod proof;
 mod range;
 mod receipt;
@@ -47,11 +49,12 @@ pub use conflict::ConflictId;
 pub use constants::{BadConstants, Limits};
 pub use envelope::{Body, Envelope, EnvelopeId};
 pub use genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
+pub use governance::{Act, GROUP_DOMAIN, Proposal, ProposalEnd, ProposalId};
 pub use ledger::{Ledger, OpenError, RULES};
 pub use memory::MemoryStore;
 pub use moment::{
     AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LogEntry, MemberEntry,
-    Moment, Order, Page, PathDifference, QueryError, SideEntry,
+    Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry,
 };
 pub use name::{NotAPrincipal, Principal, is_name};
 pub use outcome::{Event, Outcome};

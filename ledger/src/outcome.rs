@@ -1,6 +1,7 @@
 //! What executing a slot gives back.
 
 use crate::conflict::ConflictId;
+use crate::governance::ProposalId;
 use crate::receipt::Receipt;
 use crate::stop::Unsettled;
 use quorate_pbft::{Digest, EvidenceKey, Time};
@@ -33,6 +34,20 @@ pub enum Event {
         domain: String,
         /// Its path.
         path: String,
+    },
+    /// Something was proposed.
+    Proposed {
+        /// The proposal.
+        id: ProposalId,
+        /// The domain in which it is approved.
+        domain: String,
+    },
+    /// Enough organisations agreed.
+    Decided {
+        /// The proposal.
+        id: ProposalId,
+        /// The domain in which it was approved.
+        domain: String,
     },
     /// A conflict is over.
     Settled {

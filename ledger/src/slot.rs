@@ -126,7 +126,7 @@ impl<'l, 's> Execution<'l, 's> {
         let revision = revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed");
         let domains = self.ledger.domains_shared();
         let domain = domains.get(&envelope.body.domain);
-        let times = self.ledger.head().times.floor();
+        let (times, group) = (self.ledger.head().times.floor(), self.ledger.group_policy());
         let case = Case {
             id: envelope.id(&genesis.group()),
             envelope: &envelope,
@@ -135,6 +135,10 @@ impl<'l, 's> Execution<'l, 's> {
             place: domain.map(|domain| Place {
                 name: &envelope.body.domain,
                 record: &domain.record,
+                group: &group,
+                organisations: self.ledger.organisations(),
+                domains: domains.len() as u32,
+                held: self.usage.get(&envelope.body.domain).unwrap_or(&domain.usage).held(),
                 floor: domain.usage.marks.floor().max(times),
             }),
             domains: &domains,
@@ -271,12 +275,15 @@ impl<'l, 's> Execution<'l, 's> {
     fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
         receipt.conflicts = done.conflicts.into_iter().collect();
         self.events.extend(done.events);
-        if done.superseded_bytes > 0
+        if (done.superseded_bytes, done.files, done.bytes) != (0, 0, 0)
             && let Some(known) = self.ledger.domain(domain)
         {
             let usage = self.usage.entry(domain.to_owned()).or_insert_with(|| known.usage.clone());
             usage.superseded_bytes = usage.superseded_bytes.saturating_add(done.superseded_bytes);
+            usage.files = usage.files.saturating_add_signed(done.files);
+            usage.bytes = usage.bytes.saturating_add_signed(done.bytes);
         }
+        done.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
     }
 
     /// Records evidence once for (signer, epoch, kind), at most [`OFFENCES_MAX`] for a signer (E5). What is surplus is

@@ -94,6 +94,10 @@ pub enum Code {
     Quota = 27,
     /// Too many in too short a time.
     Rate = 28,
+    /// What is proposed, enrolled or revoked cannot be.
+    BadAct = 29,
+    /// No such open proposal in this domain.
+    UnknownProposal = 30,
 }
 
 impl Code {
@@ -105,6 +109,7 @@ impl Code {
             Self::SequenceTaken | Self::Overlap | Self::GapTooWide => Stage::Sequence,
             Self::BaseUnknown | Self::BaseTooOld | Self::BaseRefused => Stage::Sequence,
             Self::BadPath | Self::PathIsFile | Self::PathIsFolder | Self::MissingPath => Stage::Content,
+            Self::BadAct | Self::UnknownProposal => Stage::Content,
             Self::UnknownDomain | Self::NotMember => Stage::Domain,
             Self::DoesNotParse | Self::Schema | Self::Validator | Self::Approvals => Stage::Schema,
             Self::NotOwner | Self::WriteOnce | Self::Lock => Stage::Ownership,

@@ -5,6 +5,7 @@ use super::{Moment, QueryError};
 use crate::author_view;
 use crate::change::Mode;
 use crate::conflict::ConflictId;
+use crate::ledger::GROUP;
 use crate::name::Principal;
 use crate::revision::Revision;
 use crate::state::draft::path_of;
@@ -73,11 +74,12 @@ pub struct DomainEntry {
 impl<'a> Moment<'a> {
     /// All domains, by name.
     pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
-        let domains = self.ledger.domains().iter().map(|(name, domain)| {
+        let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
+        let domains = domains.map(|(name, domain)| {
             Ok(DomainEntry {
                 name: name.clone(),
-                writers: domain.record.writers.clone(),
-                readers: domain.record.readers.clone(),
+                writers: domain.record.policy.writers.clone(),
+                readers: domain.record.policy.readers.clone(),
                 root: domain.tree.root(),
                 entries: domain.tree.count(),
                 revision: self.newest(domain.record.number)?,

@@ -7,6 +7,7 @@ mod evidence;
 mod files;
 mod history;
 mod page;
+mod proposals;
 
 pub(crate) use authors::entries;
 pub use authors::{AuthorStanding, MemberEntry};
@@ -16,6 +17,7 @@ pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};
 pub use history::{LogEntry, PathDifference};
 pub use page::Page;
+pub use proposals::ProposalEntry;
 
 use crate::ledger::Ledger;
 use crate::store::{Read, StoreError};

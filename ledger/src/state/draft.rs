@@ -43,6 +43,15 @@ impl<'s> Draft<'s> {
         }
     }
 
+    /// Whether an entry is there.
+    pub(crate) fn has(&self, tree: TreeNumber, name: &[u8]) -> Result<bool, StoreError> {
+        let key = (tree, tree::key_of(name));
+        match self.pending.get(&key).or_else(|| self.slot.get(&key)) {
+            Some(entry) => Ok(entry.value.is_some()),
+            None => Ok(entry::load_bytes(&*self.store, tree, name)?.is_some()),
+        }
+    }
+
     /// Sets an entry, if the envelope in hand is accepted.
     pub(crate) fn put(&mut self, tree: TreeNumber, name: Vec<u8>, value: &impl BorshSerialize) {
         let entry = Entry { value: Some(entry::bytes_of(value)), name };

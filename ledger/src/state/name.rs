@@ -1,6 +1,7 @@
 //! Names of entries: one byte for the kind, then what tells one from the next. Parts of a name are joined by a NUL.
 
 use crate::conflict::ConflictId;
+use crate::governance::ProposalId;
 use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
 
 /// How far the group is: [`super::record::Head`].
@@ -9,6 +10,16 @@ pub(crate) const HEAD: &[u8] = b"H";
 pub(crate) const RULES: &[u8] = b"R";
 /// What a domain holds of old contents: [`super::record::Usage`].
 pub(crate) const USAGE: &[u8] = b"U";
+
+/// How many organisations there are, in the group's tree.
+pub(crate) const ORGANISATIONS: &[u8] = b"N";
+/// The group's own policy, in the group's tree.
+pub(crate) const POLICY: &[u8] = b"P";
+
+/// A proposal, in the tree of the domain that it concerns.
+pub(crate) fn proposal(id: &ProposalId) -> Vec<u8> {
+    named(b'p', id.0.as_bytes())
+}
 
 fn named(kind: u8, name: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + name.len());

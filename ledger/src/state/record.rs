@@ -4,7 +4,7 @@ use crate::change::Mode;
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::horizon::Marks;
-use crate::name::Principal;
+use crate::policy::DomainPolicy;
 use crate::range::Range;
 use crate::receipt::{Receipt, Rung};
 use crate::revision::Revision;
@@ -168,10 +168,8 @@ pub struct DomainRecord {
     pub number: u32,
     /// The revision that made it.
     pub since: Revision,
-    /// Who may change files.
-    pub writers: Vec<Principal>,
-    /// Who may read.
-    pub readers: Vec<Principal>,
+    /// Who may do what.
+    pub policy: DomainPolicy,
 }
 
 /// A domain's tree as the group's tree names it.
@@ -201,6 +199,17 @@ pub struct Usage {
     pub superseded_bytes: u64,
     /// Which slots lie how many superseded bytes back.
     pub marks: Marks,
+    /// Files that are served.
+    pub files: u64,
+    /// Bytes of the files that are served.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// Files and bytes that are served.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        (self.files, self.bytes)
+    }
 }
 
 /// Proof of a replica's fault, as recorded.

@@ -2,6 +2,7 @@
 
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
+use crate::governance::ProposalId;
 use crate::revision::Revision;
 use crate::tree::Key;
 use quorate_pbft::{Digest, PublicKey, SeqNum};
@@ -71,6 +72,16 @@ pub(crate) fn conflict(since: Revision, id: &ConflictId) -> Vec<u8> {
 /// History: (revision, domain, path's key) of a path that was deleted, to the path.
 pub(crate) fn deleted(since: Revision, domain: u32, path: &Key) -> Vec<u8> {
     joined(b'd', &[&since.key(), &domain.to_be_bytes(), path])
+}
+
+/// History: a proposal to its domain's name.
+pub(crate) fn proposal_domain(id: &ProposalId) -> Vec<u8> {
+    joined(b'r', &[id.0.as_bytes()])
+}
+
+/// History: (revision that made it, proposal) to its domain's name.
+pub(crate) fn proposal(since: Revision, id: &ProposalId) -> Vec<u8> {
+    joined(b'g', &[&since.key(), id.0.as_bytes()])
 }
 
 /// History: evidence by its id.

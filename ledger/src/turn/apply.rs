@@ -5,6 +5,7 @@ use super::dispute::side_of;
 use super::merge::{Disagreement, Merged};
 use crate::author_view::AuthorView;
 use crate::change::Op;
+use crate::ledger::GROUP;
 use crate::receipt::{PathOutcome, Rung};
 use crate::state::record::{File, FileRecord};
 use crate::stop::Stop;
@@ -17,14 +18,17 @@ impl Turn<'_, '_> {
     /// One operation; afterwards it is part of the author's view.
     pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Stop> {
         match op {
+            _ if self.domain == GROUP => self.govern(op)?,
             Op::Put { path, mode, content } => {
                 let made = self.named(path, *mode, *content, view)?;
+                self.guard(path, Some(&made), view)?;
                 let base = view.file(self.draft, self.domain, path)?;
                 self.edit(path, base, Some(made), view)?;
                 view.write(path, Some(made));
             }
             Op::Delete { path } => {
                 let base = self.seen(path, view)?;
+                self.guard(path, None, view)?;
                 self.edit(path, Some(base), None, view)?;
                 view.write(path, None);
             }
@@ -33,10 +37,13 @@ impl Turn<'_, '_> {
                 if view.file(self.draft, self.domain, to)?.is_some() {
                     return Err(Stop::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
                 }
+                self.guard(from, None, view)?;
+                self.guard(to, Some(&base), view)?;
                 view.write(from, None);
                 self.rename(from, to, base, view)?;
                 view.write(to, Some(base));
             }
+            _ => self.govern(op)?,
         }
         Ok(())
     }
@@ -142,6 +149,12 @@ impl Turn<'_, '_> {
         let current = record.file;
         match self.merge(path, base, current, made)? {
             Merged::Clean(file, rung) => {
+                if let Some(merged) = file.filter(|_| file != made && file != current)
+                    && self.breaks(path, &merged)?.is_some()
+                {
+                    let why = Disagreement::semantic("what a merge makes breaks a rule of its path");
+                    return Ok(self.dispute(path, base, side_of(path, &record), (path, made), why)?);
+                }
                 if let (None, Some(file)) = (current, file)
                     && !self.has_room(path, file, view)?
                 {

@@ -63,6 +63,9 @@ impl Turn<'_, '_> {
     }
 
     fn supersede(&mut self, old: Option<File>, new: Option<File>) {
+        let bytes = |file: Option<File>| file.map_or(0, |file| file.size as i64); // far below 2^63: see the limits
+        self.done.files += i64::from(new.is_some()) - i64::from(old.is_some());
+        self.done.bytes += bytes(new) - bytes(old);
         if let Some(old) = old
             && new.map(|new| new.content) != Some(old.content)
         {

@@ -29,6 +29,10 @@ impl Disagreement {
     pub(super) fn structural(reason: &'static str) -> Self {
         Self { class: Class::Structural, reason, rung: Rung::OneSided }
     }
+
+    pub(super) fn semantic(reason: &'static str) -> Self {
+        Self { class: Class::Semantic, reason, rung: Rung::None }
+    }
 }
 
 impl Turn<'_, '_> {

@@ -7,6 +7,8 @@ mod collide;
 mod contents;
 mod dispute;
 mod files;
+mod govern;
+mod guard;
 mod merge;
 
 use crate::author_view::AuthorView;
@@ -14,13 +16,16 @@ use crate::change::Change;
 use crate::conflict::ConflictId;
 use crate::constants::Limits;
 use crate::envelope::{Envelope, EnvelopeId};
+use crate::judge::Place;
 use crate::outcome::Event;
 use crate::path::{self, Shown};
+use crate::policy::GroupPolicy;
 use crate::receipt::{PathChange, PathOutcome, Rung, State};
 use crate::revision::Revision;
 use crate::state::draft::Draft;
+use crate::state::record::DomainRecord;
 use crate::stop::Stop;
-use crate::verdict::Code;
+use crate::verdict::{Code, Refusal, Stage};
 use quorate_pbft::{Digest, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +35,13 @@ pub(crate) struct Turn<'t, 's> {
     limits: &'t Limits,
     domain: u32,
     domain_name: &'t str,
+    place: Place<'t>,
+    organisation: &'t str,
     revision: Revision,
     id: EnvelopeId,
     envelope: &'t Envelope,
+    /// Place of the operation in hand among all of the envelope.
+    index: u32,
     /// What a path's running hash was before this envelope, for paths that it has written.
     before: BTreeMap<String, Digest>,
     done: Done,
@@ -46,11 +55,35 @@ pub(crate) struct Done {
     pub(crate) conflicts: BTreeSet<ConflictId>,
     /// Bytes of contents that are no longer current.
     pub(crate) superseded_bytes: u64,
+    /// Files more or less.
+    pub(crate) files: i64,
+    /// Bytes of files more or less.
+    pub(crate) bytes: i64,
+    /// What the group decided by it.
+    pub(crate) decisions: Vec<Decision>,
+    /// What stages after `content` have against it: the first of each stage.
+    later: BTreeMap<Stage, Refusal>,
     /// What observers are told.
     pub(crate) events: Vec<Event>,
 }
 
+/// Something that is in memory as well as in the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// A domain is new, or has a new policy.
+    Domain(String, DomainRecord),
+    /// The group has a new policy.
+    Group(GroupPolicy),
+    /// There is one more organisation.
+    Organisation,
+}
+
 impl Done {
+    /// What the first of the later stages has against it.
+    pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
+        self.later.pop_first().map(|(_, refusal)| refusal)
+    }
+
     /// What the receipt says of each path.
     pub(crate) fn changes(&self) -> Vec<PathChange> {
         let change = |(path, (outcome, rung)): (&String, &(PathOutcome, Rung))| PathChange {
@@ -93,12 +126,13 @@ impl<'t, 's> Turn<'t, 's> {
     pub(crate) fn new(
         draft: &'t mut Draft<'s>,
         limits: &'t Limits,
-        (domain, domain_name): (u32, &'t str),
+        (place, organisation): (Place<'t>, &'t str),
         (id, envelope): (EnvelopeId, &'t Envelope),
         revision: Revision,
     ) -> Self {
+        let (domain, domain_name, index) = (place.record.number, place.name, 0);
         let (before, done) = (BTreeMap::new(), Done::default());
-        Self { draft, limits, domain, domain_name, revision, id, envelope, before, done }
+        Self { draft, limits, domain, domain_name, place, organisation, revision, id, envelope, index, before, done }
     }
 
     /// What it did.
@@ -109,7 +143,16 @@ impl<'t, 's> Turn<'t, 's> {
     /// Lays a change over the files and over its author's view: stage `content`.
     pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
         check_paths(change)?;
-        change.ops.iter().try_for_each(|op| self.operation(op, view))
+        change.ops.iter().try_for_each(|op| {
+            self.operation(op, view)?;
+            self.index += 1;
+            Ok(())
+        })
+    }
+
+    /// Notes what a stage after `content` will refuse; of each stage the first counts.
+    fn refuse_later(&mut self, refusal: Refusal) {
+        self.done.later.entry(refusal.stage).or_insert(refusal);
     }
 
     fn author(&self) -> PublicKey {

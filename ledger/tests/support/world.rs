@@ -148,6 +148,12 @@ impl World {
         self.verdict(&draft)
     }
 
+    /// As [`World::does`], in another domain.
+    pub fn does_in(&mut self, domain: &str, who: u8, ops: &[Edit]) -> Receipt {
+        let draft = self.draft_in(domain, who, self.now(), ops);
+        self.verdict(&draft)
+    }
+
     /// As [`World::does`], based on an older revision.
     pub fn does_on(&mut self, base: Base, who: u8, ops: &[Edit]) -> Receipt {
         let draft = self.draft(who, base, ops);
@@ -194,6 +200,8 @@ pub enum Edit {
     Mode(String, Mode, Digest),
     Delete(String),
     Rename(String, String),
+    /// Something that is not about files.
+    Other(Op),
 }
 
 impl Edit {
@@ -203,6 +211,7 @@ impl Edit {
             Self::Mode(path, mode, content) => (Op::Put { path, mode, content }, None),
             Self::Delete(path) => (Op::Delete { path }, None),
             Self::Rename(from, to) => (Op::Rename { from, to }, None),
+            Self::Other(op) => (op, None),
         }
     }
 }

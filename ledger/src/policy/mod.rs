@@ -1,0 +1,234 @@
+//! Policies: who may do what, where, and what must be true of what they do.
+
+mod content;
+pub mod glob;
+
+pub(crate) use content::broken;
+
+use crate::name::Principal;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::PublicKey;
+use serde::{Deserialize, Serialize};
+
+/// Rules for paths in one policy.
+const RULES_MAX: usize = 256;
+/// Principals in one list.
+const PRINCIPALS_MAX: usize = 1_024;
+/// Forbidden texts of one rule.
+const FORBIDDEN_MAX: usize = 64;
+/// Bytes of a forbidden text.
+const FORBIDDEN_BYTES_MAX: usize = 256;
+
+/// What a domain's members may do. Changed by proposals that need the approvals that it names itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainPolicy {
+    /// Who may change files.
+    pub writers: Vec<Principal>,
+    /// Who may read. Writers may as well.
+    pub readers: Vec<Principal>,
+    /// What it takes to change this policy.
+    #[serde(default)]
+    pub approvals: Approvals,
+    /// Rules for paths; the first whose pattern fits decides.
+    #[serde(default)]
+    pub paths: Vec<PathRule>,
+    /// What the domain may hold.
+    #[serde(default)]
+    pub quota: Quota,
+}
+
+/// Who must agree.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approvals {
+    /// Organisations that must agree, the proposer's included; none: ⌊2n/3⌋ + 1 of all n.
+    pub organisations: Option<u32>,
+    /// Who may speak for an organisation; empty: every author that it has enrolled.
+    pub by: Vec<Principal>,
+}
+
+/// What must be true of paths that fit a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PathRule {
+    /// See [`glob`].
+    pub pattern: String,
+    /// Who may change them; empty: every writer.
+    pub owners: Vec<Principal>,
+    /// Once a file stands there it may not be changed, moved or deleted.
+    pub write_once: bool,
+    /// Bytes of a file.
+    pub size_max: Option<u64>,
+    /// What the content must parse as.
+    pub format: Option<Format>,
+    /// Texts that the content may not have, compared by bytes.
+    pub forbidden: Vec<String>,
+}
+
+/// A format that a content can be checked for without choosing between parsers: accepted alike on every replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "kebab-case")]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Format {
+    /// UTF-8 without NUL.
+    Text = 1,
+    /// JSON (RFC 8259), nested at most 127 deep.
+    Json = 2,
+}
+
+/// What a domain may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Files that are served.
+    pub files_max: Option<u64>,
+    /// Bytes of the files that are served.
+    pub bytes_max: Option<u64>,
+}
+
+/// What it takes to change what concerns the whole group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupPolicy {
+    /// What it takes to change this policy, to make domains, and to add organisations and their first authors.
+    pub approvals: Approvals,
+}
+
+/// Why a policy cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPolicy {
+    /// A list or text is longer than it may be.
+    #[error("{0} is longer than it may be")]
+    TooLong(&'static str),
+    /// Not a pattern.
+    #[error("{0:?} is not a pattern of paths")]
+    Pattern(String),
+    /// Nobody could ever change it, or it would change by itself.
+    #[error("approvals of {0} organisations can never be reached, or mean nothing")]
+    Approvals(u32),
+}
+
+impl DomainPolicy {
+    /// Only who may write and read; the rest as it is by default.
+    pub fn new(writers: Vec<Principal>, readers: Vec<Principal>) -> Self {
+        let (approvals, paths, quota) = (Approvals::default(), Vec::new(), Quota::default());
+        Self { writers, readers, approvals, paths, quota }
+    }
+
+    /// Whether it can be used in a group of so many organisations.
+    pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
+        let lists = [&self.writers, &self.readers].into_iter().chain(self.paths.iter().map(|rule| &rule.owners));
+        if lists.into_iter().any(|list| list.len() > PRINCIPALS_MAX) {
+            return Err(BadPolicy::TooLong("a list of principals"));
+        }
+        if self.paths.len() > RULES_MAX {
+            return Err(BadPolicy::TooLong("the list of rules for paths"));
+        }
+        self.approvals.check(organisations)?;
+        self.paths.iter().try_for_each(PathRule::check)
+    }
+
+    /// The rule for a path.
+    pub fn rule(&self, path: &str) -> Option<&PathRule> {
+        self.paths.iter().find(|rule| glob::fits(&rule.pattern, path))
+    }
+}
+
+impl PathRule {
+    fn check(&self) -> Result<(), BadPolicy> {
+        if !glob::is_pattern(&self.pattern) {
+            return Err(BadPolicy::Pattern(self.pattern.chars().take(100).collect()));
+        }
+        let too_long = |text: &String| text.is_empty() || text.len() > FORBIDDEN_BYTES_MAX;
+        if self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long) {
+            return Err(BadPolicy::TooLong("a forbidden text, or their list,"));
+        }
+        Ok(())
+    }
+
+    /// Whether it asks anything of contents.
+    pub(crate) fn reads_content(&self) -> bool {
+        self.size_max.is_some() || self.format.is_some() || !self.forbidden.is_empty()
+    }
+
+    /// Whether somebody may change the paths of this rule.
+    pub fn is_owner(&self, key: &PublicKey, organisation: &str) -> bool {
+        self.owners.is_empty() || covers(&self.owners, key, organisation)
+    }
+}
+
+impl Approvals {
+    /// Whether they can be reached in a group of so many organisations.
+    pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
+        if self.by.len() > PRINCIPALS_MAX {
+            return Err(BadPolicy::TooLong("a list of principals"));
+        }
+        match self.organisations {
+            Some(needed) if needed == 0 || needed > organisations => Err(BadPolicy::Approvals(needed)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many of `n` organisations must agree.
+    pub fn needed(&self, n: u32) -> u32 {
+        self.organisations.unwrap_or(2 * n / 3 + 1)
+    }
+
+    /// Whether somebody speaks for their organisation.
+    pub fn speaks(&self, key: &PublicKey, organisation: &str) -> bool {
+        self.by.is_empty() || covers(&self.by, key, organisation)
+    }
+}
+
+/// Whether one of these is that author.
+pub(crate) fn covers(who: &[Principal], key: &PublicKey, organisation: &str) -> bool {
+    who.iter().any(|who| who.covers(key, organisation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(rule: PathRule) -> DomainPolicy {
+        DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![], vec![]) }
+    }
+
+    #[test]
+    fn approvals_are_a_quorum_of_organisations_unless_said_otherwise() {
+        let default = Approvals::default();
+        assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|n| default.needed(n)), [1, 2, 3, 3, 4, 5, 5]);
+        assert_eq!(Approvals { organisations: Some(2), by: vec![] }.needed(7), 2);
+    }
+
+    #[test]
+    fn approvals_that_can_never_be_reached_are_refused() {
+        for (needed, good) in [(0, false), (1, true), (4, true), (5, false)] {
+            assert_eq!(Approvals { organisations: Some(needed), by: vec![] }.check(4).is_ok(), good, "{needed} of 4");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let rule = |pattern: &str| PathRule { pattern: pattern.into(), ..PathRule::default() };
+        let policy = DomainPolicy { paths: vec![rule("a/*"), rule("**")], ..DomainPolicy::new(vec![], vec![]) };
+        assert_eq!(policy.rule("a/b").map(|rule| rule.pattern.as_str()), Some("a/*"));
+        assert_eq!(policy.rule("a/b/c").map(|rule| rule.pattern.as_str()), Some("**"));
+    }
+
+    #[test]
+    fn a_policy_reads_as_it_was_written_and_takes_no_unknown_words() {
+        let rule = PathRule { pattern: "**/*.json".into(), format: Some(Format::Json), ..PathRule::default() };
+        let json = serde_json::to_string(&policy(rule.clone())).expect("a policy is JSON");
+        assert_eq!(serde_json::from_str::<DomainPolicy>(&json).ok(), Some(policy(rule)));
+        assert!(serde_json::from_str::<DomainPolicy>(r#"{"writers": ["*"], "readers": [], "wirters": []}"#).is_err());
+        let short = serde_json::from_str::<DomainPolicy>(r#"{"writers": ["*"], "readers": []}"#);
+        assert_eq!(short.ok(), Some(DomainPolicy::new(vec![Principal::Everyone], vec![])));
+    }
+
+    #[test]
+    fn a_rule_without_a_pattern_is_refused() {
+        assert_eq!(policy(PathRule::default()).check(4), Err(BadPolicy::Pattern(String::new())));
+    }
+}

@@ -1,0 +1,217 @@
+//! The group's own affairs: people, proposals, approvals.
+
+use super::{Decision, Turn};
+use crate::change::Op;
+use crate::governance::{Act, GROUP_DOMAIN, Proposal, ProposalEnd, ProposalId};
+use crate::keys::{self, Purpose};
+use crate::ledger::GROUP;
+use crate::name::is_name;
+use crate::outcome::Event;
+use crate::policy::Approvals;
+use crate::state::record::{AuthorRecord, DomainRecord, Usage};
+use crate::state::{entry, name, rows};
+use crate::stop::Stop;
+use crate::store::{StoreError, Table};
+use crate::verdict::{Code, Refusal};
+use quorate_pbft::{PublicKey, Signature};
+
+impl Turn<'_, '_> {
+    /// One operation that is not about files.
+    pub(super) fn govern(&mut self, op: &Op) -> Result<(), Stop> {
+        match op {
+            Op::Enrol { key, organisation, proof } => {
+                self.in_group()?;
+                self.is_own(organisation);
+                self.enrol(key, organisation, proof)
+            }
+            Op::Revoke { key } => {
+                self.in_group()?;
+                let record = self.standing(key)?;
+                self.is_own(&record.organisation);
+                self.revoke(key, record)
+            }
+            Op::Rotate { key, proof } => {
+                self.in_group()?;
+                let organisation = self.organisation.to_owned();
+                self.enrol(key, &organisation, proof)?;
+                let author = self.author();
+                let record = self.standing(&author)?;
+                self.revoke(&author, record)
+            }
+            Op::Propose { act } => self.propose(act),
+            Op::Approve { proposal } => self.approve(proposal),
+            Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => Err(bad("the group's domain has no files")),
+        }
+    }
+
+    fn in_group(&self) -> Result<(), Stop> {
+        if self.domain == GROUP {
+            return Ok(());
+        }
+        Err(bad(&format!("people are enrolled and revoked in the domain {GROUP_DOMAIN}")))
+    }
+
+    /// Without a vote, an organisation answers for its own authors only.
+    fn is_own(&mut self, organisation: &str) {
+        if organisation != self.organisation {
+            let detail =
+                format!("an author of {:?} can enrol or revoke nobody of another organisation", self.organisation);
+            self.refuse_later(Refusal::new(Code::Role, detail));
+        }
+    }
+
+    fn standing(&self, key: &PublicKey) -> Result<AuthorRecord, Stop> {
+        let record: Option<AuthorRecord> = self.draft.get(GROUP, &name::author(key))?;
+        match record {
+            Some(record) if record.revoked.is_none() => Ok(record),
+            _ => Err(bad(&format!("{key} is not enrolled, or revoked already"))),
+        }
+    }
+
+    fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Stop> {
+        self.check_enrolment(key, organisation, proof).map_err(|why| bad(&why))?;
+        let (organisation, since) = (organisation.to_owned(), self.revision);
+        let record = AuthorRecord { organisation, since, revoked: None };
+        self.draft.put(GROUP, name::author(key), &record);
+        Ok(())
+    }
+
+    /// Why a key cannot be enrolled: a revoked key is known for ever.
+    fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), String> {
+        let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
+        if known(&name::author(key))? {
+            return Err(format!("{key} is or was enrolled"));
+        }
+        if !known(&name::organisation(organisation))? {
+            return Err(format!("no organisation {organisation:?}"));
+        }
+        keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| format!("{key}: {why}"))
+    }
+
+    fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), Stop> {
+        let record = AuthorRecord { revoked: Some(self.revision), ..record };
+        self.draft.put(GROUP, name::author(key), &record);
+        Ok(())
+    }
+
+    fn propose(&mut self, act: &Act) -> Result<(), Stop> {
+        if act.concerns_group() != (self.domain == GROUP) {
+            return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
+        }
+        self.check(act).map_err(|why| bad(&why))?;
+        let id = ProposalId::of(&self.id, self.index);
+        let speaks = self.approvals().speaks(&self.author(), self.organisation);
+        let approvals = if speaks { vec![self.organisation.to_owned()] } else { Vec::new() };
+        let (author, since) = (self.author(), self.revision);
+        let proposal = Proposal { author, since, act: act.clone(), approvals, end: None };
+        let domain = entry::bytes_of(&self.domain_name);
+        self.draft.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
+        self.draft.put_row(Table::History, rows::proposal(self.revision, &id), domain);
+        self.done.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
+        Ok(self.decide(id, proposal)?)
+    }
+
+    fn approve(&mut self, id: &ProposalId) -> Result<(), Stop> {
+        let proposal: Option<Proposal> = self.draft.get(self.domain, &name::proposal(id))?;
+        let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
+            return Err(Stop::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name)));
+        };
+        if !self.approvals().speaks(&self.author(), self.organisation) {
+            let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
+            self.refuse_later(Refusal::new(Code::Role, detail));
+        }
+        if let Err(place) = proposal.approvals.binary_search_by(|known| known.as_str().cmp(self.organisation)) {
+            proposal.approvals.insert(place, self.organisation.to_owned());
+        }
+        Ok(self.decide(*id, proposal)?)
+    }
+
+    fn approvals(&self) -> &Approvals {
+        if self.domain == GROUP { &self.place.group.approvals } else { &self.place.record.policy.approvals }
+    }
+
+    /// Does what is proposed once enough organisations agree.
+    fn decide(&mut self, id: ProposalId, mut proposal: Proposal) -> Result<(), StoreError> {
+        let needed = self.approvals().needed(self.place.organisations);
+        if proposal.approvals.len() as u64 >= u64::from(needed) {
+            let failed = self.check(&proposal.act).err();
+            if failed.is_none() {
+                self.enact(&proposal.act);
+            }
+            proposal.end = Some(ProposalEnd { revision: self.revision, failed });
+            self.done.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
+        }
+        self.draft.put(self.domain, name::proposal(&id), &proposal);
+        Ok(())
+    }
+
+    /// Why something cannot be done as things stand.
+    fn check(&self, act: &Act) -> Result<(), String> {
+        let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
+        let organisations = self.place.organisations;
+        match act {
+            Act::SetPolicy { policy } => policy.check(organisations).map_err(|why| why.to_string()),
+            Act::SetGroupPolicy { policy } => policy.approvals.check(organisations).map_err(|why| why.to_string()),
+            Act::CreateDomain { name, policy } => {
+                policy.check(organisations).map_err(|why| why.to_string())?;
+                match is_name(name) && !known(&name::domain(name))? {
+                    true => Ok(()),
+                    false => Err(format!("{name:?} is no name of a domain, or taken")),
+                }
+            }
+            Act::AddOrganisation { name } => match is_name(name) && !known(&name::organisation(name))? {
+                true => Ok(()),
+                false => Err(format!("{name:?} is no name of an organisation, or taken")),
+            },
+            Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
+            Act::Revoke { key } => {
+                self.standing(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
+            }
+        }
+    }
+
+    /// Does what was just found to be possible.
+    fn enact(&mut self, act: &Act) {
+        let since = self.revision;
+        match act {
+            Act::SetPolicy { policy } => {
+                let record = DomainRecord { policy: policy.clone(), ..self.place.record.clone() };
+                self.draft.put(GROUP, name::domain(self.domain_name), &record);
+                self.done.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
+            }
+            Act::CreateDomain { name, policy } => {
+                let made =
+                    self.done.decisions.iter().filter(|decision| matches!(decision, Decision::Domain(..))).count();
+                let number = self.place.domains + made as u32;
+                let record = DomainRecord { number, since, policy: policy.clone() };
+                self.draft.put(GROUP, name::domain(name), &record);
+                self.draft.put(number, name::USAGE.to_vec(), &Usage::default());
+                self.done.decisions.push(Decision::Domain(name.clone(), record));
+            }
+            Act::SetGroupPolicy { policy } => {
+                self.draft.put(GROUP, name::POLICY.to_vec(), policy);
+                self.done.decisions.push(Decision::Group(policy.clone()));
+            }
+            Act::AddOrganisation { name } => {
+                let made = self.done.decisions.iter().filter(|decision| **decision == Decision::Organisation).count();
+                self.draft.put(GROUP, name::organisation(name), &since);
+                self.draft.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
+                self.done.decisions.push(Decision::Organisation);
+            }
+            Act::Enrol { key, organisation, .. } => {
+                let record = AuthorRecord { organisation: organisation.clone(), since, revoked: None };
+                self.draft.put(GROUP, name::author(key), &record);
+            }
+            Act::Revoke { key } => {
+                if let Ok(record) = self.standing(key) {
+                    let record = AuthorRecord { revoked: Some(since), ..record };
+                    self.draft.put(GROUP, name::author(key), &record);
+                }
+            }
+        }
+    }
+}
+
+fn bad(why: &str) -> Stop {
+    Stop::refused(Code::BadAct, why)
+}
