@@ -226,7 +226,7 @@ fn evidence_is_recorded_once_for_each_signer_and_kind() {
 #[test]
 fn evidence_whose_signatures_do_not_fit_is_not_recorded() {
     let mut world = World::new();
-    let Evidence::Equivocation(mut a, b) = fork(&world, 3, Kind::Bundle, 1);
+    let Evidence::Equivocation(mut a, b) = fork(&world, 3, Kind::Bundle, 1) else { panic!("a pair") };
     a.signature.0[0] ^= 1;
     let forged = Evidence::pair(&a, &b).expect("still a contradiction");
     assert_eq!(world.slot_of(vec![(0, vec![item(&forged)])]).recorded, []);

@@ -72,6 +72,9 @@ impl Replica {
                 self.split_position(statement.view, statement.seq, out);
             }
         }
+        if statement.kind.is_vote() {
+            self.compare_with_demand(signed, out);
+        }
         self.review(signed, out);
     }
 

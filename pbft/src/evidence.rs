@@ -4,6 +4,10 @@ use crate::committee::Committee;
 use crate::crypto::{Verify, hash};
 use crate::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
 use crate::statement::{Kind, Signed};
+use crate::view_evidence::{InvalidDemand, InvalidStart, Omission};
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// What somebody is proved to have done. The numbers are part of the encoding.
@@ -58,11 +62,17 @@ pub struct EvidenceKey {
     pub kind: EvidenceKind,
 }
 
-/// Proof of a fault. Later kinds (E3, E6) get variants of their own.
+/// Proof of a fault. What E6 adds gets a variant of its own.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Evidence {
     /// Two statements of one signer that cannot both be honest (E2), the smaller encoding first.
     Equivocation(Signed, Signed),
+    /// A demand for a view that leaves out what its signer voted for (E3).
+    Omission(Box<Omission>),
+    /// A demand for a view with a part that no honest replica signs (E3).
+    InvalidDemand(Box<InvalidDemand>),
+    /// A start of a view that does not follow from its demands (E3).
+    InvalidStart(Box<InvalidStart>),
 }
 
 impl Evidence {
@@ -77,25 +87,52 @@ impl Evidence {
     pub fn is_well_formed(&self) -> bool {
         match self {
             Self::Equivocation(a, b) => Self::pair(a, b).as_ref() == Some(self),
+            Self::Omission(omission) => omission.vote.signer == omission.leaf.demand.signer,
+            Self::InvalidDemand(invalid) => invalid.leaf.demand.statement.kind == Kind::ViewChange,
+            Self::InvalidStart(invalid) => invalid.leaf.start.statement.kind == Kind::NewView,
         }
     }
 
     /// Whether it proves its claim to whoever trusts the committee.
     pub fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
-        let Self::Equivocation(a, b) = self;
-        self.is_well_formed() && a.is_valid(committee, verify) && b.is_valid(committee, verify)
+        let proved = match self {
+            Self::Equivocation(a, b) => a.is_valid(committee, verify) && b.is_valid(committee, verify),
+            Self::Omission(omission) => omission.is_valid(committee, verify),
+            Self::InvalidDemand(invalid) => invalid.is_valid(committee, verify),
+            Self::InvalidStart(invalid) => invalid.is_valid(committee, verify),
+        };
+        self.is_well_formed() && proved
+    }
+
+    /// The offender's own statements that it rests on.
+    pub fn statements(&self) -> Vec<Signed> {
+        match self {
+            Self::Equivocation(a, b) => vec![*a, *b],
+            Self::Omission(omission) => vec![omission.vote, omission.leaf.demand],
+            Self::InvalidDemand(invalid) => vec![invalid.leaf.demand],
+            Self::InvalidStart(invalid) => vec![invalid.leaf.start],
+        }
     }
 
     /// What it is recorded under.
     pub fn key(&self) -> EvidenceKey {
-        let Self::Equivocation(a, _) = self;
-        EvidenceKey { signer: a.signer, epoch: a.statement.epoch, kind: EvidenceKind::of(a.statement.kind) }
+        let (signed, kind) = match self {
+            Self::Equivocation(a, _) => (a, EvidenceKind::of(a.statement.kind)),
+            Self::Omission(omission) => (&omission.vote, EvidenceKind::Omission),
+            Self::InvalidDemand(invalid) => (&invalid.leaf.demand, EvidenceKind::InvalidViewChange),
+            Self::InvalidStart(invalid) => (&invalid.leaf.start, EvidenceKind::InvalidNewView),
+        };
+        EvidenceKey { signer: signed.signer, epoch: signed.statement.epoch, kind }
     }
 
     /// View and slot (or what the statement's kind has in their places) at which it happened.
     pub fn place(&self) -> (View, SeqNum) {
-        let Self::Equivocation(a, _) = self;
-        (a.statement.view, a.statement.seq)
+        match self {
+            Self::Equivocation(a, _) => (a.statement.view, a.statement.seq),
+            Self::Omission(omission) => (omission.vote.statement.view, omission.vote.statement.seq),
+            Self::InvalidDemand(invalid) => (invalid.leaf.demand.statement.view, invalid.leaf.seq),
+            Self::InvalidStart(invalid) => (invalid.leaf.start.statement.view, invalid.leaf.seq),
+        }
     }
 
     /// Names this proof.

@@ -48,6 +48,7 @@ mod verify;
 mod view_change;
 #[cfg(test)]
 mod view_change_search;
+mod view_evidence;
 mod view_timers;
 mod views;
 mod waiting;
@@ -76,4 +77,5 @@ pub use verify::{Invalid, PayloadCheck, Unverified, Verified, VerifyContext};
 pub use view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
 };
+pub use view_evidence::{DemandLeaf, InvalidDemand, InvalidStart, LeafPath, Omission, StartLeaf};
 pub use waiting::Wait;

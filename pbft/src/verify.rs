@@ -5,11 +5,14 @@ use crate::cert::{CertError, ClaimedCert};
 use crate::committee::Committee;
 use crate::content::Content;
 use crate::crypto::Verify;
+use crate::evidence::Evidence;
 use crate::ids::{ReplicaId, SeqNum};
 use crate::limits::Constants;
 use crate::message::Message;
 use crate::statement::{Kind, Signed};
 use crate::view_change::{NewView, ViewChange};
+use crate::view_evidence::InvalidDemand;
+use alloc::boxed::Box;
 
 /// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
 ///
@@ -92,8 +95,14 @@ impl Unverified<Message> {
 
     /// Checks everything that can be checked without the replica's state.
     pub fn verify(self, context: &VerifyContext<'_>) -> Result<Verified<Message>, Invalid> {
-        context.message(&self.message)?;
-        Ok(Verified { from: self.from, message: self.message })
+        match context.message(&self.message) {
+            Ok(()) => Ok(Verified { from: self.from, message: self.message }),
+            // What its signer signed wrongly goes in as the proof of that (E3).
+            Err(invalid) => match context.proof(&self.message) {
+                Some(proof) => Ok(Verified { from: self.from, message: Message::Evidence(proof) }),
+                None => Err(invalid),
+            },
+        }
     }
 }
 
@@ -188,6 +197,20 @@ impl VerifyContext<'_> {
             self.certificate(&entry.certificate, &[Kind::Prepare])?;
         }
         body.voted.iter().try_for_each(|entry| self.statement(&entry.pre_prepare, &[Kind::PrePrepare]))
+    }
+
+    /// E3: the proof that somebody signed a demand that no honest replica signs.
+    fn proof(&self, message: &Message) -> Option<Evidence> {
+        let Message::ViewChange { statement, body } = message else { return None };
+        let window = self.constants.window;
+        let small = body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window;
+        // Its signer's word first: nobody makes us look for faults in what was never signed.
+        if !small || self.signature(statement).is_err() || statement.statement.digest != body.digest(window) {
+            return None;
+        }
+        let invalid = InvalidDemand::find(statement, body, window, self.committee, self.verify)?;
+        let proof = Evidence::InvalidDemand(Box::new(invalid));
+        proof.is_valid(self.committee, self.verify).then_some(proof)
     }
 
     fn new_view(&self, statement: &Signed, body: &NewView) -> Result<(), Invalid> {

@@ -93,12 +93,12 @@ impl ViewChange {
     pub fn leaves(&self, window: u64) -> Vec<Digest> {
         let mut leaves = Vec::with_capacity(window as usize + 1);
         leaves.push(view_change_head(self.view, &self.checkpoint));
-        let empty = SlotClaims::default().digest();
-        leaves.resize(window as usize + 1, empty);
+        let empty = SlotClaims::default();
+        leaves.extend((1..=window).map(|place| empty.digest(self.base().plus(place))));
         for (seq, claims) in self.by_slot() {
             let place = seq.get().saturating_sub(self.base().get()) as usize;
             if let Some(leaf) = leaves.get_mut(place).filter(|_| place > 0) {
-                *leaf = claims.digest();
+                *leaf = claims.digest(seq);
             }
         }
         leaves
@@ -152,9 +152,9 @@ impl ViewChange {
 }
 
 impl SlotClaims {
-    /// The slot's leaf.
-    pub fn digest(&self) -> Digest {
-        hash("quorate/v1/view-change-slot", self)
+    /// The leaf of a slot; it says which slot it is about.
+    pub fn digest(&self, seq: SeqNum) -> Digest {
+        hash("quorate/v1/view-change-slot", &(seq, self))
     }
 }
 
@@ -197,11 +197,11 @@ impl NewView {
             self.view_changes.iter().map(|(signed, _)| (signed.signer, signed.statement.digest)).collect();
         let mut leaves = Vec::with_capacity(window as usize + 1);
         leaves.push(new_view_head(self.view, &signers));
-        leaves.resize(window as usize + 1, new_view_slot(None));
+        leaves.extend((1..=window).map(|place| new_view_slot(self.base().plus(place), None)));
         for signed in &self.pre_prepares {
             let place = signed.statement.seq.get().saturating_sub(self.base().get()) as usize;
             if let Some(leaf) = leaves.get_mut(place).filter(|_| place > 0) {
-                *leaf = new_view_slot(Some(signed.statement.digest));
+                *leaf = new_view_slot(signed.statement.seq, Some(signed.statement.digest));
             }
         }
         leaves
@@ -233,9 +233,9 @@ pub fn new_view_head(view: View, signers: &[(ReplicaId, Digest)]) -> Digest {
     hash("quorate/v1/new-view", &(view, signers))
 }
 
-/// A slot's leaf of a NewView.
-pub fn new_view_slot(digest: Option<Digest>) -> Digest {
-    hash("quorate/v1/new-view-slot", &digest)
+/// A slot's leaf of a NewView; it says which slot it is about.
+pub fn new_view_slot(seq: SeqNum, digest: Option<Digest>) -> Digest {
+    hash("quorate/v1/new-view-slot", &(seq, digest))
 }
 
 /// V5 for a set of demands: slots from above the highest checkpoint to the last one that found a value.
@@ -272,7 +272,7 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    fn of(claims: &SlotClaims) -> Self {
+    pub(crate) fn of(claims: &SlotClaims) -> Self {
         let at = |signed: &Signed| (signed.statement.view, signed.statement.digest);
         Self {
             prepared: claims.prepared.as_ref().map(|entry| at(&entry.pre_prepare)),

@@ -10,6 +10,8 @@ use crate::replica::{CurrentView, Replica};
 use crate::slot::Proposal;
 use crate::statement::{Kind, Signed};
 use crate::view_change::{NewView, PreparedEntry, ViewChange, VotedEntry, recompute};
+use crate::view_evidence::{InvalidDemand, InvalidStart, Omission};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -188,6 +190,7 @@ impl Replica {
             self.learn_stable(claimed.clone().into_checked(self.committee.epoch()), out);
         }
         self.views.latest.insert(from, (statement, body));
+        self.find_omissions(from, out);
         self.pursuits.is_due = true;
         self.drop_unnamed_starts();
         Ok(())
@@ -205,6 +208,10 @@ impl Replica {
         let carried: Vec<_> =
             body.pre_prepares.iter().map(|signed| (signed.statement.seq, signed.statement.digest)).collect();
         if computed != carried {
+            let window = self.constants.window;
+            if let Some(proof) = InvalidStart::find(&statement, &body, &self.committee, self.null, window) {
+                self.accuse(Evidence::InvalidStart(Box::new(proof)), out);
+            }
             return Err(Rejected::WrongNewView { from, view });
         }
         let wanted = self.views.lacking().contains_key(&(view, digest));
@@ -216,6 +223,7 @@ impl Replica {
             self.hear(signed, out);
         }
         self.views.starts.insert(digest, (statement, body));
+        self.find_contradictions(digest, out);
         self.pursuits.is_due = true;
         if current {
             let better = self.views.waiting.and_then(|of| self.views.start(&of)).is_none_or(|(_, at)| at.view < view);
@@ -225,6 +233,36 @@ impl Replica {
         }
         self.drop_unnamed_starts();
         Ok(())
+    }
+
+    /// E3: the newest demand of a member against every vote of it that was heard.
+    fn find_omissions(&mut self, member: ReplicaId, out: &mut Effects) {
+        let Some((demand, body)) = self.views.latest.get(&member).filter(|_| member != self.me) else { return };
+        let window = self.constants.window;
+        let proof = self.witness.votes_of(member).find_map(|vote| Omission::find(vote, demand, body, window));
+        if let Some(proof) = proof {
+            self.accuse(Evidence::Omission(Box::new(proof)), out);
+        }
+    }
+
+    /// E3: a vote that came after its signer's demand.
+    pub(crate) fn compare_with_demand(&mut self, vote: &Signed, out: &mut Effects) {
+        let Some((demand, body)) = self.views.latest.get(&vote.signer) else { return };
+        if let Some(proof) = Omission::find(vote, demand, body, self.constants.window) {
+            self.accuse(Evidence::Omission(Box::new(proof)), out);
+        }
+    }
+
+    /// E3: demands that the starts which they name contradict.
+    fn find_contradictions(&mut self, digest: Digest, out: &mut Effects) {
+        let Some((start, named)) = self.views.start(&digest) else { return };
+        let window = self.constants.window;
+        let demands = self.views.latest.values();
+        let proofs: Vec<InvalidDemand> =
+            demands.filter_map(|(demand, body)| InvalidDemand::against(demand, body, start, named, window)).collect();
+        for proof in proofs {
+            self.accuse(Evidence::InvalidDemand(Box::new(proof)), out);
+        }
     }
 
     /// Does what demands and starts have made possible.

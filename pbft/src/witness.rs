@@ -14,7 +14,7 @@ const REMEMBERED_WINDOWS: u64 = 3;
 /// Statements sent on for one signer in a second (E2).
 const HALVES_PER_SECOND_MAX: u32 = 32;
 
-/// Whose statements of what: signer, kind of evidence, and of Acks the lane.
+/// Whose statements of what: signer, kind of evidence, and of Acks the lane, of votes the kind.
 type Series = (ReplicaId, EvidenceKind, u64);
 
 /// The first statement of every signer at every position, and those kept apart because they do not fit.
@@ -46,6 +46,9 @@ impl Witness {
     /// Remembers a statement; proof, if its signer said something else there.
     pub(crate) fn hear(&mut self, signed: &Signed) -> Option<Evidence> {
         let (series, place) = filed(signed)?;
+        if let Some(proof) = self.contradiction(signed, place) {
+            return Some(proof);
+        }
         let series = self.first.entry(series).or_default();
         if let Some(known) = series.get(&place) {
             return Evidence::pair(known, signed);
@@ -55,6 +58,24 @@ impl Witness {
             series.pop_first();
         }
         None
+    }
+
+    /// E2: a vote of another kind at the same position, for something else.
+    fn contradiction(&self, signed: &Signed, place: (View, SeqNum)) -> Option<Evidence> {
+        if !signed.statement.kind.is_vote() {
+            return None;
+        }
+        let kinds = [Kind::PrePrepare, Kind::Prepare, Kind::Commit].map(|kind| kind as u64);
+        let series =
+            kinds.into_iter().filter_map(|kind| self.first.get(&(signed.signer, EvidenceKind::Proposal, kind)));
+        series.filter_map(|places| places.get(&place)).find_map(|known| Evidence::pair(known, signed))
+    }
+
+    /// The votes heard of one signer.
+    pub(crate) fn votes_of(&self, signer: ReplicaId) -> impl Iterator<Item = &Signed> {
+        let from = (signer, EvidenceKind::Proposal, 0);
+        let series = self.first.range(from..=(signer, EvidenceKind::Proposal, u64::MAX));
+        series.flat_map(|(_, places)| places.values())
     }
 
     /// The header statement that was heard first at a position of a lane.
@@ -154,6 +175,9 @@ fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
     match statement.kind {
         Kind::Status => None,
         Kind::Ack => Some(((signed.signer, kind, statement.view.get()), (View::new(0), statement.seq))),
+        _ if statement.kind.is_vote() => {
+            Some(((signed.signer, kind, statement.kind as u64), (statement.view, statement.seq)))
+        }
         _ => Some(((signed.signer, kind, 0), (statement.view, statement.seq))),
     }
 }

@@ -96,7 +96,7 @@ impl Recall<'_> {
     fn halves(&mut self) -> Result<(), StoreError> {
         let kept = self.of.kept(self.group)?;
         let proofs = self.of.evidence()?;
-        let proved = proofs.into_iter().flat_map(|Evidence::Equivocation(a, b)| [a, b]);
+        let proved = proofs.iter().flat_map(Evidence::statements);
         self.found.extend(kept.into_iter().chain(proved).filter(|said| said.signer == self.asker));
         Ok(())
     }
