@@ -64,6 +64,7 @@ pub struct EvidenceKey {
 
 /// Proof of a fault. What E6 adds gets a variant of its own.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[allow(clippy::large_enum_variant)] // Pairs are nearly all that there ever is, and small as messages go.
 pub enum Evidence {
     /// Two statements of one signer that cannot both be honest (E2), the smaller encoding first.
     Equivocation(Signed, Signed),
