@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::language::{Shape, Words};
+use crate::language::{self, Shape, Words};
 use crate::lex::{self, Kind, Token};
 
 /// Deepest nesting of brackets or containers that is cut; a deeper file stays text.
@@ -24,11 +24,19 @@ pub(crate) struct Item {
     pub(crate) body: Option<Range<usize>>,
 }
 
+/// What separates the items of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CutBy {
+    Brackets,
+    Indent,
+    Headings,
+}
+
 /// A file cut into tokens once, so that containers are cut without reading them again.
 pub(crate) struct Code<'a> {
     text: &'a [u8],
     words: &'static Words,
-    by_indent: bool,
+    cut_by: CutBy,
     tokens: Vec<Token>,
     /// For each opening bracket the index of its partner.
     partner: Vec<usize>,
@@ -37,12 +45,13 @@ pub(crate) struct Code<'a> {
 impl<'a> Code<'a> {
     /// Reads a file of code; none where its shape is another or its brackets do not match.
     pub(crate) fn read(text: &'a [u8], shape: Shape) -> Option<Self> {
-        let (words, by_indent) = match shape {
-            Shape::Braces(words) => (words, false),
-            Shape::Indent(words) => (words, true),
+        let (words, cut_by) = match shape {
+            Shape::Braces(words) => (words, CutBy::Brackets),
+            Shape::Indent(words) => (words, CutBy::Indent),
+            Shape::Markdown => (&language::NO_WORDS, CutBy::Headings),
             _ => return None,
         };
-        let tokens = lex::tokens(text, words.dialect);
+        let tokens = if cut_by == CutBy::Headings { Vec::new() } else { lex::tokens(text, words.dialect) };
         if !lex::is_balanced(text, &tokens, DEPTH_MAX) {
             return None;
         }
@@ -55,7 +64,31 @@ impl<'a> Code<'a> {
                 _ => (),
             }
         }
-        Some(Code { text, words, by_indent, tokens, partner })
+        Some(Code { text, words, cut_by, tokens, partner })
+    }
+
+    /// The sections of a Markdown file: each heading with what stands below it, whatever its level.
+    fn sections(&self) -> Vec<Item> {
+        let (mut out, mut from, mut at, mut fence, mut name) = (Vec::new(), 0, 0, None, None);
+        for line in self.text.split_inclusive(|b| *b == b'\n') {
+            let bare = line.trim_ascii();
+            match fence {
+                Some(mark) if bare.starts_with(mark) => fence = None,
+                Some(_) => (),
+                None => fence = [&b"```"[..], b"~~~"].into_iter().find(|mark| bare.starts_with(mark)),
+            }
+            if fence.is_none() && line.starts_with(b"#") {
+                if at > from {
+                    out.push(Item { span: from..at, name: name.take(), unordered: false, body: None });
+                }
+                (from, name) = (at, Some(String::from_utf8_lossy(bare).into_owned()));
+            }
+            at += line.len();
+        }
+        if at > from {
+            out.push(Item { span: from..at, name, unordered: false, body: None });
+        }
+        out
     }
 
     /// The items of the whole file.
@@ -67,7 +100,11 @@ impl<'a> Code<'a> {
     pub(crate) fn items_in(&self, span: Range<usize>, members: bool) -> Vec<Item> {
         let first = self.tokens.partition_point(|t| t.from < span.start);
         let last = self.tokens.partition_point(|t| t.from < span.end);
-        if self.by_indent { self.by_indent(span, first..last) } else { self.by_brackets(span, first..last, members) }
+        match self.cut_by {
+            CutBy::Brackets => self.by_brackets(span, first..last, members),
+            CutBy::Indent => self.by_indent(span, first..last),
+            CutBy::Headings => self.sections(),
+        }
     }
 
     fn by_brackets(&self, span: Range<usize>, tokens: Range<usize>, members: bool) -> Vec<Item> {
@@ -355,7 +392,7 @@ impl<'a> Code<'a> {
 
     /// The members' place: between the braces, or the indented lines after the colon.
     fn body(&self, tokens: Range<usize>) -> Option<Range<usize>> {
-        if !self.by_indent {
+        if self.cut_by == CutBy::Brackets {
             let open = tokens.clone().find(|i| self.is(*i, b"{"))?;
             let close = self.partner[open];
             let from = self.end_of_line(open, open + 1, self.tokens[close].from);
@@ -419,6 +456,19 @@ mod tests {
     fn python_is_cut_by_indentation() {
         let text = "import a\n\n\n@dec(\n    1)\ndef f(\n    a,\n):\n    \"\"\"x\n    \"\"\"\n    return 1\n\n# about\nclass A(B):\n    x = 1\n\n    def g(self):\n        pass\n\nif x:\n    y()\nelse:\n    z()\n";
         assert_eq!(names("a.py", text), ["def f", "class A"]);
+    }
+
+    #[test]
+    fn markdown_is_cut_at_its_headings() {
+        let text = "intro\n\n# A\n```sh\n# no heading\n```\n## B\nb\n";
+        assert_eq!(names("a.md", text), ["# A", "## B"]);
+    }
+
+    #[test]
+    fn shell_is_cut_at_its_functions() {
+        let text =
+            "#!/bin/sh\nset -eu\n\n# Says.\nsay() {\n  echo \"$1 {\"\n}\n\nfunction main {\n  say 'it'\n}\nmain\n";
+        assert_eq!(names("a.sh", text), ["method say()", "function main"]);
     }
 
     #[test]

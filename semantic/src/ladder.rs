@@ -101,9 +101,9 @@ fn is_structured(input: &Input) -> bool {
 
 fn last_rung(input: &Input) -> Rung {
     match language::of(input.path).shape {
-        Shape::Text | Shape::Markdown => Rung::Text,
+        Shape::Text => Rung::Text,
         Shape::Json | Shape::Toml | Shape::Yaml => Rung::Data,
-        Shape::Braces(_) | Shape::Indent(_) => Rung::Code,
+        Shape::Markdown | Shape::Braces(_) | Shape::Indent(_) => Rung::Code,
     }
 }
 

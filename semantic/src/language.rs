@@ -145,6 +145,17 @@ const JAVA: Words = Words {
     ],
 };
 
+/// For files that are cut by something else.
+pub(crate) const NO_WORDS: Words = Words {
+    dialect: Dialect::C,
+    lines_end: false,
+    bare_members: false,
+    ordered: &[],
+    declare: &[],
+    contain: &[],
+    modify: &[],
+};
+
 const PYTHON: Words = Words {
     dialect: Dialect::Python,
     lines_end: true,

@@ -36,6 +36,7 @@ mod lines;
 mod options;
 mod outcome;
 mod pairs;
+mod renames;
 mod render;
 mod terms;
 mod text;
@@ -46,6 +47,7 @@ pub use entry::{Entry, EntryOutcome, Kind, merge_entries};
 pub use ladder::{Input, merge};
 pub use options::Options;
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
+pub use renames::{Destination, Renames};
 pub use render::{Labels, json, markers, report};
 pub use terms::Terms;
 
