@@ -1,4 +1,4 @@
-//! `merge BASE OURS THEIRS PATH`: the merge on standard output; exit 0 clean, 1 conflict (with markers), 129 on error.
+//! `merge [--same-line] [--newest-version] BASE OURS THEIRS PATH`: the merge on standard output; exit 0 clean, 1 conflict (with markers), 129 on error.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,11 +17,14 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &[String]) -> std::io::Result<bool> {
-    let [base, ours, theirs, path] = args else {
-        return Err(std::io::Error::other("usage: merge BASE OURS THEIRS PATH"));
+    let flags = args.iter().take_while(|a| a.starts_with("--")).count();
+    let has = |flag: &str| args[..flags].iter().any(|a| a == flag);
+    let options =
+        Options { same_line: has("--same-line"), newest_version: has("--newest-version"), ..Options::default() };
+    let [base, ours, theirs, path] = &args[flags..] else {
+        return Err(std::io::Error::other("usage: merge [--same-line] [--newest-version] BASE OURS THEIRS PATH"));
     };
     let (base, ours, theirs) = (std::fs::read(base)?, std::fs::read(ours)?, std::fs::read(theirs)?);
-    let options = Options::default();
     let input = Input { base: Some(&base), ours: &ours, theirs: &theirs, path, options: &options };
     match merge(&input) {
         Outcome::Clean { bytes, rung } => {

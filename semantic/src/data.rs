@@ -8,8 +8,9 @@ mod json;
 mod toml;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Options;
 use crate::diff3::{self, Chunk, Touch};
 use crate::language::Shape;
 use crate::lines::Interner;
@@ -60,62 +61,131 @@ fn insert(map: &mut BTreeMap<String, Value>, key: String, value: Value) -> Resul
 }
 
 /// The key-wise three-way merge; none where both changed one value.
-pub(crate) fn merge(base: Option<&Value>, ours: Option<&Value>, theirs: Option<&Value>) -> Option<Option<Value>> {
-    if ours == theirs || base == theirs {
-        return Some(ours.cloned());
-    }
-    if base == ours {
-        return Some(theirs.cloned());
-    }
-    match (base, ours?, theirs?) {
-        (Some(Value::Map(b)), Value::Map(o), Value::Map(t)) => merge_maps(b, o, t).map(Some),
-        (None, Value::Map(o), Value::Map(t)) => merge_maps(&BTreeMap::new(), o, t).map(Some),
-        (Some(Value::List(b)), Value::List(o), Value::List(t)) => merge_lists(b, o, t).map(Some),
-        _ => None,
-    }
+pub(crate) fn merge(options: &Options, base: Option<&Value>, ours: &Value, theirs: &Value) -> Option<Value> {
+    let mut merger = Merger { options, place: Vec::new() };
+    merger.merge(base, Some(ours), Some(theirs)).flatten()
 }
 
-fn merge_maps(
-    base: &BTreeMap<String, Value>,
-    ours: &BTreeMap<String, Value>,
-    theirs: &BTreeMap<String, Value>,
-) -> Option<Value> {
-    let mut out = BTreeMap::new();
-    let keys: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    for key in keys {
-        if let Some(value) = merge(base.get(key), ours.get(key), theirs.get(key))? {
-            out.insert(key.clone(), value);
+/// A merge at a place in the file.
+struct Merger<'a> {
+    options: &'a Options,
+    /// Keys from the root.
+    place: Vec<&'a str>,
+}
+
+/// What a map holds, by key.
+type Map = BTreeMap<String, Value>;
+
+impl<'a> Merger<'a> {
+    fn merge(
+        &mut self,
+        base: Option<&'a Value>,
+        ours: Option<&'a Value>,
+        theirs: Option<&'a Value>,
+    ) -> Option<Option<Value>> {
+        if ours == theirs || base == theirs {
+            return Some(ours.cloned());
+        }
+        if base == ours {
+            return Some(theirs.cloned());
+        }
+        match (base, ours?, theirs?) {
+            (Some(Value::Map(b)), Value::Map(o), Value::Map(t)) => self.merge_maps(Some(b), o, t).map(Some),
+            (None, Value::Map(o), Value::Map(t)) => self.merge_maps(None, o, t).map(Some),
+            (Some(Value::List(b)), Value::List(o), Value::List(t)) => self.merge_lists(b, o, t).map(Some),
+            _ => None,
         }
     }
-    Some(Value::Map(out))
+
+    fn merge_maps(&mut self, base: Option<&'a Map>, ours: &'a Map, theirs: &'a Map) -> Option<Value> {
+        let mut out = BTreeMap::new();
+        let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        for key in keys {
+            self.place.push(key);
+            let value = self.merge(base.and_then(|b| b.get(key)), ours.get(key), theirs.get(key))?;
+            self.place.pop();
+            out.extend(value.map(|value| (key.clone(), value)));
+        }
+        Some(Value::Map(out))
+    }
+
+    /// Lists whose items all have an identity merge by it, others by position.
+    fn merge_lists(&mut self, base: &'a [Value], ours: &'a [Value], theirs: &'a [Value]) -> Option<Value> {
+        let named = self.options.list_key(&self.place);
+        let has_all = |by: &&str| [base, ours, theirs].iter().all(|list| names(list, by).is_some());
+        let by = named.or_else(|| IDENTITIES.iter().copied().find(has_all));
+        let place = self.place.clone();
+        let merged = by.and_then(|by| self.merge_identities(base, ours, theirs, by));
+        // What was tried above may have left in the middle.
+        self.place = place;
+        merged.or_else(|| self.merge_positions(base, ours, theirs))
+    }
+
+    fn merge_identities(
+        &mut self,
+        base: &'a [Value],
+        ours: &'a [Value],
+        theirs: &'a [Value],
+        by: &str,
+    ) -> Option<Value> {
+        let (b, o, t) = (names(base, by)?, names(ours, by)?, names(theirs, by)?);
+        let find =
+            |names: &[&str], list: &'a [Value], name: &str| names.iter().position(|n| *n == name).map(|i| &list[i]);
+        let order = merge_names(&b, &o, &t)?;
+        let mut items = BTreeMap::new();
+        for name in b.iter().chain(&o).chain(&t) {
+            items.insert(*name, self.merge(find(&b, base, name), find(&o, ours, name), find(&t, theirs, name))?);
+        }
+        Some(Value::List(order.iter().filter_map(|name| items.get(name).cloned().flatten()).collect()))
+    }
+
+    fn merge_positions(&mut self, base: &'a [Value], ours: &'a [Value], theirs: &'a [Value]) -> Option<Value> {
+        let spelled = [base, ours, theirs].map(|list| list.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>());
+        let [b, o, t] = &spelled;
+        let mut out = Vec::new();
+        for chunk in aligned(b, o, t) {
+            match chunk {
+                Chunk::Same(range) => out.extend_from_slice(&base[range]),
+                Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&ours[range]),
+                Chunk::Theirs(_, range) => out.extend_from_slice(&theirs[range]),
+                Chunk::Conflict(region) => {
+                    // As many items on all three: each was changed inside.
+                    let (b, o, t) = (&base[region.base], &ours[region.ours], &theirs[region.theirs]);
+                    if b.len() != o.len() || b.len() != t.len() {
+                        return None;
+                    }
+                    for ((b, o), t) in b.iter().zip(o).zip(t) {
+                        out.extend(self.merge(Some(b), Some(o), Some(t))?);
+                    }
+                }
+            }
+        }
+        Some(Value::List(out))
+    }
 }
 
 /// Keys that name an item among its siblings, the most telling first.
 const IDENTITIES: &[&str] = &["id", "name", "key", "path", "uses", "package"];
 
-/// Lists whose items all have an identity merge by it, others by position.
-fn merge_lists(base: &[Value], ours: &[Value], theirs: &[Value]) -> Option<Value> {
-    let by = IDENTITIES.iter().find(|by| [base, ours, theirs].iter().all(|list| names(list, by).is_some()));
-    by.and_then(|by| merge_identities(base, ours, theirs, by)).or_else(|| merge_positions(base, ours, theirs))
+fn aligned<T: AsRef<str>>(base: &[T], ours: &[T], theirs: &[T]) -> Vec<Chunk> {
+    let mut interner = Interner::default();
+    let [b, o, t] =
+        [base, ours, theirs].map(|list| list.iter().map(|s| interner.id(s.as_ref().as_bytes())).collect::<Vec<_>>());
+    diff3::align(&b, &o, &t, interner.len(), Touch::Always)
 }
 
-fn merge_identities(base: &[Value], ours: &[Value], theirs: &[Value], by: &str) -> Option<Value> {
-    let (b, o, t) = (names(base, by)?, names(ours, by)?, names(theirs, by)?);
-    let find =
-        |names: &[&str], list: &[Value], name: &str| names.iter().position(|n| *n == name).map(|i| list[i].clone());
-    let order = merge_positions(&scalars(&b), &scalars(&o), &scalars(&t))?;
-    let Value::List(order) = order else { return None };
-    let mut items = BTreeMap::new();
-    for name in b.iter().chain(&o).chain(&t) {
-        let item =
-            merge(find(&b, base, name).as_ref(), find(&o, ours, name).as_ref(), find(&t, theirs, name).as_ref())?;
-        items.insert(Value::Scalar((*name).to_string()), item);
+/// The order of identities; none where both put items at one place.
+fn merge_names<'a>(base: &[&'a str], ours: &[&'a str], theirs: &[&'a str]) -> Option<Vec<&'a str>> {
+    let mut out = Vec::new();
+    for chunk in aligned(base, ours, theirs) {
+        match chunk {
+            Chunk::Same(range) => out.extend_from_slice(&base[range]),
+            Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&ours[range]),
+            Chunk::Theirs(_, range) => out.extend_from_slice(&theirs[range]),
+            Chunk::Conflict(_) => return None,
+        }
     }
-    Some(Value::List(order.iter().filter_map(|name| items.get(name).cloned().flatten()).collect()))
-}
-
-fn scalars(names: &[&str]) -> Vec<Value> {
-    names.iter().map(|n| Value::Scalar((*n).to_string())).collect()
+    Some(out)
 }
 
 /// The identity of each item, if all have one and no two the same.
@@ -128,34 +198,8 @@ fn names<'a>(list: &'a [Value], by: &str) -> Option<Vec<&'a str>> {
         _ => None,
     };
     let names: Vec<&str> = list.iter().map(name).collect::<Option<_>>()?;
-    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    let distinct: BTreeSet<_> = names.iter().collect();
     (distinct.len() == names.len()).then_some(names)
-}
-
-fn merge_positions(base: &[Value], ours: &[Value], theirs: &[Value]) -> Option<Value> {
-    let spelled: Vec<Vec<String>> =
-        [base, ours, theirs].iter().map(|l| l.iter().map(|v| format!("{v:?}")).collect()).collect();
-    let mut interner = Interner::default();
-    let ids: Vec<Vec<u32>> = spelled.iter().map(|l| l.iter().map(|s| interner.id(s.as_bytes())).collect()).collect();
-    let mut out = Vec::new();
-    for chunk in diff3::align(&ids[0], &ids[1], &ids[2], interner.len(), Touch::Always) {
-        match chunk {
-            Chunk::Same(range) => out.extend_from_slice(&base[range]),
-            Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&ours[range]),
-            Chunk::Theirs(_, range) => out.extend_from_slice(&theirs[range]),
-            Chunk::Conflict(region) => {
-                // As many items on all three: each was changed inside.
-                let (b, o, t) = (&base[region.base], &ours[region.ours], &theirs[region.theirs]);
-                if b.len() != o.len() || b.len() != t.len() {
-                    return None;
-                }
-                for ((b, o), t) in b.iter().zip(o).zip(t) {
-                    out.extend(merge(Some(b), Some(o), Some(t))?);
-                }
-            }
-        }
-    }
-    Some(Value::List(out))
 }
 
 #[cfg(test)]
@@ -167,7 +211,7 @@ mod tests {
     }
 
     fn merged(base: &str, ours: &str, theirs: &str) -> Option<Value> {
-        merge(Some(&value(base)), Some(&value(ours)), Some(&value(theirs))).flatten()
+        merge(&Options::default(), Some(&value(base)), &value(ours), &value(theirs))
     }
 
     #[test]
@@ -179,6 +223,21 @@ mod tests {
     #[test]
     fn one_key_with_two_values_is_a_conflict() {
         assert_eq!(merged(r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#), None);
+    }
+
+    #[test]
+    fn a_list_merges_by_the_identity_that_policy_names() {
+        let [base, ours, theirs] = [
+            r#"{"a":{"l":[{"host":"x","v":1},{"host":"y","v":1},{"host":"z","v":1}]}}"#,
+            r#"{"a":{"l":[{"host":"z","v":1},{"host":"x","v":1},{"host":"y","v":1}]}}"#,
+            r#"{"a":{"l":[{"host":"x","v":1},{"host":"y","v":1},{"host":"z","v":2}]}}"#,
+        ]
+        .map(value);
+        assert_eq!(merge(&Options::default(), Some(&base), &ours, &theirs), None);
+        let lists = vec![crate::ListKey { list: "*.l".into(), key: "host".into() }];
+        let options = Options { lists, ..Options::default() };
+        let expected = value(r#"{"a":{"l":[{"host":"z","v":2},{"host":"x","v":1},{"host":"y","v":1}]}}"#);
+        assert_eq!(merge(&options, Some(&base), &ours, &theirs), Some(expected));
     }
 
     #[test]

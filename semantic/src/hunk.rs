@@ -10,6 +10,7 @@ use crate::limits;
 use crate::lines::{self, Interner};
 use crate::pairs;
 use crate::text::{BothAdded, Mode};
+use crate::versions;
 use crate::words;
 use crate::{Input, Rung};
 
@@ -180,6 +181,9 @@ fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
             Chunk::Both(_, range) => (&ours[range], [false, false]),
             Chunk::Ours(_, range) => (&ours[range], [true, false]),
             Chunk::Theirs(_, range) => (&theirs[range], [false, true]),
+            Chunk::Conflict(region) if mode.newest_version => {
+                (newest(&base[region.base], &ours[region.ours], &theirs[region.theirs])?, [false, false])
+            }
             Chunk::Conflict(_) => return None,
         };
         if line.is_shared_after(words, sides) && !mode.same_line {
@@ -188,6 +192,13 @@ fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
         out.extend_from_slice(words);
     }
     Some(out.concat())
+}
+
+/// The newer of two versions, where that is all that both changed.
+fn newest<'a, 'b>(base: &[&'b [u8]], ours: &'a [&'b [u8]], theirs: &'a [&'b [u8]]) -> Option<&'a [&'b [u8]]> {
+    let ([b], [o], [t]) = (base, ours, theirs) else { return None };
+    let newest = versions::newest(b, o, t)?;
+    Some(if newest == *o { ours } else { theirs })
 }
 
 /// Which sides edited the line that is being written.

@@ -131,9 +131,9 @@ fn without_commas(input: &Input) -> Option<[Vec<u8>; 3]> {
     Some([data::strip_commas(input.base?)?, data::strip_commas(input.ours)?, data::strip_commas(input.theirs)?])
 }
 
-/// What merging edits of one line would give, for somebody to decide on.
+/// What the rules that need a policy would give, for somebody to decide on.
 fn proposal(input: &Input) -> Option<Vec<u8>> {
-    let mode = Mode { same_line: true, ..Mode::of(input) };
+    let mode = Mode { same_line: true, newest_version: true, ..Mode::of(input) };
     text::whole(&text::merge(input, mode)?.0)
 }
 

@@ -40,12 +40,13 @@ mod renames;
 mod render;
 mod terms;
 mod text;
+mod versions;
 mod words;
 
 pub use check::Check;
 pub use entry::{Entry, EntryOutcome, Kind, merge_entries};
 pub use ladder::{Input, merge};
-pub use options::Options;
+pub use options::{ListKey, Options};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};
 pub use render::{Labels, json, markers, report};
@@ -54,4 +55,8 @@ pub use terms::Terms;
 /// Version of everything that decides what [`merge`] answers: this crate's rules and the diff engine's exact release.
 ///
 /// Replicas hash it into their ledger's version: two that differ here could answer differently.
-pub const VERSION: &str = concat!("quorate-semantic ", env!("CARGO_PKG_VERSION"), " rules 1, imara-diff 0.2.0 myers");
+pub const VERSION: &str = concat!(
+    "quorate-semantic ",
+    env!("CARGO_PKG_VERSION"),
+    " rules 1, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+);

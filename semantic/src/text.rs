@@ -11,6 +11,8 @@ use crate::{Input, Piece, Rung};
 pub(crate) struct Mode {
     /// Merge edits of different words of one line.
     pub(crate) same_line: bool,
+    /// Let the newer of two bumps of one version win.
+    pub(crate) newest_version: bool,
     /// Put lines that both sides added at one place one after the other.
     pub(crate) both_added: BothAdded,
 }
@@ -29,7 +31,11 @@ pub(crate) enum BothAdded {
 impl Mode {
     /// What the path's policy allows.
     pub(crate) fn of(input: &Input) -> Mode {
-        Mode { same_line: input.options.same_line, both_added: BothAdded::Conflict }
+        Mode {
+            same_line: input.options.same_line,
+            newest_version: input.options.newest_version,
+            both_added: BothAdded::Conflict,
+        }
     }
 }
 

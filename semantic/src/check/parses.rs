@@ -1,7 +1,7 @@
 //! It still parses, and data say what merging key by key says.
 
 use super::Check;
-use crate::data::{self, Unread, Value};
+use crate::data::{self, Unread};
 use crate::items;
 use crate::language::{self, Shape};
 use crate::lex;
@@ -20,18 +20,13 @@ pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
         return None;
     }
     let base = base.and_then(Result::ok);
+    let key_wise = data::merge(input.options, base.as_ref(), &ours, &theirs);
     match read(merged)? {
         Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
         Err(Unread::Unparsed) => Some(Check::Parses),
-        Ok(merged) if rung != Rung::OneSided && !is_certain(base.as_ref(), &ours, &theirs, &merged) => {
-            Some(Check::Value)
-        }
+        Ok(merged) if rung != Rung::OneSided && key_wise.as_ref() != Some(&merged) => Some(Check::Value),
         Ok(_) => None,
     }
-}
-
-fn is_certain(base: Option<&Value>, ours: &Value, theirs: &Value, merged: &Value) -> bool {
-    data::merge(base, Some(ours), Some(theirs)).flatten().as_ref() == Some(merged)
 }
 
 /// Brackets match, where they do in all three.
