@@ -14,6 +14,7 @@ use crate::Options;
 use crate::diff3::{self, Chunk, Touch};
 use crate::language::Shape;
 use crate::lines::Interner;
+use crate::versions;
 
 pub(crate) use json::{restore_commas, strip_commas};
 
@@ -93,6 +94,10 @@ impl<'a> Merger<'a> {
             (Some(Value::Map(b)), Value::Map(o), Value::Map(t)) => self.merge_maps(Some(b), o, t).map(Some),
             (None, Value::Map(o), Value::Map(t)) => self.merge_maps(None, o, t).map(Some),
             (Some(Value::List(b)), Value::List(o), Value::List(t)) => self.merge_lists(b, o, t).map(Some),
+            (Some(Value::Scalar(b)), Value::Scalar(o), Value::Scalar(t)) if self.options.newest_version => {
+                let newest = versions::newest(b.as_bytes(), o.as_bytes(), t.as_bytes())?;
+                Some(Some(Value::Scalar(String::from_utf8_lossy(newest).into_owned())))
+            }
             _ => None,
         }
     }
