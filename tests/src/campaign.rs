@@ -1,0 +1,146 @@
+//! Many seeds on two threads, and a summary for people and scripts.
+
+use crate::plan::Plan;
+use crate::presets::Preset;
+use crate::run::{Outcome, Stats, run};
+use quorate_pbft::EvidenceKind;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Runs at a time: the cores of the machine that CI has.
+const THREADS: usize = 2;
+
+/// A seed that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailedSeed {
+    /// The seed.
+    pub seed: u64,
+    /// The preset that it ran with.
+    pub preset: String,
+    /// Who found it.
+    pub oracle: String,
+    /// What it found.
+    pub what: String,
+    /// The command that runs it again.
+    pub replay: String,
+}
+
+/// What a campaign did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// Runs.
+    pub seeds: u64,
+    /// Runs by preset.
+    pub presets: BTreeMap<String, u64>,
+    /// Runs by group size.
+    pub sizes: BTreeMap<usize, u64>,
+    /// Attackers by name.
+    pub attackers: BTreeMap<String, u64>,
+    /// Seeds that failed, ascending.
+    pub failures: Vec<FailedSeed>,
+    /// Views beyond the first that some honest replica reached, over all runs.
+    pub view_changes: u64,
+    /// Slots executed by honest replicas.
+    pub executed: u64,
+    /// Decisions learned by n Prepares (N5).
+    pub fast_commits: u64,
+    /// Decisions learned by q Commits.
+    pub slow_commits: u64,
+    /// Processes started again.
+    pub restarts: u64,
+    /// Messages that arrived.
+    pub messages: u64,
+    /// Virtual seconds.
+    pub virtual_seconds: u64,
+    /// Evidence recorded, by kind.
+    pub evidence: BTreeMap<String, u64>,
+    /// Real seconds.
+    pub seconds: f64,
+}
+
+/// Runs all seeds; `tell` hears how many are done.
+pub fn simulate(seeds: Range<u64>, preset: Option<Preset>, tell: impl Fn(u64, usize) + Sync) -> Summary {
+    let begin = Instant::now();
+    let next = AtomicU64::new(seeds.start);
+    let summary = Mutex::new(Summary::default());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let plan = Plan::of(seed, preset);
+                    let outcome = run(&plan, false);
+                    let mut summary = summary.lock().expect("nobody panics with the summary in hand");
+                    summary.add(&plan, &outcome, preset);
+                    tell(summary.seeds, summary.failures.len());
+                }
+            });
+        }
+    });
+    let mut summary = summary.into_inner().expect("nobody panics with the summary in hand");
+    summary.failures.sort_by_key(|failure| failure.seed);
+    summary.seconds = begin.elapsed().as_secs_f64();
+    summary
+}
+
+impl Summary {
+    fn add(&mut self, plan: &Plan, outcome: &Outcome, preset: Option<Preset>) {
+        self.seeds += 1;
+        *self.presets.entry(plan.preset.to_string()).or_default() += 1;
+        *self.sizes.entry(plan.n).or_default() += 1;
+        for (_, attack) in &plan.attackers {
+            *self.attackers.entry(attack.to_string()).or_default() += 1;
+        }
+        self.count(&outcome.stats);
+        if let Some(failure) = &outcome.failure {
+            self.failures.push(FailedSeed {
+                seed: outcome.seed,
+                preset: outcome.preset.to_string(),
+                oracle: failure.oracle.clone(),
+                what: failure.what.clone(),
+                replay: replay_command(outcome.seed, preset),
+            });
+        }
+    }
+
+    fn count(&mut self, stats: &Stats) {
+        self.view_changes += stats.view_changes;
+        self.executed += stats.executed;
+        self.fast_commits += stats.fast_commits;
+        self.slow_commits += stats.slow_commits;
+        self.restarts += stats.restarts;
+        self.messages += stats.messages;
+        self.virtual_seconds += stats.virtual_millis / 1_000;
+        for (kind, count) in &stats.evidence {
+            *self.evidence.entry(kind_name(*kind).to_owned()).or_default() += count;
+        }
+    }
+}
+
+/// The one command that runs a seed again.
+pub fn replay_command(seed: u64, preset: Option<Preset>) -> String {
+    let preset = preset.map(|preset| format!(" --preset {preset}")).unwrap_or_default();
+    format!("cargo run --release -p quorate-tests -- replay {seed}{preset} --trace")
+}
+
+fn kind_name(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Bundle => "bundle",
+        EvidenceKind::Ack => "ack",
+        EvidenceKind::Proposal => "proposal",
+        EvidenceKind::Checkpoint => "checkpoint",
+        EvidenceKind::ViewChange => "view-change",
+        EvidenceKind::NewView => "new-view",
+        EvidenceKind::InvalidBundle => "invalid-bundle",
+        EvidenceKind::Omission => "omission",
+        EvidenceKind::InvalidViewChange => "invalid-view-change",
+        EvidenceKind::InvalidNewView => "invalid-new-view",
+    }
+}

@@ -1,0 +1,124 @@
+//! Who signs how: real ed25519, verified once for the whole run, or a keyed hash that costs next to nothing.
+//!
+//! Both stand behind the same doors, so the core cannot tell.
+
+use quorate_pbft::{Committee, Digest, Ed25519, Ed25519Signer, Epoch, PublicKey, Signature, Signer, Verify};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How a run signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signatures {
+    /// A hash of key and bytes. Whoever knows the public key can forge; no attacker here does.
+    Keyed,
+    /// The real thing.
+    Ed25519,
+}
+
+/// All keys of a run.
+#[derive(Clone)]
+pub struct Keys {
+    /// The members' signers, by their place.
+    pub signers: Vec<Arc<dyn Signer>>,
+    /// Verifies what any of them signs.
+    pub verify: Arc<dyn Verify>,
+    /// The members.
+    pub committee: Committee,
+}
+
+impl Keys {
+    /// The keys of a group of `n`; the same for every seed.
+    pub fn new(n: usize, signatures: Signatures) -> Self {
+        let signers: Vec<Arc<dyn Signer>> = (0..n).map(|index| signer(index, signatures)).collect();
+        let verify: Arc<dyn Verify> = match signatures {
+            Signatures::Keyed => Arc::new(KeyedHash),
+            Signatures::Ed25519 => Arc::new(Remembering::default()),
+        };
+        let members = signers.iter().map(|signer| signer.public_key()).collect();
+        let group = Digest([7; 32]);
+        let committee = Committee::new(group, Epoch::new(0), members).expect("the keys differ");
+        Self { signers, verify, committee }
+    }
+}
+
+fn signer(index: usize, signatures: Signatures) -> Arc<dyn Signer> {
+    let mut seed = [0x51; 32];
+    seed[..8].copy_from_slice(&(index as u64).to_le_bytes());
+    match signatures {
+        Signatures::Keyed => Arc::new(KeyedSigner(PublicKey(seed))),
+        Signatures::Ed25519 => Arc::new(Ed25519Signer::from_seed(&seed)),
+    }
+}
+
+struct KeyedSigner(PublicKey);
+
+impl Signer for KeyedSigner {
+    fn public_key(&self) -> PublicKey {
+        self.0
+    }
+
+    fn sign(&self, bytes: &[u8]) -> Signature {
+        tag(&self.0, bytes)
+    }
+}
+
+struct KeyedHash;
+
+impl Verify for KeyedHash {
+    fn verify(&self, key: &PublicKey, bytes: &[u8], signature: &Signature) -> bool {
+        tag(key, bytes) == *signature
+    }
+}
+
+/// Ed25519 that answers from memory what it was asked before (G2: verify once, for all replicas of the run).
+#[derive(Default)]
+struct Remembering(Mutex<HashMap<Question, bool>>);
+
+type Question = ([u8; 64], PublicKey, Vec<u8>);
+
+impl Verify for Remembering {
+    fn verify(&self, key: &PublicKey, bytes: &[u8], signature: &Signature) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let question = (signature.0, *key, bytes.to_vec());
+        *known.entry(question).or_insert_with(|| Ed25519.verify(key, bytes, signature))
+    }
+}
+
+/// Two 64-bit multiply-and-fold lanes over key and bytes: no cryptography, but no accident collides.
+fn tag(key: &PublicKey, bytes: &[u8]) -> Signature {
+    let (mut a, mut b) = (0x9e37_79b9_7f4a_7c15_u64, 0xc2b2_ae3d_27d4_eb4f_u64);
+    for chunk in key.0.chunks(8).chain(bytes.chunks(8)) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        let word = u64::from_le_bytes(word) ^ ((chunk.len() as u64) << 56);
+        a = fold(a ^ word, 0xff51_afd7_ed55_8ccd);
+        b = fold(b ^ word.rotate_left(32), 0xc4ce_b9fe_1a85_ec53);
+    }
+    let mut signature = [0x5a; 64];
+    signature[..8].copy_from_slice(&a.to_le_bytes());
+    signature[8..16].copy_from_slice(&b.to_le_bytes());
+    Signature(signature)
+}
+
+fn fold(word: u64, by: u64) -> u64 {
+    let wide = u128::from(word) * u128::from(by);
+    (wide as u64) ^ ((wide >> 64) as u64) ^ word.rotate_left(17)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_kind_of_signature_fits_its_key_and_its_bytes_only() {
+        for signatures in [Signatures::Keyed, Signatures::Ed25519] {
+            let keys = Keys::new(2, signatures);
+            let signature = keys.signers[0].sign(b"bytes");
+            let (own, other) = (keys.signers[0].public_key(), keys.signers[1].public_key());
+            assert!(keys.verify.verify(&own, b"bytes", &signature));
+            assert!(!keys.verify.verify(&other, b"bytes", &signature));
+            assert!(!keys.verify.verify(&own, b"bytes!", &signature));
+            assert!(!keys.verify.verify(&own, b"bytes\0", &signature));
+        }
+    }
+}

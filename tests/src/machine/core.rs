@@ -1,0 +1,153 @@
+//! The core alone over a journal in memory: each effect is a step of its own, and a crash may fall between any two.
+
+use super::{Book, Machine, News, Outgoing};
+use crate::clients::EnvelopeName;
+use crate::dice::Dice;
+use quorate_pbft::{
+    Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Now, ReaderId, Record, Replica,
+    ReplicaConfig, ReplicaId, SeqNum, Ticks, Wanted,
+};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// An effect that waits for the disk.
+enum Waiting {
+    Write(Box<Record>),
+    Execute(Arc<Decided>, Executed),
+    Leave(Outgoing),
+    Supply(ReplicaId, Wanted),
+    Answer(ReaderId, SeqNum),
+}
+
+/// A replica, its journal and its book.
+pub struct CoreMachine {
+    config: ReplicaConfig,
+    replica: Option<Replica>,
+    journal: Journal,
+    book: Book,
+    waiting: Vec<Waiting>,
+    told: Option<Now>,
+}
+
+impl CoreMachine {
+    /// A replica of a new group.
+    pub fn new(config: ReplicaConfig) -> Self {
+        let journal = Journal::new(config.committee.len());
+        let replica = Some(Replica::new(config.clone()));
+        Self { config, replica, journal, book: Book::default(), waiting: Vec::new(), told: None }
+    }
+
+    fn step(&mut self, input: Input, news: &mut Vec<News>) {
+        let mut inputs = VecDeque::from([input]);
+        let mut effects = Effects::new();
+        while let Some(input) = inputs.pop_front() {
+            let Some(replica) = &mut self.replica else { return };
+            replica.step(input, &mut effects);
+            for effect in effects.take() {
+                inputs.extend(self.work_off(effect, news).map(Input::Executed));
+            }
+        }
+    }
+
+    /// The outcome, if the effect was to execute.
+    fn work_off(&mut self, effect: Effect, news: &mut Vec<News>) -> Option<Executed> {
+        match effect {
+            Effect::Persist(record) => {
+                if let Record::Committed { certificate, .. } = &record {
+                    news.push(News::Decided { fast: certificate.kind() == Kind::Prepare });
+                }
+                self.waiting.push(Waiting::Write(Box::new(record)));
+            }
+            Effect::Send { to, message } => self.waiting.push(Waiting::Leave(Outgoing::To(to, message))),
+            Effect::Broadcast(message) => self.waiting.push(Waiting::Leave(Outgoing::All(message))),
+            Effect::Execute(decided) => {
+                let executed = self.book.execute(&decided, &self.config.committee, &*self.config.verify);
+                self.waiting.push(Waiting::Execute(decided, executed.clone()));
+                return Some(executed);
+            }
+            Effect::Supply { to, wanted } => self.waiting.push(Waiting::Supply(to, wanted)),
+            Effect::ReadReady { readers, seq, .. } => {
+                self.waiting.extend(readers.into_iter().map(|reader| Waiting::Answer(reader, seq)));
+            }
+            Effect::Accuse(evidence) => news.push(News::Accused(evidence)),
+            Effect::Refused(rejected) => news.push(News::Refused(rejected)),
+            Effect::Broken(broken) => news.push(News::Broke(broken)),
+        }
+        None
+    }
+
+    fn make_durable(&mut self, effects: Vec<Waiting>, news: &mut Vec<News>) -> Vec<Outgoing> {
+        let mut leaving = Vec::new();
+        for effect in effects {
+            match effect {
+                Waiting::Write(record) => self.journal.record(&record),
+                Waiting::Execute(decided, executed) => {
+                    self.journal.execute(&decided, &executed);
+                    news.push(News::Executed(decided, executed));
+                }
+                Waiting::Leave(outgoing) => leaving.push(outgoing),
+                Waiting::Supply(to, wanted) => {
+                    let answer = self.journal.supply(to, &wanted);
+                    leaving.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
+                }
+                Waiting::Answer(reader, seq) => news.push(News::ReadAnswered(reader, seq)),
+            }
+        }
+        leaving
+    }
+}
+
+impl Machine for CoreMachine {
+    fn input(&mut self, now: Now, input: Option<Input>, news: &mut Vec<News>) {
+        if self.told != Some(now) || input.is_none() {
+            self.told = Some(now);
+            self.step(Input::Tick(now), news);
+        }
+        if let Some(input) = input {
+            self.step(input, news);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn commit(&mut self, _now: Now, news: &mut Vec<News>) -> Vec<Outgoing> {
+        let effects = std::mem::take(&mut self.waiting);
+        self.make_durable(effects, news)
+    }
+
+    fn kill(&mut self, dice: &mut Dice, news: &mut Vec<News>) -> Vec<Outgoing> {
+        let mut effects = std::mem::take(&mut self.waiting);
+        let done = if dice.chance(50) { 0 } else { dice.below(effects.len() as u64 + 1) as usize };
+        effects.truncate(done);
+        let leaving = self.make_durable(effects, news);
+        self.replica = None;
+        self.told = None;
+        self.book.forget_above(self.journal.executed().seq);
+        leaving
+    }
+
+    fn start(&mut self, incarnation: u64) -> SeqNum {
+        assert!(self.replica.is_none(), "the process runs");
+        let config = ReplicaConfig { incarnation, ..self.config.clone() };
+        self.replica = Some(Replica::recover(config, self.journal.recovered()));
+        self.journal.executed().seq
+    }
+
+    fn replica(&self) -> Option<&Replica> {
+        self.replica.as_ref()
+    }
+
+    fn next_wakeup(&self) -> Option<Ticks> {
+        self.replica.as_ref()?.next_wakeup()
+    }
+
+    fn envelopes(&self) -> &BTreeSet<EnvelopeName> {
+        self.book.envelopes()
+    }
+
+    fn recorded(&self) -> &BTreeSet<EvidenceKey> {
+        self.book.recorded()
+    }
+}

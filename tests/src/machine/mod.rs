@@ -1,0 +1,75 @@
+//! A replica with its disk: what was durable survives, everything else is gone with the process.
+
+mod book;
+mod core;
+
+pub use self::book::Book;
+pub use self::core::CoreMachine;
+
+use crate::clients::EnvelopeName;
+use crate::dice::Dice;
+use quorate_pbft::{
+    Broken, Decided, Evidence, EvidenceKey, Executed, Input, Message, Now, ReaderId, Rejected, Replica, ReplicaId,
+    SeqNum, Ticks,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Where a message goes.
+#[derive(Debug, Clone)]
+pub enum Outgoing {
+    /// To one replica.
+    To(ReplicaId, Arc<Message>),
+    /// To all others.
+    All(Arc<Message>),
+}
+
+/// What a machine tells the world.
+#[derive(Debug)]
+pub enum News {
+    /// It executed a slot, and the disk has it.
+    Executed(Arc<Decided>, Executed),
+    /// It accuses somebody.
+    Accused(Evidence),
+    /// It takes no part any more.
+    Broke(Broken),
+    /// It refused an input.
+    Refused(Rejected),
+    /// A strong read may be answered from the state after a slot.
+    ReadAnswered(ReaderId, SeqNum),
+    /// A slot was decided, or none was; `fast` if by n Prepares (N5).
+    Decided {
+        /// N5.
+        fast: bool,
+    },
+}
+
+/// One replica with its disk.
+pub trait Machine {
+    /// Something happens to it; nothing, when it only wakes.
+    fn input(&mut self, now: Now, input: Option<Input>, news: &mut Vec<News>);
+
+    /// Whether something waits for the disk.
+    fn is_busy(&self) -> bool;
+
+    /// The disk is done with all that waited; what may leave now, in order.
+    fn commit(&mut self, now: Now, news: &mut Vec<News>) -> Vec<Outgoing>;
+
+    /// The process is killed at any effect: returns what had left before.
+    fn kill(&mut self, dice: &mut Dice, news: &mut Vec<News>) -> Vec<Outgoing>;
+
+    /// The process starts from the disk; the highest executed slot on it.
+    fn start(&mut self, incarnation: u64) -> SeqNum;
+
+    /// The core, while the process runs.
+    fn replica(&self) -> Option<&Replica>;
+
+    /// When it wants to wake.
+    fn next_wakeup(&self) -> Option<Ticks>;
+
+    /// Envelopes executed.
+    fn envelopes(&self) -> &BTreeSet<EnvelopeName>;
+
+    /// Evidence recorded.
+    fn recorded(&self) -> &BTreeSet<EvidenceKey>;
+}

@@ -1,0 +1,129 @@
+//! `quorate-tests`: the test machine's commands. `docs/testing.md` explains them.
+
+use clap::{Parser, Subcommand};
+use quorate_tests::campaign::{Summary, replay_command, simulate};
+use quorate_tests::plan::Plan;
+use quorate_tests::presets::Preset;
+use quorate_tests::run::run;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// Tries to break quorate.
+#[derive(Parser)]
+#[command(name = "quorate-tests", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs seeds; each is a whole group with faults, attackers and judges.
+    Simulate {
+        /// How many seeds.
+        #[arg(long)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// One kind of trouble for all of them, instead of each its own.
+        #[arg(long)]
+        preset: Option<Preset>,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs one seed again, exactly.
+    Replay {
+        /// The seed.
+        seed: u64,
+        /// The preset that it was run with, if it was not its own.
+        #[arg(long)]
+        preset: Option<Preset>,
+        /// Prints every event.
+        #[arg(long)]
+        trace: bool,
+        /// Prints one JSON document.
+        #[arg(long, conflicts_with = "trace")]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Simulate { seeds, from, preset, json } => {
+            let Some(end) = from.checked_add(seeds) else {
+                eprintln!("there are no seeds above {}", u64::MAX);
+                return ExitCode::from(2);
+            };
+            let summary = simulate(from..end, preset, progress(seeds));
+            print_summary(&summary, json);
+            ExitCode::from(u8::from(!summary.failures.is_empty()))
+        }
+        Command::Replay { seed, preset, trace, json } => replay(seed, preset, trace, json),
+    }
+}
+
+/// A line on standard error now and then, when it is a terminal.
+fn progress(seeds: u64) -> impl Fn(u64, usize) + Sync {
+    let terminal = std::io::stderr().is_terminal();
+    move |done, failed| {
+        if terminal && (done % 20 == 0 || done == seeds) {
+            eprint!("\r{done} of {seeds} seeds, {failed} failed{}", if done == seeds { "\n" } else { "" });
+        }
+    }
+}
+
+fn print_summary(summary: &Summary, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        return;
+    }
+    println!("{} seeds in {:.1} s, {} virtual s", summary.seeds, summary.seconds, summary.virtual_seconds);
+    println!("presets: {}", counts(&summary.presets));
+    println!("group sizes: {}", counts(&summary.sizes));
+    println!("attackers: {}", counts(&summary.attackers));
+    println!("evidence: {}", counts(&summary.evidence));
+    println!(
+        "{} messages, {} slots executed, {} restarts, {} view changes, {} fast and {} slow commits",
+        summary.messages,
+        summary.executed,
+        summary.restarts,
+        summary.view_changes,
+        summary.fast_commits,
+        summary.slow_commits
+    );
+    for failure in &summary.failures {
+        println!("FAILED seed {} ({}), oracle {}: {}", failure.seed, failure.preset, failure.oracle, failure.what);
+        println!("  {}", failure.replay);
+    }
+    println!("{} failures", summary.failures.len());
+}
+
+fn counts<K: std::fmt::Display>(counts: &std::collections::BTreeMap<K, u64>) -> String {
+    let words: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn replay(seed: u64, preset: Option<Preset>, trace: bool, json: bool) -> ExitCode {
+    let plan = Plan::of(seed, preset);
+    let outcome = run(&plan, trace);
+    if json {
+        let document = serde_json::json!({
+            "seed": seed,
+            "preset": plan.preset.to_string(),
+            "failure": outcome.failure.as_ref().map(|failure| serde_json::json!({
+                "oracle": failure.oracle, "what": failure.what, "replay": replay_command(seed, preset),
+            })),
+        });
+        println!("{document:#}");
+    } else {
+        println!("{plan:#?}");
+        print!("{}", outcome.trace);
+        match &outcome.failure {
+            None => println!("seed {seed} ({}): nothing found", plan.preset),
+            Some(failure) => println!("seed {seed} ({}), oracle {}: {}", plan.preset, failure.oracle, failure.what),
+        }
+    }
+    ExitCode::from(u8::from(outcome.failure.is_some()))
+}

@@ -1,0 +1,109 @@
+//! Every equivocation whose two halves two honest replicas hold is on the ledger in the end (E2, E5).
+//!
+//! A replica holds a statement from when it heard it until it is killed, or a stable checkpoint lies two periods above.
+//! Votes beyond its view or its window are not asked for: it may drop them.
+
+use super::{Oracle, Verdict};
+use crate::scene::{Fact, Scene, Survey, statements};
+use quorate_pbft::{
+    Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Message, ReplicaId, SeqNum, Signed, Statement, View,
+};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub(super) struct Evidenced {
+    heard: BTreeMap<Place, Vec<(ReplicaId, Digest)>>,
+    split: Vec<Place>,
+}
+
+/// Signer, kind (votes are one), epoch, view and slot.
+type Place = (ReplicaId, EvidenceKind, Epoch, View, SeqNum);
+
+fn place(signed: &Signed) -> Option<Place> {
+    let Statement { kind, epoch, view, seq, .. } = signed.statement;
+    let kind = match kind {
+        Kind::Status => return None,
+        Kind::PrePrepare | Kind::Prepare | Kind::Commit => EvidenceKind::Proposal,
+        Kind::Bundle => EvidenceKind::Bundle,
+        Kind::Ack => EvidenceKind::Ack,
+        Kind::Checkpoint => EvidenceKind::Checkpoint,
+        Kind::ViewChange => EvidenceKind::ViewChange,
+        Kind::NewView => EvidenceKind::NewView,
+    };
+    Some((signed.signer, kind, epoch, view, seq))
+}
+
+impl Evidenced {
+    fn hear(&mut self, by: ReplicaId, signed: &Signed) {
+        let Some(place) = place(signed) else { return };
+        let holders = self.heard.entry(place).or_default();
+        let digest = signed.statement.digest;
+        if holders.contains(&(by, digest)) {
+            return;
+        }
+        let was_split = is_split(holders);
+        holders.push((by, digest));
+        if !was_split && is_split(holders) {
+            self.split.push(place);
+        }
+    }
+
+    /// Whether two different halves at this place are held by replicas that had no reason to drop them.
+    fn is_held(&self, place: &Place, survey: &Survey<'_>, scene: &Scene<'_>) -> bool {
+        let kept_below = 2 * scene.plan.constants.checkpoint_period;
+        let keeps = |replica: &ReplicaId| {
+            let standing = survey.standings.iter().find(|standing| standing.replica == *replica);
+            let pruned = matches!(place.1, EvidenceKind::Proposal | EvidenceKind::Checkpoint);
+            standing.is_some_and(|standing| !pruned || place.4.plus(kept_below) > standing.stable)
+        };
+        let holders: Vec<_> =
+            self.heard.get(place).into_iter().flatten().filter(|(by, _)| keeps(by)).copied().collect();
+        is_split(&holders)
+    }
+}
+
+fn is_split(holders: &[(ReplicaId, Digest)]) -> bool {
+    holders.iter().any(|(_, digest)| Some(digest) != holders.first().map(|(_, first)| first))
+}
+
+/// Whether the hearer of a vote may not drop it.
+fn is_due(signed: &Signed, view: View, stable: SeqNum, scene: &Scene<'_>) -> bool {
+    let statement = &signed.statement;
+    let vote = matches!(statement.kind, Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint);
+    let constants = &scene.plan.constants;
+    let in_window = statement.seq <= stable.plus(constants.window);
+    let recent = statement.seq.plus(constants.checkpoint_period) > stable;
+    !vote || (statement.view <= view && in_window && recent)
+}
+
+impl Oracle for Evidenced {
+    fn name(&self) -> &'static str {
+        "evidence"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        match fact {
+            Fact::Heard { message: Message::Recalled { .. }, .. } => (),
+            Fact::Heard { by, message, view, stable } => {
+                let lies = statements(message).into_iter().filter(|signed| !scene.plan.is_honest(signed.signer));
+                let due: Vec<Signed> = lies.filter(|signed| is_due(signed, *view, *stable, scene)).collect();
+                due.iter().for_each(|signed| self.hear(*by, signed));
+            }
+            Fact::Killed { replica } => {
+                self.heard.values_mut().for_each(|holders| holders.retain(|(by, _)| by != replica));
+            }
+            _ => (),
+        }
+        Ok(())
+    }
+
+    fn waits_for(&self, survey: &Survey<'_>, scene: &Scene<'_>) -> Option<String> {
+        self.split.iter().find_map(|place| {
+            let (signer, kind, epoch, view, seq) = *place;
+            let key = EvidenceKey { signer, epoch, kind };
+            let recorded = survey.standings.iter().all(|standing| standing.recorded.contains(&key));
+            let missing = !recorded && self.is_held(place, survey, scene);
+            missing.then(|| format!("{signer} said two things ({kind:?}, view {view}, slot {seq}), nobody proved it"))
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! No honest replica is accused, neither by effect nor on the ledger.
+
+use super::{Oracle, Verdict};
+use crate::scene::{Fact, Scene};
+
+pub(super) struct Innocence;
+
+impl Oracle for Innocence {
+    fn name(&self) -> &'static str {
+        "innocence"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        match fact {
+            Fact::Accused { by, evidence } if scene.plan.is_honest(evidence.key().signer) => {
+                Err(format!("{by} accuses the honest {}: {evidence:?}", evidence.key().signer))
+            }
+            Fact::Executed { by, executed, .. } => {
+                match executed.recorded.iter().find(|key| scene.plan.is_honest(key.signer)) {
+                    None => Ok(()),
+                    Some(key) => Err(format!("{by} recorded {:?} against the honest {}", key.kind, key.signer)),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}

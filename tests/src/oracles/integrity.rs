@@ -1,0 +1,71 @@
+//! Integrity: what is executed lies on the lanes, each bundle once and in its place; an honest lane holds only what its
+//! owner sent; every envelope was signed by its author, every item is covered by its header.
+
+use super::{Oracle, Verdict};
+use crate::clients;
+use crate::scene::{Fact, Scene};
+use quorate_pbft::{Bundle, Digest, ItemKind, Message, Position, ReplicaId, Tip, hash_parts, merkle_root};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub(super) struct Integrity {
+    /// What honest owners sent.
+    sent: BTreeMap<(ReplicaId, Position), Digest>,
+    /// The tip of each lane after each slot that a replica executed, so that a restart can go back.
+    tips: BTreeMap<ReplicaId, Vec<Vec<Tip>>>,
+}
+
+impl Integrity {
+    fn execute(&mut self, by: ReplicaId, seq: u64, bundles: &[Arc<Bundle>], scene: &Scene<'_>) -> Verdict {
+        let n = scene.plan.n;
+        let history = self.tips.entry(by).or_insert_with(|| vec![vec![Tip::default(); n]]);
+        history.truncate(seq as usize);
+        let mut tips = history.last().cloned().unwrap_or_default();
+        for bundle in bundles {
+            let header = &bundle.header;
+            let tip = tips.get_mut(header.lane.index()).ok_or("a bundle of a lane that is not there")?;
+            if (header.position, header.parent) != (tip.position.next(), tip.digest) {
+                return Err(format!("{by} executed bundle {} of lane {} after {tip:?}", header.position, header.lane));
+            }
+            *tip = header.tip();
+            let known = self.sent.get(&(header.lane, header.position));
+            if scene.plan.is_honest(header.lane) && known != Some(&header.digest()) {
+                return Err(format!("{by} executed {:?} of honest lane {}, which sent {known:?}", tip, header.lane));
+            }
+            check_items(bundle)?;
+        }
+        history.push(tips);
+        Ok(())
+    }
+}
+
+impl Oracle for Integrity {
+    fn name(&self) -> &'static str {
+        "integrity"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        match fact {
+            Fact::Sent { from, message: Message::Bundle(bundle) } if bundle.header.lane == *from => {
+                self.sent.entry((*from, bundle.header.position)).or_insert_with(|| bundle.header.digest());
+                Ok(())
+            }
+            Fact::Executed { by, decided, .. } => self.execute(*by, decided.seq.get(), &decided.bundles, scene),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_items(bundle: &Bundle) -> Verdict {
+    let leaf = |kind: u8, bytes: &[u8]| hash_parts("quorate/v1/item", &[&[kind], bytes]);
+    let leaves: Vec<Digest> = bundle.items.iter().map(|item| leaf(item.kind as u8, &item.bytes)).collect();
+    if merkle_root(&leaves) != bundle.header.items_root {
+        return Err(format!("bundle {:?} does not cover its items", bundle.header.tip()));
+    }
+    let envelopes = bundle.items.iter().filter(|item| item.kind == ItemKind::Envelope);
+    match envelopes.filter(|item| clients::name(&item.bytes).is_none()).count() {
+        0 => Ok(()),
+        forged => Err(format!("bundle {:?} has {forged} envelopes that nobody signed", bundle.header.tip())),
+    }
+}

@@ -1,0 +1,120 @@
+//! What a seed decides before anything happens. Shrinking takes things out of a plan and plays it again.
+
+use crate::attackers::Attack;
+use crate::dice::Dice;
+use crate::keys::Signatures;
+use crate::presets::Preset;
+use crate::weather::{Micros, Weather};
+use quorate_pbft::{Constants, ReplicaId};
+
+/// A whole run, decided.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What it was made from; the run rolls its delays from it.
+    pub seed: u64,
+    /// What kind of trouble.
+    pub preset: Preset,
+    /// Replicas.
+    pub n: usize,
+    /// The group's numbers.
+    pub constants: Constants,
+    /// How they sign.
+    pub signatures: Signatures,
+    /// Who is not honest, and how. At most f.
+    pub attackers: Vec<(ReplicaId, Attack)>,
+    /// Until the calm.
+    pub weather: Weather,
+    /// What breaks, and when.
+    pub faults: Vec<Fault>,
+    /// What clients ask for before the calm.
+    pub requests: Vec<Request>,
+    /// How far each wall clock is off, in milliseconds.
+    pub clocks: Vec<i64>,
+    /// When the weather clears, links heal and everybody gets up.
+    pub calm_at: Micros,
+}
+
+/// Something that breaks for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// When it begins.
+    pub at: Micros,
+    /// How long it lasts; the calm ends it earlier.
+    pub lasts: Micros,
+    /// What it is.
+    pub kind: FaultKind,
+}
+
+/// What can break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A process is killed; its disk keeps what was durable.
+    Crash(ReplicaId),
+    /// All processes are killed at once.
+    Blackout,
+    /// Nothing passes between these and the others.
+    Partition(Vec<ReplicaId>),
+    /// Nothing passes in this one direction.
+    OneWay {
+        /// Who is not heard.
+        from: ReplicaId,
+        /// By whom.
+        to: ReplicaId,
+    },
+    /// A wall clock jumps by this many milliseconds, and back at the end.
+    Clock(ReplicaId, i64),
+}
+
+/// Something that clients do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// When.
+    pub at: Micros,
+    /// What.
+    pub kind: RequestKind,
+}
+
+/// What clients do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestKind {
+    /// Hands the author's next envelope to these replicas.
+    Write {
+        /// Which author.
+        author: u16,
+        /// To whom.
+        to: Vec<ReplicaId>,
+        /// Bytes of its text.
+        bytes: u32,
+    },
+    /// Asks this replica for a strong read.
+    Read(ReplicaId),
+}
+
+impl Plan {
+    /// The plan of a seed; a preset other than its own on request.
+    pub fn of(seed: u64, preset: Option<Preset>) -> Self {
+        let dice = Dice::new(seed);
+        let own = Preset::of(&mut dice.fork(1));
+        preset.unwrap_or(own).plan(seed, &dice)
+    }
+
+    /// f: how many may lie.
+    pub fn faulty_max(&self) -> usize {
+        (self.n - 1) / 3
+    }
+
+    /// Whether a replica does what it should.
+    pub fn is_honest(&self, replica: ReplicaId) -> bool {
+        self.attackers.iter().all(|(liar, _)| *liar != replica)
+    }
+
+    /// All replicas.
+    pub fn replicas(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        (0..self.n as u16).map(ReplicaId::new)
+    }
+
+    /// The replicas that do what they should.
+    pub fn honest(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.replicas().filter(|replica| self.is_honest(*replica))
+    }
+}

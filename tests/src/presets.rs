@@ -1,0 +1,309 @@
+//! Kinds of trouble. Each turns a seed's dice into a plan.
+
+use crate::attackers::Attack;
+use crate::dice::Dice;
+use crate::keys::Signatures;
+use crate::plan::{Fault, FaultKind, Plan, Request, RequestKind};
+use crate::weather::{Micros, Weather};
+use quorate_pbft::{Constants, ReplicaId};
+use std::fmt;
+use std::str::FromStr;
+
+/// One millisecond.
+pub const MILLI: Micros = 1_000;
+/// One second.
+pub const SECOND: Micros = 1_000 * MILLI;
+
+/// A kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Preset {
+    /// Nothing breaks; the attacker has good weather too.
+    Calm,
+    /// Loss, copies, late messages.
+    Lossy,
+    /// The group falls apart and heals, links work in one direction.
+    Partitions,
+    /// Processes are killed and start again, the primary too.
+    Crashes,
+    /// All of it at once.
+    Storm,
+    /// The members stand on four continents.
+    Regions,
+    /// Wall clocks are off and jump.
+    Clocks,
+    /// Checkpoints every few slots and a small window, under load, so that everything is pruned all the time.
+    Small,
+    /// A short schedule: four replicas, a handful of requests, bad links.
+    Short,
+}
+
+/// Each preset, its name, and how often a seed has it.
+const PRESETS: &[(Preset, &str, u64)] = &[
+    (Preset::Calm, "calm", 4),
+    (Preset::Lossy, "lossy", 12),
+    (Preset::Partitions, "partitions", 14),
+    (Preset::Crashes, "crashes", 18),
+    (Preset::Storm, "storm", 20),
+    (Preset::Regions, "regions", 4),
+    (Preset::Clocks, "clocks", 6),
+    (Preset::Small, "small", 12),
+    (Preset::Short, "short", 10),
+];
+
+/// Group sizes and how often a seed has them, of 1,000.
+const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (100, 10)];
+
+/// Seeds of 100 that sign with ed25519.
+const ED25519_PERCENT: u64 = 6;
+
+/// Seeds of 100 in which somebody lies, where the group bears it.
+const LIAR_PERCENT: u64 = 75;
+
+impl Preset {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PRESETS.iter().map(|(preset, ..)| *preset)
+    }
+
+    /// The one that a seed has by itself.
+    pub fn of(dice: &mut Dice) -> Self {
+        let weights: Vec<(u64, Self)> = PRESETS.iter().map(|(preset, _, weight)| (*weight, *preset)).collect();
+        *dice.weighted(&weights)
+    }
+
+    /// Everything that this kind of trouble decides with these dice.
+    pub fn plan(self, seed: u64, dice: &Dice) -> Plan {
+        let mut planner = Planner { preset: self, n: self.size(&mut dice.fork(2)), dice: dice.fork(3) };
+        planner.plan(seed)
+    }
+
+    fn size(self, dice: &mut Dice) -> usize {
+        if self == Self::Short { 4 } else { *dice.weighted(SIZES) }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = PRESETS.iter().find(|(preset, ..)| preset == self).map_or("?", |(_, name, _)| *name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Preset {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = PRESETS.iter().find(|(_, known, _)| *known == name).map(|(preset, ..)| *preset);
+        let names = || PRESETS.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| format!("there is no preset `{name}`; there are {}", names()))
+    }
+}
+
+struct Planner {
+    preset: Preset,
+    n: usize,
+    dice: Dice,
+}
+
+impl Planner {
+    fn plan(&mut self, seed: u64) -> Plan {
+        let calm_at = self.calm_at();
+        let attackers = self.attackers();
+        Plan {
+            seed,
+            preset: self.preset,
+            n: self.n,
+            constants: self.constants(),
+            signatures: if self.dice.chance(ED25519_PERCENT) { Signatures::Ed25519 } else { Signatures::Keyed },
+            weather: self.weather(),
+            faults: self.faults(calm_at, &attackers),
+            requests: self.requests(calm_at),
+            clocks: self.clocks(),
+            attackers,
+            calm_at,
+        }
+    }
+
+    fn calm_at(&mut self) -> Micros {
+        match self.preset {
+            Preset::Short => self.dice.between(300 * MILLI, SECOND),
+            Preset::Calm | Preset::Regions => self.dice.between(SECOND, 2 * SECOND),
+            _ => self.dice.between(SECOND, 5 * SECOND),
+        }
+    }
+
+    fn constants(&mut self) -> Constants {
+        let mut constants = Constants::default();
+        if self.preset == Preset::Small || self.dice.chance(30) {
+            constants.checkpoint_period = *self.dice.pick(&[2, 4, 8, 16]);
+            constants.window = constants.checkpoint_period * self.dice.between(2, 4);
+        }
+        if self.dice.chance(50) {
+            constants.base_timeout_ms = self.dice.between(100, 500);
+            constants.timeout_cap_ms = constants.base_timeout_ms * self.dice.between(4, 30);
+        }
+        constants
+    }
+
+    /// Up to f of them, the first primary as often as anybody.
+    fn attackers(&mut self) -> Vec<(ReplicaId, Attack)> {
+        let most = (self.n - 1) / 3;
+        if most == 0 || !self.dice.chance(LIAR_PERCENT) {
+            return Vec::new();
+        }
+        let count = self.dice.between(1, most as u64);
+        let mut others: Vec<ReplicaId> = self.all().collect();
+        let mut attackers = Vec::new();
+        for _ in 0..count {
+            let liar = others.swap_remove(self.dice.below(others.len() as u64) as usize);
+            attackers.push((liar, *self.dice.weighted(Attack::ALL)));
+        }
+        attackers.sort_unstable_by_key(|(liar, _)| *liar);
+        attackers
+    }
+
+    fn weather(&mut self) -> Weather {
+        let calm = Weather::CALM;
+        let dice = &mut self.dice;
+        match self.preset {
+            Preset::Calm => calm,
+            Preset::Regions => Weather { regions: true, late_percent: dice.below(3), ..calm },
+            Preset::Lossy | Preset::Storm | Preset::Short => Weather {
+                delay_max: dice.between(2, 80) * MILLI,
+                late_percent: dice.below(8),
+                lost_percent: dice.below(30),
+                twice_percent: dice.below(30),
+                commit_max: dice.between(1, 20) * MILLI,
+                ..calm
+            },
+            Preset::Partitions | Preset::Crashes | Preset::Clocks | Preset::Small => Weather {
+                delay_max: dice.between(1, 20) * MILLI,
+                late_percent: dice.below(3),
+                lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
+                twice_percent: dice.below(10),
+                commit_max: dice.between(1, 20) * MILLI,
+                ..calm
+            },
+        }
+    }
+
+    fn faults(&mut self, calm_at: Micros, attackers: &[(ReplicaId, Attack)]) -> Vec<Fault> {
+        let kinds: &[(u64, Break)] = match self.preset {
+            Preset::Calm | Preset::Lossy | Preset::Regions => &[],
+            Preset::Partitions => &[(3, Break::Partition), (2, Break::OneWay)],
+            Preset::Crashes => &[(6, Break::Crash), (1, Break::Blackout)],
+            Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
+            Preset::Small => &[(2, Break::Crash), (1, Break::Partition), (1, Break::OneWay)],
+            Preset::Storm | Preset::Short => {
+                &[(5, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (2, Break::OneWay), (1, Break::Clock)]
+            }
+        };
+        if kinds.is_empty() {
+            return Vec::new();
+        }
+        let count = if self.preset == Preset::Short { self.dice.below(4) } else { self.dice.between(1, 10) };
+        let honest = |replica: ReplicaId| attackers.iter().all(|(liar, _)| *liar != replica);
+        let mut faults: Vec<Fault> = (0..count)
+            .map(|_| {
+                let kind = *self.dice.weighted(kinds);
+                Fault {
+                    at: self.dice.below(calm_at),
+                    lasts: self.dice.between(10 * MILLI, calm_at),
+                    kind: self.fault(kind, &honest),
+                }
+            })
+            .collect();
+        faults.sort_by_key(|fault| fault.at);
+        faults
+    }
+
+    fn fault(&mut self, kind: Break, honest: &impl Fn(ReplicaId) -> bool) -> FaultKind {
+        match kind {
+            Break::Crash => {
+                let honest: Vec<ReplicaId> = self.all().filter(|replica| honest(*replica)).collect();
+                FaultKind::Crash(*self.dice.pick(&honest))
+            }
+            Break::Blackout => FaultKind::Blackout,
+            Break::Partition => {
+                let side = self.all().filter(|_| self.dice.chance(40)).collect();
+                FaultKind::Partition(side)
+            }
+            Break::OneWay => FaultKind::OneWay { from: self.any(), to: self.any() },
+            Break::Clock => FaultKind::Clock(self.any(), self.dice.between(0, 10_000) as i64 - 5_000),
+        }
+    }
+
+    fn requests(&mut self, calm_at: Micros) -> Vec<Request> {
+        let count = match self.preset {
+            Preset::Short => self.dice.between(1, 6),
+            Preset::Small => self.dice.between(20, 120),
+            _ => self.dice.between(4, 40),
+        };
+        let mut requests: Vec<Request> = (0..count)
+            .map(|_| {
+                let kind = if self.dice.chance(15) { RequestKind::Read(self.any()) } else { self.write() };
+                Request { at: self.dice.below(calm_at), kind }
+            })
+            .collect();
+        requests.sort_by_key(|request| request.at);
+        requests
+    }
+
+    fn write(&mut self) -> RequestKind {
+        let everywhere = self.dice.chance(25);
+        let to = if everywhere { self.all().collect() } else { vec![self.any()] };
+        let bytes = if self.dice.chance(5) { 100_000 } else { self.dice.between(1, 300) as u32 };
+        RequestKind::Write { author: self.dice.below(4) as u16, to, bytes }
+    }
+
+    fn clocks(&mut self) -> Vec<i64> {
+        let most = if self.preset == Preset::Clocks { 1_900 } else { 300 };
+        (0..self.n).map(|_| self.dice.below(most) as i64 - most as i64 / 2).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        (0..self.n as u16).map(ReplicaId::new)
+    }
+
+    fn any(&mut self) -> ReplicaId {
+        ReplicaId::new(self.dice.below(self.n as u64) as u16)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Break {
+    Crash,
+    Blackout,
+    Partition,
+    OneWay,
+    Clock,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_alone_fixes_the_plan() {
+        let plan = |seed| format!("{:?}", Plan::of(seed, None));
+        assert_eq!(plan(5), plan(5));
+        assert_ne!(plan(5), plan(6));
+    }
+
+    #[test]
+    fn never_more_than_f_lie_and_a_group_has_every_size() {
+        let plans: Vec<Plan> = (0..2_000).map(|seed| Plan::of(seed, None)).collect();
+        assert!(plans.iter().all(|plan| plan.attackers.len() <= plan.faulty_max()));
+        for (_, size) in SIZES {
+            assert!(plans.iter().any(|plan| plan.n == *size), "no group of {size}");
+        }
+    }
+
+    #[test]
+    fn every_preset_is_found_by_its_name() {
+        for preset in Preset::all() {
+            assert_eq!(preset.to_string().parse(), Ok(preset));
+        }
+        assert!("sunshine".parse::<Preset>().is_err());
+    }
+}

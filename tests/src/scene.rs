@@ -1,0 +1,131 @@
+//! What oracles see: facts as they happen, and a survey of the group when somebody asks how far it is.
+
+use crate::clients::EnvelopeName;
+use crate::keys::Keys;
+use crate::plan::Plan;
+use quorate_pbft::{
+    Broken, Decided, Evidence, EvidenceKey, Executed, Message, ReaderId, ReplicaId, SeqNum, Signed, View,
+};
+use std::collections::BTreeSet;
+
+/// What stays the same during a run.
+pub struct Scene<'a> {
+    /// What was decided beforehand, who lies among it.
+    pub plan: &'a Plan,
+    /// Everybody's keys.
+    pub keys: &'a Keys,
+}
+
+/// One thing that happened. Replicas named here are honest ones, unless a field says otherwise.
+pub enum Fact<'a> {
+    /// A message left, before the network had it.
+    Sent {
+        /// Whose.
+        from: ReplicaId,
+        /// What.
+        message: &'a Message,
+    },
+    /// A valid message came in.
+    Heard {
+        /// Who heard it.
+        by: ReplicaId,
+        /// What.
+        message: &'a Message,
+        /// The hearer's view.
+        view: View,
+        /// The hearer's stable checkpoint.
+        stable: SeqNum,
+    },
+    /// A slot was executed, and the disk has it: whoever asked may have been told.
+    Executed {
+        /// By whom.
+        by: ReplicaId,
+        /// What.
+        decided: &'a Decided,
+        /// The outcome.
+        executed: &'a Executed,
+    },
+    /// A process was killed.
+    Killed {
+        /// Whose.
+        replica: ReplicaId,
+    },
+    /// A process started and found this on its disk.
+    Started {
+        /// Whose.
+        replica: ReplicaId,
+        /// The highest executed slot on the disk.
+        executed: SeqNum,
+    },
+    /// Somebody was accused.
+    Accused {
+        /// By whom.
+        by: ReplicaId,
+        /// The proof.
+        evidence: &'a Evidence,
+    },
+    /// A replica takes no part any more.
+    Broke {
+        /// Which.
+        replica: ReplicaId,
+        /// Why.
+        why: &'a Broken,
+    },
+    /// A strong read was asked for.
+    ReadAsked {
+        /// Of whom.
+        of: ReplicaId,
+        /// Names it at that replica.
+        reader: ReaderId,
+    },
+    /// A strong read was answered.
+    ReadAnswered {
+        /// By whom.
+        by: ReplicaId,
+        /// Names it.
+        reader: ReaderId,
+        /// The state that it saw.
+        seq: SeqNum,
+    },
+}
+
+/// How far an honest replica is.
+pub struct Standing<'a> {
+    /// Which.
+    pub replica: ReplicaId,
+    /// Its highest executed slot.
+    pub executed: SeqNum,
+    /// Its stable checkpoint.
+    pub stable: SeqNum,
+    /// Envelopes that it has executed.
+    pub envelopes: &'a BTreeSet<EnvelopeName>,
+    /// Evidence that its ledger has recorded.
+    pub recorded: &'a BTreeSet<EvidenceKey>,
+}
+
+/// How far the honest replicas are.
+pub struct Survey<'a> {
+    /// All of them, in order.
+    pub standings: Vec<Standing<'a>>,
+    /// Everything that clients asked for.
+    pub asked: &'a BTreeSet<EnvelopeName>,
+}
+
+/// The statements that a message carries loose, each with its signer; not those inside certificates.
+pub fn statements(message: &Message) -> Vec<Signed> {
+    match message {
+        Message::PrePrepare { statement, .. } | Message::Status { statement, .. } => vec![*statement],
+        Message::Prepare { statement, pre_prepare } => vec![*statement, *pre_prepare],
+        Message::Commit(signed) | Message::Ack(signed) | Message::Checkpoint(signed) | Message::Half(signed) => {
+            vec![*signed]
+        }
+        Message::Bundle(bundle) => vec![bundle.statement],
+        Message::Recalled { statements, .. } => statements.clone(),
+        Message::ViewChange { statement, .. } => vec![*statement],
+        Message::NewView { statement, body } => {
+            let demands = body.view_changes.iter().map(|(signed, _)| *signed);
+            [*statement].into_iter().chain(demands).chain(body.pre_prepares.iter().copied()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
