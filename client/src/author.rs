@@ -26,6 +26,14 @@ pub enum SubmitError {
     /// Nothing was sent.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Nothing was signed: what this key signed before has no answer in time.
+    #[error("{error}; nothing was signed, because an earlier change may still be ordered: {id}")]
+    Earlier {
+        /// The earlier envelope, kept in the outbox.
+        id: EnvelopeId,
+        /// What was waited for.
+        error: ClientError,
+    },
     /// It was sent, and there was no answer in time. The envelope is kept in the outbox.
     #[error("{error}; the change may still be ordered: {}", .receipt.id)]
     Unanswered {
@@ -110,9 +118,10 @@ impl Author {
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post(bytes).await);
             self.note(&name, &posted)?;
-            match posted {
-                Ok(_) | Err(ClientError::Refused(_)) => (),
-                Err(error) => return Err(error.into()),
+            match (posted, id) {
+                (Ok(_) | Err(ClientError::Refused(_)), _) => (),
+                (Err(error), Some(id)) => return Err(SubmitError::Earlier { id, error }),
+                (Err(error), None) => return Err(error.into()),
             }
         }
         Ok(())

@@ -195,8 +195,7 @@ impl Client {
         }
         let problem = problem(status, &headers, &body);
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            let why = problem.why.as_ref().map_or_else(|| problem.to_string(), |why| format!("{problem} ({why})"));
-            return Ok(Try::Again { why, after: retry_after(&headers) });
+            return Ok(Try::Again { why: reason(&problem), after: retry_after(&headers) });
         }
         Err(ClientError::Refused(Box::new(problem)))
     }
@@ -268,6 +267,14 @@ fn problem(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Problem {
         let reason = status.canonical_reason().unwrap_or("unknown status");
         Problem::new(status.as_u16(), &format!("http-{}", status.as_u16()), reason)
     })
+}
+
+/// Why a node cannot answer now: its own words, where the problem has them.
+fn reason(problem: &Problem) -> String {
+    match &problem.why {
+        Some(why) => format!("{}: {why}", problem.code),
+        None => problem.to_string(),
+    }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {

@@ -4,6 +4,7 @@ use quorate_client::author::SubmitError;
 use quorate_client::http::ClientError;
 use quorate_client::keys::KeyError;
 use quorate_client::outbox::OutboxError;
+use quorate_ledger::EnvelopeId;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -117,20 +118,29 @@ impl From<KeyError> for Failure {
 
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
-        match error {
+        match &error {
             SubmitError::Client(error @ ClientError::NoAnswer { .. }) => {
                 Self::new(Exit::Unreachable, format!("{error}; the change was neither signed nor sent"))
             }
-            SubmitError::Client(error) => error.into(),
             SubmitError::Unanswered { receipt, error } => {
-                let id = receipt.id;
-                let what = format!("{error}; the change may still be ordered: {id}");
-                let next = format!("`quorate receipt {id}` tells; the next command with this key sends it again first");
-                Self::new(Exit::Unreachable, what).next(next)
+                let what = format!("{error}; the change may still be ordered: {}", receipt.id);
+                Self::new(Exit::Unreachable, what).next(later(&receipt.id))
             }
-            SubmitError::Gate { problem, .. } => Self::no(format!("refused: {problem}")),
-            SubmitError::Outbox(error @ OutboxError::Busy(_)) => Self::new(Exit::Unreachable, error),
-            other => Self::usage(other),
+            SubmitError::Earlier { id, .. } => Self::new(Exit::Unreachable, &error).next(later(id)),
+            SubmitError::Gate { problem, .. } => {
+                let stage = problem.stage.as_deref().unwrap_or("unknown");
+                Self::no(format!("refused: {stage}: {problem}"))
+            }
+            SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
+            _ => match error {
+                SubmitError::Client(error) => error.into(),
+                other => Self::usage(other),
+            },
         }
     }
+}
+
+/// How to learn what became of a change without an answer.
+fn later(id: &EnvelopeId) -> String {
+    format!("`quorate receipt {id}` tells; the next command with this key sends it again first")
 }

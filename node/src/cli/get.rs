@@ -42,9 +42,9 @@ pub fn segments<'a>(domain: &'a str, path: &'a str) -> Vec<&'a str> {
 /// Runs `quorate get`.
 pub async fn run(args: &Get) -> Outcome {
     let client = args.reach.client()?;
-    let file = match &args.proof {
+    let (file, nonce) = match &args.proof {
         Some(proof) => super::proof::get(args, &client, proof).await?,
-        None => args.read(&client, &args.freshness.at()).await?,
+        None => (args.read(&client, &args.freshness.at()).await?, None),
     };
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
@@ -54,7 +54,7 @@ pub async fn run(args: &Get) -> Outcome {
         None => (),
     }
     if args.reach.json {
-        print::json(&document(args, mode, &file))?;
+        print::json(&document(args, mode, &file, nonce.as_deref()))?;
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ fn mode(client: &Client, file: &Answer) -> Result<Mode, Failure> {
     serde_json::from_value(name.into()).map_err(|_| client.garbled(format!("`{name}` is no mode")).into())
 }
 
-fn document(args: &Get, mode: Mode, file: &Answer) -> serde_json::Value {
+fn document(args: &Get, mode: Mode, file: &Answer, nonce: Option<&str>) -> serde_json::Value {
     json!({
         "domain": args.scope.domain,
         "path": args.path,
@@ -105,6 +105,7 @@ fn document(args: &Get, mode: Mode, file: &Answer) -> serde_json::Value {
         "revision": file.header(REVISION_HEADER),
         "at": file.header(AT_HEADER),
         "conflict": file.header(CONFLICT_HEADER),
+        "nonce": nonce,
         "content": std::str::from_utf8(&file.body).ok(),
     })
 }

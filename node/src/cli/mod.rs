@@ -1,5 +1,6 @@
 //! The command line: one file for each command or family of commands.
 
+mod bench;
 mod change;
 mod clock;
 mod conflicts;
@@ -77,6 +78,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     Merge(merge::Args),
+    /// Measure throughput and latency of a group on this machine
+    Bench(quorate_bench::BenchArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -124,6 +127,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Domains(reach) => wait(group::domains(reach)),
         Command::Identities(command) => wait(group::identities(command)),
         Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),
+        Command::Bench(args) => wait(bench::run(args)),
         Command::Completions { shell } => packager::completions(*shell),
         Command::Man => packager::man(),
     }

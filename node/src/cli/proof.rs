@@ -9,10 +9,10 @@ use quorate_ledger::proof::Proof;
 use std::fs;
 use std::path::Path;
 
-/// Writes the proof and gives the file at the checkpoint that it names.
+/// Writes the proof and gives the file at the checkpoint that it names, with the read's nonce where it had one.
 ///
 /// The proof is not checked here, where no genesis is at hand, but the content is what it speaks of.
-pub async fn get(args: &Get, client: &Client, out: &Path) -> Result<Answer, Failure> {
+pub async fn get(args: &Get, client: &Client, out: &Path) -> Result<(Answer, Option<String>), Failure> {
     let nonce = if args.level() == Level::Strong { fresh_nonce()? } else { String::new() };
     let bytes = args.read_proof(client, &nonce).await?;
     let Ok(Proof::File(proof)) = Proof::decode(&bytes) else {
@@ -31,7 +31,7 @@ pub async fn get(args: &Get, client: &Client, out: &Path) -> Result<Answer, Fail
     if content::digest(&file.body) != hash {
         return Err(client.garbled("the content is not what the proof speaks of").into());
     }
-    Ok(file)
+    Ok((file, Some(nonce).filter(|nonce| !nonce.is_empty())))
 }
 
 /// What makes a strong read the reader's own.

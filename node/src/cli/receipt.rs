@@ -2,9 +2,12 @@
 
 use super::change;
 use super::failure::{Failure, Outcome};
+use super::group::LIST_MAX;
 use super::print;
-use super::reach::Reach;
+use super::reach::{Reach, Scope};
+use quorate_client::api::LogEntry;
 use quorate_client::calls::Posted;
+use quorate_client::http::Client;
 use quorate_ledger::EnvelopeId;
 use std::fs;
 use std::path::PathBuf;
@@ -12,11 +15,14 @@ use std::path::PathBuf;
 /// Show the verdict on an envelope
 #[derive(Debug, clap::Args)]
 pub struct Receipt {
-    /// The envelope, as `put` printed it
-    id: EnvelopeId,
+    /// The envelope, as `put` printed it, or the beginning of an id that `log` shows
+    #[arg(value_parser = parse_beginning)]
+    id: String,
     /// Write a proof that anybody can check offline: waits for a stable checkpoint
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    scope: Scope,
     #[command(flatten)]
     reach: Reach,
 }
@@ -24,15 +30,16 @@ pub struct Receipt {
 /// Runs the command.
 pub async fn run(args: &Receipt) -> Outcome {
     let client = args.reach.client()?;
-    let (ticket, receipt) = match client.envelope(&args.id).await? {
+    let id = whole(&client, &args.scope.domain, &args.id).await?;
+    let (ticket, receipt) = match client.envelope(&id).await? {
         Posted::Verdict(receipt) => (None, receipt),
         Posted::Ticket(ticket) => (Some(ticket.clone()), ticket.receipt),
     };
     if let Some(out) = &args.out {
         if ticket.is_some() {
-            return Err(Failure::no(format!("{} has no verdict yet: {}", args.id, change::word(receipt.state))));
+            return Err(Failure::no(format!("{id} has no verdict yet: {}", change::word(receipt.state))));
         }
-        let proof = client.get_bytes(&["envelopes", &args.id.to_string()], &[("proof", "true")]).await?.body;
+        let proof = client.get_bytes(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body;
         fs::write(out, proof).map_err(|error| Failure::file(out, error))?;
     }
     match (args.reach.json, &ticket) {
@@ -41,6 +48,28 @@ pub async fn run(args: &Receipt) -> Outcome {
         (false, _) => lines(&receipt).iter().try_for_each(print::say)?,
     }
     Ok(())
+}
+
+/// The one id in a domain's log that begins so.
+async fn whole(client: &Client, domain: &str, beginning: &str) -> Result<EnvelopeId, Failure> {
+    if let Ok(id) = beginning.parse() {
+        return Ok(id);
+    }
+    let log: Vec<LogEntry> = client.list(&["domains", domain, "log"], &[], LIST_MAX).await?;
+    let ids = log.iter().map(|entry| entry.id).filter(|id| id.to_string().starts_with(beginning));
+    match ids.collect::<Vec<_>>()[..] {
+        [id] => Ok(id),
+        [] => Err(Failure::no(format!("no id in the log of {domain} begins with {beginning}"))
+            .next("a refused envelope is in no log: give its whole id")),
+        ref many => {
+            Err(Failure::usage(format!("{} ids begin with {beginning}", many.len())).next("give more of its digits"))
+        }
+    }
+}
+
+fn parse_beginning(text: &str) -> Result<String, &'static str> {
+    let hex = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
+    (hex && (4..=64).contains(&text.len())).then(|| text.into()).ok_or("an id is 4 to 64 digits of lower-case hex")
 }
 
 /// A receipt for people, with why it was refused.
