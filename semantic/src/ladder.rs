@@ -110,7 +110,9 @@ fn last_rung(input: &Input) -> Rung {
 /// Candidates for a data file: lines that both added stand in either order, with JSON's commas set aside meanwhile.
 fn by_keys(input: &Input) -> Vec<Vec<u8>> {
     let shape = language::of(input.path).shape;
-    if !matches!(shape, Shape::Json | Shape::Toml | Shape::Yaml) {
+    // Without a value there is nothing to hold a candidate against.
+    let reads = |file: &[u8]| matches!(data::read(file, shape), Some(Ok(_)));
+    if !input.base.is_none_or(reads) || !reads(input.ours) || !reads(input.theirs) {
         return Vec::new();
     }
     let bare = (shape == Shape::Json).then(|| without_commas(input)).flatten();

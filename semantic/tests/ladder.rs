@@ -1,0 +1,297 @@
+//! One merge for each rung, and each thing a rung leaves alone.
+
+use quorate_semantic::{Check, Class, Input, ListKey, Options, Outcome, Reason, Rung, merge};
+
+fn with(options: &Options, path: &str, base: &str, ours: &str, theirs: &str) -> Outcome {
+    let input = Input { base: Some(base.as_bytes()), ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options };
+    let back = Input { ours: input.theirs, theirs: input.ours, ..input };
+    let (there, back) = (merge(&input), merge(&back));
+    match (&there, &back) {
+        (Outcome::Conflict(a), Outcome::Conflict(b)) => {
+            assert_eq!((a.class, a.reason, &a.proposal), (b.class, b.reason, &b.proposal))
+        }
+        _ => assert_eq!(there, back, "the sides have no names"),
+    }
+    there
+}
+
+#[track_caller]
+fn clean(path: &str, [base, ours, theirs]: [&str; 3], rung: Rung, expected: &str) {
+    match with(&Options::default(), path, base, ours, theirs) {
+        Outcome::Clean { bytes, rung: by } => {
+            assert_eq!(String::from_utf8(bytes).expect("text"), expected);
+            assert_eq!(by, rung);
+        }
+        Outcome::Conflict(c) => panic!("{c:?}"),
+    }
+}
+
+#[track_caller]
+fn conflict(path: &str, [base, ours, theirs]: [&str; 3], class: Class, reason: Reason) {
+    match with(&Options::default(), path, base, ours, theirs) {
+        Outcome::Conflict(c) => assert_eq!((c.class, c.reason), (class, reason), "{c:?}"),
+        Outcome::Clean { bytes, .. } => panic!("clean: {}", String::from_utf8_lossy(&bytes)),
+    }
+}
+
+// ── text ──
+
+#[test]
+fn text_lets_edits_of_adjacent_lines_through() {
+    let files = ["timeout = 10\nretries = 3\n", "timeout = 20\nretries = 3\n", "timeout = 10\nretries = 5\n"];
+    clean("notes.txt", files, Rung::Text, "timeout = 20\nretries = 5\n");
+}
+
+#[test]
+fn text_lets_edits_of_words_on_different_lines_of_one_rewrapped_stretch_through() {
+    let base = "    let total = sum(first, second);\n    report(total);\n";
+    let ours = "    let total = sum(\n        first,\n        second,\n    );\n    report(total);\n";
+    let theirs = "    let total = sum(first, second);\n    report(total, now);\n";
+    let merged = "    let total = sum(\n        first,\n        second,\n    );\n    report(total, now);\n";
+    clean("a.rs", [base, ours, theirs], Rung::Text, merged);
+}
+
+#[test]
+fn text_leaves_two_edits_of_one_line_alone_and_proposes_both() {
+    let files = ["call(a, b, c);\n", "call(x, b, c);\n", "call(a, b, z);\n"];
+    conflict("a.rs", files, Class::Value, Reason::SameLines);
+    let Outcome::Conflict(c) = with(&Options::default(), "a.rs", files[0], files[1], files[2]) else { panic!("clean") };
+    assert_eq!(c.proposal.as_deref(), Some(&b"call(x, b, z);\n"[..]));
+}
+
+#[test]
+fn text_merges_two_edits_of_one_line_where_policy_allows() {
+    let options = Options { same_line: true, ..Options::default() };
+    let outcome = with(&options, "a.rs", "call(a, b, c);\n", "call(x, b, c);\n", "call(a, b, z);\n");
+    assert!(matches!(outcome, Outcome::Clean { bytes, rung: Rung::Text } if bytes == b"call(x, b, z);\n"));
+}
+
+#[test]
+fn text_leaves_two_additions_at_one_place_alone() {
+    let files = ["start();\nend();\n", "start();\nfirst();\nend();\n", "start();\nsecond();\nend();\n"];
+    conflict("a.txt", files, Class::Value, Reason::SameLines);
+}
+
+// ── data ──
+
+#[test]
+fn data_takes_two_new_keys_at_one_place() {
+    let base = "[dependencies]\nlog = \"0.4\"\n";
+    let ours = "[dependencies]\nlog = \"0.4\"\nrand = \"0.9\" # dice\n";
+    let theirs = "[dependencies]\nlog = \"0.4\"\nmio = '1'\n";
+    clean(
+        "Cargo.toml",
+        [base, ours, theirs],
+        Rung::Data,
+        "[dependencies]\nlog = \"0.4\"\nmio = '1'\nrand = \"0.9\" # dice\n",
+    );
+}
+
+#[test]
+fn data_sets_json_commas_where_they_belong() {
+    let base = "{\n  \"a\": 1\n}\n";
+    let (ours, theirs) = ("{\n  \"a\": 1,\n  \"b\": 1.0\n}\n", "{\n  \"a\": 1,\n  \"c\": 0x1F\n}\n");
+    clean("a.json", [base, ours, theirs], Rung::Data, "{\n  \"a\": 1,\n  \"b\": 1.0,\n  \"c\": 0x1F\n}\n");
+}
+
+#[test]
+fn data_takes_new_keys_of_a_yaml_map() {
+    let base = "env:\n  a: 1\non: push\n";
+    let (ours, theirs) = ("env:\n  a: 1\n  b: yes # both\non: push\n", "env:\n  a: 1\n  c: 010\non: push\n");
+    clean("ci.yml", [base, ours, theirs], Rung::Data, "env:\n  a: 1\n  b: yes # both\n  c: 010\non: push\n");
+}
+
+#[test]
+fn data_leaves_one_key_with_two_values_alone() {
+    let files = ["{\n  \"a\": 1\n}\n", "{\n  \"a\": 2\n}\n", "{\n  \"a\": 3\n}\n"];
+    conflict("a.json", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn data_leaves_one_new_key_with_two_values_alone() {
+    let files = ["a = 1\n", "a = 1\nb = 1\n", "a = 1\nb = 2\n"];
+    conflict("a.toml", files, Class::Semantic, Reason::Refused(Check::DuplicateKey));
+}
+
+#[test]
+fn data_leaves_two_new_list_items_at_one_place_alone() {
+    let files = ["l:\n  - a\n", "l:\n  - a\n  - b\n", "l:\n  - a\n  - c\n"];
+    let outcome = with(&Options::default(), "a.yaml", files[0], files[1], files[2]);
+    assert!(matches!(outcome, Outcome::Conflict(_)));
+}
+
+#[test]
+fn data_leaves_what_an_anchor_touches_alone() {
+    let files = ["a: &x\n  b: 1\nc: *x\n", "a: &x\n  b: 1\n  d: 1\nc: *x\n", "a: &x\n  b: 1\n  e: 1\nc: *x\n"];
+    conflict("a.yaml", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn data_lets_the_newest_version_win_where_policy_says_so() {
+    let options = Options { newest_version: true, ..Options::default() };
+    let file = |v: &str| format!("{{\n  \"version\": \"{v}\"\n}}\n");
+    let outcome = with(&options, "package.json", &file("1.9.0"), &file("1.9.1"), &file("1.10.0"));
+    assert!(matches!(outcome, Outcome::Clean { bytes, .. } if bytes == file("1.10.0").into_bytes()));
+}
+
+#[test]
+fn data_takes_the_identity_of_list_items_from_policy() {
+    let lists = vec![ListKey { list: "hosts".into(), key: "ip".into() }];
+    let options = Options { lists, ..Options::default() };
+    let item = |ip: u8, v: u8| format!("  - ip: {ip}\n    v: {v}\n");
+    let base = format!("hosts:\n{}{}", item(1, 0), item(2, 0));
+    let ours = format!("hosts:\n{}{}", item(1, 5), item(2, 0));
+    let theirs = format!("hosts:\n{}{}", item(1, 0), item(2, 7));
+    let outcome = with(&options, "a.yaml", &base, &ours, &theirs);
+    let expected = format!("hosts:\n{}{}", item(1, 5), item(2, 7));
+    assert!(matches!(outcome, Outcome::Clean { bytes, .. } if bytes == expected.into_bytes()));
+}
+
+// ── imports ──
+
+#[test]
+fn imports_take_what_both_added_in_every_language() {
+    let cases = [
+        (
+            "a.rs",
+            "use a::b;\n",
+            "use a::b;\nuse c::d;\n",
+            "use a::b;\nuse c::e;\n",
+            "use a::b;\nuse c::d;\nuse c::e;\n",
+        ),
+        (
+            "a.py",
+            "import os\n",
+            "import os\nimport sys\n",
+            "import os\nimport re\n",
+            "import os\nimport re\nimport sys\n",
+        ),
+        ("a.go", "\t\"fmt\"\n", "\t\"fmt\"\n\t\"os\"\n", "\t\"fmt\"\n\t\"io\"\n", "\t\"fmt\"\n\t\"io\"\n\t\"os\"\n"),
+        (
+            "A.java",
+            "import a.A;\n",
+            "import a.A;\nimport a.C;\n",
+            "import a.A;\nimport a.B;\n",
+            "import a.A;\nimport a.B;\nimport a.C;\n",
+        ),
+        (
+            "a.ts",
+            "import { a } from 'x';\n",
+            "import { a, c } from 'x';\n",
+            "import { a, b } from 'x';\n",
+            "import { a, b, c } from 'x';\n",
+        ),
+    ];
+    for (path, base, ours, theirs, merged) in cases {
+        clean(path, [base, ours, theirs], Rung::Imports, merged);
+    }
+}
+
+#[test]
+fn imports_leave_one_name_from_two_places_alone() {
+    let files = [
+        "import x from 'x';\n",
+        "import x from 'x';\nimport a from 'b';\n",
+        "import x from 'x';\nimport { a } from 'c';\n",
+    ];
+    conflict("a.js", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn imports_leave_a_removed_name_that_is_newly_used_alone() {
+    let base = "import os\nimport re\n\nre.sub()\nold(re)\n";
+    let ours = "import os\nimport sys\nimport re\n\nre.sub()\nold(re)\nnew(re)\n";
+    let theirs = "import os\n\nold()\n";
+    let outcome = with(&Options::default(), "a.py", base, ours, theirs);
+    assert!(matches!(outcome, Outcome::Conflict(_)), "{outcome:?}");
+}
+
+// ── code ──
+
+const TWO_FUNCTIONS: [&str; 3] = [
+    "fn first() {\n    one();\n}\n",
+    "fn first() {\n    one();\n}\n\nfn third() {\n    three();\n}\n",
+    "fn first() {\n    one();\n}\n\nfn second() {\n    two();\n}\n",
+];
+
+#[test]
+fn code_takes_two_new_functions_at_one_place() {
+    let merged = "fn first() {\n    one();\n}\n\nfn second() {\n    two();\n}\n\nfn third() {\n    three();\n}\n";
+    clean("a.rs", TWO_FUNCTIONS, Rung::Code, merged);
+}
+
+#[test]
+fn code_takes_two_new_methods_of_one_class() {
+    let base = "class A:\n    def a(self):\n        return 1\n";
+    let ours = "class A:\n    def a(self):\n        return 1\n\n    def c(self):\n        return 3\n";
+    let theirs = "class A:\n    def a(self):\n        return 1\n\n    def b(self):\n        return 2\n";
+    let merged = "class A:\n    def a(self):\n        return 1\n\n    def b(self):\n        return 2\n\n    def c(self):\n        return 3\n";
+    clean("a.py", [base, ours, theirs], Rung::Code, merged);
+}
+
+#[test]
+fn code_follows_a_function_that_the_other_side_moved() {
+    let part = |name: &str, body: &str| format!("func {name}() {{\n\t{body}\n}}\n\n");
+    let base = [part("A", "a()"), part("B", "b()"), part("C", "c()"), part("D", "d()")].concat();
+    let ours = [part("D", "d()"), part("A", "a()"), part("B", "b()"), part("C", "c()")].concat();
+    let theirs = [part("A", "a()"), part("B", "b()"), part("C", "c()"), part("D", "d(1)")].concat();
+    let merged = [part("D", "d(1)"), part("A", "a()"), part("B", "b()"), part("C", "c()")].concat();
+    clean("a.go", [&base, &ours, &theirs], Rung::Code, &merged);
+}
+
+#[test]
+fn code_leaves_a_deleted_function_that_the_other_side_edited_alone() {
+    let files = ["fn a() {}\nfn b() { 1 }\n", "fn a() {}\n", "fn a() {}\nfn b() { 2 }\n"];
+    conflict("a.rs", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn code_leaves_two_new_functions_of_one_name_alone() {
+    let files = ["fn a() {}\n", "fn a() {}\n\nfn b() -> u8 {\n    1\n}\n", "fn a() {}\n\nfn b() -> u8 {\n    2\n}\n"];
+    conflict("a.rs", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn code_takes_two_new_shell_functions() {
+    let base = "#!/bin/sh\nfirst() {\n  one\n}\n";
+    let ours = "#!/bin/sh\nfirst() {\n  one\n}\n\nthird() {\n  echo 3\n}\n";
+    let theirs = "#!/bin/sh\nfirst() {\n  one\n}\n\nsecond() {\n  echo 2\n}\n";
+    let merged = "#!/bin/sh\nfirst() {\n  one\n}\n\nsecond() {\n  echo 2\n}\n\nthird() {\n  echo 3\n}\n";
+    clean("run.sh", [base, ours, theirs], Rung::Code, merged);
+}
+
+#[test]
+fn code_lets_a_section_that_moved_keep_the_other_sides_edit() {
+    let part = |name: &str, text: &str| format!("# {name}\n\n{text}\n\n");
+    let base = [part("A", "of a"), part("B", "of b"), part("C", "of c")].concat();
+    let ours = [part("C", "of c"), part("A", "of a"), part("B", "of b")].concat();
+    let theirs = [part("A", "of a"), part("B", "of b"), part("C", "of c, and more")].concat();
+    let merged = [part("C", "of c, and more"), part("A", "of a"), part("B", "of b")].concat();
+    clean("a.md", [&base, &ours, &theirs], Rung::Code, &merged);
+}
+
+// ── checks ──
+
+#[test]
+fn a_line_that_both_moved_elsewhere_is_stopped_by_its_check() {
+    let files = ["m\na\nb\nc\nd\ne\n", "a\nb\nm\nc\nd\ne\n", "a\nb\nc\nd\nm\ne\n"];
+    conflict("a.txt", files, Class::Semantic, Reason::Refused(Check::LineAccounting));
+}
+
+#[test]
+fn a_renamed_word_that_the_other_side_uses_anew_is_stopped_by_its_check() {
+    let base = "let old = 1;\nuse(old);\nlast();\n";
+    let ours = "let new = 1;\nuse(new);\nlast();\n";
+    let theirs = "let old = 1;\nuse(old);\nlast(old);\n";
+    conflict("a.js", [base, ours, theirs], Class::Semantic, Reason::Refused(Check::GoneWord));
+}
+
+#[test]
+fn a_new_line_that_misses_a_change_to_all_its_like_is_stopped_by_its_check() {
+    let base = "- env: py35-a\n- env: py35-b\n- env: py35-c\nlast\n";
+    let ours = "- env: py36-a\n- env: py36-b\n- env: py36-c\nlast\n";
+    let theirs = "- env: py35-a\n- env: py35-b\n- env: py35-c\n- env: py35-d\nlast\n";
+    let outcome = with(&Options::default(), "a.txt", base, ours, theirs);
+    let Outcome::Conflict(c) = outcome else { panic!("{outcome:?}") };
+    assert!(matches!(c.check(), Some(Check::Pattern | Check::GoneWord)), "{c:?}");
+}
