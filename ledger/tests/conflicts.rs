@@ -71,6 +71,21 @@ fn a_conflict_can_be_settled_by_deleting() {
     assert!(conflict(&world, &id).settled.is_some());
 }
 
+/// One side deleted the file first: nothing is served, and that is what the conflict is settled to.
+#[test]
+fn a_conflict_where_nothing_is_served_can_be_settled_by_deleting() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "base\n")]);
+    world.does_on(revision("1"), 1, &[remove("a")]);
+    let id = world.does_on(revision("1"), 2, &[write("a", "two\n")]).conflicts[0];
+    let unseen = world.does_on(revision("2"), 3, &[remove("a")]);
+    assert_eq!(unseen.code, Some(quorate_ledger::Code::MissingPath));
+    let receipt = world.does(3, &[remove("a")]);
+    assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
+    assert!(conflict(&world, &id).settled.is_some());
+    assert_eq!(world.does(3, &[remove("a")]).code, Some(quorate_ledger::Code::MissingPath));
+}
+
 #[test]
 fn a_change_with_an_older_base_joins() {
     let (mut world, id) = disputed();

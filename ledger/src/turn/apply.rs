@@ -27,9 +27,12 @@ impl Turn<'_, '_> {
                 view.write(path, Some(made));
             }
             Op::Delete { path } => {
-                let base = self.seen(path, view)?;
+                let base = match view.file(self.draft, self.domain, path)? {
+                    None if self.sees_conflict(path, view)? => None,
+                    _ => Some(self.seen(path, view)?),
+                };
                 self.guard(path, None, view)?;
-                self.edit(path, Some(base), None, view)?;
+                self.edit(path, base, None, view)?;
                 view.write(path, None);
             }
             Op::Rename { from, to } => {
@@ -46,6 +49,14 @@ impl Turn<'_, '_> {
             _ => self.govern(op)?,
         }
         Ok(())
+    }
+
+    /// Whether the author sees a conflict at a path, so that there is something to settle where nothing is served.
+    fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Stop> {
+        match self.record(path)?.and_then(|record| record.conflict) {
+            Some(id) => Ok(self.has_seen(&id, view.first())?),
+            None => Ok(false),
+        }
     }
 
     /// What the author sees at a path; there must be something.
