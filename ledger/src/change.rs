@@ -80,6 +80,13 @@ pub enum Op {
         /// Which.
         proposal: ProposalId,
     } = 20,
+    /// The signer's word on a pending change of this domain, as a validator or for an organisation.
+    Attest {
+        /// The pending change.
+        envelope: EnvelopeId,
+        /// Whether it should take effect.
+        approve: bool,
+    } = 21,
 }
 
 impl Op {

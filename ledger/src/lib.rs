@@ -5,6 +5,7 @@
 extern crate self as quorate_ledger;
 
 mod admission;
+mod attestation;
 mod author_view;
 mod chain;
 mod change;
@@ -43,6 +44,7 @@ mod verdict;
 mod testing;
 
 pub use admission::{Admission, Standing};
+pub use attestation::{Pending, Progress, Requirement};
 pub use change::{Base, Change, Dependency, Level, Mode, Op, Wishes};
 pub use check::EnvelopeCheck;
 pub use conflict::ConflictId;

@@ -31,6 +31,8 @@ pub enum State {
     Queued = 6,
     /// Waited too long; the same bytes may be sent again. Never in the order.
     Expired = 7,
+    /// Ordered, and takes effect when others have approved or attested it; then it has another receipt.
+    Pending = 8,
 }
 
 /// What became of one path.

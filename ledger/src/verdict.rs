@@ -98,6 +98,8 @@ pub enum Code {
     BadAct = 29,
     /// No such open proposal in this domain.
     UnknownProposal = 30,
+    /// No such pending change in this domain.
+    UnknownPending = 31,
 }
 
 impl Code {
@@ -109,7 +111,7 @@ impl Code {
             Self::SequenceTaken | Self::Overlap | Self::GapTooWide => Stage::Sequence,
             Self::BaseUnknown | Self::BaseTooOld | Self::BaseRefused => Stage::Sequence,
             Self::BadPath | Self::PathIsFile | Self::PathIsFolder | Self::MissingPath => Stage::Content,
-            Self::BadAct | Self::UnknownProposal => Stage::Content,
+            Self::BadAct | Self::UnknownProposal | Self::UnknownPending => Stage::Content,
             Self::UnknownDomain | Self::NotMember => Stage::Domain,
             Self::DoesNotParse | Self::Schema | Self::Validator | Self::Approvals => Stage::Schema,
             Self::NotOwner | Self::WriteOnce | Self::Lock => Stage::Ownership,

@@ -1,7 +1,9 @@
-//! Policies, and proposals to change them.
+//! Policies, proposals to change them, and changes that wait for the word of others.
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
+use crate::attestation::{Pending, Progress};
+use crate::envelope::EnvelopeId;
 use crate::governance::{Proposal, ProposalId};
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::revision::Revision;
@@ -33,6 +35,13 @@ impl<'a> Moment<'a> {
     /// The group's own policy.
     pub fn group_policy(&self) -> GroupPolicy {
         (*self.ledger.group_policy()).clone()
+    }
+
+    /// A change that waits for the word of others, and how far it is.
+    pub fn pending(&self, domain: &str, id: &EnvelopeId) -> Result<Option<(Pending, Progress)>, QueryError> {
+        let pending: Option<Pending> = entry::load(self.read, self.number(domain)?, &name::pending(id))?;
+        let progress = |pending: &Pending| pending.progress(self.ledger.organisations());
+        Ok(pending.map(|pending| (pending.clone(), progress(&pending))))
     }
 
     /// Proposals, newest first, of all domains or of one, after the proposal `from`.

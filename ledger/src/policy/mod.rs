@@ -5,6 +5,7 @@ pub mod glob;
 
 pub(crate) use content::broken;
 
+use crate::attestation::Requirement;
 use crate::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::PublicKey;
@@ -16,6 +17,8 @@ const RULES_MAX: usize = 256;
 const PRINCIPALS_MAX: usize = 1_024;
 /// Forbidden texts of one rule.
 const FORBIDDEN_MAX: usize = 64;
+/// Validators of one rule.
+const VALIDATORS_MAX: usize = 256;
 /// Bytes of a forbidden text.
 const FORBIDDEN_BYTES_MAX: usize = 256;
 
@@ -64,6 +67,10 @@ pub struct PathRule {
     pub format: Option<Format>,
     /// Texts that the content may not have, compared by bytes.
     pub forbidden: Vec<String>,
+    /// Organisations other than the author's that must approve before a change takes effect.
+    pub approvals: u32,
+    /// Validators, of whom ⌊2n/3⌋ + 1 must attest before a change takes effect; empty: nobody need.
+    pub validators: Vec<Principal>,
 }
 
 /// A format that a content can be checked for without choosing between parsers: accepted alike on every replica.
@@ -127,7 +134,7 @@ impl DomainPolicy {
             return Err(BadPolicy::TooLong("the list of rules for paths"));
         }
         self.approvals.check(organisations)?;
-        self.paths.iter().try_for_each(PathRule::check)
+        self.paths.iter().try_for_each(|rule| rule.check(organisations))
     }
 
     /// The rule for a path.
@@ -137,7 +144,13 @@ impl DomainPolicy {
 }
 
 impl PathRule {
-    fn check(&self) -> Result<(), BadPolicy> {
+    fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
+        if self.approvals >= organisations {
+            return Err(BadPolicy::Approvals(self.approvals));
+        }
+        if self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone) {
+            return Err(BadPolicy::TooLong("a list of validators, who must be named,"));
+        }
         if !glob::is_pattern(&self.pattern) {
             return Err(BadPolicy::Pattern(self.pattern.chars().take(100).collect()));
         }
@@ -146,6 +159,13 @@ impl PathRule {
             return Err(BadPolicy::TooLong("a forbidden text, or their list,"));
         }
         Ok(())
+    }
+
+    /// What it asks of others before a change takes effect.
+    pub(crate) fn requirement(&self) -> Option<Requirement> {
+        let (approvals, validators) = (self.approvals, self.validators.clone());
+        let asks = approvals > 0 || !validators.is_empty();
+        asks.then(|| Requirement { pattern: self.pattern.clone(), approvals, validators })
     }
 
     /// Whether it asks anything of contents.

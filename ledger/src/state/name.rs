@@ -1,6 +1,7 @@
 //! Names of entries: one byte for the kind, then what tells one from the next. Parts of a name are joined by a NUL.
 
 use crate::conflict::ConflictId;
+use crate::envelope::EnvelopeId;
 use crate::governance::ProposalId;
 use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
 
@@ -19,6 +20,11 @@ pub(crate) const POLICY: &[u8] = b"P";
 /// A proposal, in the tree of the domain that it concerns.
 pub(crate) fn proposal(id: &ProposalId) -> Vec<u8> {
     named(b'p', id.0.as_bytes())
+}
+
+/// A change that waits for the word of others, in its domain's tree.
+pub(crate) fn pending(id: &EnvelopeId) -> Vec<u8> {
+    named(b'w', id.0.as_bytes())
 }
 
 fn named(kind: u8, name: &[u8]) -> Vec<u8> {

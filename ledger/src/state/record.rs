@@ -111,6 +111,8 @@ pub struct Sequence {
     pub next: u64,
     /// The highest attempt that had a verdict for `next`; 0 for none.
     pub attempt: u64,
+    /// Changes that wait for the word of others; at most [`Sequence::PENDING_MAX`].
+    pub pending: u32,
     /// Running hash over all verdicts; see [`Verdict`].
     pub verdicts: Digest,
     /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
@@ -121,9 +123,12 @@ impl Sequence {
     /// Repeated numbers that are kept: enough to show that a key is in use twice.
     pub const REPEATED_MAX: usize = 64;
 
+    /// Changes of one author in one domain that may wait at a time: they are kept whole until they are resolved.
+    pub const PENDING_MAX: u32 = 64;
+
     /// Before the first envelope.
     pub fn new() -> Self {
-        Self { next: 1, attempt: 0, verdicts: Digest::ZERO, repeated: Vec::new() }
+        Self { next: 1, attempt: 0, pending: 0, verdicts: Digest::ZERO, repeated: Vec::new() }
     }
 }
 

@@ -84,6 +84,11 @@ pub(crate) fn proposal(since: Revision, id: &ProposalId) -> Vec<u8> {
     joined(b'g', &[&since.key(), id.0.as_bytes()])
 }
 
+/// History: the bytes of an envelope that waits for the word of others.
+pub(crate) fn pending(id: &EnvelopeId) -> Vec<u8> {
+    joined(b'y', &[id.0.as_bytes()])
+}
+
 /// History: evidence by its id.
 pub(crate) fn evidence(id: &Digest) -> Vec<u8> {
     joined(b'e', &[id.as_bytes()])

@@ -40,6 +40,7 @@ impl Turn<'_, '_> {
             }
             Op::Propose { act } => self.propose(act),
             Op::Approve { proposal } => self.approve(proposal),
+            Op::Attest { envelope, approve } => self.attest(envelope, *approve),
             Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => Err(bad("the group's domain has no files")),
         }
     }

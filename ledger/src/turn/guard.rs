@@ -21,6 +21,11 @@ impl Turn<'_, '_> {
         {
             self.refuse_later(Refusal::new(code, format!("{}: {why}", Shown(path))));
         }
+        if let Some(requirement) = rule.requirement()
+            && !self.done.requirements.contains(&requirement)
+        {
+            self.done.requirements.push(requirement);
+        }
         if !rule.is_owner(&self.author(), self.organisation) {
             let detail = format!("{}: {:?} belongs to others", Shown(path), rule.pattern);
             self.refuse_later(Refusal::new(Code::NotOwner, detail));

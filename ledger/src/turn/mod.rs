@@ -3,6 +3,7 @@
 //! Everything here works on the pending part of the [`Draft`]; a refusal at any point leaves nothing behind.
 
 mod apply;
+mod attest;
 mod collide;
 mod contents;
 mod dispute;
@@ -11,6 +12,7 @@ mod govern;
 mod guard;
 mod merge;
 
+use crate::attestation::{Progress, Requirement};
 use crate::author_view::AuthorView;
 use crate::change::Change;
 use crate::conflict::ConflictId;
@@ -61,6 +63,11 @@ pub(crate) struct Done {
     pub(crate) bytes: i64,
     /// What the group decided by it.
     pub(crate) decisions: Vec<Decision>,
+    /// What others must say before it takes effect.
+    pub(crate) requirements: Vec<Requirement>,
+    /// Pending changes that now have all the words that they need, or cannot get them.
+    pub(crate) resolved: Vec<(EnvelopeId, Progress)>,
+    is_pending: bool,
     /// What stages after `content` have against it: the first of each stage.
     later: BTreeMap<Stage, Refusal>,
     /// What observers are told.
@@ -79,6 +86,11 @@ pub(crate) enum Decision {
 }
 
 impl Done {
+    /// What a change does that waits for others: nothing yet.
+    pub(crate) fn pending() -> Self {
+        Self { is_pending: true, ..Self::default() }
+    }
+
     /// What the first of the later stages has against it.
     pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
         self.later.pop_first().map(|(_, refusal)| refusal)
@@ -97,7 +109,9 @@ impl Done {
     /// What the receipt says of the whole.
     pub(crate) fn state(&self) -> State {
         let any = |wanted| self.changes.values().any(|(outcome, _)| *outcome == wanted);
-        if any(PathOutcome::Conflict) {
+        if self.is_pending {
+            State::Pending
+        } else if any(PathOutcome::Conflict) {
             State::Conflict
         } else if any(PathOutcome::Merged) {
             State::Merged

@@ -1,0 +1,223 @@
+//! An envelope's turn in a slot, and that of a pending one which others have had their say about.
+
+use super::Execution;
+use crate::attestation::{Pending, Progress};
+use crate::envelope::{Envelope, EnvelopeId};
+use crate::genesis::Genesis;
+use crate::judge::{self, Accepted, Case, Place};
+use crate::ledger::Domain;
+use crate::policy::GroupPolicy;
+use crate::revision::Revision;
+use crate::state::record::{AuthorRecord, Sequence, Verdict};
+use crate::state::{entry, name, rows};
+use crate::stop::{Stop, Unsettled, Why};
+use crate::store::{StoreError, Table};
+use crate::turn::Done;
+use crate::verdict::{Code, Refusal};
+use quorate_pbft::{Position, ReplicaId, SeqNum};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where an envelope was executed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) lane: ReplicaId,
+    pub(super) position: Position,
+}
+
+/// What an envelope meets: shared with the ledger, so that the slot can go on changing it.
+pub(super) struct Setting {
+    genesis: Arc<Genesis>,
+    domains: Arc<BTreeMap<String, Domain>>,
+    group: Arc<GroupPolicy>,
+    organisations: u32,
+    revision: Revision,
+    floor: SeqNum,
+    held: (u64, u64),
+}
+
+impl Setting {
+    fn case<'a>(&'a self, envelope: &'a Envelope) -> Case<'a> {
+        let place = self.domains.get(&envelope.body.domain).map(|domain| Place {
+            name: &envelope.body.domain,
+            record: &domain.record,
+            group: &self.group,
+            organisations: self.organisations,
+            domains: self.domains.len() as u32,
+            held: self.held,
+            floor: self.floor,
+        });
+        let id = envelope.id(&self.genesis.group());
+        let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
+        Case { id, envelope, revision, limits, place, domains }
+    }
+}
+
+impl Execution<'_, '_> {
+    fn setting(&self, domain: &str) -> Setting {
+        let revision = Revision::item(self.seq, self.receipts.len() as u32 + 1);
+        let domains = self.ledger.domains_shared();
+        let usage = self.usage.get(domain).or_else(|| domains.get(domain).map(|domain| &domain.usage));
+        let (held, floor) = usage.map_or(Default::default(), |usage| (usage.held(), usage.marks.floor()));
+        Setting {
+            genesis: self.ledger.genesis_shared(),
+            group: self.ledger.group_policy(),
+            organisations: self.ledger.organisations(),
+            revision: revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed"),
+            floor: floor.max(self.ledger.head().times.floor()),
+            held,
+            domains,
+        }
+    }
+
+    /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing.
+    pub(super) fn envelope(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
+            return Ok(());
+        };
+        let setting = self.setting(&envelope.body.domain);
+        let case = setting.case(&envelope);
+        let author = case.author(&self.draft);
+        let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
+        // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
+        let number = case.place.filter(|_| !is_unknown).map(|place| place.record.number);
+        let sequence = match number {
+            Some(number) => judge::sequence(&self.draft, number, &envelope.body)?,
+            None => Sequence::new(),
+        };
+        let mut organisation = String::new();
+        let judge = |draft: &mut _| {
+            if number.is_some() {
+                case.turn(draft, &sequence)?;
+            }
+            let author: AuthorRecord = author?;
+            organisation.clone_from(&author.organisation);
+            case.stages(draft, &author)
+        };
+        match judge(&mut self.draft) {
+            Ok(accepted) if !accepted.done.requirements.is_empty() => {
+                self.pend(&case, origin, number, sequence, accepted, (organisation, bytes))
+            }
+            Ok(accepted) => self.settle(&case, origin, number, sequence, Ok(accepted)),
+            Err(Stop::Refused(refusal)) => {
+                self.draft.reject();
+                self.settle(&case, origin, number, sequence, Err(refusal))
+            }
+            Err(Stop::Unsettled(why)) => self.unsettle(&case, number, sequence, why),
+            Err(Stop::Store(error)) => Err(error),
+        }?;
+        while let Some((id, progress)) = self.resolved.pop_front() {
+            self.resolve(id, progress)?;
+        }
+        Ok(())
+    }
+
+    /// It passes, but others must have their say: its number is used, and nothing else changes yet.
+    fn pend(
+        &mut self,
+        case: &Case,
+        origin: Origin,
+        number: Option<u32>,
+        mut sequence: Sequence,
+        mut accepted: Accepted,
+        (organisation, bytes): (String, &[u8]),
+    ) -> Result<(), StoreError> {
+        self.draft.reject();
+        if sequence.pending >= Sequence::PENDING_MAX {
+            let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
+            return self.settle(case, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
+        }
+        let requirements = core::mem::take(&mut accepted.done.requirements);
+        let number = number.expect("an accepted envelope has a domain and an author");
+        let pending = Pending {
+            author: case.envelope.body.author,
+            organisation,
+            since: case.revision,
+            requirements,
+            organisations: BTreeMap::new(),
+            validators: BTreeMap::new(),
+        };
+        self.draft.put(number, name::pending(&case.id), &pending);
+        self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
+        accepted.done = Done::pending();
+        sequence.pending += 1;
+        self.settle(case, origin, Some(number), sequence, Ok(accepted))
+    }
+
+    /// The words are in: a pending change takes effect here, or is refused here.
+    fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let bytes = self.draft.bytes(Table::History, &rows::pending(&id))?;
+        let envelope = bytes.and_then(|bytes| Envelope::decode(&bytes, genesis.limits()).ok());
+        let envelope = envelope.ok_or_else(|| entry::damaged("a pending envelope"))?;
+        let setting = self.setting(&envelope.body.domain);
+        let case = setting.case(&envelope);
+        let number = case.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
+        let first: Option<Verdict> = self.draft.row(Table::Receipts, &id.0.0)?;
+        let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
+        let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
+        let origin = Origin { lane, position: first.position };
+        let pending: Option<Pending> = self.draft.get(number, &name::pending(&id))?;
+        let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
+        let judged = match progress {
+            Progress::Disapproved => {
+                Err(Stop::refused(Code::Approvals, "too few organisations are left to approve it"))
+            }
+            Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
+            Progress::Waits | Progress::Approved => {
+                let (organisation, since) = (pending.organisation, pending.since);
+                case.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
+            }
+        };
+        let accepted = match judged {
+            Ok(accepted) => Ok(accepted),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            Err(Stop::Unsettled(why)) => Err(gone(&why)),
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        if accepted.is_err() {
+            self.draft.reject();
+        }
+        self.draft.remove(number, name::pending(&id));
+        self.draft.remove_row(Table::History, rows::pending(&id));
+        self.settle_again(&case, origin, number, accepted)
+    }
+
+    /// No verdict: nothing changes, unless the author is seen to have used a number twice (A3).
+    fn unsettle(
+        &mut self,
+        case: &Case,
+        number: Option<u32>,
+        mut sequence: Sequence,
+        why: Why,
+    ) -> Result<(), StoreError> {
+        self.draft.reject();
+        let body = &case.envelope.body;
+        if let (Some(number), Why::Taken) = (number, &why)
+            && let Some(other) =
+                self.draft.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
+            && other != case.id.0.0
+            && sequence.repeated.len() < Sequence::REPEATED_MAX
+            && let Err(place) = sequence.repeated.binary_search(&body.from_seq)
+        {
+            sequence.repeated.insert(place, body.from_seq);
+            self.draft.put(number, name::sequence(&body.author), &sequence);
+            self.draft.accept()?;
+        }
+        self.unsettled.push(Unsettled {
+            id: case.id,
+            author: body.author,
+            domain: body.domain.clone(),
+            from_seq: body.from_seq,
+            to_seq: body.to_seq,
+            why,
+        });
+        Ok(())
+    }
+}
+
+/// A content that the path had when the change was ordered has left the horizon while it waited.
+fn gone(why: &Why) -> Refusal {
+    Refusal::new(Code::BaseTooOld, format!("what it needs has left the horizon while it waited: {why:?}"))
+}

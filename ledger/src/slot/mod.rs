@@ -1,0 +1,193 @@
+//! Execution of one decided slot (L5, N6): its bundles in order, their items in order.
+
+mod envelope;
+mod settle;
+
+use self::envelope::Origin;
+use crate::attestation::Progress;
+use crate::check;
+use crate::envelope::EnvelopeId;
+use crate::ledger::Ledger;
+use crate::outcome::{Event, Outcome};
+use crate::receipt::Receipt;
+use crate::state::draft::Draft;
+use crate::state::record::{EvidenceRecord, Usage};
+use crate::state::{entry, name, rows};
+use crate::stop::Unsettled;
+use crate::store::{Store, StoreError, Table};
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Bundle, Decided, Digest, Ed25519, EvidenceKey, Item, ItemKind, SeqNum, Time, hash, merkle_root};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Evidence recorded against one replica: more proves nothing more (E5).
+const OFFENCES_MAX: u8 = 8;
+
+/// One thing in a slot's list: what a proof can show to have happened there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Listed {
+    /// A verdict: [`Receipt::digest`].
+    Receipt(Digest) = 1,
+    /// An executed read mark (R): the Merkle root of its readers' nonces.
+    Mark(Digest) = 2,
+}
+
+impl Listed {
+    /// The leaf in the slot's list.
+    pub fn digest(&self) -> Digest {
+        hash("quorate/v1/listed", self)
+    }
+}
+
+/// What the tree of executed slots says of one.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SlotLeaf {
+    /// The slot.
+    pub seq: SeqNum,
+    /// Over all bundles executed so far (L5).
+    pub lane_hash: Digest,
+    /// Merkle root over the digests of its list.
+    pub list_root: Digest,
+    /// Number of things in its list.
+    pub list_len: u32,
+}
+
+impl SlotLeaf {
+    /// The leaf.
+    pub fn digest(&self) -> Digest {
+        hash("quorate/v1/slot", self)
+    }
+}
+
+/// A slot while it is executed.
+pub(crate) struct Execution<'l, 's> {
+    ledger: &'l mut Ledger,
+    draft: Draft<'s>,
+    seq: SeqNum,
+    /// Ledger time of the slot.
+    time: Time,
+    list: Vec<Listed>,
+    receipts: Vec<Receipt>,
+    unsettled: Vec<Unsettled>,
+    recorded: Vec<EvidenceKey>,
+    events: Vec<Event>,
+    /// Pending changes to look at again after the envelope in hand.
+    resolved: VecDeque<(EnvelopeId, Progress)>,
+    /// What domains keep of old contents, where this slot changed it.
+    usage: BTreeMap<String, Usage>,
+}
+
+impl<'l, 's> Execution<'l, 's> {
+    pub(crate) fn new(ledger: &'l mut Ledger, store: &'s mut dyn Store, decided: &Decided) -> Self {
+        Self {
+            ledger,
+            draft: Draft::new(store),
+            seq: decided.seq,
+            time: decided.time,
+            list: Vec::new(),
+            receipts: Vec::new(),
+            unsettled: Vec::new(),
+            recorded: Vec::new(),
+            events: Vec::new(),
+            resolved: VecDeque::new(),
+            usage: BTreeMap::new(),
+        }
+    }
+
+    /// Executes the slot and moves the ledger's head.
+    pub(crate) fn run(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
+        for bundle in &decided.bundles {
+            for item in &bundle.items {
+                self.item(bundle, item)?;
+            }
+        }
+        self.move_horizons(decided)?;
+        self.finish(decided)
+    }
+
+    fn item(&mut self, bundle: &Bundle, item: &Item) -> Result<(), StoreError> {
+        match item.kind {
+            ItemKind::Envelope => {
+                let origin = Origin { lane: bundle.header.lane, position: bundle.header.position };
+                self.envelope(origin, &item.bytes)
+            }
+            ItemKind::Evidence => self.evidence(&item.bytes),
+            ItemKind::ReadMark => {
+                if let Ok(root) = item.bytes.as_slice().try_into() {
+                    self.list.push(Listed::Mark(Digest(root)));
+                }
+                Ok(())
+            }
+            ItemKind::Member => Ok(()),
+        }
+    }
+
+    /// Records evidence once for (signer, epoch, kind), at most [`OFFENCES_MAX`] for a signer (E5). What is surplus is
+    /// not even verified.
+    fn evidence(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let Some(evidence) = check::evidence(bytes) else {
+            return Ok(());
+        };
+        let key = evidence.key();
+        let Some(committee) = genesis.committee(key.epoch) else {
+            return Ok(());
+        };
+        let Some(offender) = committee.key(key.signer) else {
+            return Ok(());
+        };
+        let (entry_name, count_name) = (name::evidence(offender, key.epoch, key.kind), name::offences(offender));
+        let count: u8 = self.draft.get(0, &count_name)?.unwrap_or(0);
+        let known: Option<EvidenceRecord> = self.draft.get(0, &entry_name)?;
+        if known.is_some() || count >= OFFENCES_MAX || !evidence.is_valid(committee, &Ed25519) {
+            return Ok(());
+        }
+        let id = evidence.id();
+        self.draft.put(0, entry_name, &EvidenceRecord { id, signer: key.signer, recorded_at: self.seq });
+        self.draft.put(0, count_name, &(count + 1));
+        self.draft.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
+        self.draft.put_row(Table::History, rows::evidence_at(self.seq, &id), Vec::new());
+        self.draft.accept()?;
+        self.recorded.push(key);
+        Ok(())
+    }
+
+    /// Moves the horizons, and forgets deleted paths that lie beyond.
+    fn move_horizons(&mut self, decided: &Decided) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        self.ledger.head_mut().times.advance(decided.time.get(), self.seq, genesis.limits().base_horizon_ms);
+        for (domain, mut usage) in core::mem::take(&mut self.usage) {
+            usage.marks.advance(usage.superseded_bytes, self.seq, genesis.limits().base_horizon_bytes);
+            let known = self.ledger.domain_mut(&domain);
+            self.draft.put(known.record.number, name::USAGE.to_vec(), &usage);
+            known.usage = usage;
+        }
+        crate::forget::deleted(&mut self.draft, self.ledger.head().times.floor())
+    }
+
+    fn finish(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
+        let digests: Vec<Digest> = self.list.iter().map(Listed::digest).collect();
+        let leaf = SlotLeaf {
+            seq: self.seq,
+            lane_hash: decided.lane_hash,
+            list_root: merkle_root(&digests),
+            list_len: digests.len() as u32,
+        };
+        let row = entry::bytes_of(&(&leaf, &self.list));
+        self.draft.put_row(Table::History, rows::slot(self.seq), row);
+        let head = self.ledger.head_mut();
+        head.advance(decided);
+        self.draft.accept()?;
+        head.range.push(&leaf.digest(), self.draft.store())?;
+        self.ledger.commit(&mut self.draft)?;
+        Ok(Outcome {
+            state_root: self.ledger.state_root(),
+            recorded: self.recorded,
+            deadline: None,
+            receipts: self.receipts,
+            unsettled: self.unsettled,
+            events: self.events,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! Changes that wait for the word of others.
+
+mod support;
+
+use quorate_ledger::policy::{DomainPolicy, PathRule};
+use quorate_ledger::{Act, Base, Code, EnvelopeId, Ledger, Op, Outcome, Principal, Progress, ProposalId, State};
+use quorate_pbft::Signer;
+use support::author;
+use support::world::{Edit, World, write};
+
+/// A world in which two organisations must approve changes of `reviewed/**`, and two of authors 1, 2 attest `tested/**`.
+fn world() -> World {
+    let validators = vec![Principal::Author(author(1).public_key()), Principal::Author(author(2).public_key())];
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 2, ..PathRule::default() };
+    let tested = PathRule { pattern: "tested/**".into(), validators, ..PathRule::default() };
+    let everyone = vec![Principal::Everyone];
+    let policy = DomainPolicy { paths: vec![reviewed, tested], ..DomainPolicy::new(everyone, vec![]) };
+    let mut world = World::new();
+    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
+    let proposal = ProposalId::of(&receipt.id, 0);
+    for who in [1, 2] {
+        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
+    }
+    world
+}
+
+fn attest(world: &mut World, who: u8, envelope: EnvelopeId, approve: bool) -> Outcome {
+    let draft = world.draft(who, world.now(), &[Edit::Other(Op::Attest { envelope, approve })]);
+    world.slot(&[&draft])
+}
+
+fn states(outcome: &Outcome) -> Vec<(State, Option<Code>)> {
+    outcome.receipts.iter().map(|receipt| (receipt.state, receipt.code)).collect()
+}
+
+#[test]
+fn a_change_takes_effect_when_enough_organisations_have_approved_it() {
+    let mut world = world();
+    let receipt = world.does(0, &[write("reviewed/a", "x"), write("b", "y")]);
+    assert_eq!((receipt.state, world.text("b")), (State::Pending, None), "the envelope waits whole");
+    assert_eq!(states(&attest(&mut world, 1, receipt.id, true)), [(State::Applied, None)]);
+    assert_eq!(world.text("reviewed/a"), None);
+    let outcome = attest(&mut world, 2, receipt.id, true);
+    assert_eq!(states(&outcome), [(State::Applied, None), (State::Applied, None)]);
+    assert_eq!((outcome.receipts[1].id, outcome.receipts[1].revision), (receipt.id, Some(support::world::at("6.2"))));
+    assert_eq!(world.text("reviewed/a").as_deref(), Some("x"));
+    assert_eq!(world.ledger.receipt(&world.store, &receipt.id), Ok(Some(outcome.receipts[1].clone())));
+    assert_eq!(world.moment().pending("main", &receipt.id), Ok(None));
+    let again = attest(&mut world, 3, receipt.id, true);
+    assert_eq!(states(&again), [(State::Refused, Some(Code::UnknownPending))]);
+}
+
+#[test]
+fn the_authors_own_organisation_has_no_say() {
+    let mut world = world();
+    let receipt = world.does(0, &[write("reviewed/a", "x")]);
+    assert_eq!(states(&attest(&mut world, 0, receipt.id, true)), [(State::Refused, Some(Code::Role))]);
+}
+
+#[test]
+fn a_change_is_refused_when_it_cannot_be_approved_any_more() {
+    let mut world = world();
+    let receipt = world.does(0, &[write("reviewed/a", "x")]);
+    attest(&mut world, 1, receipt.id, false);
+    let outcome = attest(&mut world, 2, receipt.id, false);
+    assert_eq!(states(&outcome), [(State::Applied, None), (State::Refused, Some(Code::Approvals))]);
+    assert_eq!(world.text("reviewed/a"), None);
+}
+
+#[test]
+fn validators_attest_by_two_thirds_and_one() {
+    let mut world = world();
+    let receipt = world.does(0, &[write("tested/a", "x")]);
+    attest(&mut world, 1, receipt.id, true);
+    let (_, progress) = world.moment().pending("main", &receipt.id).expect("known").expect("it waits");
+    assert_eq!(progress, Progress::Waits);
+    world.ledger = Ledger::open(&world.store, &world.genesis).expect("it was written");
+    assert_eq!(states(&attest(&mut world, 2, receipt.id, true)), [(State::Applied, None), (State::Applied, None)]);
+    let refused = world.does(0, &[write("tested/b", "x")]);
+    let outcome = attest(&mut world, 1, refused.id, false);
+    assert_eq!(states(&outcome), [(State::Applied, None), (State::Refused, Some(Code::Validator))]);
+}
+
+#[test]
+fn a_change_that_waited_is_merged_with_what_came_meanwhile() {
+    let mut world = world();
+    let first = world.does(0, &[write("tested/a", "1\n2\n3\n4\n5\n")]);
+    for who in [1, 2] {
+        attest(&mut world, who, first.id, true);
+    }
+    let base = world.now();
+    let slow = world.does_on(base, 0, &[write("tested/a", "one\n2\n3\n4\n5\n")]);
+    let quick = world.does_on(base, 3, &[write("tested/a", "1\n2\n3\n4\nfive\n")]);
+    for who in [1, 2] {
+        attest(&mut world, who, quick.id, true);
+    }
+    attest(&mut world, 1, slow.id, true);
+    let outcome = attest(&mut world, 2, slow.id, true);
+    assert_eq!(outcome.receipts[1].state, State::Merged);
+    assert_eq!(world.text("tested/a").as_deref(), Some("one\n2\n3\n4\nfive\n"));
+}
+
+#[test]
+fn numbers_go_on_while_a_change_waits() {
+    let mut world = world();
+    let waiting = world.does(0, &[write("tested/a", "x")]);
+    assert_eq!(world.does(0, &[write("b", "y")]).state, State::Applied);
+    let chained = world.does_on(Base::Envelope(waiting.id), 0, &[write("c", "z")]);
+    assert_eq!(chained.state, State::Applied);
+}
+
+#[test]
+fn an_author_has_only_so_many_changes_waiting() {
+    let mut world = world();
+    let receipts: Vec<_> = (0..65).map(|n| world.does(0, &[write(&format!("tested/{n}"), "x")])).collect();
+    assert!(receipts[..64].iter().all(|receipt| receipt.state == State::Pending));
+    assert_eq!(receipts[64].code, Some(Code::Quota));
+    attest(&mut world, 1, receipts[0].id, false);
+    assert_eq!(world.does(0, &[write("tested/x", "x")]).state, State::Pending);
+}
