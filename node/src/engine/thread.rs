@@ -117,6 +117,7 @@ fn state_name(state: State) -> &'static str {
         State::Waiting => "waiting",
         State::Queued => "queued",
         State::Expired => "expired",
+        State::Pending => "pending",
     }
 }
 
