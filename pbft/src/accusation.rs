@@ -10,6 +10,10 @@ use crate::statement::{Kind, Signed};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+/// Positions above a lane's certified tip at which statements are remembered: an owner has eight out (L1), and whoever
+/// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the rest.
+const POSITIONS_AHEAD_MAX: u64 = 512;
+
 /// Pieces of evidence against one replica; further pairs are refused unread (E5).
 const PER_SIGNER_MAX: usize = 8;
 
@@ -62,10 +66,11 @@ impl Replica {
             return;
         }
         let statement = &signed.statement;
-        if statement.kind.is_vote() && (statement.view > self.view.number || !self.is_remembered(statement.seq)) {
+        if !self.is_heard(signed) {
             return;
         }
         if let Some(evidence) = self.witness.hear(signed) {
+            self.leave_equivocator(&evidence);
             let split = statement.kind == Kind::PrePrepare;
             self.accuse(evidence, out);
             if split {
@@ -76,6 +81,24 @@ impl Replica {
             self.compare_with_demand(signed, out);
         }
         self.review(signed, out);
+    }
+
+    /// B: whether a statement lies where an honest one can; what lies elsewhere would only push that out of memory.
+    fn is_heard(&self, signed: &Signed) -> bool {
+        let statement = &signed.statement;
+        let (view, seq) = (statement.view, statement.seq);
+        let near = |lane: usize| {
+            let certified = self.lanes.get(lane).map(|lane| lane.certified().position.get());
+            certified.is_some_and(|certified| seq.get() <= certified.saturating_add(POSITIONS_AHEAD_MAX))
+        };
+        match statement.kind {
+            Kind::PrePrepare | Kind::Prepare | Kind::Commit => view <= self.view.number && self.is_remembered(seq),
+            Kind::Bundle => near(signed.signer.index()),
+            Kind::Ack => near(usize::try_from(view.get()).unwrap_or(usize::MAX)),
+            Kind::Checkpoint => seq <= self.executed().plus(2 * self.constants.window),
+            Kind::ViewChange | Kind::NewView => view <= self.views.expected(self.view.number, &self.committee),
+            Kind::Status => false,
+        }
     }
 
     /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.

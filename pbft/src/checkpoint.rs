@@ -14,6 +14,9 @@ use alloc::vec::Vec;
 /// Checkpoint statements of one signer that are kept: marks come at most once in 50 ms, and a certificate soon after.
 const PER_SIGNER_MAX: usize = 64;
 
+/// Own digests kept while nothing becomes stable: a window holds fewer, a long catch-up makes more.
+const OWN_MAX: usize = 1_024;
+
 /// Slots below the stable checkpoint for which statements are remembered, in periods (E1, E5).
 const REMEMBERED_PERIODS: u64 = 2;
 
@@ -31,8 +34,10 @@ pub(crate) struct Checkpoints {
     /// The stable checkpoint that this replica has executed.
     stable: Option<QuorumCert>,
     low_since: Ticks,
-    /// A stable checkpoint above what is executed: where to fetch to.
+    /// The newest stable checkpoint above what is executed: where to fetch to.
     ahead: Option<QuorumCert>,
+    /// The lowest one known: while execution runs behind the newest, `low` still moves.
+    next: Option<QuorumCert>,
     /// The executed slot that was found on disk at start.
     found_executed: SeqNum,
     /// Executed lane tips at stable checkpoints, to know which Ack and Bundle rows have become old.
@@ -108,7 +113,24 @@ impl Replica {
     pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
         let (seq, digest) = (self.executed(), self.executed_digest());
         self.checkpoints.own.insert(seq, digest);
-        self.sign_checkpoint(seq, digest, out);
+        if self.checkpoints.own.len() > OWN_MAX {
+            self.checkpoints.own.pop_first();
+        }
+        if seq > self.checkpoints.newest_seq() {
+            self.sign_checkpoint(seq, digest, out);
+        }
+    }
+
+    /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
+    pub(crate) fn resume_checkpoints(&mut self) {
+        for row in self.unstable_checkpoints(self.low()) {
+            self.checkpoints.own.insert(row.statement.seq, row.statement.digest);
+        }
+        let executed = self.executed();
+        let content = self.log.get(executed).and_then(|slot| slot.decided());
+        if content.is_some_and(|content| self.is_checkpoint_slot(executed, content)) {
+            self.checkpoints.own.entry(executed).or_insert(self.execution.executed_digest(&self.committee));
+        }
     }
 
     fn sign_checkpoint(&mut self, seq: SeqNum, digest: Digest, out: &mut Effects) {
@@ -151,6 +173,9 @@ impl Replica {
             self.hear(&statement, out);
         }
         if certificate.seq() > self.checkpoints.newest_seq() {
+            if self.checkpoints.next.is_none() {
+                self.checkpoints.next = Some(certificate.clone());
+            }
             self.checkpoints.ahead = Some(certificate);
             self.check_stable(out);
         }
@@ -159,7 +184,12 @@ impl Replica {
     /// Moves `low` when execution has reached the newest certified checkpoint, and compares the states (C2, C3).
     pub(crate) fn check_stable(&mut self, out: &mut Effects) {
         let executed = self.executed();
-        let Some(certificate) = self.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed) else { return };
+        let newest = self.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
+        let lowest = self.checkpoints.next.take_if(|next| next.seq() <= executed);
+        let Some(certificate) = newest.or(lowest) else { return };
+        if self.checkpoints.next.is_none() {
+            self.checkpoints.next = self.checkpoints.ahead.clone();
+        }
         let (seq, certified) = (certificate.seq(), certificate.digest());
         let own = self.checkpoints.own.get(&seq).copied();
         let own = own.or_else(|| (seq == executed).then(|| self.executed_digest()));

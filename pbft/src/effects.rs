@@ -169,6 +169,8 @@ pub enum Wanted {
         stable: SeqNum,
         /// Its executed tip of each lane, ascending by lane.
         tips: Vec<(ReplicaId, Position)>,
+        /// Empty in a question. In [`Effect::Supply`]: what the asked core knows beside its disk, for the same answer.
+        known: Vec<Signed>,
     },
 }
 
@@ -353,6 +355,15 @@ impl Effects {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// What was added after the first `before`.
+    pub(crate) fn since(&self, before: usize) -> impl Iterator<Item = &Effect> {
+        self.list.iter().skip(before)
     }
 
     pub(crate) fn push(&mut self, effect: Effect) {

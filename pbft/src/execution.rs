@@ -2,13 +2,14 @@
 
 use crate::bundle::Tip;
 use crate::checkpoint::checkpoint_digest;
+use crate::committee::Committee;
 use crate::content::Content;
 use crate::crypto::hash_parts;
 use crate::effects::{Decided, Effect, Effects, Record, Rejected};
-use crate::ids::{Digest, ReplicaId, SeqNum, Time};
+use crate::ids::{Digest, Position, ReplicaId, SeqNum, Time};
 use crate::input::Executed;
 use crate::recovered::ExecutedPoint;
-use crate::replica::Replica;
+use crate::replica::{Replica, Standing};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -52,6 +53,15 @@ impl Execution {
         self.deadline
     }
 
+    pub(crate) fn executed_digest(&self, committee: &Committee) -> Digest {
+        checkpoint_digest(&self.point.lane_hash, &self.point.state_root, committee)
+    }
+
+    /// What the ledger waits for, as the shell says it after a start (T3).
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Time>) {
+        self.deadline = deadline;
+    }
+
     /// Whether the shell works on a slot.
     pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
@@ -67,7 +77,7 @@ fn lane_hash(so_far: Digest, bundle: &Tip, lane: ReplicaId) -> Digest {
 impl Replica {
     /// Hands out the next slot, if it is decided and all its data is here.
     pub(crate) fn execute(&mut self, out: &mut Effects) {
-        if self.execution.is_running() {
+        if self.execution.is_running() || matches!(self.standing, Standing::Stopped(_)) {
             return;
         }
         let seq = self.executed().next();
@@ -75,6 +85,11 @@ impl Replica {
             return;
         };
         let content = content.clone();
+        for (lane, tip) in &content.cut {
+            if tip.position > self.lanes[lane.index()].executed.position {
+                self.want_tip(*lane, *tip, out);
+            }
+        }
         let Some((decided, next)) = self.assemble_slot(seq, &content) else { return };
         for bundle in &decided.bundles {
             // On the certified chain, so stored already unless its lane was not looked at since.
@@ -113,6 +128,12 @@ impl Replica {
         Some((decided, next))
     }
 
+    /// How far the next slot advances a lane, if it is decided.
+    pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
+        let content = self.log.get(self.executed().next())?.decided()?;
+        content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
+    }
+
     pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
         let Some(running) = self.execution.running.take_if(|running| running.seq == executed.seq) else {
             return Err(Rejected::Unknown { from: self.me, what: "executed slot" });
@@ -135,6 +156,8 @@ impl Replica {
             self.take_checkpoint(out);
         }
         self.check_stable(out);
+        let old = SeqNum::new(executed.seq.get().saturating_sub(self.constants.window));
+        self.log.drop_unvoted_up_to(old);
         self.touch_unvoted();
         Ok(())
     }
@@ -150,7 +173,6 @@ impl Replica {
 
     /// The digest that a Checkpoint after the executed slot says (C2).
     pub(crate) fn executed_digest(&self) -> Digest {
-        let point = self.execution.point();
-        checkpoint_digest(&point.lane_hash, &point.state_root, &self.committee)
+        self.execution.executed_digest(&self.committee)
     }
 }

@@ -9,6 +9,9 @@ use crate::slot::Slot;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+/// For how long the owner of a lane who did not answer is asked last (L5).
+const SILENT_OWNER_MS: u64 = 10_000;
+
 /// What is pursued; one question of each is out at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Quest {
@@ -30,6 +33,7 @@ struct Need {
 
 #[derive(Debug, Clone, Copy)]
 struct Pursuit {
+    last: Option<ReplicaId>,
     asked: Option<(u64, u64)>,
     tries: usize,
     next: Ticks,
@@ -72,15 +76,22 @@ impl Replica {
     fn pursue_one(&mut self, need: Need, out: &mut Effects) {
         let now = self.now.ticks;
         let grace = now.after(self.constants.base_timeout_ms / 10);
-        let pursuit = self.pursuits.out.entry(need.quest).or_insert(Pursuit { asked: None, tries: 0, next: grace });
+        let pursuit =
+            self.pursuits.out.entry(need.quest).or_insert(Pursuit { last: None, asked: None, tries: 0, next: grace });
         let answered = pursuit.asked.is_some_and(|(from, to)| need.missing < from || need.missing > to);
         if !answered && now < pursuit.next {
             return;
         }
         if !answered && pursuit.asked.is_some() {
+            if let (Quest::Bundles(lane), Some(asked)) = (need.quest, pursuit.last)
+                && lane == asked
+            {
+                self.lanes[lane.index()].silent_at = Some(now);
+            }
             pursuit.tries += 1;
         }
         let Some(peer) = need.peers.get(pursuit.tries % need.peers.len().max(1)) else { return };
+        pursuit.last = Some(*peer);
         pursuit.asked = Some(need.asked);
         pursuit.next = now.after(self.constants.base_timeout_ms / 2);
         out.send(*peer, Message::Ask(need.wanted));
@@ -89,7 +100,7 @@ impl Replica {
     fn needs(&self) -> Vec<Need> {
         let mut needs = Vec::new();
         needs.extend(self.need_of_slots());
-        needs.extend(self.need_of_view());
+        needs.extend(self.needs_of_views());
         needs.extend(self.needs_of_starts());
         for (seq, slot) in self.log.above(self.executed()) {
             needs.extend(self.need_of_content(seq, slot));
@@ -114,24 +125,17 @@ impl Replica {
         (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
     }
 
-    /// The start of a view that a peer is in and this replica is not (V6).
-    fn need_of_view(&self) -> Option<Need> {
-        let status = |peer: ReplicaId| self.peers[peer.index()].status.as_ref();
-        let ahead = |peer: &ReplicaId| {
-            status(*peer).is_some_and(|status| {
-                let later = status.view > self.view.number || (status.view == self.view.number && self.view.changing);
-                later && status.new_view != Digest::ZERO
-            })
-        };
-        let furthest = self.others().filter(ahead).max_by_key(|peer| status(*peer).map(|status| status.view))?;
-        let of = status(furthest)?;
-        let (view, digest) = (of.view, of.new_view);
-        if self.views.start(&digest).is_some() {
-            return None; // It is here, and waits for what it names.
+    /// The starts of views that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
+    fn needs_of_views(&self) -> Vec<Need> {
+        let mut claimed: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
+        for peer in self.others() {
+            let Some(status) = &self.peers[peer.index()].status else { continue };
+            let later = status.view > self.view.number || (status.view == self.view.number && self.view.changing);
+            if later && status.new_view != Digest::ZERO && self.views.start(&status.new_view).is_none() {
+                claimed.entry((status.view, status.new_view)).or_default().push(peer);
+            }
         }
-        let has = |peer: &ReplicaId| status(*peer).is_some_and(|status| status.new_view == digest);
-        let peers = self.others().filter(has).collect();
-        Some(need_of_start(view, digest, peers))
+        claimed.into_iter().map(|((view, digest), peers)| need_of_start(view, digest, peers)).collect()
     }
 
     /// V4: the starts that demands name.
@@ -172,19 +176,22 @@ impl Replica {
     /// Data of a certified or committed tip: for the next slot first, then whatever is known to be certified.
     fn need_of_bundles(&self, id: ReplicaId) -> Option<Need> {
         let lane = &self.lanes[id.index()];
-        let next = self.log.get(self.executed().next()).and_then(|slot| slot.decided());
-        let of_next =
-            next.and_then(|content| content.cut.iter().find(|(of, _)| *of == id)).map(|(_, tip)| tip.position);
-        let furthest = lane.executed.position.plus(self.constants.lane_ahead_bundles_max);
-        let targets = [of_next.unwrap_or_default(), lane.committed, lane.certified().position];
-        let to = targets.into_iter().filter_map(|target| lane.missing(target.min(furthest))).next()?;
+        // Beyond the next slot only what fits into memory whatever its size (L5).
+        let few = self.constants.lane_ahead_bytes_max / u64::from(self.constants.bundle_bytes_max).max(1);
+        let furthest = lane.executed.position.plus(few.min(self.constants.lane_ahead_bundles_max));
+        let later = [lane.committed, lane.certified().position].into_iter().filter(|target| *target <= furthest);
+        let targets = self.next_tip(id).into_iter().chain(later);
+        let to = targets.filter_map(|target| lane.missing(target)).next()?;
         let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
         let from = lowest.max(lane.executed.position.next());
         let has = |peer: &ReplicaId| self.peers[peer.index()].acknowledged(id).position >= to;
         let mut peers: Vec<ReplicaId> = Vec::new();
-        peers.extend((id != self.me).then_some(id).filter(|owner| self.peers[owner.index()].is_heard(self.now.ticks)));
+        let shy = lane.silent_at.is_some_and(|at| self.now.ticks.since(at) < SILENT_OWNER_MS);
+        let owner = (id != self.me && !shy && self.peers[id.index()].is_heard(self.now.ticks)).then_some(id);
+        peers.extend(owner);
         peers.extend(self.others().filter(|peer| *peer != id && has(peer)));
         peers.extend(self.others().filter(|peer| *peer != id && !has(peer)));
+        peers.extend((id != self.me && owner.is_none()).then_some(id));
         let wanted = Wanted::Bundles { lane: id, from, to };
         let asked = (from.get(), to.get());
         Some(Need { quest: Quest::Bundles(id), wanted, missing: to.get(), asked, peers })

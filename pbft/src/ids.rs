@@ -38,9 +38,9 @@ macro_rules! number {
 macro_rules! counts_up {
     ($($name:ident),*) => {$(
         impl $name {
-            /// The one after this. A `u64` counted once a nanosecond lasts 584 years.
+            /// The one after this; stays at the end of the numbers, which a peer may name and nobody reaches.
             pub const fn next(self) -> Self {
-                Self(self.0 + 1)
+                Self(self.0.saturating_add(1))
             }
 
             /// The one before this; none before 0.

@@ -36,6 +36,9 @@ pub enum Input {
         /// 32 bytes that the reader chose.
         nonce: Digest,
     },
+    /// The earliest deadline in ledger time that something waits for (T3): said once after a restart; later ones come
+    /// with [`Executed`].
+    Deadline(Option<Time>),
     /// A slot handed out by [`crate::Effect::Execute`] was executed.
     Executed(Executed),
 }

@@ -166,8 +166,9 @@ impl Journal {
                 };
                 found.map(message).into_iter().collect()
             }
-            Wanted::Recall { incarnation, .. } => {
-                vec![Message::Recalled { incarnation: *incarnation, statements: self.said_by(asker) }]
+            Wanted::Recall { incarnation, known, .. } => {
+                let statements = known.iter().copied().chain(self.said_by(asker)).collect();
+                vec![Message::Recalled { incarnation: *incarnation, statements }]
             }
             Wanted::StableCheckpoint => self.stable.clone().map(Message::StableCheckpoint).into_iter().collect(),
             _ => Vec::new(),

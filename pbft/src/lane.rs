@@ -51,6 +51,8 @@ pub(crate) struct Lane {
     pub(crate) committed: Position,
     /// Since when a certificate lies above every committed tip, or since one last advanced this lane (V1 a).
     pub(crate) waiting_since: Option<Ticks>,
+    /// When its owner last left a question for its bundles unanswered.
+    pub(crate) silent_at: Option<Ticks>,
     /// The view in which the primary was sent a certificate above the committed tips (V1 a).
     pub(crate) told: Option<View>,
     held: BTreeMap<(Position, Digest), Held>,

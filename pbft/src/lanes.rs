@@ -16,7 +16,7 @@ impl Replica {
         self.hear(&bundle.statement, out);
         let header = &bundle.header;
         let (id, position, tip) = (header.lane, header.position, header.tip());
-        let lane = &mut self.lanes[id.index()];
+        let lane = &self.lanes[id.index()];
         if position <= lane.executed.position || lane.held(tip).is_some() {
             self.repeat_ack(id, tip, out);
             return Ok(());
@@ -24,10 +24,13 @@ impl Replica {
         let last = lane.executed.position.plus(self.constants.lane_ahead_bundles_max);
         let bytes_max = lane.executed_bytes.saturating_add(self.constants.lane_ahead_bytes_max);
         let chained = lane.on_chain(position) == Some(tip.digest);
-        if position > last || (header.lane_bytes > bytes_max && !chained && position > lane.executed.position.next()) {
+        let next = self.next_tip(id).unwrap_or_default().max(lane.executed.position.next());
+        if position > last || (header.lane_bytes > bytes_max && position > next) {
             return Err(Rejected::Bundle { lane: id, position, why: "too far ahead of execution" });
         }
+        let lane = &mut self.lanes[id.index()];
         lane.hold(bundle, false, self.now.ticks);
+        self.pursuits.is_due = true;
         if chained && let Err(fork) = lane.walk(tip) {
             self.stop_at_fork(id, fork, out);
         }
@@ -111,15 +114,24 @@ impl Replica {
         }
     }
 
-    /// A committed slot names this tip.
-    pub(crate) fn commit_tip(&mut self, id: ReplicaId, tip: Tip, out: &mut Effects) {
+    /// A committed slot names this tip. Whether it is on the chain is known only when the slot is the next (L4): below
+    /// the tips executed by then, any digest may stand in a cut.
+    pub(crate) fn commit_tip(&mut self, id: ReplicaId, tip: Tip) {
         let now = self.now.ticks;
-        let lane = &mut self.lanes[id.index()];
-        lane.commit(tip.position, now);
-        if let Err(fork) = lane.want(tip) {
+        self.lanes[id.index()].commit(tip.position, now);
+        self.touched_lanes.insert(id);
+    }
+
+    /// The next slot to execute advances a lane to this tip: its voters saw its certificate.
+    pub(crate) fn want_tip(&mut self, id: ReplicaId, tip: Tip, out: &mut Effects) {
+        if self.lanes[id.index()].on_chain(tip.position) == Some(tip.digest) {
+            return;
+        }
+        if let Err(fork) = self.lanes[id.index()].want(tip) {
             self.stop_at_fork(id, fork, out);
         }
         self.touched_lanes.insert(id);
+        self.pursuits.is_due = true;
     }
 
     fn stop_at_fork(&mut self, lane: ReplicaId, fork: Fork, out: &mut Effects) {

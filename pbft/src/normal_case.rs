@@ -22,12 +22,13 @@ impl Replica {
         certificates: Vec<ClaimedCert>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
+        self.hear(&statement, out);
         self.learn_lane_certs(certificates, out);
         if from == statement.signer && from != self.me {
             self.check_not_stale(&statement, &content)?;
         }
         self.keep_early(&statement, &content);
-        self.receive_proposal(statement, false, out)?;
+        self.receive_proposal(statement, out)?;
         self.keep_content(content);
         Ok(())
     }
@@ -45,12 +46,7 @@ impl Replica {
     }
 
     /// Goes by a PrePrepare, wherever it was seen, unless another came first (N2).
-    pub(crate) fn receive_proposal(
-        &mut self,
-        statement: Signed,
-        carried: bool,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
+    pub(crate) fn receive_proposal(&mut self, statement: Signed, out: &mut Effects) -> Result<(), Rejected> {
         self.hear(&statement, out);
         let (view, seq, digest) = (statement.statement.view, statement.statement.seq, statement.statement.digest);
         let from = statement.signer;
@@ -73,6 +69,7 @@ impl Replica {
             return if first == digest { Ok(()) } else { Err(Rejected::Equivocation { signer: from, seq }) };
         }
         let (arrived, null) = (self.now.ticks, self.null);
+        let carried = self.is_carried(view, seq);
         self.pursuits.is_due = true;
         let slot = self.log.touch(seq);
         slot.proposal = Some(Proposal { statement, arrived, carried });
@@ -90,7 +87,7 @@ impl Replica {
         out: &mut Effects,
     ) -> Result<(), Rejected> {
         self.hear(&statement, out);
-        let proposal = self.receive_proposal(pre_prepare, false, out);
+        let proposal = self.receive_proposal(pre_prepare, out);
         let (ours, theirs) = (&statement.statement, &pre_prepare.statement);
         if (ours.view, ours.seq, ours.digest) != (theirs.view, theirs.seq, theirs.digest) {
             // Not counted, but heard above: a statement like any other (E2).
@@ -217,7 +214,8 @@ impl Replica {
         if !proposal.carried && !self.is_timely(seq, &content) {
             return;
         }
-        let fresh = self.log.get(seq).is_some_and(|slot| slot.voted != Some(proposal.statement));
+        // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no content.
+        let fresh = proposal.carried || self.log.get(seq).is_some_and(|slot| slot.voted != Some(proposal.statement));
         let Some(statement) = self.promise(Kind::Prepare, view, seq, digest) else { return };
         if fresh {
             let content = Content::clone(&content);
@@ -291,7 +289,12 @@ impl Replica {
         let slot = self.log.get(seq)?;
         let pre_prepare = slot.proposal?.statement;
         let digest = pre_prepare.statement.digest;
-        let known = slot.prepared.as_ref().is_some_and(|prepared| prepared.certificate.view() >= view);
+        let committed = self.promises.get(Kind::Commit, view, seq).is_some();
+        if let Some(prepared) = slot.prepared.as_ref().filter(|prepared| prepared.certificate.view() == view) {
+            // A crash between the certificate and the Commit leaves the first alone.
+            return (!committed).then(|| (prepared.pre_prepare, prepared.certificate.clone()));
+        }
+        let known = slot.prepared.as_ref().is_some_and(|prepared| prepared.certificate.view() > view);
         let own = slot.prepares.get(&self.me).is_some_and(|own| own.statement.view == view);
         let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
         if known || !own || !agrees {
@@ -340,7 +343,7 @@ impl Replica {
         let empty = self.is_empty_slot(seq, &content);
         self.note_progress(&certificate, empty);
         for (lane, tip) in &content.cut {
-            self.commit_tip(*lane, *tip, out);
+            self.commit_tip(*lane, *tip);
         }
     }
 }

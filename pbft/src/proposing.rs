@@ -178,7 +178,7 @@ impl Replica {
             content: content.clone(),
             certificates,
         })));
-        self.receive_proposal(statement, false, out).expect("the next slot of the own view has no proposal");
+        self.receive_proposal(statement, out).expect("the next slot of the own view has no proposal");
         let slot = self.log.touch(seq);
         slot.offer(Arc::new(content), digest);
         slot.voted = Some(statement);

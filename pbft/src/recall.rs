@@ -8,8 +8,10 @@ use crate::statement::{Kind, Signed};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// Loose statements in one answer; the disk's answer has the rest.
-const STATEMENTS_MAX: usize = 64;
+/// Statements from memory in one answer; the disk adds what is in certificates.
+const STATEMENTS_MAX: usize = 2_048;
+/// Of these, of one kind, and of Acks of one lane: a window of votes.
+const STATEMENTS_PER_SERIES_MAX: usize = 256;
 
 /// Who has answered.
 #[derive(Debug, Clone)]
@@ -54,7 +56,12 @@ impl Replica {
         }
         self.recall.asked_at = Some(self.now.ticks);
         let tips = self.committee.replicas().map(|lane| (lane, self.lanes[lane.index()].executed.position));
-        let wanted = Wanted::Recall { incarnation: self.incarnation, stable: self.low(), tips: tips.collect() };
+        let wanted = Wanted::Recall {
+            incarnation: self.incarnation,
+            stable: self.low(),
+            tips: tips.collect(),
+            known: Vec::new(),
+        };
         for peer in self.committee.replicas() {
             if peer != self.me && !self.recall.answered.contains(&peer) {
                 out.send(peer, Message::Ask(wanted.clone()));
@@ -149,16 +156,13 @@ impl Replica {
                 _ => statement.seq > stable,
             }
         };
-        let mut statements: Vec<Signed> = self.witness.of(to).filter(above).copied().collect();
-        statements.sort_unstable_by_key(|signed| (signed.statement.seq, signed.statement.view));
-        // The newest are what a disk that is too old lacks first.
-        let surplus = statements.len().saturating_sub(STATEMENTS_MAX);
-        statements.drain(..surplus);
-        // What is only in memory goes ahead as loose statements; the answer that counts comes from the disk.
-        for signed in statements {
-            out.send(to, Message::Half(signed));
+        // The newest of each kind are what a disk that is too old lacks first.
+        let mut known: Vec<Signed> = Vec::new();
+        for series in self.witness.series_of(to) {
+            known.extend(series.rev().filter(above).take(STATEMENTS_PER_SERIES_MAX).copied());
         }
-        let wanted = Wanted::Recall { incarnation, stable, tips: tips.to_vec() };
+        known.truncate(STATEMENTS_MAX);
+        let wanted = Wanted::Recall { incarnation, stable, tips: tips.to_vec(), known };
         out.push(crate::effects::Effect::Supply { to, wanted });
     }
 }

@@ -27,6 +27,8 @@ const CHECKPOINTS_PER_HELP_MAX: usize = 16;
 pub(crate) const SLOTS_PER_ANSWER_MAX: u64 = 64;
 /// Bundles in one answer.
 pub(crate) const BUNDLES_PER_ANSWER_MAX: u64 = 64;
+/// What a question counts whose answer the disk gives: 64 in a second are as much as a peer may have (B).
+const SUPPLY_BYTES: u64 = 1 << 20;
 /// Bytes of bundles in one answer; a larger one goes alone.
 const BYTES_PER_ANSWER_MAX: u64 = 4 << 20;
 
@@ -140,7 +142,7 @@ impl Replica {
             }
         }
         let own = &self.lanes[self.me.index()];
-        let lacking = peer.acknowledged(self.me).position.next();
+        let lacking = peer.acknowledged(self.me).position.plus(1);
         let bundles = own.stored_between(lacking, self.own.tip.position);
         let mut bundles: Vec<_> = bundles.filter(|bundle| self.is_old_bundle(bundle)).cloned().collect();
         bundles.reverse();
@@ -266,6 +268,7 @@ impl Replica {
         if !peer.may_ask(now) {
             return Err(Rejected::TooOften { from });
         }
+        let before = out.len();
         match wanted {
             Wanted::Slots { from: first, to } => self.answer_slots(from, first, to, out),
             Wanted::Content { seq, digest } => self.answer_content(from, seq, digest, out),
@@ -276,10 +279,12 @@ impl Replica {
                 }
             }
             Wanted::NewView { view, digest } => self.answer_new_view(from, view, digest, out),
-            Wanted::Recall { incarnation, stable, tips } => {
+            Wanted::Recall { incarnation, stable, tips, .. } => {
                 self.answer_recall(from, incarnation, stable, &tips, out);
             }
         }
+        let bytes = out.since(before).map(weight).sum();
+        self.peers[from.index()].answered(bytes);
         Ok(())
     }
 
@@ -318,7 +323,7 @@ impl Replica {
     }
 
     /// Highest first: the asker knows the digest of the highest, and each names the one below it.
-    fn answer_bundles(&mut self, to: ReplicaId, id: ReplicaId, first: Position, last: Position, out: &mut Effects) {
+    fn answer_bundles(&self, to: ReplicaId, id: ReplicaId, first: Position, last: Position, out: &mut Effects) {
         let Some(lane) = self.lanes.get(id.index()) else { return };
         let executed = lane.executed.position;
         let first = first.max(Position::new(last.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1)));
@@ -334,7 +339,14 @@ impl Replica {
             let wanted = Wanted::Bundles { lane: id, from: first, to: last.min(executed) };
             out.push(Effect::Supply { to, wanted });
         }
-        self.peers[to.index()].answered(bytes);
+    }
+}
+
+/// Bytes of an answer; what the disk will supply counts as a typical part of it.
+fn weight(effect: &Effect) -> u64 {
+    match effect {
+        Effect::Send { message, .. } => borsh::object_length(&**message).map_or(u64::MAX, |bytes| bytes as u64),
+        _ => SUPPLY_BYTES,
     }
 }
 

@@ -120,6 +120,7 @@ impl Replica {
         let ReplicaConfig { me, committee, constants, signer, verify: _, incarnation } = config;
         assert_eq!(committee.key(me), Some(&signer.public_key()), "replica {me} has another key in the member list");
         assert!(constants.window >= 2 * constants.checkpoint_period, "the window must outlive a checkpoint period");
+        assert!(constants.window <= Constants::WINDOW_MAX, "a status speaks of one window");
         let n = committee.len();
         Self {
             me,
@@ -169,6 +170,10 @@ impl Replica {
             }
             Input::Submit(item) => self.on_submit(item),
             Input::Read { reader, nonce } => self.on_read(reader, nonce),
+            Input::Deadline(deadline) => {
+                self.execution.set_deadline(deadline);
+                Ok(())
+            }
             Input::Executed(executed) => self.on_executed(executed, out),
         };
         if let Err(rejected) = outcome {
@@ -333,7 +338,11 @@ impl Replica {
             return;
         }
         self.standing = match &broken {
-            Broken::OlderThanPromises(signed) => Standing::Follower(*signed),
+            Broken::OlderThanPromises(signed) => {
+                // Kept, so that a restart remembers it (E7).
+                out.persist(Record::Kept(*signed));
+                Standing::Follower(*signed)
+            }
             _ => Standing::Stopped(broken.clone()),
         };
         out.push(Effect::Broken(broken));

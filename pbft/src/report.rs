@@ -61,6 +61,8 @@ pub struct Report {
     pub recorded: Vec<EvidenceKey>,
     /// Statements kept apart for others to compare (E2).
     pub kept: usize,
+    /// Statements of others that are remembered to be compared (E2).
+    pub remembered: usize,
     /// Own statements in the table (E1).
     pub promises: usize,
     /// Questions that are out.
@@ -147,6 +149,7 @@ impl Replica {
             evidence: self.accusations.held().cloned().collect(),
             recorded: self.accusations.recorded().copied().collect(),
             kept: self.witness.kept_count(),
+            remembered: self.witness.remembered_count(),
             promises: self.promises.len(),
             asking: self.pursuits.len(),
             fast_commits: self.fast_commits,

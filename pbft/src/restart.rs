@@ -6,7 +6,7 @@ use crate::content::Content;
 use crate::crypto::Verify;
 use crate::ids::{Position, SeqNum, Ticks, View};
 use crate::recovered::{Recovered, RecoveredSlot};
-use crate::replica::{CurrentView, Replica, ReplicaConfig};
+use crate::replica::{CurrentView, Replica, ReplicaConfig, Standing};
 use crate::slot::{Prepared, Proposal};
 use crate::statement::{Kind, Signed};
 use alloc::sync::Arc;
@@ -48,7 +48,12 @@ impl Replica {
             self.resume_slot(slot, verify);
         }
         self.resume_views(recovered.view_change, recovered.new_views);
-        for signed in recovered.kept {
+        for signed in recovered.kept.iter().filter(|signed| signed.signer == self.me) {
+            if !self.promises.holds(&signed.statement) {
+                self.standing = Standing::Follower(*signed); // It was found out before the restart (E7).
+            }
+        }
+        for signed in recovered.kept.into_iter().filter(|signed| signed.signer != self.me) {
             self.witness.hear(&signed);
             self.witness.keep(&signed);
         }
@@ -56,6 +61,8 @@ impl Replica {
             self.accusations.add(evidence);
         }
         self.accuse_again();
+        self.resume_checkpoints();
+        self.carry_slots();
         self.touched_lanes.extend(self.committee.replicas());
         self.log.touch_all();
     }
@@ -123,9 +130,7 @@ impl Replica {
             slot.recorded = true;
             slot.offer(Arc::new(content.clone()), digest);
             for (lane, tip) in content.cut {
-                let lane = &mut self.lanes[lane.index()];
-                lane.commit(tip.position, Ticks::new(0));
-                let _ = lane.want(tip); // As above: a fork shows itself again.
+                self.lanes[lane.index()].commit(tip.position, Ticks::new(0));
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
 use crate::statement::Signed;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use core::ops::Bound;
 
 /// Contents kept for one slot: proposed, voted for, prepared and committed can all differ.
 const CONTENTS_PER_SLOT_MAX: usize = 4;
@@ -163,7 +164,16 @@ impl Log {
 
     /// Slots strictly above `seq`.
     pub(crate) fn above(&self, seq: SeqNum) -> impl DoubleEndedIterator<Item = (SeqNum, &Slot)> {
-        self.slots.range(seq.next()..).map(|(seq, slot)| (*seq, slot))
+        self.slots.range((Bound::Excluded(seq), Bound::Unbounded)).map(|(seq, slot)| (*seq, slot))
+    }
+
+    /// A long catch-up leaves no more behind than a window: slots at or below `seq` without an own vote leave memory.
+    pub(crate) fn drop_unvoted_up_to(&mut self, seq: SeqNum) {
+        let old = self.slots.range(..=seq).filter(|(_, slot)| slot.voted.is_none() && slot.prepared.is_none());
+        let old: alloc::vec::Vec<SeqNum> = old.map(|(seq, _)| *seq).collect();
+        for seq in old {
+            self.slots.remove(&seq);
+        }
     }
 
     /// Slots at or below `seq` leave memory; the disk keeps them.

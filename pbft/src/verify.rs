@@ -5,6 +5,7 @@ use crate::cert::{CertError, ClaimedCert};
 use crate::committee::Committee;
 use crate::content::Content;
 use crate::crypto::Verify;
+use crate::effects::Wanted;
 use crate::evidence::Evidence;
 use crate::ids::{ReplicaId, SeqNum};
 use crate::limits::Constants;
@@ -136,7 +137,7 @@ impl VerifyContext<'_> {
             Message::Decided { certificate, content } => self.decided(certificate, content),
             Message::ViewChange { statement, body } => self.view_change(statement, body),
             Message::NewView { statement, body } => self.new_view(statement, body),
-            Message::Ask(_) => Ok(()),
+            Message::Ask(wanted) => self.question(wanted),
             Message::Recalled { statements, .. } => statements.iter().try_for_each(|signed| self.signature(signed)),
         }
     }
@@ -179,6 +180,12 @@ impl VerifyContext<'_> {
         self.certificate(certificate, &[Kind::Commit, Kind::Prepare])?;
         let all = certificate.signatures.len() == self.committee.len();
         ensure(certificate.kind == Kind::Commit || all, Invalid::Mismatch)
+    }
+
+    fn question(&self, wanted: &Wanted) -> Result<(), Invalid> {
+        let Wanted::Recall { tips, known, .. } = wanted else { return Ok(()) };
+        let ascending = tips.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        ensure(tips.len() <= self.committee.len() && ascending && known.is_empty(), Invalid::Malformed)
     }
 
     fn view_change(&self, statement: &Signed, body: &ViewChange) -> Result<(), Invalid> {

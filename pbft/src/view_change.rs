@@ -147,7 +147,13 @@ impl ViewChange {
         let voted = self.voted.iter().all(|entry| fits(&entry.pre_prepare, &entry.new_view));
         let ascending = self.prepared.windows(2).all(|pair| pair[0].seq() < pair[1].seq())
             && self.voted.windows(2).all(|pair| pair[0].seq() < pair[1].seq());
-        self.view.get() > 0 && ascending && prepared && voted
+        self.view.get() > 0 && ascending && prepared && voted && self.names_one_start_for_a_view()
+    }
+
+    /// V4: a replica accepts one NewView for a view, so an honest demand names no two of one view.
+    fn names_one_start_for_a_view(&self) -> bool {
+        let mut named: BTreeMap<View, Digest> = BTreeMap::new();
+        self.named().all(|(view, digest)| *named.entry(view).or_insert(digest) == digest)
     }
 }
 

@@ -86,7 +86,12 @@ impl Replica {
 
     /// V1 b: since this very slot became the lowest that is open.
     fn slot_timer(&mut self) -> Option<Ticks> {
-        let Some((_, Wait::Slot(seq))) = self.slot_wait() else {
+        let slot = match self.slot_wait() {
+            Some((_, Wait::Slot(seq))) => Some(seq),
+            _ => None,
+        };
+        // What others have decided is fetched; that blames nobody.
+        let Some(seq) = slot.filter(|seq| self.decided_elsewhere(*seq) < self.committee.weak()) else {
             self.timers.open_slot = None;
             return None;
         };
@@ -97,6 +102,10 @@ impl Replica {
                 Some(self.now.ticks)
             }
         }
+    }
+
+    fn decided_elsewhere(&self, seq: SeqNum) -> usize {
+        self.others().filter(|peer| self.peers[peer.index()].has_decided(seq)).count()
     }
 
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.

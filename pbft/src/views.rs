@@ -1,6 +1,7 @@
 //! Asking for another primary, and starting its view (V1 to V6).
 
 use crate::cert::QuorumCert;
+use crate::committee::Committee;
 use crate::content::Content;
 use crate::effects::{Broken, Effect, Effects, Record, Rejected, Wanted};
 use crate::evidence::Evidence;
@@ -15,6 +16,9 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+/// Views above the expected one of which statements are remembered: fewer than the smallest window keeps.
+const VIEWS_AHEAD_MAX: u64 = 4;
 
 /// A demand with its statement.
 pub(crate) type Demand = (Signed, Arc<ViewChange>);
@@ -74,6 +78,11 @@ impl Views {
         views.get(weak - 1).copied()
     }
 
+    /// The highest view of which statements are remembered: a little above what f + 1 members ask for.
+    pub(crate) fn expected(&self, own: View, committee: &Committee) -> View {
+        own.max(self.pull(committee.weak()).unwrap_or_default()).plus(VIEWS_AHEAD_MAX)
+    }
+
     /// Whether every start that a demand names is here and agrees with its entries (V4). `Err` if one disagrees.
     fn counts(&self, body: &ViewChange) -> Result<bool, ()> {
         let mut complete = true;
@@ -107,7 +116,8 @@ impl Views {
         });
         let latest = self.latest.iter().map(|(member, (_, body))| (*member, *member, body));
         for (member, server, body) in latest.chain(carried) {
-            for named in body.named().filter(|(_, digest)| !self.starts.contains_key(digest)) {
+            // One at a time for each member (V4).
+            for named in body.named().filter(|(_, digest)| !self.starts.contains_key(digest)).take(1) {
                 let from = lacking.entry(named).or_default();
                 from.extend([member, server].into_iter().filter(|peer| !from.contains(peer)).collect::<BTreeSet<_>>());
             }
@@ -312,7 +322,7 @@ impl Replica {
         let bodies: Vec<&ViewChange> = view_changes.iter().map(|(_, body)| &**body).collect();
         let slots = recompute(&bodies, &self.committee, self.null);
         // What it signs now it must be able to report later (V4): nothing beyond the own window.
-        if slots.last().is_some_and(|(seq, _)| !self.in_window(*seq)) {
+        if slots.last().is_some_and(|(seq, _)| *seq > self.low().plus(self.constants.window)) {
             return;
         }
         let promised: Option<Vec<Signed>> =
@@ -328,6 +338,8 @@ impl Replica {
         }
         out.persist(Record::Statement(statement));
         self.note_started(&body);
+        self.views.entered.insert(view, digest);
+        self.views.starts.insert(digest, (statement, body.clone()));
         self.broadcast(Message::NewView { statement, body }, out);
     }
 
@@ -412,10 +424,15 @@ impl Replica {
     /// The view has started: what came too early for it is taken up.
     fn take_early(&mut self, view: View, out: &mut Effects) {
         for ((of, _), (statement, content)) in core::mem::take(&mut self.views.early) {
-            if of == view && self.receive_proposal(statement, false, out).is_ok() {
+            if of == view && self.receive_proposal(statement, out).is_ok() {
                 self.keep_content(content);
             }
         }
+    }
+
+    /// Whether the view's start carries the slot.
+    pub(crate) fn is_carried(&self, view: View, seq: SeqNum) -> bool {
+        self.views.start_of(view).is_some_and(|(_, start)| start.carries(seq).is_some())
     }
 
     /// V6: in the slots that the start of a view covers, only what it carries is accepted.
@@ -478,9 +495,11 @@ impl Replica {
             }
             // An own start that was stored and not entered is entered when it comes back.
             let entered = view < self.view.number || (view == self.view.number && !self.view.changing);
-            if entered {
+            // Own entries name an own start even if the crash came before it was entered.
+            if entered || statement.signer == self.me {
                 self.views.entered.insert(view, digest);
-            } else {
+            }
+            if !entered {
                 self.views.waiting = Some(digest);
             }
             if statement.signer == self.me {

@@ -11,6 +11,9 @@ use alloc::vec::Vec;
 /// checkpoint periods below the stable checkpoint is still there when the window above it is full (E5).
 const REMEMBERED_WINDOWS: u64 = 3;
 
+/// Bundle and Ack statements of one signer and lane that are remembered: more than lie above a certified tip.
+const POSITIONS_REMEMBERED_MAX: usize = 1_024;
+
 /// Statements sent on for one signer in a second (E2).
 const HALVES_PER_SECOND_MAX: u32 = 32;
 
@@ -54,7 +57,8 @@ impl Witness {
             return Evidence::pair(known, signed);
         }
         series.insert(place, *signed);
-        if series.len() > self.remembered_max {
+        let lane = matches!(signed.statement.kind, Kind::Bundle | Kind::Ack);
+        if series.len() > if lane { POSITIONS_REMEMBERED_MAX } else { self.remembered_max } {
             series.pop_first();
         }
         None
@@ -89,11 +93,14 @@ impl Witness {
         proposals.filter_map(|(_, series)| series.get(&(view, seq)).copied()).collect()
     }
 
-    /// Everything remembered of one signer.
-    pub(crate) fn of(&self, signer: ReplicaId) -> impl Iterator<Item = &Signed> {
-        let series = self.first.iter().filter(move |((of, _, _), _)| *of == signer);
-        let kept = self.kept.get(&signer).into_iter().flatten();
-        series.flat_map(|(_, places)| places.values()).chain(kept)
+    /// Everything remembered of one signer, ascending by place within each kind.
+    pub(crate) fn series_of(
+        &self,
+        signer: ReplicaId,
+    ) -> impl Iterator<Item = impl DoubleEndedIterator<Item = &Signed>> {
+        let from = (signer, EvidenceKind::Bundle, 0);
+        let series = self.first.range(from..).take_while(move |((of, _, _), _)| *of == signer);
+        series.map(|(_, places)| places.values())
     }
 
     /// Keeps a statement apart; whether it became one just now.
@@ -161,6 +168,11 @@ impl Witness {
     /// What is kept apart of a signer, oldest first.
     pub(crate) fn kept_of(&self, signer: ReplicaId) -> &[Signed] {
         self.kept.get(&signer).map_or(&[], Vec::as_slice)
+    }
+
+    /// Statements remembered, for reports.
+    pub(crate) fn remembered_count(&self) -> usize {
+        self.first.values().map(BTreeMap::len).sum()
     }
 
     /// Statements kept apart, for reports.

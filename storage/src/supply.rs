@@ -54,8 +54,9 @@ impl Snapshot {
             Wanted::StableCheckpoint => {
                 answer.extend(self.stable(SeqNum::new(u64::MAX))?.map(Message::StableCheckpoint));
             }
-            Wanted::Recall { incarnation, stable, tips } => {
-                let statements = self.recall(asker, *stable, tips)?;
+            Wanted::Recall { incarnation, stable, tips, known } => {
+                let mut statements = known.clone();
+                statements.extend(self.recall(asker, *stable, tips)?);
                 answer.extend([Message::Recalled { incarnation: *incarnation, statements }]);
             }
         }

@@ -36,7 +36,7 @@ fn history() -> Db {
 
 fn recall(db: &Db, asker: u16, stable: u64, tips: &[(u16, u64)]) -> Vec<Signed> {
     let tips = tips.iter().map(|(lane, tip)| (ReplicaId::new(*lane), Position::new(*tip))).collect();
-    let wanted = Wanted::Recall { incarnation: 77, stable: SeqNum::new(stable), tips };
+    let wanted = Wanted::Recall { incarnation: 77, stable: SeqNum::new(stable), tips, known: Vec::new() };
     let answer = db.snapshot().unwrap().supply(ReplicaId::new(asker), &wanted, SupplyLimits::default()).unwrap();
     let [Message::Recalled { incarnation: 77, statements }] = &answer[..] else { panic!("{answer:?}") };
     statements.clone()
