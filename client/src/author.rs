@@ -112,19 +112,20 @@ impl Author {
         self.client = self.client.renewed();
     }
 
-    /// Sends again, byte for byte, what has no answer; takes the answers that are there.
-    pub async fn resend(&mut self) -> Result<(), SubmitError> {
+    /// Sends again, byte for byte, what has no answer; gives the answers that are there now.
+    pub async fn resend(&mut self) -> Result<Vec<Answer>, SubmitError> {
+        let mut answers = Vec::new();
         for name in self.outbox.unanswered() {
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post(bytes).await);
-            self.note(&name, &posted)?;
+            answers.extend(self.note(&name, &posted)?);
             match (posted, id) {
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
                 (Err(error), Some(id)) => return Err(SubmitError::Earlier { id, error }),
                 (Err(error), None) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(answers)
     }
 
     /// Waits until the order has spoken on everything unanswered; the receipts in the order of the numbers.
@@ -223,7 +224,7 @@ impl Author {
 
     fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Envelope {
         let place = self.outbox.next_place(&self.domain, node, floor, 1);
-        let base = draft.base.unwrap_or_else(|| self.newest_base(node));
+        let base = draft.base.unwrap_or_else(|| self.newest_base(node, place.from_seq));
         let change = Change::new(base, draft.ops.clone(), draft.message.clone(), now_ms());
         let body = Body {
             author: self.key(),
@@ -237,8 +238,8 @@ impl Author {
         Envelope::sign(&node.group, body, draft.contents.clone(), &self.signer)
     }
 
-    fn newest_base(&self, node: &AuthorInfo) -> Base {
-        self.outbox.newest_unanswered(&self.domain).map_or(Base::Revision(node.revision), Base::Envelope)
+    fn newest_base(&self, node: &AuthorInfo, number: u64) -> Base {
+        self.outbox.newest_unanswered(&self.domain, number).map_or(Base::Revision(node.revision), Base::Envelope)
     }
 
     /// Only what speaks of this envelope, as a node of quorate speaks, answers it.
@@ -254,13 +255,15 @@ impl Author {
         }
     }
 
-    /// Remembers what an answer settles.
-    fn note(&mut self, name: &Name, posted: &Result<Posted, ClientError>) -> Result<(), OutboxError> {
-        match posted {
-            Ok(Posted::Verdict(receipt)) => self.outbox.answer(name, Answer::Verdict(receipt.clone())),
-            Err(ClientError::Refused(problem)) => self.outbox.answer(name, Answer::Gate((**problem).clone())),
-            Ok(Posted::Ticket(_)) | Err(_) => Ok(()),
-        }
+    /// Remembers what an answer settles, and gives it.
+    fn note(&mut self, name: &Name, posted: &Result<Posted, ClientError>) -> Result<Option<Answer>, OutboxError> {
+        let answer = match posted {
+            Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
+            Err(ClientError::Refused(problem)) => Answer::Gate((**problem).clone()),
+            Ok(Posted::Ticket(_)) | Err(_) => return Ok(None),
+        };
+        self.outbox.answer(name, answer.clone())?;
+        Ok(Some(answer))
     }
 
     /// The group that the outbox is pinned to, once something was signed.

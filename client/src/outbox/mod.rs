@@ -167,10 +167,11 @@ impl Outbox {
         all.filter(|entry| entry.answer.is_none()).map(|entry| entry.name.clone()).collect()
     }
 
-    /// The newest envelope of a domain without an answer: what the next one is based on.
-    pub fn newest_unanswered(&self, domain: &str) -> Option<EnvelopeId> {
-        let entries = self.entries.get(domain)?;
-        entries.iter().rfind(|entry| entry.answer.is_none()).map(|entry| entry.id)
+    /// The newest envelope of a domain without an answer that comes before a number: what an envelope with that number
+    /// is based on. (What comes after it waits for it, and can be nobody's base before.)
+    pub fn newest_unanswered(&self, domain: &str, before: u64) -> Option<EnvelopeId> {
+        let earlier = |entry: &&Entry| entry.answer.is_none() && entry.to_seq < before;
+        self.entries.get(domain)?.iter().rfind(earlier).map(|entry| entry.id)
     }
 
     /// The newest revision that a receipt in this outbox names.

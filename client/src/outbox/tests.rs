@@ -51,7 +51,19 @@ fn what_was_kept_is_unanswered_after_a_kill_byte_for_byte() {
     assert_eq!(again.unanswered().as_slice(), std::slice::from_ref(&name));
     assert_eq!(again.bytes(&name).expect("a file"), bytes);
     assert_eq!(fs::read(desk.path("main-1-1.envelope")).expect("a file"), envelope(1, 1).encode());
-    assert_eq!(again.newest_unanswered("main"), Some(envelope(1, 1).id(&GROUP)));
+    assert_eq!(again.newest_unanswered("main", 2), Some(envelope(1, 1).id(&GROUP)));
+}
+
+#[test]
+fn what_waits_for_a_number_is_not_its_base() {
+    let desk = Desk::new();
+    let mut outbox = desk.open();
+    let (refused, _) = outbox.keep(&GROUP, &envelope(1, 1)).expect("a disk");
+    outbox.keep(&GROUP, &envelope(2, 1)).expect("a disk");
+    outbox.answer(&refused, Answer::Verdict(receipt(State::Refused, "3.1"))).expect("a disk");
+    assert_eq!(outbox.next_place("main", &info(1), 0, 1), Place { from_seq: 1, to_seq: 1, attempt: 2 });
+    assert_eq!(outbox.newest_unanswered("main", 1), None);
+    assert_eq!(outbox.newest_unanswered("main", 3), Some(envelope(2, 1).id(&GROUP)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::reach::{Reach, Scope, Signing, parse_level};
 use quorate_client::api::Ticket;
 use quorate_client::author::{self, Author, Draft, SubmitError};
 use quorate_client::content;
+use quorate_client::outbox::Answer;
 use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State};
 use quorate_pbft::Constants;
 use serde::Serialize;
@@ -101,9 +102,22 @@ async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
     let client = terms.reach.client()?;
     let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
     let draft = Draft { base: terms.base, ops: vec![op], contents, message: terms.message.clone() };
-    author.resend().await?;
+    author.resend().await?.iter().for_each(tell_earlier);
     let answer = author.submit(&draft, terms.level).await;
     report(answer, terms.reach.json)
+}
+
+/// Tells of a change that an earlier command left unanswered, where its author should know.
+pub fn tell_earlier(answer: &Answer) {
+    match answer {
+        Answer::Verdict(receipt) if matches!(receipt.state, State::Refused | State::Conflict) => {
+            let code = receipt.code.map(|code| format!(": {code}")).unwrap_or_default();
+            eprintln!("quorate: an earlier change: {}{code}", word(receipt.state));
+            eprintln!("  `quorate receipt {}` tells more", receipt.id);
+        }
+        Answer::Gate(problem) => eprintln!("quorate: an earlier change was refused: {problem}"),
+        Answer::Verdict(_) => (),
+    }
 }
 
 /// Prints how a change was answered; conflicts and refusals end with exit code 1.

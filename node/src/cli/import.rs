@@ -3,6 +3,7 @@
 //! It follows first parents: a merge is one change, its diff to its first parent, so after each commit the domain has
 //! what git's tree has. The commits of other parents are counted as folded.
 
+use super::change;
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing};
@@ -61,7 +62,7 @@ pub async fn run(args: &Import) -> Outcome {
     let head = repository.head().map_err(Failure::usage)?;
     let plan = repository.plan(head.tip, args.commits.unwrap_or(usize::MAX)).map_err(Failure::usage)?;
     let mut author = Author::open(args.signing.key()?, args.reach.client()?, &args.scope.domain).await?;
-    author.resend().await?;
+    author.resend().await?.iter().for_each(change::tell_earlier);
     author.settle().await?;
     let counts = plan.counts();
     let mut tally = Tally { total: counts.line, folded: counts.sides + counts.folded, ..Tally::default() };
