@@ -83,3 +83,20 @@ pub fn kind_name(kind: EvidenceKind) -> &'static str {
         EvidenceKind::InvalidNewView => "invalid-new-view",
     }
 }
+
+/// What somebody did, after their name, by the interface's name of the fault; none for a name that it does not have.
+pub fn kind_words(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "bundle" => "signed two bundles at one position of its lane",
+        "ack" => "acknowledged two bundles at one position of a lane",
+        "proposal" => "voted for two different contents of one slot in one view",
+        "checkpoint" => "signed two states after one slot",
+        "view-change" => "signed two demands for one view",
+        "new-view" => "started one view twice, differently",
+        "invalid-bundle" => "signed a malformed bundle",
+        "omission" => "left out of a demand for a view what it had voted for",
+        "invalid-view-change" => "demanded a view with something that does not verify",
+        "invalid-new-view" => "started a view that does not follow from what it carries",
+        _ => return None,
+    })
+}

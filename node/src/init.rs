@@ -23,7 +23,7 @@ const DRAFT: &str = "genesis.json.unfinished";
 const TEST_NAME: &str = "TEST KEYS: quorate test group";
 /// The words by which [`crate::start`] knows such a group.
 pub const TEST_WORDS: &str = "TEST KEYS";
-/// The one domain that it makes.
+/// The domain that it makes unless it is told otherwise.
 const DOMAIN: &str = "main";
 
 /// What to make.
@@ -48,6 +48,9 @@ pub struct Plan {
     /// What people call the group
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Domains that the group begins with, all open to every author; no flag leads here, the default is `main`
+    #[arg(skip)]
+    pub domains: Vec<String>,
 }
 
 /// What was made.
@@ -135,6 +138,9 @@ impl Plan {
         if plan.orgs.is_empty() {
             plan.orgs = (0..plan.replicas).map(|number| format!("org-{number}")).collect();
         }
+        if plan.domains.is_empty() {
+            plan.domains = vec![DOMAIN.to_owned()];
+        }
         let mut sorted = plan.orgs.clone();
         sorted.sort();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -216,13 +222,16 @@ impl Plan {
             self.orgs.iter().zip(authors).map(|(org, key)| enrol(Purpose::Author, org, key)).collect();
         authors.sort_by_key(|author| author.key);
         let everyone = || vec![Principal::Everyone];
+        let open = |name: String| DomainRules { name, writers: everyone(), readers: everyone() };
+        let mut domains = self.domains.clone();
+        domains.sort();
         GenesisFile {
             format: FORMAT.to_owned(),
             name: self.name.clone().unwrap_or_else(|| TEST_NAME.to_owned()),
             organisations,
             members,
             authors,
-            domains: vec![DomainRules { name: DOMAIN.to_owned(), writers: everyone(), readers: everyone() }],
+            domains: domains.into_iter().map(open).collect(),
             constants: Constants::default(),
             limits: Limits::default(),
         }

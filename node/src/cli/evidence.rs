@@ -7,6 +7,7 @@ use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::EvidenceEntry;
 use quorate_client::http::Client;
+use quorate_client::verify::kind_words;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -104,17 +105,5 @@ fn parse(client: &Client, value: Value) -> Result<EvidenceEntry, Failure> {
 
 /// What somebody did, after their name.
 pub fn words(kind: &str) -> String {
-    match kind {
-        "bundle" => "signed two bundles at one position of its lane".into(),
-        "ack" => "acknowledged two bundles at one position of a lane".into(),
-        "proposal" => "voted for two different contents of one slot in one view".into(),
-        "checkpoint" => "signed two states after one slot".into(),
-        "view-change" => "signed two demands for one view".into(),
-        "new-view" => "started one view twice, differently".into(),
-        "invalid-bundle" => "signed a malformed bundle".into(),
-        "omission" => "left out of a demand for a view what it had voted for".into(),
-        "invalid-view-change" => "demanded a view with something that does not verify".into(),
-        "invalid-new-view" => "started a view that does not follow from what it carries".into(),
-        other => format!("is proved to have done `{}`", plain(other)),
-    }
+    kind_words(kind).map_or_else(|| format!("is proved to have done `{}`", plain(kind)), str::to_owned)
 }

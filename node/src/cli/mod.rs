@@ -4,6 +4,7 @@ mod bench;
 mod change;
 mod clock;
 mod conflicts;
+mod demo;
 mod evidence;
 mod failure;
 mod files;
@@ -42,6 +43,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(quorate_node::demo::Args),
     Init(init::Init),
     Start(start::Start),
     Put(change::Put),
@@ -104,6 +106,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: &Command) -> Outcome {
     match command {
+        Command::Demo(args) => demo::run(args),
         Command::Init(args) => init::run(args),
         Command::Start(args) => start::run(args),
         Command::Put(args) => wait(change::put(args)),

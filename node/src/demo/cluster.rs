@@ -1,0 +1,224 @@
+//! The group that the demo runs on: processes of this program, and the liar in this one.
+
+use super::liar::{Liar, Lie};
+use super::{Byzantine, DemoError, ports, reaper};
+use crate::config::{Config, Overrides, REPLICA_KEY_FILE};
+use crate::init::{self, Made};
+use crate::replica::{Options, Running};
+use quorate_client::api::{Mode, Status};
+use quorate_client::http::Client;
+use quorate_client::keys;
+use quorate_ledger::Genesis;
+use quorate_pbft::ReplicaId;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// How long a process may take to be ready, and then to be able to vote.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long one may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long one question may take: longer than anything that is not broken.
+const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a read at the liar may take; nobody depends on its answer.
+const LIAR_ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bundles on the liar's lane before the replay begins: enough that it has forked it.
+const LIAR_BUNDLES: usize = 3;
+
+/// What a replica's process writes to standard error, in its folder.
+const LOG_FILE: &str = "log.txt";
+
+/// A process and its standard output, which must stay open.
+struct Process {
+    child: Child,
+    pid: u32,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        reaper::forget(self.pid);
+    }
+}
+
+/// Running replicas. Dropping it kills the processes.
+pub struct Cluster {
+    made: Made,
+    genesis: Genesis,
+    processes: Vec<Process>,
+    liar: Option<Running>,
+    byzantine: Byzantine,
+}
+
+impl Cluster {
+    /// Makes a group in `dir`, starts it, and returns when all honest replicas may vote.
+    pub async fn start(replicas: u16, byzantine: Byzantine, domains: &[String], dir: &Path) -> Result<Self, DemoError> {
+        let made = make(replicas, domains, dir).await?;
+        let file = dir.join("genesis.json");
+        let bytes = std::fs::read(&file).map_err(|error| DemoError::file(&file, error))?;
+        let genesis = Genesis::parse(&bytes).map_err(init::InitError::from)?;
+        let mut cluster = Self { made, genesis, processes: Vec::new(), liar: None, byzantine };
+        for replica in cluster.honest() {
+            let process = spawn(replica, cluster.folder(replica)).await?;
+            cluster.processes.push(process);
+        }
+        if let Some(lie) = lie(byzantine) {
+            cluster.liar = Some(cluster.launch_liar(lie).await?);
+        }
+        cluster.await_votes().await?;
+        cluster.let_the_liar_fork().await;
+        Ok(cluster)
+    }
+
+    /// The replica that lies: the last, a backup of view 0.
+    pub fn liar_number(&self) -> Option<u16> {
+        lie(self.byzantine).map(|_| self.replicas() - 1)
+    }
+
+    /// The others, ascending.
+    pub fn honest(&self) -> Vec<u16> {
+        (0..self.replicas()).filter(|replica| Some(*replica) != self.liar_number()).collect()
+    }
+
+    pub fn replicas(&self) -> u16 {
+        self.made.replicas.len() as u16
+    }
+
+    pub fn byzantine(&self) -> Byzantine {
+        self.byzantine
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.made.dir
+    }
+
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Somebody who asks this replica.
+    pub fn client(&self, replica: u16) -> Result<Client, DemoError> {
+        Ok(Client::new(&self.made.apis[usize::from(replica)], ANSWER_LIMIT)?)
+    }
+
+    /// Key files of the authors, one for each organisation, in the organisations' order.
+    pub fn author_keys(&self) -> Vec<PathBuf> {
+        self.genesis.file().organisations.iter().filter_map(|org| self.made.authors.get(org).cloned()).collect()
+    }
+
+    /// Asks every process to stop and waits for it.
+    pub async fn stop(mut self) -> Result<(), DemoError> {
+        for process in &self.processes {
+            if let Some(pid) = process.child.id() {
+                reaper::terminate(pid);
+            }
+        }
+        if let Some(mut liar) = self.liar.take() {
+            // Its replica may have stopped when it met its own lies; there is nothing to save.
+            let _ = liar.stop().await;
+        }
+        for process in &mut self.processes {
+            if tokio::time::timeout(STOP_LIMIT, process.child.wait()).await.is_err() {
+                process.child.kill().await.map_err(DemoError::System)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn folder(&self, replica: u16) -> &Path {
+        &self.made.replicas[usize::from(replica)]
+    }
+
+    async fn launch_liar(&self, lie: Lie) -> Result<Running, DemoError> {
+        let number = self.replicas() - 1;
+        let dir = self.folder(number).to_owned();
+        let config = Config::load(&dir, Overrides::default()).map_err(crate::replica::LaunchError::from)?;
+        let signer = keys::read(&dir.join(REPLICA_KEY_FILE))?;
+        let victim = ReplicaId::new(1);
+        let liar = Liar::new(lie, ReplicaId::new(number), victim, Arc::new(signer));
+        Ok(Running::launch(Options { dir, config, liar: Some(liar) }).await?)
+    }
+
+    async fn await_votes(&self) -> Result<(), DemoError> {
+        let deadline = Instant::now() + START_LIMIT;
+        for replica in self.honest() {
+            let client = self.client(replica)?;
+            while client.get::<Status>(&["status"], &[]).await?.mode != Mode::Active {
+                if Instant::now() > deadline {
+                    return Err(DemoError::NotReady { replica, log: self.folder(replica).join(LOG_FILE) });
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Strong reads at the liar make bundles on its lane, so that there is something to fork.
+    async fn let_the_liar_fork(&self) {
+        let Some(number) = self.liar_number().filter(|_| self.byzantine == Byzantine::Equivocate) else { return };
+        let Ok(client) = Client::new(&self.made.apis[usize::from(number)], LIAR_ANSWER_LIMIT) else { return };
+        let domain = &self.genesis.file().domains[0].name;
+        for _ in 0..LIAR_BUNDLES {
+            let query = [("level", "strong"), ("limit", "1")];
+            let read = client.renewed().get_bytes(&["domains", domain, "tree"], &query).await;
+            if read.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn lie(byzantine: Byzantine) -> Option<Lie> {
+    match byzantine {
+        Byzantine::Equivocate => Some(Lie::Equivocate),
+        Byzantine::Silent => Some(Lie::Silent),
+        Byzantine::None => None,
+    }
+}
+
+async fn make(replicas: u16, domains: &[String], dir: &Path) -> Result<Made, DemoError> {
+    let base_port = ports::free(2 * replicas)?;
+    let plan = init::Plan {
+        out: dir.to_owned(),
+        replicas,
+        orgs: Vec::new(),
+        base_port,
+        api_port: base_port + replicas,
+        name: None,
+        domains: domains.to_vec(),
+    };
+    let made = tokio::task::spawn_blocking(move || init::make(&plan)).await;
+    Ok(made.map_err(|error| DemoError::System(error.into()))??)
+}
+
+/// Starts a replica's process and waits for its line.
+async fn spawn(replica: u16, dir: &Path) -> Result<Process, DemoError> {
+    let log = dir.join(LOG_FILE);
+    let file = std::fs::File::create(&log).map_err(|error| DemoError::file(&log, error))?;
+    let program = std::env::current_exe().map_err(DemoError::System)?;
+    let mut child = Command::new(program)
+        .args(["start", "--dir"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(file)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(DemoError::System)?;
+    let pid = child.id().expect("it was just started and nobody waited for it");
+    reaper::watch(pid);
+    let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+    let mut line = String::new();
+    let read = tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await;
+    match read {
+        Ok(Ok(_)) if line.starts_with("ready ") => Ok(Process { child, pid, _stdout: stdout }),
+        _ => Err(DemoError::NotReady { replica, log }),
+    }
+}
