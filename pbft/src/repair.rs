@@ -65,7 +65,7 @@ impl Replica {
         let lanes = self.committee.replicas().zip(self.lane_statuses());
         let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
         let demand = |(signed, body): &Demand| (signed.signer, body.view, signed.statement.digest);
-        let slots = self.log.above(self.executed()).filter_map(|(seq, slot)| Some((seq, slot_status(slot)?)));
+        let slots = self.log.above(self.executed()).filter_map(|(seq, slot)| Some((seq, self.slot_status(slot)?)));
         StatusBody {
             incarnation: self.incarnation,
             epoch: self.committee.epoch(),
@@ -79,6 +79,18 @@ impl Replica {
             new_view: self.start_digest(),
             view_changes: self.views.demands().map(demand).collect(),
             kept: self.witness.kept_digests(),
+        }
+    }
+
+    /// Prepared means in this view: who prepared a slot in an earlier one may lack every Prepare of this one.
+    fn slot_status(&self, slot: &Slot) -> Option<SlotStatus> {
+        let prepared = slot.prepared.as_ref().map(|prepared| prepared.certificate.view());
+        if slot.committed.is_some() && slot.recorded {
+            Some(SlotStatus::Committed)
+        } else if prepared.is_some() && prepared == self.active_view() {
+            Some(SlotStatus::Prepared)
+        } else {
+            slot.proposal.map(|_| SlotStatus::Accepted)
         }
     }
 
@@ -347,15 +359,5 @@ fn weight(effect: &Effect) -> u64 {
     match effect {
         Effect::Send { message, .. } => borsh::object_length(&**message).map_or(u64::MAX, |bytes| bytes as u64),
         _ => SUPPLY_BYTES,
-    }
-}
-
-fn slot_status(slot: &Slot) -> Option<SlotStatus> {
-    if slot.committed.is_some() && slot.recorded {
-        Some(SlotStatus::Committed)
-    } else if slot.prepared.is_some() {
-        Some(SlotStatus::Prepared)
-    } else {
-        slot.proposal.map(|_| SlotStatus::Accepted)
     }
 }

@@ -331,6 +331,13 @@ impl Replica {
         let body = Arc::new(NewView { view, view_changes, pre_prepares });
         let digest = body.digest(self.constants.window);
         let Some(statement) = self.promise(Kind::NewView, view, SeqNum::new(0), digest) else { return };
+        // V4: whoever sends a start serves those that its demands name, also after a restart.
+        let named: BTreeSet<(View, Digest)> = body.view_changes.iter().flat_map(|(_, of)| of.named()).collect();
+        for (of, digest) in named.into_iter().filter(|(of, _)| !self.views.entered.contains_key(of)) {
+            if let Some((statement, body)) = self.views.start(&digest).filter(|(_, start)| start.view == of) {
+                out.persist(Record::NewView { statement: *statement, body: body.clone() });
+            }
+        }
         // The start first: its statements' rows mean nothing without it.
         out.persist(Record::NewView { statement, body: body.clone() });
         for signed in &body.pre_prepares {
@@ -385,6 +392,7 @@ impl Replica {
             self.learn_stable(claimed.clone().into_checked(epoch), out);
         }
         self.carry_slots();
+        self.hear_early_votes(view, out);
         self.take_early(view, out);
         self.log.touch_all();
         self.touched_lanes.extend(self.committee.replicas());
@@ -427,6 +435,15 @@ impl Replica {
             if of == view && self.receive_proposal(statement, out).is_ok() {
                 self.keep_content(content);
             }
+        }
+    }
+
+    /// E2: votes of a view are compared from when it is entered; those that came before it are in the slots.
+    fn hear_early_votes(&mut self, view: View, out: &mut Effects) {
+        let votes = self.log.iter().flat_map(|(_, slot)| slot.prepares.values().chain(slot.commits.values()));
+        let early: Vec<Signed> = votes.filter(|vote| vote.statement.view == view).copied().collect();
+        for vote in early {
+            self.hear(&vote, out);
         }
     }
 
