@@ -1,5 +1,6 @@
 //! Changes: operations on files and on the group itself, and what their author had seen.
 
+use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::governance::{Act, ProposalId};
 use crate::revision::Revision;
@@ -87,6 +88,22 @@ pub enum Op {
         /// Whether it should take effect.
         approve: bool,
     } = 21,
+    /// Proposes how a conflict of this domain could end: one more side to vote for.
+    Suggest {
+        /// The conflict.
+        conflict: ConflictId,
+        /// What should stand at its path; none for nothing.
+        file: Option<(Mode, Digest)>,
+        /// Why.
+        reason: String,
+    } = 22,
+    /// The vote of the signer's organisation for a side of a conflict of this domain. The last one counts.
+    Vote {
+        /// The conflict.
+        conflict: ConflictId,
+        /// Number of the side, from 0.
+        side: u32,
+    } = 23,
 }
 
 impl Op {

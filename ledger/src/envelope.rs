@@ -187,7 +187,7 @@ fn named_contents(body: &Body) -> std::collections::BTreeSet<Digest> {
     use crate::change::Op;
     let ops = body.changes.iter().flat_map(|change| &change.ops);
     ops.filter_map(|op| match op {
-        Op::Put { content, .. } => Some(*content),
+        Op::Put { content, .. } | Op::Suggest { file: Some((_, content)), .. } => Some(*content),
         _ => None,
     })
     .collect()

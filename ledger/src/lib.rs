@@ -62,7 +62,7 @@ pub use name::{NotAPrincipal, Principal, is_name};
 pub use outcome::{Event, Outcome};
 pub use receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use revision::{NotARevision, Revision};
-pub use state::record::{AuthorRecord, Class, File, Head, Settled};
+pub use state::record::{AuthorRecord, Class, Decider, File, Head, Settled};
 pub use stop::{Unsettled, Why};
 pub use store::{Read, Store, StoreError, Table};
 pub use verdict::{Code, Refusal, Stage};

@@ -51,6 +51,8 @@ pub enum PathOutcome {
     Conflict = 3,
     /// As the author wrote it, and a conflict that the author had seen is settled by it.
     Settled = 4,
+    /// As it was: the policy of the path puts somebody else's side above the author's.
+    Overruled = 5,
 }
 
 /// The rung of the merge ladder that answered; `none` for a conflict.

@@ -100,6 +100,8 @@ pub enum Code {
     UnknownProposal = 30,
     /// No such pending change in this domain.
     UnknownPending = 31,
+    /// No such open conflict, or no such side of it, in this domain.
+    UnknownConflict = 32,
 }
 
 impl Code {
@@ -111,7 +113,7 @@ impl Code {
             Self::SequenceTaken | Self::Overlap | Self::GapTooWide => Stage::Sequence,
             Self::BaseUnknown | Self::BaseTooOld | Self::BaseRefused => Stage::Sequence,
             Self::BadPath | Self::PathIsFile | Self::PathIsFolder | Self::MissingPath => Stage::Content,
-            Self::BadAct | Self::UnknownProposal | Self::UnknownPending => Stage::Content,
+            Self::BadAct | Self::UnknownProposal | Self::UnknownPending | Self::UnknownConflict => Stage::Content,
             Self::UnknownDomain | Self::NotMember => Stage::Domain,
             Self::DoesNotParse | Self::Schema | Self::Validator | Self::Approvals => Stage::Schema,
             Self::NotOwner | Self::WriteOnce | Self::Lock => Stage::Ownership,

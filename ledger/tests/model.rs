@@ -56,7 +56,8 @@ impl Model {
         let before = (self.files.clone(), self.disputed.clone());
         for (path, made) in edits {
             let seen = view.get(path).cloned();
-            if made.is_none() && seen.is_none() {
+            let sees_conflict = self.disputed.get(path).is_some_and(|newest| first >= *newest);
+            if made.is_none() && seen.is_none() && !sees_conflict {
                 (self.files, self.disputed) = before;
                 return None;
             }

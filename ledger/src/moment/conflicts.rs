@@ -5,11 +5,12 @@ use super::{Moment, QueryError};
 use crate::conflict::ConflictId;
 use crate::receipt::Rung;
 use crate::revision::Revision;
-use crate::state::record::{Class, ConflictRecord, File, Settled, Side};
+use crate::state::record::{Class, ConflictRecord, Decider, File, Settled, Side};
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey};
+use std::collections::BTreeMap;
 
 /// Sides that one answer shows; a conflict may have more, and their number is told.
 const SIDES_MAX: u32 = 256;
@@ -37,6 +38,10 @@ pub struct ConflictEntry {
     pub sides: Vec<SideEntry>,
     /// How many there are.
     pub sides_count: u32,
+    /// Who may end it.
+    pub decider: Decider,
+    /// Organisations' votes for sides by their number.
+    pub votes: BTreeMap<String, u32>,
     /// The change that ended it; none while it is open.
     pub settled: Option<Settled>,
 }
@@ -52,6 +57,8 @@ pub struct SideEntry {
     pub path: String,
     /// What stands there; none where its author wants nothing there.
     pub file: Option<File>,
+    /// Why somebody proposes it; none for a side that took part in the clash.
+    pub proposed: Option<String>,
 }
 
 impl<'a> Moment<'a> {
@@ -118,13 +125,16 @@ impl<'a> Moment<'a> {
             base: record.base,
             sides,
             sides_count: record.sides,
+            decider: record.decider,
+            votes: record.votes,
             settled: record.settled,
         })
     }
 
     fn side(&self, id: &ConflictId, index: u32) -> Result<SideEntry, StoreError> {
         let side: Option<Side> = entry::load_row(self.read, Table::History, &rows::side(id, index))?;
-        let Side { author, revision, path, file } = side.ok_or_else(|| entry::damaged("a side of a conflict"))?;
-        Ok(SideEntry { author, revision, path, file })
+        let Side { author, revision, path, file, proposed } =
+            side.ok_or_else(|| entry::damaged("a side of a conflict"))?;
+        Ok(SideEntry { author, revision, path, file, proposed })
     }
 }

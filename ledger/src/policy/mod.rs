@@ -2,8 +2,10 @@
 
 mod content;
 pub mod glob;
+mod strategy;
 
 pub(crate) use content::broken;
+pub use strategy::{Principle, Step, Strategy};
 
 use crate::attestation::Requirement;
 use crate::name::Principal;
@@ -17,6 +19,8 @@ const RULES_MAX: usize = 256;
 const PRINCIPALS_MAX: usize = 1_024;
 /// Forbidden texts of one rule.
 const FORBIDDEN_MAX: usize = 64;
+/// Strategies of one rule.
+const STRATEGIES_MAX: usize = 32;
 /// Validators of one rule.
 const VALIDATORS_MAX: usize = 256;
 /// Bytes of a forbidden text.
@@ -71,6 +75,12 @@ pub struct PathRule {
     pub approvals: u32,
     /// Validators, of whom ⌊2n/3⌋ + 1 must attest before a change takes effect; empty: nobody need.
     pub validators: Vec<Principal>,
+    /// What decides where two changes meet; empty: merge, then whoever has seen all sides, or a vote.
+    pub strategies: Vec<Step>,
+    /// Whether edits of different words of one line may be merged.
+    pub same_line: bool,
+    /// Whether the newer of two bumps of one version wins.
+    pub newest_version: bool,
 }
 
 /// A format that a content can be checked for without choosing between parsers: accepted alike on every replica.
@@ -147,6 +157,16 @@ impl PathRule {
     fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
         if self.approvals >= organisations {
             return Err(BadPolicy::Approvals(self.approvals));
+        }
+        if self.strategies.len() > STRATEGIES_MAX {
+            return Err(BadPolicy::TooLong("a list of strategies"));
+        }
+        let votes = self.strategies.iter().filter_map(|step| match step.strategy {
+            Strategy::Vote(organisations) => organisations,
+            _ => None,
+        });
+        for needed in votes {
+            Approvals { organisations: Some(needed), by: Vec::new() }.check(organisations)?;
         }
         if self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone) {
             return Err(BadPolicy::TooLong("a list of validators, who must be named,"));

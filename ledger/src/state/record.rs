@@ -4,12 +4,14 @@ use crate::change::Mode;
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::horizon::Marks;
+use crate::name::Principal;
 use crate::policy::DomainPolicy;
 use crate::range::Range;
 use crate::receipt::{Receipt, Rung};
 use crate::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip};
+use std::collections::BTreeMap;
 
 /// How far the group is: everything that executing the next slot reads beside the entries themselves.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -249,8 +251,23 @@ pub struct ConflictRecord {
     pub sides: u32,
     /// Running hash over all sides; see [`Side`].
     pub sides_hash: Digest,
+    /// Who may end it.
+    pub decider: Decider,
+    /// Organisations' votes for sides by their number; the last vote of each counts.
+    pub votes: BTreeMap<String, u32>,
     /// The change that settled it.
     pub settled: Option<Settled>,
+}
+
+/// Who may end a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Decider {
+    /// Any writer who has seen all sides, and a vote of so many organisations, or of ⌊2n/3⌋ + 1.
+    Writers(Option<u32>) = 1,
+    /// Nobody but these.
+    Arbiter(Principal) = 2,
 }
 
 /// Classes of conflict.
@@ -300,6 +317,8 @@ pub struct Side {
     pub path: String,
     /// What the author has there; none for a deletion.
     pub file: Option<File>,
+    /// Why somebody proposes it; none for a side that took part in the clash.
+    pub proposed: Option<String>,
 }
 
 /// Who ended a conflict.

@@ -2,7 +2,8 @@
 
 use super::Turn;
 use super::dispute::side_of;
-use super::merge::{Disagreement, Merged};
+use super::merge::Disagreement;
+use super::strategy::Answer;
 use crate::author_view::AuthorView;
 use crate::change::Op;
 use crate::ledger::GROUP;
@@ -54,7 +55,7 @@ impl Turn<'_, '_> {
     /// Whether the author sees a conflict at a path, so that there is something to settle where nothing is served.
     fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Stop> {
         match self.record(path)?.and_then(|record| record.conflict) {
-            Some(id) => Ok(self.has_seen(&id, view.first())?),
+            Some(id) => Ok(self.may_settle(&id, view.first())?),
             None => Ok(false),
         }
     }
@@ -90,7 +91,7 @@ impl Turn<'_, '_> {
         let Some((record, id)) = record.as_ref().and_then(|record| Some((record, record.conflict?))) else {
             return Ok(false);
         };
-        if !self.has_seen(&id, view.first())? {
+        if !self.may_settle(&id, view.first())? {
             let why = Disagreement::structural("the path is in conflict");
             self.dispute(path, None, side_of(path, record), made, why)?;
             return Ok(true);
@@ -138,13 +139,13 @@ impl Turn<'_, '_> {
                 record => {
                     let there = side_of(&place, &record.unwrap_or_else(|| self.fresh()));
                     let why = Disagreement::structural("one side moved the file, the other deleted it");
-                    return Ok(self.dispute(&place, Some(base), there, (&place, made), why)?);
+                    return self.dispute(&place, Some(base), there, (&place, made), why);
                 }
             }
         }
         let there = side_of(path, &self.fresh());
         let why = Disagreement::structural("the file was moved too often to follow");
-        Ok(self.dispute(path, Some(base), there, (path, made), why)?)
+        self.dispute(path, Some(base), there, (path, made), why)
     }
 
     /// Lays an edit over what stands at a path that is not in conflict.
@@ -158,14 +159,8 @@ impl Turn<'_, '_> {
     ) -> Result<(), Stop> {
         let record = record.unwrap_or_else(|| self.fresh());
         let current = record.file;
-        match self.merge(path, base, current, made)? {
-            Merged::Clean(file, rung) => {
-                if let Some(merged) = file.filter(|_| file != made && file != current)
-                    && self.breaks(path, &merged)?.is_some()
-                {
-                    let why = Disagreement::semantic("what a merge makes breaks a rule of its path");
-                    return Ok(self.dispute(path, base, side_of(path, &record), (path, made), why)?);
-                }
+        match self.answer(path, base, &record, made)? {
+            Answer::Set(file, outcome, rung) => {
                 if let (None, Some(file)) = (current, file)
                     && !self.has_room(path, file, view)?
                 {
@@ -174,11 +169,10 @@ impl Turn<'_, '_> {
                 if file != current {
                     self.set(path, file, None)?;
                 }
-                let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
                 self.done.note(path, outcome, rung);
                 Ok(())
             }
-            Merged::Unclean(why) => Ok(self.dispute(path, base, side_of(path, &record), (path, made), why)?),
+            Answer::Dispute(why) => self.dispute(path, base, side_of(path, &record), (path, made), why),
         }
     }
 
@@ -227,6 +221,6 @@ impl Turn<'_, '_> {
             }
             None => (side_of(from, &record), "one side moved the file, the other deleted it"),
         };
-        Ok(self.dispute(to, Some(base), there, (to, Some(base)), Disagreement::structural(why))?)
+        self.dispute(to, Some(base), there, (to, Some(base)), Disagreement::structural(why))
     }
 }

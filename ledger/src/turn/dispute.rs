@@ -6,10 +6,12 @@ use crate::conflict::ConflictId;
 use crate::outcome::Event;
 use crate::receipt::{PathOutcome, Rung};
 use crate::revision::Revision;
-use crate::state::record::{ConflictRecord, File, FileRecord, Settled, Side};
+use crate::state::record::{ConflictRecord, Decider, File, FileRecord, Settled, Side};
 use crate::state::{entry, name, rows};
+use crate::stop::Stop;
 use crate::store::{StoreError, Table};
 use quorate_pbft::{Digest, hash};
+use std::collections::BTreeMap;
 
 impl Turn<'_, '_> {
     /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
@@ -21,7 +23,7 @@ impl Turn<'_, '_> {
         there: Side,
         made: (&str, Option<File>),
         why: Disagreement,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Stop> {
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         let id = match record.conflict {
             Some(id) => id,
@@ -39,7 +41,8 @@ impl Turn<'_, '_> {
         there: Side,
         why: Disagreement,
         record: &mut FileRecord,
-    ) -> Result<ConflictId, StoreError> {
+    ) -> Result<ConflictId, Stop> {
+        let decider = self.decider(path, why.class)?;
         let id = self.unused_id(path)?;
         let conflict = ConflictRecord {
             path: path.to_owned(),
@@ -51,6 +54,8 @@ impl Turn<'_, '_> {
             base,
             sides: 0,
             sides_hash: Digest::ZERO,
+            decider,
+            votes: BTreeMap::new(),
             settled: None,
         };
         let row = rows::conflict(self.revision, &id);
@@ -79,25 +84,32 @@ impl Turn<'_, '_> {
 
     /// Adds the author's side to an open conflict.
     fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
-        let side = Side { author: self.author(), revision: self.revision, path: path.to_owned(), file };
-        self.add_side(id, side)?;
+        let (author, revision, path) = (self.author(), self.revision, path.to_owned());
+        self.add_side(id, Side { author, revision, path, file, proposed: None })?;
         self.done.conflicts.insert(*id);
         Ok(())
     }
 
-    fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
+    pub(super) fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
         self.draft.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
         conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
         conflict.sides += 1;
-        conflict.latest = conflict.latest.max(side.revision);
+        if side.proposed.is_none() {
+            conflict.latest = conflict.latest.max(side.revision);
+        }
         self.draft.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 
-    /// Whether somebody who read `seen` has seen all sides of the conflict.
-    pub(super) fn has_seen(&self, id: &ConflictId, seen: Revision) -> Result<bool, StoreError> {
-        Ok(seen >= self.conflict(id)?.latest)
+    /// Whether the author, who read `seen`, has seen all sides of the conflict and may end it.
+    pub(super) fn may_settle(&self, id: &ConflictId, seen: Revision) -> Result<bool, StoreError> {
+        let conflict = self.conflict(id)?;
+        let may = match &conflict.decider {
+            Decider::Writers(_) => true,
+            Decider::Arbiter(who) => who.covers(&self.author(), self.organisation),
+        };
+        Ok(may && seen >= conflict.latest)
     }
 
     /// Ends the conflict of a path by what the author makes of it.
@@ -120,7 +132,7 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    fn conflict(&self, id: &ConflictId) -> Result<ConflictRecord, StoreError> {
+    pub(super) fn conflict(&self, id: &ConflictId) -> Result<ConflictRecord, StoreError> {
         let conflict = self.draft.get(self.domain, &name::conflict(id))?;
         conflict.ok_or_else(|| entry::damaged("a conflict that a path names"))
     }
@@ -128,5 +140,6 @@ impl Turn<'_, '_> {
 
 /// What stands at a path, as a side of a conflict.
 pub(super) fn side_of(path: &str, record: &FileRecord) -> Side {
-    Side { author: record.author, revision: record.since, path: path.to_owned(), file: record.file }
+    let (author, revision, path) = (record.author, record.since, path.to_owned());
+    Side { author, revision, path, file: record.file, proposed: None }
 }

@@ -41,6 +41,8 @@ impl Turn<'_, '_> {
             Op::Propose { act } => self.propose(act),
             Op::Approve { proposal } => self.approve(proposal),
             Op::Attest { envelope, approve } => self.attest(envelope, *approve),
+            Op::Suggest { conflict, file, reason } => self.suggest(conflict, *file, reason),
+            Op::Vote { conflict, side } => self.vote(conflict, *side),
             Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => Err(bad("the group's domain has no files")),
         }
     }

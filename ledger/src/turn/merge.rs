@@ -54,7 +54,12 @@ impl Turn<'_, '_> {
         let [b, c, m] = contents;
         let (b, c, m) = (b?, c?, m?);
         let entries = (side(base, &b), side(current, &c), side(made, &m));
-        match merge_entries(entries.0, entries.1, entries.2, path, &Options::default()) {
+        let options = self.place.record.policy.rule(path).map_or_else(Options::default, |rule| Options {
+            same_line: rule.same_line,
+            newest_version: rule.newest_version,
+            ..Options::default()
+        });
+        match merge_entries(entries.0, entries.1, entries.2, path, &options) {
             EntryOutcome::Clean { entry: None, rung } => Ok(Merged::Clean(None, rung.into())),
             EntryOutcome::Clean { entry: Some((kind, bytes)), rung } => {
                 Ok(Merged::Clean(Some(self.store(path, mode(kind), bytes)?), rung.into()))

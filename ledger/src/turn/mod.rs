@@ -11,6 +11,8 @@ mod files;
 mod govern;
 mod guard;
 mod merge;
+mod strategy;
+mod vote;
 
 use crate::attestation::{Progress, Requirement};
 use crate::author_view::AuthorView;
@@ -113,7 +115,7 @@ impl Done {
             State::Pending
         } else if any(PathOutcome::Conflict) {
             State::Conflict
-        } else if any(PathOutcome::Merged) {
+        } else if any(PathOutcome::Merged) || any(PathOutcome::Overruled) {
             State::Merged
         } else {
             State::Applied
@@ -123,7 +125,7 @@ impl Done {
     /// Notes what became of a path; of two operations on one path the graver outcome stands.
     fn note(&mut self, path: &str, outcome: PathOutcome, rung: Rung) {
         let gravity = |outcome| match outcome {
-            PathOutcome::Applied => 0,
+            PathOutcome::Applied | PathOutcome::Overruled => 0,
             PathOutcome::Settled => 1,
             PathOutcome::Merged => 2,
             PathOutcome::Conflict => 3,

@@ -1,0 +1,120 @@
+//! Who or what decides where two changes of one path meet: an ordered list, the first that answers wins.
+
+use crate::name::Principal;
+use crate::state::record::Class;
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Digits of a number that a principle compares.
+const DIGITS_MAX: usize = 1_000;
+
+/// One entry of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Only for conflicts of this class; none: for all, and before anything is merged.
+    #[serde(default)]
+    pub class: Option<Class>,
+    /// What to do.
+    pub strategy: Strategy,
+}
+
+/// A way to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Strategy {
+    /// The merge ladder, where it is clean.
+    Merge = 1,
+    /// The side of the named owner wins, where one side is theirs and the other is not.
+    Authoritative(Principal) = 2,
+    /// A principle decides, where it applies.
+    Rule(Principle) = 3,
+    /// Organisations vote: so many, or ⌊2n/3⌋ + 1.
+    Vote(Option<u32>) = 4,
+    /// Somebody named decides, and nobody else.
+    Arbitrate(Principal) = 5,
+    /// The later in the order wins.
+    LastWriterWins = 6,
+    /// The first stands, the later one is refused.
+    Reject = 7,
+}
+
+/// A principle that decides between two contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "kebab-case")]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Principle {
+    /// Both are decimal numbers: the larger one.
+    LargerNumber = 1,
+    /// Both are lists, one item a line: what both kept of the base in its order, then what either added, sorted.
+    UnionOfLines = 2,
+}
+
+impl Principle {
+    /// What it makes of two contents, the same whichever comes first; none where it does not apply.
+    pub fn decide(self, base: &[u8], a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            // Equal numbers that are spelled differently: the smaller spelling, so that the sides stay nameless.
+            Self::LargerNumber => {
+                let (first, second) = ((number(a)?, core::cmp::Reverse(a)), (number(b)?, core::cmp::Reverse(b)));
+                Some(if first >= second { a } else { b }.to_vec())
+            }
+            Self::UnionOfLines => union(base, a, b),
+        }
+    }
+}
+
+/// A number as something that compares as it: its digits' count, and the digits.
+fn number(content: &[u8]) -> Option<(usize, &[u8])> {
+    let digits = content.trim_ascii();
+    let is_number = !digits.is_empty() && digits.len() <= DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    is_number.then(|| (digits.len() - zeros, &digits[zeros..]))
+}
+
+fn union(base: &[u8], a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
+    let split = |content: &[u8]| -> Option<Vec<Vec<u8>>> {
+        let whole = content.is_empty() || content.ends_with(b"\n");
+        whole.then(|| content.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
+    };
+    let (base, a, b) = (split(base)?, split(a)?, split(b)?);
+    let (in_a, in_b): (BTreeSet<_>, BTreeSet<_>) = (a.iter().collect(), b.iter().collect());
+    let in_base: BTreeSet<_> = base.iter().collect();
+    let kept = base.iter().filter(|line| in_a.contains(line) && in_b.contains(line));
+    let added: BTreeSet<_> = in_a.union(&in_b).filter(|line| !in_base.contains(**line)).copied().collect();
+    Some(kept.chain(added).flatten().copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(principle: Principle, base: &str, a: &str, b: &str) -> Option<String> {
+        let one = principle.decide(base.as_bytes(), a.as_bytes(), b.as_bytes());
+        let other = principle.decide(base.as_bytes(), b.as_bytes(), a.as_bytes());
+        assert_eq!(one, other, "sides have no names");
+        one.map(|bytes| String::from_utf8(bytes).expect("text"))
+    }
+
+    #[test]
+    fn the_larger_number_wins_whatever_its_length() {
+        let larger = |a, b| decided(Principle::LargerNumber, "1\n", a, b);
+        assert_eq!(larger("9\n", "10\n").as_deref(), Some("10\n"));
+        assert_eq!(larger("7", "123456789012345678901234567890").as_deref(), Some("123456789012345678901234567890"));
+        assert_eq!(larger("010", "10").as_deref(), Some("010"));
+        assert_eq!(larger("x", "10"), None);
+        assert_eq!(larger("", "10"), None);
+        assert_eq!(larger("-1", "10"), None);
+    }
+
+    #[test]
+    fn a_union_keeps_what_both_kept_and_adds_what_either_added() {
+        let union = |a, b| decided(Principle::UnionOfLines, "x\ny\nz\n", a, b);
+        assert_eq!(union("x\nz\nnew\n", "x\ny\nz\nalso\n").as_deref(), Some("x\nz\nalso\nnew\n"));
+        assert_eq!(union("x\ny\nz", "x\n"), None, "no list: its last line does not end");
+    }
+}
