@@ -16,8 +16,8 @@ pub const CONFIG_FILE: &str = "config.toml";
 pub const REPLICA_KEY_FILE: &str = "replica.key";
 /// The group's genesis in each replica's folder.
 pub const GENESIS_FILE: &str = "genesis.json";
-/// The database inside the data folder.
-pub const DATABASE_FILE: &str = "quorate.redb";
+/// The token for what tells of the node itself, in the replica's folder; only needed where the API is not on loopback.
+pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
 /// What a replica needs to know of its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,11 +140,6 @@ impl Config {
             Err(_) => Err(ConfigError::Peer(format!("{number}={address}"))),
         };
         self.peers.iter().map(parse).collect()
-    }
-
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.data.join(DATABASE_FILE)
     }
 }
 

@@ -1,16 +1,16 @@
 //! One replica, put together: disk, core, network, API.
 
-use crate::api::{self, Service};
-use crate::config::{Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::api::{self, Admin, Bounded, Service};
+use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::demo::liar::Liar;
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
 use crate::metrics::Metrics;
 use crate::pool::{CachedPayload, CachedVerify, Checker, Frame, Pool, Queues};
 use quorate_client::keys::{self, KeyError};
-use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError};
+use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore};
 use quorate_net::{Channel, Event, Events, Member, Multiaddr, Network};
-use quorate_pbft::{Committee, Ed25519Signer, Epoch, Message, ReplicaId, Signer};
+use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer};
 use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ pub struct Options {
 /// What a replica needs and did not find.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// The genesis cannot be read.
-    #[error("cannot read {path}: {source}; `quorate init` makes a folder with one")]
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; `quorate init` makes a folder with what a replica needs")]
     Unreadable {
         /// Where.
         path: PathBuf,
@@ -160,9 +160,13 @@ impl Running {
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
 
         let stop = CancellationToken::new();
+        let admin = admin(&dir, api)?;
+        let genesis_root = genesis_root(&genesis)?;
         let bodies = Arc::new(Semaphore::new(api::BODIES_KIB_MAX));
         let service = Arc::new(Service {
             genesis,
+            genesis_root,
+            admin,
             me,
             published,
             inbox,
@@ -175,8 +179,8 @@ impl Running {
             stop,
         });
         let stopped = service.stop.clone();
-        let serve =
-            axum::serve(listener, api::router(service.clone())).with_graceful_shutdown(stopped.cancelled_owned());
+        let serve = axum::serve(Bounded::new(listener), api::router(service.clone()))
+            .with_graceful_shutdown(stopped.cancelled_owned());
         let server = tokio::spawn(serve.into_future());
         Ok(Self { api, service, core, server, receiver, pool: Some(pool) })
     }
@@ -245,6 +249,26 @@ fn net_config(
 
 fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
     address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
+}
+
+/// On loopback everybody is an admin; elsewhere whoever has the token beside the configuration.
+fn admin(dir: &Path, api: SocketAddr) -> Result<Admin, LaunchError> {
+    if api.ip().is_loopback() {
+        return Ok(Admin::Everybody);
+    }
+    let path = dir.join(ADMIN_TOKEN_FILE);
+    match fs::read_to_string(&path) {
+        Ok(token) if !token.trim().is_empty() => Ok(Admin::Token(token.trim().to_owned())),
+        Ok(_) => Ok(Admin::Nobody),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Admin::Nobody),
+        Err(source) => Err(LaunchError::Unreadable { path, source }),
+    }
+}
+
+/// Root of the state that the genesis makes.
+fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
+    let made = Ledger::create(&mut MemoryStore::default(), genesis);
+    Ok(made.map_err(EngineError::from)?.executed().state_root)
 }
 
 fn random() -> Result<u64, LaunchError> {

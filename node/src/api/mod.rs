@@ -3,6 +3,7 @@
 //! Handlers read the newest published state without a lock and hand everything else to the core's thread. The shapes of
 //! bodies are [`quorate_client::api`]'s, so that server and client cannot disagree.
 
+mod admin;
 mod authors;
 mod body;
 mod conflicts;
@@ -14,6 +15,7 @@ mod evidence;
 mod files;
 mod group;
 mod level;
+mod listener;
 mod page;
 mod param;
 mod probes;
@@ -22,6 +24,8 @@ mod proofs;
 mod service;
 mod status;
 
+pub use admin::Admin;
+pub use listener::Bounded;
 pub use problem::{Answer, Failure};
 pub use service::{BODIES_KIB_MAX, Service};
 
@@ -41,11 +45,17 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/", get(dashboard::page))
         .route("/healthz", get(probes::alive))
         .route("/readyz", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
+        .merge(admins(&service))
         .nest("/v1", versioned())
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)
+}
+
+/// What tells of the node itself.
+fn admins(service: &Arc<Service>) -> Router<Arc<Service>> {
+    let only = middleware::from_fn_with_state(service.clone(), admin::only);
+    Router::new().route("/metrics", get(probes::metrics)).route("/v1/peers", get(group::peers)).route_layer(only)
 }
 
 fn versioned() -> Router<Arc<Service>> {
@@ -63,7 +73,6 @@ fn versioned() -> Router<Arc<Service>> {
         .route("/evidence", get(evidence::list))
         .route("/evidence/{id}", get(evidence::file))
         .route("/members", get(group::members))
-        .route("/peers", get(group::peers))
         .route("/checkpoints", get(group::checkpoints))
         .route("/status", get(status::status))
         .route("/health", get(status::health))

@@ -1,5 +1,6 @@
 //! What handlers share.
 
+use super::admin::Admin;
 use super::problem::{Answer, Failure};
 use crate::engine::{Inbox, Moment, Pending, Published, Reception, Request};
 use crate::metrics::Metrics;
@@ -22,6 +23,10 @@ pub const BODIES_KIB_MAX: usize = 256 << 10;
 pub struct Service {
     /// What the group descends from.
     pub genesis: Arc<Genesis>,
+    /// Root of the state that the genesis made.
+    pub genesis_root: Digest,
+    /// Who may see the node itself.
+    pub admin: Admin,
     /// The replica's place in the member list.
     pub me: ReplicaId,
     /// What the core's thread last made known.

@@ -5,7 +5,7 @@ use crate::engine::Published;
 use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{Health, Mode, Role, StableCheckpoint, Status};
-use quorate_pbft::{Digest, ReplicaId, Time};
+use quorate_pbft::{ReplicaId, Time};
 
 use super::service::Service;
 
@@ -36,21 +36,16 @@ pub fn of(service: &Service) -> Status {
         pending: report.pending as u64,
         state_root: ledger.executed().state_root,
         lane_hash: ledger.executed().lane_hash,
-        stable_checkpoint: stable(&published),
+        stable_checkpoint: StableCheckpoint {
+            seq: report.stable.get(),
+            state_root: report.stable_root.unwrap_or(service.genesis_root),
+        },
         mode: report.mode,
         why: report.why.clone(),
         peers: report.heard().map(ReplicaId::get).collect(),
         last_sync: report.last_sync.map(Time::get),
         health: opinion(service, &published),
     }
-}
-
-/// The newest certified checkpoint; its root only if this replica has it at hand.
-fn stable(published: &Published) -> StableCheckpoint {
-    let seq = published.report.stable;
-    let held = published.certified.as_ref().filter(|held| held.moment.seq() == seq);
-    let state_root = held.map_or(Digest::ZERO, |held| held.moment.ledger.executed().state_root);
-    StableCheckpoint { seq: seq.get(), state_root }
 }
 
 /// 100, less what is wrong.

@@ -4,6 +4,7 @@ use super::held::Held;
 use super::moment::{Moment, Published};
 use super::pending::Pending;
 use super::report::Reporter;
+use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
 use quorate_pbft::{
@@ -64,6 +65,7 @@ pub struct Engine {
     held: Held,
     moment: Arc<Moment>,
     reporter: Reporter,
+    pub(super) roots: Roots,
     pub(super) broken: Option<Broken>,
 }
 
@@ -102,6 +104,7 @@ impl Engine {
         let limits = genesis.limits();
         let mut pending = Pending::new(limits.gap_max, limits.wait_ms);
         super::lane::recall(&mut pending, &recovered, &genesis, me, ledger.executed().time);
+        let roots = Roots::load(&snapshot)?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
@@ -110,6 +113,7 @@ impl Engine {
         Ok(Self {
             replica,
             reporter,
+            roots,
             pending: Arc::new(Mutex::new(pending)),
             broken: None,
             db,
@@ -182,6 +186,7 @@ impl Engine {
             Effect::Persist(record) => {
                 work.batch.record(&record)?;
                 if let Record::Stable(certificate) = record {
+                    self.roots.stable(&mut work.batch, certificate.seq())?;
                     work.certificates.push(certificate);
                 }
             }
@@ -249,7 +254,7 @@ impl Engine {
             let waiting = self.waiting();
             (waiting.len(), waiting.bytes())
         };
-        let report = self.reporter.report(pending, bytes);
+        let report = self.reporter.report(&self.roots, pending, bytes);
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 

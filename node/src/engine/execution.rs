@@ -14,8 +14,10 @@ impl Engine {
         let outcome = self.ledger.execute(&mut work.batch, decided)?;
         work.round.slots += 1;
         work.executed_bytes += decided.bundles.iter().map(|bundle| bundle.header.bytes).sum::<u64>();
-        work.at_checkpoint |=
-            decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period);
+        if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
+            work.at_checkpoint = true;
+            self.roots.executed(&mut work.batch, decided.seq, outcome.state_root)?;
+        }
         let executed = Executed {
             seq: decided.seq,
             state_root: outcome.state_root,

@@ -16,6 +16,7 @@ mod moment;
 mod pending;
 mod reception;
 mod report;
+mod roots;
 mod round;
 pub mod thread;
 

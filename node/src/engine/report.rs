@@ -1,7 +1,8 @@
 //! The replica as it sees itself: what `/v1/status` says beyond the ledger (R, E7, C3).
 
+use super::roots::Roots;
 use quorate_client::api::Mode;
-use quorate_pbft::{Broken, Epoch, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
+use quorate_pbft::{Broken, Digest, Epoch, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
 
 /// Milliseconds within which a member counts as heard (R).
 const HEARD_MS: u64 = 2_000;
@@ -20,6 +21,8 @@ pub struct Report {
     pub primary: ReplicaId,
     /// Slot of the newest stable checkpoint that is executed here.
     pub stable: SeqNum,
+    /// State root after that slot; none for genesis.
+    pub stable_root: Option<Digest>,
     /// Whether it can vote, and if not, what it does instead.
     pub mode: Mode,
     /// Empty, or words.
@@ -92,8 +95,9 @@ impl Reporter {
         self.report = report;
     }
 
-    pub(super) fn report(&self, pending: usize, pending_bytes: usize) -> Report {
-        Report { pending, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
+    pub(super) fn report(&self, roots: &Roots, pending: usize, pending_bytes: usize) -> Report {
+        let stable_root = roots.at(self.report.stable);
+        Report { stable_root, pending, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
     }
 }
 
@@ -108,6 +112,7 @@ fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
         view: core.view,
         primary: core.primary,
         stable: core.stable,
+        stable_root: None,
         mode: mode(&core, broken),
         why: String::new(),
         peers,

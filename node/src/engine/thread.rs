@@ -35,7 +35,12 @@ pub struct Surroundings {
 
 /// Starts the thread. It ends when the inbox is closed and empty, or with the error that stops the replica.
 pub fn run(engine: Engine, around: Surroundings) -> io::Result<JoinHandle<Result<(), EngineError>>> {
-    thread::Builder::new().name(NAME.to_owned()).spawn(move || work(engine, around))
+    thread::Builder::new().name(NAME.to_owned()).spawn(move || {
+        let inbox = around.inbox.clone();
+        let outcome = work(engine, around);
+        inbox.close(); // whoever waits for room learns that there will be none
+        outcome
+    })
 }
 
 fn work(mut engine: Engine, mut around: Surroundings) -> Result<(), EngineError> {
