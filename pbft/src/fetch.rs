@@ -93,7 +93,9 @@ impl Replica {
         let Some(peer) = need.peers.get(pursuit.tries % need.peers.len().max(1)) else { return };
         pursuit.last = Some(*peer);
         pursuit.asked = Some(need.asked);
-        pursuit.next = now.after(self.constants.base_timeout_ms / 2);
+        // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
+        let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
+        pursuit.next = now.after(self.constants.base_timeout_ms / patience);
         out.send(*peer, Message::Ask(need.wanted));
     }
 

@@ -240,7 +240,7 @@ impl Replica {
             self.advance_slots(out);
             self.propose(out);
             self.execute(out);
-            if self.loopback.is_empty() {
+            if self.loopback.is_empty() && self.touched_lanes.is_empty() {
                 break;
             }
         }

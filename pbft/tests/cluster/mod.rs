@@ -3,10 +3,12 @@
 //! The replicas are real; signatures are keyed hashes behind the same doors, so that thousands of runs take seconds.
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod alone;
+
 use quorate_pbft::{
-    Bundle, Committee, Constants, Decided, Digest, Effect, Effects, Epoch, Evidence, EvidenceKey, Executed, Input,
-    Item, ItemKind, Journal, Message, Now, PayloadCheck, PublicKey, Rejected, Replica, ReplicaConfig, ReplicaId,
-    SeqNum, Signature, Signed, Signer, Ticks, Time, Unverified, Verify, VerifyContext, hash_parts,
+    Committee, Constants, Decided, Digest, Effect, Effects, Epoch, Evidence, EvidenceKey, Executed, Input, Item,
+    ItemKind, Journal, Message, Now, PayloadCheck, PublicKey, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum,
+    Signature, Signed, Signer, Ticks, Time, Unverified, Verify, VerifyContext, hash_parts,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -470,19 +472,14 @@ impl Cluster {
 
     /// Pitfall 1: the wire never carries two different statements of one honest replica for one position.
     fn watch_wire(&mut self, from: ReplicaId, message: &Message) {
-        let signed = match message {
-            Message::PrePrepare { statement, .. } | Message::Prepare { statement, .. } => statement,
-            Message::Commit(signed) | Message::Ack(signed) | Message::Checkpoint(signed) => signed,
-            Message::Bundle(bundle) => &bundle.statement,
-            _ => return,
-        };
+        let Some(signed) = statement_of(message) else { return };
         if signed.signer != from {
             return;
         }
         let statement = &signed.statement;
         let kind = if statement.kind.is_vote() { 0 } else { statement.kind as u8 };
         let position = (from, kind, statement.view.get(), statement.seq.get());
-        let first = self.wire.entry(position).or_insert(*signed);
+        let first = self.wire.entry(position).or_insert(signed);
         assert_eq!(first.statement.digest, statement.digest, "{from} said two things at {position:?}");
     }
 
@@ -532,13 +529,28 @@ impl Cluster {
 }
 
 impl Node {
+    /// E1: whatever own statement leaves was asked to be written before, in the order of effects.
+    fn check_written(&self, me: ReplicaId, message: &Message) {
+        let Some(signed) = statement_of(message).filter(|signed| signed.signer == me) else { return };
+        let same = |write: &Write| {
+            let Write::Record(record) = write else { return false };
+            matches!(&**record, quorate_pbft::Record::Statement(written) if *written == signed)
+        };
+        let written = self.unwritten.iter().any(same) || self.disk.statements().any(|written| *written == signed);
+        assert!(written, "{me} sends what it has not written: {signed:?}");
+    }
+
     fn work_off(&mut self, out: &mut Effects, n: usize, me: ReplicaId) {
         let mut effects: std::collections::VecDeque<Effect> = out.take().into();
         while let Some(effect) = effects.pop_front() {
             match effect {
                 Effect::Persist(record) => self.unwritten.push(Write::Record(Box::new(record))),
-                Effect::Send { to, message } => self.outbox.push((to, message)),
+                Effect::Send { to, message } => {
+                    self.check_written(me, &message);
+                    self.outbox.push((to, message));
+                }
                 Effect::Broadcast(message) => {
+                    self.check_written(me, &message);
                     let others = (0..n).map(id).filter(|to| *to != me);
                     self.outbox.extend(others.map(|to| (to, message.clone())));
                 }
@@ -560,7 +572,15 @@ impl Node {
     }
 }
 
-/// The bundle in a message.
-pub fn bundle_of(message: &Message) -> Option<&Arc<Bundle>> {
-    if let Message::Bundle(bundle) = message { Some(bundle) } else { None }
+/// The statement that a message is about, but for Status.
+pub fn statement_of(message: &Message) -> Option<Signed> {
+    match message {
+        Message::PrePrepare { statement, .. }
+        | Message::Prepare { statement, .. }
+        | Message::ViewChange { statement, .. }
+        | Message::NewView { statement, .. } => Some(*statement),
+        Message::Commit(signed) | Message::Ack(signed) | Message::Checkpoint(signed) => Some(*signed),
+        Message::Bundle(bundle) => Some(bundle.statement),
+        _ => None,
+    }
 }

@@ -1,0 +1,234 @@
+//! One replica with its disk, and messages made by hand.
+
+use super::{AnyItem, HashSigner, HashVerify, WALL, committee, config, id, key};
+use quorate_pbft::{
+    Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Effect, Effects, Epoch, Executed, Input,
+    Item, Journal, Kind, Message, Now, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement, Ticks, Time, Tip,
+    Unverified, VerifyContext, View, items_root,
+};
+use std::sync::Arc;
+
+/// A statement of a member of any of these groups.
+pub fn say(signer: usize, kind: Kind, view: u64, seq: u64, digest: Digest) -> Signed {
+    let (view, seq) = (View::new(view), SeqNum::new(seq));
+    let statement = Statement { group: Digest([7; 32]), epoch: Epoch::new(0), kind, view, seq, digest };
+    statement.sign(id(signer), &HashSigner(key(signer)))
+}
+
+/// A certificate by these signers, enough or not.
+pub fn certificate(kind: Kind, view: u64, seq: u64, digest: Digest, signers: &[usize]) -> ClaimedCert {
+    let signatures = signers.iter().map(|signer| (id(*signer), say(*signer, kind, view, seq, digest).signature));
+    ClaimedCert { kind, view: View::new(view), seq: SeqNum::new(seq), digest, signatures: signatures.collect() }
+}
+
+/// The bundle of `owner` after `parent`, with one item.
+pub fn bundle(owner: usize, parent: Tip, lane_bytes: u64, item: Item) -> Arc<Bundle> {
+    let bytes = item.bytes.len() as u64;
+    let items = vec![item];
+    let header = BundleHeader {
+        lane: id(owner),
+        position: parent.position.next(),
+        parent: parent.digest,
+        items: 1,
+        bytes,
+        items_root: items_root(&items),
+        lane_bytes: lane_bytes + bytes,
+    };
+    let statement = say(owner, Kind::Bundle, 0, header.position.get(), header.digest());
+    Arc::new(Bundle { header, statement, items })
+}
+
+/// A content without a cut, as a primary proposes it at `millis` after the start of the clocks.
+pub fn empty(millis: u64) -> Content {
+    Content { cut: Vec::new(), time: Some(Time::new(WALL + millis)), mark: false }
+}
+
+pub struct Alone {
+    pub replica: Replica,
+    pub disk: Journal,
+    pub now: u64,
+    pub effects: Vec<Effect>,
+    pub n: usize,
+    me: usize,
+    constants: Constants,
+}
+
+impl Alone {
+    /// A replica that has just started and waits for its recall.
+    pub fn starting(n: usize, me: usize, constants: &Constants) -> Self {
+        let replica = Replica::new(config(n, me, 9, constants));
+        let constants = constants.clone();
+        let mut alone = Self { replica, disk: Journal::new(n), now: 1_000, effects: Vec::new(), n, me, constants };
+        alone.tick(1);
+        alone
+    }
+
+    /// A replica that may sign.
+    pub fn with(n: usize, me: usize, constants: &Constants) -> Self {
+        let mut alone = Self::starting(n, me, constants);
+        (0..n).filter(|peer| *peer != me).for_each(|peer| alone.recalled(peer, 9));
+        alone.effects.clear();
+        alone
+    }
+
+    pub fn new(n: usize, me: usize) -> Self {
+        Self::with(n, me, &Constants::default())
+    }
+
+    pub fn recalled(&mut self, peer: usize, incarnation: u64) {
+        self.hear(peer, Message::Recalled { incarnation, statements: Vec::new() });
+    }
+
+    pub fn restart(&mut self) {
+        self.replica = Replica::recover(config(self.n, self.me, 77, &self.constants), self.disk.recovered());
+        self.effects.clear();
+        self.tick(1);
+        let me = self.me;
+        (0..self.n).filter(|peer| *peer != me).for_each(|peer| self.recalled(peer, 77));
+    }
+
+    pub fn tick(&mut self, millis: u64) {
+        self.now += millis;
+        self.step(Input::Tick(Now { ticks: Ticks::new(self.now), wall: Time::new(WALL + self.now) }));
+    }
+
+    /// A message that verifies.
+    pub fn hear(&mut self, from: usize, message: Message) {
+        let verified = self.verify(from, message).expect("a message that verifies");
+        self.step(Input::Message(verified));
+    }
+
+    pub fn verify(
+        &self,
+        from: usize,
+        message: Message,
+    ) -> Result<quorate_pbft::Verified<Message>, quorate_pbft::Invalid> {
+        let committee = committee(self.n);
+        let context =
+            VerifyContext { committee: &committee, verify: &HashVerify, payload: &AnyItem, constants: &self.constants };
+        Unverified::new(id(from), message).verify(&context)
+    }
+
+    pub fn step(&mut self, input: Input) {
+        let mut out = Effects::new();
+        self.replica.step(input, &mut out);
+        let effects = out.take();
+        for effect in &effects {
+            if let Effect::Persist(record) = effect {
+                self.disk.record(record);
+            }
+        }
+        self.effects.extend(effects);
+    }
+
+    /// Executes what is handed out, with one state root for all.
+    pub fn execute(&mut self) {
+        let mut decided = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Execute(decided) => Some(decided.clone()),
+            _ => None,
+        });
+        let decided = decided.find(|decided| decided.seq == self.replica.executed_point().seq.next());
+        let Some(decided) = decided else { return };
+        let executed =
+            Executed { seq: decided.seq, state_root: Digest([66; 32]), recorded: Vec::new(), deadline: None };
+        self.disk.execute(&decided, &executed);
+        self.step(Input::Executed(executed));
+        self.execute();
+    }
+
+    /// Every message that left, to whomever.
+    pub fn sent(&self) -> impl Iterator<Item = &Message> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::Broadcast(message) | Effect::Send { message, .. } => Some(&**message),
+            _ => None,
+        })
+    }
+
+    /// What left for one peer alone.
+    pub fn sent_to(&self, peer: usize) -> Vec<&Message> {
+        let to_peer = |effect: &&Effect| matches!(effect, Effect::Send { to, .. } if *to == id(peer));
+        let sent = self.effects.iter().filter(to_peer).filter_map(|effect| match effect {
+            Effect::Send { message, .. } => Some(&**message),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    /// Own statements of a kind that left, by (view, seq, digest).
+    pub fn said(&self, kind: Kind) -> Vec<(u64, u64, Digest)> {
+        let statements = self.sent().filter_map(|message| match message {
+            Message::PrePrepare { statement, .. }
+            | Message::Prepare { statement, .. }
+            | Message::ViewChange { statement, .. }
+            | Message::NewView { statement, .. } => Some(*statement),
+            Message::Commit(signed) | Message::Ack(signed) | Message::Checkpoint(signed) => Some(*signed),
+            Message::Bundle(bundle) => Some(bundle.statement),
+            _ => None,
+        });
+        let own = statements.filter(|signed| signed.signer == id(self.me) && signed.statement.kind == kind);
+        own.map(|signed| (signed.statement.view.get(), signed.statement.seq.get(), signed.statement.digest)).collect()
+    }
+
+    pub fn refused(&self) -> Vec<&Rejected> {
+        let refused = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Refused(rejected) => Some(rejected),
+            _ => None,
+        });
+        refused.collect()
+    }
+
+    pub fn broken(&self) -> Vec<&Broken> {
+        let broken = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Broken(broken) => Some(broken),
+            _ => None,
+        });
+        broken.collect()
+    }
+
+    pub fn propose(&mut self, from: usize, view: u64, seq: u64, content: &Content) {
+        let statement = say(view as usize % self.n, Kind::PrePrepare, view, seq, content.digest());
+        self.hear(from, Message::PrePrepare { statement, content: content.clone(), certificates: Vec::new() });
+    }
+
+    pub fn prepare(&mut self, signer: usize, view: u64, seq: u64, digest: Digest) {
+        let pre_prepare = say(view as usize % self.n, Kind::PrePrepare, view, seq, digest);
+        self.hear(signer, Message::Prepare { statement: say(signer, Kind::Prepare, view, seq, digest), pre_prepare });
+    }
+
+    pub fn commit(&mut self, signer: usize, view: u64, seq: u64, digest: Digest) {
+        self.hear(signer, Message::Commit(say(signer, Kind::Commit, view, seq, digest)));
+    }
+
+    /// A decision by the first q members.
+    pub fn decide(&mut self, seq: u64, content: &Content) {
+        let quorum: Vec<usize> = (0..committee(self.n).quorum()).collect();
+        let certificate = certificate(Kind::Commit, 0, seq, content.digest(), &quorum);
+        let from = usize::from(self.me == 0);
+        self.hear(from, Message::Decided { certificate, content: content.clone() });
+    }
+
+    pub fn is_committed(&self, seq: u64) -> bool {
+        let report = self.replica.report();
+        report.executed.seq.get() >= seq || report.slots.iter().any(|slot| slot.seq.get() == seq && slot.committed)
+    }
+
+    pub fn asks_for_view(&self) -> Option<u64> {
+        let report = self.replica.report();
+        report.changing.then(|| report.view.get())
+    }
+
+    pub fn demand(&mut self, signer: usize, view: u64) {
+        let body = quorate_pbft::ViewChange {
+            view: View::new(view),
+            checkpoint: None,
+            prepared: Vec::new(),
+            voted: Vec::new(),
+        };
+        let statement = say(signer, Kind::ViewChange, view, 0, body.digest(self.constants.window));
+        self.hear(signer, Message::ViewChange { statement, body: Arc::new(body) });
+    }
+
+    pub fn primary_of(&self, view: u64) -> ReplicaId {
+        id(view as usize % self.n)
+    }
+}
