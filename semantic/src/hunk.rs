@@ -5,7 +5,7 @@
 
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::imports;
-use crate::language::{self, Imports, Language};
+use crate::language::{self, Imports, Language, Shape};
 use crate::limits;
 use crate::lines::{self, Interner};
 use crate::pairs;
@@ -47,6 +47,9 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>
     {
         return Some((bytes, Rung::Imports));
     }
+    if let Some(bytes) = edited_against_relaid(hunk, language) {
+        return Some((bytes.to_vec(), Rung::Text));
+    }
     for cut in [Cut::Plain, Cut::Paired] {
         match by_lines(hunk, cut, language, mode) {
             Ok(bytes) => return Some((bytes, Rung::Text)),
@@ -55,6 +58,30 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>
         }
     }
     by_words(hunk, mode).map(|bytes| (bytes, Rung::Text))
+}
+
+/// The side that edited, where the other only laid the stretch out anew and layout means nothing.
+///
+/// Its own layout stays as it wrote it: nobody can say how the other would have laid out what it did not see.
+fn edited_against_relaid<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]> {
+    let is_free = matches!(language.shape, Shape::Braces(_) | Shape::Json | Shape::Toml);
+    let sides = [&hunk.base, &hunk.ours, &hunk.theirs];
+    // Strings over lines, where blanks mean something, start with one of these.
+    let may_hold_lines = |side: &&Vec<u8>| {
+        side.contains(&b'`') || [&b"\"\"\""[..], b"'''"].iter().any(|f| side.windows(3).any(|w| w == *f))
+    };
+    if !is_free || sides.iter().any(may_hold_lines) {
+        return None;
+    }
+    let said = |side: &'a [u8]| words::split(side).into_iter().filter(|w| !words::is_blank(w)).collect::<Vec<_>>();
+    let [base, ours, theirs] = sides.map(|side| said(side));
+    if base == ours {
+        Some(&hunk.theirs)
+    } else if base == theirs {
+        Some(&hunk.ours)
+    } else {
+        None
+    }
 }
 
 /// How the changes of a side are cut.
@@ -235,6 +262,14 @@ mod tests {
     fn edits_of_adjacent_lines_go_through() {
         let merged = resolved("a.txt", "one\ntwo\n", "one!\ntwo\n", "one\ntwo!\n");
         assert_eq!(merged.as_deref(), Some("one!\ntwo!\n"));
+    }
+
+    #[test]
+    fn a_side_that_only_laid_out_anew_gives_way() {
+        let merged = resolved("a.ts", "f(a, b);\n", "f(\n  a, b);\n", "f(a, c);\n");
+        assert_eq!(merged.as_deref(), Some("f(a, c);\n"));
+        assert_eq!(resolved("a.ts", "f('a b');\n", "f('a  b');\n", "f('a c');\n"), None);
+        assert_eq!(resolved("a.py", "f(a)\n", "  f(a)\n", "f(b)\n"), None);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::lex::{self, Kind, Token};
 /// Deepest nesting of brackets or containers that is cut; a deeper file stays text.
 pub(crate) const DEPTH_MAX: usize = 256;
 
+/// Attribute of a Rust module whose place matters.
+const MACRO_USE: &[u8] = b"macro_use";
+
 /// One piece of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
@@ -334,7 +337,9 @@ impl<'a> Code<'a> {
             return Item { unordered: name.is_some(), name, ..plain };
         };
         let name = self.declared_name(word, i..tokens.end);
-        let unordered = name.is_some() && !self.words.ordered.contains(word);
+        // Macros of a module that exports them are there for what follows only.
+        let exports = || self.text[span.clone()].windows(MACRO_USE.len()).any(|w| w == MACRO_USE);
+        let unordered = name.is_some() && !self.words.ordered.contains(word) && !(*word == "mod" && exports());
         let body = self.words.contain.contains(word).then(|| self.body(i..tokens.end)).flatten();
         Item { span, name, unordered, body }
     }

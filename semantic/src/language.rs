@@ -81,7 +81,7 @@ const RUST: Words = Words {
     dialect: Dialect::Rust,
     lines_end: false,
     bare_members: false,
-    ordered: &["mod", "macro_rules"],
+    ordered: &["macro_rules"],
     declare: &["fn", "struct", "enum", "trait", "impl", "mod", "union", "type", "const", "static", "macro_rules"],
     contain: &["impl", "trait", "mod"],
     modify: &["pub", "async", "unsafe", "extern", "default", "const"],
