@@ -75,12 +75,12 @@ fn edited_against_relaid<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a 
     }
     let said = |side: &'a [u8]| words::split(side).into_iter().filter(|w| !words::is_blank(w)).collect::<Vec<_>>();
     let [base, ours, theirs] = sides.map(|side| said(side));
-    if base == ours {
-        Some(&hunk.theirs)
-    } else if base == theirs {
-        Some(&hunk.ours)
-    } else {
-        None
+    match (base == ours, base == theirs) {
+        // Both only laid it out anew: neither has more reason, so the smaller text.
+        (true, true) => Some(hunk.ours.as_slice().min(&hunk.theirs)),
+        (true, false) => Some(&hunk.theirs),
+        (false, true) => Some(&hunk.ours),
+        (false, false) => None,
     }
 }
 
@@ -268,6 +268,8 @@ mod tests {
     fn a_side_that_only_laid_out_anew_gives_way() {
         let merged = resolved("a.ts", "f(a, b);\n", "f(\n  a, b);\n", "f(a, c);\n");
         assert_eq!(merged.as_deref(), Some("f(a, c);\n"));
+        let (ours, theirs) = ("f(\n  a, b);\n", "f(a,\n  b);\n");
+        assert_eq!(resolved("a.ts", "f(a, b);\n", ours, theirs), resolved("a.ts", "f(a, b);\n", theirs, ours));
         assert_eq!(resolved("a.ts", "f('a b');\n", "f('a  b');\n", "f('a c');\n"), None);
         assert_eq!(resolved("a.py", "f(a)\n", "  f(a)\n", "f(b)\n"), None);
     }

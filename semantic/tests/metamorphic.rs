@@ -73,10 +73,12 @@ fn edited(source: &str, edits: &[(usize, u8)]) -> String {
     let mut lines: Vec<String> = source.lines().map(String::from).collect();
     for (at, what) in edits {
         let at = at % lines.len();
-        match what % 5 {
+        match what % 7 {
             0 => drop(lines.remove(at)),
             1 => lines.insert(at, format!("    let added_{at} = {what};")),
             2 => lines[at].push_str(" // edited"),
+            4 => lines[at] = lines[at].replace("    ", "\t"),
+            5 => lines[at] = lines[at].replacen(", ", ",\n        ", 1),
             3 => lines[at] = lines[at].replace('(', "(edited, "),
             _ => {
                 let line = lines.remove(at);

@@ -18,6 +18,17 @@ fn file() -> impl Strategy<Value = String> {
         "\u{e9}",
         "- k: v",
         "# h",
+        "  a",
+        "\ta",
+        "a b",
+        "use a::{b, c};",
+        "from a import b",
+        "import { a } from 'b';",
+        "import a.b;",
+        "\"k\": 1,",
+        "// note",
+        "def f():",
+        "    return 1",
     ]);
     (prop::collection::vec(line, 0..12), prop::sample::select(vec!["\n", "\r\n"]), any::<bool>()).prop_map(
         |(lines, end, last)| {
