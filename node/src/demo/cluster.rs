@@ -32,6 +32,12 @@ const LIAR_ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Bundles on the liar's lane before the replay begins: enough that it has forked it.
 const LIAR_BUNDLES: usize = 3;
 
+/// The replica that lies.
+const LIAR: u16 = 0;
+
+/// The one that is told something else than the rest: neither the next primary nor the one after it.
+const VICTIM: u16 = 3;
+
 /// What a replica's process writes to standard error, in its folder.
 const LOG_FILE: &str = "log.txt";
 
@@ -77,9 +83,9 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The replica that lies: the last, a backup of view 0.
+    /// The replica that lies: the primary of view 0, so that the others must replace it.
     pub fn liar_number(&self) -> Option<u16> {
-        lie(self.byzantine).map(|_| self.replicas() - 1)
+        lie(self.byzantine).map(|_| LIAR)
     }
 
     /// The others, ascending.
@@ -137,12 +143,10 @@ impl Cluster {
     }
 
     async fn launch_liar(&self, lie: Lie) -> Result<Running, DemoError> {
-        let number = self.replicas() - 1;
-        let dir = self.folder(number).to_owned();
+        let dir = self.folder(LIAR).to_owned();
         let config = Config::load(&dir, Overrides::default()).map_err(crate::replica::LaunchError::from)?;
         let signer = keys::read(&dir.join(REPLICA_KEY_FILE))?;
-        let victim = ReplicaId::new(1);
-        let liar = Liar::new(lie, ReplicaId::new(number), victim, Arc::new(signer));
+        let liar = Liar::new(lie, ReplicaId::new(LIAR), ReplicaId::new(VICTIM), Arc::new(signer));
         Ok(Running::launch(Options { dir, config, liar: Some(liar) }).await?)
     }
 

@@ -6,7 +6,7 @@ use crate::git::{Entry, ObjectId, Repository, Tree};
 use quorate_client::api::TreeEntry;
 use quorate_client::http::Client;
 use quorate_ledger::Revision;
-use quorate_pbft::Digest;
+use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -59,6 +59,16 @@ pub struct DomainReader {
 impl DomainReader {
     pub fn new(client: Client, domain: &str, replica: u16) -> Self {
         Self { client, domain: domain.into(), replica }
+    }
+
+    /// Returns when this replica has executed the revision: another one may be ahead.
+    pub async fn catch_up(&self, revision: Revision) -> Result<(), DemoError> {
+        let client = self.client.renewed();
+        let mut tries = client.tries();
+        while Revision::slot(SeqNum::new(client.status().await?.executed_seq)) < revision {
+            tries.pause(format!("replica {} has not executed {revision} yet", self.replica), None).await?;
+        }
+        Ok(())
     }
 
     /// What stands at each of these paths; paths without anything are left out.

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(200);
 
-/// What an equivocating backup is caught at.
+/// What an equivocating replica is caught at.
 const EXPECTED: [&str; 2] = ["bundle", "proposal"];
 
 /// A proof that anybody can check.

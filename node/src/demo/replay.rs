@@ -28,6 +28,7 @@ pub struct Replay<'r> {
     authors: Vec<Author>,
     reached: HashMap<ObjectId, Revision>,
     envelopes: HashMap<ObjectId, EnvelopeId>,
+    newest: Revision,
     open: Option<OpenMerge>,
     tally: Tally,
     on_line: usize,
@@ -64,6 +65,7 @@ impl<'r> Replay<'r> {
             authors: keys.iter().enumerate().map(author).collect::<Result<_, _>>()?,
             reached: HashMap::new(),
             envelopes: HashMap::new(),
+            newest: Revision::GENESIS,
             open: None,
             tally: Tally::default(),
             on_line: 0,
@@ -149,6 +151,7 @@ impl<'r> Replay<'r> {
         self.tally.latencies.extend(latencies);
         self.reached.insert(commit.id, revision);
         self.envelopes.insert(commit.id, envelope);
+        self.newest = self.newest.max(revision);
         Ok(receipts)
     }
 
@@ -176,6 +179,7 @@ impl<'r> Replay<'r> {
 
     /// The merge's own change: sets what still differs from git, and settles every conflict.
     async fn close(&mut self, closing: Closing) -> Result<(), DemoError> {
+        self.reader.catch_up(self.newest).await?;
         let ours = self.reader.entries(closing.target.keys(), None).await?;
         if let Some(open) = self.open.take() {
             let both = self.both_sides(&open.merge, &closing).await?;
