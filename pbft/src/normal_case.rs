@@ -342,6 +342,9 @@ impl Replica {
         out.persist(record);
         let empty = self.is_empty_slot(seq, &content);
         self.note_progress(&certificate, empty);
+        if self.active_view() == Some(certificate.view()) {
+            self.judge_pace(seq, &content);
+        }
         for (lane, tip) in &content.cut {
             self.commit_tip(*lane, *tip);
         }

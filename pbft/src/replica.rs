@@ -23,6 +23,7 @@ use crate::reading::Reads;
 use crate::recall::Recall;
 use crate::repair::OwnStatus;
 use crate::slot::Log;
+use crate::slow_primary::Pace;
 use crate::statement::{Kind, Signed, Statement};
 use crate::view_timers::Timers;
 use crate::views::Views;
@@ -82,6 +83,7 @@ pub struct Replica {
     pub(crate) view: CurrentView,
     pub(crate) views: Views,
     pub(crate) timers: Timers,
+    pub(crate) pace: Pace,
     pub(crate) log: Log,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) touched_lanes: BTreeSet<ReplicaId>,
@@ -132,6 +134,7 @@ impl Replica {
             view: CurrentView { number: View::new(0), changing: false },
             views: Views::default(),
             timers: Timers::default(),
+            pace: Pace::default(),
             log: Log::default(),
             lanes: (0..n).map(|_| Lane::default()).collect(),
             touched_lanes: BTreeSet::new(),

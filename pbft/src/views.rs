@@ -38,7 +38,7 @@ pub(crate) struct Views {
     waiting: Option<Digest>,
     /// Proposals of the next view that came before its start: the two travel on different streams.
     early: BTreeMap<(View, SeqNum), (Signed, Content)>,
-    /// The view whose primary is proved to have equivocated in it (V3).
+    /// The view to leave at once: its primary is proved to have equivocated in it (V3), or is too slow (V7).
     leave: Option<View>,
     /// When the current view was entered, or asked for.
     pub(crate) since: Ticks,
@@ -385,6 +385,7 @@ impl Replica {
         self.view = CurrentView { number: view, changing: false };
         self.views.entered.insert(view, statement.statement.digest);
         self.views.waiting = None;
+        self.pace.enter();
         self.views.since = self.now.ticks;
         self.views.quorum_at = None;
         self.proposing.carried = start.last();
@@ -560,7 +561,12 @@ impl Replica {
         let Some(view) = self.active_view() else { return };
         let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
         if about_view && key.signer == self.committee.primary(view) && evidence.place().0 == view {
-            self.views.leave = Some(view);
+            self.leave_view(view);
         }
+    }
+
+    /// The next view is asked for as soon as this step's inputs are worked off.
+    pub(crate) fn leave_view(&mut self, view: View) {
+        self.views.leave = Some(view);
     }
 }
