@@ -5,7 +5,7 @@ use crate::chain;
 use crate::change::{Base, Change};
 use crate::constants::Limits;
 use crate::envelope::{Body, Envelope, EnvelopeId};
-use crate::ledger::Domain;
+use crate::ledger::Domains;
 use crate::policy::{GroupPolicy, covers};
 use crate::receipt::State;
 use crate::revision::Revision;
@@ -53,7 +53,7 @@ pub(crate) struct Case<'a> {
     /// None where there is no such domain.
     pub(crate) place: Option<Place<'a>>,
     /// All domains, for what an envelope depends on.
-    pub(crate) domains: &'a BTreeMap<String, Domain>,
+    pub(crate) domains: &'a Domains,
 }
 
 impl Case<'_> {

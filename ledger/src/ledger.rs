@@ -69,6 +69,9 @@ pub(crate) struct Domain {
     pub(crate) tree: Tree,
 }
 
+/// All domains by name; shared, so that a version of the ledger costs a count for each.
+pub(crate) type Domains = BTreeMap<String, Arc<Domain>>;
+
 /// The executed state's top. A clone is a version, and cheap: clone before a batch, put it back if the commit fails.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -76,7 +79,7 @@ pub struct Ledger {
     head: Head,
     executed: ExecutedPoint,
     group: Tree,
-    domains: Arc<BTreeMap<String, Domain>>,
+    domains: Arc<Domains>,
     policy: Arc<GroupPolicy>,
     organisations: u32,
 }
@@ -174,18 +177,19 @@ impl Ledger {
     }
 
     pub(crate) fn domain(&self, name: &str) -> Option<&Domain> {
-        self.domains.get(name)
+        self.domains.get(name).map(|domain| &**domain)
     }
 
     pub(crate) fn domain_mut(&mut self, name: &str) -> &mut Domain {
-        Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed")
+        let domain = Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed");
+        Arc::make_mut(domain)
     }
 
-    pub(crate) fn domains(&self) -> &BTreeMap<String, Domain> {
+    pub(crate) fn domains(&self) -> &Domains {
         &self.domains
     }
 
-    pub(crate) fn domains_shared(&self) -> Arc<BTreeMap<String, Domain>> {
+    pub(crate) fn domains_shared(&self) -> Arc<Domains> {
         Arc::clone(&self.domains)
     }
 
@@ -232,12 +236,11 @@ impl Ledger {
         match decision {
             Decision::Domain(name, record) => {
                 let domains = Arc::make_mut(&mut self.domains);
-                let domain = domains.entry(name).or_insert_with(|| Domain {
-                    tree: Tree::empty(record.number),
-                    usage: Usage::default(),
-                    record: record.clone(),
+                let domain = domains.entry(name).or_insert_with(|| {
+                    let (tree, usage) = (Tree::empty(record.number), Usage::default());
+                    Arc::new(Domain { tree, usage, record: record.clone() })
                 });
-                domain.record = record;
+                Arc::make_mut(domain).record = record;
             }
             Decision::Group(policy) => self.policy = Arc::new(policy),
             Decision::Organisation => self.organisations += 1,
@@ -253,6 +256,7 @@ impl Ledger {
             let Some(keys) = touched.remove(&domain.record.number) else {
                 continue;
             };
+            let domain = Arc::make_mut(domain);
             domain.tree.touch(&keys, draft.stored())?;
             let root = DomainRoot { root: domain.tree.root(), count: domain.tree.count() };
             draft.put(GROUP, name::domain_root(name), &root);
@@ -302,17 +306,18 @@ pub(crate) fn state_root(group: &Digest, count: u64) -> Digest {
 }
 
 /// The group's own domain: everybody who is enrolled may speak there, and it has no files.
-fn group_domain() -> (String, Domain) {
+fn group_domain() -> (String, Arc<Domain>) {
     let policy = DomainPolicy::new(vec![Principal::Everyone], vec![Principal::Everyone]);
     let record = DomainRecord { number: GROUP, since: Revision::GENESIS, policy };
-    (GROUP_DOMAIN.to_owned(), Domain { record, usage: Usage::default(), tree: Tree::empty(GROUP) })
+    let domain = Domain { record, usage: Usage::default(), tree: Tree::empty(GROUP) };
+    (GROUP_DOMAIN.to_owned(), Arc::new(domain))
 }
 
 fn required<T>(found: Option<T>, what: &str) -> Result<T, StoreError> {
     found.ok_or_else(|| entry::damaged(what))
 }
 
-fn open_domains(read: &dyn Read) -> Result<BTreeMap<String, Domain>, StoreError> {
+fn open_domains(read: &dyn Read) -> Result<Domains, StoreError> {
     let mut domains = BTreeMap::from([group_domain()]);
     let mut records = Vec::new();
     crate::moment::entries(read, |name, value| {
@@ -325,7 +330,7 @@ fn open_domains(read: &dyn Read) -> Result<BTreeMap<String, Domain>, StoreError>
     for (name, record) in records {
         let usage = required(entry::load(read, record.number, name::USAGE)?, "a domain's usage")?;
         let tree = Tree::open(record.number, read)?;
-        domains.insert(name, Domain { record, usage, tree });
+        domains.insert(name, Arc::new(Domain { record, usage, tree }));
     }
     Ok(domains)
 }

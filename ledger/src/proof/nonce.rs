@@ -4,9 +4,6 @@ use crate::range::{leaf, node};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, merkle_path};
 
-/// Steps of the longest path: more readers than any mark has.
-const STEPS_MAX: usize = 64;
-
 /// A nonce and its path to the root that the mark holds.
 ///
 /// The mark does not say how many nonces it has, so each step names its side: one path, one encoding.
@@ -52,7 +49,7 @@ impl NonceProof {
 
     /// What the mark must hold.
     pub fn root(&self) -> Digest {
-        self.steps.iter().take(STEPS_MAX).fold(leaf(&self.nonce), |below, step| match step {
+        self.steps.iter().fold(leaf(&self.nonce), |below, step| match step {
             NonceStep::Left(sibling) => node(sibling, &below),
             NonceStep::Right(sibling) => node(&below, sibling),
         })

@@ -5,7 +5,7 @@ use crate::attestation::{Pending, Progress};
 use crate::envelope::{Envelope, EnvelopeId};
 use crate::genesis::Genesis;
 use crate::judge::{self, Accepted, Case, Place};
-use crate::ledger::Domain;
+use crate::ledger::Domains;
 use crate::policy::GroupPolicy;
 use crate::revision::Revision;
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
@@ -28,7 +28,7 @@ pub(super) struct Origin {
 /// What an envelope meets: shared with the ledger, so that the slot can go on changing it.
 pub(super) struct Setting {
     genesis: Arc<Genesis>,
-    domains: Arc<BTreeMap<String, Domain>>,
+    domains: Arc<Domains>,
     group: Arc<GroupPolicy>,
     organisations: u32,
     revision: Revision,

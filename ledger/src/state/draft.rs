@@ -4,8 +4,10 @@ use crate::state::{entry, rows};
 use crate::store::{Read, Store, StoreError, Table};
 use crate::tree::{self, Key, TreeNumber};
 use borsh::{BorshDeserialize, BorshSerialize};
+use core::cell::RefCell;
 use core::ops::ControlFlow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 
 /// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
 ///
@@ -14,6 +16,8 @@ pub(crate) struct Draft<'s> {
     store: &'s mut dyn Store,
     slot: Entries,
     pending: Entries,
+    /// Entries as they were before the slot, where somebody asked: most are asked for several times.
+    before: RefCell<BTreeMap<(TreeNumber, Key), Option<Vec<u8>>>>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
 }
 
@@ -26,7 +30,8 @@ struct Entry {
 
 impl<'s> Draft<'s> {
     pub(crate) fn new(store: &'s mut dyn Store) -> Self {
-        Self { store, slot: Entries::new(), pending: Entries::new(), rows: BTreeMap::new() }
+        let (slot, pending, before, rows) = Default::default();
+        Self { store, slot, pending, before, rows }
     }
 
     /// What was written before the envelope in hand, entries of this slot excepted.
@@ -36,20 +41,30 @@ impl<'s> Draft<'s> {
 
     /// An entry as the envelope in hand sees it.
     pub(crate) fn get<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
-        let key = (tree, tree::key_of(name));
-        match self.pending.get(&key).or_else(|| self.slot.get(&key)) {
-            Some(entry) => entry.value.as_deref().map(entry::value_of).transpose(),
-            None => entry::load(&*self.store, tree, name),
-        }
+        self.with_value(tree, name, |value| value.map(entry::value_of).transpose())?
     }
 
     /// Whether an entry is there.
     pub(crate) fn has(&self, tree: TreeNumber, name: &[u8]) -> Result<bool, StoreError> {
+        self.with_value(tree, name, |value| value.is_some())
+    }
+
+    fn with_value<T>(
+        &self,
+        tree: TreeNumber,
+        name: &[u8],
+        read: impl FnOnce(Option<&[u8]>) -> T,
+    ) -> Result<T, StoreError> {
         let key = (tree, tree::key_of(name));
-        match self.pending.get(&key).or_else(|| self.slot.get(&key)) {
-            Some(entry) => Ok(entry.value.is_some()),
-            None => Ok(entry::load_bytes(&*self.store, tree, name)?.is_some()),
+        if let Some(entry) = self.pending.get(&key).or_else(|| self.slot.get(&key)) {
+            return Ok(read(entry.value.as_deref()));
         }
+        let mut before = self.before.borrow_mut();
+        let value = match before.entry(key) {
+            Occupied(known) => known.into_mut(),
+            Vacant(place) => place.insert(entry::load_bytes(&*self.store, tree, name)?),
+        };
+        Ok(read(value.as_deref()))
     }
 
     /// Sets an entry, if the envelope in hand is accepted.
@@ -132,6 +147,7 @@ impl<'s> Draft<'s> {
     /// Writes the entries of the slot; the keys that changed in each tree, ascending.
     pub(crate) fn write(&mut self) -> Result<BTreeMap<TreeNumber, Vec<Key>>, StoreError> {
         self.accept()?;
+        self.before.take();
         let mut touched: BTreeMap<TreeNumber, Vec<Key>> = BTreeMap::new();
         for ((tree, key), entry) in core::mem::take(&mut self.slot) {
             let row = tree::row(tree, &key);
