@@ -17,9 +17,12 @@ pub(crate) struct Draft<'s> {
     slot: Entries,
     pending: Entries,
     /// Entries as they were before the slot, where somebody asked: most are asked for several times.
-    before: RefCell<BTreeMap<(TreeNumber, Key), Option<Vec<u8>>>>,
+    before: RefCell<Values>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
 }
+
+/// Entries' values; none where there is no entry.
+type Values = BTreeMap<(TreeNumber, Key), Option<Vec<u8>>>;
 
 type Entries = BTreeMap<(TreeNumber, Key), Entry>;
 
