@@ -1,4 +1,6 @@
-//! `merge [--same-line] [--newest-version] BASE OURS THEIRS PATH`: the merge on standard output; exit 0 clean, 1 conflict (with markers), 129 on error.
+//! `merge [--same-line] [--newest-version] [--proposal] BASE OURS THEIRS PATH`: the merge on standard output; exit 0
+//! clean, 1 conflict (with markers), 129 on error. With `--proposal` a conflict's proposal counts as clean, so that a
+//! score tells how good proposals are.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -22,7 +24,9 @@ fn run(args: &[String]) -> std::io::Result<bool> {
     let options =
         Options { same_line: has("--same-line"), newest_version: has("--newest-version"), ..Options::default() };
     let [base, ours, theirs, path] = &args[flags..] else {
-        return Err(std::io::Error::other("usage: merge [--same-line] [--newest-version] BASE OURS THEIRS PATH"));
+        return Err(std::io::Error::other(
+            "usage: merge [--same-line] [--newest-version] [--proposal] BASE OURS THEIRS PATH",
+        ));
     };
     let (base, ours, theirs) = (std::fs::read(base)?, std::fs::read(ours)?, std::fs::read(theirs)?);
     let input = Input { base: Some(&base), ours: &ours, theirs: &theirs, path, options: &options };
@@ -30,6 +34,10 @@ fn run(args: &[String]) -> std::io::Result<bool> {
         Outcome::Clean { bytes, rung } => {
             std::io::stdout().write_all(&bytes)?;
             eprintln!("{}", rung.name());
+            Ok(true)
+        }
+        Outcome::Conflict(conflict) if has("--proposal") && conflict.proposal.is_some() => {
+            std::io::stdout().write_all(&conflict.proposal.unwrap_or_default())?;
             Ok(true)
         }
         Outcome::Conflict(conflict) => {

@@ -179,6 +179,10 @@ mod tests {
     #[test]
     fn two_sides_that_add_different_files_are_a_conflict() {
         assert_eq!(merged(None, file(b"a\n"), file(b"b\n")), Err(Reason::BothAdded));
+        for path in ["a.json", "a.toml", "a.yaml", "a.rs", "a.md"] {
+            let outcome = merge_entries(None, file(b"[1]\n"), file(b"[2]\n"), path, &Options::default());
+            assert!(matches!(outcome, EntryOutcome::Conflict(c) if c.reason == Reason::BothAdded), "{path}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::language::{self, Shape};
 use crate::limits;
 use crate::lines;
 use crate::text::{self, BothAdded, Mode};
-use crate::{Class, Conflict, Options, Outcome, Piece, Reason, Rung};
+use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung};
 
 /// One file with its two sides.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,10 @@ fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     let mut passes = |bytes: Vec<u8>, rung: Rung| match check::refusal(input, &bytes, rung) {
         None => Some(Outcome::Clean { bytes, rung: rung.max(Rung::Text) }),
         Some(check) => {
-            refused.get_or_insert((Reason::Refused(check), bytes));
+            // A keyed candidate that does not even read was a bad guess, not a merge that a check stopped.
+            if rung != Rung::Data || !matches!(check, Check::Parses | Check::Value) {
+                refused.get_or_insert((Reason::Refused(check), bytes));
+            }
             None
         }
     };
@@ -112,7 +115,7 @@ fn by_keys(input: &Input) -> Vec<Vec<u8>> {
     let shape = language::of(input.path).shape;
     // Without a value there is nothing to hold a candidate against.
     let reads = |file: &[u8]| matches!(data::read(file, shape), Some(Ok(_)));
-    if !input.base.is_none_or(reads) || !reads(input.ours) || !reads(input.theirs) {
+    if !input.base.is_some_and(reads) || !reads(input.ours) || !reads(input.theirs) {
         return Vec::new();
     }
     let bare = (shape == Shape::Json).then(|| without_commas(input)).flatten();
