@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use imara_diff::{Algorithm, Diff, Token};
+use imara_diff::{Algorithm, Diff, NoSliderHeuristic, Token};
 
 /// A stretch of base that one side replaced by a stretch of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,7 @@ pub(crate) fn hunks(base: &[u32], side: &[u32], ids: u32) -> Vec<Hunk> {
     let (before, after) = (tokens(base), tokens(side));
     let mut diff = Diff::default();
     diff.compute_with(Algorithm::Myers, &before, &after, ids);
-    let input = imara_diff::InternedInput::<&[u8]> { before, after, interner: imara_diff::Interner::new(0) };
-    diff.postprocess_no_heuristic(&input);
+    diff.postprocess_with(&before, &after, NoSliderHeuristic);
     let range = |r: Range<u32>| r.start as usize..r.end as usize;
     diff.hunks().map(|h| Hunk { base: range(h.before), side: range(h.after) }).collect()
 }
