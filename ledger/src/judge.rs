@@ -16,7 +16,7 @@ use crate::stop::{Stop, Why};
 use crate::store::{StoreError, Table};
 use crate::turn::{Done, Turn, check_paths};
 use crate::verdict::Code;
-use quorate_pbft::SeqNum;
+use quorate_pbft::{SeqNum, Time};
 use std::collections::BTreeMap;
 
 /// What a domain is to somebody who executes envelopes in it.
@@ -30,6 +30,8 @@ pub(crate) struct Place<'a> {
     pub(crate) organisations: u32,
     /// How many domains there are, the group's included: the number of the next one.
     pub(crate) domains: u32,
+    /// Ledger time of the slot.
+    pub(crate) time: Time,
     /// Files and bytes that the domain holds.
     pub(crate) held: (u64, u64),
     /// The oldest slot that a base may name.
@@ -178,7 +180,8 @@ impl Case<'_> {
         mut views: BTreeMap<usize, AuthorView>,
     ) -> Result<Accepted, Stop> {
         let who = (place, author.organisation.as_str());
-        let mut turn = Turn::new(draft, self.limits, who, (self.id, self.envelope), self.revision);
+        let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
+        turn.carries(self.envelope);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.body().changes.iter().enumerate() {
             if let Some(named) = views.remove(&index) {

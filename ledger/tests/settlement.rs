@@ -9,11 +9,11 @@ use support::world::{Edit, World, remove, rename, revision, write};
 use support::{author, digest};
 
 fn step(strategy: Strategy) -> Step {
-    Step { class: None, strategy }
+    Step { class: None, strategy, deadline_ms: None }
 }
 
 fn only(class: Class, strategy: Strategy) -> Step {
-    Step { class: Some(class), strategy }
+    Step { class: Some(class), strategy, deadline_ms: None }
 }
 
 fn organisation(n: u8) -> Principal {
@@ -210,4 +210,64 @@ fn a_conflict_on_a_renamed_file_is_voted_on_at_its_new_place() {
         vote(&mut world, who, receipt.conflicts[0], 1);
     }
     assert_eq!((world.text("dir/a"), world.text("new/a").as_deref()), (None, Some("two\n")));
+}
+
+fn until(strategy: Strategy, deadline_ms: u64) -> Step {
+    Step { class: None, strategy, deadline_ms: Some(deadline_ms) }
+}
+
+#[test]
+fn a_vote_that_reaches_its_deadline_passes_to_the_next_strategy() {
+    let mut world =
+        with(vec![step(Strategy::Merge), until(Strategy::Vote(None), 1_000), step(Strategy::LastWriterWins)]);
+    let id = clash(&mut world, "base\n", "one\n", "two\n").conflicts[0];
+    vote(&mut world, 0, id, 0);
+    world.time += 900;
+    assert!(world.slot(&[]).deadline.is_some());
+    assert!(is_open(&world, &id));
+    world.time += 100;
+    let outcome = world.slot(&[]);
+    assert_eq!((outcome.deadline, is_open(&world, &id)), (None, false));
+    assert_eq!(world.text("a").as_deref(), Some("two\n"));
+    let slot = world.ledger.revision();
+    let log = world.moment().log("main", Some("a"), None, 10).expect("known").items;
+    assert_eq!((log[0].revision.seq(), log[0].author), (slot.seq(), author(2).public_key()));
+    let before = support::world::at(&(slot.seq().get() - 1).to_string());
+    let diff = world.moment().diff("main", (before, slot), None, 10).expect("known").items;
+    assert_eq!(diff.len(), 1);
+}
+
+#[test]
+fn a_vote_that_is_won_in_time_leaves_no_deadline() {
+    let mut world = with(vec![until(Strategy::Vote(Some(1)), 1_000), step(Strategy::LastWriterWins)]);
+    let id = clash(&mut world, "base\n", "one\n", "two\n").conflicts[0];
+    vote(&mut world, 0, id, 0);
+    world.time += 2_000;
+    assert_eq!(world.slot(&[]).deadline, None);
+    assert_eq!(world.text("a").as_deref(), Some("one\n"));
+}
+
+#[test]
+fn after_a_vote_an_arbiter_may_be_named_and_after_the_arbiter_the_first_stands() {
+    let arbiter = Principal::Author(author(3).public_key());
+    let steps =
+        vec![until(Strategy::Vote(None), 1_000), until(Strategy::Arbitrate(arbiter), 1_000), step(Strategy::Reject)];
+    let mut world = with(steps);
+    let id = clash(&mut world, "base\n", "one\n", "two\n").conflicts[0];
+    world.time += 1_000;
+    world.slot(&[]);
+    assert_eq!(vote(&mut world, 0, id, 0).code, Some(Code::BadAct), "an arbiter decides now");
+    world.time += 1_000;
+    world.slot(&[]);
+    assert_eq!((is_open(&world, &id), world.text("a").as_deref()), (false, Some("one\n")));
+}
+
+#[test]
+fn a_deadline_with_nothing_after_it_throws_nothing_away() {
+    let mut world = with(vec![until(Strategy::Vote(None), 1_000)]);
+    let id = clash(&mut world, "base\n", "one\n", "two\n").conflicts[0];
+    world.time += 5_000;
+    assert_eq!(world.slot(&[]).deadline, None);
+    assert!(is_open(&world, &id));
+    assert_eq!(world.does(0, &[write("a", "done\n")]).state, State::Applied);
 }

@@ -2,8 +2,9 @@
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
+use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
-use crate::receipt::PathChange;
+use crate::receipt::{PathChange, PathOutcome, Rung};
 use crate::revision::Revision;
 use crate::state::record::{File, Verdict, Version};
 use crate::state::{entry, name, rows};
@@ -60,17 +61,17 @@ impl<'a> Moment<'a> {
             None => self.ids_of_domain(number, from, limit + 1)?,
             Some(path) => self.ids_of_path(number, path, from, limit + 1)?,
         };
-        let entries: Vec<LogEntry> = ids.iter().map(|id| self.log_entry(id)).collect::<Result<_, _>>()?;
+        let entries = ids.iter().map(|(revision, id)| self.log_entry(*revision, id)).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
     }
 
-    fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<EnvelopeId>, StoreError> {
+    fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<Logged>, StoreError> {
         let last = from.unwrap_or_else(|| self.ledger.revision());
         let (first, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, last));
         let mut ids = Vec::new();
         self.read.scan_back(Table::History, &first, &to, &mut |key, id| {
             if from.is_none() || key != to {
-                ids.extend(id.try_into().ok().map(|id| EnvelopeId(Digest(id))));
+                ids.extend(logged(key, id));
             }
             if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -83,7 +84,7 @@ impl<'a> Moment<'a> {
         path: &str,
         from: Option<Revision>,
         most: usize,
-    ) -> Result<Vec<EnvelopeId>, StoreError> {
+    ) -> Result<Vec<Logged>, StoreError> {
         let key = key_of(&name::file(path));
         let last = from.unwrap_or_else(|| self.ledger.revision());
         let (first, to) = (rows::version(domain, &key, Revision::GENESIS), rows::version(domain, &key, last));
@@ -91,7 +92,10 @@ impl<'a> Moment<'a> {
         self.read.scan_back(Table::History, &first, &to, &mut |key, value| {
             match entry::value_of::<Version>(value) {
                 Ok(_) if from.is_some() && key == to => (),
-                Ok(version) => ids.push(version.envelope),
+                Ok(version) => {
+                    let revision = key.get(37..).and_then(Revision::from_key).unwrap_or(Revision::GENESIS);
+                    ids.push((revision, version.envelope));
+                }
                 Err(error) => failed = Some(error),
             }
             let more = failed.is_none() && ids.len() < most;
@@ -100,17 +104,35 @@ impl<'a> Moment<'a> {
         failed.map_or(Ok(ids), Err)
     }
 
-    fn log_entry(&self, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
-        let verdict = self.ledger.verdict(self.read, id)?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
+    fn log_entry(&self, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
+        let Some(verdict) = self.ledger.verdict(self.read, id)? else {
+            return self.deadline_entry(revision, id);
+        };
         let Verdict { receipt, messages, time, time_ms, .. } = verdict;
         Ok(LogEntry {
             id: receipt.id,
-            revision: receipt.revision.ok_or_else(|| entry::damaged("a verdict's revision"))?,
+            revision,
             author: receipt.author,
             message: messages.join("\n\n"),
             time,
             author_time_ms: time_ms,
             changes: receipt.changes,
+        })
+    }
+
+    /// A conflict that a deadline settled is told under the conflict's own id: nobody sent it.
+    fn deadline_entry(&self, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
+        let conflict = self.conflict(&ConflictId(id.0))?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
+        let settled = conflict.settled.ok_or_else(|| entry::damaged("a settlement in the log"))?;
+        let change = PathChange { path: conflict.path, outcome: PathOutcome::Settled, rung: Rung::None };
+        Ok(LogEntry {
+            id: *id,
+            revision,
+            author: settled.author,
+            message: "the deadline of a conflict has passed, and the path's policy decided".into(),
+            time: settled.time,
+            author_time_ms: settled.time.get(),
+            changes: vec![change],
         })
     }
 
@@ -153,17 +175,24 @@ impl<'a> Moment<'a> {
         let mut ids = Vec::new();
         self.read.scan(Table::History, &first, &to, &mut |key, id| {
             if key != first {
-                ids.extend(id.try_into().ok().map(|id| EnvelopeId(Digest(id))));
+                ids.extend(logged(key, id));
             }
             ControlFlow::Continue(())
         })?;
         let mut paths = BTreeSet::new();
-        for id in &ids {
-            paths.extend(self.log_entry(id)?.changes.into_iter().map(|change| change.path));
+        for (revision, id) in &ids {
+            paths.extend(self.log_entry(*revision, id)?.changes.into_iter().map(|change| change.path));
             if paths.len() > PATHS_MAX {
                 return Err(StoreError(format!("the difference has more than {PATHS_MAX} paths")).into());
             }
         }
         Ok(paths)
     }
+}
+
+/// A revision, and the envelope that made it, or the conflict that a deadline settled there.
+type Logged = (Revision, EnvelopeId);
+
+fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {
+    Some((Revision::from_key(key.get(5..)?)?, EnvelopeId(Digest(id.try_into().ok()?))))
 }

@@ -18,6 +18,9 @@ pub struct Step {
     pub class: Option<Class>,
     /// What to do.
     pub strategy: Strategy,
+    /// For a vote or an arbiter: after so many milliseconds of ledger time the next entry decides; none: never.
+    #[serde(default)]
+    pub deadline_ms: Option<u64>,
 }
 
 /// A way to decide.

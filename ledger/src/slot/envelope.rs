@@ -2,6 +2,7 @@
 
 use super::Execution;
 use crate::attestation::{Pending, Progress};
+use crate::constants::Limits;
 use crate::envelope::{Envelope, EnvelopeId};
 use crate::genesis::Genesis;
 use crate::judge::{self, Accepted, Case, Place};
@@ -14,7 +15,7 @@ use crate::stop::{Stop, Unsettled, Why};
 use crate::store::{StoreError, Table};
 use crate::turn::Done;
 use crate::verdict::{Code, Refusal};
-use quorate_pbft::{Position, ReplicaId, SeqNum};
+use quorate_pbft::{Position, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,19 +35,33 @@ pub(super) struct Setting {
     revision: Revision,
     floor: SeqNum,
     held: (u64, u64),
+    time: Time,
 }
 
 impl Setting {
-    fn case<'a>(&'a self, envelope: &'a Envelope) -> Case<'a> {
-        let place = self.domains.get(&envelope.body.domain).map(|domain| Place {
-            name: &envelope.body.domain,
+    pub(super) fn place<'a>(&'a self, name: &'a str) -> Option<Place<'a>> {
+        self.domains.get(name).map(|domain| Place {
+            name,
             record: &domain.record,
             group: &self.group,
             organisations: self.organisations,
             domains: self.domains.len() as u32,
+            time: self.time,
             held: self.held,
             floor: self.floor,
-        });
+        })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        self.genesis.limits()
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn case<'a>(&'a self, envelope: &'a Envelope) -> Case<'a> {
+        let place = self.place(&envelope.body.domain);
         let id = envelope.id(&self.genesis.group());
         let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
         Case { id, envelope, revision, limits, place, domains }
@@ -54,8 +69,8 @@ impl Setting {
 }
 
 impl Execution<'_, '_> {
-    fn setting(&self, domain: &str) -> Setting {
-        let revision = Revision::item(self.seq, self.receipts.len() as u32 + 1);
+    pub(super) fn setting(&self, domain: &str) -> Setting {
+        let revision = Revision::item(self.seq, self.verdicts + 1);
         let domains = self.ledger.domains_shared();
         let usage = self.usage.get(domain).or_else(|| domains.get(domain).map(|domain| &domain.usage));
         let (held, floor) = usage.map_or(Default::default(), |usage| (usage.held(), usage.marks.floor()));
@@ -66,6 +81,7 @@ impl Execution<'_, '_> {
             revision: revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed"),
             floor: floor.max(self.ledger.head().times.floor()),
             held,
+            time: self.time,
             domains,
         }
     }

@@ -1,5 +1,6 @@
 //! Execution of one decided slot (L5, N6): its bundles in order, their items in order.
 
+mod deadlines;
 mod envelope;
 mod settle;
 
@@ -68,6 +69,8 @@ pub(crate) struct Execution<'l, 's> {
     /// Ledger time of the slot.
     time: Time,
     list: Vec<Listed>,
+    /// Verdicts and settlements so far: each makes a revision.
+    verdicts: u32,
     receipts: Vec<Receipt>,
     unsettled: Vec<Unsettled>,
     recorded: Vec<EvidenceKey>,
@@ -86,6 +89,7 @@ impl<'l, 's> Execution<'l, 's> {
             seq: decided.seq,
             time: decided.time,
             list: Vec::new(),
+            verdicts: 0,
             receipts: Vec::new(),
             unsettled: Vec::new(),
             recorded: Vec::new(),
@@ -102,6 +106,7 @@ impl<'l, 's> Execution<'l, 's> {
                 self.item(bundle, item)?;
             }
         }
+        self.deadlines()?;
         self.move_horizons(decided)?;
         self.finish(decided)
     }
@@ -179,12 +184,14 @@ impl<'l, 's> Execution<'l, 's> {
         let head = self.ledger.head_mut();
         head.advance(decided);
         self.draft.accept()?;
+        let deadline = self.next_deadline()?;
+        let head = self.ledger.head_mut();
         head.range.push(&leaf.digest(), self.draft.store())?;
         self.ledger.commit(&mut self.draft)?;
         Ok(Outcome {
             state_root: self.ledger.state_root(),
             recorded: self.recorded,
-            deadline: None,
+            deadline,
             receipts: self.receipts,
             unsettled: self.unsettled,
             events: self.events,

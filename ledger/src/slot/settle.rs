@@ -65,6 +65,7 @@ impl Execution<'_, '_> {
 
     fn publish(&mut self, receipt: Receipt) -> Result<(), StoreError> {
         self.draft.accept()?;
+        self.verdicts += 1;
         self.list.push(Listed::Receipt(receipt.digest()));
         self.receipts.push(receipt);
         Ok(())
@@ -107,7 +108,12 @@ impl Execution<'_, '_> {
     }
 
     fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
-        receipt.conflicts = done.conflicts.into_iter().collect();
+        receipt.conflicts = done.conflicts.iter().copied().collect();
+        self.account(domain, done);
+    }
+
+    /// What it did beyond the entries.
+    pub(super) fn account(&mut self, domain: &str, done: Done) {
         self.events.extend(done.events);
         self.resolved.extend(done.resolved);
         if (done.superseded_bytes, done.files, done.bytes) != (0, 0, 0)

@@ -5,7 +5,7 @@ use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::horizon::Marks;
 use crate::name::Principal;
-use crate::policy::DomainPolicy;
+use crate::policy::{DomainPolicy, Step};
 use crate::range::Range;
 use crate::receipt::{Receipt, Rung};
 use crate::revision::Revision;
@@ -253,6 +253,10 @@ pub struct ConflictRecord {
     pub sides_hash: Digest,
     /// Who may end it.
     pub decider: Decider,
+    /// Ledger time at which the next of `rest` decides; none: never.
+    pub deadline: Option<Time>,
+    /// What of the policy's strategies comes after the decider, as it was when the conflict began.
+    pub rest: Vec<Step>,
     /// Organisations' votes for sides by their number; the last vote of each counts.
     pub votes: BTreeMap<String, u32>,
     /// The change that settled it.
@@ -326,6 +330,8 @@ pub struct Side {
 pub struct Settled {
     /// The revision that did.
     pub revision: Revision,
-    /// Its author.
+    /// Its author; where a deadline did it, the author of the side that stands.
     pub author: PublicKey,
+    /// Ledger time of its slot.
+    pub time: Time,
 }

@@ -5,7 +5,7 @@ use crate::envelope::EnvelopeId;
 use crate::governance::ProposalId;
 use crate::revision::Revision;
 use crate::tree::Key;
-use quorate_pbft::{Digest, PublicKey, SeqNum};
+use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
 
 fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
@@ -52,6 +52,11 @@ pub(crate) fn chain_write(chain: &EnvelopeId, path: &Key, depth: u64) -> Vec<u8>
 /// History: (conflict, number of the side) to the side.
 pub(crate) fn side(conflict: &ConflictId, index: u32) -> Vec<u8> {
     joined(b's', &[conflict.0.as_bytes(), &index.to_be_bytes()])
+}
+
+/// History: (ledger time, conflict) of a deadline, to the domain's name.
+pub(crate) fn deadline(at: Time, id: &ConflictId) -> Vec<u8> {
+    joined(b'z', &[&at.get().to_be_bytes(), id.0.as_bytes()])
 }
 
 /// History: a conflict to its domain's name.

@@ -25,7 +25,7 @@ impl Turn<'_, '_> {
     /// A content travels along, or the path has it: in the author's view, now, as a side of its conflict, or among its
     /// newest versions. Whether some other path has it is not asked, so that no index of contents is state.
     pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Stop> {
-        if let Some(bytes) = self.envelope.content(&content) {
+        if let Some(bytes) = self.envelope.and_then(|envelope| envelope.content(&content)) {
             let file = File { mode, content, size: bytes.len() as u64 };
             self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
             return Ok(file);

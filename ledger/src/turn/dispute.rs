@@ -42,7 +42,7 @@ impl Turn<'_, '_> {
         why: Disagreement,
         record: &mut FileRecord,
     ) -> Result<ConflictId, Stop> {
-        let decider = self.decider(path, why.class)?;
+        let (decider, deadline, rest) = self.decider(path, why.class)?;
         let id = self.unused_id(path)?;
         let conflict = ConflictRecord {
             path: path.to_owned(),
@@ -55,12 +55,17 @@ impl Turn<'_, '_> {
             sides: 0,
             sides_hash: Digest::ZERO,
             decider,
+            deadline,
+            rest,
             votes: BTreeMap::new(),
             settled: None,
         };
         let row = rows::conflict(self.revision, &id);
         let domain = entry::bytes_of(&self.domain_name);
         self.draft.put_row(Table::History, row, domain.clone());
+        if let Some(deadline) = deadline {
+            self.draft.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
+        }
         self.draft.put_row(Table::History, rows::conflict_domain(&id), domain);
         self.draft.put(self.domain, name::conflict(&id), &conflict);
         self.add_side(&id, there)?;
@@ -121,7 +126,10 @@ impl Turn<'_, '_> {
         moved_to: Option<&str>,
     ) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
-        conflict.settled = Some(Settled { revision: self.revision, author: self.author() });
+        if let Some(deadline) = conflict.deadline.take() {
+            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+        }
+        conflict.settled = Some(Settled { revision: self.revision, author: self.author(), time: self.place.time });
         self.draft.put(self.domain, name::conflict(id), &conflict);
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         record.conflict = None;

@@ -7,6 +7,7 @@ mod attest;
 mod collide;
 mod contents;
 mod dispute;
+mod expire;
 mod files;
 mod govern;
 mod guard;
@@ -43,7 +44,9 @@ pub(crate) struct Turn<'t, 's> {
     organisation: &'t str,
     revision: Revision,
     id: EnvelopeId,
-    envelope: &'t Envelope,
+    author: PublicKey,
+    /// Where contents travel along.
+    envelope: Option<&'t Envelope>,
     /// Place of the operation in hand among all of the envelope.
     index: u32,
     /// What a path's running hash was before this envelope, for paths that it has written.
@@ -98,6 +101,11 @@ impl Done {
         self.later.pop_first().map(|(_, refusal)| refusal)
     }
 
+    /// Whether any path is touched.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// What the receipt says of each path.
     pub(crate) fn changes(&self) -> Vec<PathChange> {
         let change = |(path, (outcome, rung)): (&String, &(PathOutcome, Rung))| PathChange {
@@ -143,12 +151,31 @@ impl<'t, 's> Turn<'t, 's> {
         draft: &'t mut Draft<'s>,
         limits: &'t Limits,
         (place, organisation): (Place<'t>, &'t str),
-        (id, envelope): (EnvelopeId, &'t Envelope),
+        (id, author): (EnvelopeId, PublicKey),
         revision: Revision,
     ) -> Self {
-        let (domain, domain_name, index) = (place.record.number, place.name, 0);
-        let (before, done) = (BTreeMap::new(), Done::default());
-        Self { draft, limits, domain, domain_name, place, organisation, revision, id, envelope, index, before, done }
+        let (domain, domain_name) = (place.record.number, place.name);
+        let (envelope, index, before, done) = (None, 0, BTreeMap::new(), Done::default());
+        Self {
+            draft,
+            limits,
+            domain,
+            domain_name,
+            place,
+            organisation,
+            revision,
+            id,
+            author,
+            envelope,
+            index,
+            before,
+            done,
+        }
+    }
+
+    /// The contents of this envelope may be named.
+    pub(crate) fn carries(&mut self, envelope: &'t Envelope) {
+        self.envelope = Some(envelope);
     }
 
     /// What it did.
@@ -172,7 +199,7 @@ impl<'t, 's> Turn<'t, 's> {
     }
 
     fn author(&self) -> PublicKey {
-        self.envelope.body.author
+        self.author
     }
 }
 

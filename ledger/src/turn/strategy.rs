@@ -10,6 +10,7 @@ use crate::state::record::{AuthorRecord, Class, Decider, File, FileRecord};
 use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::verdict::Code;
+use quorate_pbft::Time;
 
 /// What becomes of an edit.
 pub(super) enum Answer {
@@ -137,19 +138,31 @@ impl Turn<'_, '_> {
         Ok(author.map(|author| author.organisation))
     }
 
-    /// Who may end a conflict of this class at a path. Where the policy refuses such changes, nobody needs to.
-    pub(super) fn decider(&self, path: &str, class: Class) -> Result<Decider, Stop> {
+    /// Who may end a conflict of this class at a path, until when, and what comes then. Where the policy refuses such
+    /// changes, nobody needs to.
+    pub(super) fn decider(&self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Stop> {
         let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
-        for step in steps.iter().filter(|step| step.class.is_none_or(|of| of == class)) {
-            match &step.strategy {
-                Strategy::Vote(organisations) => return Ok(Decider::Writers(*organisations)),
-                Strategy::Arbitrate(who) => return Ok(Decider::Arbiter(who.clone())),
-                Strategy::Reject => return Err(rejected(path)),
-                _ => (),
+        let steps: Vec<&Step> = steps.iter().filter(|step| step.class.is_none_or(|of| of == class)).collect();
+        for (index, step) in steps.iter().enumerate() {
+            let rest = || steps[index + 1..].iter().map(|step| (*step).clone()).collect();
+            match decider(step, self.place.time) {
+                Some((decider, deadline)) => return Ok((decider, deadline, rest())),
+                None if step.strategy == Strategy::Reject => return Err(rejected(path)),
+                None => (),
             }
         }
-        Ok(Decider::Writers(None))
+        Ok((Decider::Writers(None), None, Vec::new()))
     }
+}
+
+/// Who decides by this step from now on, and until when; none if it names nobody.
+pub(super) fn decider(step: &Step, now: Time) -> Option<(Decider, Option<Time>)> {
+    let decider = match &step.strategy {
+        Strategy::Vote(organisations) => Decider::Writers(*organisations),
+        Strategy::Arbitrate(who) => Decider::Arbiter(who.clone()),
+        _ => return None,
+    };
+    Some((decider, step.deadline_ms.map(|after| Time::new(now.get().saturating_add(after)))))
 }
 
 fn set_merged(merged: Merged) -> Answer {

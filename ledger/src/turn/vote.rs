@@ -61,7 +61,7 @@ impl Turn<'_, '_> {
     }
 
     /// A side wins. One that its author has at another path leaves the conflict's path empty.
-    fn win(&mut self, id: &ConflictId, path: &str, winner: Side) -> Result<(), Stop> {
+    pub(super) fn win(&mut self, id: &ConflictId, path: &str, winner: Side) -> Result<(), Stop> {
         let view = AuthorView::of_revision(self.revision);
         let (here, elsewhere) = if winner.path == path { (winner.file, None) } else { (None, winner.file) };
         let stands = self.record(path)?.is_some_and(|record| record.file.is_some());

@@ -1,0 +1,85 @@
+//! What is due in ledger time (T1), after everything else in a slot.
+
+use super::Execution;
+use crate::conflict::ConflictId;
+use crate::envelope::EnvelopeId;
+use crate::state::{entry, rows};
+use crate::stop::Stop;
+use crate::store::{StoreError, Table};
+use crate::turn::Turn;
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, PublicKey, Time};
+
+/// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
+const DEADLINES_MAX: usize = 256;
+
+impl Execution<'_, '_> {
+    /// Works off the deadlines that have passed, the oldest first.
+    pub(super) fn deadlines(&mut self) -> Result<(), StoreError> {
+        for (id, domain) in self.due(self.time, DEADLINES_MAX)? {
+            self.deadline(&id, &domain)?;
+        }
+        Ok(())
+    }
+
+    /// The earliest deadline that is left (T3).
+    pub(super) fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
+        let (from, to) = ends(Time::new(u64::MAX));
+        let mut next = None;
+        self.draft.stored().scan(Table::History, &from, &to, &mut |key, _| {
+            next = key.get(1..).and_then(|key| key.first_chunk()).map(|at| Time::new(u64::from_be_bytes(*at)));
+            ControlFlow::Break(())
+        })?;
+        Ok(next)
+    }
+
+    fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
+        let (from, to) = ends(until);
+        let mut found = Vec::new();
+        let mut failed = None;
+        self.draft.stored().scan(Table::History, &from, &to, &mut |key, domain| {
+            match (key.last_chunk(), entry::value_of(domain)) {
+                (Some(id), Ok(domain)) => found.push((ConflictId(Digest(*id)), domain)),
+                _ => failed = Some(entry::damaged("a deadline")),
+            }
+            let more = failed.is_none() && found.len() < most;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        failed.map_or(Ok(found), Err)
+    }
+
+    /// Nobody's envelope does it, so the revision that it makes is told in the log under the conflict's own id.
+    fn deadline(&mut self, id: &ConflictId, domain: &str) -> Result<(), StoreError> {
+        let setting = self.setting(domain);
+        let place = setting.place(domain).ok_or_else(|| entry::damaged("a deadline's domain"))?;
+        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
+        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let expired = turn.expire(id);
+        let done = turn.done();
+        match expired {
+            Ok(()) => {
+                if done.has_changes() {
+                    let row = rows::log(place.record.number, setting.revision());
+                    self.draft.put_row(Table::History, row, id.0.0.to_vec());
+                    self.verdicts += 1;
+                }
+                self.draft.accept()?;
+                self.account(domain, done);
+                Ok(())
+            }
+            // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
+            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+                self.draft.reject();
+                let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+                turn.leave_open(id)?;
+                self.draft.accept()
+            }
+            Err(Stop::Store(error)) => Err(error),
+        }
+    }
+}
+
+fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
+    let first = rows::deadline(Time::new(0), &ConflictId(Digest::ZERO));
+    (first, rows::deadline(until, &ConflictId(Digest([0xff; 32]))))
+}
