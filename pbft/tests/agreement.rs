@@ -47,3 +47,16 @@ fn several_primaries_in_a_row_are_replaced() {
     assert!(group.run_until(8_000, |g| (2..7).all(|at| g.has(at, "through"))), "{}", group.brief());
     group.judge();
 }
+
+#[test]
+fn thirty_one_replicas_agree_and_replace_a_dead_primary() {
+    let n = 31;
+    let mut group = Cluster::new(n, 3);
+    group.run_for(500);
+    group.submit(1, "before");
+    assert!(group.run_until(5_000, |g| (0..n).all(|at| g.has(at, "before"))), "{}", group.brief());
+    group.crash(0);
+    group.submit(2, "after");
+    assert!(group.run_until(10_000, |g| (1..n).all(|at| g.has(at, "after"))), "{}", group.brief());
+    group.judge();
+}

@@ -46,9 +46,28 @@ enum Lie {
     Selective,
     /// Says nothing at all in some seconds.
     Silent,
+    /// Sends its data to nobody but the primary, so that others must fetch it.
+    Withhold,
+    /// Starts each of its views twice, from other demands.
+    TwoStarts,
+    /// Claims to have voted for and prepared things that it did not.
+    FalseClaims,
+    /// Sends everything again later, and everybody's votes of old views.
+    Replay,
 }
 
-const LIES: [Lie; 6] = [Lie::Equivocate, Lie::Votes, Lie::Omit, Lie::WrongStart, Lie::Selective, Lie::Silent];
+const LIES: [Lie; 10] = [
+    Lie::Equivocate,
+    Lie::Votes,
+    Lie::Omit,
+    Lie::WrongStart,
+    Lie::Selective,
+    Lie::Silent,
+    Lie::Withhold,
+    Lie::TwoStarts,
+    Lie::FalseClaims,
+    Lie::Replay,
+];
 
 fn other_content(content: &Content) -> Content {
     let time = content.time.map(|time| Time::new(time.get() + 1));
@@ -65,8 +84,11 @@ fn other(liar: usize, signed: &Signed) -> Signed {
 struct Liar {
     me: usize,
     lie: Lie,
+    n: usize,
     window: u64,
     dice: Dice,
+    /// What was said before.
+    heap: Vec<Arc<Message>>,
     /// Other digest of each content that this liar proposed twice.
     twins: Vec<(Digest, Digest)>,
 }
@@ -81,6 +103,10 @@ impl Liar {
             Lie::Votes if some && self.dice.chance(50) => vec![Arc::new(self.vote_otherwise(message))],
             Lie::Omit => vec![Arc::new(self.omit(message))],
             Lie::WrongStart => vec![Arc::new(self.start_wrongly(message))],
+            Lie::Withhold if some && matches!(**message, Message::Bundle(_) | Message::Content { .. }) => Vec::new(),
+            Lie::TwoStarts if some => vec![Arc::new(self.start_otherwise(message))],
+            Lie::FalseClaims => vec![Arc::new(self.claim_falsely(message))],
+            Lie::Replay => self.replay(message),
             _ => vec![message.clone()],
         }
     }
@@ -133,6 +159,60 @@ impl Liar {
         Message::ViewChange { statement: sign(self.me, statement), body: Arc::new(body) }
     }
 
+    /// Another valid start of the same view: the liar's own demand in it says less.
+    fn start_otherwise(&mut self, message: &Message) -> Message {
+        let Message::NewView { statement, body } = message else { return message.clone() };
+        if statement.signer != id(self.me) {
+            return message.clone();
+        }
+        let mut body = NewView::clone(body);
+        for (signed, demand) in &mut body.view_changes {
+            if signed.signer == id(self.me) {
+                let less = ViewChange { prepared: Vec::new(), voted: Vec::new(), ..ViewChange::clone(demand) };
+                *signed = sign(self.me, Statement { digest: less.digest(self.window), ..signed.statement });
+                *demand = Arc::new(less);
+            }
+        }
+        let follows = body.recompute(&cluster::committee(self.n), Content::NULL.digest());
+        let first = body.pre_prepares.first().map(|signed| signed.statement);
+        body.pre_prepares = follows
+            .into_iter()
+            .filter_map(|(seq, digest)| Some(sign(self.me, Statement { seq, digest, ..first? })))
+            .collect();
+        let statement = Statement { digest: body.digest(self.window), ..statement.statement };
+        Message::NewView { statement: sign(self.me, statement), body: Arc::new(body) }
+    }
+
+    /// Q for a digest that nobody proposed, wherever this liar was the primary.
+    fn claim_falsely(&mut self, message: &Message) -> Message {
+        let Message::ViewChange { statement, body } = message else { return message.clone() };
+        if statement.signer != id(self.me) {
+            return message.clone();
+        }
+        let mut body = ViewChange::clone(body);
+        for entry in &mut body.voted {
+            if entry.pre_prepare.signer == id(self.me) {
+                entry.pre_prepare = other(self.me, &entry.pre_prepare);
+            }
+        }
+        body.prepared.clear();
+        let statement = Statement { digest: body.digest(self.window), ..statement.statement };
+        Message::ViewChange { statement: sign(self.me, statement), body: Arc::new(body) }
+    }
+
+    fn replay(&mut self, message: &Arc<Message>) -> Vec<Arc<Message>> {
+        let mut said = vec![message.clone()];
+        if self.heap.len() > 2 && self.dice.chance(20) {
+            let old = self.dice.below(self.heap.len() as u64) as usize;
+            said.push(self.heap[old].clone());
+        }
+        self.heap.push(message.clone());
+        if self.heap.len() > 500 {
+            self.heap.remove(0);
+        }
+        said
+    }
+
     fn start_wrongly(&mut self, message: &Message) -> Message {
         let Message::NewView { statement, body } = message else { return message.clone() };
         if statement.signer != id(self.me) || body.pre_prepares.is_empty() {
@@ -158,7 +238,7 @@ fn whatever_one_replica_says_the_others_agree_go_on_and_accuse_only_it() {
         group.weather = if seed % 3 == 0 { Weather::CALM } else { Weather::STORM };
         let liar = group.dice.below(n as u64) as usize;
         let (dice, window) = (Dice::new(seed + 1), group.constants.window);
-        let mut says = Liar { me: liar, lie, window, dice, twins: Vec::new() };
+        let mut says = Liar { me: liar, lie, n, window, dice, heap: Vec::new(), twins: Vec::new() };
         group.liars.insert(id(liar), Box::new(move |to, message, now| says.say(to, message, now)));
         let mut given = Vec::new();
         for round in 0..30 {

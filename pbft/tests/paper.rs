@@ -5,8 +5,8 @@ mod cluster;
 use cluster::alone::{Alone, bundle, certificate, empty, say};
 use cluster::{WALL, committee, envelope, id};
 use quorate_pbft::{
-    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Input, Kind, Message, Position, Record, Rejected,
-    Tip, View, Wanted,
+    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, Input, Kind, Message, Position, Record,
+    Rejected, Tip, View, Wanted,
 };
 
 /// A group of one, and all sizes at which f or the distance to the next f changes.
@@ -710,4 +710,22 @@ fn an_idle_primary_marks_an_empty_slot_when_a_decided_one_is_not_covered() {
     let marked =
         primary.sent().filter(|message| matches!(message, Message::PrePrepare { content, .. } if content.mark));
     assert_eq!((unmarked, marked.count() >= 1), (1, true));
+}
+
+/// E4: conflicting certificates of one view name f + 1 replicas, with proof.
+#[test]
+fn two_conflicting_certificates_of_one_view_prove_the_fault_of_f_plus_one() {
+    for n in SIZES.into_iter().filter(|n| *n > 1) {
+        let (committee, q) = (committee(n), committee(n).quorum());
+        let first: Vec<usize> = (0..q).collect();
+        let last: Vec<usize> = (n - q..n).collect();
+        let check = |digest: u8, signers: &[usize]| {
+            let claimed = certificate(Kind::Commit, 3, 7, Digest([digest; 32]), signers);
+            committee.check(claimed, &cluster::HashVerify).expect("a quorum")
+        };
+        let culprits = Evidence::between(&check(1, &first), &check(2, &last), committee.group());
+        assert!(culprits.len() >= committee.weak(), "{n} replicas");
+        assert!(culprits.iter().all(|evidence| evidence.is_valid(&committee, &cluster::HashVerify)));
+        assert!(Evidence::between(&check(1, &first), &check(1, &last), committee.group()).is_empty());
+    }
 }

@@ -154,6 +154,8 @@ pub struct Node {
     supplies: Vec<(ReplicaId, quorate_pbft::Wanted)>,
     /// Commits are done up to this time.
     commit_at: Option<u64>,
+    /// When this replica wants to be woken; wakes at other times are out of date.
+    wake_at: Option<u64>,
     incarnation: u64,
     pub refused: Vec<Rejected>,
     pub accused: Vec<Evidence>,
@@ -223,6 +225,7 @@ impl Cluster {
             outbox: Vec::new(),
             supplies: Vec::new(),
             commit_at: None,
+            wake_at: Some(1_000),
             incarnation: me as u64 + 1,
             refused: Vec::new(),
             accused: Vec::new(),
@@ -337,6 +340,7 @@ impl Cluster {
         node.incarnation += 1_000;
         let config = config(self.n, index, node.incarnation, &self.constants);
         node.replica = Some(Replica::recover(config, node.disk.recovered()));
+        node.wake_at = Some(self.now);
         self.schedule(self.now, Event::Wake(id(index)));
     }
 
@@ -386,7 +390,8 @@ impl Cluster {
                 }
             }
             Event::Wake(to) => {
-                if self.nodes[to.index()].replica.is_some() {
+                let node = &self.nodes[to.index()];
+                if node.replica.is_some() && node.wake_at == Some(self.now) {
                     self.step(to, None);
                 }
             }
@@ -418,8 +423,10 @@ impl Cluster {
             self.nodes[to.index()].commit_at = Some(at);
             self.schedule(at, Event::Commit(to));
         }
-        if let Some(at) = wake {
-            self.schedule(at.get().max(self.now + 1), Event::Wake(to));
+        let wake = wake.map(|at| at.get().max(self.now + 1));
+        if wake != self.nodes[to.index()].wake_at {
+            self.nodes[to.index()].wake_at = wake;
+            wake.into_iter().for_each(|at| self.schedule(at, Event::Wake(to)));
         }
     }
 
@@ -433,10 +440,12 @@ impl Cluster {
         for write in node.unwritten.drain(..) {
             match write {
                 Write::Record(record) => node.disk.record(&record),
-                Write::Execute(decided, executed) => node.disk.execute(&decided, &executed),
+                Write::Execute(decided, executed) => {
+                    node.disk.execute(&decided, &executed);
+                    node.disk_ledger.execute(&decided);
+                }
             }
         }
-        node.disk_ledger = node.ledger.clone();
         let mut leaving = core::mem::take(&mut node.outbox);
         for (to, wanted) in core::mem::take(&mut node.supplies) {
             leaving.extend(node.disk.supply(to, &wanted).into_iter().map(|message| (to, Arc::new(message))));
