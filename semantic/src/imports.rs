@@ -31,6 +31,9 @@ pub(crate) fn resolve(hunk: &Hunk, style: Imports) -> Option<Vec<u8>> {
     let (ours, end_o) = split_end(&ours);
     let (theirs, end_t) = split_end(&theirs);
     let [base, ours, theirs] = [statements(base, style)?, statements(ours, style)?, statements(theirs, style)?];
+    if is_replaced_and_removed(&base, &ours, &theirs) {
+        return None;
+    }
     let merged = merged_facts(&base, &ours, &theirs);
     if !binds_each_name_once(&merged, [&ours, &theirs]) {
         return None;
@@ -73,6 +76,14 @@ fn merged_facts<'a>(base: &'a [Statement], ours: &'a [Statement], theirs: &'a [S
     let moved = |f: &Fact, other: &BTreeSet<Fact>| binds(&b, f.1) && !binds(other, f.1);
     let added = |f: &Fact| !b.contains(f) && !moved(f, if o.contains(f) { &t } else { &o });
     o.union(&t).filter(|f| (o.contains(*f) && t.contains(*f)) || added(f)).copied().collect()
+}
+
+/// Whether one side put something in the place of what the other only removed: an edit against a deletion.
+fn is_replaced_and_removed(base: &[Statement], ours: &[Statement], theirs: &[Statement]) -> bool {
+    let (b, o, t) = (facts(base), facts(ours), facts(theirs));
+    let gone_from_both = b.iter().any(|f| !o.contains(f) && !t.contains(f));
+    let adds_nothing = |side: &BTreeSet<Fact>| side.is_subset(&b);
+    gone_from_both && adds_nothing(&o) != adds_nothing(&t)
 }
 
 /// The name that a fact binds in the file.
