@@ -60,3 +60,16 @@ pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " rules 1, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_names_the_releases_that_are_locked() {
+        let lock = include_str!("../../Cargo.lock");
+        for release in ["imara-diff 0.2.0", "unicode-normalization 0.1.26"] {
+            let (name, version) = release.split_once(' ').expect("a name and a version");
+            assert!(super::VERSION.contains(release), "{release}");
+            assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{release}");
+        }
+    }
+}
