@@ -33,7 +33,8 @@ impl Turn<'_, '_> {
         let seen = view.file(self.draft, self.domain, path)?;
         let known = match seen.filter(|file| file.content == content) {
             Some(file) => Some(file),
-            None => self.known(path, content)?,
+            None if self.budget.take_search() => self.known(path, content)?,
+            None => None,
         };
         match known {
             Some(file) => Ok(File { mode, ..file }),

@@ -41,11 +41,14 @@ impl Turn<'_, '_> {
     }
 
     /// What the rule of a path does not allow of a file there.
-    pub(super) fn breaks(&self, path: &str, file: &File) -> Result<Option<(Code, String)>, StoreError> {
+    pub(super) fn breaks(&mut self, path: &str, file: &File) -> Result<Option<(Code, String)>, StoreError> {
         let rule = self.place.record.policy.rule(path);
         let Some(rule) = rule.filter(|rule| rule.reads_content() && file.mode != Mode::Link) else {
             return Ok(None);
         };
+        if !self.budget.take_bytes(file.size) {
+            return Ok(Some((Code::Validator, "the envelope has more content to check than one may".into())));
+        }
         Ok(broken(rule, &self.bytes(file)?))
     }
 }

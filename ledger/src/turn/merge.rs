@@ -50,6 +50,11 @@ impl Turn<'_, '_> {
         if current == base {
             return Ok(Merged::Clean(made, Rung::OneSided));
         }
+        let bytes = [base, current, made].iter().flatten().map(|file| file.size).sum();
+        if !self.budget.take_bytes(bytes) {
+            let reason = "the envelope asks for more merging than one may";
+            return Ok(Merged::Unclean(Disagreement { class: Class::Value, reason, rung: Rung::OneSided }));
+        }
         let contents = [base, current, made].map(|file| file.map(|file| self.bytes(&file)).transpose());
         let [b, c, m] = contents;
         let (b, c, m) = (b?, c?, m?);

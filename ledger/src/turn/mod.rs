@@ -4,6 +4,7 @@
 
 mod apply;
 mod attest;
+mod budget;
 mod collide;
 mod contents;
 mod dispute;
@@ -15,6 +16,7 @@ mod merge;
 mod strategy;
 mod vote;
 
+use self::budget::Budget;
 use crate::attestation::{Progress, Requirement};
 use crate::author_view::AuthorView;
 use crate::change::Change;
@@ -49,6 +51,8 @@ pub(crate) struct Turn<'t, 's> {
     envelope: Option<&'t Envelope>,
     /// Place of the operation in hand among all of the envelope.
     index: u32,
+    /// What the envelope may still cost.
+    budget: Budget,
     /// What a path's running hash was before this envelope, for paths that it has written.
     before: BTreeMap<String, Digest>,
     done: Done,
@@ -156,6 +160,7 @@ impl<'t, 's> Turn<'t, 's> {
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
         let (envelope, index, before, done) = (None, 0, BTreeMap::new(), Done::default());
+        let budget = Budget::default();
         Self {
             draft,
             limits,
@@ -168,6 +173,7 @@ impl<'t, 's> Turn<'t, 's> {
             author,
             envelope,
             index,
+            budget,
             before,
             done,
         }

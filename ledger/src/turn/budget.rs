@@ -1,0 +1,39 @@
+//! What one envelope may cost those who execute it. Counted in bytes and searches, so every replica stops alike.
+//!
+//! Operations may name contents that are there already, so a small envelope could ask for the same large merge thousands
+//! of times.
+
+/// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
+/// usual ones.
+const BYTES_MAX: u64 = 256 << 20;
+/// Contents of one envelope that are searched for among the versions and sides of their paths.
+const SEARCHES_MAX: u32 = 256;
+
+/// What is left.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: u64,
+    searches: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX }
+    }
+}
+
+impl Budget {
+    /// Takes bytes, if there are enough.
+    pub(super) fn take_bytes(&mut self, bytes: u64) -> bool {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.unwrap_or(self.bytes);
+        left.is_some()
+    }
+
+    /// Takes a search, if one is left.
+    pub(super) fn take_search(&mut self) -> bool {
+        let left = self.searches.checked_sub(1);
+        self.searches = left.unwrap_or(0);
+        left.is_some()
+    }
+}
