@@ -16,6 +16,7 @@ mod files;
 mod group;
 mod level;
 mod listener;
+mod openapi;
 mod page;
 mod param;
 mod probes;
@@ -43,6 +44,7 @@ pub type Shared = State<Arc<Service>>;
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/", get(dashboard::page))
+        .route("/openapi.json", get(openapi::document))
         .route("/healthz", get(probes::alive))
         .route("/readyz", get(probes::ready))
         .merge(admins(&service))

@@ -35,6 +35,31 @@ pub fn get(to: SocketAddr, path: &str) -> std::io::Result<Answer> {
     ask(to, &format!("GET {path} HTTP/1.1\r\nHost: quorate\r\nConnection: close\r\n\r\n"), &[])
 }
 
+fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&to, Duration::from_secs(2))?;
+    stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+    Ok(stream)
+}
+
+/// Begins a GET whose answer may never end.
+pub fn open(to: SocketAddr, path: &str) -> std::io::Result<TcpStream> {
+    let mut stream = connect(to)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: quorate\r\nConnection: close\r\n\r\n")?;
+    Ok(stream)
+}
+
+/// What comes until it contains `text` or the stream ends.
+pub fn read_until(stream: &mut TcpStream, text: &str) -> std::io::Result<String> {
+    let (mut come, mut piece) = (String::new(), [0; 4_096]);
+    while !come.contains(text) {
+        match stream.read(&mut piece)? {
+            0 => break,
+            count => come += &String::from_utf8_lossy(&piece[..count]),
+        }
+    }
+    Ok(come)
+}
+
 /// POST of bytes.
 pub fn post(to: SocketAddr, path: &str, body: &[u8]) -> std::io::Result<Answer> {
     let length = body.len();
@@ -47,8 +72,7 @@ pub fn post(to: SocketAddr, path: &str, body: &[u8]) -> std::io::Result<Answer> 
 
 /// A request head, a body, and what comes back until the connection ends.
 pub fn ask(to: SocketAddr, head: &str, body: &[u8]) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(2))?;
-    stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+    let mut stream = connect(to)?;
     stream.write_all(head.as_bytes())?;
     // A refusal may come before all of the body went out; then the answer is what counts.
     let _ = stream.write_all(body);

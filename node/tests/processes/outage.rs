@@ -89,3 +89,19 @@ fn a_folder_is_used_by_one_replica_at_a_time() {
     assert_eq!(second.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another process"));
 }
+
+#[test]
+fn a_reader_of_events_does_not_hold_up_a_stop_and_may_resume() {
+    let mut group = Group::running(1);
+    let first = group.put(0, "a", "1");
+    group.put(0, "b", "2");
+    let from = first["revision"].as_str().expect("a revision");
+    let mut reader = http::open(group.api(0), &format!("/v1/events?from={from}")).expect("a stream");
+    let mut events = http::read_until(&mut reader, "event: receipt").expect("an event");
+
+    assert_eq!(group.stop(0), Some(0));
+
+    events += &http::read_until(&mut reader, "\0never").expect("an end of the stream");
+    assert!(events.contains("event: receipt") && events.contains("\"path\":\"b\""), "{events}");
+    assert!(!events.contains("\"path\":\"a\""), "what was before the position is not told again");
+}
