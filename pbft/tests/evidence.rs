@@ -4,7 +4,8 @@ mod cluster;
 
 use cluster::{Cluster, HashSigner, id, key};
 use quorate_pbft::{
-    Bundle, Digest, EvidenceKind, Item, ItemKind, Kind, Message, ReplicaId, Signed, Signer, Statement, items_root,
+    Bundle, Content, Digest, EvidenceKind, Item, ItemKind, Kind, Message, NewView, ReplicaId, Signed, Signer,
+    Statement, Time, ViewChange, items_root,
 };
 use std::sync::Arc;
 
@@ -106,4 +107,119 @@ fn fork(bundle: &Bundle) -> Bundle {
     let statement = Statement { digest: header.digest(), ..bundle.statement.statement };
     assert_eq!(statement.kind, Kind::Bundle);
     Bundle { statement: resign(statement), header, items }
+}
+
+fn sign_as(liar: usize, statement: Statement) -> Signed {
+    let signature = HashSigner(key(liar)).sign(&statement.signed_bytes());
+    Signed { statement, signer: id(liar), signature }
+}
+
+/// A group whose liar says `other(message)` to those whom it names, and the truth to the rest.
+fn lying(liar: usize, other: impl Fn(ReplicaId, &Message) -> Option<Message> + 'static) -> Cluster {
+    let mut group = Cluster::new(4, 11);
+    let lie = move |to: ReplicaId, message: &Arc<Message>, _now: u64| {
+        vec![other(to, message).map_or_else(|| message.clone(), Arc::new)]
+    };
+    group.liars.insert(id(liar), Box::new(lie));
+    group
+}
+
+fn recorded(group: &Cluster, at: &[usize], liar: usize, kind: EvidenceKind) -> bool {
+    let by = |at: &usize| group.nodes[*at].ledger.recorded.iter().any(|key| key.signer == id(liar) && key.kind == kind);
+    at.iter().all(by)
+}
+
+fn later(content: &Content) -> Content {
+    Content { time: content.time.map(|time| Time::new(time.get() + 1)), ..content.clone() }
+}
+
+#[test]
+fn a_primary_that_proposes_two_contents_is_caught_and_replaced_and_nothing_is_lost() {
+    let twin = std::cell::RefCell::new(std::collections::BTreeMap::new());
+    let mut group = lying(0, move |to, message| match message {
+        Message::PrePrepare { statement, content, certificates } if to == id(1) => {
+            let content = later(content);
+            twin.borrow_mut().insert(statement.statement.digest, content.digest());
+            let statement = sign_as(0, Statement { digest: content.digest(), ..statement.statement });
+            Some(Message::PrePrepare { statement, content, certificates: certificates.clone() })
+        }
+        Message::Prepare { statement, pre_prepare } if to == id(1) => {
+            let digest = *twin.borrow().get(&statement.statement.digest)?;
+            let say = |of: &Signed| sign_as(0, Statement { digest, ..of.statement });
+            Some(Message::Prepare { statement: say(statement), pre_prepare: say(pre_prepare) })
+        }
+        _ => None,
+    });
+    feed(&mut group);
+    let done = group.run_until(10_000, |group| recorded(group, &[1, 2, 3], 0, EvidenceKind::Proposal));
+    assert!(done, "{}", group.brief());
+    assert!((1..4).all(|at| group.replica(at).view().get() >= 1), "another primary");
+    let all = |group: &Cluster| (1..4).all(|at| (1..4).all(|of| group.has(at, &format!("4 of {of}"))));
+    assert!(group.run_until(10_000, all), "{}", group.brief());
+    group.judge();
+}
+
+/// Kills the primary, so that everyone demands another view, and waits until the liar is recorded by the rest.
+fn is_caught_changing_view(liar: usize, kind: EvidenceKind, other: impl Fn(&Message) -> Option<Message> + 'static) {
+    let mut group = lying(liar, move |_, message| other(message));
+    feed(&mut group);
+    group.run_for(1_000);
+    group.crash(0);
+    let honest: Vec<usize> = (1..4).filter(|at| *at != liar).collect();
+    for at in &honest {
+        group.submit(*at, &format!("after {at}"));
+    }
+    group.run_for(4_000);
+    group.restart(0);
+    let done = group.run_until(20_000, |group| recorded(group, &honest, liar, kind));
+    assert!(done, "{kind:?} was not recorded: {}", group.brief());
+    let all = |group: &Cluster| honest.iter().all(|at| honest.iter().all(|of| group.has(*at, &format!("after {of}"))));
+    assert!(group.run_until(20_000, all), "{}", group.brief());
+    group.judge();
+}
+
+/// The window of these groups.
+const WINDOW: u64 = 256;
+
+fn demanding(body: ViewChange, statement: &Signed) -> Message {
+    let statement = sign_as(LIAR, Statement { digest: body.digest(WINDOW), ..statement.statement });
+    Message::ViewChange { statement, body: Arc::new(body) }
+}
+
+#[test]
+fn a_replica_that_leaves_its_votes_out_of_its_demand_is_caught() {
+    is_caught_changing_view(LIAR, EvidenceKind::Omission, |message| match message {
+        Message::ViewChange { statement, body } if statement.signer == id(LIAR) => {
+            let body = ViewChange { checkpoint: None, prepared: Vec::new(), voted: Vec::new(), view: body.view };
+            Some(demanding(body, statement))
+        }
+        _ => None,
+    });
+}
+
+#[test]
+fn a_replica_whose_demand_carries_a_forged_certificate_is_caught() {
+    is_caught_changing_view(LIAR, EvidenceKind::InvalidViewChange, |message| match message {
+        Message::ViewChange { statement, body } if statement.signer == id(LIAR) => {
+            let mut body = ViewChange::clone(body);
+            body.checkpoint.as_mut()?.signatures[0].1.0[0] ^= 1;
+            Some(demanding(body, statement))
+        }
+        _ => None,
+    });
+}
+
+#[test]
+fn a_new_primary_that_starts_with_what_does_not_follow_is_caught() {
+    is_caught_changing_view(1, EvidenceKind::InvalidNewView, |message| match message {
+        Message::NewView { statement, body } if statement.signer == id(1) => {
+            let mut body = NewView::clone(body);
+            let seq = body.last().next();
+            let invented = Statement { kind: Kind::PrePrepare, seq, digest: Digest([8; 32]), ..statement.statement };
+            body.pre_prepares.push(sign_as(1, invented));
+            let statement = Statement { digest: body.digest(WINDOW), ..statement.statement };
+            Some(Message::NewView { statement: sign_as(1, statement), body: Arc::new(body) })
+        }
+        _ => None,
+    });
 }
