@@ -5,9 +5,11 @@ use crate::cert::QuorumCert;
 use crate::effects::Broken;
 use crate::evidence::{Evidence, EvidenceKey};
 use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
+use crate::lane::Lane;
 use crate::own_lane::PENDING_BYTES_MAX;
 use crate::recovered::ExecutedPoint;
 use crate::replica::{Replica, Standing};
+use crate::slot::Slot;
 use crate::status::StatusBody;
 use crate::waiting::Wait;
 use alloc::vec::Vec;
@@ -98,7 +100,7 @@ pub struct LaneReport {
 }
 
 /// What a slot has and waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotReport {
     /// The slot.
     pub seq: SeqNum,
@@ -112,6 +114,14 @@ pub struct SlotReport {
     pub committed: bool,
     /// Whether the content of the decision, or else of the proposal, is here.
     pub has_content: bool,
+    /// Members whose Prepare for the proposal is not here.
+    pub unprepared: Vec<ReplicaId>,
+    /// Members whose Commit for it is not here.
+    pub uncommitted: Vec<ReplicaId>,
+    /// Lanes of its cut whose tip this replica knows no certificate of: it cannot vote before (L4).
+    pub uncertified: Vec<ReplicaId>,
+    /// Lanes of its cut of which data is missing: it cannot be executed before (L5).
+    pub without_data: Vec<ReplicaId>,
 }
 
 impl Replica {
@@ -141,11 +151,7 @@ impl Replica {
                 .map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() })
                 .collect(),
             lanes: self.committee.replicas().map(|lane| self.lane_report(lane)).collect(),
-            slots: self
-                .log
-                .above(self.executed())
-                .map(|(seq, slot)| slot_report(seq, slot, self.view.number))
-                .collect(),
+            slots: self.log.above(self.executed()).map(|(seq, slot)| self.slot_report(seq, slot)).collect(),
             evidence: self.accusations.held().cloned().collect(),
             recorded: self.accusations.recorded().copied().collect(),
             kept: self.witness.kept_count(),
@@ -210,18 +216,32 @@ impl Replica {
             held_bytes: lane.held_bytes(),
         }
     }
-}
 
-fn slot_report(seq: SeqNum, slot: &crate::slot::Slot, view: View) -> SlotReport {
-    let digest = slot.proposed();
-    let count = |digest: Digest| (slot.prepares_for(view, digest).count(), slot.commits_for(view, digest).count());
-    let (prepares, commits) = digest.map_or((0, 0), count);
-    SlotReport {
-        seq,
-        proposed: digest,
-        prepares,
-        commits,
-        committed: slot.committed.is_some(),
-        has_content: slot.leading().is_some(),
+    fn slot_report(&self, seq: SeqNum, slot: &Slot) -> SlotReport {
+        let (view, digest) = (self.view.number, slot.proposed());
+        let prepared: Vec<ReplicaId> =
+            digest.iter().flat_map(|digest| slot.prepares_for(view, *digest)).map(|vote| vote.signer).collect();
+        let committed: Vec<ReplicaId> =
+            digest.iter().flat_map(|digest| slot.commits_for(view, *digest)).map(|vote| vote.signer).collect();
+        let without = |there: &[ReplicaId]| self.committee.replicas().filter(|id| !there.contains(id)).collect();
+        let cut = slot.leading().map_or(&[][..], |content| &content.cut);
+        let lanes_where = |fails: &dyn Fn(&Lane, Tip) -> bool| {
+            let lanes = cut.iter().filter(|(lane, tip)| fails(&self.lanes[lane.index()], *tip));
+            lanes.map(|(lane, _)| *lane).collect()
+        };
+        SlotReport {
+            seq,
+            proposed: digest,
+            prepares: prepared.len(),
+            commits: committed.len(),
+            committed: slot.committed.is_some(),
+            has_content: slot.leading().is_some(),
+            unprepared: without(&prepared),
+            uncommitted: without(&committed),
+            uncertified: lanes_where(&|lane, tip| slot.committed.is_none() && !lane.vouches_for(tip)),
+            without_data: lanes_where(&|lane, tip| {
+                tip.position > lane.executed.position && lane.path_to(tip).is_none()
+            }),
+        }
     }
 }
