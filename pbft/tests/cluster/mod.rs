@@ -154,6 +154,9 @@ pub struct Node {
     supplies: Vec<(ReplicaId, quorate_pbft::Wanted)>,
     /// Commits are done up to this time.
     commit_at: Option<u64>,
+    executes_late: bool,
+    /// Slots handed out and to be executed later.
+    late: Vec<Arc<Decided>>,
     /// When this replica wants to be woken; wakes at other times are out of date.
     wake_at: Option<u64>,
     incarnation: u64,
@@ -170,17 +173,20 @@ pub struct Weather {
     pub drop_percent: u64,
     pub twice_percent: u64,
     pub commit_ms: u64,
+    /// How late a slot is executed at most; 0: at once, in the step that hands it out.
+    pub execute_ms: u64,
 }
 
 impl Weather {
-    pub const CALM: Self = Self { delay_ms: 5, drop_percent: 0, twice_percent: 0, commit_ms: 2 };
-    pub const STORM: Self = Self { delay_ms: 60, drop_percent: 15, twice_percent: 10, commit_ms: 10 };
+    pub const CALM: Self = Self { delay_ms: 5, drop_percent: 0, twice_percent: 0, commit_ms: 2, execute_ms: 0 };
+    pub const STORM: Self = Self { delay_ms: 60, drop_percent: 15, twice_percent: 10, commit_ms: 10, execute_ms: 0 };
 }
 
 enum Event {
     Deliver { from: ReplicaId, to: ReplicaId, message: Arc<Message> },
     Wake(ReplicaId),
     Commit(ReplicaId),
+    Execute { at: ReplicaId, incarnation: u64, decided: Arc<Decided> },
 }
 
 /// Changes what one replica sends: (to, message) to what is sent instead.
@@ -225,6 +231,8 @@ impl Cluster {
             outbox: Vec::new(),
             supplies: Vec::new(),
             commit_at: None,
+            executes_late: false,
+            late: Vec::new(),
             wake_at: Some(1_000),
             incarnation: me as u64 + 1,
             refused: Vec::new(),
@@ -330,6 +338,7 @@ impl Cluster {
         node.unwritten.clear();
         node.outbox.clear();
         node.supplies.clear();
+        node.late.clear();
         node.commit_at = None;
         node.ledger = node.disk_ledger.clone();
     }
@@ -396,6 +405,14 @@ impl Cluster {
                 }
             }
             Event::Commit(at) => self.commit(at),
+            Event::Execute { at, incarnation, decided } => {
+                let node = &mut self.nodes[at.index()];
+                if node.replica.is_some() && node.incarnation == incarnation {
+                    let executed = node.ledger.execute(&decided);
+                    node.unwritten.push(Write::Execute(decided, executed.clone()));
+                    self.step(at, Some(Input::Executed(executed)));
+                }
+            }
         }
     }
 
@@ -407,7 +424,9 @@ impl Cluster {
 
     fn step(&mut self, to: ReplicaId, input: Option<Input>) {
         let now = Now { ticks: Ticks::new(self.now), wall: Time::new(WALL + self.now) };
+        let executes_late = self.weather.execute_ms > 0;
         let node = &mut self.nodes[to.index()];
+        node.executes_late = executes_late;
         let replica = node.replica.as_mut().expect("up");
         let mut out = Effects::new();
         replica.step(Input::Tick(now), &mut out);
@@ -416,6 +435,12 @@ impl Cluster {
             node.replica.as_mut().expect("up").step(input, &mut out);
             node.work_off(&mut out, self.n, to);
         }
+        let (late, incarnation) = (core::mem::take(&mut node.late), node.incarnation);
+        for decided in late {
+            let at = self.now + 1 + self.dice.below(self.weather.execute_ms);
+            self.schedule(at, Event::Execute { at: to, incarnation, decided });
+        }
+        let node = &mut self.nodes[to.index()];
         let busy = !node.outbox.is_empty() || !node.unwritten.is_empty() || !node.supplies.is_empty();
         let wake = node.replica.as_ref().expect("up").next_wakeup();
         if busy && self.nodes[to.index()].commit_at.is_none() {
@@ -563,6 +588,7 @@ impl Node {
                     let others = (0..n).map(id).filter(|to| *to != me);
                     self.outbox.extend(others.map(|to| (to, message.clone())));
                 }
+                Effect::Execute(decided) if self.executes_late => self.late.push(decided),
                 Effect::Execute(decided) => {
                     let executed = self.ledger.execute(&decided);
                     self.unwritten.push(Write::Execute(decided, executed.clone()));
