@@ -113,3 +113,64 @@ impl Promises {
 fn is_about_views(kind: Kind) -> bool {
     matches!(kind, Kind::ViewChange | Kind::NewView)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Ed25519Signer, Signer};
+    use crate::ids::{Digest, Epoch};
+
+    const ME: ReplicaId = ReplicaId::new(1);
+
+    fn say(kind: Kind, view: u64, seq: u64, digest: u8) -> Signed {
+        let key: &dyn Signer = &Ed25519Signer::from_seed(&[1; 32]);
+        let (group, epoch) = (Digest::ZERO, Epoch::new(0));
+        let (view, seq, digest) = (View::new(view), SeqNum::new(seq), Digest([digest; 32]));
+        Statement { group, epoch, kind, view, seq, digest }.sign(ME, key)
+    }
+
+    /// Pitfall 3.
+    #[test]
+    #[should_panic(expected = "E1")]
+    fn a_different_statement_for_a_written_position_is_fatal() {
+        let mut promises = Promises::new();
+        promises.write(say(Kind::Commit, 0, 1, 1));
+        promises.write(say(Kind::Commit, 0, 1, 2));
+    }
+
+    #[test]
+    fn writing_a_statement_again_changes_nothing() {
+        let mut promises = Promises::new();
+        promises.write(say(Kind::Commit, 0, 1, 1));
+        promises.write(say(Kind::Commit, 0, 1, 1));
+        assert_eq!(promises.len(), 1);
+    }
+
+    #[test]
+    fn the_newest_row_of_each_kind_and_lane_outlives_pruning() {
+        let mut promises = Promises::new();
+        for seq in 1..=5 {
+            promises.write(say(Kind::Prepare, 0, seq, 1));
+            promises.write(say(Kind::Commit, 0, seq, 1));
+            promises.write(say(Kind::Ack, 0, seq, 1));
+            promises.write(say(Kind::Ack, 2, seq, 1));
+        }
+        let lanes = [0, 2].map(|lane| (ReplicaId::new(lane), SeqNum::new(9)));
+        promises.raise_floors(SeqNum::new(9), lanes);
+        promises.prune(ME);
+        assert_eq!(promises.len(), 4);
+        for (kind, view) in [(Kind::Prepare, 0), (Kind::Commit, 0), (Kind::Ack, 0), (Kind::Ack, 2)] {
+            assert!(promises.holds(&say(kind, view, 5, 1).statement), "{kind:?} of {view}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_dropped_counts_as_pruned() {
+        let mut promises = Promises::new();
+        promises.raise_floors(SeqNum::new(9), [(ME, SeqNum::new(3))]);
+        assert!(promises.is_pruned(&say(Kind::Commit, 7, 9, 1).statement, ME));
+        assert!(!promises.is_pruned(&say(Kind::Commit, 0, 10, 1).statement, ME));
+        assert!(promises.is_pruned(&say(Kind::Bundle, 0, 3, 1).statement, ME));
+        assert!(!promises.is_pruned(&say(Kind::Bundle, 0, 4, 1).statement, ME));
+    }
+}
