@@ -5,7 +5,9 @@ use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, KeyError};
 use crate::outbox::{Answer, Name, Outbox, OutboxError};
-use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Op, Receipt, Revision, State, is_name};
+use quorate_ledger::{
+    Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
+};
 use quorate_pbft::{Digest, Ed25519Signer, PublicKey, SeqNum, Signer as _};
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -88,7 +90,7 @@ pub struct Author {
 impl Author {
     /// Opens the key and its outbox; waits for the outbox while another command uses it.
     pub async fn open(key: &Path, client: Client, domain: &str) -> Result<Self, SubmitError> {
-        if !is_name(domain) {
+        if !is_name(domain) && domain != GROUP_DOMAIN {
             return Err(SubmitError::Domain(domain.into()));
         }
         let signer = keys::read(key)?;

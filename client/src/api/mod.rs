@@ -15,6 +15,9 @@
 //! | `GET /v1/domains/{d}/files/{path}?proof=true&level=&nonce=` | 200 the proof file; its content is then read with `?at=` the checkpoint's slot |
 //! | `GET /v1/domains/{d}/log?path=&level=&from=&limit=` | [`Page`] of [`LogEntry`], newest first |
 //! | `GET /v1/domains/{d}/authors/{key}` | [`AuthorInfo`] |
+//! | `GET /v1/policy`, `/v1/domains/{d}/policy` | [`PolicyOfGroup`], [`PolicyOfDomain`] |
+//! | `GET /v1/proposals?domain=&state=&level=&from=`, `/v1/proposals/{id}?level=` | [`Page`] of [`ProposalEntry`], newest first; one |
+//! | `GET /v1/domains/{d}/pending/{id}?level=` | [`PendingChange`] |
 //! | `GET /v1/conflicts?domain=&from=`, `/v1/conflicts/{id}` | [`Page`] of [`ConflictEntry`], one |
 //! | `GET /v1/evidence?from=`, `/v1/evidence/{id}` | [`Page`] of [`EvidenceEntry`], the proof file |
 //! | `GET /v1/events?from=`, or `Last-Event-ID` | server-sent events: `id` the position, `event` the kind, `data` an [`Event`] |
@@ -26,6 +29,7 @@
 mod answer;
 mod events;
 mod files;
+mod governance;
 mod group;
 mod maybe_hex;
 mod status;
@@ -33,6 +37,7 @@ mod status;
 pub use answer::{Page, Pending, Problem, Ticket};
 pub use events::Event;
 pub use files::{AuthorInfo, ConflictEntry, ConflictSide, Domain, LogEntry, TreeEntry};
+pub use governance::{PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
 pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
 pub use status::{Health, Mode, Role, StableCheckpoint, Status};
 

@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_name_is_read_back_from_its_file() {
-        for domain in ["main", "a-1", "x.y_z"] {
+        for domain in ["main", "a-1", "x.y_z", "@group"] {
             let name = Name { domain: domain.into(), from_seq: 12, attempt: 3 };
             assert_eq!(Name::parse(&name.file(ENVELOPE), ENVELOPE), Some(name));
         }

@@ -13,6 +13,7 @@ mod envelopes;
 mod events;
 mod evidence;
 mod files;
+mod governance;
 mod group;
 mod level;
 mod listener;
@@ -68,6 +69,11 @@ fn versioned() -> Router<Arc<Service>> {
         .route("/domains/{domain}/tree", get(files::tree))
         .route("/domains/{domain}/files/{*path}", get(files::file))
         .route("/domains/{domain}/log", get(files::log))
+        .route("/domains/{domain}/policy", get(governance::policy))
+        .route("/domains/{domain}/pending/{id}", get(governance::pending))
+        .route("/policy", get(governance::group_policy))
+        .route("/proposals", get(governance::list))
+        .route("/proposals/{id}", get(governance::one))
         .route("/domains/{domain}/authors/{key}", get(authors::author))
         .route("/identities", get(authors::identities))
         .route("/conflicts", get(conflicts::list))

@@ -99,12 +99,23 @@ pub async fn mv(args: &Mv) -> Outcome {
 }
 
 async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
-    let client = terms.reach.client()?;
-    let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
     let draft = Draft { base: terms.base, ops: vec![op], contents, message: terms.message.clone() };
-    author.resend().await?.iter().for_each(tell_earlier);
-    let answer = author.submit(&draft, terms.level).await;
+    let answer = send(&terms.reach, &terms.signing, &terms.scope.domain, &draft, terms.level).await?;
     report(answer, terms.reach.json)
+}
+
+/// Sends what is unanswered, then signs a change and waits for its answer.
+pub async fn send(
+    reach: &Reach,
+    signing: &Signing,
+    domain: &str,
+    draft: &Draft,
+    level: Level,
+) -> Result<Result<author::Outcome, SubmitError>, Failure> {
+    let client = reach.client()?;
+    let mut author = Author::open(signing.key()?, client, domain).await?;
+    author.resend().await?.iter().for_each(tell_earlier);
+    Ok(author.submit(draft, level).await)
 }
 
 /// Tells of a change that an earlier command left unanswered, where its author should know.
@@ -142,6 +153,11 @@ fn verdict(receipt: &Receipt, json: bool) -> Outcome {
         lines(receipt).iter().try_for_each(print::say)?;
     }
     match receipt.state {
+        State::Pending if !json => {
+            let (id, domain) = (receipt.id, plain(&receipt.domain));
+            print::say("  it takes effect when others have approved or attested it:")?;
+            Ok(print::say(format_args!("  quorate attest {id} --domain {domain}"))?)
+        }
         State::Refused => Err(refusal(receipt)),
         State::Conflict => {
             Err(Failure::no("the change conflicts with what others did; all sides are kept").next(format!(

@@ -1,10 +1,10 @@
-//! `quorate status`, `health`, `members`, `peers`, `domains`, `identities`: the group and its people.
+//! `quorate status`, `health`, `members`, `peers`: the group and its voters.
 
 use super::clock;
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
-use quorate_client::api::{Domain, Health, Identity, Member, Mode, Peer, Role, Status};
+use quorate_client::api::{Health, Member, Mode, Peer, Role, Status};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -149,35 +149,8 @@ pub async fn peers(reach: &Reach) -> Outcome {
     .await
 }
 
-/// The scopes of the group.
-pub async fn domains(reach: &Reach) -> Outcome {
-    list(reach, &["domains"], &["domain", "revision", "root"], "no domains", |table, domain: Domain| {
-        table.row([plain(&domain.name), domain.revision.to_string(), short(domain.root)]);
-    })
-    .await
-}
-
-/// Who may sign changes.
-#[derive(Debug, clap::Subcommand)]
-pub enum Identities {
-    /// List the enrolled authors
-    List {
-        #[command(flatten)]
-        reach: Reach,
-    },
-}
-
-/// Runs `quorate identities`.
-pub async fn identities(command: &Identities) -> Outcome {
-    let Identities::List { reach } = command;
-    list(reach, &["identities"], &["key", "organisation", "standing"], "no authors", |table, author: Identity| {
-        table.row([author.key.to_string(), plain(&author.organisation), plain(&author.standing)]);
-    })
-    .await
-}
-
 /// Prints a list of the API: its items as they came, or a table of them.
-async fn list<T: DeserializeOwned>(
+pub async fn list<T: DeserializeOwned>(
     reach: &Reach,
     path: &[&str],
     headings: &[&str],

@@ -3,7 +3,9 @@
 use super::failure::Outcome;
 use super::print;
 use quorate_client::keys;
-use quorate_pbft::{PublicKey, Signer as _};
+use quorate_ledger::Enrolment;
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,17 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prove to an organisation that you hold a key; it enrols you with what this prints
+    Prove {
+        /// The key file
+        file: PathBuf,
+        /// The organisation that will enrol the key
+        #[arg(long, value_name = "NAME")]
+        org: String,
+        /// Print JSON, as it does anyway
         #[arg(long)]
         json: bool,
     },
@@ -33,8 +46,15 @@ pub enum Command {
 pub fn run(command: &Command) -> Outcome {
     match command {
         Command::New { out, json } => show(out, &keys::create(out)?.public_key(), *json),
+        Command::Prove { file, org, json: _ } => Ok(print::json(&enrolment(&keys::read(file)?, org))?),
         Command::Show { file, json } => show(file, &keys::public(file)?, *json),
     }
+}
+
+/// A key with the proof that its owner holds it, for an organisation.
+pub fn enrolment(key: &Ed25519Signer, organisation: &str) -> Enrolment {
+    let proof = prove_possession(Purpose::Author, organisation, key);
+    Enrolment { organisation: organisation.to_owned(), key: key.public_key(), proof }
 }
 
 fn show(file: &Path, key: &PublicKey, as_json: bool) -> Outcome {

@@ -5,19 +5,25 @@ mod change;
 mod clock;
 mod conflicts;
 mod demo;
+mod domains;
 mod evidence;
 mod failure;
 mod files;
 mod get;
+mod govern;
 mod group;
+mod identities;
 mod import;
 mod init;
 mod install;
 mod keys;
 mod merge;
 mod packager;
+mod policy;
 mod print;
 mod proof;
+mod proposals;
+mod propose;
 mod reach;
 mod receipt;
 mod start;
@@ -71,11 +77,17 @@ enum Command {
     Members(Reach),
     /// List the other members as a node hears them
     Peers(Reach),
-    /// List the domains
-    Domains(Reach),
-    /// List who may sign changes
+    Domains(domains::Args),
     #[command(subcommand)]
-    Identities(group::Identities),
+    Policy(policy::Command),
+    #[command(subcommand)]
+    Identities(identities::Command),
+    #[command(subcommand)]
+    Propose(propose::Command),
+    #[command(subcommand)]
+    Proposals(proposals::Command),
+    Approve(govern::Approve),
+    Attest(govern::Attest),
     /// Make and show keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -127,8 +139,13 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Health(reach) => wait(group::health(reach)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
-        Command::Domains(reach) => wait(group::domains(reach)),
-        Command::Identities(command) => wait(group::identities(command)),
+        Command::Domains(args) => wait(domains::run(args)),
+        Command::Policy(command) => wait(policy::run(command)),
+        Command::Identities(command) => wait(identities::run(command)),
+        Command::Propose(command) => wait(propose::run(command)),
+        Command::Proposals(command) => wait(proposals::run(command)),
+        Command::Approve(args) => wait(govern::approve(args)),
+        Command::Attest(args) => wait(govern::attest(args)),
         Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),
         Command::Bench(args) => wait(bench::run(args)),
         Command::Completions { shell } => packager::completions(*shell),

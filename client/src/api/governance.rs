@@ -1,0 +1,87 @@
+//! What the group decides about itself: policies, proposals, and changes that wait for the word of others.
+
+use quorate_ledger::policy::{DomainPolicy, GroupPolicy};
+use quorate_ledger::{Act, EnvelopeId, ProposalId, Revision, hexed};
+use quorate_pbft::PublicKey;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A domain's policy: `GET /v1/domains/{d}/policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyOfDomain {
+    /// The domain.
+    pub domain: String,
+    /// The whole policy, as a proposal to change it spells it.
+    pub policy: DomainPolicy,
+}
+
+/// What it takes to decide for the whole group: `GET /v1/policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyOfGroup {
+    /// The whole policy.
+    pub policy: GroupPolicy,
+}
+
+/// A proposal and who agrees: an item of `GET /v1/proposals`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalEntry {
+    /// Names it.
+    pub id: ProposalId,
+    /// The domain in which it is approved; `@group` for what concerns the whole group.
+    pub domain: String,
+    /// Who made it.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// The revision that made it.
+    pub since: Revision,
+    /// What is proposed.
+    pub proposal: Act,
+    /// Organisations that agree, ascending.
+    pub approvals: Vec<String>,
+    /// How many must, by the policy as it stands now.
+    pub needed: u32,
+    /// `open`, `effective`, or `failed` when it could not be done any more once enough agreed.
+    pub state: String,
+    /// The revision at which enough agreed; null while it is open.
+    pub decided: Option<Revision>,
+    /// Why it failed.
+    pub failed: Option<String>,
+}
+
+/// A change that waits for the word of others: `GET /v1/domains/{d}/pending/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingChange {
+    /// Its envelope.
+    pub id: EnvelopeId,
+    /// Whose change it is.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// The author's organisation, which has no say in it.
+    pub organisation: String,
+    /// The revision that ordered it.
+    pub since: Revision,
+    /// What it needs: all of them.
+    pub requirements: Vec<Required>,
+    /// What other organisations say.
+    pub organisations: BTreeMap<String, bool>,
+}
+
+/// What the rule of a path asks of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Required {
+    /// The rule's pattern.
+    pub pattern: String,
+    /// Organisations that must approve.
+    pub approvals: u32,
+    /// The rule's validators, of whom ⌊2n/3⌋ + 1 must attest.
+    pub validators: Vec<ValidatorWord>,
+}
+
+/// A validator and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatorWord {
+    /// Who may speak here, as a policy names somebody.
+    pub validator: quorate_ledger::Principal,
+    /// Its word; null until it has spoken.
+    pub word: Option<bool>,
+}

@@ -1,0 +1,113 @@
+//! `/v1/policy`, `/v1/proposals`, and what is to be known of a domain's own affairs.
+
+use super::Shared;
+use super::level::Freshness;
+use super::page::Cut;
+use super::param::{InPath, InQuery, digest};
+use super::problem::{Answer, Failure};
+use axum::Json;
+use axum::extract::State;
+use quorate_client::api::{Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
+use quorate_ledger::{EnvelopeId, Pending, ProposalEntry as Found, ProposalId, Requirement};
+use serde::Deserialize;
+
+/// A domain's policy.
+pub async fn policy(
+    State(service): Shared,
+    InPath(domain): InPath<String>,
+    InQuery(fresh): InQuery<Freshness>,
+) -> Answer<Json<PolicyOfDomain>> {
+    let (moment, _) = fresh.state(&service).await?;
+    let policy = moment.view().policy(&domain)?.clone();
+    Ok(Json(PolicyOfDomain { domain, policy }))
+}
+
+/// The group's own policy.
+pub async fn group_policy(State(service): Shared, InQuery(fresh): InQuery<Freshness>) -> Answer<Json<PolicyOfGroup>> {
+    let (moment, _) = fresh.state(&service).await?;
+    Ok(Json(PolicyOfGroup { policy: moment.view().group_policy() }))
+}
+
+/// The query of the list.
+#[derive(Debug, Default, Deserialize)]
+pub struct ListQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    #[serde(flatten)]
+    cut: Cut,
+    /// Only of this domain.
+    domain: Option<String>,
+    /// Only those in this state: `open`.
+    state: Option<String>,
+}
+
+/// Proposals, newest first.
+pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Json<Page<ProposalEntry>>> {
+    let (moment, _) = query.fresh.state(&service).await?;
+    let domain = query.domain.as_deref().filter(|domain| !domain.is_empty());
+    let open_only = query.state.as_deref() == Some("open");
+    let from = query.cut.from.as_deref().filter(|from| !from.is_empty());
+    let from = from.map(|from| digest(from).map(ProposalId)).transpose()?;
+    let page = moment.view().proposals(domain, open_only, from, query.cut.limit()?)?;
+    Ok(Json(Page { items: page.items.into_iter().map(entry).collect(), next: page.next }))
+}
+
+/// One proposal.
+pub async fn one(
+    State(service): Shared,
+    InPath(id): InPath<String>,
+    InQuery(fresh): InQuery<Freshness>,
+) -> Answer<Json<ProposalEntry>> {
+    let id = ProposalId(digest(&id)?);
+    let (moment, _) = fresh.state(&service).await?;
+    let found = moment.view().proposal(&id)?;
+    found.map(|found| Json(entry(found))).ok_or_else(|| Failure::not_found(format!("no proposal {id}")))
+}
+
+fn entry(found: Found) -> ProposalEntry {
+    let Found { id, domain, proposal, needed } = found;
+    let state = match &proposal.end {
+        None => "open",
+        Some(end) if end.failed.is_none() => "effective",
+        Some(_) => "failed",
+    };
+    ProposalEntry {
+        id,
+        domain,
+        author: proposal.author,
+        since: proposal.since,
+        proposal: proposal.act,
+        approvals: proposal.approvals,
+        needed,
+        state: state.to_owned(),
+        decided: proposal.end.as_ref().map(|end| end.revision),
+        failed: proposal.end.and_then(|end| end.failed),
+    }
+}
+
+/// A change that waits for the word of others.
+pub async fn pending(
+    State(service): Shared,
+    InPath((domain, id)): InPath<(String, String)>,
+    InQuery(fresh): InQuery<Freshness>,
+) -> Answer<Json<PendingChange>> {
+    let id = EnvelopeId(digest(&id)?);
+    let (moment, _) = fresh.state(&service).await?;
+    let found = moment.view().pending(&domain, &id)?;
+    let (pending, _) = found.ok_or_else(|| Failure::not_found(format!("no change {id} waits in {domain:?}")))?;
+    Ok(Json(waiting(id, pending)))
+}
+
+fn waiting(id: EnvelopeId, pending: Pending) -> PendingChange {
+    let Pending { author, organisation, since, requirements, organisations, validators } = pending;
+    let required = |(place, required): (u32, Requirement)| Required {
+        pattern: required.pattern,
+        approvals: required.approvals,
+        validators: (0_u32..)
+            .zip(required.validators)
+            .map(|(number, validator)| ValidatorWord { validator, word: validators.get(&(place, number)).copied() })
+            .collect(),
+    };
+    let requirements = (0_u32..).zip(requirements).map(required).collect();
+    PendingChange { id, author, organisation, since, requirements, organisations }
+}

@@ -1,0 +1,172 @@
+//! What the commands of governance share, and `quorate approve` and `attest`: one signed change each, as `put` sends it.
+
+use super::change;
+use super::conflicts::whole;
+use super::failure::{Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::{Reach, Scope, Signing, parse_level};
+use quorate_client::api::ProposalEntry;
+use quorate_client::author::{self, Draft, SubmitError};
+use quorate_client::calls::Posted;
+use quorate_client::http::Client;
+use quorate_ledger::{Act, EnvelopeId, Level, Op, ProposalId, Receipt, State};
+use serde::Serialize;
+
+/// What every signed decision is given.
+#[derive(Debug, clap::Args)]
+pub struct Word {
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub signing: Signing,
+    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
+    #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
+    level: Level,
+    /// What it is for, for people
+    #[arg(long, short, default_value = "", value_name = "TEXT")]
+    message: String,
+}
+
+/// Agree with a proposal, for your organisation
+#[derive(Debug, clap::Args)]
+pub struct Approve {
+    /// The proposal's id, or the beginning of it
+    proposal: String,
+    #[command(flatten)]
+    word: Word,
+}
+
+/// Say whether a change that waits may take effect, as a validator or for your organisation
+#[derive(Debug, clap::Args)]
+pub struct Attest {
+    /// The envelope that waits, as `put` printed it
+    envelope: EnvelopeId,
+    /// It must not take effect
+    #[arg(long)]
+    reject: bool,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    word: Word,
+}
+
+/// What `--json` prints of a proposal: the receipt of the change, and where the proposal stands.
+#[derive(Serialize)]
+struct Decided<'a> {
+    #[serde(flatten)]
+    receipt: &'a Receipt,
+    proposal: ProposalId,
+    proposal_state: &'a str,
+    approvals: &'a [String],
+    needed: u32,
+}
+
+/// What `--json` prints of an attestation: its receipt, and what became of the change that waited.
+#[derive(Serialize)]
+struct Attested<'a> {
+    #[serde(flatten)]
+    receipt: &'a Receipt,
+    envelope: EnvelopeId,
+    envelope_state: State,
+}
+
+/// Signs one operation and prints its receipt.
+pub async fn change(word: &Word, domain: &str, op: Op) -> Outcome {
+    let answer = submit(word, domain, op).await?;
+    change::report(answer, word.reach.json)
+}
+
+/// Proposes something and prints where the proposal stands.
+pub async fn propose(word: &Word, domain: &str, act: Act) -> Outcome {
+    let answer = submit(word, domain, Op::Propose { act }).await?;
+    decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0)).await
+}
+
+/// Runs `quorate approve`.
+pub async fn approve(args: &Approve) -> Outcome {
+    let client = args.word.reach.client()?;
+    let id = whole(&client, "proposals", &args.proposal).await?;
+    let known: ProposalEntry = client.get(&["proposals", &id], &[]).await?;
+    let answer = submit(&args.word, &known.domain, Op::Approve { proposal: known.id }).await?;
+    decided(&args.word, answer, |_| known.id).await
+}
+
+/// Runs `quorate attest`.
+pub async fn attest(args: &Attest) -> Outcome {
+    let (word, envelope) = (&args.word, args.envelope);
+    let answer = submit(word, &args.scope.domain, Op::Attest { envelope, approve: !args.reject }).await?;
+    let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
+    // The word is given, whatever this look says.
+    let Ok(Posted::Verdict(now)) = word.reach.client()?.envelope(&envelope).await else {
+        return change::report(answer, word.reach.json);
+    };
+    if word.reach.json {
+        return Ok(print::json(&Attested { receipt, envelope, envelope_state: now.state })?);
+    }
+    change::lines(receipt).iter().try_for_each(print::say)?;
+    print::say(format_args!("  the change is now {}", change::word(now.state)))?;
+    Ok(())
+}
+
+async fn submit(word: &Word, domain: &str, op: Op) -> Result<Result<author::Outcome, SubmitError>, Failure> {
+    let draft = Draft { base: None, ops: vec![op], contents: vec![], message: word.message.clone() };
+    change::send(&word.reach, &word.signing, domain, &draft, word.level).await
+}
+
+/// The receipt of a change that took effect.
+fn applied(answer: &Result<author::Outcome, SubmitError>) -> Option<&Receipt> {
+    match answer {
+        Ok(author::Outcome::Verdict(receipt)) if receipt.state == State::Applied => Some(receipt),
+        _ => None,
+    }
+}
+
+/// Prints the receipt and where the proposal stands; one that enough agreed with in vain ends with exit code 1.
+async fn decided(
+    word: &Word,
+    answer: Result<author::Outcome, SubmitError>,
+    id: impl FnOnce(&Receipt) -> ProposalId,
+) -> Outcome {
+    let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
+    // The change is ordered, whatever this look says.
+    let Ok(proposal) = look(&word.reach.client()?, id(receipt)).await else {
+        return change::report(answer, word.reach.json);
+    };
+    if word.reach.json {
+        print::json(&Decided {
+            receipt,
+            proposal: proposal.id,
+            proposal_state: &proposal.state,
+            approvals: &proposal.approvals,
+            needed: proposal.needed,
+        })?;
+    } else {
+        change::lines(receipt).iter().try_for_each(print::say)?;
+        lines(&proposal).iter().try_for_each(print::say)?;
+    }
+    match &proposal.failed {
+        Some(why) => Err(Failure::no(format!("enough agreed, but it could not be done any more: {}", plain(why)))),
+        None => Ok(()),
+    }
+}
+
+/// A proposal as the node that executed the change has it.
+async fn look(client: &Client, id: ProposalId) -> Result<ProposalEntry, Failure> {
+    Ok(client.get(&["proposals", &id.to_string()], &[("level", "sequential")]).await?)
+}
+
+/// Where a proposal stands, for people.
+pub fn lines(proposal: &ProposalEntry) -> Vec<String> {
+    let agreed: Vec<String> = proposal.approvals.iter().map(|name| plain(name)).collect();
+    let by = if agreed.is_empty() { "nobody".to_owned() } else { agreed.join(", ") };
+    let mut lines = vec![format!("  proposal {}", proposal.id)];
+    match proposal.decided {
+        None => {
+            let (have, need) = (agreed.len(), proposal.needed);
+            lines.push(format!("  {have} of {need} organisations agree: {by}"));
+            lines.push(format!("  quorate approve {}", proposal.id));
+        }
+        Some(at) => lines.push(format!("  {} since {at}, agreed by {by}", plain(&proposal.state))),
+    }
+    lines
+}

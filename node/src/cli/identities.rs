@@ -1,0 +1,126 @@
+//! `quorate identities`: who may sign changes, and how an organisation changes that for its own people.
+
+use super::failure::{Failure, Outcome};
+use super::govern::{self, Word};
+use super::group::{self, LIST_MAX};
+use super::print::plain;
+use super::reach::Reach;
+use super::{keys as cli_keys, policy};
+use quorate_client::api::Identity;
+use quorate_client::keys::{self, KeyError};
+use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, hexed};
+use quorate_pbft::PublicKey;
+use std::path::{Path, PathBuf};
+
+/// See and change who may sign changes
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List the authors, with those that were revoked
+    List {
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Enrol an author of your own organisation
+    Enrol {
+        #[command(flatten)]
+        newcomer: Newcomer,
+        #[command(flatten)]
+        word: Word,
+    },
+    /// Revoke an author of your own organisation: what the key signs is refused from there on
+    Revoke {
+        /// The author's key, in hex or as a key file
+        #[arg(value_name = "AUTHOR")]
+        who: String,
+        #[command(flatten)]
+        word: Word,
+    },
+    /// Go on with a new key; the old one is revoked in the same change
+    Rotate {
+        /// The new key file
+        new: PathBuf,
+        #[command(flatten)]
+        word: Word,
+    },
+}
+
+/// An author who is not enrolled yet.
+#[derive(Debug, clap::Args)]
+pub struct Newcomer {
+    /// What `quorate keys prove` printed for the newcomer, or the newcomer's key file
+    #[arg(value_name = "FILE")]
+    new: PathBuf,
+    /// Whom a key file will belong to [default: the organisation of the signer]
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::List { reach } => list(reach).await,
+        Command::Enrol { newcomer, word } => {
+            let Enrolment { key, organisation, proof } = newcomer.enrolment(word).await?;
+            govern::change(word, GROUP_DOMAIN, Op::Enrol { key, organisation, proof }).await
+        }
+        Command::Revoke { who, word } => govern::change(word, GROUP_DOMAIN, Op::Revoke { key: key_of(who)? }).await,
+        Command::Rotate { new, word } => {
+            let organisation = own_organisation(word).await?;
+            let Enrolment { key, proof, .. } = cli_keys::enrolment(&keys::read(new)?, &organisation);
+            govern::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
+        }
+    }
+}
+
+async fn list(reach: &Reach) -> Outcome {
+    let headings = ["key", "organisation", "standing"];
+    group::list(reach, &["identities"], &headings, "no authors", |table, author: Identity| {
+        table.row([author.key.to_string(), plain(&author.organisation), plain(&author.standing)]);
+    })
+    .await
+}
+
+impl Newcomer {
+    /// The newcomer's key with its proof of possession.
+    pub async fn enrolment(&self, word: &Word) -> Result<Enrolment, Failure> {
+        let key = match keys::read(&self.new) {
+            Ok(key) => key,
+            Err(KeyError::NotAKey(_)) => return self.proven(),
+            Err(other) => return Err(other.into()),
+        };
+        let organisation = match &self.org {
+            Some(named) => named.clone(),
+            None => own_organisation(word).await?,
+        };
+        Ok(cli_keys::enrolment(&key, &organisation))
+    }
+
+    fn proven(&self) -> Result<Enrolment, Failure> {
+        let enrolment: Enrolment = policy::read(&self.new)?;
+        match &self.org {
+            Some(named) if *named != enrolment.organisation => {
+                let (file, theirs) = (self.new.display(), plain(&enrolment.organisation));
+                Err(Failure::usage(format!("{file} is a proof for the organisation {theirs}, not {named}")))
+            }
+            _ => Ok(enrolment),
+        }
+    }
+}
+
+/// A key that is given in hex or as the file that holds it.
+pub fn key_of(text: &str) -> Result<PublicKey, Failure> {
+    match hexed::parse(text) {
+        Ok(key) => Ok(key),
+        Err(_) if Path::new(text).exists() => Ok(keys::public(Path::new(text))?),
+        Err(_) => Err(Failure::usage(format!("{}: no key of 64 hex digits and no key file", plain(text)))
+            .next("`quorate identities list` shows the keys")),
+    }
+}
+
+/// The organisation of the signer.
+async fn own_organisation(word: &Word) -> Result<String, Failure> {
+    let (client, key) = (word.reach.client()?, keys::public(word.signing.key()?)?);
+    let known: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
+    let own = known.into_iter().find(|author| author.key == key);
+    own.map(|author| author.organisation).ok_or_else(|| Failure::no(format!("{key} is not enrolled")))
+}

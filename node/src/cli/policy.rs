@@ -1,0 +1,80 @@
+//! `quorate policy`: what a domain, or the group, demands; shown and proposed as one JSON document.
+
+use super::failure::{Failure, Outcome};
+use super::govern::{self, Word};
+use super::print;
+use super::reach::{Reach, Scope};
+use quorate_client::api::{PolicyOfDomain, PolicyOfGroup};
+use quorate_ledger::{Act, GROUP_DOMAIN};
+use serde::de::DeserializeOwned;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a policy file that are read: more than any envelope that could propose it.
+const POLICY_BYTES_MAX: u64 = 4 << 20;
+
+/// See and propose what a domain or the group demands
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Print a policy, as `policy set` takes it
+    Show {
+        /// The group's own policy instead of a domain's
+        #[arg(long)]
+        group: bool,
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Propose a new policy; it takes effect once enough organisations agree
+    Set {
+        /// The whole policy, a JSON file; `-` reads standard input
+        file: PathBuf,
+        /// The group's own policy instead of a domain's
+        #[arg(long)]
+        group: bool,
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        word: Word,
+    },
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::Show { group: true, reach, .. } => {
+            let found: PolicyOfGroup = reach.client()?.get(&["policy"], &[]).await?;
+            Ok(print::json(&found.policy)?)
+        }
+        Command::Show { scope, reach, .. } => {
+            let found: PolicyOfDomain = reach.client()?.get(&["domains", &scope.domain, "policy"], &[]).await?;
+            Ok(print::json(&found.policy)?)
+        }
+        Command::Set { file, group: true, word, .. } => set_group(file, word).await,
+        Command::Set { file, scope, word, .. } => set(file, scope, word).await,
+    }
+}
+
+/// Proposes a domain's policy.
+pub async fn set(file: &Path, scope: &Scope, word: &Word) -> Outcome {
+    govern::propose(word, &scope.domain, Act::SetPolicy { policy: read(file)? }).await
+}
+
+/// Proposes the group's policy.
+pub async fn set_group(file: &Path, word: &Word) -> Outcome {
+    govern::propose(word, GROUP_DOMAIN, Act::SetGroupPolicy { policy: read(file)? }).await
+}
+
+/// A policy from its file.
+pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
+    let failed = |error| Failure::file(file, error);
+    let mut bytes = Vec::new();
+    let read = match file == Path::new("-") {
+        true => io::stdin().lock().take(POLICY_BYTES_MAX).read_to_end(&mut bytes),
+        false => fs::File::open(file).map_err(failed)?.take(POLICY_BYTES_MAX).read_to_end(&mut bytes),
+    };
+    read.map_err(failed)?;
+    serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}

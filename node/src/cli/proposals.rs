@@ -1,0 +1,88 @@
+//! `quorate proposals`: what is proposed, and who agrees.
+
+use super::conflicts::whole;
+use super::failure::{Failure, Outcome};
+use super::group::{LIST_MAX, page};
+use super::print::{self, Table, plain, short};
+use super::reach::Reach;
+use super::{change, govern};
+use quorate_client::api::ProposalEntry;
+use quorate_client::http::Client;
+use serde_json::Value;
+
+/// See what is proposed and who agrees
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List proposals, the newest first
+    List {
+        /// Only those of this domain; `@group` for those of the whole group
+        #[arg(long, env = "QUORATE_DOMAIN", value_name = "DOMAIN")]
+        domain: Option<String>,
+        /// Only those that are not decided
+        #[arg(long)]
+        open: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show a proposal with all that it would change
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::List { domain, open, reach } => list(domain.as_deref().unwrap_or_default(), *open, reach).await,
+        Command::Show { id, reach } => show(id, reach).await,
+    }
+}
+
+async fn list(domain: &str, open: bool, reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let state = if open { "open" } else { "" };
+    let raw: Vec<Value> = client.list(&["proposals"], &[("domain", domain), ("state", state)], LIST_MAX).await?;
+    if reach.json {
+        return Ok(print::json(&page(&raw))?);
+    }
+    let mut table = Table::new(&["proposal", "state", "agreed", "since", "domain", "what"]);
+    for value in raw {
+        let proposal = parse(&client, value)?;
+        table.row([
+            short(proposal.id),
+            plain(&proposal.state),
+            format!("{} of {}", proposal.approvals.len(), proposal.needed),
+            proposal.since.to_string(),
+            plain(&proposal.domain),
+            kind(&proposal),
+        ]);
+    }
+    Ok(table.print("no proposals")?)
+}
+
+async fn show(id: &str, reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let id = whole(&client, "proposals", id).await?;
+    let raw: Value = client.get(&["proposals", &id], &[]).await?;
+    if reach.json {
+        return Ok(print::json(&raw)?);
+    }
+    let proposal = parse(&client, raw)?;
+    print::say(format_args!("{} in {}, by {}", kind(&proposal), plain(&proposal.domain), proposal.author))?;
+    govern::lines(&proposal).iter().try_for_each(print::say)?;
+    proposal.failed.iter().try_for_each(|why| print::say(format_args!("  {}", plain(why))))?;
+    Ok(print::json(&proposal.proposal)?)
+}
+
+/// What is proposed, in one word as JSON spells it.
+fn kind(proposal: &ProposalEntry) -> String {
+    let act = serde_json::to_value(&proposal.proposal).unwrap_or_default();
+    change::word(&act["act"])
+}
+
+fn parse(client: &Client, value: Value) -> Result<ProposalEntry, Failure> {
+    serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
+}
