@@ -73,6 +73,9 @@ fn wrong_usage_is_2() {
         &["status", "--node", "nowhere"],
         &["keys", "show", "key"],
         &["keys", "new", "--out", "key"],
+        &["policy", "set", "key", "--key", "key"],
+        &["attest", "nothing", "--key", "key"],
+        &["identities", "revoke", "nobody", "--key", "key"],
         &["verify", "key", "--genesis", "nowhere"],
         &["verify", "key", "--genesis", "key"],
     ];

@@ -4,6 +4,8 @@
 
 #[path = "processes/admission.rs"]
 mod admission;
+#[path = "processes/governance.rs"]
+mod governance;
 #[path = "processes/group.rs"]
 mod group;
 #[path = "processes/http.rs"]

@@ -1,0 +1,109 @@
+//! The group decides about itself through the commands.
+
+use crate::group::Group;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Runs a command as the author with this key, at a replica of the group.
+fn run(group: &Group, key: &Path, replica: usize, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(args)
+        .env("QUORATE_NODE", format!("http://{}", group.api(replica)))
+        .env("QUORATE_KEY", key)
+        .env_remove("QUORATE_DOMAIN")
+        .output()
+        .expect("quorate runs")
+}
+
+/// What a command prints that must end with this exit code.
+fn says(group: &Group, key: &Path, replica: usize, args: &[&str], code: i32) -> Value {
+    let output = run(group, key, replica, &[args, &["--json"]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {errors}"))
+}
+
+fn author(group: &Group, number: usize) -> PathBuf {
+    group.dir().join(format!("author-org-{number}.key"))
+}
+
+fn new_key(group: &Group, name: &str) -> PathBuf {
+    let path = group.dir().join(name);
+    quorate_client::keys::create(&path).expect("a key");
+    path
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain name")
+}
+
+fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer}"))
+}
+
+#[test]
+fn a_domain_is_there_once_three_of_four_organisations_agree() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
+
+    let made = says(&group, &keys[0], 0, &["domains", "create", "lab", "--writers", "org:org-1"], 0);
+    let proposal = word(&made, "proposal");
+    assert_eq!((word(&made, "proposal_state"), made["needed"].as_u64()), ("open", Some(3)));
+    let second = says(&group, &keys[1], 1, &["approve", &proposal[..12]], 0);
+    assert_eq!(word(&second, "proposal_state"), "open");
+    let third = says(&group, &keys[2], 2, &["approve", proposal], 0);
+    assert_eq!(word(&third, "proposal_state"), "effective");
+
+    let file = new_key(&group, "any-file");
+    let put = ["put", "a", text(&file), "--domain", "lab"];
+    assert_eq!(word(&says(&group, &keys[1], 3, &put, 0), "state"), "applied");
+    assert_eq!(word(&says(&group, &keys[0], 3, &put, 1), "code"), "role");
+}
+
+#[test]
+fn a_rotated_key_ends_where_the_new_one_begins() {
+    let group = Group::running(4);
+    let (old, new) = (author(&group, 0), new_key(&group, "new.key"));
+
+    assert_eq!(word(&says(&group, &old, 0, &["identities", "rotate", text(&new)], 0), "state"), "applied");
+
+    let put = ["put", "a", text(&new)];
+    assert_eq!(word(&says(&group, &old, 0, &put, 1), "code"), "revoked");
+    assert_eq!(word(&says(&group, &new, 0, &put, 0), "state"), "applied");
+}
+
+#[test]
+fn a_newcomer_proves_the_key_at_home_and_signs_until_it_is_revoked() {
+    let group = Group::running(4);
+    let (boss, newcomer) = (author(&group, 0), new_key(&group, "newcomer.key"));
+    let proof = group.dir().join("proof.json");
+    let proven = run(&group, &newcomer, 0, &["keys", "prove", text(&newcomer), "--org", "org-0"]);
+    std::fs::write(&proof, proven.stdout).expect("a file");
+
+    let put = ["put", "a", text(&proof)];
+    assert_eq!(word(&says(&group, &newcomer, 0, &put, 1), "code"), "unknown-author");
+    says(&group, &boss, 0, &["identities", "enrol", text(&proof)], 0);
+    assert_eq!(word(&says(&group, &newcomer, 0, &put, 0), "state"), "applied");
+    says(&group, &boss, 0, &["identities", "revoke", text(&newcomer)], 0);
+    assert_eq!(word(&says(&group, &newcomer, 0, &put, 1), "code"), "revoked");
+}
+
+#[test]
+fn a_change_that_waits_takes_effect_with_the_last_word_that_it_needs() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
+    let policy = group.dir().join("policy.json");
+    let rules = r#"{"writers": ["*"], "readers": ["*"], "paths": [{"pattern": "reviewed/**", "approvals": 1}]}"#;
+    std::fs::write(&policy, rules).expect("a file");
+    let set = says(&group, &keys[0], 0, &["policy", "set", text(&policy)], 0);
+    says(&group, &keys[1], 0, &["approve", word(&set, "proposal")], 0);
+    says(&group, &keys[2], 0, &["approve", word(&set, "proposal")], 0);
+
+    let waits = says(&group, &keys[0], 0, &["put", "reviewed/a", text(&policy)], 0);
+    assert_eq!(word(&waits, "state"), "pending");
+    let attested = says(&group, &keys[3], 1, &["attest", word(&waits, "id")], 0);
+
+    assert_eq!((word(&attested, "state"), word(&attested, "envelope_state")), ("applied", "applied"));
+    assert_eq!(group.file(2, "reviewed/a", "strong").text(), rules);
+}
