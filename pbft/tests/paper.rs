@@ -729,3 +729,68 @@ fn two_conflicting_certificates_of_one_view_prove_the_fault_of_f_plus_one() {
         assert!(Evidence::between(&check(1, &first), &check(1, &last), committee.group()).is_empty());
     }
 }
+
+/// V1 a, pitfall 35: progress of others does not hide that one lane is starved.
+#[test]
+fn a_starved_lane_asks_for_another_primary_although_other_slots_are_decided() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("starved")).header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    for seq in 1..=9 {
+        backup.tick(100);
+        backup.decide(seq, &empty(1_000 + seq));
+        backup.execute();
+    }
+    assert_eq!(backup.asks_for_view(), None, "before the base time-out");
+    let told = backup.sent_to(0).into_iter().any(|message| matches!(message, Message::LaneCert(_)));
+    assert!(told, "the primary is told before it is blamed");
+    backup.tick(110);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// V1 a: a committed cut that advances the lane starts its timer anew.
+#[test]
+fn a_lane_that_is_cut_in_time_asks_for_nothing() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("cut")).header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    backup.tick(900);
+    backup.decide(1, &Content { cut: vec![(id(1), tip)], mark: true, ..empty(1_000) });
+    for _ in 0..30 {
+        backup.tick(100);
+    }
+    assert_eq!(backup.asks_for_view(), None, "it waits for data, which blames nobody");
+}
+
+/// V1 b.
+#[test]
+fn a_proposed_slot_that_is_not_decided_asks_for_another_primary() {
+    let mut backup = Alone::new(4, 3);
+    backup.propose(0, 0, 1, &empty(1_000));
+    backup.tick(990);
+    assert_eq!(backup.asks_for_view(), None);
+    backup.tick(20);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// V1 c: a decided slot wants a checkpoint slot above it.
+#[test]
+fn a_primary_that_never_marks_is_replaced() {
+    let mut backup = Alone::new(4, 3);
+    backup.decide(1, &empty(1_000));
+    backup.execute();
+    backup.tick(1_100);
+    assert_eq!(backup.asks_for_view(), None);
+    backup.tick(110);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// Pitfall 36: an innocent new primary has its whole time.
+#[test]
+fn an_idle_replica_asks_for_nothing() {
+    let mut backup = Alone::new(4, 3);
+    for _ in 0..100 {
+        backup.tick(1_000);
+    }
+    assert_eq!(backup.asks_for_view(), None);
+}
