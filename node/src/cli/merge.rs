@@ -38,6 +38,9 @@ pub struct Args {
     /// Print a JSON document instead of the merge
     #[arg(long)]
     json: bool,
+    /// Keep a version that both sides raised as a conflict, instead of taking the newer one
+    #[arg(long)]
+    strict: bool,
     /// Make quorate the merge driver of this git repository
     #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json"])]
     install: bool,
@@ -64,7 +67,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, Failure> {
     let [base, our_bytes, their_bytes] = [read(base)?, read(ours)?, read(theirs)?];
     let path = args.path.clone().unwrap_or_else(|| ours.to_string_lossy().into_owned());
-    let options = Options::default();
+    let options = Options { newest_version: !args.strict, ..Options::default() };
     let input = Input { base: Some(&base), ours: &our_bytes, theirs: &their_bytes, path: &path, options: &options };
     let outcome = quorate_semantic::merge(&input);
     let merged = Merged::of(&outcome, &our_bytes);
