@@ -5,7 +5,7 @@ use super::conflicts::whole;
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing, parse_level};
-use quorate_client::api::ProposalEntry;
+use quorate_client::api::{PendingChange, ProposalEntry};
 use quorate_client::author::{self, Draft, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
@@ -105,7 +105,33 @@ pub async fn attest(args: &Attest) -> Outcome {
     }
     change::lines(receipt).iter().try_for_each(print::say)?;
     print::say(format_args!("  the change is now {}", change::word(now.state)))?;
-    Ok(())
+    let path = ["domains", &args.scope.domain, "pending", &envelope.to_string()];
+    let pending: Result<PendingChange, _> = match now.state {
+        State::Pending => word.reach.client()?.get(&path, &[("level", "sequential")]).await,
+        _ => return Ok(()),
+    };
+    // Others may have had the last word meanwhile.
+    let lines = pending.map(|pending| waits_for(&pending)).unwrap_or_default();
+    Ok(lines.iter().try_for_each(print::say)?)
+}
+
+/// What a change that waits still needs, for people.
+fn waits_for(pending: &PendingChange) -> Vec<String> {
+    let for_it = pending.organisations.iter().filter(|(_, word)| **word).map(|(name, _)| plain(name));
+    let for_it: Vec<String> = for_it.collect();
+    let mut lines = Vec::new();
+    for required in &pending.requirements {
+        let (pattern, n) = (plain(&required.pattern), required.validators.len());
+        if required.approvals > 0 {
+            let (have, by) = (for_it.len(), for_it.join(", "));
+            lines.push(format!("  {pattern}: {have} of {} organisations approve: {by}", required.approvals));
+        }
+        if n > 0 {
+            let have = required.validators.iter().filter(|validator| validator.word == Some(true)).count();
+            lines.push(format!("  {pattern}: {have} of {} validators attest ({n} are asked)", 2 * n / 3 + 1));
+        }
+    }
+    lines
 }
 
 async fn submit(word: &Word, domain: &str, op: Op) -> Result<Result<author::Outcome, SubmitError>, Failure> {
