@@ -2,8 +2,10 @@
 //!
 //! Both stand behind the same doors, so the core cannot tell.
 
-use quorate_pbft::{Committee, Digest, Ed25519, Ed25519Signer, Epoch, PublicKey, Signature, Signer, Verify};
-use std::collections::HashMap;
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, Principal};
+use quorate_pbft::{Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, PublicKey, Signature, Signer, Verify};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a run signs.
@@ -24,7 +26,21 @@ pub struct Keys {
     pub verify: Arc<dyn Verify>,
     /// The members.
     pub committee: Committee,
+    /// Those who sign envelopes.
+    pub authors: Authors,
 }
+
+/// The authors of a run.
+#[derive(Clone, Default)]
+pub struct Authors {
+    /// Their signers, by number.
+    pub signers: Vec<Ed25519Signer>,
+    /// Their numbers, by key.
+    pub numbers: BTreeMap<PublicKey, u16>,
+}
+
+/// How many authors a group has.
+pub const AUTHORS: u16 = 5;
 
 impl Keys {
     /// The keys of a group of `n`; the same for every seed.
@@ -37,8 +53,56 @@ impl Keys {
         let members = signers.iter().map(|signer| signer.public_key()).collect();
         let group = Digest([7; 32]);
         let committee = Committee::new(group, Epoch::new(0), members).expect("the keys differ");
-        Self { signers, verify, committee }
+        Self { signers, verify, committee, authors: Authors::default() }
     }
+
+    /// The keys of a group with a genesis of its own, and that genesis.
+    pub fn with_genesis(n: usize, constants: &Constants) -> (Self, Arc<Genesis>) {
+        let mut keys = Self::new(n, Signatures::Ed25519);
+        keys.authors = Authors::new();
+        let genesis = Arc::new(genesis(&keys, constants));
+        keys.committee = genesis.committee(Epoch::new(0)).expect("the first epoch").clone();
+        (keys, genesis)
+    }
+}
+
+impl Authors {
+    fn new() -> Self {
+        let seed = |number: u16| {
+            let mut seed = [0xa7; 32];
+            seed[..2].copy_from_slice(&number.to_le_bytes());
+            seed
+        };
+        let signers: Vec<Ed25519Signer> = (0..AUTHORS).map(|number| Ed25519Signer::from_seed(&seed(number))).collect();
+        let numbers = signers.iter().zip(0..).map(|(signer, number)| (signer.public_key(), number)).collect();
+        Self { signers, numbers }
+    }
+}
+
+/// One organisation for each replica, everybody may write in `main`.
+fn genesis(keys: &Keys, constants: &Constants) -> Genesis {
+    let n = keys.signers.len();
+    let enrol = |purpose: Purpose, index: usize, signer: &dyn Signer| {
+        let organisation = format!("org-{:02}", index % n);
+        let proof = prove_possession(purpose, &organisation, signer);
+        Enrolment { key: signer.public_key(), organisation, proof }
+    };
+    let members = keys.signers.iter().enumerate();
+    let authors = keys.authors.signers.iter().enumerate();
+    let mut authors: Vec<Enrolment> = authors.map(|(at, author)| enrol(Purpose::Author, at, author)).collect();
+    authors.sort_unstable_by_key(|author| author.key);
+    let everyone = vec![Principal::Everyone];
+    let file = GenesisFile {
+        format: FORMAT.to_owned(),
+        name: "simulated".to_owned(),
+        organisations: (0..n).map(|index| format!("org-{index:02}")).collect(),
+        members: members.map(|(at, member)| enrol(Purpose::Member, at, &**member)).collect(),
+        authors,
+        domains: vec![DomainRules { name: "main".to_owned(), writers: everyone.clone(), readers: everyone }],
+        constants: constants.clone(),
+        limits: Limits::default(),
+    };
+    Genesis::build(file).expect("plans have good constants")
 }
 
 fn signer(index: usize, signatures: Signatures) -> Arc<dyn Signer> {

@@ -98,6 +98,11 @@ impl Plan {
         preset.unwrap_or(own).plan(seed, &dice)
     }
 
+    /// Whether the replicas are the node's own engines, with ledger and disk, or the core alone.
+    pub fn has_ledger(&self) -> bool {
+        self.preset == Preset::Disk
+    }
+
     /// f: how many may lie.
     pub fn faulty_max(&self) -> usize {
         (self.n - 1) / 3

@@ -35,6 +35,8 @@ pub enum Preset {
     Small,
     /// A short schedule: four replicas, a handful of requests, bad links.
     Short,
+    /// The node's own engine: core, ledger and database, over disks whose power is cut in the middle of a commit.
+    Disk,
 }
 
 /// Each preset, its name, and how often a seed has it.
@@ -48,6 +50,7 @@ const PRESETS: &[(Preset, &str, u64)] = &[
     (Preset::Clocks, "clocks", 6),
     (Preset::Small, "small", 12),
     (Preset::Short, "short", 10),
+    (Preset::Disk, "disk", 8),
 ];
 
 /// Group sizes and how often a seed has them, of 1,000.
@@ -78,7 +81,11 @@ impl Preset {
     }
 
     fn size(self, dice: &mut Dice) -> usize {
-        if self == Self::Short { 4 } else { *dice.weighted(SIZES) }
+        match self {
+            Self::Short => 4,
+            Self::Disk => *dice.pick(&[1, 4, 4, 4, 4, 5, 7]),
+            _ => *dice.weighted(SIZES),
+        }
     }
 }
 
@@ -127,7 +134,7 @@ impl Planner {
     fn calm_at(&mut self) -> Micros {
         match self.preset {
             Preset::Short => self.dice.between(300 * MILLI, SECOND),
-            Preset::Calm | Preset::Regions => self.dice.between(SECOND, 2 * SECOND),
+            Preset::Calm | Preset::Regions | Preset::Disk => self.dice.between(SECOND, 2 * SECOND),
             _ => self.dice.between(SECOND, 5 * SECOND),
         }
     }
@@ -176,7 +183,7 @@ impl Planner {
                 commit_max: dice.between(1, 20) * MILLI,
                 ..calm
             },
-            Preset::Partitions | Preset::Crashes | Preset::Clocks | Preset::Small => Weather {
+            Preset::Partitions | Preset::Crashes | Preset::Clocks | Preset::Small | Preset::Disk => Weather {
                 delay_max: dice.between(1, 20) * MILLI,
                 late_percent: dice.below(3),
                 lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
@@ -191,7 +198,7 @@ impl Planner {
         let kinds: &[(u64, Break)] = match self.preset {
             Preset::Calm | Preset::Lossy | Preset::Regions => &[],
             Preset::Partitions => &[(3, Break::Partition), (2, Break::OneWay)],
-            Preset::Crashes => &[(6, Break::Crash), (1, Break::Blackout)],
+            Preset::Crashes | Preset::Disk => &[(6, Break::Crash), (1, Break::Blackout)],
             Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
             Preset::Small => &[(2, Break::Crash), (1, Break::Partition), (1, Break::OneWay)],
             Preset::Storm | Preset::Short => {

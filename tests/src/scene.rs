@@ -2,11 +2,13 @@
 
 use crate::clients::EnvelopeName;
 use crate::keys::Keys;
+use crate::machine::Machine;
 use crate::plan::Plan;
 use quorate_pbft::{
-    Broken, Decided, Evidence, EvidenceKey, Executed, Message, ReaderId, ReplicaId, SeqNum, Signed, View,
+    Broken, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Message, ReaderId, ReplicaId, SeqNum,
+    Signed, View,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stays the same during a run.
 pub struct Scene<'a> {
@@ -45,6 +47,26 @@ pub enum Fact<'a> {
         /// The outcome.
         executed: &'a Executed,
     },
+    /// Slots were executed, and the disk has them.
+    Reached {
+        /// By whom.
+        by: ReplicaId,
+        /// Where it stands now.
+        point: &'a ExecutedPoint,
+        /// How many slots.
+        slots: u64,
+        /// All evidence on its ledger.
+        recorded: &'a [EvidenceKey],
+    },
+    /// An envelope has its receipt: whoever asked may have been told.
+    Verdict {
+        /// By whom.
+        by: ReplicaId,
+        /// The envelope.
+        name: EnvelopeName,
+        /// The receipt's digest.
+        receipt: Digest,
+    },
     /// A process was killed.
     Killed {
         /// Whose.
@@ -56,6 +78,8 @@ pub enum Fact<'a> {
         replica: ReplicaId,
         /// The highest executed slot on the disk.
         executed: SeqNum,
+        /// The receipts on the disk of what it gave a verdict for before.
+        receipts: &'a BTreeMap<EnvelopeName, Digest>,
     },
     /// Somebody was accused.
     Accused {
@@ -101,6 +125,8 @@ pub struct Standing<'a> {
     pub envelopes: &'a BTreeSet<EnvelopeName>,
     /// Evidence that its ledger has recorded.
     pub recorded: &'a BTreeSet<EvidenceKey>,
+    /// Its machine, for questions that cost something: when all else is done.
+    pub machine: &'a dyn Machine,
 }
 
 /// How far the honest replicas are.

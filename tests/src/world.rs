@@ -3,8 +3,8 @@
 use crate::attackers::Attacker;
 use crate::clients::{Clients, EnvelopeName, ItemCheck};
 use crate::dice::Dice;
-use crate::keys::Keys;
-use crate::machine::{CoreMachine, Machine, News, Outgoing};
+use crate::keys::{AUTHORS, Keys};
+use crate::machine::{CoreMachine, EngineMachine, Machine, News, Outgoing};
 use crate::oracles::{self, Oracle};
 use crate::plan::{FaultKind, Plan, RequestKind};
 use crate::presets::{MILLI, SECOND};
@@ -12,9 +12,10 @@ use crate::run::{Failure, Stats};
 use crate::scene::{Fact, Scene, Standing, Survey};
 use crate::trace::{Trace, words};
 use crate::weather::{Cuts, Micros, Weather};
+use quorate_ledger::{EnvelopeCheck, Genesis};
 use quorate_pbft::{
-    Digest, Input, Invalid, Item, Message, Now, ReaderId, ReplicaConfig, ReplicaId, Ticks, Time, Unverified, Verified,
-    VerifyContext,
+    Digest, Input, Invalid, Item, Message, Now, PayloadCheck, ReaderId, ReplicaConfig, ReplicaId, Ticks, Time,
+    Unverified, Verified, VerifyContext,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -37,7 +38,7 @@ const ASK_AGAIN: Micros = 2 * SECOND;
 const EVENTS_MAX: u64 = 5_000_000;
 
 /// The author who asks each replica for one more change once it is calm.
-const PROBE: u16 = u16::MAX;
+const PROBE: u16 = AUTHORS - 1;
 
 enum Event {
     Deliver { to: ReplicaId, parcel: Rc<Parcel> },
@@ -82,6 +83,7 @@ pub struct World<'a> {
     weather: Weather,
     calm: bool,
     dice: Dice,
+    payload: Box<dyn PayloadCheck>,
     clients: Clients,
     asked: BTreeSet<EnvelopeName>,
     readers: ReaderId,
@@ -116,8 +118,18 @@ impl Ord for Scheduled {
 impl<'a> World<'a> {
     /// The group before anything happened.
     pub fn new(plan: &'a Plan, trace: Trace) -> Self {
-        let keys = Keys::new(plan.n, plan.signatures);
-        let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys)).collect();
+        let (keys, genesis) = if plan.has_ledger() {
+            let (keys, genesis) = Keys::with_genesis(plan.n, &plan.constants);
+            (keys, Some(genesis))
+        } else {
+            (Keys::new(plan.n, plan.signatures), None)
+        };
+        let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone())).collect();
+        let clients = genesis.clone().map(|genesis| Clients::enrolled(&keys, genesis)).unwrap_or_default();
+        let payload: Box<dyn PayloadCheck> = match genesis {
+            Some(genesis) => Box::new(EnvelopeCheck::new(&genesis)),
+            None => Box::new(ItemCheck),
+        };
         let mut world = Self {
             plan,
             keys,
@@ -129,7 +141,8 @@ impl<'a> World<'a> {
             weather: plan.weather,
             calm: false,
             dice: Dice::new(plan.seed).fork(10),
-            clients: Clients::default(),
+            payload,
+            clients,
             asked: BTreeSet::new(),
             readers: 0,
             oracles: oracles::all(),
@@ -210,10 +223,11 @@ impl<'a> World<'a> {
                 return;
             }
         };
-        if seat.attacker.as_ref().is_some_and(|attacker| !attacker.may_hear(&parcel.message)) {
+        let (view, stable) = (replica.view(), replica.stable().map(|cert| cert.seq()).unwrap_or_default());
+        let attacker = &mut self.seats[to.index()].attacker;
+        if attacker.as_mut().is_some_and(|attacker| !attacker.may_hear(&parcel.message)) {
             return;
         }
-        let (view, stable) = (replica.view(), replica.stable().map(|cert| cert.seq()).unwrap_or_default());
         self.trace.line(self.now, || format!("{to} <- {}: {}", parcel.from, words(&parcel.message)));
         self.stats.messages += 1;
         if self.plan.is_honest(to) {
@@ -238,14 +252,15 @@ impl<'a> World<'a> {
         if self.plan.is_honest(from) {
             self.judge(&Fact::Sent { from, message });
             let parcel = Rc::new(self.parcel(from, message.clone()));
-            to.iter().for_each(|to| self.post(*to, &parcel));
+            to.iter().for_each(|to| self.post(*to, &parcel, 0));
             return;
         }
         for to in to {
             let Some(attacker) = &mut self.seats[from.index()].attacker else { continue };
+            let delay = attacker.delay(message);
             for message in attacker.outgoing(*to, message) {
                 let parcel = Rc::new(self.parcel(from, message));
-                self.post(*to, &parcel);
+                self.post(*to, &parcel, delay);
             }
         }
     }
@@ -254,19 +269,19 @@ impl<'a> World<'a> {
         let context = VerifyContext {
             committee: &self.keys.committee,
             verify: &*self.keys.verify,
-            payload: &ItemCheck,
+            payload: &*self.payload,
             constants: &self.plan.constants,
         };
         let verified = Unverified::new(from, Message::clone(&message)).verify(&context);
         Parcel { from, message, verified }
     }
 
-    fn post(&mut self, to: ReplicaId, parcel: &Rc<Parcel>) {
+    fn post(&mut self, to: ReplicaId, parcel: &Rc<Parcel>, held_back: Micros) {
         if self.cuts.is_cut(parcel.from, to) {
             return;
         }
         for delay in self.weather.arrivals(parcel.from, to, &mut self.dice) {
-            self.schedule(self.now + delay, Event::Deliver { to, parcel: parcel.clone() });
+            self.schedule(self.now + held_back + delay, Event::Deliver { to, parcel: parcel.clone() });
         }
     }
 
@@ -330,6 +345,10 @@ impl<'a> World<'a> {
             }
             match &news {
                 News::Executed(decided, executed) => self.judge(&Fact::Executed { by, decided, executed }),
+                News::Reached { point, slots, recorded } => {
+                    self.judge(&Fact::Reached { by, point, slots: *slots, recorded });
+                }
+                News::Verdict(name, receipt) => self.judge(&Fact::Verdict { by, name: *name, receipt: *receipt }),
                 News::Accused(evidence) => self.judge(&Fact::Accused { by, evidence }),
                 News::Broke(why) => self.judge(&Fact::Broke { replica: by, why }),
                 News::ReadAnswered(reader, seq) => self.judge(&Fact::ReadAnswered { by, reader: *reader, seq: *seq }),
@@ -347,6 +366,12 @@ impl<'a> World<'a> {
                     decided.bundles.len(),
                     executed.state_root
                 )
+            }
+            News::Reached { point, slots, .. } => {
+                format!("{by} executes {slots} slots to {}, root {}", point.seq, point.state_root)
+            }
+            News::Verdict((author, number), receipt) => {
+                format!("{by} has a receipt for {number} of author {author}: {receipt}")
             }
             News::Accused(evidence) => format!("{by} accuses {:?} at {:?}", evidence.key(), evidence.place()),
             News::Broke(why) => format!("{by} takes no part any more: {why}"),
@@ -386,7 +411,8 @@ impl<'a> World<'a> {
         self.stats.restarts += 1;
         self.trace.line(self.now, || format!("{replica} starts from slot {executed}"));
         if self.plan.is_honest(replica) {
-            self.judge(&Fact::Started { replica, executed });
+            let receipts = self.seats[replica.index()].machine.receipts();
+            self.judge(&Fact::Started { replica, executed, receipts: &receipts });
         }
         self.schedule(self.now, Event::Wake(replica));
     }
@@ -501,7 +527,10 @@ impl<'a> World<'a> {
         let survey = self.survey();
         let waiting = self.oracles.iter().find_map(|oracle| Some((oracle.name(), oracle.waits_for(&survey, &scene)?)));
         match waiting {
-            None => true,
+            None => {
+                self.look_back();
+                true
+            }
             Some((oracle, what)) if late => {
                 self.fail(oracle, what);
                 true
@@ -510,9 +539,22 @@ impl<'a> World<'a> {
         }
     }
 
+    fn look_back(&mut self) {
+        let mut oracles = std::mem::take(&mut self.oracles);
+        let scene = Scene { plan: self.plan, keys: &self.keys };
+        let survey = self.survey();
+        let wrong = oracles.iter_mut().find_map(|oracle| {
+            let what = oracle.look_back(&survey, &scene).err()?;
+            Some(Failure { oracle: oracle.name().to_owned(), what })
+        });
+        drop(survey);
+        self.oracles = oracles;
+        self.failure = self.failure.take().or(wrong);
+    }
+
     fn survey(&self) -> Survey<'_> {
         let standing = |replica: ReplicaId| {
-            let machine = &self.seats[replica.index()].machine;
+            let machine = &*self.seats[replica.index()].machine;
             let core = machine.replica()?;
             Some(Standing {
                 replica,
@@ -520,6 +562,7 @@ impl<'a> World<'a> {
                 stable: core.stable().map(|cert| cert.seq()).unwrap_or_default(),
                 envelopes: machine.envelopes(),
                 recorded: machine.recorded(),
+                machine,
             })
         };
         Survey { standings: self.plan.honest().filter_map(standing).collect(), asked: &self.asked }
@@ -534,6 +577,7 @@ impl<'a> World<'a> {
             News::Decided { fast: true } => self.stats.fast_commits += 1,
             News::Decided { fast: false } => self.stats.slow_commits += 1,
             News::Executed(..) if self.plan.is_honest(by) => self.stats.executed += 1,
+            News::Reached { slots, .. } if self.plan.is_honest(by) => self.stats.executed += slots,
             _ => (),
         }
     }
@@ -564,7 +608,7 @@ impl<'a> World<'a> {
 }
 
 impl Seat {
-    fn new(me: ReplicaId, plan: &Plan, keys: &Keys) -> Self {
+    fn new(me: ReplicaId, plan: &Plan, keys: &Keys, genesis: Option<Arc<Genesis>>) -> Self {
         let config = ReplicaConfig {
             me,
             committee: keys.committee.clone(),
@@ -575,8 +619,11 @@ impl Seat {
         };
         let attack = plan.attackers.iter().find(|(liar, _)| *liar == me).map(|(_, attack)| *attack);
         Self {
-            machine: Box::new(CoreMachine::new(config)),
-            attacker: attack.map(|attack| attack.attacker(me, keys)),
+            machine: match genesis {
+                Some(genesis) => Box::new(EngineMachine::new(me, keys, genesis)),
+                None => Box::new(CoreMachine::new(config)),
+            },
+            attacker: attack.map(|attack| attack.attacker(me, keys, &plan.constants)),
             generation: 0,
             commit_at: None,
             wake_at: None,

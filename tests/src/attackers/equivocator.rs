@@ -2,8 +2,7 @@
 //! primary, and forks its lane once; never both to the same replica. The same liar as in the demo.
 //! Must survive: agreement, and the proof of each lie whose halves two honest replicas hold. May suffer: its lane.
 
-use super::{Attacker, victim_of};
-use crate::keys::Keys;
+use super::{Attacker, Mask};
 use quorate_node::demo::liar::{Liar, Lie};
 use quorate_pbft::{Message, ReplicaId};
 use std::sync::Arc;
@@ -11,9 +10,8 @@ use std::sync::Arc;
 pub(super) struct Equivocator(Liar);
 
 impl Equivocator {
-    pub(super) fn new(me: ReplicaId, keys: &Keys) -> Self {
-        let signer = keys.signers[me.index()].clone();
-        Self(Liar::new(Lie::Equivocate, me, victim_of(me, keys), signer))
+    pub(super) fn new(mask: &Mask) -> Self {
+        Self(Liar::new(Lie::Equivocate, mask.me, mask.victim, mask.signer.clone()))
     }
 }
 
@@ -22,7 +20,7 @@ impl Attacker for Equivocator {
         self.0.outgoing(to, message).into_iter().collect()
     }
 
-    fn may_hear(&self, message: &Message) -> bool {
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
         self.0.may_hear(message)
     }
 }

@@ -1,46 +1,116 @@
 //! Replicas that lie, one lie a file. Each wraps a real replica and bends what leaves it.
 
+mod ack_forker;
+mod ack_withholder;
+mod checkpoint_liar;
+mod cut_far_ahead;
+mod data_withholder;
 mod equivocator;
+mod flooder;
+mod future;
+mod garbage;
+mod idle_primary;
 mod mute;
+mod omitter;
+mod replayer;
+mod rewriting;
+mod selective;
 mod silent;
+mod slow;
+mod starver;
+mod time_edge;
+mod wrong_start;
 
 use crate::keys::Keys;
-use quorate_pbft::{Message, ReplicaId};
+use crate::weather::Micros;
+use quorate_pbft::{Committee, Constants, Digest, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, View};
 use std::fmt;
 use std::sync::Arc;
 
-/// A lie.
+/// A lie. The file of its name says what it is and what must survive it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // each is a file of its own
 pub enum Attack {
-    /// [`equivocator`]
+    AckForker,
+    AckWithholder,
+    CheckpointLiar,
+    CutFarAhead,
+    DataWithholder,
     Equivocator,
-    /// [`silent`]
-    Silent,
-    /// [`mute`]
+    Flooder,
+    Future,
+    Garbage,
+    IdlePrimary,
     Mute,
+    Omitter,
+    Replayer,
+    Selective,
+    Silent,
+    Slow,
+    Starver,
+    TimeEdge,
+    WrongStart,
 }
 
 impl Attack {
     /// All of them, with weights.
-    pub const ALL: &[(u64, Self)] = &[(6, Self::Equivocator), (1, Self::Silent), (1, Self::Mute)];
+    pub const ALL: &[(u64, Self)] = &[
+        (10, Self::Equivocator),
+        (3, Self::AckForker),
+        (2, Self::AckWithholder),
+        (3, Self::CheckpointLiar),
+        (2, Self::CutFarAhead),
+        (3, Self::DataWithholder),
+        (2, Self::Flooder),
+        (2, Self::Future),
+        (2, Self::Garbage),
+        (2, Self::IdlePrimary),
+        (2, Self::Mute),
+        (3, Self::Omitter),
+        (2, Self::Replayer),
+        (3, Self::Selective),
+        (2, Self::Silent),
+        (2, Self::Slow),
+        (2, Self::Starver),
+        (2, Self::TimeEdge),
+        (3, Self::WrongStart),
+    ];
 
     /// The attacker that plays it as `me`.
-    pub fn attacker(self, me: ReplicaId, keys: &Keys) -> Box<dyn Attacker> {
+    pub fn attacker(self, me: ReplicaId, keys: &Keys, constants: &Constants) -> Box<dyn Attacker> {
+        let mask = Mask::new(me, keys, constants);
         match self {
-            Self::Equivocator => Box::new(equivocator::Equivocator::new(me, keys)),
+            Self::AckForker => Box::new(ack_forker::AckForker(mask)),
+            Self::AckWithholder => Box::new(ack_withholder::AckWithholder),
+            Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar(mask)),
+            Self::CutFarAhead => Box::new(cut_far_ahead::CutFarAhead::new(mask)),
+            Self::DataWithholder => Box::new(data_withholder::DataWithholder(mask)),
+            Self::Equivocator => Box::new(equivocator::Equivocator::new(&mask)),
+            Self::Flooder => Box::new(flooder::Flooder::new(mask)),
+            Self::Future => Box::new(future::Future(mask)),
+            Self::Garbage => Box::new(garbage::Garbage::default()),
+            Self::IdlePrimary => Box::new(idle_primary::IdlePrimary),
+            Self::Mute => Box::new(mute::Mute(mask)),
+            Self::Omitter => Box::new(omitter::Omitter(mask)),
+            Self::Replayer => Box::new(replayer::Replayer::default()),
+            Self::Selective => Box::new(selective::Selective::default()),
             Self::Silent => Box::new(silent::Silent),
-            Self::Mute => Box::new(mute::Mute::new(me, keys)),
+            Self::Slow => Box::new(slow::Slow(mask)),
+            Self::Starver => Box::new(starver::Starver::new(mask)),
+            Self::TimeEdge => Box::new(time_edge::TimeEdge::new(mask)),
+            Self::WrongStart => Box::new(wrong_start::WrongStart(mask)),
         }
     }
 }
 
 impl fmt::Display for Attack {
+    /// The name of its file, with hyphens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Equivocator => "equivocator",
-            Self::Silent => "silent",
-            Self::Mute => "mute",
-        })
+        for (at, letter) in format!("{self:?}").char_indices() {
+            let hyphen = if at > 0 && letter.is_uppercase() { "-" } else { "" };
+            write!(f, "{hyphen}{}", letter.to_ascii_lowercase())?;
+        }
+        Ok(())
     }
 }
 
@@ -50,13 +120,65 @@ pub trait Attacker {
     fn outgoing(&mut self, to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>>;
 
     /// Whether the replica inside may hear this.
-    fn may_hear(&self, _message: &Message) -> bool {
+    fn may_hear(&mut self, _message: &Arc<Message>) -> bool {
         true
+    }
+
+    /// How long this is held back.
+    fn delay(&self, _message: &Message) -> Micros {
+        0
     }
 }
 
-/// Another member than `me`, the same in every run: whom an attacker picks on.
-fn victim_of(me: ReplicaId, keys: &Keys) -> ReplicaId {
-    let n = keys.committee.len() as u16;
-    ReplicaId::new((me.get() + 1) % n)
+/// Who an attacker pretends to be.
+struct Mask {
+    me: ReplicaId,
+    /// Whom it picks on: the same member in every run.
+    victim: ReplicaId,
+    committee: Committee,
+    constants: Constants,
+    signer: Arc<dyn Signer>,
+}
+
+impl Mask {
+    fn new(me: ReplicaId, keys: &Keys, constants: &Constants) -> Self {
+        let victim = ReplicaId::new((me.get() + 1) % keys.committee.len() as u16);
+        let (committee, signer) = (keys.committee.clone(), keys.signers[me.index()].clone());
+        Self { me, victim, committee, constants: constants.clone(), signer }
+    }
+
+    fn sign(&self, statement: Statement) -> Signed {
+        statement.sign(self.me, &*self.signer)
+    }
+
+    fn say(&self, kind: Kind, view: View, seq: SeqNum, digest: Digest) -> Signed {
+        let (group, epoch) = (self.committee.group(), self.committee.epoch());
+        self.sign(Statement { group, epoch, kind, view, seq, digest })
+    }
+
+    /// The same statement about another digest.
+    fn twist(&self, signed: &Signed) -> Signed {
+        let digest = another(&signed.statement.digest);
+        self.sign(Statement { digest, ..signed.statement })
+    }
+}
+
+/// A digest that nothing has.
+fn another(digest: &Digest) -> Digest {
+    quorate_pbft::hash_parts("quorate/tests/lie", &[&digest.0])
+}
+
+/// The one message, as most attackers leave most of them.
+fn as_it_is(message: &Arc<Message>) -> Vec<Arc<Message>> {
+    vec![message.clone()]
+}
+
+/// Whether a message tells a replica what was signed in its name: it would stop, as an honest one must (E7).
+fn speaks_of(message: &Message, me: ReplicaId) -> bool {
+    match message {
+        Message::Half(signed) => signed.signer == me,
+        Message::Evidence(evidence) => evidence.key().signer == me,
+        Message::Recalled { statements, .. } => statements.iter().any(|signed| signed.signer == me),
+        _ => false,
+    }
 }

@@ -2,17 +2,19 @@
 
 mod book;
 mod core;
+mod engine;
 
 pub use self::book::Book;
 pub use self::core::CoreMachine;
+pub use self::engine::EngineMachine;
 
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use quorate_pbft::{
-    Broken, Decided, Evidence, EvidenceKey, Executed, Input, Message, Now, ReaderId, Rejected, Replica, ReplicaId,
-    SeqNum, Ticks,
+    Broken, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Message, Now, ReaderId, Rejected,
+    Replica, ReplicaId, SeqNum, Ticks,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where a message goes.
@@ -29,6 +31,17 @@ pub enum Outgoing {
 pub enum News {
     /// It executed a slot, and the disk has it.
     Executed(Arc<Decided>, Executed),
+    /// It executed slots, and the disk has them; of machines that do not show the slots themselves.
+    Reached {
+        /// Where it stands.
+        point: ExecutedPoint,
+        /// How many slots.
+        slots: u64,
+        /// All evidence on its ledger.
+        recorded: Vec<EvidenceKey>,
+    },
+    /// An envelope has its receipt, and the disk has it.
+    Verdict(EnvelopeName, Digest),
     /// It accuses somebody.
     Accused(Evidence),
     /// It takes no part any more.
@@ -72,4 +85,14 @@ pub trait Machine {
 
     /// Evidence recorded.
     fn recorded(&self) -> &BTreeSet<EvidenceKey>;
+
+    /// The receipts on the disk of everything that this machine ever gave a verdict for; none without a ledger.
+    fn receipts(&self) -> BTreeMap<EnvelopeName, Digest> {
+        BTreeMap::new()
+    }
+
+    /// Envelopes that took effect in a domain, newest first, as its log has them; none without a ledger.
+    fn log(&self, _domain: &str) -> Vec<EnvelopeName> {
+        Vec::new()
+    }
 }

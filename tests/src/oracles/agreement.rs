@@ -2,11 +2,15 @@
 
 use super::{Oracle, Verdict};
 use crate::scene::{Fact, Scene};
-use quorate_pbft::{Decided, Digest, Executed, ReplicaId, SeqNum, Time};
+use quorate_pbft::{Decided, Digest, Executed, ExecutedPoint, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 #[derive(Default)]
-pub(super) struct Agreement(BTreeMap<SeqNum, (ReplicaId, Outcome)>);
+pub(super) struct Agreement {
+    slots: BTreeMap<SeqNum, (ReplicaId, Outcome)>,
+    points: BTreeMap<SeqNum, (ReplicaId, ExecutedPoint)>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
@@ -35,12 +39,22 @@ impl Oracle for Agreement {
     }
 
     fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
-        let Fact::Executed { by, decided, executed } = fact else { return Ok(()) };
-        let outcome = Outcome::of(decided, executed);
-        let (first, known) = self.0.entry(decided.seq).or_insert_with(|| (*by, outcome.clone()));
-        if *known == outcome {
-            return Ok(());
+        match fact {
+            Fact::Executed { by, decided, executed } => {
+                same(&mut self.slots, *by, decided.seq, &Outcome::of(decided, executed))
+            }
+            Fact::Reached { by, point, .. } => same(&mut self.points, *by, point.seq, point),
+            _ => Ok(()),
         }
-        Err(format!("slot {}: replica {first} executed {known:?}, replica {by} {outcome:?}", decided.seq))
     }
+}
+
+fn same<T: Clone + Debug + PartialEq>(
+    known: &mut BTreeMap<SeqNum, (ReplicaId, T)>,
+    by: ReplicaId,
+    seq: SeqNum,
+    reached: &T,
+) -> Verdict {
+    let (first, other) = known.entry(seq).or_insert_with(|| (by, reached.clone()));
+    if other == reached { Ok(()) } else { Err(format!("slot {seq}: {first} has {other:?}, {by} has {reached:?}")) }
 }

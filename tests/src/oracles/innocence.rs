@@ -2,6 +2,7 @@
 
 use super::{Oracle, Verdict};
 use crate::scene::{Fact, Scene};
+use quorate_pbft::{EvidenceKey, ReplicaId};
 
 pub(super) struct Innocence;
 
@@ -15,13 +16,16 @@ impl Oracle for Innocence {
             Fact::Accused { by, evidence } if scene.plan.is_honest(evidence.key().signer) => {
                 Err(format!("{by} accuses the honest {}: {evidence:?}", evidence.key().signer))
             }
-            Fact::Executed { by, executed, .. } => {
-                match executed.recorded.iter().find(|key| scene.plan.is_honest(key.signer)) {
-                    None => Ok(()),
-                    Some(key) => Err(format!("{by} recorded {:?} against the honest {}", key.kind, key.signer)),
-                }
-            }
+            Fact::Executed { by, executed, .. } => innocent(*by, &executed.recorded, scene),
+            Fact::Reached { by, recorded, .. } => innocent(*by, recorded, scene),
             _ => Ok(()),
         }
+    }
+}
+
+fn innocent(by: ReplicaId, recorded: &[EvidenceKey], scene: &Scene<'_>) -> Verdict {
+    match recorded.iter().find(|key| scene.plan.is_honest(key.signer)) {
+        None => Ok(()),
+        Some(key) => Err(format!("{by} recorded {:?} against the honest {}", key.kind, key.signer)),
     }
 }

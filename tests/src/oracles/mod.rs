@@ -7,6 +7,7 @@ mod integrity;
 mod no_gaps;
 mod progress;
 mod reads;
+mod receipts;
 mod standing;
 mod write_once;
 
@@ -27,6 +28,11 @@ pub trait Oracle {
     fn waits_for(&self, _survey: &Survey<'_>, _scene: &Scene<'_>) -> Option<String> {
         None
     }
+
+    /// A last look when nothing is waited for any more.
+    fn look_back(&mut self, _survey: &Survey<'_>, _scene: &Scene<'_>) -> Verdict {
+        Ok(())
+    }
 }
 
 /// One of each.
@@ -39,6 +45,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(innocence::Innocence),
         Box::new(standing::Standing),
         Box::<reads::Reads>::default(),
+        Box::<receipts::Receipts>::default(),
         Box::new(progress::Progress),
         Box::<evidence::Evidenced>::default(),
     ]

@@ -27,11 +27,23 @@ impl Oracle for NoGaps {
                 }
                 (*last, *time) = (decided.seq, decided.time);
             }
-            Fact::Started { replica, executed } => {
-                let (durable, _) = self.executed.get(replica).copied().unwrap_or_default();
-                if *executed != durable {
+            Fact::Reached { by, point, slots, .. } => {
+                let (last, time) = self.executed.entry(*by).or_default();
+                if point.seq != last.plus(*slots) {
+                    return Err(format!("{by} executed {slots} slots after {last} and stands at {}", point.seq));
+                }
+                if point.time < *time {
+                    return Err(format!("{by}: ledger time went back to {} at slot {}", point.time, point.seq));
+                }
+                (*last, *time) = (point.seq, point.time);
+            }
+            Fact::Started { replica, executed, .. } => {
+                let (durable, _) = self.executed.entry(*replica).or_default();
+                if *executed < *durable {
                     return Err(format!("{replica} had {durable} on its disk and starts from {executed}"));
                 }
+                // A commit that was cut off may have reached the disk, unknown to anybody.
+                *durable = *executed;
             }
             _ => (),
         }

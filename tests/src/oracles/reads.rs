@@ -19,6 +19,7 @@ impl Oracle for Reads {
     fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
         match fact {
             Fact::Executed { decided, .. } => self.durable = self.durable.max(decided.seq),
+            Fact::Reached { point, .. } => self.durable = self.durable.max(point.seq),
             Fact::ReadAsked { of, reader } => drop(self.asked.insert((*of, *reader), self.durable)),
             Fact::ReadAnswered { by, reader, seq } => {
                 let least = self.asked.get(&(*by, *reader)).ok_or(format!("{by} answers a read nobody asked for"))?;

@@ -1,0 +1,224 @@
+//! The node's own engine: core, ledger and redb, over a disk whose power is cut in the middle of a commit.
+
+use super::{Machine, News, Outgoing};
+use crate::clients::EnvelopeName;
+use crate::dice::Dice;
+use crate::keys::{Authors, Keys};
+use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Receipt};
+use quorate_node::engine::{self, Engine, Notice, Offered, Request, Round, Setup};
+use quorate_pbft::{Digest, EvidenceKey, Input, Item, Now, Replica, ReplicaId, SeqNum, Signer, Ticks, Verify};
+use quorate_storage::Db;
+use quorate_storage::faulty::{Disk, Loss};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Writes and syncs of one commit, about: where in it the power may go.
+const COMMIT_OPERATIONS: u64 = 30;
+
+/// A replica as the service runs it.
+pub struct EngineMachine {
+    genesis: Arc<Genesis>,
+    me: ReplicaId,
+    signer: Arc<dyn Signer>,
+    verify: Arc<dyn Verify>,
+    authors: Authors,
+    disk: Disk,
+    engine: Option<Engine>,
+    requests: Vec<Request>,
+    is_due: bool,
+    now: Now,
+    /// Verdicts that this machine ever gave: what somebody outside may have been told.
+    verdicts: BTreeMap<EnvelopeName, EnvelopeId>,
+    envelopes: BTreeSet<EnvelopeName>,
+    recorded: BTreeSet<EvidenceKey>,
+}
+
+impl EngineMachine {
+    /// A replica of a new group, on a disk that `init` made.
+    pub fn new(me: ReplicaId, keys: &Keys, genesis: Arc<Genesis>) -> Self {
+        let disk = Disk::new();
+        let db = Db::with_backend(disk.backend()).expect("an empty disk takes a database");
+        let mut batch = db.begin().expect("a good disk");
+        Ledger::create(&mut batch, &genesis).expect("a good disk");
+        batch.commit().expect("a good disk");
+        drop(db);
+        let mut machine = Self {
+            genesis,
+            me,
+            signer: keys.signers[me.index()].clone(),
+            verify: keys.verify.clone(),
+            authors: keys.authors.clone(),
+            disk,
+            engine: None,
+            requests: Vec::new(),
+            is_due: false,
+            now: Now::default(),
+            verdicts: BTreeMap::new(),
+            envelopes: BTreeSet::new(),
+            recorded: BTreeSet::new(),
+        };
+        machine.start(u64::from(me.get()) + 1);
+        machine
+    }
+
+    fn offered(&self, item: Item) -> Offered {
+        let envelope = Envelope::decode(&item.bytes, self.genesis.limits()).expect("clients sign good envelopes");
+        Offered::new(envelope.id(&self.genesis.group()), &envelope, item.bytes)
+    }
+
+    fn name_of(&self, receipt: &Receipt) -> Option<EnvelopeName> {
+        Some((*self.authors.numbers.get(&receipt.author)?, receipt.from_seq))
+    }
+
+    fn tell(&mut self, round: Round, news: &mut Vec<News>) -> Vec<Outgoing> {
+        for notice in round.notices {
+            match notice {
+                Notice::Verdict(receipt) => {
+                    let Some(name) = self.name_of(&receipt) else { continue };
+                    self.verdicts.insert(name, receipt.id);
+                    self.envelopes.insert(name);
+                    news.push(News::Verdict(name, receipt.digest()));
+                }
+                Notice::ReadReady { readers, mark } => {
+                    news.extend(readers.into_iter().map(|reader| News::ReadAnswered(reader, mark.seq)));
+                }
+                Notice::Refused(rejected) => news.push(News::Refused(rejected)),
+                Notice::Accused(evidence) => news.push(News::Accused(evidence)),
+                Notice::Broken(broken) => news.push(News::Broke(broken)),
+                _ => (),
+            }
+        }
+        if round.slots > 0 {
+            self.read_evidence();
+            let engine = self.engine.as_ref().expect("a round was run");
+            let recorded = self.recorded.iter().copied().collect();
+            news.push(News::Reached { point: engine.ledger().executed().clone(), slots: round.slots as u64, recorded });
+        }
+        let out = round.outbox.into_iter().map(|outgoing| match outgoing {
+            engine::Outgoing::To(to, message) => Outgoing::To(to, message),
+            engine::Outgoing::All(message) => Outgoing::All(message),
+        });
+        out.collect()
+    }
+
+    fn read_evidence(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let moment = engine.published().moment;
+        let page = moment.view().evidence(None, 1_000).expect("a good disk");
+        self.recorded = page.items.iter().map(|entry| entry.what).collect();
+    }
+
+    /// The verdict that the disk holds.
+    fn receipt(&self, id: &EnvelopeId) -> Option<Digest> {
+        let engine = self.engine.as_ref()?;
+        let moment = engine.published().moment;
+        let receipt = engine.ledger().receipt(&moment.snapshot, id).expect("a good disk");
+        receipt.map(|receipt| receipt.digest())
+    }
+}
+
+impl Machine for EngineMachine {
+    fn input(&mut self, now: Now, input: Option<Input>, _news: &mut Vec<News>) {
+        self.now = now;
+        self.is_due = true;
+        match input {
+            Some(Input::Message(message)) => self.requests.push(Request::Message(Box::new(message))),
+            Some(Input::Submit(item)) => {
+                let envelope = self.offered(item);
+                self.requests.push(Request::Submit { caller: 0, envelope });
+            }
+            Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),
+            Some(Input::Tick(_) | Input::Executed(_)) | None => (),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.is_due
+    }
+
+    fn commit(&mut self, now: Now, news: &mut Vec<News>) -> Vec<Outgoing> {
+        self.is_due = false;
+        self.now = now;
+        let requests = std::mem::take(&mut self.requests);
+        let engine = self.engine.as_mut().expect("only a process that runs commits");
+        let round = engine.round(now, requests).unwrap_or_else(|error| panic!("a good disk fails: {error}"));
+        self.tell(round, news)
+    }
+
+    /// Between two commits nothing is lost; in the middle of one the disk keeps what it likes of what was not synced.
+    fn kill(&mut self, dice: &mut Dice, news: &mut Vec<News>) -> Vec<Outgoing> {
+        let mut leaving = Vec::new();
+        if dice.chance(70) {
+            self.disk.cut_power_after(dice.below(COMMIT_OPERATIONS));
+            let requests = std::mem::take(&mut self.requests);
+            let now = self.now;
+            let round = self.engine.as_mut().map(|engine| engine.round(now, requests));
+            if let Some(Ok(round)) = round {
+                leaving = self.tell(round, news);
+            }
+        }
+        self.disk.crash(match dice.below(3) {
+            0 => Loss::All,
+            1 => Loss::Nothing,
+            _ => Loss::Some { seed: dice.roll() },
+        });
+        self.engine = None;
+        self.requests.clear();
+        self.is_due = false;
+        leaving
+    }
+
+    fn start(&mut self, incarnation: u64) -> SeqNum {
+        assert!(self.engine.is_none(), "the process runs");
+        let db = Db::with_backend(self.disk.backend()).unwrap_or_else(|error| panic!("the disk is damaged: {error}"));
+        let setup = Setup {
+            genesis: self.genesis.clone(),
+            me: self.me,
+            signer: self.signer.clone(),
+            verify: self.verify.clone(),
+            incarnation,
+        };
+        let engine = Engine::open(setup, db).unwrap_or_else(|error| panic!("the state is damaged: {error}"));
+        let executed = engine.ledger().executed().seq;
+        self.engine = Some(engine);
+        self.envelopes = self.receipts().keys().copied().collect();
+        self.read_evidence();
+        executed
+    }
+
+    fn replica(&self) -> Option<&Replica> {
+        self.engine.as_ref().map(Engine::replica)
+    }
+
+    fn next_wakeup(&self) -> Option<Ticks> {
+        self.engine.as_ref()?.next_wakeup(self.now)
+    }
+
+    fn envelopes(&self) -> &BTreeSet<EnvelopeName> {
+        &self.envelopes
+    }
+
+    fn recorded(&self) -> &BTreeSet<EvidenceKey> {
+        &self.recorded
+    }
+
+    fn receipts(&self) -> BTreeMap<EnvelopeName, Digest> {
+        self.verdicts.iter().filter_map(|(name, id)| Some((*name, self.receipt(id)?))).collect()
+    }
+
+    fn log(&self, domain: &str) -> Vec<EnvelopeName> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        let moment = engine.published().moment;
+        let (mut names, mut from) = (Vec::new(), None);
+        loop {
+            let page = moment.view().log(domain, None, from, 100).expect("a good disk");
+            let ids = page.items.iter().map(|entry| entry.id);
+            let receipts = ids.filter_map(|id| engine.ledger().receipt(&moment.snapshot, &id).expect("a good disk"));
+            names.extend(receipts.filter_map(|receipt| self.name_of(&receipt)));
+            from = page.items.last().map(|entry| entry.revision);
+            if page.next.is_none() {
+                return names;
+            }
+        }
+    }
+}
