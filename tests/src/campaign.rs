@@ -3,16 +3,20 @@
 use crate::plan::Plan;
 use crate::presets::Preset;
 use crate::run::{Outcome, Stats, run};
+use crate::shrink::{describe, shrink};
 use quorate_pbft::EvidenceKind;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs at a time: the cores of the machine that CI has.
 const THREADS: usize = 2;
+
+/// How long failures are made smaller, all together.
+const SHRINKING: Duration = Duration::from_secs(60);
 
 /// A seed that failed.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +31,8 @@ pub struct FailedSeed {
     pub what: String,
     /// The command that runs it again.
     pub replay: String,
+    /// What is left of it after shrinking, of the first failure of each oracle.
+    pub shrunk: Option<String>,
 }
 
 /// What a campaign did.
@@ -86,8 +92,22 @@ pub fn simulate(seeds: Range<u64>, preset: Option<Preset>, tell: impl Fn(u64, us
     });
     let mut summary = summary.into_inner().expect("nobody panics with the summary in hand");
     summary.failures.sort_by_key(|failure| failure.seed);
+    shrink_firsts(&mut summary.failures, preset);
     summary.seconds = begin.elapsed().as_secs_f64();
     summary
+}
+
+/// Makes the first failure of each oracle smaller, all of them within [`SHRINKING`].
+fn shrink_firsts(failures: &mut [FailedSeed], preset: Option<Preset>) {
+    let deadline = Instant::now() + SHRINKING;
+    let mut oracles = BTreeSet::new();
+    for failure in failures {
+        if oracles.insert(failure.oracle.clone()) {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            let small = shrink(&Plan::of(failure.seed, preset), &failure.oracle, patience);
+            failure.shrunk = Some(describe(&small));
+        }
+    }
 }
 
 impl Summary {
@@ -106,6 +126,7 @@ impl Summary {
                 oracle: failure.oracle.clone(),
                 what: failure.what.clone(),
                 replay: replay_command(outcome.seed, preset),
+                shrunk: None,
             });
         }
     }

@@ -23,4 +23,10 @@ pub mod oracles;
 pub mod trace;
 
 pub mod campaign;
+pub mod kept;
 pub mod run;
+pub mod shrink;
+
+pub mod explore;
+pub mod small;
+pub mod twins;

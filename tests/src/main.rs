@@ -2,11 +2,15 @@
 
 use clap::{Parser, Subcommand};
 use quorate_tests::campaign::{Summary, replay_command, simulate};
+use quorate_tests::explore::{Explored, explore};
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
 use quorate_tests::run::run;
+use quorate_tests::shrink::{describe, shrink};
+use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Tries to break quorate.
 #[derive(Parser)]
@@ -47,6 +51,35 @@ enum Command {
         #[arg(long, conflicts_with = "trace")]
         json: bool,
     },
+    /// Makes a failing seed smaller and prints what is left of its plan.
+    Shrink {
+        /// The seed.
+        seed: u64,
+        /// The preset that it was run with, if it was not its own.
+        #[arg(long)]
+        preset: Option<Preset>,
+        /// Prints every event of the smaller run.
+        #[arg(long)]
+        trace: bool,
+    },
+    /// Plays schedules in which one member runs twice.
+    Twins {
+        /// How many schedules, spread evenly over all that there are.
+        #[arg(long)]
+        schedules: u64,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Searches every order of deliveries of a small conversation with a lying primary.
+    Explore {
+        /// How long at most.
+        #[arg(long)]
+        minutes: u64,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -61,6 +94,17 @@ fn main() -> ExitCode {
             ExitCode::from(u8::from(!summary.failures.is_empty()))
         }
         Command::Replay { seed, preset, trace, json } => replay(seed, preset, trace, json),
+        Command::Shrink { seed, preset, trace } => shrink_seed(seed, preset, trace),
+        Command::Twins { schedules, json } => {
+            let summary = twins(schedules);
+            print_twins(&summary, json);
+            ExitCode::from(u8::from(!summary.failures.is_empty()))
+        }
+        Command::Explore { minutes, json } => {
+            let found = explore(Duration::from_secs(60 * minutes));
+            print_explored(&found, json);
+            ExitCode::from(u8::from(!found.failures.is_empty()))
+        }
     }
 }
 
@@ -126,4 +170,48 @@ fn replay(seed: u64, preset: Option<Preset>, trace: bool, json: bool) -> ExitCod
         }
     }
     ExitCode::from(u8::from(outcome.failure.is_some()))
+}
+
+fn shrink_seed(seed: u64, preset: Option<Preset>, trace: bool) -> ExitCode {
+    let plan = Plan::of(seed, preset);
+    let Some(failure) = run(&plan, false).failure else {
+        println!("seed {seed} ({}): nothing found, nothing to shrink", plan.preset);
+        return ExitCode::SUCCESS;
+    };
+    let small = shrink(&plan, &failure.oracle, Duration::from_secs(60));
+    let outcome = run(&small, trace);
+    println!("{small:#?}");
+    print!("{}", outcome.trace);
+    println!("before: {}", describe(&plan));
+    println!("after:  {}", describe(&small));
+    let what = outcome.failure.map(|failure| failure.what).unwrap_or_default();
+    println!("seed {seed} ({}), oracle {}: {what}", plan.preset, failure.oracle);
+    ExitCode::from(1)
+}
+
+fn print_twins(summary: &TwinsSummary, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        return;
+    }
+    let rate = summary.schedules as f64 / summary.seconds;
+    println!("{} of {SCHEDULES} schedules in {:.1} s, {rate:.0} a second", summary.schedules, summary.seconds);
+    println!("{} decided something, {} left the first view", summary.deciding, summary.view_changes);
+    summary.failures.iter().for_each(|(schedule, what)| println!("FAILED schedule {schedule}: {what}"));
+    println!("{} failures", summary.failures.len());
+}
+
+fn print_explored(found: &Explored, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(found).expect("a summary is plain data"));
+        return;
+    }
+    let end = if found.complete { "all of them" } else { "the time was over first" };
+    println!("{} states in {:.1} s, {end}; the longest path has {} steps", found.states, found.seconds, found.depth);
+    println!(
+        "{} ends, {} of them decided; {} states in later views",
+        found.ends, found.deciding_ends, found.later_views
+    );
+    found.failures.iter().take(10).for_each(|what| println!("FAILED {what}"));
+    println!("{} failures", found.failures.len());
 }

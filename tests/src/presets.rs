@@ -54,7 +54,10 @@ const PRESETS: &[(Preset, &str, u64)] = &[
 ];
 
 /// Group sizes and how often a seed has them, of 1,000.
-const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (100, 10)];
+const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (91, 10), (8, 31), (1, 100)];
+
+/// From this size on a run is kept short: each slot costs the square of it.
+const LARGE: usize = 31;
 
 /// Seeds of 100 that sign with ed25519.
 const ED25519_PERCENT: u64 = 6;
@@ -133,6 +136,7 @@ impl Planner {
 
     fn calm_at(&mut self) -> Micros {
         match self.preset {
+            _ if self.n >= LARGE => self.dice.between(500 * MILLI, SECOND),
             Preset::Short => self.dice.between(300 * MILLI, SECOND),
             Preset::Calm | Preset::Regions | Preset::Disk => self.dice.between(SECOND, 2 * SECOND),
             _ => self.dice.between(SECOND, 5 * SECOND),
@@ -242,6 +246,7 @@ impl Planner {
 
     fn requests(&mut self, calm_at: Micros) -> Vec<Request> {
         let count = match self.preset {
+            _ if self.n >= LARGE => self.dice.between(2, 6),
             Preset::Short => self.dice.between(1, 6),
             Preset::Small => self.dice.between(20, 120),
             _ => self.dice.between(4, 40),

@@ -73,7 +73,7 @@ thread_local! {
 }
 
 /// The panic's words and place, if there is one.
-fn catch(play: impl FnOnce()) -> Result<(), String> {
+pub(crate) fn catch(play: impl FnOnce()) -> Result<(), String> {
     install_hook();
     CAUGHT.set(Some(None));
     let result = panic::catch_unwind(AssertUnwindSafe(play));

@@ -35,7 +35,12 @@ impl Flooder {
             Message::Ask(Wanted::Slots { from, to }),
             Message::Ask(Wanted::Bundles { lane: mask.victim, from: Position::new(0), to: Position::new(u64::MAX) }),
             Message::Ask(Wanted::Content { seq, digest }),
-            Message::Ask(Wanted::Recall { incarnation: count, stable: SeqNum::new(0), tips: Vec::new() }),
+            Message::Ask(Wanted::Recall {
+                incarnation: count,
+                stable: SeqNum::new(0),
+                tips: Vec::new(),
+                known: Default::default(),
+            }),
             Message::Ask(Wanted::NewView { view, digest }),
         ]
     }

@@ -128,7 +128,7 @@ impl Machine for EngineMachine {
                 self.requests.push(Request::Submit { caller: 0, envelope });
             }
             Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),
-            Some(Input::Tick(_) | Input::Executed(_)) | None => (),
+            Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_)) | None => (),
         }
     }
 

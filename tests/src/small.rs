@@ -1,0 +1,132 @@
+//! A group without a network: somebody else decides what is delivered to whom, and when. Nothing is ever lost on disk.
+
+use crate::clients::ItemCheck;
+use crate::keys::{Keys, Signatures};
+use crate::machine::Book;
+use quorate_pbft::{
+    Broken, Constants, Digest, Effect, Effects, Executed, Input, Item, Journal, Message, Now, Replica, ReplicaConfig,
+    ReplicaId, SeqNum, Ticks, Time, Unverified, Verified, VerifyContext, View,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Wall clocks begin here: milliseconds since 1970.
+const WALL: u64 = 1_700_000_000_000;
+
+/// One replica as a value: a clone forks its future.
+#[derive(Clone)]
+pub struct Node {
+    /// Its place; two nodes may have the same one.
+    pub id: ReplicaId,
+    replica: Replica,
+    journal: Journal,
+    book: Book,
+    /// What it executed: content and state after it.
+    pub executed: BTreeMap<SeqNum, (Digest, Digest)>,
+    /// Why it takes no part any more.
+    pub broken: Option<Broken>,
+}
+
+/// What a node sends: to whom, none for all others.
+pub type Sent = (Option<ReplicaId>, Arc<Message>);
+
+/// The keys and numbers of a small group.
+pub struct Group {
+    /// Keyed hashes.
+    pub keys: Keys,
+    /// As given.
+    pub constants: Constants,
+}
+
+impl Group {
+    /// A group of `n` with these numbers.
+    pub fn new(n: usize, constants: Constants) -> Self {
+        Self { keys: Keys::new(n, Signatures::Keyed), constants }
+    }
+
+    /// A replica before anything happened.
+    pub fn node(&self, id: ReplicaId, incarnation: u64) -> Node {
+        let replica = Replica::new(ReplicaConfig {
+            me: id,
+            committee: self.keys.committee.clone(),
+            constants: self.constants.clone(),
+            signer: self.keys.signers[id.index()].clone(),
+            verify: self.keys.verify.clone(),
+            incarnation,
+        });
+        let journal = Journal::new(self.keys.committee.len());
+        Node { id, replica, journal, book: Book::default(), executed: BTreeMap::new(), broken: None }
+    }
+
+    /// A message that passed the core's door; none if it did not.
+    pub fn verified(&self, from: ReplicaId, message: &Message) -> Option<Verified<Message>> {
+        let context = VerifyContext {
+            committee: &self.keys.committee,
+            verify: &*self.keys.verify,
+            payload: &ItemCheck,
+            constants: &self.constants,
+        };
+        Unverified::new(from, message.clone()).verify(&context).ok()
+    }
+
+    /// Lets time come.
+    pub fn tick(&self, node: &mut Node, millis: u64) -> Vec<Sent> {
+        let now = Now { ticks: Ticks::new(millis), wall: Time::new(WALL + millis) };
+        self.step(node, Input::Tick(now))
+    }
+
+    /// Hands in an item.
+    pub fn submit(&self, node: &mut Node, item: Item) -> Vec<Sent> {
+        self.step(node, Input::Submit(item))
+    }
+
+    /// One input, and everything that follows from it.
+    pub fn step(&self, node: &mut Node, input: Input) -> Vec<Sent> {
+        let (mut inputs, mut effects, mut sent) = (VecDeque::from([input]), Effects::new(), Vec::new());
+        while let Some(input) = inputs.pop_front() {
+            node.replica.step(input, &mut effects);
+            for effect in effects.take() {
+                match effect {
+                    Effect::Send { to, message } => sent.push((Some(to), message)),
+                    Effect::Broadcast(message) => sent.push((None, message)),
+                    Effect::Persist(record) => node.journal.record(&record),
+                    Effect::Supply { to, wanted } => {
+                        let answer = node.journal.supply(to, &wanted);
+                        sent.extend(answer.into_iter().map(|message| (Some(to), Arc::new(message))));
+                    }
+                    Effect::Broken(broken) => node.broken = Some(broken),
+                    Effect::Execute(decided) => {
+                        let executed: Executed = node.book.execute(&decided, &self.keys.committee, &*self.keys.verify);
+                        let outcome = (decided.content.digest(), executed.state_root);
+                        node.journal.execute(&decided, &executed);
+                        node.executed.insert(decided.seq, outcome);
+                        inputs.push_back(Input::Executed(executed));
+                    }
+                    _ => (),
+                }
+            }
+        }
+        sent
+    }
+}
+
+impl Node {
+    /// The view that it is in or asks for.
+    pub fn view(&self) -> View {
+        self.replica.view()
+    }
+}
+
+/// A slot that two nodes executed differently.
+pub fn disagreement<'a>(nodes: impl Iterator<Item = &'a Node>) -> Option<String> {
+    let mut first: BTreeMap<SeqNum, (ReplicaId, (Digest, Digest))> = BTreeMap::new();
+    for node in nodes {
+        for (seq, outcome) in &node.executed {
+            let (by, known) = first.entry(*seq).or_insert((node.id, *outcome));
+            if known != outcome {
+                return Some(format!("slot {seq}: {by} has {known:?}, {} has {outcome:?}", node.id));
+            }
+        }
+    }
+    None
+}

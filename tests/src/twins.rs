@@ -1,0 +1,180 @@
+//! Twins (Bano et al., OPODIS 2021): one member runs twice, two honest copies with one key that know nothing of each
+//! other, and the network is cut anew in every round. All schedules of a few rounds, each once.
+//!
+//! A schedule is a number: which member is doubled, and for each round which of the five nodes stand together. In a
+//! round what is sent between nodes that stand together arrives, and half a time-out passes.
+
+use crate::clients::Clients;
+use crate::run::catch;
+use crate::small::{Group, Node, disagreement};
+use quorate_pbft::{Broken, Constants, Input, Message, ReplicaId};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Members of the group; one of them runs twice.
+const MEMBERS: u16 = 4;
+/// Ways to divide five nodes into two sides, either of which may be empty.
+const DIVISIONS: u64 = 16;
+/// Rounds before the network heals.
+const ROUNDS: u32 = 5;
+/// Rounds in which everybody hears everybody, so that what was begun is finished.
+const HEALED_ROUNDS: u64 = 6;
+/// Milliseconds of a round: half of the base time-out.
+const ROUND_MS: u64 = 50;
+/// Messages of a run; a schedule that needs more is cut off there.
+const MESSAGES_MAX: usize = 20_000;
+
+/// How many schedules there are.
+pub const SCHEDULES: u64 = MEMBERS as u64 * DIVISIONS.pow(ROUNDS);
+
+/// What a campaign of schedules did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TwinsSummary {
+    /// Schedules played, of [`SCHEDULES`].
+    pub schedules: u64,
+    /// Schedules in which an honest replica executed something.
+    pub deciding: u64,
+    /// Schedules in which an honest replica left view 0.
+    pub view_changes: u64,
+    /// What went wrong: the schedule's number, and what.
+    pub failures: Vec<(u64, String)>,
+    /// Real seconds.
+    pub seconds: f64,
+}
+
+/// Plays `count` schedules, spread evenly over all of them, on two threads.
+pub fn twins(count: u64) -> TwinsSummary {
+    let begin = Instant::now();
+    let count = count.min(SCHEDULES);
+    let (next, summary) = (AtomicU64::new(0), Mutex::new(TwinsSummary::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return;
+                    }
+                    let schedule = (u128::from(number) * u128::from(SCHEDULES) / u128::from(count)) as u64;
+                    let mut outcome = Outcome::default();
+                    let panicked = catch(|| outcome = play(schedule)).err();
+                    let mut summary = summary.lock().expect("nobody panics with the summary in hand");
+                    summary.schedules += 1;
+                    summary.deciding += u64::from(outcome.decided);
+                    summary.view_changes += u64::from(outcome.changed_view);
+                    summary.failures.extend(panicked.or(outcome.wrong).map(|what| (schedule, what)));
+                }
+            });
+        }
+    });
+    let mut summary = summary.into_inner().expect("nobody panics with the summary in hand");
+    summary.failures.sort();
+    summary.seconds = begin.elapsed().as_secs_f64();
+    summary
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    decided: bool,
+    changed_view: bool,
+    wrong: Option<String>,
+}
+
+struct Run {
+    group: Group,
+    /// The members, and last the twin.
+    nodes: Vec<Node>,
+    doubled: ReplicaId,
+    changed_view: bool,
+    queue: VecDeque<(usize, usize, Arc<Message>)>,
+}
+
+fn play(schedule: u64) -> Outcome {
+    let mut run = Run::new(schedule);
+    let mut rest = schedule / u64::from(MEMBERS);
+    let mut clients = Clients::default();
+    for round in 0..u64::from(ROUNDS) + HEALED_ROUNDS {
+        let side = if round < u64::from(ROUNDS) { rest % DIVISIONS } else { 0 };
+        rest /= DIVISIONS;
+        if round < 3 {
+            let at = (round as usize + 1) % run.nodes.len();
+            let (_, item) = clients.write(0, 4);
+            let sent = run.group.submit(&mut run.nodes[at], item);
+            run.post(at, sent);
+        }
+        run.round(1_000 + round * ROUND_MS, side);
+    }
+    run.outcome()
+}
+
+impl Run {
+    fn new(schedule: u64) -> Self {
+        let constants = Constants { base_timeout_ms: 2 * ROUND_MS, timeout_cap_ms: 1_000, ..Constants::default() };
+        let group = Group::new(usize::from(MEMBERS), constants);
+        let doubled = ReplicaId::new((schedule % u64::from(MEMBERS)) as u16);
+        let members = (0..MEMBERS).map(ReplicaId::new).chain([doubled]);
+        let nodes = members.zip(1..).map(|(id, incarnation)| group.node(id, incarnation)).collect();
+        Self { group, nodes, doubled, changed_view: false, queue: VecDeque::new() }
+    }
+
+    /// Delivers everything between nodes on one side; `side` has a bit for each node but the twin.
+    fn round(&mut self, millis: u64, side: u64) {
+        for at in 0..self.nodes.len() {
+            let sent = self.group.tick(&mut self.nodes[at], millis);
+            self.post(at, sent);
+        }
+        for _ in 0..MESSAGES_MAX {
+            let Some((from, to, message)) = self.queue.pop_front() else { return };
+            let together = (side >> from) & 1 == (side >> to) & 1;
+            let heard = self.group.verified(self.nodes[from].id, &message).filter(|_| together);
+            if let Some(heard) = heard {
+                let sent = self.group.step(&mut self.nodes[to], Input::Message(heard));
+                self.post(to, sent);
+            }
+        }
+        self.queue.clear();
+    }
+
+    fn post(&mut self, from: usize, sent: Vec<(Option<ReplicaId>, Arc<Message>)>) {
+        let own = self.nodes[from].id;
+        for (to, message) in sent {
+            if let Message::NewView { .. } = *message {
+                self.changed_view |= own != self.doubled;
+            }
+            let addressed = |node: &Node| to.map_or(node.id != own, |to| node.id == to);
+            let places = self.nodes.iter().enumerate().filter(|(_, node)| addressed(node)).map(|(at, _)| at);
+            self.queue.extend(places.map(|at| (from, at, message.clone())));
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        let honest = || self.nodes.iter().filter(|node| node.id != self.doubled);
+        let broken = honest().find_map(|node| Some(format!("{} broke: {}", node.id, words(node.broken.as_ref()?))));
+        Outcome {
+            decided: honest().any(|node| !node.executed.is_empty()),
+            changed_view: self.changed_view,
+            wrong: disagreement(honest()).or(broken),
+        }
+    }
+}
+
+fn words(broken: &Broken) -> String {
+    broken.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_without_repeats_decide_and_agree() {
+        let summary = twins(200);
+        assert_eq!(summary.schedules, 200);
+        assert!(summary.deciding > 150, "{summary:?}");
+        assert!(summary.failures.is_empty(), "{:?}", summary.failures);
+    }
+}
