@@ -37,6 +37,8 @@ pub enum Preset {
     Short,
     /// The node's own engine: core, ledger and database, over disks whose power is cut in the middle of a commit.
     Disk,
+    /// A hundred replicas and few requests; up to a minute and three gigabytes each, so only on request.
+    Large,
 }
 
 /// Each preset, its name, and how often a seed has it.
@@ -51,10 +53,11 @@ const PRESETS: &[(Preset, &str, u64)] = &[
     (Preset::Small, "small", 12),
     (Preset::Short, "short", 10),
     (Preset::Disk, "disk", 8),
+    (Preset::Large, "large", 0),
 ];
 
 /// Group sizes and how often a seed has them, of 1,000.
-const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (91, 10), (8, 31), (1, 100)];
+const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (91, 10), (9, 31)];
 
 /// From this size on a run is kept short: each slot costs the square of it.
 const LARGE: usize = 31;
@@ -86,6 +89,7 @@ impl Preset {
     fn size(self, dice: &mut Dice) -> usize {
         match self {
             Self::Short => 4,
+            Self::Large => 100,
             Self::Disk => *dice.pick(&[1, 4, 4, 4, 4, 5, 7]),
             _ => *dice.weighted(SIZES),
         }
@@ -177,7 +181,7 @@ impl Planner {
         let calm = Weather::CALM;
         let dice = &mut self.dice;
         match self.preset {
-            Preset::Calm => calm,
+            Preset::Calm | Preset::Large => calm,
             Preset::Regions => Weather { regions: true, late_percent: dice.below(3), ..calm },
             Preset::Lossy | Preset::Storm | Preset::Short => Weather {
                 delay_max: dice.between(2, 80) * MILLI,
@@ -200,7 +204,7 @@ impl Planner {
 
     fn faults(&mut self, calm_at: Micros, attackers: &[(ReplicaId, Attack)]) -> Vec<Fault> {
         let kinds: &[(u64, Break)] = match self.preset {
-            Preset::Calm | Preset::Lossy | Preset::Regions => &[],
+            Preset::Calm | Preset::Lossy | Preset::Regions | Preset::Large => &[],
             Preset::Partitions => &[(3, Break::Partition), (2, Break::OneWay)],
             Preset::Crashes | Preset::Disk => &[(6, Break::Crash), (1, Break::Blackout)],
             Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
