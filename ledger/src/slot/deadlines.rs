@@ -3,15 +3,23 @@
 use super::Execution;
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
+use crate::moment::Moment;
 use crate::state::{entry, rows};
 use crate::stop::Stop;
-use crate::store::{StoreError, Table};
+use crate::store::{Read, StoreError, Table};
 use crate::turn::Turn;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, Time};
 
 /// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
 const DEADLINES_MAX: usize = 256;
+
+impl Moment<'_> {
+    /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
+    pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
+        earliest(self.read)
+    }
+}
 
 impl Execution<'_, '_> {
     /// Works off the deadlines that have passed, the oldest first.
@@ -24,13 +32,7 @@ impl Execution<'_, '_> {
 
     /// The earliest deadline that is left (T3).
     pub(super) fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
-        let (from, to) = ends(Time::new(u64::MAX));
-        let mut next = None;
-        self.draft.stored().scan(Table::History, &from, &to, &mut |key, _| {
-            next = key.get(1..).and_then(|key| key.first_chunk()).map(|at| Time::new(u64::from_be_bytes(*at)));
-            ControlFlow::Break(())
-        })?;
-        Ok(next)
+        earliest(self.draft.stored())
     }
 
     fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
@@ -82,4 +84,14 @@ impl Execution<'_, '_> {
 fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
     let first = rows::deadline(Time::new(0), &ConflictId(Digest::ZERO));
     (first, rows::deadline(until, &ConflictId(Digest([0xff; 32]))))
+}
+
+fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+    let (from, to) = ends(Time::new(u64::MAX));
+    let mut next = None;
+    read.scan(Table::History, &from, &to, &mut |key, _| {
+        next = key.get(1..).and_then(|key| key.first_chunk()).map(|at| Time::new(u64::from_be_bytes(*at)));
+        ControlFlow::Break(())
+    })?;
+    Ok(next)
 }

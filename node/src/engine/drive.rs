@@ -9,7 +9,7 @@ use super::round::{Mark, Notice, Outgoing, Request, Round};
 use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
 use quorate_pbft::{
     Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, ReaderId, Record, Rejected,
-    Replica, ReplicaConfig, ReplicaId, Signer, Ticks, Verify, Wanted,
+    Replica, ReplicaConfig, ReplicaId, Signer, Ticks, Time, Verify, Wanted,
 };
 use quorate_storage::{Batch, Db, RecordError, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -58,6 +58,8 @@ pub struct Engine {
     pub(super) ledger: Ledger,
     pub(super) pending: Arc<Mutex<Pending>>,
     pub(super) constants: Constants,
+    /// The earliest deadline on disk, until the core was told (T3); later ones come with what is executed.
+    awaited: Option<Time>,
     effects: Effects,
     /// Slots that the core has handed out and that wait for the next round.
     deferred: VecDeque<Arc<Decided>>,
@@ -105,6 +107,7 @@ impl Engine {
         let mut pending = Pending::new(limits.gap_max, limits.wait_ms);
         super::lane::recall(&mut pending, &recovered, &genesis, me, ledger.executed().time);
         let roots = Roots::load(&snapshot)?;
+        let awaited = ledger.moment(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
@@ -119,6 +122,7 @@ impl Engine {
             db,
             ledger,
             constants,
+            awaited,
             effects,
             deferred,
             nonces,
@@ -149,6 +153,9 @@ impl Engine {
 
     fn work(&mut self, now: Now, requests: Vec<Request>, work: &mut Work) -> Result<(), EngineError> {
         self.step(Input::Tick(now), work)?;
+        if let Some(deadline) = self.awaited.take() {
+            self.step(Input::Deadline(Some(deadline)), work)?;
+        }
         while !work.is_full()
             && let Some(decided) = self.deferred.pop_front()
         {
