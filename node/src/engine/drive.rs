@@ -58,6 +58,8 @@ pub struct Engine {
     pub(super) ledger: Ledger,
     pub(super) pending: Arc<Mutex<Pending>>,
     pub(super) constants: Constants,
+    /// Milliseconds by a clock of this replica alone, which never goes back: for pauses that concern nobody else.
+    pub(super) own_clock: Time,
     /// The earliest deadline on disk, until the core was told (T3); later ones come with what is executed.
     awaited: Option<Time>,
     effects: Effects,
@@ -122,6 +124,7 @@ impl Engine {
             db,
             ledger,
             constants,
+            own_clock: Time::default(),
             awaited,
             effects,
             deferred,
@@ -152,6 +155,7 @@ impl Engine {
     }
 
     fn work(&mut self, now: Now, requests: Vec<Request>, work: &mut Work) -> Result<(), EngineError> {
+        self.own_clock = Time::new(now.ticks.get());
         self.step(Input::Tick(now), work)?;
         if let Some(deadline) = self.awaited.take() {
             self.step(Input::Deadline(Some(deadline)), work)?;

@@ -47,7 +47,7 @@ impl Engine {
 
     /// What was ordered without a verdict waits here again, if it was taken here (A2). Returns whose it is.
     fn take_back(&mut self, unsettled: Vec<Unsettled>, work: &mut Work) -> Result<BTreeSet<Stream>, EngineError> {
-        let now = self.ledger.executed().time;
+        let now = self.own_clock;
         let mut moved = BTreeSet::new();
         for Unsettled { id, author, domain, why, .. } in unsettled {
             if self.waiting().place(&id).is_none() {

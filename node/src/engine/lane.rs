@@ -84,7 +84,7 @@ impl Engine {
         for (author, domain) in moved {
             let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
             self.end_overtaken(&author, &domain, next_seq, work);
-            let now = self.ledger.executed().time;
+            let now = self.own_clock;
             let ready = self.waiting().ready(&author, &domain, next_seq, now);
             for offered in ready {
                 if !self.put_on_lane(offered.bytes, work)? {
@@ -115,13 +115,12 @@ impl Engine {
 
     /// Tries again what lacked something, and ends the wait of what lacks it for too long.
     pub(super) fn look_after_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
-        let now = self.ledger.executed().time;
-        if !self.waiting().is_time_to_look(now) {
+        if !self.waiting().is_time_to_look(self.own_clock) {
             return Ok(());
         }
-        let expired = self.waiting().expire(now);
+        let expired = self.waiting().expire(self.ledger.executed().time);
         work.round.notices.extend(expired.into_iter().map(|offered| Notice::Expired(offered.id)));
-        let unparked = self.waiting().unparked(now);
+        let unparked = self.waiting().unparked(self.own_clock);
         self.go_on(unparked, work)
     }
 }

@@ -106,14 +106,25 @@ pub enum NotTaken {
 struct Waiting {
     offered: Offered,
     place: Place,
-    since: Time,
+    /// Ledger time when it was taken: of the last slot before, which may be long ago.
+    taken: Time,
+    /// Ledger time of the first look after a slot that came later; its wait counts from here.
+    since: Option<Time>,
     /// How often it was parked.
     tries: u32,
 }
 
 impl Waiting {
-    fn new(offered: Offered, place: Place, since: Time) -> Self {
-        Self { offered, place, since, tries: 0 }
+    fn new(offered: Offered, place: Place, taken: Time) -> Self {
+        Self { offered, place, taken, since: None, tries: 0 }
+    }
+
+    /// Milliseconds of ledger time that it has waited, as far as they count.
+    fn waited(&mut self, now: Time) -> u64 {
+        if self.since.is_none() && now > self.taken {
+            self.since = Some(now);
+        }
+        self.since.map_or(0, |since| now.get().saturating_sub(since.get()))
     }
 }
 
@@ -241,7 +252,8 @@ impl Pending {
         }
     }
 
-    /// Something else than a number is missing, or the lane had no room: it is tried again later.
+    /// Something else than a number is missing, or the lane had no room: it is tried again later, by the replica's own
+    /// clock, as ledger time stands still in an idle group.
     pub fn park(&mut self, id: &EnvelopeId, now: Time) {
         if let Some(waiting) = self.get_mut(id) {
             let pause = PARK_MS.saturating_mul(1 << waiting.tries.min(20));
@@ -277,7 +289,8 @@ impl Pending {
         ready
     }
 
-    /// Whether it is time to look for what is overdue: once in a second of ledger time, as a look reads everything.
+    /// Whether it is time to look for what is overdue: once in a second of the replica's own clock, as a look reads
+    /// everything and ledger time stands still in an idle group.
     pub fn is_time_to_look(&mut self, now: Time) -> bool {
         let due = now.get().saturating_sub(self.looked_at.get()) >= LOOK_EVERY_MS;
         if due {
@@ -286,13 +299,15 @@ impl Pending {
         due
     }
 
-    /// Takes out what has waited here for too long.
+    /// Takes out what has waited here for too long in ledger time.
     pub fn expire(&mut self, now: Time) -> Vec<Offered> {
-        let overdue = |waiting: &&Waiting| {
-            waiting.place != Place::Lane && now.get().saturating_sub(waiting.since.get()) >= self.wait_ms
-        };
-        let all = self.streams.values().flat_map(BTreeMap::values);
-        let ids: Vec<EnvelopeId> = all.filter(overdue).map(|waiting| waiting.offered.id).collect();
+        let wait_ms = self.wait_ms;
+        let all = self.streams.values_mut().flat_map(BTreeMap::values_mut);
+        let overdue = all.filter_map(|waiting| {
+            let overdue = waiting.waited(now) >= wait_ms && waiting.place != Place::Lane;
+            overdue.then_some(waiting.offered.id)
+        });
+        let ids: Vec<EnvelopeId> = overdue.collect();
         ids.iter().filter_map(|id| self.remove(id)).collect()
     }
 
@@ -469,12 +484,24 @@ mod tests {
     }
 
     #[test]
+    fn time_that_an_idle_group_slept_before_the_first_slot_does_not_count() {
+        let mut pending = pending();
+        pending.take(offered(3, 3), 1, Time::default()).unwrap();
+
+        assert!(pending.expire(START).is_empty());
+        assert!(pending.expire(Time::new(START.get() + WAIT_MS - 1)).is_empty());
+        assert_eq!(numbers(&pending.expire(Time::new(START.get() + WAIT_MS))), [3]);
+    }
+
+    #[test]
     fn waiting_for_a_gap_ends_after_ten_minutes_and_waiting_on_the_lane_does_not() {
         let mut pending = pending();
         pending.take(offered(1, 1), 1, START).unwrap();
         pending.take(offered(3, 3), 1, START).unwrap();
-        let end = START.get() + WAIT_MS;
+        let first_slot = START.get() + 1;
+        let end = first_slot + WAIT_MS;
 
+        assert!(pending.expire(Time::new(first_slot)).is_empty());
         assert!(pending.expire(Time::new(end - 1)).is_empty());
         assert_eq!(numbers(&pending.expire(Time::new(end))), [3]);
         assert_eq!(pending.len(), 1);
