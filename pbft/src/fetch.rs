@@ -175,15 +175,14 @@ impl Replica {
         Some(Need { quest, wanted, missing: seq.get(), asked: (seq.get(), seq.get()), peers })
     }
 
-    /// Data of a certified or committed tip: for the next slot first, then whatever is known to be certified.
+    /// Data on the certified chain, as far as memory bears it; beyond that what the next slot needs.
     fn need_of_bundles(&self, id: ReplicaId) -> Option<Need> {
         let lane = &self.lanes[id.index()];
         // Beyond the next slot only what fits into memory whatever its size (L5).
         let few = self.constants.lane_ahead_bytes_max / u64::from(self.constants.bundle_bytes_max).max(1);
         let furthest = lane.executed.position.plus(few.min(self.constants.lane_ahead_bundles_max));
-        let later = [lane.committed, lane.certified().position].into_iter().filter(|target| *target <= furthest);
-        let targets = self.next_tip(id).into_iter().chain(later);
-        let to = targets.filter_map(|target| lane.missing(target)).next()?;
+        let of_next = || self.next_tip(id).and_then(|target| lane.missing(target));
+        let to = lane.missing(furthest).or_else(of_next)?;
         let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
         let from = lowest.max(lane.executed.position.next());
         let has = |peer: &ReplicaId| self.peers[peer.index()].acknowledged(id).position >= to;
