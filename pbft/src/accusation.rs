@@ -124,7 +124,8 @@ impl Replica {
         let statement = &signed.statement;
         let reference = match statement.kind {
             Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
-                self.log.get(statement.seq).and_then(|slot| slot.reference(statement.view))
+                let open = self.log.get(statement.seq).and_then(|slot| slot.reference(statement.view));
+                open.or_else(|| self.voted_for(statement.view, statement.seq))
             }
             Kind::Ack => self.goes_by_in_lane(statement.view, statement.seq),
             Kind::Checkpoint => self.checkpoints.certified(statement.seq),
@@ -134,6 +135,12 @@ impl Replica {
         if split || reference.is_some_and(|digest| digest != statement.digest) {
             self.keep_apart(signed, out);
         }
+    }
+
+    /// What this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that come late
+    /// are statements like any other (E5).
+    fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::ids::Digest> {
+        self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
     }
 
     fn goes_by_in_lane(&self, lane: View, position: SeqNum) -> Option<crate::ids::Digest> {
