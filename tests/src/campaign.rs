@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::presets::Preset;
 use crate::run::{Outcome, Stats, run};
 use crate::shrink::{describe, shrink};
-use quorate_pbft::EvidenceKind;
+use quorate_client::verify::kind_name;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -149,19 +149,4 @@ impl Summary {
 pub fn replay_command(seed: u64, preset: Option<Preset>) -> String {
     let preset = preset.map(|preset| format!(" --preset {preset}")).unwrap_or_default();
     format!("cargo run --release -p quorate-tests -- replay {seed}{preset} --trace")
-}
-
-fn kind_name(kind: EvidenceKind) -> &'static str {
-    match kind {
-        EvidenceKind::Bundle => "bundle",
-        EvidenceKind::Ack => "ack",
-        EvidenceKind::Proposal => "proposal",
-        EvidenceKind::Checkpoint => "checkpoint",
-        EvidenceKind::ViewChange => "view-change",
-        EvidenceKind::NewView => "new-view",
-        EvidenceKind::InvalidBundle => "invalid-bundle",
-        EvidenceKind::Omission => "omission",
-        EvidenceKind::InvalidViewChange => "invalid-view-change",
-        EvidenceKind::InvalidNewView => "invalid-new-view",
-    }
 }

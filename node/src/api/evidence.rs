@@ -9,8 +9,9 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{EvidenceEntry, Page};
+use quorate_client::verify::kind_name;
 use quorate_ledger::EvidenceEntry as Found;
-use quorate_pbft::{Digest, EvidenceKind};
+use quorate_pbft::Digest;
 
 /// Evidence in the order in which it was recorded.
 pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<Json<Page<EvidenceEntry>>> {
@@ -38,20 +39,5 @@ pub fn entry(found: Found) -> EvidenceEntry {
         view: found.view.get(),
         seq: found.seq.get(),
         recorded_at: found.recorded_at.get(),
-    }
-}
-
-fn kind_name(kind: EvidenceKind) -> &'static str {
-    match kind {
-        EvidenceKind::Bundle => "bundle",
-        EvidenceKind::Ack => "ack",
-        EvidenceKind::Proposal => "proposal",
-        EvidenceKind::Checkpoint => "checkpoint",
-        EvidenceKind::ViewChange => "view-change",
-        EvidenceKind::NewView => "new-view",
-        EvidenceKind::InvalidBundle => "invalid-bundle",
-        EvidenceKind::Omission => "omission",
-        EvidenceKind::InvalidViewChange => "invalid-view-change",
-        EvidenceKind::InvalidNewView => "invalid-new-view",
     }
 }
