@@ -132,6 +132,18 @@ fn a_base_beyond_the_horizon_is_too_old() {
     assert_eq!(world.does_on(revision("2"), 1, &[write("e", "x")]).code, Some(Code::BaseTooOld));
 }
 
+/// T1: a view change may fill the first slots with nulls, which have no time.
+#[test]
+fn slots_before_the_first_time_are_not_an_age_ago() {
+    let mut world = World::new();
+    world.time = 1_700_000_000_000;
+    world.null_slot();
+    world.null_slot();
+    world.slot(&[]);
+    assert_eq!(world.does_on(revision("0"), 0, &[write("a", "x")]).state, State::Applied);
+    assert_eq!(world.does_on(revision("1"), 1, &[write("b", "x")]).state, State::Applied);
+}
+
 #[test]
 fn superseded_bytes_move_the_horizon_of_their_domain_only() {
     let mut world = World::with(Limits { base_horizon_bytes: 1_000, ..Limits::default() });

@@ -161,7 +161,10 @@ impl<'l, 's> Execution<'l, 's> {
     /// Moves the horizons, and forgets deleted paths that lie beyond.
     fn move_horizons(&mut self, decided: &Decided) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
-        self.ledger.head_mut().times.advance(decided.time.get(), self.seq, genesis.limits().base_horizon_ms);
+        // A view change may fill the first slots with nulls: before the first time nothing is old (T1).
+        if decided.time > Time::default() {
+            self.ledger.head_mut().times.advance(decided.time.get(), self.seq, genesis.limits().base_horizon_ms);
+        }
         for (domain, mut usage) in core::mem::take(&mut self.usage) {
             usage.marks.advance(usage.superseded_bytes, self.seq, genesis.limits().base_horizon_bytes);
             let known = self.ledger.domain_mut(&domain);
