@@ -94,6 +94,11 @@ impl Checkpoints {
         })
     }
 
+    /// Statements that wait for a quorum, for reports.
+    pub(crate) fn votes_count(&self) -> usize {
+        self.votes.len()
+    }
+
     fn add(&mut self, signed: Signed) {
         self.votes.entry((signed.statement.seq, signed.signer)).or_insert(signed);
         let of_signer: Vec<_> = self.votes.keys().filter(|(_, signer)| *signer == signed.signer).copied().collect();

@@ -94,6 +94,27 @@ impl Lane {
         self.held.len()
     }
 
+    pub(crate) fn acks_count(&self) -> usize {
+        self.acks.len()
+    }
+
+    pub(crate) fn certificates_count(&self) -> usize {
+        self.certificates.len()
+    }
+
+    /// Sizes of the bundles that are neither stored nor on the certified chain.
+    pub(crate) fn loose(&self) -> impl Iterator<Item = u64> {
+        self.loose_bundles().map(|(_, bytes)| bytes)
+    }
+
+    fn loose_bundles(&self) -> impl Iterator<Item = ((Position, Digest), u64)> {
+        let loose = self
+            .held
+            .iter()
+            .filter(|((position, digest), held)| !held.stored && self.on_chain(*position) != Some(*digest));
+        loose.map(|(key, held)| (*key, held.bundle.header.bytes))
+    }
+
     pub(crate) fn hold(&mut self, bundle: Arc<Bundle>, stored: bool, since: Ticks) {
         let tip = bundle.header.tip();
         self.held.entry((tip.position, tip.digest)).or_insert(Held { bundle, stored, since });
@@ -297,12 +318,7 @@ impl Lane {
 
     /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one (B).
     pub(crate) fn trim(&mut self, bytes_max: u64) {
-        let loose: Vec<((Position, Digest), u64)> = self
-            .held
-            .iter()
-            .filter(|((position, digest), held)| !held.stored && self.on_chain(*position) != Some(*digest))
-            .map(|(key, held)| (*key, held.bundle.header.bytes))
-            .collect();
+        let loose: Vec<((Position, Digest), u64)> = self.loose_bundles().collect();
         let mut bytes = 0;
         for (index, (key, size)) in loose.into_iter().enumerate() {
             bytes += size;

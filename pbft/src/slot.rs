@@ -86,6 +86,11 @@ impl Slot {
         }
     }
 
+    /// How many contents it keeps.
+    pub(crate) fn contents_count(&self) -> usize {
+        self.contents.len()
+    }
+
     /// The content whose tips later slots build on: decided, or proposed.
     pub(crate) fn leading(&self) -> Option<&Arc<Content>> {
         self.decided().or_else(|| self.contents.get(&self.proposed()?))

@@ -175,6 +175,17 @@ impl Witness {
         self.first.values().map(BTreeMap::len).sum()
     }
 
+    /// Those of them that are about lanes.
+    pub(crate) fn remembered_of_lanes_count(&self) -> usize {
+        let of_lanes = |kind: EvidenceKind| matches!(kind, EvidenceKind::Bundle | EvidenceKind::Ack);
+        self.first.iter().filter(|((_, kind, _), _)| of_lanes(*kind)).map(|(_, places)| places.len()).sum()
+    }
+
+    /// Positions with two PrePrepares, for reports.
+    pub(crate) fn split_count(&self) -> usize {
+        self.split.len()
+    }
+
     /// Statements kept apart, for reports.
     pub(crate) fn kept_count(&self) -> usize {
         self.kept.values().map(Vec::len).sum()
