@@ -93,7 +93,7 @@ impl Replica {
         for bundle in bundles {
             let header = &bundle.header;
             if header.lane == self.me {
-                self.promises.write(bundle.statement);
+                self.resume_promise(bundle.statement);
                 if header.position > self.own.tip.position {
                     (self.own.tip, self.own.lane_bytes) = (header.tip(), header.lane_bytes);
                 }
@@ -103,6 +103,16 @@ impl Replica {
             if header.position > self.lanes[header.lane.index()].executed.position {
                 self.lanes[header.lane.index()].hold(bundle.clone(), true, Ticks::new(0));
             }
+        }
+    }
+
+    /// A statement in the own name that came with something stored. If another one was signed here for its place, the
+    /// key is in use elsewhere: what the group decided in the own name is on the disk beside the own word (E7).
+    fn resume_promise(&mut self, signed: Signed) {
+        let said = &signed.statement;
+        match self.promises.get(said.kind, said.view, said.seq) {
+            Some(row) if row.statement != *said => self.standing = Standing::Follower(signed),
+            _ => self.promises.write(signed),
         }
     }
 
@@ -146,7 +156,7 @@ impl Replica {
         let (view, digest) = (signed.statement.view, signed.statement.digest);
         if signed.signer == self.me {
             // Written before the statement's own row; a crash can part them.
-            self.promises.write(signed);
+            self.resume_promise(signed);
         } else {
             self.witness.hear(&signed);
         }

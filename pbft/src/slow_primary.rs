@@ -81,7 +81,7 @@ impl Replica {
         let mut waited = 0;
         for (lane, tip) in &content.cut {
             let lane = &self.lanes[lane.index()];
-            bundles += tip.position.get().saturating_sub(lane.committed.get());
+            bundles = u64::saturating_add(bundles, tip.position.get().saturating_sub(lane.committed.get()));
             let since = lane.waiting_since.map(|since| since.max(self.views.since));
             waited = since.map_or(0, |since| self.now.ticks.since(since)).max(waited);
         }

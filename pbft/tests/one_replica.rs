@@ -4,9 +4,10 @@ mod cluster;
 
 use cluster::{AnyItem, Cluster, HashSigner, HashVerify, WALL, committee, config, id, key};
 use quorate_pbft::{
-    Broken, ClaimedCert, Constants, Content, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Journal, Kind,
-    LaneStatus, Message, NewView, Now, Position, PreparedEntry, Replica, ReplicaId, SeqNum, Signed, Statement,
-    StatusBody, Ticks, Time, Tip, Unverified, VerifyContext, View, ViewChange, checkpoint_digest,
+    Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Decided, Digest, Effect, Effects, Epoch, Executed,
+    Input, Item, ItemKind, Journal, Kind, LaneStatus, Message, NewView, Now, Position, PreparedEntry, Replica,
+    ReplicaId, SeqNum, Signed, Statement, StatusBody, Ticks, Time, Tip, Unverified, VerifyContext, View, ViewChange,
+    checkpoint_digest, items_root,
 };
 use std::sync::Arc;
 
@@ -325,4 +326,36 @@ fn a_primary_that_crashed_before_it_entered_its_view_makes_sound_demands() {
     let k = Constants::default();
     let ctx = VerifyContext { committee: &c, verify: &HashVerify, payload: &AnyItem, constants: &k };
     assert!(Unverified::new(id(1), own).verify(&ctx).is_ok(), "an honest demand is malformed");
+}
+
+/// E7: a key in use elsewhere. The group went on with the other one's bundle, and this replica stored it.
+#[test]
+fn who_stored_a_bundle_that_its_key_signed_elsewhere_starts_again_and_follows() {
+    let mut a = One::new(2);
+    a.step(Input::Submit(cluster::envelope("mine")));
+    let other = elsewhere(2);
+    let (tip, position) = (other.header.tip(), other.header.position);
+    a.msg(0, Message::Bundle(Arc::new(other.clone())));
+    a.msg(0, Message::LaneCert(cert(Kind::Ack, 2, position.get(), tip.digest, &[0, 1, 3])));
+    let content = Content { cut: vec![(id(2), tip)], time: Some(Time::new(WALL)), mark: false };
+    a.msg(0, Message::Decided { certificate: cert(Kind::Commit, 0, 1, content.digest(), &[0, 1, 3]), content });
+    a.msg(0, Message::Bundle(Arc::new(other)));
+    assert!(a.disk.recovered().bundles.iter().any(|stored| stored.header.tip() == tip), "it is on the disk");
+    a.restart(2);
+    assert!(a.r.report().following);
+}
+
+/// The first bundle of a lane, signed with its owner's key by somebody else.
+fn elsewhere(lane: usize) -> Bundle {
+    let items = vec![Item { kind: ItemKind::Envelope, bytes: b"theirs".to_vec() }];
+    let header = BundleHeader {
+        lane: id(lane),
+        position: Position::new(1),
+        parent: Digest::ZERO,
+        items: 1,
+        bytes: 6,
+        items_root: items_root(&items),
+        lane_bytes: 6,
+    };
+    Bundle { statement: st(Kind::Bundle, 0, 1, header.digest(), lane), header, items }
 }
