@@ -1,0 +1,9 @@
+//! What the fuzzing targets share: bytes read as choices, keys that sign anything, and a replica on a disk in memory.
+
+pub mod conversation;
+mod group;
+pub mod shell;
+mod source;
+
+pub use group::{Anybody, committee, config, signed};
+pub use source::Source;
