@@ -1,13 +1,14 @@
 //! The admission gate: what must not enter a lane stays out; all else is ordered, so that a refusal is a verdict.
 
 use crate::envelope::{Envelope, EnvelopeId};
-use crate::ledger::Ledger;
+use crate::ledger::{GROUP, Ledger};
+use crate::rates::{self, TooFast};
 use crate::receipt::Receipt;
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::{entry, name};
 use crate::store::{Read, StoreError, Table};
 use crate::verdict::{Code, Refusal};
-use quorate_pbft::PublicKey;
+use quorate_pbft::{PublicKey, Time};
 
 /// An envelope that may enter a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Admission {
     pub id: EnvelopeId,
     /// What was signed.
     pub envelope: Envelope,
+    /// Whom its author belongs to.
+    pub organisation: String,
     /// What the state says of it.
     pub standing: Standing,
 }
@@ -44,12 +47,32 @@ impl Ledger {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;
-        if author.is_none() {
+        let Some(AuthorRecord { organisation, .. }) = author else {
             let detail = format!("{} is not enrolled", envelope.body.author);
             return Ok(Err(Refusal::new(Code::UnknownAuthor, detail)));
-        }
+        };
         let standing = self.standing(read, id, &envelope)?;
-        Ok(standing.map(|standing| Admission { id, envelope, standing }))
+        Ok(standing.map(|standing| Admission { id, envelope, organisation, standing }))
+    }
+
+    /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in an
+    /// idle group. One that never fits is not held back here, so that its refusal is a verdict.
+    pub fn comes_too_fast(
+        &self,
+        read: &dyn Read,
+        admission: &Admission,
+        bytes: usize,
+        now: Time,
+    ) -> Result<Option<TooFast>, StoreError> {
+        let body = &admission.envelope.body;
+        let Some(domain) = self.domain(&body.domain).filter(|_| matches!(admission.standing, Standing::Ready)) else {
+            return Ok(None);
+        };
+        let (number, group) = (domain.record.number, self.group_policy());
+        let rates = if number == GROUP { &group.rates } else { &domain.record.policy.rates };
+        let (who, now) = ((body, admission.organisation.as_str()), now.max(self.head().time));
+        let takes = rates::take(rates, who, bytes, now, |name| entry::load(read, number, name))?;
+        Ok(takes.err().filter(|too_fast| too_fast.wait_ms.is_some()))
     }
 
     fn standing(
@@ -78,6 +101,12 @@ impl Ledger {
         } else {
             Ok(Standing::Ready)
         })
+    }
+
+    /// Whom an author belongs to, as executed; empty for a stranger.
+    pub fn organisation(&self, read: &dyn Read, author: &PublicKey) -> Result<String, StoreError> {
+        let author: Option<AuthorRecord> = entry::load(read, GROUP, &name::author(author))?;
+        Ok(author.map_or_else(String::new, |author| author.organisation))
     }
 
     /// The verdict on an envelope.

@@ -51,10 +51,13 @@ pub enum Progress {
 }
 
 impl Pending {
-    /// Takes the word of somebody. False if it is not asked for.
-    pub(crate) fn hear(&mut self, key: &PublicKey, organisation: &str, word: bool) -> bool {
+    /// Takes the word of somebody, who may speak for the organisation or not. False if it is not asked for.
+    pub(crate) fn hear(&mut self, key: &PublicKey, (organisation, speaks): (&str, bool), word: bool) -> bool {
         let mut asked = false;
-        if organisation != self.organisation && self.requirements.iter().any(|required| required.approvals > 0) {
+        if speaks
+            && organisation != self.organisation
+            && self.requirements.iter().any(|required| required.approvals > 0)
+        {
             self.organisations.entry(organisation.to_owned()).or_insert(word);
             asked = true;
         }
@@ -120,7 +123,7 @@ mod tests {
             let mut change = pending(0, n);
             for validator in 0..threshold {
                 assert_eq!(change.progress(4), Progress::Waits, "{validator} of {n}");
-                assert!(change.hear(&PublicKey([validator; 32]), "x", true));
+                assert!(change.hear(&PublicKey([validator; 32]), ("x", true), true));
             }
             assert_eq!(change.progress(4), Progress::Approved, "{threshold} of {n}");
         }
@@ -129,28 +132,37 @@ mod tests {
     #[test]
     fn a_change_is_refuted_when_too_few_validators_are_left() {
         let mut change = pending(0, 4);
-        change.hear(&PublicKey([0; 32]), "x", false);
+        change.hear(&PublicKey([0; 32]), ("x", true), false);
         assert_eq!(change.progress(4), Progress::Waits);
-        change.hear(&PublicKey([1; 32]), "x", false);
+        change.hear(&PublicKey([1; 32]), ("x", true), false);
         assert_eq!(change.progress(4), Progress::Refuted);
     }
 
     #[test]
     fn the_authors_own_organisation_does_not_approve() {
         let mut change = pending(2, 0);
-        assert!(!change.hear(&PublicKey([0; 32]), "own", true));
-        change.hear(&PublicKey([1; 32]), "a", true);
-        change.hear(&PublicKey([2; 32]), "a", true);
+        assert!(!change.hear(&PublicKey([0; 32]), ("own", true), true));
+        change.hear(&PublicKey([1; 32]), ("a", true), true);
+        change.hear(&PublicKey([2; 32]), ("a", true), true);
         assert_eq!(change.progress(4), Progress::Waits);
-        change.hear(&PublicKey([3; 32]), "b", true);
+        change.hear(&PublicKey([3; 32]), ("b", true), true);
+        assert_eq!(change.progress(4), Progress::Approved);
+    }
+
+    #[test]
+    fn whoever_does_not_speak_for_an_organisation_is_not_asked_to_approve() {
+        let mut change = pending(1, 0);
+        assert!(!change.hear(&PublicKey([1; 32]), ("a", false), true));
+        assert_eq!(change.progress(4), Progress::Waits);
+        assert!(change.hear(&PublicKey([2; 32]), ("a", true), true));
         assert_eq!(change.progress(4), Progress::Approved);
     }
 
     #[test]
     fn the_first_word_stands() {
         let mut change = pending(1, 0);
-        change.hear(&PublicKey([1; 32]), "a", false);
-        change.hear(&PublicKey([1; 32]), "a", true);
+        change.hear(&PublicKey([1; 32]), ("a", true), false);
+        change.hear(&PublicKey([1; 32]), ("a", true), true);
         assert_eq!(change.progress(4), Progress::Waits);
         assert_eq!(change.progress(2), Progress::Disapproved);
     }

@@ -107,6 +107,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it only says what somebody thinks of what others propose: approvals, attestations, votes.
+    pub fn is_word(&self) -> bool {
+        matches!(self, Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. })
+    }
+
     /// The paths that it names.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let (first, second) = match self {

@@ -2,11 +2,12 @@
 
 use crate::author_view::AuthorView;
 use crate::chain;
-use crate::change::{Base, Change};
+use crate::change::{Base, Change, Op};
 use crate::constants::Limits;
 use crate::envelope::{Body, Envelope, EnvelopeId};
-use crate::ledger::Domains;
-use crate::policy::{GroupPolicy, covers};
+use crate::ledger::{Domains, GROUP};
+use crate::policy::{GroupPolicy, Rates, covers};
+use crate::rates::{self, Takes};
 use crate::receipt::State;
 use crate::revision::Revision;
 use crate::state::draft::Draft;
@@ -36,6 +37,12 @@ pub(crate) struct Place<'a> {
     pub(crate) held: (u64, u64),
     /// The oldest slot that a base may name.
     pub(crate) floor: SeqNum,
+}
+
+impl Place<'_> {
+    fn rates(&self) -> &Rates {
+        if self.record.number == GROUP { &self.group.rates } else { &self.record.policy.rates }
+    }
 }
 
 /// An accepted envelope.
@@ -122,6 +129,18 @@ impl Case<'_> {
         }
     }
 
+    /// Stage `access`, at last: what is taken of the rates after this envelope of so many bytes. Asked once, where it is
+    /// ordered; a change that waited for others does not come faster by it.
+    pub(crate) fn rates(&self, draft: &Draft, author: &AuthorRecord, bytes: usize) -> Result<Takes, Stop> {
+        let Some(place) = self.place else {
+            return Ok(Takes::new());
+        };
+        let who = (self.body(), author.organisation.as_str());
+        let number = place.record.number;
+        let takes = rates::take(place.rates(), who, bytes, place.time, |name| draft.get(number, name))?;
+        takes.map_err(|too_fast| too_fast.refusal.into())
+    }
+
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
     fn view(&self, draft: &mut Draft, place: &Place, change: &Change) -> Result<Option<AuthorView>, Stop> {
         match change.base {
@@ -192,13 +211,18 @@ impl Case<'_> {
         Ok(Accepted { done: turn.done(), view: view.into_record() })
     }
 
-    /// Stages `domain` and `access`: is the author a member, and may members of that kind write?
+    /// Stages `domain` and `access`: is the author a member, and may members of that kind do this? Whoever the policy
+    /// names to attest or to speak for an organisation may do that without being a writer.
     fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<(), Stop> {
-        let key = &self.body().author;
+        let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
-        if covers(&policy.writers, key, &author.organisation) {
+        let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_word);
+        let reads = covers(&policy.readers, key, organisation);
+        // Whether the word of somebody who may speak counts is asked where it is heard.
+        let may_speak = || reads || policy.names(key, organisation);
+        if covers(&policy.writers, key, organisation) || (only_speaks() && may_speak()) {
             Ok(())
-        } else if covers(&policy.readers, key, &author.organisation) {
+        } else if reads {
             Err(Stop::refused(Code::Role, format!("{key} may read {} and not write", place.name)))
         } else {
             Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))

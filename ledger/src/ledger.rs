@@ -297,7 +297,7 @@ impl Ledger {
 
 /// The rules and everything that decides how they answer.
 fn rules() -> String {
-    format!("{RULES}; {}", quorate_semantic::VERSION)
+    format!("{RULES}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
 }
 
 /// What a checkpoint certifies of the state.

@@ -54,6 +54,7 @@ pub mod path;
 pub mod policy;
 pub mod proof;
 mod range;
+mod rates;
 mod receipt;
 mod revision;
 mod slot;
@@ -85,6 +86,7 @@ pub use moment::{
 };
 pub use name::{NotAPrincipal, Principal, is_name};
 pub use outcome::{Event, Outcome};
+pub use rates::TooFast;
 pub use receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use revision::{NotARevision, Revision};
 pub use state::record::{AuthorRecord, Class, Decider, File, Head, Settled};

@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::policy::{DomainPolicy, PathRule};
+use quorate_ledger::policy::{Approvals, DomainPolicy, PathRule};
 use quorate_ledger::{Act, Base, Code, EnvelopeId, Ledger, Op, Outcome, Principal, Progress, ProposalId, State};
 use quorate_pbft::Signer;
 use support::author;
@@ -117,4 +117,51 @@ fn an_author_has_only_so_many_changes_waiting() {
     assert_eq!(receipts[64].code, Some(Code::Quota));
     attest(&mut world, 1, receipts[0].id, false);
     assert_eq!(world.does(0, &[write("tested/x", "x")]).state, State::Pending);
+}
+
+/// Readers, and somebody who is named as a validator and nothing else: their words count, their changes do not.
+#[test]
+fn whoever_the_policy_names_may_speak_without_being_a_writer() {
+    let named = vec![Principal::Author(author(3).public_key())];
+    let tested = PathRule { pattern: "tested/**".into(), validators: named, ..PathRule::default() };
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() };
+    let organisation = |n: u8| Principal::Organisation(format!("org-{n}"));
+    let policy = DomainPolicy {
+        paths: vec![tested, reviewed],
+        ..DomainPolicy::new(vec![organisation(0), organisation(1)], vec![organisation(2)])
+    };
+    let mut world = World::new();
+    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
+    let proposal = ProposalId::of(&receipt.id, 0);
+    for who in [1, 2] {
+        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
+    }
+    let (tested, reviewed) = (world.does(0, &[write("tested/a", "x")]), world.does(0, &[write("reviewed/a", "x")]));
+
+    assert_eq!(states(&attest(&mut world, 3, tested.id, true))[1], (State::Applied, None));
+    assert_eq!(states(&attest(&mut world, 2, reviewed.id, true))[1], (State::Applied, None));
+    assert_eq!(world.does(3, &[write("a", "x")]).code, Some(Code::NotMember));
+    assert_eq!(world.does(2, &[write("a", "x")]).code, Some(Code::Role));
+    let other = world.does(0, &[write("reviewed/b", "x")]);
+    let also_writes = [Edit::Other(Op::Attest { envelope: other.id, approve: true }), write("a", "x")];
+    assert_eq!(world.does(2, &also_writes).code, Some(Code::Role));
+}
+
+/// Where a policy says who speaks for an organisation, nobody else approves for it.
+#[test]
+fn only_those_who_speak_for_an_organisation_approve_for_it() {
+    let by = vec![Principal::Author(author(1).public_key())];
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() };
+    let approvals = Approvals { organisations: None, by };
+    let everyone = DomainPolicy::new(vec![Principal::Everyone], vec![]);
+    let policy = DomainPolicy { paths: vec![reviewed], approvals, ..everyone };
+    let mut world = World::new();
+    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
+    let proposal = ProposalId::of(&receipt.id, 0);
+    for who in [1, 2] {
+        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
+    }
+    let change = world.does(0, &[write("reviewed/a", "x")]);
+    assert_eq!(states(&attest(&mut world, 2, change.id, true)), [(State::Refused, Some(Code::Role))]);
+    assert_eq!(states(&attest(&mut world, 1, change.id, true))[1], (State::Applied, None));
 }

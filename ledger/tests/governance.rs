@@ -206,7 +206,7 @@ fn what_cannot_be_done_is_not_proposed() {
         Act::CreateDomain { name: "main".into(), policy: policy.clone() },
         Act::CreateDomain { name: "a/b".into(), policy: policy.clone() },
         Act::CreateDomain { name: "x".into(), policy: DomainPolicy { approvals: never.clone(), ..policy.clone() } },
-        Act::SetGroupPolicy { policy: GroupPolicy { approvals: never } },
+        Act::SetGroupPolicy { policy: GroupPolicy { approvals: never, ..GroupPolicy::default() } },
         Act::AddOrganisation { name: "org-0".into() },
         Act::Revoke { key: key(9) },
         Act::SetPolicy { policy },

@@ -1,30 +1,66 @@
 //! What a rule says of a content: size, format, forbidden texts.
 
-use super::{Format, PathRule};
+use super::document;
+use super::schema::Compiled;
+use super::{Format, PathRule, Schema};
+use crate::path::Shown;
 use crate::verdict::Code;
-use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
 
-/// What of a content its rule does not allow.
-pub(crate) fn broken(rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {
-    if let Some(size_max) = rule.size_max.filter(|size_max| content.len() as u64 > *size_max) {
-        return Some((Code::Validator, format!("{} bytes, at most {size_max} are allowed", content.len())));
-    }
-    if let Some(format) = rule.format.filter(|format| !parses(*format, content)) {
-        let name = match format {
-            Format::Text => "text",
-            Format::Json => "JSON",
-        };
-        return Some((Code::DoesNotParse, format!("the content is not {name}")));
-    }
-    let forbidden = rule.forbidden.iter().find(|text| contains(content, text.as_bytes()));
-    forbidden.map(|text| (Code::Validator, format!("the content has {text:?}, which is forbidden here")))
+/// Steps that one envelope may have its documents held against schemas: some tenths of a second at the worst.
+const STEPS_MAX: u64 = 4_000_000;
+
+/// What one envelope may still cost those who hold its contents against rules, and what is made ready for it.
+pub(crate) struct Checks {
+    steps: u64,
+    /// By the pattern of their rules: the first of several rules with one pattern is the one that decides.
+    schemas: BTreeMap<String, Result<Compiled, String>>,
 }
 
-fn parses(format: Format, content: &[u8]) -> bool {
-    match format {
-        Format::Text => !content.contains(&0) && core::str::from_utf8(content).is_ok(),
-        // Only whether it parses is asked: no number is read and no map is built.
-        Format::Json => serde_json::from_slice::<IgnoredAny>(content).is_ok() && core::str::from_utf8(content).is_ok(),
+impl Default for Checks {
+    fn default() -> Self {
+        Self { steps: STEPS_MAX, schemas: BTreeMap::new() }
+    }
+}
+
+impl Checks {
+    /// What of a content its rule does not allow.
+    pub(crate) fn broken(&mut self, rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {
+        if let Some(size_max) = rule.size_max.filter(|size_max| content.len() as u64 > *size_max) {
+            return Some((Code::Validator, format!("{} bytes, at most {size_max} are allowed", content.len())));
+        }
+        let formed = match (rule.format, &rule.schema) {
+            (Some(format), Some(schema)) => self.against(&rule.pattern, schema, format, content),
+            (Some(format), None) => document::unparsed(format, content).map(|why| (Code::DoesNotParse, why)),
+            (None, _) => None,
+        };
+        let forbidden = || rule.forbidden.iter().find(|text| contains(content, text.as_bytes()));
+        formed
+            .or_else(|| Some((Code::Validator, format!("the content has {:?}, which is forbidden here", forbidden()?))))
+    }
+
+    fn against(&mut self, pattern: &str, schema: &Schema, format: Format, content: &[u8]) -> Option<(Code, String)> {
+        let document = match document::read(format, content) {
+            Ok(document) => document,
+            Err(why) => {
+                let why = format!("the content is not {}: {}", format.name(), Shown(&why));
+                return Some((Code::DoesNotParse, why));
+            }
+        };
+        let compiled = self.schemas.entry(pattern.to_owned()).or_insert_with(|| schema.compile());
+        let compiled = match compiled {
+            Ok(compiled) => compiled,
+            Err(why) => return Some((Code::Schema, format!("the schema cannot be used: {why}"))),
+        };
+        let steps = compiled.steps(&document);
+        match self.steps.checked_sub(steps) {
+            Some(left) => self.steps = left,
+            None => {
+                let why = format!("checking it may take {steps} steps, {} of {STEPS_MAX} are left", self.steps);
+                return Some((Code::Validator, why));
+            }
+        }
+        compiled.broken(&document).map(|why| (Code::Schema, why))
     }
 }
 
@@ -37,7 +73,7 @@ mod tests {
     use super::*;
 
     fn code(rule: PathRule, content: &[u8]) -> Option<Code> {
-        broken(&rule, content).map(|(code, _)| code)
+        Checks::default().broken(&rule, content).map(|(code, _)| code)
     }
 
     #[test]

@@ -1,10 +1,19 @@
 //! Policies: who may do what, where, and what must be true of what they do.
 
 mod content;
+mod document;
 pub mod glob;
+mod rate;
+mod schema;
 mod strategy;
+mod work;
+mod yaml;
 
-pub(crate) use content::broken;
+pub(crate) use content::Checks;
+pub use document::DOCUMENT_BYTES_MAX;
+pub(crate) use rate::{Load, TooMuch};
+pub use rate::{Rate, Rates, Taken};
+pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy};
 
 use crate::attestation::Requirement;
@@ -12,6 +21,10 @@ use crate::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
+
+/// The releases that decide what parses and what fits a schema. Replicas that differ here could answer differently.
+pub const VERSION: &str = "policy rules 2, serde_json 1.0.154, toml 1.2.1+spec-1.1.0, toml_parser 1.1.5+spec-1.1.0, \
+    saphyr-parser 0.3.3, jsonschema 0.60.2, regex 1.13.1, regex-automata 0.4.18, regex-syntax 0.8.11";
 
 /// Rules for paths in one policy.
 const RULES_MAX: usize = 256;
@@ -25,6 +38,8 @@ const STRATEGIES_MAX: usize = 32;
 const VALIDATORS_MAX: usize = 256;
 /// Bytes of a forbidden text.
 const FORBIDDEN_BYTES_MAX: usize = 256;
+/// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.
+const SCHEMAS_BYTES_MAX: usize = 1 << 20;
 
 /// What a domain's members may do. Changed by proposals that need the approvals that it names itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
@@ -43,6 +58,9 @@ pub struct DomainPolicy {
     /// What the domain may hold.
     #[serde(default)]
     pub quota: Quota,
+    /// How fast it takes changes.
+    #[serde(default)]
+    pub rates: Rates,
 }
 
 /// Who must agree.
@@ -81,9 +99,11 @@ pub struct PathRule {
     pub same_line: bool,
     /// Whether the newer of two bumps of one version wins.
     pub newest_version: bool,
+    /// What the shape of the document must be; its format is JSON, TOML or YAML.
+    pub schema: Option<Schema>,
 }
 
-/// A format that a content can be checked for without choosing between parsers: accepted alike on every replica.
+/// A format that a content can be checked for: accepted alike on every replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
@@ -93,6 +113,22 @@ pub enum Format {
     Text = 1,
     /// JSON (RFC 8259), nested at most 127 deep.
     Json = 2,
+    /// TOML 1.1, nested at most 80 deep, at most [`DOCUMENT_BYTES_MAX`].
+    Toml = 3,
+    /// YAML 1.2, any number of documents, at most [`DOCUMENT_BYTES_MAX`].
+    Yaml = 4,
+}
+
+impl Format {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "JSON",
+            Self::Toml => "TOML",
+            Self::Yaml => "YAML",
+        }
+    }
 }
 
 /// What a domain may hold.
@@ -111,6 +147,9 @@ pub struct Quota {
 pub struct GroupPolicy {
     /// What it takes to change this policy, to make domains, and to add organisations and their first authors.
     pub approvals: Approvals,
+    /// How fast the group's own domain takes changes.
+    #[serde(default)]
+    pub rates: Rates,
 }
 
 /// Why a policy cannot be used.
@@ -125,13 +164,24 @@ pub enum BadPolicy {
     /// Nobody could ever change it, or it would change by itself.
     #[error("approvals of {0} organisations can never be reached, or mean nothing")]
     Approvals(u32),
+    /// A schema that cannot be used.
+    #[error("the schema for {pattern:?}: {why}")]
+    Schema {
+        /// The rule's pattern.
+        pattern: String,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// A rate of nothing, or of no time, or of more than a day.
+    #[error("a rate is of at least one change or byte, per 1 to 86400000 ms")]
+    Rate,
 }
 
 impl DomainPolicy {
     /// Only who may write and read; the rest as it is by default.
     pub fn new(writers: Vec<Principal>, readers: Vec<Principal>) -> Self {
-        let (approvals, paths, quota) = (Approvals::default(), Vec::new(), Quota::default());
-        Self { writers, readers, approvals, paths, quota }
+        let (approvals, paths, quota, rates) = Default::default();
+        Self { writers, readers, approvals, paths, quota, rates }
     }
 
     /// Whether it can be used in a group of so many organisations.
@@ -143,8 +193,19 @@ impl DomainPolicy {
         if self.paths.len() > RULES_MAX {
             return Err(BadPolicy::TooLong("the list of rules for paths"));
         }
+        let schemas = self.paths.iter().filter_map(|rule| rule.schema.as_ref());
+        if schemas.map(|schema| schema.text().len()).sum::<usize>() > SCHEMAS_BYTES_MAX {
+            return Err(BadPolicy::TooLong("the text of all schemas"));
+        }
+        self.rates.check()?;
         self.approvals.check(organisations)?;
         self.paths.iter().try_for_each(|rule| rule.check(organisations))
+    }
+
+    /// Whether it names somebody to attest changes, or to speak for an organisation.
+    pub(crate) fn names(&self, key: &PublicKey, organisation: &str) -> bool {
+        let attests = |rule: &PathRule| covers(&rule.validators, key, organisation);
+        covers(&self.approvals.by, key, organisation) || self.paths.iter().any(attests)
     }
 
     /// The rule for a path.
@@ -178,7 +239,15 @@ impl PathRule {
         if self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long) {
             return Err(BadPolicy::TooLong("a forbidden text, or their list,"));
         }
-        Ok(())
+        self.check_schema().map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
+    }
+
+    fn check_schema(&self) -> Result<(), String> {
+        match (&self.schema, self.format) {
+            (None, _) => Ok(()),
+            (Some(_), None | Some(Format::Text)) => Err("the format must be json, toml or yaml".into()),
+            (Some(schema), Some(_)) => schema.compile().map(drop),
+        }
     }
 
     /// What it asks of others before a change takes effect.
@@ -196,6 +265,14 @@ impl PathRule {
     /// Whether somebody may change the paths of this rule.
     pub fn is_owner(&self, key: &PublicKey, organisation: &str) -> bool {
         self.owners.is_empty() || covers(&self.owners, key, organisation)
+    }
+}
+
+impl GroupPolicy {
+    /// Whether it can be used in a group of so many organisations.
+    pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
+        self.rates.check()?;
+        self.approvals.check(organisations)
     }
 }
 
@@ -233,6 +310,15 @@ mod tests {
 
     fn policy(rule: PathRule) -> DomainPolicy {
         DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![], vec![]) }
+    }
+
+    #[test]
+    fn the_version_names_the_releases_that_are_locked() {
+        let lock = include_str!("../../../Cargo.lock");
+        for release in VERSION.split(", ").skip(1) {
+            let (name, version) = release.trim().split_once(' ').expect("a name and a version");
+            assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{release}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::genesis::Genesis;
 use crate::judge::{self, Accepted, Case, Place};
 use crate::ledger::Domains;
 use crate::policy::GroupPolicy;
+use crate::rates::Takes;
 use crate::revision::Revision;
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::{entry, name, rows};
@@ -102,20 +103,25 @@ impl Execution<'_, '_> {
             Some(number) => judge::sequence(&self.draft, number, &envelope.body)?,
             None => Sequence::new(),
         };
-        let mut organisation = String::new();
+        let (mut organisation, mut takes) = (String::new(), Takes::new());
         let judge = |draft: &mut _| {
             if number.is_some() {
                 case.turn(draft, &sequence)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
-            case.stages(draft, &author)
+            let accepted = case.stages(draft, &author)?;
+            takes = case.rates(draft, &author, bytes.len())?;
+            Ok(accepted)
         };
         match judge(&mut self.draft) {
             Ok(accepted) if !accepted.done.requirements.is_empty() => {
-                self.pend(&case, origin, number, sequence, accepted, (organisation, bytes))
+                self.pend(&case, origin, number, sequence, accepted, (organisation, bytes, takes))
             }
-            Ok(accepted) => self.settle(&case, origin, number, sequence, Ok(accepted)),
+            Ok(accepted) => {
+                self.note_taken(number, takes);
+                self.settle(&case, origin, number, sequence, Ok(accepted))
+            }
             Err(Stop::Refused(refusal)) => {
                 self.draft.reject();
                 self.settle(&case, origin, number, sequence, Err(refusal))
@@ -137,7 +143,7 @@ impl Execution<'_, '_> {
         number: Option<u32>,
         mut sequence: Sequence,
         mut accepted: Accepted,
-        (organisation, bytes): (String, &[u8]),
+        (organisation, bytes, takes): (String, &[u8], Takes),
     ) -> Result<(), StoreError> {
         self.draft.reject();
         if sequence.pending >= Sequence::PENDING_MAX {
@@ -154,11 +160,19 @@ impl Execution<'_, '_> {
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
         };
+        self.note_taken(Some(number), takes);
         self.draft.put(number, name::pending(&case.id), &pending);
         self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
         accepted.done = Done::pending();
         sequence.pending += 1;
         self.settle(case, origin, Some(number), sequence, Ok(accepted))
+    }
+
+    /// An accepted envelope has taken of the rates.
+    fn note_taken(&mut self, number: Option<u32>, takes: Takes) {
+        if let Some(number) = number {
+            takes.into_iter().for_each(|(name, taken)| self.draft.put(number, name, &taken));
+        }
     }
 
     /// The words are in: a pending change takes effect here, or is refused here.

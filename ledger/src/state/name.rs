@@ -77,6 +77,16 @@ pub(crate) fn sequence(key: &PublicKey) -> Vec<u8> {
     named(b's', &key.0)
 }
 
+/// How much an author took of its rate, in the domain's tree.
+pub(crate) fn taken_by_author(key: &PublicKey) -> Vec<u8> {
+    named(b'q', &key.0)
+}
+
+/// How much an organisation took of its rate, in the domain's tree.
+pub(crate) fn taken_by_organisation(name: &str) -> Vec<u8> {
+    named(b'Q', name.as_bytes())
+}
+
 /// A conflict, in its domain's tree.
 pub(crate) fn conflict(id: &ConflictId) -> Vec<u8> {
     named(b'c', id.0.as_bytes())

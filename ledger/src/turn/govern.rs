@@ -154,7 +154,7 @@ impl Turn<'_, '_> {
         let organisations = self.place.organisations;
         match act {
             Act::SetPolicy { policy } => policy.check(organisations).map_err(|why| why.to_string()),
-            Act::SetGroupPolicy { policy } => policy.approvals.check(organisations).map_err(|why| why.to_string()),
+            Act::SetGroupPolicy { policy } => policy.check(organisations).map_err(|why| why.to_string()),
             Act::CreateDomain { name, policy } => {
                 policy.check(organisations).map_err(|why| why.to_string())?;
                 match is_name(name) && !known(&name::domain(name))? {

@@ -4,7 +4,6 @@ use super::Turn;
 use crate::author_view::AuthorView;
 use crate::change::Mode;
 use crate::path::Shown;
-use crate::policy::broken;
 use crate::state::record::File;
 use crate::stop::Stop;
 use crate::store::StoreError;
@@ -49,6 +48,7 @@ impl Turn<'_, '_> {
         if !self.budget.take_bytes(file.size) {
             return Ok(Some((Code::Validator, "the envelope has more content to check than one may".into())));
         }
-        Ok(broken(rule, &self.bytes(file)?))
+        let content = self.bytes(file)?;
+        Ok(self.checks.broken(rule, &content))
     }
 }

@@ -26,7 +26,7 @@ use crate::envelope::{Envelope, EnvelopeId};
 use crate::judge::Place;
 use crate::outcome::Event;
 use crate::path::{self, Shown};
-use crate::policy::GroupPolicy;
+use crate::policy::{Checks, GroupPolicy};
 use crate::receipt::{PathChange, PathOutcome, Rung, State};
 use crate::revision::Revision;
 use crate::state::draft::Draft;
@@ -53,6 +53,8 @@ pub(crate) struct Turn<'t, 's> {
     index: u32,
     /// What the envelope may still cost.
     budget: Budget,
+    /// What holds its contents against the rules of their paths.
+    checks: Checks,
     /// What a path's running hash was before this envelope, for paths that it has written.
     before: BTreeMap<String, Digest>,
     done: Done,
@@ -160,7 +162,7 @@ impl<'t, 's> Turn<'t, 's> {
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
         let (envelope, index, before, done) = (None, 0, BTreeMap::new(), Done::default());
-        let budget = Budget::default();
+        let (budget, checks) = (Budget::default(), Checks::default());
         Self {
             draft,
             limits,
@@ -174,6 +176,7 @@ impl<'t, 's> Turn<'t, 's> {
             envelope,
             index,
             budget,
+            checks,
             before,
             done,
         }

@@ -16,9 +16,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::Ticket;
 use quorate_ledger::{Code, Envelope, EnvelopeId, Level, Receipt, Refusal, Revision, State as Verdict};
-use quorate_pbft::{Item, ItemKind};
+use quorate_pbft::{Item, ItemKind, Time};
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
@@ -88,12 +89,22 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Offered> {
     let moment = service.now().moment;
     match moment.ledger.admit(&moment.snapshot, &bytes)? {
         Ok(admission) => {
+            if let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())? {
+                let wait_ms = too_fast.wait_ms.unwrap_or_default();
+                return Err(refused(service, &moment, &bytes, too_fast.refusal)?.after_ms(wait_ms));
+            }
             let item = Item { kind: ItemKind::Envelope, bytes };
             service.payload.is_valid(&item); // remembered: not verified again inside a bundle (G2)
             Ok(Offered::new(admission.id, &admission.envelope, item.bytes))
         }
         Err(refusal) => Err(refused(service, &moment, &bytes, refusal)?),
     }
+}
+
+/// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
+fn clock() -> Time {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::new(now.as_millis() as u64)
 }
 
 /// A refusal as a problem; one about numbers says which is next.
@@ -149,7 +160,7 @@ fn not_taken(why: NotTaken) -> Failure {
         NotTaken::SequenceTaken { next_seq, .. } => conflict(Code::SequenceTaken, next_seq),
         NotTaken::Overlap { next_seq, .. } => conflict(Code::Overlap, next_seq),
         NotTaken::GapTooWide { next_seq, .. } => conflict(Code::GapTooWide, next_seq),
-        NotTaken::AuthorFull | NotTaken::Full => Failure::busy(why.to_string()),
+        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
     }
 }
 

@@ -26,7 +26,7 @@ pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     }
     let status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
     let problem = Problem::new(status, "not-ready", format!("{}: {}", report.mode, report.why));
-    Err(Failure(Problem { mode: Some(report.mode), why: Some(report.why.clone()), ..problem }))
+    Err(Problem { mode: Some(report.mode), why: Some(report.why.clone()), ..problem }.into())
 }
 
 /// OpenMetrics text.

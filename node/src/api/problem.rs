@@ -10,25 +10,41 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// An error on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure(pub Problem);
+pub struct Failure {
+    problem: Box<Problem>,
+    /// Seconds after which to ask again, for 429 and 503.
+    retry_after: u64,
+}
 
 /// What handlers answer.
 pub type Answer<T> = Result<T, Failure>;
 
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), retry_after: RETRY_AFTER_SECONDS }
+    }
+}
+
 impl Failure {
     /// A problem that no validation stage found.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self(Problem::new(status.as_u16(), code, detail))
+        Problem::new(status.as_u16(), code, detail).into()
     }
 
     /// A refusal by the admission gate.
     pub fn refused(status: StatusCode, stage: &str, code: &str, detail: impl Into<String>) -> Self {
-        Self(Problem::refused(status.as_u16(), stage, code, detail))
+        Problem::refused(status.as_u16(), stage, code, detail).into()
     }
 
     /// The same with the number that is free.
-    pub fn with_next_seq(self, next_seq: u64) -> Self {
-        Self(Problem { next_seq: Some(next_seq), ..self.0 })
+    pub fn with_next_seq(mut self, next_seq: u64) -> Self {
+        self.problem.next_seq = Some(next_seq);
+        self
+    }
+
+    /// The same, with when to come again.
+    pub fn after_ms(self, wait_ms: u64) -> Self {
+        Self { retry_after: wait_ms.div_ceil(1_000).max(RETRY_AFTER_SECONDS), ..self }
     }
 
     /// A parameter, path or header that does not parse.
@@ -60,7 +76,7 @@ impl Failure {
     pub fn no_quorum(mode: Mode, why: &str) -> Self {
         let detail = format!("nothing was kept: the replica is {mode}: {why}");
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE.as_u16(), "no-quorum", detail);
-        Self(Problem { why: Some(why.to_owned()), mode: Some(mode), ..problem })
+        Problem { why: Some(why.to_owned()), mode: Some(mode), ..problem }.into()
     }
 }
 
@@ -88,11 +104,11 @@ impl From<QueryError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self.0).expect("a problem is plain data");
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.problem).expect("a problem is plain data");
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
         response
     }
@@ -109,5 +125,7 @@ mod tests {
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_TYPE);
+        let later = Failure::busy("too fast").after_ms(2_001).into_response();
+        assert_eq!(later.headers()[header::RETRY_AFTER], "3");
     }
 }

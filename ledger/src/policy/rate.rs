@@ -1,0 +1,155 @@
+//! Rates: how much of something in how much ledger time.
+//!
+//! A leaky bucket with one number for what is left (the generic cell rate algorithm): the ledger time at which all that
+//! was taken will have leaked out. It is state under the root, moved by accepted envelopes only.
+
+use super::BadPolicy;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::Time;
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds that a rate may look back: a day.
+const PERIOD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Of a millisecond, in which buckets leak: so that a thousand changes a millisecond still differ from none.
+const PARTS: u64 = 1_000;
+
+/// Rates of a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// For each author.
+    pub author: Option<Rate>,
+    /// For each organisation, summed over its authors.
+    pub organisation: Option<Rate>,
+}
+
+/// How much may be accepted in any stretch of ledger time; twice as much at the most where one stretch meets the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// The stretch, in milliseconds.
+    pub per_ms: u64,
+    /// Changes in it.
+    #[serde(default)]
+    pub changes: Option<u32>,
+    /// Bytes of envelopes in it.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+}
+
+/// What somebody has taken: ledger time, in thousandths of a millisecond, at which it will have leaked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Taken {
+    changes: u64,
+    bytes: u64,
+}
+
+/// What an envelope takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) changes: u64,
+    pub(crate) bytes: u64,
+}
+
+/// More than the rate allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMuch {
+    /// Of what.
+    pub(crate) what: &'static str,
+    /// How much is allowed.
+    pub(crate) max: u64,
+    /// In how many milliseconds.
+    pub(crate) per_ms: u64,
+    /// Milliseconds until it would be allowed; none: it never would.
+    pub(crate) wait_ms: Option<u64>,
+}
+
+impl Rates {
+    pub(super) fn check(&self) -> Result<(), BadPolicy> {
+        [self.author, self.organisation].iter().flatten().try_for_each(Rate::check)
+    }
+}
+
+impl Rate {
+    pub(super) fn check(&self) -> Result<(), BadPolicy> {
+        let known = (1..=PERIOD_MS_MAX).contains(&self.per_ms) && self.changes != Some(0) && self.bytes != Some(0);
+        if known { Ok(()) } else { Err(BadPolicy::Rate) }
+    }
+
+    /// What is taken after this load, or why it is too much now.
+    pub(crate) fn take(&self, taken: &Taken, load: Load, now: Time) -> Result<Taken, TooMuch> {
+        let bucket = |what, max: Option<u64>, taken, load| match max {
+            Some(max) => self.bucket(taken, load, max, now).map_err(|wait_ms| TooMuch {
+                what,
+                max,
+                per_ms: self.per_ms,
+                wait_ms,
+            }),
+            None => Ok(taken),
+        };
+        let changes = bucket("changes", self.changes.map(u64::from), taken.changes, load.changes)?;
+        let bytes = bucket("bytes", self.bytes, taken.bytes, load.bytes)?;
+        Ok(Taken { changes, bytes })
+    }
+
+    fn bucket(&self, taken: u64, load: u64, max: u64, now: Time) -> Result<u64, Option<u64>> {
+        if load > max {
+            return Err(None);
+        }
+        let (now, period) = (u128::from(now.get()) * u128::from(PARTS), u128::from(self.per_ms * PARTS));
+        let after = u128::from(taken).max(now) + (period * u128::from(load)).div_ceil(u128::from(max));
+        match after.checked_sub(now + period).filter(|over| *over > 0) {
+            None => u64::try_from(after).map_err(|_| None),
+            Some(over) => Err(u64::try_from(over.div_ceil(u128::from(PARTS))).ok()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { per_ms: 1_000, changes: Some(10), bytes: None };
+
+    fn changes(changes: u64) -> Load {
+        Load { changes, bytes: 0 }
+    }
+
+    #[test]
+    fn a_full_bucket_takes_more_as_it_leaks() {
+        let mut taken = Taken::default();
+        for _ in 0..10 {
+            taken = RATE.take(&taken, changes(1), Time::new(5_000)).expect("ten at once");
+        }
+        let over = RATE.take(&taken, changes(1), Time::new(5_000)).expect_err("the eleventh");
+        assert_eq!((over.what, over.wait_ms), ("changes", Some(100)));
+        assert!(RATE.take(&taken, changes(1), Time::new(5_099)).is_err());
+        assert!(RATE.take(&taken, changes(1), Time::new(5_100)).is_ok());
+        assert!(RATE.take(&taken, changes(10), Time::new(5_999)).is_err());
+        assert!(RATE.take(&taken, changes(10), Time::new(6_000)).is_ok());
+    }
+
+    #[test]
+    fn what_is_more_than_all_never_fits() {
+        let over = RATE.take(&Taken::default(), changes(11), Time::new(5_000)).expect_err("eleven of ten");
+        assert_eq!(over.wait_ms, None);
+        assert!(RATE.take(&Taken::default(), changes(10), Time::new(0)).is_ok());
+    }
+
+    #[test]
+    fn no_time_and_no_load_overflows() {
+        let rate = Rate { per_ms: PERIOD_MS_MAX, changes: None, bytes: Some(u64::MAX) };
+        let load = Load { changes: u64::MAX, bytes: u64::MAX };
+        assert_eq!(rate.take(&Taken::default(), load, Time::new(u64::MAX)).map_err(|over| over.wait_ms), Err(None));
+    }
+
+    #[test]
+    fn rates_that_mean_nothing_are_refused() {
+        for bad in
+            [Rate { per_ms: 0, ..RATE }, Rate { per_ms: PERIOD_MS_MAX + 1, ..RATE }, Rate { changes: Some(0), ..RATE }]
+        {
+            assert_eq!(bad.check(), Err(BadPolicy::Rate));
+        }
+        assert_eq!(RATE.check(), Ok(()));
+    }
+}

@@ -1,0 +1,305 @@
+//! What holding a document against a schema may cost, known before it is done.
+//!
+//! A schema can ask for exponential work: two branches that each ask for two branches of the level below. So its parts
+//! are laid out as a graph first. One that returns to itself without going deeper into the document is refused, and for
+//! each depth of a document it is known how often one value there is looked at, at most. The count depends on the schema
+//! and the document alone, so every replica refuses alike.
+
+use super::document::DEPTH_MAX;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Subschemas of one schema.
+const PARTS_MAX: usize = 4_096;
+/// Subschemas that may apply to one value inside each other: each is a frame or more on the stack, for each level of
+/// the document.
+const CHAIN_MAX: u32 = 12;
+/// Bytes of a regular expression.
+const PATTERN_BYTES_MAX: usize = 256;
+/// Steps that a byte costs which is searched by a regular expression, whose time is linear in the text.
+const PATTERN_STEPS: u64 = 16;
+/// Steps that each value of a list costs which is compared with all others.
+const UNIQUE_STEPS: u64 = 64;
+
+/// Dialects that are known: those whose words mean the same in what [`known`] takes.
+const DIALECTS: [&str; 3] = [
+    "https://json-schema.org/draft/2020-12/schema",
+    "http://json-schema.org/draft-07/schema#",
+    "http://json-schema.org/draft-07/schema",
+];
+/// Words that look at one value and need no plan, or say nothing.
+const PLAIN: [&str; 25] = [
+    "$comment",
+    "default",
+    "dependentRequired",
+    "deprecated",
+    "description",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxContains",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minContains",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "readOnly",
+    "required",
+    "title",
+    "type",
+    "writeOnly",
+];
+
+/// A schema's parts and how they apply each other.
+pub(super) struct Plan {
+    parts: Vec<Part>,
+    /// Parts, those that others apply to the same value first.
+    order: Vec<usize>,
+}
+
+#[derive(Default)]
+struct Part {
+    /// Steps for one value.
+    steps: u64,
+    /// Regular expressions that search a text or the keys of a map.
+    patterns: u64,
+    /// Applied to the same value.
+    here: Vec<usize>,
+    /// Applied to the values of the next level, each value by one of them at most.
+    one_below: Vec<usize>,
+    /// Applied to the values of the next level.
+    all_below: Vec<usize>,
+}
+
+/// How a word applies subschemas.
+#[derive(Clone, Copy)]
+enum Applies {
+    Nowhere,
+    Here,
+    OneBelow,
+    AllBelow,
+}
+
+impl Plan {
+    /// The plan of a schema, or what of it is not taken and where.
+    pub(super) fn of(schema: &Value) -> Result<Self, String> {
+        let mut reader = Reader { parts: Vec::new(), places: BTreeMap::new(), refers: Vec::new() };
+        reader.part(String::new(), schema)?;
+        reader.resolve()?;
+        let parts = reader.parts;
+        let order = order(&parts)?;
+        Ok(Self { parts, order })
+    }
+
+    /// Steps that holding a document against the schema takes at most.
+    pub(super) fn steps(&self, document: &Value) -> u64 {
+        let mut levels = Vec::new();
+        measure(document, 0, &mut levels);
+        let mut below: Vec<Cost> = vec![Cost::default(); self.parts.len()];
+        let mut total = (self.parts.len() as u64).saturating_mul(levels.len() as u64); // of this plan itself
+        for (depth, (values, bytes)) in levels.into_iter().enumerate() {
+            below = self.level(depth, &below);
+            let cost = below[0];
+            let searched = cost.patterns.saturating_mul(bytes).saturating_mul(PATTERN_STEPS);
+            total = total.saturating_add(cost.steps.saturating_mul(values)).saturating_add(searched);
+        }
+        total
+    }
+
+    /// What each part costs one value that lies `depth` levels below the one that it is applied to, from the same for
+    /// a level less.
+    fn level(&self, depth: usize, below: &[Cost]) -> Vec<Cost> {
+        let mut level = vec![Cost::default(); self.parts.len()];
+        for &index in &self.order {
+            let part = &self.parts[index];
+            let own = if depth == 0 { Cost { steps: part.steps, patterns: part.patterns } } else { Cost::default() };
+            let here = part.here.iter().map(|at| level[*at]).fold(own, Cost::and);
+            let all = part.all_below.iter().map(|at| below[*at]).fold(here, Cost::and);
+            let one = part.one_below.iter().map(|at| below[*at]).fold(Cost::default(), Cost::or);
+            level[index] = if depth == 0 { here } else { all.and(one) };
+        }
+        level
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    steps: u64,
+    patterns: u64,
+}
+
+impl Cost {
+    fn and(self, other: Self) -> Self {
+        let (steps, patterns) = (self.steps.saturating_add(other.steps), self.patterns.saturating_add(other.patterns));
+        Self { steps, patterns }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { steps: self.steps.max(other.steps), patterns: self.patterns.max(other.patterns) }
+    }
+}
+
+/// Values of each depth, and bytes of their texts and keys.
+fn measure(value: &Value, depth: usize, levels: &mut Vec<(u64, u64)>) {
+    if levels.len() <= depth {
+        levels.push((0, 0));
+    }
+    let bytes = match value {
+        Value::String(text) => text.len(),
+        Value::Object(map) => map.keys().map(String::len).sum(),
+        _ => 0,
+    };
+    levels[depth].0 += 1;
+    levels[depth].1 += bytes as u64;
+    match value {
+        Value::Object(map) => map.values().for_each(|value| measure(value, depth + 1, levels)),
+        Value::Array(items) => items.iter().for_each(|value| measure(value, depth + 1, levels)),
+        _ => (),
+    }
+}
+
+struct Reader {
+    parts: Vec<Part>,
+    /// JSON pointers of parts.
+    places: BTreeMap<String, usize>,
+    /// Who refers to which place.
+    refers: Vec<(usize, String)>,
+}
+
+impl Reader {
+    fn part(&mut self, place: String, schema: &Value) -> Result<usize, String> {
+        let index = self.parts.len();
+        if index == PARTS_MAX {
+            return Err(format!("more than {PARTS_MAX} subschemas"));
+        }
+        self.parts.push(Part { steps: 1, ..Part::default() });
+        self.places.insert(place.clone(), index);
+        match schema {
+            Value::Bool(_) => (),
+            Value::Object(words) => words.iter().try_for_each(|(word, value)| self.word(index, &place, word, value))?,
+            _ => return Err(format!("{place:?} is no schema")),
+        }
+        Ok(index)
+    }
+
+    fn word(&mut self, index: usize, place: &str, word: &str, value: &Value) -> Result<(), String> {
+        let inside = format!("{place}/{word}");
+        match (word, value) {
+            ("$schema", Value::String(dialect)) if DIALECTS.contains(&dialect.as_str()) => (),
+            ("$id", Value::String(id)) if index == 0 && !id.contains('#') => (),
+            ("$schema" | "$id", _) => return Err(format!("{inside:?} names nothing that is known here")),
+            ("$ref", Value::String(to)) => match to.strip_prefix('#') {
+                Some(to) if !to.contains('%') => self.refers.push((index, to.to_owned())),
+                _ => return Err(format!("{inside:?} leads outside: only # and #/… are followed")),
+            },
+            ("pattern", Value::String(pattern)) => self.pattern(index, &inside, pattern)?,
+            ("enum" | "const", value) => self.parts[index].steps += values(value),
+            ("uniqueItems", _) => self.parts[index].steps += UNIQUE_STEPS,
+            _ if PLAIN.contains(&word) => self.parts[index].steps += 1,
+            ("$defs" | "definitions", Value::Object(map)) => self.map(index, &inside, map, Applies::Nowhere)?,
+            ("properties", Value::Object(map)) => self.map(index, &inside, map, Applies::OneBelow)?,
+            ("dependentSchemas", Value::Object(map)) => self.map(index, &inside, map, Applies::Here)?,
+            ("patternProperties", Value::Object(map)) => {
+                map.keys().try_for_each(|pattern| self.pattern(index, &inside, pattern))?;
+                self.map(index, &inside, map, Applies::AllBelow)?;
+            }
+            ("allOf" | "anyOf" | "oneOf", Value::Array(list)) => self.list(index, &inside, list, Applies::Here)?,
+            ("prefixItems" | "items", Value::Array(list)) => self.list(index, &inside, list, Applies::OneBelow)?,
+            ("not" | "if" | "then" | "else", value) => self.one(index, inside, value, Applies::Here)?,
+            ("items" | "contains" | "additionalItems" | "additionalProperties" | "propertyNames", value) => {
+                self.one(index, inside, value, Applies::AllBelow)?
+            }
+            _ => return Err(format!("{inside:?}: this word is not known here, or not so")),
+        }
+        Ok(())
+    }
+
+    fn pattern(&mut self, index: usize, place: &str, pattern: &str) -> Result<(), String> {
+        if pattern.len() > PATTERN_BYTES_MAX {
+            return Err(format!("{place:?}: a regular expression has at most {PATTERN_BYTES_MAX} bytes"));
+        }
+        self.parts[index].patterns += 1;
+        Ok(())
+    }
+
+    fn map(&mut self, index: usize, place: &str, map: &Map<String, Value>, applies: Applies) -> Result<(), String> {
+        map.iter().try_for_each(|(key, schema)| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            self.one(index, format!("{place}/{key}"), schema, applies)
+        })
+    }
+
+    fn list(&mut self, index: usize, place: &str, list: &[Value], applies: Applies) -> Result<(), String> {
+        let mut items = list.iter().enumerate();
+        items.try_for_each(|(at, schema)| self.one(index, format!("{place}/{at}"), schema, applies))
+    }
+
+    fn one(&mut self, index: usize, place: String, schema: &Value, applies: Applies) -> Result<(), String> {
+        let part = self.part(place, schema)?;
+        self.parts[index].steps += 1;
+        match applies {
+            Applies::Nowhere => (),
+            Applies::Here => self.parts[index].here.push(part),
+            Applies::OneBelow => self.parts[index].one_below.push(part),
+            Applies::AllBelow => self.parts[index].all_below.push(part),
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self) -> Result<(), String> {
+        for (index, to) in core::mem::take(&mut self.refers) {
+            let part = self.places.get(&to).ok_or_else(|| format!("nothing that is a schema stands at \"#{to}\""))?;
+            self.parts[index].here.push(*part);
+        }
+        Ok(())
+    }
+}
+
+/// Parts in an order in which each comes after those that it applies to the same value.
+fn order(parts: &[Part]) -> Result<Vec<usize>, String> {
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); parts.len()];
+    let mut waits: Vec<usize> = Vec::with_capacity(parts.len());
+    for (index, part) in parts.iter().enumerate() {
+        part.here.iter().for_each(|at| users[*at].push(index));
+        waits.push(part.here.len());
+    }
+    let mut order: Vec<usize> = (0..parts.len()).filter(|index| waits[*index] == 0).collect();
+    let mut chain = vec![1_u32; parts.len()];
+    let mut next = 0;
+    while let Some(&index) = order.get(next) {
+        next += 1;
+        for &user in &users[index] {
+            chain[user] = chain[user].max(chain[index] + 1);
+            waits[user] -= 1;
+            if waits[user] == 0 {
+                order.push(user);
+            }
+        }
+    }
+    if order.len() < parts.len() {
+        return Err("it applies itself to the same value without end".into());
+    }
+    match chain.into_iter().max() {
+        Some(longest) if longest > CHAIN_MAX => {
+            Err(format!("{longest} subschemas apply to one value inside each other, at most {CHAIN_MAX} may"))
+        }
+        _ => Ok(order),
+    }
+}
+
+fn values(value: &Value) -> u64 {
+    let below: u64 = match value {
+        Value::Object(map) => map.values().map(values).sum(),
+        Value::Array(items) => items.iter().map(values).sum(),
+        _ => 0,
+    };
+    1 + below
+}
+
+const _: () = assert!(DEPTH_MAX * CHAIN_MAX as usize <= 1_024, "what is on the stack at a time");
