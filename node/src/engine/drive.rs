@@ -107,7 +107,7 @@ impl Engine {
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut pending = Pending::new(limits.gap_max, limits.wait_ms);
-        super::lane::recall(&mut pending, &recovered, &genesis, me, ledger.executed().time);
+        super::lane::recall(&mut pending, &recovered, (&ledger, &snapshot), me)?;
         let roots = Roots::load(&snapshot)?;
         let awaited = ledger.moment(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });

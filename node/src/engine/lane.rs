@@ -3,18 +3,20 @@
 use super::drive::{Engine, EngineError, Work};
 use super::pending::{NotTaken, Offered, Pending, Place, Stream};
 use super::round::{CallerId, Notice};
-use quorate_ledger::{Envelope, EnvelopeId, Genesis};
-use quorate_pbft::{Bundle, Input, Item, ItemKind, PublicKey, Recovered, Rejected, ReplicaId, Time};
+use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
+use quorate_pbft::{Bundle, Input, Item, ItemKind, PublicKey, Recovered, Rejected, ReplicaId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Offered {
-    /// What waiting needs to know of an envelope; `bytes` are its encoding.
+    /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
+    /// where it is taken.
     pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {
         let body = &envelope.body;
         Self {
             id,
             author: body.author,
+            organisation: String::new(),
             domain: body.domain.clone(),
             from_seq: body.from_seq,
             to_seq: body.to_seq,
@@ -26,11 +28,19 @@ impl Offered {
 
 /// Puts what the own lane holds above its executed tip among what waits: a restart forgets nobody who has a ticket and
 /// whose envelope was bundled.
-pub(super) fn recall(pending: &mut Pending, recovered: &Recovered, genesis: &Genesis, me: ReplicaId, now: Time) {
+pub(super) fn recall(
+    pending: &mut Pending,
+    recovered: &Recovered,
+    (ledger, read): (&Ledger, &dyn Read),
+    me: ReplicaId,
+) -> Result<(), StoreError> {
     let own = recovered.bundles.iter().filter(|bundle| bundle.header.lane == me);
-    for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, genesis)) {
-        pending.restore(Offered::new(id, &envelope, bytes), now);
+    for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
+        let organisation = ledger.organisation(read, &envelope.body.author)?;
+        let offered = Offered { organisation, ..Offered::new(id, &envelope, bytes) };
+        pending.restore(offered, ledger.executed().time);
     }
+    Ok(())
 }
 
 /// The envelopes of a bundle. They were checked when the bundle was.
@@ -68,6 +78,7 @@ impl Engine {
         let (author, domain) = (offered.author, offered.domain.clone());
         let (id, bytes) = (offered.id, offered.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
+        let offered = Offered { organisation: self.ledger.organisation(&work.batch, &author)?, ..offered };
         let taken = self.waiting().take(offered, next_seq, self.ledger.executed().time);
         if taken == Ok(Place::Lane) {
             if !self.put_on_lane(bytes, work)? {

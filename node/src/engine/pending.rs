@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const AUTHOR_BYTES_MAX: usize = 64 << 20;
 /// Envelopes that one author may have waiting in one domain at one replica: as many as one bundle of 1 MiB holds.
 const AUTHOR_ENVELOPES_MAX: usize = 4_096;
-/// Bytes that all authors together may have waiting: what a replica can spare while a quorum is away.
-const BYTES_MAX: usize = 512 << 20;
+/// Bytes that all authors of one organisation together may have waiting (rule B). There is no sum over organisations:
+/// one could fill it for the others.
+const ORGANISATION_BYTES_MAX: usize = 512 << 20;
 
 /// Ledger time until what lacks something is tried for the first time again; doubles with each try, because each costs
 /// the lane its bytes.
@@ -28,6 +29,8 @@ pub struct Offered {
     pub id: EnvelopeId,
     /// Who signed it.
     pub author: PublicKey,
+    /// Whom the author belonged to when it came.
+    pub organisation: String,
     /// Where it belongs.
     pub domain: String,
     /// Its first number.
@@ -98,6 +101,9 @@ pub enum NotTaken {
     #[error("too much of this author waits here already")]
     AuthorFull,
     /// No room: come again later.
+    #[error("too much of this author's organisation waits here already")]
+    OrganisationFull,
+    /// No room: come again later.
     #[error("too much waits here already")]
     Full,
 }
@@ -141,14 +147,16 @@ pub struct Pending {
     streams: BTreeMap<Stream, BTreeMap<u64, Waiting>>,
     ids: BTreeMap<EnvelopeId, (Stream, u64)>,
     author_bytes: BTreeMap<PublicKey, usize>,
+    organisation_bytes: BTreeMap<String, usize>,
     bytes: usize,
 }
 
 impl Pending {
     /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
     pub fn new(gap_max: u64, wait_ms: u64) -> Self {
-        let (streams, ids, author_bytes, bytes) = Default::default();
-        Self { gap_max, wait_ms, looked_at: Time::default(), streams, ids, author_bytes, bytes }
+        let (streams, ids, author_bytes, organisation_bytes, bytes) = Default::default();
+        let looked_at = Time::default();
+        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes }
     }
 
     /// Takes an envelope and says where it waits, or why it does not. `next_seq` is its author's next number as
@@ -199,7 +207,9 @@ impl Pending {
         if bytes + offered.bytes.len() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
             return Err(NotTaken::AuthorFull);
         }
-        if self.bytes + offered.bytes.len() > BYTES_MAX { Err(NotTaken::Full) } else { Ok(()) }
+        let summed = self.organisation_bytes.get(&offered.organisation).copied().unwrap_or(0);
+        let is_full = summed + offered.bytes.len() > ORGANISATION_BYTES_MAX;
+        if is_full { Err(NotTaken::OrganisationFull) } else { Ok(()) }
     }
 
     /// The first number from `next_seq` on that no envelope of an unbroken run on the lane holds.
@@ -223,6 +233,7 @@ impl Pending {
     fn insert(&mut self, stream: Stream, waiting: Waiting) {
         let (id, from, bytes) = (waiting.offered.id, waiting.offered.from_seq, waiting.offered.bytes.len());
         *self.author_bytes.entry(stream.0).or_default() += bytes;
+        *self.organisation_bytes.entry(waiting.offered.organisation.clone()).or_default() += bytes;
         self.bytes += bytes;
         self.ids.insert(id, (stream.clone(), from));
         self.streams.entry(stream).or_default().insert(from, waiting);
@@ -237,11 +248,8 @@ impl Pending {
         }
         let bytes = waiting.offered.bytes.len();
         self.bytes -= bytes;
-        let left = self.author_bytes.entry(stream.0).or_default();
-        *left -= bytes;
-        if *left == 0 {
-            self.author_bytes.remove(&stream.0);
-        }
+        give_back(&mut self.author_bytes, &stream.0, bytes);
+        give_back(&mut self.organisation_bytes, &waiting.offered.organisation, bytes);
         Some(waiting.offered)
     }
 
@@ -360,6 +368,16 @@ impl Pending {
     }
 }
 
+/// Bytes that wait no more. Nothing is kept of whoever has none waiting.
+fn give_back<K: Ord>(budgets: &mut BTreeMap<K, usize>, whose: &K, bytes: usize) {
+    if let Some(left) = budgets.get_mut(whose) {
+        *left -= bytes;
+        if *left == 0 {
+            budgets.remove(whose);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,8 +399,9 @@ mod tests {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&from_seq.to_be_bytes());
         id[8] = (to_seq - from_seq) as u8;
-        let (author, domain) = (PublicKey([7; 32]), "main".to_owned());
-        Offered { id: EnvelopeId(Digest(id)), author, domain, from_seq, to_seq, attempt: 1, bytes: vec![0; bytes] }
+        let (author, organisation, domain) = (PublicKey([7; 32]), "org-0".to_owned(), "main".to_owned());
+        let (id, bytes) = (EnvelopeId(Digest(id)), vec![0; bytes]);
+        Offered { id, author, organisation, domain, from_seq, to_seq, attempt: 1, bytes }
     }
 
     fn numbers(ready: &[Offered]) -> Vec<u64> {
@@ -481,6 +500,25 @@ mod tests {
 
         assert_eq!((pending.len(), pending.bytes()), (0, 0));
         assert_eq!(pending.take(offered(2, 2), 2, START), Ok(Place::Lane));
+    }
+
+    #[test]
+    fn an_organisation_has_a_budget_summed_over_its_authors() {
+        let mut pending = pending();
+        let of = |author: u8, organisation: &str, bytes| {
+            let id = EnvelopeId(Digest([author; 32]));
+            let (author, organisation) = (PublicKey([author; 32]), organisation.to_owned());
+            Offered { id, author, organisation, ..sized(1, 1, bytes) }
+        };
+        let authors = (ORGANISATION_BYTES_MAX / AUTHOR_BYTES_MAX) as u8;
+        for author in 0..authors {
+            pending.take(of(author, "org-0", AUTHOR_BYTES_MAX), 1, START).unwrap();
+        }
+
+        assert_eq!(pending.take(of(authors, "org-0", 1), 1, START), Err(NotTaken::OrganisationFull));
+        assert_eq!(pending.take(of(authors, "org-1", 1), 1, START), Ok(Place::Lane));
+        pending.remove(&EnvelopeId(Digest([0; 32]))).unwrap();
+        assert_eq!(pending.take(of(authors + 1, "org-0", 1), 1, START), Ok(Place::Lane));
     }
 
     #[test]
