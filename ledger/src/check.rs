@@ -1,5 +1,6 @@
 //! What may be on a lane at all: a pure function of the bytes and the genesis (rule E6).
 
+use crate::analysis::Analysis;
 use crate::constants::Limits;
 use crate::envelope::Envelope;
 use crate::genesis::Genesis;
@@ -29,6 +30,7 @@ impl PayloadCheck for EnvelopeCheck {
             ItemKind::Evidence => evidence(&item.bytes).is_some(),
             ItemKind::ReadMark => item.bytes.len() == 32,
             ItemKind::Member => false,
+            ItemKind::Analysis => Analysis::decode(&item.bytes).is_some(),
         }
     }
 }

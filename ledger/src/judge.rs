@@ -176,7 +176,9 @@ impl Case<'_> {
         let of_this_chain = |verdict: &Verdict| {
             let receipt = &verdict.receipt;
             let revision = receipt.revision.is_some_and(|revision| revision.seq() >= place.floor);
-            revision && receipt.author == self.body().author && receipt.domain == place.name
+            // A settlement without an envelope has the author of its side, and no number.
+            let is_own = receipt.author == self.body().author && receipt.from_seq > 0;
+            revision && is_own && receipt.domain == place.name
         };
         let Some(verdict) = verdict.filter(of_this_chain) else {
             return Err(Stop::refused(

@@ -30,6 +30,7 @@
 extern crate self as quorate_ledger;
 
 mod admission;
+mod analysis;
 mod attestation;
 mod author_view;
 mod chain;
@@ -70,6 +71,7 @@ mod verdict;
 mod testing;
 
 pub use admission::{Admission, Standing};
+pub use analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use attestation::{Pending, Progress, Requirement};
 pub use change::{Base, Change, Dependency, Level, Mode, Op, Wishes};
 pub use check::EnvelopeCheck;
@@ -82,7 +84,7 @@ pub use ledger::{Ledger, OpenError, RULES};
 pub use memory::MemoryStore;
 pub use moment::{
     AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LogEntry, MemberEntry,
-    Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry,
+    Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, Told,
 };
 pub use name::{NotAPrincipal, Principal, is_name};
 pub use outcome::{Event, Outcome};
@@ -90,6 +92,7 @@ pub use rates::TooFast;
 pub use receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use revision::{NotARevision, Revision};
 pub use state::record::{AuthorRecord, Class, Decider, File, Head, Settled};
+pub use state::story::{Deed, Ending, Happening, Voice};
 pub use stop::{Unsettled, Why};
 pub use store::{Read, Store, StoreError, Table};
 pub use verdict::{Code, Refusal, Stage};

@@ -128,7 +128,7 @@ pub struct Receipt {
     pub code: Option<Code>,
     /// Why it was refused, for people.
     pub detail: Option<String>,
-    /// Conflicts that it opened or joined, ascending.
+    /// Conflicts that it opened or joined, ascending; then those that it proposed for, voted on or settled.
     pub conflicts: Vec<ConflictId>,
     /// One for each path that it changed, ascending by path.
     pub changes: Vec<PathChange>,

@@ -51,8 +51,8 @@ fn a_change_that_has_seen_the_conflict_settles_it() {
     assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
     assert_eq!(world.text("a").as_deref(), Some("both\n"));
     assert_eq!(conflict(&world, &id).settled.map(|settled| settled.revision), Some(at("4.1")));
-    assert_eq!(world.moment().conflicts(None, true, None, 10).expect("known").items, []);
-    assert_eq!(world.moment().conflicts(None, false, None, 10).expect("known").items.len(), 1);
+    assert_eq!(world.moment().conflicts(None, Some(true), None, 10).expect("known").items, []);
+    assert_eq!(world.moment().conflicts(None, None, None, 10).expect("known").items.len(), 1);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_file_against_a_folder_is_settled_in_favour_of_either() {
     assert_eq!((world.text("a"), world.text("a/b").as_deref()), (None, Some("folder\n")));
     let mut world = clash();
     assert_eq!(world.does(3, &[write("a", "file\n")]).state, State::Applied);
-    assert_eq!(world.moment().conflicts(None, true, None, 10).expect("known").items, []);
+    assert_eq!(world.moment().conflicts(None, Some(true), None, 10).expect("known").items, []);
 }
 
 #[test]
@@ -210,11 +210,11 @@ fn conflicts_are_listed_newest_first_in_pages() {
         world.does_on(base, 1, &[write(path, "one\n")]);
         world.does_on(base, 2, &[write(path, "two\n")]);
     }
-    let first = world.moment().conflicts(Some("main"), true, None, 2).expect("known");
+    let first = world.moment().conflicts(Some("main"), Some(true), None, 2).expect("known");
     let paths = |items: &[ConflictEntry]| items.iter().map(|conflict| conflict.path.clone()).collect::<Vec<_>>();
     assert_eq!(paths(&first.items), ["c", "b"]);
     let cursor = first.next.expect("more").parse().expect("an id");
-    let second = world.moment().conflicts(Some("main"), true, Some(cursor), 2).expect("known");
+    let second = world.moment().conflicts(Some("main"), Some(true), Some(cursor), 2).expect("known");
     assert_eq!((paths(&second.items), second.next), (vec!["a".to_owned()], None));
-    assert_eq!(world.moment().conflicts(Some("other"), true, None, 2).expect("known").items, []);
+    assert_eq!(world.moment().conflicts(Some("other"), Some(true), None, 2).expect("known").items, []);
 }

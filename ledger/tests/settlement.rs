@@ -141,8 +141,13 @@ fn a_quorum_of_organisations_votes_a_side_in() {
     vote(&mut world, 1, id, 0);
     vote(&mut world, 2, id, 1);
     assert!(is_open(&world, &id));
-    let receipt = vote(&mut world, 3, id, 1);
-    assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
+    let last = world.draft(3, world.now(), &[Edit::Other(Op::Vote { conflict: id, side: 1 })]);
+    let receipts = world.slot(&[&last]).receipts;
+    let [voted, settled] = &receipts[..] else { panic!("a vote, and the settlement as a change of its own") };
+    assert_eq!((voted.state, voted.changes.len(), voted.conflicts[0]), (State::Applied, 0, id));
+    assert_eq!((settled.state, settled.changes[0].outcome), (State::Applied, PathOutcome::Settled));
+    assert_eq!((settled.id.0, settled.author), (id.0, author(2).public_key()));
+    assert_eq!(settled.conflicts, [id]);
     assert_eq!(world.text("a").as_deref(), Some("two\n"));
     assert_eq!(vote(&mut world, 0, id, 1).code, Some(Code::UnknownConflict));
 }

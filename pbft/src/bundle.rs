@@ -20,6 +20,8 @@ pub enum ItemKind {
     ReadMark = 3,
     /// A member's ordered statement (M2). Its place only: nothing makes or takes one yet.
     Member = 4,
+    /// What the lane's owner makes of a conflict: the ledger's. The bundle's signature is the owner's word for it.
+    Analysis = 5,
 }
 
 /// One thing in a bundle: bytes with a kind.

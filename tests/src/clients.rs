@@ -116,7 +116,7 @@ impl PayloadCheck for ItemCheck {
             ItemKind::Envelope => item.bytes.len() >= HEAD_BYTES && name(&item.bytes).is_some(),
             ItemKind::Evidence => evidence_is_well_formed(&item.bytes),
             ItemKind::ReadMark => item.bytes.len() == 32,
-            ItemKind::Member => false,
+            ItemKind::Member | ItemKind::Analysis => false,
         }
     }
 }

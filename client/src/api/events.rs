@@ -1,6 +1,6 @@
 //! `GET /v1/events`: what happens, as it happens.
 
-use super::{CheckpointEntry, EvidenceEntry};
+use super::{CheckpointEntry, ConflictNews, EvidenceEntry};
 use quorate_ledger::Receipt;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ pub enum Event {
     Receipt(Receipt),
     /// A replica was proved to be at fault.
     Evidence(EvidenceEntry),
+    /// Something happened to a conflict: it was opened, joined, voted on, settled …
+    Conflict(ConflictNews),
     /// A checkpoint became stable.
     Checkpoint(CheckpointEntry),
 }

@@ -1,4 +1,4 @@
-//! Domains, their files, conflicts and authors.
+//! Domains, their files and authors.
 
 use super::Pending;
 use quorate_ledger::{ConflictId, EnvelopeId, Mode, PathChange, Revision, hexed};
@@ -51,38 +51,6 @@ pub struct LogEntry {
     pub time: u64,
     /// What it did, as in its receipt.
     pub changes: Vec<PathChange>,
-}
-
-/// Two or more sides that could not be made one: an item of `GET /v1/conflicts`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConflictEntry {
-    /// Names the conflict.
-    pub id: ConflictId,
-    /// Where it is.
-    pub domain: String,
-    /// Where it is.
-    pub path: String,
-    /// `value`, `structural` or `semantic`.
-    pub class: String,
-    /// The revision that made it.
-    pub since: Revision,
-    /// What stands against each other, in the agreed order.
-    pub sides: Vec<ConflictSide>,
-    /// `open` or `settled`.
-    pub state: String,
-}
-
-/// One side of a conflict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConflictSide {
-    /// Who wants it so.
-    #[serde(with = "hexed")]
-    pub author: PublicKey,
-    /// The revision of that side's change.
-    pub revision: Revision,
-    /// SHA-256 of the content that it wants; null where it wants the path gone.
-    #[serde(with = "super::maybe_hex")]
-    pub hash: Option<Digest>,
 }
 
 /// An author in a domain: `GET /v1/domains/{d}/authors/{key}`.

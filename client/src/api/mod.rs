@@ -18,7 +18,8 @@
 //! | `GET /v1/policy`, `/v1/domains/{d}/policy` | [`PolicyOfGroup`], [`PolicyOfDomain`] |
 //! | `GET /v1/proposals?domain=&state=&level=&from=`, `/v1/proposals/{id}?level=` | [`Page`] of [`ProposalEntry`], newest first; one |
 //! | `GET /v1/domains/{d}/pending/{id}?level=` | [`PendingChange`] |
-//! | `GET /v1/conflicts?domain=&from=`, `/v1/conflicts/{id}` | [`Page`] of [`ConflictEntry`], one |
+//! | `GET /v1/conflicts?domain=&state=&id=&level=&from=&limit=` | [`Page`] of [`ConflictEntry`], newest first |
+//! | `GET /v1/conflicts/{id}?level=`, `/v1/conflicts/{id}/contents/{hash}` | [`ConflictStory`]; the content of its base, a side or a proposal |
 //! | `GET /v1/evidence?from=`, `/v1/evidence/{id}` | [`Page`] of [`EvidenceEntry`], the proof file |
 //! | `GET /v1/events?from=`, or `Last-Event-ID` | server-sent events: `id` the position, `event` the kind, `data` an [`Event`] |
 //!
@@ -27,6 +28,7 @@
 //! there is one.
 
 mod answer;
+mod conflicts;
 mod events;
 mod files;
 mod governance;
@@ -35,8 +37,12 @@ mod maybe_hex;
 mod status;
 
 pub use answer::{Page, Pending, Problem, Ticket};
+pub use conflicts::{
+    ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictFile, ConflictHappening, ConflictNews,
+    ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,
+};
 pub use events::Event;
-pub use files::{AuthorInfo, ConflictEntry, ConflictSide, Domain, LogEntry, TreeEntry};
+pub use files::{AuthorInfo, Domain, LogEntry, TreeEntry};
 pub use governance::{PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
 pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
 pub use status::{Health, Mode, Role, StableCheckpoint, Status};

@@ -59,6 +59,17 @@ impl<'a> Moment<'a> {
         Ok(found)
     }
 
+    /// The organisation that enrolled an author.
+    pub fn organisation(&self, author: &PublicKey) -> Result<Option<String>, StoreError> {
+        let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(author))?;
+        Ok(record.map(|record| record.organisation))
+    }
+
+    /// How many organisations there are.
+    pub fn organisations(&self) -> u32 {
+        self.ledger.organisations()
+    }
+
     /// The voters, by number. The genesis's own: reconfiguration is not there yet.
     pub fn members(&self) -> Vec<MemberEntry> {
         let members = (0..).zip(&self.ledger.genesis().file().members);

@@ -2,9 +2,8 @@
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
-use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
-use crate::receipt::{PathChange, PathOutcome, Rung};
+use crate::receipt::PathChange;
 use crate::revision::Revision;
 use crate::state::record::{File, Verdict, Version};
 use crate::state::{entry, name, rows};
@@ -105,9 +104,7 @@ impl<'a> Moment<'a> {
     }
 
     fn log_entry(&self, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
-        let Some(verdict) = self.ledger.verdict(self.read, id)? else {
-            return self.deadline_entry(revision, id);
-        };
+        let verdict = self.ledger.verdict(self.read, id)?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
         let Verdict { receipt, messages, time, time_ms, .. } = verdict;
         Ok(LogEntry {
             id: receipt.id,
@@ -117,22 +114,6 @@ impl<'a> Moment<'a> {
             time,
             author_time_ms: time_ms,
             changes: receipt.changes,
-        })
-    }
-
-    /// A conflict that a deadline settled is told under the conflict's own id: nobody sent it.
-    fn deadline_entry(&self, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
-        let conflict = self.conflict(&ConflictId(id.0))?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
-        let settled = conflict.settled.ok_or_else(|| entry::damaged("a settlement in the log"))?;
-        let change = PathChange { path: conflict.path, outcome: PathOutcome::Settled, rung: Rung::None };
-        Ok(LogEntry {
-            id: *id,
-            revision,
-            author: settled.author,
-            message: "the deadline of a conflict has passed, and the path's policy decided".into(),
-            time: settled.time,
-            author_time_ms: settled.time.get(),
-            changes: vec![change],
         })
     }
 
@@ -190,7 +171,7 @@ impl<'a> Moment<'a> {
     }
 }
 
-/// A revision, and the envelope that made it, or the conflict that a deadline settled there.
+/// A revision, and the envelope that made it, or the conflict that was settled there without one.
 type Logged = (Revision, EnvelopeId);
 
 fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {

@@ -8,6 +8,7 @@ mod files;
 mod history;
 mod page;
 mod proposals;
+mod story;
 
 pub(crate) use authors::entries;
 pub use authors::{AuthorStanding, MemberEntry};
@@ -18,6 +19,7 @@ pub use files::{DomainEntry, FileEntry, Found};
 pub use history::{LogEntry, PathDifference};
 pub use page::Page;
 pub use proposals::ProposalEntry;
+pub use story::{Spoken, Told};
 
 use crate::ledger::Ledger;
 use crate::store::{Read, StoreError};

@@ -50,7 +50,7 @@ impl Execution<'_, '_> {
         failed.map_or(Ok(found), Err)
     }
 
-    /// Nobody's envelope does it, so the revision that it makes is told in the log under the conflict's own id.
+    /// Nobody's envelope does it: see [`Execution::concluded`].
     fn deadline(&mut self, id: &ConflictId, domain: &str) -> Result<(), StoreError> {
         let setting = self.setting(domain);
         let place = setting.place(domain).ok_or_else(|| entry::damaged("a deadline's domain"))?;
@@ -59,16 +59,7 @@ impl Execution<'_, '_> {
         let expired = turn.expire(id);
         let done = turn.done();
         match expired {
-            Ok(()) => {
-                if done.has_changes() {
-                    let row = rows::log(place.record.number, setting.revision());
-                    self.draft.put_row(Table::History, row, id.0.0.to_vec());
-                    self.verdicts += 1;
-                }
-                self.draft.accept()?;
-                self.account(domain, done);
-                Ok(())
-            }
+            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), None, done),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.draft.reject();

@@ -132,6 +132,9 @@ impl Execution<'_, '_> {
         while let Some((id, progress)) = self.resolved.pop_front() {
             self.resolve(id, progress)?;
         }
+        for id in core::mem::take(&mut self.won) {
+            self.conclude(&id, &envelope.body.domain, origin)?;
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Execution of one decided slot (L5, N6): its bundles in order, their items in order.
 
+mod analysis;
+mod conclude;
 mod deadlines;
 mod envelope;
 mod settle;
@@ -7,6 +9,7 @@ mod settle;
 use self::envelope::Origin;
 use crate::attestation::Progress;
 use crate::check;
+use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::ledger::Ledger;
 use crate::outcome::{Event, Outcome};
@@ -77,6 +80,8 @@ pub(crate) struct Execution<'l, 's> {
     events: Vec<Event>,
     /// Pending changes to look at again after the envelope in hand.
     resolved: VecDeque<(EnvelopeId, Progress)>,
+    /// Conflicts that the envelope in hand has brought enough votes for.
+    won: Vec<ConflictId>,
     /// What domains keep of old contents, where this slot changed it.
     usage: BTreeMap<String, Usage>,
 }
@@ -95,6 +100,7 @@ impl<'l, 's> Execution<'l, 's> {
             recorded: Vec::new(),
             events: Vec::new(),
             resolved: VecDeque::new(),
+            won: Vec::new(),
             usage: BTreeMap::new(),
         }
     }
@@ -124,6 +130,7 @@ impl<'l, 's> Execution<'l, 's> {
                 }
                 Ok(())
             }
+            ItemKind::Analysis => self.analysis(bundle.header.lane, &item.bytes),
             ItemKind::Member => Ok(()),
         }
     }

@@ -63,7 +63,7 @@ impl Execution<'_, '_> {
         }
     }
 
-    fn publish(&mut self, receipt: Receipt) -> Result<(), StoreError> {
+    pub(super) fn publish(&mut self, receipt: Receipt) -> Result<(), StoreError> {
         self.draft.accept()?;
         self.verdicts += 1;
         self.list.push(Listed::Receipt(receipt.digest()));
@@ -108,7 +108,8 @@ impl Execution<'_, '_> {
     }
 
     fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
-        receipt.conflicts = done.conflicts.iter().copied().collect();
+        receipt.conflicts = done.conflicts();
+        self.won.extend(done.won.iter().copied());
         self.account(domain, done);
     }
 

@@ -5,3 +5,4 @@ pub(crate) mod entry;
 pub(crate) mod name;
 pub(crate) mod record;
 pub(crate) mod rows;
+pub(crate) mod story;

@@ -9,9 +9,10 @@ use crate::policy::{DomainPolicy, Step};
 use crate::range::Range;
 use crate::receipt::{Receipt, Rung};
 use crate::revision::Revision;
+use crate::state::story::{Ending, Voice};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far the group is: everything that executing the next slot reads beside the entries themselves.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -239,10 +240,14 @@ pub struct ConflictRecord {
     pub class: Class,
     /// Why no rung answered, for people.
     pub reason: String,
+    /// The check that refused a merge which was otherwise clean.
+    pub check: Option<String>,
     /// The last rung that tried.
     pub rung: Rung,
     /// The revision that opened it.
     pub since: Revision,
+    /// Ledger time of that slot.
+    pub opened: Time,
     /// The revision of its newest side: a change that has seen this one has seen all.
     pub latest: Revision,
     /// What the first two sides began with.
@@ -259,6 +264,14 @@ pub struct ConflictRecord {
     pub rest: Vec<Step>,
     /// Organisations' votes for sides by their number; the last vote of each counts.
     pub votes: BTreeMap<String, u32>,
+    /// How many sides each organisation's authors have proposed.
+    pub proposals: BTreeMap<String, u32>,
+    /// Who proposed a side, or said the same later.
+    pub supporters: BTreeMap<u32, BTreeSet<Voice>>,
+    /// Length of the story.
+    pub happenings: u32,
+    /// Running hash over it; see [`super::story::Happening`].
+    pub story_hash: Digest,
     /// The change that settled it.
     pub settled: Option<Settled>,
 }
@@ -334,4 +347,10 @@ pub struct Settled {
     pub author: PublicKey,
     /// Ledger time of its slot.
     pub time: Time,
+    /// How it ended.
+    pub how: Ending,
+    /// The side that stands; none where somebody wrote something of their own.
+    pub side: Option<u32>,
+    /// Names the receipt: the envelope that settled it; where votes or a deadline did, the conflict's own id.
+    pub receipt: EnvelopeId,
 }

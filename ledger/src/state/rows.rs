@@ -54,6 +54,21 @@ pub(crate) fn side(conflict: &ConflictId, index: u32) -> Vec<u8> {
     joined(b's', &[conflict.0.as_bytes(), &index.to_be_bytes()])
 }
 
+/// History: (conflict, place) to what happened to it.
+pub(crate) fn happening(conflict: &ConflictId, place: u32) -> Vec<u8> {
+    joined(b't', &[conflict.0.as_bytes(), &place.to_be_bytes()])
+}
+
+/// History: (revision, conflict, place) of what happened to it.
+pub(crate) fn happened(revision: Revision, conflict: &ConflictId, place: u32) -> Vec<u8> {
+    joined(b'j', &[&revision.key(), conflict.0.as_bytes(), &place.to_be_bytes()])
+}
+
+/// History: (revision that opened it, conflict) of one that is open, to the domain's name.
+pub(crate) fn open_conflict(since: Revision, id: &ConflictId) -> Vec<u8> {
+    joined(b'o', &[&since.key(), id.0.as_bytes()])
+}
+
 /// History: (ledger time, conflict) of a deadline, to the domain's name.
 pub(crate) fn deadline(at: Time, id: &ConflictId) -> Vec<u8> {
     joined(b'z', &[&at.get().to_be_bytes(), id.0.as_bytes()])

@@ -9,6 +9,7 @@ use crate::change::Op;
 use crate::ledger::GROUP;
 use crate::receipt::{PathOutcome, Rung};
 use crate::state::record::{File, FileRecord};
+use crate::state::story::Ending;
 use crate::stop::Stop;
 use crate::verdict::Code;
 
@@ -103,7 +104,7 @@ impl Turn<'_, '_> {
         };
         if has_room {
             let moved_to = (made.0 != path).then_some(made.0);
-            self.settle(path, &id, file, moved_to)?;
+            self.settle(path, &id, file, moved_to, (Ending::Change, None))?;
         }
         Ok(true)
     }

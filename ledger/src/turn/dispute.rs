@@ -7,6 +7,7 @@ use crate::outcome::Event;
 use crate::receipt::{PathOutcome, Rung};
 use crate::revision::Revision;
 use crate::state::record::{ConflictRecord, Decider, File, FileRecord, Settled, Side};
+use crate::state::story::{Deed, Ending, Voice};
 use crate::state::{entry, name, rows};
 use crate::stop::Stop;
 use crate::store::{StoreError, Table};
@@ -26,7 +27,11 @@ impl Turn<'_, '_> {
     ) -> Result<(), Stop> {
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         let id = match record.conflict {
-            Some(id) => id,
+            Some(id) => {
+                let side = self.conflict(&id)?.sides;
+                self.tell(&id, Voice::Author(self.author()), Deed::Joined { side })?;
+                id
+            }
             None => self.open(path, base, there, why, &mut record)?,
         };
         self.join(&id, made)?;
@@ -48,8 +53,10 @@ impl Turn<'_, '_> {
             path: path.to_owned(),
             class: why.class,
             reason: why.reason.to_owned(),
+            check: why.check.map(str::to_owned),
             rung: why.rung,
             since: self.revision,
+            opened: self.place.time,
             latest: self.revision,
             base,
             sides: 0,
@@ -58,17 +65,23 @@ impl Turn<'_, '_> {
             deadline,
             rest,
             votes: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            supporters: BTreeMap::new(),
+            happenings: 0,
+            story_hash: Digest::ZERO,
             settled: None,
         };
         let row = rows::conflict(self.revision, &id);
         let domain = entry::bytes_of(&self.domain_name);
         self.draft.put_row(Table::History, row, domain.clone());
+        self.draft.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
         if let Some(deadline) = deadline {
             self.draft.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
         }
         self.draft.put_row(Table::History, rows::conflict_domain(&id), domain);
         self.draft.put(self.domain, name::conflict(&id), &conflict);
         self.add_side(&id, there)?;
+        self.tell(&id, Voice::Author(self.author()), Deed::Opened)?;
         record.conflict = Some(id);
         self.draft.put(self.domain, name::file(path), record);
         self.done.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
@@ -112,24 +125,32 @@ impl Turn<'_, '_> {
         let conflict = self.conflict(id)?;
         let may = match &conflict.decider {
             Decider::Writers(_) => true,
-            Decider::Arbiter(who) => who.covers(&self.author(), self.organisation),
+            Decider::Arbiter(who) => who.covers(&self.author(), self.organisation) && !self.is_late(&conflict),
         };
         Ok(may && seen >= conflict.latest)
     }
 
-    /// Ends the conflict of a path by what the author makes of it.
+    /// Ends the conflict of a path by what the author makes of it, or by a side.
     pub(super) fn settle(
         &mut self,
         path: &str,
         id: &ConflictId,
         file: Option<File>,
         moved_to: Option<&str>,
+        (how, side): (Ending, Option<u32>),
     ) -> Result<(), StoreError> {
+        let by = match how {
+            Ending::LastWriter | Ending::FirstStands => Voice::Deadline,
+            Ending::Change | Ending::Vote => Voice::Author(self.author()),
+        };
+        self.tell(id, by, Deed::Settled { how, side })?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
             self.draft.remove_row(Table::History, rows::deadline(deadline, id));
         }
-        conflict.settled = Some(Settled { revision: self.revision, author: self.author(), time: self.place.time });
+        let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
+        conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
+        self.draft.remove_row(Table::History, rows::open_conflict(conflict.since, id));
         self.draft.put(self.domain, name::conflict(id), &conflict);
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         record.conflict = None;

@@ -5,6 +5,7 @@ use super::strategy::decider;
 use crate::conflict::ConflictId;
 use crate::policy::Strategy;
 use crate::state::record::{ConflictRecord, Decider, Side};
+use crate::state::story::{Deed, Ending, Voice};
 use crate::state::{entry, name, rows};
 use crate::stop::Stop;
 use crate::store::{StoreError, Table};
@@ -35,7 +36,8 @@ impl Turn<'_, '_> {
             self.draft.put_row(Table::History, rows::deadline(deadline, id), domain);
         }
         self.draft.put(self.domain, name::conflict(id), &conflict);
-        Ok(())
+        let (decider, deadline) = (conflict.decider, conflict.deadline);
+        Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
     }
 
     /// Nobody is named to decide any more.
@@ -46,25 +48,22 @@ impl Turn<'_, '_> {
         }
         (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
         self.draft.put(self.domain, name::conflict(id), &conflict);
-        Ok(())
+        self.tell(id, Voice::Deadline, Deed::Passed { decider: conflict.decider, deadline: None })
     }
 
     fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
         self.draft.put(self.domain, name::conflict(id), &conflict);
         match self.newest_side(id, &conflict)? {
-            Some(side) => {
-                self.author = side.author;
-                self.win(id, &conflict.path, side)
-            }
+            Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
             None => Ok(()),
         }
     }
 
-    fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<Side>, StoreError> {
+    fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, StoreError> {
         for index in (0..conflict.sides).rev() {
             let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
             if let Some(side) = side.filter(|side| side.proposed.is_none()) {
-                return Ok(Some(side));
+                return Ok(Some((index, side)));
             }
         }
         Ok(None)
@@ -75,6 +74,6 @@ impl Turn<'_, '_> {
         let served = self.record(&conflict.path)?;
         let (file, author) = served.map_or((None, self.author), |record| (record.file, record.author));
         self.author = author;
-        Ok(self.settle(&conflict.path, id, file, None)?)
+        Ok(self.settle(&conflict.path, id, file, None, (Ending::FirstStands, None))?)
     }
 }

@@ -23,15 +23,22 @@ pub(super) struct Disagreement {
     pub(super) reason: &'static str,
     /// The last rung that tried.
     pub(super) rung: Rung,
+    /// The check that refused a merge which was otherwise clean.
+    pub(super) check: Option<&'static str>,
 }
 
 impl Disagreement {
     pub(super) fn structural(reason: &'static str) -> Self {
-        Self { class: Class::Structural, reason, rung: Rung::OneSided }
+        Self { class: Class::Structural, reason, rung: Rung::OneSided, check: None }
     }
 
-    pub(super) fn semantic(reason: &'static str) -> Self {
-        Self { class: Class::Semantic, reason, rung: Rung::None }
+    /// A clean merge that the rule of its path does not allow.
+    pub(super) fn of_rule(reason: &'static str) -> Self {
+        Self { class: Class::Semantic, reason, rung: Rung::None, check: Some("path-rule") }
+    }
+
+    pub(super) fn value(reason: &'static str) -> Self {
+        Self { class: Class::Value, reason, rung: Rung::OneSided, check: None }
     }
 }
 
@@ -52,8 +59,7 @@ impl Turn<'_, '_> {
         }
         let bytes = [base, current, made].iter().flatten().map(|file| file.size).sum();
         if !self.budget.take_bytes(bytes) {
-            let reason = "the envelope asks for more merging than one may";
-            return Ok(Merged::Unclean(Disagreement { class: Class::Value, reason, rung: Rung::OneSided }));
+            return Ok(Merged::Unclean(Disagreement::value("the envelope asks for more merging than one may")));
         }
         let contents = [base, current, made].map(|file| file.map(|file| self.bytes(&file)).transpose());
         let [b, c, m] = contents;
@@ -73,6 +79,7 @@ impl Turn<'_, '_> {
                 class: conflict.class.into(),
                 reason: conflict.reason.words(),
                 rung: conflict.gave_up.into(),
+                check: conflict.check().map(quorate_semantic::Check::name),
             })),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Everything here works on the pending part of the [`Draft`]; a refusal at any point leaves nothing behind.
 
+mod analyse;
 mod apply;
 mod attest;
 mod budget;
@@ -13,6 +14,7 @@ mod files;
 mod govern;
 mod guard;
 mod merge;
+mod story;
 mod strategy;
 mod vote;
 
@@ -65,7 +67,11 @@ pub(crate) struct Turn<'t, 's> {
 pub(crate) struct Done {
     changes: BTreeMap<String, (PathOutcome, Rung)>,
     /// Conflicts that it opened or joined.
-    pub(crate) conflicts: BTreeSet<ConflictId>,
+    conflicts: BTreeSet<ConflictId>,
+    /// Conflicts to which something happened by it.
+    named: BTreeSet<ConflictId>,
+    /// Conflicts for whose end enough organisations have voted.
+    pub(crate) won: Vec<ConflictId>,
     /// Bytes of contents that are no longer current.
     pub(crate) superseded_bytes: u64,
     /// Files more or less.
@@ -105,6 +111,11 @@ impl Done {
     /// What the first of the later stages has against it.
     pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
         self.later.pop_first().map(|(_, refusal)| refusal)
+    }
+
+    /// The conflicts that the receipt names: those that it opened or joined first.
+    pub(crate) fn conflicts(&self) -> Vec<ConflictId> {
+        self.conflicts.iter().chain(self.named.difference(&self.conflicts)).copied().collect()
     }
 
     /// Whether any path is touched.

@@ -61,9 +61,7 @@ impl Turn<'_, '_> {
         }
         Ok(Answer::Dispute(match merged {
             Merged::Unclean(why) => why,
-            Merged::Clean(..) => {
-                Disagreement { class: Class::Value, reason: "both sides changed it", rung: Rung::None }
-            }
+            Merged::Clean(..) => Disagreement::value("both sides changed it, and its policy does not merge"),
         }))
     }
 
@@ -79,7 +77,7 @@ impl Turn<'_, '_> {
             Merged::Clean(Some(file), _)
                 if Some(file) != made && Some(file) != current && self.breaks(path, &file)?.is_some() =>
             {
-                Ok(Merged::Unclean(Disagreement::semantic("what a merge makes breaks a rule of its path")))
+                Ok(Merged::Unclean(Disagreement::of_rule("what a merge makes breaks a rule of its path")))
             }
             merged => Ok(merged),
         }

@@ -1,74 +1,87 @@
-//! Ending a conflict together: suggestions and votes.
+//! Ending a conflict together: votes.
 
 use super::Turn;
 use crate::author_view::AuthorView;
-use crate::change::Mode;
 use crate::conflict::ConflictId;
 use crate::policy::Approvals;
 use crate::receipt::{PathOutcome, Rung};
 use crate::state::record::{ConflictRecord, Decider, Side};
+use crate::state::story::{Deed, Ending, Voice};
 use crate::state::{name, rows};
 use crate::stop::Stop;
 use crate::store::Table;
 use crate::verdict::{Code, Refusal};
-use quorate_pbft::Digest;
-
-/// Bytes of a suggestion's reason.
-const REASON_BYTES_MAX: usize = 4_096;
-/// Sides that a conflict may have before nobody may suggest more.
-const SIDES_MAX: u32 = 256;
+use std::collections::BTreeSet;
 
 impl Turn<'_, '_> {
-    /// One more side to vote for. It is nobody's edit, so whoever has not seen it may settle the conflict all the same.
-    pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Stop> {
-        let conflict = self.open_conflict(id)?;
-        if reason.len() > REASON_BYTES_MAX || conflict.sides >= SIDES_MAX {
-            return Err(Stop::refused(Code::BadAct, "the reason is too long, or the conflict has too many sides"));
-        }
-        let view = AuthorView::of_revision(self.revision);
-        let file = match file {
-            Some((mode, content)) => Some(self.named(&conflict.path, mode, content, &view)?),
-            None => None,
-        };
-        if let Some(file) = &file
-            && let Some((code, why)) = self.breaks(&conflict.path, file)?
-        {
-            self.refuse_later(Refusal::new(code, why));
-        }
-        let (author, revision, path) = (self.author(), self.revision, conflict.path);
-        let proposed = Some(reason.to_owned());
-        Ok(self.add_side(id, Side { author, revision, path, file, proposed })?)
-    }
-
-    /// The vote of an organisation; the winner takes effect as soon as enough agree.
+    /// The vote of an organisation. When enough agree, the winner takes effect right after this envelope, as a change of
+    /// its own.
     pub(super) fn vote(&mut self, id: &ConflictId, side: u32) -> Result<(), Stop> {
         let mut conflict = self.open_conflict(id)?;
-        let Decider::Writers(organisations) = conflict.decider else {
+        let Decider::Writers(_) = conflict.decider else {
             return Err(Stop::refused(Code::BadAct, "an arbiter decides this conflict"));
         };
-        let winner: Option<Side> = self.draft.row(Table::History, &rows::side(id, side))?;
-        let winner = winner.filter(|_| side < conflict.sides);
-        let winner = winner.ok_or_else(|| Stop::refused(Code::UnknownConflict, format!("{id} has no side {side}")))?;
+        if self.is_late(&conflict) {
+            return Err(Stop::refused(Code::BadAct, "the deadline of this vote has passed"));
+        }
+        let wanted = self.side(id, &conflict, side)?;
         if !self.place.record.policy.approvals.speaks(&self.author(), self.organisation) {
             let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
-        conflict.votes.insert(self.organisation.to_owned(), side);
-        let votes = conflict.votes.values().filter(|vote| **vote == side).count() as u64;
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        let organisation = self.organisation.to_owned();
+        if conflict.votes.insert(organisation.clone(), side) != Some(side) {
+            self.draft.put(self.domain, name::conflict(id), &conflict);
+            self.tell(id, Voice::Author(self.author()), Deed::Voted { organisation, side })?;
+        }
+        if self.winner(&conflict) == Some(side) {
+            self.has_place(&conflict.path, &wanted)?;
+            self.done.won.push(*id);
+        }
+        Ok(())
+    }
+
+    /// The side that enough organisations voted for takes effect.
+    pub(crate) fn conclude(&mut self, id: &ConflictId) -> Result<(), Stop> {
+        let conflict = self.conflict(id)?;
+        match self.winner(&conflict) {
+            Some(side) if conflict.settled.is_none() => {
+                let winner = self.side(id, &conflict, side)?;
+                self.win(id, &conflict.path, (side, winner), Ending::Vote)
+            }
+            _ => Ok(()), // settled otherwise by the same envelope
+        }
+    }
+
+    /// The side with enough votes; where the policy is content with so few that several have them, the first of these.
+    fn winner(&self, conflict: &ConflictRecord) -> Option<u32> {
+        let Decider::Writers(organisations) = conflict.decider else { return None };
         let needed = Approvals { organisations, by: Vec::new() }.needed(self.place.organisations);
-        if votes >= u64::from(needed) { self.win(id, &conflict.path, winner) } else { Ok(()) }
+        let votes = |side: u32| conflict.votes.values().filter(|vote| **vote == side).count() as u64;
+        let sides: BTreeSet<u32> = conflict.votes.values().copied().collect();
+        sides.into_iter().find(|side| votes(*side) >= u64::from(needed))
+    }
+
+    fn side(&self, id: &ConflictId, conflict: &ConflictRecord, side: u32) -> Result<Side, Stop> {
+        let found: Option<Side> = self.draft.row(Table::History, &rows::side(id, side))?;
+        let found = found.filter(|_| side < conflict.sides);
+        found
+            .ok_or_else(|| Stop::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1))))
     }
 
     /// A side wins. One that its author has at another path leaves the conflict's path empty.
-    pub(super) fn win(&mut self, id: &ConflictId, path: &str, winner: Side) -> Result<(), Stop> {
+    pub(super) fn win(
+        &mut self,
+        id: &ConflictId,
+        path: &str,
+        (number, winner): (u32, Side),
+        how: Ending,
+    ) -> Result<(), Stop> {
+        self.author = winner.author;
+        self.has_place(path, &winner)?;
         let view = AuthorView::of_revision(self.revision);
         let (here, elsewhere) = if winner.path == path { (winner.file, None) } else { (None, winner.file) };
-        let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
-        if here.is_some() && !stands && !self.draft.below(self.domain, path, 1)?.is_empty() {
-            return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
-        }
-        self.settle(path, id, here, None)?;
+        self.settle(path, id, here, None, (how, Some(number)))?;
         if let Some(file) = elsewhere
             && self.record(&winner.path)?.is_none_or(|record| record.file.is_none() && record.conflict.is_none())
             && self.has_room(&winner.path, file, &view)?
@@ -79,7 +92,22 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    fn open_conflict(&self, id: &ConflictId) -> Result<ConflictRecord, Stop> {
+    /// Whether the winner can stand where it is to be.
+    fn has_place(&self, path: &str, winner: &Side) -> Result<(), Stop> {
+        let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
+        let is_here = winner.path == path && winner.file.is_some();
+        if is_here && !stands && !self.draft.below(self.domain, path, 1)?.is_empty() {
+            return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
+        }
+        Ok(())
+    }
+
+    /// Whether whoever was to decide until a deadline is too late: deadlines are worked off at the end of a slot.
+    pub(super) fn is_late(&self, conflict: &ConflictRecord) -> bool {
+        conflict.deadline.is_some_and(|deadline| self.place.time >= deadline)
+    }
+
+    pub(super) fn open_conflict(&self, id: &ConflictId) -> Result<ConflictRecord, Stop> {
         let conflict: Option<ConflictRecord> = self.draft.get(self.domain, &name::conflict(id))?;
         let conflict = conflict.filter(|conflict| conflict.settled.is_none());
         conflict.ok_or_else(|| {

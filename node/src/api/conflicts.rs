@@ -1,63 +1,132 @@
 //! `/v1/conflicts`.
 
 use super::Shared;
+use super::conflict_entry::{entry, news, story};
+use super::level::Freshness;
 use super::page::Cut;
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
+use super::service::Service;
+use crate::engine::Moment;
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{ConflictEntry, ConflictSide, Page};
-use quorate_ledger::{Class, ConflictEntry as Found, ConflictId};
+use axum::http::header;
+use axum::response::IntoResponse;
+use quorate_client::api::{ConflictEntry, ConflictNews, ConflictStory, ENVELOPE_TYPE, Page};
+use quorate_ledger::{ConflictEntry as Found, ConflictId, Level, Revision};
+use quorate_pbft::SeqNum;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Conflicts that one beginning of an id may find.
+const NAMED_MAX: usize = 100;
 
 /// The query of the list.
 #[derive(Debug, Default, Deserialize)]
 pub struct ListQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
     #[serde(flatten)]
     cut: Cut,
     /// Only of this domain.
     domain: Option<String>,
     /// Only those in this state, `open` or `settled`.
     state: Option<String>,
+    /// Only those whose id begins so.
+    id: Option<String>,
 }
 
 /// Conflicts, newest first.
 pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Json<Page<ConflictEntry>>> {
-    let moment = service.now().moment;
-    let domain = query.domain.as_deref().filter(|domain| !domain.is_empty());
-    let open_only = query.state.as_deref() == Some("open");
-    let page = moment.view().conflicts(domain, open_only, query.cut.cursor()?, query.cut.limit()?)?;
-    Ok(Json(Page { items: page.items.into_iter().map(entry).collect(), next: page.next }))
+    let moment = moment(&service, query.fresh).await?;
+    let domain = query.domain.filter(|domain| !domain.is_empty());
+    if let Some(digits) = query.id.filter(|digits| !digits.is_empty()) {
+        return named(&moment, &digits).map(Json);
+    }
+    let (from, limit) = (query.cut.cursor()?, query.cut.limit()?);
+    let wanted = match query.state.as_deref().unwrap_or_default() {
+        "" => None,
+        "open" => Some(true),
+        "settled" => Some(false),
+        other => return Err(Failure::bad_request(format!("state: {other:?} is neither open nor settled"))),
+    };
+    let found = service.blocking(move || page(&moment, domain.as_deref(), wanted, from, limit)).await?;
+    Ok(Json(found))
 }
 
-/// One conflict.
-pub async fn one(State(service): Shared, InPath(id): InPath<String>) -> Answer<Json<ConflictEntry>> {
+fn page(
+    moment: &Moment,
+    domain: Option<&str>,
+    open: Option<bool>,
+    from: Option<ConflictId>,
+    limit: usize,
+) -> Answer<Page<ConflictEntry>> {
+    let view = moment.view();
+    let page = view.conflicts(domain, open, from, limit)?;
+    let items = page.items.into_iter().map(|found| entry(&view, found)).collect::<Answer<_>>()?;
+    Ok(Page { items, next: page.next })
+}
+
+fn named(moment: &Moment, digits: &str) -> Answer<Page<ConflictEntry>> {
+    let view = moment.view();
+    let mut items = Vec::new();
+    for id in view.conflicts_named(digits, NAMED_MAX)? {
+        items.extend(view.conflict(&id)?.map(|found| entry(&view, found)).transpose()?);
+    }
+    Ok(Page { items, next: None })
+}
+
+/// One conflict and its story.
+pub async fn one(
+    State(service): Shared,
+    InPath(id): InPath<String>,
+    InQuery(fresh): InQuery<Freshness>,
+) -> Answer<Json<ConflictStory>> {
     let id = ConflictId(digest(&id)?);
-    let found = service.now().moment.view().conflict(&id)?;
-    found.map(|found| Json(entry(found))).ok_or_else(|| Failure::not_found(format!("no conflict {id}")))
+    let moment = moment(&service, fresh).await?;
+    service.blocking(move || story(&moment.view(), found(&moment, &id)?)).await.map(Json)
 }
 
-fn entry(found: Found) -> ConflictEntry {
-    let sides = found.sides.into_iter().map(|side| ConflictSide {
-        author: side.author,
-        revision: side.revision,
-        hash: side.file.map(|file| file.content),
-    });
-    ConflictEntry {
-        id: found.id,
-        domain: found.domain,
-        path: found.path,
-        class: class_name(found.class).to_owned(),
-        since: found.since,
-        sides: sides.collect(),
-        state: if found.settled.is_some() { "settled" } else { "open" }.to_owned(),
-    }
+/// What the base, a side or a proposal of a conflict holds.
+pub async fn content(
+    State(service): Shared,
+    InPath((id, hash)): InPath<(String, String)>,
+    InQuery(fresh): InQuery<Freshness>,
+) -> Answer<impl IntoResponse> {
+    let (id, hash) = (ConflictId(digest(&id)?), digest(&hash)?);
+    let moment = moment(&service, fresh).await?;
+    let conflict = found(&moment, &id)?;
+    let files = conflict.sides.iter().filter_map(|side| side.file).chain(conflict.base);
+    let is_its = files.into_iter().any(|file| file.content == hash);
+    let bytes = if is_its { moment.view().content(&hash)? } else { None };
+    let bytes = bytes.ok_or_else(|| Failure::not_found(format!("conflict {id} has no content {hash} here")))?;
+    Ok(([(header::CONTENT_TYPE, ENVELOPE_TYPE)], bytes))
 }
 
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Value => "value",
-        Class::Structural => "structural",
-        Class::Semantic => "semantic",
+fn found(moment: &Moment, id: &ConflictId) -> Answer<Found> {
+    moment.view().conflict(id)?.ok_or_else(|| Failure::not_found(format!("no conflict {id}")))
+}
+
+/// The state that answers: this replica's own, unless the reader asks for more.
+async fn moment(service: &Service, fresh: Freshness) -> Answer<Arc<Moment>> {
+    let level = fresh.level.or(Some(Level::Sequential));
+    Ok(Freshness { level, ..fresh }.state(service).await?.0)
+}
+
+/// What happened to conflicts after `seen`, up to the end of the slot `until`, in order.
+pub fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, ConflictNews)>> {
+    let view = moment.view();
+    let mut known: BTreeMap<ConflictId, Found> = BTreeMap::new();
+    let mut found = Vec::new();
+    for told in view.happened(seen, Revision::slot(until))? {
+        if !known.contains_key(&told.id)
+            && let Some(conflict) = view.conflict(&told.id)?
+        {
+            known.insert(told.id, conflict);
+        }
+        let conflict = known.get(&told.id);
+        found.extend(conflict.map(|conflict| (told.happening.revision, news(&view, conflict, told.happening))));
     }
+    Ok(found)
 }

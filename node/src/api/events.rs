@@ -4,11 +4,11 @@
 //! read from the ledger, so a reader that was away misses nothing, and a slow one holds nothing up.
 
 use super::Shared;
-use super::evidence;
 use super::page::LIMIT_MAX;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::service::Service;
+use super::{conflicts, evidence};
 use crate::engine::Moment;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -65,6 +65,7 @@ fn events(service: Arc<Service>, from: Revision) -> impl Stream<Item = Result<Se
         let kind = match &event {
             Event::Receipt(_) => "receipt",
             Event::Evidence(_) => "evidence",
+            Event::Conflict(_) => "conflict",
             Event::Checkpoint(_) => "checkpoint",
         };
         let data = serde_json::to_string(&event).expect("an event is plain data");
@@ -112,6 +113,8 @@ fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revisi
     let proofs = moment.view().evidence(None, LIMIT_MAX)?.items.into_iter();
     let proofs = proofs.map(|proof| (Revision::slot(proof.recorded_at), Event::Evidence(evidence::entry(proof))));
     found.extend(proofs.filter(|(revision, _)| *revision > seen && *revision <= Revision::slot(until)));
+    let news = conflicts::between(moment, seen, until)?.into_iter();
+    found.extend(news.map(|(revision, news)| (revision, Event::Conflict(news))));
     found.sort_by_key(|(revision, _)| *revision);
     Ok(found)
 }

@@ -6,6 +6,7 @@
 mod admin;
 mod authors;
 mod body;
+mod conflict_entry;
 mod conflicts;
 mod dashboard;
 mod domains;
@@ -78,6 +79,7 @@ fn versioned() -> Router<Arc<Service>> {
         .route("/identities", get(authors::identities))
         .route("/conflicts", get(conflicts::list))
         .route("/conflicts/{id}", get(conflicts::one))
+        .route("/conflicts/{id}/contents/{hash}", get(conflicts::content))
         .route("/evidence", get(evidence::list))
         .route("/evidence/{id}", get(evidence::file))
         .route("/members", get(group::members))

@@ -72,19 +72,9 @@ pub struct Mv {
 
 /// Runs `quorate put`.
 pub async fn put(args: &Put) -> Outcome {
-    let (found, bytes) = match args.file.as_deref().filter(|file| *file != Path::new("-")) {
-        Some(file) => read(file).map_err(|error| Failure::file(file, error))?,
-        None => (Mode::File, read_all(io::stdin().lock()).map_err(|error| Failure::file(Path::new("-"), error))?),
-    };
+    let (found, bytes) = given(args.file.as_deref())?;
     let mode = args.mode.unwrap_or(found);
     let op = Op::Put { path: args.path.clone(), mode, content: content::digest(&bytes) };
-    if bytes.len() > Constants::ITEM_BYTES_MAX {
-        let what = format!(
-            "refused: structure: too-large: no group takes a file of more than {}",
-            print::size(Constants::ITEM_BYTES_MAX as u64)
-        );
-        return Err(Failure::no(what));
-    }
     submit(&args.terms, op, vec![bytes]).await
 }
 
@@ -212,6 +202,22 @@ fn taken(ticket: &Ticket, json: bool) -> Outcome {
     Ok(())
 }
 
+/// What a command is to write: a file of this machine, or standard input.
+pub fn given(file: Option<&Path>) -> Result<(Mode, Vec<u8>), Failure> {
+    let (mode, bytes) = match file.filter(|file| *file != Path::new("-")) {
+        Some(file) => read(file).map_err(|error| Failure::file(file, error))?,
+        None => (Mode::File, read_all(io::stdin().lock()).map_err(|error| Failure::file(Path::new("-"), error))?),
+    };
+    if bytes.len() > Constants::ITEM_BYTES_MAX {
+        let what = format!(
+            "refused: structure: too-large: no group takes a file of more than {}",
+            print::size(Constants::ITEM_BYTES_MAX as u64)
+        );
+        return Err(Failure::no(what));
+    }
+    Ok((mode, bytes))
+}
+
 /// What stands at a path of this machine: links as links, the executable bit as mode.
 fn read(file: &Path) -> io::Result<(Mode, Vec<u8>)> {
     let found = fs::symlink_metadata(file)?;
@@ -237,6 +243,7 @@ fn parse_base(text: &str) -> Result<Base, String> {
     revision.map_err(|error| format!("{error}; an envelope is 64 hex digits"))
 }
 
-fn parse_mode(text: &str) -> Result<Mode, String> {
+/// Reads a mode's name.
+pub fn parse_mode(text: &str) -> Result<Mode, String> {
     serde_json::from_value(text.into()).map_err(|_| "modes are file, exec, link".into())
 }

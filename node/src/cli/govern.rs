@@ -21,10 +21,10 @@ pub struct Word {
     pub signing: Signing,
     /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
     #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
-    level: Level,
+    pub level: Level,
     /// What it is for, for people
     #[arg(long, short, default_value = "", value_name = "TEXT")]
-    message: String,
+    pub message: String,
 }
 
 /// Agree with a proposal, for your organisation
@@ -140,7 +140,7 @@ async fn submit(word: &Word, domain: &str, op: Op) -> Result<Result<author::Outc
 }
 
 /// The receipt of a change that took effect.
-fn applied(answer: &Result<author::Outcome, SubmitError>) -> Option<&Receipt> {
+pub fn applied(answer: &Result<author::Outcome, SubmitError>) -> Option<&Receipt> {
     match answer {
         Ok(author::Outcome::Verdict(receipt)) if receipt.state == State::Applied => Some(receipt),
         _ => None,

@@ -1,9 +1,9 @@
 //! `quorate watch`: what happens, as it happens.
 
-use super::change;
 use super::failure::Outcome;
 use super::print::{self, plain, short};
 use super::reach::Reach;
+use super::{change, conflicts};
 use quorate_client::api::Event;
 use quorate_client::events::Events;
 use serde_json::Value;
@@ -57,6 +57,14 @@ fn lines(event: &Event) -> Vec<String> {
         Event::Evidence(entry) => {
             let what = format!("view {}, seq {}", entry.view, entry.seq);
             vec![format!("replica {} caught: {} at {what}  {}", entry.signer, plain(&entry.kind), entry.id)]
+        }
+        Event::Conflict(news) => {
+            let (conflict, path) = (short(news.conflict), plain(&news.path));
+            vec![format!(
+                "{}  {path}  conflict {conflict}  {}",
+                plain(&news.domain),
+                conflicts::words::deed(&news.happening)
+            )]
         }
         Event::Checkpoint(checkpoint) => {
             vec![format!("checkpoint at slot {}  state {}", checkpoint.seq, short(checkpoint.state_root))]

@@ -96,7 +96,7 @@ impl Group {
             None => self.world.moment(),
             Some(disk) => self.world.ledger.moment(&disk.moment),
         };
-        measured(|| moment.conflicts(None, true, None, limit).expect("a healthy disk").items.len())
+        measured(|| moment.conflicts(None, Some(true), None, limit).expect("a healthy disk").items.len())
     }
 
     fn slot(&mut self, items: Vec<Item>, expected: State) -> Cost {

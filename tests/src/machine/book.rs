@@ -36,7 +36,7 @@ impl Book {
                     let valid = evidence.filter(|evidence| evidence.is_valid(committee, verify));
                     settled.extend(valid.map(|evidence| evidence.key()));
                 }
-                ItemKind::ReadMark | ItemKind::Member => (),
+                ItemKind::ReadMark | ItemKind::Member | ItemKind::Analysis => (),
             }
         }
         page.recorded.extend(settled.iter().filter(|key| self.recorded.insert(**key)));

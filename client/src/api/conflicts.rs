@@ -1,0 +1,252 @@
+//! Conflicts: what stands against each other, what is proposed, who decides, and what happened.
+
+use super::maybe_hex;
+use quorate_ledger::policy::Step;
+use quorate_ledger::{ConflictId, Ending, EnvelopeId, Mode, Principal, Revision, Rung, hexed};
+use quorate_pbft::{Digest, PublicKey};
+use serde::{Deserialize, Serialize};
+
+/// Two or more sides that could not be made one: an item of `GET /v1/conflicts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictEntry {
+    /// Names the conflict.
+    pub id: ConflictId,
+    /// Where it is.
+    pub domain: String,
+    /// Where it is.
+    pub path: String,
+    /// `value`, `structural` or `semantic`.
+    pub class: String,
+    /// The revision that made it.
+    pub since: Revision,
+    /// Ledger time of that revision.
+    pub opened: u64,
+    /// Why no rung of the merge ladder answered.
+    pub reason: String,
+    /// The last rung that tried.
+    pub rung: Rung,
+    /// The check that refused a merge which was otherwise clean.
+    pub check: Option<String>,
+    /// What the first two sides began with; null where nothing stood there.
+    pub base: Option<ConflictFile>,
+    /// What stands against each other, in the agreed order; the first of at most 256.
+    pub sides: Vec<ConflictSide>,
+    /// What people and the replicas' analysers propose beside the sides.
+    pub proposals: Vec<ConflictProposal>,
+    /// Who decides, and until when; null once it is settled.
+    pub decider: Option<ConflictDecider>,
+    /// What organisations voted for; of each its last vote.
+    pub votes: Vec<ConflictVote>,
+    /// `open` or `settled`.
+    pub state: String,
+    /// How it ended.
+    pub settled: Option<ConflictEnd>,
+}
+
+/// A conflict with all that happened to it: `GET /v1/conflicts/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictStory {
+    /// The conflict.
+    #[serde(flatten)]
+    pub conflict: ConflictEntry,
+    /// What happened, in the agreed order.
+    pub story: Vec<ConflictHappening>,
+}
+
+/// A content that somebody wants at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictFile {
+    /// File, executable or link.
+    pub mode: Mode,
+    /// SHA-256 of the content.
+    #[serde(with = "hexed")]
+    pub hash: Digest,
+    /// Bytes of the content.
+    pub size: u64,
+}
+
+/// One side of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictSide {
+    /// Its number, from 1: what `quorate conflicts vote` takes.
+    pub number: u32,
+    /// Who wants it so.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// The author's organisation.
+    pub organisation: Option<String>,
+    /// The revision of that side's change.
+    pub revision: Revision,
+    /// SHA-256 of the content that it wants; null where it wants the path gone.
+    #[serde(with = "maybe_hex")]
+    pub hash: Option<Digest>,
+    /// File, executable or link; null where it wants the path gone.
+    pub mode: Option<Mode>,
+    /// Bytes of the content.
+    pub size: Option<u64>,
+    /// Where its author has it: another path than the conflict's where renames, or a file and a folder, collide.
+    pub path: String,
+    /// The envelope that brought it, while its log is kept.
+    pub envelope: Option<EnvelopeId>,
+    /// What its author said of it.
+    pub message: Option<String>,
+    /// Ledger time of that change.
+    pub time: Option<u64>,
+}
+
+/// Something that could end a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictProposal {
+    /// Its number among the sides, from 1: what `quorate conflicts vote` takes.
+    pub number: u32,
+    /// The revision that brought it.
+    pub revision: Revision,
+    /// SHA-256 of the content; null for nothing at the path.
+    #[serde(with = "maybe_hex")]
+    pub hash: Option<Digest>,
+    /// File, executable or link.
+    pub mode: Option<Mode>,
+    /// Bytes of the content.
+    pub size: Option<u64>,
+    /// Why, in the words of whoever came first.
+    pub reason: String,
+    /// Who proposes it.
+    pub supporters: Vec<Speaker>,
+}
+
+/// Whose word something is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "speaker", rename_all = "kebab-case")]
+pub enum Speaker {
+    /// Somebody who signed an envelope.
+    Author {
+        /// The key.
+        #[serde(with = "hexed")]
+        author: PublicKey,
+        /// Whose author that is.
+        organisation: Option<String>,
+    },
+    /// A replica's analyser.
+    Replica {
+        /// The replica's number.
+        replica: u16,
+    },
+    /// A deadline in ledger time.
+    Deadline,
+}
+
+/// Who may end a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictDecider {
+    /// The arbiter, and nobody else; null: any writer who has seen all sides, and the organisations by their votes.
+    pub arbiter: Option<Principal>,
+    /// Organisations that must vote for one side; null where an arbiter decides.
+    pub needed: Option<u32>,
+    /// How many organisations there are.
+    pub organisations: u32,
+    /// Ledger time, in milliseconds, until which; null: for good.
+    pub deadline: Option<u64>,
+    /// What of the path's policy comes then.
+    pub then: Vec<Step>,
+}
+
+/// An organisation's vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictVote {
+    /// Whose.
+    pub organisation: String,
+    /// For which side or proposal.
+    pub number: u32,
+}
+
+/// How a conflict ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictEnd {
+    /// The revision that ended it.
+    pub revision: Revision,
+    /// Ledger time of that revision.
+    pub time: u64,
+    /// Whose content stands.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// That author's organisation.
+    pub organisation: Option<String>,
+    /// `change`, `vote`, `last-writer` or `first-stands`.
+    pub how: Ending,
+    /// The side or proposal that stands, by its number; null where somebody wrote something of their own.
+    pub number: Option<u32>,
+    /// SHA-256 of what stands there since; null for nothing.
+    #[serde(with = "maybe_hex")]
+    pub hash: Option<Digest>,
+    /// Its receipt: the envelope that ended it, or the conflict's own id where no envelope did.
+    pub receipt: EnvelopeId,
+}
+
+/// One thing that happened to a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictHappening {
+    /// Where in the order.
+    pub revision: Revision,
+    /// Ledger time.
+    pub time: u64,
+    /// Whose word it is.
+    pub by: Speaker,
+    /// What.
+    #[serde(flatten)]
+    pub what: ConflictDeed,
+}
+
+/// What happened. Sides and proposals are named by their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum ConflictDeed {
+    /// Two sides met.
+    Opened,
+    /// One more side, of somebody who had not seen the conflict.
+    Joined {
+        /// Its number.
+        number: u32,
+    },
+    /// Somebody proposes it, or says the same as others before.
+    Proposed {
+        /// Its number.
+        number: u32,
+        /// Why.
+        reason: String,
+    },
+    /// An organisation voted.
+    Voted {
+        /// Whose vote.
+        organisation: String,
+        /// For which side or proposal.
+        number: u32,
+    },
+    /// A deadline passed; somebody else decides now.
+    Passed {
+        /// The arbiter; null: writers and votes.
+        arbiter: Option<Principal>,
+        /// Until when; null: for good.
+        deadline: Option<u64>,
+    },
+    /// It ended.
+    Settled {
+        /// By what.
+        how: Ending,
+        /// Which side or proposal stands; null for something new.
+        number: Option<u32>,
+    },
+}
+
+/// Something happened to a conflict: an event of `GET /v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictNews {
+    /// The conflict.
+    pub conflict: ConflictId,
+    /// Where it is.
+    pub domain: String,
+    /// Where it is.
+    pub path: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub happening: ConflictHappening,
+}

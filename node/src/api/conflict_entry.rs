@@ -1,0 +1,168 @@
+//! Conflicts as the API tells them.
+
+use super::problem::Answer;
+use quorate_client::api::{
+    ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictFile, ConflictHappening, ConflictNews,
+    ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,
+};
+use quorate_ledger::{
+    Class, ConflictEntry as Found, Decider, Deed, File, Happening, Moment, Principal, Settled, SideEntry, Voice,
+};
+use quorate_pbft::PublicKey;
+
+/// A conflict as lists have it.
+pub fn entry(view: &Moment, found: Found) -> Answer<ConflictEntry> {
+    let (mut sides, mut proposals) = (Vec::new(), Vec::new());
+    for (number, held) in (1..).zip(&found.sides) {
+        match &held.proposed {
+            None => sides.push(side(view, &found.domain, number, held)?),
+            Some(reason) => proposals.push(proposal(view, number, held, reason)),
+        }
+    }
+    let decider = found.settled.is_none().then(|| decider(view, &found));
+    let settled = found.settled.as_ref().map(|settled| end(view, &found, settled)).transpose()?;
+    let vote = |(organisation, side): (&String, &u32)| ConflictVote {
+        organisation: organisation.clone(),
+        number: number(*side),
+    };
+    Ok(ConflictEntry {
+        id: found.id,
+        class: class_name(found.class).to_owned(),
+        since: found.since,
+        opened: found.opened.get(),
+        reason: found.reason.clone(),
+        rung: found.rung,
+        check: found.check.clone(),
+        base: found.base.map(file),
+        sides,
+        proposals,
+        decider,
+        votes: found.votes.iter().map(vote).collect(),
+        state: if found.settled.is_some() { "settled" } else { "open" }.to_owned(),
+        settled,
+        domain: found.domain,
+        path: found.path,
+    })
+}
+
+/// A conflict and what happened to it.
+pub fn story(view: &Moment, found: Found) -> Answer<ConflictStory> {
+    let story = view.story(&found.id)?.into_iter().map(|happening| told(view, happening)).collect();
+    Ok(ConflictStory { conflict: entry(view, found)?, story })
+}
+
+/// One thing that happened, as an event.
+pub fn news(view: &Moment, conflict: &Found, happening: Happening) -> ConflictNews {
+    ConflictNews {
+        conflict: conflict.id,
+        domain: conflict.domain.clone(),
+        path: conflict.path.clone(),
+        happening: told(view, happening),
+    }
+}
+
+/// Sides are counted from 1 where people see them.
+fn number(side: u32) -> u32 {
+    side.saturating_add(1)
+}
+
+fn file(file: File) -> ConflictFile {
+    ConflictFile { mode: file.mode, hash: file.content, size: file.size }
+}
+
+fn side(view: &Moment, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
+    let spoken = view.spoken(domain, side.revision)?;
+    Ok(ConflictSide {
+        number,
+        author: side.author,
+        organisation: side.organisation.clone(),
+        revision: side.revision,
+        hash: side.file.map(|file| file.content),
+        mode: side.file.map(|file| file.mode),
+        size: side.file.map(|file| file.size),
+        path: side.path.clone(),
+        envelope: spoken.as_ref().map(|spoken| spoken.id),
+        time: spoken.as_ref().map(|spoken| spoken.time.get()),
+        message: spoken.map(|spoken| spoken.message),
+    })
+}
+
+fn proposal(view: &Moment, number: u32, side: &SideEntry, reason: &str) -> ConflictProposal {
+    ConflictProposal {
+        number,
+        revision: side.revision,
+        hash: side.file.map(|file| file.content),
+        mode: side.file.map(|file| file.mode),
+        size: side.file.map(|file| file.size),
+        reason: reason.to_owned(),
+        supporters: side.supporters.iter().map(|voice| speaker(view, *voice)).collect(),
+    }
+}
+
+fn decider(view: &Moment, found: &Found) -> ConflictDecider {
+    let arbiter = arbiter(&found.decider);
+    ConflictDecider {
+        needed: arbiter.is_none().then_some(found.needed),
+        arbiter,
+        organisations: view.organisations(),
+        deadline: found.deadline.map(|deadline| deadline.get()),
+        then: found.rest.clone(),
+    }
+}
+
+fn arbiter(decider: &Decider) -> Option<Principal> {
+    match decider {
+        Decider::Writers(_) => None,
+        Decider::Arbiter(who) => Some(who.clone()),
+    }
+}
+
+fn end(view: &Moment, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
+    let stands = view.file(&found.domain, &found.path, Some(settled.revision))?.found();
+    Ok(ConflictEnd {
+        revision: settled.revision,
+        time: settled.time.get(),
+        author: settled.author,
+        organisation: organisation(view, &settled.author),
+        how: settled.how,
+        number: settled.side.map(number),
+        hash: stands.map(|file| file.hash),
+        receipt: settled.receipt,
+    })
+}
+
+fn told(view: &Moment, happening: Happening) -> ConflictHappening {
+    let what = match happening.what {
+        Deed::Opened => ConflictDeed::Opened,
+        Deed::Joined { side } => ConflictDeed::Joined { number: number(side) },
+        Deed::Proposed { side, reason } => ConflictDeed::Proposed { number: number(side), reason },
+        Deed::Voted { organisation, side } => ConflictDeed::Voted { organisation, number: number(side) },
+        Deed::Passed { decider, deadline } => {
+            ConflictDeed::Passed { arbiter: arbiter(&decider), deadline: deadline.map(|deadline| deadline.get()) }
+        }
+        Deed::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
+    };
+    let by = speaker(view, happening.by);
+    ConflictHappening { revision: happening.revision, time: happening.time.get(), by, what }
+}
+
+fn speaker(view: &Moment, voice: Voice) -> Speaker {
+    match voice {
+        Voice::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
+        Voice::Replica(replica) => Speaker::Replica { replica: replica.get() },
+        Voice::Deadline => Speaker::Deadline,
+    }
+}
+
+/// Whose author this is: an author's, or a member's for what an analyser proposed.
+fn organisation(view: &Moment, author: &PublicKey) -> Option<String> {
+    view.organisation(author).ok().flatten()
+}
+
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Value => "value",
+        Class::Structural => "structural",
+        Class::Semantic => "semantic",
+    }
+}

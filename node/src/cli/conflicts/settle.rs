@@ -1,0 +1,222 @@
+//! `quorate conflicts propose`, `vote`, `resolve`: one signed change each.
+
+use super::super::change::{self, send};
+use super::super::failure::{Failure, Outcome};
+use super::super::govern::{Word, applied};
+use super::super::print;
+use super::{find, told, words};
+use quorate_client::api::{ConflictEntry, ConflictStory};
+use quorate_client::author::Draft;
+use quorate_client::content;
+use quorate_client::http::Client;
+use quorate_ledger::{ConflictId, Level, Mode, Op, Receipt};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Propose how a conflict could end: one more side to vote for
+#[derive(Debug, clap::Args)]
+pub struct Propose {
+    /// The conflict's id, or the beginning of it
+    id: String,
+    /// What should stand at its path; `-` reads standard input
+    #[arg(required_unless_present = "delete", conflicts_with = "delete")]
+    file: Option<PathBuf>,
+    /// Nothing should stand there
+    #[arg(long)]
+    delete: bool,
+    /// Why, for those who vote
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    reason: String,
+    /// What it is [default: as FILE is]
+    #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
+    mode: Option<Mode>,
+    #[command(flatten)]
+    word: Word,
+}
+
+/// Vote for a side or a proposal, for your organisation; the last vote counts
+#[derive(Debug, clap::Args)]
+pub struct Vote {
+    /// The conflict's id, or the beginning of it
+    id: String,
+    /// Number of the side or proposal, as `show` prints it
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    number: u32,
+    #[command(flatten)]
+    word: Word,
+}
+
+/// End a conflict with a change of your own
+#[derive(Debug, clap::Args)]
+pub struct Resolve {
+    /// The conflict's id, or the beginning of it
+    id: String,
+    /// What is to stand at its path; `-` reads standard input
+    #[arg(required_unless_present_any = ["delete", "side"], conflicts_with_all = ["delete", "side"])]
+    file: Option<PathBuf>,
+    /// This side or proposal is to stand
+    #[arg(long, conflicts_with = "delete", value_name = "NUMBER")]
+    side: Option<u32>,
+    /// Nothing is to stand there
+    #[arg(long)]
+    delete: bool,
+    /// What it is [default: as FILE is]
+    #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
+    mode: Option<Mode>,
+    #[command(flatten)]
+    word: Word,
+}
+
+/// What `--json` prints: the receipt, and where the conflict stands.
+#[derive(Serialize)]
+struct Answered<'a> {
+    #[serde(flatten)]
+    receipt: &'a Receipt,
+    conflict: ConflictId,
+    conflict_state: &'a str,
+    /// The number of the side or proposal that the change speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u32>,
+    /// Organisations that voted for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    votes: Option<usize>,
+    /// How many must; null where an arbiter decides, or it is over.
+    needed: Option<u32>,
+    /// The receipt of the settlement.
+    settled: Option<String>,
+}
+
+/// Runs `quorate conflicts propose`.
+pub async fn propose(args: &Propose) -> Outcome {
+    let (client, conflict) = open(&args.word, &args.id).await?;
+    let (file, contents) = match &args.file {
+        Some(file) => {
+            let (found, bytes) = given(file)?;
+            (Some((args.mode.unwrap_or(found), content::digest(&bytes))), vec![bytes])
+        }
+        None => (None, vec![]),
+    };
+    let hash = file.map(|(_, hash)| hash);
+    let op = Op::Suggest { conflict: conflict.id, file, reason: args.reason.clone() };
+    let number = |now: &ConflictEntry| {
+        let side = now.sides.iter().find(|side| side.hash == hash && side.path == now.path);
+        let proposal = now.proposals.iter().find(|proposal| proposal.hash == hash);
+        side.map(|side| side.number).or(proposal.map(|proposal| proposal.number))
+    };
+    say(&args.word, &client, &conflict, (vec![op], contents), number).await
+}
+
+/// Runs `quorate conflicts vote`.
+pub async fn vote(args: &Vote) -> Outcome {
+    let (client, conflict) = open(&args.word, &args.id).await?;
+    let op = Op::Vote { conflict: conflict.id, side: args.number - 1 };
+    say(&args.word, &client, &conflict, (vec![op], vec![]), |_| Some(args.number)).await
+}
+
+/// Runs `quorate conflicts resolve`.
+pub async fn resolve(args: &Resolve) -> Outcome {
+    let (client, conflict) = open(&args.word, &args.id).await?;
+    let change = match (&args.file, args.side) {
+        (Some(file), _) => {
+            let (found, bytes) = given(file)?;
+            put(&conflict.path, args.mode.unwrap_or(found), bytes)
+        }
+        (None, Some(number)) => side(&client, &conflict, number).await?,
+        (None, None) => (vec![Op::Delete { path: conflict.path.clone() }], vec![]),
+    };
+    say(&args.word, &client, &conflict, change, |_| args.side).await
+}
+
+type Change = (Vec<Op>, Vec<Vec<u8>>);
+
+fn put(path: &str, mode: Mode, bytes: Vec<u8>) -> Change {
+    (vec![Op::Put { path: path.into(), mode, content: content::digest(&bytes) }], vec![bytes])
+}
+
+/// The change that makes a side stand; one that its author has at another path leaves the conflict's path empty.
+async fn side(client: &Client, conflict: &ConflictEntry, number: u32) -> Result<Change, Failure> {
+    let side = conflict.sides.iter().find(|side| side.number == number);
+    let proposal = conflict.proposals.iter().find(|proposal| proposal.number == number);
+    let (path, file) = match (side, proposal) {
+        (Some(side), _) => (side.path.as_str(), side.mode.zip(side.hash)),
+        (None, Some(proposal)) => (conflict.path.as_str(), proposal.mode.zip(proposal.hash)),
+        (None, None) => {
+            return Err(Failure::no(format!("the conflict has no side {number}"))
+                .next(format!("`quorate conflicts show {}` numbers them", conflict.id)));
+        }
+    };
+    let mut change: Change = (vec![], vec![]);
+    if path != conflict.path || file.is_none() {
+        change.0.push(Op::Delete { path: conflict.path.clone() });
+    }
+    if let Some((mode, hash)) = file {
+        let address = ["conflicts", &conflict.id.to_string(), "contents", &hash.to_string()];
+        let bytes = client.get_bytes(&address, &[("level", "sequential")]).await?.body;
+        let (ops, contents) = put(path, mode, bytes);
+        change.0.extend(ops);
+        change.1.extend(contents);
+    }
+    Ok(change)
+}
+
+fn given(file: &Path) -> Result<(Mode, Vec<u8>), Failure> {
+    change::given(Some(file))
+}
+
+/// The conflict, which must be open.
+async fn open(word: &Word, id: &str) -> Result<(Client, ConflictEntry), Failure> {
+    let client = word.reach.client()?;
+    let id = find(&client, id, Level::Strong).await?;
+    let (ConflictStory { conflict, .. }, _) = told(&client, &id, Level::Strong).await?;
+    match &conflict.settled {
+        None => Ok((client, conflict)),
+        Some(end) => Err(Failure::no(format!("the conflict is over: {}", words::end(&conflict, end)))
+            .next(format!("`quorate conflicts show {id}` tells the story"))),
+    }
+}
+
+/// Signs a change, and prints its receipt and where the conflict stands.
+async fn say(
+    word: &Word,
+    client: &Client,
+    conflict: &ConflictEntry,
+    (ops, contents): Change,
+    number: impl FnOnce(&ConflictEntry) -> Option<u32>,
+) -> Outcome {
+    let draft = Draft { base: None, ops, contents, message: word.message.clone() };
+    let answer = send(&word.reach, &word.signing, &conflict.domain, &draft, word.level).await?;
+    let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
+    // The change is ordered, whatever this look says.
+    let id = conflict.id.to_string();
+    let Ok((ConflictStory { conflict: now, .. }, _)) = told(&client.renewed(), &id, Level::Sequential).await else {
+        return change::report(answer, word.reach.json);
+    };
+    let number = number(&now);
+    let votes = number.map(|number| now.votes.iter().filter(|vote| vote.number == number).count());
+    if word.reach.json {
+        return Ok(print::json(&Answered {
+            receipt,
+            conflict: now.id,
+            conflict_state: &now.state,
+            number,
+            votes,
+            needed: now.decider.as_ref().and_then(|decider| decider.needed),
+            settled: now.settled.as_ref().map(|end| end.receipt.to_string()),
+        })?);
+    }
+    change::lines(receipt).iter().try_for_each(print::say)?;
+    Ok(standing(&now, number, votes).iter().try_for_each(print::say)?)
+}
+
+fn standing(now: &ConflictEntry, number: Option<u32>, votes: Option<usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let needed = now.decider.as_ref().and_then(|decider| decider.needed);
+    if let (Some(number), Some(votes), Some(needed)) = (number, votes, needed) {
+        lines.push(format!("  {}: {votes} of {needed} votes", words::numbered(now, number)));
+    }
+    match &now.settled {
+        Some(end) => lines.push(format!("  the conflict is over: {}", words::end(now, end))),
+        None => lines.push(format!("  the conflict is open  {}", now.id)),
+    }
+    lines
+}
