@@ -56,10 +56,20 @@ impl Group {
         self.children.iter().map(|child| cpu_seconds(child.id())).sum()
     }
 
-    /// Asks each replica to stop and waits for it.
+    /// Ends a replica as `kill -9` does. The others stay.
+    pub fn kill(&mut self, replica: usize) -> anyhow::Result<()> {
+        let child = self.children.get_mut(replica).with_context(|| format!("there is no replica {replica}"))?;
+        child.kill().with_context(|| format!("cannot kill replica {replica}"))?;
+        child.wait().with_context(|| format!("replica {replica} does not end"))?;
+        Ok(())
+    }
+
+    /// Asks each replica that runs to stop and waits for it.
     pub fn stop(mut self) -> anyhow::Result<()> {
-        for child in &self.children {
-            terminate(child);
+        for child in &mut self.children {
+            if child.try_wait()?.is_none() {
+                terminate(child);
+            }
         }
         let deadline = Instant::now() + STOP_LIMIT;
         for child in &mut self.children {

@@ -7,9 +7,13 @@
 mod ceilings;
 mod group;
 mod load;
+mod outage;
 mod report;
+mod timeline;
 
+pub use outage::Outage;
 pub use report::Report;
+pub use timeline::Step;
 
 use anyhow::Context as _;
 use std::path::PathBuf;
@@ -42,6 +46,9 @@ pub struct BenchArgs {
     /// Folder for the group; a temporary one by default.
     #[arg(long)]
     pub dir: Option<PathBuf>,
+    /// Kill the primary in the middle of the load, and show the commits around it in steps of 100 ms.
+    #[arg(long)]
+    pub kill_primary: bool,
     /// One JSON document instead of words.
     #[arg(long)]
     pub json: bool,
@@ -60,6 +67,17 @@ pub async fn measure(args: &BenchArgs, program: PathBuf) -> anyhow::Result<Repor
     let ceilings = ceilings::measure(args.replicas)?;
     replicas?;
     Ok(Report::new(args, &result, &ceilings))
+}
+
+/// Kills the primary of a group of `program` under load and measures how long the others are silent.
+pub async fn outage(args: &BenchArgs, program: PathBuf) -> anyhow::Result<Outage> {
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let dir = args.dir.clone().unwrap_or_else(|| folder.path().join("group"));
+    eprintln!("bench: starting {} replicas in {}", args.replicas, dir.display());
+    let mut group = group::Group::start(args, program, dir).await?;
+    let outage = outage::run(args, &mut group).await?;
+    group.stop()?;
+    Ok(outage)
 }
 
 /// Time that counts.

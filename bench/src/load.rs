@@ -16,6 +16,15 @@ const FILES_PER_AUTHOR: u64 = 64;
 /// How long one envelope may take before the run is called off.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
+/// One envelope and its verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    /// When it was handed in.
+    pub sent: Instant,
+    /// When its author held the receipt.
+    pub at: Instant,
+}
+
 /// What came out.
 pub struct Measured {
     /// Time of each envelope that was answered while counting, sorted.
@@ -30,21 +39,30 @@ pub struct Measured {
 pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
     let begin = Instant::now() + Duration::from_secs(args.warm_up);
     let end = begin + counted(args);
-    let authors = (0..args.authors).map(|index| Author::new(args, group, index)).collect::<Result<Vec<_>, _>>()?;
-    let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(author.work(begin, end))).collect();
+    let nodes: Vec<usize> = (0..group.nodes.len()).collect();
+    let authors = authors(args, group, &nodes)?;
+    let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(author.work(end))).collect();
     tokio::time::sleep_until(begin.into()).await;
     let (before, started) = (group.cpu_seconds()?, Instant::now());
     tokio::time::sleep_until(end.into()).await;
     let (cpu_seconds, elapsed) = (group.cpu_seconds()? - before, started.elapsed());
     let mut latencies = Vec::new();
     for task in tasks {
-        latencies.extend(task.await.context("an author panicked")??);
+        let answered = task.await.context("an author panicked")??;
+        let counts = answered.iter().filter(|answered| answered.at >= begin && answered.at < end);
+        latencies.extend(counts.map(|answered| answered.at - answered.sent));
     }
     latencies.sort_unstable();
     Ok(Measured { latencies, elapsed, cpu_seconds })
 }
 
-struct Author {
+/// All authors, spread over these nodes.
+pub fn authors(args: &BenchArgs, group: &Group, nodes: &[usize]) -> anyhow::Result<Vec<Author>> {
+    (0..args.authors).map(|index| Author::new(args, group, index, &group.nodes[nodes[index % nodes.len()]])).collect()
+}
+
+/// Sends one envelope after the other to one node.
+pub struct Author {
     group: Digest,
     signer: Ed25519Signer,
     client: Client,
@@ -56,8 +74,7 @@ struct Author {
 }
 
 impl Author {
-    fn new(args: &BenchArgs, group: &Group, index: usize) -> anyhow::Result<Self> {
-        let node = &group.nodes[index % group.nodes.len()];
+    fn new(args: &BenchArgs, group: &Group, index: usize, node: &str) -> anyhow::Result<Self> {
         Ok(Self {
             group: group.genesis.group(),
             signer: keys::read(&group.author_key(index))?,
@@ -70,21 +87,18 @@ impl Author {
         })
     }
 
-    /// Latencies of what was answered between `begin` and `end`.
-    async fn work(mut self, begin: Instant, end: Instant) -> anyhow::Result<Vec<Duration>> {
-        let mut latencies = Vec::new();
+    /// Works until `end`; what was answered, in order.
+    pub async fn work(mut self, end: Instant) -> anyhow::Result<Vec<Answered>> {
+        let mut answered = Vec::new();
         while Instant::now() < end {
             let envelope = self.envelope();
             let sent = Instant::now();
             let receipt = self.send(envelope).await?;
-            let answered = Instant::now();
-            if answered >= begin && answered < end {
-                latencies.push(answered - sent);
-            }
+            answered.push(Answered { sent, at: Instant::now() });
             self.base = receipt.revision.context("a receipt without a revision")?;
             self.next_seq += self.changes;
         }
-        Ok(latencies)
+        Ok(answered)
     }
 
     async fn send(&self, envelope: Vec<u8>) -> anyhow::Result<Receipt> {
