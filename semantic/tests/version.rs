@@ -70,7 +70,8 @@ fn the_rules_answer_as_their_version_says() {
 fn answer(path: &str, base: &str, seed: u64) -> Outcome {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let [ours, theirs] = [edited(base, &mut dice), edited(base, &mut dice)];
-    let options = Options { same_line: seed % 5 == 0, newest_version: seed % 7 == 0, ..Options::default() };
+    let options =
+        Options { same_line: seed.is_multiple_of(5), newest_version: seed.is_multiple_of(7), ..Options::default() };
     let base = Some(base.as_bytes());
     merge(&Input { base, ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options: &options })
 }
