@@ -2,7 +2,7 @@
 
 use quorate_client::verify::{Demands, NotProved, verify};
 use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_ledger::proof::{Proof, ProofError, Proved};
+use quorate_ledger::proof::{EvidenceProof, Proof, ProofError, Proved};
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits};
 use quorate_pbft::{
     Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, ReplicaId, SeqNum, Signer as _, Statement,
@@ -42,7 +42,7 @@ fn evidence(group: &Genesis) -> Vec<u8> {
         statement.sign(ReplicaId::new(2), &replica(2))
     };
     let evidence = Evidence::pair(&vote(1), &vote(2)).expect("a contradiction");
-    Proof::Evidence(Box::new(evidence)).encode()
+    Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
-use crate::proof::Proof;
+use crate::proof::{EvidenceProof, Proof};
 use crate::state::{entry, rows};
 use crate::store::{StoreError, Table};
 use core::ops::ControlFlow;
@@ -48,7 +48,7 @@ impl<'a> Moment<'a> {
     /// The proof file.
     pub fn evidence_file(&self, id: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let evidence: Option<Evidence> = entry::load_row(self.read, Table::History, &rows::evidence(id))?;
-        Ok(evidence.map(|evidence| Proof::Evidence(Box::new(evidence)).encode()))
+        Ok(evidence.map(|evidence| Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode()))
     }
 
     fn evidence_entry(&self, recorded_at: SeqNum, id: Digest) -> Result<EvidenceEntry, StoreError> {

@@ -1,5 +1,6 @@
 //! A certified state, and the way from it to the head.
 
+use super::epochs::{EpochStep, Epochs, check_checkpoint, following};
 use super::{ProofError, ProveError, TreeProof};
 use crate::genesis::Genesis;
 use crate::ledger::state_root;
@@ -8,11 +9,15 @@ use crate::state::record::Head;
 use crate::state::{entry, name};
 use crate::tree::key_of;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Digest, Ed25519, Kind, QuorumCert, ReplicaId, View, checkpoint_digest};
+use quorate_pbft::{ClaimedCert, Committee, Digest, Epoch, Kind, PublicKey, QuorumCert, ReplicaId, checkpoint_digest};
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Checkpoint {
+    /// From the genesis to the epoch whose members signed.
+    epochs: Vec<EpochStep>,
+    /// The next epoch's members, where this is the last checkpoint of its own.
+    next_members: Option<Vec<PublicKey>>,
     certificate: ClaimedCert,
     /// Root of the group's tree.
     group_root: Digest,
@@ -23,18 +28,24 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(super) fn of(moment: &Moment, certificate: &QuorumCert) -> Result<Self, ProveError> {
+    pub(super) fn of(moment: &Moment, certificate: &QuorumCert, epochs: &Epochs) -> Result<Self, ProveError> {
         let ledger = moment.ledger;
-        let committee = ledger.genesis().committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
-        let signed = checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), committee);
-        let fits = certificate.kind() == Kind::Checkpoint && certificate.digest() == signed;
+        let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
+        let signed = |informed: &Committee| {
+            certificate.digest() == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), informed)
+        };
+        let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
+        let next = next.filter(|next| signed(next));
+        let fits = certificate.kind() == Kind::Checkpoint && (next.is_some() || signed(committee));
         if !fits || certificate.seq() != ledger.head().seq {
             return Err(ProveError::OtherState);
         }
-        let mut certificate = certificate.claim().clone();
-        certificate.signatures.truncate(committee.quorum());
+        let mut claimed = certificate.claim().clone();
+        claimed.signatures.truncate(committee.quorum());
         Ok(Self {
-            certificate,
+            epochs: epochs.steps_to(certificate.epoch()),
+            next_members: next.map(|next| next.replicas().filter_map(|replica| next.key(replica)).copied().collect()),
+            certificate: claimed,
             group_root: ledger.group().root(),
             group_count: ledger.group().count(),
             head: ledger.head().clone(),
@@ -42,26 +53,28 @@ impl Checkpoint {
         })
     }
 
-    /// Checks the signatures and the head.
+    /// Checks the chain of epochs, the signatures and the head.
     pub(super) fn verify(&self, genesis: &Genesis) -> Result<(), ProofError> {
-        let committee = genesis.committee(self.head.epoch).ok_or(ProofError::Epoch)?;
+        let epochs = Epochs::through(genesis, &self.epochs)?;
+        let committee = epochs.newest();
+        if committee.epoch() != self.head.epoch {
+            return Err(ProofError::Epoch);
+        }
         self.check_certificate(committee)?;
         self.holds(name::HEAD, Some(&entry::bytes_of(&self.head)), &self.head_path, "the head")
     }
 
     fn check_certificate(&self, committee: &Committee) -> Result<(), ProofError> {
-        let signatures = self.certificate.signatures.len();
-        if signatures > committee.quorum() {
-            return Err(ProofError::Surplus(signatures));
-        }
+        let next = match &self.next_members {
+            Some(members) => Some(following(committee, members).ok_or(ProofError::Epoch)?),
+            None => None,
+        };
         let root = state_root(&self.group_root, self.group_count);
-        let digest = checkpoint_digest(&self.head.lane_hash, &root, committee);
-        let claimed = &self.certificate;
-        let named = (claimed.kind, claimed.view, claimed.seq, claimed.digest);
-        if named != (Kind::Checkpoint, View::new(0), self.head.seq, digest) {
+        let digest = checkpoint_digest(&self.head.lane_hash, &root, next.as_ref().unwrap_or(committee));
+        if self.certificate.seq != self.head.seq {
             return Err(ProofError::Path("the state"));
         }
-        committee.check(claimed.clone(), &Ed25519).map(drop).map_err(ProofError::Certificate)
+        check_checkpoint(committee, &self.certificate, digest)
     }
 
     /// Whether the group's tree has this value under a name, or nothing.

@@ -1,6 +1,7 @@
 //! What stands at a path at a checkpoint.
 
 use super::checkpoint::{Checkpoint, group_path, holds};
+use super::epochs::Epochs;
 use super::{NonceProof, ProofError, ProveError, SlotProof, TreeProof};
 use crate::change::Mode;
 use crate::conflict::ConflictId;
@@ -87,7 +88,19 @@ impl<'a> Moment<'a> {
         path: &str,
         mark: Option<&Marked>,
     ) -> Result<FileProof, ProveError> {
-        let checkpoint = Checkpoint::of(self, certificate)?;
+        self.prove_file_through(&Epochs::of(self.ledger.genesis()), certificate, domain, path, mark)
+    }
+
+    /// As [`Moment::prove_file`], where the certificate is of an epoch that the genesis does not begin.
+    pub fn prove_file_through(
+        &self,
+        epochs: &Epochs,
+        certificate: &QuorumCert,
+        domain: &str,
+        path: &str,
+        mark: Option<&Marked>,
+    ) -> Result<FileProof, ProveError> {
+        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
         let known = self.ledger.domain(domain).ok_or(ProveError::Unknown("the domain"))?;
         let (tree, file_name) = (&known.tree, name::file(path));
         Ok(FileProof {

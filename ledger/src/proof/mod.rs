@@ -5,12 +5,16 @@
 //! nothing stands at one path could be turned into the equally true one about another.)
 
 mod checkpoint;
+mod epochs;
+mod evidence;
 mod file;
 mod nonce;
 mod receipt;
 mod tree;
 
 pub use checkpoint::Checkpoint;
+pub use epochs::{EpochStep, Epochs};
+pub use evidence::EvidenceProof;
 pub use file::{FileProof, Marked, ProvedFile};
 pub use nonce::{NonceProof, NonceStep};
 pub use receipt::{ProvedReceipt, ReceiptProof, SlotProof};
@@ -20,7 +24,7 @@ pub use tree::TreeProof;
 use crate::genesis::Genesis;
 use crate::store::StoreError;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{CertError, Ed25519, Evidence, EvidenceKey, PublicKey, SeqNum, View};
+use quorate_pbft::{CertError, EvidenceKey, PublicKey, SeqNum, View};
 use sha2::{Digest as _, Sha256};
 
 /// How a proof file begins.
@@ -39,7 +43,7 @@ pub enum Proof {
     /// The verdict on an envelope.
     Receipt(Box<ReceiptProof>) = 2,
     /// A replica's fault.
-    Evidence(Box<Evidence>) = 3,
+    Evidence(Box<EvidenceProof>) = 3,
 }
 
 /// What a proof shows to whoever has the genesis.
@@ -72,8 +76,8 @@ pub enum ProofError {
     /// Not a proof file, or one that is spelled in another way than the one encoding.
     #[error("not a proof file")]
     Malformed,
-    /// The epoch is not one that the genesis knows.
-    #[error("the proof is of an epoch that this genesis does not begin")]
+    /// The chain of epochs does not lead from the genesis to the proof's epoch, or through an impossible one.
+    #[error("the proof's epochs do not lead from this genesis to its own")]
     Epoch,
     /// The checkpoint is not certified by exactly q members.
     #[error("the checkpoint's certificate: {0}")]
@@ -128,18 +132,7 @@ impl Proof {
         match self {
             Self::File(proof) => proof.verify(genesis).map(Proved::File),
             Self::Receipt(proof) => proof.verify(genesis).map(Proved::Receipt),
-            Self::Evidence(evidence) => verify_evidence(evidence, genesis).map(Proved::Evidence),
+            Self::Evidence(proof) => proof.verify(genesis).map(Proved::Evidence),
         }
     }
-}
-
-fn verify_evidence(evidence: &Evidence, genesis: &Genesis) -> Result<ProvedEvidence, ProofError> {
-    let what = evidence.key();
-    let committee = genesis.committee(what.epoch).ok_or(ProofError::Epoch)?;
-    let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
-    if !evidence.is_valid(committee, &Ed25519) {
-        return Err(ProofError::Evidence);
-    }
-    let (view, seq) = evidence.place();
-    Ok(ProvedEvidence { what, key, view, seq })
 }

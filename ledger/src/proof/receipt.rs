@@ -1,6 +1,7 @@
 //! What happened in a slot: a verdict, or an executed read mark.
 
 use super::checkpoint::Checkpoint;
+use super::epochs::Epochs;
 use super::{ProofError, ProveError};
 use crate::envelope::EnvelopeId;
 use crate::genesis::Genesis;
@@ -85,7 +86,17 @@ impl SlotProof {
 impl<'a> Moment<'a> {
     /// The proof of a verdict in this state or an earlier one; `certificate` must certify this state.
     pub fn prove_receipt(&self, certificate: &QuorumCert, id: &EnvelopeId) -> Result<ReceiptProof, ProveError> {
-        let checkpoint = Checkpoint::of(self, certificate)?;
+        self.prove_receipt_through(&Epochs::of(self.ledger.genesis()), certificate, id)
+    }
+
+    /// As [`Moment::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.
+    pub fn prove_receipt_through(
+        &self,
+        epochs: &Epochs,
+        certificate: &QuorumCert,
+        id: &EnvelopeId,
+    ) -> Result<ReceiptProof, ProveError> {
+        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
         let receipt = self.ledger.receipt(self.read, id)?.ok_or(ProveError::Unknown("the receipt"))?;
         let revision = receipt.revision.ok_or(ProveError::Unknown("the receipt"))?;
         let listed = Listed::Receipt(receipt.digest());

@@ -1,0 +1,41 @@
+//! A replica's fault, with the way to the committee that it belonged to.
+
+use super::epochs::{EpochStep, Epochs};
+use super::{ProofError, ProvedEvidence};
+use crate::genesis::Genesis;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Ed25519, Evidence};
+
+/// Proof of a replica's fault (E5): it verifies from the genesis and the chain of epochs.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct EvidenceProof {
+    /// From the genesis to the epoch in which it happened.
+    epochs: Vec<EpochStep>,
+    evidence: Evidence,
+}
+
+impl EvidenceProof {
+    /// Of a fault in the epoch that the genesis begins.
+    pub fn new(evidence: Evidence) -> Self {
+        Self { epochs: Vec::new(), evidence }
+    }
+
+    /// Of a fault in a later epoch.
+    pub fn through(epochs: &Epochs, evidence: Evidence) -> Self {
+        Self { epochs: epochs.steps_to(evidence.key().epoch), evidence }
+    }
+
+    pub(super) fn verify(&self, genesis: &Genesis) -> Result<ProvedEvidence, ProofError> {
+        let epochs = Epochs::through(genesis, &self.epochs)?;
+        let (committee, what) = (epochs.newest(), self.evidence.key());
+        if committee.epoch() != what.epoch {
+            return Err(ProofError::Epoch);
+        }
+        let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
+        if !self.evidence.is_valid(committee, &Ed25519) {
+            return Err(ProofError::Evidence);
+        }
+        let (view, seq) = self.evidence.place();
+        Ok(ProvedEvidence { what, key, view, seq })
+    }
+}

@@ -1,0 +1,196 @@
+//! Proofs through epochs: the genesis alone, and each epoch's members vouched for by the ones before.
+//!
+//! Groups do not reconfigure themselves yet, so the end of the first epoch is signed here by hand, as its members would.
+
+mod support;
+
+use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
+use quorate_pbft::{
+    ClaimedCert, Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Kind, QuorumCert, ReplicaId, SeqNum,
+    Signer, Statement, View, checkpoint_digest,
+};
+use support::world::{World, write};
+use support::{digest, replica};
+
+/// Members of the second epoch: other keys, and five of them.
+fn successor(n: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[n + 201; 32])
+}
+
+fn successors(world: &World) -> Committee {
+    let members = (0..5).map(|n| successor(n).public_key()).collect();
+    Committee::new(world.genesis.group(), Epoch::new(1), members).expect("five keys")
+}
+
+fn statement(world: &World, epoch: u64, informed: &Committee) -> Statement {
+    let point = world.ledger.executed();
+    Statement {
+        group: world.genesis.group(),
+        epoch: Epoch::new(epoch),
+        kind: Kind::Checkpoint,
+        view: View::new(0),
+        seq: point.seq,
+        digest: checkpoint_digest(&point.lane_hash, &point.state_root, informed),
+    }
+}
+
+/// The statement signed by the first `count` of these.
+fn claim(statement: Statement, signer: fn(u8) -> Ed25519Signer, count: u8) -> ClaimedCert {
+    let sign = |n: u8| {
+        let signed = statement.sign(ReplicaId::new(u16::from(n)), &signer(n));
+        (signed.signer, signed.signature)
+    };
+    let (kind, view, seq, digest) = (statement.kind, statement.view, statement.seq, statement.digest);
+    ClaimedCert { kind, view, seq, digest, signatures: (0..count).map(sign).collect() }
+}
+
+/// What three of the four first members sign at the end of their epoch, in the state as it is.
+fn step(world: &World) -> EpochStep {
+    let next = successors(world);
+    let point = world.ledger.executed();
+    EpochStep {
+        certificate: claim(statement(world, 0, &next), replica, 3),
+        lane_hash: point.lane_hash,
+        state_root: point.state_root,
+        members: next.replicas().filter_map(|n| next.key(n)).copied().collect(),
+    }
+}
+
+/// A world that has passed from the first epoch into the second, and what leads there.
+fn two_epochs() -> (World, Epochs) {
+    let mut world = World::new();
+    for n in 0..10 {
+        world.does(n % 4, &[write(&format!("old/{n}"), "of the first epoch")]);
+    }
+    let epochs = Epochs::of(&world.genesis).followed_by(step(&world)).expect("three of four signed");
+    let draft = world.draft(0, world.now(), &[write("new", "of the second epoch")]);
+    let item = world.item(&draft);
+    let mut decided = world.decided(vec![(0, vec![item])]);
+    decided.epoch = Epoch::new(1);
+    world.ledger.execute(&mut world.store, &decided).expect("memory does not fail");
+    (world, epochs)
+}
+
+/// The second committee's checkpoint of the state as it is.
+fn certificate(world: &World) -> QuorumCert {
+    let committee = successors(world);
+    let claimed = claim(statement(world, 1, &committee), successor, 4);
+    committee.check(claimed, &Ed25519).expect("four of five signed")
+}
+
+fn file(world: &World, epochs: &Epochs, path: &str) -> Vec<u8> {
+    let proof = world.moment().prove_file_through(epochs, &certificate(world), "main", path, None);
+    Proof::File(Box::new(proof.expect("in this state"))).encode()
+}
+
+fn verify(world: &World, bytes: &[u8]) -> Result<Proved, ProofError> {
+    Proof::decode(bytes)?.verify(&world.genesis)
+}
+
+#[test]
+fn a_file_of_the_second_epoch_is_proved_by_the_genesis_alone() {
+    let (world, epochs) = two_epochs();
+    for (path, content) in [("new", "of the second epoch"), ("old/3", "of the first epoch")] {
+        let Ok(Proved::File(proved)) = verify(&world, &file(&world, &epochs, path)) else { panic!("it holds") };
+        assert_eq!((proved.hash(), proved.signers.len()), (Some(digest(content.as_bytes())), 4));
+    }
+}
+
+#[test]
+fn a_receipt_of_either_epoch_is_proved_by_the_genesis_alone() {
+    let (world, epochs) = two_epochs();
+    let log = world.moment().log("main", None, None, 100).expect("known").items;
+    assert_eq!(log.len(), 11);
+    for entry in log {
+        let proof = world.moment().prove_receipt_through(&epochs, &certificate(&world), &entry.id);
+        let bytes = Proof::Receipt(Box::new(proof.expect("in this state"))).encode();
+        let Ok(Proved::Receipt(proved)) = verify(&world, &bytes) else { panic!("it holds") };
+        assert_eq!((proved.receipt.id, proved.receipt.revision), (entry.id, Some(entry.revision)));
+    }
+}
+
+#[test]
+fn no_byte_of_a_proof_through_epochs_may_change() {
+    let (world, epochs) = two_epochs();
+    let bytes = file(&world, &epochs, "new");
+    for index in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[index] ^= 1;
+        assert!(verify(&world, &changed).is_err(), "byte {index}");
+        if index < bytes.len() - 32 {
+            let body = changed.len() - 32;
+            let hash = digest(&changed[..body]);
+            changed[body..].copy_from_slice(&hash.0);
+            assert!(verify(&world, &changed).is_err(), "byte {index}, with the hash made to fit");
+        }
+    }
+}
+
+#[test]
+fn without_the_step_the_second_epoch_proves_nothing() {
+    let (world, epochs) = two_epochs();
+    let made = world.moment().prove_file(&certificate(&world), "main", "new", None);
+    assert!(made.is_err(), "there is no way to its committee");
+    let other = World::of(support::genesis(7));
+    assert!(verify(&other, &file(&world, &epochs, "new")).is_err());
+}
+
+#[test]
+fn nobody_but_a_quorum_of_the_epoch_before_vouches_for_the_next() {
+    let world = World::new();
+    let good = step(&world);
+    let follow = |step: EpochStep| Epochs::of(&world.genesis).followed_by(step).map(drop);
+    assert_eq!(follow(good.clone()), Ok(()));
+
+    let next = successors(&world);
+    let signed = |epoch, informed: &Committee, signer, count| {
+        let certificate = claim(statement(&world, epoch, informed), signer, count);
+        follow(EpochStep { certificate, ..good.clone() })
+    };
+    assert!(matches!(signed(0, &next, replica, 2), Err(ProofError::Certificate(_))), "one too few");
+    assert_eq!(signed(0, &next, replica, 4), Err(ProofError::Surplus(4)));
+    assert!(matches!(signed(1, &next, replica, 3), Err(ProofError::Certificate(_))), "of another epoch");
+    assert!(matches!(signed(0, &next, successor, 3), Err(ProofError::Certificate(_))), "by themselves");
+    let first = world.genesis.committee(Epoch::new(0)).expect("the first");
+    assert_eq!(signed(0, first, replica, 3), Err(ProofError::Path("the state")), "a checkpoint that ends no epoch");
+
+    let mut others = good.clone();
+    others.members.swap(0, 1);
+    assert_eq!(follow(others), Err(ProofError::Path("the state")));
+    let mut twice = good.clone();
+    twice.members[1] = twice.members[0];
+    assert_eq!(follow(twice), Err(ProofError::Epoch));
+    assert!(Epochs::through(&world.genesis, &[good.clone(), good]).is_err(), "one step leads one epoch on");
+}
+
+/// The last checkpoint of an epoch is signed by its own members and names the next ones.
+#[test]
+fn the_last_checkpoint_of_an_epoch_proves_as_well() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "x")]);
+    let step = step(&world);
+    let committee = world.genesis.committee(Epoch::new(0)).expect("the first");
+    let certificate = committee.check(step.certificate.clone(), &Ed25519).expect("signed");
+    let epochs = Epochs::of(&world.genesis).followed_by(step).expect("signed");
+    let proof = world.moment().prove_file_through(&epochs, &certificate, "main", "a", None).expect("in this state");
+    let bytes = Proof::File(Box::new(proof)).encode();
+    let Ok(Proved::File(proved)) = verify(&world, &bytes) else { panic!("it holds") };
+    assert_eq!(proved.hash(), Some(digest(b"x")));
+}
+
+#[test]
+fn a_fault_in_the_second_epoch_is_proved_by_the_genesis_alone() {
+    let (world, epochs) = two_epochs();
+    let vote = |byte| {
+        let (group, view, seq) = (world.genesis.group(), View::new(1), SeqNum::new(99));
+        let digest = Digest([byte; 32]);
+        let statement = Statement { group, epoch: Epoch::new(1), kind: Kind::Prepare, view, seq, digest };
+        statement.sign(ReplicaId::new(2), &successor(2))
+    };
+    let evidence = Evidence::pair(&vote(1), &vote(2)).expect("a contradiction");
+    let bytes = Proof::Evidence(Box::new(EvidenceProof::through(&epochs, evidence.clone()))).encode();
+    let Ok(Proved::Evidence(proved)) = verify(&world, &bytes) else { panic!("it holds") };
+    assert_eq!((proved.key, proved.what.epoch), (successor(2).public_key(), Epoch::new(1)));
+    let unled = Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode();
+    assert_eq!(verify(&world, &unled), Err(ProofError::Epoch));
+}
