@@ -165,3 +165,19 @@ fn only_those_who_speak_for_an_organisation_approve_for_it() {
     assert_eq!(states(&attest(&mut world, 2, change.id, true)), [(State::Refused, Some(Code::Role))]);
     assert_eq!(states(&attest(&mut world, 1, change.id, true))[1], (State::Applied, None));
 }
+
+#[test]
+fn what_waits_is_listed_from_the_longest_waiting_on_in_pages() {
+    let mut world = world();
+    let waiting: Vec<EnvelopeId> =
+        (0..5).map(|n| world.does(n % 4, &[write(&format!("tested/{n}"), "x")]).id).collect();
+    let listed = |world: &World, from, limit| {
+        let page = world.moment().pending_changes("main", from, limit).expect("known");
+        (page.items.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), page.next)
+    };
+    assert_eq!(listed(&world, None, 3), (waiting[..3].to_vec(), Some(waiting[2].to_string())));
+    assert_eq!(listed(&world, Some(waiting[2]), 3), (waiting[3..].to_vec(), None));
+    attest(&mut world, 1, waiting[1], false);
+    assert_eq!(listed(&world, None, 9).0, [waiting[0], waiting[2], waiting[3], waiting[4]]);
+    assert!(world.moment().pending_changes("main", Some(waiting[1]), 3).is_err(), "it waits no more");
+}

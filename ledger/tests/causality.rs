@@ -47,3 +47,19 @@ fn a_chain_has_seen_its_first_revision_and_itself_only() {
     let second = world.verdict(&second).id;
     assert_eq!((order(&world, first, second), order(&world, between, second)), (Order::Before, Order::Concurrent));
 }
+
+#[test]
+fn what_was_refused_came_neither_before_nor_after() {
+    let mut world = World::new();
+    let a = world.does(0, &[write("a", "x")]).id;
+    let refused = world.does_on(revision("99"), 1, &[write("b", "x")]).id;
+    assert_eq!(world.moment().causality(&a, &refused), Ok(None));
+}
+
+#[test]
+fn a_revision_names_the_envelope_that_made_it() {
+    let mut world = World::new();
+    let a = world.does(0, &[write("a", "x")]).id;
+    let at = |text: &str| world.moment().envelope_at("main", support::world::at(text)).expect("known");
+    assert_eq!((at("1.1"), at("1"), at("0"), at("2.1")), (Some(a), None, None, None));
+}

@@ -17,7 +17,8 @@
 //! | `GET /v1/domains/{d}/authors/{key}` | [`AuthorInfo`] |
 //! | `GET /v1/policy`, `/v1/domains/{d}/policy` | [`PolicyOfGroup`], [`PolicyOfDomain`] |
 //! | `GET /v1/proposals?domain=&state=&level=&from=`, `/v1/proposals/{id}?level=` | [`Page`] of [`ProposalEntry`], newest first; one |
-//! | `GET /v1/domains/{d}/pending/{id}?level=` | [`PendingChange`] |
+//! | `GET /v1/domains/{d}/pending?level=&from=&limit=`, `/v1/domains/{d}/pending/{id}?level=` | [`Page`] of [`PendingChange`], the longest waiting first; one |
+//! | `GET /v1/domains/{d}/causality?first=&second=&level=`, each an envelope's id or the revision that it made | [`Causality`] |
 //! | `GET /v1/conflicts?domain=&state=&id=&level=&from=&limit=` | [`Page`] of [`ConflictEntry`], newest first |
 //! | `GET /v1/conflicts/{id}?level=`, `/v1/conflicts/{id}/contents/{hash}` | [`ConflictStory`]; the content of its base, a side or a proposal |
 //! | `GET /v1/evidence?from=`, `/v1/evidence/{id}` | [`Page`] of [`EvidenceEntry`], the proof file |
@@ -28,6 +29,7 @@
 //! there is one.
 
 mod answer;
+mod causality;
 mod conflicts;
 mod events;
 mod files;
@@ -37,6 +39,7 @@ mod maybe_hex;
 mod status;
 
 pub use answer::{Page, Pending, Problem, Ticket};
+pub use causality::Causality;
 pub use conflicts::{
     ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictFile, ConflictHappening, ConflictNews,
     ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,

@@ -2,6 +2,7 @@
 
 use super::Moment;
 use crate::envelope::EnvelopeId;
+use crate::receipt::State;
 use crate::revision::Revision;
 use crate::state::record::Verdict;
 use crate::store::StoreError;
@@ -32,7 +33,7 @@ pub struct Causality {
 }
 
 impl<'a> Moment<'a> {
-    /// How two executed envelopes stand to each other; none if one of them had no verdict.
+    /// How two envelopes stand to each other; none if one of them had no verdict, or was refused: it changed nothing.
     ///
     /// The executed cut of the revision that a change names is its vector clock. It covers every lane position that was
     /// executed up to that revision, and for a chain also the chain's own, never the cuts at which those were executed.
@@ -41,6 +42,9 @@ impl<'a> Moment<'a> {
         let (Some(a), Some(b)) = verdicts else {
             return Ok(None);
         };
+        if [&a, &b].iter().any(|verdict| verdict.receipt.state == State::Refused) {
+            return Ok(None);
+        }
         if first == second {
             return Ok(Some(Causality { order: Order::Same, why: "they are one envelope".into() }));
         }

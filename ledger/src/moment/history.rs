@@ -64,6 +64,16 @@ impl<'a> Moment<'a> {
         Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
     }
 
+    /// The envelope that made a revision of a domain; none where no envelope of it did.
+    pub fn envelope_at(&self, domain: &str, revision: Revision) -> Result<Option<EnvelopeId>, QueryError> {
+        let row = self.read.get(Table::History, &rows::log(self.number(domain)?, revision))?;
+        let id = row.and_then(|id| id.try_into().ok()).map(|id| EnvelopeId(Digest(id)));
+        match id {
+            Some(id) => Ok(self.ledger.verdict(self.read, &id)?.map(|_| id)),
+            None => Ok(None),
+        }
+    }
+
     fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<Logged>, StoreError> {
         let last = from.unwrap_or_else(|| self.ledger.revision());
         let (first, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, last));

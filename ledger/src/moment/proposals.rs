@@ -44,6 +44,34 @@ impl<'a> Moment<'a> {
         Ok(pending.map(|pending| (pending.clone(), progress(&pending))))
     }
 
+    /// Changes of a domain that wait for the word of others, the longest waiting first, after the change `from`.
+    pub fn pending_changes(
+        &self,
+        domain: &str,
+        from: Option<EnvelopeId>,
+        limit: usize,
+    ) -> Result<Page<(EnvelopeId, Pending)>, QueryError> {
+        let (number, limit) = (self.number(domain)?, page::limit(limit));
+        let start = match from {
+            None => rows::waiting(number, Revision::GENESIS, &EnvelopeId(Digest::ZERO)),
+            Some(id) => rows::waiting(number, self.pending(domain, &id)?.ok_or(QueryError::Cursor)?.0.since, &id),
+        };
+        let last = rows::waiting(number, self.ledger.revision(), &EnvelopeId(Digest([0xff; 32])));
+        let mut ids = Vec::new();
+        self.read.scan(Table::History, &start, &last, &mut |key, _| {
+            if from.is_none() || key != start {
+                ids.extend(key.last_chunk().map(|id| EnvelopeId(Digest(*id))));
+            }
+            if ids.len() <= limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        let entry = |id: EnvelopeId| match self.pending(domain, &id)? {
+            Some((pending, _)) => Ok((id, pending)),
+            None => Err(entry::damaged("a listed pending change").into()),
+        };
+        let found = ids.into_iter().map(entry).collect::<Result<Vec<_>, QueryError>>()?;
+        Ok(Page::cut(found, limit, |(id, _)| id.to_string()))
+    }
+
     /// Proposals, newest first, of all domains or of one, after the proposal `from`.
     pub fn proposals(
         &self,

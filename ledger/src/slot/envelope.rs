@@ -166,6 +166,7 @@ impl Execution<'_, '_> {
         self.note_taken(Some(number), takes);
         self.draft.put(number, name::pending(&case.id), &pending);
         self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
+        self.draft.put_row(Table::History, rows::waiting(number, case.revision, &case.id), Vec::new());
         accepted.done = Done::pending();
         sequence.pending += 1;
         self.settle(case, origin, Some(number), sequence, Ok(accepted))
@@ -199,7 +200,7 @@ impl Execution<'_, '_> {
             }
             Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
-                let (organisation, since) = (pending.organisation, pending.since);
+                let (organisation, since) = (pending.organisation.clone(), pending.since);
                 case.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
             }
         };
@@ -214,6 +215,7 @@ impl Execution<'_, '_> {
         }
         self.draft.remove(number, name::pending(&id));
         self.draft.remove_row(Table::History, rows::pending(&id));
+        self.draft.remove_row(Table::History, rows::waiting(number, pending.since, &id));
         self.settle_again(&case, origin, number, accepted)
     }
 

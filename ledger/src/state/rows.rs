@@ -109,6 +109,11 @@ pub(crate) fn pending(id: &EnvelopeId) -> Vec<u8> {
     joined(b'y', &[id.0.as_bytes()])
 }
 
+/// History: (domain, revision that ordered it, envelope) of a change that waits for the word of others.
+pub(crate) fn waiting(domain: u32, since: Revision, id: &EnvelopeId) -> Vec<u8> {
+    joined(b'u', &[&domain.to_be_bytes(), &since.key(), id.0.as_bytes()])
+}
+
 /// History: evidence by its id.
 pub(crate) fn evidence(id: &Digest) -> Vec<u8> {
     joined(b'e', &[id.as_bytes()])

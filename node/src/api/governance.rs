@@ -98,6 +98,29 @@ pub async fn pending(
     Ok(Json(waiting(id, pending)))
 }
 
+/// The query of the list of pending changes.
+#[derive(Debug, Default, Deserialize)]
+pub struct PendingQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    #[serde(flatten)]
+    cut: Cut,
+}
+
+/// Changes that wait for the word of others, the longest waiting first.
+pub async fn pending_changes(
+    State(service): Shared,
+    InPath(domain): InPath<String>,
+    InQuery(query): InQuery<PendingQuery>,
+) -> Answer<Json<Page<PendingChange>>> {
+    let (moment, _) = query.fresh.state(&service).await?;
+    let from = query.cut.from.as_deref().filter(|from| !from.is_empty());
+    let from = from.map(|from| digest(from).map(EnvelopeId)).transpose()?;
+    let page = moment.view().pending_changes(&domain, from, query.cut.limit()?)?;
+    let items = page.items.into_iter().map(|(id, pending)| waiting(id, pending)).collect();
+    Ok(Json(Page { items, next: page.next }))
+}
+
 fn waiting(id: EnvelopeId, pending: Pending) -> PendingChange {
     let Pending { author, organisation, since, requirements, organisations, validators } = pending;
     let required = |(place, required): (u32, Requirement)| Required {

@@ -6,6 +6,7 @@
 mod admin;
 mod authors;
 mod body;
+mod causality;
 mod conflict_entry;
 mod conflicts;
 mod dashboard;
@@ -71,7 +72,9 @@ fn versioned() -> Router<Arc<Service>> {
         .route("/domains/{domain}/files/{*path}", get(files::file))
         .route("/domains/{domain}/log", get(files::log))
         .route("/domains/{domain}/policy", get(governance::policy))
+        .route("/domains/{domain}/pending", get(governance::pending_changes))
         .route("/domains/{domain}/pending/{id}", get(governance::pending))
+        .route("/domains/{domain}/causality", get(causality::order))
         .route("/policy", get(governance::group_policy))
         .route("/proposals", get(governance::list))
         .route("/proposals/{id}", get(governance::one))

@@ -39,6 +39,16 @@ const QUESTIONS: &[Question] = &[
         &["proof"],
     ),
     question("/v1/domains/{domain}/policy", "A domain's policy", &["level"]),
+    question(
+        "/v1/domains/{domain}/pending",
+        "Page of changes that wait for the word of others, the longest waiting first",
+        &["level", "from", "limit"],
+    ),
+    question(
+        "/v1/domains/{domain}/causality",
+        "How two changes stand to each other, each named by its envelope or revision, and why",
+        &["first", "second", "level"],
+    ),
     question("/v1/domains/{domain}/pending/{id}", "A change that waits for the word of others", &["level"]),
     question("/v1/policy", "What it takes to decide for the whole group", &["level"]),
     question("/v1/proposals", "Page of proposals, newest first", &["domain", "state", "level", "from", "limit"]),

@@ -5,7 +5,7 @@ use super::group::{LIST_MAX, page};
 use super::print::{self, Table, plain, short, size};
 use super::reach::{Freshness, Reach, Scope};
 use super::{change, clock};
-use quorate_client::api::{LogEntry, TreeEntry};
+use quorate_client::api::{Causality, LogEntry, TreeEntry};
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
 use quorate_ledger::{Level, Mode, Revision};
@@ -68,7 +68,12 @@ fn is_under(path: &str, folder: &str) -> bool {
 #[derive(Debug, clap::Args)]
 pub struct Log {
     /// Only what changed this file
+    #[arg(conflicts_with = "causal")]
     path: Option<String>,
+    /// Say whether the first change came before the second, after it, or knew nothing of it, and why; each is named by
+    /// its envelope or by the revision that it made
+    #[arg(long, num_args = 2, value_names = ["FIRST", "SECOND"])]
+    causal: Vec<String>,
     /// How many entries to show
     #[arg(long, short = 'n', default_value_t = LIST_MAX, value_name = "N")]
     limit: usize,
@@ -84,6 +89,9 @@ pub struct Log {
 /// Runs `quorate log`.
 pub async fn log(args: &Log) -> Outcome {
     let client = args.reach.client()?;
+    if let [first, second] = &args.causal[..] {
+        return causal(args, &client, first, second).await;
+    }
     let query = [("path", args.path.as_deref().unwrap_or_default()), ("level", level_name(args.level))];
     let raw: Vec<Value> = client.list(&["domains", &args.scope.domain, "log"], &query, args.limit).await?;
     if args.reach.json {
@@ -94,6 +102,23 @@ pub async fn log(args: &Log) -> Outcome {
         log_lines(&entry).iter().try_for_each(print::say)?;
     }
     Ok(())
+}
+
+/// What came before what (A4).
+async fn causal(args: &Log, client: &Client, first: &str, second: &str) -> Outcome {
+    let query = [("first", first), ("second", second), ("level", level_name(args.level))];
+    let found: Causality = client.get(&["domains", &args.scope.domain, "causality"], &query).await?;
+    if args.reach.json {
+        return Ok(print::json(&found)?);
+    }
+    let words = match found.order.as_str() {
+        "before" => "came before: whoever made the second had seen the first",
+        "after" => "came after: whoever made the first had seen the second",
+        "concurrent" => "concurrent: neither author had seen the other's change",
+        _ => "the same change",
+    };
+    print::say(words)?;
+    Ok(print::say(format_args!("  {}", plain(&found.why)))?)
 }
 
 fn log_lines(entry: &LogEntry) -> Vec<String> {

@@ -116,7 +116,7 @@ pub async fn attest(args: &Attest) -> Outcome {
 }
 
 /// What a change that waits still needs, for people.
-fn waits_for(pending: &PendingChange) -> Vec<String> {
+pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     let for_it = pending.organisations.iter().filter(|(_, word)| **word).map(|(name, _)| plain(name));
     let for_it: Vec<String> = for_it.collect();
     let mut lines = Vec::new();

@@ -19,6 +19,7 @@ mod install;
 mod keys;
 mod merge;
 mod packager;
+mod pending;
 mod policy;
 mod print;
 mod proof;
@@ -86,6 +87,8 @@ enum Command {
     Propose(propose::Command),
     #[command(subcommand)]
     Proposals(proposals::Command),
+    #[command(subcommand)]
+    Pending(pending::Command),
     Approve(govern::Approve),
     Attest(govern::Attest),
     /// Make and show keys
@@ -144,6 +147,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Identities(command) => wait(identities::run(command)),
         Command::Propose(command) => wait(propose::run(command)),
         Command::Proposals(command) => wait(proposals::run(command)),
+        Command::Pending(command) => wait(pending::run(command)),
         Command::Approve(args) => wait(govern::approve(args)),
         Command::Attest(args) => wait(govern::attest(args)),
         Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),

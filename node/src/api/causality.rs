@@ -1,0 +1,51 @@
+//! `/v1/domains/{d}/causality`: what came before what (A4).
+
+use super::Shared;
+use super::level::Freshness;
+use super::param::{InPath, InQuery, digest};
+use super::problem::{Answer, Failure};
+use axum::Json;
+use axum::extract::State;
+use quorate_client::api::Causality;
+use quorate_ledger::{EnvelopeId, Order, Revision};
+use serde::Deserialize;
+
+/// The two changes: each an envelope's id, or the revision that it made in the domain.
+#[derive(Debug, Default, Deserialize)]
+pub struct Pair {
+    #[serde(flatten)]
+    fresh: Freshness,
+    first: String,
+    second: String,
+}
+
+/// How they stand to each other, and why.
+pub async fn order(
+    State(service): Shared,
+    InPath(domain): InPath<String>,
+    InQuery(pair): InQuery<Pair>,
+) -> Answer<Json<Causality>> {
+    let (moment, _) = pair.fresh.state(&service).await?;
+    let named = |name: &str| -> Answer<EnvelopeId> {
+        let Ok(revision) = name.parse::<Revision>() else {
+            return digest(name).map(EnvelopeId);
+        };
+        let found = moment.view().envelope_at(&domain, revision)?;
+        found.ok_or_else(|| Failure::not_found(format!("no envelope made revision {revision} of {domain:?}")))
+    };
+    let (first, second) = (named(&pair.first)?, named(&pair.second)?);
+    let found = moment.view().causality(&first, &second)?;
+    let found = found.ok_or_else(|| {
+        Failure::not_found(format!("{first} or {second} has not taken effect here, so nothing can have seen it"))
+    })?;
+    Ok(Json(Causality { first, second, order: name(found.order).to_owned(), why: found.why }))
+}
+
+fn name(order: Order) -> &'static str {
+    match order {
+        Order::Before => "before",
+        Order::After => "after",
+        Order::Concurrent => "concurrent",
+        Order::Same => "same",
+    }
+}

@@ -1,0 +1,79 @@
+//! `quorate pending`: changes that wait for the word of others.
+
+use super::failure::{Failure, Outcome};
+use super::govern::waits_for;
+use super::group::{LIST_MAX, page};
+use super::print::{self, Table, plain, short};
+use super::reach::{Reach, Scope};
+use quorate_client::api::PendingChange;
+use quorate_client::http::Client;
+use quorate_ledger::EnvelopeId;
+use serde_json::Value;
+
+/// See which changes wait for approvals or attestations
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List changes that wait, the longest waiting first
+    List {
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show what a change still needs
+    Show {
+        /// The envelope that waits, as `put` printed it
+        envelope: EnvelopeId,
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::List { scope, reach } => list(&scope.domain, reach).await,
+        Command::Show { envelope, scope, reach } => show(envelope, &scope.domain, reach).await,
+    }
+}
+
+async fn list(domain: &str, reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let raw: Vec<Value> = client.list(&["domains", domain, "pending"], &[], LIST_MAX).await?;
+    if reach.json {
+        return Ok(print::json(&page(&raw))?);
+    }
+    let mut table = Table::new(&["change", "since", "author", "of", "needs"]);
+    for value in raw {
+        let pending = parse(&client, value)?;
+        let needs: Vec<String> = waits_for(&pending).iter().map(|line| line.trim().to_owned()).collect();
+        table.row([
+            pending.id.to_string(),
+            pending.since.to_string(),
+            short(pending.author),
+            plain(&pending.organisation),
+            needs.join("; "),
+        ]);
+    }
+    Ok(table.print("nothing waits")?)
+}
+
+async fn show(envelope: &EnvelopeId, domain: &str, reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let raw: Value = client.get(&["domains", domain, "pending", &envelope.to_string()], &[]).await?;
+    if reach.json {
+        return Ok(print::json(&raw)?);
+    }
+    let pending = parse(&client, raw)?;
+    let (organisation, since) = (plain(&pending.organisation), pending.since);
+    print::say(format_args!("{envelope} by {} of {organisation}, since {since}", short(pending.author)))?;
+    waits_for(&pending).iter().try_for_each(print::say)?;
+    print::say(format_args!("  quorate attest {envelope} --domain {}", plain(domain)))?;
+    Ok(())
+}
+
+fn parse(client: &Client, value: Value) -> Result<PendingChange, Failure> {
+    serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
+}
