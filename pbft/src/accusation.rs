@@ -52,7 +52,7 @@ impl Accusations {
         self.recorded.insert(key);
     }
 
-    fn against(&self, signer: ReplicaId) -> usize {
+    pub(crate) fn against(&self, signer: ReplicaId) -> usize {
         let of = |key: &&EvidenceKey| key.signer == signer;
         self.held.keys().filter(of).count() + self.recorded.iter().filter(of).count()
     }

@@ -94,9 +94,11 @@ impl Checkpoints {
         })
     }
 
-    /// Statements that wait for a quorum, for reports.
-    pub(crate) fn votes_count(&self) -> usize {
-        self.votes.len()
+    /// Statements that wait for a quorum, of the signer of whom there are most.
+    pub(crate) fn most_votes(&self) -> usize {
+        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
+        self.votes.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
+        counts.values().max().copied().unwrap_or(0)
     }
 
     fn add(&mut self, signed: Signed) {

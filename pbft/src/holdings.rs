@@ -13,17 +13,19 @@ pub struct Holdings {
     pub contents: usize,
     /// Prepares and Commits in the fullest of them.
     pub votes: usize,
-    /// Checkpoint statements that wait for a quorum.
+    /// Checkpoint statements that wait for a quorum, of the signer of whom there are most.
     pub checkpoint_votes: usize,
-    /// Votes, checkpoints, demands and starts of views of others, remembered to be compared (E2).
+    /// Series of statements remembered to be compared (E2): one for each signer and kind, for Acks and lane.
+    pub series: usize,
+    /// Statements in the longest series of votes, checkpoints, demands or starts of views.
     pub remembered: usize,
-    /// Bundle and Ack statements of others, remembered to be compared (E2).
+    /// Statements in the longest series of Bundle or Ack statements.
     pub remembered_of_lanes: usize,
-    /// Statements kept apart for others to compare (E2).
+    /// Statements kept apart for others to compare (E2), of the signer of whom there are most.
     pub kept: usize,
     /// Positions with two PrePrepares.
     pub split: usize,
-    /// Evidence on its way to the ledger (E5).
+    /// Evidence on its way to the ledger (E5), against the member against whom there is most.
     pub evidence: usize,
     /// Bundles in the fullest lane.
     pub bundles: usize,
@@ -33,7 +35,7 @@ pub struct Holdings {
     pub loose_bundles: usize,
     /// Their bytes, of the lane that has most.
     pub loose_bytes: u64,
-    /// Acknowledgements in the fullest lane.
+    /// Acknowledgements of one signer in one lane.
     pub acks: usize,
     /// Lane certificates in the fullest lane.
     pub certificates: usize,
@@ -63,17 +65,18 @@ impl Replica {
             slots: slots().count(),
             contents: fullest(Slot::contents_count),
             votes: fullest(|slot| slot.prepares.len() + slot.commits.len()),
-            checkpoint_votes: self.checkpoints.votes_count(),
-            remembered: self.witness.remembered_count() - self.witness.remembered_of_lanes_count(),
-            remembered_of_lanes: self.witness.remembered_of_lanes_count(),
-            kept: self.witness.kept_count(),
+            checkpoint_votes: self.checkpoints.most_votes(),
+            series: self.witness.series_count(),
+            remembered: self.witness.longest_series(false),
+            remembered_of_lanes: self.witness.longest_series(true),
+            kept: self.committee.replicas().map(|of| self.witness.kept_of(of).len()).max().unwrap_or(0),
             split: self.witness.split_count(),
-            evidence: self.accusations.held().count(),
+            evidence: self.committee.replicas().map(|of| self.accusations.against(of)).max().unwrap_or(0),
             bundles: most(Lane::held_count),
             bundle_bytes: self.lanes.iter().map(Lane::held_bytes).max().unwrap_or(0),
             loose_bundles: loose().map(|(count, _)| count).max().unwrap_or(0),
             loose_bytes: loose().map(|(_, bytes)| bytes).max().unwrap_or(0),
-            acks: most(Lane::acks_count),
+            acks: most(Lane::most_acks),
             certificates: most(Lane::certificates_count),
             demands: self.views.latest.len(),
             starts: self.views.starts.len(),

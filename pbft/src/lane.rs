@@ -94,8 +94,11 @@ impl Lane {
         self.held.len()
     }
 
-    pub(crate) fn acks_count(&self) -> usize {
-        self.acks.len()
+    /// Acknowledgements that are kept, of the signer of whom there are most.
+    pub(crate) fn most_acks(&self) -> usize {
+        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
+        self.acks.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
+        counts.values().max().copied().unwrap_or(0)
     }
 
     pub(crate) fn certificates_count(&self) -> usize {

@@ -175,10 +175,16 @@ impl Witness {
         self.first.values().map(BTreeMap::len).sum()
     }
 
-    /// Those of them that are about lanes.
-    pub(crate) fn remembered_of_lanes_count(&self) -> usize {
-        let of_lanes = |kind: EvidenceKind| matches!(kind, EvidenceKind::Bundle | EvidenceKind::Ack);
-        self.first.iter().filter(|((_, kind, _), _)| of_lanes(*kind)).map(|(_, places)| places.len()).sum()
+    /// How many series there are, for reports.
+    pub(crate) fn series_count(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Statements in the longest series, of those about lanes or of the others.
+    pub(crate) fn longest_series(&self, of_lanes: bool) -> usize {
+        let about_lanes = |kind: EvidenceKind| matches!(kind, EvidenceKind::Bundle | EvidenceKind::Ack);
+        let series = self.first.iter().filter(|((_, kind, _), _)| about_lanes(*kind) == of_lanes);
+        series.map(|(_, places)| places.len()).max().unwrap_or(0)
     }
 
     /// Positions with two PrePrepares, for reports.
