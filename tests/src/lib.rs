@@ -14,6 +14,7 @@ pub mod presets;
 
 pub mod clients;
 pub mod machine;
+pub mod mutation;
 pub mod scene;
 pub mod world;
 

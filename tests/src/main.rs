@@ -197,6 +197,7 @@ fn print_twins(summary: &TwinsSummary, json: bool) {
     let rate = summary.schedules as f64 / summary.seconds;
     println!("{} of {SCHEDULES} schedules in {:.1} s, {rate:.0} a second", summary.schedules, summary.seconds);
     println!("{} decided something, {} left the first view", summary.deciding, summary.view_changes);
+    println!("{} with changed messages, {} with proof of it", summary.mutated, summary.caught);
     summary.failures.iter().for_each(|(schedule, what)| println!("FAILED schedule {schedule}: {what}"));
     println!("{} failures", summary.failures.len());
 }

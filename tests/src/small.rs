@@ -7,7 +7,7 @@ use quorate_pbft::{
     Broken, Constants, Digest, Effect, Effects, Executed, Input, Item, Journal, Message, Now, Replica, ReplicaConfig,
     ReplicaId, SeqNum, Ticks, Time, Unverified, Verified, VerifyContext, View,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Wall clocks begin here: milliseconds since 1970.
@@ -25,6 +25,8 @@ pub struct Node {
     pub executed: BTreeMap<SeqNum, (Digest, Digest)>,
     /// Why it takes no part any more.
     pub broken: Option<Broken>,
+    /// Whom it holds proof against.
+    pub accused: BTreeSet<ReplicaId>,
 }
 
 /// What a node sends: to whom, none for all others.
@@ -55,7 +57,15 @@ impl Group {
             incarnation,
         });
         let journal = Journal::new(self.keys.committee.len());
-        Node { id, replica, journal, book: Book::default(), executed: BTreeMap::new(), broken: None }
+        Node {
+            id,
+            replica,
+            journal,
+            book: Book::default(),
+            executed: BTreeMap::new(),
+            broken: None,
+            accused: BTreeSet::new(),
+        }
     }
 
     /// A message that passed the core's door; none if it did not.
@@ -95,6 +105,7 @@ impl Group {
                         sent.extend(answer.into_iter().map(|message| (Some(to), Arc::new(message))));
                     }
                     Effect::Broken(broken) => node.broken = Some(broken),
+                    Effect::Accuse(evidence) => drop(node.accused.insert(evidence.key().signer)),
                     Effect::Execute(decided) => {
                         let executed: Executed = node.book.execute(&decided, &self.keys.committee, &*self.keys.verify);
                         let outcome = (decided.content.digest(), executed.state_root);

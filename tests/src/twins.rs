@@ -1,10 +1,12 @@
 //! Twins (Bano et al., OPODIS 2021): one member runs twice, two honest copies with one key that know nothing of each
 //! other, and the network is cut anew in every round. All schedules of a few rounds, each once.
 //!
-//! A schedule is a number: which member is doubled, and for each round which of the five nodes stand together. In a
-//! round what is sent between nodes that stand together arrives, and half a time-out passes.
+//! A schedule is a number: which member is doubled, for each round which of the five nodes stand together, and how what
+//! either copy says is changed on its way to members with an even number ([`Mutation`]). In a round what is sent between
+//! nodes that stand together arrives, and half a time-out passes.
 
 use crate::clients::Clients;
+use crate::mutation::Mutation;
 use crate::run::catch;
 use crate::small::{Group, Node, disagreement};
 use quorate_pbft::{Broken, Constants, Input, Message, ReplicaId};
@@ -29,7 +31,9 @@ const ROUND_MS: u64 = 50;
 const MESSAGES_MAX: usize = 20_000;
 
 /// How many schedules there are.
-pub const SCHEDULES: u64 = MEMBERS as u64 * DIVISIONS.pow(ROUNDS);
+pub const SCHEDULES: u64 = MEMBERS as u64 * DIVISIONS.pow(ROUNDS) * MUTATIONS * MUTATIONS;
+/// Lies of one copy.
+const MUTATIONS: u64 = Mutation::ALL.len() as u64;
 
 /// What a campaign of schedules did.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -40,13 +44,17 @@ pub struct TwinsSummary {
     pub deciding: u64,
     /// Schedules in which an honest replica left view 0.
     pub view_changes: u64,
+    /// Schedules in which a message was changed on its way.
+    pub mutated: u64,
+    /// Schedules in which an honest replica held proof against the doubled member.
+    pub caught: u64,
     /// What went wrong: the schedule's number, and what.
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
 }
 
-/// Plays `count` schedules, spread evenly over all of them, on two threads.
+/// Plays `count` different schedules, spread over all of them, on two threads.
 pub fn twins(count: u64) -> TwinsSummary {
     let begin = Instant::now();
     let count = count.min(SCHEDULES);
@@ -59,13 +67,15 @@ pub fn twins(count: u64) -> TwinsSummary {
                     if number >= count {
                         return;
                     }
-                    let schedule = (u128::from(number) * u128::from(SCHEDULES) / u128::from(count)) as u64;
+                    let schedule = nth(number);
                     let mut outcome = Outcome::default();
                     let panicked = catch(|| outcome = play(schedule)).err();
                     let mut summary = summary.lock().expect("nobody panics with the summary in hand");
                     summary.schedules += 1;
                     summary.deciding += u64::from(outcome.decided);
                     summary.view_changes += u64::from(outcome.changed_view);
+                    summary.mutated += u64::from(outcome.mutated);
+                    summary.caught += u64::from(outcome.caught);
                     summary.failures.extend(panicked.or(outcome.wrong).map(|what| (schedule, what)));
                 }
             });
@@ -77,10 +87,18 @@ pub fn twins(count: u64) -> TwinsSummary {
     summary
 }
 
+/// The schedules in an order in which neighbours have little in common: an odd factor permutes a power of two.
+fn nth(number: u64) -> u64 {
+    const { assert!(SCHEDULES.is_power_of_two()) };
+    number.wrapping_mul(0x9e37_79b1) % SCHEDULES
+}
+
 #[derive(Debug, Default)]
 struct Outcome {
     decided: bool,
     changed_view: bool,
+    mutated: bool,
+    caught: bool,
     wrong: Option<String>,
 }
 
@@ -89,7 +107,10 @@ struct Run {
     /// The members, and last the twin.
     nodes: Vec<Node>,
     doubled: ReplicaId,
+    /// What becomes of the words of the doubled member and of its twin.
+    lies: [Mutation; 2],
     changed_view: bool,
+    mutated: bool,
     queue: VecDeque<(usize, usize, Arc<Message>)>,
 }
 
@@ -118,7 +139,9 @@ impl Run {
         let doubled = ReplicaId::new((schedule % u64::from(MEMBERS)) as u16);
         let members = (0..MEMBERS).map(ReplicaId::new).chain([doubled]);
         let nodes = members.zip(1..).map(|(id, incarnation)| group.node(id, incarnation)).collect();
-        Self { group, nodes, doubled, changed_view: false, queue: VecDeque::new() }
+        let lies = schedule / (u64::from(MEMBERS) * DIVISIONS.pow(ROUNDS));
+        let lies = [lies / MUTATIONS, lies % MUTATIONS].map(|lie| Mutation::ALL[lie as usize]);
+        Self { group, nodes, doubled, lies, changed_view: false, mutated: false, queue: VecDeque::new() }
     }
 
     /// Delivers everything between nodes on one side; `side` has a bit for each node but the twin.
@@ -130,13 +153,27 @@ impl Run {
         for _ in 0..MESSAGES_MAX {
             let Some((from, to, message)) = self.queue.pop_front() else { return };
             let together = (side >> from) & 1 == (side >> to) & 1;
-            let heard = self.group.verified(self.nodes[from].id, &message).filter(|_| together);
+            if !together {
+                continue;
+            }
+            let told = self.told(from, to, &message);
+            let heard = self.group.verified(self.nodes[from].id, told.as_ref().unwrap_or(&message));
             if let Some(heard) = heard {
                 let sent = self.group.step(&mut self.nodes[to], Input::Message(heard));
                 self.post(to, sent);
             }
         }
         self.queue.clear();
+    }
+
+    /// What reaches `to` in place of a message, where its sender lies.
+    fn told(&mut self, from: usize, to: usize, message: &Message) -> Option<Message> {
+        let copy = if from == usize::from(MEMBERS) { 1 } else { 0 };
+        let lies = self.nodes[from].id == self.doubled && self.nodes[to].id.get().is_multiple_of(2);
+        let lie = Some(self.lies[copy]).filter(|_| lies)?;
+        let told = lie.of(message, self.doubled, &self.group.keys, self.group.constants.window)?;
+        self.mutated = true;
+        Some(told)
     }
 
     fn post(&mut self, from: usize, sent: Vec<(Option<ReplicaId>, Arc<Message>)>) {
@@ -154,10 +191,14 @@ impl Run {
     fn outcome(self) -> Outcome {
         let honest = || self.nodes.iter().filter(|node| node.id != self.doubled);
         let broken = honest().find_map(|node| Some(format!("{} broke: {}", node.id, words(node.broken.as_ref()?))));
+        let accused = || honest().flat_map(|node| node.accused.iter());
+        let framed = accused().find(|who| **who != self.doubled).map(|who| format!("{who} is honest and accused"));
         Outcome {
             decided: honest().any(|node| !node.executed.is_empty()),
             changed_view: self.changed_view,
-            wrong: disagreement(honest()).or(broken),
+            mutated: self.mutated,
+            caught: accused().next().is_some(),
+            wrong: disagreement(honest()).or(broken).or(framed),
         }
     }
 }
@@ -175,6 +216,7 @@ mod tests {
         let summary = twins(200);
         assert_eq!(summary.schedules, 200);
         assert!(summary.deciding > 150, "{summary:?}");
+        assert!(summary.mutated > 100 && summary.caught > 50, "{summary:?}");
         assert!(summary.failures.is_empty(), "{:?}", summary.failures);
     }
 }
