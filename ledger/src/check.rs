@@ -4,7 +4,7 @@ use crate::analysis::Analysis;
 use crate::constants::Limits;
 use crate::envelope::Envelope;
 use crate::genesis::Genesis;
-use quorate_pbft::{Digest, Evidence, Item, ItemKind, PayloadCheck};
+use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
 
 /// Checks items for [`quorate_pbft::VerifyContext`]: structure, size, and the signature against the key that an
 /// envelope carries. Whether that key speaks for anybody is asked at execution.
@@ -39,6 +39,13 @@ impl PayloadCheck for EnvelopeCheck {
 pub(crate) fn evidence(bytes: &[u8]) -> Option<Evidence> {
     let evidence: Evidence = borsh::from_slice(bytes).ok()?;
     evidence.is_well_formed().then_some(evidence)
+}
+
+/// Whether evidence holds in this group, to whoever has its genesis: here and offline alike.
+pub(crate) fn proves(evidence: &Evidence, committee: &Committee, genesis: &Genesis) -> bool {
+    let payload = EnvelopeCheck::new(genesis);
+    let context = VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: genesis.constants() };
+    evidence.is_valid(&context)
 }
 
 #[cfg(test)]

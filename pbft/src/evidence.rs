@@ -1,10 +1,11 @@
 //! Proof of a replica's fault that needs no trust in who hands it over (E2 to E6).
 
+use crate::bundle_evidence::InvalidBundle;
 use crate::cert::QuorumCert;
-use crate::committee::Committee;
-use crate::crypto::{Verify, hash};
+use crate::crypto::hash;
 use crate::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
 use crate::statement::{Kind, Signed};
+use crate::verify::VerifyContext;
 use crate::view_evidence::{InvalidDemand, InvalidStart, Omission};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -28,7 +29,7 @@ pub enum EvidenceKind {
     ViewChange = 5,
     /// Two starts of one view.
     NewView = 6,
-    /// A signed bundle that is malformed (E6).
+    /// A signed bundle that no honest owner signs (E6).
     InvalidBundle = 7,
     /// A demand for a view that leaves out what its signer voted for (E3).
     Omission = 8,
@@ -63,7 +64,7 @@ pub struct EvidenceKey {
     pub kind: EvidenceKind,
 }
 
-/// Proof of a fault. What E6 adds gets a variant of its own.
+/// Proof of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(clippy::large_enum_variant)] // Pairs are nearly all that there ever is, and small as messages go.
 pub enum Evidence {
@@ -75,6 +76,8 @@ pub enum Evidence {
     InvalidDemand(Box<InvalidDemand>),
     /// A start of a view that does not follow from its demands (E3).
     InvalidStart(Box<InvalidStart>),
+    /// A signed bundle that no honest owner signs (E6).
+    InvalidBundle(Box<InvalidBundle>),
 }
 
 impl Evidence {
@@ -104,16 +107,19 @@ impl Evidence {
             Self::Omission(omission) => omission.vote.signer == omission.leaf.demand.signer,
             Self::InvalidDemand(invalid) => invalid.leaf.demand.statement.kind == Kind::ViewChange,
             Self::InvalidStart(invalid) => invalid.leaf.start.statement.kind == Kind::NewView,
+            Self::InvalidBundle(invalid) => invalid.statement.statement.kind == Kind::Bundle,
         }
     }
 
-    /// Whether it proves its claim to whoever trusts the committee.
-    pub fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+    /// Whether it proves its claim to whoever trusts the committee and the group's numbers.
+    pub fn is_valid(&self, context: &VerifyContext<'_>) -> bool {
+        let VerifyContext { committee, verify, .. } = *context;
         let proved = match self {
             Self::Equivocation(a, b) => a.is_valid(committee, verify) && b.is_valid(committee, verify),
             Self::Omission(omission) => omission.is_valid(committee, verify),
             Self::InvalidDemand(invalid) => invalid.is_valid(committee, verify),
             Self::InvalidStart(invalid) => invalid.is_valid(committee, verify),
+            Self::InvalidBundle(invalid) => invalid.is_valid(context),
         };
         self.is_well_formed() && proved
     }
@@ -125,6 +131,7 @@ impl Evidence {
             Self::Omission(omission) => vec![omission.vote, omission.leaf.demand],
             Self::InvalidDemand(invalid) => vec![invalid.leaf.demand],
             Self::InvalidStart(invalid) => vec![invalid.leaf.start],
+            Self::InvalidBundle(invalid) => vec![invalid.statement],
         }
     }
 
@@ -135,6 +142,7 @@ impl Evidence {
             Self::Omission(omission) => (&omission.vote, EvidenceKind::Omission),
             Self::InvalidDemand(invalid) => (&invalid.leaf.demand, EvidenceKind::InvalidViewChange),
             Self::InvalidStart(invalid) => (&invalid.leaf.start, EvidenceKind::InvalidNewView),
+            Self::InvalidBundle(invalid) => (&invalid.statement, EvidenceKind::InvalidBundle),
         };
         EvidenceKey { signer: signed.signer, epoch: signed.statement.epoch, kind }
     }
@@ -146,6 +154,7 @@ impl Evidence {
             Self::Omission(omission) => (omission.vote.statement.view, omission.vote.statement.seq),
             Self::InvalidDemand(invalid) => (invalid.leaf.demand.statement.view, invalid.leaf.seq),
             Self::InvalidStart(invalid) => (invalid.leaf.start.statement.view, invalid.leaf.seq),
+            Self::InvalidBundle(invalid) => (View::new(0), invalid.statement.statement.seq),
         }
     }
 

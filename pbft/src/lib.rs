@@ -50,6 +50,7 @@ extern crate alloc;
 
 mod accusation;
 mod bundle;
+mod bundle_evidence;
 mod cert;
 mod checkpoint;
 mod committee;
@@ -99,6 +100,7 @@ mod waiting;
 mod witness;
 
 pub use bundle::{Bundle, BundleHeader, Item, ItemKind, Tip, items_root};
+pub use bundle_evidence::{BundleFault, InvalidBundle};
 pub use cert::{CertError, ClaimedCert, QuorumCert};
 pub use checkpoint::checkpoint_digest;
 pub use committee::Committee;

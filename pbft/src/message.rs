@@ -98,7 +98,8 @@ impl Message {
     pub fn is_bulk(&self) -> bool {
         matches!(
             self,
-            Self::Bundle(_)
+            Self::Evidence(Evidence::InvalidBundle(_))
+                | Self::Bundle(_)
                 | Self::Content { .. }
                 | Self::Decided { .. }
                 | Self::Recalled { .. }

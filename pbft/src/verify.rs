@@ -1,6 +1,7 @@
 //! The only way for a message into the core: decoded, then verified, off the core's thread.
 
 use crate::bundle::{Bundle, Item, items_root};
+use crate::bundle_evidence::InvalidBundle;
 use crate::cert::{CertError, ClaimedCert};
 use crate::committee::Committee;
 use crate::content::Content;
@@ -129,9 +130,7 @@ impl VerifyContext<'_> {
                 ensure(statement.statement.digest == body.digest(), Invalid::Mismatch)
             }
             Message::Half(signed) => self.signature(signed),
-            Message::Evidence(evidence) => {
-                ensure(evidence.is_valid(self.committee, self.verify), Invalid::Signature(evidence.key().signer))
-            }
+            Message::Evidence(evidence) => ensure(evidence.is_valid(self), Invalid::Signature(evidence.key().signer)),
             Message::Bundle(bundle) => self.bundle(bundle),
             Message::Content { content, certificates } => self.content(content, certificates),
             Message::Decided { certificate, content } => self.decided(certificate, content),
@@ -206,18 +205,32 @@ impl VerifyContext<'_> {
         body.voted.iter().try_for_each(|entry| self.statement(&entry.pre_prepare, &[Kind::PrePrepare]))
     }
 
-    /// E3: the proof that somebody signed a demand that no honest replica signs.
+    /// The proof that somebody signed what no honest replica signs (E3, E6).
     fn proof(&self, message: &Message) -> Option<Evidence> {
-        let Message::ViewChange { statement, body } = message else { return None };
+        let found = match message {
+            Message::ViewChange { statement, body } => Evidence::InvalidDemand(self.invalid_demand(statement, body)?),
+            Message::Bundle(bundle) => Evidence::InvalidBundle(self.invalid_bundle(bundle)?),
+            _ => return None,
+        };
+        found.is_valid(self).then_some(found)
+    }
+
+    fn invalid_demand(&self, statement: &Signed, body: &ViewChange) -> Option<Box<InvalidDemand>> {
         let window = self.constants.window;
         let small = body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window;
         // Its signer's word first: nobody makes us look for faults in what was never signed.
         if !small || self.signature(statement).is_err() || statement.statement.digest != body.digest(window) {
             return None;
         }
-        let invalid = InvalidDemand::find(statement, body, window, self.committee, self.verify)?;
-        let proof = Evidence::InvalidDemand(Box::new(invalid));
-        proof.is_valid(self.committee, self.verify).then_some(proof)
+        InvalidDemand::find(statement, body, window, self.committee, self.verify).map(Box::new)
+    }
+
+    fn invalid_bundle(&self, bundle: &Bundle) -> Option<Box<InvalidBundle>> {
+        let signed = self.statement(&bundle.statement, &[Kind::Bundle]).is_ok();
+        if !signed || bundle.statement.statement.digest != bundle.header.digest() {
+            return None;
+        }
+        InvalidBundle::find(bundle, self).map(Box::new)
     }
 
     fn new_view(&self, statement: &Signed, body: &NewView) -> Result<(), Invalid> {
@@ -234,21 +247,12 @@ impl VerifyContext<'_> {
     }
 
     fn bundle(&self, bundle: &Bundle) -> Result<(), Invalid> {
-        let (header, statement) = (&bundle.header, &bundle.statement);
+        let Bundle { header, statement, items } = bundle;
         self.statement(statement, &[Kind::Bundle])?;
-        let named = (statement.signer, statement.statement.view.get(), statement.statement.seq.get());
-        ensure(named == (header.lane, 0, header.position.get()), Invalid::Mismatch)?;
-        ensure(statement.statement.digest == header.digest(), Invalid::Mismatch)?;
-        self.items(bundle)
-    }
-
-    fn items(&self, bundle: &Bundle) -> Result<(), Invalid> {
-        let (header, items) = (&bundle.header, &bundle.items);
+        ensure(header.is_named_by(statement) && statement.statement.digest == header.digest(), Invalid::Mismatch)?;
         let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
-        let one_or_small = items.len() == 1 || bytes <= self.constants.bundle_bytes_max as usize;
-        ensure(!items.is_empty() && items.len() <= Constants::ITEMS_MAX && one_or_small, Invalid::Malformed)?;
-        ensure(header.position.get() > 0 && header.items as usize == items.len(), Invalid::Malformed)?;
-        ensure(header.bytes == bytes as u64 && header.lane_bytes >= header.bytes, Invalid::Malformed)?;
+        let counted = (header.items as usize, header.bytes) == (items.len(), bytes as u64);
+        ensure(counted && header.is_well_formed(self.constants), Invalid::Malformed)?;
         ensure(header.items_root == items_root(items), Invalid::Mismatch)?;
         match items.iter().position(|item| !self.payload.is_valid(item)) {
             Some(index) => Err(Invalid::Item(index)),

@@ -99,6 +99,21 @@ fn an_owner_that_forks_its_lane_is_caught_and_stops_only_itself() {
     });
 }
 
+#[test]
+fn an_owner_whose_bundle_holds_what_may_not_be_on_a_lane_is_caught() {
+    is_caught_doing(EvidenceKind::InvalidBundle, |message| match message {
+        Message::Bundle(bundle) if bundle.header.position.get() == 4 => {
+            let mut invalid = Bundle::clone(bundle);
+            invalid.items.push(Item { kind: ItemKind::Envelope, bytes: Vec::new() });
+            (invalid.header.items, invalid.header.items_root) =
+                (invalid.items.len() as u32, items_root(&invalid.items));
+            let statement = Statement { digest: invalid.header.digest(), ..bundle.statement.statement };
+            Some(Message::Bundle(Arc::new(Bundle { statement: resign(statement), ..invalid })))
+        }
+        _ => None,
+    });
+}
+
 fn fork(bundle: &Bundle) -> Bundle {
     let items = vec![Item { kind: ItemKind::Envelope, bytes: b"another".to_vec() }];
     let mut header = bundle.header.clone();

@@ -725,7 +725,9 @@ fn two_conflicting_certificates_of_one_view_prove_the_fault_of_f_plus_one() {
         };
         let culprits = Evidence::between(&check(1, &first), &check(2, &last), committee.group());
         assert!(culprits.len() >= committee.weak(), "{n} replicas");
-        assert!(culprits.iter().all(|evidence| evidence.is_valid(&committee, &cluster::HashVerify)));
+        let constants = Constants::default();
+        let context = cluster::context(&committee, &constants);
+        assert!(culprits.iter().all(|evidence| evidence.is_valid(&context)));
         assert!(Evidence::between(&check(1, &first), &check(1, &last), committee.group()).is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! The encoding and the strictness of what is signed: pitfalls 26, 29, 33 and 59.
 
 use quorate_pbft::{
-    Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Item, ItemKind, Kind, Message, ReplicaId, SeqNum,
-    Signed, Signer, Statement, View,
+    Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Item, ItemKind, Kind, Message, PayloadCheck,
+    ReplicaId, SeqNum, Signed, Signer, Statement, VerifyContext, View,
 };
 
 fn signer(index: u8) -> Ed25519Signer {
@@ -12,6 +12,15 @@ fn signer(index: u8) -> Ed25519Signer {
 fn group() -> Committee {
     let keys = (0..4).map(|index| signer(index).public_key()).collect();
     Committee::new(Digest([7; 32]), Epoch::new(3), keys).expect("distinct keys")
+}
+
+/// These tests have no bundles.
+struct Nothing;
+
+impl PayloadCheck for Nothing {
+    fn is_valid(&self, _: &Item) -> bool {
+        false
+    }
 }
 
 fn vote() -> Statement {
@@ -81,7 +90,9 @@ fn votes_of_different_kinds_for_different_digests_at_one_position_contradict_eac
     let prepare = Statement { kind: Kind::Prepare, digest: Digest([2; 32]), ..vote() };
     let prepare = prepare.sign(ReplicaId::new(2), &signer(2));
     let evidence = Evidence::pair(&signed(), &prepare).expect("a contradiction");
-    assert!(evidence.is_valid(&group(), &Ed25519));
+    let (committee, constants) = (group(), Constants::default());
+    let context = VerifyContext { committee: &committee, verify: &Ed25519, payload: &Nothing, constants: &constants };
+    assert!(evidence.is_valid(&context));
     assert_eq!(Evidence::pair(&prepare, &signed()), Some(evidence), "one encoding");
 }
 

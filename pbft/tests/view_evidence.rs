@@ -2,10 +2,10 @@
 
 mod cluster;
 
-use cluster::{HashSigner, HashVerify, committee, id, key};
+use cluster::{HashSigner, HashVerify, committee, context, id, key};
 use quorate_pbft::{
-    ClaimedCert, Content, Digest, Epoch, Evidence, InvalidDemand, InvalidStart, Kind, NewView, Omission, PreparedEntry,
-    SeqNum, Signed, Signer, Statement, View, ViewChange, VotedEntry,
+    ClaimedCert, Constants, Content, Digest, Epoch, Evidence, InvalidDemand, InvalidStart, Kind, NewView, Omission,
+    PreparedEntry, SeqNum, Signed, Signer, Statement, View, ViewChange, VotedEntry,
 };
 use std::sync::Arc;
 
@@ -60,7 +60,11 @@ fn signed_demand(signer: usize, body: &ViewChange) -> Signed {
 }
 
 fn proves(evidence: &Evidence) -> bool {
-    evidence.is_valid(&committee(N), &HashVerify)
+    evidence.is_valid(&context(&committee(N), &constants()))
+}
+
+fn constants() -> Constants {
+    Constants { window: WINDOW, ..Constants::default() }
 }
 
 fn omission(vote: &Signed, body: &ViewChange) -> Option<Evidence> {

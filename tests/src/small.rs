@@ -70,13 +70,17 @@ impl Group {
 
     /// A message that passed the core's door; none if it did not.
     pub fn verified(&self, from: ReplicaId, message: &Message) -> Option<Verified<Message>> {
-        let context = VerifyContext {
+        Unverified::new(from, message.clone()).verify(&self.context()).ok()
+    }
+
+    /// What checks need to know.
+    pub fn context(&self) -> VerifyContext<'_> {
+        VerifyContext {
             committee: &self.keys.committee,
             verify: &*self.keys.verify,
             payload: &ItemCheck,
             constants: &self.constants,
-        };
-        Unverified::new(from, message.clone()).verify(&context).ok()
+        }
     }
 
     /// Lets time come.
@@ -107,7 +111,7 @@ impl Group {
                     Effect::Broken(broken) => node.broken = Some(broken),
                     Effect::Accuse(evidence) => drop(node.accused.insert(evidence.key().signer)),
                     Effect::Execute(decided) => {
-                        let executed: Executed = node.book.execute(&decided, &self.keys.committee, &*self.keys.verify);
+                        let executed: Executed = node.book.execute(&decided, &self.context());
                         let outcome = (decided.content.digest(), executed.state_root);
                         node.journal.execute(&decided, &executed);
                         node.executed.insert(decided.seq, outcome);

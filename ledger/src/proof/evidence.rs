@@ -2,9 +2,10 @@
 
 use super::epochs::{EpochStep, Epochs};
 use super::{ProofError, ProvedEvidence};
+use crate::check;
 use crate::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Ed25519, Evidence};
+use quorate_pbft::Evidence;
 
 /// Proof of a replica's fault (E5): it verifies from the genesis and the chain of epochs.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -32,7 +33,7 @@ impl EvidenceProof {
             return Err(ProofError::Epoch);
         }
         let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
-        if !self.evidence.is_valid(committee, &Ed25519) {
+        if !check::proves(&self.evidence, committee, genesis) {
             return Err(ProofError::Evidence);
         }
         let (view, seq) = self.evidence.place();

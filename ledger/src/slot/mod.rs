@@ -20,7 +20,7 @@ use crate::state::{entry, name, rows};
 use crate::stop::Unsettled;
 use crate::store::{Store, StoreError, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Bundle, Decided, Digest, Ed25519, EvidenceKey, Item, ItemKind, SeqNum, Time, hash, merkle_root};
+use quorate_pbft::{Bundle, Decided, Digest, EvidenceKey, Item, ItemKind, SeqNum, Time, hash, merkle_root};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Evidence recorded against one replica: more proves nothing more (E5).
@@ -152,7 +152,7 @@ impl<'l, 's> Execution<'l, 's> {
         let (entry_name, count_name) = (name::evidence(offender, key.epoch, key.kind), name::offences(offender));
         let count: u8 = self.draft.get(0, &count_name)?.unwrap_or(0);
         let known: Option<EvidenceRecord> = self.draft.get(0, &entry_name)?;
-        if known.is_some() || count >= OFFENCES_MAX || !evidence.is_valid(committee, &Ed25519) {
+        if known.is_some() || count >= OFFENCES_MAX || !check::proves(&evidence, committee, &genesis) {
             return Ok(());
         }
         let id = evidence.id();

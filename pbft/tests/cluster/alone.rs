@@ -1,10 +1,10 @@
 //! One replica with its disk, and messages made by hand.
 
-use super::{AnyItem, HashSigner, HashVerify, WALL, committee, config, id, key};
+use super::{HashSigner, WALL, committee, config, context, id, key};
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Effect, Effects, Epoch, Executed, Input,
     Item, Journal, Kind, Message, Now, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement, Ticks, Time, Tip,
-    Unverified, VerifyContext, View, items_root,
+    Unverified, View, items_root,
 };
 use std::sync::Arc;
 
@@ -104,9 +104,7 @@ impl Alone {
         message: Message,
     ) -> Result<quorate_pbft::Verified<Message>, quorate_pbft::Invalid> {
         let committee = committee(self.n);
-        let context =
-            VerifyContext { committee: &committee, verify: &HashVerify, payload: &AnyItem, constants: &self.constants };
-        Unverified::new(id(from), message).verify(&context)
+        Unverified::new(id(from), message).verify(&context(&committee, &self.constants))
     }
 
     pub fn step(&mut self, input: Input) {

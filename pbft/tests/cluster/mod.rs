@@ -1,170 +1,26 @@
 //! A small group in memory: seeded delivery, loss, duplication, crashes, and a disk that forgets what was not committed.
 //!
 //! The replicas are real; signatures are keyed hashes behind the same doors, so that thousands of runs take seconds.
-#![allow(dead_code)] // Each test file uses its part.
+#![allow(dead_code, unused_imports)] // Each test file uses its part.
 
 pub mod alone;
+mod dice;
+mod keys;
+mod ledger;
+mod node;
 
+pub use self::dice::Dice;
+pub use self::keys::{AnyItem, HashSigner, HashVerify, committee, config, context, envelope, id, key};
+pub use self::ledger::Ledger;
+pub use self::node::Node;
+
+use self::node::Write;
 use quorate_pbft::{
-    Committee, Constants, Decided, Digest, Effect, Effects, Epoch, Evidence, EvidenceKey, Executed, Input, Item,
-    ItemKind, Journal, Message, Now, PayloadCheck, PublicKey, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum,
-    Signature, Signed, Signer, Ticks, Time, Unverified, Verify, VerifyContext, hash_parts,
+    Committee, Constants, Decided, Digest, Effects, Input, Message, Now, Replica, ReplicaId, SeqNum, Signed, Ticks,
+    Time, Unverified,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// A xorshift generator: small, seeded, good enough to shuffle.
-#[derive(Clone)]
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    pub fn below(&mut self, sides: u64) -> u64 {
-        self.roll() % sides
-    }
-
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
-
-/// Signs with a keyed hash. Whoever knows the key can forge; nobody here does.
-pub struct HashSigner(pub PublicKey);
-
-fn tag(key: &PublicKey, bytes: &[u8]) -> Signature {
-    let first = hash_parts("test/signature", &[&key.0, bytes]);
-    let mut signature = [0; 64];
-    signature[..32].copy_from_slice(&first.0);
-    Signature(signature)
-}
-
-impl Signer for HashSigner {
-    fn public_key(&self) -> PublicKey {
-        self.0
-    }
-
-    fn sign(&self, bytes: &[u8]) -> Signature {
-        tag(&self.0, bytes)
-    }
-}
-
-pub struct HashVerify;
-
-impl Verify for HashVerify {
-    fn verify(&self, key: &PublicKey, bytes: &[u8], signature: &Signature) -> bool {
-        tag(key, bytes) == *signature
-    }
-}
-
-pub struct AnyItem;
-
-impl PayloadCheck for AnyItem {
-    fn is_valid(&self, item: &Item) -> bool {
-        !item.bytes.is_empty()
-    }
-}
-
-pub fn key(index: usize) -> PublicKey {
-    PublicKey([index as u8 + 1; 32])
-}
-
-pub fn committee(n: usize) -> Committee {
-    Committee::new(Digest([7; 32]), Epoch::new(0), (0..n).map(key).collect()).expect("distinct keys")
-}
-
-pub fn config(n: usize, me: usize, incarnation: u64, constants: &Constants) -> ReplicaConfig {
-    ReplicaConfig {
-        me: ReplicaId::new(me as u16),
-        committee: committee(n),
-        constants: constants.clone(),
-        signer: Arc::new(HashSigner(key(me))),
-        verify: Arc::new(HashVerify),
-        incarnation,
-    }
-}
-
-pub fn envelope(text: &str) -> Item {
-    Item { kind: ItemKind::Envelope, bytes: text.as_bytes().to_vec() }
-}
-
-/// What execution leaves: a root over everything executed, and the evidence that was recorded.
-#[derive(Clone, Default, Debug)]
-pub struct Ledger {
-    pub root: Digest,
-    pub recorded: BTreeSet<EvidenceKey>,
-    pub items: Vec<Vec<u8>>,
-    pub history: BTreeMap<SeqNum, (Digest, Digest)>,
-}
-
-impl Ledger {
-    fn execute(&mut self, decided: &Decided) -> Executed {
-        let mut recorded = Vec::new();
-        for item in decided.bundles.iter().flat_map(|bundle| &bundle.items) {
-            match item.kind {
-                ItemKind::Envelope => self.items.push(item.bytes.clone()),
-                ItemKind::Evidence => {
-                    if let Ok(evidence) = borsh::from_slice::<Evidence>(&item.bytes)
-                        && self.recorded.insert(evidence.key())
-                    {
-                        recorded.push(evidence.key());
-                    }
-                }
-                _ => (),
-            }
-        }
-        let time = decided.time.get().to_le_bytes();
-        self.root = hash_parts("test/root", &[&self.root.0, &decided.lane_hash.0, &time]);
-        self.history.insert(decided.seq, (decided.content.digest(), self.root));
-        let recorded = recorded.into_iter().chain(self.already(decided)).collect();
-        Executed { seq: decided.seq, state_root: self.root, recorded, deadline: None }
-    }
-
-    /// Evidence in this slot that was recorded before: whoever still holds it may forget it as well.
-    fn already(&self, decided: &Decided) -> Vec<EvidenceKey> {
-        let items = decided.bundles.iter().flat_map(|bundle| &bundle.items);
-        let evidence = items.filter(|item| item.kind == ItemKind::Evidence);
-        let keys = evidence.filter_map(|item| Some(borsh::from_slice::<Evidence>(&item.bytes).ok()?.key()));
-        keys.filter(|key| self.recorded.contains(key)).collect()
-    }
-}
-
-enum Write {
-    Record(Box<quorate_pbft::Record>),
-    Execute(Arc<Decided>, Executed),
-}
-
-/// One process: a replica, its disk and its queue of messages that wait for the disk.
-pub struct Node {
-    pub replica: Option<Replica>,
-    pub disk: Journal,
-    pub ledger: Ledger,
-    disk_ledger: Ledger,
-    unwritten: Vec<Write>,
-    outbox: Vec<(ReplicaId, Arc<Message>)>,
-    supplies: Vec<(ReplicaId, quorate_pbft::Wanted)>,
-    /// Commits are done up to this time.
-    commit_at: Option<u64>,
-    executes_late: bool,
-    /// Slots handed out and to be executed later.
-    late: Vec<Arc<Decided>>,
-    /// When this replica wants to be woken; wakes at other times are out of date.
-    wake_at: Option<u64>,
-    incarnation: u64,
-    pub refused: Vec<Rejected>,
-    pub accused: Vec<Evidence>,
-    pub broken: Vec<quorate_pbft::Broken>,
-    pub reads: BTreeMap<u64, SeqNum>,
-}
 
 /// What may go wrong.
 #[derive(Clone, Debug)]
@@ -212,34 +68,13 @@ pub struct Cluster {
 /// Wall clocks begin here.
 pub const WALL: u64 = 1_700_000_000_000;
 
-pub fn id(index: usize) -> ReplicaId {
-    ReplicaId::new(index as u16)
-}
-
 impl Cluster {
     pub fn new(n: usize, seed: u64) -> Self {
         Self::with(n, seed, Constants::default())
     }
 
     pub fn with(n: usize, seed: u64, constants: Constants) -> Self {
-        let node = |me: usize| Node {
-            replica: Some(Replica::new(config(n, me, me as u64 + 1, &constants))),
-            disk: Journal::new(n),
-            ledger: Ledger::default(),
-            disk_ledger: Ledger::default(),
-            unwritten: Vec::new(),
-            outbox: Vec::new(),
-            supplies: Vec::new(),
-            commit_at: None,
-            executes_late: false,
-            late: Vec::new(),
-            wake_at: Some(1_000),
-            incarnation: me as u64 + 1,
-            refused: Vec::new(),
-            accused: Vec::new(),
-            broken: Vec::new(),
-            reads: BTreeMap::new(),
-        };
+        let node = |me: usize| Node::new(n, me, &constants);
         let mut cluster = Self {
             n,
             now: 1_000,
@@ -247,7 +82,7 @@ impl Cluster {
             weather: Weather::CALM,
             cut: BTreeSet::new(),
             committee: committee(n),
-            constants: constants.clone(),
+            constants,
             dice: Dice::new(seed),
             liars: BTreeMap::new(),
             delivered: 0,
@@ -384,12 +219,7 @@ impl Cluster {
                     return;
                 }
                 self.delivered += 1;
-                let context = VerifyContext {
-                    committee: &self.committee,
-                    verify: &HashVerify,
-                    payload: &AnyItem,
-                    constants: &self.constants,
-                };
+                let context = context(&self.committee, &self.constants);
                 let message = Message::clone(&message);
                 match Unverified::new(from, message).verify(&context) {
                     Ok(verified) => self.input(to, Input::Message(verified)),
@@ -557,51 +387,6 @@ impl Cluster {
             for evidence in &node.accused {
                 let signer = evidence.key().signer;
                 assert!(self.liars.contains_key(&signer), "{id} accuses the honest {signer}: {evidence:?}");
-            }
-        }
-    }
-}
-
-impl Node {
-    /// E1: whatever own statement leaves was asked to be written before, in the order of effects.
-    fn check_written(&self, me: ReplicaId, message: &Message) {
-        let Some(signed) = statement_of(message).filter(|signed| signed.signer == me) else { return };
-        let same = |write: &Write| {
-            let Write::Record(record) = write else { return false };
-            matches!(&**record, quorate_pbft::Record::Statement(written) if *written == signed)
-        };
-        let written = self.unwritten.iter().any(same) || self.disk.statements().any(|written| *written == signed);
-        assert!(written, "{me} sends what it has not written: {signed:?}");
-    }
-
-    fn work_off(&mut self, out: &mut Effects, n: usize, me: ReplicaId) {
-        let mut effects: std::collections::VecDeque<Effect> = out.take().into();
-        while let Some(effect) = effects.pop_front() {
-            match effect {
-                Effect::Persist(record) => self.unwritten.push(Write::Record(Box::new(record))),
-                Effect::Send { to, message } => {
-                    self.check_written(me, &message);
-                    self.outbox.push((to, message));
-                }
-                Effect::Broadcast(message) => {
-                    self.check_written(me, &message);
-                    let others = (0..n).map(id).filter(|to| *to != me);
-                    self.outbox.extend(others.map(|to| (to, message.clone())));
-                }
-                Effect::Execute(decided) if self.executes_late => self.late.push(decided),
-                Effect::Execute(decided) => {
-                    let executed = self.ledger.execute(&decided);
-                    self.unwritten.push(Write::Execute(decided, executed.clone()));
-                    self.replica.as_mut().expect("up").step(Input::Executed(executed), out);
-                    effects.extend(out.take());
-                }
-                Effect::Supply { to, wanted } => self.supplies.push((to, wanted)),
-                Effect::ReadReady { readers, seq, .. } => {
-                    self.reads.extend(readers.into_iter().map(|reader| (reader, seq)));
-                }
-                Effect::Accuse(evidence) => self.accused.push(evidence),
-                Effect::Refused(rejected) => self.refused.push(rejected),
-                Effect::Broken(broken) => self.broken.push(broken),
             }
         }
     }

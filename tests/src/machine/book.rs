@@ -1,7 +1,7 @@
 //! What execution leaves where there is no ledger: names executed once, evidence recorded once, and a root over all.
 
 use crate::clients::{EnvelopeName, name};
-use quorate_pbft::{Committee, Decided, Digest, Evidence, EvidenceKey, Executed, ItemKind, SeqNum, Verify, hash_parts};
+use quorate_pbft::{Decided, Digest, Evidence, EvidenceKey, Executed, ItemKind, SeqNum, VerifyContext, hash_parts};
 use std::collections::BTreeSet;
 
 /// The state of one replica, slot by slot, so that a crash can go back.
@@ -22,7 +22,7 @@ struct Page {
 
 impl Book {
     /// Executes a slot: a pure function of what was decided and of the state before.
-    pub fn execute(&mut self, decided: &Decided, committee: &Committee, verify: &dyn Verify) -> Executed {
+    pub fn execute(&mut self, decided: &Decided, context: &VerifyContext<'_>) -> Executed {
         let mut page = Page { seq: decided.seq, root: Digest::ZERO, envelopes: Vec::new(), recorded: Vec::new() };
         let mut settled = BTreeSet::new();
         for item in decided.bundles.iter().flat_map(|bundle| &bundle.items) {
@@ -33,7 +33,7 @@ impl Book {
                 }
                 ItemKind::Evidence => {
                     let evidence = borsh::from_slice::<Evidence>(&item.bytes).ok();
-                    let valid = evidence.filter(|evidence| evidence.is_valid(committee, verify));
+                    let valid = evidence.filter(|evidence| evidence.is_valid(context));
                     settled.extend(valid.map(|evidence| evidence.key()));
                 }
                 ItemKind::ReadMark | ItemKind::Member | ItemKind::Analysis => (),

@@ -1,11 +1,11 @@
 //! The core alone over a journal in memory: each effect is a step of its own, and a crash may fall between any two.
 
 use super::{Book, Machine, News, Outgoing};
-use crate::clients::EnvelopeName;
+use crate::clients::{EnvelopeName, ItemCheck};
 use crate::dice::Dice;
 use quorate_pbft::{
     Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Now, ReaderId, Record, Replica,
-    ReplicaConfig, ReplicaId, SeqNum, Ticks, Wanted,
+    ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -61,7 +61,13 @@ impl CoreMachine {
             Effect::Send { to, message } => self.waiting.push(Waiting::Leave(Outgoing::To(to, message))),
             Effect::Broadcast(message) => self.waiting.push(Waiting::Leave(Outgoing::All(message))),
             Effect::Execute(decided) => {
-                let executed = self.book.execute(&decided, &self.config.committee, &*self.config.verify);
+                let context = VerifyContext {
+                    committee: &self.config.committee,
+                    verify: &*self.config.verify,
+                    payload: &ItemCheck,
+                    constants: &self.config.constants,
+                };
+                let executed = self.book.execute(&decided, &context);
                 self.waiting.push(Waiting::Execute(decided, executed.clone()));
                 return Some(executed);
             }
