@@ -1,6 +1,7 @@
 //! Noticing two different words, making the halves meet, and bringing the proof to the ledger (E2, E5).
 
 use crate::bundle::{Item, ItemKind};
+use crate::cert::QuorumCert;
 use crate::effects::{Broken, Effect, Effects, Record, Rejected};
 use crate::evidence::{Evidence, EvidenceKey, EvidenceKind};
 use crate::ids::{ReplicaId, SeqNum, View};
@@ -175,6 +176,13 @@ impl Replica {
             out.persist(Record::Kept(*signed));
             out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
         }
+    }
+
+    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
+    /// it on the disk.
+    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert, out: &mut Effects) {
+        let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
+        others.for_each(|signed| out.persist(Record::Kept(signed)));
     }
 
     /// The other half of something: a statement like any other (E2).

@@ -106,6 +106,9 @@ impl Replica {
         out: &mut Effects,
     ) -> Result<(), Rejected> {
         self.hear(&statement, out);
+        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
+        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
+        proposed.for_each(|signed| self.hear(signed, out));
         let from = statement.signer;
         let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
         if !newer {

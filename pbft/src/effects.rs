@@ -107,6 +107,16 @@ pub enum Record {
         /// What it says.
         body: Arc<NewView>,
     },
+    /// A start that this replica did not enter, beside those that it did: a start on this disk rests on a demand that
+    /// names it (V4), or it is the reason of [`Record::Broken`] (E4).
+    NamedStart {
+        /// Its statement.
+        statement: Signed,
+        /// What it says.
+        body: Arc<NewView>,
+    },
+    /// Why this replica takes no part any more: nor does it after a restart (N4, C3, E7). The newest reason stays.
+    Broken(Broken),
 }
 
 /// A decided slot, ready to execute.
@@ -284,7 +294,7 @@ pub enum Rejected {
 ///
 /// After [`Broken::OlderThanPromises`] it goes on as a follower: it signs nothing but Status, executes and answers.
 /// After any other it has stopped and keeps everything.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, BorshSerialize, BorshDeserialize)]
 pub enum Broken {
     /// Two digests were committed for one slot: more than f replicas are faulty (N4).
     #[error("slot {seq} was committed as {first} and as {second}")]

@@ -3,8 +3,9 @@
 use crate::bundle::Bundle;
 use crate::cert::ClaimedCert;
 use crate::content::Content;
-use crate::effects::{Decided, Record, Wanted};
+use crate::effects::{Broken, Decided, Record, Wanted};
 use crate::evidence::{Evidence, EvidenceKey};
+use crate::forensics::Remains;
 use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
 use crate::input::Executed;
 use crate::message::Message;
@@ -44,6 +45,8 @@ pub struct Journal {
     evidence: BTreeMap<EvidenceKey, Evidence>,
     view_change: Option<(Signed, Arc<ViewChange>)>,
     new_views: BTreeMap<View, (Signed, Arc<NewView>)>,
+    named_starts: BTreeMap<(View, Digest), (Signed, Arc<NewView>)>,
+    broken: Option<Broken>,
 }
 
 impl Journal {
@@ -65,6 +68,8 @@ impl Journal {
             evidence: BTreeMap::new(),
             view_change: None,
             new_views: BTreeMap::new(),
+            named_starts: BTreeMap::new(),
+            broken: None,
         }
     }
 
@@ -100,6 +105,10 @@ impl Journal {
             Record::NewView { statement, body } => {
                 self.new_views.insert(body.view, (*statement, body.clone()));
             }
+            Record::NamedStart { statement, body } => {
+                self.named_starts.insert((body.view, statement.statement.digest), (*statement, body.clone()));
+            }
+            Record::Broken(broken) => self.broken = Some(broken.clone()),
             Record::Kept(signed) => self.kept.push(*signed),
             Record::Evidence(evidence) => {
                 self.evidence.insert(evidence.key(), evidence.clone());
@@ -142,6 +151,8 @@ impl Journal {
             evidence: self.evidence.values().cloned().collect(),
             view_change: self.view_change.clone(),
             new_views: self.new_views.values().cloned().collect(),
+            named_starts: self.named_starts.values().cloned().collect(),
+            broken: self.broken.clone(),
         }
     }
 
@@ -159,7 +170,8 @@ impl Journal {
                 bundles.map(|(_, bundle)| Message::Bundle(bundle.clone())).collect()
             }
             Wanted::NewView { view, digest } => {
-                let found = self.new_views.get(view).filter(|(of, _)| of.statement.digest == *digest);
+                let entered = self.new_views.get(view).filter(|(of, _)| of.statement.digest == *digest);
+                let found = entered.or_else(|| self.named_starts.get(&(*view, *digest)));
                 let message = |(statement, body): &(Signed, Arc<NewView>)| Message::NewView {
                     statement: *statement,
                     body: body.clone(),
@@ -192,6 +204,24 @@ impl Journal {
             Some(Signed { statement, signer: *signer, signature: *signature })
         });
         plain.filter(|signed| signed.signer == asker).chain(said).collect()
+    }
+
+    /// What it tells of who lied (E4).
+    pub fn remains(&self) -> Remains {
+        let slots = || self.slots.values();
+        let proposed = slots().flat_map(|slot| slot.accepted.values()).map(|(signed, _)| *signed);
+        let bundles = self.bundles.values().map(|bundle| bundle.statement);
+        let own = self.statements.values().copied();
+        let prepared = slots().filter_map(|slot| slot.prepared.clone());
+        let committed = slots().filter_map(|slot| slot.committed.as_ref()).map(|(claimed, _)| claimed.clone());
+        let lanes = self.lane_certs.values().cloned();
+        Remains {
+            statements: own.chain(self.kept.iter().copied()).chain(proposed).chain(bundles).collect(),
+            certificates: prepared.chain(committed).chain(lanes).chain(self.stable.clone()).collect(),
+            demands: self.view_change.clone().into_iter().collect(),
+            starts: self.new_views.values().chain(self.named_starts.values()).cloned().collect(),
+            evidence: self.evidence.values().cloned().collect(),
+        }
     }
 
     /// The decision of a slot, for judges.

@@ -100,7 +100,10 @@ impl Replica {
             self.hear(&statement, out);
         }
         match self.lanes[id.index()].certify(certificate.clone(), cited, self.now.ticks) {
-            Err(fork) => self.stop_at_fork(id, fork, out),
+            Err(fork) => {
+                self.keep_conflict(&certificate, out);
+                self.stop_at_fork(id, fork, out);
+            }
             Ok(false) => (),
             Ok(true) => {
                 self.touched_lanes.insert(id);

@@ -185,6 +185,7 @@ impl Replica {
         if let Some(known) = &slot.committed {
             let first = known.digest();
             if first != digest {
+                self.keep_conflict(&certificate, out);
                 self.stop(Broken::TwoCommits { seq, first, second: digest }, out);
             }
             return;

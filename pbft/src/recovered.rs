@@ -3,6 +3,7 @@
 use crate::bundle::{Bundle, Tip};
 use crate::cert::ClaimedCert;
 use crate::content::Content;
+use crate::effects::Broken;
 use crate::evidence::Evidence;
 use crate::ids::{Digest, Epoch, SeqNum, Time, View};
 use crate::statement::Signed;
@@ -71,4 +72,8 @@ pub struct Recovered {
     /// Starts of views of this epoch, ascending by view, as far back as a slot above the stable checkpoint was prepared
     /// or voted for (V4); of older ones the newest.
     pub new_views: Vec<(Signed, Arc<NewView>)>,
+    /// Starts that were not entered (V4, E4).
+    pub named_starts: Vec<(Signed, Arc<NewView>)>,
+    /// Why the replica takes no part any more.
+    pub broken: Option<Broken>,
 }

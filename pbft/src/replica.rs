@@ -60,6 +60,15 @@ pub(crate) enum Standing {
     Stopped(Broken),
 }
 
+impl Standing {
+    pub(crate) fn of(broken: Broken) -> Self {
+        match broken {
+            Broken::OlderThanPromises(signed) => Self::Follower(signed),
+            _ => Self::Stopped(broken),
+        }
+    }
+}
+
 /// The view that a replica is in or asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CurrentView {
@@ -340,14 +349,8 @@ impl Replica {
         if matches!(self.standing, Standing::Stopped(_)) {
             return;
         }
-        self.standing = match &broken {
-            Broken::OlderThanPromises(signed) => {
-                // Kept, so that a restart remembers it (E7).
-                out.persist(Record::Kept(*signed));
-                Standing::Follower(*signed)
-            }
-            _ => Standing::Stopped(broken.clone()),
-        };
+        self.standing = Standing::of(broken.clone());
+        out.persist(Record::Broken(broken.clone()));
         out.push(Effect::Broken(broken));
     }
 

@@ -47,12 +47,8 @@ impl Replica {
         for slot in recovered.slots {
             self.resume_slot(slot, verify);
         }
-        self.resume_views(recovered.view_change, recovered.new_views);
-        for signed in recovered.kept.iter().filter(|signed| signed.signer == self.me) {
-            if !self.promises.holds(&signed.statement) {
-                self.standing = Standing::Follower(*signed); // It was found out before the restart (E7).
-            }
-        }
+        self.resume_views(recovered.view_change, recovered.new_views, recovered.named_starts);
+        self.standing = recovered.broken.map_or(Standing::Member, Standing::of);
         for signed in recovered.kept.into_iter().filter(|signed| signed.signer != self.me) {
             self.witness.hear(&signed);
             self.witness.keep(&signed);

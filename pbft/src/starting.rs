@@ -24,6 +24,9 @@ impl Replica {
         out: &mut Effects,
     ) -> Result<(), Rejected> {
         self.hear(&statement, out);
+        // Statements like any other, whatever becomes of the start that carries them (E2).
+        body.view_changes.iter().for_each(|(signed, _)| self.hear(signed, out));
+        body.pre_prepares.iter().for_each(|signed| self.hear(signed, out));
         let (from, digest, view) = (statement.signer, statement.statement.digest, body.view);
         let computed = body.recompute(&self.committee, self.null);
         let carried: Vec<_> =
@@ -39,9 +42,6 @@ impl Replica {
         let current = view > self.view.number || (view == self.view.number && self.view.changing);
         if !wanted && !current {
             return Ok(());
-        }
-        for signed in &body.pre_prepares {
-            self.hear(signed, out);
         }
         self.views.starts.insert(digest, (statement, body));
         self.find_contradictions(digest, out);
@@ -84,13 +84,7 @@ impl Replica {
         let body = Arc::new(NewView { view, view_changes, pre_prepares });
         let digest = body.digest(self.constants.window);
         let Some(statement) = self.promise(Kind::NewView, view, SeqNum::new(0), digest) else { return };
-        // V4: whoever sends a start serves those that its demands name, also after a restart.
-        let named: BTreeSet<(View, Digest)> = body.view_changes.iter().flat_map(|(_, of)| of.named()).collect();
-        for (of, digest) in named.into_iter().filter(|(of, _)| !self.views.entered.contains_key(of)) {
-            if let Some((statement, body)) = self.views.start(&digest).filter(|(_, start)| start.view == of) {
-                out.persist(Record::NewView { statement: *statement, body: body.clone() });
-            }
-        }
+        self.keep_named_starts(&body, out);
         // The start first: its statements' rows mean nothing without it.
         out.persist(Record::NewView { statement, body: body.clone() });
         for signed in &body.pre_prepares {
@@ -101,6 +95,17 @@ impl Replica {
         self.views.entered.insert(view, digest);
         self.views.starts.insert(digest, (statement, body.clone()));
         self.broadcast(Message::NewView { statement, body }, out);
+    }
+
+    /// V4, E4: whoever goes by a start serves those that its demands name, also after a restart, and can show them to
+    /// who asks later which of the demands was wrong.
+    fn keep_named_starts(&self, start: &NewView, out: &mut Effects) {
+        let named: BTreeSet<(View, Digest)> = start.view_changes.iter().flat_map(|(_, of)| of.named()).collect();
+        for (view, digest) in named.into_iter().filter(|(view, digest)| self.views.entered.get(view) != Some(digest)) {
+            if let Some((statement, body)) = self.views.start(&digest).filter(|(_, start)| start.view == view) {
+                out.persist(Record::NamedStart { statement: *statement, body: body.clone() });
+            }
+        }
     }
 
     /// Q reports what this replica started a view with, whether it holds the contents or not.
@@ -142,10 +147,13 @@ impl Replica {
             let (seq, carried) = (signed.statement.seq, signed.statement.digest);
             let committed = self.log.get(seq).and_then(|slot| slot.committed.as_ref());
             if let Some(committed) = committed.map(|certificate| certificate.digest()).filter(|of| *of != carried) {
+                self.keep_named_starts(&start, out);
+                out.persist(Record::NamedStart { statement, body: start.clone() });
                 self.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried }, out);
                 return;
             }
         }
+        self.keep_named_starts(&start, out);
         out.persist(Record::NewView { statement, body: start.clone() });
         out.persist(Record::View { epoch, view, changing: false });
         self.log.forget_proposals();
@@ -160,6 +168,7 @@ impl Replica {
             self.learn_stable(claimed.clone().into_checked(epoch), out);
         }
         self.carry_slots();
+        start.pre_prepares.iter().for_each(|signed| self.hear(signed, out));
         self.hear_early_votes(view, out);
         self.take_early(view, out);
         self.log.touch_all();

@@ -141,7 +141,10 @@ impl Replica {
     }
 
     /// After a restart: what was stored of views.
-    pub(crate) fn resume_views(&mut self, demand: Option<Demand>, starts: Vec<Start>) {
+    pub(crate) fn resume_views(&mut self, demand: Option<Demand>, starts: Vec<Start>, named: Vec<Start>) {
+        for (statement, body) in named {
+            self.views.starts.insert(statement.statement.digest, (statement, body));
+        }
         for (statement, body) in starts {
             let (view, digest) = (body.view, statement.statement.digest);
             if statement.signer == self.me {

@@ -9,6 +9,8 @@ pub(crate) const FORMAT: &[u8] = b"format";
 pub(crate) const GROUP: &[u8] = b"group";
 /// In [`crate::tables::Name::About`]: at or below what rows may be gone.
 pub(crate) const PRUNED: &[u8] = b"pruned";
+/// In [`crate::tables::Name::About`]: why this replica takes no part any more.
+pub(crate) const BROKEN: &[u8] = b"broken";
 
 /// Where an own statement stands (E1). As bytes: 25.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +81,11 @@ pub(crate) fn slot(seq: SeqNum) -> [u8; 8] {
 /// A view of an epoch.
 pub(crate) fn view(epoch: Epoch, view: View) -> [u8; 16] {
     join(&[&epoch.get().to_be_bytes(), &view.get().to_be_bytes()])
+}
+
+/// A start that was not entered, behind the one of its view that was.
+pub(crate) fn named_start(epoch: Epoch, of: View, digest: Digest) -> [u8; 48] {
+    join(&[&view(epoch, of), &digest.0])
 }
 
 /// The slot at the start of a key.

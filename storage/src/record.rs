@@ -35,6 +35,11 @@ impl Batch {
             Record::Evidence(evidence) => self.record_evidence(evidence),
             Record::ViewChange { statement, body } => self.record_view_change(statement, body),
             Record::NewView { statement, body } => self.record_new_view(statement, body),
+            Record::NamedStart { statement, body } => self.record_named_start(statement, body),
+            Record::Broken(broken) => {
+                self.set(Name::About, key::BROKEN, encode(broken));
+                Ok(())
+            }
         }
     }
 
@@ -183,6 +188,14 @@ impl Batch {
     fn record_new_view(&mut self, statement: &Signed, body: &NewView) -> Result<(), RecordError> {
         self.check_group(statement.statement.group)?;
         self.set(Name::NewViews, &key::view(statement.statement.epoch, body.view), encode(&(statement, body)));
+        Ok(())
+    }
+
+    /// Beside the one that was entered, under the longer key.
+    fn record_named_start(&mut self, statement: &Signed, body: &NewView) -> Result<(), RecordError> {
+        self.check_group(statement.statement.group)?;
+        let key = key::named_start(statement.statement.epoch, body.view, statement.statement.digest);
+        self.set(Name::NewViews, &key, encode(&(statement, body)));
         Ok(())
     }
 

@@ -51,7 +51,9 @@ impl Snapshot {
             kept: self.kept(group)?,
             evidence: self.evidence()?,
             view_change: self.view_change(epoch)?,
-            new_views: self.new_views(epoch)?,
+            new_views: self.starts(epoch, |named| !named)?,
+            named_starts: self.starts(epoch, |named| named)?,
+            broken: self.row(Name::About, key::BROKEN)?.map(|value| decode(&value)).transpose()?,
             executed,
         })
     }
@@ -151,11 +153,19 @@ impl Snapshot {
         value.map(|value| decode(&value)).transpose()
     }
 
-    fn new_views(&self, epoch: Epoch) -> Result<Vec<(Signed, Arc<NewView>)>, StoreError> {
+    /// Starts of an epoch's views: those that were entered, or those that were only named.
+    pub(crate) fn starts(
+        &self,
+        epoch: Epoch,
+        wanted: impl Fn(bool) -> bool,
+    ) -> Result<Vec<(Signed, Arc<NewView>)>, StoreError> {
         let mut found = Vec::new();
-        let (from, to) = (key::view(epoch, View::new(0)), key::view(epoch, View::new(u64::MAX)));
-        self.each(Name::NewViews, &from, &to, |_, value| {
-            found.push(decode(value)?);
+        let entered = key::view(epoch, View::new(0));
+        let last = key::named_start(epoch, View::new(u64::MAX), Digest([u8::MAX; 32]));
+        self.each(Name::NewViews, &entered, &last, |key, value| {
+            if wanted(key.len() > entered.len()) {
+                found.push(decode(value)?);
+            }
             Ok(())
         })?;
         Ok(found)
@@ -163,9 +173,14 @@ impl Snapshot {
 
     /// The start of a view, if it is the one that is asked for.
     pub(crate) fn new_view(&self, view: View, digest: Digest) -> Result<Option<(Signed, Arc<NewView>)>, StoreError> {
-        let value = self.row(Name::NewViews, &key::view(self.epoch()?, view))?;
-        let found: Option<(Signed, Arc<NewView>)> = value.map(|value| decode(&value)).transpose()?;
-        Ok(found.filter(|(statement, _)| statement.statement.digest == digest))
+        let epoch = self.epoch()?;
+        let value = self.row(Name::NewViews, &key::view(epoch, view))?;
+        let entered: Option<(Signed, Arc<NewView>)> = value.map(|value| decode(&value)).transpose()?;
+        if let Some(found) = entered.filter(|(statement, _)| statement.statement.digest == digest) {
+            return Ok(Some(found));
+        }
+        let named = self.row(Name::NewViews, &key::named_start(epoch, view, digest))?;
+        named.map(|value| decode(&value)).transpose()
     }
 
     pub(crate) fn kept(&self, group: Digest) -> Result<Vec<Signed>, StoreError> {

@@ -6,7 +6,7 @@ use redb::TableDefinition;
 /// Names a table. The ledger's come last. The numbers are part of the keys of [`Name::Pieces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// Format, group, what was pruned.
+    /// Format, group, what was pruned, why the replica takes no part.
     About,
     /// Own statements: (epoch, kind, view, seq) to (signer, digest, signature).
     Statements,
@@ -46,7 +46,7 @@ pub(crate) enum Name {
     Meta,
     /// epoch to (statement, the own newest demand for a view).
     ViewChanges,
-    /// (epoch, view) to (statement, the start of the view).
+    /// (epoch, view, and the digest of one that was not entered) to (statement, the start of the view).
     NewViews,
 }
 

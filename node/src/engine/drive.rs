@@ -113,14 +113,15 @@ impl Engine {
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
+        let broken = recovered.broken.clone();
         let replica = Replica::recover(config, recovered);
-        let reporter = Reporter::new(&replica);
+        let reporter = Reporter::new(&replica, broken.as_ref());
         Ok(Self {
             replica,
             reporter,
             roots,
             pending: Arc::new(Mutex::new(pending)),
-            broken: None,
+            broken,
             db,
             ledger,
             constants,

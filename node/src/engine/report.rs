@@ -74,8 +74,8 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// The first look.
-    pub(super) fn new(replica: &Replica) -> Self {
-        Self { report: facts(replica, Now::default(), None), looked_at: None, last_sync: None }
+    pub(super) fn new(replica: &Replica, broken: Option<&Broken>) -> Self {
+        Self { report: facts(replica, Now::default(), broken), looked_at: None, last_sync: None }
     }
 
     /// Looks, if it is time or the mode may have changed.

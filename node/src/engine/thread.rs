@@ -45,6 +45,9 @@ pub fn run(engine: Engine, around: Surroundings) -> io::Result<JoinHandle<Result
 
 fn work(mut engine: Engine, mut around: Surroundings) -> Result<(), EngineError> {
     let clock = Clock::new();
+    if let Some(broken) = engine.broken() {
+        tracing::error!(%broken, "this replica took no part any more before it was started again, nor does it now");
+    }
     loop {
         let patience = patience(&engine, clock.now());
         let Woken::Round(requests) = around.inbox.round(patience) else { return Ok(()) };
