@@ -48,7 +48,9 @@ impl Replica {
             self.resume_slot(slot, verify);
         }
         self.resume_views(recovered.view_change, recovered.new_views, recovered.named_starts);
-        self.standing = recovered.broken.map_or(Standing::Member, Standing::of);
+        if let Some(broken) = recovered.broken {
+            self.standing = Standing::of(broken); // It was found out before the restart.
+        }
         for signed in recovered.kept.into_iter().filter(|signed| signed.signer != self.me) {
             self.witness.hear(&signed);
             self.witness.keep(&signed);

@@ -28,6 +28,7 @@ mod record;
 
 mod recall;
 mod recover;
+mod remains;
 mod snapshot;
 mod supply;
 

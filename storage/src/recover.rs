@@ -148,7 +148,7 @@ impl Snapshot {
         Ok(slots.into_values().collect())
     }
 
-    fn view_change(&self, epoch: Epoch) -> Result<Option<(Signed, Arc<ViewChange>)>, StoreError> {
+    pub(crate) fn view_change(&self, epoch: Epoch) -> Result<Option<(Signed, Arc<ViewChange>)>, StoreError> {
         let value = self.row(Name::ViewChanges, &epoch.get().to_be_bytes())?;
         value.map(|value| decode(&value)).transpose()
     }

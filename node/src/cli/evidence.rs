@@ -30,6 +30,8 @@ pub enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Find who lied in what stopped replicas left on their disks, with proofs
+    Find(super::forensics::Find),
     /// Check a proof of misbehaviour offline
     Verify {
         /// The proof file
@@ -48,6 +50,7 @@ pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List { reach } => list(reach).await,
         Command::Show { id, out, reach } => show(id, out.as_ref(), reach).await,
+        Command::Find(args) => super::forensics::run(args),
         Command::Verify { file, genesis, json } => super::verify::evidence(file, genesis, *json),
     }
 }

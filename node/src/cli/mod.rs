@@ -9,6 +9,7 @@ mod domains;
 mod evidence;
 mod failure;
 mod files;
+mod forensics;
 mod get;
 mod govern;
 mod group;

@@ -67,18 +67,6 @@ fn is_split(holders: &[(ReplicaId, Digest)]) -> bool {
     holders.iter().any(|(_, digest)| Some(digest) != holders.first().map(|(_, first)| first))
 }
 
-/// Statements that are compared by themselves. What a start of a view carries is judged with it: a wrong start is an
-/// offence of its own, and its slots are not taken up.
-fn loose(message: &Message) -> Vec<Signed> {
-    match message {
-        Message::NewView { statement, body } => {
-            let demands = body.view_changes.iter().map(|(signed, _)| *signed);
-            [*statement].into_iter().chain(demands).collect()
-        }
-        other => statements(other),
-    }
-}
-
 /// Whoever floods says more than anybody has to keep (E2).
 fn is_liar(signer: ReplicaId, scene: &Scene<'_>) -> bool {
     scene.plan.attackers.iter().any(|(liar, attack)| *liar == signer && *attack != Attack::Flooder)
@@ -103,7 +91,7 @@ impl Oracle for Evidenced {
         match fact {
             Fact::Heard { message: Message::Recalled { .. }, .. } => (),
             Fact::Heard { by, message, view, stable } => {
-                let lies = loose(message).into_iter().filter(|signed| is_liar(signed.signer, scene));
+                let lies = statements(message).into_iter().filter(|signed| is_liar(signed.signer, scene));
                 let due: Vec<Signed> = lies.filter(|signed| is_due(signed, *view, *stable, scene)).collect();
                 due.iter().for_each(|signed| self.hear(*by, signed));
             }
