@@ -61,10 +61,15 @@ fn insert(map: &mut BTreeMap<String, Value>, key: String, value: Value) -> Resul
     }
 }
 
-/// The key-wise three-way merge; none where both changed one value.
-pub(crate) fn merge(options: &Options, base: Option<&Value>, ours: &Value, theirs: &Value) -> Option<Value> {
-    let mut merger = Merger { options, place: Vec::new() };
-    merger.merge(base, Some(ours), Some(theirs)).flatten()
+/// The key-wise three-way merges, any of which is right: one, or two where what both added to a list may stand in
+/// either order; none where both changed one value.
+pub(crate) fn merges(options: &Options, base: Option<&Value>, ours: &Value, theirs: &Value) -> Vec<Value> {
+    let merged = |is_first_ours: bool| {
+        let mut merger = Merger { options, place: Vec::new(), is_first_ours };
+        merger.merge(base, Some(ours), Some(theirs)).flatten()
+    };
+    let orders: &[bool] = if options.union_lists { &[true, false] } else { &[true] };
+    orders.iter().filter_map(|order| merged(*order)).collect()
 }
 
 /// A merge at a place in the file.
@@ -72,6 +77,8 @@ struct Merger<'a> {
     options: &'a Options,
     /// Keys from the root.
     place: Vec<&'a str>,
+    /// Whose additions to a list come first.
+    is_first_ours: bool,
 }
 
 /// What a map holds, by key.
@@ -156,6 +163,12 @@ impl<'a> Merger<'a> {
                 Chunk::Conflict(region) => {
                     // As many items on all three: each was changed inside.
                     let (b, o, t) = (&base[region.base], &ours[region.ours], &theirs[region.theirs]);
+                    if b.is_empty() && self.options.union_lists {
+                        let (first, second) = if self.is_first_ours { (o, t) } else { (t, o) };
+                        out.extend_from_slice(first);
+                        out.extend(second.iter().filter(|item| !first.contains(item)).cloned());
+                        continue;
+                    }
                     if b.len() != o.len() || b.len() != t.len() {
                         return None;
                     }
@@ -216,7 +229,7 @@ mod tests {
     }
 
     fn merged(base: &str, ours: &str, theirs: &str) -> Option<Value> {
-        merge(&Options::default(), Some(&value(base)), &value(ours), &value(theirs))
+        merges(&Options::default(), Some(&value(base)), &value(ours), &value(theirs)).pop()
     }
 
     #[test]
@@ -238,11 +251,11 @@ mod tests {
             r#"{"a":{"l":[{"host":"x","v":1},{"host":"y","v":1},{"host":"z","v":2}]}}"#,
         ]
         .map(value);
-        assert_eq!(merge(&Options::default(), Some(&base), &ours, &theirs), None);
+        assert_eq!(merges(&Options::default(), Some(&base), &ours, &theirs), []);
         let lists = vec![crate::ListKey { list: "*.l".into(), key: "host".into() }];
         let options = Options { lists, ..Options::default() };
         let expected = value(r#"{"a":{"l":[{"host":"z","v":2},{"host":"x","v":1},{"host":"y","v":1}]}}"#);
-        assert_eq!(merge(&options, Some(&base), &ours, &theirs), Some(expected));
+        assert_eq!(merges(&options, Some(&base), &ours, &theirs), [expected]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ pub struct Options {
     pub same_line: bool,
     /// Whether the newer of two bumps of one version wins; else it is only proposed.
     pub newest_version: bool,
+    /// Whether items that both sides added to one place of a list of a data file are all kept; else two additions at
+    /// one place are a conflict, because their order may say something.
+    pub union_lists: bool,
     /// Lists in data files whose items have an identity of their own. Where none is named, the first of `id`, `name`,
     /// `key`, `path`, `uses`, `package` that every item has, each item another, is it.
     pub lists: Vec<ListKey>,

@@ -3,6 +3,7 @@
 use crate::name::Principal;
 use crate::state::record::Class;
 use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_semantic::{Input, Options, Outcome};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -46,7 +47,7 @@ pub enum Strategy {
 }
 
 /// A principle that decides between two contents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -55,11 +56,17 @@ pub enum Principle {
     LargerNumber = 1,
     /// Both are lists, one item a line: what both kept of the base in its order, then what either added, sorted.
     UnionOfLines = 2,
+    /// Both sides bumped versions: the newer ones (Semantic Versioning 2.0, §11), the rest merged.
+    NewestVersion = 3,
+    /// Both sides added to lists of a JSON, TOML or YAML file, each item on a line of its own: all of it, the rest merged.
+    UnionOfLists = 4,
+    /// The file is made from others: nothing is merged, and this owner, who has seen all sides, makes it anew.
+    Regenerate(Principal) = 5,
 }
 
 impl Principle {
     /// What it makes of two contents, the same whichever comes first; none where it does not apply.
-    pub fn decide(self, base: &[u8], a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
+    pub fn decide(&self, base: &[u8], a: &[u8], b: &[u8], path: &str) -> Option<Vec<u8>> {
         match self {
             // Equal numbers that are spelled differently: the smaller spelling, so that the sides stay nameless.
             Self::LargerNumber => {
@@ -67,7 +74,18 @@ impl Principle {
                 Some(if first >= second { a } else { b }.to_vec())
             }
             Self::UnionOfLines => union(base, a, b),
+            Self::NewestVersion => merged(base, a, b, path, Options { newest_version: true, ..Options::default() }),
+            Self::UnionOfLists => merged(base, a, b, path, Options { union_lists: true, ..Options::default() }),
+            Self::Regenerate(_) => None,
         }
+    }
+}
+
+/// The merge ladder with one more rule.
+fn merged(base: &[u8], a: &[u8], b: &[u8], path: &str, options: Options) -> Option<Vec<u8>> {
+    match quorate_semantic::merge(&Input { base: Some(base), ours: a, theirs: b, path, options: &options }) {
+        Outcome::Clean { bytes, .. } => Some(bytes),
+        Outcome::Conflict(_) => None,
     }
 }
 
@@ -97,8 +115,12 @@ mod tests {
     use super::*;
 
     fn decided(principle: Principle, base: &str, a: &str, b: &str) -> Option<String> {
-        let one = principle.decide(base.as_bytes(), a.as_bytes(), b.as_bytes());
-        let other = principle.decide(base.as_bytes(), b.as_bytes(), a.as_bytes());
+        decided_at("list", principle, base, a, b)
+    }
+
+    fn decided_at(path: &str, principle: Principle, base: &str, a: &str, b: &str) -> Option<String> {
+        let one = principle.decide(base.as_bytes(), a.as_bytes(), b.as_bytes(), path);
+        let other = principle.decide(base.as_bytes(), b.as_bytes(), a.as_bytes(), path);
         assert_eq!(one, other, "sides have no names");
         one.map(|bytes| String::from_utf8(bytes).expect("text"))
     }
@@ -119,5 +141,33 @@ mod tests {
         let union = |a, b| decided(Principle::UnionOfLines, "x\ny\nz\n", a, b);
         assert_eq!(union("x\nz\nnew\n", "x\ny\nz\nalso\n").as_deref(), Some("x\nz\nalso\nnew\n"));
         assert_eq!(union("x\ny\nz", "x\n"), None, "no list: its last line does not end");
+    }
+
+    #[test]
+    fn the_newer_version_wins_in_a_file_of_its_own_and_inside_one() {
+        let newest = |base, a, b| decided(Principle::NewestVersion, base, a, b);
+        assert_eq!(newest("1.2.3\n", "1.10.0\n", "1.9.9\n").as_deref(), Some("1.10.0\n"));
+        assert_eq!(newest("1.2.3\n", "1.2.4\n", "1.2.2\n"), None, "one of them went back");
+        assert_eq!(newest("1.2.3\n", "soon\n", "1.2.4\n"), None);
+        let file = |version: &str| format!("name = \"x\"\nversion = \"{version}\"\n");
+        let newer = decided_at("Cargo.toml", Principle::NewestVersion, &file("1.0.0"), &file("1.1.0"), &file("2.0.0"));
+        assert_eq!(newer, Some(file("2.0.0")));
+    }
+
+    #[test]
+    fn what_both_added_to_a_list_of_a_data_file_is_kept() {
+        let json = |items: &[&str]| {
+            let items: Vec<String> = items.iter().map(|item| format!("    \"{item}\"")).collect();
+            format!("{{\n  \"members\": [\n{}\n  ]\n}}\n", items.join(",\n"))
+        };
+        let (base, a, b) = (json(&["a", "b"]), json(&["a", "b", "c"]), json(&["a", "b", "d"]));
+        let union = decided_at("x.json", Principle::UnionOfLists, &base, &a, &b).expect("both only added");
+        assert_eq!(union, json(&["a", "b", "c", "d"]));
+        let yaml = |items: &str| format!("members:\n{items}");
+        let (base, a, b) = (yaml("  - a\n"), yaml("  - a\n  - z\n"), yaml("  - a\n  - c\n"));
+        let union = decided_at("x.yaml", Principle::UnionOfLists, &base, &a, &b).expect("both only added");
+        assert_eq!(union, yaml("  - a\n  - c\n  - z\n"));
+        let changed = decided_at("x.yaml", Principle::UnionOfLists, &base, &yaml("  - b\n"), &yaml("  - c\n"));
+        assert_eq!(changed, None, "one item, two values");
     }
 }

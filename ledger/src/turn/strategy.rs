@@ -12,6 +12,9 @@ use crate::store::StoreError;
 use crate::verdict::Code;
 use quorate_pbft::Time;
 
+/// Why a file with an owner who makes it anew is not merged.
+const GENERATED: &str = "it is made from other files, and its owner makes it anew";
+
 /// What becomes of an edit.
 pub(super) enum Answer {
     /// This stands at the path.
@@ -49,6 +52,10 @@ impl Turn<'_, '_> {
             match &step.strategy {
                 Strategy::Merge if class.is_none() => return Ok(set_merged(merged)),
                 Strategy::Merge => (),
+                Strategy::Rule(Principle::Regenerate(_)) => {
+                    let class = class.unwrap_or(Class::Value);
+                    return Ok(Answer::Dispute(Disagreement { class, ..Disagreement::value(GENERATED) }));
+                }
                 Strategy::Authoritative(_) | Strategy::Rule(_) => {
                     if let Some(answer) = self.decided(path, step, base, record, made)? {
                         return Ok(answer);
@@ -103,7 +110,7 @@ impl Turn<'_, '_> {
                     _ => None,
                 })
             }
-            Strategy::Rule(principle) => self.by_principle(path, *principle, base, record.file, made),
+            Strategy::Rule(principle) => self.by_principle(path, principle, base, record.file, made),
             _ => Ok(None),
         }
     }
@@ -111,7 +118,7 @@ impl Turn<'_, '_> {
     fn by_principle(
         &mut self,
         path: &str,
-        principle: Principle,
+        principle: &Principle,
         base: Option<File>,
         current: Option<File>,
         made: Option<File>,
@@ -122,8 +129,12 @@ impl Turn<'_, '_> {
         if current.mode != made.mode {
             return Ok(None);
         }
+        let bytes = [base, Some(current), Some(made)].iter().flatten().map(|file| file.size).sum();
+        if !self.budget.take_bytes(bytes) {
+            return Ok(None);
+        }
         let base = base.map_or(Ok(Vec::new()), |base| self.bytes(&base))?;
-        let Some(bytes) = principle.decide(&base, &self.bytes(&current)?, &self.bytes(&made)?) else {
+        let Some(bytes) = principle.decide(&base, &self.bytes(&current)?, &self.bytes(&made)?, path) else {
             return Ok(None);
         };
         let file = self.store(path, made.mode, bytes)?;
@@ -157,7 +168,7 @@ impl Turn<'_, '_> {
 pub(super) fn decider(step: &Step, now: Time) -> Option<(Decider, Option<Time>)> {
     let decider = match &step.strategy {
         Strategy::Vote(organisations) => Decider::Writers(*organisations),
-        Strategy::Arbitrate(who) => Decider::Arbiter(who.clone()),
+        Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => Decider::Arbiter(who.clone()),
         _ => return None,
     };
     Some((decider, step.deadline_ms.map(|after| Time::new(now.get().saturating_add(after)))))

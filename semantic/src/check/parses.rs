@@ -20,11 +20,11 @@ pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
         return None;
     }
     let base = base.and_then(Result::ok);
-    let key_wise = data::merge(input.options, base.as_ref(), &ours, &theirs);
+    let key_wise = data::merges(input.options, base.as_ref(), &ours, &theirs);
     match read(merged)? {
         Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
         Err(Unread::Unparsed) => Some(Check::Parses),
-        Ok(merged) if rung != Rung::OneSided && key_wise.as_ref() != Some(&merged) => Some(Check::Value),
+        Ok(merged) if rung != Rung::OneSided && !key_wise.contains(&merged) => Some(Check::Value),
         Ok(_) => None,
     }
 }

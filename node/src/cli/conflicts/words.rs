@@ -5,8 +5,9 @@ use super::super::print::{plain, short};
 use quorate_client::api::{
     ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictHappening, ConflictVote, Speaker,
 };
-use quorate_ledger::policy::{Step, Strategy};
+use quorate_ledger::policy::{Principle, Step, Strategy};
 use quorate_ledger::{Ending, Principal, Rung};
+use std::collections::BTreeSet;
 
 /// What a class of conflict means.
 pub fn class(name: &str) -> &'static str {
@@ -90,7 +91,9 @@ pub fn decider(decider: &ConflictDecider) -> Vec<String> {
 fn then(steps: &[Step]) -> String {
     let next = steps.iter().find_map(|step| match &step.strategy {
         Strategy::Vote(_) => Some("the organisations vote".to_owned()),
-        Strategy::Arbitrate(who) => Some(format!("{} decides", principal(who))),
+        Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => {
+            Some(format!("{} decides", principal(who)))
+        }
         Strategy::LastWriterWins => Some("the last side wins".to_owned()),
         Strategy::Reject => Some("the first side stands".to_owned()),
         Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_) => None,
@@ -119,9 +122,19 @@ pub fn votes(conflict: &ConflictEntry) -> Vec<String> {
     numbers.into_iter().map(tally).collect()
 }
 
-/// One line of the time line.
-pub fn happening(happening: &ConflictHappening) -> String {
-    format!("{:<8} {}  {}", happening.revision.to_string(), date(happening.time), deed(happening))
+/// What happened, a line each; a reason that was given before is not told again.
+pub fn time_line(story: &[ConflictHappening]) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    let line = |happening: &ConflictHappening| {
+        let what = match &happening.what {
+            ConflictDeed::Proposed { number, reason } if !told.insert((*number, reason.clone())) => {
+                format!("{} says the same of number {number}", speaker(&happening.by))
+            }
+            _ => deed(happening),
+        };
+        format!("{:<8} {}  {what}", happening.revision.to_string(), date(happening.time))
+    };
+    story.iter().map(line).collect()
 }
 
 /// What somebody did.
