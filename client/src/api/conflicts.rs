@@ -92,6 +92,8 @@ pub struct ConflictSide {
     pub message: Option<String>,
     /// Ledger time of that change.
     pub time: Option<u64>,
+    /// Who proposes that it stand: analysers, or people beside its author.
+    pub supporters: Vec<Speaker>,
 }
 
 /// Something that could end a conflict.

@@ -1,5 +1,6 @@
 //! Reading: the state of one moment, for whoever asks.
 
+mod analysis;
 mod authors;
 mod causality;
 mod conflicts;

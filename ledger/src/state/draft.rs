@@ -111,6 +111,21 @@ impl<'s> Draft<'s> {
         self.store.put(table, key, &entry::bytes_of(value))
     }
 
+    /// Whether any file stands below a folder as the envelope in hand sees it.
+    pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
+        let prefix = rows::listed(domain, &format!("{folder}/"));
+        let (from, to) = rows::below(&prefix, crate::path::PATH_BYTES_MAX);
+        let mut pending = self.rows.range((Table::Names, from.clone())..=(Table::Names, to.clone()));
+        let mut found = pending.any(|(_, value)| value.is_some());
+        if !found {
+            self.store.scan(Table::Names, &from, &to, &mut |key, _| {
+                found = !self.rows.contains_key(&(Table::Names, key.to_vec()));
+                if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        Ok(found)
+    }
+
     /// The first `most` files below a folder as the envelope in hand sees them, by their paths.
     pub(crate) fn below(&self, domain: u32, folder: &str, most: usize) -> Result<Vec<String>, StoreError> {
         let prefix = rows::listed(domain, &format!("{folder}/"));

@@ -78,7 +78,26 @@ impl Turn<'_, '_> {
         {
             return self.edit_moved(path, to, base, made, view);
         }
+        if base.is_none()
+            && record.as_ref().is_none_or(|record| record.file.is_none())
+            && let (Some(_), Some(to)) = (made, self.renamed_folder(path, view)?)
+        {
+            return self.add_moved(path, &to, made, view);
+        }
         self.lay(path, base, record, made, view)
+    }
+
+    /// A new file of a folder that somebody renamed meanwhile comes to where the folder went; the author's own chain
+    /// finds it there.
+    fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+        let record = self.record(to)?;
+        if self.meets_conflict(to, &record, (to, made), view)? {
+            return Ok(());
+        }
+        self.set(path, None, Some(to))?;
+        self.lay(to, None, record, made, view)?;
+        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        Ok(())
     }
 
     /// Where the path is in conflict: settles it if the author has seen it, else joins. Says whether it was.

@@ -2,6 +2,7 @@
 
 use super::Turn;
 use crate::change::Mode;
+use crate::policy::PathRule;
 use crate::receipt::Rung;
 use crate::state::record::{Class, File};
 use crate::stop::Stop;
@@ -65,11 +66,7 @@ impl Turn<'_, '_> {
         let [b, c, m] = contents;
         let (b, c, m) = (b?, c?, m?);
         let entries = (side(base, &b), side(current, &c), side(made, &m));
-        let options = self.place.record.policy.rule(path).map_or_else(Options::default, |rule| Options {
-            same_line: rule.same_line,
-            newest_version: rule.newest_version,
-            ..Options::default()
-        });
+        let options = merge_options(self.place.record.policy.rule(path));
         match merge_entries(entries.0, entries.1, entries.2, path, &options) {
             EntryOutcome::Clean { entry: None, rung } => Ok(Merged::Clean(None, rung.into())),
             EntryOutcome::Clean { entry: Some((kind, bytes)), rung } => {
@@ -85,16 +82,30 @@ impl Turn<'_, '_> {
     }
 }
 
+/// What the rule of a path says of its merges.
+pub(crate) fn merge_options(rule: Option<&PathRule>) -> Options {
+    rule.map_or_else(Options::default, |rule| Options {
+        same_line: rule.same_line,
+        newest_version: rule.newest_version,
+        ..Options::default()
+    })
+}
+
 fn side(file: Option<File>, bytes: &Option<Vec<u8>>) -> Option<Entry<'_>> {
-    let kind = match file?.mode {
+    Some(Entry { kind: kind(file?.mode), bytes: bytes.as_deref()? })
+}
+
+/// A mode as the merge layer names it.
+pub(crate) fn kind(mode: Mode) -> Kind {
+    match mode {
         Mode::File => Kind::File,
         Mode::Exec => Kind::Executable,
         Mode::Link => Kind::Link,
-    };
-    Some(Entry { kind, bytes: bytes.as_deref()? })
+    }
 }
 
-fn mode(kind: Kind) -> Mode {
+/// A kind as changes name it.
+pub(crate) fn mode(kind: Kind) -> Mode {
     match kind {
         Kind::File => Mode::File,
         Kind::Executable => Mode::Exec,

@@ -11,6 +11,7 @@ mod contents;
 mod dispute;
 mod expire;
 mod files;
+mod folders;
 mod govern;
 mod guard;
 mod merge;
@@ -18,10 +19,12 @@ mod story;
 mod strategy;
 mod vote;
 
+pub(crate) use self::merge::{kind, merge_options, mode};
+
 use self::budget::Budget;
 use crate::attestation::{Progress, Requirement};
 use crate::author_view::AuthorView;
-use crate::change::Change;
+use crate::change::{Change, Op};
 use crate::conflict::ConflictId;
 use crate::constants::Limits;
 use crate::envelope::{Envelope, EnvelopeId};
@@ -206,11 +209,12 @@ impl<'t, 's> Turn<'t, 's> {
     /// Lays a change over the files and over its author's view: stage `content`.
     pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
         check_paths(change)?;
-        change.ops.iter().try_for_each(|op| {
+        for op in &change.ops {
             self.operation(op, view)?;
             self.index += 1;
-            Ok(())
-        })
+        }
+        let moves: Vec<(String, String)> = change.ops.iter().filter_map(moved).collect();
+        if moves.is_empty() { Ok(()) } else { self.take_along(&moves, view) }
     }
 
     /// Notes what a stage after `content` will refuse; of each stage the first counts.
@@ -220,6 +224,13 @@ impl<'t, 's> Turn<'t, 's> {
 
     fn author(&self) -> PublicKey {
         self.author
+    }
+}
+
+fn moved(op: &Op) -> Option<(String, String)> {
+    match op {
+        Op::Rename { from, to } => Some((from.clone(), to.clone())),
+        _ => None,
     }
 }
 

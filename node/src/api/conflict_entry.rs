@@ -84,6 +84,7 @@ fn side(view: &Moment, domain: &str, number: u32, side: &SideEntry) -> Answer<Co
         envelope: spoken.as_ref().map(|spoken| spoken.id),
         time: spoken.as_ref().map(|spoken| spoken.time.get()),
         message: spoken.map(|spoken| spoken.message),
+        supporters: side.supporters.iter().map(|voice| speaker(view, *voice)).collect(),
     })
 }
 

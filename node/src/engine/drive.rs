@@ -60,6 +60,8 @@ pub struct Engine {
     pub(super) constants: Constants,
     /// Milliseconds by a clock of this replica alone, which never goes back: for pauses that concern nobody else.
     pub(super) own_clock: Time,
+    /// The own clock as people read it: only for whether something is long past.
+    pub(super) wall: Time,
     /// The earliest deadline on disk, until the core was told (T3); later ones come with what is executed.
     awaited: Option<Time>,
     effects: Effects,
@@ -126,6 +128,7 @@ impl Engine {
             ledger,
             constants,
             own_clock: Time::default(),
+            wall: Time::default(),
             awaited,
             effects,
             deferred,
@@ -156,7 +159,7 @@ impl Engine {
     }
 
     fn work(&mut self, now: Now, requests: Vec<Request>, work: &mut Work) -> Result<(), EngineError> {
-        self.own_clock = Time::new(now.ticks.get());
+        (self.own_clock, self.wall) = (Time::new(now.ticks.get()), now.wall);
         self.step(Input::Tick(now), work)?;
         if let Some(deadline) = self.awaited.take() {
             self.step(Input::Deadline(Some(deadline)), work)?;

@@ -24,6 +24,7 @@ impl Engine {
             recorded: outcome.recorded,
             deadline: outcome.deadline,
         };
+        self.analyse(decided, &outcome.events, work)?;
         let mut moved = self.settle(outcome.receipts, work);
         moved.extend(self.take_back(outcome.unsettled, work)?);
         self.go_on(moved, work)?;

@@ -7,6 +7,7 @@
 //! [`Engine`] has no thread, socket, clock or randomness: the service and the simulator drive the same one. [`thread`]
 //! runs it for the service; [`Reception`] knows who waits for what.
 
+mod analyst;
 mod drive;
 mod execution;
 mod held;

@@ -59,7 +59,7 @@ fn tell(story: &ConflictStory, contents: &Contents) -> Vec<String> {
     lines.extend(who_decides(conflict));
     lines.push(String::new());
     lines.push("What happened, in the agreed order (times are ledger time)".into());
-    lines.extend(story.story.iter().map(|happening| format!("  {}", words::happening(happening))));
+    lines.extend(words::time_line(&story.story).into_iter().map(|line| format!("  {line}")));
     lines.extend(how_it_ended(conflict));
     lines
 }
@@ -105,7 +105,10 @@ fn why_it_did_not_merge(conflict: &ConflictEntry, contents: &Contents) -> Vec<St
 
 fn what_is_proposed(conflict: &ConflictEntry, contents: &Contents) -> Vec<String> {
     let mut lines = vec![String::new(), "What is proposed".into()];
-    if conflict.proposals.is_empty() {
+    let supported = conflict.sides.iter().filter(|side| !side.supporters.is_empty());
+    let supported = supported.map(|side| format!("  side {}  by {}", side.number, words::speakers(&side.supporters)));
+    lines.extend(supported);
+    if conflict.proposals.is_empty() && lines.len() == 2 {
         lines.push("  Nothing beside the sides.".into());
     }
     for proposal in &conflict.proposals {

@@ -1,0 +1,157 @@
+//! Renamed folders: what others added to a folder goes where its files went.
+//!
+//! The rule is the merge layer's ([`Renames`]): a folder was renamed where every file that it had went to one other
+//! folder and nothing was left. Its trees are those of one folder, so that a rename costs what it touches.
+
+use super::Turn;
+use crate::author_view::AuthorView;
+use crate::path;
+use crate::receipt::{PathOutcome, Rung};
+use crate::state::draft::path_of;
+use crate::state::record::{File, FileRecord};
+use crate::state::rows;
+use crate::stop::Stop;
+use crate::store::{StoreError, Table};
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+use quorate_semantic::Renames;
+use std::collections::BTreeMap;
+
+/// Files of a folder that are looked through, those that once were there included. A new file of a larger folder stays
+/// where its author put it.
+const FILES_MAX: usize = 256;
+/// Renames of others that one file is followed through.
+const MOVES_MAX: usize = 16;
+
+impl Turn<'_, '_> {
+    /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
+    pub(super) fn renamed_folder(&self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
+        for folder in path::folders(path) {
+            if !self.draft.has_below(self.domain, folder)? {
+                return self.follow_others(folder, path, view);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing is left in `folder`: whether all that the author saw there went to one other folder.
+    fn follow_others(&self, folder: &str, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
+        let Some(ever) = self.ever_below(folder)? else { return Ok(None) };
+        let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for old in &ever {
+            let Some(file) = view.file(self.draft, self.domain, old)? else { continue };
+            seen.insert(old.clone(), file.content);
+            if let Some((to, file)) = self.went(old, view)? {
+                there.insert(to.clone(), file.content);
+                told.push((old.clone(), to));
+            }
+        }
+        Ok(follow(&seen, &there, &told, path))
+    }
+
+    /// Where others moved a file since the author looked, and what it is there now.
+    fn went(&self, path: &str, view: &AuthorView) -> Result<Option<(String, File)>, StoreError> {
+        let mut place = path.to_owned();
+        for _ in 0..MOVES_MAX {
+            match self.record(&place)? {
+                Some(FileRecord { file: None, moved_to: Some(to), since, .. }) if since > view.first() => place = to,
+                Some(FileRecord { file: Some(file), .. }) if place != path => return Ok(Some((place, file))),
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// After a change that renamed whole folders: what others added to them, unseen by the author, goes along.
+    pub(super) fn take_along(&mut self, moves: &[(String, String)], view: &AuthorView) -> Result<(), Stop> {
+        let mut folders: Vec<String> =
+            moves.iter().flat_map(|(from, _)| path::folders(from)).map(str::to_owned).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        for folder in folders {
+            for (from, to) in self.left_behind(&folder, moves, view)? {
+                self.move_along(&from, &to, view)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that stand in a folder whose files the author all moved to one other, with where they belong.
+    fn left_behind(
+        &self,
+        folder: &str,
+        moves: &[(String, String)],
+        view: &AuthorView,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let left = self.draft.below(self.domain, folder, FILES_MAX)?;
+        let Some(ever) = self.ever_below(folder)?.filter(|_| !left.is_empty()) else { return Ok(Vec::new()) };
+        for path in &left {
+            let is_news =
+                self.record(path)?.is_some_and(|record| record.since > view.first() && record.conflict.is_none());
+            if !is_news || view.file(self.draft, self.domain, path)?.is_some() {
+                return Ok(Vec::new());
+            }
+        }
+        let (mut seen, mut there) = (BTreeMap::new(), BTreeMap::new());
+        let before = AuthorView::of_revision(view.first());
+        for path in ever {
+            if let Some(file) = before.file(self.draft, self.domain, &path)? {
+                seen.insert(path, file.content);
+            }
+        }
+        for (from, to) in moves {
+            there.extend(seen.get(from).map(|content| (to.clone(), *content)));
+        }
+        Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&seen, &there, moves, &path)?))).collect())
+    }
+
+    fn move_along(&mut self, from: &str, to: &str, view: &AuthorView) -> Result<(), Stop> {
+        let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
+        let stands = self.record(to)?.is_some_and(|record| record.file.is_some() || record.conflict.is_some());
+        if stands || !self.has_room(to, file, view)? {
+            return Ok(()); // it stays where its author put it
+        }
+        self.set(from, None, Some(to))?;
+        self.set(to, Some(file), None)?;
+        self.done.note(from, PathOutcome::Merged, Rung::OneSided);
+        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        Ok(())
+    }
+
+    /// Every path below a folder where a file stands or ever stood; none where there are too many.
+    fn ever_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
+        let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
+        let (mut found, mut failed) = (Vec::new(), None);
+        self.draft.stored().scan(Table::History, &rows::ever(&from), &rows::ever(&to), &mut |key, _| {
+            match path_of(&key[1..]) {
+                Ok(path) => found.push(path),
+                Err(error) => failed = Some(error),
+            }
+            let more = failed.is_none() && found.len() <= FILES_MAX;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok((found.len() <= FILES_MAX).then_some(found)),
+        }
+    }
+}
+
+/// Where the merge layer says that a new file belongs; none where it stays.
+fn follow(
+    seen: &BTreeMap<String, Digest>,
+    there: &BTreeMap<String, Digest>,
+    told: &[(String, String)],
+    path: &str,
+) -> Option<String> {
+    if seen.is_empty() {
+        return None;
+    }
+    let told: Vec<(&str, &str)> = told.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let to = Renames::of(&tree(seen), &tree(there), &told).follow(path);
+    (to != path).then_some(to)
+}
+
+fn tree(files: &BTreeMap<String, Digest>) -> BTreeMap<&str, Digest> {
+    files.iter().map(|(path, content)| (path.as_str(), *content)).collect()
+}

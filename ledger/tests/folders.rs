@@ -1,0 +1,106 @@
+//! Renamed folders: what others add to them goes along, and nothing else does.
+
+mod support;
+
+use quorate_ledger::{PathOutcome, State};
+use support::world::{World, remove, rename, revision, write};
+
+/// A folder with two files.
+fn folder() -> World {
+    let mut world = World::new();
+    world.does(0, &[write("old/a", "a\n"), write("old/sub/b", "b\n")]);
+    world
+}
+
+fn move_all(world: &mut World) {
+    let receipt = world.does_on(revision("1"), 1, &[rename("old/a", "new/a"), rename("old/sub/b", "new/sub/b")]);
+    assert!(matches!(receipt.state, State::Applied | State::Merged), "{receipt:?}");
+}
+
+#[test]
+fn a_file_added_to_a_folder_that_was_renamed_meanwhile_comes_to_the_new_place() {
+    let mut world = folder();
+    move_all(&mut world);
+    let receipt = world.does_on(revision("1"), 2, &[write("old/c", "c\n"), write("old/sub/d", "d\n")]);
+    assert_eq!((receipt.state, receipt.changes[0].path.as_str()), (State::Merged, "new/c"));
+    assert_eq!((world.text("old/c"), world.text("new/c").as_deref()), (None, Some("c\n")));
+    assert_eq!(world.text("new/sub/d").as_deref(), Some("d\n"));
+}
+
+#[test]
+fn a_file_that_others_added_goes_along_when_the_folder_is_renamed() {
+    let mut world = folder();
+    world.does_on(revision("1"), 2, &[write("old/c", "c\n")]);
+    move_all(&mut world);
+    assert_eq!((world.text("old/c"), world.text("new/c").as_deref()), (None, Some("c\n")));
+}
+
+#[test]
+fn both_orders_give_the_same_files() {
+    let deeds: [fn(&mut World); 2] =
+        [move_all, |world| drop(world.does_on(revision("1"), 2, &[write("old/sub/c", "c\n")]))];
+    let mut listed = Vec::new();
+    for order in [[0, 1], [1, 0]] {
+        let mut world = folder();
+        order.into_iter().for_each(|deed| deeds[deed](&mut world));
+        let files = world.moment().ls("main", "", None, None, 10).expect("known").items;
+        listed.push(files.into_iter().map(|file| (file.path, file.hash)).collect::<Vec<_>>());
+    }
+    assert_eq!(listed[0], listed[1]);
+}
+
+#[test]
+fn a_folder_of_which_a_file_stayed_was_not_renamed() {
+    let mut world = folder();
+    world.does_on(revision("1"), 1, &[rename("old/a", "new/a")]);
+    world.does_on(revision("1"), 2, &[write("old/c", "c\n")]);
+    assert_eq!(world.text("old/c").as_deref(), Some("c\n"));
+}
+
+#[test]
+fn a_folder_whose_files_went_to_two_places_was_not_renamed() {
+    let mut world = folder();
+    world.does_on(revision("1"), 1, &[rename("old/a", "here/a"), rename("old/sub/b", "there/sub/b")]);
+    world.does_on(revision("1"), 2, &[write("old/c", "c\n")]);
+    assert_eq!(world.text("old/c").as_deref(), Some("c\n"));
+}
+
+#[test]
+fn a_folder_that_was_deleted_can_be_begun_anew() {
+    let mut world = folder();
+    world.does_on(revision("1"), 1, &[remove("old/a"), remove("old/sub/b")]);
+    world.does_on(revision("1"), 2, &[write("old/c", "c\n")]);
+    assert_eq!(world.text("old/c").as_deref(), Some("c\n"));
+}
+
+#[test]
+fn who_has_seen_the_rename_may_use_the_old_name_again() {
+    let mut world = folder();
+    move_all(&mut world);
+    world.does(2, &[write("old/c", "c\n")]);
+    assert_eq!((world.text("old/c").as_deref(), world.text("new/c")), (Some("c\n"), None));
+}
+
+#[test]
+fn the_authors_chain_finds_its_file_at_the_new_place() {
+    let mut world = folder();
+    move_all(&mut world);
+    let first = world.draft(2, revision("1"), &[write("old/c", "c\n")]);
+    let id = world.id(&first);
+    world.verdict(&first);
+    let receipt = world.does_on(quorate_ledger::Base::Envelope(id), 2, &[write("old/c", "better\n")]);
+    assert_eq!((receipt.state, world.text("new/c").as_deref()), (State::Merged, Some("better\n")), "{receipt:?}");
+}
+
+#[test]
+fn what_stands_at_the_new_place_already_is_a_conflict_and_nothing_is_lost() {
+    let mut world = folder();
+    move_all(&mut world);
+    world.does(3, &[write("new/c", "theirs\n")]);
+    let receipt = world.does_on(revision("1"), 2, &[write("old/c", "mine\n")]);
+    assert_eq!(
+        (receipt.state, receipt.changes.last().map(|change| change.outcome)),
+        (State::Conflict, Some(PathOutcome::Conflict))
+    );
+    assert_eq!(world.text("new/c").as_deref(), Some("theirs\n"));
+}

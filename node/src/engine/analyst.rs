@@ -1,0 +1,33 @@
+//! The replica's analyser: looks at conflicts as they begin, and puts its proposals on the own lane.
+
+use super::drive::{Engine, EngineError, Work};
+use quorate_ledger::{ConflictId, Event};
+use quorate_pbft::{Decided, Input};
+
+/// Conflicts of one slot that are looked at. An envelope can open thousands; the rest are left to people.
+const ANALYSES_PER_SLOT_MAX: usize = 32;
+
+/// A slot older than this by the own clock is caught up with: whoever was there then has proposed.
+const FRESH_MS: u64 = 30_000;
+
+impl Engine {
+    /// Proposes for the conflicts that a slot opened. Whether the core takes the items is no matter: a replica that may
+    /// not sign, or whose lane is full, has nothing to say.
+    pub(super) fn analyse(&mut self, decided: &Decided, events: &[Event], work: &mut Work) -> Result<(), EngineError> {
+        if decided.time.get().saturating_add(FRESH_MS) < self.wall.get() {
+            return Ok(());
+        }
+        let opened = events.iter().filter_map(|event| match event {
+            Event::Opened { id, .. } => Some(*id),
+            _ => None,
+        });
+        let opened: Vec<ConflictId> = opened.take(ANALYSES_PER_SLOT_MAX).collect();
+        for id in opened {
+            let analysis = self.ledger.moment(&work.batch).analyse(&id)?;
+            if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
+                self.step(Input::Submit(item), work)?;
+            }
+        }
+        Ok(())
+    }
+}
