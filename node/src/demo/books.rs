@@ -1,7 +1,7 @@
 //! What was replayed, counted.
 
 use crate::git::{Counts, Skipped, Tree};
-use quorate_ledger::Rung;
+use quorate_ledger::{ConflictId, Rung};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +32,10 @@ pub struct Tally {
     pub clean: usize,
     /// Of these, in conflict.
     pub conflicts: usize,
+    /// These by class.
+    pub classes: BTreeMap<String, usize>,
+    /// One of them, to look at.
+    pub example: Option<ConflictId>,
     /// Of the clean ones, as git's merge commit has it.
     pub clean_equal: usize,
     /// Paths that merges' own changes had to set.
@@ -51,6 +55,10 @@ impl Tally {
         self.both_sides += other.both_sides;
         self.clean += other.clean;
         self.conflicts += other.conflicts;
+        for (class, count) in &other.classes {
+            *self.classes.entry(class.clone()).or_default() += count;
+        }
+        self.example = other.example.or(self.example);
         self.clean_equal += other.clean_equal;
         self.corrected += other.corrected;
         for (rung, count) in &other.rungs {

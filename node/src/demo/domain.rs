@@ -3,9 +3,9 @@
 use super::DemoError;
 use super::author::mode;
 use crate::git::{Entry, ObjectId, Repository, Tree};
-use quorate_client::api::TreeEntry;
+use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_client::http::Client;
-use quorate_ledger::Revision;
+use quorate_ledger::{ConflictId, Revision};
 use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -87,6 +87,12 @@ impl DomainReader {
             found.extend(first.into_iter().filter(|entry| entry.path == *path).map(|entry| (path.clone(), entry)));
         }
         Ok(found)
+    }
+
+    /// Value, structural or semantic.
+    pub async fn conflict_class(&self, id: &ConflictId) -> Result<String, DemoError> {
+        let conflict: ConflictEntry = self.client.renewed().get(&["conflicts", &id.to_string()], &[]).await?;
+        Ok(conflict.class)
     }
 
     /// All files.

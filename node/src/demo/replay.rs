@@ -183,7 +183,7 @@ impl<'r> Replay<'r> {
         let ours = self.reader.entries(closing.target.keys(), None).await?;
         if let Some(open) = self.open.take() {
             let both = self.both_sides(&open.merge, &closing).await?;
-            self.count(&both, &open.rungs, &ours, &closing.target)?;
+            self.count(&both, &open.rungs, &ours, &closing.target).await?;
         }
         let Closing { change, target, .. } = closing;
         let mut operations = Vec::new();
@@ -221,7 +221,7 @@ impl<'r> Replay<'r> {
         Ok(both)
     }
 
-    fn count(
+    async fn count(
         &mut self,
         both: &BTreeSet<String>,
         rungs: &BTreeMap<String, Rung>,
@@ -231,8 +231,11 @@ impl<'r> Replay<'r> {
         self.tally.both_sides += both.len();
         for path in both {
             let entry = ours.get(path);
-            if entry.is_some_and(|entry| entry.conflict.is_some()) {
+            if let Some(id) = entry.and_then(|entry| entry.conflict) {
                 self.tally.conflicts += 1;
+                let class = self.reader.conflict_class(&id).await?;
+                *self.tally.classes.entry(class).or_default() += 1;
+                self.tally.example = Some(id);
                 continue;
             }
             self.tally.clean += 1;

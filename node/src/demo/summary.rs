@@ -30,6 +30,10 @@ pub struct Summary {
     pub merged_clean: usize,
     /// Of these, kept as conflicts.
     pub conflicts: usize,
+    /// These by class: `value`, `structural`, `semantic`.
+    pub conflict_classes: BTreeMap<String, usize>,
+    /// One of them: `quorate conflicts show` tells its story.
+    pub conflict_example: Option<String>,
     /// Of the clean ones, as git's merge commit has them.
     pub merged_equal: usize,
     /// Paths that merges' own changes had to set.
@@ -96,6 +100,8 @@ impl Summary {
             paths_both_sides: tally.both_sides,
             merged_clean: tally.clean,
             conflicts: tally.conflicts,
+            conflict_classes: tally.classes,
+            conflict_example: tally.example.map(|id| id.to_string()),
             merged_equal: tally.clean_equal,
             corrected: tally.corrected,
             folded: counts.folded,
@@ -174,13 +180,16 @@ impl Summary {
             let rungs: Vec<String> =
                 self.rungs.iter().map(|(rung, count)| format!("{} {count}", name(*rung))).collect();
             if !rungs.is_empty() {
-                writeln!(f, "  by {}", rungs.join(", "))?;
+                writeln!(f, "  by rung of the merge ladder: {}", rungs.join(", "))?;
             }
             writeln!(
                 f,
                 "  {} kept as conflicts with all sides, each settled by the merge's own change",
                 self.conflicts
             )?;
+            for (class, count) in &self.conflict_classes {
+                writeln!(f, "    {count} {class}: {}", meaning(class))?;
+            }
         }
         Ok(())
     }
@@ -221,12 +230,25 @@ impl Summary {
             f,
             "  quorate ls; quorate log; quorate conflicts list; quorate status   (with --node as `start` prints it)"
         )?;
+        if let Some(id) = &self.conflict_example {
+            writeln!(f, "  quorate conflicts show {id}   (one of the conflicts, as a story)")?;
+        }
         write!(f, "  rm -r {dir}")
     }
 
     fn honest_list(&self) -> String {
         let numbers: Vec<String> = self.state_roots.keys().map(u16::to_string).collect();
         numbers.join(" ")
+    }
+}
+
+/// What a class of conflict is, for people.
+fn meaning(class: &str) -> &'static str {
+    match class {
+        "value" => "the same thing was given two values",
+        "structural" => "deleted, moved or reshaped on one side, edited on the other",
+        "semantic" => "merges as text, but a check says that it would be wrong",
+        _ => "of another kind",
     }
 }
 
