@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Who may change what: four organisations on a running group, told through the commands.
+# Who may change what, and how disagreement ends: four organisations on a running group, told through the commands.
 #
 #   docs/tour.sh                 runs the `quorate` on PATH in a folder that is gone afterwards
 #   TOUR_OUT=DIR docs/tour.sh    leaves DIR/genesis.json and every receipt as DIR/*.receipt
@@ -10,6 +10,7 @@ set -euo pipefail
 
 quorate=$(command -v quorate) || { echo "tour: no quorate on PATH" >&2; exit 2; }
 quorate=$(cd "$(dirname "$quorate")" && pwd)/$(basename "$quorate")
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 out=${TOUR_OUT:-$work/out}
 mkdir -p "$out"
@@ -301,6 +302,9 @@ does 33-refused-signature "signature: revoked" ada put notes.txt good.json
 tell "Ada leaves acme. What she did stays; what she signs from now on does not count."
 does 34-revoke applied acme identities revoke "$(public ada2)"
 does 35-refused-signature-left "signature: revoked" ada2 put notes.txt good.json
+
+# The next parts of the story, each a file of its own.
+source "$here/tour/settlement.sh"
 
 chapter "Every receipt, offline"
 while read -r name id; do keep "$name" "$id"; done <receipts
