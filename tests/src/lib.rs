@@ -31,3 +31,5 @@ pub mod shrink;
 pub mod explore;
 pub mod small;
 pub mod twins;
+
+pub mod processes;

@@ -5,10 +5,12 @@ use quorate_tests::campaign::{Summary, replay_command, simulate};
 use quorate_tests::explore::{Explored, explore};
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
+use quorate_tests::processes::{self, NoVerdict, faults::Fault, summary::Summary as ProcessesSummary};
 use quorate_tests::run::run;
 use quorate_tests::shrink::{describe, shrink};
 use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -80,6 +82,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Troubles four real replicas in network namespaces, under load.
+    Processes {
+        /// Begins further rounds of all faults for so long; a round takes about two minutes.
+        #[arg(long, default_value_t = 1)]
+        minutes: u64,
+        /// Seeds clients and network; the machine has a will of its own, so nothing repeats exactly.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only this fault; may stand several times.
+        #[arg(long, value_name = "FAULT")]
+        only: Vec<Fault>,
+        /// The program to run; by default the `quorate` beside this one.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -104,6 +124,15 @@ fn main() -> ExitCode {
             let found = explore(Duration::from_secs(60 * minutes));
             print_explored(&found, json);
             ExitCode::from(u8::from(!found.failures.is_empty()))
+        }
+        Command::Processes { minutes, seed, only, program, json } => {
+            let Some(program) = program.or_else(quorate_beside) else {
+                eprintln!("there is no `quorate` beside this program; build it, or name one with --program");
+                eprintln!("  cargo build --release --bin quorate");
+                return ExitCode::from(2);
+            };
+            let faults = if only.is_empty() { Fault::ALL.to_vec() } else { only };
+            run_processes(&processes::Plan { program, time: Duration::from_secs(60 * minutes), seed, faults }, json)
         }
     }
 }
@@ -215,4 +244,35 @@ fn print_explored(found: &Explored, json: bool) {
     );
     found.failures.iter().take(10).for_each(|what| println!("FAILED {what}"));
     println!("{} failures", found.failures.len());
+}
+
+fn quorate_beside() -> Option<PathBuf> {
+    let quorate = std::env::current_exe().ok()?.with_file_name("quorate");
+    quorate.is_file().then_some(quorate)
+}
+
+fn run_processes(plan: &processes::Plan, json: bool) -> ExitCode {
+    match processes::run(plan, |news| eprintln!("processes: {news}")) {
+        Ok(summary) => {
+            print_processes(&summary, json);
+            ExitCode::from(u8::from(!summary.failures.is_empty()))
+        }
+        Err(NoVerdict::Interrupted) => {
+            eprintln!("processes: {}", NoVerdict::Interrupted);
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("processes: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn print_processes(summary: &ProcessesSummary, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        summary.skip_reasons.iter().for_each(|why| eprintln!("processes: SKIPPED {why}"));
+    } else {
+        println!("{summary}");
+    }
 }

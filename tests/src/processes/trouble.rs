@@ -1,0 +1,113 @@
+//! Makes each fault, and ends it.
+
+use super::clocks::Clocks;
+use super::conductor::{Conductor, Halt};
+use super::faults::Fault;
+use super::group::{ON_SMALL_DISK, REPLICAS};
+use super::links::Weather;
+use super::summary::Episode;
+use std::time::Duration;
+
+/// How long a replica with a full disk may take to notice.
+const NOTICE_LIMIT: Duration = Duration::from_secs(20);
+
+/// How far a clock jumps: beyond every bound on ledger time.
+const JUMP: Duration = Duration::from_secs(3_600);
+
+/// How often a replica crashes again in a loop of crashes.
+const CRASHES: usize = 5;
+
+/// It has come back for less than so many milliseconds then: long enough to sign something, short enough to have to ask
+/// what it had signed.
+const CRASH_WITHIN_MS: u64 = 600;
+
+impl Conductor {
+    /// Begins a fault.
+    pub(super) fn begin(&mut self, fault: Fault, primary: usize, episode: &mut Episode) -> Result<(), Halt> {
+        match fault {
+            Fault::FoulWeather => self.group.switch.links().weather = Weather::FOUL,
+            Fault::KillPrimary => self.group.take(primary)?.kill()?,
+            Fault::KillInFoulWeather => {
+                self.group.switch.links().weather = Weather::FOUL;
+                self.group.take(primary)?.kill()?;
+            }
+            Fault::CrashLoop => self.group.take((primary + 1) % REPLICAS)?.kill()?,
+            Fault::FreezePrimary => self.group.replica(primary)?.freeze()?,
+            Fault::MutePrimary => self.cut(|other| (primary, other)),
+            Fault::DeafBackup => self.cut(|other| (other, (primary + 1) % REPLICAS)),
+            Fault::IsolatePrimary => self.group.switch.links().isolate(primary),
+            Fault::SplitInHalves => self.group.switch.links().split(&[primary, (primary + 1) % REPLICAS]),
+            Fault::FullDisk => episode.notes.push(format!("{} KiB taken", self.group.fill_disk()? >> 10)),
+            Fault::ClockAhead => self.clocks()?.ahead(primary, JUMP)?,
+            Fault::ClockBehind => self.clocks()?.behind(primary, JUMP)?,
+            Fault::KillAll => {
+                let all: Vec<_> = (0..REPLICAS).map(|number| self.group.take(number)).collect::<Result<_, _>>()?;
+                all.into_iter().try_for_each(|replica| replica.kill())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends it.
+    pub(super) fn end(&mut self, fault: Fault, primary: usize, episode: &mut Episode) -> Result<(), Halt> {
+        match fault {
+            Fault::FoulWeather
+            | Fault::MutePrimary
+            | Fault::DeafBackup
+            | Fault::IsolatePrimary
+            | Fault::SplitInHalves => self.group.switch.links().heal(),
+            Fault::KillPrimary => self.group.start(primary)?,
+            Fault::KillInFoulWeather => {
+                self.group.switch.links().heal();
+                self.group.start(primary)?;
+            }
+            Fault::CrashLoop => self.crash_again((primary + 1) % REPLICAS)?,
+            Fault::FreezePrimary => self.group.replica(primary)?.thaw()?,
+            Fault::FullDisk => self.free_disk(episode)?,
+            Fault::ClockAhead | Fault::ClockBehind => self.clocks()?.right(primary)?,
+            Fault::KillAll => (0..REPLICAS).try_for_each(|number| self.group.start(number))?,
+        }
+        Ok(())
+    }
+
+    /// Cuts three links in one direction; `link` says which for each other replica.
+    fn cut(&mut self, link: impl Fn(usize) -> (usize, usize)) {
+        let mut links = self.group.switch.links();
+        let all = (0..REPLICAS).map(link).filter(|(from, to)| from != to);
+        all.for_each(|(from, to)| links.cut(from, to));
+    }
+
+    /// Starts a replica and kills it a moment later, several times, and lets it live the last time.
+    fn crash_again(&mut self, number: usize) -> Result<(), Halt> {
+        for _ in 0..CRASHES {
+            self.group.start(number)?;
+            let moment = self.dice.below(CRASH_WITHIN_MS);
+            self.pause(Duration::from_millis(moment))?;
+            self.group.take(number)?.kill()?;
+        }
+        Ok(self.group.start(number)?)
+    }
+
+    fn clocks(&self) -> Result<&Clocks, Halt> {
+        self.group.clocks.as_ref().map_err(|why| Halt::Broken(why.clone()))
+    }
+
+    /// The replica must have ended by itself rather than gone on with what it cannot keep. Tries a start without room,
+    /// makes room, and starts.
+    fn free_disk(&mut self, episode: &mut Episode) -> Result<(), Halt> {
+        match self.until(NOTICE_LIMIT, |conductor| conductor.group.lost(ON_SMALL_DISK))? {
+            Some(how) => {
+                episode.notes.push(format!("{how}: {}", self.group.last_words(ON_SMALL_DISK)));
+                drop(self.group.take(ON_SMALL_DISK)?);
+                let without_room = self.group.start(ON_SMALL_DISK);
+                episode.notes.push(without_room.err().unwrap_or_else(|| "it starts without room".to_owned()));
+            }
+            None => episode.notes.push(format!("still running after {} s", NOTICE_LIMIT.as_secs())),
+        }
+        self.group.free_disk()?;
+        if !self.group.runs(ON_SMALL_DISK) {
+            self.group.start(ON_SMALL_DISK)?;
+        }
+        Ok(())
+    }
+}
