@@ -3,6 +3,7 @@
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::governance::{Act, ProposalId};
+use crate::lock::LockMode;
 use crate::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, PublicKey, Signature};
@@ -104,6 +105,27 @@ pub enum Op {
         /// Number of the side, from 0.
         side: u32,
     } = 23,
+    /// Asks for a lock, or for more than the signer holds at the path; renews it where the signer holds as much.
+    Acquire {
+        /// A file or folder; empty for the root.
+        path: String,
+        /// How.
+        mode: LockMode,
+        /// Milliseconds of ledger time from the grant to the end.
+        lease_ms: u64,
+        /// Milliseconds of ledger time to stand in line; 0: refuse what cannot be had at once.
+        wait_ms: u64,
+    } = 32,
+    /// Gives back what the signer holds or awaits at a path.
+    Release {
+        /// A file or folder; empty for the root.
+        path: String,
+    } = 33,
+    /// Only while the signer holds the lock with this token.
+    Fence {
+        /// As the grant gave it.
+        token: u64,
+    } = 34,
 }
 
 impl Op {

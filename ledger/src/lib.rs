@@ -47,6 +47,7 @@ mod horizon;
 mod judge;
 pub mod keys;
 mod ledger;
+pub mod lock;
 mod memory;
 mod moment;
 mod name;
@@ -81,10 +82,11 @@ pub use envelope::{Body, Envelope, EnvelopeId};
 pub use genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use governance::{Act, GROUP_DOMAIN, Proposal, ProposalEnd, ProposalId};
 pub use ledger::{Ledger, OpenError, RULES};
+pub use lock::{Held, LeftLine, LockEnd, LockMode, LockRequest, LockStep, Wanted};
 pub use memory::MemoryStore;
 pub use moment::{
-    AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LogEntry, MemberEntry,
-    Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, Told,
+    AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry,
+    MemberEntry, Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, Told,
 };
 pub use name::{NotAPrincipal, Principal, is_name};
 pub use outcome::{Event, Outcome};

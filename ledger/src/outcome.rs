@@ -2,9 +2,10 @@
 
 use crate::conflict::ConflictId;
 use crate::governance::ProposalId;
+use crate::lock::LockStep;
 use crate::receipt::Receipt;
 use crate::stop::Unsettled;
-use quorate_pbft::{Digest, EvidenceKey, Time};
+use quorate_pbft::{Digest, EvidenceKey, PublicKey, Time};
 
 /// The outcome of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,5 +58,16 @@ pub enum Event {
         domain: String,
         /// Its path.
         path: String,
+    },
+    /// Something became of a request for a lock.
+    Lock {
+        /// Its domain.
+        domain: String,
+        /// Its path; empty for the root.
+        path: String,
+        /// Whose request.
+        author: PublicKey,
+        /// What became of it.
+        step: LockStep,
     },
 }

@@ -53,6 +53,12 @@ pub enum PathOutcome {
     Settled = 4,
     /// As it was: the policy of the path puts somebody else's side above the author's.
     Overruled = 5,
+    /// Locked by the author, or the author's lease begins again.
+    Locked = 6,
+    /// The author stands in line for a lock.
+    Queued = 7,
+    /// The author's lock, or place in line, is given back.
+    Released = 8,
 }
 
 /// The rung of the merge ladder that answered; `none` for a conflict.

@@ -1,6 +1,6 @@
 //! What is due in ledger time (T1), after everything else in a slot.
 
-use super::Execution;
+use super::{Execution, leases};
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::moment::Moment;
@@ -78,6 +78,11 @@ fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+    let (conflict, lease) = (earliest_conflict(read)?, leases::earliest(read)?);
+    Ok(conflict.into_iter().chain(lease).min())
+}
+
+fn earliest_conflict(read: &dyn Read) -> Result<Option<Time>, StoreError> {
     let (from, to) = ends(Time::new(u64::MAX));
     let mut next = None;
     read.scan(Table::History, &from, &to, &mut |key, _| {

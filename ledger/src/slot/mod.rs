@@ -4,6 +4,7 @@ mod analysis;
 mod conclude;
 mod deadlines;
 mod envelope;
+mod leases;
 mod settle;
 
 use self::envelope::Origin;
@@ -107,6 +108,7 @@ impl<'l, 's> Execution<'l, 's> {
 
     /// Executes the slot and moves the ledger's head.
     pub(crate) fn run(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
+        self.leases()?;
         for bundle in &decided.bundles {
             for item in &bundle.items {
                 self.item(bundle, item)?;

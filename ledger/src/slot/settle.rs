@@ -116,6 +116,7 @@ impl Execution<'_, '_> {
     /// What it did beyond the entries.
     pub(super) fn account(&mut self, domain: &str, done: Done) {
         self.events.extend(done.events);
+        self.tell_of_locks(done.locks);
         self.resolved.extend(done.resolved);
         if (done.superseded_bytes, done.files, done.bytes) != (0, 0, 0)
             && let Some(known) = self.ledger.domain(domain)

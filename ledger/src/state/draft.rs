@@ -6,8 +6,8 @@ use crate::tree::{self, Key, TreeNumber};
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
 ///
@@ -142,6 +142,23 @@ impl<'s> Draft<'s> {
         found.sort_unstable();
         found.truncate(most);
         found.iter().map(|key| path_of(key)).collect()
+    }
+
+    /// Keys of rows in `from..=to` as the envelope in hand sees them, ascending.
+    pub(crate) fn keys(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut found = BTreeSet::new();
+        self.store.scan(table, from, to, &mut |key, _| {
+            found.insert(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        for ((_, key), value) in self.rows.range((table, from.to_vec())..=(table, to.to_vec())) {
+            if value.is_some() {
+                found.insert(key.clone())
+            } else {
+                found.remove(key)
+            };
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// The envelope in hand is accepted.

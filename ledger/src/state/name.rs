@@ -17,6 +17,19 @@ pub(crate) const ORGANISATIONS: &[u8] = b"N";
 /// The group's own policy, in the group's tree.
 pub(crate) const POLICY: &[u8] = b"P";
 
+/// The numbers of a domain's line of locks, in its tree.
+pub(crate) const LOCKS: &[u8] = b"K";
+
+/// The locks at a path, and who waits for it, in its domain's tree.
+pub(crate) fn lock(path: &str) -> Vec<u8> {
+    named(b'k', path.as_bytes())
+}
+
+/// Where an author holds locks or waits for them, in the group's tree.
+pub(crate) fn author_locks(key: &PublicKey) -> Vec<u8> {
+    named(b'j', &key.0)
+}
+
 /// A proposal, in the tree of the domain that it concerns.
 pub(crate) fn proposal(id: &ProposalId) -> Vec<u8> {
     named(b'p', id.0.as_bytes())

@@ -74,6 +74,34 @@ pub(crate) fn deadline(at: Time, id: &ConflictId) -> Vec<u8> {
     joined(b'z', &[&at.get().to_be_bytes(), id.0.as_bytes()])
 }
 
+/// History: (ledger time, domain, path's key, author) at which a lease or a wait is over, to the path.
+pub(crate) fn lease(at: Time, domain: u32, path: &Key, author: &PublicKey) -> Vec<u8> {
+    joined(b'T', &[&at.get().to_be_bytes(), &domain.to_be_bytes(), path, &author.0])
+}
+
+/// The first and the last row of leases and waits that are over at `until`.
+pub(crate) fn leases(until: Time) -> (Vec<u8>, Vec<u8>) {
+    let first = lease(Time::new(0), 0, &[0; 32], &PublicKey([0; 32]));
+    (first, lease(until, u32::MAX, &[0xff; 32], &PublicKey([0xff; 32])))
+}
+
+/// Ledger time, domain and author of a row of [`lease`].
+pub(crate) fn lease_parts(key: &[u8]) -> Option<(Time, u32, PublicKey)> {
+    let at = u64::from_be_bytes(*key.get(1..)?.first_chunk()?);
+    let domain = u32::from_be_bytes(*key.get(9..)?.first_chunk()?);
+    Some((Time::new(at), domain, PublicKey(*key.last_chunk()?)))
+}
+
+/// History: (domain, path) of every path at which somebody has a lock or waits for one.
+pub(crate) fn locked(domain: u32, path: &str) -> Vec<u8> {
+    joined(b'L', &[&domain.to_be_bytes(), path.as_bytes()])
+}
+
+/// The path in a key of [`locked`].
+pub(crate) fn locked_path(key: &[u8]) -> Option<String> {
+    core::str::from_utf8(key.get(5..)?).ok().map(str::to_owned)
+}
+
 /// History: a conflict to its domain's name.
 pub(crate) fn conflict_domain(id: &ConflictId) -> Vec<u8> {
     joined(b'q', &[id.0.as_bytes()])

@@ -48,6 +48,9 @@ impl Turn<'_, '_> {
                 self.rename(from, to, base, view)?;
                 view.write(to, Some(base));
             }
+            Op::Acquire { path, mode, lease_ms, wait_ms } => self.acquire(path, *mode, *lease_ms, *wait_ms)?,
+            Op::Release { path } => self.release(path)?,
+            Op::Fence { token } => self.fence(*token)?,
             _ => self.govern(op)?,
         }
         Ok(())
@@ -148,6 +151,7 @@ impl Turn<'_, '_> {
                     place = next
                 }
                 Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
+                    self.is_unlocked(&place)?;
                     self.lay(&place, Some(base), record, made, view)?;
                     self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
                     return Ok(());

@@ -9,16 +9,20 @@ const BYTES_MAX: u64 = 256 << 20;
 /// Contents of one envelope that are searched for among the versions and sides of their paths.
 const SEARCHES_MAX: u32 = 256;
 
+/// Locks that one envelope asks for or gives back: each is a look at a whole line.
+const LOCKS_MAX: u32 = 16;
+
 /// What is left.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: u64,
     searches: u32,
+    locks: u32,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX }
+        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX, locks: LOCKS_MAX }
     }
 }
 
@@ -34,6 +38,13 @@ impl Budget {
     pub(super) fn take_search(&mut self) -> bool {
         let left = self.searches.checked_sub(1);
         self.searches = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Takes a look at a line of locks, if one is left.
+    pub(super) fn take_lock(&mut self) -> bool {
+        let left = self.locks.checked_sub(1);
+        self.locks = left.unwrap_or(0);
         left.is_some()
     }
 }

@@ -44,6 +44,7 @@ impl Turn<'_, '_> {
             Op::Suggest { conflict, file, reason } => self.suggest(conflict, *file, reason),
             Op::Vote { conflict, side } => self.vote(conflict, *side),
             Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => Err(bad("the group's domain has no files")),
+            Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. } => Err(bad("the group's domain has no locks")),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::verdict::{Code, Refusal};
 impl Turn<'_, '_> {
     /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
+        self.is_unlocked(path)?;
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(());
         };

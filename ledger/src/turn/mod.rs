@@ -14,6 +14,7 @@ mod files;
 mod folders;
 mod govern;
 mod guard;
+mod lock;
 mod merge;
 mod story;
 mod strategy;
@@ -29,6 +30,7 @@ use crate::conflict::ConflictId;
 use crate::constants::Limits;
 use crate::envelope::{Envelope, EnvelopeId};
 use crate::judge::Place;
+use crate::lock::Told;
 use crate::outcome::Event;
 use crate::path::{self, Shown};
 use crate::policy::{Checks, GroupPolicy};
@@ -92,6 +94,8 @@ pub(crate) struct Done {
     later: BTreeMap<Stage, Refusal>,
     /// What observers are told.
     pub(crate) events: Vec<Event>,
+    /// What became of requests for locks.
+    pub(crate) locks: Vec<Told>,
 }
 
 /// Something that is in memory as well as in the state.
@@ -153,6 +157,7 @@ impl Done {
     /// Notes what became of a path; of two operations on one path the graver outcome stands.
     fn note(&mut self, path: &str, outcome: PathOutcome, rung: Rung) {
         let gravity = |outcome| match outcome {
+            PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => 0,
             PathOutcome::Applied | PathOutcome::Overruled => 0,
             PathOutcome::Settled => 1,
             PathOutcome::Merged => 2,

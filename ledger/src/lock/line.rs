@@ -1,0 +1,185 @@
+//! Who stands in whose way.
+
+use super::LockMode;
+use super::record::{LockNode, LockRequest};
+use crate::path;
+use crate::state::draft::Draft;
+use crate::state::{entry, name, rows};
+use crate::store::{Read, StoreError, Table};
+use core::ops::ControlFlow;
+use quorate_pbft::PublicKey;
+use std::collections::BTreeSet;
+
+/// A request with its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At {
+    pub(super) path: String,
+    pub(super) request: LockRequest,
+}
+
+/// Something that an author asks for, held or not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) author: &'a PublicKey,
+    pub(super) path: &'a str,
+    pub(super) mode: LockMode,
+    /// Where it stands in line.
+    pub(super) turn: Turn,
+}
+
+/// Order of the line: conversions first, then everybody else, each by ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn {
+    holds_nothing: bool,
+    ticket: u64,
+}
+
+impl Turn {
+    pub(super) fn new(holds: bool, ticket: u64) -> Self {
+        Self { holds_nothing: !holds, ticket }
+    }
+
+    /// Behind everybody who stands there now.
+    pub(super) fn last(holds: bool) -> Self {
+        Self::new(holds, u64::MAX)
+    }
+}
+
+/// Whether `below` lies in the folder `folder`; the empty path is the folder of all.
+pub(super) fn is_below(below: &str, folder: &str) -> bool {
+    match folder {
+        "" => !below.is_empty(),
+        _ => below.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
+    }
+}
+
+/// Whether two authors may hold these at a time.
+pub(super) fn fit(path: &str, mode: LockMode, other_path: &str, other_mode: LockMode) -> bool {
+    if path == other_path {
+        mode.fits(other_mode)
+    } else if is_below(path, other_path) {
+        mode.intention().fits(other_mode)
+    } else if is_below(other_path, path) {
+        mode.fits(other_mode.intention())
+    } else {
+        true
+    }
+}
+
+impl At {
+    /// What it waits for, as an ask.
+    pub(super) fn ask(&self) -> Option<Ask<'_>> {
+        let wants = self.request.wants.as_ref()?;
+        let turn = Turn::new(self.request.held.is_some(), wants.ticket);
+        Some(Ask { author: &self.request.author, path: &self.path, mode: wants.mode, turn })
+    }
+
+    /// Whether it stands in the way of `ask`: by what it holds, or because it came first.
+    pub(super) fn blocks(&self, ask: &Ask) -> bool {
+        if self.request.author == *ask.author {
+            return false;
+        }
+        let holds = self.request.held.as_ref().is_some_and(|held| !fit(ask.path, ask.mode, &self.path, held.mode));
+        let first = self.ask().filter(|other| other.turn < ask.turn);
+        holds || first.is_some_and(|other| !fit(ask.path, ask.mode, other.path, other.mode))
+    }
+}
+
+/// The folders above a path, the root first; none above the root.
+pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
+    let root = (!path.is_empty()).then_some("");
+    root.into_iter().chain(path::folders(path))
+}
+
+/// Where requests are read: what an envelope in hand sees, or what was committed.
+pub(crate) trait Lines {
+    /// What is at a path.
+    fn node(&self, domain: u32, path: &str) -> Result<LockNode, StoreError>;
+
+    /// Keys of [`rows::locked`] that begin so.
+    fn locked(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError>;
+}
+
+impl Lines for Draft<'_> {
+    fn node(&self, domain: u32, path: &str) -> Result<LockNode, StoreError> {
+        Ok(self.get(domain, &name::lock(path))?.unwrap_or_default())
+    }
+
+    fn locked(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let (from, to) = rows::below(prefix, path::PATH_BYTES_MAX);
+        self.keys(Table::History, &from, &to)
+    }
+}
+
+impl Lines for &dyn Read {
+    fn node(&self, domain: u32, path: &str) -> Result<LockNode, StoreError> {
+        Ok(entry::load(*self, domain, &name::lock(path))?.unwrap_or_default())
+    }
+
+    fn locked(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let ((from, to), mut found) = (rows::below(prefix, path::PATH_BYTES_MAX), Vec::new());
+        self.scan(Table::History, &from, &to, &mut |key, _| {
+            found.push(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// All requests at a path, above it and below it.
+pub(super) fn related(lines: &impl Lines, domain: u32, path: &str) -> Result<Vec<At>, StoreError> {
+    let mut paths: Vec<String> = above(path).map(str::to_owned).collect();
+    paths.push(path.to_owned());
+    let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
+    for key in lines.locked(&rows::locked(domain, &folder))? {
+        paths.extend(rows::locked_path(&key).filter(|found| !found.is_empty()));
+    }
+    let mut found = Vec::new();
+    for path in paths {
+        let node = lines.node(domain, &path)?;
+        found.extend(node.requests.into_iter().map(|request| At { path: path.clone(), request }));
+    }
+    Ok(found)
+}
+
+/// The place in line of a request that waits, from 1, and whom it waits for; none for one that does not wait.
+pub(crate) fn place_in_line(
+    lines: &impl Lines,
+    domain: u32,
+    path: &str,
+    request: &LockRequest,
+) -> Result<Option<(u32, Vec<PublicKey>)>, StoreError> {
+    let mine = At { path: path.to_owned(), request: request.clone() };
+    let Some(ask) = mine.ask() else { return Ok(None) };
+    let related = related(lines, domain, path)?;
+    let in_the_way: Vec<&At> = related.iter().filter(|other| other.blocks(&ask)).collect();
+    let before = in_the_way.iter().filter(|other| other.ask().is_some_and(|other| other.turn < ask.turn)).count();
+    let whom: BTreeSet<PublicKey> = in_the_way.iter().map(|other| other.request.author).collect();
+    Ok(Some((before as u32 + 1, whom.into_iter().collect())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_on_a_folder_is_felt_below_and_an_intention_above() {
+        use LockMode::{Ix, S, X};
+        assert!(!fit("a/b", X, "a", S));
+        assert!(!fit("a", S, "a/b/c", X));
+        assert!(fit("a", S, "a/b/c", S));
+        assert!(fit("a", Ix, "a/b/c", X));
+        assert!(!fit("", S, "a/b/c", X));
+        assert!(fit("a/b", X, "a/bc", X));
+        assert!(fit("a", X, "ab/c", X));
+    }
+
+    #[test]
+    fn a_path_is_below_its_folders_only() {
+        assert!(is_below("a/b", "a"));
+        assert!(is_below("a", ""));
+        assert!(!is_below("ab", "a"));
+        assert!(!is_below("a", "a"));
+        assert!(!is_below("", ""));
+    }
+}

@@ -1,0 +1,350 @@
+//! The lock manager: everything that changes a line, and everything that is written with it.
+
+use super::circle;
+use super::line::{Ask, At, Turn, above, related};
+use super::record::{Held, LockNode, LockRequest, LockTable, Wanted};
+use super::{AuthorLocks, LeftLine, LockEnd, LockMode};
+use super::{REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX, WAITING_PER_DOMAIN_MAX};
+use crate::ledger::GROUP;
+use crate::path::Shown;
+use crate::revision::Revision;
+use crate::state::draft::Draft;
+use crate::state::{name, rows};
+use crate::stop::Stop;
+use crate::store::{StoreError, Table};
+use crate::tree::key_of;
+use crate::verdict::Code;
+use quorate_pbft::{PublicKey, Time};
+use std::collections::BTreeSet;
+
+/// The line of one domain while an envelope, or a lease that is over, changes it.
+pub(crate) struct Manager<'a, 's> {
+    pub(crate) draft: &'a mut Draft<'s>,
+    pub(crate) domain: u32,
+    pub(crate) now: Time,
+    pub(crate) revision: Revision,
+    pub(crate) told: &'a mut Vec<Told>,
+}
+
+/// What became of a request, for observers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) domain: u32,
+    pub(crate) path: String,
+    pub(crate) author: PublicKey,
+    pub(crate) step: LockStep,
+}
+
+/// What can become of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockStep {
+    /// It has the lock, with this token.
+    Granted(u64),
+    /// It stands in line.
+    Waits,
+    /// Its author gave it back.
+    Released,
+    /// It is gone.
+    Left(LockEnd),
+}
+
+/// What an author asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) author: PublicKey,
+    pub(crate) organisation: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) mode: LockMode,
+    pub(crate) lease_ms: u64,
+    pub(crate) wait_ms: u64,
+}
+
+/// What an author got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// The lock.
+    Held(Held),
+    /// A place in line.
+    Waits,
+}
+
+impl Manager<'_, '_> {
+    /// Asks for a lock: grants or renews it, or takes the author into the line.
+    pub(crate) fn acquire(&mut self, asked: &Asked) -> Result<Placed, Stop> {
+        self.expire(asked.path, &asked.author)?;
+        let known = self.node(asked.path)?.of(&asked.author).cloned();
+        match known {
+            Some(LockRequest { wants: Some(wants), .. }) if wants.mode.join(asked.mode) == wants.mode => {
+                Ok(Placed::Waits)
+            }
+            Some(LockRequest { wants: Some(wants), .. }) => {
+                let why = format!("it waits for {:?} there already: release that first", wants.mode);
+                Err(locked(asked.path, &why))
+            }
+            Some(LockRequest { held: Some(held), .. }) if held.mode.join(asked.mode) == held.mode => {
+                self.renew(asked, held)
+            }
+            Some(request) => self.ask(asked, request),
+            None => {
+                self.has_room(asked)?;
+                let (author, organisation) = (asked.author, asked.organisation.to_owned());
+                self.ask(asked, LockRequest { author, organisation, held: None, wants: None })
+            }
+        }
+    }
+
+    /// Gives back what the author holds or awaits at a path.
+    pub(crate) fn release(&mut self, path: &str, author: &PublicKey) -> Result<(), Stop> {
+        self.expire(path, author)?;
+        if self.node(path)?.of(author).is_none() {
+            return Err(locked(path, &format!("{author} neither holds it nor stands in line for it")));
+        }
+        self.write(path, author, None)?;
+        self.tell(path, author, LockStep::Released);
+        Ok(self.promote(path)?)
+    }
+
+    /// Takes away what an author holds or awaits at a path, where its time is over.
+    pub(crate) fn expire(&mut self, path: &str, author: &PublicKey) -> Result<(), StoreError> {
+        let Some(request) = self.node(path)?.of(author).cloned() else {
+            return Ok(());
+        };
+        let lease_over = request.held.is_some_and(|held| held.until <= self.now);
+        let waited = request.wants.is_some_and(|wants| wants.until <= self.now);
+        match (lease_over, waited) {
+            (true, _) => self.leave(path, author, None, LockEnd::Lease),
+            (false, true) => {
+                let rest = request.held.is_some().then_some(LockRequest { wants: None, ..request });
+                self.leave(path, author, rest, LockEnd::Waited)
+            }
+            (false, false) => Ok(()),
+        }
+    }
+
+    fn leave(
+        &mut self,
+        path: &str,
+        author: &PublicKey,
+        rest: Option<LockRequest>,
+        why: LockEnd,
+    ) -> Result<(), StoreError> {
+        self.write(path, author, rest)?;
+        let mut known = self.locks_of(author)?;
+        known.note(LeftLine { domain: self.domain, path: path.to_owned(), why, at: self.now });
+        self.draft.put(GROUP, name::author_locks(author), &known);
+        self.tell(path, author, LockStep::Left(why));
+        self.promote(path)
+    }
+
+    /// Grants what others do not stand in the way of; else it waits, if its author wants to.
+    fn ask(&mut self, asked: &Asked, request: LockRequest) -> Result<Placed, Stop> {
+        let held = request.held;
+        let mode = held.map_or(asked.mode, |held| held.mode.join(asked.mode));
+        let turn = Turn::last(held.is_some());
+        let ask = Ask { author: &asked.author, path: asked.path, mode, turn };
+        let related = related(self.draft, self.domain, asked.path)?;
+        let in_the_way = related.iter().find(|other| other.blocks(&ask));
+        let placed = match in_the_way {
+            None => Placed::Held(self.grant(asked.path, request, mode, asked.lease_ms)?),
+            Some(other) if asked.wait_ms == 0 => {
+                let whose = &other.request;
+                let what = if whose.held.is_some() { "has locked" } else { "waits for" };
+                let why = format!("{} of {:?} {what} {}", whose.author, whose.organisation, Shown(&other.path));
+                return Err(locked(asked.path, &why));
+            }
+            Some(_) => self.queue(asked, request, mode)?,
+        };
+        self.break_circles(asked)?;
+        Ok(placed)
+    }
+
+    fn grant(&mut self, path: &str, request: LockRequest, mode: LockMode, lease_ms: u64) -> Result<Held, StoreError> {
+        let mut table = self.table()?;
+        table.tokens += 1;
+        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        let over = after(self.now, lease_ms);
+        let until = request.held.map_or(over, |held| held.until.max(over));
+        let held = Held { mode, token: table.tokens, since: self.revision, until };
+        let author = request.author;
+        self.write(path, &author, Some(LockRequest { held: Some(held), wants: None, ..request }))?;
+        self.tell(path, &author, LockStep::Granted(held.token));
+        Ok(held)
+    }
+
+    fn queue(&mut self, asked: &Asked, request: LockRequest, mode: LockMode) -> Result<Placed, Stop> {
+        let mut table = self.table()?;
+        if table.waiting >= WAITING_PER_DOMAIN_MAX {
+            let detail = format!("{} requests wait in this domain already", table.waiting);
+            return Err(Stop::refused(Code::Quota, detail));
+        }
+        table.tickets += 1;
+        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        let (ticket, since, until) = (table.tickets, self.revision, after(self.now, asked.wait_ms));
+        let wants = Some(Wanted { mode, ticket, since, until, lease_ms: asked.lease_ms });
+        self.write(asked.path, &asked.author, Some(LockRequest { wants, ..request }))?;
+        self.tell(asked.path, &asked.author, LockStep::Waits);
+        Ok(Placed::Waits)
+    }
+
+    /// Lets the lease begin again, as long as nobody waits for it to be over.
+    fn renew(&mut self, asked: &Asked, held: Held) -> Result<Placed, Stop> {
+        let related = related(self.draft, self.domain, asked.path)?;
+        let mine = related.iter().find(|at| at.path == asked.path && at.request.author == asked.author);
+        let waits = |other: &&At| mine.zip(other.ask()).is_some_and(|(mine, ask)| mine.blocks(&ask));
+        if let Some(other) = related.iter().find(waits) {
+            let why = format!("{} waits for it, so the lease is not renewed", other.request.author);
+            return Err(locked(asked.path, &why));
+        }
+        let held = Held { until: held.until.max(after(self.now, asked.lease_ms)), ..held };
+        let request = mine.map(|mine| LockRequest { held: Some(held), ..mine.request.clone() });
+        self.write(asked.path, &asked.author, request)?;
+        Ok(Placed::Held(held))
+    }
+
+    /// Whether there is room for one request more.
+    fn has_room(&self, asked: &Asked) -> Result<(), Stop> {
+        let table = self.table()?;
+        let ours = table.organisations.get(asked.organisation).copied().unwrap_or(0);
+        let mine = self.locks_of(&asked.author)?.places.len();
+        let full = [
+            (mine >= REQUESTS_PER_AUTHOR_MAX, "author", mine),
+            (ours >= REQUESTS_PER_ORGANISATION_MAX, "organisation in this domain", ours as usize),
+            (table.requests >= REQUESTS_PER_DOMAIN_MAX, "domain", table.requests as usize),
+        ];
+        match full.iter().find(|(is_full, ..)| *is_full) {
+            Some((_, whose, n)) => Err(Stop::refused(Code::Quota, format!("{n} locks of this {whose} already"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Grants, in the order of the line, whatever a change at `path` has freed.
+    fn promote(&mut self, path: &str) -> Result<(), StoreError> {
+        if self.table()?.waiting == 0 {
+            return Ok(());
+        }
+        let mut related = related(self.draft, self.domain, self.topmost_waiting(path)?.unwrap_or(path))?;
+        let waiting = |at: &At| at.request.wants.is_some_and(|wants| self.now < wants.until);
+        let mut line: Vec<usize> = (0..related.len()).filter(|place| waiting(&related[*place])).collect();
+        line.sort_unstable_by_key(|place| related[*place].ask().map(|ask| ask.turn));
+        for place in line {
+            let at = &related[place];
+            let Some(wants) = at.request.wants else { continue };
+            if at.ask().is_some_and(|ask| related.iter().any(|other| other.blocks(&ask))) {
+                continue;
+            }
+            let (path, request) = (at.path.clone(), at.request.clone());
+            let held = self.grant(&path, request, wants.mode, wants.lease_ms)?;
+            related[place].request.held = Some(held);
+            related[place].request.wants = None;
+        }
+        Ok(())
+    }
+
+    /// The highest folder above a path at which somebody waits.
+    fn topmost_waiting<'p>(&self, path: &'p str) -> Result<Option<&'p str>, StoreError> {
+        for folder in above(path) {
+            if self.node(folder)?.requests.iter().any(|request| request.wants.is_some()) {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends every circle that the author is in now. The author's newest request is refused where it is the youngest.
+    fn break_circles(&mut self, asked: &Asked) -> Result<(), Stop> {
+        loop {
+            let circle = circle::around(self.draft, &asked.author)?;
+            let Some(victim) = circle.iter().max_by_key(|waiting| waiting.age()) else { return Ok(()) };
+            let (domain, author, path) = (victim.domain, victim.at.request.author, victim.at.path.clone());
+            if (domain, author, path.as_str()) == (self.domain, asked.author, asked.path) {
+                let who: BTreeSet<String> =
+                    circle.iter().map(|waiting| waiting.at.request.author.to_string()).collect();
+                let who: Vec<String> = who.into_iter().collect();
+                return Err(locked(asked.path, &format!("deadlock: {} would wait for each other", who.join(", "))));
+            }
+            let request = victim.at.request.clone();
+            let rest = request.held.is_some().then_some(LockRequest { wants: None, ..request });
+            let mut there = Manager { draft: self.draft, domain, told: self.told, ..*self };
+            there.leave(&path, &author, rest, LockEnd::Deadlock)?;
+        }
+    }
+
+    /// Writes what an author has at a path from now on, and everything that is derived from it.
+    fn write(&mut self, path: &str, author: &PublicKey, now: Option<LockRequest>) -> Result<(), StoreError> {
+        let mut node = self.node(path)?;
+        let before = node.of(author).cloned();
+        for over in before.iter().flat_map(LockRequest::ends) {
+            self.draft.remove_row(Table::History, rows::lease(over, self.domain, &key_of(&name::lock(path)), author));
+        }
+        for over in now.iter().flat_map(LockRequest::ends) {
+            let row = rows::lease(over, self.domain, &key_of(&name::lock(path)), author);
+            self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+        }
+        self.count(path, &before, &now)?;
+        match now {
+            Some(request) => node.set(request),
+            None => node.remove(author),
+        }
+        let row = rows::locked(self.domain, path);
+        if node.requests.is_empty() {
+            self.draft.remove(self.domain, name::lock(path));
+            self.draft.remove_row(Table::History, row);
+        } else {
+            self.draft.put(self.domain, name::lock(path), &node);
+            self.draft.put_row(Table::History, row, Vec::new());
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, path: &str, before: &Option<LockRequest>, now: &Option<LockRequest>) -> Result<(), StoreError> {
+        let mut table = self.table()?;
+        let waits = |request: &Option<LockRequest>| request.as_ref().is_some_and(|request| request.wants.is_some());
+        table.count_waiting(waits(before), waits(now));
+        if before.is_some() != now.is_some()
+            && let Some(request) = before.as_ref().or(now.as_ref())
+        {
+            table.count(&request.organisation, now.is_some());
+            let mut known = self.locks_of(&request.author)?;
+            if now.is_some() {
+                known.add(self.domain, path)
+            } else {
+                known.remove(self.domain, path)
+            }
+            self.draft.put(GROUP, name::author_locks(&request.author), &known);
+        }
+        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        Ok(())
+    }
+
+    fn tell(&mut self, path: &str, author: &PublicKey, step: LockStep) {
+        self.told.push(Told { domain: self.domain, path: path.to_owned(), author: *author, step });
+    }
+
+    fn node(&self, path: &str) -> Result<LockNode, StoreError> {
+        Ok(self.draft.get(self.domain, &name::lock(path))?.unwrap_or_default())
+    }
+
+    fn table(&self) -> Result<LockTable, StoreError> {
+        Ok(self.draft.get(self.domain, name::LOCKS)?.unwrap_or_default())
+    }
+
+    fn locks_of(&self, author: &PublicKey) -> Result<AuthorLocks, StoreError> {
+        Ok(self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
+    }
+}
+
+impl LockRequest {
+    /// When something of it is over.
+    fn ends(&self) -> impl Iterator<Item = Time> {
+        let (lease, patience) = (self.held.map(|held| held.until), self.wants.map(|wants| wants.until));
+        lease.into_iter().chain(patience)
+    }
+}
+
+fn after(now: Time, ms: u64) -> Time {
+    Time::new(now.get().saturating_add(ms))
+}
+
+fn locked(path: &str, why: &str) -> Stop {
+    Stop::at(Code::Lock, super::shown(path), why)
+}

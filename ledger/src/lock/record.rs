@@ -1,0 +1,114 @@
+//! What is under the root: the requests at each path, and the numbers of a domain's line.
+
+use super::LockMode;
+use crate::revision::Revision;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{PublicKey, Time};
+use std::collections::BTreeMap;
+
+/// An author's request for one path: what it holds, what it waits for, or both.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct LockRequest {
+    /// Whose.
+    pub author: PublicKey,
+    /// The author's organisation.
+    pub organisation: String,
+    /// What is held; none while it only waits.
+    pub held: Option<Held>,
+    /// What it waits for; none once it has it.
+    pub wants: Option<Wanted>,
+}
+
+/// A granted lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Held {
+    /// How.
+    pub mode: LockMode,
+    /// Larger than that of every earlier grant in the domain.
+    pub token: u64,
+    /// The revision that granted it.
+    pub since: Revision,
+    /// Ledger time at which the lease is over.
+    pub until: Time,
+}
+
+/// A place in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Wanted {
+    /// How.
+    pub mode: LockMode,
+    /// Smaller than that of whoever asked later.
+    pub ticket: u64,
+    /// The revision that asked.
+    pub since: Revision,
+    /// Ledger time at which it leaves the line.
+    pub until: Time,
+    /// Milliseconds of the lease that begins with the grant.
+    pub lease_ms: u64,
+}
+
+/// All requests at one path, by author.
+#[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct LockNode {
+    pub(crate) requests: Vec<LockRequest>,
+}
+
+/// The line of a domain as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct LockTable {
+    /// Grants so far: the newest token.
+    pub(crate) tokens: u64,
+    /// Requests that had to wait so far: the newest ticket.
+    pub(crate) tickets: u64,
+    /// Requests, held or waiting.
+    pub(crate) requests: u32,
+    /// Those that wait.
+    pub(crate) waiting: u32,
+    /// Requests by organisation, for those that have any.
+    pub(crate) organisations: BTreeMap<String, u32>,
+}
+
+impl LockRequest {
+    /// The lock, if the lease is not over at `now`.
+    pub fn live(&self, now: Time) -> Option<&Held> {
+        self.held.as_ref().filter(|held| now < held.until)
+    }
+}
+
+impl LockNode {
+    pub(crate) fn of(&self, author: &PublicKey) -> Option<&LockRequest> {
+        let place = self.requests.binary_search_by_key(author, |request| request.author).ok()?;
+        self.requests.get(place)
+    }
+
+    pub(crate) fn set(&mut self, request: LockRequest) {
+        match self.requests.binary_search_by_key(&request.author, |known| known.author) {
+            Ok(place) => self.requests[place] = request,
+            Err(place) => self.requests.insert(place, request),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, author: &PublicKey) {
+        self.requests.retain(|request| request.author != *author);
+    }
+}
+
+impl LockTable {
+    /// One request more of an organisation, or one less.
+    pub(crate) fn count(&mut self, organisation: &str, more: bool) {
+        let count = self.organisations.entry(organisation.to_owned()).or_default();
+        if more {
+            (self.requests, *count) = (self.requests + 1, *count + 1);
+        } else {
+            (self.requests, *count) = (self.requests.saturating_sub(1), count.saturating_sub(1));
+        }
+        if *count == 0 {
+            self.organisations.remove(organisation);
+        }
+    }
+
+    /// One that waits more, or one less.
+    pub(crate) fn count_waiting(&mut self, before: bool, after: bool) {
+        self.waiting = self.waiting.saturating_sub(u32::from(before)) + u32::from(after);
+    }
+}
