@@ -35,6 +35,8 @@ pub struct Pending {
     pub organisations: BTreeMap<String, bool>,
     /// What validators say, by place in the requirements and in the list there.
     pub validators: BTreeMap<(u32, u32), bool>,
+    /// Whose words these are.
+    pub words: BTreeMap<PublicKey, bool>,
 }
 
 /// How far a pending change is.
@@ -53,7 +55,7 @@ pub enum Progress {
 impl Pending {
     /// Takes the word of somebody, who may speak for the organisation or not. False if it is not asked for.
     pub(crate) fn hear(&mut self, key: &PublicKey, (organisation, speaks): (&str, bool), word: bool) -> bool {
-        let mut asked = false;
+        let (mut asked, before) = (false, (self.organisations.len(), self.validators.len()));
         if speaks
             && organisation != self.organisation
             && self.requirements.iter().any(|required| required.approvals > 0)
@@ -68,6 +70,9 @@ impl Pending {
                     asked = true;
                 }
             }
+        }
+        if before != (self.organisations.len(), self.validators.len()) {
+            self.words.entry(*key).or_insert(word);
         }
         asked
     }
@@ -113,6 +118,7 @@ mod tests {
             requirements: vec![requirement],
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
+            words: BTreeMap::new(),
         }
     }
 

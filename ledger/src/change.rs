@@ -126,6 +126,20 @@ pub enum Op {
         /// As the grant gave it.
         token: u64,
     } = 34,
+    /// First in a change: the change is for another domain of the group than its envelope (`transaction`).
+    Enter {
+        /// The domain.
+        domain: String,
+        /// The author's number there.
+        seq: u64,
+        /// Higher than that of every earlier envelope of the author for that number.
+        attempt: u64,
+    } = 35,
+    /// Only while no file of the change's domain has changed since a revision.
+    Anchor {
+        /// As the author read it.
+        revision: Revision,
+    } = 36,
 }
 
 impl Op {

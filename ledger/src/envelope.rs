@@ -2,9 +2,11 @@
 //!
 //! `docs/encoding.md` gives the bytes; a test checks its vectors.
 
-use crate::change::{Base, Change};
+use crate::change::{Base, Change, Op};
+use crate::composition;
 use crate::constants::Limits;
 use crate::hexed::id;
+use crate::transaction;
 use crate::verdict::{Code, Refusal};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, Ed25519, PublicKey, Signature, Signer, Verify, hash_parts};
@@ -136,6 +138,12 @@ impl Envelope {
         if ops > limits.operations_max as usize {
             return Err(Refusal::new(Code::TooLarge, format!("{ops} operations, at most {}", limits.operations_max)));
         }
+        if let Some(why) = transaction::malformed(body) {
+            return Err(malformed(why));
+        }
+        if !composition::is_in_order(body) {
+            return Err(malformed("a part of a composition depends on itself or on a later part"));
+        }
         if body.domain.len() > DOMAIN_BYTES_MAX {
             return Err(malformed("the domain's name is too long"));
         }
@@ -171,6 +179,14 @@ fn check_change(index: usize, change: &Change) -> Result<(), Refusal> {
     if change.message.len() > MESSAGE_BYTES_MAX {
         return Err(Refusal::new(Code::TooLarge, format!("a message has at most {MESSAGE_BYTES_MAX} bytes")));
     }
+    let bad_op = |op: &Op| match op {
+        Op::Enter { domain, .. } => domain.len() > DOMAIN_BYTES_MAX,
+        Op::Anchor { revision } => !revision.is_well_formed(),
+        _ => false,
+    };
+    if change.ops.iter().any(bad_op) {
+        return Err(malformed("a domain's name that is too long, or an anchor that is no revision"));
+    }
     let depends_on = &change.wishes.depends_on;
     if depends_on.len() > DEPENDENCIES_MAX || depends_on.iter().any(|dep| dep.domain.len() > DOMAIN_BYTES_MAX) {
         return Err(malformed("too many or too long dependencies"));
@@ -184,7 +200,6 @@ fn malformed(detail: &str) -> Refusal {
 
 /// The contents that the operations name.
 fn named_contents(body: &Body) -> std::collections::BTreeSet<Digest> {
-    use crate::change::Op;
     let ops = body.changes.iter().flat_map(|change| &change.ops);
     ops.filter_map(|op| match op {
         Op::Put { content, .. } | Op::Suggest { file: Some((_, content)), .. } => Some(*content),

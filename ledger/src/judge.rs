@@ -2,7 +2,8 @@
 
 use crate::author_view::AuthorView;
 use crate::chain;
-use crate::change::{Base, Change, Op};
+use crate::change::{Base, Change, Dependency, Op};
+use crate::composition;
 use crate::constants::Limits;
 use crate::envelope::{Body, Envelope, EnvelopeId};
 use crate::ledger::{Domains, GROUP};
@@ -15,8 +16,9 @@ use crate::state::name;
 use crate::state::record::{AuthorRecord, DomainRecord, Sequence, Verdict, ViewRecord};
 use crate::stop::{Stop, Why};
 use crate::store::{StoreError, Table};
-use crate::turn::{Done, Turn, check_paths};
-use crate::verdict::Code;
+use crate::transaction::Entered;
+use crate::turn::{Done, Spent, Turn, check_paths};
+use crate::verdict::{Code, Refusal};
 use quorate_pbft::{SeqNum, Time};
 use std::collections::BTreeMap;
 
@@ -37,6 +39,8 @@ pub(crate) struct Place<'a> {
     pub(crate) held: (u64, u64),
     /// The oldest slot that a base may name.
     pub(crate) floor: SeqNum,
+    /// The newest revision that changed a file of the domain.
+    pub(crate) changed: Revision,
 }
 
 impl Place<'_> {
@@ -50,6 +54,22 @@ pub(crate) struct Accepted {
     pub(crate) done: Done,
     /// The author's view after its last change.
     pub(crate) view: ViewRecord,
+    /// What it did in other domains: place among the [`Case::parts`], and what.
+    pub(crate) others: Vec<Done>,
+}
+
+impl Accepted {
+    /// Whether it takes effect only when others have had their say.
+    pub(crate) fn waits(&self) -> bool {
+        !self.done.requirements.is_empty()
+    }
+}
+
+/// A transaction's change for another domain.
+pub(crate) struct Part<'a> {
+    pub(crate) entered: Entered<'a>,
+    /// None where there is no such domain.
+    pub(crate) place: Option<Place<'a>>,
 }
 
 /// An envelope at its turn.
@@ -63,6 +83,8 @@ pub(crate) struct Case<'a> {
     pub(crate) place: Option<Place<'a>>,
     /// All domains, for what an envelope depends on.
     pub(crate) domains: &'a Domains,
+    /// Its changes for other domains.
+    pub(crate) parts: Vec<Part<'a>>,
 }
 
 impl Case<'_> {
@@ -92,11 +114,34 @@ impl Case<'_> {
             let known = draft.bytes(Table::Receipts, &self.id.0.0)?.is_some();
             return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
         }
-        body.changes.iter().try_for_each(|change| self.dependencies(draft, change))
+        body.changes.iter().try_for_each(|change| self.dependencies(draft, change))?;
+        self.parts.iter().try_for_each(|part| self.turn_of(draft, part))
+    }
+
+    /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
+    /// refused, but for a gap: that may close.
+    fn turn_of(&self, draft: &Draft, part: &Part) -> Result<(), Stop> {
+        let (Some(place), Entered { seq, attempt, domain, .. }) = (part.place, part.entered) else {
+            return Ok(()); // the stage `domain` refuses it
+        };
+        let known = sequence(draft, place.record.number, self.body())?;
+        if seq < known.next || (seq == known.next && attempt <= known.attempt) {
+            let detail = format!("in {domain:?}: number {seq}, attempt {attempt} is taken; {} is next", known.next);
+            return Err(Stop::refused(Code::SequenceTaken, detail));
+        }
+        if seq - known.next > self.limits.gap_max {
+            let detail = format!("in {domain:?}: number {seq} is too far above the next one, {}", known.next);
+            return Err(Stop::refused(Code::GapTooWide, detail));
+        }
+        if seq > known.next {
+            let (author, domain) = (self.body().author, domain.to_owned());
+            return Err(Stop::Unsettled(Why::Dependency(Dependency { author, domain, seq: seq - 1 })));
+        }
+        Ok(())
     }
 
     fn dependencies(&self, draft: &Draft, change: &Change) -> Result<(), Stop> {
-        for dependency in &change.wishes.depends_on {
+        for dependency in composition::of_others(self.body(), change) {
             let sequence: Option<Sequence> = match self.domains.get(&dependency.domain) {
                 Some(domain) => draft.get(domain.record.number, &name::sequence(&dependency.author))?,
                 None => None,
@@ -116,29 +161,47 @@ impl Case<'_> {
             return Err(Stop::refused(Code::UnknownDomain, format!("no domain {:?}", self.body().domain)));
         };
         let mut views = BTreeMap::new();
-        for (index, change) in changes.iter().enumerate() {
+        for (index, change) in self.own_changes().iter().enumerate() {
             if let Some(view) = self.view(draft, &place, change)? {
                 views.insert(index, view);
             }
         }
         let mut accepted = self.content(draft, place, author, views)?;
         self.membership(&place, author)?;
-        match accepted.done.take_refusal() {
-            Some(refusal) => Err(refusal.into()),
-            None => within_quota(&place, &accepted.done).map(|()| accepted),
+        for part in &self.parts {
+            let place = part.place.as_ref().map_or(Ok(()), |place| self.membership(place, author));
+            place.map_err(|stop| stop.within(&in_domain(part.entered.domain)))?;
         }
+        match accepted.take_refusal() {
+            Some(refusal) => Err(refusal.into()),
+            None => self.within_quotas(&place, &accepted).map(|()| accepted),
+        }
+    }
+
+    /// The changes of the envelope's own domain.
+    fn own_changes(&self) -> &[Change] {
+        let changes = &self.body().changes;
+        &changes[..changes.len() - self.parts.len()]
+    }
+
+    /// Whether all of it takes effect as it was written, or nothing.
+    fn holds_together(&self) -> bool {
+        !self.parts.is_empty() || composition::is_one(self.body())
     }
 
     /// Stage `access`, at last: what is taken of the rates after this envelope of so many bytes. Asked once, where it is
     /// ordered; a change that waited for others does not come faster by it.
-    pub(crate) fn rates(&self, draft: &Draft, author: &AuthorRecord, bytes: usize) -> Result<Takes, Stop> {
-        let Some(place) = self.place else {
-            return Ok(Takes::new());
-        };
+    ///
+    /// By domain: a transaction takes of the rates of each.
+    pub(crate) fn rates(&self, draft: &Draft, author: &AuthorRecord, bytes: usize) -> Result<Vec<(u32, Takes)>, Stop> {
         let who = (self.body(), author.organisation.as_str());
-        let number = place.record.number;
-        let takes = rates::take(place.rates(), who, bytes, place.time, |name| draft.get(number, name))?;
-        takes.map_err(|too_fast| too_fast.refusal.into())
+        let mut taken = Vec::new();
+        for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {
+            let number = place.record.number;
+            let takes = rates::take(place.rates(), who, bytes, place.time, |name| draft.get(number, name))?;
+            taken.push((number, takes.map_err(|too_fast| Stop::from(too_fast.refusal))?));
+        }
+        Ok(taken)
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
@@ -204,13 +267,76 @@ impl Case<'_> {
         let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
         turn.carries(self.envelope);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
-        for (index, change) in self.body().changes.iter().enumerate() {
+        for (index, change) in self.own_changes().iter().enumerate() {
             if let Some(named) = views.remove(&index) {
                 view = named;
             }
+            turn.is_in(self.name_of(index));
             turn.change(change, &mut view)?;
+            if self.holds_together() {
+                turn.has_held()?;
+            }
         }
-        Ok(Accepted { done: turn.done(), view: view.into_record() })
+        let (done, spent) = turn.done_and_spent();
+        let others = self.content_of_parts(draft, author, spent)?;
+        Ok(Accepted { done, view: view.into_record(), others })
+    }
+
+    /// Stage `content` in the other domains of a transaction.
+    fn content_of_parts(&self, draft: &mut Draft, author: &AuthorRecord, mut spent: Spent) -> Result<Vec<Done>, Stop> {
+        let mut others = Vec::new();
+        for part in &self.parts {
+            let (change, name) = (part.entered.change, in_domain(part.entered.domain));
+            let Some(place) = part.place else {
+                check_paths(change)?;
+                let detail = format!("no domain {:?}", part.entered.domain);
+                return Err(Stop::refused(Code::UnknownDomain, detail));
+            };
+            let view = self.view(draft, &place, change).map_err(|stop| stop.within(&name))?;
+            let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
+            let who = (place, author.organisation.as_str());
+            let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
+            turn.carries(self.envelope);
+            turn.goes_on(spent);
+            turn.is_in(Some(name));
+            turn.change(change, &mut view)?;
+            turn.has_held()?;
+            let (done, more) = turn.done_and_spent();
+            spent = more;
+            if let Some(requirement) = done.requirements.first() {
+                let detail = format!(
+                    "in {:?}: {:?} asks for the word of others, and a transaction cannot wait for it",
+                    part.entered.domain, requirement.pattern
+                );
+                return Err(Stop::refused(Code::Approvals, detail));
+            }
+            others.push(done);
+        }
+        Ok(others)
+    }
+
+    /// How a refusal names a change of what holds together.
+    fn name_of(&self, index: usize) -> Option<String> {
+        if !self.parts.is_empty() {
+            return Some(in_domain(&self.body().domain));
+        }
+        let (count, number) = (self.body().changes.len(), self.body().from_seq + index as u64);
+        composition::is_one(self.body()).then(|| format!("part {} of {count}, number {number}", index + 1))
+    }
+
+    fn within_quotas(&self, place: &Place, accepted: &Accepted) -> Result<(), Stop> {
+        if !self.parts.is_empty()
+            && let Some(requirement) = accepted.done.requirements.first()
+        {
+            let detail =
+                format!("{:?} asks for the word of others, and a transaction cannot wait for it", requirement.pattern);
+            return Err(Stop::refused(Code::Approvals, detail));
+        }
+        within_quota(place, &accepted.done)?;
+        let parts = self.parts.iter().zip(&accepted.others);
+        parts
+            .filter_map(|(part, done)| Some((part.place?, done)))
+            .try_for_each(|(place, done)| within_quota(&place, done))
     }
 
     /// Stages `domain` and `access`: is the author a member, and may members of that kind do this? Whoever the policy
@@ -230,6 +356,18 @@ impl Case<'_> {
             Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
         }
     }
+}
+
+impl Accepted {
+    /// What the first of the later stages has against it, in whatever domain.
+    fn take_refusal(&mut self) -> Option<Refusal> {
+        let all = core::iter::once(&mut self.done).chain(&mut self.others);
+        all.filter_map(Done::take_refusal).min_by_key(|refusal| refusal.stage)
+    }
+}
+
+fn in_domain(domain: &str) -> String {
+    format!("in {domain:?}")
 }
 
 /// Stage `access`: a domain that is full takes only what makes it smaller.

@@ -22,6 +22,8 @@ pub struct Outcome {
     pub unsettled: Vec<Unsettled>,
     /// What observers are told beside the receipts.
     pub events: Vec<Event>,
+    /// Author and domain of each number that a transaction used in another domain than its receipt's.
+    pub moved: Vec<(PublicKey, String)>,
 }
 
 /// Something that people want to hear of.

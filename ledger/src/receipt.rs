@@ -141,6 +141,16 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// What it changed in a domain: the receipt of a transaction names paths of other domains than its own as
+    /// `domain//path`, which no path can be.
+    pub fn changes_in(&self, domain: &str) -> Vec<PathChange> {
+        let here = |change: &PathChange| match change.path.split_once("//") {
+            None => (self.domain == domain).then(|| change.clone()),
+            Some((of, path)) => (of == domain).then(|| PathChange { path: path.to_owned(), ..change.clone() }),
+        };
+        self.changes.iter().filter_map(here).collect()
+    }
+
     /// The receipt's leaf in its slot's list.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/receipt", self)

@@ -73,6 +73,12 @@ impl Revision {
     }
 }
 
+impl Default for Revision {
+    fn default() -> Self {
+        Self::GENESIS
+    }
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place() {

@@ -35,6 +35,14 @@ impl Stop {
         Self::Refused(Refusal::new(code, detail))
     }
 
+    /// The same, where it happened.
+    pub(crate) fn within(self, place: &str) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.within(place)),
+            other => other,
+        }
+    }
+
     /// A refusal about a path.
     pub(crate) fn at(code: Code, path: &str, why: &str) -> Self {
         Self::refused(code, format!("{}: {why}", Shown(path)))

@@ -102,6 +102,10 @@ pub enum Code {
     UnknownPending = 31,
     /// No such open conflict, or no such side of it, in this domain.
     UnknownConflict = 32,
+    /// A part of what holds together would come into conflict, or would be overruled.
+    WouldConflict = 40,
+    /// The domain has changed since the revision that the change is anchored at.
+    Anchor = 41,
 }
 
 impl Code {
@@ -114,7 +118,8 @@ impl Code {
             Self::BaseUnknown | Self::BaseTooOld | Self::BaseRefused => Stage::Sequence,
             Self::BadPath | Self::PathIsFile | Self::PathIsFolder | Self::MissingPath => Stage::Content,
             Self::BadAct | Self::UnknownProposal | Self::UnknownPending | Self::UnknownConflict => Stage::Content,
-            Self::UnknownDomain | Self::NotMember => Stage::Domain,
+            Self::WouldConflict => Stage::Content,
+            Self::UnknownDomain | Self::NotMember | Self::Anchor => Stage::Domain,
             Self::DoesNotParse | Self::Schema | Self::Validator | Self::Approvals => Stage::Schema,
             Self::NotOwner | Self::WriteOnce | Self::Lock => Stage::Ownership,
             Self::Role | Self::Quota | Self::Rate => Stage::Access,
@@ -146,6 +151,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The same, where it happened.
+    pub(crate) fn within(self, place: &str) -> Self {
+        Self { detail: format!("{place}: {}", self.detail), ..self }
+    }
+
     /// A refusal with this code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { stage: code.stage(), code, detail: detail.into() }

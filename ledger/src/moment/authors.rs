@@ -2,7 +2,8 @@
 
 use super::{Moment, QueryError};
 use crate::revision::Revision;
-use crate::state::record::AuthorRecord;
+use crate::standing::{Deeds, Repute, Service};
+use crate::state::record::{AuthorRecord, Sequence};
 use crate::state::{entry, name};
 use crate::store::{Read, StoreError, Table};
 use crate::tree;
@@ -22,6 +23,8 @@ pub struct AuthorStanding {
     pub organisation: Option<String>,
     /// The revision that revoked the key.
     pub revoked: Option<Revision>,
+    /// What the author stands at in the group.
+    pub repute: Repute,
 }
 
 /// A voter.
@@ -33,6 +36,8 @@ pub struct MemberEntry {
     pub key: PublicKey,
     /// Who runs it.
     pub organisation: String,
+    /// What it stands at.
+    pub repute: Repute,
 }
 
 impl<'a> Moment<'a> {
@@ -43,7 +48,21 @@ impl<'a> Moment<'a> {
         let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(key))?;
         let (organisation, revoked) = record.map_or((None, None), |r| (Some(r.organisation), r.revoked));
         let (next_seq, attempt, repeated) = (sequence.next, sequence.attempt, sequence.repeated);
-        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked })
+        let repute = self.repute(key)?;
+        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked, repute })
+    }
+
+    /// What an author stands at, by deeds in all domains.
+    pub fn repute(&self, key: &PublicKey) -> Result<Repute, StoreError> {
+        let (mut deeds, mut repeated) = (Deeds::default(), 0);
+        for domain in self.ledger.domains().values() {
+            let known: Option<Sequence> = entry::load(self.read, domain.record.number, &name::sequence(key))?;
+            if let Some(sequence) = known {
+                deeds = deeds.with(sequence.deeds);
+                repeated += sequence.repeated.len() as u64;
+            }
+        }
+        Ok(deeds.repute(repeated))
     }
 
     /// Everybody who may sign changes, by key.
@@ -71,12 +90,17 @@ impl<'a> Moment<'a> {
     }
 
     /// The voters, by number. The genesis's own: reconfiguration is not there yet.
-    pub fn members(&self) -> Vec<MemberEntry> {
+    pub fn members(&self) -> Result<Vec<MemberEntry>, StoreError> {
         let members = (0..).zip(&self.ledger.genesis().file().members);
-        let entry = |(place, member): (u16, &crate::genesis::Enrolment)| MemberEntry {
-            replica: ReplicaId::new(place),
-            key: member.key,
-            organisation: member.organisation.clone(),
+        let entry = |(place, member): (u16, &crate::genesis::Enrolment)| {
+            let service: Service = entry::load(self.read, 0, &name::service(&member.key))?.unwrap_or_default();
+            let evidence: u8 = entry::load(self.read, 0, &name::offences(&member.key))?.unwrap_or(0);
+            Ok(MemberEntry {
+                replica: ReplicaId::new(place),
+                key: member.key,
+                organisation: member.organisation.clone(),
+                repute: service.repute(evidence),
+            })
         };
         members.map(entry).collect()
     }

@@ -60,7 +60,8 @@ impl<'a> Moment<'a> {
             None => self.ids_of_domain(number, from, limit + 1)?,
             Some(path) => self.ids_of_path(number, path, from, limit + 1)?,
         };
-        let entries = ids.iter().map(|(revision, id)| self.log_entry(*revision, id)).collect::<Result<Vec<_>, _>>()?;
+        let entries =
+            ids.iter().map(|(revision, id)| self.log_entry(domain, *revision, id)).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
     }
 
@@ -113,9 +114,10 @@ impl<'a> Moment<'a> {
         failed.map_or(Ok(ids), Err)
     }
 
-    fn log_entry(&self, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
+    fn log_entry(&self, domain: &str, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
         let verdict = self.ledger.verdict(self.read, id)?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
         let Verdict { receipt, messages, time, time_ms, .. } = verdict;
+        let changes = receipt.changes_in(domain);
         Ok(LogEntry {
             id: receipt.id,
             revision,
@@ -123,7 +125,7 @@ impl<'a> Moment<'a> {
             message: messages.join("\n\n"),
             time,
             author_time_ms: time_ms,
-            changes: receipt.changes,
+            changes,
         })
     }
 
@@ -141,7 +143,7 @@ impl<'a> Moment<'a> {
             return Err(QueryError::UnknownRevision(unknown));
         }
         let mut found = Vec::new();
-        for path in self.touched(number, first.min(second), first.max(second))? {
+        for path in self.touched(domain, number, first.min(second), first.max(second))? {
             if from.is_some_and(|from| path.as_str() <= from) {
                 continue;
             }
@@ -161,8 +163,14 @@ impl<'a> Moment<'a> {
     }
 
     /// Paths that somebody wrote after one revision and not after another.
-    fn touched(&self, domain: u32, after: Revision, until: Revision) -> Result<BTreeSet<String>, QueryError> {
-        let (first, to) = (rows::log(domain, after), rows::log(domain, until));
+    fn touched(
+        &self,
+        domain: &str,
+        number: u32,
+        after: Revision,
+        until: Revision,
+    ) -> Result<BTreeSet<String>, QueryError> {
+        let (first, to) = (rows::log(number, after), rows::log(number, until));
         let mut ids = Vec::new();
         self.read.scan(Table::History, &first, &to, &mut |key, id| {
             if key != first {
@@ -172,7 +180,7 @@ impl<'a> Moment<'a> {
         })?;
         let mut paths = BTreeSet::new();
         for (revision, id) in &ids {
-            paths.extend(self.log_entry(*revision, id)?.changes.into_iter().map(|change| change.path));
+            paths.extend(self.log_entry(domain, *revision, id)?.changes.into_iter().map(|change| change.path));
             if paths.len() > PATHS_MAX {
                 return Err(StoreError(format!("the difference has more than {PATHS_MAX} paths")).into());
             }

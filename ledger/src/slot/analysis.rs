@@ -29,7 +29,7 @@ impl Execution<'_, '_> {
         match taken {
             Ok(()) => {
                 self.draft.accept()?;
-                self.account(&domain, done);
+                self.account(&domain, done, revision);
                 Ok(())
             }
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {

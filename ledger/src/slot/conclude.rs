@@ -48,8 +48,8 @@ impl Execution<'_, '_> {
     ) -> Result<(), StoreError> {
         if !done.has_changes() {
             self.draft.accept()?;
-            self.account(domain, done);
-            return Ok(());
+            self.account(domain, done, revision);
+            return self.note_losers();
         }
         let conflict: Option<ConflictRecord> = self.draft.get(number, &name::conflict(id))?;
         let settled = conflict.as_ref().and_then(|conflict| conflict.settled.clone());
@@ -83,7 +83,7 @@ impl Execution<'_, '_> {
         };
         self.draft.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
         self.draft.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
-        self.account(domain, done);
+        self.account(domain, done, revision);
         self.publish(receipt)
     }
 }

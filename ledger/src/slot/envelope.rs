@@ -5,7 +5,7 @@ use crate::attestation::{Pending, Progress};
 use crate::constants::Limits;
 use crate::envelope::{Envelope, EnvelopeId};
 use crate::genesis::Genesis;
-use crate::judge::{self, Accepted, Case, Place};
+use crate::judge::{self, Accepted, Case, Part, Place};
 use crate::ledger::Domains;
 use crate::policy::GroupPolicy;
 use crate::rates::Takes;
@@ -14,6 +14,7 @@ use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::{entry, name, rows};
 use crate::stop::{Stop, Unsettled, Why};
 use crate::store::{StoreError, Table};
+use crate::transaction::{self, Entered};
 use crate::turn::Done;
 use crate::verdict::{Code, Refusal};
 use quorate_pbft::{Position, ReplicaId, SeqNum, Time};
@@ -36,6 +37,7 @@ pub(super) struct Setting {
     revision: Revision,
     floor: SeqNum,
     held: (u64, u64),
+    changed: Revision,
     time: Time,
 }
 
@@ -50,6 +52,7 @@ impl Setting {
             time: self.time,
             held: self.held,
             floor: self.floor,
+            changed: self.changed,
         })
     }
 
@@ -61,11 +64,15 @@ impl Setting {
         self.revision
     }
 
-    fn case<'a>(&'a self, envelope: &'a Envelope) -> Case<'a> {
+    /// `others` has one for each of the other domains of a transaction, in their order.
+    fn case<'a>(&'a self, envelope: &'a Envelope, others: &'a [Setting]) -> Case<'a> {
         let place = self.place(&envelope.body.domain);
         let id = envelope.id(&self.genesis.group());
         let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
-        Case { id, envelope, revision, limits, place, domains }
+        let parts = transaction::entered(&envelope.body).zip(others);
+        let part =
+            |(entered, setting): (Entered<'a>, &'a Setting)| Part { place: setting.place(entered.domain), entered };
+        Case { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
     }
 }
 
@@ -82,9 +89,14 @@ impl Execution<'_, '_> {
             revision: revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed"),
             floor: floor.max(self.ledger.head().times.floor()),
             held,
+            changed: usage.map_or(Revision::GENESIS, |usage| usage.changed),
             time: self.time,
             domains,
         }
+    }
+
+    fn other_settings(&self, envelope: &Envelope) -> Vec<Setting> {
+        transaction::entered(&envelope.body).map(|entered| self.setting(entered.domain)).collect()
     }
 
     /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing.
@@ -93,8 +105,8 @@ impl Execution<'_, '_> {
         let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
             return Ok(());
         };
-        let setting = self.setting(&envelope.body.domain);
-        let case = setting.case(&envelope);
+        let (setting, others) = (self.setting(&envelope.body.domain), self.other_settings(&envelope));
+        let case = setting.case(&envelope, &others);
         let author = case.author(&self.draft);
         let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
@@ -103,7 +115,7 @@ impl Execution<'_, '_> {
             Some(number) => judge::sequence(&self.draft, number, &envelope.body)?,
             None => Sequence::new(),
         };
-        let (mut organisation, mut takes) = (String::new(), Takes::new());
+        let (mut organisation, mut takes) = (String::new(), Vec::new());
         let judge = |draft: &mut _| {
             if number.is_some() {
                 case.turn(draft, &sequence)?;
@@ -115,11 +127,11 @@ impl Execution<'_, '_> {
             Ok(accepted)
         };
         match judge(&mut self.draft) {
-            Ok(accepted) if !accepted.done.requirements.is_empty() => {
+            Ok(accepted) if accepted.waits() => {
                 self.pend(&case, origin, number, sequence, accepted, (organisation, bytes, takes))
             }
             Ok(accepted) => {
-                self.note_taken(number, takes);
+                self.note_taken(takes);
                 self.settle(&case, origin, number, sequence, Ok(accepted))
             }
             Err(Stop::Refused(refusal)) => {
@@ -146,7 +158,7 @@ impl Execution<'_, '_> {
         number: Option<u32>,
         mut sequence: Sequence,
         mut accepted: Accepted,
-        (organisation, bytes, takes): (String, &[u8], Takes),
+        (organisation, bytes, takes): (String, &[u8], Vec<(u32, Takes)>),
     ) -> Result<(), StoreError> {
         self.draft.reject();
         if sequence.pending >= Sequence::PENDING_MAX {
@@ -162,8 +174,9 @@ impl Execution<'_, '_> {
             requirements,
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
+            words: BTreeMap::new(),
         };
-        self.note_taken(Some(number), takes);
+        self.note_taken(takes);
         self.draft.put(number, name::pending(&case.id), &pending);
         self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
         self.draft.put_row(Table::History, rows::waiting(number, case.revision, &case.id), Vec::new());
@@ -173,8 +186,8 @@ impl Execution<'_, '_> {
     }
 
     /// An accepted envelope has taken of the rates.
-    fn note_taken(&mut self, number: Option<u32>, takes: Takes) {
-        if let Some(number) = number {
+    fn note_taken(&mut self, takes: Vec<(u32, Takes)>) {
+        for (number, takes) in takes {
             takes.into_iter().for_each(|(name, taken)| self.draft.put(number, name, &taken));
         }
     }
@@ -186,7 +199,7 @@ impl Execution<'_, '_> {
         let envelope = bytes.and_then(|bytes| Envelope::decode(&bytes, genesis.limits()).ok());
         let envelope = envelope.ok_or_else(|| entry::damaged("a pending envelope"))?;
         let setting = self.setting(&envelope.body.domain);
-        let case = setting.case(&envelope);
+        let case = setting.case(&envelope, &[]); // a transaction never waits for the word of others
         let number = case.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
         let first: Option<Verdict> = self.draft.row(Table::Receipts, &id.0.0)?;
         let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
@@ -216,7 +229,9 @@ impl Execution<'_, '_> {
         self.draft.remove(number, name::pending(&id));
         self.draft.remove_row(Table::History, rows::pending(&id));
         self.draft.remove_row(Table::History, rows::waiting(number, pending.since, &id));
-        self.settle_again(&case, origin, number, accepted)
+        let took_effect = accepted.is_ok();
+        self.settle_again(&case, origin, number, accepted)?;
+        self.note_words(number, &pending, progress, took_effect)
     }
 
     /// No verdict: nothing changes, unless the author is seen to have used a number twice (A3).

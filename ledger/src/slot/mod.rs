@@ -5,7 +5,9 @@ mod conclude;
 mod deadlines;
 mod envelope;
 mod leases;
+mod parts;
 mod settle;
+mod standing;
 
 use self::envelope::Origin;
 use crate::attestation::Progress;
@@ -15,13 +17,16 @@ use crate::envelope::EnvelopeId;
 use crate::ledger::Ledger;
 use crate::outcome::{Event, Outcome};
 use crate::receipt::Receipt;
+use crate::standing::Service;
 use crate::state::draft::Draft;
 use crate::state::record::{EvidenceRecord, Usage};
 use crate::state::{entry, name, rows};
 use crate::stop::Unsettled;
 use crate::store::{Store, StoreError, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Bundle, Decided, Digest, EvidenceKey, Item, ItemKind, SeqNum, Time, hash, merkle_root};
+use quorate_pbft::{
+    Bundle, Decided, Digest, Epoch, EvidenceKey, Item, ItemKind, PublicKey, ReplicaId, SeqNum, Time, hash, merkle_root,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Evidence recorded against one replica: more proves nothing more (E5).
@@ -79,6 +84,13 @@ pub(crate) struct Execution<'l, 's> {
     unsettled: Vec<Unsettled>,
     recorded: Vec<EvidenceKey>,
     events: Vec<Event>,
+    epoch: Epoch,
+    /// What each lane brought.
+    services: BTreeMap<ReplicaId, Service>,
+    /// Who lost conflicts, by domain, since it was last written.
+    losers: Vec<(u32, PublicKey)>,
+    /// Whose numbers moved in other domains than their envelope's.
+    moved: Vec<(PublicKey, String)>,
     /// Pending changes to look at again after the envelope in hand.
     resolved: VecDeque<(EnvelopeId, Progress)>,
     /// Conflicts that the envelope in hand has brought enough votes for.
@@ -100,6 +112,10 @@ impl<'l, 's> Execution<'l, 's> {
             unsettled: Vec::new(),
             recorded: Vec::new(),
             events: Vec::new(),
+            epoch: decided.epoch,
+            services: BTreeMap::new(),
+            losers: Vec::new(),
+            moved: Vec::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),
             usage: BTreeMap::new(),
@@ -115,6 +131,7 @@ impl<'l, 's> Execution<'l, 's> {
             }
         }
         self.deadlines()?;
+        self.write_services()?;
         self.move_horizons(decided)?;
         self.finish(decided)
     }
@@ -207,6 +224,7 @@ impl<'l, 's> Execution<'l, 's> {
             receipts: self.receipts,
             unsettled: self.unsettled,
             events: self.events,
+            moved: self.moved,
         })
     }
 }

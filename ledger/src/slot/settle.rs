@@ -30,12 +30,15 @@ impl Execution<'_, '_> {
             } else {
                 (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
             }
+            sequence.deeds.note(body, verdict.receipt.state);
             let used = rows::number(number, &body.author, body.from_seq, body.attempt);
             self.draft.put_row(Table::History, used, case.id.0.0.to_vec());
             self.write(case, number, sequence, &verdict);
+            self.write_parts(case, &verdict)?;
         } else if self.draft.bytes(Table::Receipts, &case.id.0.0)?.is_none() {
             self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(&verdict));
         }
+        self.note_service(origin.lane, &verdict.receipt);
         self.publish(verdict.receipt)
     }
 
@@ -50,6 +53,7 @@ impl Execution<'_, '_> {
         let mut sequence = judge::sequence(&self.draft, number, &case.envelope.body)?;
         sequence.pending = sequence.pending.saturating_sub(1);
         let verdict = self.verdict(case, origin, &sequence, accepted);
+        sequence.deeds.note_again(verdict.receipt.state);
         self.write(case, number, sequence, &verdict);
         self.publish(verdict.receipt)
     }
@@ -68,7 +72,7 @@ impl Execution<'_, '_> {
         self.verdicts += 1;
         self.list.push(Listed::Receipt(receipt.digest()));
         self.receipts.push(receipt);
-        Ok(())
+        self.note_losers()
     }
 
     fn verdict(
@@ -86,6 +90,7 @@ impl Execution<'_, '_> {
                 receipt.state = accepted.done.state();
                 receipt.changes = accepted.done.changes();
                 self.take_in(&body.domain, accepted.done, &mut receipt);
+                self.take_in_parts(case, accepted.others, &mut receipt);
                 view = accepted.view;
             }
             Err(refusal) => {
@@ -110,21 +115,24 @@ impl Execution<'_, '_> {
     fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
         receipt.conflicts = done.conflicts();
         self.won.extend(done.won.iter().copied());
-        self.account(domain, done);
+        self.account(domain, done, receipt.revision.unwrap_or_default());
     }
 
     /// What it did beyond the entries.
-    pub(super) fn account(&mut self, domain: &str, done: Done) {
+    pub(super) fn account(&mut self, domain: &str, done: Done, revision: Revision) {
+        let changes_files = done.changes_files();
         self.events.extend(done.events);
         self.tell_of_locks(done.locks);
+        if let Some(number) = self.ledger.domain(domain).map(|domain| domain.record.number) {
+            self.losers.extend(done.lost.into_iter().map(|author| (number, author)));
+        }
         self.resolved.extend(done.resolved);
-        if (done.superseded_bytes, done.files, done.bytes) != (0, 0, 0)
-            && let Some(known) = self.ledger.domain(domain)
-        {
+        if changes_files && let Some(known) = self.ledger.domain(domain) {
             let usage = self.usage.entry(domain.to_owned()).or_insert_with(|| known.usage.clone());
             usage.superseded_bytes = usage.superseded_bytes.saturating_add(done.superseded_bytes);
             usage.files = usage.files.saturating_add_signed(done.files);
             usage.bytes = usage.bytes.saturating_add_signed(done.bytes);
+            usage.changed = revision;
         }
         done.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
     }

@@ -80,6 +80,11 @@ pub(crate) fn offences(key: &PublicKey) -> Vec<u8> {
     named(b'x', &key.0)
 }
 
+/// What a replica's lane brought, by its key, in the group's tree.
+pub(crate) fn service(key: &PublicKey) -> Vec<u8> {
+    named(b'y', &key.0)
+}
+
 /// A file, in its domain's tree.
 pub(crate) fn file(path: &str) -> Vec<u8> {
     named(b'f', path.as_bytes())

@@ -9,6 +9,7 @@ use crate::policy::{DomainPolicy, Step};
 use crate::range::Range;
 use crate::receipt::{Receipt, Rung};
 use crate::revision::Revision;
+use crate::standing::Deeds;
 use crate::state::story::{Ending, Voice};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip};
@@ -120,6 +121,8 @@ pub struct Sequence {
     pub verdicts: Digest,
     /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
     pub repeated: Vec<u64>,
+    /// What came of all this.
+    pub deeds: Deeds,
 }
 
 impl Sequence {
@@ -131,7 +134,7 @@ impl Sequence {
 
     /// Before the first envelope.
     pub fn new() -> Self {
-        Self { next: 1, attempt: 0, pending: 0, verdicts: Digest::ZERO, repeated: Vec::new() }
+        Self { next: 1, attempt: 0, pending: 0, verdicts: Digest::ZERO, repeated: Vec::new(), deeds: Deeds::default() }
     }
 }
 
@@ -211,6 +214,8 @@ pub struct Usage {
     pub files: u64,
     /// Bytes of the files that are served.
     pub bytes: u64,
+    /// The newest revision that changed a file, or brought one into conflict.
+    pub changed: Revision,
 }
 
 impl Usage {

@@ -14,6 +14,9 @@ use crate::store::{StoreError, Table};
 use quorate_pbft::{Digest, hash};
 use std::collections::BTreeMap;
 
+/// Sides of a conflict, oldest first, whose authors can lose it.
+const LOSERS_MAX: u32 = 256;
+
 impl Turn<'_, '_> {
     /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
     /// side is `there`, what stands in the way.
@@ -148,6 +151,7 @@ impl Turn<'_, '_> {
         if let Some(deadline) = conflict.deadline.take() {
             self.draft.remove_row(Table::History, rows::deadline(deadline, id));
         }
+        self.note_losers(id, &conflict, file)?;
         let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
         conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
         self.draft.remove_row(Table::History, rows::open_conflict(conflict.since, id));
@@ -158,6 +162,16 @@ impl Turn<'_, '_> {
         self.set(path, file, moved_to)?;
         self.done.note(path, PathOutcome::Settled, Rung::OneSided);
         self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        Ok(())
+    }
+
+    /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.
+    fn note_losers(&mut self, id: &ConflictId, conflict: &ConflictRecord, now: Option<File>) -> Result<(), StoreError> {
+        for index in 0..conflict.sides.min(LOSERS_MAX) {
+            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let lost = side.filter(|side| side.proposed.is_none() && side.file != now && side.author != self.author());
+            self.done.lost.extend(lost.map(|side| side.author));
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Everything here works on the pending part of the [`Draft`]; a refusal at any point leaves nothing behind.
 
 mod analyse;
+mod anchor;
 mod apply;
 mod attest;
 mod budget;
@@ -64,7 +65,15 @@ pub(crate) struct Turn<'t, 's> {
     checks: Checks,
     /// What a path's running hash was before this envelope, for paths that it has written.
     before: BTreeMap<String, Digest>,
+    /// How refusals name the change in hand, where it is a part of something.
+    part: Option<String>,
     done: Done,
+}
+
+/// What an envelope has used up of what it may cost, over all its domains.
+pub(crate) struct Spent {
+    budget: Budget,
+    index: u32,
 }
 
 /// What an envelope did.
@@ -94,6 +103,8 @@ pub(crate) struct Done {
     later: BTreeMap<Stage, Refusal>,
     /// What observers are told.
     pub(crate) events: Vec<Event>,
+    /// Authors of sides that lost a conflict.
+    pub(crate) lost: BTreeSet<PublicKey>,
     /// What became of requests for locks.
     pub(crate) locks: Vec<Told>,
 }
@@ -123,6 +134,15 @@ impl Done {
     /// The conflicts that the receipt names: those that it opened or joined first.
     pub(crate) fn conflicts(&self) -> Vec<ConflictId> {
         self.conflicts.iter().chain(self.named.difference(&self.conflicts)).copied().collect()
+    }
+
+    /// Whether a file of the domain is another one than before, or in conflict.
+    pub(crate) fn changes_files(&self) -> bool {
+        let changes = |outcome: &PathOutcome| match outcome {
+            PathOutcome::Applied | PathOutcome::Merged | PathOutcome::Conflict | PathOutcome::Settled => true,
+            PathOutcome::Overruled | PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => false,
+        };
+        self.changes.values().any(|(outcome, _)| changes(outcome))
     }
 
     /// Whether any path is touched.
@@ -180,7 +200,7 @@ impl<'t, 's> Turn<'t, 's> {
         revision: Revision,
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, before, done) = (None, 0, BTreeMap::new(), Done::default());
+        let (envelope, index, before, part, done) = (None, 0, BTreeMap::new(), None, Done::default());
         let (budget, checks) = (Budget::default(), Checks::default());
         Self {
             draft,
@@ -197,8 +217,36 @@ impl<'t, 's> Turn<'t, 's> {
             budget,
             checks,
             before,
+            part,
             done,
         }
+    }
+
+    /// The change in hand is named so.
+    pub(crate) fn is_in(&mut self, part: Option<String>) {
+        self.part = part;
+    }
+
+    /// What the envelope did in other domains counts.
+    pub(crate) fn goes_on(&mut self, spent: Spent) {
+        (self.budget, self.index) = (spent.budget, spent.index);
+    }
+
+    /// What it did, and what is left for other domains.
+    pub(crate) fn done_and_spent(self) -> (Done, Spent) {
+        (self.done, Spent { budget: self.budget, index: self.index })
+    }
+
+    /// Refuses what holds together where something of it would come into conflict, or be overruled.
+    pub(crate) fn has_held(&self) -> Result<(), Stop> {
+        let failed = |outcome: &PathOutcome| matches!(outcome, PathOutcome::Conflict | PathOutcome::Overruled);
+        let Some((path, (outcome, _))) = self.done.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
+            return Ok(());
+        };
+        let what = if *outcome == PathOutcome::Conflict { "would be in conflict" } else { "would be overruled" };
+        let why = format!("it {what}, and all holds together");
+        let stop = Stop::at(Code::WouldConflict, path, &why);
+        Err(self.part.iter().fold(stop, |stop, part| stop.within(part)))
     }
 
     /// The contents of this envelope may be named.
@@ -213,6 +261,11 @@ impl<'t, 's> Turn<'t, 's> {
 
     /// Lays a change over the files and over its author's view: stage `content`.
     pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+        let changed = self.lay_change(change, view);
+        changed.map_err(|stop| self.part.iter().fold(stop, |stop, part| stop.within(part)))
+    }
+
+    fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
         check_paths(change)?;
         for op in &change.ops {
             self.operation(op, view)?;
@@ -224,6 +277,7 @@ impl<'t, 's> Turn<'t, 's> {
 
     /// Notes what a stage after `content` will refuse; of each stage the first counts.
     fn refuse_later(&mut self, refusal: Refusal) {
+        let refusal = self.part.iter().fold(refusal, |refusal, part| refusal.within(part));
         self.done.later.entry(refusal.stage).or_insert(refusal);
     }
 

@@ -179,6 +179,11 @@ impl World {
         receipt
     }
 
+    /// An author's next number, where somebody else than this world has counted.
+    pub fn renumber(&mut self, who: u8, domain: &str, next: u64) {
+        self.numbers.insert((who, domain.into()), next);
+    }
+
     /// A refusal used no number.
     pub fn give_back(&mut self, who: u8) {
         let number = self.numbers.get_mut(&(who, "main".into())).expect("the author has sent something");

@@ -122,7 +122,7 @@ pub async fn pending_changes(
 }
 
 fn waiting(id: EnvelopeId, pending: Pending) -> PendingChange {
-    let Pending { author, organisation, since, requirements, organisations, validators } = pending;
+    let Pending { author, organisation, since, requirements, organisations, validators, words: _ } = pending;
     let required = |(place, required): (u32, Requirement)| Required {
         pattern: required.pattern,
         approvals: required.approvals,

@@ -26,6 +26,9 @@ impl Engine {
         };
         self.analyse(decided, &outcome.events, work)?;
         let mut moved = self.settle(outcome.receipts, work);
+        moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
+            self.waiting().of(author, domain).next().is_some() // a transaction used a number there
+        }));
         moved.extend(self.take_back(outcome.unsettled, work)?);
         self.go_on(moved, work)?;
         Ok(executed)
