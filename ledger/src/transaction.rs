@@ -41,6 +41,13 @@ pub(crate) fn entered(body: &Body) -> impl Iterator<Item = Entered<'_>> {
     })
 }
 
+impl Body {
+    /// Domain, number and attempt of each change for another domain than the envelope's.
+    pub fn elsewhere(&self) -> Vec<(String, u64, u64)> {
+        entered(self).map(|entered| (entered.domain.to_owned(), entered.seq, entered.attempt)).collect()
+    }
+}
+
 /// What a transaction can do in another domain than its own.
 fn is_for_others(op: &Op) -> bool {
     let is_about_locks = matches!(op, Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. });

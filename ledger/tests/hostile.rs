@@ -5,7 +5,8 @@ mod support;
 use proptest::prelude::*;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Body, Change, ConflictId, Envelope, EnvelopeId, GROUP_DOMAIN, Ledger, Mode, Op, ProposalId, Revision,
+    Act, Base, Body, Change, ConflictId, Envelope, EnvelopeId, GROUP_DOMAIN, Ledger, LockMode, Mode, Op, ProposalId,
+    Revision,
 };
 use quorate_pbft::{Digest, Item, ItemKind, SeqNum, Signer};
 use support::author;
@@ -34,8 +35,26 @@ fn any_act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// Operations on locks, and those that make a transaction.
+fn any_coordination() -> impl Strategy<Value = Op> {
+    let mode = prop::sample::select(LockMode::ALL.to_vec());
+    let domain = prop::sample::select(vec!["main", "other", "@group", "nowhere"]);
+    let small = || prop_oneof![0u64..4, Just(u64::MAX)];
+    let ms = || prop_oneof![3 => 100u64..500, 1 => any::<u64>()];
+    prop_oneof![
+        3 => (any_path(), mode, ms(), ms())
+            .prop_map(|(path, mode, lease_ms, wait_ms)| Op::Acquire { path, mode, lease_ms, wait_ms }),
+        1 => any_path().prop_map(|path| Op::Release { path }),
+        1 => small().prop_map(|token| Op::Fence { token }),
+        1 => small().prop_map(|slot| Op::Anchor { revision: Revision::slot(SeqNum::new(slot)) }),
+        1 => (domain, small(), small())
+            .prop_map(|(domain, seq, attempt)| Op::Enter { domain: domain.into(), seq, attempt }),
+    ]
+}
+
 fn any_op() -> impl Strategy<Value = Op> {
     prop_oneof![
+        4 => any_coordination(),
         6 => (any_path(), any_digest()).prop_map(|(path, content)| Op::Put { path, mode: Mode::File, content }),
         2 => any_path().prop_map(|path| Op::Delete { path }),
         2 => (any_path(), any_path()).prop_map(|(from, to)| Op::Rename { from, to }),

@@ -17,6 +17,9 @@ use crate::verdict::Code;
 use quorate_pbft::{PublicKey, Time};
 use std::collections::BTreeSet;
 
+/// Authors of a circle that a refusal names, so that it stays small.
+const AUTHORS_SHOWN: usize = 4;
+
 /// The line of one domain while an envelope, or a lease that is over, changes it.
 pub(crate) struct Manager<'a, 's> {
     pub(crate) draft: &'a mut Draft<'s>,
@@ -259,8 +262,11 @@ impl Manager<'_, '_> {
             if (domain, author, path.as_str()) == (self.domain, asked.author, asked.path) {
                 let who: BTreeSet<String> =
                     circle.iter().map(|waiting| waiting.at.request.author.to_string()).collect();
-                let who: Vec<String> = who.into_iter().collect();
-                return Err(locked(asked.path, &format!("deadlock: {} would wait for each other", who.join(", "))));
+                let shown: Vec<String> = who.iter().take(AUTHORS_SHOWN).cloned().collect();
+                let more = who.len() - shown.len();
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let why = format!("deadlock: {}{more} would wait for each other", shown.join(", "));
+                return Err(locked(asked.path, &why));
             }
             let request = victim.at.request.clone();
             let rest = request.held.is_some().then_some(LockRequest { wants: None, ..request });

@@ -36,6 +36,8 @@ pub struct MemberEntry {
     pub key: PublicKey,
     /// Who runs it.
     pub organisation: String,
+    /// Proofs of misbehaviour that are recorded against its key.
+    pub evidence: u8,
     /// What it stands at.
     pub repute: Repute,
 }
@@ -99,6 +101,7 @@ impl<'a> Moment<'a> {
                 replica: ReplicaId::new(place),
                 key: member.key,
                 organisation: member.organisation.clone(),
+                evidence,
                 repute: service.repute(evidence),
             })
         };
