@@ -1,6 +1,10 @@
 //! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
 
-use crate::api::{AuthorInfo, Problem, Ticket};
+mod transact;
+
+pub use transact::{Plan, Planned};
+
+use crate::api::{AuthorInfo, Problem, Standing, Ticket};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, KeyError};
@@ -52,6 +56,9 @@ pub enum SubmitError {
         /// As the node says it.
         problem: Box<Problem>,
     },
+    /// Something that must be kept beside the outbox could not be: nothing was sent.
+    #[error("{0}")]
+    NotKept(String),
     /// The name cannot be a domain's.
     #[error("`{0}` cannot name a domain: up to 100 of a-z A-Z 0-9 . _ -, the first a letter or digit")]
     Domain(String),
@@ -170,21 +177,34 @@ impl Author {
             let node = self.node_that_knows_us().await?;
             self.outbox.enter(node.group)?;
             let envelope = self.sign(draft, &node, floor);
-            let id = envelope.id(&node.group);
-            let (name, bytes) = self.outbox.keep(&node.group, &envelope)?;
-            let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
-            self.note(&name, &posted)?;
-            match posted {
-                Ok(Posted::Verdict(receipt)) => return Ok(Outcome::Verdict(receipt)),
-                Ok(Posted::Ticket(ticket)) => return Ok(Outcome::Ticket(ticket)),
-                Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
-                    floor = problem.next_seq.unwrap_or(0).max(floor);
-                }
-                Err(ClientError::Refused(problem)) => return Err(refused(unjudged(id, &envelope.body), problem)),
-                Err(error) => return Err(unanswered(unjudged(id, &envelope.body), error)),
+            match self.keep_and_send(&node.group, &envelope, level).await? {
+                Sent::Answered(outcome) => return Ok(*outcome),
+                Sent::LostRace(next_seq) => floor = next_seq.max(floor),
             }
         }
         Err(self.client.garbled("every number is taken; does another machine use this key?").into())
+    }
+
+    /// Keeps a signed envelope, sends it, and waits for its answer at that level.
+    async fn keep_and_send(&mut self, group: &Digest, envelope: &Envelope, level: Level) -> Result<Sent, SubmitError> {
+        let id = envelope.id(group);
+        let (name, bytes) = self.outbox.keep(group, envelope)?;
+        let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
+        self.note(&name, &posted)?;
+        match posted {
+            Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
+            Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),
+            Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
+                Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
+            }
+            Err(ClientError::Refused(problem)) => Err(refused(unjudged(id, &envelope.body), problem)),
+            Err(error) => Err(unanswered(unjudged(id, &envelope.body), error)),
+        }
+    }
+
+    /// The newest revision that the node has executed, once it has executed what this author knows of.
+    pub async fn newest(&self) -> Result<Revision, SubmitError> {
+        Ok(self.node_that_knows_us().await?.revision)
     }
 
     /// The author's numbers, from a node that has executed what this author knows to be executed.
@@ -202,7 +222,11 @@ impl Author {
     }
 
     async fn info(&self) -> Result<AuthorInfo, ClientError> {
-        match self.client.author(&self.domain, &self.key()).await {
+        self.info_in(&self.domain).await
+    }
+
+    async fn info_in(&self, domain: &str) -> Result<AuthorInfo, ClientError> {
+        match self.client.author(domain, &self.key()).await {
             // An unknown domain or author is a verdict's or the gate's to refuse: it is sent like any other change.
             Err(ClientError::Refused(problem)) if problem.status == 404 => self.stranger().await,
             other => other,
@@ -218,7 +242,7 @@ impl Author {
             next_seq: 1,
             attempt: 0,
             pending: vec![],
-            standing: String::new(),
+            standing: Standing::default(),
             repeated: vec![],
             revision: Revision::slot(SeqNum::new(status.executed_seq)),
         })
@@ -272,6 +296,13 @@ impl Author {
     pub fn group(&self) -> Option<Digest> {
         self.outbox.group()
     }
+}
+
+/// What became of an envelope that was sent.
+enum Sent {
+    Answered(Box<Outcome>),
+    /// Another machine took its number; this one is next.
+    LostRace(u64),
 }
 
 /// What is known of an envelope before anybody judged it.

@@ -4,6 +4,8 @@
 
 #[path = "processes/admission.rs"]
 mod admission;
+#[path = "processes/coordination.rs"]
+mod coordination;
 #[path = "processes/governance.rs"]
 mod governance;
 #[path = "processes/group.rs"]

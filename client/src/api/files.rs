@@ -1,6 +1,6 @@
 //! Domains, their files and authors.
 
-use super::Pending;
+use super::{Pending, Standing};
 use quorate_ledger::{ConflictId, EnvelopeId, Mode, PathChange, Revision, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,8 @@ pub struct AuthorInfo {
     pub attempt: u64,
     /// Its envelopes that this node holds without a verdict, by number.
     pub pending: Vec<Pending>,
-    /// `good`, or what is held against it.
-    pub standing: String,
+    /// What it stands at.
+    pub standing: Standing,
     /// Numbers that this author used twice.
     pub repeated: Vec<u64>,
     /// The revision of this answer: the newest that the node has executed. A change made now is based on it.

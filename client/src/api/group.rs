@@ -1,5 +1,6 @@
 //! Members, peers, checkpoints and evidence.
 
+use super::Standing;
 use quorate_ledger::hexed;
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub struct Member {
     pub peer_id: String,
     /// Who runs it.
     pub organisation: String,
+    /// What it stands at.
+    pub standing: Standing,
 }
 
 /// Who may sign changes: an item of `GET /v1/identities`.
@@ -26,8 +29,8 @@ pub struct Identity {
     pub key: PublicKey,
     /// Who enrolled it.
     pub organisation: String,
-    /// `good`, or what is held against it.
-    pub standing: String,
+    /// What it stands at.
+    pub standing: Standing,
 }
 
 /// Another member as this node hears it: an item of `GET /v1/peers`.

@@ -17,6 +17,8 @@
 //! | `GET /v1/domains/{d}/authors/{key}` | [`AuthorInfo`] |
 //! | `GET /v1/policy`, `/v1/domains/{d}/policy` | [`PolicyOfGroup`], [`PolicyOfDomain`] |
 //! | `GET /v1/proposals?domain=&state=&level=&from=`, `/v1/proposals/{id}?level=` | [`Page`] of [`ProposalEntry`], newest first; one |
+//! | `GET /v1/domains/{d}/locks?path=&level=&from=&limit=` | [`Page`] of [`LockEntry`], by path |
+//! | `GET /v1/domains/{d}/authors/{key}/locks?level=` | [`AuthorLocks`] |
 //! | `GET /v1/domains/{d}/pending?level=&from=&limit=`, `/v1/domains/{d}/pending/{id}?level=` | [`Page`] of [`PendingChange`], the longest waiting first; one |
 //! | `GET /v1/domains/{d}/causality?first=&second=&level=`, each an envelope's id or the revision that it made | [`Causality`] |
 //! | `GET /v1/conflicts?domain=&state=&id=&level=&from=&limit=` | [`Page`] of [`ConflictEntry`], newest first |
@@ -35,7 +37,9 @@ mod events;
 mod files;
 mod governance;
 mod group;
+mod locks;
 mod maybe_hex;
+mod standing;
 mod status;
 
 pub use answer::{Page, Pending, Problem, Ticket};
@@ -48,6 +52,8 @@ pub use events::Event;
 pub use files::{AuthorInfo, Domain, LogEntry, TreeEntry};
 pub use governance::{PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
 pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
+pub use locks::{AuthorLocks, LockEntry, LockLeft};
+pub use standing::Standing;
 pub use status::{Health, Mode, Role, StableCheckpoint, Status};
 
 /// `file`, `exec` or `link`.

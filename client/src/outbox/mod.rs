@@ -82,6 +82,8 @@ pub struct Entry {
     pub to_seq: u64,
     /// Its id.
     pub id: EnvelopeId,
+    /// Domain, number and attempt that it uses in other domains: it is a transaction.
+    elsewhere: Vec<(String, u64, u64)>,
     /// Bytes of the envelope's file.
     bytes: u64,
     /// None until there is one.
@@ -93,6 +95,8 @@ pub struct Entry {
 struct Answered {
     id: EnvelopeId,
     to_seq: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<(String, u64, u64)>,
     answer: Answer,
 }
 
@@ -105,6 +109,21 @@ impl Entry {
     /// Whether this is a later attempt for all the numbers of `earlier`.
     fn repeats(&self, earlier: &Self) -> bool {
         self.name.from_seq == earlier.name.from_seq && self.to_seq >= earlier.to_seq
+    }
+
+    /// What was said of it; none before somebody did. What the gate refused counts as refused.
+    pub fn state(&self) -> Option<State> {
+        match self.answer.as_ref()? {
+            Answer::Verdict(receipt) => Some(receipt.state),
+            Answer::Gate(_) => Some(State::Refused),
+        }
+    }
+
+    /// Itself as it counts in another domain, whose number it uses.
+    fn seen_in(&self, domain: &str) -> Option<Self> {
+        let (_, from_seq, attempt) = self.elsewhere.iter().find(|(of, ..)| of == domain)?;
+        let name = Name { domain: domain.to_owned(), from_seq: *from_seq, attempt: *attempt };
+        Some(Self { name, to_seq: *from_seq, ..self.clone() })
     }
 
     fn revision(&self) -> Option<Revision> {
@@ -186,7 +205,12 @@ impl Outbox {
 
     /// The place of the next envelope with `count` changes. See [`Place`]; `floor` may be 0.
     pub fn next_place(&self, domain: &str, node: &AuthorInfo, floor: u64, count: u64) -> Place {
-        numbers::next(self.entries.get(domain).map_or(&[], Vec::as_slice), node, floor, count)
+        let own = self.entries.get(domain).map_or(&[][..], Vec::as_slice);
+        let others: Vec<Entry> = self.entries.values().flatten().filter_map(|entry| entry.seen_in(domain)).collect();
+        if others.is_empty() {
+            return numbers::next(own, node, floor, count);
+        }
+        numbers::next(&[own, &others].concat(), node, floor, count)
     }
 
     /// The id of an envelope.
@@ -207,14 +231,15 @@ impl Outbox {
         let (bytes, id, to_seq) = (envelope.encode(), envelope.id(group), body.to_seq);
         assert!(self.entry(&name).is_none(), "an outbox never signs twice for one number and attempt");
         self.write(&name.file(ENVELOPE), &bytes)?;
-        self.insert(Entry { name: name.clone(), to_seq, id, bytes: bytes.len() as u64, answer: None });
+        let elsewhere = body.elsewhere();
+        self.insert(Entry { name: name.clone(), to_seq, id, elsewhere, bytes: bytes.len() as u64, answer: None });
         Ok((name, bytes))
     }
 
     /// Remembers how an envelope was answered, and forgets the oldest answers beyond the bounds.
     pub fn answer(&mut self, name: &Name, answer: Answer) -> Result<(), OutboxError> {
         let Some(entry) = self.entry(name) else { return Ok(()) };
-        let answered = Answered { id: entry.id, to_seq: entry.to_seq, answer };
+        let answered = Answered { id: entry.id, to_seq: entry.to_seq, elsewhere: entry.elsewhere.clone(), answer };
         let json = serde_json::to_vec(&answered).expect("plain data with string keys");
         self.write(&name.file(ANSWER), &json)?;
         let entries = self.entries.get_mut(&name.domain).into_iter().flatten();
@@ -299,7 +324,8 @@ impl Outbox {
         let answered: Answered = serde_json::from_slice(&json)
             .map_err(|error| OutboxError::Damaged { path: path.clone(), why: error.to_string() })?;
         let bytes = fs::metadata(self.folder.join(name.file(ENVELOPE))).map_or(0, |file| file.len());
-        Ok(Entry { name, to_seq: answered.to_seq, id: answered.id, bytes, answer: Some(answered.answer) })
+        let Answered { id, to_seq, elsewhere, answer } = answered;
+        Ok(Entry { name, to_seq, id, elsewhere, bytes, answer: Some(answer) })
     }
 
     fn read_unanswered(&self, name: Name) -> Result<Entry, OutboxError> {
@@ -311,7 +337,8 @@ impl Outbox {
         if (body.domain.as_str(), body.from_seq, body.attempt) != (name.domain.as_str(), name.from_seq, name.attempt) {
             return Err(damaged("its name is another envelope's".into()));
         }
-        Ok(Entry { to_seq: body.to_seq, id, bytes: bytes.len() as u64, name, answer: None })
+        let elsewhere = body.elsewhere();
+        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bytes: bytes.len() as u64, name, answer: None })
     }
 }
 

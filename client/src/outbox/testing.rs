@@ -11,7 +11,7 @@ pub(super) fn info(next_seq: u64) -> AuthorInfo {
         next_seq,
         attempt: 0,
         pending: vec![],
-        standing: "good".into(),
+        standing: Default::default(),
         repeated: vec![],
         revision: "3".parse().expect("a revision"),
     }

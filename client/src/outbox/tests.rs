@@ -166,3 +166,38 @@ fn refused_attempts_are_bounded_and_rise() {
     assert_eq!(fs::read_dir(desk.path("")).expect("a folder").count(), 2 * ANSWERED_MAX + 2);
     assert_eq!(desk.open().next_place("main", &info(1), 0, 1), Place { from_seq: 1, to_seq: 1, attempt: count + 1 });
 }
+
+/// An envelope of `main` that also uses a number in `other`.
+fn transaction(from_seq: u64, (seq, attempt): (u64, u64)) -> Envelope {
+    let signer = Ed25519Signer::from_seed(&[1; 32]);
+    let enter = Op::Enter { domain: "other".into(), seq, attempt };
+    let base = Base::Revision(Revision::GENESIS);
+    let changes = vec![Change::new(base, vec![], "", 0), Change::new(base, vec![enter], "", 0)];
+    let (author, domain, to_seq) = (signer.public_key(), "main".to_owned(), from_seq + 1);
+    let body = Body { author, domain, from_seq, to_seq, attempt: 1, changes, carried: vec![] };
+    Envelope::sign(&GROUP, body, vec![], &signer)
+}
+
+#[test]
+fn a_transaction_holds_its_number_in_every_domain_until_it_is_answered_also_after_a_kill() {
+    let desk = Desk::new();
+    let (name, _) = desk.open().keep(&GROUP, &transaction(1, (4, 2))).expect("a disk");
+    let mut outbox = desk.open();
+    assert_eq!(outbox.next_place("main", &info(1), 0, 1), Place { from_seq: 3, to_seq: 3, attempt: 1 });
+    assert_eq!(outbox.next_place("other", &info(4), 0, 1), Place { from_seq: 5, to_seq: 5, attempt: 1 });
+    outbox.answer(&name, Answer::Verdict(receipt(State::Refused, "7.1"))).expect("a disk");
+    drop(outbox);
+    let outbox = desk.open();
+    assert_eq!(outbox.next_place("other", &info(4), 0, 1), Place { from_seq: 4, to_seq: 4, attempt: 3 });
+    assert_eq!(outbox.next_place("main", &info(1), 0, 1), Place { from_seq: 1, to_seq: 1, attempt: 2 });
+}
+
+#[test]
+fn a_transaction_that_took_effect_has_used_its_number_in_every_domain() {
+    let desk = Desk::new();
+    let mut outbox = desk.open();
+    let (name, _) = outbox.keep(&GROUP, &transaction(1, (4, 2))).expect("a disk");
+    outbox.answer(&name, applied("7.1")).expect("a disk");
+    drop(outbox);
+    assert_eq!(desk.open().next_place("other", &info(4), 0, 1), Place { from_seq: 5, to_seq: 5, attempt: 1 });
+}

@@ -57,7 +57,7 @@ fn info(next_seq: u64, revision: &str) -> Reply {
         next_seq,
         attempt: 0,
         pending: vec![],
-        standing: "good".into(),
+        standing: Default::default(),
         repeated: vec![],
         revision: revision.parse().expect("a revision"),
     };

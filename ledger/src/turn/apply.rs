@@ -95,6 +95,7 @@ impl Turn<'_, '_> {
     /// A new file of a folder that somebody renamed meanwhile comes to where the folder went; the author's own chain
     /// finds it there.
     fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+        self.is_unlocked(to)?;
         let record = self.record(to)?;
         if self.meets_conflict(to, &record, (to, made), view)? {
             return Ok(());

@@ -107,6 +107,9 @@ impl Turn<'_, '_> {
 
     fn move_along(&mut self, from: &str, to: &str, view: &AuthorView) -> Result<(), Stop> {
         let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
+        if self.is_locked(from)? || self.is_locked(to)? {
+            return Ok(()); // somebody keeps it where it is
+        }
         let stands = self.record(to)?.is_some_and(|record| record.file.is_some() || record.conflict.is_some());
         if stands || !self.has_room(to, file, view)? {
             return Ok(()); // it stays where its author put it

@@ -65,6 +65,12 @@ impl<'s> Turn<'_, 's> {
         Ok(())
     }
 
+    /// Whether another author's lock keeps writers away from a path.
+    pub(super) fn is_locked(&self, path: &str) -> Result<bool, StoreError> {
+        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        Ok(against.is_some())
+    }
+
     fn has_looks(&mut self) -> Result<(), Stop> {
         match self.budget.take_lock() {
             true => Ok(()),

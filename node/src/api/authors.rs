@@ -6,8 +6,9 @@ use super::problem::Answer;
 use crate::engine::Offered;
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{AuthorInfo, Identity, Page, Pending};
+use quorate_client::api::{AuthorInfo, Identity, Page, Pending, Standing};
 use quorate_ledger::Revision;
+use quorate_ledger::standing::Repute;
 
 /// An author in a domain.
 pub async fn author(
@@ -24,7 +25,7 @@ pub async fn author(
         next_seq: executed.next_seq,
         attempt: executed.attempt,
         pending,
-        standing: standing(executed.organisation.is_some(), executed.revoked),
+        standing: standing(executed.organisation.is_some(), executed.revoked, executed.repute),
         repeated: executed.repeated,
         revision: Revision::slot(moment.seq()),
     }))
@@ -37,18 +38,20 @@ fn pending(offered: &Offered) -> Pending {
 /// Everybody who may sign changes, by key.
 pub async fn identities(State(service): Shared) -> Answer<Json<Page<Identity>>> {
     let moment = service.now().moment;
-    let items = moment.view().identities()?.into_iter().map(|(key, record)| Identity {
-        key,
-        organisation: record.organisation,
-        standing: standing(true, record.revoked),
-    });
-    Ok(Json(Page { items: items.collect(), next: None }))
+    let mut items = Vec::new();
+    for (key, record) in moment.view().identities()? {
+        let repute = moment.view().repute(&key)?;
+        let standing = standing(true, record.revoked, repute);
+        items.push(Identity { key, organisation: record.organisation, standing });
+    }
+    Ok(Json(Page { items, next: None }))
 }
 
-fn standing(enrolled: bool, revoked: Option<Revision>) -> String {
-    match revoked {
+fn standing(enrolled: bool, revoked: Option<Revision>, repute: Repute) -> Standing {
+    let state = match revoked {
         _ if !enrolled => "not enrolled".to_owned(),
         Some(revision) => format!("revoked at {revision}"),
         None => "good".to_owned(),
-    }
+    };
+    Standing { state, figure: repute.figure, reasons: repute.reasons }
 }

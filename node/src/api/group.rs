@@ -6,22 +6,28 @@ use super::service::Service;
 use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{CheckpointEntry, Member, Page, Peer};
+use quorate_client::api::{CheckpointEntry, Member, Page, Peer, Standing};
+use quorate_ledger::standing::Repute;
 use quorate_net::PeerInfo;
 use quorate_pbft::{ReplicaId, SeqNum, Time, View};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The voters of the epoch.
-pub async fn members(State(service): Shared) -> Json<Page<Member>> {
+pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
     let links = service.network.peers();
-    let members = service.genesis.file().members.iter().zip(0..);
-    let items = members.map(|(member, replica)| Member {
-        replica,
+    let items = service.now().moment.view().members()?.into_iter().map(|member| Member {
+        replica: member.replica.get(),
         key: member.key,
-        peer_id: peer_id(&service, &links, ReplicaId::new(replica)),
-        organisation: member.organisation.clone(),
+        peer_id: peer_id(&service, &links, member.replica),
+        organisation: member.organisation,
+        standing: standing(member.evidence, member.repute),
     });
-    Json(Page { items: items.collect(), next: None })
+    Ok(Json(Page { items: items.collect(), next: None }))
+}
+
+fn standing(evidence: u8, repute: Repute) -> Standing {
+    let state = if evidence > 0 { "accused" } else { "good" };
+    Standing { state: state.to_owned(), figure: repute.figure, reasons: repute.reasons }
 }
 
 fn peer_id(service: &Service, links: &[PeerInfo], replica: ReplicaId) -> String {

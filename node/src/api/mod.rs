@@ -19,6 +19,7 @@ mod governance;
 mod group;
 mod level;
 mod listener;
+mod locks;
 mod openapi;
 mod page;
 mod param;
@@ -79,6 +80,8 @@ fn versioned() -> Router<Arc<Service>> {
         .route("/proposals", get(governance::list))
         .route("/proposals/{id}", get(governance::one))
         .route("/domains/{domain}/authors/{key}", get(authors::author))
+        .route("/domains/{domain}/authors/{key}/locks", get(locks::of_author))
+        .route("/domains/{domain}/locks", get(locks::list))
         .route("/identities", get(authors::identities))
         .route("/conflicts", get(conflicts::list))
         .route("/conflicts/{id}", get(conflicts::one))

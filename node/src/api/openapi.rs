@@ -33,6 +33,8 @@ const QUESTIONS: &[Question] = &[
         &["path", "level", "from", "limit"],
     ),
     question("/v1/domains/{domain}/authors/{key}", "An author's numbers, and what waits here", &[]),
+    question("/v1/domains/{domain}/locks", "Page of locks and who waits, by path", &["path", "level", "from", "limit"]),
+    question("/v1/domains/{domain}/authors/{key}/locks", "An author's locks, and which left the line", &["level"]),
     question(
         "/v1/envelopes/{id}",
         "The receipt, or 202 with the ticket; with proof=true the receipt's proof",

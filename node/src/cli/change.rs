@@ -31,6 +31,9 @@ pub struct Terms {
     /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
     #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
     level: Level,
+    /// Only while this key holds the lock with this token (see `quorate lock`); may be given several times
+    #[arg(long, value_name = "TOKEN")]
+    fence: Vec<u64>,
     /// What the change is for, for people
     #[arg(long, short, default_value = "", value_name = "TEXT")]
     message: String,
@@ -89,7 +92,8 @@ pub async fn mv(args: &Mv) -> Outcome {
 }
 
 async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
-    let draft = Draft { base: terms.base, ops: vec![op], contents, message: terms.message.clone() };
+    let fences = terms.fence.iter().map(|token| Op::Fence { token: *token });
+    let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
     let answer = send(&terms.reach, &terms.signing, &terms.scope.domain, &draft, terms.level).await?;
     report(answer, terms.reach.json)
 }

@@ -78,6 +78,12 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
 /// Printing fails when the reader has gone: `quorate ls | head`. That is no mistake of anybody.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

@@ -72,13 +72,13 @@ struct Attested<'a> {
 
 /// Signs one operation and prints its receipt.
 pub async fn change(word: &Word, domain: &str, op: Op) -> Outcome {
-    let answer = submit(word, domain, op).await?;
+    let answer = submit(word, domain, vec![op]).await?;
     change::report(answer, word.reach.json)
 }
 
 /// Proposes something and prints where the proposal stands.
 pub async fn propose(word: &Word, domain: &str, act: Act) -> Outcome {
-    let answer = submit(word, domain, Op::Propose { act }).await?;
+    let answer = submit(word, domain, vec![Op::Propose { act }]).await?;
     decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0)).await
 }
 
@@ -87,14 +87,14 @@ pub async fn approve(args: &Approve) -> Outcome {
     let client = args.word.reach.client()?;
     let id = whole(&client, "proposals", &args.proposal).await?;
     let known: ProposalEntry = client.get(&["proposals", &id], &[]).await?;
-    let answer = submit(&args.word, &known.domain, Op::Approve { proposal: known.id }).await?;
+    let answer = submit(&args.word, &known.domain, vec![Op::Approve { proposal: known.id }]).await?;
     decided(&args.word, answer, |_| known.id).await
 }
 
 /// Runs `quorate attest`.
 pub async fn attest(args: &Attest) -> Outcome {
     let (word, envelope) = (&args.word, args.envelope);
-    let answer = submit(word, &args.scope.domain, Op::Attest { envelope, approve: !args.reject }).await?;
+    let answer = submit(word, &args.scope.domain, vec![Op::Attest { envelope, approve: !args.reject }]).await?;
     let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
     // The word is given, whatever this look says.
     let Ok(Posted::Verdict(now)) = word.reach.client()?.envelope(&envelope).await else {
@@ -134,8 +134,9 @@ pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     lines
 }
 
-async fn submit(word: &Word, domain: &str, op: Op) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    let draft = Draft { base: None, ops: vec![op], contents: vec![], message: word.message.clone() };
+/// Signs operations as one change and waits for its answer.
+pub async fn submit(word: &Word, domain: &str, ops: Vec<Op>) -> Result<Result<author::Outcome, SubmitError>, Failure> {
+    let draft = Draft { base: None, ops, contents: vec![], message: word.message.clone() };
     change::send(&word.reach, &word.signing, domain, &draft, word.level).await
 }
 

@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::failure::{Failure, Outcome};
+use super::identities::because;
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::{Health, Member, Mode, Peer, Role, Status};
@@ -125,9 +126,17 @@ pub async fn health(reach: &Reach) -> Outcome {
 
 /// The voters.
 pub async fn members(reach: &Reach) -> Outcome {
-    let headings = ["replica", "organisation", "key", "peer"];
+    let headings = ["replica", "organisation", "key", "standing", "figure", "because", "peer"];
     list(reach, &["members"], &headings, "no members", |table, member: Member| {
-        table.row([member.replica.to_string(), plain(&member.organisation), short(member.key), plain(&member.peer_id)]);
+        table.row([
+            member.replica.to_string(),
+            plain(&member.organisation),
+            short(member.key),
+            plain(&member.standing.state),
+            member.standing.figure.to_string(),
+            because(&member.standing),
+            plain(&member.peer_id),
+        ]);
     })
     .await
 }

@@ -6,7 +6,7 @@ use super::group::{self, LIST_MAX};
 use super::print::plain;
 use super::reach::Reach;
 use super::{keys as cli_keys, policy};
-use quorate_client::api::Identity;
+use quorate_client::api::{Identity, Standing};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, hexed};
 use quorate_pbft::PublicKey;
@@ -73,11 +73,18 @@ pub async fn run(command: &Command) -> Outcome {
 }
 
 async fn list(reach: &Reach) -> Outcome {
-    let headings = ["key", "organisation", "standing"];
+    let headings = ["key", "organisation", "standing", "figure", "because"];
     group::list(reach, &["identities"], &headings, "no authors", |table, author: Identity| {
-        table.row([author.key.to_string(), plain(&author.organisation), plain(&author.standing)]);
+        let standing = [plain(&author.standing.state), author.standing.figure.to_string()];
+        let [state, figure] = standing;
+        table.row([author.key.to_string(), plain(&author.organisation), state, figure, because(&author.standing)]);
     })
     .await
+}
+
+/// What a figure is made of, for people.
+pub fn because(standing: &Standing) -> String {
+    plain(&standing.reasons.join(", "))
 }
 
 impl Newcomer {

@@ -18,6 +18,7 @@ mod import;
 mod init;
 mod install;
 mod keys;
+mod lock;
 mod merge;
 mod packager;
 mod pending;
@@ -29,6 +30,7 @@ mod propose;
 mod reach;
 mod receipt;
 mod start;
+mod tx;
 mod unified;
 mod verify;
 mod watch;
@@ -92,6 +94,10 @@ enum Command {
     Pending(pending::Command),
     Approve(govern::Approve),
     Attest(govern::Attest),
+    #[command(subcommand)]
+    Lock(lock::Command),
+    #[command(subcommand)]
+    Tx(tx::Command),
     /// Make and show keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -151,6 +157,8 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Pending(command) => wait(pending::run(command)),
         Command::Approve(args) => wait(govern::approve(args)),
         Command::Attest(args) => wait(govern::attest(args)),
+        Command::Lock(command) => wait(lock::run(command)),
+        Command::Tx(command) => wait(tx::run(command)),
         Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),
         Command::Bench(args) => wait(bench::run(args)),
         Command::Completions { shell } => packager::completions(*shell),

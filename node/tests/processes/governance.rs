@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs a command as the author with this key, at a replica of the group.
-fn run(group: &Group, key: &Path, replica: usize, args: &[&str]) -> Output {
+pub fn run(group: &Group, key: &Path, replica: usize, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_quorate"))
         .args(args)
         .env("QUORATE_NODE", format!("http://{}", group.api(replica)))
@@ -17,28 +17,28 @@ fn run(group: &Group, key: &Path, replica: usize, args: &[&str]) -> Output {
 }
 
 /// What a command prints that must end with this exit code.
-fn says(group: &Group, key: &Path, replica: usize, args: &[&str], code: i32) -> Value {
+pub fn says(group: &Group, key: &Path, replica: usize, args: &[&str], code: i32) -> Value {
     let output = run(group, key, replica, &[args, &["--json"]].concat());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {errors}"))
 }
 
-fn author(group: &Group, number: usize) -> PathBuf {
+pub fn author(group: &Group, number: usize) -> PathBuf {
     group.dir().join(format!("author-org-{number}.key"))
 }
 
-fn new_key(group: &Group, name: &str) -> PathBuf {
+pub fn new_key(group: &Group, name: &str) -> PathBuf {
     let path = group.dir().join(name);
     quorate_client::keys::create(&path).expect("a key");
     path
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("a plain name")
 }
 
-fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
+pub fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer}"))
 }
 

@@ -1,0 +1,75 @@
+//! Locks on paths.
+
+use quorate_ledger::{LockEnd, LockMode, Revision, hexed};
+use quorate_pbft::PublicKey;
+use serde::{Deserialize, Serialize};
+
+/// An author's request for one path: an item of `GET /v1/domains/{d}/locks`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockEntry {
+    /// Where.
+    pub domain: String,
+    /// A file or folder; `.` is the root.
+    pub path: String,
+    /// Whose.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// The author's organisation.
+    pub organisation: String,
+    /// `held`, `waiting`, or `converting`: held, and more is asked for.
+    pub state: String,
+    /// How it is held; null while it only waits.
+    pub mode: Option<LockMode>,
+    /// The fencing token; null while it only waits.
+    pub token: Option<u64>,
+    /// The revision that granted it; null while it only waits.
+    pub since: Option<Revision>,
+    /// Ledger time at which the lease is over; null while it only waits.
+    pub until: Option<u64>,
+    /// What it waits for; null once it has it.
+    pub wants: Option<LockMode>,
+    /// Place in line, from 1; null where it does not wait.
+    pub place: Option<u32>,
+    /// Ledger time at which it leaves the line; null where it does not wait.
+    pub waits_until: Option<u64>,
+    /// Authors that it waits for.
+    #[serde(with = "keys")]
+    pub waits_for: Vec<PublicKey>,
+}
+
+/// A request that is gone without its author's doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockLeft {
+    /// A file or folder; `.` is the root.
+    pub path: String,
+    /// `waited`, `deadlock` or `lease`.
+    pub why: LockEnd,
+    /// Ledger time.
+    pub at: u64,
+}
+
+/// An author's locks in a domain: `GET /v1/domains/{d}/authors/{key}/locks`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorLocks {
+    /// Held or waiting, by path.
+    pub locks: Vec<LockEntry>,
+    /// The last that are gone, oldest first.
+    pub left: Vec<LockLeft>,
+}
+
+/// Lists of keys in lower-case hex.
+mod keys {
+    use quorate_ledger::hexed;
+    use quorate_pbft::PublicKey;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(keys: &[PublicKey], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(keys.iter().map(ToString::to_string))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PublicKey>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        texts.iter().map(|text| hexed::parse(text).map_err(D::Error::custom)).collect()
+    }
+}

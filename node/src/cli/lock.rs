@@ -1,0 +1,273 @@
+//! `quorate lock`: paths that others keep away from for a while.
+
+use super::change;
+use super::clock;
+use super::failure::{Failure, Outcome};
+use super::govern::{Word, submit};
+use super::group::{LIST_MAX, page};
+use super::print::{self, Table, plain, short};
+use super::reach::{Reach, Scope, parse_level};
+use quorate_client::api::{AuthorLocks, LockEntry};
+use quorate_client::author;
+use quorate_client::calls::level_name;
+use quorate_client::http::Client;
+use quorate_client::keys;
+use quorate_ledger::{Level, LockEnd, LockMode, Op, PathOutcome, Receipt, State};
+use quorate_pbft::PublicKey;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Between two looks at the line.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Lock paths, and see who has
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Lock a file or folder, or stand in line for it; with a lock already, ask for more or renew the lease
+    Acquire(Acquire),
+    /// Begin the lease of a lock again; refused once somebody waits for it
+    Renew(Renew),
+    /// Give back a lock or a place in line
+    Release(Release),
+    /// List locks and who waits for them
+    List(List),
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::Acquire(args) => acquire(args).await,
+        Command::Renew(args) => renew(args).await,
+        Command::Release(args) => release(args).await,
+        Command::List(args) => list(args).await,
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Acquire {
+    /// A file or folder; `.` is the whole domain
+    path: String,
+    /// IS, IX (intentions), S (shared), SIX, X (exclusive)
+    #[arg(long, default_value = "X", value_parser = parse_mode, value_name = "MODE")]
+    mode: LockMode,
+    /// Seconds of ledger time from the grant to the end of the lease
+    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    lease: f64,
+    /// Seconds of ledger time to stand in line; 0 refuses what cannot be had at once
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    wait: f64,
+    /// Do not stay: say where the request stands in line and end
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    word: Word,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Renew {
+    /// A file or folder; `.` is the whole domain
+    path: String,
+    /// Seconds of ledger time from now to the end of the lease
+    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    lease: f64,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    word: Word,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Release {
+    /// A file or folder; `.` is the whole domain
+    path: String,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    word: Word,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only here and below
+    path: Option<String>,
+    /// What the answer must have seen: strong sees every write confirmed before, at any replica
+    #[arg(long, default_value = "strong", value_parser = parse_level, value_name = "LEVEL")]
+    level: Level,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// What `--json` prints of a request: the receipt of the change, and where the request stands now.
+#[derive(Serialize)]
+struct Requested<'a> {
+    #[serde(flatten)]
+    receipt: &'a Receipt,
+    path: &'a str,
+    /// `held`, `waiting` or `gone`.
+    lock: &'a str,
+    mode: Option<LockMode>,
+    token: Option<u64>,
+    until: Option<u64>,
+    place: Option<u32>,
+    why: Option<LockEnd>,
+}
+
+async fn acquire(args: &Acquire) -> Outcome {
+    let (lease_ms, wait_ms) = (millis("--lease", args.lease)?, millis("--wait", args.wait)?);
+    let op = Op::Acquire { path: in_ledger(&args.path), mode: args.mode, lease_ms, wait_ms };
+    request(&args.word, &args.scope.domain, &args.path, vec![op], args.detach).await
+}
+
+async fn renew(args: &Renew) -> Outcome {
+    let lease_ms = millis("--lease", args.lease)?;
+    let (client, key) = (args.word.reach.client()?, keys::public(args.word.signing.key()?)?);
+    let known = mine(&client, &args.scope.domain, &key, Level::Strong).await?;
+    let held = known.locks.iter().find(|lock| lock.path == args.path);
+    let Some((mode, token)) = held.and_then(|lock| Some((lock.mode?, lock.token?))) else {
+        return Err(Failure::no(format!("{key} holds no lock on {}", plain(&args.path)))
+            .next("`quorate lock list` shows who does"));
+    };
+    let again = Op::Acquire { path: in_ledger(&args.path), mode, lease_ms, wait_ms: 0 };
+    request(&args.word, &args.scope.domain, &args.path, vec![Op::Fence { token }, again], true).await
+}
+
+async fn release(args: &Release) -> Outcome {
+    let op = Op::Release { path: in_ledger(&args.path) };
+    let answer = submit(&args.word, &args.scope.domain, vec![op]).await?;
+    change::report(answer, args.word.reach.json)
+}
+
+/// Asks for a lock and stays until it is there or gone, unless it is to be detached.
+async fn request(word: &Word, domain: &str, path: &str, ops: Vec<Op>, detach: bool) -> Outcome {
+    let answer = submit(word, domain, ops).await?;
+    let Ok(author::Outcome::Verdict(receipt)) = &answer else { return change::report(answer, word.reach.json) };
+    if receipt.state != State::Applied {
+        return change::report(answer, word.reach.json);
+    }
+    let (client, key) = (word.reach.client()?, receipt.author);
+    let queued = receipt.changes.iter().any(|change| change.outcome == PathOutcome::Queued);
+    let mut told = None;
+    loop {
+        let known = mine(&client.renewed(), domain, &key, Level::Sequential).await?;
+        let lock = known.locks.iter().find(|lock| lock.path == path);
+        let stands = match lock {
+            Some(lock) if lock.wants.is_none() => Stands::Held(lock),
+            Some(lock) => Stands::Waits(lock),
+            None => Stands::Gone(known.left.iter().rev().find(|left| left.path == path).map(|left| left.why)),
+        };
+        // A conversion that left the line leaves the lock as it was.
+        let stayed = queued && lock.is_some_and(|lock| lock.since.is_some() && lock.since < receipt.revision);
+        match stands {
+            Stands::Waits(lock) if !detach => {
+                if told != lock.place {
+                    told = lock.place;
+                    eprintln!("quorate: {}", waits(lock));
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Stands::Held(_) if stayed => {
+                let why = known.left.iter().rev().find(|left| left.path == path).map(|left| left.why);
+                return tell(word, receipt, path, &Stands::Gone(why));
+            }
+            stands => return tell(word, receipt, path, &stands),
+        }
+    }
+}
+
+/// Where a request stands.
+enum Stands<'a> {
+    Held(&'a LockEntry),
+    Waits(&'a LockEntry),
+    Gone(Option<LockEnd>),
+}
+
+fn tell(word: &Word, receipt: &Receipt, path: &str, stands: &Stands) -> Outcome {
+    if word.reach.json {
+        let (lock, entry, why) = match stands {
+            Stands::Held(entry) => ("held", Some(*entry), None),
+            Stands::Waits(entry) => ("waiting", Some(*entry), None),
+            Stands::Gone(why) => ("gone", None, *why),
+        };
+        let mode = entry.and_then(|entry| entry.mode.or(entry.wants));
+        let (token, until) = (entry.and_then(|entry| entry.token), entry.and_then(|entry| entry.until));
+        let place = entry.and_then(|entry| entry.place);
+        print::json(&Requested { receipt, path, lock, mode, token, until, place, why })?;
+    } else {
+        change::lines(receipt).iter().try_for_each(print::say)?;
+    }
+    match stands {
+        Stands::Held(lock) if !word.reach.json => Ok(print::say(held(lock))?),
+        Stands::Waits(lock) if !word.reach.json => Ok(print::say(format_args!("  {}", waits(lock)))?),
+        Stands::Held(_) | Stands::Waits(_) => Ok(()),
+        Stands::Gone(why) => {
+            let why = match why {
+                Some(LockEnd::Waited) => "it waited for as long as it was to",
+                Some(LockEnd::Deadlock) => "it was the youngest of a circle of requests that waited for each other",
+                Some(LockEnd::Lease) => "its lease is over already",
+                None => "its author gave it back",
+            };
+            Err(Failure::no(format!("the lock on {} is not held: {why}", plain(path))))
+        }
+    }
+}
+
+fn held(lock: &LockEntry) -> String {
+    let mode = lock.mode.map(change::word).unwrap_or_default();
+    let (token, until) = (lock.token.unwrap_or_default(), clock::date(lock.until.unwrap_or_default()));
+    format!("  {mode} with token {token} until {until}")
+}
+
+fn waits(lock: &LockEntry) -> String {
+    let whom: Vec<String> = lock.waits_for.iter().map(short).collect();
+    let mode = lock.wants.map(change::word).unwrap_or_default();
+    let place = lock.place.unwrap_or_default();
+    format!("{mode} on {} waits at place {place} for {}", plain(&lock.path), whom.join(", "))
+}
+
+async fn list(args: &List) -> Outcome {
+    let client = args.reach.client()?;
+    let query = [("path", args.path.as_deref().unwrap_or("")), ("level", level_name(args.level))];
+    let raw: Vec<Value> = client.list(&["domains", &args.scope.domain, "locks"], &query, LIST_MAX).await?;
+    if args.reach.json {
+        return Ok(print::json(&page(&raw))?);
+    }
+    let mut table = Table::new(&["path", "holder", "of", "mode", "token", "until", "in line"]);
+    for value in raw {
+        let lock: LockEntry = serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()))?;
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        table.row([
+            plain(&lock.path),
+            short(lock.author),
+            plain(&lock.organisation),
+            or_dash(lock.mode.map(change::word)),
+            or_dash(lock.token.map(|token| token.to_string())),
+            or_dash(lock.until.map(clock::date)),
+            or_dash(lock.wants.map(|mode| format!("{} at {}", change::word(mode), lock.place.unwrap_or_default()))),
+        ]);
+    }
+    Ok(table.print("nothing is locked")?)
+}
+
+async fn mine(client: &Client, domain: &str, key: &PublicKey, level: Level) -> Result<AuthorLocks, Failure> {
+    let path = ["domains", domain, "authors", &key.to_string(), "locks"];
+    Ok(client.get(&path, &[("level", level_name(level))]).await?)
+}
+
+fn in_ledger(path: &str) -> String {
+    if path == "." { String::new() } else { path.to_owned() }
+}
+
+fn millis(option: &str, seconds: f64) -> Result<u64, Failure> {
+    let duration =
+        Duration::try_from_secs_f64(seconds).map_err(|error| Failure::usage(format!("{option}: {error}")))?;
+    Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn parse_mode(text: &str) -> Result<LockMode, String> {
+    serde_json::from_value(text.to_uppercase().into()).map_err(|_| "modes are IS, IX, S, SIX, X".into())
+}

@@ -1,0 +1,232 @@
+//! `quorate tx`: several changes, of one domain or of several, that take effect together or not at all.
+//!
+//! Begin, add, show and abort happen on this machine; only commit signs and sends. What is added for one domain becomes a
+//! composition, what is added for several a transaction.
+
+mod open;
+
+use super::change::{self, given, tell_earlier};
+use super::failure::{Failure, Outcome};
+use super::govern::Word;
+use super::print::{self, plain};
+use super::reach::{Reach, Scope, Signing};
+use open::{Folder, Open, Part, What};
+use quorate_client::author::{self, Author, SubmitError};
+use quorate_ledger::{Mode, Revision, State};
+use std::path::PathBuf;
+
+/// Change several files, of one domain or of several, together or not at all
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Open a transaction, based on the newest revision
+    Begin(Begin),
+    /// Add a change: a file to write, or with --rm, --to or --fence something else
+    Add(Add),
+    /// Sign what was added and send it
+    Commit(Commit),
+    /// Throw away what was added
+    Abort(Local),
+    /// Show what was added
+    Show(Local),
+}
+
+/// Runs the command.
+pub async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::Begin(args) => begin(args).await,
+        Command::Add(args) => add(args),
+        Command::Commit(args) => commit(args).await,
+        Command::Abort(args) => abort(args),
+        Command::Show(args) => show(args),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Begin {
+    /// What all changes are based on [default: the newest revision]
+    #[arg(long, value_name = "REV")]
+    base: Option<Revision>,
+    /// Refuse it when a file of any of its domains has changed since that revision, not only where changes clash
+    #[arg(long)]
+    anchored: bool,
+    /// What it is for, for people
+    #[arg(long, short, default_value = "", value_name = "TEXT")]
+    message: String,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    local: Local,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Where in the domain; not for --fence
+    #[arg(required_unless_present = "fence", conflicts_with = "fence")]
+    path: Option<String>,
+    /// What to write; `-` or nothing reads standard input
+    file: Option<PathBuf>,
+    /// What it is [default: as FILE is]
+    #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
+    mode: Option<Mode>,
+    /// Remove the file
+    #[arg(long, conflicts_with_all = ["file", "mode", "to", "fence"])]
+    rm: bool,
+    /// Rename the file to this
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["file", "mode", "fence"])]
+    to: Option<String>,
+    /// Only while this key holds the lock with this token
+    #[arg(long, value_name = "TOKEN")]
+    fence: Option<u64>,
+    /// Part that this one depends on, by its number; may be given several times [default: the first]
+    #[arg(long, value_name = "NUMBER")]
+    after: Vec<usize>,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    local: Local,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Commit {
+    #[command(flatten)]
+    word: Word,
+}
+
+/// What happens on this machine only.
+#[derive(Debug, clap::Args)]
+pub struct Local {
+    #[command(flatten)]
+    signing: Signing,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+async fn begin(args: &Begin) -> Outcome {
+    let (key, json) = (args.local.signing.key()?, args.local.reach.json);
+    let folder = Folder::of(key);
+    if folder.read()?.is_some() {
+        return Err(Failure::no("a transaction is open for this key already")
+            .next("`quorate tx show` shows it, `commit` or `abort` ends it"));
+    }
+    let base = match args.base {
+        Some(base) => base,
+        None => Author::open(key, args.local.reach.client()?, &args.scope.domain).await?.newest().await?,
+    };
+    let message = args.message.clone();
+    let open = Open { base, anchored: args.anchored, message, sent: None, parts: vec![] };
+    folder.remove()?;
+    folder.write(&open)?;
+    tell(&open, json)
+}
+
+fn add(args: &Add) -> Outcome {
+    let folder = Folder::of(args.local.signing.key()?);
+    let mut open = folder.open()?;
+    is_unsent(&open)?;
+    let number = open.parts.len() + 1;
+    if let Some(after) = args.after.iter().find(|after| **after == 0 || **after >= number) {
+        return Err(Failure::usage(format!("--after {after}: part {number} can depend on parts before it only")));
+    }
+    let what = what(args, &folder)?;
+    open.parts.push(Part { number, domain: args.scope.domain.clone(), what, after: args.after.clone() });
+    folder.write(&open)?;
+    tell(&open, args.local.reach.json)
+}
+
+fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
+    let path = args.path.clone().unwrap_or_default();
+    Ok(match (args.fence, &args.to) {
+        (Some(token), _) => What::Fence { token },
+        (None, Some(to)) => What::Mv { path, to: to.clone() },
+        (None, None) if args.rm => What::Rm { path },
+        (None, None) => {
+            let (found, bytes) = given(args.file.as_deref())?;
+            What::Put { path, mode: args.mode.unwrap_or(found), content: folder.keep(&bytes)? }
+        }
+    })
+}
+
+async fn commit(args: &Commit) -> Outcome {
+    let (word, key) = (&args.word, args.word.signing.key()?);
+    let folder = Folder::of(key);
+    let mut open = folder.open()?;
+    let (home, plan) = folder.plan(&open)?;
+    let mut author = Author::open(key, word.reach.client()?, &home).await?;
+    author.resend().await?.iter().for_each(tell_earlier);
+    if let Some(sent) = open.sent {
+        match author.fate(&sent) {
+            Some(Some(State::Refused)) | None => (),
+            Some(Some(_)) => {
+                folder.remove()?;
+                return Err(Failure::no(format!("it was committed before: {sent}"))
+                    .next(format!("`quorate receipt {sent}` tells")));
+            }
+            Some(None) => {
+                return Err(Failure::no(format!("it was sent before and has no verdict yet: {sent}"))
+                    .next(format!("`quorate receipt {sent}` tells; then commit again")));
+            }
+        }
+    }
+    let mut plan = plan;
+    if let (false, Some(first)) = (word.message.is_empty(), plan.own.first_mut()) {
+        first.message.clone_from(&word.message);
+    }
+    let answer = author.transact(&plan, word.level, |id| remember(&folder, &mut open, id)).await;
+    if matches!(&answer, Ok(author::Outcome::Verdict(receipt)) if receipt.state != State::Refused) {
+        folder.remove()?;
+    }
+    change::report(answer, word.reach.json)
+}
+
+/// Notes which envelope is on its way, so that no later command signs the same again.
+fn remember(folder: &Folder, open: &mut Open, id: quorate_ledger::EnvelopeId) -> Result<(), SubmitError> {
+    open.sent = Some(id);
+    folder.write(open).map_err(|failure| SubmitError::NotKept(failure.to_string()))
+}
+
+fn abort(args: &Local) -> Outcome {
+    let folder = Folder::of(args.signing.key()?);
+    let open = folder.open()?;
+    folder.remove()?;
+    let count = open.parts.len();
+    if args.reach.json {
+        return Ok(print::json(&serde_json::json!({ "aborted": true, "parts": count, "sent": open.sent }))?);
+    }
+    print::say(format_args!("thrown away: {count} changes"))?;
+    match open.sent {
+        Some(id) => Ok(print::say(format_args!("  {id} was sent: `quorate receipt {id}` tells what became of it"))?),
+        None => Ok(()),
+    }
+}
+
+fn show(args: &Local) -> Outcome {
+    tell(&Folder::of(args.signing.key()?).open()?, args.reach.json)
+}
+
+fn is_unsent(open: &Open) -> Outcome {
+    match open.sent {
+        None => Ok(()),
+        Some(sent) => Err(Failure::no(format!("it was sent as {sent}; what was sent stays as it is"))
+            .next("`quorate tx commit` looks what became of it, `abort` throws it away")),
+    }
+}
+
+fn tell(open: &Open, json: bool) -> Outcome {
+    if json {
+        return Ok(print::json(open)?);
+    }
+    let anchored = if open.anchored { ", anchored there" } else { "" };
+    print::say(format_args!("a transaction based on {}{anchored}", open.base))?;
+    for part in &open.parts {
+        let what = match &part.what {
+            What::Put { path, .. } => format!("put {}", plain(path)),
+            What::Rm { path } => format!("rm {}", plain(path)),
+            What::Mv { path, to } => format!("mv {} {}", plain(path), plain(to)),
+            What::Fence { token } => format!("only with token {token}"),
+        };
+        let after: Vec<String> = part.after.iter().map(ToString::to_string).collect();
+        let after = if after.is_empty() { String::new() } else { format!("  after {}", after.join(", ")) };
+        print::say(format_args!("  {}  {}  {what}{after}", part.number, plain(&part.domain)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! An open transaction: what is added waits in a folder beside the key, `KEY.tx`, until it is committed.
+
+use super::super::failure::Failure;
+use quorate_client::author::{Plan, Planned};
+use quorate_client::content;
+use quorate_ledger::Base;
+use quorate_ledger::{EnvelopeId, Mode, Op, Revision};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file that lists the parts.
+const LIST: &str = "tx.json";
+
+/// A transaction before it is signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Open {
+    /// What all parts are based on.
+    pub base: Revision,
+    /// Whether it is refused when any of its domains has changed since.
+    pub anchored: bool,
+    /// For people.
+    pub message: String,
+    /// The envelope that was signed of it and has no verdict here yet, or a refusal.
+    pub sent: Option<EnvelopeId>,
+    /// In the order in which they were added.
+    pub parts: Vec<Part>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    /// Counted from 1.
+    pub number: usize,
+    /// Where.
+    pub domain: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+    /// Parts that it depends on, where all are of one domain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<usize>,
+}
+
+/// What a part does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum What {
+    /// Writes a file.
+    Put {
+        /// Where.
+        path: String,
+        /// As what.
+        mode: Mode,
+        /// SHA-256 of the content, which lies in the folder under this name.
+        content: String,
+    },
+    /// Removes a file.
+    Rm {
+        /// Where.
+        path: String,
+    },
+    /// Renames a file.
+    Mv {
+        /// From where.
+        path: String,
+        /// To where.
+        to: String,
+    },
+    /// Only while the author holds the lock with this token.
+    Fence {
+        /// As the lock was granted.
+        token: u64,
+    },
+}
+
+/// The folder of a key's open transaction.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Beside the key.
+    pub fn of(key: &Path) -> Self {
+        let mut folder = key.as_os_str().to_owned();
+        folder.push(".tx");
+        Self(folder.into())
+    }
+
+    /// What is open, if something is.
+    pub fn read(&self) -> Result<Option<Open>, Failure> {
+        let path = self.0.join(LIST);
+        match fs::read(&path) {
+            Ok(json) => Ok(Some(serde_json::from_slice(&json).map_err(|error| {
+                Failure::usage(format!("{}: {error}", path.display())).next("`quorate tx abort` throws it away")
+            })?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::file(&path, error)),
+        }
+    }
+
+    /// What must be open.
+    pub fn open(&self) -> Result<Open, Failure> {
+        let none = || Failure::no("no transaction is open for this key").next("`quorate tx begin` opens one");
+        self.read()?.ok_or_else(none)
+    }
+
+    /// Keeps what is open, whole or not at all.
+    pub fn write(&self, open: &Open) -> Result<(), Failure> {
+        fs::create_dir_all(&self.0).map_err(|error| Failure::file(&self.0, error))?;
+        let json = serde_json::to_vec_pretty(open).expect("plain data with string keys");
+        self.put(LIST, &json)
+    }
+
+    /// Keeps a content, and gives its name.
+    pub fn keep(&self, bytes: &[u8]) -> Result<String, Failure> {
+        let name = content::digest(bytes).to_string();
+        self.put(&name, bytes)?;
+        Ok(name)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let (draft, path) = (self.0.join(format!("{name}.new")), self.0.join(name));
+        let written = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, &path));
+        written.map_err(|error| Failure::file(&path, error))
+    }
+
+    /// Forgets everything.
+    pub fn remove(&self) -> Result<(), Failure> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(&self.0, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is to be signed, and the domain that it is signed in: the first that something was added for.
+    pub fn plan(&self, open: &Open) -> Result<(String, Plan), Failure> {
+        let Some(first) = open.parts.first() else {
+            return Err(Failure::no("nothing was added to the transaction").next("`quorate tx add` adds a change"));
+        };
+        let home = first.domain.clone();
+        let others: BTreeSet<&str> = open.parts.iter().map(|part| part.domain.as_str()).collect();
+        let mut contents = Vec::new();
+        for part in &open.parts {
+            if let What::Put { content, .. } = &part.what {
+                let path = self.0.join(content);
+                contents.push(fs::read(&path).map_err(|error| Failure::file(&path, error))?);
+            }
+        }
+        let own = if others.len() == 1 { open.composition() } else { vec![open.change_in(&home)] };
+        let others = others.into_iter().filter(|domain| *domain != home);
+        let others = others.map(|domain| (domain.to_owned(), open.change_in(domain))).collect();
+        Ok((home, Plan { own, others, contents }))
+    }
+}
+
+impl Open {
+    /// All that was added for a domain, as one change.
+    fn change_in(&self, domain: &str) -> Planned {
+        let parts = self.parts.iter().filter(|part| part.domain == domain);
+        let ops = self.anchor().into_iter().chain(parts.map(|part| part.what.op())).collect();
+        Planned { base: Base::Revision(self.base), ops, message: self.message.clone(), after: vec![] }
+    }
+
+    /// All that was added for the one domain: a change for each, all of which hold together.
+    fn composition(&self) -> Vec<Planned> {
+        let change = |(place, part): (usize, &Part)| {
+            let anchor = self.anchor().filter(|_| place == 0);
+            let after: Vec<usize> = part.after.iter().map(|number| number - 1).collect();
+            Planned {
+                base: if place == 0 { Base::Revision(self.base) } else { Base::Previous },
+                ops: anchor.into_iter().chain([part.what.op()]).collect(),
+                message: if place == 0 { self.message.clone() } else { String::new() },
+                after: if after.is_empty() && place > 0 { vec![0] } else { after },
+            }
+        };
+        self.parts.iter().enumerate().map(change).collect()
+    }
+
+    fn anchor(&self) -> Option<Op> {
+        self.anchored.then_some(Op::Anchor { revision: self.base })
+    }
+}
+
+impl What {
+    fn op(&self) -> Op {
+        match self.clone() {
+            Self::Put { path, mode, content } => {
+                let content = quorate_ledger::hexed::parse(&content).unwrap_or_default();
+                Op::Put { path, mode, content }
+            }
+            Self::Rm { path } => Op::Delete { path },
+            Self::Mv { path, to } => Op::Rename { from: path, to },
+            Self::Fence { token } => Op::Fence { token },
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Locks, compositions and transactions through the commands.
+
+use crate::governance::{author, new_key, run, says, text, word};
+use crate::group::Group;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A group, two of its authors, and a file to put.
+fn desk() -> (Group, PathBuf, PathBuf, PathBuf) {
+    let group = Group::running(4);
+    let (one, other) = (author(&group, 0), author(&group, 1));
+    let file = new_key(&group, "any-file");
+    (group, one, other, file)
+}
+
+/// Waits until somebody of this organisation holds the only lock of the domain. Nobody makes slots by asking.
+fn until_held_by(group: &Group, organisation: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let locks = group.get(2, "/v1/domains/main/locks?level=sequential").json();
+        let items = locks["items"].as_array().expect("a list");
+        if let [lock] = &items[..]
+            && lock["organisation"] == organisation
+            && lock["state"] == "held"
+        {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{locks}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_lease_ends_in_an_idle_group_and_the_next_in_line_has_the_lock() {
+    let (group, one, other, file) = desk();
+    let held = says(&group, &one, 0, &["lock", "acquire", "a", "--lease", "1"], 0);
+    assert_eq!((word(&held, "lock"), held["token"].as_u64()), ("held", Some(1)));
+    assert_eq!(word(&says(&group, &other, 1, &["put", "a", text(&file)], 1), "code"), "lock");
+
+    let queued = says(&group, &other, 1, &["lock", "acquire", "a", "--lease", "600", "--wait", "60", "--detach"], 0);
+    let stands = word(&queued, "lock");
+    assert!(matches!(stands, "waiting" | "held"), "{queued}");
+    until_held_by(&group, "org-1");
+
+    let stale = ["put", "b", text(&file), "--fence", "1"];
+    assert_eq!(word(&says(&group, &one, 0, &stale, 1), "code"), "lock");
+    assert_eq!(word(&says(&group, &other, 3, &["put", "a", text(&file), "--fence", "2"], 0), "state"), "applied");
+}
+
+#[test]
+fn whoever_waits_has_the_lock_when_it_is_given_back() {
+    let (group, one, other, _) = desk();
+    says(&group, &one, 0, &["lock", "acquire", "d", "--lease", "600"], 0);
+    let waits = std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| says(&group, &other, 1, &["lock", "acquire", "d/a", "--mode", "S", "--wait", "60"], 0));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while group.get(0, "/v1/domains/main/locks").json()["items"].as_array().map_or(0, Vec::len) < 2 {
+            assert!(Instant::now() < deadline, "nobody stands in line");
+        }
+        says(&group, &one, 0, &["lock", "release", "d"], 0);
+        waiting.join().expect("the command ends")
+    });
+    assert_eq!((word(&waits, "lock"), word(&waits, "mode")), ("held", "S"));
+}
+
+#[test]
+fn what_is_added_for_one_domain_takes_effect_together() {
+    let (group, one, other, file) = desk();
+    says(&group, &one, 0, &["tx", "begin"], 0);
+    says(&group, &one, 0, &["tx", "add", "x", text(&file)], 0);
+    says(&group, &one, 0, &["tx", "add", "y", text(&file)], 0);
+    says(&group, &other, 1, &["lock", "acquire", "y", "--lease", "600"], 0);
+    let refused = says(&group, &one, 0, &["tx", "commit"], 1);
+    assert_eq!(word(&refused, "code"), "lock");
+    assert!(word(&refused, "detail").starts_with("part 2 of 2"), "{refused}");
+    says(&group, &other, 1, &["lock", "release", "y"], 0);
+    let committed = says(&group, &one, 0, &["tx", "commit"], 0);
+    assert_eq!((word(&committed, "state"), committed["to_seq"].as_u64()), ("applied", Some(2)));
+    assert_eq!(run(&group, &one, 0, &["tx", "show"]).status.code(), Some(1), "nothing is open any more");
+}
+
+#[test]
+fn a_transaction_takes_effect_in_two_domains_or_in_none() {
+    let (group, one, other, file) = desk();
+    let made = says(&group, &one, 0, &["domains", "create", "lab", "--writers", "org:org-0"], 0);
+    says(&group, &other, 1, &["approve", word(&made, "proposal")], 0);
+    says(&group, &author(&group, 2), 2, &["approve", word(&made, "proposal")], 0);
+
+    for (key, replica, code) in [(&one, 0, 0), (&other, 1, 1)] {
+        says(&group, key, replica, &["tx", "begin"], 0);
+        says(&group, key, replica, &["tx", "add", &format!("main-{replica}"), text(&file)], 0);
+        says(&group, key, replica, &["tx", "add", &format!("lab-{replica}"), text(&file), "--domain", "lab"], 0);
+        let answer = says(&group, key, replica, &["tx", "commit"], code);
+        match code {
+            0 => assert_eq!(word(&answer, "state"), "applied"),
+            _ => assert_eq!(word(&answer, "code"), "not-member"),
+        }
+    }
+    let paths = |domain: &str| -> Vec<String> {
+        let tree = group.get(3, &format!("/v1/domains/{domain}/tree")).json();
+        tree["items"].as_array().expect("a list").iter().map(|file| word(file, "path").to_owned()).collect()
+    };
+    assert_eq!((paths("main"), paths("lab")), (vec!["main-0".to_owned()], vec!["lab-0".to_owned()]));
+    let put = ["put", "more", text(&file), "--domain", "lab"];
+    assert_eq!(says(&group, &one, 2, &put, 0)["from_seq"].as_u64(), Some(2));
+}
+
+#[test]
+fn everybody_has_a_figure_with_its_reasons() {
+    let (group, one, _, file) = desk();
+    says(&group, &one, 0, &["put", "a", text(&file)], 0);
+    says(&group, &one, 0, &["rm", "nowhere"], 1);
+    let key = quorate_client::keys::public(&one).expect("a key");
+    let standing = group.get(0, &format!("/v1/domains/main/authors/{key}")).json()["standing"].clone();
+    assert_eq!(word(&standing, "state"), "good");
+    assert!(standing["figure"].as_u64().is_some_and(|figure| (400..600).contains(&figure)), "{standing}");
+    let reasons: Vec<&Value> = standing["reasons"].as_array().expect("a list").iter().collect();
+    assert_eq!(reasons, ["1 changes took effect", "1 changes were refused"]);
+    let members = group.get(0, "/v1/members").json();
+    assert!(members["items"].as_array().expect("a list").iter().all(|member| member["standing"]["figure"].is_u64()));
+}
