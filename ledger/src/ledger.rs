@@ -249,23 +249,20 @@ impl Ledger {
 
     /// Writes the entries of a slot, hashes the trees that they touch, and stores the root.
     pub(crate) fn commit(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
-        let mut touched = draft.write()?;
-        let mut group = touched.remove(&GROUP).unwrap_or_default();
-        let changed = Arc::make_mut(&mut self.domains);
-        for (name, domain) in changed {
-            let Some(keys) = touched.remove(&domain.record.number) else {
+        let mut changes = draft.write()?;
+        let mut group = changes.remove(&GROUP).unwrap_or_default();
+        for (name, domain) in Arc::make_mut(&mut self.domains) {
+            let Some(changes) = changes.remove(&domain.record.number) else {
                 continue;
             };
             let domain = Arc::make_mut(domain);
-            domain.tree.touch(&keys, draft.stored())?;
+            domain.tree.touch(&changes);
             let root = DomainRoot { root: domain.tree.root(), count: domain.tree.count() };
             draft.put(GROUP, name::domain_root(name), &root);
         }
         draft.put(GROUP, name::HEAD.to_vec(), &self.head);
         group.extend(draft.write()?.remove(&GROUP).unwrap_or_default());
-        group.sort_unstable();
-        group.dedup();
-        self.group.touch(&group, draft.stored())?;
+        self.group.touch(&group);
         self.executed = self.point();
         let root = self.executed.state_root;
         draft.store().put(Table::Meta, ROOT, &root.0)

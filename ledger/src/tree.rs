@@ -1,24 +1,29 @@
 //! The authenticated map: a binary Merkle tree over hashed names whose root depends on the content only.
 //!
 //! A subtree with one leaf *is* that leaf and an empty one is 32 zero bytes, so a tree has one shape whatever its
-//! history. No node is stored. The leaves are rows of [`Table::Entries`], which must exist anyway; above subtrees of
-//! at most [`BUCKET`] leaves a small tree in memory holds the hashes. Its children are shared, so that a clone is a
-//! version: with a snapshot of the rows from the same moment it stays provable while newer slots execute.
+//! history. No node is stored. The leaves are rows of [`Table::Entries`], which must exist anyway; in memory there are
+//! the leaves' hashes, some to a bucket, and above the buckets a binary tree of hashes: about 100 bytes an entry, so
+//! that a change reads no row of its neighbours. Buckets and children are shared, so that a clone is a version: it
+//! stays provable while newer slots execute.
 
 use crate::proof::{End, TreeProof};
 use crate::store::{Read, StoreError, Table};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, hash_parts};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Leaves below one node of the tree in memory: a bucket is read in one scan.
-const BUCKET: u64 = 16;
-/// A node that has no more leaves than this loses its children; half a bucket, so that it does not flutter.
-const JOIN: u64 = BUCKET / 2;
+/// Leaves in a bucket: all of its inner hashes are made anew for each change in it, and all of its leaves are copied.
+const BUCKET: usize = 8;
+/// A node that has no more leaves than this becomes a bucket; half of one, so that it does not flutter.
+const JOIN: u64 = BUCKET as u64 / 2;
 
 /// Where an entry hangs: SHA-256 of its name.
 pub(crate) type Key = [u8; 32];
+
+/// What changed in a tree: the hash of each new value, none where the entry is gone.
+pub(crate) type Changes = BTreeMap<Key, Option<Digest>>;
 
 /// The place of a name in its tree.
 pub(crate) fn key_of(name: &[u8]) -> Key {
@@ -50,24 +55,29 @@ pub(crate) struct Tree {
     top: Top,
 }
 
-/// What a subtree is; only the last kind has a hash that is not a leaf's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Empty,
-    Leaf,
-    Inner,
+#[derive(Debug, Clone)]
+struct Top {
+    hash: Digest,
+    count: u64,
+    below: Below,
 }
 
 #[derive(Debug, Clone)]
-struct Top {
-    shape: Shape,
-    hash: Digest,
-    count: u64,
-    children: Option<Arc<[Top; 2]>>,
+enum Below {
+    /// Ascending by key.
+    Bucket(Arc<[Leaf]>),
+    /// More than [`JOIN`] leaves.
+    Children(Arc<[Top; 2]>),
 }
 
-/// (key, leaf hash), ascending by key.
-type Leaves = Vec<(Key, Digest)>;
+#[derive(Debug, Clone, Copy)]
+struct Leaf {
+    key: Key,
+    hash: Digest,
+}
+
+/// A leaf that changed; no hash where it is gone.
+type Touched = (Key, Option<Digest>);
 
 /// The row of an entry: its tree's number and its key.
 pub(crate) fn row(number: TreeNumber, key: &Key) -> [u8; 36] {
@@ -85,8 +95,7 @@ impl Tree {
 
     /// Reads all leaves of a tree.
     pub(crate) fn open(number: TreeNumber, read: &dyn Read) -> Result<Self, StoreError> {
-        let leaves = scan(read, number, &[0; 32], &[0xff; 32])?;
-        Ok(Self { number, top: Top::build(&leaves, 0) })
+        Ok(Self { number, top: Top::build(&leaves(read, number)?, 0) })
     }
 
     /// Its number in the tables.
@@ -104,148 +113,151 @@ impl Tree {
         self.top.count
     }
 
-    /// Takes note that the rows of these keys, strictly ascending, were written or removed.
-    pub(crate) fn touch(&mut self, keys: &[Key], read: &dyn Read) -> Result<(), StoreError> {
-        if keys.is_empty() {
-            return Ok(());
+    /// Takes note of what was written.
+    pub(crate) fn touch(&mut self, changes: &Changes) {
+        let hashed = |(key, value): (&Key, &Option<Digest>)| (*key, value.map(|value| leaf(key, &value)));
+        let touched: Vec<Touched> = changes.iter().map(hashed).collect();
+        if !touched.is_empty() {
+            self.top.touch(0, &touched);
         }
-        self.top.touch(&Place::ROOT, keys, self.number, read)
     }
 
     /// The proof of what stands, or does not stand, under a key.
     pub(crate) fn prove(&self, key: &Key, read: &dyn Read) -> Result<TreeProof, StoreError> {
-        let mut siblings = Vec::new();
-        let (mut top, mut place) = (&self.top, Place::ROOT);
-        while let (Some(children), Shape::Inner) = (&top.children, top.shape) {
-            let side = usize::from(bit(key, place.depth));
-            siblings.push(children[1 - side].hash);
-            place = place.child(side == 1);
-            top = &children[side];
-        }
-        let (from, to) = place.ends();
-        let leaves = scan_hashes(read, self.number, &from, &to)?;
-        Ok(descend(&leaves, key, place.depth, siblings))
+        let (mut top, mut depth, mut siblings) = (&self.top, 0, Vec::new());
+        let bucket = loop {
+            match &top.below {
+                Below::Children(children) => {
+                    let side = usize::from(bit(key, depth));
+                    siblings.push(children[1 - side].hash);
+                    (top, depth) = (&children[side], depth + 1);
+                }
+                Below::Bucket(bucket) => break bucket,
+            }
+        };
+        let end = descend(bucket, key, depth, &mut siblings).filter(|end| end.key != *key);
+        let end = end.map(|end| self.end(&end.key, read)).transpose()?;
+        Ok(TreeProof::new(&siblings, end))
+    }
+
+    /// Another entry, at which a proof of absence ends.
+    fn end(&self, key: &Key, read: &dyn Read) -> Result<End, StoreError> {
+        let row = read.get(Table::Entries, &row(self.number, key))?;
+        let value_hash = row.as_ref().and_then(|row| row.first_chunk()).copied().map(Digest);
+        let value_hash = value_hash.ok_or_else(|| damaged(self.number))?;
+        Ok(End { key: *key, value_hash })
     }
 }
 
-/// Finishes a proof inside a bucket: (key, value hash), ascending by key.
-fn descend(mut leaves: &[(Key, Digest)], key: &Key, mut depth: usize, mut siblings: Vec<Digest>) -> TreeProof {
+/// Finishes a proof inside a bucket, and gives the leaf at which it ends.
+fn descend(mut leaves: &[Leaf], key: &Key, mut depth: usize, siblings: &mut Vec<Digest>) -> Option<Leaf> {
     while leaves.len() > 1 {
-        let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, depth)));
+        let (left, right) = split(leaves, depth);
         let (ours, theirs) = if bit(key, depth) { (right, left) } else { (left, right) };
-        let hashed: Leaves = theirs.iter().map(|(key, value)| (*key, leaf(key, value))).collect();
-        siblings.push(subtree(&hashed, depth + 1).1);
+        siblings.push(subtree(theirs, depth + 1));
         leaves = ours;
         depth += 1;
     }
-    let end = leaves
-        .first()
-        .filter(|(end, _)| end != key)
-        .map(|(key, value_hash)| End { key: *key, value_hash: *value_hash });
-    TreeProof::new(&siblings, end)
+    leaves.first().copied()
 }
 
-/// Shape and hash of a subtree whose leaves share their first `depth` bits.
-fn subtree(leaves: &[(Key, Digest)], depth: usize) -> (Shape, Digest) {
+/// Leaves, ascending by key, whose next bit is 0, and those whose is 1.
+fn split(leaves: &[Leaf], depth: usize) -> (&[Leaf], &[Leaf]) {
+    leaves.split_at(leaves.partition_point(|leaf| !bit(&leaf.key, depth)))
+}
+
+/// The hash of a subtree whose leaves share their first `depth` bits.
+fn subtree(leaves: &[Leaf], depth: usize) -> Digest {
     match leaves {
-        [] => (Shape::Empty, Digest::ZERO),
-        [(_, hash)] => (Shape::Leaf, *hash),
+        [] => Digest::ZERO,
+        [leaf] => leaf.hash,
         _ => {
-            let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, depth)));
-            (Shape::Inner, node(&subtree(left, depth + 1).1, &subtree(right, depth + 1).1))
+            let (left, right) = split(leaves, depth);
+            node(&subtree(left, depth + 1), &subtree(right, depth + 1))
         }
     }
 }
 
 impl Top {
-    fn build(leaves: &[(Key, Digest)], depth: usize) -> Self {
-        if leaves.len() as u64 <= BUCKET {
-            let (shape, hash) = subtree(leaves, depth);
-            return Self { shape, hash, count: leaves.len() as u64, children: None };
+    fn build(leaves: &[Leaf], depth: usize) -> Self {
+        if leaves.len() <= BUCKET {
+            let hash = subtree(leaves, depth);
+            return Self { hash, count: leaves.len() as u64, below: Below::Bucket(leaves.into()) };
         }
-        let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, depth)));
+        let (left, right) = split(leaves, depth);
         Self::join(Arc::new([Self::build(left, depth + 1), Self::build(right, depth + 1)]))
     }
 
+    /// A node over children that have two leaves or more between them.
     fn join(children: Arc<[Top; 2]>) -> Self {
         let [left, right] = &*children;
-        let count = left.count + right.count;
-        let (shape, hash) = match (left.shape, right.shape) {
-            (Shape::Empty | Shape::Leaf, Shape::Empty) => (left.shape, left.hash),
-            (Shape::Empty, Shape::Leaf) => (right.shape, right.hash),
-            _ => (Shape::Inner, node(&left.hash, &right.hash)),
+        let (hash, count) = (node(&left.hash, &right.hash), left.count + right.count);
+        Self { hash, count, below: Below::Children(children) }
+    }
+
+    /// Takes in what changed below, at least one leaf, ascending by key.
+    fn touch(&mut self, depth: usize, touched: &[Touched]) {
+        let below = core::mem::replace(&mut self.below, Below::Bucket(Arc::default()));
+        *self = match below {
+            Below::Bucket(bucket) => Self::build(&merged(&bucket, touched), depth),
+            Below::Children(mut shared) => {
+                let children = Arc::make_mut(&mut shared);
+                let (left, right) = touched.split_at(touched.partition_point(|(key, _)| !bit(key, depth)));
+                for (child, touched) in children.iter_mut().zip([left, right]) {
+                    if !touched.is_empty() {
+                        child.touch(depth + 1, touched);
+                    }
+                }
+                if children.iter().map(|child| child.count).sum::<u64>() > JOIN {
+                    Self::join(shared)
+                } else {
+                    Self::build(&all(children), depth)
+                }
+            }
         };
-        Self { shape, hash, count, children: Some(children) }
     }
+}
 
-    fn touch(&mut self, place: &Place, keys: &[Key], number: TreeNumber, read: &dyn Read) -> Result<(), StoreError> {
-        if let Some(mut shared) = self.children.take() {
-            let children = Arc::make_mut(&mut shared);
-            let (left, right) = keys.split_at(keys.partition_point(|key| !bit(key, place.depth)));
-            if !left.is_empty() {
-                children[0].touch(&place.child(false), left, number, read)?;
-            }
-            if !right.is_empty() {
-                children[1].touch(&place.child(true), right, number, read)?;
-            }
-            if children[0].count + children[1].count > JOIN {
-                *self = Self::join(shared);
-                return Ok(());
-            }
+/// All leaves below some nodes, ascending by key.
+fn all(nodes: &[Top]) -> Vec<Leaf> {
+    let below = |node: &Top| match &node.below {
+        Below::Bucket(bucket) => bucket.to_vec(),
+        Below::Children(children) => all(&**children),
+    };
+    nodes.iter().flat_map(below).collect()
+}
+
+/// A bucket's leaves after a change. Both are ascending by key.
+fn merged(bucket: &[Leaf], touched: &[Touched]) -> Vec<Leaf> {
+    let mut leaves = Vec::with_capacity(bucket.len() + touched.len());
+    let mut old = bucket.iter().peekable();
+    for (key, hash) in touched {
+        while let Some(leaf) = old.next_if(|leaf| leaf.key < *key) {
+            leaves.push(*leaf);
         }
-        let (from, to) = place.ends();
-        *self = Self::build(&scan(read, number, &from, &to)?, place.depth);
-        Ok(())
+        old.next_if(|leaf| leaf.key == *key);
+        leaves.extend(hash.map(|hash| Leaf { key: *key, hash }));
     }
+    leaves.extend(old);
+    leaves
 }
 
-/// A node's place: the first `depth` bits of the keys below it.
-struct Place {
-    prefix: Key,
-    depth: usize,
-}
-
-impl Place {
-    const ROOT: Self = Self { prefix: [0; 32], depth: 0 };
-
-    fn child(&self, right: bool) -> Self {
-        let mut prefix = self.prefix;
-        if right {
-            prefix[self.depth / 8] |= 0x80 >> (self.depth % 8);
-        }
-        Self { prefix, depth: self.depth + 1 }
-    }
-
-    /// The first and the last key below it.
-    fn ends(&self) -> (Key, Key) {
-        let mut last = self.prefix;
-        for at in self.depth..256 {
-            last[at / 8] |= 0x80 >> (at % 8);
-        }
-        (self.prefix, last)
-    }
-}
-
-fn scan(read: &dyn Read, number: TreeNumber, from: &Key, to: &Key) -> Result<Leaves, StoreError> {
-    let mut leaves = scan_hashes(read, number, from, to)?;
-    for (key, hash) in &mut leaves {
-        *hash = leaf(key, hash);
-    }
-    Ok(leaves)
-}
-
-/// (key, value hash), ascending by key.
-fn scan_hashes(read: &dyn Read, number: TreeNumber, from: &Key, to: &Key) -> Result<Leaves, StoreError> {
-    let mut found = Leaves::new();
-    let mut damaged = false;
-    read.scan(Table::Entries, &row(number, from), &row(number, to), &mut |row, value| {
+/// All leaves of a tree as they are stored, ascending by key.
+fn leaves(read: &dyn Read, number: TreeNumber) -> Result<Vec<Leaf>, StoreError> {
+    let mut found = Vec::new();
+    let mut is_damaged = false;
+    read.scan(Table::Entries, &row(number, &[0; 32]), &row(number, &[0xff; 32]), &mut |row, value| {
         match (row.get(4..).and_then(|key| key.try_into().ok()), value.first_chunk()) {
-            (Some(key), Some(value_hash)) => found.push((key, Digest(*value_hash))),
-            _ => damaged = true,
+            (Some(key), Some(value_hash)) => found.push(Leaf { key, hash: leaf(&key, &Digest(*value_hash)) }),
+            _ => is_damaged = true,
         }
-        if damaged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if is_damaged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if damaged { Err(StoreError(format!("an entry of tree {number} is damaged"))) } else { Ok(found) }
+    if is_damaged { Err(damaged(number)) } else { Ok(found) }
+}
+
+fn damaged(number: TreeNumber) -> StoreError {
+    StoreError(format!("an entry of tree {number} is damaged"))
 }
 
 #[cfg(test)]
@@ -254,14 +266,13 @@ mod tests {
     use crate::memory::MemoryStore;
     use crate::store::Store;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     type Model = BTreeMap<Key, Digest>;
 
     /// The definition, without buckets or sharing.
     fn naive_root(model: &Model) -> Digest {
-        let leaves: Leaves = model.iter().map(|(key, value)| (*key, leaf(key, value))).collect();
-        subtree(&leaves, 0).1
+        let leaves: Vec<Leaf> = model.iter().map(|(key, value)| Leaf { key: *key, hash: leaf(key, value) }).collect();
+        subtree(&leaves, 0)
     }
 
     fn write(store: &mut MemoryStore, key: &Key, value: Option<Digest>) {
@@ -274,7 +285,7 @@ mod tests {
     }
 
     fn apply(tree: &mut Tree, store: &mut MemoryStore, model: &mut Model, batch: &[(Key, Option<Digest>)]) {
-        let batch: BTreeMap<Key, Option<Digest>> = batch.iter().copied().collect();
+        let batch: Changes = batch.iter().copied().collect();
         for (key, value) in &batch {
             write(store, key, *value);
             match value {
@@ -282,8 +293,7 @@ mod tests {
                 None => drop(model.remove(key)),
             }
         }
-        let keys: Vec<Key> = batch.keys().copied().collect();
-        tree.touch(&keys, store).expect("memory does not fail");
+        tree.touch(&batch);
     }
 
     /// Keys that often share long prefixes, as somebody who grinds names could make them.

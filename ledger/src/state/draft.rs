@@ -2,11 +2,11 @@
 
 use crate::state::{entry, rows};
 use crate::store::{Read, Store, StoreError, Table};
-use crate::tree::{self, Key, TreeNumber};
+use crate::tree::{self, Changes, Key, TreeNumber};
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
-use std::collections::btree_map::Entry::{Occupied, Vacant};
+use quorate_pbft::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
@@ -14,27 +14,27 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Rows beside the trees go to the store as soon as their envelope is accepted.
 pub(crate) struct Draft<'s> {
     store: &'s mut dyn Store,
-    slot: Entries,
-    pending: Entries,
-    /// Entries as they were before the slot, where somebody asked: most are asked for several times.
-    before: RefCell<Values>,
+    /// What somebody asked for or wrote in this slot: most entries are asked for several times.
+    known: RefCell<Named<Known>>,
+    /// What the envelope in hand writes; none where it removes.
+    pending: Named<Option<Vec<u8>>>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
 }
 
-/// Entries' values; none where there is no entry.
-type Values = BTreeMap<(TreeNumber, Key), Option<Vec<u8>>>;
+/// By the tree and the name of an entry: its key is a hash, and costs more than the look.
+type Named<T> = BTreeMap<TreeNumber, BTreeMap<Vec<u8>, T>>;
 
-type Entries = BTreeMap<(TreeNumber, Key), Entry>;
-
-struct Entry {
-    name: Vec<u8>,
+/// An entry after the envelopes before the one in hand.
+struct Known {
+    key: Key,
     value: Option<Vec<u8>>,
+    is_changed: bool,
 }
 
 impl<'s> Draft<'s> {
     pub(crate) fn new(store: &'s mut dyn Store) -> Self {
-        let (slot, pending, before, rows) = Default::default();
-        Self { store, slot, pending, before, rows }
+        let (known, pending, rows) = Default::default();
+        Self { store, known, pending, rows }
     }
 
     /// What was written before the envelope in hand, entries of this slot excepted.
@@ -58,27 +58,29 @@ impl<'s> Draft<'s> {
         name: &[u8],
         read: impl FnOnce(Option<&[u8]>) -> T,
     ) -> Result<T, StoreError> {
-        let key = (tree, tree::key_of(name));
-        if let Some(entry) = self.pending.get(&key).or_else(|| self.slot.get(&key)) {
-            return Ok(read(entry.value.as_deref()));
+        if let Some(value) = self.pending.get(&tree).and_then(|entries| entries.get(name)) {
+            return Ok(read(value.as_deref()));
         }
-        let mut before = self.before.borrow_mut();
-        let value = match before.entry(key) {
-            Occupied(known) => known.into_mut(),
-            Vacant(place) => place.insert(entry::load_bytes(&*self.store, tree, name)?),
-        };
-        Ok(read(value.as_deref()))
+        let mut known = self.known.borrow_mut();
+        let known = known.entry(tree).or_default();
+        if let Some(known) = known.get(name) {
+            return Ok(read(known.value.as_deref()));
+        }
+        let key = tree::key_of(name);
+        let value = entry::load_bytes(&*self.store, tree, (name, &key))?;
+        let result = read(value.as_deref());
+        known.insert(name.to_vec(), Known { key, value, is_changed: false });
+        Ok(result)
     }
 
     /// Sets an entry, if the envelope in hand is accepted.
     pub(crate) fn put(&mut self, tree: TreeNumber, name: Vec<u8>, value: &impl BorshSerialize) {
-        let entry = Entry { value: Some(entry::bytes_of(value)), name };
-        self.pending.insert((tree, tree::key_of(&entry.name)), entry);
+        self.pending.entry(tree).or_default().insert(name, Some(entry::bytes_of(value)));
     }
 
     /// Removes an entry, if the envelope in hand is accepted.
     pub(crate) fn remove(&mut self, tree: TreeNumber, name: Vec<u8>) {
-        self.pending.insert((tree, tree::key_of(&name)), Entry { name, value: None });
+        self.pending.entry(tree).or_default().insert(name, None);
     }
 
     /// A row as the envelope in hand sees it.
@@ -163,7 +165,13 @@ impl<'s> Draft<'s> {
 
     /// The envelope in hand is accepted.
     pub(crate) fn accept(&mut self) -> Result<(), StoreError> {
-        self.slot.extend(core::mem::take(&mut self.pending)); // `append` would rebuild the whole map
+        for (tree, entries) in core::mem::take(&mut self.pending) {
+            let known = self.known.get_mut().entry(tree).or_default();
+            for (name, value) in entries {
+                let known = known.entry(name).or_insert_with_key(|name| Known::unread(name));
+                (known.value, known.is_changed) = (value, true);
+            }
+        }
         for ((table, key), value) in core::mem::take(&mut self.rows) {
             match value {
                 Some(value) => self.store.put(table, &key, &value)?,
@@ -179,25 +187,46 @@ impl<'s> Draft<'s> {
         self.rows.clear();
     }
 
-    /// Writes the entries of the slot; the keys that changed in each tree, ascending.
-    pub(crate) fn write(&mut self) -> Result<BTreeMap<TreeNumber, Vec<Key>>, StoreError> {
+    /// Writes the entries of the slot; what changed in each tree.
+    pub(crate) fn write(&mut self) -> Result<BTreeMap<TreeNumber, Changes>, StoreError> {
         self.accept()?;
-        self.before.take();
-        let mut touched: BTreeMap<TreeNumber, Vec<Key>> = BTreeMap::new();
-        for ((tree, key), entry) in core::mem::take(&mut self.slot) {
-            let row = tree::row(tree, &key);
-            match entry.value {
-                Some(value) => self.store.put(Table::Entries, &row, &entry::encode(&entry.name, &value))?,
-                None => self.store.delete(Table::Entries, &row)?,
-            }
-            touched.entry(tree).or_default().push(key);
+        let mut changes = BTreeMap::new();
+        for (tree, entries) in self.known.take() {
+            let changed = entries.into_iter().filter(|(_, known)| known.is_changed);
+            let written: Result<Changes, StoreError> =
+                changed.map(|(name, known)| self.write_entry(tree, &name, known)).collect();
+            changes.insert(tree, written?);
         }
-        Ok(touched)
+        changes.retain(|_, changes: &mut Changes| !changes.is_empty());
+        Ok(changes)
+    }
+
+    fn write_entry(
+        &mut self,
+        tree: TreeNumber,
+        name: &[u8],
+        known: Known,
+    ) -> Result<(Key, Option<Digest>), StoreError> {
+        let row = tree::row(tree, &known.key);
+        let Some(value) = known.value else {
+            self.store.delete(Table::Entries, &row)?;
+            return Ok((known.key, None));
+        };
+        let hash = entry::value_hash(&value);
+        self.store.put(Table::Entries, &row, &entry::encode(&hash, name, &value))?;
+        Ok((known.key, Some(hash)))
     }
 
     /// The store itself, for what stands outside every envelope.
     pub(crate) fn store(&mut self) -> &mut dyn Store {
         self.store
+    }
+}
+
+impl Known {
+    /// An entry that is about to be written.
+    fn unread(name: &[u8]) -> Self {
+        Self { key: tree::key_of(name), value: None, is_changed: false }
     }
 }
 

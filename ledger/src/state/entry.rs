@@ -1,7 +1,7 @@
 //! Entries as rows: the hash of the value, the name, the value.
 
 use crate::store::{Read, StoreError, Table};
-use crate::tree::{self, TreeNumber};
+use crate::tree::{self, Key, TreeNumber};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, hash_parts};
 
@@ -10,10 +10,10 @@ pub(crate) fn value_hash(value: &[u8]) -> Digest {
     hash_parts("quorate/v1/value", &[value])
 }
 
-/// The row of an entry.
-pub(crate) fn encode(name: &[u8], value: &[u8]) -> Vec<u8> {
+/// The row of an entry whose value has this hash.
+pub(crate) fn encode(value_hash: &Digest, name: &[u8], value: &[u8]) -> Vec<u8> {
     let mut row = Vec::with_capacity(36 + name.len() + value.len());
-    row.extend_from_slice(&value_hash(value).0);
+    row.extend_from_slice(&value_hash.0);
     row.extend_from_slice(&(name.len() as u32).to_le_bytes()); // names are paths and keys: far below 4 GiB
     row.extend_from_slice(name);
     row.extend_from_slice(value);
@@ -27,8 +27,12 @@ pub(crate) fn decode(row: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// An entry's value as it stands in the store.
-pub(crate) fn load_bytes(read: &dyn Read, number: TreeNumber, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(mut row) = read.get(Table::Entries, &tree::row(number, &tree::key_of(name)))? else {
+pub(crate) fn load_bytes(
+    read: &dyn Read,
+    number: TreeNumber,
+    (name, key): (&[u8], &Key),
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(mut row) = read.get(Table::Entries, &tree::row(number, key))? else {
         return Ok(None);
     };
     let (found, value) = decode(&row).ok_or_else(|| damaged("an entry"))?;
@@ -43,7 +47,7 @@ pub(crate) fn load<T: BorshDeserialize>(
     number: TreeNumber,
     name: &[u8],
 ) -> Result<Option<T>, StoreError> {
-    load_bytes(read, number, name)?.map(|value| value_of(&value)).transpose()
+    load_bytes(read, number, (name, &tree::key_of(name)))?.map(|value| value_of(&value)).transpose()
 }
 
 /// A row of another table as it stands in the store.
