@@ -1,6 +1,8 @@
 //! Tables in memory: for tests, the simulator and whoever embeds the ledger without a disk.
 
 use crate::store::{Read, Store, StoreError, Table};
+use core::borrow::Borrow;
+use core::cmp::Ordering;
 use core::ops::{Bound, ControlFlow};
 use std::collections::BTreeMap;
 
@@ -16,16 +18,57 @@ struct Key {
     /// The first sixteen bytes, zeros where there are fewer.
     front: u128,
     /// All of it: keys of which one is the other and zeros have one front.
-    whole: Vec<u8>,
+    whole: Box<[u8]>,
 }
 
-impl Key {
-    fn of(key: &[u8]) -> Self {
-        let mut front = [0; 16];
-        let length = key.len().min(16);
-        front[..length].copy_from_slice(&key[..length]);
-        Self { front: u128::from_be_bytes(front), whole: key.to_vec() }
+/// A key as it is looked for, which nobody needs to own.
+trait Sought {
+    fn parts(&self) -> (u128, &[u8]);
+}
+
+impl Sought for (u128, &[u8]) {
+    fn parts(&self) -> (u128, &[u8]) {
+        *self
     }
+}
+
+impl Sought for Key {
+    fn parts(&self) -> (u128, &[u8]) {
+        (self.front, &self.whole)
+    }
+}
+
+impl PartialEq for dyn Sought + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn Sought + '_ {}
+
+impl PartialOrd for dyn Sought + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Sought + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl<'a> Borrow<dyn Sought + 'a> for Key {
+    fn borrow(&self) -> &(dyn Sought + 'a) {
+        self
+    }
+}
+
+fn sought(key: &[u8]) -> (u128, &[u8]) {
+    let mut front = [0; 16];
+    let length = key.len().min(16);
+    front[..length].copy_from_slice(&key[..length]);
+    (u128::from_be_bytes(front), key)
 }
 
 impl core::fmt::Debug for Key {
@@ -44,16 +87,19 @@ impl MemoryStore {
         &self.tables[table as usize]
     }
 
-    fn range(&self, table: Table, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (&Vec<u8>, &Vec<u8>)> {
-        let bounds = (from <= to).then(|| (Bound::Included(Key::of(from)), Bound::Included(Key::of(to))));
-        let rows = bounds.into_iter().flat_map(move |bounds| self.table(table).range(bounds));
-        rows.map(|(key, value)| (&key.whole, value))
+    fn range(&self, table: Table, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], &Vec<u8>)> {
+        let rows = (from <= to).then(|| {
+            let (from, to) = (sought(from), sought(to));
+            let bounds: (Bound<&dyn Sought>, Bound<&dyn Sought>) = (Bound::Included(&from), Bound::Included(&to));
+            self.table(table).range::<dyn Sought, _>(bounds)
+        });
+        rows.into_iter().flatten().map(|(key, value)| (&*key.whole, value))
     }
 }
 
 impl Read for MemoryStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.table(table).get(&Key::of(key)).cloned())
+        Ok(self.table(table).get::<dyn Sought>(&sought(key)).cloned())
     }
 
     fn scan(
@@ -81,12 +127,17 @@ impl Read for MemoryStore {
 
 impl Store for MemoryStore {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.tables[table as usize].insert(Key::of(key), value.to_vec());
+        self.give(table, key.to_vec(), value.to_vec())
+    }
+
+    fn give(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        let (front, _) = sought(&key);
+        self.tables[table as usize].insert(Key { front, whole: key.into() }, value);
         Ok(())
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
-        self.tables[table as usize].remove(&Key::of(key));
+        self.tables[table as usize].remove::<dyn Sought>(&sought(key));
         Ok(())
     }
 }

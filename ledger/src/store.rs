@@ -56,6 +56,11 @@ pub trait Store: Read {
     /// Sets a value.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
+    /// As [`Store::put`], for whoever has no more use for key and value: they need not be copied.
+    fn give(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        self.put(table, &key, &value)
+    }
+
     /// Removes a value; nothing happens if there is none.
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
 }

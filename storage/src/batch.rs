@@ -158,8 +158,14 @@ impl Read for Batch {
 
 impl Store for Batch {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let mut row = Vec::with_capacity(value.len() + 1); // one more byte comes when it is written
+        row.extend_from_slice(value);
+        self.give(table, key.to_vec(), row)
+    }
+
+    fn give(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
         self.poison.check()?;
-        self.set(table.into(), key, value.to_vec());
+        self.writes[Name::from(table) as usize].insert(key, Some(value));
         Ok(())
     }
 

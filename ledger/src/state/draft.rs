@@ -174,7 +174,7 @@ impl<'s> Draft<'s> {
         }
         for ((table, key), value) in core::mem::take(&mut self.rows) {
             match value {
-                Some(value) => self.store.put(table, &key, &value)?,
+                Some(value) => self.store.give(table, key, value)?,
                 None => self.store.delete(table, &key)?,
             }
         }
@@ -213,7 +213,7 @@ impl<'s> Draft<'s> {
             return Ok((known.key, None));
         };
         let hash = entry::value_hash(&value);
-        self.store.put(Table::Entries, &row, &entry::encode(&hash, name, &value))?;
+        self.store.give(Table::Entries, row.to_vec(), entry::encode(&hash, name, &value))?;
         Ok((known.key, Some(hash)))
     }
 

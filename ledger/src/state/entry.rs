@@ -5,6 +5,9 @@ use crate::tree::{self, Key, TreeNumber};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, hash_parts};
 
+/// Bytes that most values fit into. `borsh::to_vec` reserves 1,024, which rows that wait for their commit would keep.
+const VALUE_BYTES: usize = 256;
+
 /// What a leaf of a tree says of an entry's value.
 pub(crate) fn value_hash(value: &[u8]) -> Digest {
     hash_parts("quorate/v1/value", &[value])
@@ -38,7 +41,8 @@ pub(crate) fn load_bytes(
     let (found, value) = decode(&row).ok_or_else(|| damaged("an entry"))?;
     assert!(found == name, "two names have one SHA-256");
     let start = row.len() - value.len();
-    Ok(Some(row.split_off(start)))
+    row.drain(..start);
+    Ok(Some(row))
 }
 
 /// An entry as it stands in the store.
@@ -66,7 +70,9 @@ pub(crate) fn value_of<T: BorshDeserialize>(value: &[u8]) -> Result<T, StoreErro
 
 /// The one encoding of a value.
 pub(crate) fn bytes_of(value: &impl BorshSerialize) -> Vec<u8> {
-    borsh::to_vec(value).expect("writing into memory cannot fail")
+    let mut bytes = Vec::with_capacity(VALUE_BYTES);
+    value.serialize(&mut bytes).expect("writing into memory cannot fail");
+    bytes
 }
 
 pub(crate) fn damaged(what: &str) -> StoreError {
