@@ -3,7 +3,7 @@
 use crate::meter::{Cost, measured};
 use crate::support::world::World;
 use crate::support::{author, put};
-use quorate_ledger::{Base, Body, Change, Envelope, Ledger, Op, Revision, State};
+use quorate_ledger::{Base, Body, Change, Envelope, Ledger, Op, Outcome, Revision, State};
 use quorate_pbft::{Decided, Item, ItemKind, Signer};
 use quorate_storage::{Db, Snapshot};
 use std::path::Path;
@@ -102,10 +102,14 @@ impl Group {
     fn slot(&mut self, items: Vec<Item>, expected: State) -> Cost {
         let decided = self.world.decided(vec![(0, items)]);
         let held = self.world.ledger.clone();
-        let (cost, outcome) = measured(|| match &mut self.disk {
-            None => self.world.ledger.execute(&mut self.world.store, &decided).expect("memory does not fail"),
-            Some(disk) => disk.execute(&mut self.world.ledger, &decided),
-        });
+        let (ledger, store) = (&mut self.world.ledger, &mut self.world.store);
+        let (cost, outcome) = match &mut self.disk {
+            None => {
+                let (cost, outcome) = measured(|| ledger.execute(store, &decided).expect("memory does not fail"));
+                (Cost { executing: cost.cpu, ..cost }, outcome)
+            }
+            Some(disk) => disk.execute(ledger, &decided),
+        };
         drop(held);
         assert!(outcome.unsettled.is_empty() && outcome.receipts.iter().all(|receipt| receipt.state == expected));
         cost
@@ -142,12 +146,17 @@ impl Disk {
     }
 
     /// As a replica does: one durable commit for a slot, then a snapshot for whoever reads.
-    fn execute(&mut self, ledger: &mut Ledger, decided: &Decided) -> quorate_ledger::Outcome {
-        let mut batch = self.db.begin().expect("a healthy disk");
-        let outcome = ledger.execute(&mut batch, decided).expect("a healthy disk");
-        batch.commit().expect("a healthy disk");
-        self.moment = self.db.snapshot().expect("a healthy disk");
-        outcome
+    fn execute(&mut self, ledger: &mut Ledger, decided: &Decided) -> (Cost, Outcome) {
+        let (execution, (batch, outcome)) = measured(|| {
+            let mut batch = self.db.begin().expect("a healthy disk");
+            let outcome = ledger.execute(&mut batch, decided).expect("a healthy disk");
+            (batch, outcome)
+        });
+        let (commit, ()) = measured(|| {
+            batch.commit().expect("a healthy disk");
+            self.moment = self.db.snapshot().expect("a healthy disk");
+        });
+        (Cost { executing: execution.cpu, ..execution } + commit, outcome)
     }
 }
 

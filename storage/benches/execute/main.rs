@@ -2,8 +2,8 @@
 //! conflicts elsewhere. `cargo bench -p quorate-storage --bench execute [rounds]`
 //!
 //! A change is a signed envelope with one put of 256 bytes, checked before. Machines are noisy: the groups that are
-//! compared take turns, and the medians of all turns are told. One `memory|redb FILES CHANGES SLOTS` runs that alone,
-//! for a profiler.
+//! compared take turns, and the medians of all turns are told. `executing` is what comes before the commit.
+//! `memory|redb FILES CHANGES SLOTS` runs that alone, for a profiler.
 
 mod group;
 mod meter;
@@ -43,18 +43,19 @@ fn main() {
 
 fn alone(place: Place, files: usize, changes: usize, slots: usize, folder: &Path) {
     let cost = Group::loaded(place, files, folder).change(slots, changes);
-    println!("{} ns of processor time a change", cost.cpu / (changes * slots) as u64);
+    let each = |cpu| cpu / (changes * slots) as u64;
+    println!("{} ns of processor time a change, {} of it executing", each(cost.cpu), each(cost.executing));
 }
 
 /// A change with few and many files.
 fn scale(place: Place, rounds: usize, folder: &Path) {
     let mut groups = FILES.map(|files| Group::loaded(place, files, folder));
     println!(
-        "| {} | files | cpu us | wall us | bytes written | cpu, wall, bytes: times {} files |",
+        "| {} | files | executing us | cpu us | wall us | bytes written | executing, cpu, wall, bytes: times {} files |",
         place.name(),
         FILES[0]
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for (changes, slots) in SLOTS {
         let medians = medians(&mut groups, rounds, changes, slots);
         for (files, cost) in FILES.iter().zip(&medians) {
@@ -67,8 +68,10 @@ fn scale(place: Place, rounds: usize, folder: &Path) {
 /// A change elsewhere with and without open conflicts, and the page that lists them.
 fn conflicts(rounds: usize, folder: &Path) {
     let (files, paths) = ELSEWHERE;
-    println!("| {files} files | open conflicts | cpu us | wall us | bytes written | cpu, wall, bytes: times 0 open |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| {files} files | open conflicts | executing us | cpu us | wall us | bytes written | executing, cpu, wall, bytes: times 0 open |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     for place in [Place::Memory, Place::Redb] {
         let mut groups = [false, true].map(|are_open| {
             let mut group = Group::loaded(place, files, folder);
@@ -84,7 +87,7 @@ fn conflicts(rounds: usize, folder: &Path) {
         for limit in PAGES {
             let (costs, shown): (Vec<Cost>, Vec<usize>) = (0..rounds).map(|_| groups[1].list(limit)).unzip();
             assert!(shown.iter().all(|shown| *shown == limit));
-            println!("| {}, a page of {limit} | {paths} | {:.1} | | | |", place.name(), us(median_of(&costs, 1).cpu));
+            println!("| {}, a page of {limit} | {paths} | | {:.1} | | | |", place.name(), us(median_of(&costs, 1).cpu));
         }
     }
 }
@@ -105,14 +108,22 @@ fn medians<const N: usize>(groups: &mut [Group; N], rounds: usize, changes: usiz
 
 fn median_of(costs: &[Cost], of: u64) -> Cost {
     let middle = |part: fn(&Cost) -> u64| median(costs.iter().map(part).collect()) / of;
-    Cost { cpu: middle(|cost| cost.cpu), wall: middle(|cost| cost.wall), written: middle(|cost| cost.written) }
+    Cost {
+        cpu: middle(|cost| cost.cpu),
+        executing: middle(|cost| cost.executing),
+        wall: middle(|cost| cost.wall),
+        written: middle(|cost| cost.written),
+    }
 }
 
 fn told(cost: &Cost, least: &Cost) -> String {
-    let times = |a: u64, b: u64| if b == 0 { "-".to_owned() } else { format!("{:.2}", a as f64 / b as f64) };
-    let [cpu, wall] = [times(cost.cpu, least.cpu), times(cost.wall, least.wall)];
-    let written = times(cost.written, least.written);
-    format!("{:.1} | {:.1} | {} | {cpu}, {wall}, {written}", us(cost.cpu), us(cost.wall), cost.written)
+    let times = |part: fn(&Cost) -> u64| match part(least) {
+        0 => "-".to_owned(),
+        least => format!("{:.2}", part(cost) as f64 / least as f64),
+    };
+    let parts: [fn(&Cost) -> u64; 4] = [|cost| cost.executing, |cost| cost.cpu, |cost| cost.wall, |cost| cost.written];
+    let [executing, cpu, wall] = [cost.executing, cost.cpu, cost.wall].map(us);
+    format!("{executing:.1} | {cpu:.1} | {wall:.1} | {} | {}", cost.written, parts.map(times).join(", "))
 }
 
 fn us(nanoseconds: u64) -> f64 {

@@ -9,6 +9,8 @@ use std::time::Instant;
 pub struct Cost {
     /// Nanoseconds that this thread has run, its part of the kernel included: other programs do not count.
     pub cpu: u64,
+    /// The part of `cpu` before the commit.
+    pub executing: u64,
     /// Nanoseconds, waiting for the disk and for other programs included.
     pub wall: u64,
     /// Bytes in all `write` calls of this thread.
@@ -19,7 +21,12 @@ impl Add for Cost {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { cpu: self.cpu + other.cpu, wall: self.wall + other.wall, written: self.written + other.written }
+        Self {
+            cpu: self.cpu + other.cpu,
+            executing: self.executing + other.executing,
+            wall: self.wall + other.wall,
+            written: self.written + other.written,
+        }
     }
 }
 
@@ -29,7 +36,7 @@ pub fn measured<T>(act: impl FnOnce() -> T) -> (Cost, T) {
     let (cpu, written, begin) = (cpu(), written(), Instant::now());
     let done = act();
     let wall = begin.elapsed().as_nanos() as u64;
-    (Cost { cpu: self::cpu() - cpu, wall, written: self::written() - written }, done)
+    (Cost { cpu: self::cpu() - cpu, executing: 0, wall, written: self::written() - written }, done)
 }
 
 /// `schedstat` in `/proc` would count whole ticks.
