@@ -161,6 +161,22 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_in_the_order_of_their_bytes_whatever_their_length() {
+        let mut expected: Vec<Vec<u8>> = vec![vec![], vec![0], vec![1]];
+        expected.extend([15, 16, 17].map(|zeros| vec![0; zeros]));
+        expected.extend([15, 16, 17].map(|zeros| [vec![0; zeros], vec![1]].concat()));
+        let mut store = MemoryStore::new();
+        for key in &expected {
+            store.put(Table::Meta, key, key).expect("memory does not fail");
+        }
+        expected.sort_unstable();
+        assert_eq!(keys(&store, &[], &[0xff], false), expected);
+        for key in &expected {
+            assert_eq!(store.get(Table::Meta, key).expect("memory does not fail").as_ref(), Some(key));
+        }
+    }
+
+    #[test]
     fn scans_take_both_ends_in_either_direction() {
         let mut store = MemoryStore::new();
         for key in 1..=4 {
