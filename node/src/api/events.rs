@@ -1,7 +1,8 @@
 //! `/v1/events`: what was agreed, as it happens; resumable from any position.
 //!
-//! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence. Events are
-//! read from the ledger, so a reader that was away misses nothing, and a slow one holds nothing up.
+//! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence. What happened
+//! to a conflict comes before the receipt of the same revision. Events are read from the ledger, so a reader that was
+//! away misses nothing, and a slow one holds nothing up.
 
 use super::Shared;
 use super::page::LIMIT_MAX;
@@ -84,7 +85,7 @@ impl Reader {
             let until = moment.seq().min(self.seen.seq().plus(SLOTS_PER_LOOK));
             let (service, seen) = (self.service.clone(), self.seen);
             let found = service.blocking(move || between(&moment, seen, until)).await.ok()?;
-            self.ready.extend(found);
+            self.ready.extend(positioned(found, seen));
             self.seen = Revision::slot(until);
         }
     }
@@ -115,8 +116,20 @@ fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revisi
     found.extend(proofs.filter(|(revision, _)| *revision > seen && *revision <= Revision::slot(until)));
     let news = conflicts::between(moment, seen, until)?.into_iter();
     found.extend(news.map(|(revision, news)| (revision, Event::Conflict(news))));
-    found.sort_by_key(|(revision, _)| *revision);
+    found.sort_by_key(|(revision, event)| (*revision, matches!(event, Event::Receipt(_))));
     Ok(found)
+}
+
+/// What stands at one position is told whole: only its last event carries the position, those before it the one to go
+/// on from. So a reader who breaks off in the middle is told some twice and misses nothing.
+fn positioned(found: Vec<(Revision, Event)>, seen: Revision) -> Vec<(Revision, Event)> {
+    let (mut positions, mut before) = (Vec::new(), seen);
+    for (place, (revision, _)) in found.iter().enumerate() {
+        let is_last = found.get(place + 1).is_none_or(|(next, _)| next != revision);
+        before = if is_last { *revision } else { before };
+        positions.push(before);
+    }
+    positions.into_iter().zip(found).map(|(position, (_, event))| (position, event)).collect()
 }
 
 fn accepted(moment: &Moment, domain: &str, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, EnvelopeId)>> {
@@ -130,5 +143,26 @@ fn accepted(moment: &Moment, domain: &str, seen: Revision, until: SeqNum) -> Ans
             Some(last) if page.next.is_some() && last.revision > seen => before = last.revision,
             _ => return Ok(found),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_client::api::CheckpointEntry;
+    use quorate_pbft::Digest;
+
+    fn event(seq: u64) -> Event {
+        let (state_root, lane_hash) = (Digest::ZERO, Digest::ZERO);
+        Event::Checkpoint(CheckpointEntry { epoch: 0, seq, state_root, lane_hash, signers: vec![] })
+    }
+
+    #[test]
+    fn only_the_last_event_of_a_position_carries_it() {
+        let at = |text: &str| text.parse::<Revision>().expect("a revision");
+        let found = ["3.1", "3.1", "3.2", "4", "4", "4"].map(at).map(|revision| (revision, event(1)));
+        let positions: Vec<String> =
+            positioned(found.into(), at("2")).iter().map(|(position, _)| position.to_string()).collect();
+        assert_eq!(positions, ["2", "3.1", "3.2", "3.2", "3.2", "4"]);
     }
 }

@@ -122,6 +122,7 @@ fn every_question_of_the_openapi_document_has_an_answer() {
         let filled = path
             .replace("{domain}", "main")
             .replace("{path}", "a")
+            .replace("{hash}", &"0".repeat(64))
             .replace("{key}", receipt["author"].as_str().expect("a key"));
         let (filled, no_such_id) = match path.as_str() {
             "/v1/envelopes/{id}" => (filled.replace("{id}", receipt["id"].as_str().expect("an id")), false),
