@@ -290,6 +290,8 @@ does 29-approve-policy applied acme approve "$proposal"
 does 30-approve-policy applied cedar approve "$proposal"
 must_say proposal_state effective
 
+source "$here/tour/gates.sh"
+
 chapter "Keys: rotation and revocation"
 tell "Ada has a new machine. One change brings the new key in and ends the old one, at one exact position."
 "$quorate" keys new --out ada2.key >/dev/null

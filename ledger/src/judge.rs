@@ -167,12 +167,13 @@ impl Case<'_> {
             }
         }
         let mut accepted = self.content(draft, place, author, views)?;
-        self.membership(&place, author)?;
+        let mut roles = vec![self.membership(&place, author)?];
         for part in &self.parts {
-            let place = part.place.as_ref().map_or(Ok(()), |place| self.membership(place, author));
-            place.map_err(|stop| stop.within(&in_domain(part.entered.domain)))?;
+            let role = part.place.as_ref().map_or(Ok(None), |place| self.membership(place, author));
+            roles.push(role.map_err(|stop| stop.within(&in_domain(part.entered.domain)))?);
         }
-        match accepted.take_refusal() {
+        let refusals = accepted.take_refusal().into_iter().chain(roles.into_iter().flatten());
+        match refusals.min_by_key(|refusal| refusal.stage) {
             Some(refusal) => Err(refusal.into()),
             None => self.within_quotas(&place, &accepted).map(|()| accepted),
         }
@@ -339,9 +340,10 @@ impl Case<'_> {
             .try_for_each(|(place, done)| within_quota(&place, done))
     }
 
-    /// Stages `domain` and `access`: is the author a member, and may members of that kind do this? Whoever the policy
-    /// names to attest or to speak for an organisation may do that without being a writer.
-    fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<(), Stop> {
+    /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do this:
+    /// what comes between is asked first. Whoever the policy names to attest or to speak for an organisation may do that
+    /// without being a writer.
+    fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<Option<Refusal>, Stop> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
         let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_word);
@@ -349,9 +351,9 @@ impl Case<'_> {
         // Whether the word of somebody who may speak counts is asked where it is heard.
         let may_speak = || reads || policy.names(key, organisation);
         if covers(&policy.writers, key, organisation) || (only_speaks() && may_speak()) {
-            Ok(())
+            Ok(None)
         } else if reads {
-            Err(Stop::refused(Code::Role, format!("{key} may read {} and not write", place.name)))
+            Ok(Some(Refusal::new(Code::Role, format!("{key} may read {} and not write", place.name))))
         } else {
             Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
         }

@@ -186,7 +186,12 @@ impl World {
 
     /// A refusal used no number.
     pub fn give_back(&mut self, who: u8) {
-        let number = self.numbers.get_mut(&(who, "main".into())).expect("the author has sent something");
+        self.give_back_in("main", who);
+    }
+
+    /// As [`World::give_back`], in any domain.
+    pub fn give_back_in(&mut self, domain: &str, who: u8) {
+        let number = self.numbers.get_mut(&(who, domain.into())).expect("the author has sent something");
         *number -= 1;
     }
 
