@@ -44,8 +44,12 @@ pub struct Summary {
     pub presets: BTreeMap<String, u64>,
     /// Runs by group size.
     pub sizes: BTreeMap<usize, u64>,
+    /// Runs by the kind of signatures.
+    pub signatures: BTreeMap<String, u64>,
     /// Attackers by name.
     pub attackers: BTreeMap<String, u64>,
+    /// Faults by name.
+    pub faults: BTreeMap<String, u64>,
     /// Seeds that failed, ascending.
     pub failures: Vec<FailedSeed>,
     /// Views beyond the first that some honest replica reached, over all runs.
@@ -64,8 +68,28 @@ pub struct Summary {
     pub virtual_seconds: u64,
     /// Evidence recorded, by kind.
     pub evidence: BTreeMap<String, u64>,
+    /// What came nearest to each limit that an oracle watches.
+    pub extremes: BTreeMap<String, Nearest>,
     /// Real seconds.
     pub seconds: f64,
+}
+
+/// The run in which something came nearest to its limit.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Nearest {
+    /// How large it was.
+    pub value: u64,
+    /// How large it might have been in that run.
+    pub limit: u64,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Nearest {
+    /// How much of the limit was used.
+    pub fn percent(&self) -> u64 {
+        self.value.saturating_mul(100) / self.limit.max(1)
+    }
 }
 
 /// Runs all seeds; `tell` hears how many are done.
@@ -115,6 +139,18 @@ impl Summary {
         self.seeds += 1;
         *self.presets.entry(plan.preset.to_string()).or_default() += 1;
         *self.sizes.entry(plan.n).or_default() += 1;
+        *self.signatures.entry(plan.signatures.to_string()).or_default() += 1;
+        for fault in &plan.faults {
+            *self.faults.entry(fault.kind.name().to_owned()).or_default() += 1;
+        }
+        for extreme in &outcome.stats.extremes {
+            let nearest = Nearest { value: extreme.value, limit: extreme.limit, seed: outcome.seed };
+            let known = self.extremes.entry(extreme.what.to_owned()).or_insert(nearest);
+            // The lower seed where two are as near, whichever thread came first.
+            if (nearest.percent(), known.seed) > (known.percent(), nearest.seed) {
+                *known = nearest;
+            }
+        }
         for (_, attack) in &plan.attackers {
             *self.attackers.entry(attack.to_string()).or_default() += 1;
         }

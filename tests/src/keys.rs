@@ -17,6 +17,15 @@ pub enum Signatures {
     Ed25519,
 }
 
+impl std::fmt::Display for Signatures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Keyed => "keyed",
+            Self::Ed25519 => "ed25519",
+        })
+    }
+}
+
 /// All keys of a run.
 #[derive(Clone)]
 pub struct Keys {

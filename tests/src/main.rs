@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Limits that a summary for people names: those that came nearest.
+const NEAREST_SHOWN: usize = 6;
+
 /// Tries to break quorate.
 #[derive(Parser)]
 #[command(name = "quorate-tests", version)]
@@ -155,7 +158,9 @@ fn print_summary(summary: &Summary, json: bool) {
     println!("{} seeds in {:.1} s, {} virtual s", summary.seeds, summary.seconds, summary.virtual_seconds);
     println!("presets: {}", counts(&summary.presets));
     println!("group sizes: {}", counts(&summary.sizes));
+    println!("signatures: {}", counts(&summary.signatures));
     println!("attackers: {}", counts(&summary.attackers));
+    println!("faults: {}", counts(&summary.faults));
     println!("evidence: {}", counts(&summary.evidence));
     println!(
         "{} messages, {} slots executed, {} restarts, {} view changes, {} fast and {} slow commits",
@@ -166,11 +171,23 @@ fn print_summary(summary: &Summary, json: bool) {
         summary.fast_commits,
         summary.slow_commits
     );
+    println!("nearest to a limit: {}", nearest(summary));
     for failure in &summary.failures {
         println!("FAILED seed {} ({}), oracle {}: {}", failure.seed, failure.preset, failure.oracle, failure.what);
         println!("  {}", failure.replay);
     }
     println!("{} failures", summary.failures.len());
+}
+
+/// What used most of its limit, and in which seed.
+fn nearest(summary: &Summary) -> String {
+    let mut extremes: Vec<_> = summary.extremes.iter().collect();
+    extremes.sort_by_key(|(_, nearest)| std::cmp::Reverse(nearest.percent()));
+    let words = extremes
+        .iter()
+        .take(NEAREST_SHOWN)
+        .map(|(what, nearest)| format!("{what} {} of {} (seed {})", nearest.value, nearest.limit, nearest.seed));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn counts<K: std::fmt::Display>(counts: &std::collections::BTreeMap<K, u64>) -> String {

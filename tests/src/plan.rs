@@ -28,10 +28,21 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// What clients ask for before the calm.
     pub requests: Vec<Request>,
-    /// How far each wall clock is off, in milliseconds.
-    pub clocks: Vec<i64>,
+    /// Everybody's clocks.
+    pub clocks: Vec<Clock>,
     /// When the weather clears, links heal and everybody gets up.
     pub calm_at: Micros,
+}
+
+/// The clocks of one replica: how wrong they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// How far the wall clock is ahead at the beginning, in milliseconds.
+    pub ahead_ms: i64,
+    /// How much it gains, in parts of a million.
+    pub wall_ppm: i64,
+    /// How much the clock that timers run by gains, in parts of a million.
+    pub ticks_ppm: i64,
 }
 
 /// Something that breaks for a while.
@@ -43,6 +54,19 @@ pub struct Fault {
     pub lasts: Micros,
     /// What it is.
     pub kind: FaultKind,
+}
+
+impl FaultKind {
+    /// What it is called in summaries.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Crash(_) => "crash",
+            Self::Blackout => "blackout",
+            Self::Partition(_) => "partition",
+            Self::OneWay { .. } => "one-way",
+            Self::Clock(..) => "clock",
+        }
+    }
 }
 
 /// What can break.

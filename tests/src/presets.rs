@@ -3,7 +3,7 @@
 use crate::attackers::Attack;
 use crate::dice::Dice;
 use crate::keys::Signatures;
-use crate::plan::{Fault, FaultKind, Plan, Request, RequestKind};
+use crate::plan::{Clock, Fault, FaultKind, Plan, Request, RequestKind};
 use crate::weather::{Micros, Weather};
 use quorate_pbft::{Constants, ReplicaId};
 use std::fmt;
@@ -37,7 +37,7 @@ pub enum Preset {
     Short,
     /// The node's own engine: core, ledger and database, over disks whose power is cut in the middle of a commit.
     Disk,
-    /// A hundred replicas and few requests; up to a minute and three gigabytes each, so only on request.
+    /// A hundred replicas and few requests, in good weather.
     Large,
 }
 
@@ -57,16 +57,23 @@ const PRESETS: &[(Preset, &str, u64)] = &[
 ];
 
 /// Group sizes and how often a seed has them, of 1,000.
-const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (91, 10), (9, 31)];
+const SIZES: &[(u64, usize)] = &[(40, 1), (500, 4), (120, 5), (100, 6), (140, 7), (91, 10), (7, 31), (2, 100)];
 
 /// From this size on a run is kept short: each slot costs the square of it.
-const LARGE: usize = 31;
+pub const LARGE: usize = 31;
+
+/// To how many replicas of a large group a client hands what it hands to everybody elsewhere.
+const EVERYWHERE_IN_LARGE_GROUPS: usize = 3;
 
 /// Seeds of 100 that sign with ed25519.
 const ED25519_PERCENT: u64 = 6;
 
 /// Seeds of 100 in which somebody lies, where the group bears it.
 const LIAR_PERCENT: u64 = 75;
+
+/// Liars of 100 that are of those that were thought of later; they have dice of their own, so that old seeds keep
+/// their runs.
+const LATER_PERCENT: u64 = 30;
 
 impl Preset {
     /// All of them.
@@ -82,7 +89,8 @@ impl Preset {
 
     /// Everything that this kind of trouble decides with these dice.
     pub fn plan(self, seed: u64, dice: &Dice) -> Plan {
-        let mut planner = Planner { preset: self, n: self.size(&mut dice.fork(2)), dice: dice.fork(3) };
+        let n = self.size(&mut dice.fork(2));
+        let mut planner = Planner { preset: self, n, dice: dice.fork(3), drift: dice.fork(4), later: dice.fork(5) };
         planner.plan(seed)
     }
 
@@ -117,6 +125,10 @@ struct Planner {
     preset: Preset,
     n: usize,
     dice: Dice,
+    /// For rates of clocks.
+    drift: Dice,
+    /// For liars that were thought of later.
+    later: Dice,
 }
 
 impl Planner {
@@ -128,7 +140,7 @@ impl Planner {
             preset: self.preset,
             n: self.n,
             constants: self.constants(),
-            signatures: if self.dice.chance(ED25519_PERCENT) { Signatures::Ed25519 } else { Signatures::Keyed },
+            signatures: self.signatures(),
             weather: self.weather(),
             faults: self.faults(calm_at, &attackers),
             requests: self.requests(calm_at),
@@ -136,6 +148,12 @@ impl Planner {
             attackers,
             calm_at,
         }
+    }
+
+    /// The node's own engine knows ed25519 only.
+    fn signatures(&mut self) -> Signatures {
+        let real = self.dice.chance(ED25519_PERCENT) || self.preset == Preset::Disk;
+        if real { Signatures::Ed25519 } else { Signatures::Keyed }
     }
 
     fn calm_at(&mut self) -> Micros {
@@ -171,7 +189,11 @@ impl Planner {
         let mut attackers = Vec::new();
         for _ in 0..count {
             let liar = others.swap_remove(self.dice.below(others.len() as u64) as usize);
-            attackers.push((liar, *self.dice.weighted(Attack::ALL)));
+            let attack = *self.dice.weighted(Attack::ALL);
+            attackers.push((
+                liar,
+                if self.later.chance(LATER_PERCENT) { *self.later.weighted(Attack::LATER) } else { attack },
+            ));
         }
         attackers.sort_unstable_by_key(|(liar, _)| *liar);
         attackers
@@ -267,14 +289,29 @@ impl Planner {
 
     fn write(&mut self) -> RequestKind {
         let everywhere = self.dice.chance(25);
-        let to = if everywhere { self.all().collect() } else { vec![self.any()] };
+        let to = match everywhere {
+            true if self.n >= LARGE => (0..EVERYWHERE_IN_LARGE_GROUPS).map(|_| self.any()).collect(),
+            true => self.all().collect(),
+            false => vec![self.any()],
+        };
         let bytes = if self.dice.chance(5) { 100_000 } else { self.dice.between(1, 300) as u32 };
         RequestKind::Write { author: self.dice.below(4) as u16, to, bytes }
     }
 
-    fn clocks(&mut self) -> Vec<i64> {
-        let most = if self.preset == Preset::Clocks { 1_900 } else { 300 };
-        (0..self.n).map(|_| self.dice.below(most) as i64 - most as i64 / 2).collect()
+    /// Apart so little, and drifting so slowly, that until the end of a run no two wall clocks differ by more than what
+    /// T2 bears; the clocks that timers run by may.
+    fn clocks(&mut self) -> Vec<Clock> {
+        let bad = self.preset == Preset::Clocks;
+        let (ahead, wall, ticks) = if bad { (600, 10_000, 200_000) } else { (300, 400, 400) };
+        let mut rates = self.drift.clone();
+        let about = |dice: &mut Dice, most: u64| dice.below(most) as i64 - most as i64 / 2;
+        (0..self.n)
+            .map(|_| Clock {
+                ahead_ms: about(&mut self.dice, ahead),
+                wall_ppm: about(&mut rates, wall),
+                ticks_ppm: about(&mut rates, ticks),
+            })
+            .collect()
     }
 
     fn all(&self) -> impl Iterator<Item = ReplicaId> + use<> {

@@ -1,5 +1,6 @@
 //! One seed, one run, one outcome. A panic inside is the run's failure.
 
+use crate::oracles::Extreme;
 use crate::plan::Plan;
 use crate::presets::Preset;
 use crate::trace::Trace;
@@ -40,6 +41,8 @@ pub struct Stats {
     pub restarts: u64,
     /// Evidence recorded, by kind.
     pub evidence: BTreeMap<EvidenceKind, u64>,
+    /// How near each oracle's limits came.
+    pub extremes: Vec<Extreme>,
 }
 
 /// The end of a run.

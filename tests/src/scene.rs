@@ -4,9 +4,10 @@ use crate::clients::EnvelopeName;
 use crate::keys::Keys;
 use crate::machine::Machine;
 use crate::plan::Plan;
+use crate::weather::Micros;
 use quorate_pbft::{
-    Broken, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Message, ReaderId, ReplicaId, SeqNum,
-    Signed, View,
+    Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Holdings, Message, ReaderId,
+    ReplicaId, SeqNum, Signed, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,10 @@ pub struct Scene<'a> {
     pub plan: &'a Plan,
     /// Everybody's keys.
     pub keys: &'a Keys,
+    /// Virtual time.
+    pub now: Micros,
+    /// When everything healed; none during the storm.
+    pub calm_since: Option<Micros>,
 }
 
 /// One thing that happened. Replicas named here are honest ones, unless a field says otherwise.
@@ -46,6 +51,8 @@ pub enum Fact<'a> {
         decided: &'a Decided,
         /// The outcome.
         executed: &'a Executed,
+        /// Its view by then.
+        view: View,
     },
     /// Slots were executed, and the disk has them.
     Reached {
@@ -66,6 +73,31 @@ pub enum Fact<'a> {
         name: EnvelopeName,
         /// The receipt's digest.
         receipt: Digest,
+        /// Its view by then.
+        view: View,
+    },
+    /// A certificate was written to a disk.
+    Stored {
+        /// By whom.
+        by: ReplicaId,
+        /// The certificate.
+        certificate: &'a ClaimedCert,
+        /// Whether it is there as the proof that a slot is decided.
+        decides: bool,
+    },
+    /// How full everything is that peers can fill, now and then.
+    Holds {
+        /// Where.
+        by: ReplicaId,
+        /// How full.
+        holdings: &'a Holdings,
+    },
+    /// Everything healed and everybody is up.
+    Calm {
+        /// The highest view of an honest replica.
+        view: View,
+        /// The highest slot that an honest replica has executed.
+        executed: SeqNum,
     },
     /// A process was killed.
     Killed {
@@ -80,6 +112,8 @@ pub enum Fact<'a> {
         executed: SeqNum,
         /// The receipts on the disk of what it gave a verdict for before.
         receipts: &'a BTreeMap<EnvelopeName, Digest>,
+        /// For questions to its disk.
+        machine: &'a dyn Machine,
     },
     /// Somebody was accused.
     Accused {

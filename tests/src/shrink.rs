@@ -1,6 +1,6 @@
 //! A failing run made smaller: fewer faults, fewer requests, better weather, sooner over, and it still fails.
 
-use crate::plan::Plan;
+use crate::plan::{Clock, Plan};
 use crate::run::run;
 use crate::weather::Weather;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ pub fn shrink(plan: &Plan, oracle: &str, patience: Duration) -> Plan {
         shrinking.take_out(|plan| &mut plan.requests);
         shrinking.take_out(|plan| &mut plan.attackers);
         shrinking.better_weather();
+        shrinking.true_clocks();
         if size(&shrinking.plan) == before || Instant::now() >= deadline {
             return shrinking.plan;
         }
@@ -78,6 +79,13 @@ impl Shrinking<'_> {
             if !self.attempt(candidate) {
                 return;
             }
+        }
+    }
+
+    fn true_clocks(&mut self) {
+        let clocks = vec![Clock::default(); self.plan.n];
+        if self.plan.clocks != clocks {
+            self.attempt(Plan { clocks, ..self.plan.clone() });
         }
     }
 

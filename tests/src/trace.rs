@@ -77,7 +77,8 @@ fn signed(signed: &Signed) -> String {
     format!("{:?} by {} v{view} s{seq} {}", statement.kind, signed.signer, short(&statement.digest))
 }
 
-fn certificate(cert: &ClaimedCert) -> String {
+/// A certificate in a few words.
+pub fn certificate(cert: &ClaimedCert) -> String {
     let count = cert.signatures.len();
     format!("{count} {:?} v{} s{} {}", cert.kind, cert.view, cert.seq, short(&cert.digest))
 }

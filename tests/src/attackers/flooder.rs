@@ -1,48 +1,76 @@
-//! Flooder: with each status sends votes, acknowledgements, bundles' headers and questions by the dozen, inside the
-//! windows and far outside them, each validly signed.
+//! Flooder: with each status sends pieces of one sort by the hundred, votes, acknowledgements, bundles' headers or
+//! questions, inside the windows and far outside them, each validly signed.
 //! Must survive: bounded memory (B), and everybody's progress.
 
 use super::{Attacker, Mask};
+use crate::dice::Dice;
 use quorate_pbft::{Digest, Kind, Message, Position, ReplicaId, SeqNum, View, Wanted, hash};
 use std::sync::Arc;
 
-/// Pieces with each status, of each sort.
-const PIECES: u64 = 12;
+/// Pieces with each status: in a few seconds more than any limit that counts statements of one signer.
+const PIECES: u64 = 120;
+
+/// What it floods with.
+#[derive(Clone, Copy)]
+enum Sort {
+    Commits,
+    Acks,
+    Checkpoints,
+    Headers,
+    Starts,
+    Demands,
+    Questions,
+}
+
+const SORTS: &[Sort] =
+    &[Sort::Commits, Sort::Acks, Sort::Checkpoints, Sort::Headers, Sort::Starts, Sort::Demands, Sort::Questions];
 
 pub(super) struct Flooder {
     mask: Mask,
+    sort: Sort,
+    /// Whether numbers go far beyond all windows.
+    far: bool,
     count: u64,
 }
 
 impl Flooder {
-    pub(super) fn new(mask: Mask) -> Self {
-        Self { mask, count: 0 }
+    pub(super) fn new(mask: Mask, mut dice: Dice) -> Self {
+        Self { mask, sort: *dice.pick(SORTS), far: dice.chance(50), count: 0 }
     }
 
-    fn piece(&mut self) -> Vec<Message> {
+    fn piece(&mut self) -> Message {
         self.count += 1;
         let (count, mask) = (self.count, &self.mask);
         let digest: Digest = hash("quorate/tests/flood", &count);
-        let (view, lane) = (View::new(count % 5 * 1_000), View::new(count % mask.committee.len() as u64));
-        let seq = SeqNum::new(if count.is_multiple_of(2) { count } else { count << 32 });
-        let (from, to) = (SeqNum::new(1), SeqNum::new(u64::MAX));
-        vec![
-            Message::Commit(mask.say(Kind::Commit, view, seq, digest)),
-            Message::Ack(mask.say(Kind::Ack, lane, seq, digest)),
-            Message::Checkpoint(mask.say(Kind::Checkpoint, View::new(0), seq, digest)),
-            Message::Half(mask.say(Kind::Bundle, View::new(0), seq, digest)),
-            Message::Half(mask.say(Kind::NewView, view, SeqNum::new(0), digest)),
-            Message::Ask(Wanted::Slots { from, to }),
-            Message::Ask(Wanted::Bundles { lane: mask.victim, from: Position::new(0), to: Position::new(u64::MAX) }),
-            Message::Ask(Wanted::Content { seq, digest }),
-            Message::Ask(Wanted::Recall {
-                incarnation: count,
+        let (view, zero) = (View::new(count % 5 * 1_000), SeqNum::new(0));
+        let lane = View::new(count % mask.committee.len() as u64);
+        let seq = SeqNum::new(if self.far { count << 32 } else { count });
+        match self.sort {
+            Sort::Commits => Message::Commit(mask.say(Kind::Commit, View::new(count % 3), seq, digest)),
+            Sort::Acks if self.far => Message::Half(mask.say(Kind::Ack, View::new(count), SeqNum::new(1), digest)),
+            Sort::Acks => Message::Ack(mask.say(Kind::Ack, lane, seq, digest)),
+            Sort::Checkpoints => Message::Checkpoint(mask.say(Kind::Checkpoint, View::new(0), seq, digest)),
+            Sort::Headers => Message::Half(mask.say(Kind::Bundle, View::new(0), seq, digest)),
+            Sort::Starts => Message::Half(mask.say(Kind::NewView, View::new(seq.get()), zero, digest)),
+            Sort::Demands => Message::Half(mask.say(Kind::ViewChange, View::new(seq.get()), zero, digest)),
+            Sort::Questions => Message::Ask(self.question(view, seq, digest)),
+        }
+    }
+
+    fn question(&self, view: View, seq: SeqNum, digest: Digest) -> Wanted {
+        let lane = self.mask.victim;
+        match self.count % 5 {
+            0 => Wanted::Slots { from: SeqNum::new(1), to: SeqNum::new(u64::MAX) },
+            1 => Wanted::Bundles { lane, from: Position::new(0), to: Position::new(u64::MAX) },
+            2 => Wanted::Content { seq, digest },
+            3 => Wanted::Recall {
+                incarnation: self.count,
                 stable: SeqNum::new(0),
                 tips: Vec::new(),
                 known: Default::default(),
-            }),
-            Message::Ask(Wanted::NewView { view, digest }),
-        ]
+            },
+            _ => Wanted::NewView { view, digest },
+        }
     }
 }
 
@@ -50,9 +78,7 @@ impl Attacker for Flooder {
     fn outgoing(&mut self, _to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>> {
         let mut leaving = vec![message.clone()];
         if matches!(**message, Message::Status { .. }) {
-            for _ in 0..PIECES {
-                leaving.extend(self.piece().into_iter().map(Arc::new));
-            }
+            leaving.extend((0..PIECES).map(|_| Arc::new(self.piece())));
         }
         leaving
     }

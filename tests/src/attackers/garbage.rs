@@ -9,13 +9,7 @@ use std::sync::Arc;
 /// Larger messages are left alone: the changed byte would be in the data, and cost more than it finds.
 const BYTES_MAX: usize = 4_096;
 
-pub(super) struct Garbage(Dice);
-
-impl Default for Garbage {
-    fn default() -> Self {
-        Self(Dice::new(0x6a7ba6e))
-    }
-}
+pub(super) struct Garbage(pub(super) Dice);
 
 impl Attacker for Garbage {
     fn outgoing(&mut self, _to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>> {

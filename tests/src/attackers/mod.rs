@@ -1,15 +1,19 @@
 //! Replicas that lie, one lie a file. Each wraps a real replica and bends what leaves it.
 
 mod ack_forker;
+mod ack_invalid;
 mod ack_withholder;
 mod checkpoint_liar;
 mod cut_far_ahead;
 mod data_withholder;
 mod equivocator;
+mod false_votes;
 mod flooder;
 mod future;
 mod garbage;
 mod idle_primary;
+mod low_cut;
+mod mutator;
 mod mute;
 mod omitter;
 mod replayer;
@@ -18,10 +22,14 @@ mod selective;
 mod silent;
 mod slow;
 mod starver;
+mod stranger;
 mod time_edge;
+mod two_faced;
 mod wrong_start;
 
+use crate::dice::Dice;
 use crate::keys::Keys;
+use crate::plan::Plan;
 use crate::weather::Micros;
 use quorate_pbft::{Committee, Constants, Digest, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, View};
 use std::fmt;
@@ -32,15 +40,19 @@ use std::sync::Arc;
 #[allow(missing_docs)] // each is a file of its own
 pub enum Attack {
     AckForker,
+    AckInvalid,
     AckWithholder,
     CheckpointLiar,
     CutFarAhead,
     DataWithholder,
     Equivocator,
+    FalseVotes,
     Flooder,
     Future,
     Garbage,
     IdlePrimary,
+    LowCut,
+    Mutator,
     Mute,
     Omitter,
     Replayer,
@@ -48,7 +60,9 @@ pub enum Attack {
     Silent,
     Slow,
     Starver,
+    Stranger,
     TimeEdge,
+    TwoFaced,
     WrongStart,
 }
 
@@ -76,28 +90,45 @@ impl Attack {
         (3, Self::WrongStart),
     ];
 
+    /// Those that were thought of later, with weights.
+    pub const LATER: &[(u64, Self)] = &[
+        (2, Self::AckInvalid),
+        (3, Self::FalseVotes),
+        (2, Self::LowCut),
+        (3, Self::Mutator),
+        (3, Self::Stranger),
+        (4, Self::TwoFaced),
+    ];
+
     /// The attacker that plays it as `me`.
-    pub fn attacker(self, me: ReplicaId, keys: &Keys, constants: &Constants) -> Box<dyn Attacker> {
-        let mask = Mask::new(me, keys, constants);
+    pub fn attacker(self, me: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
+        let mask = Mask::new(me, keys, &plan.constants);
+        let dice = Dice::new(plan.seed).fork(100 + u64::from(me.get()));
         match self {
             Self::AckForker => Box::new(ack_forker::AckForker(mask)),
+            Self::AckInvalid => Box::new(ack_invalid::AckInvalid::new(mask)),
             Self::AckWithholder => Box::new(ack_withholder::AckWithholder),
             Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar(mask)),
             Self::CutFarAhead => Box::new(cut_far_ahead::CutFarAhead::new(mask)),
             Self::DataWithholder => Box::new(data_withholder::DataWithholder(mask)),
             Self::Equivocator => Box::new(equivocator::Equivocator::new(&mask)),
-            Self::Flooder => Box::new(flooder::Flooder::new(mask)),
+            Self::FalseVotes => Box::new(false_votes::FalseVotes::new(mask)),
+            Self::Flooder => Box::new(flooder::Flooder::new(mask, dice)),
             Self::Future => Box::new(future::Future(mask)),
-            Self::Garbage => Box::new(garbage::Garbage::default()),
+            Self::Garbage => Box::new(garbage::Garbage(dice)),
             Self::IdlePrimary => Box::new(idle_primary::IdlePrimary),
+            Self::LowCut => Box::new(low_cut::LowCut::new(mask)),
+            Self::Mutator => Box::new(mutator::Mutator::new(mask, dice)),
             Self::Mute => Box::new(mute::Mute(mask)),
             Self::Omitter => Box::new(omitter::Omitter(mask)),
-            Self::Replayer => Box::new(replayer::Replayer::default()),
-            Self::Selective => Box::new(selective::Selective::default()),
+            Self::Replayer => Box::new(replayer::Replayer::new(dice)),
+            Self::Selective => Box::new(selective::Selective(dice)),
             Self::Silent => Box::new(silent::Silent),
             Self::Slow => Box::new(slow::Slow(mask)),
             Self::Starver => Box::new(starver::Starver::new(mask)),
+            Self::Stranger => Box::new(stranger::Stranger::new(mask, keys, dice)),
             Self::TimeEdge => Box::new(time_edge::TimeEdge::new(mask)),
+            Self::TwoFaced => Box::new(two_faced::TwoFaced::new(mask, dice)),
             Self::WrongStart => Box::new(wrong_start::WrongStart(mask)),
         }
     }
@@ -118,6 +149,9 @@ impl fmt::Display for Attack {
 pub trait Attacker {
     /// What leaves for `to` in place of `message`.
     fn outgoing(&mut self, to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>>;
+
+    /// Something came in, valid or not.
+    fn overhear(&mut self, _message: &Arc<Message>) {}
 
     /// Whether the replica inside may hear this.
     fn may_hear(&mut self, _message: &Arc<Message>) -> bool {

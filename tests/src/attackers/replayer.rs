@@ -14,13 +14,11 @@ pub(super) struct Replayer {
     kept: Vec<Arc<Message>>,
 }
 
-impl Default for Replayer {
-    fn default() -> Self {
-        Self { dice: Dice::new(0x4e91a7), kept: Vec::new() }
-    }
-}
-
 impl Replayer {
+    pub(super) fn new(dice: Dice) -> Self {
+        Self { dice, kept: Vec::new() }
+    }
+
     fn keep(&mut self, message: &Arc<Message>) {
         if self.kept.len() < KEPT_MAX {
             self.kept.push(message.clone());

@@ -6,13 +6,7 @@ use crate::dice::Dice;
 use quorate_pbft::{Message, ReplicaId};
 use std::sync::Arc;
 
-pub(super) struct Selective(Dice);
-
-impl Default for Selective {
-    fn default() -> Self {
-        Self(Dice::new(0x5e1ec7))
-    }
-}
+pub(super) struct Selective(pub(super) Dice);
 
 impl Attacker for Selective {
     fn outgoing(&mut self, _to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>> {

@@ -4,8 +4,8 @@ use super::{Book, Machine, News, Outgoing};
 use crate::clients::{EnvelopeName, ItemCheck};
 use crate::dice::Dice;
 use quorate_pbft::{
-    Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Now, ReaderId, Record, Replica,
-    ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
+    Decided, Digest, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Now, Position, ReaderId, Record,
+    Replica, ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -86,7 +86,10 @@ impl CoreMachine {
         let mut leaving = Vec::new();
         for effect in effects {
             match effect {
-                Waiting::Write(record) => self.journal.record(&record),
+                Waiting::Write(record) => {
+                    news.extend(stored(&record));
+                    self.journal.record(&record);
+                }
                 Waiting::Execute(decided, executed) => {
                     self.journal.execute(&decided, &executed);
                     news.push(News::Executed(decided, executed));
@@ -101,6 +104,17 @@ impl CoreMachine {
         }
         leaving
     }
+}
+
+fn stored(record: &Record) -> Option<News> {
+    let (certificate, decides) = match record {
+        Record::LaneCert(certificate) | Record::Prepared(certificate) | Record::Stable(certificate) => {
+            (certificate, false)
+        }
+        Record::Committed { certificate, .. } => (certificate, true),
+        _ => return None,
+    };
+    Some(News::Stored { certificate: certificate.claim().clone(), decides })
 }
 
 impl Machine for CoreMachine {
@@ -151,6 +165,10 @@ impl Machine for CoreMachine {
 
     fn envelopes(&self) -> &BTreeSet<EnvelopeName> {
         self.book.envelopes()
+    }
+
+    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {
+        super::digests(self.journal.supply(self.config.me, &super::wanted(lane, position)))
     }
 
     fn recorded(&self) -> &BTreeSet<EvidenceKey> {

@@ -6,9 +6,11 @@ use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Receipt};
 use quorate_node::engine::{self, Engine, Notice, Offered, Request, Round, Setup};
-use quorate_pbft::{Digest, EvidenceKey, Input, Item, Now, Replica, ReplicaId, SeqNum, Signer, Ticks, Verify};
-use quorate_storage::Db;
+use quorate_pbft::{
+    Digest, EvidenceKey, Input, Item, Now, Position, Replica, ReplicaId, SeqNum, Signer, Ticks, Verify,
+};
 use quorate_storage::faulty::{Disk, Loss};
+use quorate_storage::{Db, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,6 +33,8 @@ pub struct EngineMachine {
     verdicts: BTreeMap<EnvelopeName, EnvelopeId>,
     envelopes: BTreeSet<EnvelopeName>,
     recorded: BTreeSet<EvidenceKey>,
+    /// The newest stable checkpoint that the world was told of.
+    stable: Option<SeqNum>,
 }
 
 impl EngineMachine {
@@ -56,6 +60,7 @@ impl EngineMachine {
             verdicts: BTreeMap::new(),
             envelopes: BTreeSet::new(),
             recorded: BTreeSet::new(),
+            stable: None,
         };
         machine.start(u64::from(me.get()) + 1);
         machine
@@ -93,6 +98,11 @@ impl EngineMachine {
             let engine = self.engine.as_ref().expect("a round was run");
             let recorded = self.recorded.iter().copied().collect();
             news.push(News::Reached { point: engine.ledger().executed().clone(), slots: round.slots as u64, recorded });
+        }
+        let stable = self.engine.as_ref().and_then(|engine| engine.replica().stable());
+        if let Some(stable) = stable.filter(|stable| Some(stable.seq()) != self.stable) {
+            self.stable = Some(stable.seq());
+            news.push(News::Stored { certificate: stable.claim().clone(), decides: false });
         }
         let out = round.outbox.into_iter().map(|outgoing| match outgoing {
             engine::Outgoing::To(to, message) => Outgoing::To(to, message),
@@ -200,6 +210,13 @@ impl Machine for EngineMachine {
 
     fn recorded(&self) -> &BTreeSet<EvidenceKey> {
         &self.recorded
+    }
+
+    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        let moment = engine.published().moment;
+        let answer = moment.snapshot.supply(self.me, &super::wanted(lane, position), SupplyLimits::default());
+        super::digests(answer.expect("a good disk"))
     }
 
     fn receipts(&self) -> BTreeMap<EnvelopeName, Digest> {

@@ -11,8 +11,8 @@ pub use self::engine::EngineMachine;
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use quorate_pbft::{
-    Broken, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Message, Now, ReaderId, Rejected,
-    Replica, ReplicaId, SeqNum, Ticks,
+    Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Message, Now,
+    Position, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Wanted,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +42,13 @@ pub enum News {
     },
     /// An envelope has its receipt, and the disk has it.
     Verdict(EnvelopeName, Digest),
+    /// A certificate was written, and the disk has it.
+    Stored {
+        /// The certificate.
+        certificate: ClaimedCert,
+        /// Whether it proves that a slot is decided.
+        decides: bool,
+    },
     /// It accuses somebody.
     Accused(Evidence),
     /// It takes no part any more.
@@ -91,8 +98,24 @@ pub trait Machine {
         BTreeMap::new()
     }
 
+    /// The bundles of a lane at a position that a peer would get from the disk.
+    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest>;
+
     /// Envelopes that took effect in a domain, newest first, as its log has them; none without a ledger.
     fn log(&self, _domain: &str) -> Vec<EnvelopeName> {
         Vec::new()
     }
+}
+
+/// What a peer asks for one bundle by, and the digests of what it gets.
+fn wanted(lane: ReplicaId, position: Position) -> Wanted {
+    Wanted::Bundles { lane, from: position, to: position }
+}
+
+fn digests(answer: Vec<Message>) -> Vec<Digest> {
+    let bundles = answer.into_iter().filter_map(|message| match message {
+        Message::Bundle(bundle) => Some(bundle.header.digest()),
+        _ => None,
+    });
+    bundles.collect()
 }

@@ -40,7 +40,7 @@ impl Oracle for Agreement {
 
     fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
         match fact {
-            Fact::Executed { by, decided, executed } => {
+            Fact::Executed { by, decided, executed, .. } => {
                 same(&mut self.slots, *by, decided.seq, &Outcome::of(decided, executed))
             }
             Fact::Reached { by, point, .. } => same(&mut self.points, *by, point.seq, point),

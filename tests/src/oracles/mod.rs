@@ -1,7 +1,13 @@
 //! Judges, one question a file. They see facts only, and share no code with what they judge.
 
 mod agreement;
+mod bounds;
+mod certificates;
+mod confirmed;
+mod data;
 mod evidence;
+mod fairness;
+mod first_commit;
 mod innocence;
 mod integrity;
 mod no_gaps;
@@ -16,6 +22,17 @@ use crate::scene::{Fact, Scene, Survey};
 /// What a judge says of a fact: nothing, or what is wrong.
 pub type Verdict = Result<(), String>;
 
+/// The largest value that something with a limit had in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extreme {
+    /// What.
+    pub what: &'static str,
+    /// How large.
+    pub value: u64,
+    /// How large it may be.
+    pub limit: u64,
+}
+
 /// One judge.
 pub trait Oracle {
     /// Its name in summaries.
@@ -27,6 +44,11 @@ pub trait Oracle {
     /// What has still to happen, the network being calm; an answer at the deadline is a failure.
     fn waits_for(&self, _survey: &Survey<'_>, _scene: &Scene<'_>) -> Option<String> {
         None
+    }
+
+    /// How near the limits came that it watches.
+    fn extremes(&self) -> Vec<Extreme> {
+        Vec::new()
     }
 
     /// A last look when nothing is waited for any more.
@@ -48,5 +70,11 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<receipts::Receipts>::default(),
         Box::new(progress::Progress),
         Box::<evidence::Evidenced>::default(),
+        Box::<certificates::Certificates>::default(),
+        Box::<confirmed::Confirmed>::default(),
+        Box::<data::Data>::default(),
+        Box::<bounds::Bounds>::default(),
+        Box::<first_commit::FirstCommit>::default(),
+        Box::<fairness::Fairness>::default(),
     ]
 }

@@ -39,7 +39,7 @@ impl Oracle for Receipts {
 
     fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
         match fact {
-            Fact::Verdict { by, name, receipt } => {
+            Fact::Verdict { by, name, receipt, .. } => {
                 self.told.entry(*by).or_default().insert(*name);
                 self.same(*by, *name, *receipt)
             }

@@ -1,0 +1,75 @@
+//! Stranger: replays across groups and epochs. The members' keys have signed other things in another group, and will in
+//! the next epoch; it hands those around as votes, halves, recollections and proofs.
+//! Must survive: everything; a statement of another group or epoch is no statement here, and accuses nobody (E).
+
+use super::{Attacker, Mask, another};
+use crate::dice::Dice;
+use crate::keys::Keys;
+use quorate_pbft::{Digest, Evidence, Kind, Message, ReplicaId, Signed, Signer, Statement, Wanted};
+use std::sync::Arc;
+
+/// Messages of 100 beside which a foreign one goes out.
+const PERCENT: u64 = 30;
+
+pub(super) struct Stranger {
+    mask: Mask,
+    dice: Dice,
+    /// What signed elsewhere: every member's key.
+    elsewhere: Vec<Arc<dyn Signer>>,
+    /// The number in the victim's last question for what it promised.
+    asked: u64,
+}
+
+impl Stranger {
+    pub(super) fn new(mask: Mask, keys: &Keys, dice: Dice) -> Self {
+        Self { mask, dice, elsewhere: keys.signers.clone(), asked: 0 }
+    }
+
+    /// Somebody's statement about something else at the same place, in another group or in the next epoch.
+    fn foreign(&mut self, of: &Signed) -> Signed {
+        let digest = another(&of.statement.digest);
+        let there = match self.dice.chance(50) {
+            true => Statement { group: Digest([9; 32]), digest, ..of.statement },
+            false => Statement { epoch: of.statement.epoch.next(), digest, ..of.statement },
+        };
+        there.sign(of.signer, &*self.elsewhere[of.signer.index()])
+    }
+
+    fn hand_around(&mut self, known: &Signed) -> Message {
+        let foreign = self.foreign(known);
+        let pair = (foreign.min(*known), foreign.max(*known));
+        match (self.dice.below(4), known.statement.kind) {
+            (0, _) => Message::Half(foreign),
+            (1, _) => Message::Evidence(Evidence::Equivocation(pair.0, pair.1)),
+            (2, _) => Message::Recalled { incarnation: self.asked, statements: vec![foreign] },
+            (_, Kind::Ack) => Message::Ack(foreign),
+            (_, Kind::Checkpoint) => Message::Checkpoint(foreign),
+            (_, Kind::Prepare) => Message::Prepare { statement: foreign, pre_prepare: *known },
+            (_, _) => {
+                Message::Commit(Signed { statement: Statement { kind: Kind::Commit, ..foreign.statement }, ..foreign })
+            }
+        }
+    }
+}
+
+impl Attacker for Stranger {
+    fn outgoing(&mut self, _to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>> {
+        let mut leaving = vec![message.clone()];
+        let known = crate::scene::statements(message);
+        if !known.is_empty() && self.dice.chance(PERCENT) {
+            let own = *self.dice.pick(&known);
+            leaving.push(Arc::new(self.hand_around(&own)));
+            let victim = Signed { signer: self.mask.victim, ..own };
+            let victims = self.foreign(&victim);
+            leaving.push(Arc::new(Message::Half(victims)));
+            leaving.push(Arc::new(Message::Recalled { incarnation: self.asked, statements: vec![victims] }));
+        }
+        leaving
+    }
+
+    fn overhear(&mut self, message: &Arc<Message>) {
+        if let Message::Ask(Wanted::Recall { incarnation, .. }) = &**message {
+            self.asked = *incarnation;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Confirmed is never lost: an envelope that an honest replica executed durably is executed by every honest replica at
+//! the same place in the order, and is still there after every restart and at the end.
+
+use super::{Oracle, Verdict};
+use crate::clients::{self, EnvelopeName};
+use crate::scene::{Fact, Scene, Survey};
+use quorate_pbft::{Decided, ItemKind, ReplicaId, SeqNum};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub(super) struct Confirmed {
+    /// Where each was executed first, and who said so.
+    places: BTreeMap<EnvelopeName, ((SeqNum, usize), ReplicaId)>,
+    /// What somebody may have been told by each.
+    told: BTreeMap<ReplicaId, BTreeSet<EnvelopeName>>,
+}
+
+impl Confirmed {
+    fn execute(&mut self, by: ReplicaId, decided: &Decided) -> Verdict {
+        let told = self.told.entry(by).or_default();
+        let items = decided.bundles.iter().flat_map(|bundle| &bundle.items).enumerate();
+        let envelopes = items.filter(|(_, item)| item.kind == ItemKind::Envelope);
+        for (index, name) in envelopes.filter_map(|(index, item)| Some((index, clients::name(&item.bytes)?))) {
+            if !told.insert(name) {
+                continue; // a copy: it takes effect once
+            }
+            let place = (decided.seq, index);
+            let (first, who) = *self.places.entry(name).or_insert((place, by));
+            if first != place {
+                return Err(format!("envelope {name:?}: {who} executed it at {first:?}, {by} at {place:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn all_there(&self, by: ReplicaId, envelopes: &BTreeSet<EnvelopeName>) -> Verdict {
+        match self.told.get(&by).into_iter().flatten().find(|name| !envelopes.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(format!("{by} confirmed envelope {name:?} and does not know it any more")),
+        }
+    }
+}
+
+impl Oracle for Confirmed {
+    fn name(&self) -> &'static str {
+        "confirmed"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
+        match fact {
+            Fact::Executed { by, decided, .. } => self.execute(*by, decided),
+            Fact::Verdict { by, name, .. } => {
+                self.told.entry(*by).or_default().insert(*name);
+                Ok(())
+            }
+            Fact::Started { replica, machine, .. } => self.all_there(*replica, machine.envelopes()),
+            _ => Ok(()),
+        }
+    }
+
+    fn look_back(&mut self, survey: &Survey<'_>, _scene: &Scene<'_>) -> Verdict {
+        let everything: BTreeSet<EnvelopeName> = self.told.values().flatten().copied().collect();
+        survey.standings.iter().try_for_each(|standing| {
+            self.all_there(standing.replica, standing.envelopes)?;
+            match everything.difference(standing.envelopes).next() {
+                None => Ok(()),
+                Some(name) => Err(format!("{} lacks envelope {name:?}, which others confirmed", standing.replica)),
+            }
+        })
+    }
+}

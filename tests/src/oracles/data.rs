@@ -1,0 +1,161 @@
+//! Execution never waits for data that nobody honest holds (L2 to L5): an honest replica acknowledges only bundles that
+//! it got, and has them on its disk after any restart; of everything that a certificate or an honest Commit stands on, at
+//! least f + 1 honest replicas hold the data.
+
+use super::{Oracle, Verdict};
+use crate::scene::{Fact, Scene};
+use crate::weather::Micros;
+use quorate_pbft::{Bundle, ClaimedCert, Content, Digest, Message, Position, ReplicaId, Signed, Tip};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A bundle's name: lane, position, digest.
+type Name = (ReplicaId, Position, Digest);
+
+#[derive(Default)]
+pub(super) struct Data {
+    /// Honest replicas that were given it, or made it.
+    holders: BTreeMap<Name, BTreeSet<ReplicaId>>,
+    parents: BTreeMap<Name, Digest>,
+    /// Bundles that are known to be held by enough, with all below them.
+    safe: BTreeSet<Name>,
+    /// The newest bundle of each lane that an honest replica acknowledged.
+    acknowledged: BTreeMap<(ReplicaId, ReplicaId), (Position, Digest)>,
+    contents: BTreeMap<Digest, Vec<(ReplicaId, Tip)>>,
+    /// The executed tip of each lane at each replica, as far as it is known to be durable.
+    executed: BTreeMap<ReplicaId, Vec<Tip>>,
+    /// Tips that an honest replica committed to and that too few hold, and since when. A tip at or below what it has
+    /// executed means nothing (L4), and what it executed in the same moment is known a little later.
+    doubtful: Vec<(Micros, ReplicaId, Name)>,
+}
+
+impl Data {
+    fn learn(&mut self, by: ReplicaId, message: &Message) {
+        match message {
+            Message::Bundle(bundle) => self.hold(by, bundle),
+            Message::PrePrepare { content, .. }
+            | Message::Content { content, .. }
+            | Message::Decided { content, .. } => self.note(content),
+            _ => (),
+        }
+    }
+
+    fn hold(&mut self, by: ReplicaId, bundle: &Bundle) {
+        let name = (bundle.header.lane, bundle.header.position, bundle.header.digest());
+        self.holders.entry(name).or_default().insert(by);
+        self.parents.insert(name, bundle.header.parent);
+    }
+
+    fn note(&mut self, content: &Content) {
+        self.contents.entry(content.digest()).or_insert_with(|| content.cut.clone());
+    }
+
+    fn tip(&self, of: ReplicaId, lane: ReplicaId) -> Position {
+        self.executed.get(&of).and_then(|tips| tips.get(lane.index())).copied().unwrap_or_default().position
+    }
+
+    fn acknowledge(&mut self, by: ReplicaId, signed: &Signed) -> Verdict {
+        let statement = &signed.statement;
+        let (lane, position) = (ReplicaId::new(statement.view.get() as u16), Position::new(statement.seq.get()));
+        let holders = self.holders.entry((lane, position, statement.digest)).or_default();
+        if lane == by {
+            holders.insert(by); // a crash may have kept it from sending it
+        }
+        if !holders.contains(&by) {
+            return Err(format!("{by} acknowledges bundle {position} of lane {lane}, which nobody gave it"));
+        }
+        let newest = self.acknowledged.entry((by, lane)).or_insert((position, statement.digest));
+        *newest = (*newest).max((position, statement.digest));
+        Ok(())
+    }
+
+    /// L3: of a certified bundle and of all below it at least f + 1 honest replicas hold the data.
+    fn is_held(&mut self, name: Name, scene: &Scene<'_>) -> Verdict {
+        let enough = scene.plan.faulty_max() + 1;
+        let (lane, mut at) = (name.0, name);
+        let mut walked = Vec::new();
+        while at.1 > Position::default() && !self.safe.contains(&at) {
+            let holders = self.holders.get(&at).map_or(0, BTreeSet::len);
+            if holders < enough {
+                let (position, wanted) = (at.1, name.1);
+                return Err(format!("{holders} honest replicas hold bundle {position} of lane {lane}, below {wanted}"));
+            }
+            walked.push(at);
+            let parent = *self.parents.get(&at).ok_or("a bundle without a parent")?;
+            at = (lane, at.1.previous().unwrap_or_default(), parent);
+        }
+        self.safe.extend(walked);
+        Ok(())
+    }
+
+    fn certified(&mut self, claimed: &ClaimedCert, scene: &Scene<'_>) -> Verdict {
+        let (lane, tip) = claimed.tip();
+        self.is_held((lane, tip.position, tip.digest), scene)
+    }
+
+    /// L4, L5: what an honest replica commits to can be executed.
+    fn commit(&mut self, by: ReplicaId, digest: &Digest, scene: &Scene<'_>) {
+        for (lane, tip) in self.contents.get(digest).cloned().unwrap_or_default() {
+            let name = (lane, tip.position, tip.digest);
+            if tip.position > self.tip(by, lane) && self.is_held(name, scene).is_err() {
+                self.doubtful.push((scene.now, by, name));
+            }
+        }
+    }
+
+    fn settle_doubts(&mut self, scene: &Scene<'_>) -> Verdict {
+        let (old, fresh): (Vec<_>, Vec<_>) = self.doubtful.drain(..).partition(|(at, ..)| *at < scene.now);
+        self.doubtful = fresh;
+        let above = old.into_iter().filter(|(_, by, (lane, position, _))| *position > self.tip(*by, *lane));
+        above
+            .collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|(_, by, name)| self.is_held(name, scene).map_err(|why| format!("{by} commits, and {why}")))
+    }
+
+    fn sent(&mut self, from: ReplicaId, message: &Message, scene: &Scene<'_>) -> Verdict {
+        self.learn(from, message);
+        match message {
+            Message::Ack(signed) if signed.signer == from => self.acknowledge(from, signed),
+            Message::Commit(signed) if signed.signer == from => {
+                self.commit(from, &signed.statement.digest, scene);
+                Ok(())
+            }
+            Message::LaneCert(claimed) => self.certified(claimed, scene),
+            Message::PrePrepare { certificates, .. } | Message::Content { certificates, .. } => {
+                certificates.iter().try_for_each(|claimed| self.certified(claimed, scene))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Oracle for Data {
+    fn name(&self) -> &'static str {
+        "data"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        if !self.doubtful.is_empty() {
+            self.settle_doubts(scene)?;
+        }
+        match fact {
+            Fact::Sent { from, message } => return self.sent(*from, message, scene),
+            Fact::Heard { by, message, .. } => self.learn(*by, message),
+            Fact::Executed { by, decided, .. } => {
+                let tips = self.executed.entry(*by).or_insert_with(|| vec![Tip::default(); scene.plan.n]);
+                decided.bundles.iter().for_each(|bundle| tips[bundle.header.lane.index()] = bundle.header.tip());
+            }
+            Fact::Reached { by, point, .. } => drop(self.executed.insert(*by, point.tips.clone())),
+            Fact::Started { replica, machine, .. } => {
+                for ((_, lane), (position, digest)) in self.acknowledged.iter().filter(|((of, _), _)| of == replica) {
+                    let executed = self.tip(*replica, *lane) >= *position;
+                    if !executed && !machine.bundles(*lane, *position).contains(digest) {
+                        return Err(format!("{replica} acknowledged bundle {position} of lane {lane} and lost it"));
+                    }
+                }
+            }
+            _ => (),
+        }
+        Ok(())
+    }
+}

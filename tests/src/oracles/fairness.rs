@@ -1,0 +1,67 @@
+//! Every honest organisation's change is ordered within a stated number of views after the network calms.
+//!
+//! Everything that was asked for and is not ordered by then is handed to every honest replica. Each liar can be primary
+//! once in a row of n views, start its view, and starve some lane until the timer of that lane runs out (V1 a); the view
+//! that the group is in may be lost, and one more, because some were already asking for the next.
+
+use super::{Extreme, Oracle, Verdict};
+use crate::clients::{self, EnvelopeName};
+use crate::scene::{Fact, Scene};
+use quorate_pbft::{ItemKind, View};
+use std::collections::BTreeSet;
+
+/// Views beyond one for each liar.
+const VIEWS_BEYOND: u64 = 3;
+
+#[derive(Default)]
+pub(super) struct Fairness {
+    calm: Option<View>,
+    ordered: BTreeSet<EnvelopeName>,
+    most: u64,
+    limit: u64,
+}
+
+impl Fairness {
+    fn order(&mut self, name: EnvelopeName, view: View, scene: &Scene<'_>) -> Verdict {
+        if !self.ordered.insert(name) {
+            return Ok(());
+        }
+        let Some(calm) = self.calm else { return Ok(()) };
+        let views = view.get().saturating_sub(calm.get());
+        self.limit = scene.plan.attackers.len() as u64 + VIEWS_BEYOND;
+        self.most = self.most.max(views);
+        if views > self.limit {
+            let limit = self.limit;
+            return Err(format!("envelope {name:?} was ordered {views} views after the calm, {limit} are enough"));
+        }
+        Ok(())
+    }
+}
+
+impl Oracle for Fairness {
+    fn name(&self) -> &'static str {
+        "fairness"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        match fact {
+            Fact::Calm { view, .. } => self.calm = Some(*view),
+            Fact::Executed { decided, view, .. } => {
+                let items = decided.bundles.iter().flat_map(|bundle| &bundle.items);
+                let envelopes = items.filter(|item| item.kind == ItemKind::Envelope);
+                for name in envelopes.filter_map(|item| clients::name(&item.bytes)) {
+                    self.order(name, *view, scene)?;
+                }
+            }
+            Fact::Verdict { name, view, .. } => return self.order(*name, *view, scene),
+            _ => (),
+        }
+        Ok(())
+    }
+
+    fn extremes(&self) -> Vec<Extreme> {
+        let known = self.limit > 0;
+        let views = Extreme { what: "views from the calm to an order", value: self.most, limit: self.limit };
+        known.then_some(views).into_iter().collect()
+    }
+}

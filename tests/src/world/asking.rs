@@ -1,0 +1,87 @@
+//! Clients: they hand in envelopes, read, and ask again once it is calm.
+
+use super::World;
+use super::queue::Event;
+use crate::keys::AUTHORS;
+use crate::plan::RequestKind;
+use crate::presets::{LARGE, MILLI, SECOND};
+use crate::scene::Fact;
+use crate::weather::{Micros, Weather};
+use quorate_pbft::{Digest, Input, Item, ReplicaId};
+
+/// How often somebody looks whether everything is done.
+pub(super) const LOOK: Micros = 20 * MILLI;
+
+/// How long clients wait before they ask again, once it is calm.
+const ASK_AGAIN: Micros = 2 * SECOND;
+
+/// How many replicas of a large group are asked, about.
+const ASKED_IN_LARGE_GROUPS: usize = 4;
+
+/// The author who asks each replica for one more change once it is calm.
+const PROBE: u16 = AUTHORS - 1;
+
+impl World<'_> {
+    pub(super) fn ask(&mut self, index: usize) {
+        match &self.plan.requests[index].kind {
+            RequestKind::Write { author, to, bytes } => {
+                let (name, item) = self.clients.write(*author, *bytes);
+                self.asked.insert(name);
+                self.trace.line(self.now, || format!("author {} writes {} to {to:?}", name.0, name.1));
+                to.iter().for_each(|to| self.submit(*to, &item));
+            }
+            RequestKind::Read(of) => self.read(*of),
+        }
+    }
+
+    fn submit(&mut self, to: ReplicaId, item: &Item) {
+        if self.seats[to.index()].machine.replica().is_some() {
+            self.input(to, Some(Input::Submit(item.clone())));
+        }
+    }
+
+    fn read(&mut self, of: ReplicaId) {
+        if self.seats[of.index()].machine.replica().is_none() {
+            return;
+        }
+        self.readers += 1;
+        let reader = self.readers;
+        self.trace.line(self.now, || format!("read {reader} at {of}"));
+        if self.plan.is_honest(of) {
+            self.judge(&Fact::ReadAsked { of, reader });
+        }
+        let nonce = Digest([reader as u8; 32]);
+        self.input(of, Some(Input::Read { reader, nonce }));
+    }
+
+    pub(super) fn become_calm(&mut self) {
+        self.trace.line(self.now, || "calm".to_owned());
+        self.calm_since = Some(self.now);
+        self.weather = Weather { regions: self.weather.regions, ..Weather::CALM };
+        self.judge_calm();
+        for replica in self.asked_replicas() {
+            let (name, item) = self.clients.write(PROBE, 8);
+            self.asked.insert(name);
+            self.submit(replica, &item);
+        }
+        self.queue.push(self.now, Event::AskAgain);
+        self.queue.push(self.now + LOOK, Event::Look);
+    }
+
+    /// Whom clients ask once it is calm: every honest replica, in a large group a few, spread over it. There each lane
+    /// with something on it costs every replica the acknowledgements of all.
+    fn asked_replicas(&self) -> Vec<ReplicaId> {
+        let honest: Vec<ReplicaId> = self.plan.honest().collect();
+        let step = if self.plan.n >= LARGE { honest.len() / ASKED_IN_LARGE_GROUPS } else { 1 };
+        honest.into_iter().step_by(step.max(1)).collect()
+    }
+
+    pub(super) fn ask_again(&mut self) {
+        for replica in self.asked_replicas() {
+            let executed = self.seats[replica.index()].machine.envelopes();
+            let missing: Vec<Item> = self.clients.missing(executed).cloned().collect();
+            missing.iter().for_each(|item| self.submit(replica, item));
+        }
+        self.queue.push(self.now + ASK_AGAIN, Event::AskAgain);
+    }
+}

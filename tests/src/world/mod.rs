@@ -1,0 +1,143 @@
+//! Plays a plan: one queue of events in virtual time, one thread, no other source of order.
+
+mod asking;
+mod judging;
+mod network;
+mod news;
+mod queue;
+mod replicas;
+mod seat;
+mod trouble;
+
+use crate::clients::{Clients, EnvelopeName, ItemCheck};
+use crate::dice::Dice;
+use crate::keys::Keys;
+use crate::oracles::{self, Oracle};
+use crate::plan::Plan;
+use crate::presets::{MILLI, SECOND};
+use crate::run::{Failure, Stats};
+use crate::trace::Trace;
+use crate::weather::{Cuts, Micros, Weather};
+use queue::{Event, Queue};
+use quorate_ledger::EnvelopeCheck;
+use quorate_pbft::{PayloadCheck, ReaderId};
+use seat::Seat;
+use std::collections::BTreeSet;
+
+/// Events of one run. No run that makes progress comes near.
+const EVENTS_MAX: u64 = 5_000_000;
+
+/// A group, its network, its clients and its judges.
+pub struct World<'a> {
+    plan: &'a Plan,
+    keys: Keys,
+    now: Micros,
+    queue: Queue,
+    seats: Vec<Seat>,
+    cuts: Cuts,
+    weather: Weather,
+    /// When everything healed; none during the storm.
+    calm_since: Option<Micros>,
+    dice: Dice,
+    payload: Box<dyn PayloadCheck>,
+    clients: Clients,
+    asked: BTreeSet<EnvelopeName>,
+    readers: ReaderId,
+    oracles: Vec<Box<dyn Oracle>>,
+    failure: Option<Failure>,
+    stats: Stats,
+    trace: Trace,
+}
+
+impl<'a> World<'a> {
+    /// The group before anything happened.
+    pub fn new(plan: &'a Plan, trace: Trace) -> Self {
+        let (keys, genesis) = if plan.has_ledger() {
+            let (keys, genesis) = Keys::with_genesis(plan.n, &plan.constants);
+            (keys, Some(genesis))
+        } else {
+            (Keys::new(plan.n, plan.signatures), None)
+        };
+        let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone())).collect();
+        let clients = genesis.clone().map(|genesis| Clients::enrolled(&keys, genesis)).unwrap_or_default();
+        let payload: Box<dyn PayloadCheck> = match genesis {
+            Some(genesis) => Box::new(EnvelopeCheck::new(&genesis)),
+            None => Box::new(ItemCheck),
+        };
+        let mut world = Self {
+            plan,
+            keys,
+            now: SECOND,
+            queue: Queue::default(),
+            seats,
+            cuts: Cuts::default(),
+            weather: plan.weather,
+            calm_since: None,
+            dice: Dice::new(plan.seed).fork(10),
+            payload,
+            clients,
+            asked: BTreeSet::new(),
+            readers: 0,
+            oracles: oracles::all(),
+            failure: None,
+            stats: Stats::default(),
+            trace,
+        };
+        world.schedule_plan();
+        world
+    }
+
+    fn schedule_plan(&mut self) {
+        let begin = self.now;
+        for replica in self.plan.replicas() {
+            self.queue.push(begin, Event::Wake(replica));
+        }
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            self.queue.push(begin + fault.at, Event::Break(index));
+            self.queue.push(begin + (fault.at + fault.lasts).min(self.plan.calm_at), Event::Mend(index));
+        }
+        for (index, request) in self.plan.requests.iter().enumerate() {
+            self.queue.push(begin + request.at, Event::Ask(index));
+        }
+        self.queue.push(begin + self.plan.calm_at, Event::Calm);
+    }
+
+    /// Plays to the end: everything done, or something wrong.
+    pub fn play(&mut self) {
+        while let Some((at, event)) = self.queue.pop() {
+            self.now = at;
+            self.stats.events += 1;
+            if self.stats.events > EVENTS_MAX {
+                self.fail("events", format!("more than {EVENTS_MAX} events"));
+            }
+            if matches!(event, Event::Look) && self.failure.is_none() && self.is_done() {
+                break;
+            }
+            self.happen(event);
+            if self.failure.is_some() {
+                break;
+            }
+        }
+        self.stats.virtual_millis = self.now / MILLI;
+        self.count_at_the_end();
+    }
+
+    /// What went wrong, what was counted, and the lines of the run.
+    pub fn into_parts(self) -> (Option<Failure>, Stats, Trace) {
+        (self.failure, self.stats, self.trace)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Deliver { to, parcel } => self.deliver(to, &parcel),
+            Event::Wake(replica) => self.wake(replica),
+            Event::Commit { of, generation } => self.commit(of, generation),
+            Event::Break(index) => self.break_(index),
+            Event::Mend(index) => self.mend(index),
+            Event::Ask(index) => self.ask(index),
+            Event::Calm => self.become_calm(),
+            Event::AskAgain => self.ask_again(),
+            Event::Look => self.queue.push(self.now + asking::LOOK, Event::Look),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One place in the group: a machine, perhaps a liar around it, and clocks of its own.
+
+use crate::attackers::Attacker;
+use crate::keys::Keys;
+use crate::machine::{CoreMachine, EngineMachine, Machine};
+use crate::plan::{Clock, Plan};
+use crate::presets::MILLI;
+use crate::weather::Micros;
+use quorate_ledger::Genesis;
+use quorate_pbft::{Now, ReplicaConfig, ReplicaId, Ticks, Time};
+use std::sync::Arc;
+
+/// Wall clocks begin here: milliseconds since 1970.
+const WALL: u64 = 1_700_000_000_000;
+
+/// One million: rates of clocks are parts of it.
+const MILLION: i128 = 1_000_000;
+
+pub(super) struct Seat {
+    pub(super) machine: Box<dyn Machine>,
+    pub(super) attacker: Option<Box<dyn Attacker>>,
+    /// Counts starts; also tells events of a killed process from those of its successor.
+    pub(super) generation: u64,
+    pub(super) commit_at: Option<Micros>,
+    pub(super) wake_at: Option<Micros>,
+    pub(super) down: u32,
+    /// Messages that it heard.
+    pub(super) heard: u64,
+    clock: Clock,
+    /// How far faults have moved its wall clock, in milliseconds.
+    jumped: i64,
+}
+
+impl Seat {
+    pub(super) fn new(me: ReplicaId, plan: &Plan, keys: &Keys, genesis: Option<Arc<Genesis>>) -> Self {
+        let config = ReplicaConfig {
+            me,
+            committee: keys.committee.clone(),
+            constants: plan.constants.clone(),
+            signer: keys.signers[me.index()].clone(),
+            verify: keys.verify.clone(),
+            incarnation: me.get() as u64 + 1,
+        };
+        let attack = plan.attackers.iter().find(|(liar, _)| *liar == me).map(|(_, attack)| *attack);
+        Self {
+            machine: match genesis {
+                Some(genesis) => Box::new(EngineMachine::new(me, keys, genesis)),
+                None => Box::new(CoreMachine::new(config)),
+            },
+            attacker: attack.map(|attack| attack.attacker(me, keys, plan)),
+            generation: 0,
+            commit_at: None,
+            wake_at: None,
+            down: 0,
+            heard: 0,
+            clock: plan.clocks[me.index()],
+            jumped: 0,
+        }
+    }
+
+    /// Its clocks.
+    pub(super) fn clocks(&self, now: Micros) -> Now {
+        let wall = WALL + scaled(now, self.clock.wall_ppm) / MILLI;
+        let off = self.clock.ahead_ms + self.jumped;
+        Now { ticks: Ticks::new(self.ticks(now)), wall: Time::new(wall.saturating_add_signed(off)) }
+    }
+
+    /// Moves its wall clock.
+    pub(super) fn jump(&mut self, millis: i64) {
+        self.jumped += millis;
+    }
+
+    /// When its own clock shows `ticks`.
+    pub(super) fn moment_of(&self, ticks: Ticks) -> Micros {
+        let micros = i128::from(ticks.get()) * i128::from(MILLI) * MILLION;
+        let about = micros / (MILLION + i128::from(self.clock.ticks_ppm));
+        let mut at = u64::try_from(about).unwrap_or(u64::MAX);
+        while self.ticks(at) < ticks.get() {
+            at += 1;
+        }
+        at
+    }
+
+    fn ticks(&self, now: Micros) -> u64 {
+        scaled(now, self.clock.ticks_ppm) / MILLI
+    }
+}
+
+/// What a clock shows that gains this many parts in a million.
+fn scaled(now: Micros, ppm: i64) -> Micros {
+    let shown = i128::from(now) * (MILLION + i128::from(ppm)) / MILLION;
+    u64::try_from(shown).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_gains_shows_more_and_is_waited_for_less() {
+        assert_eq!(scaled(1_000_000, 100_000), 1_100_000);
+        assert_eq!(scaled(1_000_000, -100_000), 900_000);
+        assert_eq!(scaled(1_000_000, 0), 1_000_000);
+    }
+}
