@@ -32,7 +32,7 @@ pub enum Fact<'a> {
         /// What.
         message: &'a Message,
     },
-    /// A valid message came in.
+    /// A valid message came in, or the proof that somebody signed an invalid one.
     Heard {
         /// Who heard it.
         by: ReplicaId,

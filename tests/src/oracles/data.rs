@@ -23,8 +23,9 @@ pub(super) struct Data {
     contents: BTreeMap<Digest, Vec<(ReplicaId, Tip)>>,
     /// The executed tip of each lane at each replica, as far as it is known to be durable.
     executed: BTreeMap<ReplicaId, Vec<Tip>>,
-    /// Tips that an honest replica committed to and that too few hold, and since when. A tip at or below what it has
-    /// executed means nothing (L4), and what it executed in the same moment is known a little later.
+    /// Tips that an honest replica committed to and that too few hold, and since when. A tip at or below what was
+    /// executed when it was first voted for means nothing (L4), and what a voter executed in the same moment is known a
+    /// little later.
     doubtful: Vec<(Micros, ReplicaId, Name)>,
 }
 
@@ -47,6 +48,12 @@ impl Data {
 
     fn note(&mut self, content: &Content) {
         self.contents.entry(content.digest()).or_insert_with(|| content.cut.clone());
+    }
+
+    /// How far any honest replica has executed a lane: whoever votes first for a tip has checked it, or executed it.
+    fn furthest(&self, lane: ReplicaId) -> Position {
+        let tips = self.executed.values().filter_map(|tips| tips.get(lane.index()));
+        tips.map(|tip| tip.position).max().unwrap_or_default()
     }
 
     fn tip(&self, of: ReplicaId, lane: ReplicaId) -> Position {
@@ -96,7 +103,7 @@ impl Data {
     fn commit(&mut self, by: ReplicaId, digest: &Digest, scene: &Scene<'_>) {
         for (lane, tip) in self.contents.get(digest).cloned().unwrap_or_default() {
             let name = (lane, tip.position, tip.digest);
-            if tip.position > self.tip(by, lane) && self.is_held(name, scene).is_err() {
+            if tip.position > self.furthest(lane) && self.is_held(name, scene).is_err() {
                 self.doubtful.push((scene.now, by, name));
             }
         }
@@ -105,7 +112,7 @@ impl Data {
     fn settle_doubts(&mut self, scene: &Scene<'_>) -> Verdict {
         let (old, fresh): (Vec<_>, Vec<_>) = self.doubtful.drain(..).partition(|(at, ..)| *at < scene.now);
         self.doubtful = fresh;
-        let above = old.into_iter().filter(|(_, by, (lane, position, _))| *position > self.tip(*by, *lane));
+        let above = old.into_iter().filter(|(_, _, (lane, position, _))| *position > self.furthest(*lane));
         above
             .collect::<Vec<_>>()
             .into_iter()

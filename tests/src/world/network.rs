@@ -46,7 +46,7 @@ impl World<'_> {
         self.trace.line(self.now, || format!("{to} <- {}: {}", parcel.from, words(&parcel.message)));
         self.stats.messages += 1;
         if self.plan.is_honest(to) {
-            self.judge(&Fact::Heard { by: to, message: &parcel.message, view, stable });
+            self.judge(&Fact::Heard { by: to, message: heard.message(), view, stable });
         }
         self.input(to, Some(Input::Message(heard.clone())));
         if look {
