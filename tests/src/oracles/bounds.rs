@@ -88,3 +88,22 @@ impl Oracle for Bounds {
         self.0.iter().map(|(what, (value, limit))| Extreme { what, value: *value, limit: *limit }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets::Preset;
+
+    #[test]
+    fn each_buffer_has_a_limit_that_one_more_exceeds() {
+        let plan = Plan::of(1, Some(Preset::Short));
+        let window = plan.constants.window as usize;
+        let full = |holds: Holdings| limits(&holds, &plan).iter().filter(|(_, value, limit)| value > limit).count();
+        assert_eq!(full(Holdings::default()), 0);
+        assert_eq!(full(Holdings { kept: window, remembered: 3 * window, acks: 16, ..Holdings::default() }), 0);
+        assert_eq!(full(Holdings { kept: window + 1, ..Holdings::default() }), 1);
+        assert_eq!(full(Holdings { remembered: 3 * window + 1, acks: 17, ..Holdings::default() }), 2);
+        assert_eq!(full(Holdings { loose_bundles: 1, loose_bytes: u64::MAX, ..Holdings::default() }), 0);
+        assert_eq!(full(Holdings { loose_bundles: 2, loose_bytes: 2 << 20, ..Holdings::default() }), 1);
+    }
+}

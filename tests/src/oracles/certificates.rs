@@ -127,3 +127,58 @@ impl Oracle for Certificates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Keys, Signatures};
+    use crate::plan::Plan;
+    use crate::presets::Preset;
+    use quorate_pbft::{SeqNum, Statement, View};
+
+    fn commit(keys: &Keys, signers: &[u16], digest: u8) -> ClaimedCert {
+        let (group, epoch) = (keys.committee.group(), keys.committee.epoch());
+        let (view, seq, digest) = (View::new(2), SeqNum::new(9), Digest([digest; 32]));
+        let statement = Statement { group, epoch, kind: Kind::Commit, view, seq, digest };
+        let sign = |signer: &u16| {
+            let signer = ReplicaId::new(*signer);
+            (signer, statement.sign(signer, &*keys.signers[signer.index()]).signature)
+        };
+        ClaimedCert { kind: Kind::Commit, view, seq, digest, signatures: signers.iter().map(sign).collect() }
+    }
+
+    fn judged(claimed: &[ClaimedCert], keys: &Keys) -> Verdict {
+        let plan = Plan::of(1, Some(Preset::Short));
+        let scene = Scene { plan: &plan, keys, now: 0, calm_since: None };
+        let mut oracle = Certificates::default();
+        let by = ReplicaId::new(0);
+        claimed
+            .iter()
+            .try_for_each(|claimed| oracle.watch(&Fact::Stored { by, certificate: claimed, decides: true }, &scene))
+    }
+
+    #[test]
+    fn three_of_four_decide_and_two_do_not() {
+        let keys = Keys::new(4, Signatures::Keyed);
+        assert_eq!(judged(&[commit(&keys, &[0, 2, 3], 1)], &keys), Ok(()));
+        assert!(judged(&[commit(&keys, &[0, 2], 1)], &keys).is_err());
+        assert!(judged(&[commit(&keys, &[0, 2, 2], 1)], &keys).is_err());
+    }
+
+    #[test]
+    fn a_certificate_with_one_bit_changed_is_noticed() {
+        let keys = Keys::new(4, Signatures::Keyed);
+        let good = commit(&keys, &[0, 1, 2], 1);
+        assert!(judged(&[ClaimedCert { seq: SeqNum::new(8), ..good.clone() }], &keys).is_err());
+        assert!(judged(&[ClaimedCert { view: View::new(3), ..good.clone() }], &keys).is_err());
+        assert!(judged(&[ClaimedCert { digest: Digest([2; 32]), ..good }], &keys).is_err());
+    }
+
+    #[test]
+    fn two_decisions_for_one_slot_are_noticed() {
+        let keys = Keys::new(4, Signatures::Keyed);
+        let two = [commit(&keys, &[0, 1, 2], 1), commit(&keys, &[1, 2, 3], 2)];
+        assert!(judged(&two[..1], &keys).is_ok() && judged(&two[1..], &keys).is_ok());
+        assert!(judged(&two, &keys).is_err());
+    }
+}

@@ -69,3 +69,61 @@ impl Oracle for Confirmed {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Clients;
+    use quorate_pbft::{
+        Bundle, BundleHeader, Content, Digest, Epoch, Item, Kind, Position, Signature, Signed, Statement,
+    };
+    use std::sync::Arc;
+
+    fn decided(seq: u64, items: Vec<Item>) -> Decided {
+        let (zero, lane) = (Digest::ZERO, ReplicaId::new(0));
+        let header = BundleHeader {
+            lane,
+            position: Position::new(seq),
+            parent: zero,
+            items: 1,
+            bytes: 0,
+            items_root: zero,
+            lane_bytes: 0,
+        };
+        let (kind, seq) = (Kind::Bundle, SeqNum::new(seq));
+        let statement =
+            Statement { group: zero, epoch: Epoch::new(0), kind, view: Default::default(), seq, digest: zero };
+        let statement = Signed { statement, signer: lane, signature: Signature([0; 64]) };
+        let bundles = vec![Arc::new(Bundle { header, statement, items })];
+        Decided {
+            epoch: Epoch::new(0),
+            seq,
+            content: Content::NULL,
+            time: Default::default(),
+            bundles,
+            lane_hash: zero,
+        }
+    }
+
+    #[test]
+    fn an_envelope_has_one_place_in_the_order_and_a_copy_has_none() {
+        let mut clients = Clients::default();
+        let (_, item) = clients.write(1, 5);
+        let (a, b) = (ReplicaId::new(0), ReplicaId::new(1));
+        let mut oracle = Confirmed::default();
+        assert_eq!(oracle.execute(a, &decided(3, vec![item.clone()])), Ok(()));
+        assert_eq!(oracle.execute(a, &decided(4, vec![item.clone()])), Ok(()), "a copy");
+        assert!(oracle.execute(b, &decided(4, vec![item])).is_err());
+    }
+
+    #[test]
+    fn what_was_confirmed_and_is_gone_after_a_restart_is_noticed() {
+        let mut clients = Clients::default();
+        let (name, item) = clients.write(1, 5);
+        let by = ReplicaId::new(0);
+        let mut oracle = Confirmed::default();
+        oracle.execute(by, &decided(3, vec![item])).expect("the first place");
+        assert_eq!(oracle.all_there(by, &BTreeSet::from([name])), Ok(()));
+        assert!(oracle.all_there(by, &BTreeSet::new()).is_err());
+    }
+}

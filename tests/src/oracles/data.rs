@@ -166,3 +166,66 @@ impl Oracle for Data {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Keys, Signatures};
+    use crate::plan::Plan;
+    use crate::presets::Preset;
+    use quorate_pbft::{BundleHeader, Kind, SeqNum, Statement, View};
+    use std::sync::Arc;
+
+    fn bundle(keys: &Keys) -> (Bundle, Statement) {
+        let header = BundleHeader {
+            lane: ReplicaId::new(1),
+            position: Position::new(1),
+            parent: Digest::ZERO,
+            items: 0,
+            bytes: 0,
+            items_root: Digest::ZERO,
+            lane_bytes: 0,
+        };
+        let (group, epoch, digest) = (keys.committee.group(), keys.committee.epoch(), header.digest());
+        let made = Statement { group, epoch, kind: Kind::Bundle, view: View::new(0), seq: SeqNum::new(1), digest };
+        let statement = made.sign(header.lane, &*keys.signers[1]);
+        let ack = Statement { kind: Kind::Ack, view: View::new(1), ..made };
+        (Bundle { header, statement, items: Vec::new() }, ack)
+    }
+
+    fn judged(facts: &[(u16, Message, bool)]) -> Verdict {
+        let (plan, keys) = (Plan::of(1, Some(Preset::Short)), Keys::new(4, Signatures::Keyed));
+        let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None };
+        let mut oracle = Data::default();
+        facts.iter().try_for_each(|(by, message, sent)| {
+            let by = ReplicaId::new(*by);
+            let (view, stable) = Default::default();
+            match sent {
+                true => oracle.watch(&Fact::Sent { from: by, message }, &scene),
+                false => oracle.watch(&Fact::Heard { by, message, view, stable }, &scene),
+            }
+        })
+    }
+
+    #[test]
+    fn whoever_acknowledges_what_it_never_got_is_noticed() {
+        let keys = Keys::new(4, Signatures::Keyed);
+        let (bundle, ack) = bundle(&keys);
+        let given = (2, Message::Bundle(Arc::new(bundle)), false);
+        let acknowledged = (2, Message::Ack(ack.sign(ReplicaId::new(2), &*keys.signers[2])), true);
+        assert_eq!(judged(&[given, acknowledged.clone()]), Ok(()));
+        assert!(judged(&[acknowledged]).is_err());
+    }
+
+    #[test]
+    fn a_certificate_of_what_one_honest_replica_holds_is_noticed() {
+        let keys = Keys::new(4, Signatures::Keyed);
+        let (bundle, ack) = bundle(&keys);
+        let Statement { kind, view, seq, digest, .. } = ack;
+        let claimed = ClaimedCert { kind, view, seq, digest, signatures: Vec::new() };
+        let given = |to| (to, Message::Bundle(Arc::new(bundle.clone())), false);
+        let certified = (0, Message::LaneCert(claimed), true);
+        assert_eq!(judged(&[given(0), given(2), certified.clone()]), Ok(()));
+        assert!(judged(&[given(0), certified]).is_err());
+    }
+}

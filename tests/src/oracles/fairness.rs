@@ -2,7 +2,7 @@
 //!
 //! Everything that was asked for and is not ordered by then is handed to every honest replica. Each liar can be primary
 //! once in a row of n views, start its view, and starve some lane until the timer of that lane runs out (V1 a); the view
-//! that the group is in may be lost, and one more, because some were already asking for the next.
+//! that the group is in may be lost, one that some were already asking for, and one more to a slow primary (V7).
 
 use super::{Extreme, Oracle, Verdict};
 use crate::clients::{self, EnvelopeName};
@@ -63,5 +63,35 @@ impl Oracle for Fairness {
         let known = self.limit > 0;
         let views = Extreme { what: "views from the calm to an order", value: self.most, limit: self.limit };
         known.then_some(views).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Keys, Signatures};
+    use crate::plan::Plan;
+    use crate::presets::Preset;
+    use quorate_pbft::{Digest, ReplicaId};
+
+    #[test]
+    fn an_order_after_too_many_views_is_noticed_once_it_is_calm() {
+        let plan = Plan { attackers: Vec::new(), ..Plan::of(1, Some(Preset::Short)) };
+        let keys = Keys::new(4, Signatures::Keyed);
+        let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None };
+        let ordered = |number: u64, view: u64| Fact::Verdict {
+            by: ReplicaId::new(0),
+            name: (1, number),
+            receipt: Digest::ZERO,
+            view: View::new(view),
+        };
+        let mut oracle = Fairness::default();
+        assert_eq!(oracle.watch(&ordered(1, 90), &scene), Ok(()), "the storm may last");
+        oracle
+            .watch(&Fact::Calm { view: View::new(90), executed: Default::default() }, &scene)
+            .expect("no fact to judge");
+        assert_eq!(oracle.watch(&ordered(2, 93), &scene), Ok(()));
+        assert!(oracle.watch(&ordered(3, 94), &scene).is_err());
+        assert_eq!(oracle.watch(&ordered(3, 99), &scene), Ok(()), "only the first order counts");
     }
 }

@@ -82,3 +82,28 @@ impl Oracle for FirstCommit {
         took.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Keys, Signatures};
+    use crate::presets::Preset;
+    use quorate_pbft::{ExecutedPoint, ReplicaId, View};
+
+    #[test]
+    fn a_commit_after_the_limit_is_late_and_one_before_it_is_not() {
+        let plan = Plan::of(1, Some(Preset::Short));
+        let keys = Keys::new(4, Signatures::Keyed);
+        let calm = |now| Scene { plan: &plan, keys: &keys, now, calm_since: Some(7) };
+        let point = ExecutedPoint { seq: SeqNum::new(6), ..ExecutedPoint::default() };
+        let reached = Fact::Reached { by: ReplicaId::new(0), point: &point, slots: 1, recorded: &[] };
+        let verdict = |after: Micros| {
+            let mut oracle = FirstCommit::default();
+            let began = Fact::Calm { view: View::new(0), executed: SeqNum::new(5) };
+            oracle.watch(&began, &calm(7)).expect("nothing to complain of");
+            oracle.watch(&reached, &calm(7 + after))
+        };
+        assert_eq!(verdict(limit(&plan)), Ok(()));
+        assert!(verdict(limit(&plan) + 1).is_err());
+    }
+}
