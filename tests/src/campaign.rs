@@ -94,6 +94,25 @@ impl Nearest {
 
 /// Runs all seeds; `tell` hears how many are done.
 pub fn simulate(seeds: Range<u64>, preset: Option<Preset>, tell: impl Fn(u64, usize) + Sync) -> Summary {
+    let mut summary = play(seeds, preset, |_| false, tell);
+    let begin = Instant::now();
+    shrink_firsts(&mut summary.failures, preset);
+    summary.seconds += begin.elapsed().as_secs_f64();
+    summary
+}
+
+/// Runs seeds until one fails, and makes nothing smaller. The first failure is that of the lowest seed that fails.
+pub fn simulate_until_failure(seeds: Range<u64>, preset: Option<Preset>, tell: impl Fn(u64, usize) + Sync) -> Summary {
+    play(seeds, preset, |summary| !summary.failures.is_empty(), tell)
+}
+
+/// Runs seeds until all are done or `enough` says so; those that were begun come to their end.
+fn play(
+    seeds: Range<u64>,
+    preset: Option<Preset>,
+    enough: impl Fn(&Summary) -> bool + Sync,
+    tell: impl Fn(u64, usize) + Sync,
+) -> Summary {
     let begin = Instant::now();
     let next = AtomicU64::new(seeds.start);
     let summary = Mutex::new(Summary::default());
@@ -110,13 +129,15 @@ pub fn simulate(seeds: Range<u64>, preset: Option<Preset>, tell: impl Fn(u64, us
                     let mut summary = summary.lock().expect("nobody panics with the summary in hand");
                     summary.add(&plan, &outcome, preset);
                     tell(summary.seeds, summary.failures.len());
+                    if enough(&summary) {
+                        next.store(seeds.end, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     let mut summary = summary.into_inner().expect("nobody panics with the summary in hand");
     summary.failures.sort_by_key(|failure| failure.seed);
-    shrink_firsts(&mut summary.failures, preset);
     summary.seconds = begin.elapsed().as_secs_f64();
     summary
 }

@@ -33,3 +33,5 @@ pub mod small;
 pub mod twins;
 
 pub mod processes;
+
+pub mod bugs;

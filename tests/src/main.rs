@@ -1,7 +1,8 @@
 //! `quorate-tests`: the test machine's commands. `docs/testing.md` explains them.
 
 use clap::{Parser, Subcommand};
-use quorate_tests::campaign::{Summary, replay_command, simulate};
+use quorate_tests::bugs::{self, Hunted, Workshop};
+use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
 use quorate_tests::explore::{Explored, explore};
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
@@ -38,6 +39,9 @@ enum Command {
         /// One kind of trouble for all of them, instead of each its own.
         #[arg(long)]
         preset: Option<Preset>,
+        /// Stops at the first failure and makes it no smaller.
+        #[arg(long)]
+        first: bool,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -103,16 +107,31 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Plants known mistakes into a copy of the source, one at a time, and shows that they are found.
+    Bugs {
+        /// Only says which there are.
+        #[arg(long)]
+        list: bool,
+        /// Plants this one alone.
+        #[arg(long)]
+        only: Option<String>,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Simulate { seeds, from, preset, json } => {
+        Command::Simulate { seeds, from, preset, first, json } => {
             let Some(end) = from.checked_add(seeds) else {
                 eprintln!("there are no seeds above {}", u64::MAX);
                 return ExitCode::from(2);
             };
-            let summary = simulate(from..end, preset, progress(seeds));
+            let summary = match first {
+                true => simulate_until_failure(from..end, preset, progress(seeds)),
+                false => simulate(from..end, preset, progress(seeds)),
+            };
             print_summary(&summary, json);
             ExitCode::from(u8::from(!summary.failures.is_empty()))
         }
@@ -137,7 +156,60 @@ fn main() -> ExitCode {
             let faults = if only.is_empty() { Fault::ALL.to_vec() } else { only };
             run_processes(&processes::Plan { program, time: Duration::from_secs(60 * minutes), seed, faults }, json)
         }
+        Command::Bugs { list, only, json } => hunt_bugs(list, only.as_deref(), json).unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }),
     }
+}
+
+fn hunt_bugs(list: bool, only: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+    let root = bugs::repository()?;
+    let mut mistakes = bugs::all(&root)?;
+    mistakes.retain(|mistake| only.is_none_or(|name| mistake.name == name));
+    anyhow::ensure!(!mistakes.is_empty(), "there is no such mistake in tests/bugs; `bugs --list` says which there are");
+    if list {
+        let listed: Vec<Hunted> = mistakes.iter().map(Hunted::unknown).collect();
+        print_bugs(&listed, true, json);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let workshop = Workshop::of(&root)?;
+    // Those of one file follow each other: what is built between them is less.
+    mistakes.sort_by(|a, b| (&a.files, &a.name).cmp(&(&b.files, &b.name)));
+    let mut hunted = Vec::new();
+    for (at, mistake) in mistakes.iter().enumerate() {
+        let outcome = bugs::hunt(&workshop, mistake);
+        eprintln!("[{} of {}] {:.0} s, {}", at + 1, mistakes.len(), outcome.seconds, in_words(&outcome));
+        hunted.push(outcome);
+    }
+    hunted.sort_by(|a, b| a.name.cmp(&b.name));
+    print_bugs(&hunted, false, json);
+    Ok(ExitCode::from(u8::from(hunted.iter().any(|hunted| !hunted.found))))
+}
+
+fn in_words(hunted: &Hunted) -> String {
+    let name = &hunted.name;
+    match (&hunted.by, hunted.seeds, &hunted.error) {
+        (Some(by), Some(seeds), _) => format!("{name}: found by {by} in {seeds}"),
+        (Some(by), None, _) => format!("{name}: found by {by}"),
+        (None, _, Some(error)) => format!("{name}: NOT FOUND, {error}"),
+        (None, _, None) => format!("{name}: NOT FOUND by `{}`", hunted.run),
+    }
+}
+
+fn print_bugs(bugs: &[Hunted], listed: bool, json: bool) {
+    if json {
+        println!("{:#}", serde_json::json!({ "bugs": bugs }));
+        return;
+    }
+    for bug in bugs {
+        match listed {
+            true => println!("{}: {} Breaks {}. `{}`", bug.name, bug.what, bug.breaks, bug.run),
+            false => println!("{}", in_words(bug)),
+        }
+    }
+    let found = bugs.iter().filter(|bug| bug.found).count();
+    println!("{} mistakes{}", bugs.len(), if listed { String::new() } else { format!(", {found} found") });
 }
 
 /// A line on standard error now and then, when it is a terminal.

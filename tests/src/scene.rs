@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::weather::Micros;
 use quorate_pbft::{
     Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Holdings, Message, ReaderId,
-    ReplicaId, SeqNum, Signed, View,
+    ReplicaId, SeqNum, Signed, Time, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,8 @@ pub struct Scene<'a> {
     pub now: Micros,
     /// When everything healed; none during the storm.
     pub calm_since: Option<Micros>,
+    /// The highest wall clock that an honest replica has shown so far.
+    pub clock: Time,
 }
 
 /// One thing that happened. Replicas named here are honest ones, unless a field says otherwise.

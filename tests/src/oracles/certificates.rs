@@ -149,7 +149,7 @@ mod tests {
 
     fn judged(claimed: &[ClaimedCert], keys: &Keys) -> Verdict {
         let plan = Plan::of(1, Some(Preset::Short));
-        let scene = Scene { plan: &plan, keys, now: 0, calm_since: None };
+        let scene = Scene { plan: &plan, keys, now: 0, calm_since: None, clock: Default::default() };
         let mut oracle = Certificates::default();
         let by = ReplicaId::new(0);
         claimed

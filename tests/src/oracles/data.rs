@@ -195,7 +195,7 @@ mod tests {
 
     fn judged(facts: &[(u16, Message, bool)]) -> Verdict {
         let (plan, keys) = (Plan::of(1, Some(Preset::Short)), Keys::new(4, Signatures::Keyed));
-        let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None };
+        let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None, clock: Default::default() };
         let mut oracle = Data::default();
         facts.iter().try_for_each(|(by, message, sent)| {
             let by = ReplicaId::new(*by);

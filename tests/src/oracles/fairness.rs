@@ -78,7 +78,7 @@ mod tests {
     fn an_order_after_too_many_views_is_noticed_once_it_is_calm() {
         let plan = Plan { attackers: Vec::new(), ..Plan::of(1, Some(Preset::Short)) };
         let keys = Keys::new(4, Signatures::Keyed);
-        let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None };
+        let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None, clock: Default::default() };
         let ordered = |number: u64, view: u64| Fact::Verdict {
             by: ReplicaId::new(0),
             name: (1, number),

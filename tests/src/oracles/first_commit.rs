@@ -94,7 +94,7 @@ mod tests {
     fn a_commit_after_the_limit_is_late_and_one_before_it_is_not() {
         let plan = Plan::of(1, Some(Preset::Short));
         let keys = Keys::new(4, Signatures::Keyed);
-        let calm = |now| Scene { plan: &plan, keys: &keys, now, calm_since: Some(7) };
+        let calm = |now| Scene { plan: &plan, keys: &keys, now, calm_since: Some(7), clock: Default::default() };
         let point = ExecutedPoint { seq: SeqNum::new(6), ..ExecutedPoint::default() };
         let reached = Fact::Reached { by: ReplicaId::new(0), point: &point, slots: 1, recorded: &[] };
         let verdict = |after: Micros| {

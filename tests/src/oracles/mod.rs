@@ -3,6 +3,7 @@
 mod agreement;
 mod bounds;
 mod certificates;
+mod clock;
 mod confirmed;
 mod data;
 mod evidence;
@@ -15,6 +16,7 @@ mod progress;
 mod reads;
 mod receipts;
 mod standing;
+mod views;
 mod write_once;
 
 use crate::scene::{Fact, Scene, Survey};
@@ -63,9 +65,11 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<agreement::Agreement>::default(),
         Box::<integrity::Integrity>::default(),
         Box::<no_gaps::NoGaps>::default(),
+        Box::new(clock::Clock),
         Box::<write_once::WriteOnce>::default(),
         Box::new(innocence::Innocence),
         Box::new(standing::Standing),
+        Box::<views::Views>::default(),
         Box::<reads::Reads>::default(),
         Box::<receipts::Receipts>::default(),
         Box::new(progress::Progress),

@@ -14,7 +14,7 @@ const PATIENCE: Micros = 61 * SECOND;
 
 impl<'a> World<'a> {
     fn scene(&self) -> Scene<'_> {
-        Scene { plan: self.plan, keys: &self.keys, now: self.now, calm_since: self.calm_since }
+        Scene { plan: self.plan, keys: &self.keys, now: self.now, calm_since: self.calm_since, clock: self.clock }
     }
 
     pub(super) fn judge(&mut self, fact: &Fact<'_>) {

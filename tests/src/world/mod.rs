@@ -20,7 +20,7 @@ use crate::trace::Trace;
 use crate::weather::{Cuts, Micros, Weather};
 use queue::{Event, Queue};
 use quorate_ledger::EnvelopeCheck;
-use quorate_pbft::{PayloadCheck, ReaderId};
+use quorate_pbft::{PayloadCheck, ReaderId, Time};
 use seat::Seat;
 use std::collections::BTreeSet;
 
@@ -38,6 +38,8 @@ pub struct World<'a> {
     weather: Weather,
     /// When everything healed; none during the storm.
     calm_since: Option<Micros>,
+    /// The highest wall clock that an honest replica has shown.
+    clock: Time,
     dice: Dice,
     payload: Box<dyn PayloadCheck>,
     clients: Clients,
@@ -73,6 +75,7 @@ impl<'a> World<'a> {
             cuts: Cuts::default(),
             weather: plan.weather,
             calm_since: None,
+            clock: Time::default(),
             dice: Dice::new(plan.seed).fork(10),
             payload,
             clients,

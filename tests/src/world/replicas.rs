@@ -4,7 +4,7 @@ use super::World;
 use super::queue::Event;
 use crate::presets::MILLI;
 use crate::scene::Fact;
-use quorate_pbft::{Input, ReplicaId};
+use quorate_pbft::{Input, Now, ReplicaId};
 
 impl World<'_> {
     pub(super) fn wake(&mut self, replica: ReplicaId) {
@@ -18,11 +18,19 @@ impl World<'_> {
     }
 
     pub(super) fn input(&mut self, to: ReplicaId, input: Option<Input>) {
-        let seat = &mut self.seats[to.index()];
+        let now = self.read_clocks(to);
         let mut news = Vec::new();
-        seat.machine.input(seat.clocks(self.now), input, &mut news);
+        self.seats[to.index()].machine.input(now, input, &mut news);
         self.tell(to, news);
         self.schedule_machine(to);
+    }
+
+    fn read_clocks(&mut self, of: ReplicaId) -> Now {
+        let now = self.seats[of.index()].clocks(self.now);
+        if self.plan.is_honest(of) {
+            self.clock = self.clock.max(now.wall);
+        }
+        now
     }
 
     fn schedule_machine(&mut self, of: ReplicaId) {
@@ -48,8 +56,9 @@ impl World<'_> {
             return;
         }
         seat.commit_at = None;
+        let now = self.read_clocks(of);
         let mut news = Vec::new();
-        let leaving = seat.machine.commit(seat.clocks(self.now), &mut news);
+        let leaving = self.seats[of.index()].machine.commit(now, &mut news);
         self.transmit(of, leaving);
         self.tell(of, news);
         self.schedule_machine(of);

@@ -1,0 +1,146 @@
+//! One mistake after the other: planted, built, and looked for.
+
+use super::{Mistake, Workshop};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// How long the run of one mistake may take.
+const RUN_MAX: Duration = Duration::from_secs(600);
+
+/// A mistake, and whether the machine found it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hunted {
+    /// The patch file's name without its ending.
+    pub name: String,
+    /// The patch file, from the root of the repository.
+    pub patch: String,
+    /// The arguments of `quorate-tests` that find it.
+    pub run: String,
+    /// Whether they did.
+    pub found: bool,
+    /// The oracle, or the command that found it.
+    pub by: Option<String>,
+    /// Seeds, or schedules, until then; an exhaustive search counts none.
+    pub seeds: Option<u64>,
+    /// What is wrong, in words.
+    pub what: String,
+    /// The rules that it breaks.
+    pub breaks: String,
+    /// Why it was not found, if that was not the machine's fault: it did not build, say.
+    pub error: Option<String>,
+    /// What the finder said.
+    pub said: Option<String>,
+    /// Real seconds of build and run.
+    pub seconds: f64,
+}
+
+impl Hunted {
+    /// A mistake that nobody has looked for.
+    pub fn unknown(mistake: &Mistake) -> Self {
+        let Mistake { name, patch, what, breaks, run, .. } = mistake.clone();
+        let patch = patch.to_string_lossy().into_owned();
+        let (by, seeds, error, said) = Default::default();
+        Self { name, patch, run, found: false, by, seeds, what, breaks, error, said, seconds: 0.0 }
+    }
+}
+
+/// Plants the mistake, builds, runs, and says what came of it. The copy keeps the mistake until the next one.
+pub fn hunt(workshop: &Workshop, mistake: &Mistake) -> Hunted {
+    let begin = Instant::now();
+    let mut hunted = Hunted::unknown(mistake);
+    if let Err(error) = look(workshop, mistake, &mut hunted) {
+        hunted.error = Some(format!("{error:#}"));
+    }
+    hunted.seconds = begin.elapsed().as_secs_f64();
+    hunted
+}
+
+fn look(workshop: &Workshop, mistake: &Mistake, hunted: &mut Hunted) -> Result<()> {
+    workshop.restore()?;
+    workshop.plant(mistake)?;
+    let machine = workshop.build()?;
+    let status = run(&machine, &mistake.run, &workshop.report())?;
+    let report = fs::read_to_string(workshop.report()).context("the run left no report")?;
+    if status.code() != Some(1) {
+        return if status.success() { Ok(()) } else { Err(anyhow::anyhow!("the run ended with {status}")) };
+    }
+    let report: Value = serde_json::from_str(&report).context("the run's report is not JSON")?;
+    hunted.found = true;
+    read_failure(&report, &mistake.run, hunted);
+    Ok(())
+}
+
+/// Runs until the first failure, or until its time is over.
+fn run(machine: &Path, arguments: &str, report: &Path) -> Result<ExitStatus> {
+    let mut command = Command::new(machine);
+    command.args(arguments.split(' ')).arg("--json").stdout(File::create(report)?);
+    if arguments.starts_with("simulate") {
+        command.arg("--first");
+    }
+    let mut child = command.spawn().with_context(|| format!("{} cannot be run", machine.display()))?;
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if begin.elapsed() >= RUN_MAX {
+            child.kill()?;
+            child.wait()?;
+            anyhow::bail!("the run took more than {} s", RUN_MAX.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The first failure of a report, in whichever of its shapes.
+fn read_failure(report: &Value, run: &str, hunted: &mut Hunted) {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let command = run.split(' ').next().map(str::to_owned);
+    let first = &report["failures"][0];
+    if first.is_object() {
+        let from = run.split(' ').skip_while(|word| *word != "--from").nth(1).and_then(|from| from.parse().ok());
+        let ran = first["seed"].as_u64().map(|seed| seed + 1 - from.unwrap_or(0));
+        (hunted.by, hunted.seeds, hunted.said) = (text(&first["oracle"]), ran, text(&first["what"]));
+    } else if first.is_array() {
+        (hunted.by, hunted.seeds, hunted.said) = (command, report["schedules"].as_u64(), text(&first[1]));
+    } else {
+        (hunted.by, hunted.said) = (command, text(first));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::path::PathBuf;
+
+    fn hunted(report: &Value, run: &str) -> Hunted {
+        let (what, breaks) = ("wrong".to_owned(), "N1".to_owned());
+        let (name, patch) = ("a".to_owned(), PathBuf::from("tests/bugs/a.patch"));
+        let mistake = Mistake { name, patch, what, breaks, run: run.to_owned(), files: Vec::new() };
+        let mut hunted = Hunted::unknown(&mistake);
+        read_failure(report, run, &mut hunted);
+        hunted
+    }
+
+    #[test]
+    fn the_seeds_until_a_failure_are_counted_from_the_first_one() {
+        let report = json!({ "failures": [{ "seed": 21, "oracle": "agreement", "what": "two" }] });
+        let whole = hunted(&report, "simulate --seeds 3000");
+        assert_eq!((whole.by.as_deref(), whole.seeds), (Some("agreement"), Some(22)));
+        assert_eq!(hunted(&report, "simulate --seeds 3000 --from 20").seeds, Some(2));
+    }
+
+    #[test]
+    fn other_commands_are_named_where_no_oracle_is() {
+        let twins = hunted(&json!({ "schedules": 40, "failures": [[7, "two"]] }), "twins --schedules 40");
+        assert_eq!((twins.by.as_deref(), twins.seeds), (Some("twins"), Some(40)));
+        let explored = hunted(&json!({ "failures": ["two"] }), "explore --minutes 1");
+        assert_eq!((explored.by.as_deref(), explored.said.as_deref()), (Some("explore"), Some("two")));
+    }
+}

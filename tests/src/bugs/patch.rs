@@ -1,0 +1,95 @@
+//! The patch files: what each says of its mistake, and which files it touches.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the patches are, from the root of the repository.
+const FOLDER: &str = "tests/bugs";
+
+/// What `run` may begin with.
+const COMMANDS: [&str; 3] = ["simulate", "explore", "twins"];
+
+/// A known mistake that can be planted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The patch file's name without its ending.
+    pub name: String,
+    /// The patch file, from the root of the repository.
+    pub patch: PathBuf,
+    /// What is wrong then, in words.
+    pub what: String,
+    /// The rules that it breaks.
+    pub breaks: String,
+    /// The arguments of `quorate-tests` that find it.
+    pub run: String,
+    /// The files that it changes, from the root of the repository.
+    pub files: Vec<PathBuf>,
+}
+
+/// All mistakes of a repository, by name.
+pub fn all(root: &Path) -> Result<Vec<Mistake>> {
+    let folder = root.join(FOLDER);
+    let entries = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut mistakes = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "patch") {
+            let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            mistakes.push(parse(name, &text).with_context(|| format!("{}", path.display()))?);
+        }
+    }
+    mistakes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(mistakes)
+}
+
+/// The head up to the first file: `Mistake:`, `Breaks:` and `Run:`, each going on until the next.
+fn parse(name: String, text: &str) -> Result<Mistake> {
+    let head = text.lines().take_while(|line| !line.starts_with("diff --git "));
+    let mut fields = [("Mistake:", String::new()), ("Breaks:", String::new()), ("Run:", String::new())];
+    let mut current = None;
+    for line in head {
+        let begins = fields.iter().position(|(key, _)| line.starts_with(key));
+        current = begins.or(current);
+        let Some(at) = current else { bail!("the head begins with `Mistake:`, not with `{line}`") };
+        let (key, said) = &mut fields[at];
+        let words = if begins.is_some() { &line[key.len()..] } else { line };
+        if !said.is_empty() && !words.trim().is_empty() {
+            said.push(' ');
+        }
+        said.push_str(words.trim());
+    }
+    let missing = fields.iter().find(|(_, said)| said.is_empty());
+    ensure!(missing.is_none(), "the head lacks `{}`", missing.map_or("", |(key, _)| key));
+    let [what, breaks, run] = fields.map(|(_, said)| said);
+    let command = run.split(' ').next().unwrap_or_default();
+    ensure!(COMMANDS.contains(&command), "`{run}` is not one of the commands {}", COMMANDS.join(", "));
+    let files = text.lines().filter_map(|line| line.strip_prefix("+++ b/")).map(PathBuf::from).collect();
+    let patch = Path::new(FOLDER).join(format!("{name}.patch"));
+    Ok(Mistake { name, patch, what, breaks, run, files })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATCH: &str = "Mistake: one signature\n  too few.\nBreaks: N3\nRun: simulate --seeds 3000\n\ndiff --git a/x.rs \
+                         b/x.rs\n--- a/x.rs\n+++ b/x.rs\n";
+
+    #[test]
+    fn a_head_says_what_is_wrong_which_rule_it_breaks_and_what_finds_it() {
+        let mistake = parse("few".to_owned(), PATCH).expect("a good head");
+        assert_eq!((mistake.what.as_str(), mistake.breaks.as_str()), ("one signature too few.", "N3"));
+        assert_eq!(mistake.run, "simulate --seeds 3000");
+        assert_eq!(mistake.files, [Path::new("x.rs")]);
+    }
+
+    #[test]
+    fn a_head_without_a_rule_or_with_a_foreign_command_is_refused() {
+        for wrong in [PATCH.replace("Breaks:", "Because:"), PATCH.replace("simulate", "rm"), PATCH.replace("Run:", "")]
+        {
+            assert!(parse("few".to_owned(), &wrong).is_err(), "{wrong}");
+        }
+    }
+}

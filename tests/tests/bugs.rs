@@ -1,0 +1,66 @@
+//! The planted mistakes stay plantable: each patch says what it is about and still applies to the tree.
+
+use quorate_tests::bugs::{Mistake, all};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// At least so many are planted.
+const LEAST: usize = 40;
+
+/// The run that finds at least nine in ten of them.
+const USUAL: &str = "simulate --seeds 3000";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests room stands in the workspace")
+}
+
+fn mistakes() -> Vec<Mistake> {
+    all(root()).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+#[test]
+fn there_are_forty_mistakes_and_nine_in_ten_are_found_by_the_same_run() {
+    let mistakes = mistakes();
+    assert!(mistakes.len() >= LEAST, "{} mistakes", mistakes.len());
+    let others = mistakes.iter().filter(|mistake| mistake.run != USUAL).count();
+    assert!(others * 10 <= mistakes.len(), "{others} of {} need another run", mistakes.len());
+}
+
+#[test]
+fn names_are_words_with_hyphens_and_no_two_patches_are_equal() {
+    let mut seen = BTreeSet::new();
+    for mistake in mistakes() {
+        let plain =
+            mistake.name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        assert!(plain, "{}", mistake.name);
+        let text = std::fs::read_to_string(root().join(&mistake.patch)).expect("it was read before");
+        let changes: Vec<String> = text.lines().filter(|line| is_change(line)).map(str::to_owned).collect();
+        assert!(!changes.is_empty() && !mistake.files.is_empty(), "{} changes nothing", mistake.name);
+        assert!(seen.insert(changes), "{} is another one's twin", mistake.name);
+    }
+}
+
+fn is_change(line: &str) -> bool {
+    let of_a_file = line.starts_with("+++") || line.starts_with("---");
+    (line.starts_with('+') || line.starts_with('-')) && !of_a_file
+}
+
+#[test]
+fn every_patch_applies_to_the_tree() {
+    let inside = Command::new("git").args(["rev-parse", "--show-cdup"]).current_dir(root()).output();
+    if !inside.is_ok_and(|output| output.status.success() && output.stdout.trim_ascii().is_empty()) {
+        eprintln!("SKIPPED: whether the planted mistakes apply, as there is no git or no repository here");
+        return;
+    }
+    for mistake in mistakes() {
+        let check = Command::new("git").args(["apply", "--check"]).arg(&mistake.patch).current_dir(root()).output();
+        let check = check.expect("git has just run");
+        let said = String::from_utf8_lossy(&check.stderr);
+        assert!(
+            check.status.success(),
+            "{} does not apply any more: {said}\nPlant it anew where the rule is now.",
+            mistake.name
+        );
+    }
+}
