@@ -29,6 +29,7 @@ pub mod run;
 pub mod shrink;
 
 pub mod explore;
+pub mod forks;
 pub mod small;
 pub mod twins;
 

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use quorate_tests::bugs::{self, Hunted, Workshop};
 use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
 use quorate_tests::explore::{Explored, explore};
+use quorate_tests::forks::{ForksSummary, forks};
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
 use quorate_tests::processes::{self, NoVerdict, faults::Fault, summary::Summary as ProcessesSummary};
@@ -80,6 +81,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lets f + 1 liars fork groups, and asks of what is left who lied.
+    Forks {
+        /// How many seeds.
+        #[arg(long)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Searches every order of deliveries of a small conversation with a lying primary.
     Explore {
         /// How long at most.
@@ -140,6 +153,11 @@ fn main() -> ExitCode {
         Command::Twins { schedules, json } => {
             let summary = twins(schedules);
             print_twins(&summary, json);
+            ExitCode::from(u8::from(!summary.failures.is_empty()))
+        }
+        Command::Forks { seeds, from, json } => {
+            let summary = forks(from..from.saturating_add(seeds));
+            print_forks(&summary, json);
             ExitCode::from(u8::from(!summary.failures.is_empty()))
         }
         Command::Explore { minutes, json } => {
@@ -317,6 +335,21 @@ fn print_twins(summary: &TwinsSummary, json: bool) {
     println!("{} decided something, {} left the first view", summary.deciding, summary.view_changes);
     println!("{} with changed messages, {} with proof of it", summary.mutated, summary.caught);
     summary.failures.iter().for_each(|(schedule, what)| println!("FAILED schedule {schedule}: {what}"));
+    println!("{} failures", summary.failures.len());
+}
+
+fn print_forks(summary: &ForksSummary, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        return;
+    }
+    let ForksSummary { seeds, forked, in_one_view, across_views, .. } = summary;
+    println!(
+        "{seeds} seeds in {:.1} s, {forked} forked: {in_one_view} in one view, {across_views} across views",
+        summary.seconds
+    );
+    println!("evidence: {}", counts(&summary.evidence));
+    summary.failures.iter().for_each(|(seed, what)| println!("FAILED seed {seed}: {what}"));
     println!("{} failures", summary.failures.len());
 }
 

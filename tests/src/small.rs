@@ -4,8 +4,8 @@ use crate::clients::ItemCheck;
 use crate::keys::{Keys, Signatures};
 use crate::machine::Book;
 use quorate_pbft::{
-    Broken, Constants, Digest, Effect, Effects, Executed, Input, Item, Journal, Message, Now, Replica, ReplicaConfig,
-    ReplicaId, SeqNum, Ticks, Time, Unverified, Verified, VerifyContext, View,
+    Broken, Constants, Digest, Effect, Effects, Executed, Input, Item, Journal, Message, Now, Remains, Replica,
+    ReplicaConfig, ReplicaId, SeqNum, Ticks, Time, Unverified, Verified, VerifyContext, View,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -129,6 +129,18 @@ impl Node {
     /// The view that it is in or asks for.
     pub fn view(&self) -> View {
         self.replica.view()
+    }
+
+    /// What its disk tells of who lied.
+    pub fn remains(&self) -> Remains {
+        self.journal.remains()
+    }
+
+    /// What it holds certificates for, executed or not.
+    pub fn decisions(&self) -> impl Iterator<Item = (SeqNum, Digest)> {
+        let slots = self.journal.remains().certificates.into_iter().map(|certificate| certificate.seq);
+        let slots: BTreeSet<SeqNum> = slots.collect();
+        slots.into_iter().filter_map(|seq| Some((seq, self.journal.decision(seq)?.0.digest)))
     }
 }
 

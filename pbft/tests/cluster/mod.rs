@@ -8,11 +8,13 @@ mod dice;
 mod keys;
 mod ledger;
 mod node;
+mod trace;
 
 pub use self::dice::Dice;
 pub use self::keys::{AnyItem, HashSigner, HashVerify, committee, config, context, envelope, id, key};
 pub use self::ledger::Ledger;
 pub use self::node::Node;
+pub use self::trace::Trace;
 
 use self::node::Write;
 use quorate_pbft::{
@@ -35,6 +37,8 @@ pub struct Weather {
 
 impl Weather {
     pub const CALM: Self = Self { delay_ms: 5, drop_percent: 0, twice_percent: 0, commit_ms: 2, execute_ms: 0 };
+    /// A message takes two milliseconds and a commit one: conversations that people can follow.
+    pub const EVEN: Self = Self { delay_ms: 1, drop_percent: 0, twice_percent: 0, commit_ms: 1, execute_ms: 0 };
     pub const STORM: Self = Self { delay_ms: 60, drop_percent: 15, twice_percent: 10, commit_ms: 10, execute_ms: 0 };
 }
 
@@ -58,6 +62,8 @@ pub struct Cluster {
     pub dice: Dice,
     pub liars: BTreeMap<ReplicaId, Liar>,
     pub delivered: u64,
+    /// What is recorded, if anything is.
+    pub trace: Option<Trace>,
     committee: Committee,
     queue: BTreeMap<(u64, u64), Event>,
     ticket: u64,
@@ -86,6 +92,7 @@ impl Cluster {
             dice: Dice::new(seed),
             liars: BTreeMap::new(),
             delivered: 0,
+            trace: None,
             queue: BTreeMap::new(),
             ticket: 0,
             wire: BTreeMap::new(),
@@ -196,6 +203,10 @@ impl Cluster {
             let ((at, _), event) = self.queue.pop_first().expect("just seen");
             self.now = at;
             self.happen(event);
+            if let Some(mut trace) = self.trace.take() {
+                trace.look(self);
+                self.trace = Some(trace);
+            }
         }
         self.now = end;
     }
@@ -319,6 +330,9 @@ impl Cluster {
             }
         };
         for message in messages {
+            if let Some(trace) = &mut self.trace {
+                trace.sent(self.now, from, to, &message);
+            }
             self.deliver_later(from, to, message);
         }
     }

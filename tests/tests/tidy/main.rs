@@ -3,4 +3,5 @@
 mod arrows;
 mod licences;
 mod pure;
+mod rules;
 mod sources;

@@ -1,0 +1,49 @@
+//! §4.3: checkpoints (C).
+
+use super::*;
+
+/// C2.
+#[test]
+fn q_equal_checkpoints_are_stable_and_fewer_are_not() {
+    for n in SIZES.into_iter().filter(|n| *n > 1) {
+        let q = committee(n).quorum();
+        let mut replica = Alone::new(n, n - 1);
+        replica.decide(1, &Content { mark: true, ..empty(1_000) });
+        replica.execute();
+        let said = replica.said(Kind::Checkpoint);
+        assert_eq!(said.len(), 1);
+        let say = |signer: usize| Message::Checkpoint(say(signer, Kind::Checkpoint, 0, 1, said[0].2));
+        (0..q - 2).for_each(|signer| replica.hear(signer, say(signer)));
+        assert_eq!(replica.replica.report().stable.get(), 0, "{n} replicas, q − 1 statements");
+        replica.hear(q - 2, say(q - 2));
+        assert_eq!(replica.replica.report().stable.get(), 1, "{n} replicas, q statements");
+    }
+}
+
+/// C3.
+#[test]
+fn a_replica_whose_state_is_not_the_certified_one_stops() {
+    let mut replica = Alone::new(4, 3);
+    replica.decide(1, &Content { mark: true, ..empty(1_000) });
+    replica.execute();
+    replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 1, Digest([5; 32]), &[0, 1, 2])));
+    assert!(matches!(replica.broken()[..], [quorate_pbft::Broken::Diverged { .. }]));
+}
+
+/// C1: an idle group checkpoints soon after its last slot.
+#[test]
+fn an_idle_primary_marks_an_empty_slot_when_a_decided_one_is_not_covered() {
+    let mut primary = Alone::new(4, 0);
+    let tip = bundle(1, Tip::default(), 0, envelope("a")).header.tip();
+    primary.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[1, 2, 3])));
+    let proposed = primary.said(Kind::PrePrepare)[0];
+    for signer in [1, 2, 3] {
+        primary.commit(signer, 0, 1, proposed.2);
+    }
+    primary.tick(100);
+    let unmarked = primary.said(Kind::PrePrepare).len();
+    primary.tick(200);
+    let marked =
+        primary.sent().filter(|message| matches!(message, Message::PrePrepare { content, .. } if content.mark));
+    assert_eq!((unmarked, marked.count() >= 1), (1, true));
+}

@@ -1,0 +1,111 @@
+//! Lanes and cuts (L).
+
+use super::*;
+
+/// L4: content and certificates before the vote.
+#[test]
+fn a_vote_for_a_new_slot_waits_for_the_certificates_of_its_tips() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("x")).header.tip();
+    let content = Content { cut: vec![(id(1), tip)], ..empty(1_000) };
+    backup.propose(0, 0, 1, &content);
+    assert_eq!(backup.said(Kind::Prepare), []);
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    assert_eq!(backup.said(Kind::Prepare).len(), 1);
+}
+
+/// L2: an Ack stands for everything between the bundle and an anchor.
+#[test]
+fn a_bundle_is_acknowledged_when_all_before_it_are_here() {
+    let mut backup = Alone::new(4, 3);
+    let first = bundle(1, Tip::default(), 0, envelope("a"));
+    let second = bundle(1, first.header.tip(), 1, envelope("b"));
+    backup.hear(1, Message::Bundle(second.clone()));
+    assert_eq!(backup.said(Kind::Ack), []);
+    backup.hear(1, Message::Bundle(first));
+    assert_eq!(backup.said(Kind::Ack)[0], (1, 2, second.header.digest()), "one Ack for both");
+    let stored = |effect: &&Effect| matches!(effect, Effect::Persist(Record::Bundle(_)));
+    assert_eq!(backup.effects.iter().filter(stored).count(), 2);
+}
+
+/// L2: above all that it acknowledged in this lane.
+#[test]
+fn a_fork_of_a_lane_is_not_acknowledged() {
+    let mut backup = Alone::new(4, 3);
+    let first = bundle(1, Tip::default(), 0, envelope("a"));
+    let other = bundle(1, Tip::default(), 0, envelope("b"));
+    let beyond = bundle(1, other.header.tip(), 1, envelope("c"));
+    backup.hear(1, Message::Bundle(first.clone()));
+    backup.hear(1, Message::Bundle(other));
+    backup.hear(1, Message::Bundle(beyond));
+    let acks = backup.said(Kind::Ack);
+    assert!(acks.iter().all(|(lane, _, digest)| *lane != 1 || *digest == first.header.digest()), "{acks:?}");
+}
+
+/// L2: the certified bundle is an anchor for those who acknowledged the other side of a fork.
+#[test]
+fn who_acknowledged_the_other_side_of_a_fork_goes_on_above_the_certified_one() {
+    let mut backup = Alone::new(4, 3);
+    let first = bundle(1, Tip::default(), 0, envelope("a"));
+    let other = bundle(1, Tip::default(), 0, envelope("b"));
+    let beyond = bundle(1, other.header.tip(), 1, envelope("c"));
+    backup.hear(1, Message::Bundle(first));
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, other.header.digest(), &[0, 1, 2])));
+    backup.hear(1, Message::Bundle(other));
+    backup.hear(1, Message::Bundle(beyond.clone()));
+    assert!(backup.said(Kind::Ack).contains(&(1, 2, beyond.header.digest())));
+}
+
+/// L2: the bound on what a lane can make others store.
+#[test]
+fn a_bundle_too_far_ahead_of_execution_is_refused() {
+    let constants = Constants { lane_ahead_bundles_max: 2, ..Constants::default() };
+    let mut backup = Alone::with(4, 3, &constants);
+    let mut tip = Tip::default();
+    for position in 1..=3 {
+        let next = bundle(1, tip, position - 1, envelope("x"));
+        tip = next.header.tip();
+        backup.hear(1, Message::Bundle(next));
+    }
+    assert_eq!(backup.said(Kind::Ack).last().map(|ack| ack.1), Some(2));
+    assert!(matches!(backup.refused()[..], [Rejected::Bundle { .. }]));
+}
+
+/// B: bundles neither acknowledged nor certified.
+#[test]
+fn loose_bundles_of_a_lane_stay_within_their_bytes() {
+    let constants = Constants { bundle_bytes_max: 1_000, ..Constants::default() };
+    let mut backup = Alone::with(4, 3, &constants);
+    for byte in 0..50 {
+        let parent = Tip { position: Position::new(5 + byte), digest: Digest([byte as u8; 32]) };
+        backup.hear(1, Message::Bundle(bundle(1, parent, 0, envelope(&"x".repeat(300)))));
+    }
+    assert!(backup.replica.report().lanes[1].held_bytes <= 1_000);
+}
+
+/// L1: the next bundle when the last is certified.
+#[test]
+fn an_owner_makes_the_next_bundle_when_the_last_is_certified() {
+    let mut owner = Alone::new(4, 3);
+    owner.step(Input::Submit(envelope("a")));
+    owner.step(Input::Submit(envelope("b")));
+    let made = owner.said(Kind::Bundle);
+    assert_eq!(made.len(), 1);
+    for signer in [0, 1] {
+        owner.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, 1, made[0].2)));
+    }
+    assert_eq!(owner.said(Kind::Bundle).len(), 2);
+    assert!(owner.sent().any(|message| matches!(message, Message::LaneCert(_))), "L3: the owner sends the certificate");
+}
+
+#[test]
+fn items_beyond_the_room_of_the_own_lane_are_refused() {
+    let mut owner = Alone::starting(4, 3, &Constants::default());
+    let room = owner.replica.room();
+    for _ in 0..(room >> 20) {
+        owner.step(Input::Submit(envelope(&"x".repeat(1 << 20))));
+    }
+    assert!(owner.refused().is_empty());
+    owner.step(Input::Submit(envelope("one more")));
+    assert!(matches!(owner.refused()[..], [Rejected::LaneFull]));
+}

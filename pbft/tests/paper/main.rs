@@ -1,0 +1,24 @@
+//! One test for each sentence: OSDI '99 §4.2 to §4.4 and the rules of `docs/protocol.md`, for groups of every size.
+
+#[path = "../cluster/mod.rs"]
+mod cluster;
+
+mod bounds;
+mod certificates;
+mod checkpoints;
+mod lanes;
+mod normal_case;
+mod reading;
+mod restarts;
+mod time;
+mod views;
+
+use cluster::alone::{Alone, bundle, certificate, empty, say};
+use cluster::{WALL, committee, envelope, id};
+use quorate_pbft::{
+    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, Input, Kind, Message, Position, Record,
+    Rejected, Tip, View, Wanted,
+};
+
+/// A group of one, and all sizes at which f or the distance to the next f changes.
+const SIZES: [usize; 11] = [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];

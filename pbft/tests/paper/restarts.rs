@@ -1,0 +1,79 @@
+//! What a restart remembers (E1, E7, pitfall 9).
+
+use super::*;
+
+/// E7.
+#[test]
+fn after_a_start_nothing_is_signed_until_q_minus_one_have_answered() {
+    for n in SIZES.into_iter().filter(|n| *n > 1) {
+        let q = committee(n).quorum();
+        let mut replica = Alone::starting(n, n - 1, &Constants::default());
+        replica.step(Input::Submit(envelope("waits")));
+        (0..q - 2).for_each(|peer| replica.recalled(peer, 9));
+        assert_eq!(replica.said(Kind::Bundle), [], "{n} replicas, q − 2 answers");
+        replica.recalled(q - 2, 9);
+        assert_eq!(replica.said(Kind::Bundle).len(), 1, "{n} replicas, q − 1 answers");
+    }
+}
+
+#[test]
+fn a_group_of_one_needs_nobody() {
+    let mut alone = Alone::new(1, 0);
+    alone.step(Input::Submit(envelope("alone")));
+    alone.execute();
+    assert_eq!(alone.replica.executed_point().seq.get(), 1);
+}
+
+/// E7: the answer to an earlier start says nothing about this one.
+#[test]
+fn answers_to_another_incarnation_do_not_count() {
+    let mut replica = Alone::starting(4, 3, &Constants::default());
+    (0..3).for_each(|peer| replica.recalled(peer, 8));
+    assert!(replica.replica.is_recovering());
+}
+
+/// E7, pitfall 5.
+#[test]
+fn an_own_statement_that_is_not_on_the_disk_makes_a_follower_also_after_a_restart() {
+    let mut replica = Alone::new(4, 3);
+    let forgotten = say(3, Kind::Commit, 0, 7, Digest([1; 32]));
+    replica.hear(1, Message::Half(forgotten));
+    assert!(replica.replica.report().following);
+    replica.propose(0, 0, 1, &empty(1_000));
+    assert_eq!(replica.said(Kind::Prepare), []);
+    replica.restart();
+    replica.propose(0, 0, 1, &empty(1_000));
+    assert!(replica.replica.report().following);
+    assert_eq!(replica.said(Kind::Prepare), []);
+}
+
+/// E1, pitfalls 1, 3 and 7.
+#[test]
+fn after_a_restart_the_primary_sends_what_it_stored_and_goes_on_after_it() {
+    let mut primary = Alone::new(4, 0);
+    let tip = bundle(1, Tip::default(), 0, envelope("a")).header.tip();
+    primary.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[1, 2, 3])));
+    let first = primary.said(Kind::PrePrepare);
+    assert_eq!(first.len(), 1);
+    primary.restart();
+    assert_eq!(primary.said(Kind::PrePrepare), [], "nothing is rebuilt");
+    assert_eq!(primary.said(Kind::Prepare), [(0, 1, first[0].2)], "the stored vote goes out with the PrePrepare in it");
+    let other = bundle(2, Tip::default(), 0, envelope("b")).header.tip();
+    primary.hear(2, Message::LaneCert(certificate(Kind::Ack, 2, 1, other.digest, &[1, 2, 3])));
+    primary.tick(50);
+    assert_eq!(primary.said(Kind::PrePrepare).iter().map(|said| said.1).collect::<Vec<_>>(), [2]);
+}
+
+/// Pitfall 9.
+#[test]
+fn a_restart_goes_on_asking_for_the_view_that_was_asked_for() {
+    let mut replica = Alone::new(4, 3);
+    replica.demand(0, 1);
+    replica.demand(2, 1);
+    let demand = replica.said(Kind::ViewChange);
+    replica.restart();
+    assert_eq!(replica.asks_for_view(), Some(1));
+    replica.tick(1_000);
+    assert_eq!(replica.replica.view(), View::new(1));
+    assert!(replica.said(Kind::ViewChange).iter().all(|said| *said == demand[0]), "as it was signed");
+}

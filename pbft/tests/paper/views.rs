@@ -1,0 +1,158 @@
+//! §4.4: another primary (V).
+
+use super::*;
+
+/// V3: evidence that the current primary equivocated asks for the next view at once.
+#[test]
+fn a_backup_leaves_a_primary_that_equivocated_at_once() {
+    let mut backup = Alone::new(4, 1);
+    backup.propose(0, 0, 1, &empty(1_000));
+    backup.propose(0, 0, 1, &empty(1_001));
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// V3, pitfalls 14 and 15.
+#[test]
+fn f_plus_one_demands_pull_a_replica_along_and_f_do_not() {
+    for n in SIZES.into_iter().filter(|n| *n > 1) {
+        let weak = committee(n).weak();
+        let mut replica = Alone::new(n, n - 1);
+        (0..weak - 1).for_each(|signer| replica.demand(signer, 5 + signer as u64));
+        assert_eq!(replica.asks_for_view(), None, "{n} replicas, f demands");
+        replica.demand(weak - 1, 9);
+        assert_eq!(replica.asks_for_view(), Some(if weak == 1 { 9 } else { 5 }), "{n} replicas, f + 1 demands");
+    }
+}
+
+/// V3, pitfall 12: the NewView timer starts at q demands.
+#[test]
+fn a_replica_goes_on_to_the_next_view_only_after_q_demands_and_a_timeout() {
+    let mut replica = Alone::new(4, 3);
+    replica.demand(0, 1);
+    replica.demand(2, 1);
+    assert_eq!(replica.asks_for_view(), Some(1), "three of four, itself among them");
+    let mut lonely = Alone::new(7, 6);
+    lonely.demand(0, 1);
+    lonely.demand(2, 1);
+    lonely.demand(3, 1);
+    assert_eq!(lonely.asks_for_view(), Some(1), "four of seven");
+    for _ in 0..100 {
+        replica.tick(100);
+        lonely.tick(100);
+    }
+    assert!(replica.asks_for_view() > Some(1), "no NewView came in time");
+    assert_eq!(lonely.asks_for_view(), Some(1), "q − 1 ask for it");
+}
+
+/// V2, pitfall 13.
+#[test]
+fn the_timeout_doubles_up_to_its_cap() {
+    let mut replica = Alone::new(4, 3);
+    let mut timeouts = Vec::new();
+    for view in 1..9 {
+        replica.demand(0, view);
+        replica.demand(2, view);
+        let asked = replica.replica.view();
+        for _ in 0..400 {
+            if replica.replica.view() == asked {
+                replica.tick(100);
+            }
+        }
+        timeouts.push(replica.replica.report().timeout_ms);
+    }
+    let constants = Constants::default();
+    let doubled = |of: u64| (2 * of).min(constants.timeout_cap_ms);
+    assert!(timeouts.windows(2).all(|pair| pair[1] == pair[0] || pair[1] == doubled(pair[0])), "{timeouts:?}");
+    assert!(timeouts[0] < timeouts[3], "{timeouts:?}");
+    assert_eq!(timeouts.last(), Some(&constants.timeout_cap_ms));
+}
+
+/// V6, §4.4: nothing is accepted before the NewView.
+#[test]
+fn a_replica_that_changes_view_accepts_no_proposal_and_still_acknowledges_bundles() {
+    let mut replica = Alone::new(4, 3);
+    replica.demand(0, 1);
+    replica.demand(2, 1);
+    replica.effects.clear();
+    replica.propose(0, 0, 1, &empty(1_000));
+    replica.propose(1, 1, 1, &empty(1_000));
+    assert_eq!(replica.said(Kind::Prepare), []);
+    replica.hear(1, Message::Bundle(bundle(1, Tip::default(), 0, envelope("a"))));
+    assert!(!replica.said(Kind::Ack).is_empty());
+}
+
+/// §4.4, N8: decisions are accepted in any mode.
+#[test]
+fn a_replica_that_changes_view_takes_in_decisions() {
+    let mut replica = Alone::new(4, 3);
+    replica.demand(0, 1);
+    replica.demand(2, 1);
+    replica.decide(1, &empty(1_000));
+    replica.execute();
+    assert_eq!(replica.replica.executed_point().seq.get(), 1);
+}
+
+/// V1 a, pitfall 35: progress of others does not hide that one lane is starved.
+#[test]
+fn a_starved_lane_asks_for_another_primary_although_other_slots_are_decided() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("starved")).header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    for seq in 1..=9 {
+        backup.tick(100);
+        backup.decide(seq, &empty(1_000 + seq));
+        backup.execute();
+    }
+    assert_eq!(backup.asks_for_view(), None, "before the base time-out");
+    let told = backup.sent_to(0).into_iter().any(|message| matches!(message, Message::LaneCert(_)));
+    assert!(told, "the primary is told before it is blamed");
+    backup.tick(110);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// V1 a: a committed cut that advances the lane starts its timer anew.
+#[test]
+fn a_lane_that_is_cut_in_time_asks_for_nothing() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("cut")).header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    backup.tick(900);
+    backup.decide(1, &Content { cut: vec![(id(1), tip)], mark: true, ..empty(1_000) });
+    for _ in 0..30 {
+        backup.tick(100);
+    }
+    assert_eq!(backup.asks_for_view(), None, "it waits for data, which blames nobody");
+}
+
+/// V1 b.
+#[test]
+fn a_proposed_slot_that_is_not_decided_asks_for_another_primary() {
+    let mut backup = Alone::new(4, 3);
+    backup.propose(0, 0, 1, &empty(1_000));
+    backup.tick(990);
+    assert_eq!(backup.asks_for_view(), None);
+    backup.tick(20);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// V1 c: a decided slot wants a checkpoint slot above it.
+#[test]
+fn a_primary_that_never_marks_is_replaced() {
+    let mut backup = Alone::new(4, 3);
+    backup.decide(1, &empty(1_000));
+    backup.execute();
+    backup.tick(1_100);
+    assert_eq!(backup.asks_for_view(), None);
+    backup.tick(110);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// Pitfall 36: an innocent new primary has its whole time.
+#[test]
+fn an_idle_replica_asks_for_nothing() {
+    let mut backup = Alone::new(4, 3);
+    for _ in 0..100 {
+        backup.tick(1_000);
+    }
+    assert_eq!(backup.asks_for_view(), None);
+}
