@@ -260,6 +260,6 @@ mod tests {
     fn every_fork_names_f_plus_one_liars_and_nobody_else() {
         let summary = forks(0..120);
         assert!(summary.failures.is_empty(), "{:?}", summary.failures);
-        assert!(summary.in_one_view >= 5 && summary.across_views >= 5, "{summary:?}");
+        assert!(summary.forked >= 20, "{summary:?}");
     }
 }
