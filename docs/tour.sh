@@ -307,6 +307,7 @@ does 35-refused-signature-left "signature: revoked" ada2 put notes.txt good.json
 
 # The next parts of the story, each a file of its own.
 source "$here/tour/settlement.sh"
+source "$here/tour/locks.sh"
 
 chapter "Every receipt, offline"
 while read -r name id; do keep "$name" "$id"; done <receipts
