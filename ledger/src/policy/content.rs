@@ -23,6 +23,14 @@ impl Default for Checks {
     }
 }
 
+impl PathRule {
+    /// What of a content this rule does not allow, if it is the only one of its envelope: for whoever wants to know
+    /// before signing.
+    pub fn refuses(&self, content: &[u8]) -> Option<(Code, String)> {
+        Checks::default().broken(self, content)
+    }
+}
+
 impl Checks {
     /// What of a content its rule does not allow.
     pub(crate) fn broken(&mut self, rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {

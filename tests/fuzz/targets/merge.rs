@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     let options = Options {
         same_line: wishes & 1 != 0,
         newest_version: wishes & 2 != 0,
+        union_lists: wishes & 16 != 0,
         lists: if wishes & 4 != 0 { lists } else { vec![] },
     };
     // Three files, parted by a byte that no text has.
