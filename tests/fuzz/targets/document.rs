@@ -8,11 +8,11 @@ use quorate_ledger::policy::{Format, PathRule, Schema};
 
 const FORMATS: [Format; 4] = [Format::Text, Format::Json, Format::Toml, Format::Yaml];
 const SCHEMAS: &[&str] = &[
-    r#"{"type":"object","properties":{"a":{"type":"integer","multipleOf":3},"b":{"items":{"$ref":"#/$defs/x"}}},
-        "$defs":{"x":{"type":"string","pattern":"^(a|b)*c$"}},"additionalProperties":false}"#,
-    r#"{"$schema":"http://json-schema.org/draft-07/schema#","oneOf":[{"type":"array","uniqueItems":true},
-        {"minProperties":1,"patternProperties":{"^x":{"enum":[1,"a",null]}}},{"not":{"maxLength":3}}]}"#,
-    r#"{"if":{"minimum":0.5},"then":{"exclusiveMaximum":1e300},"else":{"const":{"a":[1.0]}}}"#,
+    r##"{"type":"object","properties":{"a":{"type":"integer","multipleOf":3},"b":{"items":{"$ref":"#/$defs/x"}}},
+        "$defs":{"x":{"type":"string","pattern":"^(a|b)*c$"}},"additionalProperties":false}"##,
+    r##"{"$schema":"http://json-schema.org/draft-07/schema#","oneOf":[{"type":"array","uniqueItems":true},
+        {"minProperties":1,"patternProperties":{"^x":{"enum":[1,"a",null]}}},{"not":{"maxLength":3}}]}"##,
+    r##"{"if":{"minimum":0.5},"then":{"exclusiveMaximum":1e300},"else":{"const":{"a":[1.0]}}}"##,
 ];
 
 fuzz_target!(|bytes: &[u8]| {
