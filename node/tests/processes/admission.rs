@@ -124,8 +124,10 @@ fn every_question_of_the_openapi_document_has_an_answer() {
             .replace("{path}", "a")
             .replace("{hash}", &"0".repeat(64))
             .replace("{key}", receipt["author"].as_str().expect("a key"));
+        let id = receipt["id"].as_str().expect("an id");
         let (filled, no_such_id) = match path.as_str() {
-            "/v1/envelopes/{id}" => (filled.replace("{id}", receipt["id"].as_str().expect("an id")), false),
+            "/v1/envelopes/{id}" => (filled.replace("{id}", id), false),
+            "/v1/domains/{domain}/causality" => (format!("{filled}?first={id}&second={id}"), false),
             _ => (filled.replace("{id}", &"0".repeat(64)), path.contains("{id}")),
         };
         let answer = group.get(0, &filled);
