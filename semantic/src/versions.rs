@@ -7,7 +7,9 @@ pub(crate) fn newest<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8]) -> Optio
     let (b, o, t) = (Version::read(base)?, Version::read(ours)?, Version::read(theirs)?);
     let alike = |v: &Version| (v.before, v.after) == (b.before, b.after);
     let grew = |v: &Version| v.compare(&b) == Some(Ordering::Greater);
-    if !(alike(&o) && alike(&t) && grew(&o) && grew(&t)) {
+    // One side released what the other still tries out: which of them goes on is not a matter of numbers.
+    let is_tried_out = o.numbers == t.numbers && o.pre.is_empty() != t.pre.is_empty();
+    if !(alike(&o) && alike(&t) && grew(&o) && grew(&t)) || is_tried_out {
         return None;
     }
     match o.compare(&t)? {
@@ -88,7 +90,12 @@ mod tests {
     fn the_newer_of_two_bumps_wins() {
         assert_eq!(of("\"1.9.0\"", "\"1.9.1\"", "\"1.10.0\"").as_deref(), Some("\"1.10.0\""));
         assert_eq!(of("\"1.0.0\"", "\"2.0.0-beta.2\"", "\"2.0.0-beta.11\"").as_deref(), Some("\"2.0.0-beta.11\""));
-        assert_eq!(of("\"1.0.0\"", "\"2.0.0-rc.1\"", "\"2.0.0\"").as_deref(), Some("\"2.0.0\""));
+    }
+
+    #[test]
+    fn a_release_and_its_own_pre_release_are_left_to_people() {
+        assert_eq!(of("\"1.0.0\"", "\"2.0.0-rc.1\"", "\"2.0.0\""), None);
+        assert_eq!(of("\"1.5.1\"", "\"2.0.0-alpha.12\"", "\"1.5.2\"").as_deref(), Some("\"2.0.0-alpha.12\""));
     }
 
     #[test]
