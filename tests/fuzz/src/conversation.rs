@@ -47,7 +47,8 @@ impl Conversation {
     }
 
     fn demand(&mut self, source: &mut Source<'_>) -> Message {
-        let view = View::new(source.number(VIEWS).max(1));
+        // Not the last of all numbers: f + 1 members, one of them honest, would have to ask for it, and there is no next.
+        let view = View::new(1 + source.below(VIEWS));
         let checkpoint = source.coin().then(|| stable(source.below(3) * 4));
         let checkpoint = checkpoint.filter(|certificate| certificate.seq.get() > 0);
         let base = checkpoint.as_ref().map_or(0, |certificate| certificate.seq.get());
