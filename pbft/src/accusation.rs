@@ -72,11 +72,11 @@ impl Replica {
         }
         if let Some(evidence) = self.witness.hear(signed) {
             self.leave_equivocator(&evidence);
-            let split = statement.kind == Kind::PrePrepare;
             self.accuse(evidence, out);
-            if split {
-                self.split_position(statement.view, statement.seq, out);
-            }
+            self.split_position(signed, out);
+        }
+        if statement.kind == Kind::Bundle {
+            self.review_all(EvidenceKind::Ack, lane_of(signed.signer), statement.seq, out);
         }
         if statement.kind.is_vote() {
             self.compare_with_demand(signed, out);
@@ -120,7 +120,9 @@ impl Replica {
         }
     }
 
-    /// Keeps a statement apart, and sends it on, if its digest is not the one that this replica goes by.
+    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two; sends it on if
+    /// it is not. Of the others of a split position all hold the same, and who does not learns so from a status: sent by
+    /// everybody to everybody they would cost the cube of the group.
     pub(crate) fn review(&mut self, signed: &Signed, out: &mut Effects) {
         let statement = &signed.statement;
         let reference = match statement.kind {
@@ -132,9 +134,10 @@ impl Replica {
             Kind::Checkpoint => self.checkpoints.certified(statement.seq),
             _ => None,
         };
-        let split = statement.kind.is_vote() && self.witness.is_split(statement.view, statement.seq);
-        if split || reference.is_some_and(|digest| digest != statement.digest) {
-            self.keep_apart(signed, out);
+        let split = self.witness.is_split(EvidenceKind::of(statement.kind), statement.view, statement.seq);
+        let unfit = reference.is_some_and(|digest| digest != statement.digest);
+        if (split || unfit) && self.keep_apart(signed, out) && unfit {
+            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
         }
     }
 
@@ -144,38 +147,49 @@ impl Replica {
         self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
     }
 
+    /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
     fn goes_by_in_lane(&self, lane: View, position: SeqNum) -> Option<crate::ids::Digest> {
         let at = crate::ids::Position::new(position.get());
         let of = self.lanes.get(lane.get() as usize)?;
-        let acked = (of.acked.position == at).then_some(of.acked.digest);
-        of.on_chain(at).or(acked)
+        let acked = || (of.acked.position == at).then_some(of.acked.digest);
+        let owner = ReplicaId::new(lane.get() as u16);
+        let heard = || Some(self.witness.bundle_at(owner, position)?.statement.digest);
+        of.on_chain(at).or_else(acked).or_else(heard)
     }
 
-    /// All votes at a position, once it is known what this replica goes by there.
-    pub(crate) fn review_votes(&mut self, view: View, seq: SeqNum, out: &mut Effects) {
-        for vote in self.witness.votes_at(view, seq) {
-            self.review(&vote, out);
+    /// All statements heard at a position, once it is known what this replica goes by there.
+    pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum, out: &mut Effects) {
+        for signed in self.witness.heard_at(self.committee.replicas(), kind, view, seq) {
+            self.review(&signed, out);
         }
     }
 
-    fn split_position(&mut self, view: View, seq: SeqNum, out: &mut Effects) {
-        self.witness.mark_split(view, seq);
-        self.review_votes(view, seq, out);
+    /// Two proposals at one position, or two headers: whoever voted there may have done so for both.
+    fn split_position(&mut self, signed: &Signed, out: &mut Effects) {
+        let (kind, view) = match signed.statement.kind {
+            Kind::PrePrepare => (EvidenceKind::Proposal, signed.statement.view),
+            Kind::Bundle => (EvidenceKind::Ack, lane_of(signed.signer)),
+            _ => return,
+        };
+        self.witness.mark_split(kind, view, signed.statement.seq);
+        self.review_all(kind, view, signed.statement.seq, out);
     }
 
-    fn keep_apart(&mut self, signed: &Signed, out: &mut Effects) {
+    /// Whether it is news, and one may still be sent on for this signer.
+    fn keep_apart(&mut self, signed: &Signed, out: &mut Effects) -> bool {
         let key = EvidenceKey {
             signer: signed.signer,
             epoch: signed.statement.epoch,
             kind: EvidenceKind::of(signed.statement.kind),
         };
         if signed.signer == self.me || self.accusations.is_recorded(&key) || !self.witness.keep(signed) {
-            return;
+            return false;
         }
-        if self.witness.may_send(signed.signer, self.now.ticks.get()) {
+        let may_send = self.witness.may_send(signed.signer, self.now.ticks.get());
+        if may_send {
             out.persist(Record::Kept(*signed));
-            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
         }
+        may_send
     }
 
     /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
@@ -222,6 +236,11 @@ impl Replica {
         let items: Vec<Item> = self.accusations.held().map(item_of).collect();
         items.into_iter().for_each(|item| self.own.push(item));
     }
+}
+
+/// The view of an Ack for a bundle of this owner: there it names the lane.
+fn lane_of(owner: ReplicaId) -> View {
+    View::new(u64::from(owner.get()))
 }
 
 fn item_of(evidence: &Evidence) -> Item {

@@ -4,6 +4,7 @@ use crate::cert::{ClaimedCert, QuorumCert};
 use crate::committee::Committee;
 use crate::crypto::hash_parts;
 use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::evidence::EvidenceKind;
 use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
 use crate::message::Message;
 use crate::replica::Replica;
@@ -207,7 +208,7 @@ impl Replica {
         out.persist(Record::Stable(certificate.clone()));
         self.checkpoints.stable = Some(certificate);
         self.checkpoints.low_since = self.now.ticks;
-        self.review_checkpoints(seq, out);
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
         self.drop_below_stable(seq);
     }
 
@@ -236,14 +237,5 @@ impl Replica {
     pub(crate) fn unstable_checkpoints(&self, above: SeqNum) -> Vec<Signed> {
         let rows = self.promises.rows(Kind::Checkpoint, View::new(0));
         rows.filter(|row| row.statement.seq > above.max(self.low())).copied().collect()
-    }
-
-    /// Checkpoint statements that differ from the one that became certified are kept apart (E2).
-    fn review_checkpoints(&mut self, seq: SeqNum, out: &mut Effects) {
-        let range = (seq, ReplicaId::new(0))..=(seq, ReplicaId::new(u16::MAX));
-        let votes: Vec<Signed> = self.checkpoints.votes.range(range).map(|(_, vote)| *vote).collect();
-        for vote in votes {
-            self.review(&vote, out);
-        }
     }
 }

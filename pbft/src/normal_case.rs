@@ -3,6 +3,7 @@
 use crate::cert::{ClaimedCert, QuorumCert};
 use crate::content::Content;
 use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::evidence::EvidenceKind;
 use crate::ids::{Digest, ReplicaId, SeqNum, Time, View};
 use crate::message::Message;
 use crate::replica::Replica;
@@ -76,7 +77,7 @@ impl Replica {
         if digest == null {
             slot.offer(Arc::new(Content::NULL), null);
         }
-        self.review_votes(view, seq, out);
+        self.review_all(EvidenceKind::Proposal, view, seq, out);
         Ok(())
     }
 

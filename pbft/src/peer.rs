@@ -24,6 +24,8 @@ pub(crate) struct Peer {
     counter: SeqNum,
     /// When it was last sent what its status lacks.
     pub(crate) helped_at: Option<Ticks>,
+    /// Whose statements it is sent first when its kept sets differ the next time.
+    pub(crate) halves_from: ReplicaId,
     second: u64,
     answers: u32,
     bytes: u64,
@@ -37,6 +39,7 @@ impl Peer {
             lanes: vec![LaneStatus::default(); n],
             counter: SeqNum::new(0),
             helped_at: None,
+            halves_from: ReplicaId::new(0),
             second: 0,
             answers: 0,
             bytes: 0,

@@ -19,7 +19,7 @@ const ALL_LANES_EVERY: u64 = 10;
 const SLOTS_PER_HELP_MAX: usize = 64;
 /// Bundles, and their bytes, that are sent again for one status: what an owner may have out.
 const BUNDLES_PER_HELP_MAX: usize = 8;
-/// Statements kept apart that are sent again for one status and signer: what may be sent in a second (E2).
+/// Statements kept apart that are sent again for one status: what may be sent in a second for a signer (E2).
 const HALVES_PER_HELP_MAX: usize = 32;
 /// Checkpoint statements that are sent again for one status.
 const CHECKPOINTS_PER_HELP_MAX: usize = 16;
@@ -233,15 +233,31 @@ impl Replica {
     }
 
     /// E2: the sets of statements kept apart are compared; a peer whose set differs gets this one.
-    fn help_with_halves(&self, to: ReplicaId, out: &mut Effects) {
-        let Some(status) = &self.peers[to.index()].status else { return };
-        for (signer, digest) in self.witness.kept_digests() {
-            let same =
-                status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest);
-            if !same && signer != to {
-                for signed in self.witness.kept_of(signer).iter().rev().take(HALVES_PER_HELP_MAX) {
-                    out.send(to, Message::Half(*signed));
-                }
+    /// E2: of signers of whom the peer keeps another set, the next ones in turn.
+    fn help_with_halves(&mut self, to: ReplicaId, out: &mut Effects) {
+        let peer = &mut self.peers[to.index()];
+        let Some(status) = &peer.status else { return };
+        let same = |signer: ReplicaId, digest: Digest| {
+            status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest)
+        };
+        let mut differing: Vec<ReplicaId> = self
+            .witness
+            .kept_digests()
+            .into_iter()
+            .filter(|(signer, digest)| *signer != to && !same(*signer, *digest))
+            .map(|(signer, _)| signer)
+            .collect();
+        let turn = differing.partition_point(|signer| *signer < peer.halves_from);
+        differing.rotate_left(turn);
+        let mut left = HALVES_PER_HELP_MAX;
+        for signer in differing {
+            peer.halves_from = ReplicaId::new(signer.get() + 1);
+            for signed in self.witness.kept_of(signer).iter().rev().take(left) {
+                out.send(to, Message::Half(*signed));
+                left -= 1;
+            }
+            if left == 0 {
+                break;
             }
         }
     }

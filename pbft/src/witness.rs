@@ -28,8 +28,8 @@ pub(crate) struct Witness {
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
     /// Statements whose digest is not the one that this replica goes by, by signer, oldest first.
     kept: BTreeMap<ReplicaId, Vec<Signed>>,
-    /// Positions with two PrePrepares: every vote there is kept apart.
-    split: BTreeSet<(SeqNum, View)>,
+    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart.
+    split: BTreeMap<EvidenceKind, BTreeSet<(SeqNum, View)>>,
     /// Halves sent for each signer in the second that began at the tick.
     sent: BTreeMap<ReplicaId, (u64, u32)>,
 }
@@ -41,7 +41,7 @@ impl Witness {
             kept_max: window as usize,
             first: BTreeMap::new(),
             kept: BTreeMap::new(),
-            split: BTreeSet::new(),
+            split: BTreeMap::new(),
             sent: BTreeMap::new(),
         }
     }
@@ -87,10 +87,20 @@ impl Witness {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
     }
 
-    /// All votes heard at a position.
-    pub(crate) fn votes_at(&self, view: View, seq: SeqNum) -> Vec<Signed> {
-        let proposals = self.first.iter().filter(|((_, kind, _), _)| *kind == EvidenceKind::Proposal);
-        proposals.filter_map(|(_, series)| series.get(&(view, seq)).copied()).collect()
+    /// What was heard at a position: for proposals the votes of every kind, for Acks those for the lane that `view` names.
+    pub(crate) fn heard_at(
+        &self,
+        signers: impl Iterator<Item = ReplicaId>,
+        kind: EvidenceKind,
+        view: View,
+        seq: SeqNum,
+    ) -> Vec<Signed> {
+        let place = (if kind == EvidenceKind::Proposal { view } else { View::new(0) }, seq);
+        let of = |signer| {
+            let (from, to) = if kind == EvidenceKind::Ack { (view.get(), view.get()) } else { (0, u64::MAX) };
+            self.first.range((signer, kind, from)..=(signer, kind, to))
+        };
+        signers.flat_map(of).filter_map(|(_, places)| places.get(&place).copied()).collect()
     }
 
     /// Everything remembered of one signer, ascending by place within each kind.
@@ -126,15 +136,16 @@ impl Witness {
         *count <= HALVES_PER_SECOND_MAX
     }
 
-    pub(crate) fn mark_split(&mut self, view: View, seq: SeqNum) {
-        self.split.insert((seq, view));
-        if self.split.len() > self.kept_max {
-            self.split.pop_first();
+    pub(crate) fn mark_split(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) {
+        let split = self.split.entry(kind).or_default();
+        split.insert((seq, view));
+        if split.len() > self.kept_max {
+            split.pop_first();
         }
     }
 
-    pub(crate) fn is_split(&self, view: View, seq: SeqNum) -> bool {
-        self.split.contains(&(seq, view))
+    pub(crate) fn is_split(&self, kind: EvidenceKind, view: View, seq: SeqNum) -> bool {
+        self.split.get(&kind).is_some_and(|split| split.contains(&(seq, view)))
     }
 
     /// Evidence against this signer for this was recorded: its statements need not be kept apart any more.
@@ -187,9 +198,9 @@ impl Witness {
         series.map(|(_, places)| places.len()).max().unwrap_or(0)
     }
 
-    /// Positions with two PrePrepares, for reports.
+    /// Positions with two PrePrepares, or of lanes with two headers, for reports: of which there are more.
     pub(crate) fn split_count(&self) -> usize {
-        self.split.len()
+        self.split.values().map(BTreeSet::len).max().unwrap_or(0)
     }
 
     /// Statements kept apart, for reports.

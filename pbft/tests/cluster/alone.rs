@@ -3,8 +3,8 @@
 use super::{HashSigner, WALL, committee, config, context, id, key};
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Effect, Effects, Epoch, Executed, Input,
-    Item, Journal, Kind, Message, Now, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement, Ticks, Time, Tip,
-    Unverified, View, items_root,
+    Item, Journal, Kind, Message, Now, Record, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement, StatusBody,
+    Ticks, Time, Tip, Unverified, View, items_root,
 };
 use std::sync::Arc;
 
@@ -77,6 +77,26 @@ impl Alone {
 
     pub fn recalled(&mut self, peer: usize, incarnation: u64) {
         self.hear(peer, Message::Recalled { incarnation, statements: Vec::new() });
+    }
+
+    /// A status of `peer` that says nothing.
+    pub fn status(&mut self, peer: usize, counter: u64) {
+        let body = StatusBody {
+            incarnation: 3,
+            epoch: Epoch::new(0),
+            view: View::new(0),
+            changing: false,
+            stable: SeqNum::new(0),
+            executed: SeqNum::new(0),
+            slots: vec![],
+            lanes: vec![],
+            stuck: false,
+            new_view: Digest::ZERO,
+            view_changes: vec![],
+            kept: vec![],
+        };
+        let statement = say(peer, Kind::Status, 0, counter, body.digest());
+        self.hear(peer, Message::Status { statement, body });
     }
 
     pub fn restart(&mut self) {
@@ -181,6 +201,15 @@ impl Alone {
             _ => None,
         });
         broken.collect()
+    }
+
+    /// Statements that were kept apart.
+    pub fn kept(&self) -> Vec<Signed> {
+        let kept = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Persist(Record::Kept(signed)) => Some(*signed),
+            _ => None,
+        });
+        kept.collect()
     }
 
     pub fn propose(&mut self, from: usize, view: u64, seq: u64, content: &Content) {

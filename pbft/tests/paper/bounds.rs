@@ -24,8 +24,93 @@ fn halves_are_sent_on_at_a_bounded_rate() {
         replica.propose(0, 0, seq, &content);
         replica.hear(2, Message::Commit(say(2, Kind::Commit, 0, seq, Digest([9; 32]))));
     }
-    let halves = replica.sent().filter(|message| matches!(message, Message::Half(_))).count();
-    assert_eq!(halves, 32);
+    assert_eq!(halves(&replica).len(), 32);
+}
+
+fn halves(replica: &Alone) -> Vec<Signed> {
+    let half = |message: &Message| match message {
+        Message::Half(signed) => Some(*signed),
+        _ => None,
+    };
+    replica.sent().filter_map(half).collect()
+}
+
+/// E2: what does not fit is sent on, whichever was heard first.
+#[test]
+fn an_ack_that_came_before_its_bundle_is_sent_on_when_it_turns_out_not_to_fit() {
+    let mut replica = Alone::new(4, 3);
+    let lie = say(2, Kind::Ack, 1, 1, Digest([9; 32]));
+    replica.hear(2, Message::Ack(lie));
+    assert_eq!(halves(&replica), []);
+    replica.hear(1, Message::Bundle(bundle(1, Tip::default(), 0, envelope("a"))));
+    assert_eq!(halves(&replica), [lie]);
+}
+
+/// E2: the lane's position is settled and gone from memory; the header that was heard is not.
+#[test]
+fn an_ack_that_comes_after_its_position_was_executed_is_sent_on_when_it_does_not_fit() {
+    let mut replica = Alone::new(4, 3);
+    let first = bundle(1, Tip::default(), 0, envelope("a"));
+    replica.hear(1, Message::Bundle(first.clone()));
+    replica.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, first.statement.statement.digest, &[0, 1, 2])));
+    replica.decide(1, &Content { cut: vec![(id(1), first.header.tip())], ..empty(1) });
+    replica.execute();
+    let lie = say(2, Kind::Ack, 1, 1, Digest([9; 32]));
+    replica.hear(2, Message::Ack(lie));
+    assert_eq!(halves(&replica), [lie]);
+}
+
+/// E2: with two headers of one owner, whoever acknowledged one may have acknowledged both.
+#[test]
+fn where_an_owner_signed_two_headers_all_acks_of_that_position_are_compared() {
+    let mut replica = Alone::new(4, 3);
+    let (first, second) = (bundle(1, Tip::default(), 0, envelope("a")), bundle(1, Tip::default(), 0, envelope("b")));
+    let ack = say(2, Kind::Ack, 1, 1, first.statement.statement.digest);
+    replica.hear(1, Message::Bundle(first.clone()));
+    replica.hear(2, Message::Ack(ack));
+    assert_eq!(replica.kept(), []);
+    replica.hear(0, Message::Half(second.statement));
+    assert_eq!((replica.kept(), halves(&replica)), (vec![ack], vec![]), "who holds another set is sent it");
+}
+
+/// E2: all hold the same votes for what all go by; if everybody sent them to everybody, one lie would cost the cube of the
+/// group.
+#[test]
+fn where_a_primary_proposed_twice_only_the_votes_that_differ_are_sent_on_by_everybody() {
+    let mut replica = Alone::new(4, 3);
+    let (ours, other) = (empty(1_000), empty(1_001));
+    replica.propose(0, 0, 1, &ours);
+    replica.prepare(1, 0, 1, ours.digest());
+    replica.prepare(2, 0, 1, other.digest());
+    let other_vote = say(2, Kind::Prepare, 0, 1, other.digest());
+    assert!(replica.kept().contains(&say(1, Kind::Prepare, 0, 1, ours.digest())));
+    assert!(halves(&replica).contains(&other_vote));
+    assert!(halves(&replica).iter().all(|half| half.statement.digest == other.digest()));
+}
+
+/// E2: whoever says that it keeps nothing apart is sent 32 statements for it, of all signers together.
+#[test]
+fn a_peer_whose_kept_sets_differ_is_sent_them_in_turn_and_a_few_at_a_time() {
+    let mut replica = Alone::new(7, 6);
+    for (seq, signer) in (1..=20).flat_map(|seq| (2..=4).map(move |signer| (seq, signer))) {
+        replica.propose(0, 0, seq, &empty(1_000 + seq));
+        replica.hear(signer, Message::Commit(say(signer, Kind::Commit, 0, seq, Digest([9; 32]))));
+    }
+    replica.effects.clear();
+    let mut sent = Vec::new();
+    for counter in 1..=3 {
+        replica.effects.clear();
+        replica.status(1, counter);
+        let told = replica.sent_to(1).into_iter().filter_map(|message| match message {
+            Message::Half(signed) => Some(signed.signer),
+            _ => None,
+        });
+        sent.push(told.collect::<Vec<_>>());
+        replica.tick(1_000);
+    }
+    assert_eq!(sent.iter().map(Vec::len).collect::<Vec<_>>(), [32, 32, 32]);
+    let firsts: Vec<_> = sent.iter().map(|told| told[0]).collect();
+    assert_eq!(firsts, [id(2), id(4), id(3)]);
 }
 
 /// E2: two PrePrepares meet inside Prepares.

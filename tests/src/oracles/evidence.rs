@@ -1,7 +1,8 @@
 //! Every equivocation whose two halves two honest replicas hold is on the ledger in the end (E2, E5).
 //!
 //! A replica holds a statement from when it heard it until it is killed, or a stable checkpoint lies two periods above.
-//! Votes beyond its view or its window are not asked for: it may drop them.
+//! Votes beyond its view or its window are not asked for: it may drop them. Headers are compared with the tips that
+//! others announce (E2), so two at a position of which nobody honest acknowledged a bundle need not meet.
 
 use super::{Oracle, Verdict};
 use crate::attackers::Attack;
@@ -9,12 +10,14 @@ use crate::scene::{Fact, Scene, Survey, statements};
 use quorate_pbft::{
     Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Message, ReplicaId, SeqNum, Signed, Statement, View,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(super) struct Evidenced {
     heard: BTreeMap<Place, Vec<(ReplicaId, Digest)>>,
     split: Vec<Place>,
+    /// Owners and positions of bundles that an honest replica acknowledged.
+    acknowledged: BTreeSet<(ReplicaId, SeqNum)>,
 }
 
 /// Signer, kind (votes are one), epoch, view and slot.
@@ -49,8 +52,17 @@ impl Evidenced {
         }
     }
 
+    fn acknowledge(&mut self, statement: &Statement) {
+        if let Ok(owner) = u16::try_from(statement.view.get()) {
+            self.acknowledged.insert((ReplicaId::new(owner), statement.seq));
+        }
+    }
+
     /// Whether two different halves at this place are held by replicas that had no reason to drop them.
     fn is_held(&self, place: &Place, survey: &Survey<'_>, scene: &Scene<'_>) -> bool {
+        if place.1 == EvidenceKind::Bundle && !self.acknowledged.contains(&(place.0, place.4)) {
+            return false;
+        }
         let kept_below = 2 * scene.plan.constants.checkpoint_period;
         let keeps = |replica: &ReplicaId| {
             let standing = survey.standings.iter().find(|standing| standing.replica == *replica);
@@ -95,6 +107,7 @@ impl Oracle for Evidenced {
                 let due: Vec<Signed> = lies.filter(|signed| is_due(signed, *view, *stable, scene)).collect();
                 due.iter().for_each(|signed| self.hear(*by, signed));
             }
+            Fact::Sent { message: Message::Ack(signed), .. } => self.acknowledge(&signed.statement),
             Fact::Killed { replica } => {
                 self.heard.values_mut().for_each(|holders| holders.retain(|(by, _)| by != replica));
             }
