@@ -12,6 +12,12 @@ use quorate_pbft::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Pieces of evidence against one, beyond which no replica reads more (E5).
+const ENOUGH: usize = 8;
+
+/// What statements say that are about no slot.
+const NO_SLOT: SeqNum = SeqNum::new(0);
+
 #[derive(Default)]
 pub(super) struct Evidenced {
     heard: BTreeMap<Place, Vec<(ReplicaId, Digest)>>,
@@ -31,8 +37,10 @@ fn place(signed: &Signed) -> Option<Place> {
         Kind::Bundle => EvidenceKind::Bundle,
         Kind::Ack => EvidenceKind::Ack,
         Kind::Checkpoint => EvidenceKind::Checkpoint,
-        Kind::ViewChange => EvidenceKind::ViewChange,
-        Kind::NewView => EvidenceKind::NewView,
+        Kind::ViewChange if seq == NO_SLOT => EvidenceKind::ViewChange,
+        Kind::NewView if seq == NO_SLOT => EvidenceKind::NewView,
+        // No demand and no start: nobody says in a status that it holds one.
+        Kind::ViewChange | Kind::NewView => return None,
     };
     Some((signed.signer, kind, epoch, view, seq))
 }
@@ -120,7 +128,10 @@ impl Oracle for Evidenced {
         self.split.iter().find_map(|place| {
             let (signer, kind, epoch, view, seq) = *place;
             let key = EvidenceKey { signer, epoch, kind };
-            let recorded = survey.standings.iter().all(|standing| standing.recorded.contains(&key));
+            let recorded = survey.standings.iter().all(|standing| {
+                let against = standing.recorded.iter().filter(|recorded| recorded.signer == signer).count();
+                standing.recorded.contains(&key) || against >= ENOUGH
+            });
             let missing = !recorded && self.is_held(place, survey, scene);
             missing.then(|| format!("{signer} said two things ({kind:?}, view {view}, slot {seq}), nobody proved it"))
         })
