@@ -131,7 +131,7 @@ impl Replica {
                 open.or_else(|| self.voted_for(statement.view, statement.seq))
             }
             Kind::Ack => self.goes_by_in_lane(statement.view, statement.seq),
-            Kind::Checkpoint => self.checkpoints.certified(statement.seq),
+            Kind::Checkpoint => self.checkpoints.goes_by(statement.seq).or_else(|| self.signed_at(statement.seq)),
             _ => None,
         };
         let split = self.witness.is_split(EvidenceKind::of(statement.kind), statement.view, statement.seq);
@@ -145,6 +145,11 @@ impl Replica {
     /// are statements like any other (E5).
     fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::ids::Digest> {
         self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
+    }
+
+    /// What this replica signed after a slot, also where a later checkpoint has taken it from memory.
+    fn signed_at(&self, seq: SeqNum) -> Option<crate::ids::Digest> {
+        self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
     }
 
     /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
@@ -173,6 +178,24 @@ impl Replica {
         };
         self.witness.mark_split(kind, view, signed.statement.seq);
         self.review_all(kind, view, signed.statement.seq, out);
+    }
+
+    /// A start that this replica did not enter: whoever entered another one of that view holds the other half (E2).
+    pub(crate) fn pass_on_start(&mut self, signed: &Signed, out: &mut Effects) {
+        let key = EvidenceKey { signer: signed.signer, epoch: signed.statement.epoch, kind: EvidenceKind::NewView };
+        let ours = signed.signer == self.me
+            || self.views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
+        if !ours && !self.accusations.is_known(&key) && self.witness.may_send(signed.signer, self.now.ticks.get()) {
+            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
+        }
+    }
+
+    /// Starts of views that are passed, on the way to `next`, without being entered.
+    pub(crate) fn pass_on_starts(&mut self, next: View, out: &mut Effects) {
+        let entered = self.views.entered.last_key_value().map_or(View::new(0), |(view, _)| *view);
+        for signed in self.witness.starts_between(self.committee.replicas(), entered.next(), next) {
+            self.pass_on_start(&signed, out);
+        }
     }
 
     /// Whether it is news, and one may still be sent on for this signer.

@@ -77,10 +77,11 @@ impl Checkpoints {
         self.found_executed = executed;
     }
 
-    /// The certified digest after a slot, if it is known.
-    pub(crate) fn certified(&self, seq: SeqNum) -> Option<Digest> {
+    /// The certified digest after a slot, or the own one.
+    pub(crate) fn goes_by(&self, seq: SeqNum) -> Option<Digest> {
         let known = [&self.stable, &self.ahead].into_iter().flatten();
-        known.filter(|certificate| certificate.seq() == seq).map(QuorumCert::digest).next()
+        let certified = known.filter(|certificate| certificate.seq() == seq).map(QuorumCert::digest).next();
+        certified.or_else(|| self.own.get(&seq).copied())
     }
 
     /// Whether no digest can get q votes any more: some replica has diverged (C3).
@@ -124,6 +125,7 @@ impl Replica {
         if self.checkpoints.own.len() > OWN_MAX {
             self.checkpoints.own.pop_first();
         }
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
         if seq > self.checkpoints.newest_seq() {
             self.sign_checkpoint(seq, digest, out);
         }

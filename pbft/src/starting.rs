@@ -36,11 +36,13 @@ impl Replica {
             if let Some(proof) = InvalidStart::find(&statement, &body, &self.committee, self.null, window) {
                 self.accuse(Evidence::InvalidStart(Box::new(proof)), out);
             }
+            self.pass_on_start(&statement, out);
             return Err(Rejected::WrongNewView { from, view });
         }
         let wanted = self.views.lacking().contains_key(&(view, digest));
         let current = view > self.view.number || (view == self.view.number && self.view.changing);
         if !wanted && !current {
+            self.pass_on_start(&statement, out);
             return Ok(());
         }
         self.views.starts.insert(digest, (statement, body));
@@ -134,6 +136,7 @@ impl Replica {
             _ if passed => self.views.waiting = None,
             Err(()) => {
                 self.views.waiting = None;
+                self.pass_on_start(&statement, out);
                 out.push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
             }
             Ok(counted) if counted.contains(&false) => (),
@@ -157,6 +160,7 @@ impl Replica {
         out.persist(Record::NewView { statement, body: start.clone() });
         out.persist(Record::View { epoch, view, changing: false });
         self.log.forget_proposals();
+        self.pass_on_starts(view, out);
         self.view = CurrentView { number: view, changing: false };
         self.views.entered.insert(view, statement.statement.digest);
         self.views.waiting = None;

@@ -95,12 +95,24 @@ impl Witness {
         view: View,
         seq: SeqNum,
     ) -> Vec<Signed> {
-        let place = (if kind == EvidenceKind::Proposal { view } else { View::new(0) }, seq);
+        let place = (if kind == EvidenceKind::Ack { View::new(0) } else { view }, seq);
         let of = |signer| {
             let (from, to) = if kind == EvidenceKind::Ack { (view.get(), view.get()) } else { (0, u64::MAX) };
             self.first.range((signer, kind, from)..=(signer, kind, to))
         };
         signers.flat_map(of).filter_map(|(_, places)| places.get(&place).copied()).collect()
+    }
+
+    /// Starts of views from `from` to below `below`.
+    pub(crate) fn starts_between(
+        &self,
+        signers: impl Iterator<Item = ReplicaId>,
+        from: View,
+        below: View,
+    ) -> Vec<Signed> {
+        let series = signers.filter_map(|signer| self.first.get(&(signer, EvidenceKind::NewView, 0)));
+        let starts = series.flat_map(|places| places.values());
+        starts.filter(|signed| (from..below).contains(&signed.statement.view)).copied().collect()
     }
 
     /// Everything remembered of one signer, ascending by place within each kind.

@@ -65,8 +65,9 @@ pub const LARGE: usize = 31;
 /// To how many replicas of a large group a client hands what it hands to everybody elsewhere.
 const EVERYWHERE_IN_LARGE_GROUPS: usize = 3;
 
-/// Liars of a large group that talk. What a single one makes honest replicas say costs its cube: each lane carries the
-/// evidence, to everybody, and everybody acknowledges it to everybody. The others, up to f, are silent.
+/// Liars of a group of [`LARGE`] that talk, and of larger ones fewer, but one. What a single one makes honest replicas say
+/// costs the cube of the group: each lane carries the evidence, to everybody, and everybody acknowledges it to everybody.
+/// The others, up to f, are silent.
 const LOUD_IN_LARGE_GROUPS: usize = 3;
 
 /// Seeds of 100 that sign with ed25519.
@@ -195,7 +196,7 @@ impl Planner {
             let liar = others.swap_remove(self.dice.below(others.len() as u64) as usize);
             let attack = *self.dice.weighted(Attack::ALL);
             let later = self.later.chance(LATER_PERCENT).then(|| *self.later.weighted(Attack::LATER));
-            let loud = self.n < LARGE || attackers.len() < LOUD_IN_LARGE_GROUPS;
+            let loud = self.n < LARGE || attackers.len() < (LOUD_IN_LARGE_GROUPS * LARGE / self.n).max(1);
             attackers.push((liar, if loud { later.unwrap_or(attack) } else { Attack::Silent }));
         }
         attackers.sort_unstable_by_key(|(liar, _)| *liar);

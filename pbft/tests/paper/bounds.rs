@@ -121,3 +121,22 @@ fn the_other_pre_prepare_inside_a_prepare_is_evidence() {
     replica.prepare(2, 0, 1, empty(1_001).digest());
     assert!(replica.effects.iter().any(|effect| matches!(effect, Effect::Accuse(of) if of.key().signer == id(0))));
 }
+
+/// E2: what a replica signed itself is what it goes by, before and after it is certified.
+#[test]
+fn a_checkpoint_statement_that_differs_from_the_own_one_is_sent_on() {
+    for early in [true, false] {
+        let mut replica = Alone::new(4, 3);
+        let lie = say(2, Kind::Checkpoint, 0, 1, Digest([9; 32]));
+        let tell = |replica: &mut Alone| replica.hear(2, Message::Checkpoint(lie));
+        if early {
+            tell(&mut replica);
+        }
+        replica.decide(1, &Content { mark: true, ..empty(1) });
+        replica.execute();
+        if !early {
+            tell(&mut replica);
+        }
+        assert_eq!(halves(&replica), [lie], "heard early: {early}");
+    }
+}
