@@ -2,7 +2,8 @@
 //!
 //! A replica holds a statement from when it heard it until it is killed, or a stable checkpoint lies two periods above.
 //! Votes beyond its view or its window are not asked for: it may drop them. Headers are compared with the tips that
-//! others announce (E2), so two at a position of which nobody honest acknowledged a bundle need not meet.
+//! others announce, demands and starts with those that they hold (E2): two headers of which nobody honest acknowledged a
+//! bundle, and two statements about demands or starts that nobody honest has seen, need not meet.
 
 use super::{Oracle, Verdict};
 use crate::attackers::Attack;
@@ -15,15 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Pieces of evidence against one, beyond which no replica reads more (E5).
 const ENOUGH: usize = 8;
 
-/// What statements say that are about no slot.
-const NO_SLOT: SeqNum = SeqNum::new(0);
-
 #[derive(Default)]
 pub(super) struct Evidenced {
     heard: BTreeMap<Place, Vec<(ReplicaId, Digest)>>,
     split: Vec<Place>,
-    /// Owners and positions of bundles that an honest replica acknowledged.
-    acknowledged: BTreeSet<(ReplicaId, SeqNum)>,
+    /// Bundles that an honest replica acknowledged, demands and starts that one has seen whole.
+    announced: BTreeSet<Place>,
 }
 
 /// Signer, kind (votes are one), epoch, view and slot.
@@ -37,10 +35,8 @@ fn place(signed: &Signed) -> Option<Place> {
         Kind::Bundle => EvidenceKind::Bundle,
         Kind::Ack => EvidenceKind::Ack,
         Kind::Checkpoint => EvidenceKind::Checkpoint,
-        Kind::ViewChange if seq == NO_SLOT => EvidenceKind::ViewChange,
-        Kind::NewView if seq == NO_SLOT => EvidenceKind::NewView,
-        // No demand and no start: nobody says in a status that it holds one.
-        Kind::ViewChange | Kind::NewView => return None,
+        Kind::ViewChange => EvidenceKind::ViewChange,
+        Kind::NewView => EvidenceKind::NewView,
     };
     Some((signed.signer, kind, epoch, view, seq))
 }
@@ -60,15 +56,17 @@ impl Evidenced {
         }
     }
 
-    fn acknowledge(&mut self, statement: &Statement) {
-        if let Ok(owner) = u16::try_from(statement.view.get()) {
-            self.acknowledged.insert((ReplicaId::new(owner), statement.seq));
+    fn acknowledge(&mut self, ack: &Statement) {
+        if let Ok(owner) = u16::try_from(ack.view.get()) {
+            let place = (ReplicaId::new(owner), EvidenceKind::Bundle, ack.epoch, View::new(0), ack.seq);
+            self.announced.insert(place);
         }
     }
 
     /// Whether two different halves at this place are held by replicas that had no reason to drop them.
     fn is_held(&self, place: &Place, survey: &Survey<'_>, scene: &Scene<'_>) -> bool {
-        if place.1 == EvidenceKind::Bundle && !self.acknowledged.contains(&(place.0, place.4)) {
+        let compared = matches!(place.1, EvidenceKind::Bundle | EvidenceKind::ViewChange | EvidenceKind::NewView);
+        if compared && !self.announced.contains(place) {
             return false;
         }
         let kept_below = 2 * scene.plan.constants.checkpoint_period;
@@ -114,6 +112,9 @@ impl Oracle for Evidenced {
                 let lies = statements(message).into_iter().filter(|signed| is_liar(signed.signer, scene));
                 let due: Vec<Signed> = lies.filter(|signed| is_due(signed, *view, *stable, scene)).collect();
                 due.iter().for_each(|signed| self.hear(*by, signed));
+                if matches!(message, Message::ViewChange { .. } | Message::NewView { .. }) {
+                    self.announced.extend(due.iter().filter_map(place));
+                }
             }
             Fact::Sent { message: Message::Ack(signed), .. } => self.acknowledge(&signed.statement),
             Fact::Killed { replica } => {
