@@ -70,13 +70,14 @@ impl Replica {
         if !self.is_heard(signed) {
             return;
         }
+        let opens = matches!(statement.kind, Kind::PrePrepare | Kind::Bundle) && !self.witness.has(signed);
         if let Some(evidence) = self.witness.hear(signed) {
             self.leave_equivocator(&evidence);
             self.accuse(evidence, out);
             self.split_position(signed, out);
         }
-        if statement.kind == Kind::Bundle {
-            self.review_all(EvidenceKind::Ack, lane_of(signed.signer), statement.seq, out);
+        if let Some((kind, view)) = said_about(signed).filter(|_| opens) {
+            self.review_all(kind, view, statement.seq, out);
         }
         if statement.kind.is_vote() {
             self.compare_with_demand(signed, out);
@@ -129,6 +130,7 @@ impl Replica {
             Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
                 let open = self.log.get(statement.seq).and_then(|slot| slot.reference(statement.view));
                 open.or_else(|| self.voted_for(statement.view, statement.seq))
+                    .or_else(|| self.proposed_at(statement.view, statement.seq))
             }
             Kind::Ack => self.goes_by_in_lane(statement.view, statement.seq),
             Kind::Checkpoint => self.checkpoints.goes_by(statement.seq).or_else(|| self.signed_at(statement.seq)),
@@ -152,6 +154,11 @@ impl Replica {
         self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
     }
 
+    /// What the primary of a view was first heard to propose, though nobody here voted for it.
+    fn proposed_at(&self, view: View, seq: SeqNum) -> Option<crate::ids::Digest> {
+        Some(self.witness.proposed_at(self.committee.primary(view), view, seq)?.statement.digest)
+    }
+
     /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
     fn goes_by_in_lane(&self, lane: View, position: SeqNum) -> Option<crate::ids::Digest> {
         let at = crate::ids::Position::new(position.get());
@@ -171,11 +178,7 @@ impl Replica {
 
     /// Two proposals at one position, or two headers: whoever voted there may have done so for both.
     fn split_position(&mut self, signed: &Signed, out: &mut Effects) {
-        let (kind, view) = match signed.statement.kind {
-            Kind::PrePrepare => (EvidenceKind::Proposal, signed.statement.view),
-            Kind::Bundle => (EvidenceKind::Ack, lane_of(signed.signer)),
-            _ => return,
-        };
+        let Some((kind, view)) = said_about(signed) else { return };
         self.witness.mark_split(kind, view, signed.statement.seq);
         self.review_all(kind, view, signed.statement.seq, out);
     }
@@ -261,9 +264,13 @@ impl Replica {
     }
 }
 
-/// The view of an Ack for a bundle of this owner: there it names the lane.
-fn lane_of(owner: ReplicaId) -> View {
-    View::new(u64::from(owner.get()))
+/// What others say about a proposal or a header: of which kind it is, and in which view; that of an Ack names the lane.
+fn said_about(signed: &Signed) -> Option<(EvidenceKind, View)> {
+    match signed.statement.kind {
+        Kind::PrePrepare => Some((EvidenceKind::Proposal, signed.statement.view)),
+        Kind::Bundle => Some((EvidenceKind::Ack, View::new(u64::from(signed.signer.get())))),
+        _ => None,
+    }
 }
 
 fn item_of(evidence: &Evidence) -> Item {

@@ -171,10 +171,15 @@ impl Replica {
             self.take_checkpoint(out);
         }
         self.check_stable(out);
-        let old = SeqNum::new(executed.seq.get().saturating_sub(self.constants.window));
-        self.log.drop_unvoted_up_to(old);
+        self.drop_long_executed();
         self.touch_unvoted();
         Ok(())
+    }
+
+    /// B: of what was executed in a long catch-up a window stays in memory.
+    pub(crate) fn drop_long_executed(&mut self) {
+        let old = SeqNum::new(self.executed().get().saturating_sub(self.constants.window));
+        self.log.drop_unvoted_up_to(old);
     }
 
     /// What execution made votable: certificates at or below the executed tips are not needed any more.

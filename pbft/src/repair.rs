@@ -233,32 +233,23 @@ impl Replica {
     }
 
     /// E2: the sets of statements kept apart are compared; a peer whose set differs gets this one.
-    /// E2: of signers of whom the peer keeps another set, the next ones in turn.
+    /// E2: of signers of whom the peer keeps another set, the next statements in turn.
     fn help_with_halves(&mut self, to: ReplicaId, out: &mut Effects) {
         let peer = &mut self.peers[to.index()];
         let Some(status) = &peer.status else { return };
         let same = |signer: ReplicaId, digest: Digest| {
             status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest)
         };
-        let mut differing: Vec<ReplicaId> = self
-            .witness
-            .kept_digests()
-            .into_iter()
-            .filter(|(signer, digest)| *signer != to && !same(*signer, *digest))
-            .map(|(signer, _)| signer)
-            .collect();
-        let turn = differing.partition_point(|signer| *signer < peer.halves_from);
-        differing.rotate_left(turn);
-        let mut left = HALVES_PER_HELP_MAX;
-        for signer in differing {
-            peer.halves_from = ReplicaId::new(signer.get() + 1);
-            for signed in self.witness.kept_of(signer).iter().rev().take(left) {
-                out.send(to, Message::Half(*signed));
-                left -= 1;
-            }
-            if left == 0 {
-                break;
-            }
+        let digests = self.witness.kept_digests().into_iter();
+        let differing = digests.filter(|(signer, digest)| *signer != to && !same(*signer, *digest));
+        let halves: Vec<Signed> = differing.flat_map(|(signer, _)| self.witness.kept_of(signer)).copied().collect();
+        if halves.is_empty() {
+            return;
+        }
+        let (from, count) = (peer.halves_sent % halves.len(), halves.len().min(HALVES_PER_HELP_MAX));
+        peer.halves_sent = from + count;
+        for signed in halves.iter().cycle().skip(from).take(count) {
+            out.send(to, Message::Half(*signed));
         }
     }
 

@@ -60,6 +60,7 @@ impl Replica {
         }
         self.accuse_again();
         self.resume_checkpoints();
+        self.drop_long_executed();
         self.carry_slots();
         self.touched_lanes.extend(self.committee.replicas());
         self.log.touch_all();

@@ -172,7 +172,7 @@ impl Log {
         self.slots.range((Bound::Excluded(seq), Bound::Unbounded)).map(|(seq, slot)| (*seq, slot))
     }
 
-    /// A long catch-up leaves no more behind than a window: slots at or below `seq` without an own vote leave memory.
+    /// Slots at or below `seq` without an own vote leave memory.
     pub(crate) fn drop_unvoted_up_to(&mut self, seq: SeqNum) {
         let old = self.slots.range(..=seq).filter(|(_, slot)| slot.voted.is_none() && slot.prepared.is_none());
         let old: alloc::vec::Vec<SeqNum> = old.map(|(seq, _)| *seq).collect();

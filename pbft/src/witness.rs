@@ -82,6 +82,16 @@ impl Witness {
         series.flat_map(|(_, places)| places.values())
     }
 
+    /// Whether something was heard at the place of this statement.
+    pub(crate) fn has(&self, signed: &Signed) -> bool {
+        filed(signed).is_some_and(|(series, place)| self.first.get(&series).is_some_and(|of| of.contains_key(&place)))
+    }
+
+    /// The proposal that was heard first at a position.
+    pub(crate) fn proposed_at(&self, primary: ReplicaId, view: View, seq: SeqNum) -> Option<&Signed> {
+        self.first.get(&(primary, EvidenceKind::Proposal, Kind::PrePrepare as u64))?.get(&(view, seq))
+    }
+
     /// The header statement that was heard first at a position of a lane.
     pub(crate) fn bundle_at(&self, lane: ReplicaId, position: SeqNum) -> Option<&Signed> {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
