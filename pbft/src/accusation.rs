@@ -138,8 +138,11 @@ impl Replica {
         };
         let split = self.witness.is_split(EvidenceKind::of(statement.kind), statement.view, statement.seq);
         let unfit = reference.is_some_and(|digest| digest != statement.digest);
-        if (split || unfit) && self.keep_apart(signed, out) && unfit {
-            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
+        if split || unfit {
+            let news = self.keep_apart(signed, out);
+            if news && unfit {
+                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
+            }
         }
     }
 
