@@ -181,3 +181,19 @@ fn what_waits_is_listed_from_the_longest_waiting_on_in_pages() {
     assert_eq!(listed(&world, None, 9).0, [waiting[0], waiting[2], waiting[3], waiting[4]]);
     assert!(world.moment().pending_changes("main", Some(waiting[1]), 3).is_err(), "it waits no more");
 }
+
+/// The last word on two changes at once, of which the first says the last word on the second: it is decided once.
+#[test]
+fn a_change_whose_approval_speaks_for_another_one_that_is_approved_with_it_is_decided_once() {
+    let mut world = world();
+    let second = world.does(1, &[write("reviewed/b", "y")]);
+    let speaks = Edit::Other(Op::Attest { envelope: second.id, approve: true });
+    let first = world.does(0, &[write("reviewed/a", "x"), speaks]);
+    attest(&mut world, 2, second.id, true);
+    attest(&mut world, 2, first.id, true);
+    let both = [first.id, second.id].map(|envelope| Edit::Other(Op::Attest { envelope, approve: true }));
+    let last = world.draft(3, world.now(), &both);
+    let outcome = world.slot(&[&last]);
+    assert_eq!(states(&outcome), [(State::Applied, None); 3]);
+    assert_eq!((world.text("reviewed/a"), world.text("reviewed/b")), (Some("x".into()), Some("y".into())));
+}

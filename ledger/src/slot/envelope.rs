@@ -192,12 +192,13 @@ impl Execution<'_, '_> {
         }
     }
 
-    /// The words are in: a pending change takes effect here, or is refused here.
+    /// The words are in: a pending change takes effect here, or is refused here. One that waits no more was decided a
+    /// moment ago: a change that took effect with it had a word on it too.
     fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
-        let bytes = self.draft.bytes(Table::History, &rows::pending(&id))?;
-        let envelope = bytes.and_then(|bytes| Envelope::decode(&bytes, genesis.limits()).ok());
-        let envelope = envelope.ok_or_else(|| entry::damaged("a pending envelope"))?;
+        let Some(bytes) = self.draft.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
+        let envelope = Envelope::decode(&bytes, genesis.limits());
+        let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
         let setting = self.setting(&envelope.body.domain);
         let case = setting.case(&envelope, &[]); // a transaction never waits for the word of others
         let number = case.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
