@@ -3,7 +3,8 @@
 mod support;
 
 use quorate_ledger::LockMode::{Is, Ix, S, Six, X};
-use quorate_ledger::{Base, LockEnd, Op, PathOutcome, Revision, State};
+use quorate_ledger::policy::{DomainPolicy, Quota};
+use quorate_ledger::{Base, LockEnd, Op, PathOutcome, Principal, Revision, State};
 use quorate_pbft::Signer;
 use support::locks::{LEASE, WAIT, acquire, acquire_for, answer, fence, grab, release};
 use support::world::{Edit, World, remove, rename, write};
@@ -360,4 +361,25 @@ fn the_list_is_paged_by_whole_paths() {
     assert_eq!(rest.next, None);
     let below = world.moment().locks("main", "b", None, 10).expect("known");
     assert_eq!(below.items.iter().map(|lock| lock.path.as_str()).collect::<Vec<_>>(), ["b/c"]);
+}
+
+/// Locking a path and writing it in one envelope is a write like any other.
+#[test]
+fn what_is_written_under_a_lock_that_the_same_envelope_takes_moves_anchors() {
+    let mut world = World::new();
+    let seen = world.ledger.revision();
+    let receipt = world.does(0, &[grab("a", X), write("a", "four")]);
+    assert_eq!(receipt.changes[0].outcome, PathOutcome::Applied);
+    let anchored = world.does(1, &[Edit::Other(Op::Anchor { revision: seen }), write("b", "x")]);
+    assert_eq!(answer(&anchored), "domain: anchor");
+}
+
+#[test]
+fn what_is_written_under_a_lock_that_the_same_envelope_takes_counts_for_the_quota() {
+    let mut world = World::new();
+    let everyone = vec![Principal::Everyone];
+    let quota = Quota { files_max: Some(1), bytes_max: None };
+    world.decide("main", DomainPolicy { quota, ..DomainPolicy::new(everyone, vec![]) });
+    assert_eq!(answer(&world.does(0, &[grab("a", X), write("a", "x")])), "Applied");
+    assert_eq!(answer(&world.does(0, &[write("b", "x")])), "access: quota");
 }

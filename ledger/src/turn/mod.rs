@@ -80,6 +80,8 @@ pub(crate) struct Spent {
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     changes: BTreeMap<String, (PathOutcome, Rung)>,
+    /// Whether a file of the domain is another one than before, or in conflict.
+    changes_files: bool,
     /// Conflicts that it opened or joined.
     conflicts: BTreeSet<ConflictId>,
     /// Conflicts to which something happened by it.
@@ -138,11 +140,7 @@ impl Done {
 
     /// Whether a file of the domain is another one than before, or in conflict.
     pub(crate) fn changes_files(&self) -> bool {
-        let changes = |outcome: &PathOutcome| match outcome {
-            PathOutcome::Applied | PathOutcome::Merged | PathOutcome::Conflict | PathOutcome::Settled => true,
-            PathOutcome::Overruled | PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => false,
-        };
-        self.changes.values().any(|(outcome, _)| changes(outcome))
+        self.changes_files
     }
 
     /// Whether any path is touched.
@@ -174,15 +172,17 @@ impl Done {
         }
     }
 
-    /// Notes what became of a path; of two operations on one path the graver outcome stands.
+    /// Notes what became of a path; of two operations on one path the graver outcome stands. A lock on it is the least.
     fn note(&mut self, path: &str, outcome: PathOutcome, rung: Rung) {
         let gravity = |outcome| match outcome {
             PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => 0,
-            PathOutcome::Applied | PathOutcome::Overruled => 0,
-            PathOutcome::Settled => 1,
-            PathOutcome::Merged => 2,
-            PathOutcome::Conflict => 3,
+            PathOutcome::Applied => 1,
+            PathOutcome::Overruled => 2,
+            PathOutcome::Settled => 3,
+            PathOutcome::Merged => 4,
+            PathOutcome::Conflict => 5,
         };
+        self.changes_files |= gravity(outcome) > 0 && outcome != PathOutcome::Overruled;
         let noted = self.changes.entry(path.to_owned()).or_insert((outcome, rung));
         if gravity(outcome) > gravity(noted.0) {
             noted.0 = outcome;

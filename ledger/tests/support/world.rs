@@ -1,9 +1,10 @@
 //! A ledger on its own: slots are made up, as if a group had decided them.
 
 use super::{author, digest, genesis, genesis_with};
+use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome, Receipt,
-    Revision,
+    Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome, ProposalId,
+    Receipt, Revision,
 };
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Decided, Digest, Epoch, Item, ItemKind, Kind, Position, ReplicaId, SeqNum, Signer,
@@ -166,6 +167,17 @@ impl World {
     pub fn does_on(&mut self, base: Base, who: u8, ops: &[Edit]) -> Receipt {
         let draft = self.draft(who, base, ops);
         self.verdict(&draft)
+    }
+
+    /// A new policy of a domain: author 0 proposes it, authors 1 and 2 approve.
+    pub fn decide(&mut self, domain: &str, policy: DomainPolicy) {
+        let receipt = self.does_in(domain, 0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
+        let proposal = ProposalId::of(&receipt.id, 0);
+        for who in [1, 2] {
+            self.does_in(domain, who, &[Edit::Other(Op::Approve { proposal })]);
+        }
+        let entry = self.moment().proposal(&proposal).expect("memory").expect("it was made");
+        assert!(entry.proposal.end.is_some_and(|end| end.failed.is_none()), "the policy was decided");
     }
 
     /// The verdict on an envelope in a slot of its own.
