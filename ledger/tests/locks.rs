@@ -3,8 +3,9 @@
 mod support;
 
 use quorate_ledger::LockMode::{Is, Ix, S, Six, X};
+use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{DomainPolicy, Quota};
-use quorate_ledger::{Base, LockEnd, Op, PathOutcome, Principal, Revision, State};
+use quorate_ledger::{Base, GROUP_DOMAIN, LockEnd, Op, PathOutcome, Principal, Revision, State};
 use quorate_pbft::Signer;
 use support::locks::{LEASE, WAIT, acquire, acquire_for, answer, fence, grab, release};
 use support::world::{Edit, World, remove, rename, write};
@@ -382,4 +383,41 @@ fn what_is_written_under_a_lock_that_the_same_envelope_takes_counts_for_the_quot
     world.decide("main", DomainPolicy { quota, ..DomainPolicy::new(everyone, vec![]) });
     assert_eq!(answer(&world.does(0, &[grab("a", X), write("a", "x")])), "Applied");
     assert_eq!(answer(&world.does(0, &[write("b", "x")])), "access: quota");
+}
+
+fn revoke(world: &mut World, who: u8) {
+    let key = author(who).public_key();
+    assert_eq!(world.does_in(GROUP_DOMAIN, who, &[Edit::Other(Op::Revoke { key })]).state, State::Applied);
+}
+
+#[test]
+fn a_revoked_author_keeps_nobody_out_and_the_next_in_line_has_the_lock() {
+    let mut world = World::new();
+    world.does(0, &[grab("a", X), grab("c", X)]);
+    world.does(1, &[acquire("a", X)]);
+    revoke(&mut world, 0);
+    assert_eq!(answer(&world.does(2, &[write("c", "x")])), "Applied");
+    world.passes(1);
+    assert_eq!((world.token(0, "a"), world.lock(0, "a"), world.lock(0, "c")), (None, None, None));
+    assert!(world.token(1, "a").is_some());
+}
+
+#[test]
+fn a_revoked_author_who_stood_in_line_never_gets_the_lock() {
+    let mut world = World::new();
+    world.does(0, &[grab("a", X)]);
+    world.does(1, &[acquire("a", X)]);
+    revoke(&mut world, 1);
+    assert_eq!(answer(&world.does(0, &[release("a")])), "Applied");
+    assert_eq!((world.token(1, "a"), answer(&world.does(2, &[write("a", "x")]))), (None, "Applied".into()));
+}
+
+#[test]
+fn whoever_goes_on_with_a_new_key_leaves_no_lock_behind() {
+    let mut world = World::new();
+    world.does(0, &[grab("a", X)]);
+    let proof = prove_possession(Purpose::Author, "org-0", &author(7));
+    let rotate = Op::Rotate { key: author(7).public_key(), proof };
+    assert_eq!(answer(&world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(rotate)])), "Applied");
+    assert_eq!(answer(&world.does(7, &[write("a", "x")])), "Applied");
 }

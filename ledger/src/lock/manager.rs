@@ -124,6 +124,16 @@ impl Manager<'_, '_> {
         }
     }
 
+    /// The time of what an author holds or awaits at a path is over now.
+    pub(crate) fn end(&mut self, path: &str, author: &PublicKey) -> Result<(), StoreError> {
+        let Some(request) = self.node(path)?.of(author).cloned() else {
+            return Ok(());
+        };
+        let held = request.held.map(|held| Held { until: held.until.min(self.now), ..held });
+        let wants = request.wants.map(|wants| Wanted { until: wants.until.min(self.now), ..wants });
+        self.write(path, author, Some(LockRequest { held, wants, ..request }))
+    }
+
     fn leave(
         &mut self,
         path: &str,

@@ -10,6 +10,7 @@
 //!   there: behind them it would wait for those who wait for it.
 //! - **Lease.** A lock is held for a while of ledger time. It can be renewed as long as nobody waits for it: whoever stands
 //!   in line gets it when the lease is over, whatever the holder does.
+//! - **Revocation.** What a revoked key holds or awaits is over where it is revoked, or goes on with another key.
 //! - **Token.** Every grant has a number larger than all before it in the domain. An envelope that names it is refused once
 //!   the lock is gone (fencing).
 //! - **Deadlock.** When a request closes a circle of authors who wait for each other, in whatever domains, the youngest

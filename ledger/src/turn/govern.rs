@@ -94,9 +94,14 @@ impl Turn<'_, '_> {
     }
 
     fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), Stop> {
+        Ok(self.revoke_now(key, record)?)
+    }
+
+    /// Nobody can give back the locks of a revoked author any more: they end here.
+    fn revoke_now(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
         let record = AuthorRecord { revoked: Some(self.revision), ..record };
         self.draft.put(GROUP, name::author(key), &record);
-        Ok(())
+        self.end_locks(key)
     }
 
     fn propose(&mut self, act: &Act) -> Result<(), Stop> {
@@ -141,7 +146,7 @@ impl Turn<'_, '_> {
         if proposal.approvals.len() as u64 >= u64::from(needed) {
             let failed = self.check(&proposal.act).err();
             if failed.is_none() {
-                self.enact(&proposal.act);
+                self.enact(&proposal.act)?;
             }
             proposal.end = Some(ProposalEnd { revision: self.revision, failed });
             self.done.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
@@ -176,7 +181,7 @@ impl Turn<'_, '_> {
     }
 
     /// Does what was just found to be possible.
-    fn enact(&mut self, act: &Act) {
+    fn enact(&mut self, act: &Act) -> Result<(), StoreError> {
         let since = self.revision;
         match act {
             Act::SetPolicy { policy } => {
@@ -209,11 +214,11 @@ impl Turn<'_, '_> {
             }
             Act::Revoke { key } => {
                 if let Ok(record) = self.standing(key) {
-                    let record = AuthorRecord { revoked: Some(since), ..record };
-                    self.draft.put(GROUP, name::author(key), &record);
+                    self.revoke_now(key, record)?;
                 }
             }
         }
+        Ok(())
     }
 }
 

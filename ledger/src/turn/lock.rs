@@ -1,12 +1,15 @@
 //! Operations on locks, and what a write asks of them: stage `ownership`.
 
 use super::Turn;
-use crate::lock::{self, Asked, LEASE_MS_MAX, LEASE_MS_MIN, LockMode, Manager, Placed, WAIT_MS_MAX, holder};
+use crate::ledger::GROUP;
+use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, LockMode, Manager, Placed, WAIT_MS_MAX, holder};
 use crate::path::Shown;
 use crate::receipt::{PathOutcome, Rung};
+use crate::state::name;
 use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::verdict::{Code, Refusal};
+use quorate_pbft::PublicKey;
 
 impl<'s> Turn<'_, 's> {
     /// Asks for a lock. Only whoever may change a path may lock it.
@@ -69,6 +72,16 @@ impl<'s> Turn<'_, 's> {
     pub(super) fn is_locked(&self, path: &str) -> Result<bool, StoreError> {
         let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
         Ok(against.is_some())
+    }
+
+    /// Ends what an author holds or awaits, in every domain. It protects nothing from here on, and leaves the line with
+    /// the leases that are over.
+    pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
+        let known: AuthorLocks = self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
+        for (domain, path) in known.places {
+            Manager { domain, ..self.manager() }.end(&path, author)?;
+        }
+        Ok(())
     }
 
     fn has_looks(&mut self) -> Result<(), Stop> {
