@@ -6,6 +6,7 @@ use crate::change::{Base, Change, Op};
 use crate::composition;
 use crate::constants::Limits;
 use crate::hexed::id;
+use crate::path;
 use crate::transaction;
 use crate::verdict::{Code, Refusal};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -23,6 +24,11 @@ const DOMAIN_BYTES_MAX: usize = 255;
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Operations of one envelope that are not about files: each may need a signature checked while everybody waits.
 const GOVERNING_MAX: usize = 64;
+/// Bytes of the names of all folders above the paths of one envelope, [`FOLDER_BYTES`] more for each: everybody looks all
+/// of them up, and those of one path are up to a thousand times as long as it is.
+const FOLDERS_BYTES_MAX: usize = 64 << 20;
+/// What a folder counts beside its name.
+const FOLDER_BYTES: usize = 64;
 /// Dependencies of one change.
 const DEPENDENCIES_MAX: usize = 16;
 
@@ -137,6 +143,12 @@ impl Envelope {
         let ops: usize = body.changes.iter().map(|change| change.ops.len()).sum();
         if ops > limits.operations_max as usize {
             return Err(Refusal::new(Code::TooLarge, format!("{ops} operations, at most {}", limits.operations_max)));
+        }
+        let paths = body.changes.iter().flat_map(|change| &change.ops).flat_map(Op::paths);
+        let folders: usize = paths.flat_map(path::folders).map(|folder| folder.len() + FOLDER_BYTES).sum();
+        if folders > FOLDERS_BYTES_MAX {
+            let detail = "paths with too many folders for one envelope; send them in several";
+            return Err(Refusal::new(Code::TooLarge, detail));
         }
         if let Some(why) = transaction::malformed(body) {
             return Err(malformed(why));

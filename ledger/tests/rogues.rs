@@ -199,3 +199,18 @@ fn a_flood_of_refused_attempts_leaves_the_state_as_small_as_it_was() {
     }
     assert_eq!(entries(&stage.world), before);
 }
+
+/// A small envelope must not make every replica look at, and remember, gigabytes of names of folders.
+#[test]
+fn names_of_folders_that_are_long_and_deep_have_a_bound_for_each_envelope() {
+    let deep = |n: usize| format!("{n:03}/{}", "a/".repeat(2_045)) + "a";
+    let mut world = World::new();
+    let few: Vec<Edit> = (0..4).map(|n| write(&deep(n), "x")).collect();
+    assert_eq!(world.does(0, &few).state, State::Applied);
+    let many: Vec<Edit> = (0..40).map(|n| write(&deep(n), "y")).collect();
+    let draft = world.draft(0, world.now(), &many);
+    let bytes = world.sign(&draft).encode();
+    let refused = world.ledger.admit(&world.store, &bytes).expect("memory").expect_err("too much");
+    assert_eq!(refused.code, Code::TooLarge);
+    assert_eq!(world.slot(&[&draft]).receipts, []);
+}

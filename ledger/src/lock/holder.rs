@@ -1,7 +1,7 @@
 //! What a write asks of the locks of others, and of its author's own.
 
-use super::AuthorLocks;
 use super::line::above;
+use super::{AuthorLocks, DEPTH_MAX};
 use super::record::{Held, LockNode, LockRequest, LockTable};
 use crate::ledger::GROUP;
 use crate::state::draft::Draft;
@@ -21,7 +21,7 @@ pub(crate) fn against(
     if table.is_none_or(|table| table.requests == 0) {
         return Ok(None);
     }
-    for place in above(path).chain([path]) {
+    for place in above(path).chain([path]).take(1 + DEPTH_MAX) {
         let node: LockNode = draft.get(domain, &name::lock(place))?.unwrap_or_default();
         let keeps_out = |request: &&LockRequest| {
             request.author != *author && request.live(now).is_some_and(|held| held.mode.keeps_writers_out())

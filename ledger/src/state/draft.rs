@@ -113,6 +113,12 @@ impl<'s> Draft<'s> {
         self.store.put(table, key, &entry::bytes_of(value))
     }
 
+    /// Whether a file stands at a path as the envelope in hand sees it. Nothing is remembered of paths that were only
+    /// asked for: those of the folders above a file are many times as long as its own.
+    pub(crate) fn is_listed(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
+        Ok(self.bytes(Table::Names, &rows::listed(domain, path))?.is_some())
+    }
+
     /// Whether any file stands below a folder as the envelope in hand sees it.
     pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
         let prefix = rows::listed(domain, &format!("{folder}/"));

@@ -23,6 +23,9 @@ impl Turn<'_, '_> {
     /// Whether no folder on the way to `path` is a file.
     fn has_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
         for folder in path::folders(path) {
+            if !self.draft.is_listed(self.domain, folder)? {
+                continue;
+            }
             let Some(record) = self.record(folder)?.filter(|record| record.file.is_some()) else {
                 continue;
             };
