@@ -3,6 +3,7 @@
 mod support;
 
 use quorate_ledger::{PathOutcome, State};
+use std::time::Instant;
 use support::world::{World, remove, rename, revision, write};
 
 /// A folder with two files.
@@ -103,4 +104,25 @@ fn what_stands_at_the_new_place_already_is_a_conflict_and_nothing_is_lost() {
         (State::Conflict, Some(PathOutcome::Conflict))
     );
     assert_eq!(world.text("new/c").as_deref(), Some("theirs\n"));
+}
+
+/// One author renames a full folder; another one, who has not seen it, adds thousands of files to it in one change. The
+/// folder is looked through once, not for each of them.
+#[test]
+fn thousands_of_new_files_follow_a_renamed_folder_in_about_the_time_of_others() {
+    let mut world = World::new();
+    let olds: Vec<_> = (0..250).map(|n| write(&format!("old/{n}"), &format!("{n}\n"))).collect();
+    world.does(0, &olds);
+    let moves: Vec<_> = (0..250).map(|n| rename(&format!("old/{n}"), &format!("new/{n}"))).collect();
+    world.does(1, &moves);
+    let mut add = |folder: &str| {
+        let news: Vec<_> = (0..4_000).map(|n| write(&format!("{folder}/more-{n}"), "x")).collect();
+        let began = Instant::now();
+        let receipt = world.does_on(revision("1"), 2, &news);
+        (receipt.state, began.elapsed())
+    };
+    let (elsewhere, there) = (add("elsewhere"), add("old"));
+    assert_eq!((elsewhere.0, there.0), (State::Applied, State::Merged));
+    assert!(there.1 < 10 * elsewhere.1, "{:?}, elsewhere {:?}", there.1, elsewhere.1);
+    assert_eq!((world.text("old/more-7"), world.text("new/more-3999").as_deref()), (None, Some("x")));
 }

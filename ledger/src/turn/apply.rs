@@ -75,6 +75,9 @@ impl Turn<'_, '_> {
     /// Makes `made` of what was `base` in the author's view.
     fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
         let record = self.record(path)?;
+        if base.is_some() {
+            self.renamed.clear(); // it is no new file: what is known of folders may change
+        }
         if self.meets_conflict(path, &record, (path, made), view)? {
             return Ok(());
         }
@@ -206,6 +209,7 @@ impl Turn<'_, '_> {
     /// Moves a file; what others did to it meanwhile goes along.
     fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Stop> {
         let record = self.record(from)?;
+        self.renamed.clear();
         let seen_conflict = record.as_ref().and_then(|record| record.conflict);
         let current = record.as_ref().and_then(|record| record.file);
         if self.meets_conflict(from, &record, (to, Some(base)), view)? {

@@ -9,6 +9,9 @@ const BYTES_MAX: u64 = 256 << 20;
 /// Contents of one envelope that are searched for among the versions and sides of their paths.
 const SEARCHES_MAX: u32 = 256;
 
+/// Files of renamed folders that one envelope may have looked at, to find where its files belong: some hundreds of the
+/// largest folders. What comes after stays where its author put it.
+const LOOKS_MAX: usize = 65_536;
 /// Locks that one envelope asks for or gives back: each is a look at a whole line.
 const LOCKS_MAX: u32 = 16;
 
@@ -17,12 +20,13 @@ const LOCKS_MAX: u32 = 16;
 pub(super) struct Budget {
     bytes: u64,
     searches: u32,
+    looks: usize,
     locks: u32,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX, locks: LOCKS_MAX }
+        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX, looks: LOOKS_MAX, locks: LOCKS_MAX }
     }
 }
 
@@ -38,6 +42,13 @@ impl Budget {
     pub(super) fn take_search(&mut self) -> bool {
         let left = self.searches.checked_sub(1);
         self.searches = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Takes looks at files of renamed folders, if there are enough.
+    pub(super) fn take_looks(&mut self, looks: usize) -> bool {
+        let left = self.looks.checked_sub(looks);
+        self.looks = left.unwrap_or(self.looks);
         left.is_some()
     }
 

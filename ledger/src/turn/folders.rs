@@ -15,7 +15,7 @@ use crate::store::{StoreError, Table};
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 use quorate_semantic::Renames;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Files of a folder that are looked through, those that once were there included. A new file of a larger folder stays
 /// where its author put it.
@@ -25,18 +25,26 @@ const MOVES_MAX: usize = 16;
 
 impl Turn<'_, '_> {
     /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
-    pub(super) fn renamed_folder(&self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
+    pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
         for folder in path::folders(path) {
             if !self.draft.has_below(self.domain, folder)? {
-                return self.follow_others(folder, path, view);
+                if !self.renamed.contains_key(folder) {
+                    let renames = self.renames_of_others(folder, view)?;
+                    self.renamed.insert(folder.to_owned(), renames);
+                }
+                let renames = self.renamed.get(folder).and_then(Option::as_ref);
+                return Ok(renames.and_then(|renames| follow(renames, path)));
             }
         }
         Ok(None)
     }
 
-    /// Nothing is left in `folder`: whether all that the author saw there went to one other folder.
-    fn follow_others(&self, folder: &str, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
+    /// Nothing is left in `folder`: where all that the author saw there went. New files of one folder ask once.
+    fn renames_of_others(&mut self, folder: &str, view: &AuthorView) -> Result<Option<Renames>, StoreError> {
         let Some(ever) = self.ever_below(folder)? else { return Ok(None) };
+        if !self.budget.take_looks(ever.len()) {
+            return Ok(None);
+        }
         let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for old in &ever {
             let Some(file) = view.file(self.draft, self.domain, old)? else { continue };
@@ -46,7 +54,8 @@ impl Turn<'_, '_> {
                 told.push((old.clone(), to));
             }
         }
-        Ok(follow(&seen, &there, &told, path))
+        let told: Vec<(&str, &str)> = told.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        Ok((!seen.is_empty()).then(|| Renames::of(&tree(&seen), &tree(&there), &told)))
     }
 
     /// Where others moved a file since the author looked, and what it is there now.
@@ -63,13 +72,10 @@ impl Turn<'_, '_> {
     }
 
     /// After a change that renamed whole folders: what others added to them, unseen by the author, goes along.
-    pub(super) fn take_along(&mut self, moves: &[(String, String)], view: &AuthorView) -> Result<(), Stop> {
-        let mut folders: Vec<String> =
-            moves.iter().flat_map(|(from, _)| path::folders(from)).map(str::to_owned).collect();
-        folders.sort_unstable();
-        folders.dedup();
+    pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Stop> {
+        let folders: BTreeSet<&str> = moves.keys().flat_map(|from| path::folders(from)).collect();
         for folder in folders {
-            for (from, to) in self.left_behind(&folder, moves, view)? {
+            for (from, to) in self.left_behind(folder, moves, view)? {
                 self.move_along(&from, &to, view)?;
             }
         }
@@ -78,13 +84,19 @@ impl Turn<'_, '_> {
 
     /// Files that stand in a folder whose files the author all moved to one other, with where they belong.
     fn left_behind(
-        &self,
+        &mut self,
         folder: &str,
-        moves: &[(String, String)],
+        moves: &BTreeMap<String, String>,
         view: &AuthorView,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let left = self.draft.below(self.domain, folder, FILES_MAX)?;
-        let Some(ever) = self.ever_below(folder)?.filter(|_| !left.is_empty()) else { return Ok(Vec::new()) };
+        if left.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(ever) = self.ever_below(folder)? else { return Ok(Vec::new()) };
+        if !self.budget.take_looks(left.len() + ever.len()) {
+            return Ok(Vec::new());
+        }
         for path in &left {
             let is_news =
                 self.record(path)?.is_some_and(|record| record.since > view.first() && record.conflict.is_none());
@@ -99,10 +111,15 @@ impl Turn<'_, '_> {
                 seen.insert(path, file.content);
             }
         }
-        for (from, to) in moves {
-            there.extend(seen.get(from).map(|content| (to.clone(), *content)));
+        if seen.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&seen, &there, moves, &path)?))).collect())
+        let told: Vec<(&str, &str)> = below(moves, folder).collect();
+        for (from, to) in &told {
+            there.extend(seen.get(*from).map(|content| ((*to).to_owned(), *content)));
+        }
+        let renames = Renames::of(&tree(&seen), &tree(&there), &told);
+        Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
     }
 
     fn move_along(&mut self, from: &str, to: &str, view: &AuthorView) -> Result<(), Stop> {
@@ -141,18 +158,16 @@ impl Turn<'_, '_> {
 }
 
 /// Where the merge layer says that a new file belongs; none where it stays.
-fn follow(
-    seen: &BTreeMap<String, Digest>,
-    there: &BTreeMap<String, Digest>,
-    told: &[(String, String)],
-    path: &str,
-) -> Option<String> {
-    if seen.is_empty() {
-        return None;
-    }
-    let told: Vec<(&str, &str)> = told.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-    let to = Renames::of(&tree(seen), &tree(there), &told).follow(path);
+fn follow(renames: &Renames, path: &str) -> Option<String> {
+    let to = renames.follow(path);
     (to != path).then_some(to)
+}
+
+/// The moves of files below a folder.
+fn below<'m>(moves: &'m BTreeMap<String, String>, folder: &str) -> impl Iterator<Item = (&'m str, &'m str)> {
+    let folder = format!("{folder}/");
+    let from = moves.range(folder.clone()..).map(|(from, to)| (from.as_str(), to.as_str()));
+    from.take_while(move |(from, _)| from.starts_with(&folder))
 }
 
 fn tree(files: &BTreeMap<String, Digest>) -> BTreeMap<&str, Digest> {

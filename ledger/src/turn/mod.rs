@@ -42,6 +42,7 @@ use crate::state::record::DomainRecord;
 use crate::stop::Stop;
 use crate::verdict::{Code, Refusal, Stage};
 use quorate_pbft::{Digest, PublicKey};
+use quorate_semantic::Renames;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An envelope while its operations are laid over the current files.
@@ -65,6 +66,8 @@ pub(crate) struct Turn<'t, 's> {
     checks: Checks,
     /// What a path's running hash was before this envelope, for paths that it has written.
     before: BTreeMap<String, Digest>,
+    /// Where others moved the files of folders of which nothing is left, as the change in hand sees it.
+    renamed: BTreeMap<String, Option<Renames>>,
     /// How refusals name the change in hand, where it is a part of something.
     part: Option<String>,
     done: Done,
@@ -201,7 +204,7 @@ impl<'t, 's> Turn<'t, 's> {
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
         let (envelope, index, before, part, done) = (None, 0, BTreeMap::new(), None, Done::default());
-        let (budget, checks) = (Budget::default(), Checks::default());
+        let (budget, checks, renamed) = (Budget::default(), Checks::default(), BTreeMap::new());
         Self {
             draft,
             limits,
@@ -217,6 +220,7 @@ impl<'t, 's> Turn<'t, 's> {
             budget,
             checks,
             before,
+            renamed,
             part,
             done,
         }
@@ -267,11 +271,12 @@ impl<'t, 's> Turn<'t, 's> {
 
     fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
         check_paths(change)?;
+        self.renamed.clear();
         for op in &change.ops {
             self.operation(op, view)?;
             self.index += 1;
         }
-        let moves: Vec<(String, String)> = change.ops.iter().filter_map(moved).collect();
+        let moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).collect();
         if moves.is_empty() { Ok(()) } else { self.take_along(&moves, view) }
     }
 
