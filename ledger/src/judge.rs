@@ -114,8 +114,20 @@ impl Case<'_> {
             let known = draft.bytes(Table::Receipts, &self.id.0.0)?.is_some();
             return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
         }
+        if self.was_refused(draft)? {
+            return Err(Stop::Unsettled(Why::Copy));
+        }
         body.changes.iter().try_for_each(|change| self.dependencies(draft, change))?;
         self.parts.iter().try_for_each(|part| self.turn_of(draft, part))
+    }
+
+    /// Whether it had its verdict when nobody could keep its number: before its author was enrolled, or its domain was
+    /// made. A verdict beyond the horizon need not be on this disk any more; the base of the envelope is older still.
+    fn was_refused(&self, draft: &Draft) -> Result<bool, StoreError> {
+        let verdict: Option<Verdict> = draft.row(Table::Receipts, &self.id.0.0)?;
+        let revision = verdict.and_then(|verdict| verdict.receipt.revision);
+        let floor = self.place.map_or(SeqNum::default(), |place| place.floor);
+        Ok(revision.is_some_and(|revision| revision.seq() >= floor))
     }
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is

@@ -4,7 +4,8 @@
 mod support;
 
 use proptest::prelude::*;
-use quorate_ledger::{Base, Code, EnvelopeId, GROUP_DOMAIN, Op, Outcome, State, Why};
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::{Base, Code, EnvelopeId, GROUP_DOMAIN, Op, Outcome, State, Unsettled, Why};
 use quorate_pbft::{Digest, Signer};
 use support::author;
 use support::world::{Draft, Edit, World, revision, write};
@@ -198,6 +199,21 @@ fn a_flood_of_refused_attempts_leaves_the_state_as_small_as_it_was() {
         stage.slot(&Trick::Attempts(20), n);
     }
     assert_eq!(entries(&stage.world), before);
+}
+
+/// What was refused because its author or its domain was not there yet is refused for good, whoever orders it again.
+#[test]
+fn a_refusal_of_somebody_not_yet_enrolled_is_not_taken_back_by_ordering_the_envelope_again() {
+    let mut world = World::new();
+    let early = world.draft(7, world.now(), &[write("a", "x")]);
+    assert_eq!(world.verdict(&early).code, Some(Code::UnknownAuthor));
+    let proof = prove_possession(Purpose::Author, "org-0", &author(7));
+    let enrol = Op::Enrol { key: author(7).public_key(), organisation: "org-0".into(), proof };
+    world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(enrol)]);
+    let again = world.slot(&[&early]);
+    assert_eq!((again.receipts.len(), world.text("a")), (0, None));
+    assert!(matches!(again.unsettled[..], [Unsettled { why: Why::Copy, .. }]), "{:?}", again.unsettled);
+    assert_eq!(world.does(7, &[write("a", "x")]).state, State::Applied);
 }
 
 /// A small envelope must not make every replica look at, and remember, gigabytes of names of folders.
