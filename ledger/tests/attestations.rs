@@ -147,6 +147,34 @@ fn whoever_the_policy_names_may_speak_without_being_a_writer() {
     assert_eq!(world.does(2, &also_writes).code, Some(Code::Role));
 }
 
+/// The validator's organisation is no member: nobody asked it what it thinks of the policy, of changes or of conflicts.
+#[test]
+fn a_validator_who_is_no_member_attests_and_has_no_say_in_anything_else() {
+    let named = vec![Principal::Author(author(3).public_key())];
+    let tested = PathRule { pattern: "tested/**".into(), validators: named, ..PathRule::default() };
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() };
+    let members = [0, 1, 2].map(|n| Principal::Organisation(format!("org-{n}")));
+    let policy = DomainPolicy { paths: vec![tested, reviewed], ..DomainPolicy::new(members.to_vec(), vec![]) };
+    let mut world = World::new();
+    world.decide("main", policy.clone());
+    let change = world.does(0, &[write("reviewed/a", "x")]);
+    let proposed = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
+    let base = world.now();
+    world.does_on(base, 0, &[write("a", "x")]);
+    let conflict = world.does_on(base, 1, &[write("a", "y")]).conflicts[0];
+
+    let words = [
+        Op::Attest { envelope: change.id, approve: true },
+        Op::Approve { proposal: ProposalId::of(&proposed.id, 0) },
+        Op::Vote { conflict, side: 0 },
+    ];
+    for word in words {
+        assert_eq!(world.does(3, &[Edit::Other(word)]).code, Some(Code::Role));
+    }
+    let tested = world.does(0, &[write("tested/a", "x")]);
+    assert_eq!(states(&attest(&mut world, 3, tested.id, true))[1], (State::Applied, None));
+}
+
 /// Where a policy says who speaks for an organisation, nobody else approves for it.
 #[test]
 fn only_those_who_speak_for_an_organisation_approve_for_it() {

@@ -208,6 +208,14 @@ impl DomainPolicy {
         covers(&self.approvals.by, key, organisation) || self.paths.iter().any(attests)
     }
 
+    /// Whether somebody's word counts as that of their organisation: of members, and of those whom the policy names to
+    /// speak. A validator who is no member attests, and has no say in anything else.
+    pub fn hears(&self, key: &PublicKey, organisation: &str) -> bool {
+        let is_member = covers(&self.writers, key, organisation) || covers(&self.readers, key, organisation);
+        let is_named = covers(&self.approvals.by, key, organisation);
+        is_named || (is_member && self.approvals.by.is_empty())
+    }
+
     /// The rule for a path.
     pub fn rule(&self, path: &str) -> Option<&PathRule> {
         self.paths.iter().find(|rule| glob::fits(&rule.pattern, path))

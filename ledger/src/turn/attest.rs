@@ -15,7 +15,7 @@ impl Turn<'_, '_> {
             pending.filter(|_| self.done.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {
                 Stop::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
             })?;
-        let speaks = self.place.record.policy.approvals.speaks(&self.author(), self.organisation);
+        let speaks = self.speaks();
         if !pending.hear(&self.author(), (self.organisation, speaks), approve) {
             let detail = format!("nobody asks for the word of {} on this change", self.author());
             self.refuse_later(Refusal::new(Code::Role, detail));

@@ -110,7 +110,7 @@ impl Turn<'_, '_> {
         }
         self.check(act).map_err(|why| bad(&why))?;
         let id = ProposalId::of(&self.id, self.index);
-        let speaks = self.approvals().speaks(&self.author(), self.organisation);
+        let speaks = self.speaks();
         let approvals = if speaks { vec![self.organisation.to_owned()] } else { Vec::new() };
         let (author, since) = (self.author(), self.revision);
         let proposal = Proposal { author, since, act: act.clone(), approvals, end: None };
@@ -126,7 +126,7 @@ impl Turn<'_, '_> {
         let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
             return Err(Stop::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name)));
         };
-        if !self.approvals().speaks(&self.author(), self.organisation) {
+        if !self.speaks() {
             let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
@@ -134,6 +134,16 @@ impl Turn<'_, '_> {
             proposal.approvals.insert(place, self.organisation.to_owned());
         }
         Ok(self.decide(*id, proposal)?)
+    }
+
+    /// Whether the author's word counts as that of the organisation here.
+    pub(super) fn speaks(&self) -> bool {
+        let (key, organisation) = (&self.author(), self.organisation);
+        if self.domain == GROUP {
+            self.place.group.approvals.speaks(key, organisation)
+        } else {
+            self.place.record.policy.hears(key, organisation)
+        }
     }
 
     fn approvals(&self) -> &Approvals {

@@ -25,7 +25,7 @@ impl Turn<'_, '_> {
             return Err(Stop::refused(Code::BadAct, "the deadline of this vote has passed"));
         }
         let wanted = self.side(id, &conflict, side)?;
-        if !self.place.record.policy.approvals.speaks(&self.author(), self.organisation) {
+        if !self.speaks() {
             let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
