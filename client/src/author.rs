@@ -130,6 +130,9 @@ impl Author {
             answers.extend(self.note(&name, &posted)?);
             match (posted, id) {
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
+                // This node has no room for it now. It stays unanswered, as another node may have taken it, and keeps
+                // nobody from other things.
+                (Err(ClientError::NoAnswer { held_back: Some(_), .. }), _) => self.renew(),
                 (Err(error), Some(id)) => return Err(SubmitError::Earlier { id, error }),
                 (Err(error), None) => return Err(error.into()),
             }
@@ -198,6 +201,12 @@ impl Author {
                 Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
             }
             Err(ClientError::Refused(problem)) => Err(refused(unjudged(id, &envelope.body), problem)),
+            Err(ClientError::NoAnswer { node, waited, last, held_back: Some(problem) }) => {
+                // It was sent to nobody else, so nobody has it: what waits for ever would hold up this key for ever.
+                self.outbox.answer(&name, Answer::Gate((*problem).clone()))?;
+                let error = ClientError::NoAnswer { node, waited, last, held_back: Some(problem) };
+                Err(unanswered(unjudged(id, &envelope.body), error))
+            }
             Err(error) => Err(unanswered(unjudged(id, &envelope.body), error)),
         }
     }

@@ -37,11 +37,18 @@ impl Client {
         if level == Level::Eventual {
             return self.post(bytes).await;
         }
-        let mut tries = self.tries();
+        let (mut tries, mut was_taken) = (self.tries(), false);
         loop {
-            match self.post_once(bytes.clone(), level_name(level)).await? {
-                Posted::Ticket(ticket) => tries.pause(waits(&ticket), None).await?,
-                verdict => return Ok(verdict),
+            match self.post_once(bytes.clone(), level_name(level)).await {
+                Ok(Posted::Ticket(ticket)) => {
+                    was_taken = true;
+                    tries.pause(waits(&ticket), None).await?;
+                }
+                // A node that has taken it, and restarted, may hold it back: it may be on a lane all the same.
+                Err(ClientError::NoAnswer { node, waited, last, .. }) if was_taken => {
+                    return Err(ClientError::NoAnswer { node, waited, last, held_back: None });
+                }
+                other => return other,
             }
         }
     }

@@ -12,6 +12,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// Codes with which a node says that it took nothing, and that it may be asked again.
+const HELD_BACK: [&str; 2] = ["rate", "busy"];
+
 /// Pause after the first failed try; doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
@@ -38,6 +41,8 @@ pub enum ClientError {
         waited: Duration,
         /// How the last try ended.
         last: String,
+        /// The node's words, where it held back every single try (429): it has taken nothing of what was sent.
+        held_back: Option<Box<Problem>>,
     },
     /// The node says no.
     #[error("{0}")]
@@ -83,6 +88,8 @@ impl Answer {
 enum Try {
     Answered(Answer),
     Again { why: String, after: Option<Duration> },
+    /// 429, in quorate's own words: nothing was taken.
+    HeldBack { problem: Box<Problem>, after: Option<Duration> },
 }
 
 impl Client {
@@ -194,6 +201,9 @@ impl Client {
             return Ok(Try::Answered(Answer { status, headers, body }));
         }
         let problem = problem(status, &headers, &body);
+        if status == StatusCode::TOO_MANY_REQUESTS && HELD_BACK.contains(&problem.code.as_str()) {
+            return Ok(Try::HeldBack { problem: Box::new(problem), after: retry_after(&headers) });
+        }
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Ok(Try::Again { why: reason(&problem), after: retry_after(&headers) });
         }
@@ -221,11 +231,15 @@ pub struct Tries<'c> {
     client: &'c Client,
     pause: Duration,
     last: String,
+    /// What the node said last, while it held back every try.
+    held_back: Option<Box<Problem>>,
+    /// Whether a try may have been taken.
+    is_uncertain: bool,
 }
 
 impl<'c> Tries<'c> {
     fn new(client: &'c Client) -> Self {
-        Self { client, pause: PAUSE_MIN, last: "none was sent".into() }
+        Self { client, pause: PAUSE_MIN, last: "none was sent".into(), held_back: None, is_uncertain: false }
     }
 
     /// The time that is left, or the error that ends it all.
@@ -247,15 +261,22 @@ impl<'c> Tries<'c> {
     }
 
     async fn note(&mut self, outcome: Try) -> Result<(), ClientError> {
+        self.is_uncertain |= !matches!(outcome, Try::HeldBack { .. });
         match outcome {
             Try::Again { why, after } => self.pause(why, after).await,
+            Try::HeldBack { problem, after } => {
+                let why = reason(&problem);
+                self.held_back = Some(problem);
+                self.pause(why, after).await
+            }
             Try::Answered(answer) => self.pause(format!("status {}", answer.status), None).await,
         }
     }
 
     fn given_up(&self) -> ClientError {
         let (node, waited) = (self.client.node().into(), self.client.timeout);
-        ClientError::NoAnswer { node, waited, last: self.last.clone() }
+        let held_back = self.held_back.clone().filter(|_| !self.is_uncertain);
+        ClientError::NoAnswer { node, waited, last: self.last.clone(), held_back }
     }
 }
 

@@ -180,6 +180,44 @@ async fn the_base_is_not_older_than_what_the_outbox_has_a_receipt_of() {
     assert_eq!(base, Base::Revision("9".parse().expect("a revision")));
 }
 
+const HELD_BACK: &str = "429 Too Many Requests\r\ncontent-type: application/problem+json\r\nretry-after: 3600";
+
+#[tokio::test]
+async fn what_a_node_held_back_is_not_in_the_way_of_the_next_change() {
+    let desk = Desk::new();
+    let too_fast = Problem::refused(429, "access", "rate", "1 changes in 3600000 ms are allowed for this author");
+    let (node, _requests) = scripted::node(vec![info(1, "3"), refusal(HELD_BACK, &too_fast)]);
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("no answer");
+    let SubmitError::Unanswered { error: ClientError::NoAnswer { held_back: Some(problem), .. }, .. } = &ended else {
+        panic!("{ended}")
+    };
+    assert_eq!(problem.code, "rate");
+
+    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let sent = posted(&requests);
+    assert_eq!((sent.len(), body(&sent[0]).from_seq, body(&sent[0]).attempt), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_others_pass() {
+    let desk = Desk::new();
+    let (silent, _requests) = scripted::node(vec![info(1, "3"), Reply::Silence]);
+    desk.killed_put(&silent).await;
+    let too_fast = Problem::refused(429, "access", "rate", "too fast");
+    let script = vec![refusal(HELD_BACK, &too_fast), info(1, "3"), Reply::Verdict(State::Applied, "4.1")];
+    let (node, requests) = scripted::node(script);
+    let client = Client::new(&node, Duration::from_secs(20)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "other").await.expect("a key and an outbox");
+    assert_eq!(author.resend().await.expect("nothing stands in the way").len(), 0);
+    author.submit(&draft(), Level::Sequential).await.expect("a verdict");
+    drop(author);
+    assert_eq!(posted(&requests).len(), 2);
+    let (node, requests) = scripted::node(vec![Reply::Silence]);
+    desk.killed_put(&node).await;
+    assert_eq!(posted(&requests).len(), 1, "it is sent again first");
+}
+
 #[tokio::test]
 async fn what_is_no_node_of_quorate_answers_nothing() {
     let desk = Desk::new();

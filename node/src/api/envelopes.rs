@@ -89,7 +89,12 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Offered> {
     let moment = service.now().moment;
     match moment.ledger.admit(&moment.snapshot, &bytes)? {
         Ok(admission) => {
-            if let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())? {
+            // What waits here already was let in once: the same bytes again are no error.
+            let is_new = service.waiting().place(&admission.id).is_none();
+            if is_new
+                && let Some(too_fast) =
+                    moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
+            {
                 let wait_ms = too_fast.wait_ms.unwrap_or_default();
                 return Err(refused(service, &moment, &bytes, too_fast.refusal)?.after_ms(wait_ms));
             }

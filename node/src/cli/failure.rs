@@ -128,6 +128,12 @@ impl From<SubmitError> for Failure {
             SubmitError::Client(error @ ClientError::NoAnswer { .. }) => {
                 Self::new(Exit::Unreachable, format!("{error}; the change was neither signed nor sent"))
             }
+            SubmitError::Unanswered { receipt, error: ClientError::NoAnswer { held_back: Some(problem), node, .. } } => {
+                let what = format!("{node} held it back: {problem}; nothing was taken there: {}", receipt.id);
+                let next = "give the command again later, or with a longer --timeout; it may still be ordered only if \
+                            the node does not keep its word";
+                Self::new(Exit::Unreachable, what).next(next)
+            }
             SubmitError::Unanswered { receipt, error } => {
                 let what = format!("{error}; the change may still be ordered: {}", receipt.id);
                 Self::new(Exit::Unreachable, what).next(later(&receipt.id))
