@@ -88,10 +88,72 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }
 
+/// Lines of a merge that are shown before and after what is disputed.
+const LINES_AROUND: usize = 3;
+
+/// The disputed stretches of a merge with git's markers, each with some lines around it; a line says how many are left
+/// out. The whole of it where nothing is marked.
+pub fn disputed(marked: &str) -> String {
+    let lines: Vec<&str> = marked.lines().collect();
+    let mut shown = vec![false; lines.len()];
+    let mut begin = None;
+    for (at, line) in lines.iter().enumerate() {
+        match begin {
+            None if line.starts_with("<<<<<<< side ") => begin = Some(at),
+            Some(from) if line.starts_with(">>>>>>> side ") => {
+                let (from, to) = (from.saturating_sub(LINES_AROUND), (at + LINES_AROUND + 1).min(lines.len()));
+                shown[from..to].fill(true);
+                begin = None;
+            }
+            _ => (),
+        }
+    }
+    if !shown.contains(&true) {
+        return marked.to_owned();
+    }
+    let (mut out, mut at) = (String::new(), 0);
+    for stretch in shown.chunk_by(|one, next| one == next) {
+        let these = &lines[at..at + stretch.len()];
+        at += stretch.len();
+        match stretch[0] {
+            true => these.iter().for_each(|line| out.extend([line, "\n"])),
+            false => out.push_str(&format!("… {} lines on which the sides agree\n", these.len())),
+        }
+    }
+    out
+}
+
 /// Somebody's text, indented; a long one is cut.
 pub fn indented(text: &str, by: &str) -> Vec<String> {
     let lines = text.lines().count();
     let shown = text.lines().take(LINES_SHOWN).map(|line| format!("{by}{}", plain(&line.replace('\t', "    "))));
     let more = (lines > LINES_SHOWN).then(|| format!("{by}… and {} lines more; --json has all", lines - LINES_SHOWN));
     shown.chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_disputed_far_down_in_a_long_file_is_shown_and_the_rest_is_counted() {
+        let lines = |from: usize, to: usize| (from..to).map(|n| format!("line {n}\n")).collect::<String>();
+        let marked = "<<<<<<< side 1\na\n||||||| before\nb\n=======\nc\n>>>>>>> side 2\n";
+        let shown = disputed(&format!("{}{marked}{}", lines(0, 500), lines(500, 900)));
+        let before = "… 497 lines on which the sides agree\nline 497\nline 498\nline 499\n";
+        let after = "line 500\nline 501\nline 502\n… 397 lines on which the sides agree\n";
+        assert_eq!(shown, format!("{before}{marked}{after}"));
+    }
+
+    #[test]
+    fn stretches_that_lie_close_together_are_shown_as_one() {
+        let marked = "<<<<<<< side 1\na\n=======\nc\n>>>>>>> side 2\n";
+        let both = format!("{marked}one\ntwo\n{marked}");
+        assert_eq!(disputed(&both), both);
+    }
+
+    #[test]
+    fn a_merge_without_marks_is_shown_whole() {
+        assert_eq!(disputed("a\nb\n"), "a\nb\n");
+    }
 }

@@ -3,7 +3,7 @@
 use super::super::clock::date;
 use super::super::failure::Outcome;
 use super::super::print::{self, plain, short};
-use super::sides::{Contents, indented};
+use super::sides::{Contents, disputed, indented};
 use super::{Ask, find, told, words};
 use quorate_client::api::{ConflictEntry, ConflictSide, ConflictStory};
 use serde_json::{Value, json};
@@ -92,13 +92,15 @@ fn why_it_did_not_merge(conflict: &ConflictEntry, contents: &Contents) -> Vec<St
     let mut lines = vec![String::new(), "Why it did not merge".into()];
     let (class, reason) = (words::class(&conflict.class), plain(&conflict.reason));
     lines.push(format!("  A {} conflict: {class}.", plain(&conflict.class)));
-    lines.push(format!("  {}{}; {}.", reason[..1].to_uppercase(), &reason[1..], words::rung(conflict.rung)));
+    let mut rest = reason.chars();
+    let first: String = rest.next().map(char::to_uppercase).into_iter().flatten().collect();
+    lines.push(format!("  {first}{}; {}.", rest.as_str(), words::rung(conflict.rung)));
     if let Some(check) = &conflict.check {
         lines.push(format!("  The check `{}` refused the result.", plain(check)));
     }
     if let Some(partial) = contents.partial_merge(conflict) {
-        lines.push("  As far as it merges:".into());
-        lines.extend(indented(&partial, "      "));
+        lines.push("  As far as it merges, around what is disputed:".into());
+        lines.extend(indented(&disputed(&partial), "      "));
     }
     lines
 }
