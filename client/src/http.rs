@@ -87,9 +87,15 @@ impl Answer {
 /// How one try ended.
 enum Try {
     Answered(Answer),
-    Again { why: String, after: Option<Duration> },
+    Again {
+        why: String,
+        after: Option<Duration>,
+    },
     /// 429, in quorate's own words: nothing was taken.
-    HeldBack { problem: Box<Problem>, after: Option<Duration> },
+    HeldBack {
+        problem: Box<Problem>,
+        after: Option<Duration>,
+    },
 }
 
 impl Client {

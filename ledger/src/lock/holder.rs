@@ -1,8 +1,8 @@
 //! What a write asks of the locks of others, and of its author's own.
 
 use super::line::above;
-use super::{AuthorLocks, DEPTH_MAX};
 use super::record::{Held, LockNode, LockRequest, LockTable};
+use super::{AuthorLocks, DEPTH_MAX};
 use crate::ledger::GROUP;
 use crate::state::draft::Draft;
 use crate::state::name;

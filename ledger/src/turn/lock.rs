@@ -2,7 +2,9 @@
 
 use super::Turn;
 use crate::ledger::GROUP;
-use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, LockMode, Manager, Placed, WAIT_MS_MAX, holder};
+use crate::lock::{
+    self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, LockMode, Manager, Placed, WAIT_MS_MAX, holder,
+};
 use crate::path::Shown;
 use crate::receipt::{PathOutcome, Rung};
 use crate::state::name;

@@ -36,6 +36,7 @@ pub use service::{BODIES_KIB_MAX, Service};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -53,6 +54,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/readyz", get(probes::ready))
         .merge(admins(&service))
         .nest("/v1", versioned())
+        .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)
@@ -93,6 +95,12 @@ fn versioned() -> Router<Arc<Service>> {
         .route("/status", get(status::status))
         .route("/health", get(status::health))
         .route("/events", get(events::stream))
+        .method_not_allowed_fallback(no_such_method)
+}
+
+async fn no_such_method() -> Failure {
+    let detail = "this address does not know that method; /openapi.json tells which it knows";
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
 /// Counts answers by class of status.

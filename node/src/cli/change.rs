@@ -1,5 +1,6 @@
 //! `quorate put`, `rm`, `mv`: one signed change each.
 
+use super::advice;
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing, parse_level};
@@ -169,7 +170,9 @@ fn refusal(receipt: &Receipt) -> Failure {
         (name(receipt.stage.map(|stage| stage.to_string())), name(receipt.code.map(|code| code.to_string())));
     let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
     let proof = format!("`quorate receipt {} --out FILE` keeps the proof of the refusal", receipt.id);
-    Failure::no(format!("refused: {stage}: {code}: {detail}")).next(proof)
+    let advice = receipt.code.and_then(|code| advice::on(code, &plain(&receipt.domain)));
+    let next = advice.map_or(proof.clone(), |advice| format!("{advice}\n  {proof}"));
+    Failure::no(format!("refused: {stage}: {code}: {detail}")).next(next)
 }
 
 /// A verdict for people: what became of it, and of each path.

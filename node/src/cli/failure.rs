@@ -1,5 +1,7 @@
 //! How a command ends when it does not end well: an exit code, what happened, and what to do next.
 
+use super::advice;
+use super::print::plain;
 use quorate_client::author::SubmitError;
 use quorate_client::http::ClientError;
 use quorate_client::keys::KeyError;
@@ -118,7 +120,10 @@ fn advice(error: &ClientError) -> Option<String> {
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
-        Self::usage(error)
+        let is_absent = matches!(&error, KeyError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound);
+        let next =
+            is_absent.then(|| "--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one".into());
+        Self { next, ..Self::usage(error) }
     }
 }
 
@@ -128,7 +133,10 @@ impl From<SubmitError> for Failure {
             SubmitError::Client(error @ ClientError::NoAnswer { .. }) => {
                 Self::new(Exit::Unreachable, format!("{error}; the change was neither signed nor sent"))
             }
-            SubmitError::Unanswered { receipt, error: ClientError::NoAnswer { held_back: Some(problem), node, .. } } => {
+            SubmitError::Unanswered {
+                receipt,
+                error: ClientError::NoAnswer { held_back: Some(problem), node, .. },
+            } => {
                 let what = format!("{node} held it back: {problem}; nothing was taken there: {}", receipt.id);
                 let next = "give the command again later, or with a longer --timeout; it may still be ordered only if \
                             the node does not keep its word";
@@ -139,9 +147,10 @@ impl From<SubmitError> for Failure {
                 Self::new(Exit::Unreachable, what).next(later(&receipt.id))
             }
             SubmitError::Earlier { id, .. } => Self::new(Exit::Unreachable, &error).next(later(id)),
-            SubmitError::Gate { problem, .. } => {
+            SubmitError::Gate { receipt, problem } => {
                 let stage = problem.stage.as_deref().unwrap_or("unknown");
-                Self::no(format!("refused: {stage}: {problem}"))
+                let next = receipt.code.and_then(|code| advice::on(code, &plain(&receipt.domain)));
+                Self { next, ..Self::no(format!("refused: {stage}: {problem}")) }
             }
             SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
             _ => match error {

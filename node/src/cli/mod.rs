@@ -1,5 +1,6 @@
 //! The command line: one file for each command or family of commands.
 
+mod advice;
 mod bench;
 mod change;
 mod clock;

@@ -135,3 +135,13 @@ fn every_question_of_the_openapi_document_has_an_answer() {
         assert!(!answer.text().contains("no such address"), "{filled}");
     }
 }
+
+#[test]
+fn a_method_that_an_address_does_not_know_is_a_problem_like_any_other() {
+    let group = Group::running(1);
+    for path in ["/v1/status", "/v1/domains/main/tree", "/openapi.json"] {
+        let answer = http::post(group.api(0), path, b"x").expect("an answer");
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (405, Some("method-not-allowed")), "{path}");
+        assert!(answer.headers.to_lowercase().contains("application/problem+json"), "{}", answer.headers);
+    }
+}

@@ -1,0 +1,53 @@
+//! What to do about a refusal, by its code.
+
+use quorate_ledger::Code;
+
+/// What whoever was refused can do next; none where the detail of the refusal says it all.
+pub fn on(code: Code, domain: &str) -> Option<String> {
+    let advice = match code {
+        Code::UnknownAuthor => "somebody of your organisation enrols the key: `quorate identities enrol`",
+        Code::Revoked => "`quorate identities list` shows who may sign; a revoked key never may again",
+        Code::BaseUnknown | Code::BaseTooOld | Code::BaseRefused => {
+            "without --base it is based on the newest revision; `quorate log` lists those that there are"
+        }
+        Code::MissingPath | Code::PathIsFile | Code::PathIsFolder => "`quorate ls` shows what stands where",
+        Code::UnknownDomain => "`quorate domains` lists them; --domain names one",
+        Code::Lock => "`quorate lock list` shows until when; `quorate lock acquire PATH` stands in line for it",
+        Code::WouldConflict => "`quorate get` what stands there now, and give the change again without --base",
+        Code::Anchor => "read what changed, and begin the transaction again: `quorate tx abort`, `quorate tx begin`",
+        Code::UnknownProposal => "`quorate proposals list --open` shows what waits for approval",
+        Code::UnknownPending => "`quorate pending list` shows what waits for the word of others",
+        Code::UnknownConflict => "`quorate conflicts list` shows those that are open",
+        Code::NotMember
+        | Code::Role
+        | Code::NotOwner
+        | Code::WriteOnce
+        | Code::DoesNotParse
+        | Code::Schema
+        | Code::Validator
+        | Code::Approvals
+        | Code::Quota
+        | Code::Rate => return Some(format!("`quorate policy show --domain {domain}` shows what the domain demands")),
+        Code::Malformed
+        | Code::TooLarge
+        | Code::TrailingBytes
+        | Code::BadSignature
+        | Code::SequenceTaken
+        | Code::Overlap
+        | Code::GapTooWide
+        | Code::BadPath
+        | Code::BadAct => return None,
+    };
+    Some(advice.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_no_member_is_sent_to_the_policy_of_that_domain() {
+        let advice = on(Code::NotMember, "main").expect("something to do");
+        assert!(advice.contains("quorate policy show --domain main"), "{advice}");
+    }
+}
