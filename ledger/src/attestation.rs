@@ -16,7 +16,7 @@ pub struct Requirement {
     pub pattern: String,
     /// Organisations other than the author's that must approve.
     pub approvals: u32,
-    /// Validators, of whom ⌊2n/3⌋ + 1 must attest; none for none.
+    /// Validators, of whom ⌊2n/3⌋ + 1 must attest; none for none. Whose change it is counts for nothing here.
     pub validators: Vec<Principal>,
 }
 
@@ -52,6 +52,18 @@ pub enum Progress {
     Refuted,
 }
 
+impl Requirement {
+    /// Whether anybody else than the author of a change is asked.
+    pub(crate) fn asks_others_than(&self, author: &PublicKey) -> bool {
+        self.approvals > 0 || self.independent(author) > 0
+    }
+
+    /// Validators who are not the author themselves: nobody attests their own change.
+    fn independent(&self, author: &PublicKey) -> u64 {
+        self.validators.iter().filter(|who| **who != Principal::Author(*author)).count() as u64
+    }
+}
+
 impl Pending {
     /// Takes the word of somebody, who may speak for the organisation or not. False if it is not asked for.
     pub(crate) fn hear(&mut self, key: &PublicKey, (organisation, speaks): (&str, bool), word: bool) -> bool {
@@ -65,7 +77,7 @@ impl Pending {
         }
         for (place, required) in (0..).zip(&self.requirements) {
             for (validator, who) in (0..).zip(&required.validators) {
-                if who.covers(key, organisation) {
+                if *key != self.author && who.covers(key, organisation) {
                     self.validators.entry((place, validator)).or_insert(word);
                     asked = true;
                 }
@@ -87,7 +99,7 @@ impl Pending {
             if others.saturating_sub(no) < needed {
                 return Progress::Disapproved;
             }
-            let n = required.validators.len() as u64;
+            let n = required.independent(&self.author);
             let words = self.validators.range((place, 0)..=(place, u32::MAX)).map(|(_, word)| word);
             let (attested, refuted) = count(words);
             let threshold = if n == 0 { 0 } else { 2 * n / 3 + 1 };
@@ -142,6 +154,16 @@ mod tests {
         assert_eq!(change.progress(4), Progress::Waits);
         change.hear(&PublicKey([1; 32]), ("x", true), false);
         assert_eq!(change.progress(4), Progress::Refuted);
+    }
+
+    #[test]
+    fn nobody_attests_their_own_change_and_the_others_are_enough() {
+        let mut change = Pending { author: PublicKey([0; 32]), ..pending(0, 3) };
+        assert!(!change.hear(&PublicKey([0; 32]), ("x", true), true));
+        change.hear(&PublicKey([1; 32]), ("x", true), true);
+        assert_eq!(change.progress(4), Progress::Waits);
+        change.hear(&PublicKey([2; 32]), ("x", true), true);
+        assert_eq!(change.progress(4), Progress::Approved);
     }
 
     #[test]

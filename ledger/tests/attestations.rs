@@ -205,7 +205,7 @@ fn what_waits_is_listed_from_the_longest_waiting_on_in_pages() {
     };
     assert_eq!(listed(&world, None, 3), (waiting[..3].to_vec(), Some(waiting[2].to_string())));
     assert_eq!(listed(&world, Some(waiting[2]), 3), (waiting[3..].to_vec(), None));
-    attest(&mut world, 1, waiting[1], false);
+    attest(&mut world, 2, waiting[1], false);
     assert_eq!(listed(&world, None, 9).0, [waiting[0], waiting[2], waiting[3], waiting[4]]);
     assert!(world.moment().pending_changes("main", Some(waiting[1]), 3).is_err(), "it waits no more");
 }
@@ -224,4 +224,23 @@ fn a_change_whose_approval_speaks_for_another_one_that_is_approved_with_it_is_de
     let outcome = world.slot(&[&last]);
     assert_eq!(states(&outcome), [(State::Applied, None); 3]);
     assert_eq!((world.text("reviewed/a"), world.text("reviewed/b")), (Some("x".into()), Some("y".into())));
+}
+
+#[test]
+fn a_validators_own_change_is_attested_by_the_others() {
+    let mut world = world();
+    let own = world.does(1, &[write("tested/a", "x")]);
+    assert_eq!(states(&attest(&mut world, 1, own.id, true)), [(State::Refused, Some(Code::Role))]);
+    world.give_back(1);
+    assert_eq!(states(&attest(&mut world, 2, own.id, true))[1], (State::Applied, None));
+}
+
+#[test]
+fn the_only_validator_need_not_wait_for_anybody() {
+    let validators = vec![Principal::Author(author(1).public_key())];
+    let tested = PathRule { pattern: "tested/**".into(), validators, ..PathRule::default() };
+    let mut world = World::new();
+    world.decide("main", DomainPolicy { paths: vec![tested], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) });
+    assert_eq!(world.does(1, &[write("tested/a", "x")]).state, State::Applied);
+    assert_eq!(world.does(0, &[write("tested/b", "x")]).state, State::Pending);
 }

@@ -98,12 +98,13 @@ fn policy(number: usize) -> DomainPolicy {
 #[derive(Debug)]
 struct Waiting {
     id: EnvelopeId,
+    author: u8,
     organisation: u8,
     path: String,
     content: &'static str,
     /// Approvals that it needs.
     approvals: usize,
-    /// Whether authors 0 to 2 must attest it.
+    /// Whether authors 0 to 2 must attest it, but for the one whose change it is.
     validated: bool,
     organisations: BTreeMap<u8, bool>,
     validators: BTreeMap<u8, bool>,
@@ -204,7 +205,10 @@ impl Model {
             return Ok(State::Applied);
         }
         let (organisations, validators, path) = (BTreeMap::new(), BTreeMap::new(), path.to_owned());
-        self.waiting.push(Waiting { id, organisation, path, content, approvals, validated, organisations, validators });
+        let author = who;
+        let waits =
+            Waiting { id, author, organisation, path, content, approvals, validated, organisations, validators };
+        self.waiting.push(waits);
         Ok(State::Pending)
     }
 
@@ -246,7 +250,7 @@ impl Model {
         let speaks = self.speaks(who);
         let waiting = &self.waiting[number];
         let approves = speaks && waiting.approvals > 0 && organisation != waiting.organisation;
-        let validates = waiting.validated && who < 3;
+        let validates = waiting.validated && who < 3 && who != waiting.author;
         if let Some(code) = self.word_fails(organisation, approves || validates) {
             return Err(code);
         }
@@ -267,7 +271,8 @@ impl Model {
             self.waiting.remove(number);
             return Ok(Some((State::Refused, Some(Code::Validator))));
         }
-        if yes < waiting.approvals || (waiting.validated && count(&waiting.validators, true) < 3) {
+        let needed = if waiting.author < 3 { 2 } else { 3 };
+        if yes < waiting.approvals || (waiting.validated && count(&waiting.validators, true) < needed) {
             return Ok(None);
         }
         let Waiting { organisation, path, content, .. } = self.waiting.remove(number);

@@ -21,7 +21,7 @@ impl Turn<'_, '_> {
         {
             self.refuse_later(Refusal::new(code, format!("{}: {why}", Shown(path))));
         }
-        if let Some(requirement) = rule.requirement()
+        if let Some(requirement) = rule.requirement().filter(|required| required.asks_others_than(&self.author()))
             && !self.done.requirements.contains(&requirement)
         {
             self.done.requirements.push(requirement);
