@@ -16,6 +16,10 @@ const AUTHOR_ENVELOPES_MAX: usize = 4_096;
 /// one could fill it for the others.
 const ORGANISATION_BYTES_MAX: usize = 512 << 20;
 
+/// What an envelope counts beside its bytes: its places in the maps here, with copies of its domain's name. Without it
+/// a budget of bytes would hold many times as much in small envelopes, each for a domain of its own.
+const ENTRY_BYTES: usize = 1_024;
+
 /// Ledger time until what lacks something is tried for the first time again; doubles with each try, because each costs
 /// the lane its bytes.
 const PARK_MS: u64 = 1_000;
@@ -41,6 +45,13 @@ pub struct Offered {
     pub attempt: u64,
     /// The whole of it, canonical.
     pub bytes: Vec<u8>,
+}
+
+impl Offered {
+    /// What it takes of the budgets.
+    fn weight(&self) -> usize {
+        self.bytes.len() + ENTRY_BYTES
+    }
 }
 
 /// Where a waiting envelope is.
@@ -204,11 +215,11 @@ impl Pending {
     fn check_room(&self, offered: &Offered) -> Result<(), NotTaken> {
         let bytes = self.author_bytes.get(&offered.author).copied().unwrap_or(0);
         let waiting = self.streams.get(&(offered.author, offered.domain.clone())).map_or(0, BTreeMap::len);
-        if bytes + offered.bytes.len() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
+        if bytes + offered.weight() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
             return Err(NotTaken::AuthorFull);
         }
         let summed = self.organisation_bytes.get(&offered.organisation).copied().unwrap_or(0);
-        let is_full = summed + offered.bytes.len() > ORGANISATION_BYTES_MAX;
+        let is_full = summed + offered.weight() > ORGANISATION_BYTES_MAX;
         if is_full { Err(NotTaken::OrganisationFull) } else { Ok(()) }
     }
 
@@ -231,10 +242,10 @@ impl Pending {
     }
 
     fn insert(&mut self, stream: Stream, waiting: Waiting) {
-        let (id, from, bytes) = (waiting.offered.id, waiting.offered.from_seq, waiting.offered.bytes.len());
-        *self.author_bytes.entry(stream.0).or_default() += bytes;
-        *self.organisation_bytes.entry(waiting.offered.organisation.clone()).or_default() += bytes;
-        self.bytes += bytes;
+        let (id, from, weight) = (waiting.offered.id, waiting.offered.from_seq, waiting.offered.weight());
+        *self.author_bytes.entry(stream.0).or_default() += weight;
+        *self.organisation_bytes.entry(waiting.offered.organisation.clone()).or_default() += weight;
+        self.bytes += waiting.offered.bytes.len();
         self.ids.insert(id, (stream.clone(), from));
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
@@ -246,10 +257,10 @@ impl Pending {
         if self.streams.get(&stream).is_some_and(BTreeMap::is_empty) {
             self.streams.remove(&stream);
         }
-        let bytes = waiting.offered.bytes.len();
-        self.bytes -= bytes;
-        give_back(&mut self.author_bytes, &stream.0, bytes);
-        give_back(&mut self.organisation_bytes, &waiting.offered.organisation, bytes);
+        let weight = waiting.offered.weight();
+        self.bytes -= waiting.offered.bytes.len();
+        give_back(&mut self.author_bytes, &stream.0, weight);
+        give_back(&mut self.organisation_bytes, &waiting.offered.organisation, weight);
         Some(waiting.offered)
     }
 
@@ -493,7 +504,7 @@ mod tests {
     #[test]
     fn an_author_has_a_budget_that_verdicts_give_back() {
         let mut pending = pending();
-        pending.take(sized(1, 1, AUTHOR_BYTES_MAX), 1, START).unwrap();
+        pending.take(sized(1, 1, AUTHOR_BYTES_MAX - ENTRY_BYTES), 1, START).unwrap();
         assert_eq!(pending.take(offered(2, 2), 1, START), Err(NotTaken::AuthorFull));
 
         pending.remove(&offered(1, 1).id).unwrap();
@@ -512,13 +523,24 @@ mod tests {
         };
         let authors = (ORGANISATION_BYTES_MAX / AUTHOR_BYTES_MAX) as u8;
         for author in 0..authors {
-            pending.take(of(author, "org-0", AUTHOR_BYTES_MAX), 1, START).unwrap();
+            pending.take(of(author, "org-0", AUTHOR_BYTES_MAX - ENTRY_BYTES), 1, START).unwrap();
         }
 
         assert_eq!(pending.take(of(authors, "org-0", 1), 1, START), Err(NotTaken::OrganisationFull));
         assert_eq!(pending.take(of(authors, "org-1", 1), 1, START), Ok(Place::Lane));
         pending.remove(&EnvelopeId(Digest([0; 32]))).unwrap();
         assert_eq!(pending.take(of(authors + 1, "org-0", 1), 1, START), Ok(Place::Lane));
+    }
+
+    #[test]
+    fn small_envelopes_for_domains_of_their_own_count_more_than_their_bytes() {
+        let mut pending = pending();
+        let small = |n: usize| {
+            let id = EnvelopeId(Digest(core::array::from_fn(|at| (n >> (8 * at.min(4))) as u8)));
+            Offered { id, domain: format!("nowhere-{n}"), ..sized(2, 2, 200) }
+        };
+        let taken = (0..).take_while(|n| pending.take(small(*n), 1, START).is_ok()).count();
+        assert_eq!(taken, AUTHOR_BYTES_MAX / (200 + ENTRY_BYTES));
     }
 
     #[test]
