@@ -16,11 +16,7 @@ fn world() -> World {
     let everyone = vec![Principal::Everyone];
     let policy = DomainPolicy { paths: vec![reviewed, tested], ..DomainPolicy::new(everyone, vec![]) };
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     world
 }
 
@@ -131,11 +127,7 @@ fn whoever_the_policy_names_may_speak_without_being_a_writer() {
         ..DomainPolicy::new(vec![organisation(0), organisation(1)], vec![organisation(2)])
     };
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     let (tested, reviewed) = (world.does(0, &[write("tested/a", "x")]), world.does(0, &[write("reviewed/a", "x")]));
 
     assert_eq!(states(&attest(&mut world, 3, tested.id, true))[1], (State::Applied, None));
@@ -184,11 +176,7 @@ fn only_those_who_speak_for_an_organisation_approve_for_it() {
     let everyone = DomainPolicy::new(vec![Principal::Everyone], vec![]);
     let policy = DomainPolicy { paths: vec![reviewed], approvals, ..everyone };
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     let change = world.does(0, &[write("reviewed/a", "x")]);
     assert_eq!(states(&attest(&mut world, 2, change.id, true)), [(State::Refused, Some(Code::Role))]);
     assert_eq!(states(&attest(&mut world, 1, change.id, true))[1], (State::Applied, None));

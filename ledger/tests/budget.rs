@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule};
-use quorate_ledger::{Act, Code, Mode, Op, Principal, ProposalId, State, Why};
+use quorate_ledger::{Code, Mode, Principal, State, Why};
 use support::digest;
 use support::world::{Edit, World, write};
 
@@ -47,11 +47,7 @@ fn checking_stops_where_an_envelope_has_asked_for_enough() {
     let rule = PathRule { pattern: "**".into(), format: Some(Format::Text), ..PathRule::default() };
     let policy = DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     let a = large('a');
     world.does(0, &[write("x", &a)]);
     let edits: Vec<Edit> = (0..400).map(|_| again("x", &a)).collect();

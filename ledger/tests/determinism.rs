@@ -44,11 +44,7 @@ impl Story {
     fn new() -> Self {
         let world = World::with(Limits { base_horizon_ms: HORIZON_MS, ..Limits::default() });
         let mut story = Self { world, dice: Dice(7), pending: Vec::new(), proposals: Vec::new() };
-        let receipt = story.world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy: policy() } })]);
-        let proposal = ProposalId::of(&receipt.id, 0);
-        for who in [1, 2] {
-            story.world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-        }
+        story.world.decide("main", policy());
         story
     }
 

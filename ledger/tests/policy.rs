@@ -3,18 +3,13 @@
 mod support;
 
 use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Quota};
-use quorate_ledger::{Act, Class, Code, Op, Principal, Stage, State};
-use support::world::{Edit, World, remove, rename, write};
+use quorate_ledger::{Class, Code, Principal, Stage, State};
+use support::world::{World, remove, rename, write};
 
 /// A world whose domain `main` has these rules.
 fn with_policy(policy: DomainPolicy) -> World {
     let mut world = World::new();
-    let act = Act::SetPolicy { policy: DomainPolicy { approvals: Approvals::default(), ..policy } };
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act })]);
-    let proposal = quorate_ledger::ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", DomainPolicy { approvals: Approvals::default(), ..policy });
     world
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Rate, Rates};
-use quorate_ledger::{Act, Code, Ledger, Op, Principal, ProposalId, Stage, State};
+use quorate_ledger::{Code, Ledger, Op, Principal, Stage, State};
 use quorate_pbft::{Signer, Time};
 use support::author;
 use support::world::{Edit, World, write};
@@ -28,11 +28,7 @@ fn world_of(policy: DomainPolicy) -> World {
         let enrol = Op::Enrol { key: author(who).public_key(), organisation: "org-0".into(), proof };
         assert_eq!(world.does_in("@group", 0, &[Edit::Other(enrol)]).state, State::Applied);
     }
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     world
 }
 

@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule, Principle, Step, Strategy};
-use quorate_ledger::{Act, Class, Code, ConflictId, Mode, Op, PathOutcome, Principal, ProposalId, Receipt, State};
+use quorate_ledger::{Class, Code, ConflictId, Mode, Op, PathOutcome, Principal, Receipt, State};
 use quorate_pbft::Signer;
 use support::world::{Edit, World, remove, rename, revision, write};
 use support::{author, digest};
@@ -25,11 +25,7 @@ fn with(strategies: Vec<Step>) -> World {
     let rule = PathRule { pattern: "**".into(), strategies, ..PathRule::default() };
     let policy = DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     world
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Quota, Rate, Rates, Schema};
 use quorate_ledger::{
-    Act, Base, Code, Envelope, EnvelopeId, GROUP_DOMAIN, Op, Principal, ProposalId, Receipt, Stage, State, Why,
+    Base, Code, Envelope, EnvelopeId, GROUP_DOMAIN, Op, Principal, ProposalId, Receipt, Stage, State, Why,
 };
 use quorate_pbft::{Digest, Signer};
 use support::world::{Edit, World, remove, rename, revision, write};
@@ -38,11 +38,7 @@ fn policy() -> DomainPolicy {
 
 fn world() -> World {
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy: policy() } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy());
     world.time += 3_600_000; // what the policy took of its own rate is leaked out
     world
 }

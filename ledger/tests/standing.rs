@@ -5,7 +5,7 @@ mod support;
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::standing::Repute;
-use quorate_ledger::{Act, Op, ProposalId, Receipt, State};
+use quorate_ledger::{Op, Receipt, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::locks::grab;
@@ -23,11 +23,7 @@ fn with_rule(rule: &str) -> World {
     let mut world = World::new();
     let text = format!("{{\"writers\": [\"*\"], \"readers\": [\"*\"], \"paths\": [{rule}]}}");
     let policy: DomainPolicy = serde_json::from_str(&text).expect("a policy");
-    let proposed = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&proposed.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     world
 }
 

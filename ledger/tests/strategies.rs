@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule, Principle, Step, Strategy};
-use quorate_ledger::{Act, Class, Code, Decider, Op, Principal, ProposalId, Receipt, State};
+use quorate_ledger::{Class, Code, Decider, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::world::{Edit, World, remove, write};
@@ -51,11 +51,7 @@ fn world_with(strategies: Vec<Step>) -> World {
     let rule = PathRule { pattern: "**".into(), strategies, ..PathRule::default() };
     let policy = DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
     let mut world = World::new();
-    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = ProposalId::of(&receipt.id, 0);
-    for who in [1, 2] {
-        world.does(who, &[Edit::Other(Op::Approve { proposal })]);
-    }
+    world.decide("main", policy);
     world
 }
 

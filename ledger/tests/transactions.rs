@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Act, Base, Change, Code, Dependency, Found, Op, Principal, Receipt, State, Why};
+use quorate_ledger::{Base, Change, Code, Dependency, Found, Op, Principal, Receipt, State, Why};
 use quorate_pbft::Signer;
 use support::author;
 use support::locks::{LEASE, acquire_for, answer, fence, grab};
@@ -69,15 +69,6 @@ fn policy(paths: &str) -> DomainPolicy {
     serde_json::from_str(&text).expect("a policy")
 }
 
-/// Three organisations give a domain a new policy.
-fn decide(world: &mut World, domain: &str, policy: DomainPolicy) {
-    let proposed = world.does_in(domain, 0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
-    let proposal = quorate_ledger::ProposalId::of(&proposed.id, 0);
-    for who in [1, 2] {
-        world.does_in(domain, who, &[Edit::Other(Op::Approve { proposal })]);
-    }
-}
-
 #[test]
 fn a_transaction_takes_effect_in_both_domains_at_one_revision_and_uses_a_number_in_each() {
     let mut world = World::new();
@@ -109,7 +100,7 @@ fn authors_go_on_in_both_domains_after_a_transaction() {
 #[test]
 fn a_transaction_that_one_domain_refuses_changes_nothing_in_either() {
     let mut world = World::new();
-    decide(&mut world, "other", policy(r#"[{"pattern": "b", "owners": ["org:org-1"]}]"#));
+    world.decide("other", policy(r#"[{"pattern": "b", "owners": ["org:org-1"]}]"#));
     let receipt = transacts(&mut world, 3, &[write("a", "1")], &[write("b", "2")]);
     assert_eq!(answer(&receipt), "ownership: not-owner");
     assert!(receipt.detail.expect("a reason").starts_with("in \"other\": "));
@@ -124,7 +115,7 @@ fn a_transaction_that_one_domain_refuses_changes_nothing_in_either() {
 fn each_domain_asks_for_its_own_members() {
     let mut world = World::new();
     let only = DomainPolicy::new(vec![Principal::Organisation("org-1".into())], vec![]);
-    decide(&mut world, "other", only);
+    world.decide("other", only);
     assert_eq!(answer(&transacts(&mut world, 0, &[write("a", "1")], &[write("b", "2")])), "domain: not-member");
     assert_eq!(answer(&transacts(&mut world, 1, &[write("a", "1")], &[write("b", "2")])), "Applied");
 }
@@ -213,10 +204,10 @@ fn locks_and_tokens_are_asked_for_in_each_domain() {
 #[test]
 fn what_must_wait_for_the_word_of_others_is_no_part_of_a_transaction() {
     let mut world = World::new();
-    decide(&mut world, "other", policy(r#"[{"pattern": "b", "approvals": 1}]"#));
+    world.decide("other", policy(r#"[{"pattern": "b", "approvals": 1}]"#));
     let there = transacts(&mut world, 3, &[write("a", "1")], &[write("b", "2")]);
     assert_eq!(answer(&there), "schema: approvals");
-    decide(&mut world, "main", policy(r#"[{"pattern": "a", "approvals": 1}]"#));
+    world.decide("main", policy(r#"[{"pattern": "a", "approvals": 1}]"#));
     let here = transacts(&mut world, 3, &[write("a", "1")], &[write("c", "2")]);
     assert_eq!(answer(&here), "schema: approvals");
 }
@@ -318,7 +309,7 @@ fn changes_that_do_not_depend_on_each_other_keep_their_conflict_as_ever() {
 fn a_part_that_somebody_elses_authority_would_overrule_refuses_the_composition() {
     let mut world = World::new();
     let rule = r#"[{"pattern": "b", "strategies": [{"strategy": {"authoritative": "org:org-1"}}]}]"#;
-    decide(&mut world, "main", policy(rule));
+    world.decide("main", policy(rule));
     world.does(1, &[write("b", "1")]);
     let before = world.now();
     world.does(1, &[write("b", "2")]);
@@ -347,7 +338,7 @@ fn parts_depend_on_parts_before_them() {
 #[test]
 fn a_composition_can_wait_for_the_word_of_others_and_then_holds_or_falls_as_a_whole() {
     let mut world = World::new();
-    decide(&mut world, "main", policy(r#"[{"pattern": "b", "approvals": 1}]"#));
+    world.decide("main", policy(r#"[{"pattern": "b", "approvals": 1}]"#));
     let now = world.now();
     let draft = composition(&mut world, 3, now, &[&[write("a", "1")], &[write("b", "2")]]);
     let waiting = world.verdict(&draft);
