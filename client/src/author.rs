@@ -8,7 +8,7 @@ use crate::api::{AuthorInfo, Problem, Standing, Ticket};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, KeyError};
-use crate::outbox::{Answer, Name, Outbox, OutboxError};
+use crate::outbox::{Answer, Name, Outbox, OutboxError, Place};
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
 };
@@ -175,11 +175,31 @@ impl Author {
 
     /// Signs a change, keeps it, sends it, and waits for its answer at that level.
     pub async fn submit(&mut self, draft: &Draft, level: Level) -> Result<Outcome, SubmitError> {
+        let sign = |author: &Self, node: &AuthorInfo, floor, _: &[Place]| author.sign(draft, node, floor);
+        self.sign_and_send(&[], level, sign, |_| Ok(())).await
+    }
+
+    /// Signs with the next number, keeps and sends, and again with the one after it where another machine took that.
+    /// `sign` is given the author's numbers in its own domain, the number below which all are taken, and the places in the
+    /// `others`; `signed` is told each envelope's id before it is sent, and where it fails, nothing is.
+    async fn sign_and_send(
+        &mut self,
+        others: &[&str],
+        level: Level,
+        sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Envelope,
+        mut signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
+    ) -> Result<Outcome, SubmitError> {
         let mut floor = 0;
         for _ in 0..RACES_MAX {
             let node = self.node_that_knows_us().await?;
             self.outbox.enter(node.group)?;
-            let envelope = self.sign(draft, &node, floor);
+            let mut places = Vec::new();
+            for domain in others {
+                let info = self.info_in(domain).await?;
+                places.push(self.outbox.next_place(domain, &info, 0, 1));
+            }
+            let envelope = sign(self, &node, floor, &places);
+            signed(envelope.id(&node.group))?;
             match self.keep_and_send(&node.group, &envelope, level).await? {
                 Sent::Answered(outcome) => return Ok(*outcome),
                 Sent::LostRace(next_seq) => floor = next_seq.max(floor),
@@ -261,16 +281,21 @@ impl Author {
         let place = self.outbox.next_place(&self.domain, node, floor, 1);
         let base = draft.base.unwrap_or_else(|| self.newest_base(node, place.from_seq));
         let change = Change::new(base, draft.ops.clone(), draft.message.clone(), now_ms());
+        self.enclose(&node.group, place, vec![change], &draft.contents)
+    }
+
+    /// Changes of this author's domain at a place, signed.
+    fn enclose(&self, group: &Digest, place: Place, changes: Vec<Change>, contents: &[Vec<u8>]) -> Envelope {
         let body = Body {
             author: self.key(),
             domain: self.domain.clone(),
             from_seq: place.from_seq,
             to_seq: place.to_seq,
             attempt: place.attempt,
-            changes: vec![change],
+            changes,
             carried: vec![],
         };
-        Envelope::sign(&node.group, body, draft.contents.clone(), &self.signer)
+        Envelope::sign(group, body, contents.to_vec(), &self.signer)
     }
 
     fn newest_base(&self, node: &AuthorInfo, number: u64) -> Base {

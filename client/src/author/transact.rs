@@ -1,9 +1,9 @@
 //! Several changes in one envelope: compositions, and transactions over domains of the group.
 
-use super::{Author, Outcome, RACES_MAX, Sent, SubmitError, now_ms};
+use super::{Author, Outcome, SubmitError, now_ms};
 use crate::api::AuthorInfo;
 use crate::outbox::Place;
-use quorate_ledger::{Base, Body, Change, Dependency, Envelope, EnvelopeId, Level, Op, State, Wishes};
+use quorate_ledger::{Base, Change, Dependency, Envelope, EnvelopeId, Level, Op, State, Wishes};
 use quorate_pbft::Signer as _;
 
 /// One change of a [`Plan`].
@@ -37,25 +37,12 @@ impl Author {
         &mut self,
         plan: &Plan,
         level: Level,
-        mut signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
+        signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
     ) -> Result<Outcome, SubmitError> {
-        let mut floor = 0;
-        for _ in 0..RACES_MAX {
-            let node = self.node_that_knows_us().await?;
-            self.outbox.enter(node.group)?;
-            let mut others = Vec::new();
-            for (domain, _) in &plan.others {
-                let info = self.info_in(domain).await?;
-                others.push(self.outbox.next_place(domain, &info, 0, 1));
-            }
-            let envelope = self.sign_plan(plan, &node, floor, &others);
-            signed(envelope.id(&node.group))?;
-            match self.keep_and_send(&node.group, &envelope, level).await? {
-                Sent::Answered(outcome) => return Ok(*outcome),
-                Sent::LostRace(next_seq) => floor = next_seq.max(floor),
-            }
-        }
-        Err(self.client.garbled("every number is taken; does another machine use this key?").into())
+        let domains: Vec<&str> = plan.others.iter().map(|(domain, _)| domain.as_str()).collect();
+        let sign =
+            |author: &Self, node: &AuthorInfo, floor, others: &[Place]| author.sign_plan(plan, node, floor, others);
+        self.sign_and_send(&domains, level, sign, signed).await
     }
 
     /// What became of an envelope of this outbox: accepted, refused, or not known yet.
@@ -72,16 +59,7 @@ impl Author {
             let ops = std::iter::once(enter).chain(planned.ops.iter().cloned()).collect();
             Change::new(planned.base, ops, planned.message.clone(), now_ms())
         });
-        let body = Body {
-            author: self.key(),
-            domain: self.domain.clone(),
-            from_seq: place.from_seq,
-            to_seq: place.to_seq,
-            attempt: place.attempt,
-            changes: own.chain(entered).collect(),
-            carried: vec![],
-        };
-        Envelope::sign(&node.group, body, plan.contents.clone(), &self.signer)
+        self.enclose(&node.group, place, own.chain(entered).collect(), &plan.contents)
     }
 
     fn own_change(&self, planned: &Planned, from_seq: u64) -> Change {
