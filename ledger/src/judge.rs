@@ -105,7 +105,8 @@ impl Case<'_> {
 
     /// Whether it is the envelope's turn (A2, A3): the first number is the next one, the attempt is a new one, and what
     /// it depends on has happened.
-    pub(crate) fn turn(&self, draft: &Draft, sequence: &Sequence) -> Result<(), Stop> {
+    /// `enrolled` is when its author was.
+    pub(crate) fn turn(&self, draft: &Draft, sequence: &Sequence, enrolled: Option<Revision>) -> Result<(), Stop> {
         let body = self.body();
         if body.from_seq > sequence.next {
             return Err(Stop::Unsettled(Why::Gap { next: sequence.next }));
@@ -114,11 +115,20 @@ impl Case<'_> {
             let known = draft.bytes(Table::Receipts, &self.id.0.0)?.is_some();
             return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
         }
-        if self.was_refused(draft)? {
+        if self.may_be_old(enrolled) && self.was_refused(draft)? {
             return Err(Stop::Unsettled(Why::Copy));
         }
         body.changes.iter().try_for_each(|change| self.dependencies(draft, change))?;
         self.parts.iter().try_for_each(|part| self.turn_of(draft, part))
+    }
+
+    /// Whether it can have been ordered before its author and its domain were there: not if it is based on what came
+    /// after both.
+    fn may_be_old(&self, enrolled: Option<Revision>) -> bool {
+        let made = self.place.map_or(Revision::GENESIS, |place| place.record.since);
+        let Some(begun) = enrolled.map(|enrolled| enrolled.max(made).seq()) else { return true };
+        let is_newer = |change: &Change| matches!(change.base, Base::Revision(seen) if seen.seq() >= begun);
+        begun > Revision::GENESIS.seq() && !self.body().changes.first().is_some_and(is_newer)
     }
 
     /// Whether it had its verdict when nobody could keep its number: before its author was enrolled, or its domain was

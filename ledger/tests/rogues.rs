@@ -5,7 +5,10 @@ mod support;
 
 use proptest::prelude::*;
 use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_ledger::{Base, Code, EnvelopeId, GROUP_DOMAIN, Op, Outcome, State, Unsettled, Why};
+use quorate_ledger::policy::DomainPolicy;
+use quorate_ledger::{
+    Act, Base, Code, EnvelopeId, GROUP_DOMAIN, Op, Outcome, Principal, ProposalId, State, Unsettled, Why,
+};
 use quorate_pbft::{Digest, Signer};
 use support::author;
 use support::world::{Draft, Edit, World, revision, write};
@@ -214,6 +217,22 @@ fn a_refusal_of_somebody_not_yet_enrolled_is_not_taken_back_by_ordering_the_enve
     assert_eq!((again.receipts.len(), world.text("a")), (0, None));
     assert!(matches!(again.unsettled[..], [Unsettled { why: Why::Copy, .. }]), "{:?}", again.unsettled);
     assert_eq!(world.does(7, &[write("a", "x")]).state, State::Applied);
+}
+
+#[test]
+fn a_refusal_in_a_domain_that_was_not_made_yet_is_final_as_well() {
+    let mut world = World::new();
+    let early = world.draft_in("later", 3, world.now(), &[write("a", "x")]);
+    assert_eq!(world.verdict(&early).code, Some(Code::UnknownDomain));
+    let policy = DomainPolicy::new(vec![Principal::Everyone], vec![]);
+    let act = Act::CreateDomain { name: "later".into(), policy };
+    let proposed = world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(Op::Propose { act })]);
+    for who in [1, 2] {
+        let proposal = ProposalId::of(&proposed.id, 0);
+        world.does_in(GROUP_DOMAIN, who, &[Edit::Other(Op::Approve { proposal })]);
+    }
+    assert_eq!(world.slot(&[&early]).receipts, []);
+    assert_eq!(world.does_in("later", 3, &[write("a", "x")]).state, State::Applied);
 }
 
 /// A small envelope must not make every replica look at, and remember, gigabytes of names of folders.

@@ -115,10 +115,11 @@ impl Execution<'_, '_> {
             Some(number) => judge::sequence(&self.draft, number, &envelope.body)?,
             None => Sequence::new(),
         };
+        let enrolled = author.as_ref().ok().map(|author| author.since);
         let (mut organisation, mut takes) = (String::new(), Vec::new());
         let judge = |draft: &mut _| {
             if number.is_some() {
-                case.turn(draft, &sequence)?;
+                case.turn(draft, &sequence, enrolled)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
