@@ -7,6 +7,7 @@ mod accounting;
 mod names;
 mod parses;
 mod pattern;
+mod release_lines;
 mod words;
 
 use crate::{Input, Rung};
@@ -22,6 +23,8 @@ pub enum Check {
     GoneWord,
     /// A line that one side added misses what the other did to all lines like it.
     Pattern,
+    /// Two release lines of one thing meet, and more than their version is disputed.
+    ReleaseLines,
     /// Two spellings that look the same (equal after NFC) meet; no side had both.
     Twins,
     /// The file parses no more, though all three inputs did.
@@ -42,6 +45,7 @@ impl Check {
             Check::WordAccounting => "word-accounting",
             Check::GoneWord => "gone-word",
             Check::Pattern => "pattern",
+            Check::ReleaseLines => "release-lines",
             Check::Twins => "twins",
             Check::Parses => "parses",
             Check::DuplicateKey => "duplicate-key",
@@ -57,6 +61,7 @@ impl Check {
             Check::WordAccounting => "a word would be lost, or stand more often than the sides explain",
             Check::GoneWord => "a word that one side removed from the whole file would be back",
             Check::Pattern => "a new line would miss what the other side did to the lines like it",
+            Check::ReleaseLines => "two release lines meet, and more than their version is disputed",
             Check::Twins => "two spellings that look the same would meet",
             Check::Parses => "it would not parse, though all three inputs do",
             Check::DuplicateKey => "a key would stand twice",
@@ -79,6 +84,7 @@ pub(crate) fn refusal(input: &Input, merged: &[u8], rung: Rung) -> Option<Check>
         accounting::words(input, merged)
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
+            .or_else(|| release_lines::meet(input))
             .or_else(|| words::twins(input, merged))
             .or_else(|| names::stated_once(input, merged))
     };
