@@ -12,7 +12,7 @@ use crate::pairs;
 use crate::text::{BothAdded, Mode};
 use crate::versions;
 use crate::words;
-use crate::{Input, Rung};
+use crate::{Input, Piece, Rung};
 
 /// What the three have at one stretch.
 #[derive(Debug)]
@@ -23,6 +23,11 @@ pub(crate) struct Hunk {
 }
 
 impl Hunk {
+    /// As a piece that nobody could merge.
+    pub(crate) fn disputed(self) -> Piece {
+        Piece::Disputed { base: self.base, ours: self.ours, theirs: self.theirs }
+    }
+
     fn is_small(&self) -> bool {
         [&self.base, &self.ours, &self.theirs].iter().all(|side| side.len() <= limits::HUNK_BYTES_MAX)
     }

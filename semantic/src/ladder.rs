@@ -89,7 +89,10 @@ fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     }
     let gave_up = if is_gits { Rung::Text } else { last_rung(input) };
     match refused {
-        Some((reason, bytes)) => conflict(Class::Semantic, gave_up, reason, pieces, Some(bytes)),
+        Some((reason, bytes)) => {
+            let pieces = if text::whole(&pieces).is_some() { text::reopened(input) } else { pieces };
+            conflict(Class::Semantic, gave_up, reason, pieces, Some(bytes))
+        }
         None => {
             let reason = if input.base.is_none() { Reason::BothAdded } else { Reason::SameLines };
             conflict(Class::Value, gave_up, reason, pieces, proposal(input))

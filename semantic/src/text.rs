@@ -46,12 +46,50 @@ struct Lines<'a> {
     theirs: Vec<&'a [u8]>,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
     fn hunk(&self, region: &Region) -> Hunk {
         Hunk {
             base: self.base[region.base.clone()].concat(),
             ours: self.ours[region.ours.clone()].concat(),
             theirs: self.theirs[region.theirs.clone()].concat(),
+        }
+    }
+
+    /// Where both sides do not say the same; one that changed nothing there stands as base does.
+    fn region(&self, chunk: &Chunk) -> Option<Hunk> {
+        let (base, ours, theirs) = match chunk {
+            Chunk::Same(_) | Chunk::Both(..) => return None,
+            Chunk::Ours(base, ours) => (base, &self.ours[ours.clone()], &self.base[base.clone()]),
+            Chunk::Theirs(base, theirs) => (base, &self.base[base.clone()], &self.theirs[theirs.clone()]),
+            Chunk::Conflict(region) => return Some(self.hunk(region)),
+        };
+        Some(Hunk { base: self.base[base.clone()].concat(), ours: ours.concat(), theirs: theirs.concat() })
+    }
+
+    /// The three files; none above the limits.
+    fn of(input: &Input<'a>) -> Option<Self> {
+        let lines = Lines {
+            base: lines::split(input.base.unwrap_or_default()),
+            ours: lines::split(input.ours),
+            theirs: lines::split(input.theirs),
+        };
+        [&lines.base, &lines.ours, &lines.theirs].iter().all(|l| l.len() <= limits::LINES_MAX).then_some(lines)
+    }
+
+    /// As git aligns them.
+    fn chunks(&self) -> Vec<Chunk> {
+        let mut interner = Interner::default();
+        let [b, o, t] = [&self.base, &self.ours, &self.theirs].map(|side| interner.ids(side));
+        diff3::align(&b, &o, &t, interner.len(), Touch::Never)
+    }
+
+    /// What a stretch without a conflict says.
+    fn agreed(&self, chunk: &Chunk) -> Option<Vec<u8>> {
+        match chunk {
+            Chunk::Same(base) => Some(self.base[base.clone()].concat()),
+            Chunk::Ours(_, ours) | Chunk::Both(_, ours) => Some(self.ours[ours.clone()].concat()),
+            Chunk::Theirs(_, theirs) => Some(self.theirs[theirs.clone()].concat()),
+            Chunk::Conflict(_) => None,
         }
     }
 }
@@ -60,36 +98,40 @@ impl Lines<'_> {
 ///
 /// [`Rung::OneSided`] stands for a merge that git would make.
 pub(crate) fn merge(input: &Input, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
-    let lines = Lines {
-        base: lines::split(input.base.unwrap_or_default()),
-        ours: lines::split(input.ours),
-        theirs: lines::split(input.theirs),
-    };
-    if [&lines.base, &lines.ours, &lines.theirs].iter().any(|l| l.len() > limits::LINES_MAX) {
-        return None;
-    }
-    let mut interner = Interner::default();
-    let (b, o, t) = (interner.ids(&lines.base), interner.ids(&lines.ours), interner.ids(&lines.theirs));
-    let mut out = Vec::new();
-    let mut highest = Rung::OneSided;
-    for chunk in diff3::align(&b, &o, &t, interner.len(), Touch::Never) {
-        match chunk {
-            Chunk::Same(base) => agree(&mut out, lines.base[base].concat()),
-            Chunk::Ours(_, ours) | Chunk::Both(_, ours) => agree(&mut out, lines.ours[ours].concat()),
-            Chunk::Theirs(_, theirs) => agree(&mut out, lines.theirs[theirs].concat()),
-            Chunk::Conflict(region) => {
-                let hunk = lines.hunk(&region);
-                match hunk::resolve(&hunk, input, mode) {
-                    Some((bytes, rung)) => {
-                        highest = highest.max(rung);
-                        agree(&mut out, bytes);
-                    }
-                    None => out.push(Piece::Disputed { base: hunk.base, ours: hunk.ours, theirs: hunk.theirs }),
+    let lines = Lines::of(input)?;
+    let (mut out, mut highest) = (Vec::new(), Rung::OneSided);
+    for chunk in lines.chunks() {
+        if let Chunk::Conflict(region) = &chunk {
+            let hunk = lines.hunk(region);
+            match hunk::resolve(&hunk, input, mode) {
+                Some((bytes, rung)) => {
+                    highest = highest.max(rung);
+                    agree(&mut out, bytes);
                 }
+                None => out.push(hunk.disputed()),
             }
+        } else if let Some(bytes) = lines.agreed(&chunk) {
+            agree(&mut out, bytes);
         }
     }
     Some((out, highest))
+}
+
+/// What a merge that a check refused was made of: disputed is what git leaves in conflict, and where it leaves nothing,
+/// every change that one side alone made. So nobody takes the refused merge for a clean one.
+pub(crate) fn reopened(input: &Input) -> Vec<Piece> {
+    let Some(lines) = Lines::of(input) else { return Vec::new() };
+    let chunks = lines.chunks();
+    let in_conflict = chunks.iter().any(|chunk| matches!(chunk, Chunk::Conflict(_)));
+    let mut out = Vec::new();
+    for chunk in &chunks {
+        match (lines.agreed(chunk), lines.region(chunk)) {
+            (Some(bytes), _) if in_conflict => agree(&mut out, bytes),
+            (_, Some(hunk)) => out.push(hunk.disputed()),
+            (bytes, None) => agree(&mut out, bytes.unwrap_or_default()),
+        }
+    }
+    out
 }
 
 /// Appends agreed bytes, to the piece before where that is agreed too.

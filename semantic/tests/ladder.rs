@@ -1,6 +1,6 @@
 //! One merge for each rung, and each thing a rung leaves alone.
 
-use quorate_semantic::{Check, Class, Input, ListKey, Options, Outcome, Reason, Rung, merge};
+use quorate_semantic::{Check, Class, Input, Labels, ListKey, Options, Outcome, Reason, Rung, markers, merge};
 
 fn with(options: &Options, path: &str, base: &str, ours: &str, theirs: &str) -> Outcome {
     let input = Input { base: Some(base.as_bytes()), ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options };
@@ -276,6 +276,18 @@ fn code_lets_a_section_that_moved_keep_the_other_sides_edit() {
 fn a_line_that_both_moved_elsewhere_is_stopped_by_its_check() {
     let files = ["m\na\nb\nc\nd\ne\n", "a\nb\nm\nc\nd\ne\n", "a\nb\nc\nd\nm\ne\n"];
     conflict("a.txt", files, Class::Semantic, Reason::Refused(Check::LineAccounting));
+}
+
+#[test]
+fn a_merge_that_a_check_refused_is_shown_with_both_sides_and_never_as_if_it_were_clean() {
+    let stretches = ["a = 1\nb = 2\n", "x\na\nb\nc\n", "use old\nold(1)\n"];
+    let ours = ["a = 1\nb = 2\nc = 3\n", "a\nx\nb\nc\n", "use new\nnew(1)\n"];
+    let theirs = ["c = 4\na = 1\nb = 2\n", "a\nb\nx\nc\n", "use old\nold(1)\nold(2)\n"];
+    for ((base, ours), theirs) in stretches.into_iter().zip(ours).zip(theirs) {
+        let Outcome::Conflict(c) = with(&Options::default(), "a.toml", base, ours, theirs) else { panic!("clean") };
+        let shown = String::from_utf8(markers(&c, &Labels::default())).expect("text");
+        assert!(c.check().is_some() && shown.contains("<<<<<<<") && shown.contains(">>>>>>>"), "{c:?}\n{shown}");
+    }
 }
 
 #[test]
