@@ -3,6 +3,8 @@
 //! In order: import statements as a set; edits of different lines, cut as the diff cuts them; the same with edited
 //! lines paired; edits of different words on different lines. What git merges cleanly never comes here.
 
+use std::ops::Range;
+
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::imports;
 use crate::language::{self, Imports, Language, Shape};
@@ -215,7 +217,8 @@ fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
             Chunk::Ours(_, range) => (&ours[range], [true, false]),
             Chunk::Theirs(_, range) => (&theirs[range], [false, true]),
             Chunk::Conflict(region) if mode.newest_version => {
-                (newest(&base[region.base], &ours[region.ours], &theirs[region.theirs])?, [false, false])
+                let line = line_around(&base, region.base.clone());
+                (newest(&base[region.base], &ours[region.ours], &theirs[region.theirs], line)?, [false, false])
             }
             Chunk::Conflict(_) => return None,
         };
@@ -228,10 +231,23 @@ fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
 }
 
 /// The newer of two versions, where that is all that both changed.
-fn newest<'a, 'b>(base: &[&'b [u8]], ours: &'a [&'b [u8]], theirs: &'a [&'b [u8]]) -> Option<&'a [&'b [u8]]> {
+fn newest<'a, 'b>(
+    base: &[&'b [u8]],
+    ours: &'a [&'b [u8]],
+    theirs: &'a [&'b [u8]],
+    line: &[&[u8]],
+) -> Option<&'a [&'b [u8]]> {
     let ([b], [o], [t]) = (base, ours, theirs) else { return None };
-    let newest = versions::newest(b, o, t)?;
+    let newest = versions::newest(b, o, t).filter(|_| versions::is_told(b, line))?;
     Some(if newest == *o { ours } else { theirs })
+}
+
+/// The words of the line on which `words` stand.
+fn line_around<'a, 'b>(words: &'a [&'b [u8]], at: Range<usize>) -> &'a [&'b [u8]] {
+    let is_end = |w: &&[u8]| *w == b"\n";
+    let from = words[..at.start].iter().rposition(is_end).map_or(0, |i| i + 1);
+    let to = words[at.end..].iter().position(is_end).map_or(words.len(), |i| at.end + i);
+    &words[from..to]
 }
 
 /// Which sides edited the line that is being written.

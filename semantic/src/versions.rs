@@ -26,6 +26,16 @@ pub(crate) fn are_two_lines(base: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
     are_apart && newest(base, ours, theirs).is_some()
 }
 
+/// Whether this can be no plain number and no address: three numbers, or two that a range (`^1.2`), a `v` or a pre-release
+/// tells from `0.5`; or any where its line calls it a version.
+pub(crate) fn is_told(word: &[u8], line: &[&[u8]]) -> bool {
+    const NAME: &[u8] = b"version";
+    let is_named = || line.iter().any(|w| w.windows(NAME.len()).any(|part| part.eq_ignore_ascii_case(NAME)));
+    let has_mark = |v: &Version| v.before.bytes().any(|b| !matches!(b, b'"' | b'\'' | b'`')) || !v.pre.is_empty();
+    let is_plain = |v: Version| v.numbers.len() == 3 || (v.numbers.len() == 2 && has_mark(&v));
+    Version::read(word).is_some_and(is_plain) || is_named()
+}
+
 /// A version number with what stands around it: quotes, `^`, `~`, `v`.
 struct Version<'a> {
     before: &'a str,
@@ -110,6 +120,14 @@ mod tests {
         let apart = |ours: &str, theirs: &str| are_two_lines(b"\"1.5.1\"", ours.as_bytes(), theirs.as_bytes());
         assert!(apart("\"2.0.0-alpha.12\"", "\"1.5.2\"") && apart("\"1.5.2\"", "\"2.0.0-alpha.12\""));
         assert!(!apart("\"1.6.0-rc.1\"", "\"1.5.2\"") && !apart("\"2.0.0\"", "\"1.5.2\""));
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_told_from_versions() {
+        let told = |word: &str, line: &str| is_told(word.as_bytes(), &[line.as_bytes(), b"=", word.as_bytes()]);
+        assert!(["\"1.2.3\"", "\"^1.2\"", "v1.2", "7.0-dev"].iter().all(|word| told(word, "x")));
+        assert!(!["0.5", "'0.5'", "\"10.0.0.1\""].iter().any(|word| told(word, "x")));
+        assert!(told("'6.7'", "__version__") && told("\"1.2.3.4\"", "AssemblyVersion"));
     }
 
     #[test]

@@ -135,6 +135,20 @@ fn data_lets_the_newest_version_win_where_policy_says_so() {
 }
 
 #[test]
+fn a_number_or_an_address_that_both_raised_is_no_version() {
+    let options = Options { newest_version: true, ..Options::default() };
+    let one_line = [
+        ("a.json", ["{ \"rate\": 0.5 }\n", "{ \"rate\": 0.7 }\n", "{ \"rate\": 0.9 }\n"]),
+        ("a.yaml", ["cpu: '0.5'\n", "cpu: '0.6'\n", "cpu: '0.7'\n"]),
+        ("a.py", ["alpha = 0.1\n", "alpha = 0.2\n", "alpha = 0.3\n"]),
+        ("a.go", ["const bind = \"10.0.0.1\"\n", "const bind = \"10.0.0.2\"\n", "const bind = \"10.0.0.3\"\n"]),
+    ];
+    for (path, [base, ours, theirs]) in one_line {
+        assert!(matches!(with(&options, path, base, ours, theirs), Outcome::Conflict(_)), "{path}");
+    }
+}
+
+#[test]
 fn data_takes_the_identity_of_list_items_from_policy() {
     let lists = vec![ListKey { list: "hosts".into(), key: "ip".into() }];
     let options = Options { lists, ..Options::default() };
