@@ -1,12 +1,16 @@
 //! No declaration is stated more often than either side has it.
+//!
+//! What counts is the name that a declaration binds, whatever word declares it: a `struct` and an `enum` of one name
+//! collide, and so do two methods whose parameters only have other names.
 
 use std::collections::BTreeMap;
 
 use super::Check;
 use crate::Input;
 use crate::items::{Code, Item};
-use crate::language;
+use crate::language::{self, Imports, Language, Shape};
 use crate::limits;
+use crate::lines;
 
 pub(super) fn stated_once(input: &Input, merged: &[u8]) -> Option<Check> {
     let (ours, theirs, merged) = (stated(input, input.ours)?, stated(input, input.theirs)?, stated(input, merged)?);
@@ -17,23 +21,74 @@ pub(super) fn stated_once(input: &Input, merged: &[u8]) -> Option<Check> {
     merged.iter().any(doubled).then_some(Check::DuplicateName)
 }
 
-/// How often each declaration is stated, by its path of names.
+/// How often each name is bound, by its path of names.
 fn stated(input: &Input, file: &[u8]) -> Option<BTreeMap<Vec<String>, usize>> {
     if file.len() > limits::STRUCTURE_BYTES_MAX {
         return None;
     }
-    let code = Code::read(file, language::of(input.path).shape)?;
+    let language = language::of(input.path);
+    let code = Code::read(file, language.shape)?;
     let mut out = BTreeMap::new();
     let mut open: Vec<(Vec<String>, Item)> = code.items().into_iter().map(|i| (Vec::new(), i)).collect();
     while let Some((mut path, item)) = open.pop() {
         let Some(name) = item.name else { continue };
-        path.push(name);
+        path.push(bound(&name, language));
         if let Some(body) = item.body {
             open.extend(code.items_in(body, true).into_iter().map(|i| (path.clone(), i)));
         }
         *out.entry(path).or_default() += 1;
     }
+    if language.imports == Imports::JavaScript {
+        let defaults = lines::split(file).into_iter().filter(|l| l.starts_with(EXPORT_DEFAULT)).count();
+        out.insert(vec!["export default".into()], defaults);
+    }
     Some(out)
+}
+
+/// How a module's one default export starts.
+const EXPORT_DEFAULT: &[u8] = b"export default ";
+
+/// What an item's name binds: for `struct A` and `enum A` the same.
+fn bound(name: &str, language: &Language) -> String {
+    if let Some((method, parameters)) = name.strip_prefix("method ").and_then(|m| m.split_once('(')) {
+        let overloads = language.imports == Imports::Java;
+        return if overloads { format!("{method}({})", types(parameters)) } else { method.into() };
+    }
+    let words: Vec<&str> = name.split(' ').collect();
+    match words.as_slice() {
+        _ if language.shape == Shape::Markdown => name.into(),
+        [_, name] => (*name).into(),
+        ["func", receiver @ .., name] => {
+            let receiver: Vec<&str> = receiver.iter().copied().filter(|w| *w != "*").collect();
+            // The receiver's own name says nothing.
+            let of = if receiver.len() > 1 { &receiver[1..] } else { &receiver[..] };
+            format!("{} {name}", of.join(" "))
+        }
+        _ => name.into(),
+    }
+}
+
+/// The types of Java's parameters, erased: without their names, arguments, annotations and `final`.
+fn types(parameters: &str) -> String {
+    let (mut out, mut of_one, mut depth) = (Vec::new(), Vec::new(), 0usize);
+    let mut words = parameters.trim_end_matches(')').split(' ').filter(|w| !w.is_empty() && *w != "final");
+    while let Some(word) = words.next() {
+        match word {
+            "@" => drop(words.next()),
+            "<" | "(" => depth += 1,
+            ">" | ")" => depth = depth.saturating_sub(1),
+            "," if depth == 0 => {
+                of_one.pop();
+                out.append(&mut of_one);
+                out.push(",");
+            }
+            word if depth == 0 => of_one.push(word),
+            _ => (),
+        }
+    }
+    of_one.pop();
+    out.append(&mut of_one);
+    out.join(" ")
 }
 
 #[cfg(test)]
@@ -48,5 +103,41 @@ mod tests {
         let theirs = "fn a() {}\nfn b() {}\nfn new() { 2 }\nfn c() {}\n";
         let merged = "fn a() {}\nfn new() { 1 }\nfn b() {}\nfn new() { 2 }\nfn c() {}\n";
         assert_eq!(refused("a.rs", base, ours, theirs, merged), Some(Check::DuplicateName));
+    }
+
+    #[test]
+    fn duplicate_name_stops_two_things_of_one_name_however_they_are_declared() {
+        let added = [
+            ("a.rs", "fn a() {}\n", "\nstruct T;\n", "\nenum T { A }\n"),
+            ("a.ts", "function a() {}\n", "\nfunction B() {}\n", "\nclass B {}\n"),
+            ("a.ts", "function a() {}\n", "\nexport default function f() {}\n", "\nexport default class G {}\n"),
+            ("a.py", "def a():\n    pass\n", "\n\ndef b():\n    pass\n", "\n\nclass b:\n    pass\n"),
+            ("a.go", "package a\n", "\nfunc B() {}\n", "\ntype B int\n"),
+            ("a.go", "package a\n", "\nfunc (a *A) X() {}\n", "\nfunc (b A) X() {}\n"),
+            ("a.sh", "a() {\n  1\n}\n", "\nb() {\n  2\n}\n", "\nfunction b {\n  3\n}\n"),
+        ];
+        for (path, base, one, two) in added {
+            let [ours, theirs, merged] =
+                [one.into(), two.into(), format!("{one}{two}")].map(|end| format!("{base}{end}"));
+            assert_eq!(refused(path, base, &ours, &theirs, &merged), Some(Check::DuplicateName), "{merged}");
+        }
+    }
+
+    #[test]
+    fn duplicate_name_stops_two_methods_that_differ_in_the_names_of_parameters() {
+        let class = |methods: &str| format!("class A {{\n    void a() {{\n    }}\n{methods}}}\n");
+        let added = [
+            ("A.java", "    void b(int x) {\n    }\n", "    void b(final int y) {\n    }\n"),
+            ("A.java", "    void b(List<String> x) {\n    }\n", "    void b(@N List<Integer> x) {\n    }\n"),
+            ("a.js", "    b(x) {\n    }\n", "    b(y, z) {\n    }\n"),
+        ];
+        for (path, one, two) in added {
+            let [base, ours, theirs] = ["", one, two].map(class);
+            let merged = class(&format!("{one}{two}"));
+            assert_eq!(refused(path, &base, &ours, &theirs, &merged), Some(Check::DuplicateName), "{merged}");
+        }
+        let [base, ours, theirs] = ["", "    void b(int x) {\n    }\n", "    void b(long x) {\n    }\n"].map(class);
+        let merged = class("    void b(int x) {\n    }\n    void b(long x) {\n    }\n");
+        assert_eq!(refused("A.java", &base, &ours, &theirs, &merged), None);
     }
 }
