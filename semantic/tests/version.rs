@@ -6,9 +6,9 @@ use quorate_semantic::{Input, Labels, Options, Outcome, VERSION, json, markers, 
 use std::collections::BTreeMap;
 
 /// The rules that the digest below was made with.
-const RULES: &str = "rules 6,";
+const RULES: &str = "rules 7,";
 /// FNV-1a over every answer to the merges below.
-const ANSWERS: u64 = 0xba16_5d30_17ee_33d1;
+const ANSWERS: u64 = 0xbdfe_bee4_d2a6_61c9;
 
 /// Merges of each file.
 const MERGES: u64 = 300;

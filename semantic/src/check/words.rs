@@ -11,13 +11,16 @@ use crate::words;
 
 /// How often base must have a word for its removal to say that the file does without it.
 ///
-/// One that stood once is removed by most edits of its line; measured, that says nothing.
+/// One that stood once is removed by most edits of its line; measured, that says nothing, unless the other side uses the
+/// word more often than before.
 const REMOVED_MIN: i64 = 2;
 
 /// A rename or removal on one side, a new use on the other.
 pub(super) fn gone(input: &Input, merged: &[u8]) -> Option<Check> {
-    let back =
-        |[base, ours, theirs, merged]: &Counts| *base >= REMOVED_MIN && (*ours == 0 || *theirs == 0) && *merged > 0;
+    let back = |[base, ours, theirs, merged]: &Counts| {
+        let is_told = *base >= REMOVED_MIN || (*base > 0 && ours.max(theirs) > base);
+        is_told && (*ours == 0 || *theirs == 0) && *merged > 0
+    };
     let free = counts(input, merged, |file| names(file).into_iter());
     free.values().any(back).then_some(Check::GoneWord)
 }
@@ -61,6 +64,13 @@ mod tests {
         let base = "use old\nold(1)\n";
         let verdict = refused("a", base, "use new\nnew(1)\n", "use old\nold(1)\nold(2)\n", "use new\nnew(1)\nold(2)\n");
         assert_eq!(verdict, Some(Check::GoneWord));
+    }
+
+    #[test]
+    fn gone_word_stops_a_new_use_beside_the_removal_of_what_it_uses() {
+        let base = "let a = 1;\ng(2);\n";
+        assert_eq!(refused("a.rs", base, "g(2);\n", "let a = 1;\ng(a);\n", "g(a);\n"), Some(Check::GoneWord));
+        assert_eq!(refused("a.rs", base, "g(2);\n", "let a = 1;\ng(3);\n", "g(3);\n"), None);
     }
 
     #[test]
