@@ -12,7 +12,7 @@ use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung};
 /// One file with its two sides.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The common ancestor; none where both sides added the file.
+    /// The common ancestor; none, or empty, where both sides added the file.
     pub base: Option<&'a [u8]>,
     /// The side that comes first in the agreed order.
     pub ours: &'a [u8],
@@ -29,6 +29,8 @@ pub fn merge(input: &Input) -> Outcome {
     if let Some(bytes) = one_sided(input) {
         return Outcome::Clean { bytes: bytes.to_vec(), rung: Rung::OneSided };
     }
+    // An empty ancestor is how git's drivers are told of none, and it says as little.
+    let input = &Input { base: input.base.filter(|base| !base.is_empty()), ..*input };
     let merged = match refuse(input) {
         Some(reason) => Err((Rung::OneSided, reason)),
         None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, Reason::TooLarge)),

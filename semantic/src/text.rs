@@ -103,7 +103,8 @@ pub(crate) fn merge(input: &Input, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     for chunk in lines.chunks() {
         if let Chunk::Conflict(region) = &chunk {
             let hunk = lines.hunk(region);
-            match hunk::resolve(&hunk, input, mode) {
+            // Two files that both are new are two files, whatever their lines have in common.
+            match input.base.and_then(|_| hunk::resolve(&hunk, input, mode)) {
                 Some((bytes, rung)) => {
                     highest = highest.max(rung);
                     agree(&mut out, bytes);

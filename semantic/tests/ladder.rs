@@ -260,6 +260,19 @@ fn code_leaves_a_deleted_function_that_the_other_side_edited_alone() {
 }
 
 #[test]
+fn two_files_that_grew_out_of_nothing_are_not_laid_one_after_the_other() {
+    let grown = [
+        ("A.java", "class A {\n}\n", "class B {\n}\n"),
+        ("a.rs", "fn a() {}\n", "fn b() {}\n"),
+        ("a.py", "import a\n", "import b\n"),
+        ("a.toml", "a = 1\n", "b = 1\n"),
+    ];
+    for (path, ours, theirs) in grown {
+        conflict(path, ["", ours, theirs], Class::Value, Reason::BothAdded);
+    }
+}
+
+#[test]
 fn code_leaves_two_new_functions_of_one_name_alone() {
     let files = ["fn a() {}\n", "fn a() {}\n\nfn b() -> u8 {\n    1\n}\n", "fn a() {}\n\nfn b() -> u8 {\n    2\n}\n"];
     conflict("a.rs", files, Class::Value, Reason::SameLines);
