@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::imports;
-use crate::language::{self, Imports, Language, Shape};
+use crate::language::{self, Imports, Language};
+use crate::layout;
 use crate::limits;
 use crate::lines::{self, Interner};
 use crate::pairs;
@@ -22,6 +23,8 @@ pub(crate) struct Hunk {
     pub(crate) base: Vec<u8>,
     pub(crate) ours: Vec<u8>,
     pub(crate) theirs: Vec<u8>,
+    /// Whether blanks and most line ends mean nothing here.
+    pub(crate) is_free: bool,
 }
 
 impl Hunk {
@@ -54,7 +57,9 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>
     {
         return Some((bytes, Rung::Imports));
     }
-    if let Some(bytes) = edited_against_relaid(hunk, language) {
+    if hunk.is_free
+        && let Some(bytes) = layout::edited(hunk, language)
+    {
         return Some((bytes.to_vec(), Rung::Text));
     }
     for cut in [Cut::Plain, Cut::Paired] {
@@ -65,30 +70,6 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>
         }
     }
     by_words(hunk, mode).map(|bytes| (bytes, Rung::Text))
-}
-
-/// The side that edited, where the other only laid the stretch out anew and layout means nothing.
-///
-/// Its own layout stays as it wrote it: nobody can say how the other would have laid out what it did not see.
-fn edited_against_relaid<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]> {
-    let is_free = matches!(language.shape, Shape::Braces(_) | Shape::Json | Shape::Toml);
-    let sides = [&hunk.base, &hunk.ours, &hunk.theirs];
-    // Strings over lines, where blanks mean something, start with one of these.
-    let may_hold_lines = |side: &&Vec<u8>| {
-        side.contains(&b'`') || [&b"\"\"\""[..], b"'''"].iter().any(|f| side.windows(3).any(|w| w == *f))
-    };
-    if !is_free || sides.iter().any(may_hold_lines) {
-        return None;
-    }
-    let said = |side: &'a [u8]| words::split(side).into_iter().filter(|w| !words::is_blank(w)).collect::<Vec<_>>();
-    let [base, ours, theirs] = sides.map(|side| said(side));
-    match (base == ours, base == theirs) {
-        // Both only laid it out anew: neither has more reason, so the smaller text.
-        (true, true) => Some(hunk.ours.as_slice().min(&hunk.theirs)),
-        (true, false) => Some(&hunk.theirs),
-        (false, true) => Some(&hunk.ours),
-        (false, false) => None,
-    }
 }
 
 /// How the changes of a side are cut.
@@ -190,7 +171,7 @@ fn inside(region: &Region, lines: &Lines, mode: Mode) -> Option<Vec<u8>> {
         let (first, second) = if ours_first { (ours, theirs) } else { (theirs, ours) };
         return first.ends_with(b"\n").then(|| [first, second].concat());
     }
-    by_words(&Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat() }, mode)
+    by_words(&Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), is_free: false }, mode)
 }
 
 /// Whether a line that both added, each once, would stand twice.
@@ -276,7 +257,8 @@ mod tests {
     fn resolved(path: &str, base: &str, ours: &str, theirs: &str) -> Option<String> {
         let options = Options::default();
         let input = Input { base: Some(b""), ours: b"", theirs: b"", path, options: &options };
-        let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into() };
+        let is_free = !path.ends_with(".py");
+        let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into(), is_free };
         resolve(&hunk, &input, Mode::of(&input)).map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
     }
 

@@ -383,7 +383,12 @@ mod tests {
     use super::*;
 
     fn merged(style: Imports, base: &str, ours: &str, theirs: &str) -> Option<String> {
-        let hunk = |ours: &str, theirs: &str| Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into() };
+        let hunk = |ours: &str, theirs: &str| Hunk {
+            base: base.into(),
+            ours: ours.into(),
+            theirs: theirs.into(),
+            is_free: false,
+        };
         let there = resolve(&hunk(ours, theirs), style);
         assert_eq!(there, resolve(&hunk(theirs, ours), style), "the sides have no names");
         there.map(|b| String::from_utf8(b).expect("text"))

@@ -30,6 +30,7 @@ mod imports;
 mod items;
 mod ladder;
 mod language;
+mod layout;
 mod lex;
 pub mod limits;
 mod lines;
@@ -58,7 +59,7 @@ pub use terms::Terms;
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 8, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 9, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

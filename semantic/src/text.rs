@@ -2,6 +2,7 @@
 
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::hunk::{self, Hunk};
+use crate::layout::Layout;
 use crate::limits;
 use crate::lines::{self, Interner};
 use crate::{Input, Piece, Rung};
@@ -52,6 +53,7 @@ impl<'a> Lines<'a> {
             base: self.base[region.base.clone()].concat(),
             ours: self.ours[region.ours.clone()].concat(),
             theirs: self.theirs[region.theirs.clone()].concat(),
+            is_free: false,
         }
     }
 
@@ -63,7 +65,8 @@ impl<'a> Lines<'a> {
             Chunk::Theirs(base, theirs) => (base, &self.base[base.clone()], &self.theirs[theirs.clone()]),
             Chunk::Conflict(region) => return Some(self.hunk(region)),
         };
-        Some(Hunk { base: self.base[base.clone()].concat(), ours: ours.concat(), theirs: theirs.concat() })
+        let base = self.base[base.clone()].concat();
+        Some(Hunk { base, ours: ours.concat(), theirs: theirs.concat(), is_free: false })
     }
 
     /// The three files; none above the limits.
@@ -100,9 +103,13 @@ impl<'a> Lines<'a> {
 pub(crate) fn merge(input: &Input, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     let lines = Lines::of(input)?;
     let (mut out, mut highest) = (Vec::new(), Rung::OneSided);
-    for chunk in lines.chunks() {
+    let chunks = lines.chunks();
+    let in_conflict = chunks.iter().any(|chunk| matches!(chunk, Chunk::Conflict(_)));
+    let layout = in_conflict.then(|| Layout::of(input)).flatten();
+    for chunk in chunks {
         if let Chunk::Conflict(region) = &chunk {
-            let hunk = lines.hunk(region);
+            let is_free = layout.as_ref().is_some_and(|layout| layout.is_free(region));
+            let hunk = Hunk { is_free, ..lines.hunk(region) };
             // Two files that both are new are two files, whatever their lines have in common.
             match input.base.and_then(|_| hunk::resolve(&hunk, input, mode)) {
                 Some((bytes, rung)) => {

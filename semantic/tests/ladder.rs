@@ -60,6 +60,25 @@ fn text_leaves_two_edits_of_one_line_alone_and_proposes_both() {
 }
 
 #[test]
+fn a_new_layout_that_says_something_else_never_gives_way() {
+    let laid_out = [
+        ("a.js", "const s = `\nx\nx\n  a b\nx\nx\n`;\n", "  a b\n", "    a b\n", "  a c\n"),
+        ("a.rs", "let s = \"x\nx\nx\n  y\nx\nx\";\n", "  y\n", "      y\n", "  z\n"),
+        ("a.toml", "s = \"\"\"\nx\nx\n  a b\nx\nx\n\"\"\"\n", "  a b\n", "    a b\n", "  a c\n"),
+        ("a.rs", "// one\nf(a, b);\n", "// one\nf(a, b);\n", "// one f(a, b);\n", "// one\nf(a, c);\n"),
+        ("a.js", "function f() {\n  return x;\n}\n", "return x", "return\n  x", "return y"),
+        ("a.go", "a := b\n-c()\n", "b\n-c()", "b - c()", "b\n-d()"),
+        ("a.sh", "a b\nc d\n", "b\nc d", "b c d", "b\nc e"),
+        ("a.sh", "cat <<E\nx y\nE\n", "x y", "x   y", "x z"),
+    ];
+    for (path, base, from, ours, theirs) in laid_out {
+        let [ours, theirs] = [ours, theirs].map(|to| base.replace(from, to));
+        let outcome = with(&Options::default(), path, base, &ours, &theirs);
+        assert!(matches!(outcome, Outcome::Conflict(_)), "{path}: {outcome:?}");
+    }
+}
+
+#[test]
 fn text_merges_two_edits_of_one_line_where_policy_allows() {
     let options = Options { same_line: true, ..Options::default() };
     let outcome = with(&options, "a.rs", "call(a, b, c);\n", "call(x, b, c);\n", "call(a, b, z);\n");

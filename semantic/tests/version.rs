@@ -6,9 +6,9 @@ use quorate_semantic::{Input, Labels, Options, Outcome, VERSION, json, markers, 
 use std::collections::BTreeMap;
 
 /// The rules that the digest below was made with.
-const RULES: &str = "rules 8,";
+const RULES: &str = "rules 9,";
 /// FNV-1a over every answer to the merges below.
-const ANSWERS: u64 = 0xbdfe_bee4_d2a6_61c9;
+const ANSWERS: u64 = 0x710e_96bc_decb_3d50;
 
 /// Merges of each file.
 const MERGES: u64 = 300;

@@ -1,0 +1,111 @@
+//! Layout that says nothing: where a side only laid a stretch out anew, the other's edit goes through.
+//!
+//! Not where blanks are part of a value (strings over lines), and not where a line end says something: after a line
+//! comment, and where it ends a statement.
+
+use std::ops::Range;
+
+use crate::Input;
+use crate::diff3::Region;
+use crate::hunk::Hunk;
+use crate::language::{self, Imports, Language, Shape};
+use crate::lex::{self, Dialect, Kind};
+use crate::limits;
+use crate::lines;
+use crate::words;
+
+/// Where layout is free, in each of the three files.
+pub(crate) struct Layout([Free; 3]);
+
+/// One file: where its lines start, and where strings run over them.
+struct Free {
+    starts: Vec<usize>,
+    strings: Vec<Range<usize>>,
+}
+
+impl Layout {
+    /// None where blanks and line ends mean something all over the file.
+    pub(crate) fn of(input: &Input) -> Option<Self> {
+        let shape = language::of(input.path).shape;
+        let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs];
+        Some(Layout([Free::of(base, shape)?, Free::of(ours, shape)?, Free::of(theirs, shape)?]))
+    }
+
+    /// Whether no string over lines reaches into the stretch, on any side.
+    pub(crate) fn is_free(&self, region: &Region) -> bool {
+        let ranges = [&region.base, &region.ours, &region.theirs];
+        self.0.iter().zip(ranges).all(|(file, lines)| file.is_free(lines))
+    }
+}
+
+impl Free {
+    fn of(file: &[u8], shape: Shape) -> Option<Self> {
+        if file.len() > limits::STRUCTURE_BYTES_MAX {
+            return None;
+        }
+        let holds = |fence: &[u8; 3]| file.windows(fence.len()).any(|w| w == fence);
+        let strings = match shape {
+            Shape::Braces(words) if words.dialect != Dialect::Shell => strings_over_lines(file, words.dialect),
+            Shape::Toml if holds(b"\"\"\"") || holds(b"'''") => return None,
+            Shape::Json | Shape::Toml => Vec::new(),
+            _ => return None,
+        };
+        let ends = lines::split(file).into_iter().scan(0, |at, line| {
+            *at += line.len();
+            Some(*at)
+        });
+        Some(Free { starts: std::iter::once(0).chain(ends).collect(), strings })
+    }
+
+    fn is_free(&self, lines: &Range<usize>) -> bool {
+        let (from, to) = (self.starts[lines.start], self.starts[lines.end]);
+        let next = self.strings.partition_point(|string| string.end <= from);
+        self.strings.get(next).is_none_or(|string| string.start >= to)
+    }
+}
+
+fn strings_over_lines(file: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
+    let texts = lex::tokens(file, dialect).into_iter().filter(|token| token.kind == Kind::Text);
+    texts.map(|token| token.from..token.to).filter(|string| file[string.clone()].contains(&b'\n')).collect()
+}
+
+/// The side that edited, where the other only laid the stretch out anew.
+///
+/// Its own layout stays as it wrote it: nobody can say how the other would have laid out what it did not see.
+pub(crate) fn edited<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]> {
+    let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| said(side, language));
+    match (base == ours, base == theirs) {
+        // Both only laid it out anew: neither has more reason, so the smaller text.
+        (true, true) => Some(hunk.ours.as_slice().min(&hunk.theirs)),
+        (true, false) => Some(&hunk.theirs),
+        (false, true) => Some(&hunk.ours),
+        (false, false) => None,
+    }
+}
+
+/// The words of a stretch, with the line ends that say something.
+fn said<'a>(side: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
+    let mut out = Vec::new();
+    for line in lines::split(side) {
+        out.extend(words::split(line).into_iter().filter(|word| !words::is_blank(word)));
+        if ends_something(line, language) {
+            out.push(b"\n");
+        }
+    }
+    out
+}
+
+/// Words after which JavaScript ends a statement at the line end, whatever follows.
+const ENDING: &[&[u8]] = &[b"return", b"throw", b"break", b"continue", b"yield", b"async"];
+
+fn ends_something(line: &[u8], language: &Language) -> bool {
+    let comment = language.line_comment.as_bytes();
+    let last = words::split(line).into_iter().rev().find(|word| !words::is_blank(word)).unwrap_or_default();
+    let closes = |b: &u8| words::is_word_byte(*b) || b")]}\"'`+-".contains(b);
+    line.windows(comment.len()).any(|w| w == comment)
+        || match language.imports {
+            Imports::Go => last.last().is_some_and(closes),
+            Imports::JavaScript => ENDING.contains(&last),
+            _ => false,
+        }
+}
