@@ -34,6 +34,9 @@ pub(crate) fn resolve(hunk: &Hunk, style: Imports) -> Option<Vec<u8>> {
     if is_replaced_and_removed(&base, &ours, &theirs) {
         return None;
     }
+    if is_order_disputed(&base, &ours, &theirs, style) {
+        return None;
+    }
     let merged = merged_facts(&base, &ours, &theirs);
     if !binds_each_name_once(&merged, [&ours, &theirs]) {
         return None;
@@ -86,6 +89,22 @@ fn is_replaced_and_removed(base: &[Statement], ours: &[Statement], theirs: &[Sta
     gone_from_both && adds_nothing(&o) != adds_nothing(&t)
 }
 
+/// Whether both add imports of which the order can be observed: for their effects, or of all names that a place has,
+/// where of two of one name the later counts.
+fn is_order_disputed(base: &[Statement], ours: &[Statement], theirs: &[Statement], style: Imports) -> bool {
+    let is_observed = |(place, name): &Fact| match style {
+        Imports::JavaScript => place.trim_start().trim_start_matches("import").trim_start().starts_with(['"', '\'']),
+        Imports::Python => *name == "*",
+        _ => false,
+    };
+    let known = facts(base);
+    let added = |side| -> BTreeSet<Fact> {
+        facts(side).into_iter().filter(|fact| is_observed(fact) && !known.contains(fact)).collect()
+    };
+    let (o, t) = (added(ours), added(theirs));
+    !o.is_subset(&t) && !t.is_subset(&o)
+}
+
 /// The name that a fact binds in the file.
 fn bound(name: &str) -> &str {
     let alias = name.split('"').next().unwrap_or(name).trim();
@@ -93,15 +112,33 @@ fn bound(name: &str) -> &str {
     name.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '*' | '.' | '-'))).next().unwrap_or(name)
 }
 
+/// The default name that stands in front of a list: `a` of `import a, { b } from 'c'`.
+fn default_name(place: &str) -> Option<&str> {
+    let clause = place.trim_start().strip_prefix("import ")?;
+    let name = clause.strip_prefix("type ").unwrap_or(clause).split_once(", {")?.0;
+    (!name.contains('{')).then_some(name)
+}
+
 /// Whether no name is bound more often than a side already binds it.
 fn binds_each_name_once(merged: &BTreeSet<Fact>, sides: [&[Statement]; 2]) -> bool {
-    let count = |facts: &BTreeSet<Fact>, name: &str| facts.iter().filter(|(_, n)| bound(n) == name).count();
-    let sides = sides.map(facts);
-    merged
-        .iter()
-        .map(|(_, n)| bound(n))
-        .filter(|n| !n.is_empty() && *n != "*" && *n != "_")
-        .all(|name| count(merged, name) <= count(&sides[0], name).max(count(&sides[1], name)).max(1))
+    let [ours, theirs] = sides.map(|side| bindings(&facts(side)));
+    bindings(merged).into_iter().filter(|(name, _)| !name.is_empty() && *name != "*" && *name != "_").all(
+        |(name, count)| {
+            let had = |side: &BTreeMap<&str, usize>| side.get(name).copied().unwrap_or_default();
+            count <= had(&ours).max(had(&theirs)).max(1)
+        },
+    )
+}
+
+/// How often each name is bound.
+fn bindings<'a>(facts: &BTreeSet<Fact<'a>>) -> BTreeMap<&'a str, usize> {
+    let places: BTreeSet<&str> = facts.iter().map(|(place, _)| *place).collect();
+    let names = facts.iter().map(|(_, name)| bound(name)).chain(places.into_iter().filter_map(default_name));
+    let mut out = BTreeMap::new();
+    for name in names {
+        *out.entry(name).or_default() += 1;
+    }
+    out
 }
 
 /// The statements that bring exactly the merged names of one place.

@@ -231,6 +231,28 @@ fn imports_leave_one_name_from_two_places_alone() {
 }
 
 #[test]
+fn imports_leave_a_default_name_from_two_places_alone() {
+    let files = [
+        "import z from 'z';\n",
+        "import z from 'z';\nimport React, { x } from 'react';\n",
+        "import z from 'z';\nimport React from 'preact';\n",
+    ];
+    conflict("a.ts", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn imports_leave_alone_what_both_add_for_its_effects_or_with_names_that_nobody_can_see() {
+    let added = [
+        ("a.ts", "import z from 'z';\n", "import './b.css';\n", "import './c.css';\n"),
+        ("a.py", "import z\n", "from a import *\n", "from b import *\n"),
+    ];
+    for (path, base, ours, theirs) in added {
+        let [ours, theirs] = [ours, theirs].map(|line| format!("{base}{line}"));
+        conflict(path, [base, &ours, &theirs], Class::Value, Reason::SameLines);
+    }
+}
+
+#[test]
 fn imports_leave_a_removed_name_that_is_newly_used_alone() {
     let base = "import os\nimport re\n\nre.sub()\nold(re)\n";
     let ours = "import os\nimport sys\nimport re\n\nre.sub()\nold(re)\nnew(re)\n";
