@@ -185,9 +185,15 @@ fn doubles_a_line(merged: &[u8], lines: &Lines) -> bool {
     })
 }
 
+/// Most words of one side of a stretch that are compared: a diff of words that differ costs the square of their number.
+const WORDS_MAX: usize = 4096;
+
 /// Edits of different words go through; of one line only where policy allows.
 fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
     let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| words::split(side));
+    if [&base, &ours, &theirs].iter().any(|side| side.len() > WORDS_MAX) {
+        return None;
+    }
     let mut interner = Interner::default();
     let (b, o, t) = (interner.ids(&base), interner.ids(&ours), interner.ids(&theirs));
     let (mut out, mut line) = (Vec::new(), Line::default());

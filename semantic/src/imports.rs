@@ -225,15 +225,16 @@ fn in_order(kept: &BTreeMap<&str, Vec<Statement>>, ours: &[Statement], theirs: &
         all.into_iter().map(|s| (place(ours, s), place(theirs, s), s)).collect();
     let mut out = String::new();
     while !rest.is_empty() {
-        let ready = |(o, t, _): &(Option<usize>, Option<usize>, &Statement)| {
-            let before =
-                |mine: &Option<usize>, other: Option<usize>| matches!((mine, other), (Some(m), Some(x)) if x < *m);
-            !rest.iter().any(|(ro, rt, _)| before(o, *ro) || before(t, *rt))
+        // What comes next on each side; a statement that is there is ready only in its turn.
+        let first_o = rest.iter().filter_map(|(o, _, _)| *o).min();
+        let first_t = rest.iter().filter_map(|(_, t, _)| *t).min();
+        let is_ready = |(o, t, _): &(Option<usize>, Option<usize>, &Statement)| {
+            (o.is_none() || *o == first_o) && (t.is_none() || *t == first_t)
         };
         // A circle means that a side moved statements: then any order that both can be told is by text.
-        let next =
-            (0..rest.len()).filter(|i| ready(&rest[*i])).min_by_key(|i| rest[*i].2.text.trim_start().to_string());
-        let next = next.or_else(|| (0..rest.len()).min_by_key(|i| rest[*i].2.text.trim_start().to_string()))?;
+        let by_text = |i: &usize| rest[*i].2.text.trim_start();
+        let next = (0..rest.len()).filter(|i| is_ready(&rest[*i])).min_by_key(by_text);
+        let next = next.or_else(|| (0..rest.len()).min_by_key(by_text))?;
         out.push_str(&rest.remove(next).2.text);
     }
     Some(out)

@@ -231,11 +231,12 @@ impl<'a> Code<'a> {
         if token.kind == Kind::Line {
             return token.to;
         }
-        let line = self.text[token.to..max].iter().position(|b| *b == b'\n').map_or(max, |n| token.to + n + 1);
-        match self.tokens.get(next) {
-            Some(t) if t.from < line && t.kind != Kind::Line => token.to,
-            _ => line,
+        let on_this_line =
+            |t: &&Token| t.kind != Kind::Line && t.from < max && !self.text[token.to..t.from].contains(&b'\n');
+        if self.tokens.get(next).is_some_and(|t| on_this_line(&t)) {
+            return token.to;
         }
+        self.text[token.to..max].iter().position(|b| *b == b'\n').map_or(max, |n| token.to + n + 1)
     }
 
     /// Whether what follows a closing brace still belongs to the same item.

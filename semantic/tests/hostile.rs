@@ -117,3 +117,15 @@ fn names_that_only_look_the_same_do_not_meet() {
         assert!(matches!(outcome, Outcome::Conflict(_)), "{path}");
     }
 }
+
+#[test]
+fn what_would_cost_the_square_or_cube_of_its_length_is_answered() {
+    let lines = |what: &str| (0..3000).map(|i| format!("{what}{i}\n")).collect::<String>();
+    let (ours, theirs) = (format!("x = 1\n{}", lines("import b")), format!("x = 1\n{}", lines("import c")));
+    let imports = merged(b"x = 1\n", ours.as_bytes(), theirs.as_bytes(), "a.py");
+    assert!(matches!(imports, Outcome::Clean { .. }));
+    for line in [";".repeat(200_000), (0..9000).map(|i| format!("w{i} ")).collect()] {
+        let [ours, theirs] = ["v", "u"].map(|to| line.replace('w', to) + "\nfunction " + to + "() {}\n");
+        merged((line + "\n").as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.ts");
+    }
+}
