@@ -59,7 +59,7 @@ pub use terms::Terms;
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 11, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 12, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

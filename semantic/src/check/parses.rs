@@ -4,8 +4,9 @@ use super::Check;
 use crate::data::{self, Unread};
 use crate::items;
 use crate::language::{self, Shape};
-use crate::lex;
+use crate::lex::{self, Dialect};
 use crate::limits;
+use crate::lines;
 use crate::{Input, Rung};
 
 /// A data file reads, no key twice; and a merge of our own equals the key-wise merge of the values.
@@ -29,7 +30,7 @@ pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
     }
 }
 
-/// Brackets match, where they do in all three.
+/// Brackets match, and Python is indented one way, where that holds of all three.
 pub(super) fn code(input: &Input, merged: &[u8]) -> Option<Check> {
     let dialect = match language::of(input.path).shape {
         Shape::Braces(words) | Shape::Indent(words) => words.dialect,
@@ -40,7 +41,15 @@ pub(super) fn code(input: &Input, merged: &[u8]) -> Option<Check> {
             || lex::is_balanced(file, &lex::tokens(file, dialect), items::DEPTH_MAX)
     };
     let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs];
-    (!balanced(merged) && inputs.into_iter().all(balanced)).then_some(Check::Parses)
+    let one_indent = |file: &[u8]| dialect != Dialect::Python || !mixes_indents(file);
+    let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));
+    (broke(&balanced) || broke(&one_indent)).then_some(Check::Parses)
+}
+
+/// Whether some lines are indented by tabs and others by blanks, which Python refuses where one stands in the other.
+fn mixes_indents(file: &[u8]) -> bool {
+    let starts = |with: u8| lines::split(file).into_iter().any(|line| line.first() == Some(&with));
+    starts(b'\t') && starts(b' ')
 }
 
 #[cfg(test)]
@@ -51,6 +60,18 @@ mod tests {
     #[test]
     fn parses_stops_a_bracket_without_partner() {
         let verdict = refused("a.rs", "f();\n", "{\nf();\n}\n", "f();\ng();\n", "{\nf();\ng();\n");
+        assert_eq!(verdict, Some(Check::Parses));
+    }
+
+    #[test]
+    fn parses_stops_tabs_and_blanks_that_indent_one_python_file() {
+        let verdict = refused(
+            "a.py",
+            "if a:\n    b()\n",
+            "if a:\n    b()\n    c()\n",
+            "if a:\n\tb()\n",
+            "if a:\n\tb()\n    c()\n",
+        );
         assert_eq!(verdict, Some(Check::Parses));
     }
 

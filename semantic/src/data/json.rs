@@ -93,7 +93,7 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
             }
             Token::Scalar(key) if may_value && matches!(open.last(), Some(Open::Map(_, None))) => {
                 if let Some(Open::Map(_, waiting)) = open.last_mut() {
-                    *waiting = Some(key.trim_matches(['"', '\'']).to_string());
+                    *waiting = Some(unescaped(key.trim_matches(['"', '\''])));
                 }
                 (may_value, may_end) = (false, false);
                 continue;
@@ -113,6 +113,26 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
         }
     }
     root.filter(|_| open.is_empty()).ok_or(Unread::Unparsed)
+}
+
+/// A key without its `\uXXXX`: two spellings of one key are one key. Other escapes, and what is no character, stay.
+fn unescaped(key: &str) -> String {
+    let mut parts = key.split("\\u");
+    let mut out = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let code = part.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match code.and_then(char::from_u32) {
+            Some(c) => {
+                out.push(c);
+                out.push_str(&part[4..]);
+            }
+            None => {
+                out.push_str("\\u");
+                out.push_str(part);
+            }
+        }
+    }
+    out
 }
 
 /// In a map a value needs its key first.
@@ -179,6 +199,7 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_an_error() {
         assert_eq!(read(r#"{"a":1,"a":2}"#), Err(Unread::DuplicateKey));
+        assert_eq!(read(r#"{"ab":1,"\u0061b":2}"#), Err(Unread::DuplicateKey));
     }
 
     #[test]
