@@ -7,7 +7,7 @@ use crate::evidence::{Evidence, EvidenceKey, EvidenceKind};
 use crate::ids::{ReplicaId, SeqNum, View};
 use crate::message::Message;
 use crate::replica::Replica;
-use crate::statement::{Kind, Signed};
+use crate::statement::{Kind, Signed, Statement};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -76,7 +76,7 @@ impl Replica {
             self.accuse(evidence, out);
             self.split_position(signed, out);
         }
-        if let Some((kind, view)) = said_about(signed).filter(|_| opens) {
+        if let Some((kind, view)) = self.said_about(signed).filter(|_| opens) {
             self.review_all(kind, view, statement.seq, out);
         }
         if statement.kind.is_vote() {
@@ -121,9 +121,9 @@ impl Replica {
         }
     }
 
-    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two; sends it on if
-    /// it is not. Of the others of a split position all hold the same, and who does not learns so from a status: sent by
-    /// everybody to everybody they would cost the cube of the group.
+    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two. It sends the
+    /// former on, but not where everybody knows of two: sent by everybody to everybody they would cost the cube of the
+    /// group. All hold the same there, and who does not learns so from a status.
     pub(crate) fn review(&mut self, signed: &Signed, out: &mut Effects) {
         let statement = &signed.statement;
         let reference = match statement.kind {
@@ -138,11 +138,10 @@ impl Replica {
         };
         let split = self.witness.is_split(EvidenceKind::of(statement.kind), statement.view, statement.seq);
         let unfit = reference.is_some_and(|digest| digest != statement.digest);
-        if split || unfit {
-            let news = self.keep_apart(signed, out);
-            if news && unfit {
-                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
-            }
+        if unfit {
+            self.keep_apart(signed, split, out);
+        } else if split {
+            self.keep_fitting(signed);
         }
     }
 
@@ -181,44 +180,58 @@ impl Replica {
 
     /// Two proposals at one position, or two headers: whoever voted there may have done so for both.
     fn split_position(&mut self, signed: &Signed, out: &mut Effects) {
-        let Some((kind, view)) = said_about(signed) else { return };
-        self.witness.mark_split(kind, view, signed.statement.seq);
-        self.review_all(kind, view, signed.statement.seq, out);
+        let seq = signed.statement.seq;
+        let Some((kind, view)) = self.said_about(signed) else { return };
+        if self.witness.mark_split(kind, view, seq) {
+            self.review_all(kind, view, seq, out);
+        }
+    }
+
+    /// What others say about a proposal or a header: of which kind it is, and in which view; that of an Ack names the lane.
+    fn said_about(&self, signed: &Signed) -> Option<(EvidenceKind, View)> {
+        let Statement { kind, view, .. } = signed.statement;
+        match kind {
+            Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
+            Kind::Bundle => Some((EvidenceKind::Ack, View::new(u64::from(signed.signer.get())))),
+            _ => None,
+        }
     }
 
     /// A start that this replica did not enter: whoever entered another one of that view holds the other half (E2).
     pub(crate) fn pass_on_start(&mut self, signed: &Signed, out: &mut Effects) {
-        let key = EvidenceKey { signer: signed.signer, epoch: signed.statement.epoch, kind: EvidenceKind::NewView };
         let ours = signed.signer == self.me
             || self.views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
-        if !ours && !self.accusations.is_known(&key) && self.witness.may_send(signed.signer, self.now.ticks.get()) {
+        if !ours
+            && !self.accusations.is_known(&key_of(signed))
+            && self.witness.may_send(signed.signer, self.now.ticks.get())
+        {
             out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
         }
     }
 
     /// Starts of views that are passed, on the way to `next`, without being entered.
     pub(crate) fn pass_on_starts(&mut self, next: View, out: &mut Effects) {
-        let entered = self.views.entered.last_key_value().map_or(View::new(0), |(view, _)| *view);
+        let entered = self.views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
         for signed in self.witness.starts_between(self.committee.replicas(), entered.next(), next) {
             self.pass_on_start(&signed, out);
         }
     }
 
-    /// Whether it is news, and one may still be sent on for this signer.
-    fn keep_apart(&mut self, signed: &Signed, out: &mut Effects) -> bool {
-        let key = EvidenceKey {
-            signer: signed.signer,
-            epoch: signed.statement.epoch,
-            kind: EvidenceKind::of(signed.statement.kind),
-        };
-        if signed.signer == self.me || self.accusations.is_recorded(&key) || !self.witness.keep(signed) {
-            return false;
-        }
-        let may_send = self.witness.may_send(signed.signer, self.now.ticks.get());
-        if may_send {
+    fn keep_apart(&mut self, signed: &Signed, split: bool, out: &mut Effects) {
+        let wanted = signed.signer != self.me && !self.accusations.is_recorded(&key_of(signed));
+        if wanted && self.witness.keep(signed, false) && self.witness.may_send(signed.signer, self.now.ticks.get()) {
             out.persist(Record::Kept(*signed));
+            if !split {
+                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
+            }
         }
-        may_send
+    }
+
+    /// Not written down: an owner or a primary that goes on saying two things would fill the disk with honest words.
+    fn keep_fitting(&mut self, signed: &Signed) {
+        if signed.signer != self.me && !self.accusations.is_recorded(&key_of(signed)) {
+            self.witness.keep(signed, true);
+        }
     }
 
     /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
@@ -242,7 +255,10 @@ impl Replica {
         if self.accusations.against(signer) >= PER_SIGNER_MAX {
             return Err(Rejected::EnoughEvidence { signer });
         }
+        let statements = evidence.statements();
         self.accuse(evidence, out);
+        // Whoever hears of a split position from its proof compares there like all others.
+        statements.iter().for_each(|signed| self.hear(signed, out));
         Ok(())
     }
 
@@ -267,13 +283,9 @@ impl Replica {
     }
 }
 
-/// What others say about a proposal or a header: of which kind it is, and in which view; that of an Ack names the lane.
-fn said_about(signed: &Signed) -> Option<(EvidenceKind, View)> {
-    match signed.statement.kind {
-        Kind::PrePrepare => Some((EvidenceKind::Proposal, signed.statement.view)),
-        Kind::Bundle => Some((EvidenceKind::Ack, View::new(u64::from(signed.signer.get())))),
-        _ => None,
-    }
+fn key_of(signed: &Signed) -> EvidenceKey {
+    let Statement { epoch, kind, .. } = signed.statement;
+    EvidenceKey { signer: signed.signer, epoch, kind: EvidenceKind::of(kind) }
 }
 
 fn item_of(evidence: &Evidence) -> Item {

@@ -3,6 +3,7 @@
 use crate::bundle::{Bundle, Tip};
 use crate::cert::{ClaimedCert, QuorumCert};
 use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::evidence::EvidenceKind;
 use crate::ids::{Position, ReplicaId, SeqNum, View};
 use crate::lane::Fork;
 use crate::message::Message;
@@ -96,9 +97,8 @@ impl Replica {
 
     fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool, out: &mut Effects) {
         let Some(id) = certificate.lane() else { return };
-        for statement in certificate.statements(self.committee.group()) {
-            self.hear(&statement, out);
-        }
+        let statements: Vec<Signed> = certificate.statements(self.committee.group()).collect();
+        let (lane, seq) = (certificate.view(), certificate.seq());
         match self.lanes[id.index()].certify(certificate.clone(), cited, self.now.ticks) {
             Err(fork) => {
                 self.keep_conflict(&certificate, out);
@@ -113,7 +113,11 @@ impl Replica {
                 if id == self.me {
                     self.broadcast(Message::LaneCert(certificate.claim().clone()), out);
                 }
+                self.review_all(EvidenceKind::Ack, lane, seq, out);
             }
+        }
+        for statement in &statements {
+            self.hear(statement, out);
         }
     }
 

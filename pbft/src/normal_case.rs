@@ -165,23 +165,25 @@ impl Replica {
     ) -> Result<(), Rejected> {
         let seq = certificate.seq;
         let certificate = certificate.into_checked(self.committee.epoch());
-        for statement in certificate.statements(self.committee.group()) {
-            self.hear(&statement, out);
+        let statements: Vec<Signed> = certificate.statements(self.committee.group()).collect();
+        let open = seq > self.low() && !self.is_settled(seq);
+        if open && self.in_reach(seq) {
+            self.commit(certificate, out);
+            self.keep_content(content);
         }
-        if seq <= self.low() || self.is_settled(seq) {
-            return Ok(());
+        for statement in &statements {
+            self.hear(statement, out);
         }
-        if !self.in_reach(seq) {
+        if open && !self.in_reach(seq) {
             return Err(Rejected::OutsideWindow { from, seq });
         }
-        self.commit(certificate, out);
-        self.keep_content(content);
         Ok(())
     }
 
     /// The one commit sink (N4).
     pub(crate) fn commit(&mut self, certificate: QuorumCert, out: &mut Effects) {
         let (seq, digest, now, null) = (certificate.seq(), certificate.digest(), self.now.ticks, self.null);
+        let view = certificate.view();
         let slot = self.log.touch(seq);
         if let Some(known) = &slot.committed {
             let first = known.digest();
@@ -197,6 +199,7 @@ impl Replica {
             slot.offer(Arc::new(Content::NULL), null);
         }
         self.pursuits.is_due = true;
+        self.review_all(EvidenceKind::Proposal, view, seq, out);
     }
 
     /// Looks again at every slot that something happened to.

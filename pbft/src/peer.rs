@@ -24,8 +24,8 @@ pub(crate) struct Peer {
     counter: SeqNum,
     /// When it was last sent what its status lacks.
     pub(crate) helped_at: Option<Ticks>,
-    /// Statements kept apart that it was sent because its sets differ: where to go on the next time.
-    pub(crate) halves_sent: usize,
+    /// How often it was sent what it does not keep apart.
+    pub(crate) turn: usize,
     second: u64,
     answers: u32,
     bytes: u64,
@@ -39,7 +39,7 @@ impl Peer {
             lanes: vec![LaneStatus::default(); n],
             counter: SeqNum::new(0),
             helped_at: None,
-            halves_sent: 0,
+            turn: 0,
             second: 0,
             answers: 0,
             bytes: 0,

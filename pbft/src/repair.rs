@@ -3,6 +3,7 @@
 use crate::bundle::Tip;
 use crate::content::Content;
 use crate::effects::{Effect, Effects, Rejected, Wanted};
+use crate::evidence::EvidenceKind;
 use crate::ids::{Digest, Position, ReplicaId, SeqNum, Ticks, View};
 use crate::message::Message;
 use crate::replica::Replica;
@@ -232,25 +233,34 @@ impl Replica {
         }
     }
 
-    /// E2: the sets of statements kept apart are compared; a peer whose set differs gets this one.
-    /// E2: of signers of whom the peer keeps another set, the next statements in turn.
+    /// E2: of signers of whom the peer keeps another set, the next statements in turn, what fits after what does not. What
+    /// the peer would forget at once is not sent (E5).
     fn help_with_halves(&mut self, to: ReplicaId, out: &mut Effects) {
         let peer = &mut self.peers[to.index()];
         let Some(status) = &peer.status else { return };
         let same = |signer: ReplicaId, digest: Digest| {
             status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest)
         };
+        let oldest = status.stable.get().saturating_sub(2 * self.constants.checkpoint_period);
+        let is_of_use = |signed: &Signed| {
+            let kind = EvidenceKind::of(signed.statement.kind);
+            let about_slots = matches!(kind, EvidenceKind::Proposal | EvidenceKind::Checkpoint);
+            !about_slots || signed.statement.seq.get() >= oldest
+        };
         let digests = self.witness.kept_digests().into_iter();
         let differing = digests.filter(|(signer, digest)| *signer != to && !same(*signer, *digest));
-        let halves: Vec<Signed> = differing.flat_map(|(signer, _)| self.witness.kept_of(signer)).copied().collect();
-        if halves.is_empty() {
-            return;
+        let kept =
+            differing.flat_map(|(signer, _)| self.witness.kept_of(signer)).filter(|(signed, _)| is_of_use(signed));
+        let (fitting, others): (Vec<_>, Vec<_>) = kept.partition(|(_, fits)| *fits);
+        let mut left = HALVES_PER_HELP_MAX;
+        for halves in [others, fitting].into_iter().filter(|halves| !halves.is_empty()) {
+            let (from, count) = (peer.turn.wrapping_mul(HALVES_PER_HELP_MAX) % halves.len(), halves.len().min(left));
+            for (signed, _) in halves.iter().cycle().skip(from).take(count) {
+                out.send(to, Message::Half(*signed));
+            }
+            left -= count;
         }
-        let (from, count) = (peer.halves_sent % halves.len(), halves.len().min(HALVES_PER_HELP_MAX));
-        peer.halves_sent = from + count;
-        for signed in halves.iter().cycle().skip(from).take(count) {
-            out.send(to, Message::Half(*signed));
-        }
+        peer.turn = peer.turn.wrapping_add(1);
     }
 
     fn help_with_votes(&self, to: ReplicaId, out: &mut Effects) {

@@ -53,7 +53,7 @@ impl Replica {
         }
         for signed in recovered.kept.into_iter().filter(|signed| signed.signer != self.me) {
             self.witness.hear(&signed);
-            self.witness.keep(&signed);
+            self.witness.keep(&signed, false);
         }
         for evidence in recovered.evidence {
             self.accusations.add(evidence);

@@ -23,6 +23,7 @@ impl Replica {
         body: Arc<NewView>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
+        let news = !self.witness.has(&statement);
         self.hear(&statement, out);
         // Statements like any other, whatever becomes of the start that carries them (E2).
         body.view_changes.iter().for_each(|(signed, _)| self.hear(signed, out));
@@ -36,13 +37,17 @@ impl Replica {
             if let Some(proof) = InvalidStart::find(&statement, &body, &self.committee, self.null, window) {
                 self.accuse(Evidence::InvalidStart(Box::new(proof)), out);
             }
-            self.pass_on_start(&statement, out);
+            if news {
+                self.pass_on_start(&statement, out);
+            }
             return Err(Rejected::WrongNewView { from, view });
         }
         let wanted = self.views.lacking().contains_key(&(view, digest));
         let current = view > self.view.number || (view == self.view.number && self.view.changing);
         if !wanted && !current {
-            self.pass_on_start(&statement, out);
+            if news {
+                self.pass_on_start(&statement, out);
+            }
             return Ok(());
         }
         self.views.starts.insert(digest, (statement, body));

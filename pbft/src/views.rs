@@ -163,6 +163,9 @@ impl Replica {
             if statement.signer == self.me {
                 self.note_started(&body);
             }
+            if statement.signer != self.me {
+                self.witness.hear(&statement);
+            }
             self.views.starts.insert(digest, (statement, body));
         }
         if let Some((statement, body)) = demand {

@@ -26,8 +26,9 @@ pub(crate) struct Witness {
     remembered_max: usize,
     kept_max: usize,
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
-    /// Statements whose digest is not the one that this replica goes by, by signer, oldest first.
-    kept: BTreeMap<ReplicaId, Vec<Signed>>,
+    /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer, oldest
+    /// first; with each whether it fits.
+    kept: BTreeMap<ReplicaId, Vec<(Signed, bool)>>,
     /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart.
     split: BTreeMap<EvidenceKind, BTreeSet<(SeqNum, View)>>,
     /// Halves sent for each signer in the second that began at the tick.
@@ -135,15 +136,15 @@ impl Witness {
         series.map(|(_, places)| places.values())
     }
 
-    /// Keeps a statement apart; whether it became one just now.
-    pub(crate) fn keep(&mut self, signed: &Signed) -> bool {
+    /// Keeps a statement apart; whether it became one just now. What fits makes room for what does not.
+    pub(crate) fn keep(&mut self, signed: &Signed, fits: bool) -> bool {
         let kept = self.kept.entry(signed.signer).or_default();
-        if kept.iter().any(|other| other.statement == signed.statement) {
+        if kept.iter().any(|(other, _)| other.statement == signed.statement) {
             return false;
         }
-        kept.push(*signed);
+        kept.push((*signed, fits));
         if kept.len() > self.kept_max {
-            kept.remove(0);
+            kept.remove(kept.iter().position(|(_, fits)| *fits).unwrap_or(0));
         }
         true
     }
@@ -158,12 +159,13 @@ impl Witness {
         *count <= HALVES_PER_SECOND_MAX
     }
 
-    pub(crate) fn mark_split(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) {
+    pub(crate) fn mark_split(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) -> bool {
         let split = self.split.entry(kind).or_default();
-        split.insert((seq, view));
+        let news = split.insert((seq, view));
         if split.len() > self.kept_max {
             split.pop_first();
         }
+        news
     }
 
     pub(crate) fn is_split(&self, kind: EvidenceKind, view: View, seq: SeqNum) -> bool {
@@ -173,7 +175,7 @@ impl Witness {
     /// Evidence against this signer for this was recorded: its statements need not be kept apart any more.
     pub(crate) fn settle(&mut self, signer: ReplicaId, kind: EvidenceKind) {
         if let Some(kept) = self.kept.get_mut(&signer) {
-            kept.retain(|signed| EvidenceKind::of(signed.statement.kind) != kind);
+            kept.retain(|(signed, _)| EvidenceKind::of(signed.statement.kind) != kind);
         }
     }
 
@@ -189,8 +191,8 @@ impl Witness {
 
     /// For each signer of whom statements are kept apart, a hash of that set, ascending.
     pub(crate) fn kept_digests(&self) -> Vec<(ReplicaId, Digest)> {
-        let digest = |kept: &Vec<Signed>| {
-            let mut digests: Vec<Digest> = kept.iter().map(|signed| signed.statement.id()).collect();
+        let digest = |kept: &Vec<(Signed, bool)>| {
+            let mut digests: Vec<Digest> = kept.iter().map(|(signed, _)| signed.statement.id()).collect();
             digests.sort_unstable();
             merkle_root(&digests)
         };
@@ -198,8 +200,8 @@ impl Witness {
         full.map(|(signer, kept)| (*signer, digest(kept))).collect()
     }
 
-    /// What is kept apart of a signer, oldest first.
-    pub(crate) fn kept_of(&self, signer: ReplicaId) -> &[Signed] {
+    /// What is kept apart of a signer, oldest first, and whether it fits.
+    pub(crate) fn kept_of(&self, signer: ReplicaId) -> &[(Signed, bool)] {
         self.kept.get(&signer).map_or(&[], Vec::as_slice)
     }
 

@@ -91,24 +91,69 @@ fn where_an_owner_signed_two_headers_all_acks_of_that_position_are_compared() {
     let ack = say(2, Kind::Ack, 1, 1, first.statement.statement.digest);
     replica.hear(1, Message::Bundle(first.clone()));
     replica.hear(2, Message::Ack(ack));
-    assert_eq!(replica.kept(), []);
     replica.hear(0, Message::Half(second.statement));
-    assert_eq!((replica.kept(), halves(&replica)), (vec![ack], vec![]), "who holds another set is sent it");
+    assert_eq!((replica.kept(), halves(&replica)), (vec![], vec![]), "it fits: it is neither sent to all nor written");
+    replica.status(2, 1);
+    replica.status(0, 1);
+    assert_eq!(halves(&replica), [ack], "who keeps another set is sent it, but not its signer");
 }
 
-/// E2: all hold the same votes for what all go by; if everybody sent them to everybody, one lie would cost the cube of the
-/// group.
+/// E2: all hold the same votes where the primary proposed twice; if everybody sent them to everybody, one lie would cost the
+/// cube of the group. They are compared by statuses.
 #[test]
-fn where_a_primary_proposed_twice_only_the_votes_that_differ_are_sent_on_by_everybody() {
-    let mut replica = Alone::new(4, 3);
+fn where_a_primary_proposed_twice_votes_are_compared_and_not_sent_to_all() {
+    let mut replica = Alone::new(31, 30);
     let (ours, other) = (empty(1_000), empty(1_001));
     replica.propose(0, 0, 1, &ours);
-    replica.prepare(1, 0, 1, ours.digest());
+    replica.prepare(1, 0, 1, other.digest());
+    for signer in 2..20 {
+        replica.prepare(signer, 0, 1, if signer < 10 { ours.digest() } else { other.digest() });
+    }
+    assert!(halves(&replica).len() <= 2, "those that came before the second proposal was known");
+    replica.effects.clear();
+    replica.status(29, 1);
+    let signers: BTreeSet<_> = halves(&replica).iter().map(|half| half.signer.index()).collect();
+    assert_eq!(signers, (0..20).collect(), "the primary's proposals and all votes");
+}
+
+/// E2: what is no proposal splits nothing; else each member could make everybody keep everybody's votes.
+#[test]
+fn two_pre_prepares_of_who_is_not_the_primary_are_its_own_fault_alone() {
+    let mut replica = Alone::new(4, 3);
+    replica.propose(0, 0, 1, &empty(1_000));
+    replica.prepare(1, 0, 1, empty(1_000).digest());
+    for byte in [8, 9] {
+        replica.hear(2, Message::Half(say(2, Kind::PrePrepare, 0, 1, Digest([byte; 32]))));
+    }
+    assert!(replica.kept().iter().all(|kept| kept.signer == id(2)));
+    replica.effects.clear();
+    replica.status(0, 1);
+    assert!(halves(&replica).iter().all(|half| half.signer == id(2)));
+}
+
+/// E2, L2: of a lane the certified bundle is gone by, whichever header came first.
+#[test]
+fn acks_of_the_certified_bundle_are_not_sent_on_and_the_others_are() {
+    let mut replica = Alone::new(4, 3);
+    let (first, second) = (bundle(1, Tip::default(), 0, envelope("a")), bundle(1, Tip::default(), 0, envelope("b")));
+    let lie = say(2, Kind::Ack, 1, 1, first.statement.statement.digest);
+    replica.hear(0, Message::Half(first.statement));
+    replica.hear(2, Message::Ack(lie));
+    replica.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, second.statement.statement.digest, &[0, 1, 3])));
+    assert_eq!(halves(&replica), [lie]);
+}
+
+/// E2: the certified content is what is gone by, whatever was accepted before.
+#[test]
+fn a_decision_is_held_against_the_votes_that_came_before_it() {
+    let mut replica = Alone::new(4, 3);
+    let (decided, other) = (empty(1_000), empty(1_001));
     replica.prepare(2, 0, 1, other.digest());
-    let other_vote = say(2, Kind::Prepare, 0, 1, other.digest());
-    assert!(replica.kept().contains(&say(1, Kind::Prepare, 0, 1, ours.digest())));
-    assert!(halves(&replica).contains(&other_vote));
-    assert!(halves(&replica).iter().all(|half| half.statement.digest == other.digest()));
+    let proposal = say(0, Kind::PrePrepare, 0, 1, other.digest());
+    replica.effects.clear();
+    let certificate = certificate(Kind::Commit, 0, 1, decided.digest(), &[0, 1, 2]);
+    replica.hear(1, Message::Decided { certificate, content: decided });
+    assert!(replica.kept().contains(&proposal));
 }
 
 /// E2: whoever says that it keeps nothing apart is sent 32 statements for it, of all signers together.

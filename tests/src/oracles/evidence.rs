@@ -34,6 +34,8 @@ fn place(signed: &Signed) -> Option<Place> {
         Kind::PrePrepare | Kind::Prepare | Kind::Commit => EvidenceKind::Proposal,
         Kind::Bundle => EvidenceKind::Bundle,
         Kind::Ack => EvidenceKind::Ack,
+        // Before the first slot nobody goes by anything.
+        Kind::Checkpoint if seq == SeqNum::new(0) => return None,
         Kind::Checkpoint => EvidenceKind::Checkpoint,
         Kind::ViewChange => EvidenceKind::ViewChange,
         Kind::NewView => EvidenceKind::NewView,
