@@ -5,7 +5,7 @@ use super::author::mode;
 use crate::git::{Entry, ObjectId, Repository, Tree};
 use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_client::http::Client;
-use quorate_ledger::{ConflictId, Revision};
+use quorate_ledger::Revision;
 use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -89,10 +89,11 @@ impl DomainReader {
         Ok(found)
     }
 
-    /// Value, structural or semantic.
-    pub async fn conflict_class(&self, id: &ConflictId) -> Result<String, DemoError> {
-        let conflict: ConflictEntry = self.client.renewed().get(&["conflicts", &id.to_string()], &[]).await?;
-        Ok(conflict.class)
+    /// What is open, by path: also where nothing stands any more.
+    pub async fn open_conflicts(&self) -> Result<BTreeMap<String, ConflictEntry>, DemoError> {
+        let query = [("domain", self.domain.as_str()), ("state", "open")];
+        let open: Vec<ConflictEntry> = self.client.renewed().list(&["conflicts"], &query, FILES_MAX).await?;
+        Ok(open.into_iter().map(|conflict| (conflict.path.clone(), conflict)).collect())
     }
 
     /// All files.

@@ -10,7 +10,7 @@ use super::source::Line;
 use crate::git::{
     Base, Change, Closing, Commit, Counts, Entry, Merge, ObjectId, Operation, Plan, Repository, Step, sort_operations,
 };
-use quorate_client::api::TreeEntry;
+use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_ledger::{EnvelopeId, PathOutcome, Receipt, Revision, Rung};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
@@ -181,14 +181,16 @@ impl<'r> Replay<'r> {
     async fn close(&mut self, closing: Closing) -> Result<(), DemoError> {
         self.reader.catch_up(self.newest).await?;
         let ours = self.reader.entries(closing.target.keys(), None).await?;
+        let mut conflicts = BTreeMap::new();
         if let Some(open) = self.open.take() {
+            conflicts = self.reader.open_conflicts().await?;
             let both = self.both_sides(&open.merge, &closing).await?;
-            self.count(&both, &open.rungs, &ours, &closing.target).await?;
+            self.count(&both, &open.rungs, &conflicts, &ours, &closing.target)?;
         }
         let Closing { change, target, .. } = closing;
         let mut operations = Vec::new();
         for (path, theirs) in &target {
-            if !self.contents.agree(ours.get(path), theirs.as_ref())? {
+            if conflicts.contains_key(path) || !self.contents.agree(ours.get(path), theirs.as_ref())? {
                 operations.push(set(path, *theirs));
             }
         }
@@ -221,21 +223,21 @@ impl<'r> Replay<'r> {
         Ok(both)
     }
 
-    async fn count(
+    fn count(
         &mut self,
         both: &BTreeSet<String>,
         rungs: &BTreeMap<String, Rung>,
+        conflicts: &BTreeMap<String, ConflictEntry>,
         ours: &BTreeMap<String, TreeEntry>,
         target: &BTreeMap<String, Option<Entry>>,
     ) -> Result<(), DemoError> {
         self.tally.both_sides += both.len();
         for path in both {
             let entry = ours.get(path);
-            if let Some(id) = entry.and_then(|entry| entry.conflict) {
+            if let Some(conflict) = conflicts.get(path) {
                 self.tally.conflicts += 1;
-                let class = self.reader.conflict_class(&id).await?;
-                *self.tally.classes.entry(class).or_default() += 1;
-                self.tally.example = Some(id);
+                *self.tally.classes.entry(conflict.class.clone()).or_default() += 1;
+                self.tally.example = Some(conflict.id);
                 continue;
             }
             self.tally.clean += 1;
