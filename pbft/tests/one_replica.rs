@@ -2,11 +2,11 @@
 
 mod cluster;
 
-use cluster::{AnyItem, Cluster, HashSigner, HashVerify, WALL, committee, config, id, key};
+use cluster::{AnyItem, Cluster, HashSigner, HashVerify, WALL, alone, committee, config, id, key};
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Decided, Digest, Effect, Effects, Epoch, Executed,
     Input, Item, ItemKind, Journal, Kind, LaneStatus, Message, NewView, Now, Position, PreparedEntry, Replica,
-    ReplicaId, SeqNum, Signed, Statement, StatusBody, Ticks, Time, Tip, Unverified, VerifyContext, View, ViewChange,
+    ReplicaId, SeqNum, Signed, Statement, Ticks, Time, Tip, Unverified, VerifyContext, View, ViewChange,
     checkpoint_digest, items_root,
 };
 use std::sync::Arc;
@@ -77,20 +77,7 @@ impl One {
     }
 }
 fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> Message {
-    let body = StatusBody {
-        incarnation: 3,
-        epoch: Epoch::new(0),
-        view: View::new(0),
-        changing: false,
-        stable: SeqNum::new(0),
-        executed: SeqNum::new(executed),
-        slots: vec![],
-        lanes,
-        stuck: false,
-        new_view: Digest::ZERO,
-        view_changes: vec![],
-        kept: vec![],
-    };
+    let body = alone::status(lanes, executed);
     let statement = st(Kind::Status, 0, 1, body.digest(), 3);
     Message::Status { statement, body }
 }

@@ -3,8 +3,8 @@
 use super::{HashSigner, WALL, committee, config, context, id, key};
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Effect, Effects, Epoch, Executed, Input,
-    Item, Journal, Kind, Message, Now, Record, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement, StatusBody,
-    Ticks, Time, Tip, Unverified, View, items_root,
+    Item, Journal, Kind, LaneStatus, Message, Now, Record, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement,
+    StatusBody, Ticks, Time, Tip, Unverified, View, items_root,
 };
 use std::sync::Arc;
 
@@ -41,6 +41,24 @@ pub fn bundle(owner: usize, parent: Tip, lane_bytes: u64, item: Item) -> Arc<Bun
 /// A content without a cut, as a primary proposes it at `millis` after the start of the clocks.
 pub fn empty(millis: u64) -> Content {
     Content { cut: Vec::new(), time: Some(Time::new(WALL + millis)), mark: false }
+}
+
+/// What a member says of itself that knows these lanes and has executed so much, and nothing else.
+pub fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> StatusBody {
+    StatusBody {
+        incarnation: 3,
+        epoch: Epoch::new(0),
+        view: View::new(0),
+        changing: false,
+        stable: SeqNum::new(0),
+        executed: SeqNum::new(executed),
+        slots: vec![],
+        lanes,
+        stuck: false,
+        new_view: Digest::ZERO,
+        view_changes: vec![],
+        kept: vec![],
+    }
 }
 
 pub struct Alone {
@@ -81,20 +99,7 @@ impl Alone {
 
     /// A status of `peer` that says nothing.
     pub fn status(&mut self, peer: usize, counter: u64) {
-        let body = StatusBody {
-            incarnation: 3,
-            epoch: Epoch::new(0),
-            view: View::new(0),
-            changing: false,
-            stable: SeqNum::new(0),
-            executed: SeqNum::new(0),
-            slots: vec![],
-            lanes: vec![],
-            stuck: false,
-            new_view: Digest::ZERO,
-            view_changes: vec![],
-            kept: vec![],
-        };
+        let body = status(Vec::new(), 0);
         let statement = say(peer, Kind::Status, 0, counter, body.digest());
         self.hear(peer, Message::Status { statement, body });
     }
