@@ -125,6 +125,17 @@ pub(crate) fn merge(input: &Input, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     Some((out, highest))
 }
 
+/// The stretches that git would leave in conflict; none above the limits.
+pub(crate) fn disputes(input: &Input) -> Vec<Hunk> {
+    let Some(lines) = Lines::of(input) else { return Vec::new() };
+    let chunks = lines.chunks().into_iter();
+    let regions = chunks.filter_map(|chunk| match chunk {
+        Chunk::Conflict(region) => Some(lines.hunk(&region)),
+        _ => None,
+    });
+    regions.collect()
+}
+
 /// What a merge that a check refused was made of: disputed is what git leaves in conflict, and where it leaves nothing,
 /// every change that one side alone made. So nobody takes the refused merge for a clean one.
 pub(crate) fn reopened(input: &Input) -> Vec<Piece> {

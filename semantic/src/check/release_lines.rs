@@ -5,26 +5,18 @@
 
 use super::Check;
 use crate::Input;
-use crate::diff3::{self, Chunk, Region, Touch};
-use crate::lines::{self, Interner};
+use crate::diff3::{self, Chunk, Touch};
+use crate::hunk::Hunk;
+use crate::lines::Interner;
+use crate::text;
 use crate::versions;
 use crate::words;
 
 pub(super) fn meet(input: &Input) -> Option<Check> {
-    if !input.options.newest_version {
+    if !input.options.newest_version || input.base.is_none() {
         return None;
     }
-    let [base, ours, theirs] = [input.base?, input.ours, input.theirs].map(lines::split);
-    let mut interner = Interner::default();
-    let [b, o, t] = [&base, &ours, &theirs].map(|side| interner.ids(side));
-    let chunks = diff3::align(&b, &o, &t, interner.len(), Touch::Never).into_iter();
-    let disputes = chunks.filter_map(|chunk| match chunk {
-        Chunk::Conflict(Region { base: b, ours: o, theirs: t }) => {
-            Some(Dispute::of(&base[b].concat(), &ours[o].concat(), &theirs[t].concat()))
-        }
-        _ => None,
-    });
-    let disputes: Vec<Dispute> = disputes.collect();
+    let disputes: Vec<Dispute> = text::disputes(input).iter().map(Dispute::of).collect();
     let has = |what: Dispute| disputes.contains(&what);
     (has(Dispute::Lines) && has(Dispute::Else)).then_some(Check::ReleaseLines)
 }
@@ -39,8 +31,8 @@ enum Dispute {
 }
 
 impl Dispute {
-    fn of(base: &[u8], ours: &[u8], theirs: &[u8]) -> Self {
-        let [base, ours, theirs] = [base, ours, theirs].map(words::split);
+    fn of(hunk: &Hunk) -> Self {
+        let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| words::split(side));
         let mut interner = Interner::default();
         let [b, o, t] = [&base, &ours, &theirs].map(|side| interner.ids(side));
         let chunks = diff3::align(&b, &o, &t, interner.len(), Touch::Replacing).into_iter();
