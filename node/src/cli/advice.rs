@@ -1,9 +1,14 @@
 //! What to do about a refusal, by its code.
 
-use quorate_ledger::Code;
+use super::print::plain;
+use quorate_ledger::{Code, Receipt};
 
-/// What whoever was refused can do next; none where the detail of the refusal says it all.
-pub fn on(code: Code, domain: &str) -> Option<String> {
+/// What whoever was refused can do next; none where nobody was, or the detail of the refusal says it all.
+pub fn on(receipt: &Receipt) -> Option<String> {
+    about(receipt.code?, &plain(&receipt.domain))
+}
+
+fn about(code: Code, domain: &str) -> Option<String> {
     let advice = match code {
         Code::UnknownAuthor => "somebody of your organisation enrols the key: `quorate identities enrol`",
         Code::Revoked => "`quorate identities list` shows who may sign; a revoked key never may again",
@@ -47,7 +52,7 @@ mod tests {
 
     #[test]
     fn who_is_no_member_is_sent_to_the_policy_of_that_domain() {
-        let advice = on(Code::NotMember, "main").expect("something to do");
+        let advice = about(Code::NotMember, "main").expect("something to do");
         assert!(advice.contains("quorate policy show --domain main"), "{advice}");
     }
 }

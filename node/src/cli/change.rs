@@ -170,8 +170,7 @@ fn refusal(receipt: &Receipt) -> Failure {
         (name(receipt.stage.map(|stage| stage.to_string())), name(receipt.code.map(|code| code.to_string())));
     let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
     let proof = format!("`quorate receipt {} --out FILE` keeps the proof of the refusal", receipt.id);
-    let advice = receipt.code.and_then(|code| advice::on(code, &plain(&receipt.domain)));
-    let next = advice.map_or(proof.clone(), |advice| format!("{advice}\n  {proof}"));
+    let next = advice::on(receipt).map_or(proof.clone(), |advice| format!("{advice}\n  {proof}"));
     Failure::no(format!("refused: {stage}: {code}: {detail}")).next(next)
 }
 

@@ -1,7 +1,6 @@
 //! How a command ends when it does not end well: an exit code, what happened, and what to do next.
 
 use super::advice;
-use super::print::plain;
 use quorate_client::author::SubmitError;
 use quorate_client::http::ClientError;
 use quorate_client::keys::KeyError;
@@ -149,8 +148,7 @@ impl From<SubmitError> for Failure {
             SubmitError::Earlier { id, .. } => Self::new(Exit::Unreachable, &error).next(later(id)),
             SubmitError::Gate { receipt, problem } => {
                 let stage = problem.stage.as_deref().unwrap_or("unknown");
-                let next = receipt.code.and_then(|code| advice::on(code, &plain(&receipt.domain)));
-                Self { next, ..Self::no(format!("refused: {stage}: {problem}")) }
+                Self { next: advice::on(receipt), ..Self::no(format!("refused: {stage}: {problem}")) }
             }
             SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
             _ => match error {
