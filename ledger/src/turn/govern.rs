@@ -28,7 +28,7 @@ impl Turn<'_, '_> {
                 self.in_group()?;
                 let record = self.standing(key)?;
                 self.is_own(&record.organisation);
-                self.revoke(key, record)
+                Ok(self.revoke(key, record)?)
             }
             Op::Rotate { key, proof } => {
                 self.in_group()?;
@@ -36,7 +36,7 @@ impl Turn<'_, '_> {
                 self.enrol(key, &organisation, proof)?;
                 let author = self.author();
                 let record = self.standing(&author)?;
-                self.revoke(&author, record)
+                Ok(self.revoke(&author, record)?)
             }
             Op::Propose { act } => self.propose(act),
             Op::Approve { proposal } => self.approve(proposal),
@@ -93,12 +93,8 @@ impl Turn<'_, '_> {
         keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| format!("{key}: {why}"))
     }
 
-    fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), Stop> {
-        Ok(self.revoke_now(key, record)?)
-    }
-
     /// Nobody can give back the locks of a revoked author any more: they end here.
-    fn revoke_now(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
+    fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
         let record = AuthorRecord { revoked: Some(self.revision), ..record };
         self.draft.put(GROUP, name::author(key), &record);
         self.end_locks(key)
@@ -224,7 +220,7 @@ impl Turn<'_, '_> {
             }
             Act::Revoke { key } => {
                 if let Ok(record) = self.standing(key) {
-                    self.revoke_now(key, record)?;
+                    self.revoke(key, record)?;
                 }
             }
         }
