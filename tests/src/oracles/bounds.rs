@@ -14,7 +14,7 @@ const CHECKPOINTS_OF_A_SIGNER: u64 = 64;
 /// E2: Bundle and Ack statements of one signer in one lane: twice what lies above a certified tip.
 const LANE_STATEMENTS_OF_A_SIGNER: u64 = 1_024;
 /// E5: pieces of evidence against one member.
-const EVIDENCE_AGAINST_ONE: u64 = 8;
+pub(super) const EVIDENCE_AGAINST_ONE: u64 = 8;
 /// L1: twice what an owner may have out without a certificate.
 const ACKS_OF_A_SIGNER: u64 = 16;
 /// R: strong reads that wait at one replica.

@@ -5,6 +5,7 @@
 //! others announce, demands and starts with those that they hold (E2): two headers of which nobody honest acknowledged a
 //! bundle, and two statements about demands or starts that nobody honest has seen, need not meet.
 
+use super::bounds::EVIDENCE_AGAINST_ONE;
 use super::{Oracle, Verdict};
 use crate::attackers::Attack;
 use crate::scene::{Fact, Scene, Survey, statements};
@@ -12,9 +13,6 @@ use quorate_pbft::{
     Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Message, ReplicaId, SeqNum, Signed, Statement, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Pieces of evidence against one, beyond which no replica reads more (E5).
-const ENOUGH: usize = 8;
 
 #[derive(Default)]
 pub(super) struct Evidenced {
@@ -133,7 +131,7 @@ impl Oracle for Evidenced {
             let key = EvidenceKey { signer, epoch, kind };
             let recorded = survey.standings.iter().all(|standing| {
                 let against = standing.recorded.iter().filter(|recorded| recorded.signer == signer).count();
-                standing.recorded.contains(&key) || against >= ENOUGH
+                standing.recorded.contains(&key) || against as u64 >= EVIDENCE_AGAINST_ONE
             });
             let missing = !recorded && self.is_held(place, survey, scene);
             missing.then(|| format!("{signer} said two things ({kind:?}, view {view}, slot {seq}), nobody proved it"))
