@@ -4,11 +4,10 @@ use crate::chain::{self, Link};
 use crate::envelope::EnvelopeId;
 use crate::revision::Revision;
 use crate::state::draft::Draft;
-use crate::state::record::{File, FileRecord, Version, ViewRecord};
-use crate::state::{entry, name, rows};
-use crate::store::{Read, StoreError, Table};
-use crate::tree;
-use core::ops::ControlFlow;
+use crate::state::name;
+use crate::state::record::{File, FileRecord, ViewRecord};
+use crate::store::StoreError;
+use crate::{tree, versions};
 use std::collections::BTreeMap;
 
 /// A revision with the author's own operations laid over it.
@@ -51,11 +50,11 @@ impl AuthorView {
             return Ok(written);
         }
         let current: Option<FileRecord> = draft.get(domain, &name::file(path))?;
-        match current {
-            Some(record) if record.since <= self.first => Ok(record.file),
-            Some(_) => version_at(draft.stored(), domain, &key, self.first),
-            None => Ok(None),
+        if current.is_none() {
+            return Ok(None); // within the horizon nothing ever stood there
         }
+        let version = versions::at(draft, (domain, &key), current.as_ref(), self.first)?;
+        Ok(version.and_then(|(_, file)| file))
     }
 
     /// Lays an operation over it.
@@ -67,20 +66,4 @@ impl AuthorView {
     pub(crate) fn into_record(self) -> ViewRecord {
         ViewRecord { first: self.first, parent: self.parent, writes: self.written.into_iter().collect() }
     }
-}
-
-/// What stood at a path in a revision.
-pub(crate) fn version_at(
-    read: &dyn Read,
-    domain: u32,
-    path: &tree::Key,
-    at: Revision,
-) -> Result<Option<File>, StoreError> {
-    let (from, to) = (rows::version(domain, path, Revision::GENESIS), rows::version(domain, path, at));
-    let mut found = Ok(None);
-    read.scan_back(Table::History, &from, &to, &mut |_, value| {
-        found = entry::value_of::<Version>(value).map(|version| version.file);
-        ControlFlow::Break(())
-    })?;
-    found
 }

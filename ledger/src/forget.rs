@@ -5,6 +5,7 @@ use crate::state::draft::Draft;
 use crate::state::record::FileRecord;
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
+use crate::tree::key_of;
 use core::ops::ControlFlow;
 use quorate_pbft::SeqNum;
 
@@ -30,6 +31,10 @@ pub(crate) fn deleted(draft: &mut Draft, floor: SeqNum) -> Result<(), StoreError
         let gone = |record: &FileRecord| record.file.is_none() && record.conflict.is_none() && record.since == since;
         if record.as_ref().is_some_and(gone) {
             draft.remove(domain, name::file(&path));
+            if let Some(version) = record.and_then(|record| record.version()) {
+                let row = rows::version(domain, &key_of(&name::file(&path)), since);
+                draft.put_row(Table::History, row, entry::bytes_of(&version));
+            }
         }
         draft.remove_row(Table::History, key);
     }

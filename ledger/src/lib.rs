@@ -69,6 +69,7 @@ mod transaction;
 mod tree;
 mod turn;
 mod verdict;
+mod versions;
 
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]

@@ -2,7 +2,8 @@
 
 mod support;
 
-use quorate_ledger::{Code, Mode, PathOutcome, Rung, State};
+use core::ops::ControlFlow;
+use quorate_ledger::{Code, Limits, Mode, PathOutcome, Read, Revision, Rung, State, Table};
 use support::digest;
 use support::world::{Edit, World, at, remove, rename, revision, write};
 
@@ -33,6 +34,45 @@ fn what_stood_at_an_earlier_revision_can_still_be_read() {
     assert_eq!(hash("1.1"), Some(digest(b"one")));
     assert_eq!(hash("2"), Some(digest(b"two")));
     assert_eq!(hash("3"), None);
+}
+
+#[test]
+fn only_what_no_longer_stands_is_kept_as_an_earlier_version() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "one"), write("b", "one")]);
+    assert_eq!(earlier_versions(&world), 0);
+    world.does(1, &[write("a", "two"), write("a", "three")]);
+    assert_eq!(earlier_versions(&world), 1);
+    world.does(0, &[remove("a")]);
+    assert_eq!(earlier_versions(&world), 2);
+}
+
+#[test]
+fn a_refused_change_keeps_no_earlier_version() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "one")]);
+    let receipt = world.does(1, &[write("a", "two"), remove("b")]);
+    assert_eq!(receipt.state, State::Refused);
+    assert_eq!(earlier_versions(&world), 0);
+}
+
+#[test]
+fn the_past_of_a_path_outlives_its_record() {
+    let mut world = World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() });
+    world.does(0, &[write("a", "one")]);
+    world.does(1, &[write("a", "two")]);
+    world.does(1, &[remove("a")]);
+    for _ in 0..4 {
+        world.time += 2_000;
+        world.slot(&[]);
+    }
+    assert_eq!(log(&world, Some("a"), None, 10), ("3.1 2.1 1.1".into(), None));
+    world.does(0, &[write("a", "again")]);
+    assert_eq!(log(&world, Some("a"), None, 2), ("8.1 3.1".into(), Some("3.1".into())));
+    assert_eq!(log(&world, Some("a"), Some(at("3.1")), 2), ("2.1 1.1".into(), None));
+    let hash = |revision| world.moment().file("main", "a", Some(at(revision))).expect("known").found();
+    assert_eq!(hash("2").map(|file| file.hash), Some(digest(b"two")));
+    assert_eq!(hash("7"), None);
 }
 
 #[test]
@@ -217,10 +257,7 @@ fn the_log_tells_who_did_what_newest_first() {
     world.does(0, &[write("a", "1")]);
     world.does(1, &[write("b", "2")]);
     world.does(0, &[rename("a", "c")]);
-    let log = |path, from, limit| {
-        let page = world.moment().log("main", path, from, limit).expect("known");
-        (page.items.into_iter().map(|entry| entry.revision.to_string()).collect::<Vec<_>>().join(" "), page.next)
-    };
+    let log = |path, from, limit| log(&world, path, from, limit);
     assert_eq!(log(None, None, 10), ("3.1 2.1 1.1".into(), None));
     assert_eq!(log(None, None, 2), ("3.1 2.1".into(), Some("2.1".into())));
     assert_eq!(log(None, Some(at("2.1")), 2), ("1.1".into(), None));
@@ -242,4 +279,21 @@ fn a_difference_names_paths_that_two_revisions_have_differently() {
     assert_eq!(paths("1", "3"), "b c");
     assert_eq!(paths("3", "1"), "b c");
     assert_eq!(paths("2", "2"), "");
+}
+
+/// Revisions of a page of the log, and where the next one begins.
+fn log(world: &World, path: Option<&str>, from: Option<Revision>, limit: usize) -> (String, Option<String>) {
+    let page = world.moment().log("main", path, from, limit).expect("known");
+    (page.items.into_iter().map(|entry| entry.revision.to_string()).collect::<Vec<_>>().join(" "), page.next)
+}
+
+/// Rows of versions, of all paths.
+fn earlier_versions(world: &World) -> usize {
+    let mut rows = 0;
+    let scanned = world.store.scan(Table::History, b"v", b"w", &mut |key, _| {
+        rows += usize::from(key[0] == b'v');
+        ControlFlow::Continue(())
+    });
+    scanned.expect("memory does not fail");
+    rows
 }

@@ -70,7 +70,7 @@ fn a_newer_format_is_refused_by_its_number() {
     write.commit().unwrap();
     drop(raw);
 
-    assert!(matches!(Db::open(dir.path()), Err(DbError::NewerFormat { found: 9, known: 1 })));
+    assert!(matches!(Db::open(dir.path()), Err(DbError::NewerFormat { found: 9, known: 2 })));
 }
 
 #[test]

@@ -2,17 +2,17 @@
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
-use crate::author_view;
 use crate::change::Mode;
 use crate::conflict::ConflictId;
 use crate::ledger::GROUP;
 use crate::name::Principal;
 use crate::revision::Revision;
 use crate::state::draft::path_of;
-use crate::state::record::{File, FileRecord, Version};
+use crate::state::record::{File, FileRecord};
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
 use crate::tree::key_of;
+use crate::versions;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 
@@ -156,8 +156,7 @@ impl<'a> Moment<'a> {
     }
 
     fn file_now(&self, domain: u32, path: &str) -> Result<Found, StoreError> {
-        let record: Option<FileRecord> = entry::load(self.read, domain, &name::file(path))?;
-        Ok(match record {
+        Ok(match self.record(domain, path)? {
             Some(FileRecord { file: Some(file), since, conflict, .. }) => {
                 Found::File(FileEntry { conflict, ..file_entry(path, file, since) })
             }
@@ -171,21 +170,29 @@ impl<'a> Moment<'a> {
         if at > self.ledger.revision() {
             return Err(QueryError::UnknownRevision(at));
         }
-        let key = key_of(&name::file(path));
-        let (from, to) = (rows::version(domain, &key, Revision::GENESIS), rows::version(domain, &key, at));
-        let mut found = Ok(Found::Nothing);
-        self.read.scan_back(Table::History, &from, &to, &mut |key, value| {
-            found = entry::value_of::<Version>(value).map(|version| {
-                let since = key.get(37..).and_then(Revision::from_key).unwrap_or(Revision::GENESIS);
-                version.file.map_or(Found::Nothing, |file| Found::File(file_entry(path, file, since)))
-            });
-            ControlFlow::Break(())
-        })?;
-        Ok(found?)
+        let version = self.version_at(domain, path, at)?;
+        Ok(match version {
+            Some((since, Some(file))) => Found::File(file_entry(path, file, since)),
+            _ => Found::Nothing,
+        })
     }
 
     pub(super) fn file_of(&self, domain: u32, path: &str, at: Revision) -> Result<Option<File>, StoreError> {
-        author_view::version_at(self.read, domain, &key_of(&name::file(path)), at)
+        Ok(self.version_at(domain, path, at)?.and_then(|(_, file)| file))
+    }
+
+    fn version_at(
+        &self,
+        domain: u32,
+        path: &str,
+        at: Revision,
+    ) -> Result<Option<(Revision, Option<File>)>, StoreError> {
+        let (key, record) = (key_of(&name::file(path)), self.record(domain, path)?);
+        versions::at(self.read, (domain, &key), record.as_ref(), at)
+    }
+
+    pub(super) fn record(&self, domain: u32, path: &str) -> Result<Option<FileRecord>, StoreError> {
+        entry::load(self.read, domain, &name::file(path))
     }
 }
 

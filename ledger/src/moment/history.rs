@@ -5,10 +5,11 @@ use super::{Moment, QueryError};
 use crate::envelope::EnvelopeId;
 use crate::receipt::PathChange;
 use crate::revision::Revision;
-use crate::state::record::{File, Verdict, Version};
+use crate::state::record::{File, Verdict};
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
 use crate::tree::key_of;
+use crate::versions;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, Time};
 use std::collections::BTreeSet;
@@ -95,23 +96,16 @@ impl<'a> Moment<'a> {
         from: Option<Revision>,
         most: usize,
     ) -> Result<Vec<Logged>, StoreError> {
-        let key = key_of(&name::file(path));
+        let (key, record) = (key_of(&name::file(path)), self.record(domain, path)?);
         let last = from.unwrap_or_else(|| self.ledger.revision());
-        let (first, to) = (rows::version(domain, &key, Revision::GENESIS), rows::version(domain, &key, last));
-        let (mut ids, mut failed) = (Vec::new(), None);
-        self.read.scan_back(Table::History, &first, &to, &mut |key, value| {
-            match entry::value_of::<Version>(value) {
-                Ok(_) if from.is_some() && key == to => (),
-                Ok(version) => {
-                    let revision = key.get(37..).and_then(Revision::from_key).unwrap_or(Revision::GENESIS);
-                    ids.push((revision, version.envelope));
-                }
-                Err(error) => failed = Some(error),
+        let mut ids = Vec::new();
+        versions::back_from(self.read, (domain, &key), record.as_ref(), last, &mut |revision, version| {
+            if from != Some(revision) {
+                ids.push((revision, version.envelope));
             }
-            let more = failed.is_none() && ids.len() < most;
-            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        failed.map_or(Ok(ids), Err)
+        Ok(ids)
     }
 
     fn log_entry(&self, domain: &str, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {

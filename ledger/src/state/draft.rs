@@ -1,5 +1,6 @@
 //! What a slot has changed so far, and what the envelope in hand would change on top of it.
 
+use crate::state::draft_rows::Written;
 use crate::state::{entry, rows};
 use crate::store::{Read, Store, StoreError, Table};
 use crate::tree::{self, Changes, Key, TreeNumber};
@@ -7,7 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
 ///
@@ -98,6 +99,17 @@ impl<'s> Draft<'s> {
         self.store.get(table, key)
     }
 
+    /// Rows of `from..=to` that the envelope in hand wrote, ascending.
+    pub(super) fn written_rows(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Written<'_>> {
+        let range = (from <= to).then(|| self.rows.range((table, from.to_vec())..=(table, to.to_vec())));
+        range.into_iter().flatten().map(|((_, key), value)| (key.as_slice(), value.as_deref()))
+    }
+
     /// Sets a row, if the envelope in hand is accepted.
     pub(crate) fn put_row(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
         self.rows.insert((table, key), Some(value));
@@ -123,14 +135,11 @@ impl<'s> Draft<'s> {
     pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
         let prefix = rows::listed(domain, &format!("{folder}/"));
         let (from, to) = rows::below(&prefix, crate::path::PATH_BYTES_MAX);
-        let mut pending = self.rows.range((Table::Names, from.clone())..=(Table::Names, to.clone()));
-        let mut found = pending.any(|(_, value)| value.is_some());
-        if !found {
-            self.store.scan(Table::Names, &from, &to, &mut |key, _| {
-                found = !self.rows.contains_key(&(Table::Names, key.to_vec()));
-                if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-        }
+        let mut found = false;
+        self.scan(Table::Names, &from, &to, &mut |_, _| {
+            found = true;
+            ControlFlow::Break(())
+        })?;
         Ok(found)
     }
 
@@ -139,34 +148,21 @@ impl<'s> Draft<'s> {
         let prefix = rows::listed(domain, &format!("{folder}/"));
         let (from, to) = rows::below(&prefix, crate::path::PATH_BYTES_MAX);
         let mut found = Vec::new();
-        let pending = self.rows.range((Table::Names, from.clone())..=(Table::Names, to.clone()));
-        found.extend(pending.filter(|(_, value)| value.is_some()).map(|((_, key), _)| key.clone()));
-        self.store.scan(Table::Names, &from, &to, &mut |key, _| {
-            if !self.rows.contains_key(&(Table::Names, key.to_vec())) {
-                found.push(key.to_vec());
-            }
+        self.scan(Table::Names, &from, &to, &mut |key, _| {
+            found.push(path_of(key));
             if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        found.sort_unstable();
-        found.truncate(most);
-        found.iter().map(|key| path_of(key)).collect()
+        found.into_iter().collect()
     }
 
     /// Keys of rows in `from..=to` as the envelope in hand sees them, ascending.
     pub(crate) fn keys(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut found = BTreeSet::new();
-        self.store.scan(table, from, to, &mut |key, _| {
-            found.insert(key.to_vec());
+        let mut found = Vec::new();
+        self.scan(table, from, to, &mut |key, _| {
+            found.push(key.to_vec());
             ControlFlow::Continue(())
         })?;
-        for ((_, key), value) in self.rows.range((table, from.to_vec())..=(table, to.to_vec())) {
-            if value.is_some() {
-                found.insert(key.clone())
-            } else {
-                found.remove(key)
-            };
-        }
-        Ok(found.into_iter().collect())
+        Ok(found)
     }
 
     /// The envelope in hand is accepted.

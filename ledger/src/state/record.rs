@@ -93,11 +93,21 @@ pub struct FileRecord {
     pub moved_to: Option<String>,
     /// The open conflict.
     pub conflict: Option<ConflictId>,
-    /// Running hash over all versions of the path, this one included; see [`Version`].
-    pub versions: Digest,
+    /// The envelope that made it so; none where nobody ever wrote.
+    pub envelope: Option<EnvelopeId>,
+    /// Running hash over the versions before this one; see [`Version`].
+    pub before: Digest,
 }
 
-/// One version of a path: a row, authenticated by [`FileRecord::versions`].
+impl FileRecord {
+    /// What stands there as it is kept once something else does; none where nobody ever wrote.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.envelope.map(|envelope| Version { file: self.file, envelope, before: self.before })
+    }
+}
+
+/// A version of a path that is not the newest: a row, authenticated by what came after it, in the end by
+/// [`FileRecord::before`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Version {
     /// What stood there.

@@ -14,14 +14,14 @@ fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
-/// History: (domain, path's key, revision) to a version.
+/// History: (domain, path's key, revision) to a version that is not the newest.
 pub(crate) fn version(domain: u32, path: &Key, revision: Revision) -> Vec<u8> {
     joined(b'v', &[&domain.to_be_bytes(), path, &revision.key()])
 }
 
-/// The first and the last row of a path's versions.
-pub(crate) fn versions(domain: u32, path: &Key) -> (Vec<u8>, Vec<u8>) {
-    below(&joined(b'v', &[&domain.to_be_bytes(), path]), 12)
+/// The revision in a key of [`version`].
+pub(crate) fn version_revision(key: &[u8]) -> Option<Revision> {
+    Revision::from_key(key.get(37..)?)
 }
 
 /// History: (domain, revision) to the id of the envelope that made it.

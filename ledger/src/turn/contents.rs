@@ -3,12 +3,13 @@
 use super::Turn;
 use crate::author_view::AuthorView;
 use crate::change::Mode;
-use crate::state::record::{File, Side, Version};
-use crate::state::{entry, name, rows};
+use crate::state::record::{File, FileRecord, Side};
+use crate::state::{name, rows};
 use crate::stop::{Stop, Why};
 use crate::store::{StoreError, Table};
 use crate::tree::key_of;
 use crate::verdict::Code;
+use crate::versions;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 use sha2::{Digest as _, Sha256};
@@ -44,7 +45,7 @@ impl Turn<'_, '_> {
 
     fn known(&self, path: &str, content: Digest) -> Result<Option<File>, StoreError> {
         let record = self.record(path)?;
-        let conflict = record.and_then(|record| record.conflict);
+        let conflict = record.as_ref().and_then(|record| record.conflict);
         if let Some(id) = conflict {
             for index in 0..SIDES_SEARCHED_MAX {
                 let Some(side) = self.draft.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
@@ -53,21 +54,24 @@ impl Turn<'_, '_> {
                 }
             }
         }
-        self.among_versions(path, content)
+        self.among_versions(path, record.as_ref(), content)
     }
 
-    fn among_versions(&self, path: &str, content: Digest) -> Result<Option<File>, StoreError> {
+    fn among_versions(
+        &self,
+        path: &str,
+        record: Option<&FileRecord>,
+        content: Digest,
+    ) -> Result<Option<File>, StoreError> {
         let key = key_of(&name::file(path));
-        let (from, to) = rows::versions(self.domain, &key);
-        let (mut found, mut searched) = (Ok(None), 0);
-        self.draft.stored().scan_back(Table::History, &from, &to, &mut |_, value| {
+        let (mut found, mut searched) = (None, 0);
+        versions::back_from(&*self.draft, (self.domain, &key), record, self.revision, &mut |_, version| {
             searched += 1;
-            found =
-                entry::value_of::<Version>(value).map(|version| version.file.filter(|file| file.content == content));
-            let done = !matches!(found, Ok(None)) || searched == VERSIONS_SEARCHED_MAX;
+            found = version.file.filter(|file| file.content == content);
+            let done = found.is_some() || searched == VERSIONS_SEARCHED_MAX;
             if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        found
+        Ok(found)
     }
 
     /// The bytes of a file that the state names.

@@ -1,7 +1,7 @@
 //! Paths as records: reading them, and writing a new version.
 
 use super::Turn;
-use crate::state::record::{File, FileRecord, Version};
+use crate::state::record::{File, FileRecord};
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
 use crate::tree::key_of;
@@ -16,22 +16,17 @@ impl Turn<'_, '_> {
     /// Writes a new version of a path. An open conflict stays open.
     pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
         let record = self.record(path)?.unwrap_or_else(|| self.fresh());
-        let before = self.versions_before(path, &record);
-        let old = record.file;
-        let version = Version { file, envelope: self.id, before };
+        self.supersede(record.file, file);
+        self.list(path, record.file, file);
         let record = FileRecord {
             file,
             since: self.revision,
             author: self.author(),
             moved_to: moved_to.map(str::to_owned),
             conflict: record.conflict,
-            versions: hash("quorate/v1/version", &version),
+            envelope: Some(self.id),
+            before: self.keep(path, &record),
         };
-        self.supersede(old, file);
-        self.list(path, old, file);
-        let key = key_of(&name::file(path));
-        let row = rows::version(self.domain, &key, self.revision);
-        self.draft.put_row(Table::History, row, entry::bytes_of(&version));
         self.save(path, &record);
         Ok(())
     }
@@ -53,13 +48,22 @@ impl Turn<'_, '_> {
             author: self.author(),
             moved_to: None,
             conflict: None,
-            versions: Digest::ZERO,
+            envelope: None,
+            before: Digest::ZERO,
         }
     }
 
-    /// The running hash before this envelope: its versions of a path replace each other.
-    fn versions_before(&mut self, path: &str, record: &FileRecord) -> Digest {
-        *self.before.entry(path.to_owned()).or_insert(record.versions)
+    /// Makes what stands at a path an earlier version of it; the running hash over all of those. An envelope's own
+    /// versions of a path replace each other.
+    fn keep(&mut self, path: &str, record: &FileRecord) -> Digest {
+        match record.version() {
+            Some(version) if record.since < self.revision => {
+                let row = rows::version(self.domain, &key_of(&name::file(path)), record.since);
+                self.draft.put_row(Table::History, row, entry::bytes_of(&version));
+                hash("quorate/v1/version", &version)
+            }
+            _ => record.before,
+        }
     }
 
     fn supersede(&mut self, old: Option<File>, new: Option<File>) {

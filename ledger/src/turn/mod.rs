@@ -41,7 +41,7 @@ use crate::state::draft::Draft;
 use crate::state::record::DomainRecord;
 use crate::stop::Stop;
 use crate::verdict::{Code, Refusal, Stage};
-use quorate_pbft::{Digest, PublicKey};
+use quorate_pbft::PublicKey;
 use quorate_semantic::Renames;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,8 +64,6 @@ pub(crate) struct Turn<'t, 's> {
     budget: Budget,
     /// What holds its contents against the rules of their paths.
     checks: Checks,
-    /// What a path's running hash was before this envelope, for paths that it has written.
-    before: BTreeMap<String, Digest>,
     /// Where others moved the files of folders of which nothing is left, as the change in hand sees it.
     renamed: BTreeMap<String, Option<Renames>>,
     /// How refusals name the change in hand, where it is a part of something.
@@ -203,7 +201,7 @@ impl<'t, 's> Turn<'t, 's> {
         revision: Revision,
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, before, part, done) = (None, 0, BTreeMap::new(), None, Done::default());
+        let (envelope, index, part, done) = (None, 0, None, Done::default());
         let (budget, checks, renamed) = (Budget::default(), Checks::default(), BTreeMap::new());
         Self {
             draft,
@@ -219,7 +217,6 @@ impl<'t, 's> Turn<'t, 's> {
             index,
             budget,
             checks,
-            before,
             renamed,
             part,
             done,
