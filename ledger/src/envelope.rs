@@ -124,6 +124,11 @@ impl Envelope {
         self.contents.get(index).map(Vec::as_slice)
     }
 
+    /// The contents that travel along, by their digests.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = (&Digest, &[u8])> {
+        self.body.carried.iter().zip(self.contents.iter().map(Vec::as_slice))
+    }
+
     fn check_form(&self, limits: &Limits) -> Result<(), Refusal> {
         let body = &self.body;
         let count = body.changes.len() as u64;

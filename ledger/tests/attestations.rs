@@ -6,7 +6,7 @@ use quorate_ledger::policy::{Approvals, DomainPolicy, PathRule};
 use quorate_ledger::{Act, Base, Code, EnvelopeId, Ledger, Op, Outcome, Principal, Progress, ProposalId, State};
 use quorate_pbft::Signer;
 use support::author;
-use support::world::{Edit, World, write};
+use support::world::{Edit, World, remove, rename, write};
 
 /// A world in which two organisations must approve changes of `reviewed/**`, and two of authors 1, 2 attest `tested/**`.
 fn world() -> World {
@@ -231,4 +231,32 @@ fn the_only_validator_need_not_wait_for_anybody() {
     world.decide("main", DomainPolicy { paths: vec![tested], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) });
     assert_eq!(world.does(1, &[write("tested/a", "x")]).state, State::Applied);
     assert_eq!(world.does(0, &[write("tested/b", "x")]).state, State::Pending);
+}
+
+#[test]
+fn its_author_may_go_on_from_a_change_that_waits() {
+    let mut world = world();
+    world.does(1, &[write("b", "one\ntwo\nthree\n")]);
+    let waits = world.does(0, &[write("reviewed/a", "x"), write("b", "mine\ntwo\nthree\n")]);
+    assert_eq!(waits.state, State::Pending);
+    let receipt = world.does_on(Base::Envelope(waits.id), 0, &[write("b", "mine\ntwo\nfour\n")]);
+    assert_eq!(receipt.state, State::Merged);
+    assert_eq!(world.text("b").as_deref(), Some("one\ntwo\nfour\n"), "what waits does not stand yet");
+}
+
+/// A side of a conflict that was based on a refused change, and what everybody builds on it.
+#[test]
+fn what_a_refused_change_brought_can_still_be_served() {
+    let mut world = world();
+    let waits = world.does(0, &[write("reviewed/a", "x"), write("b", "bytes of b")]);
+    let moved = world.does_on(Base::Envelope(waits.id), 0, &[rename("b", "c")]);
+    let conflict = moved.conflicts[0];
+    for who in [1, 2, 3] {
+        world.does(who, &[Edit::Other(Op::Attest { envelope: waits.id, approve: false })]);
+        world.does(who, &[Edit::Other(Op::Vote { conflict, side: 1 })]);
+    }
+    assert_eq!(world.text("c").as_deref(), Some("bytes of b"));
+    let base = world.now();
+    world.does_on(base, 2, &[remove("c")]);
+    assert_eq!(world.does_on(base, 1, &[write("c", "2\n")]).state, State::Conflict);
 }

@@ -181,6 +181,10 @@ impl Execution<'_, '_> {
         self.draft.put(number, name::pending(&case.id), &pending);
         self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
         self.draft.put_row(Table::History, rows::waiting(number, case.revision, &case.id), Vec::new());
+        for (content, bytes) in case.envelope.carried() {
+            // its author may go on from it while it waits
+            self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+        }
         accepted.done = Done::pending();
         sequence.pending += 1;
         self.settle(case, origin, Some(number), sequence, Ok(accepted))
