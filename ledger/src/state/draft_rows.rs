@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use crate::store::{Read, StoreError, Table};
+use core::iter::Peekable;
 use core::ops::ControlFlow;
 
 /// What is called for each row of a scan.
@@ -13,8 +14,7 @@ impl Read for Draft<'_> {
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let written: Vec<_> = self.written_rows(table, from, to).collect();
-        let mut laid = Laid { written: written.into_iter().peekable(), is_before: |a, b| a < b, each };
+        let mut laid = Laid { written: self.written_rows(table, from, to).peekable(), is_before: |a, b| a < b, each };
         let mut flow = ControlFlow::Continue(());
         self.stored().scan(table, from, to, &mut |key, value| {
             flow = laid.over(key, value);
@@ -25,8 +25,8 @@ impl Read for Draft<'_> {
     }
 
     fn scan_back(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let written: Vec<_> = self.written_rows(table, from, to).rev().collect();
-        let mut laid = Laid { written: written.into_iter().peekable(), is_before: |a, b| a > b, each };
+        let written = self.written_rows(table, from, to).rev().peekable();
+        let mut laid = Laid { written, is_before: |a, b| a > b, each };
         let mut flow = ControlFlow::Continue(());
         self.stored().scan_back(table, from, to, &mut |key, value| {
             flow = laid.over(key, value);
@@ -41,13 +41,13 @@ impl Read for Draft<'_> {
 pub(super) type Written<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// What the envelope wrote, while the stored rows pass by in the same order.
-struct Laid<'w, 'e> {
-    written: core::iter::Peekable<std::vec::IntoIter<Written<'w>>>,
+struct Laid<'w, 'e, I: Iterator<Item = Written<'w>>> {
+    written: Peekable<I>,
     is_before: fn(&[u8], &[u8]) -> bool,
     each: Each<'e>,
 }
 
-impl Laid<'_, '_> {
+impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
     fn over(&mut self, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
         let is_before = self.is_before;
         while let Some((written, value)) = self.written.next_if(|(written, _)| is_before(written, key)) {
