@@ -149,7 +149,7 @@ fn check_format(database: &Database) -> Result<(), DbError> {
     match found {
         FORMAT => Ok(()),
         found if found > FORMAT => Err(DbError::NewerFormat { found, known: FORMAT }),
-        found => Err(DbError::Foreign(format!("format {found}"))),
+        found => Err(DbError::OlderFormat { found, known: FORMAT }),
     }
 }
 

@@ -27,6 +27,14 @@ pub enum DbError {
         /// What this program writes.
         known: u32,
     },
+    /// An earlier program wrote it.
+    #[error("the database has format {found}, this program reads format {known} only; use the program that wrote it")]
+    OlderFormat {
+        /// What the database says.
+        found: u32,
+        /// What this program writes.
+        known: u32,
+    },
     /// A redb file without our tables, or with tables that do not decode.
     #[error("not a database of this program: {0}")]
     Foreign(String),

@@ -7,7 +7,7 @@ use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, DbError};
 use redb::{Database, TableDefinition};
 use std::fs;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 use world::{digest, executed, own, store};
 
 #[test]
@@ -59,18 +59,26 @@ fn a_second_opener_is_told_that_the_database_is_in_use() {
     assert!(matches!(Db::open(dir.path()), Err(DbError::Locked(_))));
 }
 
-#[test]
-fn a_newer_format_is_refused_by_its_number() {
+/// A database that says it has another format.
+fn of_format(format: u8) -> TempDir {
     let dir = tempdir().unwrap();
     drop(Db::create(dir.path()).unwrap());
     let raw = Database::open(dir.path().join("quorate.redb")).unwrap();
     let write = raw.begin_write().unwrap();
     let about = TableDefinition::<&[u8], &[u8]>::new("about");
-    write.open_table(about).unwrap().insert(b"format".as_slice(), [9, 0, 0, 0, 0].as_slice()).unwrap();
+    write.open_table(about).unwrap().insert(b"format".as_slice(), [format, 0, 0, 0, 0].as_slice()).unwrap();
     write.commit().unwrap();
-    drop(raw);
+    dir
+}
 
-    assert!(matches!(Db::open(dir.path()), Err(DbError::NewerFormat { found: 9, known: 2 })));
+#[test]
+fn a_newer_format_is_refused_by_its_number() {
+    assert!(matches!(Db::open(of_format(9).path()), Err(DbError::NewerFormat { found: 9, known: 2 })));
+}
+
+#[test]
+fn an_older_format_is_refused_by_its_number() {
+    assert!(matches!(Db::open(of_format(1).path()), Err(DbError::OlderFormat { found: 1, known: 2 })));
 }
 
 #[test]
