@@ -28,13 +28,15 @@ pub(crate) fn deleted(draft: &mut Draft, floor: SeqNum) -> Result<(), StoreError
         let (since, domain) = place(&key).ok_or_else(|| entry::damaged("a deleted path"))?;
         let path = String::from_utf8(path).map_err(|_| entry::damaged("a deleted path"))?;
         let record: Option<FileRecord> = draft.get(domain, &name::file(&path))?;
-        let gone = |record: &FileRecord| record.file.is_none() && record.conflict.is_none() && record.since == since;
-        if record.as_ref().is_some_and(gone) {
+        if record.as_ref().is_some_and(|record| record.is_gone() && record.since == since) {
             draft.remove(domain, name::file(&path));
             if let Some(version) = record.and_then(|record| record.version()) {
                 let row = rows::version(domain, &key_of(&name::file(&path)), since);
                 draft.put_row(Table::History, row, entry::bytes_of(&version));
             }
+            let listed = rows::listed(domain, &path);
+            draft.remove_row(Table::History, rows::known(&listed));
+            draft.put_row(Table::History, rows::forgotten(&listed), Vec::new());
         }
         draft.remove_row(Table::History, key);
     }

@@ -15,6 +15,7 @@ use crate::tree::key_of;
 use crate::versions;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
+use std::collections::BTreeSet;
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,38 +122,57 @@ impl<'a> Moment<'a> {
         from: Option<&str>,
         limit: usize,
     ) -> Result<Page<FileEntry>, QueryError> {
-        let (number, limit) = (self.number(domain)?, page::limit(limit));
-        let at = at.filter(|at| *at != self.ledger.revision());
-        let mut start = from.map_or_else(|| rows::listed(number, prefix), |from| rows::listed(number, from));
+        let number = self.number(domain)?;
+        let mut start = rows::listed(number, from.unwrap_or(prefix));
         if from.is_some() {
             start.push(0); // no path has a NUL: the first key after it
         }
-        let table_key = |key: &[u8]| if at.is_some() { rows::ever(key) } else { key.to_vec() };
         let (_, end) = rows::below(&rows::listed(number, prefix), crate::path::PATH_BYTES_MAX);
-        let table = if at.is_some() { Table::History } else { Table::Names };
-        let (mut items, mut failed) = (Vec::new(), None);
-        self.read.scan(table, &table_key(&start), &table_key(&end), &mut |key, _| {
-            let key = if at.is_some() { &key[1..] } else { key };
-            match self.listed(number, key, at) {
-                Ok(file) => items.extend(file),
-                Err(error) => failed = Some(error),
-            }
-            let done = failed.is_some() || items.len() > limit;
-            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Page::cut(items, limit, |file| file.path.clone())),
+        match at.filter(|at| *at != self.ledger.revision()) {
+            None => self.ls_now(number, (&start, &end), page::limit(limit)),
+            Some(at) => self.ls_at(number, (&start, &end), at, page::limit(limit)),
         }
     }
 
-    fn listed(&self, domain: u32, key: &[u8], at: Option<Revision>) -> Result<Option<FileEntry>, QueryError> {
-        let path = path_of(key)?;
-        let found = match at {
-            Some(at) => self.file_at(domain, &path, at)?,
-            None => self.file_now(domain, &path)?,
-        };
-        Ok(found.found())
+    fn ls_now(&self, number: u32, (start, end): Ends<'_>, limit: usize) -> Result<Page<FileEntry>, QueryError> {
+        let mut items = Vec::new();
+        for path in self.paths(Table::Names, 0, (start, end), limit + 1)? {
+            items.extend(self.file_now(number, &path)?.found());
+        }
+        Ok(Page::cut(items, limit, |file| file.path.clone()))
+    }
+
+    fn ls_at(
+        &self,
+        number: u32,
+        (start, end): Ends<'_>,
+        at: Revision,
+        limit: usize,
+    ) -> Result<Page<FileEntry>, QueryError> {
+        let mut paths = BTreeSet::new();
+        for row in [rows::known, rows::forgotten] {
+            paths.extend(self.paths(Table::History, 1, (&row(start), &row(end)), page::LOOKED_AT_MAX)?);
+        }
+        let (mut items, is_all) = (Vec::new(), paths.len() < page::LOOKED_AT_MAX);
+        let mut last = None;
+        for path in paths.into_iter().take(page::LOOKED_AT_MAX) {
+            items.extend(self.file_at(number, &path, at)?.found());
+            if items.len() > limit {
+                return Ok(Page::cut(items, limit, |file| file.path.clone()));
+            }
+            last = Some(path);
+        }
+        Ok(Page { items, next: last.filter(|_| !is_all) })
+    }
+
+    /// The first `most` paths whose keys are in a range of a table; a key begins with `kind` bytes that name its kind.
+    fn paths(&self, table: Table, kind: usize, (start, end): Ends<'_>, most: usize) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        self.read.scan(table, start, end, &mut |key, _| {
+            found.push(path_of(&key[kind..]));
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        found.into_iter().collect()
     }
 
     fn file_now(&self, domain: u32, path: &str) -> Result<Found, StoreError> {
@@ -195,6 +215,9 @@ impl<'a> Moment<'a> {
         entry::load(self.read, domain, &name::file(path))
     }
 }
+
+/// The first and the last key of a range.
+type Ends<'a> = (&'a [u8], &'a [u8]);
 
 fn file_entry(path: &str, file: File, revision: Revision) -> FileEntry {
     let File { mode, content, size } = file;

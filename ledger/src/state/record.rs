@@ -100,6 +100,11 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
+    /// Whether nothing is served and nothing is in dispute: it leaves once nothing within the horizon needs it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.file.is_none() && self.conflict.is_none()
+    }
+
     /// What stands there as it is kept once something else does; none where nobody ever wrote.
     pub(crate) fn version(&self) -> Option<Version> {
         self.envelope.map(|envelope| Version { file: self.file, envelope, before: self.before })

@@ -107,9 +107,14 @@ pub(crate) fn conflict_domain(id: &ConflictId) -> Vec<u8> {
     joined(b'q', &[id.0.as_bytes()])
 }
 
-/// History: (domain, path) of every file that ever was, from its key in [`listed`].
-pub(crate) fn ever(listed: &[u8]) -> Vec<u8> {
+/// History: (domain, path) of every file that is, or was within the horizon, from its key in [`listed`].
+pub(crate) fn known(listed: &[u8]) -> Vec<u8> {
     joined(b'p', &[listed])
+}
+
+/// History: (domain, path) of files whose records left the state: for who reads old revisions, never for executing.
+pub(crate) fn forgotten(listed: &[u8]) -> Vec<u8> {
+    joined(b'P', &[listed])
 }
 
 /// History: (revision that opened it, conflict) to the domain's name.

@@ -24,7 +24,8 @@ impl Turn<'_, '_> {
     /// The file that a put makes, its content stored.
     ///
     /// A content travels along, or the path has it: in the author's view, now, as a side of its conflict, or among its
-    /// newest versions. Whether some other path has it is not asked, so that no index of contents is state.
+    /// newest versions within the horizon. Whether some other path has it is not asked, so that no index of contents is
+    /// state.
     pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Stop> {
         if let Some(bytes) = self.envelope.and_then(|envelope| envelope.content(&content)) {
             let file = File { mode, content, size: bytes.len() as u64 };
@@ -44,9 +45,10 @@ impl Turn<'_, '_> {
     }
 
     fn known(&self, path: &str, content: Digest) -> Result<Option<File>, StoreError> {
-        let record = self.record(path)?;
-        let conflict = record.as_ref().and_then(|record| record.conflict);
-        if let Some(id) = conflict {
+        let Some(record) = self.record(path)? else {
+            return Ok(None); // what stood there before the horizon is no longer the path's
+        };
+        if let Some(id) = record.conflict {
             for index in 0..SIDES_SEARCHED_MAX {
                 let Some(side) = self.draft.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
                 if side.file.is_some_and(|file| file.content == content) {
@@ -54,21 +56,17 @@ impl Turn<'_, '_> {
                 }
             }
         }
-        self.among_versions(path, record.as_ref(), content)
+        self.among_versions(path, &record, content)
     }
 
-    fn among_versions(
-        &self,
-        path: &str,
-        record: Option<&FileRecord>,
-        content: Digest,
-    ) -> Result<Option<File>, StoreError> {
-        let key = key_of(&name::file(path));
+    /// The last one looked at is what stood there where the horizon begins: earlier ones may be gone on some replicas.
+    fn among_versions(&self, path: &str, record: &FileRecord, content: Digest) -> Result<Option<File>, StoreError> {
+        let (key, floor) = (key_of(&name::file(path)), self.place.floor);
         let (mut found, mut searched) = (None, 0);
-        versions::back_from(&*self.draft, (self.domain, &key), record, self.revision, &mut |_, version| {
+        versions::back_from(&*self.draft, (self.domain, &key), Some(record), self.revision, &mut |since, version| {
             searched += 1;
             found = version.file.filter(|file| file.content == content);
-            let done = found.is_some() || searched == VERSIONS_SEARCHED_MAX;
+            let done = found.is_some() || searched == VERSIONS_SEARCHED_MAX || since.seq() < floor;
             if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(found)

@@ -85,6 +85,7 @@ impl Turn<'_, '_> {
         self.draft.put(self.domain, name::conflict(&id), &conflict);
         self.add_side(&id, there)?;
         self.tell(&id, Voice::Author(self.author()), Deed::Opened)?;
+        self.is_back(path, record);
         record.conflict = Some(id);
         self.draft.put(self.domain, name::file(path), record);
         self.done.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });

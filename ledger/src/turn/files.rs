@@ -16,6 +16,7 @@ impl Turn<'_, '_> {
     /// Writes a new version of a path. An open conflict stays open.
     pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
         let record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        self.is_back(path, &record);
         self.supersede(record.file, file);
         self.list(path, record.file, file);
         let record = FileRecord {
@@ -33,11 +34,19 @@ impl Turn<'_, '_> {
 
     /// Writes a record as it is, and marks it for removal once nothing within the horizon needs it.
     pub(super) fn save(&mut self, path: &str, record: &FileRecord) {
-        if record.file.is_none() && record.conflict.is_none() {
+        if record.is_gone() {
             let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
             self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
         }
         self.draft.put(self.domain, name::file(path), record);
+    }
+
+    /// A record that was marked for removal says something again.
+    pub(super) fn is_back(&mut self, path: &str, record: &FileRecord) {
+        if record.is_gone() {
+            let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
+            self.draft.remove_row(Table::History, row);
+        }
     }
 
     /// A path where nothing ever stood.
@@ -81,7 +90,7 @@ impl Turn<'_, '_> {
         let row = rows::listed(self.domain, path);
         match (old, new) {
             (None, Some(_)) => {
-                self.draft.put_row(Table::History, rows::ever(&row), Vec::new());
+                self.draft.put_row(Table::History, rows::known(&row), Vec::new());
                 self.draft.put_row(Table::Names, row, Vec::new());
             }
             (Some(_), None) => self.draft.remove_row(Table::Names, row),

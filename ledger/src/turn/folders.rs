@@ -17,7 +17,7 @@ use quorate_pbft::Digest;
 use quorate_semantic::Renames;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Files of a folder that are looked through, those that once were there included. A new file of a larger folder stays
+/// Files of a folder that are looked through, those that were there within the horizon included. A new file of a larger folder stays
 /// where its author put it.
 const FILES_MAX: usize = 256;
 /// Renames of others that one file is followed through.
@@ -41,12 +41,12 @@ impl Turn<'_, '_> {
 
     /// Nothing is left in `folder`: where all that the author saw there went. New files of one folder ask once.
     fn renames_of_others(&mut self, folder: &str, view: &AuthorView) -> Result<Option<Renames>, StoreError> {
-        let Some(ever) = self.ever_below(folder)? else { return Ok(None) };
-        if !self.budget.take_looks(ever.len()) {
+        let Some(known) = self.known_below(folder)? else { return Ok(None) };
+        if !self.budget.take_looks(known.len()) {
             return Ok(None);
         }
         let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        for old in &ever {
+        for old in &known {
             let Some(file) = view.file(self.draft, self.domain, old)? else { continue };
             seen.insert(old.clone(), file.content);
             if let Some((to, file)) = self.went(old, view)? {
@@ -93,8 +93,8 @@ impl Turn<'_, '_> {
         if left.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(ever) = self.ever_below(folder)? else { return Ok(Vec::new()) };
-        if !self.budget.take_looks(left.len() + ever.len()) {
+        let Some(known) = self.known_below(folder)? else { return Ok(Vec::new()) };
+        if !self.budget.take_looks(left.len() + known.len()) {
             return Ok(Vec::new());
         }
         for path in &left {
@@ -106,7 +106,7 @@ impl Turn<'_, '_> {
         }
         let (mut seen, mut there) = (BTreeMap::new(), BTreeMap::new());
         let before = AuthorView::of_revision(view.first());
-        for path in ever {
+        for path in known {
             if let Some(file) = before.file(self.draft, self.domain, &path)? {
                 seen.insert(path, file.content);
             }
@@ -138,11 +138,11 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// Every path below a folder where a file stands or ever stood; none where there are too many.
-    fn ever_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
+    /// Every path below a folder where a file stands or stood within the horizon; none where there are too many.
+    fn known_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
         let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
         let (mut found, mut failed) = (Vec::new(), None);
-        self.draft.stored().scan(Table::History, &rows::ever(&from), &rows::ever(&to), &mut |key, _| {
+        self.draft.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
             match path_of(&key[1..]) {
                 Ok(path) => found.push(path),
                 Err(error) => failed = Some(error),

@@ -1,0 +1,139 @@
+//! What lies beyond the horizon: nothing there can be met by execution, whatever a replica still keeps of it.
+
+mod support;
+
+use core::ops::ControlFlow;
+use quorate_ledger::{Limits, Mode, Read, State, Store, Table};
+use support::digest;
+use support::world::{Edit, World, at, remove, rename, write};
+
+fn keys(world: &World, table: Table, from: &[u8], to: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    world
+        .store
+        .scan(table, from, to, &mut |key, _| {
+            found.push(key.to_vec());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    found
+}
+
+fn short() -> World {
+    World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() })
+}
+
+/// All that was before lies beyond the horizon.
+fn time_passes(world: &mut World) {
+    for _ in 0..4 {
+        world.time += 2_000;
+        world.slot(&[]);
+    }
+}
+
+/// Forgets all earlier versions, which lie beyond the horizon.
+fn forget_versions(world: &mut World) -> usize {
+    let old: Vec<_> = keys(world, Table::History, b"v", b"w").into_iter().filter(|key| key.len() == 49).collect();
+    old.iter().for_each(|key| world.store.delete(Table::History, key).unwrap());
+    old.len()
+}
+
+#[test]
+fn a_content_beyond_the_horizon_is_no_content_of_the_path_whatever_was_pruned() {
+    let mut world = short();
+    for text in ["one", "two", "three"] {
+        world.does(0, &[write("a", text)]);
+    }
+    time_passes(&mut world);
+    assert!(world.ledger.head().times.floor().get() > 3);
+    let mut pruned = world.clone();
+    assert_eq!(forget_versions(&mut pruned), 2);
+    let roots = [&mut world, &mut pruned].map(|world| {
+        let draft = world.draft(1, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"one"))]);
+        let outcome = world.slot(&[&draft]);
+        outcome.state_root
+    });
+    assert_eq!(roots[0], roots[1], "two replicas of one order");
+}
+
+#[test]
+fn a_content_of_a_forgotten_path_is_no_content_of_it_whatever_was_pruned() {
+    let mut world = short();
+    world.does(0, &[write("a", "one")]);
+    world.does(0, &[remove("a")]);
+    time_passes(&mut world);
+    let mut pruned = world.clone();
+    assert_eq!(forget_versions(&mut pruned), 2);
+    let roots = [&mut world, &mut pruned].map(|world| {
+        let draft = world.draft(1, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"one"))]);
+        let outcome = world.slot(&[&draft]);
+        outcome.state_root
+    });
+    assert_eq!(roots[0], roots[1], "two replicas of one order");
+}
+
+/// The same for the list of paths that ever were, in which folders of forgotten files count to the limit.
+#[test]
+fn paths_that_left_the_state_do_not_decide_where_a_file_goes() {
+    let mut world = short();
+    let (files, gone): (Vec<Edit>, Vec<Edit>) =
+        (0..260).map(|n| format!("f/old-{n}")).map(|path| (write(&path, "x"), remove(&path))).unzip();
+    world.does(0, &files);
+    world.does(0, &gone);
+    time_passes(&mut world);
+    let mut pruned = world.clone();
+    let forgotten = keys(&pruned, Table::History, b"P", b"Q");
+    assert_eq!(forgotten.len(), 260);
+    forgotten.iter().for_each(|key| pruned.store.delete(Table::History, key).unwrap());
+    let served = [&mut world, &mut pruned].map(|world| {
+        world.does(0, &[write("f/a", "a"), write("f/b", "b")]);
+        let base = world.now();
+        world.does(0, &[rename("f/a", "g/a"), rename("f/b", "g/b")]);
+        world.does_on(base, 1, &[write("f/new", "new")]);
+        (world.text("f/new"), world.text("g/new"), world.ledger.state_root())
+    });
+    assert_eq!(served[0], served[1], "two replicas of one order");
+}
+
+/// One change with so many operations, of which all have the same content.
+fn bulk(world: &mut World, edits: &[Edit]) {
+    let mut draft = world.draft(0, world.now(), edits);
+    draft.contents.truncate(1);
+    assert_eq!(world.verdict(&draft).state, State::Applied);
+}
+
+#[test]
+fn a_path_that_came_back_is_not_marked_for_removal() {
+    let mut world = short();
+    world.does(0, &[write("a", "x")]);
+    world.does(0, &[remove("a")]);
+    assert_eq!(keys(&world, Table::History, b"d", b"e").len(), 1);
+    world.does(0, &[write("a", "x")]);
+    assert_eq!(keys(&world, Table::History, b"d", b"e").len(), 0);
+}
+
+#[test]
+fn a_listing_of_the_past_looks_at_a_thousand_paths_a_page() {
+    let mut world = short();
+    world.does(0, &[write("z", "x")]);
+    let paths = (0..2_500).map(|n| format!("old/{n:04}"));
+    let (files, gone): (Vec<Edit>, Vec<Edit>) = paths.map(|path| (write(&path, "x"), remove(&path))).unzip();
+    bulk(&mut world, &files);
+    bulk(&mut world, &gone);
+    for _ in 0..3 {
+        time_passes(&mut world); // only so many leave in one slot
+    }
+    let (mut pages, mut found, mut from) = (0, Vec::new(), None::<String>);
+    loop {
+        let page = world.moment().ls("main", "", Some(at("3")), from.as_deref(), 10).expect("known");
+        found.extend(page.items.into_iter().map(|file| file.path));
+        pages += 1;
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, found), (3, vec!["z".to_owned()]));
+    let then = world.moment().ls("main", "old/", Some(at("2")), None, 1_000).expect("known");
+    assert_eq!(then.items.len(), 1_000, "and what is forgotten can still be read where it stood");
+}
