@@ -88,7 +88,8 @@ impl Turn<'_, '_> {
         }
         if base.is_none()
             && record.as_ref().is_none_or(|record| record.file.is_none())
-            && let (Some(_), Some(to)) = (made, self.renamed_folder(path, view)?)
+            && let (Some(file), Some(to)) = (made, self.renamed_folder(path, view)?)
+            && self.admits(&to, Some(&file))?
         {
             return self.add_moved(path, &to, made, view);
         }
@@ -137,7 +138,7 @@ impl Turn<'_, '_> {
         Ok(true)
     }
 
-    /// The edit of a file that somebody moved meanwhile goes to where the file went.
+    /// The edit of a file that somebody moved meanwhile goes to where the file went, if its author may edit it there.
     fn edit_moved(
         &mut self,
         path: &str,
@@ -149,20 +150,28 @@ impl Turn<'_, '_> {
         let mut place = to.to_owned();
         for _ in 0..MOVES_FOLLOWED_MAX {
             let record = self.record(&place)?;
+            if let Some(FileRecord { file: None, conflict: None, moved_to: Some(next), since, .. }) = &record
+                && *since > view.first()
+            {
+                place = next.clone();
+                continue;
+            }
+            if made.is_none() && record.as_ref().is_some_and(FileRecord::is_gone) {
+                self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                return Ok(());
+            }
+            if !self.admits(&place, made.as_ref())? {
+                let there = side_of(&place, &record.unwrap_or_else(|| self.fresh()));
+                let why = Disagreement::of_rule("the file was moved to where its editor may not do this");
+                return self.dispute(path, Some(base), there, (path, made), why);
+            }
             if self.meets_conflict(&place, &record, (&place, made), view)? {
                 return Ok(());
             }
             match record {
-                Some(FileRecord { file: None, moved_to: Some(next), since, .. }) if since > view.first() => {
-                    place = next
-                }
                 Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
                     self.is_unlocked(&place)?;
                     self.lay(&place, Some(base), record, made, view)?;
-                    self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
-                    return Ok(());
-                }
-                Some(FileRecord { file: None, .. }) if made.is_none() => {
                     self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
                     return Ok(());
                 }
@@ -220,6 +229,11 @@ impl Turn<'_, '_> {
             };
         }
         match current {
+            Some(current) if current != base && self.breaks(to, &current)?.is_some() => {
+                let there = side_of(from, &record.unwrap_or_else(|| self.fresh()));
+                let why = Disagreement::of_rule("what others made of the file breaks a rule of its new path");
+                self.dispute(from, Some(base), there, (to, Some(base)), why)
+            }
             Some(current) => {
                 self.set(from, None, Some(to))?;
                 let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };

@@ -127,6 +127,9 @@ impl Turn<'_, '_> {
         if self.is_locked(from)? || self.is_locked(to)? {
             return Ok(()); // somebody keeps it where it is
         }
+        if !self.admits(from, None)? || !self.admits(to, Some(&file))? {
+            return Ok(()); // neither its old nor its new place is the author's to change so
+        }
         let stands = self.record(to)?.is_some_and(|record| record.file.is_some() || record.conflict.is_some());
         if stands || !self.has_room(to, file, view)? {
             return Ok(()); // it stays where its author put it

@@ -1,6 +1,7 @@
 //! What the policy of a path says of an operation: stages `schema` and `ownership`.
 
 use super::Turn;
+use crate::attestation::Requirement;
 use crate::author_view::AuthorView;
 use crate::change::Mode;
 use crate::path::Shown;
@@ -13,31 +14,48 @@ impl Turn<'_, '_> {
     /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
         self.is_unlocked(path)?;
+        let is_once = self.place.record.policy.rule(path).is_some_and(|rule| rule.write_once);
+        let stands = is_once && view.file(self.draft, self.domain, path)?.is_some();
+        for refusal in self.objections(path, made, stands)? {
+            self.refuse_later(refusal);
+        }
+        self.done.requirements.extend(self.missing_word(path));
+        Ok(())
+    }
+
+    /// Whether what the author did elsewhere may come to a path by itself: its rule has nothing against it, and asks for
+    /// nobody's word that the envelope does not ask for anyway.
+    pub(super) fn admits(&mut self, path: &str, made: Option<&File>) -> Result<bool, StoreError> {
+        Ok(self.missing_word(path).is_none() && self.objections(path, made, false)?.is_empty())
+    }
+
+    /// The word of others that the rule of a path asks for, unless the envelope waits for it already.
+    fn missing_word(&self, path: &str) -> Option<Requirement> {
+        let requirement = self.place.record.policy.rule(path)?.requirement()?;
+        let is_new = requirement.asks_others_than(&self.author()) && !self.done.requirements.contains(&requirement);
+        is_new.then_some(requirement)
+    }
+
+    /// What the rule of a path has against an operation there; `stands` says whether its author saw a file.
+    fn objections(&mut self, path: &str, made: Option<&File>, stands: bool) -> Result<Vec<Refusal>, StoreError> {
+        let mut objections = Vec::new();
         let Some(rule) = self.place.record.policy.rule(path) else {
-            return Ok(());
+            return Ok(objections);
         };
         if let Some(made) = made
             && let Some((code, why)) = self.breaks(path, made)?
         {
-            self.refuse_later(Refusal::new(code, format!("{}: {why}", Shown(path))));
-        }
-        if let Some(requirement) = rule.requirement().filter(|required| required.asks_others_than(&self.author()))
-            && !self.done.requirements.contains(&requirement)
-        {
-            self.done.requirements.push(requirement);
+            objections.push(Refusal::new(code, format!("{}: {why}", Shown(path))));
         }
         if !rule.is_owner(&self.author(), self.organisation) {
             let detail = format!("{}: {:?} belongs to others", Shown(path), rule.pattern);
-            self.refuse_later(Refusal::new(Code::NotOwner, detail));
+            objections.push(Refusal::new(Code::NotOwner, detail));
         }
-        if rule.write_once {
-            let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
-            if stands || view.file(self.draft, self.domain, path)?.is_some() {
-                let detail = format!("{}: {:?} is written once", Shown(path), rule.pattern);
-                self.refuse_later(Refusal::new(Code::WriteOnce, detail));
-            }
+        if rule.write_once && (stands || self.record(path)?.is_some_and(|record| record.file.is_some())) {
+            let detail = format!("{}: {:?} is written once", Shown(path), rule.pattern);
+            objections.push(Refusal::new(Code::WriteOnce, detail));
         }
-        Ok(())
+        Ok(objections)
     }
 
     /// What the rule of a path does not allow of a file there.
