@@ -62,6 +62,14 @@ pub enum Act {
         #[serde(with = "hexed")]
         proof: Signature,
     } = 5,
+    /// In the group: a new policy for a domain that cannot change its own any more, because too few organisations have a
+    /// voice there, or nobody can write. In any other domain it is nothing that can be done.
+    Rescue {
+        /// The domain.
+        name: String,
+        /// The whole policy.
+        policy: DomainPolicy,
+    } = 7,
     /// In the group: an author of any organisation loses the key.
     Revoke {
         /// The author's key.

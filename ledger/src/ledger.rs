@@ -215,10 +215,16 @@ impl Ledger {
         for organisation in &file.organisations {
             draft.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
         }
+        let mut authors: BTreeMap<&str, u32> = BTreeMap::new();
         for author in &file.authors {
+            *authors.entry(&author.organisation).or_default() += 1;
             let organisation = author.organisation.clone();
             let record = AuthorRecord { organisation, since: Revision::GENESIS, revoked: None };
             draft.put(GROUP, name::author(&author.key), &record);
+        }
+        draft.put(GROUP, name::VOICES.to_vec(), &(authors.len() as u32)); // a genesis holds fewer than 2^32 bytes
+        for (organisation, count) in authors {
+            draft.put(GROUP, name::authors_of(organisation), &count);
         }
         for (number, rules) in (1..).zip(&file.domains) {
             let policy = DomainPolicy::new(rules.writers.clone(), rules.readers.clone());

@@ -156,8 +156,31 @@ impl Model {
         self.policy != 2 || who < 4
     }
 
-    fn needed(&self) -> usize {
-        if self.policy == 0 { 3 } else { 2 }
+    fn is_enrolled(&self, who: u8) -> bool {
+        self.authors.get(&who).is_some_and(|(_, revoked)| !revoked)
+    }
+
+    /// Organisations that have a voice under a policy.
+    fn voices(&self, policy: usize) -> BTreeSet<u8> {
+        let enrolled = self.authors.iter().filter(|(_, (_, revoked))| !revoked);
+        let organisations = enrolled.map(|(_, (organisation, _))| *organisation);
+        match policy {
+            0 => organisations.collect(),
+            1 => organisations.filter(|organisation| *organisation < 3).collect(),
+            _ => (0..4).filter(|who| self.is_enrolled(*who)).collect(),
+        }
+    }
+
+    fn needed(&self, policy: usize) -> usize {
+        let left = self.voices(policy).len();
+        if policy == 0 { (2 * left / 3 + 1).max(2) } else { 2 }
+    }
+
+    /// Whether somebody could ever change this policy again.
+    fn can_change(&self, policy: usize) -> bool {
+        let voices = self.voices(policy);
+        let writes = |(organisation, revoked): &(u8, bool)| !revoked && (policy != 1 || *organisation < 2);
+        voices.len() >= self.needed(policy) && self.authors.values().any(writes)
     }
 
     /// Stages from `domain` on for a change of a file by somebody of this organisation.
@@ -214,6 +237,9 @@ impl Model {
 
     fn propose(&mut self, who: u8, policy: usize, id: ProposalId) -> Result<State, Code> {
         let organisation = self.who(who)?;
+        if !self.can_change(policy) {
+            return Err(Code::BadAct);
+        }
         if !self.writes(organisation) {
             return Err(if self.reads(organisation) { Code::Role } else { Code::NotMember });
         }
@@ -235,11 +261,12 @@ impl Model {
     }
 
     fn decide(&mut self, number: usize) {
-        let needed = self.needed();
+        let (needed, voices) = (self.needed(self.policy), self.voices(self.policy));
+        let can_change = self.can_change(self.proposals[number].policy);
         let proposal = &mut self.proposals[number];
-        if proposal.approvals.len() >= needed {
+        if proposal.approvals.intersection(&voices).count() >= needed {
             proposal.open = false;
-            self.policy = proposal.policy;
+            self.policy = if can_change { proposal.policy } else { self.policy };
         }
     }
 
@@ -326,7 +353,7 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         5 => any::<usize>().prop_map(Deed::Approve),
         6 => (any::<usize>(), prop::bool::weighted(0.7)).prop_map(|(number, word)| Deed::Attest(number, word)),
         1 => (0u8..AUTHORS, 0u8..ORGANISATIONS).prop_map(|(new, organisation)| Deed::Enrol(new, organisation)),
-        1 => (4u8..AUTHORS).prop_map(Deed::Revoke),
+        1 => (0u8..AUTHORS).prop_map(Deed::Revoke),
         1 => (0u8..AUTHORS).prop_map(Deed::Rotate),
     ]
 }

@@ -13,6 +13,8 @@ pub struct PolicyOfDomain {
     pub domain: String,
     /// The whole policy, as a proposal to change it spells it.
     pub policy: DomainPolicy,
+    /// What it takes to change it now.
+    pub decides: Decides,
 }
 
 /// What it takes to decide for the whole group: `GET /v1/policy`.
@@ -20,6 +22,22 @@ pub struct PolicyOfDomain {
 pub struct PolicyOfGroup {
     /// The whole policy.
     pub policy: GroupPolicy,
+    /// What it takes to decide now.
+    pub decides: Decides,
+}
+
+/// Who can change a policy as things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decides {
+    /// Organisations that must agree.
+    pub needed: u32,
+    /// Organisations that can: somebody is enrolled who speaks for them.
+    pub voices: u32,
+    /// Organisations that the policy names, with a voice or without.
+    pub named: u32,
+    /// Whether the policy asks for more than can agree, or nobody can propose. A domain's policy is then changed by the
+    /// group (`rescue`); the group's own by `needed` of the organisations that are left.
+    pub stuck: bool,
 }
 
 /// A proposal and who agrees: an item of `GET /v1/proposals`.

@@ -50,7 +50,7 @@ pub use conflicts::{
 };
 pub use events::Event;
 pub use files::{AuthorInfo, Domain, LogEntry, TreeEntry};
-pub use governance::{PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
+pub use governance::{Decides, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
 pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
 pub use locks::{AuthorLocks, LockEntry, LockLeft};
 pub use standing::Standing;

@@ -5,7 +5,7 @@ use super::{Moment, QueryError};
 use crate::attestation::{Pending, Progress};
 use crate::envelope::EnvelopeId;
 use crate::governance::{Proposal, ProposalId};
-use crate::policy::{DomainPolicy, GroupPolicy};
+use crate::policy::{DomainPolicy, GroupPolicy, Quorum, Reach};
 use crate::revision::Revision;
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
@@ -21,7 +21,7 @@ pub struct ProposalEntry {
     pub domain: String,
     /// What is proposed, and who agrees.
     pub proposal: Proposal,
-    /// Organisations that must agree, by the policy as it stands now.
+    /// Organisations that must agree, by the policy and by who has a voice as it stands now.
     pub needed: u32,
 }
 
@@ -35,6 +35,16 @@ impl<'a> Moment<'a> {
     /// The group's own policy.
     pub fn group_policy(&self) -> GroupPolicy {
         (*self.ledger.group_policy()).clone()
+    }
+
+    /// What it takes to change a domain's policy now, and whether it can be done there.
+    pub fn reach(&self, domain: &str) -> Result<Reach, QueryError> {
+        Ok(Quorum::of_domain(&self.read, self.policy(domain)?)?.reach())
+    }
+
+    /// What it takes to decide for the group now, and whether that is what its policy asks for.
+    pub fn reach_of_group(&self) -> Result<Reach, StoreError> {
+        Ok(Quorum::of_group(&self.read, &self.ledger.group_policy())?.reach())
     }
 
     /// A change that waits for the word of others, and how far it is.
@@ -119,10 +129,9 @@ impl<'a> Moment<'a> {
         let record = &self.ledger.domain(&domain).ok_or_else(|| entry::damaged("a proposal's domain"))?.record;
         let proposal: Option<Proposal> = entry::load(self.read, record.number, &name::proposal(&id))?;
         let proposal = proposal.ok_or_else(|| entry::damaged("a listed proposal"))?;
-        let organisations = self.ledger.organisations();
         let needed = match proposal.act.concerns_group() {
-            true => self.ledger.group_policy().approvals.needed(organisations),
-            false => record.policy.approvals.needed(organisations),
+            true => self.reach_of_group()?.needed,
+            false => Quorum::of_domain(&self.read, &record.policy)?.reach().needed,
         };
         Ok(ProposalEntry { id, domain, proposal, needed })
     }

@@ -6,6 +6,7 @@ pub mod glob;
 mod rate;
 mod schema;
 mod strategy;
+mod voices;
 mod work;
 mod yaml;
 
@@ -15,6 +16,8 @@ pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy};
+pub(crate) use voices::Quorum;
+pub use voices::{Reach, Voices};
 
 use crate::attestation::Requirement;
 use crate::name::Principal;
@@ -67,7 +70,7 @@ pub struct DomainPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
-    /// Organisations that must agree, the proposer's included; none: ⌊2n/3⌋ + 1 of all n.
+    /// Organisations that must agree, the proposer's included; none: [`Voices::quorum`] of those that have a voice.
     pub organisations: Option<u32>,
     /// Who may speak for an organisation; empty: every author that it has enrolled.
     pub by: Vec<Principal>,
@@ -296,7 +299,7 @@ impl Approvals {
         }
     }
 
-    /// How many of `n` organisations must agree.
+    /// How many of `n` organisations must vote for one side of a conflict.
     pub fn needed(&self, n: u32) -> u32 {
         self.organisations.unwrap_or(2 * n / 3 + 1)
     }
@@ -330,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn approvals_are_a_quorum_of_organisations_unless_said_otherwise() {
+    fn votes_are_a_quorum_of_organisations_unless_said_otherwise() {
         let default = Approvals::default();
         assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|n| default.needed(n)), [1, 2, 3, 3, 4, 5, 5]);
         assert_eq!(Approvals { organisations: Some(2), by: vec![] }.needed(7), 2);

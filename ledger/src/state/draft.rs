@@ -232,6 +232,12 @@ impl Known {
     }
 }
 
+impl entry::Entries for Draft<'_> {
+    fn entry<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(tree, name)
+    }
+}
+
 /// The path in a key of [`rows::listed`].
 pub(crate) fn path_of(key: &[u8]) -> Result<String, StoreError> {
     let path = key.get(4..).and_then(|path| core::str::from_utf8(path).ok());

@@ -54,6 +54,18 @@ pub(crate) fn load<T: BorshDeserialize>(
     load_bytes(read, number, (name, &tree::key_of(name)))?.map(|value| value_of(&value)).transpose()
 }
 
+/// Where entries are read: what an envelope in hand sees, or what was committed.
+pub(crate) trait Entries {
+    /// An entry of a tree.
+    fn entry<T: BorshDeserialize>(&self, number: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError>;
+}
+
+impl Entries for &dyn Read {
+    fn entry<T: BorshDeserialize>(&self, number: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
+        load(*self, number, name)
+    }
+}
+
 /// A row of another table as it stands in the store.
 pub(crate) fn load_row<T: BorshDeserialize>(
     read: &dyn Read,

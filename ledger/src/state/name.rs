@@ -14,6 +14,9 @@ pub(crate) const USAGE: &[u8] = b"U";
 
 /// How many organisations there are, in the group's tree.
 pub(crate) const ORGANISATIONS: &[u8] = b"N";
+/// How many organisations have a voice: somebody is enrolled for them. In the group's tree.
+pub(crate) const VOICES: &[u8] = b"V";
+
 /// The group's own policy, in the group's tree.
 pub(crate) const POLICY: &[u8] = b"P";
 
@@ -60,6 +63,11 @@ pub(crate) fn domain_root(name: &str) -> Vec<u8> {
 /// An organisation, in the group's tree.
 pub(crate) fn organisation(name: &str) -> Vec<u8> {
     named(b'o', name.as_bytes())
+}
+
+/// How many keys of an organisation are enrolled and not revoked, in the group's tree.
+pub(crate) fn authors_of(organisation: &str) -> Vec<u8> {
+    named(b'v', organisation.as_bytes())
 }
 
 /// An author's enrolment, in the group's tree.

@@ -15,6 +15,9 @@ const LOOKS_MAX: usize = 65_536;
 /// Locks that one envelope asks for or gives back: each is a look at a whole line.
 const LOCKS_MAX: u32 = 16;
 
+/// Proposals and approvals of one envelope: each counts who has a voice among some thousand principals.
+const COUNTS_MAX: u32 = 256;
+
 /// What is left.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -22,11 +25,12 @@ pub(super) struct Budget {
     searches: u32,
     looks: usize,
     locks: u32,
+    counts: u32,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX, looks: LOOKS_MAX, locks: LOCKS_MAX }
+        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX, looks: LOOKS_MAX, locks: LOCKS_MAX, counts: COUNTS_MAX }
     }
 }
 
@@ -49,6 +53,13 @@ impl Budget {
     pub(super) fn take_looks(&mut self, looks: usize) -> bool {
         let left = self.looks.checked_sub(looks);
         self.looks = left.unwrap_or(self.looks);
+        left.is_some()
+    }
+
+    /// Takes a count of those who have a voice, if one is left.
+    pub(super) fn take_count(&mut self) -> bool {
+        let left = self.counts.checked_sub(1);
+        self.counts = left.unwrap_or(0);
         left.is_some()
     }
 

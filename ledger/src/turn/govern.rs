@@ -7,7 +7,7 @@ use crate::keys::{self, Purpose};
 use crate::ledger::GROUP;
 use crate::name::is_name;
 use crate::outcome::Event;
-use crate::policy::Approvals;
+use crate::policy::{DomainPolicy, GroupPolicy, Quorum, Reach};
 use crate::state::record::{AuthorRecord, DomainRecord, Usage};
 use crate::state::{entry, name, rows};
 use crate::stop::Stop;
@@ -75,9 +75,28 @@ impl Turn<'_, '_> {
 
     fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Stop> {
         self.check_enrolment(key, organisation, proof).map_err(|why| bad(&why))?;
+        Ok(self.admit(key, organisation)?)
+    }
+
+    fn admit(&mut self, key: &PublicKey, organisation: &str) -> Result<(), StoreError> {
         let (organisation, since) = (organisation.to_owned(), self.revision);
+        self.count_author(&organisation, true)?;
         let record = AuthorRecord { organisation, since, revoked: None };
         self.draft.put(GROUP, name::author(key), &record);
+        Ok(())
+    }
+
+    /// One author more of an organisation, or one less: with the first it has a voice, with the last it loses it.
+    fn count_author(&mut self, organisation: &str, more: bool) -> Result<(), StoreError> {
+        let known = |count: Option<u32>| count.unwrap_or(0);
+        let (authors, voices) = (
+            known(self.draft.get(GROUP, &name::authors_of(organisation))?),
+            known(self.draft.get(GROUP, name::VOICES)?),
+        );
+        let after = if more { authors.saturating_add(1) } else { authors.saturating_sub(1) };
+        let voices = (voices + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
+        self.draft.put(GROUP, name::authors_of(organisation), &after);
+        self.draft.put(GROUP, name::VOICES.to_vec(), &voices);
         Ok(())
     }
 
@@ -95,6 +114,7 @@ impl Turn<'_, '_> {
 
     /// Nobody can give back the locks of a revoked author any more: they end here.
     fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
+        self.count_author(&record.organisation, false)?;
         let record = AuthorRecord { revoked: Some(self.revision), ..record };
         self.draft.put(GROUP, name::author(key), &record);
         self.end_locks(key)
@@ -106,7 +126,8 @@ impl Turn<'_, '_> {
         }
         self.check(act).map_err(|why| bad(&why))?;
         let id = ProposalId::of(&self.id, self.index);
-        let speaks = self.speaks();
+        let quorum = self.quorum()?;
+        let speaks = self.may_agree(&quorum);
         let approvals = if speaks { vec![self.organisation.to_owned()] } else { Vec::new() };
         let (author, since) = (self.author(), self.revision);
         let proposal = Proposal { author, since, act: act.clone(), approvals, end: None };
@@ -114,7 +135,7 @@ impl Turn<'_, '_> {
         self.draft.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
         self.draft.put_row(Table::History, rows::proposal(self.revision, &id), domain);
         self.done.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
-        Ok(self.decide(id, proposal)?)
+        Ok(self.decide(id, proposal, &quorum)?)
     }
 
     fn approve(&mut self, id: &ProposalId) -> Result<(), Stop> {
@@ -122,14 +143,15 @@ impl Turn<'_, '_> {
         let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
             return Err(Stop::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name)));
         };
-        if !self.speaks() {
+        let quorum = self.quorum()?;
+        if !self.may_agree(&quorum) {
             let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
         if let Err(place) = proposal.approvals.binary_search_by(|known| known.as_str().cmp(self.organisation)) {
             proposal.approvals.insert(place, self.organisation.to_owned());
         }
-        Ok(self.decide(*id, proposal)?)
+        Ok(self.decide(*id, proposal, &quorum)?)
     }
 
     /// Whether the author's word counts as that of the organisation here.
@@ -142,14 +164,25 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn approvals(&self) -> &Approvals {
-        if self.domain == GROUP { &self.place.group.approvals } else { &self.place.record.policy.approvals }
+    /// As [`Turn::speaks`]; where the group's policy cannot be met any more, everybody who is enrolled speaks.
+    fn may_agree(&self, quorum: &Quorum) -> bool {
+        self.speaks() || (self.domain == GROUP && quorum.reach().is_stuck)
+    }
+
+    /// Whose agreement counts here, as it is after everything before in the envelope.
+    fn quorum(&mut self) -> Result<Quorum, Stop> {
+        if !self.budget.take_count() {
+            return Err(bad("more proposals and approvals than one envelope may hold"));
+        }
+        Ok(match self.domain {
+            GROUP => Quorum::of_group(self.draft, self.place.group)?,
+            _ => Quorum::of_domain(self.draft, &self.place.record.policy)?,
+        })
     }
 
     /// Does what is proposed once enough organisations agree.
-    fn decide(&mut self, id: ProposalId, mut proposal: Proposal) -> Result<(), StoreError> {
-        let needed = self.approvals().needed(self.place.organisations);
-        if proposal.approvals.len() as u64 >= u64::from(needed) {
+    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), StoreError> {
+        if quorum.is_met(self.draft, &proposal.approvals)? {
             let failed = self.check(&proposal.act).err();
             if failed.is_none() {
                 self.enact(&proposal.act)?;
@@ -164,12 +197,15 @@ impl Turn<'_, '_> {
     /// Why something cannot be done as things stand.
     fn check(&self, act: &Act) -> Result<(), String> {
         let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
-        let organisations = self.place.organisations;
         match act {
-            Act::SetPolicy { policy } => policy.check(organisations).map_err(|why| why.to_string()),
-            Act::SetGroupPolicy { policy } => policy.check(organisations).map_err(|why| why.to_string()),
+            Act::SetPolicy { policy } => self.check_policy(policy),
+            Act::SetGroupPolicy { policy } => self.check_group_policy(policy),
+            Act::Rescue { name, policy } => {
+                self.check_policy(policy)?;
+                self.needs_rescue(name)
+            }
             Act::CreateDomain { name, policy } => {
-                policy.check(organisations).map_err(|why| why.to_string())?;
+                self.check_policy(policy)?;
                 match is_name(name) && !known(&name::domain(name))? {
                     true => Ok(()),
                     false => Err(format!("{name:?} is no name of a domain, or taken")),
@@ -186,6 +222,51 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// Refuses a policy that nobody could ever change.
+    fn check_policy(&self, policy: &DomainPolicy) -> Result<(), String> {
+        policy.check(self.place.organisations).map_err(|why| why.to_string())?;
+        let quorum = Quorum::of_domain(self.draft, policy).map_err(|error| error.to_string())?;
+        match quorum.reach() {
+            reach if reach.is_stuck && reach.voices.heard >= reach.needed => {
+                Err("nobody could ever change this policy: no author who may write is enrolled".into())
+            }
+            reach => can_be_met(reach),
+        }
+    }
+
+    fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), String> {
+        policy.check(self.place.organisations).map_err(|why| why.to_string())?;
+        let quorum = Quorum::of_group(self.draft, policy).map_err(|error| error.to_string())?;
+        match quorum.reach().is_stuck {
+            true => Err("it could never be changed: it asks for more organisations than it lets speak".into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The group decides for a domain only where that cannot decide for itself.
+    fn needs_rescue(&self, domain: &str) -> Result<(), String> {
+        let record: Option<DomainRecord> =
+            self.draft.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
+        let Some(record) = record else { return Err(format!("no domain {domain:?}")) };
+        let quorum = Quorum::of_domain(self.draft, &record.policy).map_err(|error| error.to_string())?;
+        match quorum.reach() {
+            reach if reach.is_stuck => Ok(()),
+            reach => Err(format!(
+                "{domain:?} decides for itself: {} organisations have a voice there, and {} must agree",
+                reach.voices.heard, reach.needed
+            )),
+        }
+    }
+
+    /// The number of a domain that is made now, after those that this envelope has made.
+    fn next_domain(&self) -> u32 {
+        let made = self.done.decisions.iter().filter_map(|decision| match decision {
+            Decision::Domain(_, record) => Some(record.number + 1),
+            _ => None,
+        });
+        made.fold(self.place.domains, u32::max)
+    }
+
     /// Does what was just found to be possible.
     fn enact(&mut self, act: &Act) -> Result<(), StoreError> {
         let since = self.revision;
@@ -195,10 +276,16 @@ impl Turn<'_, '_> {
                 self.draft.put(GROUP, name::domain(self.domain_name), &record);
                 self.done.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
             }
+            Act::Rescue { name, policy } => {
+                let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
+                if let Some(known) = known {
+                    let record = DomainRecord { policy: policy.clone(), ..known };
+                    self.draft.put(GROUP, name::domain(name), &record);
+                    self.done.decisions.push(Decision::Domain(name.clone(), record));
+                }
+            }
             Act::CreateDomain { name, policy } => {
-                let made =
-                    self.done.decisions.iter().filter(|decision| matches!(decision, Decision::Domain(..))).count();
-                let number = self.place.domains + made as u32;
+                let number = self.next_domain();
                 let record = DomainRecord { number, since, policy: policy.clone() };
                 self.draft.put(GROUP, name::domain(name), &record);
                 self.draft.put(number, name::USAGE.to_vec(), &Usage::default());
@@ -214,10 +301,7 @@ impl Turn<'_, '_> {
                 self.draft.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
                 self.done.decisions.push(Decision::Organisation);
             }
-            Act::Enrol { key, organisation, .. } => {
-                let record = AuthorRecord { organisation: organisation.clone(), since, revoked: None };
-                self.draft.put(GROUP, name::author(key), &record);
-            }
+            Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
                 if let Ok(record) = self.standing(key) {
                     self.revoke(key, record)?;
@@ -225,6 +309,19 @@ impl Turn<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether enough organisations have a voice for what is asked of them.
+fn can_be_met(reach: Reach) -> Result<(), String> {
+    let Reach { needed, voices, is_stuck } = reach;
+    match is_stuck {
+        true => Err(format!(
+            "nobody could ever change this policy: it asks for {needed} organisations, and {} of those that it names \
+             have somebody enrolled",
+            voices.heard
+        )),
+        false => Ok(()),
     }
 }
 

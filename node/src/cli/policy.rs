@@ -4,7 +4,7 @@ use super::failure::{Failure, Outcome};
 use super::govern::{self, Word};
 use super::print;
 use super::reach::{Reach, Scope};
-use quorate_client::api::{PolicyOfDomain, PolicyOfGroup};
+use quorate_client::api::{Decides, PolicyOfDomain, PolicyOfGroup};
 use quorate_ledger::{Act, GROUP_DOMAIN};
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -46,10 +46,23 @@ pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::Show { group: true, reach, .. } => {
             let found: PolicyOfGroup = reach.client()?.get(&["policy"], &[]).await?;
+            if found.decides.stuck {
+                let Decides { needed, voices, .. } = found.decides;
+                eprintln!(
+                    "warning: this policy asks for more than can speak; {needed} of the {voices} that can decide"
+                );
+            }
             Ok(print::json(&found.policy)?)
         }
         Command::Show { scope, reach, .. } => {
             let found: PolicyOfDomain = reach.client()?.get(&["domains", &scope.domain, "policy"], &[]).await?;
+            if found.decides.stuck {
+                let Decides { needed, voices, .. } = found.decides;
+                eprintln!(
+                    "warning: nobody in the domain can change it any more: {needed} organisations must agree, {voices} can"
+                );
+                eprintln!("the group can: quorate propose rescue FILE --domain {}", print::plain(&found.domain));
+            }
             Ok(print::json(&found.policy)?)
         }
         Command::Set { file, group: true, word, .. } => set_group(file, word).await,
@@ -60,6 +73,12 @@ pub async fn run(command: &Command) -> Outcome {
 /// Proposes a domain's policy.
 pub async fn set(file: &Path, scope: &Scope, word: &Word) -> Outcome {
     govern::propose(word, &scope.domain, Act::SetPolicy { policy: read(file)? }).await
+}
+
+/// Proposes that the group gives a domain a policy which cannot change its own.
+pub async fn rescue(file: &Path, scope: &Scope, word: &Word) -> Outcome {
+    let (name, policy) = (scope.domain.clone(), read(file)?);
+    govern::propose(word, GROUP_DOMAIN, Act::Rescue { name, policy }).await
 }
 
 /// Proposes the group's policy.

@@ -28,6 +28,15 @@ pub enum Command {
         #[command(flatten)]
         word: Word,
     },
+    /// A new policy for a domain in which too few have a voice to change it: the whole group decides
+    Rescue {
+        /// The whole policy, a JSON file; `-` reads standard input
+        file: PathBuf,
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        word: Word,
+    },
     /// A new domain
     Domain {
         #[command(flatten)]
@@ -63,6 +72,7 @@ pub enum Command {
 pub async fn run(command: &Command) -> Outcome {
     let (word, act) = match command {
         Command::Policy { file, scope, word } => return policy::set(file, scope, word).await,
+        Command::Rescue { file, scope, word } => return policy::rescue(file, scope, word).await,
         Command::GroupPolicy { file, word } => return policy::set_group(file, word).await,
         Command::Domain { plan, word } => (word, plan.act()?),
         Command::Organisation { name, word } => (word, Act::AddOrganisation { name: name.clone() }),
