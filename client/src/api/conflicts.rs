@@ -37,6 +37,9 @@ pub struct ConflictEntry {
     pub decider: Option<ConflictDecider>,
     /// What organisations voted for; of each its last vote.
     pub votes: Vec<ConflictVote>,
+    /// Ledger time at which a lock that keeps the decided end from taking effect is over; null where none does.
+    #[serde(default)]
+    pub waits_until: Option<u64>,
     /// `open` or `settled`.
     pub state: String,
     /// How it ended.
@@ -236,6 +239,13 @@ pub enum ConflictDeed {
         how: Ending,
         /// Which side or proposal stands; null for something new.
         number: Option<u32>,
+    },
+    /// It is decided, and waits for somebody's lock.
+    HeldUp {
+        /// Ledger time at which the lease is over.
+        until: u64,
+        /// The path that is locked.
+        locked: String,
     },
 }
 

@@ -6,19 +6,23 @@ use super::record::{Held, LockNode, LockRequest, LockTable, Wanted};
 use super::{AuthorLocks, LeftLine, LockEnd, LockMode};
 use super::{REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX, WAITING_PER_DOMAIN_MAX};
 use crate::ledger::GROUP;
-use crate::path::Shown;
+use crate::path::{PATH_BYTES_MAX, Shown};
 use crate::revision::Revision;
 use crate::state::draft::Draft;
 use crate::state::{name, rows};
 use crate::stop::Stop;
-use crate::store::{StoreError, Table};
+use crate::store::{Read, StoreError, Table};
 use crate::tree::key_of;
 use crate::verdict::Code;
+use core::ops::ControlFlow;
 use quorate_pbft::{PublicKey, Time};
 use std::collections::BTreeSet;
 
 /// Authors of a circle that a refusal names, so that it stays small.
 const AUTHORS_SHOWN: usize = 4;
+
+/// Bytes of a key of [`rows::held_up`] behind what it begins with: a path, a NUL and an id.
+const HELD_UP_KEY_BYTES_MAX: usize = PATH_BYTES_MAX + 33;
 
 /// The line of one domain while an envelope, or a lease that is over, changes it.
 pub(crate) struct Manager<'a, 's> {
@@ -158,14 +162,19 @@ impl Manager<'_, '_> {
         let related = related(self.draft, self.domain, asked.path)?;
         let in_the_way = related.iter().find(|other| other.blocks(&ask));
         let placed = match in_the_way {
-            None => Placed::Held(self.grant(asked.path, request, mode, asked.lease_ms)?),
+            None if !self.is_awaited(asked.path, mode)? => {
+                Placed::Held(self.grant(asked.path, request, mode, asked.lease_ms)?)
+            }
             Some(other) if asked.wait_ms == 0 => {
                 let whose = &other.request;
                 let what = if whose.held.is_some() { "has locked" } else { "waits for" };
                 let why = format!("{} of {:?} {what} {}", whose.author, whose.organisation, Shown(&other.path));
                 return Err(locked(asked.path, &why));
             }
-            Some(_) => self.queue(asked, request, mode)?,
+            None if asked.wait_ms == 0 => {
+                return Err(locked(asked.path, "the end of a conflict there has to take effect first"));
+            }
+            _ => self.queue(asked, request, mode)?,
         };
         self.break_circles(asked)?;
         Ok(placed)
@@ -208,10 +217,29 @@ impl Manager<'_, '_> {
             let why = format!("{} waits for it, so the lease is not renewed", other.request.author);
             return Err(locked(asked.path, &why));
         }
+        if self.is_awaited(asked.path, held.mode)? {
+            return Err(locked(asked.path, "the end of a conflict waits for it, so the lease is not renewed"));
+        }
         let held = Held { until: held.until.max(after(self.now, asked.lease_ms)), ..held };
         let request = mine.map(|mine| LockRequest { held: Some(held), ..mine.request.clone() });
         self.write(asked.path, &asked.author, request)?;
         Ok(Placed::Held(held))
+    }
+
+    /// Whether the decided end of a conflict waits to be written where this lock would keep writers out.
+    fn is_awaited(&self, path: &str, mode: LockMode) -> Result<bool, StoreError> {
+        if !mode.keeps_writers_out() {
+            return Ok(false);
+        }
+        let mut found = false;
+        for prefix in rows::held_up_under(self.domain, path) {
+            let (from, to) = rows::below(&prefix, HELD_UP_KEY_BYTES_MAX);
+            self.draft.scan(Table::History, &from, &to, &mut |_, _| {
+                found = true;
+                ControlFlow::Break(())
+            })?;
+        }
+        Ok(found)
     }
 
     /// Whether there is room for one request more.
@@ -231,7 +259,7 @@ impl Manager<'_, '_> {
     }
 
     /// Grants, in the order of the line, whatever a change at `path` has freed.
-    fn promote(&mut self, path: &str) -> Result<(), StoreError> {
+    pub(crate) fn promote(&mut self, path: &str) -> Result<(), StoreError> {
         if self.table()?.waiting == 0 {
             return Ok(());
         }
@@ -243,6 +271,9 @@ impl Manager<'_, '_> {
             let at = &related[place];
             let Some(wants) = at.request.wants else { continue };
             if at.ask().is_some_and(|ask| related.iter().any(|other| other.blocks(&ask))) {
+                continue;
+            }
+            if self.is_awaited(&at.path, wants.mode)? {
                 continue;
             }
             let (path, request) = (at.path.clone(), at.request.clone());

@@ -51,6 +51,8 @@ pub struct ConflictEntry {
     pub needed: u32,
     /// Ledger time at which the next of `rest` decides; none: never.
     pub deadline: Option<Time>,
+    /// Ledger time at which a lock that keeps the decided end from taking effect is over; none where none does.
+    pub held_up: Option<Time>,
     /// What of the path's policy comes after the decider.
     pub rest: Vec<Step>,
     /// Organisations' votes for sides by their number.
@@ -157,6 +159,7 @@ impl<'a> Moment<'a> {
             decider: record.decider,
             needed,
             deadline: record.deadline,
+            held_up: record.held_up.map(|hold| hold.until),
             rest: record.rest,
             votes: record.votes,
             settled: record.settled,

@@ -1,13 +1,15 @@
 //! What is due in ledger time (T1), after everything else in a slot.
 
+use super::envelope::Setting;
 use super::{Execution, leases};
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
+use crate::judge::Place;
 use crate::moment::Moment;
 use crate::state::{entry, rows};
 use crate::stop::Stop;
 use crate::store::{Read, StoreError, Table};
-use crate::turn::Turn;
+use crate::turn::{Done, Turn};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, Time};
 
@@ -58,8 +60,21 @@ impl Execution<'_, '_> {
         let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
         let expired = turn.expire(id);
         let done = turn.done();
+        self.expired(id, &setting, place, expired, done)
+    }
+
+    /// Keeps what became of a conflict whose time had come.
+    pub(super) fn expired(
+        &mut self,
+        id: &ConflictId,
+        setting: &Setting,
+        place: Place,
+        expired: Result<(), Stop>,
+        done: Done,
+    ) -> Result<(), StoreError> {
+        let who = (EnvelopeId(id.0), PublicKey([0; 32]));
         match expired {
-            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), None, done),
+            Ok(()) => self.concluded(id, (place.name, place.record.number), setting.revision(), None, done),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.draft.reject();

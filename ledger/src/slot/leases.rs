@@ -2,7 +2,7 @@
 //! slot finds whoever stood in line as holder.
 
 use super::Execution;
-use crate::lock::{Manager, Told};
+use crate::lock::{LockEnd, LockStep, Manager, Told};
 use crate::outcome::Event;
 use crate::revision::Revision;
 use crate::state::{entry, rows};
@@ -30,6 +30,9 @@ impl Execution<'_, '_> {
 
     pub(super) fn tell_of_locks(&mut self, told: Vec<Told>) {
         for Told { domain: number, path, author, step } in told {
+            if matches!(step, LockStep::Released | LockStep::Left(LockEnd::Lease)) {
+                self.freed.insert((number, path.clone()));
+            }
             let mut domains = self.ledger.domains().iter();
             if let Some((domain, _)) = domains.find(|(_, domain)| domain.record.number == number) {
                 self.events.push(Event::Lock { domain: domain.clone(), path, author, step });

@@ -4,6 +4,7 @@ mod analysis;
 mod conclude;
 mod deadlines;
 mod envelope;
+mod held_up;
 mod leases;
 mod parts;
 mod settle;
@@ -27,7 +28,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{
     Bundle, Decided, Digest, Epoch, EvidenceKey, Item, ItemKind, PublicKey, ReplicaId, SeqNum, Time, hash, merkle_root,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Evidence recorded against one replica: more proves nothing more (E5).
 const OFFENCES_MAX: u8 = 8;
@@ -95,6 +96,8 @@ pub(crate) struct Execution<'l, 's> {
     resolved: VecDeque<(EnvelopeId, Progress)>,
     /// Conflicts that the envelope in hand has brought enough votes for.
     won: Vec<ConflictId>,
+    /// Domains and paths at which locks were given back, or their leases were over.
+    freed: BTreeSet<(u32, String)>,
     /// What domains keep of old contents, where this slot changed it.
     usage: BTreeMap<String, Usage>,
 }
@@ -118,6 +121,7 @@ impl<'l, 's> Execution<'l, 's> {
             moved: Vec::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),
+            freed: BTreeSet::new(),
             usage: BTreeMap::new(),
         }
     }
@@ -130,6 +134,7 @@ impl<'l, 's> Execution<'l, 's> {
                 self.item(bundle, item)?;
             }
         }
+        self.held_up()?;
         self.deadlines()?;
         self.write_services()?;
         self.move_horizons(decided)?;

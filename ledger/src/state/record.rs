@@ -280,6 +280,8 @@ pub struct ConflictRecord {
     pub decider: Decider,
     /// Ledger time at which the next of `rest` decides; none: never.
     pub deadline: Option<Time>,
+    /// The locks that what was decided waits for; none while nothing is decided, or nothing is in its way.
+    pub held_up: Option<Hold>,
     /// What of the policy's strategies comes after the decider, as it was when the conflict began.
     pub rest: Vec<Step>,
     /// Organisations' votes for sides by their number; the last vote of each counts.
@@ -294,6 +296,15 @@ pub struct ConflictRecord {
     pub story_hash: Digest,
     /// The change that settled it.
     pub settled: Option<Settled>,
+}
+
+/// A decision that waits for locks.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Hold {
+    /// Ledger time at which it is asked again: the end of a lease.
+    pub until: Time,
+    /// The paths that it writes.
+    pub paths: Vec<String>,
 }
 
 /// Who may end a conflict.

@@ -102,6 +102,20 @@ pub(crate) fn locked_path(key: &[u8]) -> Option<String> {
     core::str::from_utf8(key.get(5..)?).ok().map(str::to_owned)
 }
 
+/// History: (domain, path, conflict) of every path for whose lock a decided conflict waits.
+pub(crate) fn held_up(domain: u32, path: &str, id: &ConflictId) -> Vec<u8> {
+    joined(b'E', &[&domain.to_be_bytes(), path.as_bytes(), &[0], id.0.as_bytes()])
+}
+
+/// What the keys of [`held_up`] begin with: those at a path, and those below it.
+pub(crate) fn held_up_under(domain: u32, path: &str) -> Vec<Vec<u8>> {
+    let domain = domain.to_be_bytes();
+    match path {
+        "" => vec![joined(b'E', &[&domain])],
+        _ => [0, b'/'].map(|next| joined(b'E', &[&domain, path.as_bytes(), &[next]])).to_vec(),
+    }
+}
+
 /// History: a conflict to its domain's name.
 pub(crate) fn conflict_domain(id: &ConflictId) -> Vec<u8> {
     joined(b'q', &[id.0.as_bytes()])

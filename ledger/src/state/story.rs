@@ -72,6 +72,13 @@ pub enum Deed {
         /// The side that stands; none where somebody wrote something of their own.
         side: Option<u32>,
     } = 6,
+    /// It is decided, and waits for somebody's lock.
+    HeldUp {
+        /// Ledger time at which the lease is over.
+        until: Time,
+        /// The path that is locked.
+        path: String,
+    } = 7,
 }
 
 /// How a conflict ended.

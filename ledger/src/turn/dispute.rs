@@ -66,6 +66,7 @@ impl Turn<'_, '_> {
             sides_hash: Digest::ZERO,
             decider,
             deadline,
+            held_up: None,
             rest,
             votes: BTreeMap::new(),
             proposals: BTreeMap::new(),
@@ -148,6 +149,7 @@ impl Turn<'_, '_> {
             Ending::Change | Ending::Vote => Voice::Author(self.author()),
         };
         self.tell(id, by, Deed::Settled { how, side })?;
+        let freed = self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
             self.draft.remove_row(Table::History, rows::deadline(deadline, id));
@@ -163,7 +165,7 @@ impl Turn<'_, '_> {
         self.set(path, file, moved_to)?;
         self.done.note(path, PathOutcome::Settled, Rung::OneSided);
         self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
-        Ok(())
+        freed.map_or(Ok(()), |paths| self.promote(&paths))
     }
 
     /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.

@@ -1,9 +1,10 @@
 //! Deadlines of conflicts: what the policy names next decides.
 
 use super::Turn;
+use super::hold::written;
 use super::strategy::decider;
 use crate::conflict::ConflictId;
-use crate::policy::Strategy;
+use crate::policy::{Step, Strategy};
 use crate::state::record::{ConflictRecord, Decider, Side};
 use crate::state::story::{Deed, Ending, Voice};
 use crate::state::{entry, name, rows};
@@ -13,8 +14,28 @@ use crate::store::{StoreError, Table};
 impl Turn<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
+    ///
+    /// A side that has won and waits for a lock goes on waiting: it was decided in time.
     pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Stop> {
+        let conflict = self.conflict(id)?;
+        match &conflict.held_up {
+            Some(hold) if hold.until <= self.place.time => self.resume(id),
+            Some(_) if self.winner(&conflict).is_some() => {
+                let passed = conflict.deadline.map(|deadline| rows::deadline(deadline, id));
+                passed.into_iter().for_each(|row| self.draft.remove_row(Table::History, row));
+                Ok(())
+            }
+            _ => self.pass_on(id),
+        }
+    }
+
+    /// Lets the next entry of the policy decide.
+    pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Stop> {
         let mut conflict = self.conflict(id)?;
+        if self.is_held_up_by_policy(id, &conflict)? {
+            return Ok(());
+        }
+        conflict.held_up = None;
         if let Some(deadline) = conflict.deadline.take() {
             self.draft.remove_row(Table::History, rows::deadline(deadline, id));
         }
@@ -40,8 +61,26 @@ impl Turn<'_, '_> {
         Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
     }
 
+    /// Whether the next entry of the policy that answers would write, and a lock is in its way.
+    fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Stop> {
+        let answers = |step: &&Step| {
+            let ends = matches!(step.strategy, Strategy::LastWriterWins | Strategy::Reject);
+            ends || decider(step, self.place.time).is_some()
+        };
+        let paths = match conflict.rest.iter().find(answers).map(|step| &step.strategy) {
+            Some(Strategy::LastWriterWins) => {
+                let side = self.newest_side(id, conflict)?;
+                side.map_or(Vec::new(), |(_, side)| written(conflict, &side))
+            }
+            Some(Strategy::Reject) => vec![conflict.path.clone()],
+            _ => Vec::new(),
+        };
+        Ok(self.is_held_up(id, paths)?)
+    }
+
     /// Nobody is named to decide any more.
     pub(crate) fn leave_open(&mut self, id: &ConflictId) -> Result<(), StoreError> {
+        self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
             self.draft.remove_row(Table::History, rows::deadline(deadline, id));

@@ -101,7 +101,7 @@ impl<'s> Turn<'_, 's> {
         }
     }
 
-    fn manager(&mut self) -> Manager<'_, 's> {
+    pub(super) fn manager(&mut self) -> Manager<'_, 's> {
         let (domain, now, revision) = (self.domain, self.place.time, self.revision);
         Manager { draft: self.draft, domain, now, revision, told: &mut self.done.locks }
     }

@@ -15,6 +15,7 @@ mod files;
 mod folders;
 mod govern;
 mod guard;
+mod hold;
 mod lock;
 mod merge;
 mod story;

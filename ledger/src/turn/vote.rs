@@ -1,6 +1,7 @@
 //! Ending a conflict together: votes.
 
 use super::Turn;
+use super::hold::written;
 use crate::author_view::AuthorView;
 use crate::conflict::ConflictId;
 use crate::policy::Approvals;
@@ -41,12 +42,15 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// The side that enough organisations voted for takes effect.
+    /// The side that enough organisations voted for takes effect, or waits for locks.
     pub(crate) fn conclude(&mut self, id: &ConflictId) -> Result<(), Stop> {
         let conflict = self.conflict(id)?;
         match self.winner(&conflict) {
             Some(side) if conflict.settled.is_none() => {
                 let winner = self.side(id, &conflict, side)?;
+                if self.is_held_up(id, written(&conflict, &winner))? {
+                    return Ok(());
+                }
                 self.win(id, &conflict.path, (side, winner), Ending::Vote)
             }
             _ => Ok(()), // settled otherwise by the same envelope
@@ -54,7 +58,7 @@ impl Turn<'_, '_> {
     }
 
     /// The side with enough votes; where the policy is content with so few that several have them, the first of these.
-    fn winner(&self, conflict: &ConflictRecord) -> Option<u32> {
+    pub(super) fn winner(&self, conflict: &ConflictRecord) -> Option<u32> {
         let Decider::Writers(organisations) = conflict.decider else { return None };
         let needed = Approvals { organisations, by: Vec::new() }.needed(self.place.organisations);
         let votes = |side: u32| conflict.votes.values().filter(|vote| **vote == side).count() as u64;

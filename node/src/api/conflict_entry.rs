@@ -38,6 +38,7 @@ pub fn entry(view: &Moment, found: Found) -> Answer<ConflictEntry> {
         proposals,
         decider,
         votes: found.votes.iter().map(vote).collect(),
+        waits_until: found.held_up.map(|until| until.get()),
         state: if found.settled.is_some() { "settled" } else { "open" }.to_owned(),
         settled,
         domain: found.domain,
@@ -141,6 +142,7 @@ fn told(view: &Moment, happening: Happening) -> ConflictHappening {
         Deed::Passed { decider, deadline } => {
             ConflictDeed::Passed { arbiter: arbiter(&decider), deadline: deadline.map(|deadline| deadline.get()) }
         }
+        Deed::HeldUp { until, path } => ConflictDeed::HeldUp { until: until.get(), locked: path },
         Deed::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
     };
     let by = speaker(view, happening.by);

@@ -155,6 +155,9 @@ pub fn deed(happening: &ConflictHappening) -> String {
             let until = deadline.map_or(String::new(), |deadline| format!(" until {}", date(deadline)));
             format!("the deadline passed; now {now}{until}")
         }
+        ConflictDeed::HeldUp { until, locked } => {
+            format!("it is decided, and waits for the lock of {} until {} at the latest", plain(locked), date(*until))
+        }
         ConflictDeed::Settled { how, number } => {
             let stands = number.map_or(String::new(), |number| format!(": number {number} stands"));
             match how {
