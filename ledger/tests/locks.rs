@@ -351,7 +351,7 @@ fn strangers_and_readers_lock_nothing() {
 }
 
 #[test]
-fn the_list_is_paged_by_whole_paths() {
+fn the_list_is_paged_by_path_and_author() {
     let mut world = World::new();
     world.does(0, &[grab("a", S), grab("b/c", X)]);
     world.does(1, &[grab("a", S), grab("d", X)]);
@@ -360,6 +360,11 @@ fn the_list_is_paged_by_whole_paths() {
     let rest = world.moment().locks("main", "", first.next.as_deref(), 10).expect("known");
     assert_eq!(rest.items.iter().map(|lock| lock.path.as_str()).collect::<Vec<_>>(), ["b/c", "d"]);
     assert_eq!(rest.next, None);
+    let half = world.moment().locks("main", "", None, 1).expect("known");
+    let other = world.moment().locks("main", "", half.next.as_deref(), 1).expect("known");
+    assert_eq!((half.items.len(), other.items.len()), (1, 1), "one path with many locks is no longer page");
+    assert_eq!([&half.items[0], &other.items[0]], [&first.items[0], &first.items[1]]);
+    assert!(world.moment().locks("main", "", Some("a"), 1).is_err(), "no cursor of this list");
     let below = world.moment().locks("main", "b", None, 10).expect("known");
     assert_eq!(below.items.iter().map(|lock| lock.path.as_str()).collect::<Vec<_>>(), ["b/c"]);
 }

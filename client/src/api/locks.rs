@@ -32,7 +32,7 @@ pub struct LockEntry {
     pub place: Option<u32>,
     /// Ledger time at which it leaves the line; null where it does not wait.
     pub waits_until: Option<u64>,
-    /// Authors that it waits for.
+    /// Authors that it waits for; the first of at most 64.
     #[serde(with = "keys")]
     pub waits_for: Vec<PublicKey>,
 }

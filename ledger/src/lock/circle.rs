@@ -1,7 +1,7 @@
 //! Deadlocks: authors who wait for each other.
 
 use super::AuthorLocks;
-use super::line::{At, Lines as _, related};
+use super::line::{At, node, related};
 use crate::ledger::GROUP;
 use crate::revision::Revision;
 use crate::state::draft::Draft;
@@ -73,7 +73,7 @@ fn waits(draft: &Draft, author: &PublicKey) -> Result<Vec<Waiting>, StoreError> 
     let known: AuthorLocks = draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
     let mut found = Vec::new();
     for (domain, path) in known.places {
-        let node = draft.node(domain, &path)?;
+        let node = node(draft, domain, &path)?;
         if let Some(request) = node.of(author).filter(|request| request.wants.is_some()) {
             found.push(Waiting { domain, at: At { path, request: request.clone() } });
         }

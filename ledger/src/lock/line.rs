@@ -4,15 +4,13 @@ use super::LockMode;
 use super::record::{LockNode, LockRequest};
 use crate::path;
 use crate::state::draft::Draft;
-use crate::state::{entry, name, rows};
-use crate::store::{Read, StoreError, Table};
-use core::ops::ControlFlow;
+use crate::state::{name, rows};
+use crate::store::{StoreError, Table};
 use quorate_pbft::PublicKey;
-use std::collections::BTreeSet;
 
 /// A request with its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct At {
+pub(crate) struct At {
     pub(super) path: String,
     pub(super) request: LockRequest,
 }
@@ -91,71 +89,26 @@ pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
     root.into_iter().chain(path::folders(path))
 }
 
-/// Where requests are read: what an envelope in hand sees, or what was committed.
-pub(crate) trait Lines {
-    /// What is at a path.
-    fn node(&self, domain: u32, path: &str) -> Result<LockNode, StoreError>;
-
-    /// Keys of [`rows::locked`] that begin so.
-    fn locked(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError>;
-}
-
-impl Lines for Draft<'_> {
-    fn node(&self, domain: u32, path: &str) -> Result<LockNode, StoreError> {
-        Ok(self.get(domain, &name::lock(path))?.unwrap_or_default())
-    }
-
-    fn locked(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let (from, to) = rows::below(prefix, path::PATH_BYTES_MAX);
-        self.keys(Table::History, &from, &to)
-    }
-}
-
-impl Lines for &dyn Read {
-    fn node(&self, domain: u32, path: &str) -> Result<LockNode, StoreError> {
-        Ok(entry::load(*self, domain, &name::lock(path))?.unwrap_or_default())
-    }
-
-    fn locked(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let ((from, to), mut found) = (rows::below(prefix, path::PATH_BYTES_MAX), Vec::new());
-        self.scan(Table::History, &from, &to, &mut |key, _| {
-            found.push(key.to_vec());
-            ControlFlow::Continue(())
-        })?;
-        Ok(found)
-    }
-}
-
-/// All requests at a path, above it and below it.
-pub(super) fn related(lines: &impl Lines, domain: u32, path: &str) -> Result<Vec<At>, StoreError> {
+/// All requests at a path, above it and below it, as the envelope in hand sees them.
+pub(super) fn related(draft: &Draft, domain: u32, path: &str) -> Result<Vec<At>, StoreError> {
     let mut paths: Vec<String> = above(path).map(str::to_owned).collect();
     paths.push(path.to_owned());
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
-    for key in lines.locked(&rows::locked(domain, &folder))? {
+    let (from, to) = rows::below(&rows::locked(domain, &folder), path::PATH_BYTES_MAX);
+    for key in draft.keys(Table::History, &from, &to)? {
         paths.extend(rows::locked_path(&key).filter(|found| !found.is_empty()));
     }
     let mut found = Vec::new();
     for path in paths {
-        let node = lines.node(domain, &path)?;
+        let node = node(draft, domain, &path)?;
         found.extend(node.requests.into_iter().map(|request| At { path: path.clone(), request }));
     }
     Ok(found)
 }
 
-/// The place in line of a request that waits, from 1, and whom it waits for; none for one that does not wait.
-pub(crate) fn place_in_line(
-    lines: &impl Lines,
-    domain: u32,
-    path: &str,
-    request: &LockRequest,
-) -> Result<Option<(u32, Vec<PublicKey>)>, StoreError> {
-    let mine = At { path: path.to_owned(), request: request.clone() };
-    let Some(ask) = mine.ask() else { return Ok(None) };
-    let related = related(lines, domain, path)?;
-    let in_the_way: Vec<&At> = related.iter().filter(|other| other.blocks(&ask)).collect();
-    let before = in_the_way.iter().filter(|other| other.ask().is_some_and(|other| other.turn < ask.turn)).count();
-    let whom: BTreeSet<PublicKey> = in_the_way.iter().map(|other| other.request.author).collect();
-    Ok(Some((before as u32 + 1, whom.into_iter().collect())))
+/// What is at a path, as the envelope in hand sees it.
+pub(super) fn node(draft: &Draft, domain: u32, path: &str) -> Result<LockNode, StoreError> {
+    Ok(draft.get(domain, &name::lock(path))?.unwrap_or_default())
 }
 
 #[cfg(test)]

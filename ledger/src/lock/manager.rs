@@ -9,7 +9,7 @@ use crate::ledger::GROUP;
 use crate::path::{PATH_BYTES_MAX, Shown};
 use crate::revision::Revision;
 use crate::state::draft::Draft;
-use crate::state::{name, rows};
+use crate::state::{entry, name, rows};
 use crate::stop::Stop;
 use crate::store::{Read, StoreError, Table};
 use crate::tree::key_of;
@@ -326,6 +326,13 @@ impl Manager<'_, '_> {
         for over in now.iter().flat_map(LockRequest::ends) {
             let row = rows::lease(over, self.domain, &key_of(&name::lock(path)), author);
             self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+        }
+        for wants in before.iter().filter_map(|request| request.wants) {
+            self.draft.remove_row(Table::History, rows::in_line(self.domain, wants.ticket));
+        }
+        for wants in now.iter().filter_map(|request| request.wants) {
+            let place = entry::bytes_of(&(path, author));
+            self.draft.put_row(Table::History, rows::in_line(self.domain, wants.ticket), place);
         }
         self.count(path, &before, &now)?;
         match now {

@@ -23,15 +23,15 @@ mod line;
 mod manager;
 mod mode;
 mod record;
+mod view;
 
 pub(crate) use author::AuthorLocks;
 pub use author::{LeftLine, LockEnd};
-pub(crate) use line::place_in_line;
 pub use manager::LockStep;
 pub(crate) use manager::{Asked, Manager, Placed, Told};
 pub use mode::LockMode;
-pub(crate) use record::LockNode;
 pub use record::{Held, LockRequest, Wanted};
+pub(crate) use view::{Queue, node};
 
 /// Milliseconds of the longest lease: nobody is kept waiting longer by one holder.
 pub const LEASE_MS_MAX: u64 = 60 * 60 * 1_000;

@@ -2,7 +2,8 @@
 
 use super::page::{self, Page};
 use super::{Moment, QueryError};
-use crate::lock::{AuthorLocks, Held, LeftLine, LockNode, LockRequest, Wanted, place_in_line};
+use crate::hexed;
+use crate::lock::{AuthorLocks, Held, LeftLine, LockRequest, Queue, Wanted, node};
 use crate::path::PATH_BYTES_MAX;
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
@@ -24,12 +25,15 @@ pub struct LockEntry {
     pub wants: Option<Wanted>,
     /// Its place among those who wait for what it waits for, from 1; none where it does not wait.
     pub place: Option<u32>,
-    /// Authors that it waits for, ascending.
+    /// Authors that it waits for, ascending; at most 64 that are found near its path.
     pub waits_for: Vec<PublicKey>,
 }
 
 impl<'a> Moment<'a> {
-    /// Locks of a domain by path and author, after the path `from`: at a path and below it, or all of them.
+    /// Locks of a domain by path and author, at a path and below it or all of them, after the cursor `from`.
+    ///
+    /// A page reads as many rows as it has items, and for those that wait the line of those who wait; how many locks there
+    /// are beside them costs nothing.
     pub fn locks(
         &self,
         domain: &str,
@@ -38,24 +42,20 @@ impl<'a> Moment<'a> {
         limit: usize,
     ) -> Result<Page<LockEntry>, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
-        let mut found = Vec::new();
-        for path in self.locked_paths(number, below, from, limit + 1)? {
-            found.extend(self.locks_at(number, &path)?);
-            if found.len() > limit && found.first().is_some_and(|first| first.path != path) {
+        let from = from.map(|from| parse(from).ok_or(QueryError::Cursor)).transpose()?;
+        let is_after = |path: &str, request: &LockRequest| {
+            from.as_ref().is_none_or(|(after, author)| (path, &request.author) > (after.as_str(), author))
+        };
+        let mut found: Vec<(String, LockRequest)> = Vec::new();
+        for path in self.locked_paths(number, below, from.as_ref().map(|(path, _)| path.as_str()), limit + 2)? {
+            let requests = node(self.read, number, &path)?.requests.into_iter();
+            found.extend(requests.filter(|request| is_after(&path, request)).map(|request| (path.clone(), request)));
+            if found.len() > limit {
                 break;
             }
         }
-        // A page ends with whole paths, so that the last path is where the next one begins.
-        let more = found.len() > limit;
-        let cut = found.get(limit).map(|next| next.path.clone()).filter(|_| more);
-        match cut {
-            Some(cut) if found.first().is_some_and(|first| first.path != cut) => {
-                found.retain(|lock| lock.path < cut);
-                let next = found.last().map(|lock| lock.path.clone());
-                Ok(Page { items: found, next })
-            }
-            _ => Ok(Page { items: found, next: None }),
-        }
+        let page = Page::cut(found, limit, |(path, request)| format!("{}/{path}", request.author));
+        Ok(Page { items: self.lock_entries(number, page.items)?, next: page.next })
     }
 
     /// An author's locks in a domain, and how the last ones there left the line.
@@ -64,11 +64,14 @@ impl<'a> Moment<'a> {
         let known: AuthorLocks = entry::load(self.read, 0, &name::author_locks(author))?.unwrap_or_default();
         let mut found = Vec::new();
         for (_, path) in known.places.iter().filter(|(of, _)| *of == number) {
-            found.extend(self.locks_at(number, path)?.into_iter().filter(|lock| lock.author == *author));
+            let request = node(self.read, number, path)?.of(author).cloned();
+            found.extend(request.map(|request| (path.clone(), request)));
         }
-        Ok((found, known.left.into_iter().filter(|left| left.domain == number).collect()))
+        let left = known.left.into_iter().filter(|left| left.domain == number).collect();
+        Ok((self.lock_entries(number, found)?, left))
     }
 
+    /// Paths with locks, from the path `from` on, it included.
     fn locked_paths(
         &self,
         domain: u32,
@@ -76,27 +79,35 @@ impl<'a> Moment<'a> {
         from: Option<&str>,
         most: usize,
     ) -> Result<Vec<String>, StoreError> {
+        let itself = rows::locked(domain, below);
+        let folder = if below.is_empty() { itself.clone() } else { rows::locked(domain, &format!("{below}/")) };
+        let first = rows::locked(domain, from.unwrap_or(""));
         let mut found = Vec::new();
-        let (_, to) = rows::below(&rows::locked(domain, below), PATH_BYTES_MAX);
-        let first = rows::locked(domain, from.filter(|from| *from > below).unwrap_or(below));
-        self.read.scan(Table::History, &first, &to, &mut |key, _| {
-            let path = rows::locked_path(key).filter(|path| from.is_none_or(|from| path.as_str() > from));
-            let is_there = |path: &String| below.is_empty() || path == below || path.starts_with(&format!("{below}/"));
-            found.extend(path.filter(is_there));
-            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
+        for (start, end) in [(itself.clone(), itself), rows::below(&folder, PATH_BYTES_MAX)] {
+            self.read.scan(Table::History, &start.max(first.clone()), &end, &mut |key, _| {
+                found.extend(rows::locked_path(key).filter(|path| found.last() != Some(path)));
+                if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        found.truncate(most);
         Ok(found)
     }
 
-    fn locks_at(&self, domain: u32, path: &str) -> Result<Vec<LockEntry>, StoreError> {
-        let node: LockNode = entry::load(self.read, domain, &name::lock(path))?.unwrap_or_default();
-        node.requests.into_iter().map(|request| self.lock_entry(domain, path, request)).collect()
+    fn lock_entries(&self, domain: u32, found: Vec<(String, LockRequest)>) -> Result<Vec<LockEntry>, StoreError> {
+        let waits = found.iter().any(|(_, request)| request.wants.is_some());
+        let queue = if waits { Queue::of(self.read, domain)? } else { Queue::default() };
+        let entry = |(path, request): (String, LockRequest)| {
+            let standing = queue.standing(self.read, domain, &path, &request)?;
+            let (place, waits_for) = standing.map_or((None, vec![]), |found| (Some(found.place), found.waits_for));
+            let LockRequest { author, organisation, held, wants } = request;
+            Ok(LockEntry { path, author, organisation, held, wants, place, waits_for })
+        };
+        found.into_iter().map(entry).collect()
     }
+}
 
-    fn lock_entry(&self, domain: u32, path: &str, request: LockRequest) -> Result<LockEntry, StoreError> {
-        let in_line = place_in_line(&self.read, domain, path, &request)?;
-        let (place, waits_for) = in_line.map_or((None, Vec::new()), |(place, whom)| (Some(place), whom));
-        let LockRequest { author, organisation, held, wants } = request;
-        Ok(LockEntry { path: path.to_owned(), author, organisation, held, wants, place, waits_for })
-    }
+/// Author and path of a cursor.
+fn parse(cursor: &str) -> Option<(String, PublicKey)> {
+    let (author, path) = cursor.split_once('/')?;
+    Some((path.to_owned(), hexed::parse(author).ok()?))
 }

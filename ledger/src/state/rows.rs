@@ -97,6 +97,16 @@ pub(crate) fn locked(domain: u32, path: &str) -> Vec<u8> {
     joined(b'L', &[&domain.to_be_bytes(), path.as_bytes()])
 }
 
+/// History: (domain, ticket) of a request that stands in line, to its path and author.
+pub(crate) fn in_line(domain: u32, ticket: u64) -> Vec<u8> {
+    joined(b'W', &[&domain.to_be_bytes(), &ticket.to_be_bytes()])
+}
+
+/// The first and the last row of a domain's [`in_line`].
+pub(crate) fn in_lines(domain: u32) -> (Vec<u8>, Vec<u8>) {
+    (in_line(domain, 0), in_line(domain, u64::MAX))
+}
+
 /// The path in a key of [`locked`].
 pub(crate) fn locked_path(key: &[u8]) -> Option<String> {
     core::str::from_utf8(key.get(5..)?).ok().map(str::to_owned)

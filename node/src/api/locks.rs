@@ -32,10 +32,9 @@ pub async fn list(
     let (moment, _) = query.fresh.state(&service).await?;
     let below = query.path.as_deref().filter(|path| *path != ".").unwrap_or("");
     let from = query.cut.from.as_deref().filter(|from| !from.is_empty());
-    let from = from.map(|from| if from == "." { "" } else { from });
     let page = moment.view().locks(&domain, below, from, query.cut.limit()?)?;
-    let next = page.next.map(|next| shown(&next).to_owned());
-    Ok(Json(Page { items: page.items.into_iter().map(|found| entry(&domain, found)).collect(), next }))
+    let items = page.items.into_iter().map(|found| entry(&domain, found)).collect();
+    Ok(Json(Page { items, next: page.next }))
 }
 
 /// An author's locks in a domain, and how the last of them left the line.
