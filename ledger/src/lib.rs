@@ -86,7 +86,7 @@ pub use envelope::{Body, Envelope, EnvelopeId};
 pub use genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use governance::{Act, GROUP_DOMAIN, Proposal, ProposalEnd, ProposalId};
 pub use ledger::{Ledger, OpenError, RULES};
-pub use lock::{Held, LeftLine, LockEnd, LockMode, LockRequest, LockStep, Wanted};
+pub use lock::{Held, LeftLine, LockEnd, LockMode, LockNews, LockRequest, LockStep, Wanted};
 pub use memory::MemoryStore;
 pub use moment::{
     AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry,

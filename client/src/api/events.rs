@@ -1,6 +1,6 @@
 //! `GET /v1/events`: what happens, as it happens.
 
-use super::{CheckpointEntry, ConflictNews, EvidenceEntry};
+use super::{CheckpointEntry, ConflictNews, EvidenceEntry, LockNews};
 use quorate_ledger::Receipt;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub enum Event {
     Evidence(EvidenceEntry),
     /// Something happened to a conflict: it was opened, joined, voted on, settled …
     Conflict(ConflictNews),
+    /// Something became of a request for a lock: granted, waiting, released, over …
+    Lock(LockNews),
     /// A checkpoint became stable.
     Checkpoint(CheckpointEntry),
 }

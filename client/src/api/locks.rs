@@ -48,6 +48,29 @@ pub struct LockLeft {
     pub at: u64,
 }
 
+/// Something became of a request for a lock: an event of `GET /v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockNews {
+    /// Where.
+    pub domain: String,
+    /// A file or folder; `.` is the root.
+    pub path: String,
+    /// Whose request.
+    #[serde(with = "hexed")]
+    pub author: PublicKey,
+    /// The author's organisation.
+    pub organisation: Option<String>,
+    /// `granted`, `waiting`, `released`; or gone without its author's doing: `expired` (the lease), `waited` (for as long as
+    /// it wanted to) or `deadlock`.
+    pub what: String,
+    /// The fencing token of a grant.
+    pub token: Option<u64>,
+    /// The revision that did it; the end of the slot where no envelope did.
+    pub revision: Revision,
+    /// Ledger time.
+    pub time: u64,
+}
+
 /// An author's locks in a domain: `GET /v1/domains/{d}/authors/{key}/locks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorLocks {

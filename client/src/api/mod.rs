@@ -52,7 +52,7 @@ pub use events::Event;
 pub use files::{AuthorInfo, Domain, LogEntry, TreeEntry};
 pub use governance::{Decides, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
 pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
-pub use locks::{AuthorLocks, LockEntry, LockLeft};
+pub use locks::{AuthorLocks, LockEntry, LockLeft, LockNews};
 pub use standing::Standing;
 pub use status::{Health, Mode, Role, StableCheckpoint, Status};
 

@@ -14,6 +14,7 @@ use crate::stop::Stop;
 use crate::store::{Read, StoreError, Table};
 use crate::tree::key_of;
 use crate::verdict::Code;
+use borsh::{BorshDeserialize, BorshSerialize};
 use core::ops::ControlFlow;
 use quorate_pbft::{PublicKey, Time};
 use std::collections::BTreeSet;
@@ -43,16 +44,35 @@ pub(crate) struct Told {
 }
 
 /// What can become of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
 pub enum LockStep {
     /// It has the lock, with this token.
-    Granted(u64),
+    Granted(u64) = 1,
     /// It stands in line.
-    Waits,
+    Waits = 2,
     /// Its author gave it back.
-    Released,
+    Released = 3,
     /// It is gone.
-    Left(LockEnd),
+    Left(LockEnd) = 4,
+}
+
+/// What became of a request, as it is kept for readers. No execution depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct LockNews {
+    /// The revision that did it; the end of the slot where no envelope did.
+    pub revision: Revision,
+    /// Ledger time of its slot.
+    pub time: Time,
+    /// The domain.
+    pub domain: String,
+    /// The path; empty for the root.
+    pub path: String,
+    /// Whose request.
+    pub author: PublicKey,
+    /// What.
+    pub step: LockStep,
 }
 
 /// What an author asks for.

@@ -27,8 +27,8 @@ mod view;
 
 pub(crate) use author::AuthorLocks;
 pub use author::{LeftLine, LockEnd};
-pub use manager::LockStep;
 pub(crate) use manager::{Asked, Manager, Placed, Told};
+pub use manager::{LockNews, LockStep};
 pub use mode::LockMode;
 pub use record::{Held, LockRequest, Wanted};
 pub(crate) use view::{Queue, node};

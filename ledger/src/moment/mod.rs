@@ -7,6 +7,7 @@ mod conflicts;
 mod evidence;
 mod files;
 mod history;
+mod lock_news;
 mod locks;
 mod page;
 mod proposals;

@@ -2,7 +2,7 @@
 //! slot finds whoever stood in line as holder.
 
 use super::Execution;
-use crate::lock::{LockEnd, LockStep, Manager, Told};
+use crate::lock::{LockEnd, LockNews, LockStep, Manager, Told};
 use crate::outcome::Event;
 use crate::revision::Revision;
 use crate::state::{entry, rows};
@@ -23,19 +23,21 @@ impl Execution<'_, '_> {
             let mut manager = Manager { draft: &mut self.draft, domain, now, revision, told: &mut told };
             manager.expire(&path, &author)?;
             self.draft.accept()?;
-            self.tell_of_locks(told);
+            self.tell_of_locks(told, revision);
         }
         Ok(())
     }
 
-    pub(super) fn tell_of_locks(&mut self, told: Vec<Told>) {
+    pub(super) fn tell_of_locks(&mut self, told: Vec<Told>, revision: Revision) {
         for Told { domain: number, path, author, step } in told {
             if matches!(step, LockStep::Released | LockStep::Left(LockEnd::Lease)) {
                 self.freed.insert((number, path.clone()));
             }
             let mut domains = self.ledger.domains().iter();
             if let Some((domain, _)) = domains.find(|(_, domain)| domain.record.number == number) {
-                self.events.push(Event::Lock { domain: domain.clone(), path, author, step });
+                let (domain, time) = (domain.clone(), self.time);
+                self.events.push(Event::Lock { domain: domain.clone(), path: path.clone(), author, step });
+                self.lock_news.push(LockNews { revision, time, domain, path, author, step });
             }
         }
     }

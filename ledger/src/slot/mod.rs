@@ -16,6 +16,7 @@ use crate::check;
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::ledger::Ledger;
+use crate::lock::LockNews;
 use crate::outcome::{Event, Outcome};
 use crate::receipt::Receipt;
 use crate::standing::Service;
@@ -96,6 +97,8 @@ pub(crate) struct Execution<'l, 's> {
     resolved: VecDeque<(EnvelopeId, Progress)>,
     /// Conflicts that the envelope in hand has brought enough votes for.
     won: Vec<ConflictId>,
+    /// What became of requests for locks.
+    lock_news: Vec<LockNews>,
     /// Domains and paths at which locks were given back, or their leases were over.
     freed: BTreeSet<(u32, String)>,
     /// What domains keep of old contents, where this slot changed it.
@@ -121,6 +124,7 @@ impl<'l, 's> Execution<'l, 's> {
             moved: Vec::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),
+            lock_news: Vec::new(),
             freed: BTreeSet::new(),
             usage: BTreeMap::new(),
         }
@@ -215,6 +219,9 @@ impl<'l, 's> Execution<'l, 's> {
         };
         let row = entry::bytes_of(&(&leaf, &self.list));
         self.draft.put_row(Table::History, rows::slot(self.seq), row);
+        for (place, news) in (0..).zip(&self.lock_news) {
+            self.draft.put_row(Table::History, rows::lock_news(news.revision, place), entry::bytes_of(news));
+        }
         let head = self.ledger.head_mut();
         head.advance(decided);
         self.draft.accept()?;

@@ -122,7 +122,7 @@ impl Execution<'_, '_> {
     pub(super) fn account(&mut self, domain: &str, done: Done, revision: Revision) {
         let changes_files = done.changes_files();
         self.events.extend(done.events);
-        self.tell_of_locks(done.locks);
+        self.tell_of_locks(done.locks, revision);
         if let Some(number) = self.ledger.domain(domain).map(|domain| domain.record.number) {
             self.losers.extend(done.lost.into_iter().map(|author| (number, author)));
         }

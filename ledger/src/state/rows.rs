@@ -97,6 +97,11 @@ pub(crate) fn locked(domain: u32, path: &str) -> Vec<u8> {
     joined(b'L', &[&domain.to_be_bytes(), path.as_bytes()])
 }
 
+/// History: (revision, place in its slot) of what became of a request for a lock.
+pub(crate) fn lock_news(revision: Revision, place: u32) -> Vec<u8> {
+    joined(b'N', &[&revision.key(), &place.to_be_bytes()])
+}
+
 /// History: (domain, ticket) of a request that stands in line, to its path and author.
 pub(crate) fn in_line(domain: u32, ticket: u64) -> Vec<u8> {
     joined(b'W', &[&domain.to_be_bytes(), &ticket.to_be_bytes()])

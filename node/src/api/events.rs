@@ -1,7 +1,8 @@
 //! `/v1/events`: what was agreed, as it happens; resumable from any position.
 //!
-//! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence. What happened
-//! to a conflict comes before the receipt of the same revision. Events are read from the ledger, so a reader that was
+//! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence or in which a
+//! lease was over. What happened to conflicts and locks comes before the receipt of the same revision. The group's own
+//! receipts (`@group`) are told as those of every domain; a transaction's once. Events are read from the ledger, so a reader that was
 //! away misses nothing, and a slow one holds nothing up.
 
 use super::Shared;
@@ -9,7 +10,7 @@ use super::page::LIMIT_MAX;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::service::Service;
-use super::{conflicts, evidence};
+use super::{conflicts, evidence, locks};
 use crate::engine::Moment;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -17,10 +18,10 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use futures::{Stream, stream};
 use quorate_client::api::Event;
-use quorate_ledger::{EnvelopeId, Revision};
+use quorate_ledger::{EnvelopeId, GROUP_DOMAIN, Revision};
 use quorate_pbft::SeqNum;
 use serde::Deserialize;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,7 @@ fn events(service: Arc<Service>, from: Revision) -> impl Stream<Item = Result<Se
             Event::Receipt(_) => "receipt",
             Event::Evidence(_) => "evidence",
             Event::Conflict(_) => "conflict",
+            Event::Lock(_) => "lock",
             Event::Checkpoint(_) => "checkpoint",
         };
         let data = serde_json::to_string(&event).expect("an event is plain data");
@@ -104,18 +106,22 @@ impl Reader {
 
 /// What happened after `seen`, up to the end of the slot `until`, in order.
 fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Event)>> {
-    let mut found = Vec::new();
-    for domain in moment.view().domains()? {
-        for (revision, id) in accepted(moment, &domain.name, seen, until)? {
-            let receipt = moment.ledger.receipt(&moment.snapshot, &id)?;
-            found.extend(receipt.map(|receipt| (revision, Event::Receipt(receipt))));
-        }
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+    let domains = moment.view().domains()?.into_iter().map(|domain| domain.name);
+    for domain in domains.chain([GROUP_DOMAIN.to_owned()]) {
+        known.extend(accepted(moment, &domain, seen, until)?);
+    }
+    for (revision, id) in known {
+        let receipt = moment.ledger.receipt(&moment.snapshot, &id)?;
+        found.extend(receipt.map(|receipt| (revision, Event::Receipt(receipt))));
     }
     let proofs = moment.view().evidence(None, LIMIT_MAX)?.items.into_iter();
     let proofs = proofs.map(|proof| (Revision::slot(proof.recorded_at), Event::Evidence(evidence::entry(proof))));
     found.extend(proofs.filter(|(revision, _)| *revision > seen && *revision <= Revision::slot(until)));
     let news = conflicts::between(moment, seen, until)?.into_iter();
     found.extend(news.map(|(revision, news)| (revision, Event::Conflict(news))));
+    let news = locks::between(moment, seen, until)?.into_iter();
+    found.extend(news.map(|(revision, news)| (revision, Event::Lock(news))));
     found.sort_by_key(|(revision, event)| (*revision, matches!(event, Event::Receipt(_))));
     Ok(found)
 }

@@ -5,11 +5,13 @@ use super::level::Freshness;
 use super::page::Cut;
 use super::param::{InPath, InQuery, key};
 use super::problem::Answer;
+use crate::engine::Moment;
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{AuthorLocks, LockEntry, LockLeft, Page};
-use quorate_ledger::LockEntry as Found;
+use quorate_client::api::{AuthorLocks, LockEntry, LockLeft, LockNews, Page};
 use quorate_ledger::lock::shown;
+use quorate_ledger::{LockEnd, LockEntry as Found, LockNews as Told, LockStep, Revision};
+use quorate_pbft::SeqNum;
 use serde::Deserialize;
 
 /// The query of the list.
@@ -50,6 +52,34 @@ pub async fn of_author(
         left.into_iter().map(|left| LockLeft { path: shown(&left.path).to_owned(), why: left.why, at: left.at.get() });
     let locks = locks.into_iter().map(|found| entry(&domain, found)).collect();
     Ok(Json(AuthorLocks { locks, left: left.collect() }))
+}
+
+/// What became of requests for locks after `seen`, up to the end of the slot `until`, in order.
+pub fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, LockNews)>> {
+    let view = moment.view();
+    let told = view.lock_news(seen, Revision::slot(until))?.into_iter();
+    told.map(|told| Ok((told.revision, news(view.organisation(&told.author)?, told)))).collect()
+}
+
+fn news(organisation: Option<String>, told: Told) -> LockNews {
+    let (what, token) = match told.step {
+        LockStep::Granted(token) => ("granted", Some(token)),
+        LockStep::Waits => ("waiting", None),
+        LockStep::Released => ("released", None),
+        LockStep::Left(LockEnd::Lease) => ("expired", None),
+        LockStep::Left(LockEnd::Waited) => ("waited", None),
+        LockStep::Left(LockEnd::Deadlock) => ("deadlock", None),
+    };
+    LockNews {
+        domain: told.domain,
+        path: shown(&told.path).to_owned(),
+        author: told.author,
+        organisation,
+        what: what.to_owned(),
+        token,
+        revision: told.revision,
+        time: told.time.get(),
+    }
 }
 
 fn entry(domain: &str, found: Found) -> LockEntry {

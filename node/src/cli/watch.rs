@@ -66,6 +66,12 @@ fn lines(event: &Event) -> Vec<String> {
                 conflicts::words::deed(&news.happening)
             )]
         }
+        Event::Lock(news) => {
+            let token = news.token.map_or(String::new(), |token| format!(" with token {token}"));
+            let who = news.organisation.as_deref().map_or_else(String::new, |name| format!("{} ", plain(name)));
+            let (domain, path, what) = (plain(&news.domain), plain(&news.path), plain(&news.what));
+            vec![format!("{domain}  {path}  lock {what}{token}  {who}({})", short(news.author))]
+        }
         Event::Checkpoint(checkpoint) => {
             vec![format!("checkpoint at slot {}  state {}", checkpoint.seq, short(checkpoint.state_root))]
         }

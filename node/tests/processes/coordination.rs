@@ -2,6 +2,7 @@
 
 use crate::governance::{author, new_key, run, says, text, word};
 use crate::group::Group;
+use crate::http;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -120,4 +121,20 @@ fn everybody_has_a_figure_with_its_reasons() {
     assert_eq!(reasons, ["1 changes took effect", "1 changes were refused"]);
     let members = group.get(0, "/v1/members").json();
     assert!(members["items"].as_array().expect("a list").iter().all(|member| member["standing"]["figure"].is_u64()));
+}
+
+#[test]
+fn the_stream_tells_of_locks_and_of_the_groups_own_receipts() {
+    let group = Group::running(1);
+    let one = author(&group, 0);
+    says(&group, &one, 0, &["lock", "acquire", "a", "--lease", "1"], 0);
+    let policy = group.dir().join("policy.json");
+    std::fs::write(&policy, r#"{"approvals": {"organisations": 1, "by": []}}"#).expect("a file is written");
+    says(&group, &one, 0, &["propose", "group-policy", text(&policy)], 0);
+
+    let mut reader = http::open(group.api(0), "/v1/events?from=0").expect("a stream");
+    let events = http::read_until(&mut reader, "\"what\":\"expired\"").expect("a lease that is over");
+
+    assert!(events.contains("event: lock") && events.contains("\"what\":\"granted\""), "{events}");
+    assert!(events.contains("\"domain\":\"@group\""), "{events}");
 }
