@@ -272,6 +272,8 @@ impl Author {
             attempt: 0,
             pending: vec![],
             standing: Standing::default(),
+            figure_here: 500,
+            rate: None,
             repeated: vec![],
             revision: Revision::slot(SeqNum::new(status.executed_seq)),
         })

@@ -71,7 +71,8 @@ impl Ledger {
         let (number, group) = (domain.record.number, self.group_policy());
         let rates = if number == GROUP { &group.rates } else { &domain.record.policy.rates };
         let (who, now) = ((body, admission.organisation.as_str()), now.max(self.head().time));
-        let takes = rates::take(rates, who, bytes, now, |name| entry::load(read, number, name))?;
+        let numbers = self.sequence(read, &body.domain, &body.author)?;
+        let takes = rates::take(rates, who, bytes, now, &numbers, |name| entry::load(read, number, name))?;
         Ok(takes.err().filter(|too_fast| too_fast.wait_ms.is_some()))
     }
 

@@ -221,7 +221,11 @@ impl Case<'_> {
         let mut taken = Vec::new();
         for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {
             let number = place.record.number;
-            let takes = rates::take(place.rates(), who, bytes, place.time, |name| draft.get(number, name))?;
+            if place.rates().are_none() {
+                continue;
+            }
+            let numbers = sequence(draft, number, self.body())?;
+            let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| draft.get(number, name))?;
             taken.push((number, takes.map_err(|too_fast| Stop::from(too_fast.refusal))?));
         }
         Ok(taken)

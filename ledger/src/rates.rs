@@ -3,6 +3,7 @@
 use crate::envelope::Body;
 use crate::policy::{Load, Rate, Rates, Taken, TooMuch};
 use crate::state::name;
+use crate::state::record::Sequence;
 use crate::store::StoreError;
 use crate::verdict::{Code, Refusal};
 use quorate_pbft::Time;
@@ -19,16 +20,21 @@ pub struct TooFast {
     pub wait_ms: Option<u64>,
 }
 
-/// What is taken after an envelope of so many bytes, or by how much it comes too fast.
+/// What is taken after an envelope of so many bytes, or by how much it comes too fast. `numbers` are the author's in the
+/// domain before it: its standing there may count.
 pub(crate) fn take(
     rates: &Rates,
     (body, organisation): (&Body, &str),
     bytes: usize,
     now: Time,
+    numbers: &Sequence,
     taken: impl Fn(&[u8]) -> Result<Option<Taken>, StoreError>,
 ) -> Result<Result<Takes, TooFast>, StoreError> {
     let load = Load { changes: body.changes.len() as u64, bytes: bytes as u64 };
-    let author = rates.author.map(|rate| (rate, name::taken_by_author(&body.author), "this author"));
+    let figure = numbers.figure();
+    let whose =
+        if rates.by_standing { format!("this author, whose standing is {figure}") } else { "this author".into() };
+    let author = rates.of_author(figure).map(|rate| (rate, name::taken_by_author(&body.author), whose.as_str()));
     let summed = rates.organisation.map(|rate| (rate, name::taken_by_organisation(organisation), organisation));
     let mut takes = Takes::new();
     for (rate, name, whose) in author.into_iter().chain(summed) {

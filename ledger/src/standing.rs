@@ -3,7 +3,7 @@
 //! Everything counted is an ordered event, so every replica counts alike. Who signed a certificate is not: which q of the
 //! votes a replica holds differs from replica to replica, so signers never count. The figure goes from 0 to 1,000; whoever
 //! is new stands at 500, and good deeds and misdeeds pull it up and down the more slowly the more there are of the other
-//! kind. Policy may use it for rates ([`Repute::scales`]) and, at an epoch change only, for the order of primaries
+//! kind. Policy may use it for rates ([`crate::policy::Rates`]) and, at an epoch change only, for the order of primaries
 //! ([`order_of_primaries`]): within an epoch nobody's deeds move anybody's turn.
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -77,10 +77,6 @@ impl Deeds {
 
     /// What an author with these deeds, who used so many numbers twice, stands at.
     pub fn repute(&self, repeated: u64) -> Repute {
-        let good = self.effective.saturating_add(self.votes).saturating_add(self.attested);
-        let bad = self.refused.saturating_add(self.lost);
-        let bad = bad.saturating_add(self.wrong.saturating_mul(WRONG_WEIGHT));
-        let bad = bad.saturating_add(repeated.saturating_mul(REPEATED_WEIGHT));
         let counts = [
             (self.effective, "changes took effect"),
             (self.votes, "votes and approvals cast"),
@@ -90,7 +86,15 @@ impl Deeds {
             (self.wrong, "attestations turned out wrong"),
             (repeated, "numbers used twice"),
         ];
-        Repute { figure: figure(good, bad), reasons: reasons(&counts) }
+        Repute { figure: self.figure(repeated), reasons: reasons(&counts) }
+    }
+
+    /// The figure alone.
+    pub fn figure(&self, repeated: u64) -> u32 {
+        let good = self.effective.saturating_add(self.votes).saturating_add(self.attested);
+        let bad = self.refused.saturating_add(self.lost);
+        let bad = bad.saturating_add(self.wrong.saturating_mul(WRONG_WEIGHT));
+        figure(good, bad.saturating_add(repeated.saturating_mul(REPEATED_WEIGHT)))
     }
 }
 
@@ -119,12 +123,10 @@ impl Service {
     }
 }
 
-impl Repute {
-    /// A limit, such as a rate, for somebody of this standing: as it is at 500, up to twice that, never none.
-    pub fn scales(&self, limit: u64) -> u64 {
-        let scaled = u128::from(limit) * u128::from(self.figure) * 2 / u128::from(FIGURE_MAX);
-        u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
-    }
+/// A limit, such as a rate, for somebody with this figure: as it is at 500, up to twice that, never none.
+pub fn scaled(limit: u64, figure: u32) -> u64 {
+    let scaled = u128::from(limit) * u128::from(figure.min(FIGURE_MAX)) * 2 / u128::from(FIGURE_MAX);
+    u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
 }
 
 /// In which order replicas become primaries in an epoch that begins: by figure, then by number.
@@ -183,9 +185,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_scaled_and_never_none() {
-        let at = |figure| Repute { figure, reasons: vec![] }.scales(100);
+        let at = |figure| scaled(100, figure);
         assert_eq!([0, 1, 250, 500, 1_000].map(at), [1, 1, 50, 100, 200]);
-        assert_eq!(Repute { figure: 1_000, reasons: vec![] }.scales(u64::MAX), u64::MAX);
+        assert_eq!(scaled(u64::MAX, 1_000), u64::MAX);
     }
 
     #[test]

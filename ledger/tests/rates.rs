@@ -34,7 +34,7 @@ fn world_of(policy: DomainPolicy) -> World {
 
 #[test]
 fn an_author_is_refused_above_the_rate_and_taken_again_as_time_passes() {
-    let mut world = world(Rates { author: Some(per_minute(3)), organisation: None });
+    let mut world = world(Rates { author: Some(per_minute(3)), ..Rates::default() });
     for n in 0..3 {
         assert_eq!(world.does(0, &[write("a", &n.to_string())]).state, State::Applied);
     }
@@ -48,7 +48,7 @@ fn an_author_is_refused_above_the_rate_and_taken_again_as_time_passes() {
 
 #[test]
 fn an_organisation_is_counted_over_its_authors() {
-    let mut world = world(Rates { author: None, organisation: Some(per_minute(2)) });
+    let mut world = world(Rates { organisation: Some(per_minute(2)), ..Rates::default() });
     assert_eq!(world.does(10, &[write("a", "x")]).state, State::Applied);
     assert_eq!(world.does(11, &[write("b", "x")]).state, State::Applied);
     assert_eq!(world.does(0, &[write("c", "x")]).code, Some(Code::Rate));
@@ -58,7 +58,7 @@ fn an_organisation_is_counted_over_its_authors() {
 #[test]
 fn bytes_are_counted_as_changes_are() {
     let rate = Rate { per_ms: 60_000, changes: None, bytes: Some(2_000) };
-    let mut world = world(Rates { author: Some(rate), organisation: None });
+    let mut world = world(Rates { author: Some(rate), ..Rates::default() });
     assert_eq!(world.does(0, &[write("a", &"x".repeat(1_000))]).state, State::Applied);
     assert_eq!(world.does(0, &[write("a", &"y".repeat(1_000))]).code, Some(Code::Rate));
     world.time += 60_000;
@@ -67,7 +67,7 @@ fn bytes_are_counted_as_changes_are() {
 
 #[test]
 fn what_is_refused_takes_nothing_of_the_rate() {
-    let mut world = world(Rates { author: Some(per_minute(1)), organisation: None });
+    let mut world = world(Rates { author: Some(per_minute(1)), ..Rates::default() });
     for _ in 0..5 {
         assert_eq!(world.does(0, &[support::world::remove("nothing")]).code, Some(Code::MissingPath));
     }
@@ -77,7 +77,7 @@ fn what_is_refused_takes_nothing_of_the_rate() {
 
 #[test]
 fn the_rate_counts_what_the_same_slot_took_before() {
-    let mut world = world(Rates { author: None, organisation: Some(per_minute(1)) });
+    let mut world = world(Rates { organisation: Some(per_minute(1)), ..Rates::default() });
     let drafts = [10, 11].map(|who| world.draft(who, world.now(), &[write(&format!("file-{who}"), "x")]));
     let outcome = world.slot(&drafts.iter().collect::<Vec<_>>());
     let codes: Vec<_> = outcome.receipts.iter().map(|receipt| receipt.code).collect();
@@ -87,7 +87,7 @@ fn the_rate_counts_what_the_same_slot_took_before() {
 #[test]
 fn a_change_that_waits_for_others_is_counted_once_when_it_is_ordered() {
     let paths = vec![PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() }];
-    let rates = Rates { author: Some(per_minute(1)), organisation: None };
+    let rates = Rates { author: Some(per_minute(1)), ..Rates::default() };
     let policy = DomainPolicy { rates, paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
     let mut world = world_of(policy);
     let pending = world.does(10, &[write("reviewed/a", "x")]);
@@ -100,7 +100,7 @@ fn a_change_that_waits_for_others_is_counted_once_when_it_is_ordered() {
 
 #[test]
 fn what_was_taken_survives_a_restart() {
-    let mut world = world(Rates { author: Some(per_minute(1)), organisation: None });
+    let mut world = world(Rates { author: Some(per_minute(1)), ..Rates::default() });
     world.does(0, &[write("a", "x")]);
     world.ledger = Ledger::open(&world.store, &world.genesis).expect("it was written");
     assert_eq!(world.does(0, &[write("a", "y")]).code, Some(Code::Rate));
@@ -109,7 +109,7 @@ fn what_was_taken_survives_a_restart() {
 /// The gate holds back what may come later, by its own clock; what never fits is ordered, and so refused with a receipt.
 #[test]
 fn the_gate_says_when_to_come_again() {
-    let mut world = world(Rates { author: Some(per_minute(2)), organisation: None });
+    let mut world = world(Rates { author: Some(per_minute(2)), ..Rates::default() });
     world.does(0, &[write("a", "x")]);
     world.does(0, &[write("a", "y")]);
     let now = world.time;
@@ -131,4 +131,90 @@ fn the_gate_says_when_to_come_again() {
     let admission = world.ledger.admit(&world.store, &bytes).expect("memory").expect("admitted");
     let asked = world.ledger.comes_too_fast(&world.store, &admission, bytes.len(), Time::new(now));
     assert_eq!(asked, Ok(None));
+}
+
+/// A world in which this many changes of an author in a minute are taken at the standing of somebody new.
+fn by_standing(changes: u32) -> World {
+    world(Rates { author: Some(per_minute(changes)), by_standing: true, ..Rates::default() })
+}
+
+/// How many changes of an author are taken before one is too many.
+fn taken(world: &mut World, who: u8, domain: &str) -> u32 {
+    for count in 0.. {
+        let receipt = world.does_in(domain, who, &[write(&format!("by-{who}"), &format!("{} {count}", world.time))]);
+        match receipt.code {
+            None => (),
+            Some(Code::Rate) => return count,
+            Some(other) => panic!("{other}: {receipt:?}"),
+        }
+    }
+    unreachable!("a rate ends it")
+}
+
+fn standing(world: &World, who: u8, domain: &str) -> quorate_ledger::AuthorStanding {
+    world.moment().author(domain, &author(who).public_key()).expect("known")
+}
+
+#[test]
+fn an_authors_rate_grows_with_good_deeds_up_to_twice_what_it_was() {
+    let mut world = by_standing(20);
+    assert_eq!(standing(&world, 3, "main").rate.and_then(|rate| rate.changes), Some(20), "somebody new");
+    let first = taken(&mut world, 3, "main");
+    assert!(first > 20, "{first}: what is taken counts at once");
+    for _ in 0..20 {
+        world.time += 60_000;
+        taken(&mut world, 3, "main");
+    }
+    world.time += 60_000;
+    let (figure, later) = (standing(&world, 3, "main").figure_here, taken(&mut world, 3, "main"));
+    assert!(figure > 900 && later > first && later <= 40, "{later} at {figure}");
+}
+
+#[test]
+fn an_authors_rate_shrinks_with_misdeeds_and_never_to_nothing() {
+    let mut world = by_standing(20);
+    for _ in 0..200 {
+        assert_eq!(world.does(3, &[support::world::remove("nothing")]).code, Some(Code::MissingPath));
+    }
+    let known = standing(&world, 3, "main");
+    assert_eq!((known.figure_here, known.rate.and_then(|rate| rate.changes)), (45, Some(1)));
+    assert_eq!(taken(&mut world, 3, "main"), 1);
+    assert!(taken(&mut world, 0, "main") > 15, "others have their own");
+}
+
+#[test]
+fn the_rate_goes_by_deeds_in_the_domain_and_not_by_those_in_another() {
+    let mut world = by_standing(20);
+    for n in 0..100 {
+        world.does_in("other", 3, &[write("mine", &n.to_string())]);
+    }
+    let known = standing(&world, 3, "main");
+    assert!(known.repute.figure > 800, "in the whole group");
+    assert_eq!((known.figure_here, known.rate.and_then(|rate| rate.changes)), (500, Some(20)));
+}
+
+#[test]
+fn a_rate_that_does_not_go_by_standing_stays_as_it_is() {
+    let mut world = world(Rates { author: Some(per_minute(5)), ..Rates::default() });
+    for _ in 0..3 {
+        assert_eq!(taken(&mut world, 3, "main"), 5);
+        world.time += 60_000;
+    }
+}
+
+#[test]
+fn a_refusal_for_coming_too_fast_names_the_standing_and_the_gate_goes_by_it_too() {
+    let mut world = by_standing(2);
+    for _ in 0..200 {
+        world.does(3, &[support::world::remove("nothing")]);
+    }
+    world.does(3, &[write("a", "1")]);
+    let draft = world.draft(3, world.now(), &[write("a", "2")]);
+    let bytes = world.sign(&draft).encode();
+    let admission = world.ledger.admit(&world.store, &bytes).expect("memory").expect("admitted");
+    let asked = world.ledger.comes_too_fast(&world.store, &admission, bytes.len(), Time::new(world.time));
+    assert!(asked.expect("memory").is_some_and(|too_fast| too_fast.wait_ms.is_some()), "one a minute");
+    let refused = world.verdict(&draft);
+    let detail = refused.detail.expect("a reason");
+    assert!(detail.contains("1 changes in 60000 ms") && detail.contains("standing is 49"), "{detail}");
 }

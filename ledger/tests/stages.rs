@@ -31,7 +31,7 @@ fn policy() -> DomainPolicy {
     DomainPolicy {
         paths,
         quota: Quota { files_max: Some(20), bytes_max: None },
-        rates: Rates { author: None, organisation: Some(per_hour) },
+        rates: Rates { organisation: Some(per_hour), ..Rates::default() },
         ..DomainPolicy::new(vec![organisation(0), organisation(1)], vec![organisation(2)])
     }
 }

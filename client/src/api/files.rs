@@ -1,6 +1,7 @@
 //! Domains, their files and authors.
 
 use super::{Pending, Standing};
+use quorate_ledger::policy::Rate;
 use quorate_ledger::{ConflictId, EnvelopeId, Mode, PathChange, Revision, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,12 @@ pub struct AuthorInfo {
     pub pending: Vec<Pending>,
     /// What it stands at.
     pub standing: Standing,
+    /// The figure by deeds in this domain alone: what its rates may go by.
+    #[serde(default)]
+    pub figure_here: u32,
+    /// How fast the domain takes its changes now; null: as fast as they come.
+    #[serde(default)]
+    pub rate: Option<Rate>,
     /// Numbers that this author used twice.
     pub repeated: Vec<u64>,
     /// The revision of this answer: the newest that the node has executed. A change made now is based on it.

@@ -12,6 +12,8 @@ pub(super) fn info(next_seq: u64) -> AuthorInfo {
         attempt: 0,
         pending: vec![],
         standing: Default::default(),
+        figure_here: 500,
+        rate: None,
         repeated: vec![],
         revision: "3".parse().expect("a revision"),
     }

@@ -58,6 +58,8 @@ fn info(next_seq: u64, revision: &str) -> Reply {
         attempt: 0,
         pending: vec![],
         standing: Default::default(),
+        figure_here: 500,
+        rate: None,
         repeated: vec![],
         revision: revision.parse().expect("a revision"),
     };

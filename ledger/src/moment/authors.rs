@@ -1,6 +1,8 @@
 //! Authors and members.
 
 use super::{Moment, QueryError};
+use crate::governance::GROUP_DOMAIN;
+use crate::policy::{Rate, Rates};
 use crate::revision::Revision;
 use crate::standing::{Deeds, Repute, Service};
 use crate::state::record::{AuthorRecord, Sequence};
@@ -25,6 +27,10 @@ pub struct AuthorStanding {
     pub revoked: Option<Revision>,
     /// What the author stands at in the group.
     pub repute: Repute,
+    /// The figure by deeds in this domain alone: what its rates may go by.
+    pub figure_here: u32,
+    /// How fast the domain takes the author's changes now; none: as fast as they come.
+    pub rate: Option<Rate>,
 }
 
 /// A voter.
@@ -49,9 +55,15 @@ impl<'a> Moment<'a> {
         let sequence = self.ledger.sequence(self.read, domain, key)?;
         let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(key))?;
         let (organisation, revoked) = record.map_or((None, None), |r| (Some(r.organisation), r.revoked));
+        let figure = sequence.figure();
         let (next_seq, attempt, repeated) = (sequence.next, sequence.attempt, sequence.repeated);
-        let repute = self.repute(key)?;
-        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked, repute })
+        let (repute, figure_here) = (self.repute(key)?, figure);
+        let rate = self.rates(domain)?.of_author(figure_here);
+        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked, repute, figure_here, rate })
+    }
+
+    fn rates(&self, domain: &str) -> Result<Rates, QueryError> {
+        Ok(if domain == GROUP_DOMAIN { self.group_policy().rates } else { self.policy(domain)?.rates })
     }
 
     /// What an author stands at, by deeds in all domains.

@@ -4,6 +4,7 @@
 //! was taken will have leaked out. It is state under the root, moved by accepted envelopes only.
 
 use super::BadPolicy;
+use crate::standing;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Time;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ pub struct Rates {
     pub author: Option<Rate>,
     /// For each organisation, summed over its authors.
     pub organisation: Option<Rate>,
+    /// Whether an author's rate grows and shrinks with what the author stands at by deeds in this domain: as it is at 500,
+    /// twice that at 1,000, and at least one change or byte. Deeds elsewhere do not count: whoever has a domain of their
+    /// own could do there what they like.
+    pub by_standing: bool,
 }
 
 /// How much may be accepted in any stretch of ledger time; twice as much at the most where one stretch meets the next.
@@ -65,6 +70,16 @@ pub(crate) struct TooMuch {
 }
 
 impl Rates {
+    /// Whether they limit nothing.
+    pub(crate) fn are_none(&self) -> bool {
+        self.author.is_none() && self.organisation.is_none()
+    }
+
+    /// An author's rate at this figure of [`crate::standing`].
+    pub fn of_author(&self, figure: u32) -> Option<Rate> {
+        self.author.map(|rate| if self.by_standing { rate.at(figure) } else { rate })
+    }
+
     pub(super) fn check(&self) -> Result<(), BadPolicy> {
         [self.author, self.organisation].iter().flatten().try_for_each(Rate::check)
     }
@@ -74,6 +89,14 @@ impl Rate {
     pub(super) fn check(&self) -> Result<(), BadPolicy> {
         let known = (1..=PERIOD_MS_MAX).contains(&self.per_ms) && self.changes != Some(0) && self.bytes != Some(0);
         if known { Ok(()) } else { Err(BadPolicy::Rate) }
+    }
+
+    fn at(&self, figure: u32) -> Self {
+        let changes = self.changes.map(|changes| {
+            let scaled = standing::scaled(u64::from(changes), figure);
+            u32::try_from(scaled).unwrap_or(u32::MAX)
+        });
+        Self { changes, bytes: self.bytes.map(|bytes| standing::scaled(bytes, figure)), ..*self }
     }
 
     /// What is taken after this load, or why it is too much now.

@@ -151,6 +151,11 @@ impl Sequence {
     pub fn new() -> Self {
         Self { next: 1, attempt: 0, pending: 0, verdicts: Digest::ZERO, repeated: Vec::new(), deeds: Deeds::default() }
     }
+
+    /// What the author stands at by deeds in this domain alone.
+    pub(crate) fn figure(&self) -> u32 {
+        self.deeds.figure(self.repeated.len() as u64)
+    }
 }
 
 /// One verdict on an envelope of an author: a row, authenticated by [`Sequence::verdicts`].

@@ -26,6 +26,8 @@ pub async fn author(
         attempt: executed.attempt,
         pending,
         standing: standing(executed.organisation.is_some(), executed.revoked, executed.repute),
+        figure_here: executed.figure_here,
+        rate: executed.rate,
         repeated: executed.repeated,
         revision: Revision::slot(moment.seq()),
     }))
