@@ -5,6 +5,7 @@ use crate::code;
 use crate::data;
 use crate::language::{self, Shape};
 use crate::limits;
+use crate::line_ends::{self, LineEnds, Turned};
 use crate::lines;
 use crate::text::{self, BothAdded, Mode};
 use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung};
@@ -36,7 +37,12 @@ pub fn merge(input: &Input) -> Outcome {
         None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, Reason::TooLarge)),
     };
     match merged {
-        Ok((pieces, rung)) => climb(input, pieces, rung),
+        Ok((pieces, rung)) if is_gits(&pieces, rung) => climb(input, pieces, rung),
+        Ok((pieces, rung)) => match turned(input) {
+            Turned::No => climb(input, pieces, rung),
+            Turned::To(ends) => in_other_ends(input, ends),
+            Turned::Apart => conflict(Class::Value, Rung::Text, Reason::LineEnds, text::reopened(input), None),
+        },
         Err((gave_up, reason)) => conflict(Class::Value, gave_up, reason, Vec::new(), None),
     }
 }
@@ -63,6 +69,29 @@ fn refuse(input: &Input) -> Option<Reason> {
     }
 }
 
+/// Whether git would merge so.
+fn is_gits(pieces: &[Piece], rung: Rung) -> bool {
+    rung == Rung::OneSided && text::is_whole(pieces)
+}
+
+fn turned(input: &Input) -> Turned {
+    let ends = |base| Turned::of([base, input.ours, input.theirs].map(LineEnds::of));
+    input.base.map_or(Turned::No, ends)
+}
+
+/// The merge of what the lines say, with the line ends that a side turned the whole file to.
+fn in_other_ends(input: &Input, ends: LineEnds) -> Outcome {
+    let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs].map(line_ends::bare);
+    match merge(&Input { base: Some(&base), ours: &ours, theirs: &theirs, ..*input }) {
+        Outcome::Clean { bytes, rung } => Outcome::Clean { bytes: ends.put(bytes), rung: rung.max(Rung::Text) },
+        Outcome::Conflict(conflict) => Outcome::Conflict(Conflict {
+            pieces: conflict.pieces.into_iter().map(|piece| piece.map(|bytes| ends.put(bytes))).collect(),
+            proposal: conflict.proposal.map(|bytes| ends.put(bytes)),
+            ..conflict
+        }),
+    }
+}
+
 /// From the text merge upwards: the first candidate that every check lets pass.
 fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     let mut refused: Option<(Reason, Vec<u8>)> = None;
@@ -77,7 +106,7 @@ fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
         }
     };
     let merged = text::whole(&pieces);
-    let is_gits = merged.is_some() && rung == Rung::OneSided;
+    let is_gits = is_gits(&pieces, rung);
     if let Some(outcome) = merged.and_then(|bytes| passes(bytes, rung)) {
         return outcome;
     }

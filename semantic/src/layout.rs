@@ -11,6 +11,7 @@ use crate::hunk::Hunk;
 use crate::language::{self, Imports, Language, Shape};
 use crate::lex::{self, Dialect, Kind};
 use crate::limits;
+use crate::line_ends::LineEnds;
 use crate::lines;
 use crate::words;
 
@@ -73,6 +74,9 @@ fn strings_over_lines(file: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
 ///
 /// Its own layout stays as it wrote it: nobody can say how the other would have laid out what it did not see.
 pub(crate) fn edited<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]> {
+    if has_other_ends(hunk) {
+        return None;
+    }
     let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| said(side, language));
     match (base == ours, base == theirs) {
         // Both only laid it out anew: neither has more reason, so the smaller text.
@@ -81,6 +85,13 @@ pub(crate) fn edited<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]
         (false, true) => Some(&hunk.ours),
         (false, false) => None,
     }
+}
+
+/// Whether the lines of one end otherwise than those of another.
+fn has_other_ends(hunk: &Hunk) -> bool {
+    let ends = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| LineEnds::of(side));
+    let mut said = ends.into_iter().filter(|ends| *ends != LineEnds::Absent);
+    said.next().is_some_and(|first| said.any(|ends| ends != first))
 }
 
 /// The words of a stretch, with the line ends that say something.

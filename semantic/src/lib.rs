@@ -33,6 +33,7 @@ mod language;
 mod layout;
 mod lex;
 pub mod limits;
+mod line_ends;
 mod lines;
 mod options;
 mod outcome;
@@ -59,7 +60,7 @@ pub use terms::Terms;
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 12, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 13, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

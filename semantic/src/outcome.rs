@@ -110,6 +110,8 @@ pub enum Reason {
     LinkTargets,
     /// The sides disagree whether this is a file, an executable or a link.
     Kinds,
+    /// Both sides changed how the lines end, each to something else.
+    LineEnds,
     /// Above a limit of [`crate::limits`].
     TooLarge,
     /// A check refused the merge.
@@ -126,6 +128,7 @@ impl Reason {
             Reason::Binary => "both sides changed a file that is not text",
             Reason::LinkTargets => "both sides pointed the link elsewhere",
             Reason::Kinds => "the sides disagree whether it is a file, an executable or a link",
+            Reason::LineEnds => "both sides changed how its lines end, differently",
             Reason::TooLarge => "it is larger than a merge may be",
             Reason::Refused(check) => check.words(),
         }
@@ -146,4 +149,16 @@ pub enum Piece {
         /// Their bytes.
         theirs: Vec<u8>,
     },
+}
+
+impl Piece {
+    /// The piece with all its bytes made anew.
+    pub(crate) fn map(self, of: impl Fn(Vec<u8>) -> Vec<u8>) -> Self {
+        match self {
+            Piece::Agreed(bytes) => Piece::Agreed(of(bytes)),
+            Piece::Disputed { base, ours, theirs } => {
+                Piece::Disputed { base: of(base), ours: of(ours), theirs: of(theirs) }
+            }
+        }
+    }
 }

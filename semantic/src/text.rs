@@ -161,6 +161,11 @@ fn agree(out: &mut Vec<Piece>, bytes: Vec<u8>) {
     }
 }
 
+/// Whether nothing is disputed.
+pub(crate) fn is_whole(pieces: &[Piece]) -> bool {
+    pieces.iter().all(|piece| matches!(piece, Piece::Agreed(_)))
+}
+
 /// The file, if nothing is disputed.
 pub(crate) fn whole(pieces: &[Piece]) -> Option<Vec<u8>> {
     let agreed = |p: &Piece| match p {
