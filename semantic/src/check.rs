@@ -1,10 +1,11 @@
 //! Rung 6: what must hold of a clean answer, whatever rung gave it. A check fails closed.
 //!
-//! What git merges cleanly is held to less (line accounting, and that it still parses), so that files which git merges
+//! What git merges cleanly is held to less (line accounting, that it still parses, and that what runs finds its names defined), so that files which git merges
 //! well stay what people expect; every answer of our own is held to all of it.
 
 mod accounting;
 mod names;
+mod order;
 mod parses;
 mod pattern;
 mod release_lines;
@@ -33,6 +34,8 @@ pub enum Check {
     DuplicateKey,
     /// A declaration is stated more often than either side has it.
     DuplicateName,
+    /// Something stands above what it needs when it runs.
+    DefinitionOrder,
     /// The data do not say what merging key by key says.
     Value,
 }
@@ -50,6 +53,7 @@ impl Check {
             Check::Parses => "parses",
             Check::DuplicateKey => "duplicate-key",
             Check::DuplicateName => "duplicate-name",
+            Check::DefinitionOrder => "definition-order",
             Check::Value => "value",
         }
     }
@@ -66,6 +70,7 @@ impl Check {
             Check::Parses => "it would not parse, though all three inputs do",
             Check::DuplicateKey => "a key would stand twice",
             Check::DuplicateName => "a declaration would be stated more often than either side has it",
+            Check::DefinitionOrder => "something would stand above what it needs when it runs",
             Check::Value => "it would not say what merging key by key says",
         }
     }
@@ -79,6 +84,7 @@ pub(crate) fn refusal(input: &Input, merged: &[u8], rung: Rung) -> Option<Check>
         accounting::lines(input, merged)
             .or_else(|| parses::data(input, merged, rung))
             .or_else(|| parses::code(input, merged))
+            .or_else(|| order::kept(input, merged))
     };
     let of_ours = || {
         accounting::words(input, merged)

@@ -3,7 +3,11 @@
 //! Nothing is parsed beyond brackets, line ends and the words of the language's table, so a file in a newer edition of
 //! its language is cut no worse. What cannot be told apart stays one item.
 
+mod eager;
+
 use std::ops::Range;
+
+pub(crate) use eager::Early;
 
 use crate::language::{self, Shape, Words};
 use crate::lex::{self, Kind, Token};
@@ -43,6 +47,8 @@ pub(crate) struct Code<'a> {
     tokens: Vec<Token>,
     /// For each opening bracket the index of its partner.
     partner: Vec<usize>,
+    /// For each closing one likewise.
+    opens: Vec<usize>,
 }
 
 impl<'a> Code<'a> {
@@ -58,16 +64,19 @@ impl<'a> Code<'a> {
         if !lex::is_balanced(text, &tokens, DEPTH_MAX) {
             return None;
         }
-        let mut partner = vec![0; tokens.len()];
+        let (mut partner, mut opens) = (vec![0; tokens.len()], vec![0; tokens.len()]);
         let mut open = Vec::new();
         for (i, token) in tokens.iter().enumerate() {
             match token.kind {
                 Kind::Open => open.push(i),
-                Kind::Close => partner[open.pop()?] = i,
+                Kind::Close => {
+                    opens[i] = open.pop()?;
+                    partner[opens[i]] = i;
+                }
                 _ => (),
             }
         }
-        Some(Code { text, words, cut_by, tokens, partner })
+        Some(Code { text, words, cut_by, tokens, partner, opens })
     }
 
     /// The sections of a Markdown file: each heading with what stands below it, whatever its level.
@@ -315,16 +324,8 @@ impl<'a> Code<'a> {
 
     fn item(&self, span: Range<usize>, tokens: Range<usize>, members: bool) -> Item {
         let plain = Item { span: span.clone(), name: None, unordered: false, body: None };
-        let Some(mut i) = self.head(tokens.clone()) else { return plain };
-        while i < tokens.end && self.is_one_of(i, self.words.modify) && !self.names_itself(i, tokens.end) {
-            i += 1;
-            if self.is(i, b"(") && self.is_one_of(i - 1, &["pub"]) {
-                i = self.partner[i] + 1;
-            }
-            if i < tokens.end && self.tokens[i].kind == Kind::Text {
-                i += 1;
-            }
-        }
+        let Some(head) = self.head(tokens.clone()) else { return plain };
+        let i = self.past_modifiers(head, tokens.end);
         if i >= tokens.end {
             return plain;
         }
@@ -343,6 +344,20 @@ impl<'a> Code<'a> {
         let unordered = name.is_some() && !self.words.ordered.contains(word) && !(*word == "mod" && exports());
         let body = self.words.contain.contains(word).then(|| self.body(i..tokens.end)).flatten();
         Item { span, name, unordered, body }
+    }
+
+    /// The first token after the words that may stand in front of a declaration.
+    fn past_modifiers(&self, mut i: usize, end: usize) -> usize {
+        while i < end && self.is_one_of(i, self.words.modify) && !self.names_itself(i, end) {
+            i += 1;
+            if self.is(i, b"(") && self.is_one_of(i - 1, &["pub"]) {
+                i = self.partner[i] + 1;
+            }
+            if i < end && self.tokens[i].kind == Kind::Text {
+                i += 1;
+            }
+        }
+        i
     }
 
     /// `static()` is a method of that name, not a modifier; `const X` declares, `const fn` modifies.

@@ -75,6 +75,8 @@ pub(crate) struct Words {
     pub(crate) bare_members: bool,
     /// Words of `declare` whose order can be observed, as initialisers run in it.
     pub(crate) ordered: &'static [&'static str],
+    /// Words of `declare` whose names hold above them as well; none where all do, as nothing runs from top to bottom.
+    pub(crate) hoisted: Option<&'static [&'static str]>,
 }
 
 const RUST: Words = Words {
@@ -82,6 +84,7 @@ const RUST: Words = Words {
     lines_end: false,
     bare_members: false,
     ordered: &["macro_rules"],
+    hoisted: None,
     declare: &["fn", "struct", "enum", "trait", "impl", "mod", "union", "type", "const", "static", "macro_rules"],
     contain: &["impl", "trait", "mod"],
     modify: &["pub", "async", "unsafe", "extern", "default", "const"],
@@ -92,6 +95,7 @@ const JAVASCRIPT: Words = Words {
     lines_end: true,
     bare_members: true,
     ordered: &["const", "let", "var"],
+    hoisted: Some(&["function", "interface", "type"]),
     declare: &["function", "class", "interface", "type", "enum", "namespace", "const", "let", "var"],
     contain: &["class", "interface", "namespace"],
     modify: &[
@@ -116,6 +120,7 @@ const GO: Words = Words {
     lines_end: true,
     bare_members: false,
     ordered: &["var"],
+    hoisted: None,
     declare: &["func", "type", "const", "var"],
     contain: &[],
     modify: &[],
@@ -126,6 +131,7 @@ const JAVA: Words = Words {
     lines_end: false,
     bare_members: true,
     ordered: &[],
+    hoisted: None,
     declare: &["class", "interface", "enum", "record"],
     contain: &["class", "interface", "enum", "record"],
     modify: &[
@@ -151,6 +157,7 @@ pub(crate) const NO_WORDS: Words = Words {
     lines_end: false,
     bare_members: false,
     ordered: &[],
+    hoisted: None,
     declare: &[],
     contain: &[],
     modify: &[],
@@ -161,6 +168,7 @@ const PYTHON: Words = Words {
     lines_end: true,
     bare_members: false,
     ordered: &[],
+    hoisted: Some(&[]),
     declare: &["def", "class"],
     contain: &["class"],
     modify: &["async"],
@@ -171,6 +179,7 @@ const SHELL: Words = Words {
     lines_end: true,
     bare_members: true,
     ordered: &[],
+    hoisted: Some(&[]),
     declare: &["function"],
     contain: &[],
     modify: &[],

@@ -421,3 +421,36 @@ fn a_new_line_that_misses_a_change_to_all_its_like_is_stopped_by_its_check() {
     let Outcome::Conflict(c) = outcome else { panic!("{outcome:?}") };
     assert!(matches!(c.check(), Some(Check::Pattern | Check::GoneWord)), "{c:?}");
 }
+
+#[test]
+fn a_class_that_one_side_moved_never_comes_to_stand_above_the_base_that_the_other_gave_it() {
+    let part = |text: &str| format!("{text}\n    pass\n\n\n");
+    let [a, b, c, d] = ["class A:", "class B:", "def c():", "def d():"].map(part);
+    for needs in ["class B(A):", "class B(x=A):"].map(part) {
+        let base = [&*a, &c, &d, &b].concat();
+        let theirs = [&*a, &c, &d, &needs].concat();
+        for ours in [[&*b, &a, &c, &d], [&*c, &d, &b, &a]].map(|parts| parts.concat()) {
+            let outcome = with(&Options::default(), "a.py", &base, &ours, &theirs);
+            let Outcome::Conflict(c) = outcome else { panic!("{outcome:?}") };
+            assert!(matches!(c.check(), None | Some(Check::DefinitionOrder)), "{c:?}");
+        }
+    }
+}
+
+#[test]
+fn a_definition_that_one_side_moved_down_never_comes_to_stand_below_its_new_use() {
+    let part = |name: &str, body: &str| format!("def {name}:\n    {body}\n\n\n");
+    let [first, second, third] = [part("first()", "one()"), part("second()", "two()"), part("third()", "three()")];
+    let base = [&*first, &second, &third, "last = 1\n"].concat();
+    let ours = [&*second, &third, "last = 1\n\n\n", &first].concat();
+    for (old, new) in
+        [("third()", "third(x=first)"), ("last = 1", "last = first()"), ("def third", "@first\ndef third")]
+    {
+        let theirs = base.replacen(old, new, 1);
+        let outcome = with(&Options::default(), "a.py", &base, &ours, &theirs);
+        assert!(matches!(outcome, Outcome::Conflict(_)), "{outcome:?}");
+    }
+    let body = base.replace("three()", "three(first)");
+    let outcome = with(&Options::default(), "a.py", &base, &ours, &body);
+    assert!(matches!(outcome, Outcome::Clean { .. }), "a body runs later: {outcome:?}");
+}
