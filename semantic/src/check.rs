@@ -1,10 +1,12 @@
 //! Rung 6: what must hold of a clean answer, whatever rung gave it. A check fails closed.
 //!
-//! What git merges cleanly is held to less (line accounting, that it still parses, and that what runs finds its names defined), so that files which git merges
+//! What git merges cleanly is held to less (line accounting, that it still parses, that what runs finds its names defined, and that lists
+//! count on), so that files which git merges
 //! well stay what people expect; every answer of our own is held to all of it.
 
 mod accounting;
 mod names;
+mod numbering;
 mod order;
 mod parses;
 mod pattern;
@@ -36,6 +38,8 @@ pub enum Check {
     DuplicateName,
     /// Something stands above what it needs when it runs.
     DefinitionOrder,
+    /// The items of a list do not count on.
+    Numbering,
     /// The data do not say what merging key by key says.
     Value,
 }
@@ -54,6 +58,7 @@ impl Check {
             Check::DuplicateKey => "duplicate-key",
             Check::DuplicateName => "duplicate-name",
             Check::DefinitionOrder => "definition-order",
+            Check::Numbering => "numbering",
             Check::Value => "value",
         }
     }
@@ -71,6 +76,7 @@ impl Check {
             Check::DuplicateKey => "a key would stand twice",
             Check::DuplicateName => "a declaration would be stated more often than either side has it",
             Check::DefinitionOrder => "something would stand above what it needs when it runs",
+            Check::Numbering => "the items of a list would not count on",
             Check::Value => "it would not say what merging key by key says",
         }
     }
@@ -85,6 +91,7 @@ pub(crate) fn refusal(input: &Input, merged: &[u8], rung: Rung) -> Option<Check>
             .or_else(|| parses::data(input, merged, rung))
             .or_else(|| parses::code(input, merged))
             .or_else(|| order::kept(input, merged))
+            .or_else(|| numbering::counts_on(input, merged))
     };
     let of_ours = || {
         accounting::words(input, merged)

@@ -454,3 +454,14 @@ fn a_definition_that_one_side_moved_down_never_comes_to_stand_below_its_new_use(
     let outcome = with(&Options::default(), "a.py", &base, &ours, &body);
     assert!(matches!(outcome, Outcome::Clean { .. }), "a body runs later: {outcome:?}");
 }
+
+#[test]
+fn an_item_added_to_a_list_that_the_other_side_counted_anew_is_stopped_by_its_check() {
+    let list = |items: &[&str]| (1..).zip(items).map(|(n, item)| format!("{n}. {item}\n")).collect::<String>();
+    let base = list(&["a", "b", "c"]);
+    let (ours, theirs) = (list(&["a", "new", "b", "c"]), list(&["a", "b", "c", "d"]));
+    conflict("a.md", [&base, &ours, &theirs], Class::Semantic, Reason::Refused(Check::Numbering));
+    let ones = |text: &str| text.replace(['2', '3', '4', '5'], "1");
+    let merged = ones(&list(&["a", "new", "b", "c", "d"]));
+    clean("a.md", [&ones(&base), &ones(&ours), &ones(&theirs)], Rung::Text, &merged);
+}
