@@ -51,7 +51,7 @@ pub use ladder::{Input, merge};
 pub use options::{ListKey, Options};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};
-pub use render::{Labels, json, markers, report};
+pub use render::{Labels, MARKER_SIZE, json, markers, markers_of_size, report};
 pub use terms::Terms;
 
 /// Version of everything that decides what [`merge`] answers: this crate's rules and the diff engine's exact release.

@@ -19,27 +19,33 @@ impl Default for Labels {
     }
 }
 
-/// Characters in a marker.
-const MARKER_LEN: usize = 7;
+/// Characters in a marker, where nobody asks for more.
+pub const MARKER_SIZE: usize = 7;
 
 /// The file with git's diff3 conflict markers around what is disputed.
 ///
 /// Byte for byte what `git merge-file --diff3` writes for the same disputed stretches: markers end as the file's lines
 /// do (CRLF or LF), and a side without final newline gets one.
 pub fn markers(conflict: &Conflict, labels: &Labels) -> Vec<u8> {
+    markers_of_size(conflict, labels, MARKER_SIZE)
+}
+
+/// The same with markers of `size` characters, for files whose own lines could be taken for shorter ones (git's
+/// attribute `conflict-marker-size`).
+pub fn markers_of_size(conflict: &Conflict, labels: &Labels, size: usize) -> Vec<u8> {
     let end: &[u8] = if ends_in_crlf(&conflict.pieces) { b"\r\n" } else { b"\n" };
     let mut out = Vec::new();
     for piece in &conflict.pieces {
         match piece {
             Piece::Agreed(bytes) => out.extend_from_slice(bytes),
             Piece::Disputed { base, ours, theirs } => {
-                marker(&mut out, b'<', &labels.ours, end);
+                marker(&mut out, b'<', size, &labels.ours, end);
                 side(&mut out, ours, end);
-                marker(&mut out, b'|', &labels.base, end);
+                marker(&mut out, b'|', size, &labels.base, end);
                 side(&mut out, base, end);
-                marker(&mut out, b'=', "", end);
+                marker(&mut out, b'=', size, "", end);
                 side(&mut out, theirs, end);
-                marker(&mut out, b'>', &labels.theirs, end);
+                marker(&mut out, b'>', size, &labels.theirs, end);
             }
         }
     }
@@ -56,8 +62,8 @@ fn ends_in_crlf(pieces: &[Piece]) -> bool {
     pieces.iter().find_map(of).unwrap_or(false)
 }
 
-fn marker(out: &mut Vec<u8>, sign: u8, label: &str, end: &[u8]) {
-    out.extend([sign; MARKER_LEN]);
+fn marker(out: &mut Vec<u8>, sign: u8, size: usize, label: &str, end: &[u8]) {
+    out.extend(std::iter::repeat_n(sign, size));
     if !label.is_empty() {
         out.push(b' ');
         out.extend_from_slice(label.as_bytes());
@@ -149,6 +155,13 @@ mod tests {
             markers(&conflict(vec![Piece::Agreed("a\n".into()), disputed("b\n", "x\n", "y")]), &Labels::default());
         let expected = "a\n<<<<<<< ours\nx\n||||||| base\nb\n=======\ny\n>>>>>>> theirs\n";
         assert_eq!(String::from_utf8(shown).expect("text"), expected);
+    }
+
+    #[test]
+    fn markers_are_as_long_as_asked_for() {
+        let conflict = conflict(vec![disputed("b\n", "x\n", "y\n")]);
+        let shown = String::from_utf8(markers_of_size(&conflict, &Labels::default(), 3)).expect("text");
+        assert_eq!(shown, "<<< ours\nx\n||| base\nb\n===\ny\n>>> theirs\n");
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub fn run(global: bool) -> Result<(), Failure> {
 }
 
 fn settings(program: &str) -> [(&'static str, String); 4] {
-    // git quotes %P itself; the other two are names that it made.
-    let driver = format!("{} merge --driver --path=%P %O %A %B", quoted(program));
+    // git quotes %P itself; %L is a number, and the other three are names that it made.
+    let driver = format!("{} merge --driver --marker-size=%L --path=%P %O %A %B", quoted(program));
     [
         ("merge.quorate.name", "quorate: merges by meaning".into()),
         ("merge.quorate.driver", driver),

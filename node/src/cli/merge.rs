@@ -4,7 +4,7 @@
 
 use super::failure::Failure;
 use super::{install, print};
-use quorate_semantic::{Conflict, Input, Labels, Options, Outcome, markers, report};
+use quorate_semantic::{Conflict, Input, Labels, MARKER_SIZE, Options, Outcome, markers_of_size, report};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,6 +13,9 @@ use std::process::ExitCode;
 
 /// What git takes for an error of a merge driver.
 pub const ERROR: u8 = 129;
+
+/// Longest conflict marker, in characters: above any that a file of text could need, and far from filling a disk.
+const MARKER_SIZE_MAX: u64 = 1_024;
 
 /// Merge OURS and THEIRS, which both come from BASE
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,10 @@ pub struct Args {
     /// Keep a version that both sides raised as a conflict, instead of taking the newer one
     #[arg(long)]
     strict: bool,
+    /// Characters in a conflict marker, as git's %L gives them
+    #[arg(long, value_name = "N", default_value_t = MARKER_SIZE as u64,
+          value_parser = clap::value_parser!(u64).range(1..=MARKER_SIZE_MAX))]
+    marker_size: u64,
     /// Make quorate the merge driver of this git repository
     #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json"])]
     install: bool,
@@ -70,7 +77,7 @@ fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, F
     let options = Options { newest_version: !args.strict, ..Options::default() };
     let input = Input { base: Some(&base), ours: &our_bytes, theirs: &their_bytes, path: &path, options: &options };
     let outcome = quorate_semantic::merge(&input);
-    let merged = Merged::of(&outcome, &our_bytes);
+    let merged = Merged::of(&outcome, &our_bytes, args.marker_size as usize);
     if args.driver {
         fs::write(ours, &merged.bytes).map_err(|error| Failure::file(ours, error))?;
     }
@@ -96,16 +103,19 @@ struct Merged {
 
 impl Merged {
     /// The merge, or OURS with markers where lines are disputed; where nothing can be shown by lines, OURS.
-    fn of(outcome: &Outcome, ours: &[u8]) -> Self {
+    fn of(outcome: &Outcome, ours: &[u8], marker_size: usize) -> Self {
         match outcome {
             Outcome::Clean { bytes, .. } => Self { clean: true, bytes: bytes.clone() },
-            Outcome::Conflict(conflict) => Self { clean: false, bytes: shown(conflict, ours) },
+            Outcome::Conflict(conflict) => Self { clean: false, bytes: shown(conflict, ours, marker_size) },
         }
     }
 }
 
-fn shown(conflict: &Conflict, ours: &[u8]) -> Vec<u8> {
-    if conflict.pieces.is_empty() { ours.to_vec() } else { markers(conflict, &Labels::default()) }
+fn shown(conflict: &Conflict, ours: &[u8], marker_size: usize) -> Vec<u8> {
+    if conflict.pieces.is_empty() {
+        return ours.to_vec();
+    }
+    markers_of_size(conflict, &Labels::default(), marker_size)
 }
 
 fn explanation(path: &str, outcome: &Outcome) -> String {
