@@ -13,7 +13,8 @@ mod pattern;
 mod release_lines;
 mod words;
 
-use crate::{Input, Rung};
+use crate::Rung;
+use crate::ladder::Task;
 
 /// A named check; its name travels into the conflict that it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ impl Check {
 /// The first check that refuses `merged` as the merge of `input`.
 ///
 /// `rung` is [`Rung::OneSided`] for a merge that git would make.
-pub(crate) fn refusal(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
+pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
     let of_every = || {
         accounting::lines(input, merged)
             .or_else(|| parses::data(input, merged, rung))
@@ -107,19 +108,20 @@ pub(crate) fn refusal(input: &Input, merged: &[u8], rung: Rung) -> Option<Check>
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::Options;
+    use crate::{Options, Work};
 
     /// What the checks say of a wrong merge.
     pub(crate) fn refused(path: &str, base: &str, ours: &str, theirs: &str, merged: &str) -> Option<Check> {
         let options = Options::default();
-        let input = Input {
+        let input = Task {
             base: Some(base.as_bytes()),
             ours: ours.as_bytes(),
             theirs: theirs.as_bytes(),
             path,
             options: &options,
+            work: &Work::default(),
         };
-        let back = Input { ours: input.theirs, theirs: input.ours, ..input };
+        let back = Task { ours: input.theirs, theirs: input.ours, ..input };
         let verdict = refusal(&input, merged.as_bytes(), Rung::Text);
         assert_eq!(verdict, refusal(&back, merged.as_bytes(), Rung::Text), "the sides have no names");
         verdict

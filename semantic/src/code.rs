@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Input;
+use crate::Work;
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::items::{Code, Item};
+use crate::ladder::Task;
 use crate::language;
 use crate::lines::Interner;
 use crate::text::{self, Mode};
@@ -16,10 +17,14 @@ use crate::text::{self, Mode};
 /// Most items of one file or container that are matched; above it the file is text.
 const ITEMS_MAX: usize = 10_000;
 
+/// Steps of cutting one byte into items and naming them, on one level.
+const READ_STEPS: usize = 16;
+
 /// Merges a code file by its items; none where that is no answer.
-pub(crate) fn merge(input: &Input) -> Option<Vec<u8>> {
+pub(crate) fn merge(input: &Task) -> Option<Vec<u8>> {
     let shape = language::of(input.path).shape;
     let files = [input.base?, input.ours, input.theirs];
+    input.work.take_len(READ_STEPS * input.len())?;
     let codes = [Code::read(files[0], shape)?, Code::read(files[1], shape)?, Code::read(files[2], shape)?];
     let [base, ours, theirs] = [0, 1, 2].map(|i| Cut { text: files[i], code: &codes[i], items: codes[i].items() });
     merge_items(input, base, ours, theirs, 0)
@@ -57,12 +62,13 @@ impl<'a> Cut<'a> {
     }
 }
 
-fn merge_items(input: &Input, base: Cut, ours: Cut, theirs: Cut, depth: usize) -> Option<Vec<u8>> {
+fn merge_items(input: &Task, base: Cut, ours: Cut, theirs: Cut, depth: usize) -> Option<Vec<u8>> {
     if depth > crate::items::DEPTH_MAX || [&base, &ours, &theirs].iter().any(|c| c.items.len() > ITEMS_MAX) {
         return None;
     }
     let (b, o, t) = (base.keys()?, ours.keys()?, theirs.keys()?);
-    let order = merge_order(&b, (&o, &ours), (&t, &theirs))?;
+    input.work.take_len(READ_STEPS * (b.len() + o.len() + t.len()))?;
+    let order = merge_order(&b, (&o, &ours), (&t, &theirs), input.work)?;
     let distinct: BTreeSet<&String> = order.iter().collect();
     if distinct.len() != order.len() {
         return None;
@@ -89,12 +95,17 @@ fn merge_items(input: &Input, base: Cut, ours: Cut, theirs: Cut, depth: usize) -
 }
 
 /// The order of names: like lines, but new declarations of both sides at one place stand by name.
-fn merge_order(base: &[String], ours: (&[String], &Cut), theirs: (&[String], &Cut)) -> Option<Vec<String>> {
+fn merge_order(
+    base: &[String],
+    ours: (&[String], &Cut),
+    theirs: (&[String], &Cut),
+    work: &Work,
+) -> Option<Vec<String>> {
     let mut interner = Interner::default();
     let [b, o, t] =
         [base, ours.0, theirs.0].map(|keys| keys.iter().map(|k| interner.id(k.as_bytes())).collect::<Vec<_>>());
     let mut out = Vec::new();
-    let chunks = diff3::align(&b, &o, &t, interner.len(), Touch::Always);
+    let chunks = diff3::align([&b, &o, &t], interner.len(), Touch::Always, work)?;
     // What was added beside something was likely meant for it: not where the other side took that away.
     let beside = |pair: &[Chunk]| match pair {
         [Chunk::Ours(b, o), Chunk::Theirs(c, t)] => (b.is_empty() && t.is_empty()) || (o.is_empty() && c.is_empty()),
@@ -123,11 +134,12 @@ fn both_new(region: &Region, ours: (&[String], &Cut), theirs: (&[String], &Cut))
     let (o, t) = (&ours.0[region.ours.clone()], &theirs.0[region.theirs.clone()]);
     // Each side keeps its own order; the side whose first name is smaller goes first.
     let (first, second) = if o.first() <= t.first() { (o, t) } else { (t, o) };
-    let rest = second.iter().filter(|key| !first.contains(key));
+    let known: BTreeSet<&String> = first.iter().collect();
+    let rest = second.iter().filter(|key| !known.contains(key));
     Some(first.iter().chain(rest).cloned().collect())
 }
 
-fn merge_item(input: &Input, cuts: [&Cut; 3], places: [Option<usize>; 3], depth: usize) -> Option<Vec<u8>> {
+fn merge_item(input: &Task, cuts: [&Cut; 3], places: [Option<usize>; 3], depth: usize) -> Option<Vec<u8>> {
     let at = |side: usize| places[side].map(|i| cuts[side].bytes(i));
     match (at(0), at(1), at(2)) {
         (_, Some(ours), Some(theirs)) if ours == theirs => Some(ours.to_vec()),
@@ -135,7 +147,7 @@ fn merge_item(input: &Input, cuts: [&Cut; 3], places: [Option<usize>; 3], depth:
         (Some(base), Some(ours), Some(theirs)) if base == theirs => Some(ours.to_vec()),
         (Some(base), Some(ours), Some(theirs)) if base == ours => Some(theirs.to_vec()),
         (Some(base), Some(ours), Some(theirs)) => {
-            let whole = Input { base: Some(base), ours, theirs, ..*input };
+            let whole = Task { base: Some(base), ours, theirs, ..*input };
             text::whole(&text::merge(&whole, Mode::of(input))?.0).or_else(|| merge_members(input, cuts, places, depth))
         }
         _ => None,
@@ -143,15 +155,16 @@ fn merge_item(input: &Input, cuts: [&Cut; 3], places: [Option<usize>; 3], depth:
 }
 
 /// A container: what stands before and after its members by lines, the members by name.
-fn merge_members(input: &Input, cuts: [&Cut; 3], places: [Option<usize>; 3], depth: usize) -> Option<Vec<u8>> {
+fn merge_members(input: &Task, cuts: [&Cut; 3], places: [Option<usize>; 3], depth: usize) -> Option<Vec<u8>> {
     let mut parts = Vec::new();
     for (cut, place) in cuts.into_iter().zip(places) {
         let item = &cut.items[place?];
         parts.push((cut, item.span.clone(), item.body.clone()?));
+        input.work.take_len(READ_STEPS * item.span.len())?;
     }
     let outside = |from: fn(&std::ops::Range<usize>, &std::ops::Range<usize>) -> std::ops::Range<usize>| {
         let of = |i: usize| &parts[i].0.text[from(&parts[i].1, &parts[i].2)];
-        let part = Input { base: Some(of(0)), ours: of(1), theirs: of(2), ..*input };
+        let part = Task { base: Some(of(0)), ours: of(1), theirs: of(2), ..*input };
         if part.base == Some(part.ours) || part.ours == part.theirs {
             return Some(part.theirs.to_vec());
         }

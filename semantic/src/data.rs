@@ -15,6 +15,7 @@ use crate::diff3::{self, Chunk, Touch};
 use crate::language::Shape;
 use crate::lines::Interner;
 use crate::versions;
+use crate::work::Work;
 
 pub(crate) use json::{restore_commas, strip_commas};
 
@@ -63,9 +64,9 @@ fn insert(map: &mut BTreeMap<String, Value>, key: String, value: Value) -> Resul
 
 /// The key-wise three-way merges, any of which is right: one, or two where what both added to a list may stand in
 /// either order; none where both changed one value.
-pub(crate) fn merges(options: &Options, base: Option<&Value>, ours: &Value, theirs: &Value) -> Vec<Value> {
+pub(crate) fn merges(options: &Options, base: Option<&Value>, ours: &Value, theirs: &Value, work: &Work) -> Vec<Value> {
     let merged = |is_first_ours: bool| {
-        let mut merger = Merger { options, place: Vec::new(), is_first_ours };
+        let mut merger = Merger { options, place: Vec::new(), is_first_ours, work };
         merger.merge(base, Some(ours), Some(theirs)).flatten()
     };
     let orders: &[bool] = if options.union_lists { &[true, false] } else { &[true] };
@@ -79,6 +80,7 @@ struct Merger<'a> {
     place: Vec<&'a str>,
     /// Whose additions to a list come first.
     is_first_ours: bool,
+    work: &'a Work,
 }
 
 /// What a map holds, by key.
@@ -141,12 +143,13 @@ impl<'a> Merger<'a> {
         by: &str,
     ) -> Option<Value> {
         let (b, o, t) = (names(base, by)?, names(ours, by)?, names(theirs, by)?);
-        let find =
-            |names: &[&str], list: &'a [Value], name: &str| names.iter().position(|n| *n == name).map(|i| &list[i]);
-        let order = merge_names(&b, &o, &t)?;
+        let at = |names: &[&'a str], list: &'a [Value]| names.iter().copied().zip(list).collect::<BTreeMap<_, _>>();
+        let (in_base, in_ours, in_theirs) = (at(&b, base), at(&o, ours), at(&t, theirs));
+        let order = merge_names([&b, &o, &t], self.work)?;
         let mut items = BTreeMap::new();
         for name in b.iter().chain(&o).chain(&t) {
-            items.insert(*name, self.merge(find(&b, base, name), find(&o, ours, name), find(&t, theirs, name))?);
+            let of = |side: &BTreeMap<&str, &'a Value>| side.get(name).copied();
+            items.insert(*name, self.merge(of(&in_base), of(&in_ours), of(&in_theirs))?);
         }
         Some(Value::List(order.iter().filter_map(|name| items.get(name).cloned().flatten()).collect()))
     }
@@ -155,7 +158,7 @@ impl<'a> Merger<'a> {
         let spelled = [base, ours, theirs].map(|list| list.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>());
         let [b, o, t] = &spelled;
         let mut out = Vec::new();
-        for chunk in aligned(b, o, t) {
+        for chunk in aligned([b, o, t], self.work)? {
             match chunk {
                 Chunk::Same(range) => out.extend_from_slice(&base[range]),
                 Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&ours[range]),
@@ -166,7 +169,8 @@ impl<'a> Merger<'a> {
                     if b.is_empty() && self.options.union_lists {
                         let (first, second) = if self.is_first_ours { (o, t) } else { (t, o) };
                         out.extend_from_slice(first);
-                        out.extend(second.iter().filter(|item| !first.contains(item)).cloned());
+                        let known: BTreeSet<&Value> = first.iter().collect();
+                        out.extend(second.iter().filter(|item| !known.contains(item)).cloned());
                         continue;
                     }
                     if b.len() != o.len() || b.len() != t.len() {
@@ -185,17 +189,16 @@ impl<'a> Merger<'a> {
 /// Keys that name an item among its siblings, the most telling first.
 const IDENTITIES: &[&str] = &["id", "name", "key", "path", "uses", "package"];
 
-fn aligned<T: AsRef<str>>(base: &[T], ours: &[T], theirs: &[T]) -> Vec<Chunk> {
+fn aligned<T: AsRef<str>>(lists: [&[T]; 3], work: &Work) -> Option<Vec<Chunk>> {
     let mut interner = Interner::default();
-    let [b, o, t] =
-        [base, ours, theirs].map(|list| list.iter().map(|s| interner.id(s.as_ref().as_bytes())).collect::<Vec<_>>());
-    diff3::align(&b, &o, &t, interner.len(), Touch::Always)
+    let [b, o, t] = lists.map(|list| list.iter().map(|s| interner.id(s.as_ref().as_bytes())).collect::<Vec<_>>());
+    diff3::align([&b, &o, &t], interner.len(), Touch::Always, work)
 }
 
 /// The order of identities; none where both put items at one place.
-fn merge_names<'a>(base: &[&'a str], ours: &[&'a str], theirs: &[&'a str]) -> Option<Vec<&'a str>> {
+fn merge_names<'a>([base, ours, theirs]: [&[&'a str]; 3], work: &Work) -> Option<Vec<&'a str>> {
     let mut out = Vec::new();
-    for chunk in aligned(base, ours, theirs) {
+    for chunk in aligned([base, ours, theirs], work)? {
         match chunk {
             Chunk::Same(range) => out.extend_from_slice(&base[range]),
             Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&ours[range]),
@@ -229,7 +232,7 @@ mod tests {
     }
 
     fn merged(base: &str, ours: &str, theirs: &str) -> Option<Value> {
-        merges(&Options::default(), Some(&value(base)), &value(ours), &value(theirs)).pop()
+        merges(&Options::default(), Some(&value(base)), &value(ours), &value(theirs), &Work::default()).pop()
     }
 
     #[test]
@@ -251,11 +254,11 @@ mod tests {
             r#"{"a":{"l":[{"host":"x","v":1},{"host":"y","v":1},{"host":"z","v":2}]}}"#,
         ]
         .map(value);
-        assert_eq!(merges(&Options::default(), Some(&base), &ours, &theirs), []);
+        assert_eq!(merges(&Options::default(), Some(&base), &ours, &theirs, &Work::default()), []);
         let lists = vec![crate::ListKey { list: "*.l".into(), key: "host".into() }];
         let options = Options { lists, ..Options::default() };
         let expected = value(r#"{"a":{"l":[{"host":"z","v":2},{"host":"x","v":1},{"host":"y","v":1}]}}"#);
-        assert_eq!(merges(&options, Some(&base), &ours, &theirs), [expected]);
+        assert_eq!(merges(&options, Some(&base), &ours, &theirs, &Work::default()), [expected]);
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! Works on numbers for lines (or words), so that one engine serves every granularity. Two changes conflict when they
 //! overlap or touch; two that are the same are one.
 
+mod cost;
+
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, NoSliderHeuristic, Token};
+
+use crate::Work;
 
 /// A stretch of base that one side replaced by a stretch of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,15 +18,17 @@ pub(crate) struct Hunk {
     pub(crate) side: Range<usize>,
 }
 
-/// The changes that turn `base` into `side`, in order, never touching each other.
-pub(crate) fn hunks(base: &[u32], side: &[u32], ids: u32) -> Vec<Hunk> {
+/// The changes that turn `base` into `side`, in order, never touching each other; none where finding them might cost
+/// more than is left.
+pub(crate) fn hunks(base: &[u32], side: &[u32], ids: u32, work: &Work) -> Option<Vec<Hunk>> {
+    work.take(cost::of(base, side, ids))?;
     let tokens = |s: &[u32]| s.iter().map(|id| Token(*id)).collect::<Vec<_>>();
     let (before, after) = (tokens(base), tokens(side));
     let mut diff = Diff::default();
     diff.compute_with(Algorithm::Myers, &before, &after, ids);
     diff.postprocess_with(&before, &after, NoSliderHeuristic);
     let range = |r: Range<u32>| r.start as usize..r.end as usize;
-    diff.hunks().map(|h| Hunk { base: range(h.before), side: range(h.after) }).collect()
+    Some(diff.hunks().map(|h| Hunk { base: range(h.before), side: range(h.after) }).collect())
 }
 
 /// One stretch of a three-way alignment.
@@ -59,10 +65,10 @@ pub(crate) enum Touch {
     Always,
 }
 
-/// Aligns three sequences; the chunks tile base in order.
-pub(crate) fn align(base: &[u32], ours: &[u32], theirs: &[u32], ids: u32, touch: Touch) -> Vec<Chunk> {
-    let (a, b) = (hunks(base, ours, ids), hunks(base, theirs, ids));
-    weave(base.len(), (&a, ours), (&b, theirs), touch)
+/// Aligns three sequences, of less than `ids` different elements; the chunks tile base in order.
+pub(crate) fn align([base, ours, theirs]: [&[u32]; 3], ids: u32, touch: Touch, work: &Work) -> Option<Vec<Chunk>> {
+    let (a, b) = (hunks(base, ours, ids, work)?, hunks(base, theirs, ids, work)?);
+    Some(weave(base.len(), (&a, ours), (&b, theirs), touch))
 }
 
 /// Whether `next` belongs to the stretch of base that the changes so far cover.
@@ -147,7 +153,7 @@ mod tests {
     use super::*;
 
     fn aligned(base: &[u32], ours: &[u32], theirs: &[u32]) -> Vec<Chunk> {
-        align(base, ours, theirs, 100, Touch::Never)
+        align([base, ours, theirs], 100, Touch::Never, &Work::default()).expect("little work")
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Rung 1 for a path of a tree: files, executables, links, and sides that are not there.
 
 use crate::ladder::{self, Input};
-use crate::{Class, Conflict, Options, Outcome, Reason, Rung};
+use crate::{Class, Conflict, Options, Outcome, Reason, Rung, Work};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,18 @@ pub fn merge_entries(
     path: &str,
     options: &Options,
 ) -> EntryOutcome {
+    merge_entries_within(base, ours, theirs, path, options, &Work::default())
+}
+
+/// The same in at most the steps of `work`; what would take more is a conflict.
+pub fn merge_entries_within(
+    base: Option<Entry>,
+    ours: Option<Entry>,
+    theirs: Option<Entry>,
+    path: &str,
+    options: &Options,
+    work: &Work,
+) -> EntryOutcome {
     if ours == theirs || base == theirs {
         return one_sided(ours);
     }
@@ -52,7 +64,7 @@ pub fn merge_entries(
         return one_sided(theirs);
     }
     match (ours, theirs) {
-        (Some(ours), Some(theirs)) => both_there(base, ours, theirs, path, options),
+        (Some(ours), Some(theirs)) => both_there(base, (ours, theirs), path, options, work),
         _ => conflict(Class::Structural, Reason::DeletedAndEdited),
     }
 }
@@ -61,7 +73,13 @@ fn one_sided(entry: Option<Entry>) -> EntryOutcome {
     EntryOutcome::Clean { entry: entry.map(|e| (e.kind, e.bytes.to_vec())), rung: Rung::OneSided }
 }
 
-fn both_there(base: Option<Entry>, ours: Entry, theirs: Entry, path: &str, options: &Options) -> EntryOutcome {
+fn both_there(
+    base: Option<Entry>,
+    (ours, theirs): (Entry, Entry),
+    path: &str,
+    options: &Options,
+    work: &Work,
+) -> EntryOutcome {
     let Some(kind) = merged_kind(base, ours.kind, theirs.kind) else {
         return conflict(Class::Structural, Reason::Kinds);
     };
@@ -71,7 +89,7 @@ fn both_there(base: Option<Entry>, ours: Entry, theirs: Entry, path: &str, optio
         return merged_link(ancestor, ours.bytes, theirs.bytes);
     }
     let input = Input { base: ancestor, ours: ours.bytes, theirs: theirs.bytes, path, options };
-    match ladder::merge(&input) {
+    match ladder::merge_within(&input, work) {
         Outcome::Clean { bytes, rung } => EntryOutcome::Clean { entry: Some((kind, bytes)), rung },
         Outcome::Conflict(conflict) => EntryOutcome::Conflict(conflict),
     }

@@ -3,10 +3,12 @@
 //! In order: import statements as a set; edits of different lines, cut as the diff cuts them; the same with edited
 //! lines paired; edits of different words on different lines. What git merges cleanly never comes here.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::imports;
+use crate::ladder::Task;
 use crate::language::{self, Imports, Language};
 use crate::layout;
 use crate::limits;
@@ -15,7 +17,10 @@ use crate::pairs;
 use crate::text::{BothAdded, Mode};
 use crate::versions;
 use crate::words;
-use crate::{Input, Piece, Rung};
+use crate::{Piece, Rung, Work};
+
+/// Steps of all the rules for one byte of a stretch, where they only read it.
+const READ_STEPS: usize = 16;
 
 /// What the three have at one stretch.
 #[derive(Debug)]
@@ -33,6 +38,10 @@ impl Hunk {
         Piece::Disputed { base: self.base, ours: self.ours, theirs: self.theirs }
     }
 
+    fn len(&self) -> usize {
+        self.base.len() + self.ours.len() + self.theirs.len()
+    }
+
     fn is_small(&self) -> bool {
         [&self.base, &self.ours, &self.theirs].iter().all(|side| side.len() <= limits::HUNK_BYTES_MAX)
     }
@@ -47,13 +56,15 @@ enum No {
 }
 
 /// The stretch as one, with the rung that did it.
-pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>, Rung)> {
+pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>, Rung)> {
     if !hunk.is_small() {
         return None;
     }
+    // Each rule below reads the stretch a few times, and looks for its lines and words among all.
+    input.work.take_len(READ_STEPS * hunk.len())?;
     let language = language::of(input.path);
     if language.imports != Imports::None
-        && let Some(bytes) = imports::resolve(hunk, language.imports)
+        && let Some(bytes) = imports::resolve(hunk, language.imports, input.work)
     {
         return Some((bytes, Rung::Imports));
     }
@@ -63,13 +74,13 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Input, mode: Mode) -> Option<(Vec<u8>
         return Some((bytes.to_vec(), Rung::Text));
     }
     for cut in [Cut::Plain, Cut::Paired] {
-        match by_lines(hunk, cut, language, mode) {
+        match by_lines(hunk, cut, language, mode, input.work) {
             Ok(bytes) => return Some((bytes, Rung::Text)),
             Err(No::Next) => (),
             Err(No::Never) => return None,
         }
     }
-    by_words(hunk, mode).map(|bytes| (bytes, Rung::Text))
+    by_words(hunk, mode, input.work).map(|bytes| (bytes, Rung::Text))
 }
 
 /// How the changes of a side are cut.
@@ -89,16 +100,16 @@ struct Lines<'a> {
 }
 
 /// Edits of different lines, even adjacent ones, go through.
-fn by_lines(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode) -> Result<Vec<u8>, No> {
+fn by_lines(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work: &Work) -> Result<Vec<u8>, No> {
     let lines =
         Lines { base: lines::split(&hunk.base), ours: lines::split(&hunk.ours), theirs: lines::split(&hunk.theirs) };
     let mut interner = Interner::default();
     let (b, o, t) = (interner.ids(&lines.base), interner.ids(&lines.ours), interner.ids(&lines.theirs));
-    let mut ours = diff3::hunks(&b, &o, interner.len());
-    let mut theirs = diff3::hunks(&b, &t, interner.len());
+    let mut ours = diff3::hunks(&b, &o, interner.len(), work).ok_or(No::Never)?;
+    let mut theirs = diff3::hunks(&b, &t, interner.len(), work).ok_or(No::Never)?;
     if cut == Cut::Paired {
-        ours = pairs::refine(ours, &lines.base, &lines.ours, language.is_data());
-        theirs = pairs::refine(theirs, &lines.base, &lines.theirs, language.is_data());
+        ours = pairs::refine(ours, &lines.base, &lines.ours, language.is_data(), work).ok_or(No::Never)?;
+        theirs = pairs::refine(theirs, &lines.base, &lines.theirs, language.is_data(), work).ok_or(No::Never)?;
     }
     let chunks = diff3::weave(b.len(), (&ours, &o), (&theirs, &t), Touch::Always);
     for pair in chunks.windows(2) {
@@ -110,7 +121,7 @@ fn by_lines(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode) -> Result<Ve
             Chunk::Same(range) => out.push(lines.base[range].concat()),
             Chunk::Ours(_, range) | Chunk::Both(_, range) => out.push(lines.ours[range].concat()),
             Chunk::Theirs(_, range) => out.push(lines.theirs[range].concat()),
-            Chunk::Conflict(region) => out.push(inside(&region, &lines, mode).ok_or(No::Next)?),
+            Chunk::Conflict(region) => out.push(inside(&region, &lines, mode, work).ok_or(No::Next)?),
         }
     }
     let merged = out.concat();
@@ -162,7 +173,7 @@ impl<'a> Edit<'a> {
 }
 
 /// Lines that both changed: by words, or where nothing was there before, both.
-fn inside(region: &Region, lines: &Lines, mode: Mode) -> Option<Vec<u8>> {
+fn inside(region: &Region, lines: &Lines, mode: Mode, work: &Work) -> Option<Vec<u8>> {
     let (base, ours, theirs) =
         (&lines.base[region.base.clone()], &lines.ours[region.ours.clone()], &lines.theirs[region.theirs.clone()]);
     if base.is_empty() && mode.both_added != BothAdded::Conflict {
@@ -171,25 +182,27 @@ fn inside(region: &Region, lines: &Lines, mode: Mode) -> Option<Vec<u8>> {
         let (first, second) = if ours_first { (ours, theirs) } else { (theirs, ours) };
         return first.ends_with(b"\n").then(|| [first, second].concat());
     }
-    by_words(&Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), is_free: false }, mode)
+    let hunk = Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), is_free: false };
+    by_words(&hunk, mode, work)
 }
 
 /// Whether a line that both added, each once, would stand twice.
 fn doubles_a_line(merged: &[u8], lines: &Lines) -> bool {
     let merged = lines::split(merged);
-    let count = |lines: &[&[u8]], line: &[u8]| lines.iter().filter(|l| **l == line).count();
-    let mut said = lines.ours.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric));
-    said.any(|line| {
-        let (b, o, t) = (count(&lines.base, line), count(&lines.ours, line), count(&lines.theirs, line));
-        o > b && t > b && count(&merged, line) > o.max(t)
-    })
+    let mut counts: BTreeMap<&[u8], [usize; 4]> = BTreeMap::new();
+    for (column, file) in [&lines.base, &lines.ours, &lines.theirs, &merged].into_iter().enumerate() {
+        for line in file.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric)) {
+            counts.entry(line).or_default()[column] += 1;
+        }
+    }
+    counts.values().any(|[b, o, t, m]| o > b && t > b && m > o.max(t))
 }
 
 /// Most words of one side of a stretch that are compared: a diff of words that differ costs the square of their number.
 const WORDS_MAX: usize = 4096;
 
 /// Edits of different words go through; of one line only where policy allows.
-fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
+fn by_words(hunk: &Hunk, mode: Mode, work: &Work) -> Option<Vec<u8>> {
     let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| words::split(side));
     if [&base, &ours, &theirs].iter().any(|side| side.len() > WORDS_MAX) {
         return None;
@@ -197,7 +210,7 @@ fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
     let mut interner = Interner::default();
     let (b, o, t) = (interner.ids(&base), interner.ids(&ours), interner.ids(&theirs));
     let (mut out, mut line) = (Vec::new(), Line::default());
-    for chunk in diff3::align(&b, &o, &t, interner.len(), Touch::Replacing) {
+    for chunk in diff3::align([&b, &o, &t], interner.len(), Touch::Replacing, work)? {
         let (words, sides) = match chunk {
             Chunk::Same(range) => (&base[range], [false, false]),
             Chunk::Both(_, range) => (&ours[range], [false, false]),
@@ -205,6 +218,7 @@ fn by_words(hunk: &Hunk, mode: Mode) -> Option<Vec<u8>> {
             Chunk::Theirs(_, range) => (&theirs[range], [false, true]),
             Chunk::Conflict(region) if mode.newest_version => {
                 let line = line_around(&base, region.base.clone());
+                work.take_len(line.len())?;
                 (newest(&base[region.base], &ours[region.ours], &theirs[region.theirs], line)?, [false, false])
             }
             Chunk::Conflict(_) => return None,
@@ -262,7 +276,8 @@ mod tests {
 
     fn resolved(path: &str, base: &str, ours: &str, theirs: &str) -> Option<String> {
         let options = Options::default();
-        let input = Input { base: Some(b""), ours: b"", theirs: b"", path, options: &options };
+        let work = Work::default();
+        let input = Task { base: Some(b""), ours: b"", theirs: b"", path, options: &options, work: &work };
         let is_free = !path.ends_with(".py");
         let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into(), is_free };
         resolve(&hunk, &input, Mode::of(&input)).map(|(bytes, _)| String::from_utf8(bytes).expect("text"))

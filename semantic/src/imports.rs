@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::hunk::Hunk;
 use crate::language::Imports;
 use crate::words;
+use crate::work::Work;
 
 /// One import statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +25,14 @@ struct Statement {
 }
 
 /// Merges a stretch that holds nothing but import statements on all three.
-pub(crate) fn resolve(hunk: &Hunk, style: Imports) -> Option<Vec<u8>> {
+pub(crate) fn resolve(hunk: &Hunk, style: Imports, work: &Work) -> Option<Vec<u8>> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let (base, ours, theirs) = (text(&hunk.base)?, text(&hunk.ours)?, text(&hunk.theirs)?);
     let (base, end_b) = split_end(&base);
     let (ours, end_o) = split_end(&ours);
     let (theirs, end_t) = split_end(&theirs);
-    let [base, ours, theirs] = [statements(base, style)?, statements(ours, style)?, statements(theirs, style)?];
+    let [base, ours, theirs] = [base, ours, theirs].map(|side| statements(side, style, work));
+    let (base, ours, theirs) = (base?, ours?, theirs?);
     if is_replaced_and_removed(&base, &ours, &theirs) {
         return None;
     }
@@ -43,10 +45,13 @@ pub(crate) fn resolve(hunk: &Hunk, style: Imports) -> Option<Vec<u8>> {
     }
     let mut kept = BTreeMap::new();
     let places: BTreeSet<&str> = merged.iter().map(|(place, _)| *place).collect();
+    // Each place looks through all statements and facts, and a list that is written anew for each name through it.
+    let all = [&base, &ours, &theirs].iter().map(|side| side.len()).sum::<usize>() + merged.len();
     for place in places {
-        kept.insert(place, rendered(place, &merged, [&base, &ours, &theirs])?);
+        work.take_len(all)?;
+        kept.insert(place, rendered(place, &merged, [&base, &ours, &theirs], work)?);
     }
-    let mut out = in_order(&kept, &ours, &theirs)?;
+    let mut out = in_order(&kept, &ours, &theirs, work)?;
     let end = if end_o == end_b || end_o == end_t {
         end_t
     } else if end_t == end_b {
@@ -142,7 +147,12 @@ fn bindings<'a>(facts: &BTreeSet<Fact<'a>>) -> BTreeMap<&'a str, usize> {
 }
 
 /// The statements that bring exactly the merged names of one place.
-fn rendered(place: &str, merged: &BTreeSet<Fact>, [base, ours, theirs]: [&[Statement]; 3]) -> Option<Vec<Statement>> {
+fn rendered(
+    place: &str,
+    merged: &BTreeSet<Fact>,
+    [base, ours, theirs]: [&[Statement]; 3],
+    work: &Work,
+) -> Option<Vec<Statement>> {
     let wanted: BTreeSet<&str> = merged.iter().filter(|(p, _)| *p == place).map(|(_, n)| *n).collect();
     let of = |side: &[Statement]| side.iter().filter(|s| s.place == place).cloned().collect::<Vec<_>>();
     let names = |side: &[Statement]| -> BTreeSet<String> { side.iter().flat_map(|s| s.names.clone()).collect() };
@@ -155,7 +165,10 @@ fn rendered(place: &str, merged: &BTreeSet<Fact>, [base, ours, theirs]: [&[State
         (true, true) => Some(std::cmp::min_by_key(o, t, |s| s.iter().map(|s| s.text.clone()).collect::<String>())),
         (true, false) => Some(o),
         (false, true) => Some(t),
-        (false, false) => single_lines(&wanted, &o, &t).or_else(|| rewritten(&wanted, &o, &t)),
+        (false, false) => {
+            work.take_len(wanted.len() * (o.len() + t.len() + wanted.len()))?;
+            single_lines(&wanted, &o, &t).or_else(|| rewritten(&wanted, &o, &t))
+        }
     }
 }
 
@@ -215,8 +228,17 @@ fn list_text(inner: &str, names: &[&str]) -> String {
 }
 
 /// The kept statements in an order that both sides agree with.
-fn in_order(kept: &BTreeMap<&str, Vec<Statement>>, ours: &[Statement], theirs: &[Statement]) -> Option<String> {
+fn in_order(
+    kept: &BTreeMap<&str, Vec<Statement>>,
+    ours: &[Statement],
+    theirs: &[Statement],
+    work: &Work,
+) -> Option<String> {
     let all: Vec<&Statement> = kept.values().flatten().collect();
+    // Each is looked for on both sides, name by name where the place is the same, and then among those that are left.
+    let names = || all.iter().map(|s| s.names.len());
+    work.take_len(all.len() * (all.len() + ours.len() + theirs.len()))?;
+    work.take_len(names().sum::<usize>() * names().max().unwrap_or_default())?;
     // Where each statement stands on a side: by its names, for its text may be new.
     let place = |side: &[Statement], s: &Statement| {
         side.iter().position(|x| x.place == s.place && x.names.iter().any(|n| s.names.contains(n)))
@@ -241,7 +263,7 @@ fn in_order(kept: &BTreeMap<&str, Vec<Statement>>, ours: &[Statement], theirs: &
 }
 
 /// Cuts text into import statements; none if anything else is there.
-fn statements(text: &str, style: Imports) -> Option<Vec<Statement>> {
+fn statements(text: &str, style: Imports, work: &Work) -> Option<Vec<Statement>> {
     let mut out = Vec::new();
     let (mut lead, mut current) = (String::new(), String::new());
     for line in text.split_inclusive('\n') {
@@ -250,7 +272,11 @@ fn statements(text: &str, style: Imports) -> Option<Vec<Statement>> {
             lead.push_str(line);
             continue;
         }
+        if current.is_empty() && !may_open(bare, style) {
+            return None;
+        }
         current.push_str(line);
+        work.take_len(current.len())?;
         if is_whole(&current, style) {
             out.push(statement(&lead, &current, style)?);
             (lead, current) = (String::new(), String::new());
@@ -266,6 +292,18 @@ fn is_lead(bare: &str, style: Imports) -> bool {
         Imports::Rust => bare.starts_with("//") || (bare.starts_with("#[") && bare.ends_with(']')),
         _ => bare.starts_with("//"),
     }
+}
+
+/// Whether an import may begin with this line, so that anything else is not read to its end first.
+fn may_open(bare: &str, style: Imports) -> bool {
+    let words: &[&str] = match style {
+        Imports::Rust => &["use", "pub", "extern"],
+        Imports::Python => &["import", "from"],
+        Imports::JavaScript => &["import", "export"],
+        Imports::Java => &["import"],
+        Imports::Go | Imports::None => &[""],
+    };
+    words.iter().any(|word| bare.starts_with(word))
 }
 
 /// Whether a statement that began is at its end.
@@ -427,8 +465,8 @@ mod tests {
             theirs: theirs.into(),
             is_free: false,
         };
-        let there = resolve(&hunk(ours, theirs), style);
-        assert_eq!(there, resolve(&hunk(theirs, ours), style), "the sides have no names");
+        let there = resolve(&hunk(ours, theirs), style, &Work::default());
+        assert_eq!(there, resolve(&hunk(theirs, ours), style, &Work::default()), "the sides have no names");
         there.map(|b| String::from_utf8(b).expect("text"))
     }
 

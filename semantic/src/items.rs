@@ -49,6 +49,10 @@ pub(crate) struct Code<'a> {
     partner: Vec<usize>,
     /// For each closing one likewise.
     opens: Vec<usize>,
+    /// For each token the last one up to it that is no line end or comment; none before the first.
+    said: Vec<Option<usize>>,
+    /// For each token the first from it on.
+    says: Vec<Option<usize>>,
 }
 
 impl<'a> Code<'a> {
@@ -76,7 +80,17 @@ impl<'a> Code<'a> {
                 _ => (),
             }
         }
-        Some(Code { text, words, cut_by, tokens, partner, opens })
+        let blank = |token: &Token| matches!(token.kind, Kind::Line | Kind::Comment);
+        let (mut said, mut says) = (vec![None; tokens.len()], vec![None; tokens.len()]);
+        let (mut before, mut after) = (None, None);
+        for i in 0..tokens.len() {
+            before = if blank(&tokens[i]) { before } else { Some(i) };
+            said[i] = before;
+            let back = tokens.len() - 1 - i;
+            after = if blank(&tokens[back]) { after } else { Some(back) };
+            says[back] = after;
+        }
+        Some(Code { text, words, cut_by, tokens, partner, opens, said, says })
     }
 
     /// The sections of a Markdown file: each heading with what stands below it, whatever its level.
@@ -122,15 +136,23 @@ impl<'a> Code<'a> {
     fn by_brackets(&self, span: Range<usize>, tokens: Range<usize>, members: bool) -> Vec<Item> {
         let (mut out, mut from, mut start) = (Vec::new(), span.start, tokens.start);
         let mut i = tokens.start;
+        // Of the item that began at `start`: whether something is assigned in it so far, and where it says something.
+        let (mut is_value, mut head) = (false, None);
         while i < tokens.end {
             let (next, ends) = match self.tokens[i].kind {
                 Kind::Open => {
                     let close = self.partner[i];
-                    let ends = self.is(i, b"{") && !self.goes_on(close + 1, tokens.end) && !self.is_value(start..i);
+                    let ends = self.is(i, b"{") && !is_value && !self.goes_on(close + 1, tokens.end);
                     (close + 1, ends)
                 }
-                Kind::Mark => (i + 1, self.is(i, b";")),
-                Kind::Line => (i + 1, self.words.lines_end && self.line_ends(start, i, tokens.end)),
+                Kind::Mark => {
+                    is_value |= self.is(i, b"=") && !self.is(i + 1, b">");
+                    (i + 1, self.is(i, b";"))
+                }
+                Kind::Line if self.words.lines_end && self.line_ends(start, i, tokens.end) => {
+                    let head = *head.get_or_insert_with(|| self.head(start..tokens.end).unwrap_or(tokens.end));
+                    (i + 1, head < i) // else nothing but decorators stands there yet
+                }
                 _ => (i + 1, false),
             };
             i = next;
@@ -144,6 +166,7 @@ impl<'a> Code<'a> {
                     i += 1;
                 }
                 (from, start) = (to, i);
+                (is_value, head) = (false, None);
             }
         }
         self.rest(out, from..span.end, start..tokens.end)
@@ -166,14 +189,14 @@ impl<'a> Code<'a> {
                 continue;
             }
             // The item ends with the last line that holds code before the next head; comments belong to what follows.
-            let last = (start..pair[1]).rev().find(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
+            let last = self.last_said(start, pair[1]);
             let last = last.map_or(pair[1], |i| i + 1);
             let to = self.end_of_line(last.saturating_sub(1), last, span.end);
             out.push(self.item(from..to, start..last, true));
             (from, start) = (to, last);
         }
         if let Some(head) = heads.last() {
-            let last = (*head..tokens.end).rev().find(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
+            let last = self.last_said(*head, tokens.end);
             let last = last.map_or(tokens.end, |i| i + 1);
             let to = self.end_of_line(last - 1, last, span.end);
             out.push(self.item(from..to, start..last, true));
@@ -250,8 +273,7 @@ impl<'a> Code<'a> {
 
     /// Whether what follows a closing brace still belongs to the same item.
     fn goes_on(&self, next: usize, end: usize) -> bool {
-        let after = (next..end).find(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
-        let Some(i) = after else { return false };
+        let Some(i) = self.next_said(next, end) else { return false };
         if self.is_one_of(i, &["else", "catch", "finally"]) {
             return true;
         }
@@ -262,37 +284,28 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// Whether a brace opens a value: something was assigned to before it.
-    fn is_value(&self, head: Range<usize>) -> bool {
-        let mut i = head.start;
-        while i < head.end {
-            match self.tokens[i].kind {
-                Kind::Open => i = self.partner[i],
-                Kind::Mark if self.is(i, b"=") && !self.is(i + 1, b">") => return true,
-                _ => (),
-            }
-            i += 1;
-        }
-        false
+    /// The first token in `from..end` that is no line end or comment.
+    fn next_said(&self, from: usize, end: usize) -> Option<usize> {
+        self.says.get(from).copied().flatten().filter(|i| *i < end)
+    }
+
+    /// The last such token in `from..end`.
+    fn last_said(&self, from: usize, end: usize) -> Option<usize> {
+        self.said[..end].last().copied().flatten().filter(|i| *i >= from)
     }
 
     /// Whether a line end ends the statement that began at `start`.
     fn line_ends(&self, start: usize, line: usize, end: usize) -> bool {
-        let before = (start..line).rev().find(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
+        let before = self.said[line].filter(|i| *i >= start);
         let Some(before) = before else { return false };
         let closes = matches!(self.tokens[before].kind, Kind::Word | Kind::Close | Kind::Text);
-        let after = (line..end).find(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
+        let after = self.next_said(line, end);
         let joins = after.is_some_and(|i| match self.tokens[i].kind {
             Kind::Mark => !self.is(i, b"@") && !self.is(i, b"#") && !self.is(i, b"*"),
             Kind::Open => true,
             _ => false,
         });
-        closes && !joins && !self.is_decorated_only(start, line)
-    }
-
-    /// Whether nothing but decorators stands there yet.
-    fn is_decorated_only(&self, start: usize, end: usize) -> bool {
-        self.head(start..end).is_none_or(|i| i >= end)
+        closes && !joins
     }
 
     /// The first token that is no comment, attribute or decorator.

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::line_ends::{self, LineEnds, Turned};
 use crate::lines;
 use crate::text::{self, BothAdded, Mode};
-use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung};
+use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung, Work};
 
 /// One file with its two sides.
 #[derive(Debug, Clone, Copy)]
@@ -25,16 +25,50 @@ pub struct Input<'a> {
     pub options: &'a Options,
 }
 
+/// One file with its two sides, and what merging it may still cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) base: Option<&'a [u8]>,
+    pub(crate) ours: &'a [u8],
+    pub(crate) theirs: &'a [u8],
+    pub(crate) path: &'a str,
+    pub(crate) options: &'a Options,
+    pub(crate) work: &'a Work,
+}
+
+impl Task<'_> {
+    /// Bytes of all three.
+    pub(crate) fn len(&self) -> usize {
+        self.base.unwrap_or_default().len() + self.ours.len() + self.theirs.len()
+    }
+
+    /// Bytes of those of all three and their merge that are read for more than their lines and words.
+    pub(crate) fn structured_len(&self, merged: &[u8]) -> usize {
+        let files = [self.base.unwrap_or_default(), self.ours, self.theirs, merged];
+        files.iter().map(|file| file.len()).filter(|len| *len <= limits::STRUCTURE_BYTES_MAX).sum()
+    }
+}
+
 /// Merges the contents of one file.
 pub fn merge(input: &Input) -> Outcome {
+    merge_within(input, &Work::default())
+}
+
+/// The same in at most the steps of `work`; what would take more is a conflict.
+pub fn merge_within(input: &Input, work: &Work) -> Outcome {
+    let Input { base, ours, theirs, path, options } = *input;
+    merge_task(&Task { base, ours, theirs, path, options, work })
+}
+
+fn merge_task(input: &Task) -> Outcome {
     if let Some(bytes) = one_sided(input) {
         return Outcome::Clean { bytes: bytes.to_vec(), rung: Rung::OneSided };
     }
     // An empty ancestor is how git's drivers are told of none, and it says as little.
-    let input = &Input { base: input.base.filter(|base| !base.is_empty()), ..*input };
+    let input = &Task { base: input.base.filter(|base| !base.is_empty()), ..*input };
     let merged = match refuse(input) {
         Some(reason) => Err((Rung::OneSided, reason)),
-        None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, Reason::TooLarge)),
+        None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, unmerged(input))),
     };
     match merged {
         Ok((pieces, rung)) if is_gits(&pieces, rung) => climb(input, pieces, rung),
@@ -47,7 +81,7 @@ pub fn merge(input: &Input) -> Outcome {
     }
 }
 
-fn one_sided<'a>(input: &Input<'a>) -> Option<&'a [u8]> {
+fn one_sided<'a>(input: &Task<'a>) -> Option<&'a [u8]> {
     if input.ours == input.theirs || input.base == Some(input.theirs) {
         Some(input.ours)
     } else if input.base == Some(input.ours) {
@@ -57,8 +91,13 @@ fn one_sided<'a>(input: &Input<'a>) -> Option<&'a [u8]> {
     }
 }
 
+/// Why the text merge gave nothing.
+fn unmerged(input: &Task) -> Reason {
+    if input.work.is_spent() { Reason::TooMuchWork } else { Reason::TooLarge }
+}
+
 /// Why these three cannot be merged as text.
-fn refuse(input: &Input) -> Option<Reason> {
+fn refuse(input: &Task) -> Option<Reason> {
     let files = [input.base.unwrap_or_default(), input.ours, input.theirs];
     if files.iter().any(|f| f.len() > limits::FILE_BYTES_MAX) {
         Some(Reason::TooLarge)
@@ -74,15 +113,15 @@ fn is_gits(pieces: &[Piece], rung: Rung) -> bool {
     rung == Rung::OneSided && text::is_whole(pieces)
 }
 
-fn turned(input: &Input) -> Turned {
+fn turned(input: &Task) -> Turned {
     let ends = |base| Turned::of([base, input.ours, input.theirs].map(LineEnds::of));
     input.base.map_or(Turned::No, ends)
 }
 
 /// The merge of what the lines say, with the line ends that a side turned the whole file to.
-fn in_other_ends(input: &Input, ends: LineEnds) -> Outcome {
+fn in_other_ends(input: &Task, ends: LineEnds) -> Outcome {
     let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs].map(line_ends::bare);
-    match merge(&Input { base: Some(&base), ours: &ours, theirs: &theirs, ..*input }) {
+    match merge_task(&Task { base: Some(&base), ours: &ours, theirs: &theirs, ..*input }) {
         Outcome::Clean { bytes, rung } => Outcome::Clean { bytes: ends.put(bytes), rung: rung.max(Rung::Text) },
         Outcome::Conflict(conflict) => Outcome::Conflict(Conflict {
             pieces: conflict.pieces.into_iter().map(|piece| piece.map(|bytes| ends.put(bytes))).collect(),
@@ -93,9 +132,11 @@ fn in_other_ends(input: &Input, ends: LineEnds) -> Outcome {
 }
 
 /// From the text merge upwards: the first candidate that every check lets pass.
-fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
+fn climb(input: &Task, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     let mut refused: Option<(Reason, Vec<u8>)> = None;
     let mut passes = |bytes: Vec<u8>, rung: Rung| match check::refusal(input, &bytes, rung) {
+        // A check that could not be made lets nothing pass.
+        _ if input.work.is_spent() => None,
         None => Some(Outcome::Clean { bytes, rung: rung.max(Rung::Text) }),
         Some(check) => {
             // A keyed candidate that does not even read was a bad guess, not a merge that a check stopped.
@@ -120,6 +161,10 @@ fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     }
     let gave_up = if is_gits { Rung::Text } else { last_rung(input) };
     match refused {
+        _ if input.work.is_spent() => {
+            let pieces = if text::is_whole(&pieces) { Vec::new() } else { pieces };
+            conflict(Class::Value, gave_up, Reason::TooMuchWork, pieces, None)
+        }
         Some((reason, bytes)) => {
             let pieces = if text::whole(&pieces).is_some() { text::reopened(input) } else { pieces };
             conflict(Class::Semantic, gave_up, reason, pieces, Some(bytes))
@@ -132,11 +177,11 @@ fn climb(input: &Input, pieces: Vec<Piece>, rung: Rung) -> Outcome {
 }
 
 /// Small enough for the rungs above text.
-fn is_structured(input: &Input) -> bool {
+fn is_structured(input: &Task) -> bool {
     [input.base.unwrap_or_default(), input.ours, input.theirs].iter().all(|f| f.len() <= limits::STRUCTURE_BYTES_MAX)
 }
 
-fn last_rung(input: &Input) -> Rung {
+fn last_rung(input: &Task) -> Rung {
     match language::of(input.path).shape {
         Shape::Text => Rung::Text,
         Shape::Json | Shape::Toml | Shape::Yaml => Rung::Data,
@@ -145,33 +190,37 @@ fn last_rung(input: &Input) -> Rung {
 }
 
 /// Candidates for a data file: lines that both added stand in either order, with JSON's commas set aside meanwhile.
-fn by_keys(input: &Input) -> Vec<Vec<u8>> {
+fn by_keys(input: &Task) -> Vec<Vec<u8>> {
     let shape = language::of(input.path).shape;
     // Without a value there is nothing to hold a candidate against.
     let reads = |file: &[u8]| matches!(data::read(file, shape), Some(Ok(_)));
-    if !input.base.is_some_and(reads) || !reads(input.ours) || !reads(input.theirs) {
+    if input.work.take_len(input.len()).is_none()
+        || !input.base.is_some_and(reads)
+        || !reads(input.ours)
+        || !reads(input.theirs)
+    {
         return Vec::new();
     }
     let bare = (shape == Shape::Json).then(|| without_commas(input)).flatten();
     let mut out = Vec::new();
     for both_added in [BothAdded::SmallerFirst, BothAdded::LargerFirst] {
         let mode = Mode { both_added, ..Mode::of(input) };
-        let merged = |input: &Input| text::whole(&text::merge(input, mode)?.0);
+        let merged = |input: &Task| text::whole(&text::merge(input, mode)?.0);
         out.extend(merged(input));
         if let Some([base, ours, theirs]) = &bare {
-            let input = Input { base: Some(base), ours, theirs, ..*input };
+            let input = Task { base: Some(base), ours, theirs, ..*input };
             out.extend(merged(&input).and_then(|bytes| data::restore_commas(&bytes)));
         }
     }
     out
 }
 
-fn without_commas(input: &Input) -> Option<[Vec<u8>; 3]> {
+fn without_commas(input: &Task) -> Option<[Vec<u8>; 3]> {
     Some([data::strip_commas(input.base?)?, data::strip_commas(input.ours)?, data::strip_commas(input.theirs)?])
 }
 
 /// What the rules that need a policy would give, for somebody to decide on.
-fn proposal(input: &Input) -> Option<Vec<u8>> {
+fn proposal(input: &Task) -> Option<Vec<u8>> {
     let mode = Mode { same_line: true, newest_version: true, ..Mode::of(input) };
     text::whole(&text::merge(input, mode)?.0)
 }

@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use crate::Input;
 use crate::diff3::Region;
 use crate::hunk::Hunk;
+use crate::ladder::Task;
 use crate::language::{self, Imports, Language, Shape};
 use crate::lex::{self, Dialect, Kind};
 use crate::limits;
@@ -26,7 +26,8 @@ struct Free {
 
 impl Layout {
     /// None where blanks and line ends mean something all over the file.
-    pub(crate) fn of(input: &Input) -> Option<Self> {
+    pub(crate) fn of(input: &Task) -> Option<Self> {
+        input.work.take_len(input.len())?;
         let shape = language::of(input.path).shape;
         let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs];
         Some(Layout([Free::of(base, shape)?, Free::of(ours, shape)?, Free::of(theirs, shape)?]))

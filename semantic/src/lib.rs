@@ -44,15 +44,17 @@ mod terms;
 mod text;
 mod versions;
 mod words;
+mod work;
 
 pub use check::Check;
-pub use entry::{Entry, EntryOutcome, Kind, merge_entries};
-pub use ladder::{Input, merge};
+pub use entry::{Entry, EntryOutcome, Kind, merge_entries, merge_entries_within};
+pub use ladder::{Input, merge, merge_within};
 pub use options::{ListKey, Options};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};
 pub use render::{Labels, MARKER_SIZE, json, markers, markers_of_size, report};
 pub use terms::Terms;
+pub use work::{STEPS_MAX, Work};
 
 /// Version of everything that decides what [`merge`] answers: this crate's rules and the diff engine's exact release.
 ///

@@ -112,6 +112,8 @@ pub enum Reason {
     Kinds,
     /// Both sides changed how the lines end, each to something else.
     LineEnds,
+    /// It would take more steps than one merge may.
+    TooMuchWork,
     /// Above a limit of [`crate::limits`].
     TooLarge,
     /// A check refused the merge.
@@ -129,6 +131,7 @@ impl Reason {
             Reason::LinkTargets => "both sides pointed the link elsewhere",
             Reason::Kinds => "the sides disagree whether it is a file, an executable or a link",
             Reason::LineEnds => "both sides changed how its lines end, differently",
+            Reason::TooMuchWork => "it would take more work than a merge may",
             Reason::TooLarge => "it is larger than a merge may be",
             Reason::Refused(check) => check.words(),
         }

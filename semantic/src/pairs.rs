@@ -3,6 +3,7 @@
 //! A line diff says that five lines became six. Where one of the six was added and the other five are the old ones
 //! with a word changed, edits by the other side between them do not collide. Lines pair by the words they share.
 
+use crate::Work;
 use crate::diff3::Hunk;
 use crate::words;
 
@@ -17,16 +18,23 @@ const ALIKE_MIN: u32 = 500;
 
 /// Cuts each change at the lines that pair.
 ///
-/// In data (`keyed`) a line pairs only with one of the same key.
-pub(crate) fn refine(hunks: Vec<Hunk>, base: &[&[u8]], side: &[&[u8]], keyed: bool) -> Vec<Hunk> {
-    hunks.into_iter().flat_map(|h| cut(h, base, side, keyed)).collect()
+/// In data (`keyed`) a line pairs only with one of the same key. None out of steps.
+pub(crate) fn refine(hunks: Vec<Hunk>, base: &[&[u8]], side: &[&[u8]], keyed: bool, work: &Work) -> Option<Vec<Hunk>> {
+    let mut out = Vec::new();
+    for hunk in hunks {
+        out.extend(cut(hunk, base, side, keyed, work)?);
+    }
+    Some(out)
 }
 
-fn cut(hunk: Hunk, base: &[&[u8]], side: &[&[u8]], keyed: bool) -> Vec<Hunk> {
+fn cut(hunk: Hunk, base: &[&[u8]], side: &[&[u8]], keyed: bool, work: &Work) -> Option<Vec<Hunk>> {
     let (from, to) = (&base[hunk.base.clone()], &side[hunk.side.clone()]);
     if from.len() * to.len() > CELLS_MAX || from.len() * to.len() <= 1 {
-        return vec![hunk];
+        return Some(vec![hunk]);
     }
+    // Each line of the one is held against each of the other, word by word.
+    let bytes = |lines: &[&[u8]]| lines.iter().map(|line| line.len().min(LINE_BYTES_MAX)).sum::<usize>();
+    work.take_len(from.len() * bytes(to) + to.len() * bytes(from))?;
     let mut out = Vec::new();
     let (mut b, mut s) = (hunk.base.start, hunk.side.start);
     for (i, j) in pairs(from, to, keyed) {
@@ -40,7 +48,7 @@ fn cut(hunk: Hunk, base: &[&[u8]], side: &[&[u8]], keyed: bool) -> Vec<Hunk> {
     if b < hunk.base.end || s < hunk.side.end {
         out.push(Hunk { base: b..hunk.base.end, side: s..hunk.side.end });
     }
-    out
+    Some(out)
 }
 
 /// The pairs, in order on both sides, that share most.
@@ -119,7 +127,8 @@ mod tests {
         let base: Vec<&[u8]> = vec![b"a = { v = 1, path = x }\n", b"c = { v = 1, path = z }\n"];
         let side: Vec<&[u8]> =
             vec![b"a = { v = 2, path = x }\n", b"new line of other words\n", b"c = { v = 2, path = z }\n"];
-        let cut = refine(vec![Hunk { base: 0..2, side: 0..3 }], &base, &side, false);
+        let cut =
+            refine(vec![Hunk { base: 0..2, side: 0..3 }], &base, &side, false, &Work::default()).expect("little work");
         let expected = [(0..1, 0..1), (1..1, 1..2), (1..2, 2..3)].map(|(base, side)| Hunk { base, side });
         assert_eq!(cut, expected);
     }
@@ -127,7 +136,7 @@ mod tests {
     #[test]
     fn lines_without_words_in_common_stay_one_change() {
         let hunk = Hunk { base: 0..2, side: 0..2 };
-        let cut = refine(vec![hunk.clone()], &[b"a b\n", b"c d\n"], &[b"w x\n", b"y z\n"], false);
-        assert_eq!(cut, [hunk]);
+        let cut = refine(vec![hunk.clone()], &[b"a b\n", b"c d\n"], &[b"w x\n", b"y z\n"], false, &Work::default());
+        assert_eq!(cut, Some(vec![hunk]));
     }
 }

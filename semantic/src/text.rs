@@ -2,10 +2,11 @@
 
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::hunk::{self, Hunk};
+use crate::ladder::Task;
 use crate::layout::Layout;
 use crate::limits;
 use crate::lines::{self, Interner};
-use crate::{Input, Piece, Rung};
+use crate::{Piece, Rung, Work};
 
 /// What the rules for disputed stretches may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(crate) enum BothAdded {
 
 impl Mode {
     /// What the path's policy allows.
-    pub(crate) fn of(input: &Input) -> Mode {
+    pub(crate) fn of(input: &Task) -> Mode {
         Mode {
             same_line: input.options.same_line,
             newest_version: input.options.newest_version,
@@ -39,6 +40,9 @@ impl Mode {
         }
     }
 }
+
+/// Steps of finding one line among all.
+const LOOK_STEPS: usize = 16;
 
 /// The three files as lines.
 struct Lines<'a> {
@@ -70,7 +74,8 @@ impl<'a> Lines<'a> {
     }
 
     /// The three files; none above the limits.
-    fn of(input: &Input<'a>) -> Option<Self> {
+    fn of(input: &Task<'a>) -> Option<Self> {
+        input.work.take_len(input.len())?;
         let lines = Lines {
             base: lines::split(input.base.unwrap_or_default()),
             ours: lines::split(input.ours),
@@ -80,10 +85,11 @@ impl<'a> Lines<'a> {
     }
 
     /// As git aligns them.
-    fn chunks(&self) -> Vec<Chunk> {
+    fn chunks(&self, work: &Work) -> Option<Vec<Chunk>> {
+        work.take_len(LOOK_STEPS * (self.base.len() + self.ours.len() + self.theirs.len()))?;
         let mut interner = Interner::default();
         let [b, o, t] = [&self.base, &self.ours, &self.theirs].map(|side| interner.ids(side));
-        diff3::align(&b, &o, &t, interner.len(), Touch::Never)
+        diff3::align([&b, &o, &t], interner.len(), Touch::Never, work)
     }
 
     /// What a stretch without a conflict says.
@@ -97,13 +103,14 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Merges by lines, and the highest rung that a stretch needed; none above the limits.
+/// Merges by lines, and the highest rung that a stretch needed; none above the limits,
+/// or out of steps.
 ///
 /// [`Rung::OneSided`] stands for a merge that git would make.
-pub(crate) fn merge(input: &Input, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
+pub(crate) fn merge(input: &Task, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     let lines = Lines::of(input)?;
     let (mut out, mut highest) = (Vec::new(), Rung::OneSided);
-    let chunks = lines.chunks();
+    let chunks = lines.chunks(input.work)?;
     let in_conflict = chunks.iter().any(|chunk| matches!(chunk, Chunk::Conflict(_)));
     let layout = in_conflict.then(|| Layout::of(input)).flatten();
     for chunk in chunks {
@@ -126,10 +133,10 @@ pub(crate) fn merge(input: &Input, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
 }
 
 /// The stretches that git would leave in conflict; none above the limits.
-pub(crate) fn disputes(input: &Input) -> Vec<Hunk> {
-    let Some(lines) = Lines::of(input) else { return Vec::new() };
-    let chunks = lines.chunks().into_iter();
-    let regions = chunks.filter_map(|chunk| match chunk {
+pub(crate) fn disputes(input: &Task) -> Vec<Hunk> {
+    let read = Lines::of(input).and_then(|lines| Some((lines.chunks(input.work)?, lines)));
+    let Some((chunks, lines)) = read else { return Vec::new() };
+    let regions = chunks.into_iter().filter_map(|chunk| match chunk {
         Chunk::Conflict(region) => Some(lines.hunk(&region)),
         _ => None,
     });
@@ -138,9 +145,9 @@ pub(crate) fn disputes(input: &Input) -> Vec<Hunk> {
 
 /// What a merge that a check refused was made of: disputed is what git leaves in conflict, and where it leaves nothing,
 /// every change that one side alone made. So nobody takes the refused merge for a clean one.
-pub(crate) fn reopened(input: &Input) -> Vec<Piece> {
-    let Some(lines) = Lines::of(input) else { return Vec::new() };
-    let chunks = lines.chunks();
+pub(crate) fn reopened(input: &Task) -> Vec<Piece> {
+    let read = Lines::of(input).and_then(|lines| Some((lines.chunks(input.work)?, lines)));
+    let Some((chunks, lines)) = read else { return Vec::new() };
     let in_conflict = chunks.iter().any(|chunk| matches!(chunk, Chunk::Conflict(_)));
     let mut out = Vec::new();
     for chunk in &chunks {

@@ -6,6 +6,9 @@
 /// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
 /// usual ones.
 const BYTES_MAX: u64 = 256 << 20;
+/// Steps of merging for one envelope, as the merge layer counts them: that of the dearest two merges. Each merge has its
+/// own limit, so that what becomes of a file does not depend on the files before it; the last one may go over this.
+const STEPS_MAX: u64 = 2 * quorate_semantic::STEPS_MAX;
 /// Contents of one envelope that are searched for among the versions and sides of their paths.
 const SEARCHES_MAX: u32 = 256;
 
@@ -22,6 +25,7 @@ const COUNTS_MAX: u32 = 256;
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: u64,
+    steps: u64,
     searches: u32,
     looks: usize,
     locks: u32,
@@ -30,7 +34,14 @@ pub(super) struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: BYTES_MAX, searches: SEARCHES_MAX, looks: LOOKS_MAX, locks: LOCKS_MAX, counts: COUNTS_MAX }
+        Self {
+            bytes: BYTES_MAX,
+            steps: STEPS_MAX,
+            searches: SEARCHES_MAX,
+            looks: LOOKS_MAX,
+            locks: LOCKS_MAX,
+            counts: COUNTS_MAX,
+        }
     }
 }
 
@@ -40,6 +51,16 @@ impl Budget {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.unwrap_or(self.bytes);
         left.is_some()
+    }
+
+    /// Whether no further merge may begin.
+    pub(super) fn is_out_of_steps(&self) -> bool {
+        self.steps == 0
+    }
+
+    /// Counts what a merge took.
+    pub(super) fn count_steps(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_sub(steps);
     }
 
     /// Takes a search, if one is left.
@@ -68,5 +89,21 @@ impl Budget {
         let left = self.locks.checked_sub(1);
         self.locks = left.unwrap_or(0);
         left.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_that_took_the_steps_of_its_merges_begins_no_further_one() {
+        let mut budget = Budget::default();
+        budget.count_steps(quorate_semantic::STEPS_MAX);
+        assert!(!budget.is_out_of_steps());
+        budget.count_steps(quorate_semantic::STEPS_MAX);
+        assert!(budget.is_out_of_steps());
+        budget.count_steps(1);
+        assert!(budget.is_out_of_steps());
     }
 }

@@ -6,7 +6,7 @@ use crate::policy::PathRule;
 use crate::receipt::Rung;
 use crate::state::record::{Class, File};
 use crate::stop::Stop;
-use quorate_semantic::{Entry, EntryOutcome, Kind, Options, merge_entries};
+use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
 
 /// What became of three versions of a file.
 pub(super) enum Merged {
@@ -59,7 +59,7 @@ impl Turn<'_, '_> {
             return Ok(Merged::Clean(made, Rung::OneSided));
         }
         let bytes = [base, current, made].iter().flatten().map(|file| file.size).sum();
-        if !self.budget.take_bytes(bytes) {
+        if !self.budget.take_bytes(bytes) || self.budget.is_out_of_steps() {
             return Ok(Merged::Unclean(Disagreement::value("the envelope asks for more merging than one may")));
         }
         let contents = [base, current, made].map(|file| file.map(|file| self.bytes(&file)).transpose());
@@ -67,7 +67,10 @@ impl Turn<'_, '_> {
         let (b, c, m) = (b?, c?, m?);
         let entries = (side(base, &b), side(current, &c), side(made, &m));
         let options = merge_options(self.place.record.policy.rule(path));
-        match merge_entries(entries.0, entries.1, entries.2, path, &options) {
+        let work = Work::default();
+        let outcome = merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work);
+        self.budget.count_steps(work.taken());
+        match outcome {
             EntryOutcome::Clean { entry: None, rung } => Ok(Merged::Clean(None, rung.into())),
             EntryOutcome::Clean { entry: Some((kind, bytes)), rung } => {
                 Ok(Merged::Clean(Some(self.store(path, mode(kind), bytes)?), rung.into()))

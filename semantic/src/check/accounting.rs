@@ -3,41 +3,47 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::Input;
+use crate::ladder::Task;
 use crate::lines;
 use crate::words;
 
 /// How often something stands in base, ours, theirs and the result.
 pub(super) type Counts = [i64; 4];
 
-pub(super) fn lines(input: &Input, merged: &[u8]) -> Option<Check> {
+pub(super) fn lines(input: &Task, merged: &[u8]) -> Option<Check> {
     let lines = |file| lines::split(file).into_iter().map(<[u8]>::trim_ascii).filter(|l| !l.is_empty());
     // A line that no input has was put together from words of both: the words are accounted for below.
     let is_composed = |counts: &Counts| counts[..3] == [0, 0, 0];
-    let counts = counts(input, merged, lines);
+    let counts = counts(input, merged, lines)?;
     (!counts.values().all(|c| is_composed(c) || explained(c))).then_some(Check::LineAccounting)
 }
 
-pub(super) fn words(input: &Input, merged: &[u8]) -> Option<Check> {
-    (!counts(input, merged, identifiers).values().all(explained)).then_some(Check::WordAccounting)
+pub(super) fn words(input: &Task, merged: &[u8]) -> Option<Check> {
+    (!counts(input, merged, identifiers)?.values().all(explained)).then_some(Check::WordAccounting)
 }
 
 pub(super) fn identifiers(file: &[u8]) -> impl Iterator<Item = &[u8]> {
     file.split(|b| !words::is_word_byte(*b)).filter(|w| !w.is_empty())
 }
 
+/// Steps of finding one piece among all.
+const LOOK_STEPS: u64 = 16;
+
+/// How often each piece stands where; none out of steps.
 pub(super) fn counts<'a, I: Iterator<Item = &'a [u8]>>(
-    input: &Input<'a>,
+    input: &Task<'a>,
     merged: &'a [u8],
     pieces: impl Fn(&'a [u8]) -> I,
-) -> BTreeMap<&'a [u8], Counts> {
+) -> Option<BTreeMap<&'a [u8], Counts>> {
+    input.work.take_len(input.len() + merged.len())?;
     let mut counts: BTreeMap<&[u8], Counts> = BTreeMap::new();
     for (column, file) in [input.base.unwrap_or_default(), input.ours, input.theirs, merged].into_iter().enumerate() {
         for piece in pieces(file) {
+            input.work.take(LOOK_STEPS)?;
             counts.entry(piece).or_default()[column] += 1;
         }
     }
-    counts
+    Some(counts)
 }
 
 /// Whether the result's count lies between what the two edits together imply and what the sides have.

@@ -6,47 +6,67 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::Input;
 use crate::items::{Code, Item};
+use crate::ladder::Task;
 use crate::language::{self, Imports, Language, Shape};
 use crate::limits;
 use crate::lines;
 
-pub(super) fn stated_once(input: &Input, merged: &[u8]) -> Option<Check> {
-    let (ours, theirs, merged) = (stated(input, input.ours)?, stated(input, input.theirs)?, stated(input, merged)?);
-    let doubled = |(name, count): (&Vec<String>, &usize)| {
-        let had = |side: &BTreeMap<Vec<String>, usize>| side.get(name).copied().unwrap_or_default();
+/// Steps of cutting one byte into items and naming them.
+const READ_STEPS: usize = 16;
+
+pub(super) fn stated_once(input: &Task, merged: &[u8]) -> Option<Check> {
+    input.work.take_len(READ_STEPS * input.structured_len(merged))?;
+    let mut names = Names::default();
+    let mut stated = |file| stated(input, file, &mut names);
+    let (ours, theirs, merged) = (stated(input.ours)?, stated(input.theirs)?, stated(merged)?);
+    let doubled = |(name, count): (&usize, &usize)| {
+        let had = |side: &BTreeMap<usize, usize>| side.get(name).copied().unwrap_or_default();
         *count > had(&ours).max(had(&theirs)).max(1)
     };
     merged.iter().any(doubled).then_some(Check::DuplicateName)
 }
 
-/// How often each name is bound, by its path of names.
-fn stated(input: &Input, file: &[u8]) -> Option<BTreeMap<Vec<String>, usize>> {
+/// Numbers for names, each by the number of the container that it stands in; 0 is the file.
+#[derive(Default)]
+struct Names(BTreeMap<(usize, String), usize>);
+
+impl Names {
+    fn id(&mut self, container: usize, name: String) -> usize {
+        let next = self.0.len() + 1;
+        *self.0.entry((container, name)).or_insert(next)
+    }
+}
+
+/// How often each name is bound; none out of steps.
+fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize, usize>> {
     if file.len() > limits::STRUCTURE_BYTES_MAX {
         return None;
     }
     let language = language::of(input.path);
     let code = Code::read(file, language.shape)?;
     let mut out = BTreeMap::new();
-    let mut open: Vec<(Vec<String>, Item)> = code.items().into_iter().map(|i| (Vec::new(), i)).collect();
-    while let Some((mut path, item)) = open.pop() {
+    let mut open: Vec<(usize, Item)> = code.items().into_iter().map(|i| (0, i)).collect();
+    while let Some((container, item)) = open.pop() {
         let Some(name) = item.name else { continue };
-        path.push(bound(&name, language));
+        let id = names.id(container, bound(&name, language));
         if let Some(body) = item.body {
-            open.extend(code.items_in(body, true).into_iter().map(|i| (path.clone(), i)));
+            input.work.take_len(READ_STEPS * body.len())?;
+            open.extend(code.items_in(body, true).into_iter().map(|i| (id, i)));
         }
-        *out.entry(path).or_default() += 1;
+        *out.entry(id).or_default() += 1;
     }
     if language.imports == Imports::JavaScript {
         let defaults = lines::split(file).into_iter().filter(|l| l.starts_with(EXPORT_DEFAULT)).count();
-        out.insert(vec!["export default".into()], defaults);
+        out.insert(names.id(0, EXPORT_DEFAULT_NAME.into()), defaults);
     }
     Some(out)
 }
 
 /// How a module's one default export starts.
 const EXPORT_DEFAULT: &[u8] = b"export default ";
+/// What it is counted under: no name that a declaration can bind.
+const EXPORT_DEFAULT_NAME: &str = "export default";
 
 /// What an item's name binds: for `struct A` and `enum A` the same.
 fn bound(name: &str, language: &Language) -> String {

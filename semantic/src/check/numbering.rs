@@ -1,7 +1,7 @@
 //! An ordered list counts on: where a side counted its items anew, one that the other adds has a number that is taken.
 
 use super::Check;
-use crate::Input;
+use crate::ladder::Task;
 use crate::language::{self, Shape};
 use crate::lines;
 
@@ -9,10 +9,11 @@ use crate::lines;
 const DIGITS_MAX: usize = 9;
 
 /// Whether lists of prose break off counting more often than the sides explain.
-pub(super) fn counts_on(input: &Input, merged: &[u8]) -> Option<Check> {
+pub(super) fn counts_on(input: &Task, merged: &[u8]) -> Option<Check> {
     if !matches!(language::of(input.path).shape, Shape::Markdown | Shape::Text) {
         return None;
     }
+    input.work.take_len(input.len() + merged.len())?;
     let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs].map(breaks);
     let explained = ours.max(theirs).max((ours + theirs).saturating_sub(base));
     (breaks(merged) > explained).then_some(Check::Numbering)

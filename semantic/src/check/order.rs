@@ -1,24 +1,23 @@
 //! What runs from top to bottom finds its names defined.
 
-use std::collections::BTreeSet;
-
 use super::Check;
-use crate::Input;
 use crate::items::{Code, Early};
+use crate::ladder::Task;
 use crate::language;
 use crate::limits;
 
 /// Whether something stands above what it needs, though no side had it so.
-pub(super) fn kept(input: &Input, merged: &[u8]) -> Option<Check> {
+pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
+    input.work.take_len(input.len() + merged.len())?;
     let codes = [code(input, merged)?, code(input, input.ours)?, code(input, input.theirs)?];
-    let [merged, ours, theirs] = codes.each_ref().map(Code::early);
+    let [merged, ours, theirs] = codes.each_ref().map(|code| code.early(input.work));
+    let (mut new, ours, theirs) = (merged?, ours?, theirs?);
     let is_new = |early: &Early| !ours.contains(early) && !theirs.contains(early);
-    let mut new: BTreeSet<Early> = merged;
     new.retain(is_new);
     (!new.is_empty()).then_some(Check::DefinitionOrder)
 }
 
-fn code<'a>(input: &Input, file: &'a [u8]) -> Option<Code<'a>> {
+fn code<'a>(input: &Task, file: &'a [u8]) -> Option<Code<'a>> {
     let is_small = file.len() <= limits::STRUCTURE_BYTES_MAX;
     is_small.then(|| Code::read(file, language::of(input.path).shape)).flatten()
 }

@@ -1,16 +1,24 @@
 //! It still parses, and data say what merging key by key says.
 
 use super::Check;
+use crate::Rung;
 use crate::data::{self, Unread};
 use crate::items;
+use crate::ladder::Task;
 use crate::language::{self, Shape};
 use crate::lex::{self, Dialect};
 use crate::limits;
 use crate::lines;
-use crate::{Input, Rung};
+
+/// Steps of reading one byte, and of what is made of it.
+const READ_STEPS: usize = 16;
 
 /// A data file reads, no key twice; and a merge of our own equals the key-wise merge of the values.
-pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
+pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
+    if !language::of(input.path).is_data() {
+        return None;
+    }
+    input.work.take_len(READ_STEPS * input.structured_len(merged))?;
     let read = |file: &[u8]| {
         let small = file.len() <= limits::STRUCTURE_BYTES_MAX;
         small.then(|| data::read(file, language::of(input.path).shape)).flatten()
@@ -21,7 +29,7 @@ pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
         return None;
     }
     let base = base.and_then(Result::ok);
-    let key_wise = data::merges(input.options, base.as_ref(), &ours, &theirs);
+    let key_wise = data::merges(input.options, base.as_ref(), &ours, &theirs, input.work);
     match read(merged)? {
         Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
         Err(Unread::Unparsed) => Some(Check::Parses),
@@ -31,7 +39,7 @@ pub(super) fn data(input: &Input, merged: &[u8], rung: Rung) -> Option<Check> {
 }
 
 /// Brackets match, and Python is indented one way, where that holds of all three.
-pub(super) fn code(input: &Input, merged: &[u8]) -> Option<Check> {
+pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     let dialect = match language::of(input.path).shape {
         Shape::Braces(words) | Shape::Indent(words) => words.dialect,
         _ => return None,
@@ -40,6 +48,7 @@ pub(super) fn code(input: &Input, merged: &[u8]) -> Option<Check> {
         file.len() > limits::STRUCTURE_BYTES_MAX
             || lex::is_balanced(file, &lex::tokens(file, dialect), items::DEPTH_MAX)
     };
+    input.work.take_len(input.len() + merged.len())?;
     let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs];
     let one_indent = |file: &[u8]| dialect != Dialect::Python || !mixes_indents(file);
     let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));

@@ -6,22 +6,29 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::Input;
+use crate::Work;
 use crate::diff3;
+use crate::ladder::Task;
 use crate::language;
 use crate::lines::{self, Interner};
 use crate::pairs;
 use crate::words::is_word_byte;
 
+/// Steps of looking at one line, or at one byte of a line that is searched.
+const LINE_STEPS: usize = 16;
+
 /// Lines that must have changed alike before it is a pattern.
 const ALIKE_MIN: usize = 3;
 
-pub(super) fn missed(input: &Input) -> Option<Check> {
+pub(super) fn missed(input: &Task) -> Option<Check> {
     let base = lines::split(input.base.unwrap_or_default());
     let (ours, theirs) = (lines::split(input.ours), lines::split(input.theirs));
     let keyed = language::of(input.path).is_data();
-    let (ours, theirs) = (Edits::of(&base, &ours, keyed), Edits::of(&base, &theirs, keyed));
-    (is_missed(&ours.changed, &theirs.added) || is_missed(&theirs.changed, &ours.added)).then_some(Check::Pattern)
+    input.work.take_len(LINE_STEPS * (base.len() + ours.len() + theirs.len()))?;
+    let (ours, theirs) = (Edits::of(&base, &ours, keyed, input.work)?, Edits::of(&base, &theirs, keyed, input.work)?);
+    let is_missed =
+        is_missed(&ours.changed, &theirs.added, input.work)? || is_missed(&theirs.changed, &ours.added, input.work)?;
+    is_missed.then_some(Check::Pattern)
 }
 
 /// What one side did to the lines.
@@ -31,18 +38,18 @@ struct Edits<'a> {
 }
 
 impl<'a> Edits<'a> {
-    fn of(base: &[&'a [u8]], side: &[&'a [u8]], keyed: bool) -> Self {
+    fn of(base: &[&'a [u8]], side: &[&'a [u8]], keyed: bool, work: &Work) -> Option<Self> {
         let mut interner = Interner::default();
         let (b, s) = (interner.ids(base), interner.ids(side));
         let mut edits = Edits { changed: Vec::new(), added: Vec::new() };
-        for hunk in pairs::refine(diff3::hunks(&b, &s, interner.len()), base, side, keyed) {
+        for hunk in pairs::refine(diff3::hunks(&b, &s, interner.len(), work)?, base, side, keyed, work)? {
             if hunk.base.len() == 1 && hunk.side.len() == 1 {
                 edits.changed.push((base[hunk.base.start], side[hunk.side.start]));
             } else if hunk.base.is_empty() {
                 edits.added.extend_from_slice(&side[hunk.side]);
             }
         }
-        edits
+        Some(edits)
     }
 }
 
@@ -55,15 +62,18 @@ struct Change<'a> {
 }
 
 /// Whether some line of `added` misses a change that `changed` (pairs of old and new lines) makes again and again.
-fn is_missed(changed: &[(&[u8], &[u8])], added: &[&[u8]]) -> bool {
+fn is_missed(changed: &[(&[u8], &[u8])], added: &[&[u8]], work: &Work) -> Option<bool> {
     let mut changes: BTreeMap<Change, usize> = BTreeMap::new();
     for (old, new) in changed {
         if let Some(change) = change(old, new) {
             *changes.entry(change).or_default() += 1;
         }
     }
-    let again = changes.into_iter().filter(|(_, count)| *count >= ALIKE_MIN);
-    again.map(|(change, _)| change).any(|change| added.iter().any(|line| change.is_missed_by(&pieces(line))))
+    let again: Vec<Change> =
+        changes.into_iter().filter(|(_, count)| *count >= ALIKE_MIN).map(|(change, _)| change).collect();
+    let bytes = added.iter().map(|line| line.len()).sum::<usize>();
+    work.take_len(LINE_STEPS * again.len() * bytes)?;
+    Some(again.iter().any(|change| added.iter().any(|line| change.is_missed_by(&pieces(line)))))
 }
 
 impl Change<'_> {
@@ -125,25 +135,25 @@ mod tests {
 
     #[test]
     fn a_new_line_of_the_old_kind_misses_the_change() {
-        assert!(is_missed(&RENAMED, &[b"- v1-c\n"]));
+        assert!(is_missed(&RENAMED, &[b"- v1-c\n"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn a_new_line_of_the_new_kind_does_not() {
-        assert!(!is_missed(&RENAMED, &[b"- v2-c\n"]));
-        assert!(!is_missed(&RENAMED, &[b"- w-c\n"]));
+        assert!(!is_missed(&RENAMED, &[b"- v2-c\n"], &Work::default()).expect("little work"));
+        assert!(!is_missed(&RENAMED, &[b"- w-c\n"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn numbers_that_became_strings_are_a_pattern() {
         let edited: [(&[u8], &[u8]); 3] = [(b"a: 1,", b"a: '1',"), (b"b: 2,", b"b: '2',"), (b"c: 3,", b"c: '3',")];
-        assert!(is_missed(&edited, &[b"d: 4,"]));
-        assert!(!is_missed(&edited, &[b"d: '4',"]));
+        assert!(is_missed(&edited, &[b"d: 4,"], &Work::default()).expect("little work"));
+        assert!(!is_missed(&edited, &[b"d: '4',"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn two_changed_lines_are_no_pattern() {
-        assert!(!is_missed(&RENAMED[..2], &[b"- v1-c\n"]));
+        assert!(!is_missed(&RENAMED[..2], &[b"- v1-c\n"], &Work::default()).expect("little work"));
     }
 
     #[test]
@@ -153,7 +163,7 @@ mod tests {
             (b"from './d';", b"from './d.js';"),
             (b"from './b';", b"from './b.js';"),
         ];
-        assert!(is_missed(&edited, &[b"from './c';"]));
-        assert!(!is_missed(&edited, &[b"from './c.js';"]));
+        assert!(is_missed(&edited, &[b"from './c';"], &Work::default()).expect("little work"));
+        assert!(!is_missed(&edited, &[b"from './c.js';"], &Work::default()).expect("little work"));
     }
 }

@@ -4,19 +4,21 @@
 //! else they dispute was chosen for two different things, and that the edits stand on different lines says little.
 
 use super::Check;
-use crate::Input;
+use crate::Work;
 use crate::diff3::{self, Chunk, Touch};
 use crate::hunk::Hunk;
+use crate::ladder::Task;
 use crate::lines::Interner;
 use crate::text;
 use crate::versions;
 use crate::words;
 
-pub(super) fn meet(input: &Input) -> Option<Check> {
+pub(super) fn meet(input: &Task) -> Option<Check> {
     if !input.options.newest_version || input.base.is_none() {
         return None;
     }
-    let disputes: Vec<Dispute> = text::disputes(input).iter().map(Dispute::of).collect();
+    let disputes: Vec<Dispute> =
+        text::disputes(input).iter().map(|hunk| Dispute::of(hunk, input.work)).collect::<Option<_>>()?;
     let has = |what: Dispute| disputes.contains(&what);
     (has(Dispute::Lines) && has(Dispute::Else)).then_some(Check::ReleaseLines)
 }
@@ -31,17 +33,18 @@ enum Dispute {
 }
 
 impl Dispute {
-    fn of(hunk: &Hunk) -> Self {
+    /// None out of steps.
+    fn of(hunk: &Hunk, work: &Work) -> Option<Self> {
         let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| words::split(side));
         let mut interner = Interner::default();
         let [b, o, t] = [&base, &ours, &theirs].map(|side| interner.ids(side));
-        let chunks = diff3::align(&b, &o, &t, interner.len(), Touch::Replacing).into_iter();
+        let chunks = diff3::align([&b, &o, &t], interner.len(), Touch::Replacing, work)?.into_iter();
         let mut edits = chunks.filter(|chunk| !matches!(chunk, Chunk::Same(_)));
-        let Some(Chunk::Conflict(region)) = edits.next() else { return Dispute::Else };
-        match (&base[region.base], &ours[region.ours], &theirs[region.theirs]) {
+        let Some(Chunk::Conflict(region)) = edits.next() else { return Some(Dispute::Else) };
+        Some(match (&base[region.base], &ours[region.ours], &theirs[region.theirs]) {
             ([b], [o], [t]) if edits.next().is_none() && versions::are_two_lines(b, o, t) => Dispute::Lines,
             _ => Dispute::Else,
-        }
+        })
     }
 }
 
@@ -54,7 +57,8 @@ mod tests {
         let options = Options { newest_version: true, ..Options::default() };
         let (base, path) = (Some(base.as_bytes()), "package.json");
         let verdict = |ours: &str, theirs: &str| {
-            meet(&Input { base, ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options: &options })
+            let work = Work::default();
+            meet(&Task { base, ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options: &options, work: &work })
         };
         assert_eq!(verdict(ours, theirs), verdict(theirs, ours), "the sides have no names");
         verdict(ours, theirs)

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Check;
 use super::accounting::{Counts, counts, identifiers};
-use crate::Input;
+use crate::ladder::Task;
 use crate::words;
 
 /// How often base must have a word for its removal to say that the file does without it.
@@ -16,12 +16,12 @@ use crate::words;
 const REMOVED_MIN: i64 = 2;
 
 /// A rename or removal on one side, a new use on the other.
-pub(super) fn gone(input: &Input, merged: &[u8]) -> Option<Check> {
+pub(super) fn gone(input: &Task, merged: &[u8]) -> Option<Check> {
     let back = |[base, ours, theirs, merged]: &Counts| {
         let is_told = *base >= REMOVED_MIN || (*base > 0 && ours.max(theirs) > base);
         is_told && (*ours == 0 || *theirs == 0) && *merged > 0
     };
-    let free = counts(input, merged, |file| names(file).into_iter());
+    let free = counts(input, merged, |file| names(file).into_iter())?;
     free.values().any(back).then_some(Check::GoneWord)
 }
 
@@ -39,9 +39,9 @@ fn names(file: &[u8]) -> Vec<&[u8]> {
 }
 
 /// `é` as one character and as two are the same to the eye, and two names to a machine.
-pub(super) fn twins(input: &Input, merged: &[u8]) -> Option<Check> {
+pub(super) fn twins(input: &Task, merged: &[u8]) -> Option<Check> {
     let mut spellings: BTreeMap<String, BTreeMap<&[u8], Counts>> = BTreeMap::new();
-    for (word, count) in counts(input, merged, identifiers) {
+    for (word, count) in counts(input, merged, identifiers)? {
         if !word.is_ascii() {
             let composed = String::from_utf8_lossy(word).nfc().collect();
             spellings.entry(composed).or_default().insert(word, count);

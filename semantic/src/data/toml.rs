@@ -15,13 +15,17 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
     let mut root = BTreeMap::new();
     // The open table, as keys from the root; an array of tables is entered at its last item.
     let mut table: Vec<String> = Vec::new();
-    let mut opened = std::collections::BTreeSet::new();
+    let mut opened: std::collections::BTreeSet<Vec<String>> = std::collections::BTreeSet::new();
     while reader.skip_to_content() {
         if reader.eat("[[") {
             table = reader.keys()?;
             reader.expect("]]")?;
             push_table(&mut root, &table)?;
-            opened.retain(|t: &Vec<String>| !t.starts_with(&table));
+            // What starts with these keys stands together in their order.
+            let inside = |t: &Vec<String>| t.starts_with(&table);
+            while let Some(of_last) = opened.range(table.clone()..).next().filter(|t| inside(t)).cloned() {
+                opened.remove(&of_last);
+            }
         } else if reader.eat("[") {
             table = reader.keys()?;
             reader.expect("]")?;

@@ -8,7 +8,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Code, CutBy, Item};
+use crate::Work;
 use crate::lex::{Dialect, Kind};
+
+/// Steps of cutting one byte into items and reading what they name.
+const READ_STEPS: usize = 16;
 
 /// Deepest nesting of classes that is looked into.
 const DEPTH_MAX: usize = 32;
@@ -28,24 +32,27 @@ struct Names<'a> {
 
 impl<'a> Code<'a> {
     /// Names that are used above their only definitions; none in a language where that means nothing.
-    pub(crate) fn early(&self) -> BTreeSet<Early<'a>> {
+    ///
+    /// None out of steps.
+    pub(crate) fn early(&self, work: &Work) -> Option<BTreeSet<Early<'a>>> {
         let mut out = BTreeSet::new();
         if self.words.hoisted.is_some() {
-            self.scope(0..self.text.len(), b"", 0, &mut out);
+            self.scope(0..self.text.len(), (b"", 0), &mut out, work)?;
         }
-        out
+        Some(out)
     }
 
     /// The names that a scope uses as it runs; what it uses too early goes into `out`.
     fn scope(
         &self,
         span: Range<usize>,
-        name: &'a [u8],
-        depth: usize,
+        (name, depth): (&'a [u8], usize),
         out: &mut BTreeSet<Early<'a>>,
-    ) -> BTreeSet<&'a [u8]> {
+        work: &Work,
+    ) -> Option<BTreeSet<&'a [u8]>> {
+        work.take_len(READ_STEPS * span.len())?;
         let items = self.items_in(span, depth > 0);
-        let read = items.iter().map(|item| self.names(item, depth, out)).collect::<Vec<_>>();
+        let read = items.iter().map(|item| self.names(item, depth, out, work)).collect::<Option<Vec<_>>>()?;
         let later: BTreeSet<&[u8]> = read.iter().flat_map(|(_, names)| names.defined.iter().copied()).collect();
         let mut above = BTreeSet::new();
         for (user, names) in &read {
@@ -53,15 +60,21 @@ impl<'a> Code<'a> {
             let early = names.used.iter().filter(|used| later.contains(*used) && !above.contains(*used));
             out.extend(early.map(|used| (name, *user, *used)));
         }
-        read.into_iter().flat_map(|(_, names)| names.used).collect()
+        Some(read.into_iter().flat_map(|(_, names)| names.used).collect())
     }
 
     /// Who an item is, and its names.
-    fn names(&self, item: &Item, depth: usize, out: &mut BTreeSet<Early<'a>>) -> (&'a [u8], Names<'a>) {
+    fn names(
+        &self,
+        item: &Item,
+        depth: usize,
+        out: &mut BTreeSet<Early<'a>>,
+        work: &Work,
+    ) -> Option<(&'a [u8], Names<'a>)> {
         let first = self.tokens.partition_point(|t| t.from < item.span.start);
         let tokens = first..self.tokens.partition_point(|t| t.from < item.span.end);
         let mut names = Names::default();
-        let Some(head) = self.head(tokens.clone()) else { return (b"", names) };
+        let Some(head) = self.head(tokens.clone()) else { return Some((b"", names)) };
         self.take(tokens.start..head, &mut names.used); // decorators
         let word = self.past_modifiers(head, tokens.end);
         let declared = self.words.declare.iter().find(|w| self.is(word, w.as_bytes())).filter(|_| item.name.is_some());
@@ -72,7 +85,7 @@ impl<'a> Code<'a> {
                 self.take(head..tokens.end, &mut names.used);
                 self.define(head..tokens.end, &mut names.defined);
             }
-            return (b"", names);
+            return Some((b"", names));
         };
         let user = if word + 1 < tokens.end { self.bytes(word + 1) } else { b"" };
         if !self.words.hoisted.is_some_and(|hoisted| hoisted.contains(declared)) {
@@ -82,13 +95,13 @@ impl<'a> Code<'a> {
             (Some(body), "class") if depth < DEPTH_MAX => {
                 let to = self.tokens.partition_point(|t| t.from < body.start);
                 self.take(word + 2..to, &mut names.used);
-                names.used.extend(self.scope(body.clone(), user, depth + 1, out));
+                names.used.extend(self.scope(body.clone(), (user, depth + 1), out, work)?);
             }
             (_, "def") => self.take_header(word + 2..tokens.end, &mut names.used),
             (_, "function" | "interface" | "type") => (),
             _ => self.take(word + 2..tokens.end, &mut names.used),
         }
-        (user, names)
+        Some((user, names))
     }
 
     /// The name of a function that no word declares.
@@ -135,7 +148,7 @@ impl<'a> Code<'a> {
                 Kind::Open => depth += 1,
                 Kind::Close => depth = depth.saturating_sub(1),
                 Kind::Mark if depth == 0 && self.is(i, b":") => return,
-                Kind::Word if !self.is_member(i) && !(depth == 1 && self.is_parameter(i)) => {
+                Kind::Word if !(self.is_member(i) || depth == 1 && self.is_parameter(i)) => {
                     used.insert(self.bytes(i));
                 }
                 _ => (),
@@ -144,13 +157,13 @@ impl<'a> Code<'a> {
     }
 
     fn is_parameter(&self, i: usize) -> bool {
-        let before = (0..i).rev().find(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
+        let before = self.last_said(0, i);
         before.is_some_and(|before| ["(", ",", "*"].iter().any(|mark| self.is(before, mark.as_bytes())))
     }
 
     /// What statements define: by `=`, by `import`, and by declarations in their blocks.
     fn define(&self, tokens: Range<usize>, defined: &mut BTreeSet<&'a [u8]>) {
-        let (mut is_first, mut imports) = (true, false);
+        let (mut is_first, mut imports, mut depth) = (true, false, 0usize);
         for i in tokens.clone() {
             let kind = self.tokens[i].kind;
             if kind == Kind::Word {
@@ -161,15 +174,14 @@ impl<'a> Code<'a> {
                 }
                 imports |= self.is(i, b"import");
             }
-            imports &= kind != Kind::Line || self.is_in_bracket(i, &tokens);
+            depth = match kind {
+                Kind::Open => depth + 1,
+                Kind::Close => depth.saturating_sub(1),
+                _ => depth,
+            };
+            imports &= kind != Kind::Line || depth > 0;
             is_first = kind == Kind::Line;
         }
-    }
-
-    /// Whether a list of imported names goes on after this line end.
-    fn is_in_bracket(&self, line: usize, tokens: &Range<usize>) -> bool {
-        let open = (tokens.start..line).rev().find(|i| matches!(self.tokens[*i].kind, Kind::Open | Kind::Close));
-        open.is_some_and(|i| self.tokens[i].kind == Kind::Open)
     }
 }
 
@@ -180,7 +192,7 @@ mod tests {
 
     fn early(path: &str, text: &str) -> Vec<String> {
         let code = Code::read(text.as_bytes(), language::of(path).shape).expect("balanced");
-        let early = code.early().into_iter();
+        let early = code.early(&Work::default()).expect("little work").into_iter();
         early.map(|(_, user, used)| [user, b" ", used].concat()).map(|b| String::from_utf8_lossy(&b).into()).collect()
     }
 
