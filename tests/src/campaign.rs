@@ -50,6 +50,10 @@ pub struct Summary {
     pub attackers: BTreeMap<String, u64>,
     /// Faults by name.
     pub faults: BTreeMap<String, u64>,
+    /// What authors who lie tried, by name.
+    pub tricks: BTreeMap<String, u64>,
+    /// What became of it, in the words of the oracle `authors`.
+    pub tallies: BTreeMap<String, u64>,
     /// Seeds that failed, ascending.
     pub failures: Vec<FailedSeed>,
     /// Views beyond the first that some honest replica reached, over all runs.
@@ -172,6 +176,11 @@ impl Summary {
                 *known = nearest;
             }
         }
+        for request in &plan.requests {
+            if let Some(trick) = request.kind.trick_name() {
+                *self.tricks.entry(trick.to_owned()).or_default() += 1;
+            }
+        }
         for (_, attack) in &plan.attackers {
             *self.attackers.entry(attack.to_string()).or_default() += 1;
         }
@@ -196,6 +205,9 @@ impl Summary {
         self.restarts += stats.restarts;
         self.messages += stats.messages;
         self.virtual_seconds += stats.virtual_millis / 1_000;
+        for (what, count) in &stats.tallies {
+            *self.tallies.entry((*what).to_owned()).or_default() += count;
+        }
         for (kind, count) in &stats.evidence {
             *self.evidence.entry(kind_name(*kind).to_owned()).or_default() += count;
         }

@@ -2,8 +2,9 @@
 //!
 //! Both stand behind the same doors, so the core cannot tell.
 
+use crate::clients::EnvelopeName;
 use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, Principal};
+use quorate_ledger::{DomainRules, Enrolment, EnvelopeId, FORMAT, Genesis, GenesisFile, Limits, Principal};
 use quorate_pbft::{Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, PublicKey, Signature, Signer, Verify};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,8 +49,11 @@ pub struct Authors {
     pub numbers: BTreeMap<PublicKey, u16>,
 }
 
-/// How many authors a group has.
+/// How many honest authors a group has; theirs are the first numbers.
 pub const AUTHORS: u16 = 5;
+
+/// How many may be anything else; their numbers follow.
+pub const ROGUES: u16 = 4;
 
 impl Keys {
     /// The keys of a group of `n`; the same for every seed.
@@ -68,7 +72,7 @@ impl Keys {
     /// The keys of a group with a genesis of its own, and that genesis.
     pub fn with_genesis(n: usize, constants: &Constants) -> (Self, Arc<Genesis>) {
         let mut keys = Self::new(n, Signatures::Ed25519);
-        keys.authors = Authors::new();
+        keys.authors = Authors::new(n);
         let genesis = Arc::new(genesis(&keys, constants));
         keys.committee = genesis.committee(Epoch::new(0)).expect("the first epoch").clone();
         (keys, genesis)
@@ -76,29 +80,51 @@ impl Keys {
 }
 
 impl Authors {
-    fn new() -> Self {
+    fn new(n: usize) -> Self {
         let seed = |number: u16| {
             let mut seed = [0xa7; 32];
             seed[..2].copy_from_slice(&number.to_le_bytes());
             seed
         };
-        let signers: Vec<Ed25519Signer> = (0..AUTHORS).map(|number| Ed25519Signer::from_seed(&seed(number))).collect();
+        let all = 0..AUTHORS + ROGUES + n as u16;
+        let signers: Vec<Ed25519Signer> = all.map(|number| Ed25519Signer::from_seed(&seed(number))).collect();
         let numbers = signers.iter().zip(0..).map(|(signer, number)| (signer.public_key(), number)).collect();
         Self { signers, numbers }
+    }
+
+    /// The author who speaks for an organisation where the group governs itself. Honest, as the first ones are.
+    pub fn governor(organisation: usize) -> u16 {
+        AUTHORS + ROGUES + organisation as u16
+    }
+
+    /// Whom an author belongs to, in a group of `n`: one organisation for each replica.
+    pub fn organisation(author: u16, n: usize) -> usize {
+        let firsts = [AUTHORS + ROGUES, AUTHORS, 0];
+        let first = firsts.into_iter().find(|first| author >= *first).unwrap_or_default();
+        usize::from(author - first) % n
+    }
+
+    /// Names an envelope. An honest author's has its number; all others may say more than one thing under a number, or
+    /// write in several domains, and are named after what they signed.
+    pub fn name(&self, key: &PublicKey, number: u64, id: &EnvelopeId) -> Option<EnvelopeName> {
+        let author = *self.numbers.get(key)?;
+        let named = id.0.0.first_chunk().map_or(number, |first| u64::from_le_bytes(*first));
+        Some((author, if author < AUTHORS { number } else { named }))
     }
 }
 
 /// One organisation for each replica, everybody may write in `main`.
 fn genesis(keys: &Keys, constants: &Constants) -> Genesis {
     let n = keys.signers.len();
-    let enrol = |purpose: Purpose, index: usize, signer: &dyn Signer| {
-        let organisation = format!("org-{:02}", index % n);
+    let enrol = |purpose: Purpose, organisation: usize, signer: &dyn Signer| {
+        let organisation = format!("org-{organisation:02}");
         let proof = prove_possession(purpose, &organisation, signer);
         Enrolment { key: signer.public_key(), organisation, proof }
     };
     let members = keys.signers.iter().enumerate();
     let authors = keys.authors.signers.iter().enumerate();
-    let mut authors: Vec<Enrolment> = authors.map(|(at, author)| enrol(Purpose::Author, at, author)).collect();
+    let mut authors: Vec<Enrolment> =
+        authors.map(|(at, author)| enrol(Purpose::Author, Authors::organisation(at as u16, n), author)).collect();
     authors.sort_unstable_by_key(|author| author.key);
     let everyone = vec![Principal::Everyone];
     let file = GenesisFile {

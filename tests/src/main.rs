@@ -250,6 +250,8 @@ fn print_summary(summary: &Summary, json: bool) {
     println!("group sizes: {}", counts(&summary.sizes));
     println!("signatures: {}", counts(&summary.signatures));
     println!("attackers: {}", counts(&summary.attackers));
+    println!("authors who lie: {}", counts(&summary.tricks));
+    println!("what came of it: {}", counts(&summary.tallies));
     println!("faults: {}", counts(&summary.faults));
     println!("evidence: {}", counts(&summary.evidence));
     println!(

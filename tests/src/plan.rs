@@ -1,6 +1,7 @@
 //! What a seed decides before anything happens. Shrinking takes things out of a plan and plays it again.
 
 use crate::attackers::Attack;
+use crate::clients::Trick;
 use crate::dice::Dice;
 use crate::keys::Signatures;
 use crate::presets::Preset;
@@ -112,6 +113,36 @@ pub enum RequestKind {
     },
     /// Asks this replica for a strong read.
     Read(ReplicaId),
+    /// An author who is not honest hands in what it likes.
+    Trick {
+        /// Which author.
+        rogue: u16,
+        /// What it does.
+        trick: Trick,
+        /// To whom; two envelopes go to different ones.
+        to: Vec<ReplicaId>,
+    },
+    /// An author's organisation takes its key away.
+    Revoke {
+        /// Whose.
+        rogue: u16,
+        /// To whom it is handed.
+        to: Vec<ReplicaId>,
+    },
+    /// The organisations agree on rates; handed to these replicas.
+    Limit(Vec<ReplicaId>),
+}
+
+impl RequestKind {
+    /// What it is called in summaries, if it is a trick, or what others do about one.
+    pub fn trick_name(&self) -> Option<&'static str> {
+        match self {
+            Self::Trick { trick, .. } => Some(trick.name()),
+            Self::Revoke { .. } => Some("is-revoked"),
+            Self::Limit(_) => Some("is-limited"),
+            Self::Write { .. } | Self::Read(_) => None,
+        }
+    }
 }
 
 impl Plan {

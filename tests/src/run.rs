@@ -41,6 +41,8 @@ pub struct Stats {
     pub restarts: u64,
     /// Evidence recorded, by kind.
     pub evidence: BTreeMap<EvidenceKind, u64>,
+    /// How often something happened that an oracle is there for.
+    pub tallies: BTreeMap<&'static str, u64>,
     /// How near each oracle's limits came.
     pub extremes: Vec<Extreme>,
 }

@@ -1,6 +1,6 @@
 //! What oracles see: facts as they happen, and a survey of the group when somebody asks how far it is.
 
-use crate::clients::EnvelopeName;
+use crate::clients::{Claim, EnvelopeName};
 use crate::keys::Keys;
 use crate::machine::Machine;
 use crate::plan::Plan;
@@ -27,6 +27,8 @@ pub struct Scene<'a> {
 
 /// One thing that happened. Replicas named here are honest ones, unless a field says otherwise.
 pub enum Fact<'a> {
+    /// An author, honest or not, signed an envelope; where there is a ledger.
+    Signed(&'a Claim),
     /// A message left, before the network had it.
     Sent {
         /// Whose.

@@ -4,8 +4,8 @@ use super::{Book, Machine, News, Outgoing};
 use crate::clients::{EnvelopeName, ItemCheck};
 use crate::dice::Dice;
 use quorate_pbft::{
-    Decided, Digest, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Now, Position, ReaderId, Record,
-    Replica, ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
+    Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Message, Now, ReaderId, Record, Replica,
+    ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -167,8 +167,8 @@ impl Machine for CoreMachine {
         self.book.envelopes()
     }
 
-    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {
-        super::digests(self.journal.supply(self.config.me, &super::wanted(lane, position)))
+    fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
+        self.journal.supply(self.config.me, wanted)
     }
 
     fn recorded(&self) -> &BTreeSet<EvidenceKey> {

@@ -4,10 +4,11 @@ use super::{Machine, News, Outgoing};
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
-use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Receipt};
+use quorate_ledger::{Admission, Envelope, EnvelopeId, Genesis, Ledger, Receipt};
 use quorate_node::engine::{self, Engine, Notice, Offered, Request, Round, Setup};
 use quorate_pbft::{
-    Digest, EvidenceKey, Input, Item, Now, Position, Replica, ReplicaId, SeqNum, Signer, Ticks, Verify,
+    Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Replica, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Wanted,
 };
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, SupplyLimits};
@@ -72,7 +73,7 @@ impl EngineMachine {
     }
 
     fn name_of(&self, receipt: &Receipt) -> Option<EnvelopeName> {
-        Some((*self.authors.numbers.get(&receipt.author)?, receipt.from_seq))
+        self.authors.name(&receipt.author, receipt.from_seq, &receipt.id)
     }
 
     fn tell(&mut self, round: Round, news: &mut Vec<News>) -> Vec<Outgoing> {
@@ -116,14 +117,6 @@ impl EngineMachine {
         let moment = engine.published().moment;
         let page = moment.view().evidence(None, 1_000).expect("a good disk");
         self.recorded = page.items.iter().map(|entry| entry.what).collect();
-    }
-
-    /// The verdict that the disk holds.
-    fn receipt(&self, id: &EnvelopeId) -> Option<Digest> {
-        let engine = self.engine.as_ref()?;
-        let moment = engine.published().moment;
-        let receipt = engine.ledger().receipt(&moment.snapshot, id).expect("a good disk");
-        receipt.map(|receipt| receipt.digest())
     }
 }
 
@@ -212,15 +205,40 @@ impl Machine for EngineMachine {
         &self.recorded
     }
 
-    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {
+    fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let moment = engine.published().moment;
-        let answer = moment.snapshot.supply(self.me, &super::wanted(lane, position), SupplyLimits::default());
-        super::digests(answer.expect("a good disk"))
+        moment.snapshot.supply(self.me, wanted, SupplyLimits::default()).expect("a good disk")
+    }
+
+    fn admits(&self, item: &Item, at: Time) -> bool {
+        let Some(engine) = &self.engine else { return false };
+        let moment = engine.published().moment;
+        let admitted = moment.ledger.admit(&moment.snapshot, &item.bytes).expect("a good disk");
+        let too_fast = |admission: &Admission| {
+            moment.ledger.comes_too_fast(&moment.snapshot, admission, item.bytes.len(), at).expect("a good disk")
+        };
+        admitted.is_ok_and(|admission| too_fast(&admission).is_none())
+    }
+
+    fn standing(&self, author: &PublicKey) -> (u64, u64) {
+        let Some(engine) = &self.engine else { return (1, 0) };
+        let standing = engine.published().moment.view().author("main", author).expect("a good disk");
+        (standing.next_seq, standing.attempt)
+    }
+
+    fn repeated(&self, author: &PublicKey) -> Vec<u64> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        engine.published().moment.view().author("main", author).expect("a good disk").repeated
+    }
+
+    fn verdict(&self, id: &EnvelopeId) -> Option<Receipt> {
+        let moment = self.engine.as_ref()?.published().moment;
+        moment.ledger.receipt(&moment.snapshot, id).expect("a good disk")
     }
 
     fn receipts(&self) -> BTreeMap<EnvelopeName, Digest> {
-        self.verdicts.iter().filter_map(|(name, id)| Some((*name, self.receipt(id)?))).collect()
+        self.verdicts.iter().filter_map(|(name, id)| Some((*name, self.verdict(id)?.digest()))).collect()
     }
 
     fn log(&self, domain: &str) -> Vec<EnvelopeName> {

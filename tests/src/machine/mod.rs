@@ -10,9 +10,10 @@ pub use self::engine::EngineMachine;
 
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
+use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Message, Now,
-    Position, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Wanted,
+    Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Item, Message, Now,
+    Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time, Wanted,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -98,8 +99,33 @@ pub trait Machine {
         BTreeMap::new()
     }
 
+    /// What a peer would get from the disk.
+    fn supplied(&self, wanted: &Wanted) -> Vec<Message>;
+
     /// The bundles of a lane at a position that a peer would get from the disk.
-    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest>;
+    fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {
+        digests(self.supplied(&wanted(lane, position)))
+    }
+
+    /// Whether the gate lets an envelope in that comes at this time; without a ledger there is none.
+    fn admits(&self, _item: &Item, _at: Time) -> bool {
+        true
+    }
+
+    /// An author's next number in `main` and the highest attempt that had a verdict for it, as executed.
+    fn standing(&self, _author: &PublicKey) -> (u64, u64) {
+        (1, 0)
+    }
+
+    /// Numbers in `main` that an author was seen to use twice (A3).
+    fn repeated(&self, _author: &PublicKey) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// The verdict on an envelope that the disk holds; none without a ledger.
+    fn verdict(&self, _id: &EnvelopeId) -> Option<Receipt> {
+        None
+    }
 
     /// Envelopes that took effect in a domain, newest first, as its log has them; none without a ledger.
     fn log(&self, _domain: &str) -> Vec<EnvelopeName> {

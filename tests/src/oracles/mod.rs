@@ -1,6 +1,7 @@
 //! Judges, one question a file. They see facts only, and share no code with what they judge.
 
 mod agreement;
+mod authors;
 mod bounds;
 mod certificates;
 mod clock;
@@ -20,6 +21,7 @@ mod views;
 mod write_once;
 
 use crate::scene::{Fact, Scene, Survey};
+use std::collections::BTreeMap;
 
 /// What a judge says of a fact: nothing, or what is wrong.
 pub type Verdict = Result<(), String>;
@@ -53,6 +55,11 @@ pub trait Oracle {
         Vec::new()
     }
 
+    /// How often something happened that it is there for.
+    fn tallies(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+
     /// A last look when nothing is waited for any more.
     fn look_back(&mut self, _survey: &Survey<'_>, _scene: &Scene<'_>) -> Verdict {
         Ok(())
@@ -72,6 +79,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<views::Views>::default(),
         Box::<reads::Reads>::default(),
         Box::<receipts::Receipts>::default(),
+        Box::<authors::Authors>::default(),
         Box::new(progress::Progress),
         Box::<evidence::Evidenced>::default(),
         Box::<certificates::Certificates>::default(),

@@ -2,12 +2,13 @@
 
 use super::World;
 use super::queue::Event;
+use crate::clients::Trick;
 use crate::keys::AUTHORS;
 use crate::plan::RequestKind;
 use crate::presets::{LARGE, MILLI, SECOND};
 use crate::scene::Fact;
 use crate::weather::{Micros, Weather};
-use quorate_pbft::{Digest, Input, Item, ReplicaId};
+use quorate_pbft::{Digest, Input, Item, ReplicaId, Signer};
 
 /// How often somebody looks whether everything is done.
 pub(super) const LOOK: Micros = 20 * MILLI;
@@ -26,11 +27,61 @@ impl World<'_> {
         match &self.plan.requests[index].kind {
             RequestKind::Write { author, to, bytes } => {
                 let (name, item) = self.clients.write(*author, *bytes);
+                self.show_claims();
                 self.asked.insert(name);
                 self.trace.line(self.now, || format!("author {} writes {} to {to:?}", name.0, name.1));
                 to.iter().for_each(|to| self.submit(*to, &item));
             }
             RequestKind::Read(of) => self.read(*of),
+            RequestKind::Trick { rogue, trick, to } => self.trick(*rogue, *trick, to),
+            RequestKind::Revoke { rogue, to } => {
+                self.trace.line(self.now, || format!("author {rogue} is to be revoked, at {to:?}"));
+                let item = self.clients.revoke(*rogue);
+                self.govern(item.as_slice(), to);
+            }
+            RequestKind::Limit(to) => {
+                self.trace.line(self.now, || format!("rates are proposed at {to:?}"));
+                let items = self.clients.limit();
+                self.govern(&items, to);
+            }
+        }
+    }
+
+    /// A rogue looks up its next number at the first replica, and hands what it signs to all, two things to different ones.
+    /// An honest replica asks the gate first; one that lies does not.
+    fn trick(&mut self, rogue: u16, trick: Trick, to: &[ReplicaId]) {
+        let author = &self.keys.authors.signers[usize::from(rogue)];
+        let (next, attempt) = self.seats[to[0].index()].machine.standing(&author.public_key());
+        self.trace.line(self.now, || format!("author {rogue} tries {trick:?} for {next} at {to:?}"));
+        let items = self.clients.trick(rogue, trick, (next, attempt + 1));
+        self.show_claims();
+        for (at, item) in items.iter().enumerate() {
+            let whom = if trick == Trick::Twice { &to[at % to.len()..][..1] } else { to };
+            whom.iter().for_each(|to| self.try_at(*to, item));
+        }
+    }
+
+    fn try_at(&mut self, to: ReplicaId, item: &Item) {
+        let seat = &self.seats[to.index()];
+        let wall = seat.clocks(self.now).wall;
+        if !self.plan.is_honest(to) || seat.machine.admits(item, wall) {
+            self.submit(to, item);
+        }
+    }
+
+    /// Hands in what must be executed in the end.
+    fn govern(&mut self, items: &[Item], to: &[ReplicaId]) {
+        self.show_claims();
+        self.asked.extend(self.clients.asked());
+        for item in items {
+            to.iter().for_each(|to| self.submit(*to, item));
+        }
+    }
+
+    /// Judges learn of everything that was signed before anybody has it.
+    fn show_claims(&mut self) {
+        for claim in self.clients.claims() {
+            self.judge(&Fact::Signed(&claim));
         }
     }
 
@@ -61,6 +112,7 @@ impl World<'_> {
         self.judge_calm();
         for replica in self.asked_replicas() {
             let (name, item) = self.clients.write(PROBE, 8);
+            self.show_claims();
             self.asked.insert(name);
             self.submit(replica, &item);
         }

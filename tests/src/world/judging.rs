@@ -121,6 +121,7 @@ impl<'a> World<'a> {
         self.stats.evidence = evidence;
         let cores = self.plan.honest().filter_map(|replica| self.seats[replica.index()].machine.replica());
         self.stats.view_changes = cores.map(|core| core.view().get()).max().unwrap_or(0);
+        self.stats.tallies = self.oracles.iter().flat_map(|oracle| oracle.tallies()).collect();
         self.stats.extremes = self.oracles.iter().flat_map(|oracle| oracle.extremes()).collect();
     }
 }

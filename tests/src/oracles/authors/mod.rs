@@ -1,0 +1,133 @@
+//! Authors, honest or not: at the end every disk has one order, and the verdicts on every disk are those that follow from
+//! that order and from what was signed (A1 to A3). An honest change took effect once; of two things under one number one
+//! counts and the number is shown; a forged base, a revoked key and a lock of somebody else bring a refusal.
+//!
+//! The order is read from decided slots and bundles, the rest is worked out here: no code of the ledger says it.
+
+mod order;
+mod turns;
+
+use super::{Oracle, Verdict};
+use crate::clients::Claim;
+use crate::keys::{AUTHORS, ROGUES};
+use crate::machine::Machine;
+use crate::scene::{Fact, Scene, Standing, Survey};
+use quorate_ledger::{Code, State};
+use quorate_pbft::{Digest, Signer};
+use std::collections::BTreeMap;
+use turns::{Said, Turns};
+
+#[derive(Default)]
+pub(super) struct Authors {
+    /// Everything that was signed, by its item.
+    claims: BTreeMap<Digest, Claim>,
+    tallies: BTreeMap<&'static str, u64>,
+}
+
+impl Authors {
+    fn turns(&self, order: &[order::Slot], machine: &dyn Machine) -> Result<Turns, String> {
+        let mut turns = Turns::default();
+        for slot in order {
+            for claim in slot.items.iter().filter_map(|item| self.claims.get(item)) {
+                let code = machine.verdict(&claim.id).and_then(|receipt| receipt.code);
+                let turn = turns.turn(claim, slot.time, code == Some(Code::Rate));
+                turn.map_err(|what| format!("slot {}: {what}", slot.seq))?;
+            }
+        }
+        Ok(turns)
+    }
+
+    /// Whether the verdicts on a disk are those that must be there.
+    fn compare(&self, turns: &Turns, standing: &Standing<'_>, scene: &Scene<'_>) -> Verdict {
+        let (replica, machine) = (standing.replica, standing.machine);
+        for claim in self.claims.values() {
+            let receipt = machine.verdict(&claim.id);
+            let said = receipt.as_ref().map(|receipt| match receipt.state {
+                State::Refused => Said::Refused,
+                _ => Said::Accepted,
+            });
+            let must = turns.said.get(&claim.id).copied();
+            if said != must {
+                let code = receipt.and_then(|receipt| receipt.code);
+                return Err(format!("{replica} says {said:?} ({code:?}) of {claim:?}, which must be {must:?}"));
+            }
+            if claim.author < AUTHORS && said != Some(Said::Accepted) {
+                return Err(format!("{replica} says {said:?} of the honest {claim:?}"));
+            }
+        }
+        (0..AUTHORS + ROGUES).try_for_each(|author| {
+            let key = scene.keys.authors.signers[usize::from(author)].public_key();
+            let (shown, must) = (machine.repeated(&key), turns.repeated(author));
+            let what = || format!("{replica} shows that author {author} used {shown:?} twice, it was {must:?}");
+            if shown == must { Ok(()) } else { Err(what()) }
+        })
+    }
+}
+
+impl Oracle for Authors {
+    fn name(&self) -> &'static str {
+        "authors"
+    }
+
+    fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
+        if let Fact::Signed(claim) = fact {
+            self.claims.insert(claim.item, (*claim).clone());
+        }
+        Ok(())
+    }
+
+    fn look_back(&mut self, survey: &Survey<'_>, scene: &Scene<'_>) -> Verdict {
+        if !scene.plan.has_ledger() {
+            return Ok(());
+        }
+        let mut first = None;
+        for standing in &survey.standings {
+            let read = order::read(standing.machine, scene.plan.n, standing.executed);
+            let order = read.map_err(|what| format!("{}: {what}", standing.replica))?;
+            let (known, turns) = match &first {
+                Some(first) => first,
+                None => {
+                    let turns = self.turns(&order, standing.machine)?;
+                    first.insert((order.clone(), turns))
+                }
+            };
+            if *known != order {
+                return Err(format!("{} has another order than the first replica", standing.replica));
+            }
+            self.compare(turns, standing, scene)?;
+        }
+        self.tallies = first.map(|(_, turns)| turns.tallies).unwrap_or_default();
+        Ok(())
+    }
+
+    fn tallies(&self) -> BTreeMap<&'static str, u64> {
+        self.tallies.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::campaign::simulate;
+    use crate::presets::Preset;
+
+    /// Seeds of `disk` in which everything happens that the oracle is there for.
+    const SEEDS: u64 = 100;
+
+    #[test]
+    fn authors_who_lie_meet_every_refusal() {
+        let summary = simulate(0..SEEDS, Some(Preset::Disk), |_, _| ());
+        assert!(summary.failures.is_empty(), "{:?}", summary.failures);
+        for what in [
+            "numbers used twice",
+            "forged bases",
+            "bases that failed",
+            "changes under a revoked key",
+            "changes above the rate",
+            "locks that another author holds",
+            "leases that were over",
+            "words about nothing",
+        ] {
+            assert!(summary.tallies.contains_key(what), "no {what} in {SEEDS} seeds: {:?}", summary.tallies);
+        }
+    }
+}
