@@ -136,7 +136,8 @@ impl Replica {
             Kind::Checkpoint => self.checkpoints.goes_by(statement.seq).or_else(|| self.signed_at(statement.seq)),
             _ => None,
         };
-        let split = self.witness.is_split(EvidenceKind::of(statement.kind), statement.view, statement.seq);
+        let (kind, at) = (EvidenceKind::of(statement.kind), (statement.view, statement.seq));
+        let split = self.witness.is_split(kind, self.said_first(kind, statement.view), at);
         let unfit = reference.is_some_and(|digest| digest != statement.digest);
         if unfit {
             self.keep_apart(signed, split, out);
@@ -182,7 +183,7 @@ impl Replica {
     fn split_position(&mut self, signed: &Signed, out: &mut Effects) {
         let seq = signed.statement.seq;
         let Some((kind, view)) = self.said_about(signed) else { return };
-        if self.witness.mark_split(kind, view, seq) {
+        if self.witness.mark_split(kind, self.said_first(kind, view), (view, seq)) {
             self.review_all(kind, view, seq, out);
         }
     }
@@ -194,6 +195,14 @@ impl Replica {
             Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
             Kind::Bundle => Some((EvidenceKind::Ack, View::new(u64::from(signed.signer.get())))),
             _ => None,
+        }
+    }
+
+    /// Whose proposal, or header, the statements of a kind and view are about.
+    fn said_first(&self, kind: EvidenceKind, view: View) -> ReplicaId {
+        match kind {
+            EvidenceKind::Ack => ReplicaId::new(u16::try_from(view.get()).unwrap_or(u16::MAX)),
+            _ => self.committee.primary(view),
         }
     }
 
@@ -221,6 +230,7 @@ impl Replica {
         let wanted = signed.signer != self.me && !self.accusations.is_recorded(&key_of(signed));
         if wanted && self.witness.keep(signed, false) && self.witness.may_send(signed.signer, self.now.ticks.get()) {
             out.persist(Record::Kept(*signed));
+            self.witness.wrote(signed).into_iter().for_each(|old| out.persist(Record::Dropped(old)));
             if !split {
                 out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
             }

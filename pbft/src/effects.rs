@@ -91,6 +91,8 @@ pub enum Record {
     Stable(QuorumCert),
     /// A statement of somebody else that is kept as one half of evidence (E2).
     Kept(Signed),
+    /// One of those that need not be kept any more: newer ones of its signer fill the window (E2, B).
+    Dropped(Signed),
     /// Proof of a fault (E5).
     Evidence(Evidence),
     /// The own demand for a view, whole, to be sent again (V3).

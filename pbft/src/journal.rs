@@ -109,7 +109,11 @@ impl Journal {
                 self.named_starts.insert((body.view, statement.statement.digest), (*statement, body.clone()));
             }
             Record::Broken(broken) => self.broken = Some(broken.clone()),
-            Record::Kept(signed) => self.kept.push(*signed),
+            Record::Kept(signed) => {
+                self.drop_kept(signed);
+                self.kept.push(*signed);
+            }
+            Record::Dropped(signed) => self.drop_kept(signed),
             Record::Evidence(evidence) => {
                 self.evidence.insert(evidence.key(), evidence.clone());
             }
@@ -129,6 +133,7 @@ impl Journal {
         self.executed.state_root = executed.state_root;
         for key in &executed.recorded {
             self.evidence.remove(key);
+            self.kept.retain(|signed| !key.is_about(signed));
         }
     }
 
@@ -244,6 +249,10 @@ impl Journal {
         let key = (statement.kind, statement.view, statement.seq);
         let row = self.statements.entry(key).or_insert(signed);
         assert_eq!(row.statement, statement, "E1: two statements for one position");
+    }
+
+    fn drop_kept(&mut self, signed: &Signed) {
+        self.kept.retain(|kept| (kept.signer, kept.statement) != (signed.signer, signed.statement));
     }
 
     fn slot(&mut self, seq: SeqNum) -> &mut SlotRecords {

@@ -54,6 +54,7 @@ impl Replica {
         for signed in recovered.kept.into_iter().filter(|signed| signed.signer != self.me) {
             self.witness.hear(&signed);
             self.witness.keep(&signed, false);
+            self.witness.found(&signed);
         }
         for evidence in recovered.evidence {
             self.accusations.add(evidence);

@@ -29,8 +29,11 @@ pub(crate) struct Witness {
     /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer, oldest
     /// first; with each whether it fits.
     kept: BTreeMap<ReplicaId, Vec<(Signed, bool)>>,
-    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart.
-    split: BTreeMap<EvidenceKind, BTreeSet<(SeqNum, View)>>,
+    /// Of those the ones that were written down, oldest first: no more of a signer than are kept apart at all.
+    rows: BTreeMap<ReplicaId, Vec<Signed>>,
+    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart. By who said
+    /// two things there, so that nobody who does so at many positions pushes out others' (B: budgets are never shared).
+    split: BTreeMap<(EvidenceKind, ReplicaId), BTreeSet<(SeqNum, View)>>,
     /// Halves sent for each signer in the second that began at the tick.
     sent: BTreeMap<ReplicaId, (u64, u32)>,
 }
@@ -42,6 +45,7 @@ impl Witness {
             kept_max: window as usize,
             first: BTreeMap::new(),
             kept: BTreeMap::new(),
+            rows: BTreeMap::new(),
             split: BTreeMap::new(),
             sent: BTreeMap::new(),
         }
@@ -149,6 +153,20 @@ impl Witness {
         true
     }
 
+    /// Notes that a statement is on the disk; those that need not be there any more.
+    pub(crate) fn wrote(&mut self, signed: &Signed) -> Vec<Signed> {
+        let rows = self.rows.entry(signed.signer).or_default();
+        rows.retain(|row| row.statement != signed.statement);
+        rows.push(*signed);
+        let beyond = rows.len().saturating_sub(self.kept_max);
+        rows.drain(..beyond).collect()
+    }
+
+    /// Notes what was found on the disk at start.
+    pub(crate) fn found(&mut self, signed: &Signed) {
+        self.rows.entry(signed.signer).or_default().push(*signed);
+    }
+
     /// Whether another half of this signer may be sent on in this second.
     pub(crate) fn may_send(&mut self, signer: ReplicaId, ticks: u64) -> bool {
         let (second, count) = self.sent.entry(signer).or_default();
@@ -159,8 +177,9 @@ impl Witness {
         *count <= HALVES_PER_SECOND_MAX
     }
 
-    pub(crate) fn mark_split(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) -> bool {
-        let split = self.split.entry(kind).or_default();
+    /// `by` said two things there. Whether that is news.
+    pub(crate) fn mark_split(&mut self, kind: EvidenceKind, by: ReplicaId, (view, seq): (View, SeqNum)) -> bool {
+        let split = self.split.entry((kind, by)).or_default();
         let news = split.insert((seq, view));
         if split.len() > self.kept_max {
             split.pop_first();
@@ -168,14 +187,17 @@ impl Witness {
         news
     }
 
-    pub(crate) fn is_split(&self, kind: EvidenceKind, view: View, seq: SeqNum) -> bool {
-        self.split.get(&kind).is_some_and(|split| split.contains(&(seq, view)))
+    pub(crate) fn is_split(&self, kind: EvidenceKind, by: ReplicaId, (view, seq): (View, SeqNum)) -> bool {
+        self.split.get(&(kind, by)).is_some_and(|split| split.contains(&(seq, view)))
     }
 
     /// Evidence against this signer for this was recorded: its statements need not be kept apart any more.
     pub(crate) fn settle(&mut self, signer: ReplicaId, kind: EvidenceKind) {
         if let Some(kept) = self.kept.get_mut(&signer) {
             kept.retain(|(signed, _)| EvidenceKind::of(signed.statement.kind) != kind);
+        }
+        if let Some(rows) = self.rows.get_mut(&signer) {
+            rows.retain(|signed| EvidenceKind::of(signed.statement.kind) != kind);
         }
     }
 
@@ -222,7 +244,7 @@ impl Witness {
         series.map(|(_, places)| places.len()).max().unwrap_or(0)
     }
 
-    /// Positions with two PrePrepares, or of lanes with two headers, for reports: of which there are more.
+    /// Positions with two PrePrepares, or of a lane with two headers, for reports: of whom there are most.
     pub(crate) fn split_count(&self) -> usize {
         self.split.values().map(BTreeSet::len).max().unwrap_or(0)
     }
@@ -243,5 +265,54 @@ fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
             Some(((signed.signer, kind, statement.kind as u64), (statement.view, statement.seq)))
         }
         _ => Some(((signed.signer, kind, 0), (statement.view, statement.seq))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Signature;
+    use crate::ids::Epoch;
+    use crate::statement::Statement;
+
+    const WINDOW: u64 = 4;
+
+    fn signed(signer: u16, seq: u64) -> Signed {
+        let (group, digest) = (Digest::ZERO, Digest::ZERO);
+        let (kind, view, seq) = (Kind::Checkpoint, View::new(0), SeqNum::new(seq));
+        let statement = Statement { group, epoch: Epoch::new(0), kind, view, seq, digest };
+        Signed { statement, signer: ReplicaId::new(signer), signature: Signature([0; 64]) }
+    }
+
+    #[test]
+    fn whoever_splits_many_positions_pushes_out_only_its_own() {
+        let mut witness = Witness::new(WINDOW);
+        let at = |seq| (View::new(0), SeqNum::new(seq));
+        let (one, other) = (ReplicaId::new(1), ReplicaId::new(2));
+        assert!(witness.mark_split(EvidenceKind::Ack, one, at(1)));
+        for seq in 2..100 {
+            assert!(witness.mark_split(EvidenceKind::Ack, other, at(seq)));
+        }
+        assert!(witness.is_split(EvidenceKind::Ack, one, at(1)));
+        assert!(!witness.is_split(EvidenceKind::Ack, other, at(2)));
+        assert_eq!(witness.split_count() as u64, WINDOW);
+    }
+
+    #[test]
+    fn of_what_is_written_down_the_newest_window_of_each_signer_stays() {
+        let mut witness = Witness::new(WINDOW);
+        for seq in 1..=WINDOW {
+            assert_eq!(witness.wrote(&signed(1, seq)), []);
+            assert_eq!(witness.wrote(&signed(2, seq)), [], "another signer has rows of its own");
+        }
+        assert_eq!(witness.wrote(&signed(1, 1)), [], "what is there is only newer now");
+        assert_eq!(witness.wrote(&signed(1, 9)), [signed(1, 2)]);
+    }
+
+    #[test]
+    fn a_disk_with_too_many_rows_shrinks_with_the_next_one() {
+        let mut witness = Witness::new(WINDOW);
+        (1..=WINDOW + 2).for_each(|seq| witness.found(&signed(1, seq)));
+        assert_eq!(witness.wrote(&signed(1, 9)), [1, 2, 3].map(|seq| signed(1, seq)));
     }
 }

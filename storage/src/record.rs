@@ -32,6 +32,10 @@ impl Batch {
             Record::Committed { certificate, content } => self.record_committed(certificate, content),
             Record::Stable(cert) => self.record_stable(cert),
             Record::Kept(signed) => self.record_kept(signed),
+            Record::Dropped(signed) => {
+                self.remove(Name::Kept, &key::kept(signed));
+                Ok(())
+            }
             Record::Evidence(evidence) => self.record_evidence(evidence),
             Record::ViewChange { statement, body } => self.record_view_change(statement, body),
             Record::NewView { statement, body } => self.record_new_view(statement, body),

@@ -170,6 +170,16 @@ fn halves_and_proof_stay_until_the_ledger_has_recorded_evidence() {
 }
 
 #[test]
+fn a_half_that_newer_ones_have_pushed_out_is_gone() {
+    let db = db();
+    let half = |seq| said(2, Kind::Prepare, 0, seq, digest("a"));
+    store(&db, &[Record::Kept(half(3)), Record::Kept(half(4))]);
+    store(&db, &[Record::Kept(half(5)), Record::Dropped(half(3))]);
+    let recovered = db.snapshot().unwrap().recover(executed(0, &[])).unwrap();
+    assert_eq!(recovered.kept, [half(4), half(5)]);
+}
+
+#[test]
 fn statements_of_two_epochs_do_not_meet() {
     let db = db();
     let mut later = said(0, Kind::Prepare, 0, 5, digest("b")).statement;
