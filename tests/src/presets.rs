@@ -90,6 +90,9 @@ const LIMITED_PERCENT: u64 = 40;
 /// their runs.
 const LATER_PERCENT: u64 = 30;
 
+/// Liars of 100 that are of those that were thought of later still, with dice of their own again.
+const NEWEST_PERCENT: u64 = 10;
+
 impl Preset {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -112,6 +115,7 @@ impl Preset {
             drift: dice.fork(4),
             later: dice.fork(5),
             rogue: dice.fork(6),
+            newest: dice.fork(7),
         };
         planner.plan(seed)
     }
@@ -153,6 +157,8 @@ struct Planner {
     later: Dice,
     /// For authors who lie.
     rogue: Dice,
+    /// For liars that were thought of later still.
+    newest: Dice,
 }
 
 impl Planner {
@@ -215,6 +221,8 @@ impl Planner {
             let liar = others.swap_remove(self.dice.below(others.len() as u64) as usize);
             let attack = *self.dice.weighted(Attack::ALL);
             let later = self.later.chance(LATER_PERCENT).then(|| *self.later.weighted(Attack::LATER));
+            let newest = self.newest.chance(NEWEST_PERCENT).then(|| *self.newest.weighted(Attack::NEWEST));
+            let later = newest.or(later);
             let loud = self.n < LARGE || attackers.len() < (LOUD_IN_LARGE_GROUPS * LARGE / self.n).max(1);
             attackers.push((liar, if loud { later.unwrap_or(attack) } else { Attack::Silent }));
         }

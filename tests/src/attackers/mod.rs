@@ -4,6 +4,7 @@ mod ack_forker;
 mod ack_invalid;
 mod ack_withholder;
 mod checkpoint_liar;
+mod contrary;
 mod cut_far_ahead;
 mod data_withholder;
 mod equivocator;
@@ -21,6 +22,7 @@ mod rewriting;
 mod selective;
 mod silent;
 mod slow;
+mod splits;
 mod starver;
 mod stranger;
 mod time_edge;
@@ -43,6 +45,7 @@ pub enum Attack {
     AckInvalid,
     AckWithholder,
     CheckpointLiar,
+    Contrary,
     CutFarAhead,
     DataWithholder,
     Equivocator,
@@ -59,6 +62,7 @@ pub enum Attack {
     Selective,
     Silent,
     Slow,
+    Splits,
     Starver,
     Stranger,
     TimeEdge,
@@ -100,6 +104,9 @@ impl Attack {
         (4, Self::TwoFaced),
     ];
 
+    /// Those that were thought of later still, with weights.
+    pub const NEWEST: &[(u64, Self)] = &[(2, Self::Splits), (1, Self::Contrary)];
+
     /// The attacker that plays it as `me`.
     pub fn attacker(self, me: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
         let mask = Mask::new(me, keys, &plan.constants);
@@ -109,6 +116,7 @@ impl Attack {
             Self::AckInvalid => Box::new(ack_invalid::AckInvalid::new(mask)),
             Self::AckWithholder => Box::new(ack_withholder::AckWithholder),
             Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar(mask)),
+            Self::Contrary => Box::new(contrary::Contrary(mask)),
             Self::CutFarAhead => Box::new(cut_far_ahead::CutFarAhead::new(mask)),
             Self::DataWithholder => Box::new(data_withholder::DataWithholder(mask)),
             Self::Equivocator => Box::new(equivocator::Equivocator::new(&mask)),
@@ -125,6 +133,7 @@ impl Attack {
             Self::Selective => Box::new(selective::Selective(dice)),
             Self::Silent => Box::new(silent::Silent),
             Self::Slow => Box::new(slow::Slow(mask)),
+            Self::Splits => Box::new(splits::Splits::new(mask, dice)),
             Self::Starver => Box::new(starver::Starver::new(mask)),
             Self::Stranger => Box::new(stranger::Stranger::new(mask, keys, dice)),
             Self::TimeEdge => Box::new(time_edge::TimeEdge::new(mask)),

@@ -7,7 +7,7 @@ use quorate_pbft::{
     Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Message, Now, ReaderId, Record, Replica,
     ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// An effect that waits for the disk.
@@ -169,6 +169,10 @@ impl Machine for CoreMachine {
 
     fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
         self.journal.supply(self.config.me, wanted)
+    }
+
+    fn kept(&self) -> BTreeMap<ReplicaId, u64> {
+        super::by_signer(&self.journal.recovered().kept)
     }
 
     fn recorded(&self) -> &BTreeSet<EvidenceKey> {

@@ -205,6 +205,13 @@ impl Machine for EngineMachine {
         &self.recorded
     }
 
+    fn kept(&self) -> BTreeMap<ReplicaId, u64> {
+        let Some(engine) = &self.engine else { return BTreeMap::new() };
+        let moment = engine.published().moment;
+        let recovered = moment.snapshot.recover(moment.ledger.executed().clone()).expect("a good disk");
+        super::by_signer(&recovered.kept)
+    }
+
     fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let moment = engine.published().moment;

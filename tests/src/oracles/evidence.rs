@@ -3,7 +3,9 @@
 //! A replica holds a statement from when it heard it until it is killed, or a stable checkpoint lies two periods above.
 //! Votes beyond its view or its window are not asked for: it may drop them. Headers are compared with the tips that
 //! others announce, demands and starts with those that they hold (E2): two headers of which nobody honest acknowledged a
-//! bundle, and two statements about demands or starts that nobody honest has seen, need not meet.
+//! bundle, and two statements about demands or starts that nobody honest has seen, need not meet. Nor need two votes for a
+//! slot that nobody honest has executed, or two acknowledgements of a bundle like that: there is nothing to keep them
+//! apart from.
 
 use super::bounds::EVIDENCE_AGAINST_ONE;
 use super::{Oracle, Verdict};
@@ -66,7 +68,7 @@ impl Evidenced {
     /// Whether two different halves at this place are held by replicas that had no reason to drop them.
     fn is_held(&self, place: &Place, survey: &Survey<'_>, scene: &Scene<'_>) -> bool {
         let compared = matches!(place.1, EvidenceKind::Bundle | EvidenceKind::ViewChange | EvidenceKind::NewView);
-        if compared && !self.announced.contains(place) {
+        if (compared && !self.announced.contains(place)) || !is_reached(place, survey) {
             return false;
         }
         let kept_below = 2 * scene.plan.constants.checkpoint_period;
@@ -78,6 +80,22 @@ impl Evidenced {
         let holders: Vec<_> =
             self.heard.get(place).into_iter().flatten().filter(|(by, _)| keeps(by)).copied().collect();
         is_split(&holders)
+    }
+}
+
+/// Whether honest replicas go by something there: above the highest executed slot, and above the highest executed bundle
+/// of a lane, they may have nothing to compare a word with.
+fn is_reached((_, kind, _, view, seq): &Place, survey: &Survey<'_>) -> bool {
+    let mut cores = survey.standings.iter().filter_map(|standing| standing.machine.replica());
+    match kind {
+        EvidenceKind::Proposal | EvidenceKind::Checkpoint => {
+            survey.standings.iter().any(|standing| *seq <= standing.executed)
+        }
+        EvidenceKind::Ack => cores.any(|core| {
+            let tips = &core.executed_point().tips;
+            tips.get(view.get() as usize).is_some_and(|tip| seq.get() <= tip.position.get())
+        }),
+        _ => true,
     }
 }
 
