@@ -1,5 +1,6 @@
 //! Splits: says two different things at hundreds of positions, headers and acknowledgements of its lane, proposals and
-//! votes, or checkpoints: one half to members with even numbers and the other to those with odd ones.
+//! votes, or checkpoints: one half to members with even numbers and the other to those with odd ones, or both to all, so
+//! that everybody knows of as many positions at once as there is room for.
 //! Must survive: bounded memory and disk (B, E2), the proof of its lies and of everybody else's, and progress.
 
 use super::{Attacker, Mask, another};
@@ -26,6 +27,8 @@ enum About {
 pub(super) struct Splits {
     mask: Mask,
     about: About,
+    /// Whether everybody hears both.
+    both: bool,
     /// Pieces that each member has had.
     counts: BTreeMap<ReplicaId, u64>,
     /// The newest of the own lane, of all slots, and of all views, as far as it has seen.
@@ -38,7 +41,7 @@ impl Splits {
     pub(super) fn new(mask: Mask, mut dice: Dice) -> Self {
         let about = *dice.pick(&[About::Lane, About::Slots, About::Checkpoints]);
         let (counts, position, slot, view) = Default::default();
-        Self { mask, about, counts, position, slot, view }
+        Self { mask, about, both: dice.chance(50), counts, position, slot, view }
     }
 
     fn see(&mut self, message: &Message) {
@@ -63,21 +66,23 @@ impl Splits {
         match self.about {
             About::Lane => {
                 let (lane, at) = (View::new(u64::from(self.mask.me.get())), self.position + 1 + count % AHEAD);
-                vec![self.half(Kind::Bundle, zero, at, to), self.half(Kind::Ack, lane, at, to)]
+                [self.halves(Kind::Bundle, zero, at, to), self.halves(Kind::Ack, lane, at, to)].concat()
             }
             About::Slots => {
                 let view = View::new(self.view.get().saturating_sub(count % 3));
                 let proposes = self.mask.committee.primary(view) == self.mask.me;
-                vec![self.half(if proposes { Kind::PrePrepare } else { Kind::Commit }, view, slot, to)]
+                self.halves(if proposes { Kind::PrePrepare } else { Kind::Commit }, view, slot, to)
             }
-            About::Checkpoints => vec![self.half(Kind::Checkpoint, zero, slot, to)],
+            About::Checkpoints => self.halves(Kind::Checkpoint, zero, slot, to),
         }
     }
 
-    fn half(&self, kind: Kind, view: View, seq: u64, to: ReplicaId) -> Message {
+    fn halves(&self, kind: Kind, view: View, seq: u64, to: ReplicaId) -> Vec<Message> {
         let one: Digest = hash("quorate/tests/splits", &(view, seq));
-        let digest = if to.get().is_multiple_of(2) { one } else { another(&one) };
-        Message::Half(self.mask.say(kind, view, SeqNum::new(seq), digest))
+        let halves = [one, another(&one)];
+        let at = usize::from(to.get() % 2);
+        let heard = if self.both { &halves[..] } else { &halves[at..=at] };
+        heard.iter().map(|digest| Message::Half(self.mask.say(kind, view, SeqNum::new(seq), *digest))).collect()
     }
 }
 
