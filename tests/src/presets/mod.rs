@@ -1,7 +1,8 @@
 //! Kinds of trouble. Each turns a seed's dice into a plan.
 
+mod rogues;
+
 use crate::attackers::Attack;
-use crate::clients::{Forgery, Trick, rogue};
 use crate::dice::Dice;
 use crate::keys::Signatures;
 use crate::plan::{Clock, Fault, FaultKind, Plan, Request, RequestKind};
@@ -76,15 +77,6 @@ const ED25519_PERCENT: u64 = 6;
 
 /// Seeds of 100 in which somebody lies, where the group bears it.
 const LIAR_PERCENT: u64 = 75;
-
-/// Seeds of 100 in which authors lie too, where there is a ledger to judge them.
-const ROGUE_PERCENT: u64 = 60;
-
-/// Rogues of 100 whose key is revoked, runs of 100 with rogues in which two want one lock, and in which the organisations
-/// agree on rates.
-const REVOKED_PERCENT: u64 = 50;
-const LOCKING_PERCENT: u64 = 25;
-const LIMITED_PERCENT: u64 = 40;
 
 /// Liars of 100 that are of those that were thought of later; they have dice of their own, so that old seeds keep
 /// their runs.
@@ -303,61 +295,9 @@ impl Planner {
 
     fn all_requests(&mut self, calm_at: Micros) -> Vec<Request> {
         let mut requests = self.requests(calm_at);
-        requests.extend(self.rogues(calm_at));
+        requests.extend(rogues::requests(self.preset, self.n, self.rogue.clone(), calm_at));
         requests.sort_by_key(|request| request.at);
         requests
-    }
-
-    /// One or two authors who lie, each several times, and what the others do about it.
-    fn rogues(&mut self, calm_at: Micros) -> Vec<Request> {
-        let mut dice = self.rogue.clone();
-        if self.preset != Preset::Disk || !dice.chance(ROGUE_PERCENT) {
-            return Vec::new();
-        }
-        let mut requests = Vec::new();
-        let first = dice.below(4) as u16;
-        for index in 0..dice.between(1, 2) as u16 {
-            let rogue = rogue(first + index);
-            for _ in 0..dice.between(3, 14) {
-                let (trick, to) = (trick(&mut dice), self.some(&mut dice));
-                requests.push(Request { at: dice.below(calm_at), kind: RequestKind::Trick { rogue, trick, to } });
-            }
-            if dice.chance(REVOKED_PERCENT) {
-                let to = self.some(&mut dice);
-                requests.push(Request { at: dice.below(calm_at), kind: RequestKind::Revoke { rogue, to } });
-            }
-        }
-        if dice.chance(LOCKING_PERCENT) {
-            let at = dice.below(calm_at);
-            for index in 0..6 {
-                let (rogue, to) = (rogue(first + index % 2), self.some(&mut dice));
-                let at = at + u64::from(index) * dice.below(80 * MILLI);
-                requests.push(Request { at, kind: RequestKind::Trick { rogue, trick: Trick::Locks, to } });
-            }
-        }
-        if dice.chance(LIMITED_PERCENT) {
-            let (rogue, to) = (rogue(first), self.some(&mut dice));
-            requests.push(Request { at: dice.below(calm_at / 4), kind: RequestKind::Limit(to) });
-            for _ in 0..2 {
-                let (trick, to) = (Trick::Floods(dice.between(60, 120) as u16), vec![self.one(&mut dice)]);
-                requests.push(Request { at: dice.below(calm_at), kind: RequestKind::Trick { rogue, trick, to } });
-            }
-        }
-        requests
-    }
-
-    /// Two replicas, or one where there is no other; now and then all.
-    fn some(&self, dice: &mut Dice) -> Vec<ReplicaId> {
-        if dice.chance(20) {
-            return self.all().collect();
-        }
-        let one = self.one(dice);
-        let other = ReplicaId::new((one.get() + 1 + dice.below(self.n as u64) as u16) % self.n as u16);
-        if one == other { vec![one] } else { vec![one, other] }
-    }
-
-    fn one(&self, dice: &mut Dice) -> ReplicaId {
-        ReplicaId::new(dice.below(self.n as u64) as u16)
     }
 
     fn requests(&mut self, calm_at: Micros) -> Vec<Request> {
@@ -411,21 +351,6 @@ impl Planner {
     fn any(&mut self) -> ReplicaId {
         ReplicaId::new(self.dice.below(self.n as u64) as u16)
     }
-}
-
-fn trick(dice: &mut Dice) -> Trick {
-    let forgery = *dice.pick(&[Forgery::Future, Forgery::Nobody, Forgery::Stolen]);
-    let ahead = *dice.pick(&[1, 2, 3, 2_000]);
-    let flood = dice.between(10, 40) as u16;
-    *dice.weighted(&[
-        (6, Trick::Writes),
-        (6, Trick::Twice),
-        (4, Trick::ForgesBase(forgery)),
-        (2, Trick::Ahead(ahead)),
-        (1, Trick::Floods(flood)),
-        (2, Trick::Locks),
-        (1, Trick::Votes),
-    ])
 }
 
 #[derive(Clone, Copy)]
