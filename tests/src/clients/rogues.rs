@@ -150,7 +150,7 @@ impl Clients {
         let needed = 2 * n / 3 + 1;
         let rate = Rate { per_ms: RATE_PER_MS, changes: Some(RATE_CHANGES), bytes: None };
         let everyone = vec![Principal::Everyone];
-        let rates = Rates { author: Some(rate), organisation: None };
+        let rates = Rates { author: Some(rate), ..Rates::default() };
         let policy = DomainPolicy { rates, ..DomainPolicy::new(everyone.clone(), everyone) };
         let first = Authors::governor(0);
         let number = self.next(first, "main");
