@@ -165,7 +165,8 @@ impl Replica {
         self.answer_reads(executed.seq, out);
         for key in &executed.recorded {
             self.accusations.record(*key);
-            self.witness.settle(key.signer, key.kind);
+            let settled = self.witness.settle(key.signer, key.kind);
+            settled.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
         }
         if self.is_checkpoint_slot(executed.seq, &running.content) {
             self.take_checkpoint(out);

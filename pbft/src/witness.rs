@@ -191,14 +191,15 @@ impl Witness {
         self.split.get(&(kind, by)).is_some_and(|split| split.contains(&(seq, view)))
     }
 
-    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more.
-    pub(crate) fn settle(&mut self, signer: ReplicaId, kind: EvidenceKind) {
+    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more. Those that are
+    /// on the disk, or on their way to it.
+    pub(crate) fn settle(&mut self, signer: ReplicaId, kind: EvidenceKind) -> Vec<Signed> {
+        let is_settled = |signed: &Signed| EvidenceKind::of(signed.statement.kind) == kind;
         if let Some(kept) = self.kept.get_mut(&signer) {
-            kept.retain(|(signed, _)| EvidenceKind::of(signed.statement.kind) != kind);
+            kept.retain(|(signed, _)| !is_settled(signed));
         }
-        if let Some(rows) = self.rows.get_mut(&signer) {
-            rows.retain(|signed| EvidenceKind::of(signed.statement.kind) != kind);
-        }
+        let rows = self.rows.entry(signer).or_default();
+        rows.extract_if(.., |signed| is_settled(signed)).collect()
     }
 
     /// Votes and checkpoints at or below `seq` are no longer needed (E5); the newest of each kind stays (E7).

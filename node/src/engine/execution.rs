@@ -12,6 +12,7 @@ impl Engine {
     /// Executes a slot inside the round's commit.
     pub(super) fn execute(&mut self, decided: &Decided, work: &mut Work) -> Result<Executed, EngineError> {
         let outcome = self.ledger.execute(&mut work.batch, decided)?;
+        outcome.recorded.iter().try_for_each(|key| work.batch.recorded(key))?;
         work.round.slots += 1;
         work.executed_bytes += decided.bundles.iter().map(|bundle| bundle.header.bytes).sum::<u64>();
         if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
@@ -60,7 +61,13 @@ impl Engine {
             match why {
                 Why::Gap { next } => self.waiting().came_back(&id, next),
                 Why::Dependency(_) | Why::Content(_) => self.waiting().park(&id, now),
-                Why::Taken => (), // ended with all others below the next number
+                Why::Taken => {
+                    // Below the next number it ends with all others there. At it, its attempt was judged in another
+                    // envelope: it would count as being on the lane, and let what follows it go there without end.
+                    self.waiting().remove(&id);
+                    let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
+                    work.round.notices.push(Notice::Overtaken { id, next_seq });
+                }
                 Why::Copy => {
                     self.waiting().remove(&id);
                     let receipt = self.ledger.receipt(&work.batch, &id)?;
