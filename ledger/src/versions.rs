@@ -1,5 +1,8 @@
 //! Versions of a path: the newest is its record, each earlier one a row, so that a file which nobody touches again is
 //! kept once.
+//!
+//! A replica may forget a version when what took its place is older than the slot at which the horizon begins, or when the
+//! path's record is gone: execution asks for none of these.
 
 use crate::revision::Revision;
 use crate::state::record::{File, FileRecord, Version};
