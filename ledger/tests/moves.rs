@@ -102,3 +102,69 @@ fn an_edit_follows_a_move_to_where_its_author_may_edit_as_well() {
     assert_eq!(world.does_on(base, 3, &[write("d/a", "[1]\n")]).state, State::Merged);
     assert_eq!(world.text("vault/a").as_deref(), Some("[1]\n"));
 }
+
+#[test]
+fn who_approved_of_a_move_did_not_approve_of_what_others_do_meanwhile() {
+    let reviewed = PathRule { pattern: "vault/**".into(), approvals: 1, ..PathRule::default() };
+    let policy = DomainPolicy { paths: vec![reviewed], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    let mut world = World::new();
+    world.decide("main", policy);
+    world.does(0, &[write("d/a", "known"), write("e/a", "known")]);
+    let base = world.now();
+    let moved = world.does_on(base, 3, &[rename("d/a", "vault/a")]);
+    let other = world.does_on(base, 3, &[rename("e/a", "vault/b")]);
+    assert_eq!((moved.state, other.state), (State::Pending, State::Pending));
+    world.does(1, &[write("d/evil", "unseen"), write("e/a", "unseen")]);
+    for envelope in [moved.id, other.id] {
+        world.does(2, &[Edit::Other(Op::Attest { envelope, approve: true })]);
+    }
+    assert_eq!(world.text("vault/a").as_deref(), Some("known"));
+    assert_eq!((world.text("vault/evil"), world.text("d/evil").as_deref()), (None, Some("unseen")));
+    assert_eq!((world.text("vault/b"), world.text("e/a").as_deref()), (None, Some("unseen")), "a conflict");
+}
+
+#[test]
+fn the_side_that_stood_elsewhere_when_a_conflict_was_opened_is_not_written_again() {
+    let vault = PathRule {
+        pattern: "vault/**".into(),
+        owners: vec![Principal::Organisation("org-3".into())],
+        ..PathRule::default()
+    };
+    let policy = DomainPolicy { paths: vec![vault], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    let mut world = World::new();
+    world.decide("main", policy);
+    world.does(0, &[write("d/a", "a secret")]);
+    let base = world.now();
+    world.does(3, &[rename("d/a", "vault/a")]);
+    let conflict = world.does_on(base, 1, &[write("d/a", "mine")]).conflicts[0];
+    world.does(3, &[remove("vault/a")]);
+    for who in [0, 1, 2] {
+        world.does(who, &[Edit::Other(Op::Vote { conflict, side: 0 })]);
+    }
+    let entry = world.moment().conflict(&conflict).expect("a healthy disk").expect("known");
+    assert!(entry.settled.is_some());
+    assert_eq!(world.text("vault/a"), None, "its owner took it away");
+}
+
+#[test]
+fn a_rename_that_settles_a_conflict_brings_nothing_that_its_new_path_forbids() {
+    let mut world = json_vault();
+    let base = world.now();
+    world.does_on(base, 0, &[write("d/a", "no JSON\n")]);
+    let conflict = world.does_on(base, 1, &[write("d/a", "no JSON either\n")]);
+    assert_eq!(conflict.state, State::Conflict);
+    let seen = world.now();
+    let chain = world.does_on(seen, 3, &[write("b", "x")]);
+    world.does_on(Base::Envelope(chain.id), 3, &[rename("d/a", "vault/a")]);
+    assert_eq!(world.text("vault/a"), None);
+}
+
+#[test]
+fn nobody_makes_a_move_fail_by_adding_to_the_folder_that_moves() {
+    let mut world = World::new();
+    world.does(0, &[write("d/a", "x"), write("vault/x/1", "y")]);
+    let base = world.now();
+    world.does(1, &[write("d/x", "in the way")]);
+    assert_eq!(world.does_on(base, 0, &[rename("d/a", "vault/a")]).state, State::Applied);
+    assert_eq!((world.text("vault/a").as_deref(), world.text("d/x").as_deref()), (Some("x"), Some("in the way")));
+}

@@ -89,7 +89,7 @@ impl Turn<'_, '_> {
         if base.is_none()
             && record.as_ref().is_none_or(|record| record.file.is_none())
             && let (Some(file), Some(to)) = (made, self.renamed_folder(path, view)?)
-            && self.admits(&to, Some(&file))?
+            && self.admits(path, &to, Some(&file))?
         {
             return self.add_moved(path, &to, made, view);
         }
@@ -160,17 +160,17 @@ impl Turn<'_, '_> {
                 self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
-            if !self.admits(&place, made.as_ref())? {
+            if !self.admits(path, &place, made.as_ref())? {
                 let there = side_of(&place, &record.unwrap_or_else(|| self.fresh()));
                 let why = Disagreement::of_rule("the file was moved to where its editor may not do this");
                 return self.dispute(path, Some(base), there, (path, made), why);
             }
+            self.is_unlocked(&place)?;
             if self.meets_conflict(&place, &record, (&place, made), view)? {
                 return Ok(());
             }
             match record {
                 Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
-                    self.is_unlocked(&place)?;
                     self.lay(&place, Some(base), record, made, view)?;
                     self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
                     return Ok(());
@@ -221,6 +221,13 @@ impl Turn<'_, '_> {
         self.renamed.clear();
         let seen_conflict = record.as_ref().and_then(|record| record.conflict);
         let current = record.as_ref().and_then(|record| record.file);
+        if let Some(others) = current.filter(|current| *current != base)
+            && !self.takes_in(to, Some(&others))?
+        {
+            let there = side_of(from, &record.unwrap_or_else(|| self.fresh()));
+            let why = Disagreement::of_rule("what others made of the file may not come to its new path unseen");
+            return self.dispute(from, Some(base), there, (to, Some(base)), why);
+        }
         if self.meets_conflict(from, &record, (to, Some(base)), view)? {
             // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
             return match seen_conflict {
@@ -229,11 +236,6 @@ impl Turn<'_, '_> {
             };
         }
         match current {
-            Some(current) if current != base && self.breaks(to, &current)?.is_some() => {
-                let there = side_of(from, &record.unwrap_or_else(|| self.fresh()));
-                let why = Disagreement::of_rule("what others made of the file breaks a rule of its new path");
-                self.dispute(from, Some(base), there, (to, Some(base)), why)
-            }
             Some(current) => {
                 self.set(from, None, Some(to))?;
                 let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };

@@ -7,6 +7,7 @@ use crate::author_view::AuthorView;
 use crate::path;
 use crate::state::record::File;
 use crate::stop::Stop;
+use crate::store::StoreError;
 use crate::verdict::Code;
 
 /// Files below a path of which it is asked whether the author saw them. The first of a folder that the author saw is
@@ -18,6 +19,17 @@ impl Turn<'_, '_> {
     /// somebody else put it there meanwhile, a structural conflict at the file's path, and the answer is no.
     pub(super) fn has_room(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
         Ok(self.has_folder(path, made, view)? && self.is_no_folder(path, made, view)?)
+    }
+
+    /// Whether nothing stands or is in dispute at `path`, on the way to it or below it.
+    pub(super) fn is_free(&self, path: &str) -> Result<bool, StoreError> {
+        for folder in path::folders(path) {
+            if self.draft.is_listed(self.domain, folder)? {
+                return Ok(false);
+            }
+        }
+        let is_gone = self.record(path)?.is_none_or(|record| record.is_gone());
+        Ok(is_gone && !self.draft.has_below(self.domain, path)?)
     }
 
     /// Whether no folder on the way to `path` is a file.

@@ -76,7 +76,7 @@ impl Turn<'_, '_> {
         let folders: BTreeSet<&str> = moves.keys().flat_map(|from| path::folders(from)).collect();
         for folder in folders {
             for (from, to) in self.left_behind(folder, moves, view)? {
-                self.move_along(&from, &to, view)?;
+                self.move_along(&from, &to)?;
             }
         }
         Ok(())
@@ -122,16 +122,12 @@ impl Turn<'_, '_> {
         Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
     }
 
-    fn move_along(&mut self, from: &str, to: &str, view: &AuthorView) -> Result<(), Stop> {
+    fn move_along(&mut self, from: &str, to: &str) -> Result<(), Stop> {
         let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
         if self.is_locked(from)? || self.is_locked(to)? {
             return Ok(()); // somebody keeps it where it is
         }
-        if !self.admits(from, None)? || !self.admits(to, Some(&file))? {
-            return Ok(()); // neither its old nor its new place is the author's to change so
-        }
-        let stands = self.record(to)?.is_some_and(|record| record.file.is_some() || record.conflict.is_some());
-        if stands || !self.has_room(to, file, view)? {
+        if !self.takes_in(from, None)? || !self.takes_in(to, Some(&file))? || !self.is_free(to)? {
             return Ok(()); // it stays where its author put it
         }
         self.set(from, None, Some(to))?;

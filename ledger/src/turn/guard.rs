@@ -19,21 +19,32 @@ impl Turn<'_, '_> {
         for refusal in self.objections(path, made, stands)? {
             self.refuse_later(refusal);
         }
-        self.done.requirements.extend(self.missing_word(path));
+        if let Some(word) = self.word_of_others(path)
+            && !self.done.requirements.contains(&word)
+        {
+            self.done.requirements.push(word);
+        }
         Ok(())
     }
 
-    /// Whether what the author did elsewhere may come to a path by itself: its rule has nothing against it, and asks for
-    /// nobody's word that the envelope does not ask for anyway.
-    pub(super) fn admits(&mut self, path: &str, made: Option<&File>) -> Result<bool, StoreError> {
-        Ok(self.missing_word(path).is_none() && self.objections(path, made, false)?.is_empty())
+    /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
+    /// and asks for nobody's word that `from` does not ask for as well.
+    pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, StoreError> {
+        let word = self.word_of_others(to);
+        let is_asked = word.is_none() || word == self.word_of_others(from);
+        Ok(is_asked && self.objections(to, made, false)?.is_empty())
     }
 
-    /// The word of others that the rule of a path asks for, unless the envelope waits for it already.
-    fn missing_word(&self, path: &str) -> Option<Requirement> {
-        let requirement = self.place.record.policy.rule(path)?.requirement()?;
-        let is_new = requirement.asks_others_than(&self.author()) && !self.done.requirements.contains(&requirement);
-        is_new.then_some(requirement)
+    /// Whether what others made may come to a path by the author's hand: nobody who has approved of the author's change has
+    /// seen it, so the rule must not ask for that.
+    pub(super) fn takes_in(&mut self, path: &str, file: Option<&File>) -> Result<bool, StoreError> {
+        Ok(self.word_of_others(path).is_none() && self.objections(path, file, false)?.is_empty())
+    }
+
+    /// The word of others that the rule of a path asks for.
+    fn word_of_others(&self, path: &str) -> Option<Requirement> {
+        let requirement = self.place.record.policy.rule(path)?.requirement();
+        requirement.filter(|required| required.asks_others_than(&self.author()))
     }
 
     /// What the rule of a path has against an operation there; `stands` says whether its author saw a file.

@@ -73,7 +73,8 @@ impl Turn<'_, '_> {
             .ok_or_else(|| Stop::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1))))
     }
 
-    /// A side wins. One that its author has at another path leaves the conflict's path empty.
+    /// A side wins. One that its author has at another path leaves the conflict's path empty. The first side is what stood
+    /// when the conflict was opened: at another path it is there already, or somebody took it away since.
     pub(super) fn win(
         &mut self,
         id: &ConflictId,
@@ -86,7 +87,7 @@ impl Turn<'_, '_> {
         let view = AuthorView::of_revision(self.revision);
         let (here, elsewhere) = if winner.path == path { (winner.file, None) } else { (None, winner.file) };
         self.settle(path, id, here, None, (how, Some(number)))?;
-        if let Some(file) = elsewhere
+        if let Some(file) = elsewhere.filter(|_| number > 0)
             && self.record(&winner.path)?.is_none_or(|record| record.file.is_none() && record.conflict.is_none())
             && self.has_room(&winner.path, file, &view)?
         {
