@@ -424,6 +424,31 @@ fn a_group_whose_speakers_have_lost_their_keys_is_not_lost() {
     assert_eq!(end(&world, id), Some(true));
 }
 
+#[test]
+fn whoever_the_policy_still_names_goes_on_speaking_for_its_organisation_alone() {
+    let mut world = World::new();
+    in_group(&mut world, 0, enrol(7, "org-0"));
+    in_group(&mut world, 1, enrol(8, "org-1"));
+    let officers = (0..3).map(|who| Principal::Author(key(who))).collect();
+    let policy =
+        GroupPolicy { approvals: Approvals { organisations: Some(3), by: officers }, ..GroupPolicy::default() };
+    let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::SetGroupPolicy { policy });
+    for who in [1, 2] {
+        in_group(&mut world, who, approve(id));
+    }
+    in_group(&mut world, 2, revoke(2));
+    assert!(world.moment().reach_of_group().expect("memory").is_stuck);
+    let act = Act::SetGroupPolicy { policy: GroupPolicy::default() };
+    let id = proposed(&mut world, GROUP_DOMAIN, 7, act);
+    assert_eq!(in_group(&mut world, 8, approve(id)).code, Some(Code::Role), "org-1 has its officer");
+    for who in [3, 1] {
+        in_group(&mut world, who, approve(id));
+        assert_eq!(end(&world, id), None, "and so has org-0, for which its other author cannot speak");
+    }
+    in_group(&mut world, 0, approve(id));
+    assert_eq!(end(&world, id), Some(true));
+}
+
 /// f = 1 of four: when two have gone, one liar and one honest organisation are left, and neither decides alone.
 #[test]
 fn fewer_than_one_honest_organisation_never_decide() {

@@ -40,6 +40,8 @@ pub struct Reach {
 pub(crate) struct Quorum {
     circle: Circle,
     reach: Reach,
+    /// Organisations that speak by whom the policy names, though it is stuck.
+    represented: BTreeSet<String>,
 }
 
 /// The organisations of a policy.
@@ -74,8 +76,8 @@ impl Quorum {
         Ok(quorum)
     }
 
-    /// What it takes to decide for the group: as its policy says, while that can be met; else any author speaks for an
-    /// organisation, and the quorum of those that are left decides.
+    /// What it takes to decide for the group: as its policy says, while that can be met; else the quorum of those that are
+    /// left decides, and any author speaks for an organisation of which nobody is left whom the policy names.
     pub(crate) fn of_group(entries: &impl Entries, policy: &GroupPolicy) -> Result<Self, StoreError> {
         let all = || Circle::all(entries);
         let circle = match policy.approvals.by.is_empty() {
@@ -88,17 +90,26 @@ impl Quorum {
         }
         let mut left = Self::of_circle(all()?, &Approvals::default());
         left.reach.is_stuck = true;
+        if let Circle::These { heard, .. } = quorum.circle {
+            left.represented = heard;
+        }
         Ok(left)
     }
 
     fn of_circle(circle: Circle, approvals: &Approvals) -> Self {
         let voices = circle.voices();
         let needed = approvals.organisations.unwrap_or_else(|| voices.quorum());
-        Self { circle, reach: Reach { needed, voices, is_stuck: voices.heard < needed } }
+        let reach = Reach { needed, voices, is_stuck: voices.heard < needed };
+        Self { circle, reach, represented: BTreeSet::new() }
     }
 
     pub(crate) fn reach(&self) -> Reach {
         self.reach
+    }
+
+    /// Whether any author of an organisation speaks for it, as the policy is stuck and names nobody else who could.
+    pub(crate) fn lets_anybody_speak_for(&self, organisation: &str) -> bool {
+        self.reach.is_stuck && !self.represented.contains(organisation)
     }
 
     /// Whether so many agree. Who has no voice any more does not count: else a minority could agree, leave, and so lower

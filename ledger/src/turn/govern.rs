@@ -164,9 +164,10 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// As [`Turn::speaks`]; where the group's policy cannot be met any more, everybody who is enrolled speaks.
+    /// As [`Turn::speaks`]; where the group's policy cannot be met any more, everybody speaks whose organisation has
+    /// nobody left whom it names.
     fn may_agree(&self, quorum: &Quorum) -> bool {
-        self.speaks() || (self.domain == GROUP && quorum.reach().is_stuck)
+        self.speaks() || (self.domain == GROUP && quorum.lets_anybody_speak_for(self.organisation))
     }
 
     /// Whose agreement counts here, as it is after everything before in the envelope.
