@@ -66,19 +66,35 @@ fn merge_task(input: &Task) -> Outcome {
     }
     // An empty ancestor is how git's drivers are told of none, and it says as little.
     let input = &Task { base: input.base.filter(|base| !base.is_empty()), ..*input };
-    let merged = match refuse(input) {
-        Some(reason) => Err((Rung::OneSided, reason)),
-        None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, unmerged(input))),
-    };
-    match merged {
+    match by_lines(input) {
         Ok((pieces, rung)) if is_gits(&pieces, rung) => climb(input, pieces, rung),
         Ok((pieces, rung)) => match turned(input) {
             Turned::No => climb(input, pieces, rung),
             Turned::To(ends) => in_other_ends(input, ends),
             Turned::Apart => conflict(Class::Value, Rung::Text, Reason::LineEnds, text::reopened(input), None),
         },
-        Err((gave_up, reason)) => conflict(Class::Value, gave_up, reason, Vec::new(), None),
+        Err(outcome) => outcome,
     }
+}
+
+/// The same with the line ends as they stand: they are turned once, though what stands bare may still end in a return.
+fn merge_bare(input: &Task) -> Outcome {
+    if let Some(bytes) = one_sided(input) {
+        return Outcome::Clean { bytes: bytes.to_vec(), rung: Rung::OneSided };
+    }
+    match by_lines(input) {
+        Ok((pieces, rung)) => climb(input, pieces, rung),
+        Err(outcome) => outcome,
+    }
+}
+
+/// The text merge, or the conflict where there is none.
+fn by_lines(input: &Task) -> Result<(Vec<Piece>, Rung), Outcome> {
+    let merged = match refuse(input) {
+        Some(reason) => Err((Rung::OneSided, reason)),
+        None => text::merge(input, Mode::of(input)).ok_or((Rung::Text, unmerged(input))),
+    };
+    merged.map_err(|(gave_up, reason)| conflict(Class::Value, gave_up, reason, Vec::new(), None))
 }
 
 fn one_sided<'a>(input: &Task<'a>) -> Option<&'a [u8]> {
@@ -121,7 +137,7 @@ fn turned(input: &Task) -> Turned {
 /// The merge of what the lines say, with the line ends that a side turned the whole file to.
 fn in_other_ends(input: &Task, ends: LineEnds) -> Outcome {
     let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs].map(line_ends::bare);
-    match merge_task(&Task { base: Some(&base), ours: &ours, theirs: &theirs, ..*input }) {
+    match merge_bare(&Task { base: Some(&base), ours: &ours, theirs: &theirs, ..*input }) {
         Outcome::Clean { bytes, rung } => Outcome::Clean { bytes: ends.put(bytes), rung: rung.max(Rung::Text) },
         Outcome::Conflict(conflict) => Outcome::Conflict(Conflict {
             pieces: conflict.pieces.into_iter().map(|piece| piece.map(|bytes| ends.put(bytes))).collect(),

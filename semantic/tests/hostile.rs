@@ -88,6 +88,23 @@ fn line_ends_of_each_kind_stay_as_they_are() {
     }
 }
 
+/// Bytes of stack, a quarter of what a thread gets by default: enough for each rung once.
+const STACK_BYTES: usize = 512 * 1024;
+
+#[test]
+fn returns_in_a_row_before_a_line_end_cost_no_stack() {
+    let returns = "\r".repeat(100_000);
+    for end in ["\n", "\r\n"] {
+        let file = |head: &str| format!("{head}q{end}x{returns}\n");
+        let (base, ours, theirs) = (file("a\nb\n"), "a1\nb\nq\n".to_string(), file("a\nb2\n"));
+        let merge = move || merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.txt");
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(merge).expect("the system has threads");
+        assert!(
+            matches!(thread.join().expect("the merge ends"), Outcome::Clean { bytes, .. } if bytes == b"a1\nb2\nq\n")
+        );
+    }
+}
+
 #[test]
 fn a_byte_order_mark_stays_at_the_front() {
     let (base, ours, theirs) = (
