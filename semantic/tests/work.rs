@@ -84,6 +84,28 @@ fn long_lists_of_imports_cost_no_cube() {
     }
 }
 
+/// Three lines that one side changes alike, each a row of `marks` marks, and a new line of the other side with twice as many.
+fn alike(marks: usize) -> [String; 3] {
+    let row = ";".repeat(marks);
+    let file = |[one, two]: [&str; 2], row: &str, new: &str| {
+        let lines = |i: usize| format!("p{i} {row}x\nsep{i}\n");
+        format!("{one}\n{two}\nsep\n{}end\n{new}", (0..3).map(lines).collect::<String>())
+    };
+    let new = format!("{row}{row}\n");
+    [file(["one", "two"], &row, ""), file(["one!", "two"], "+", ""), file(["one", "two!"], &row, &new)]
+}
+
+#[test]
+fn a_change_is_looked_for_at_every_place_of_a_line_and_each_comparison_counts() {
+    let steps = |marks: usize| measured("a.txt", alike(marks).each_ref().map(String::as_str), STEPS_MAX);
+    for marks in [1_000, 8_000] {
+        let (taken, outcome) = steps(marks);
+        assert!(taken > (marks * marks) as u64, "{marks} marks: {taken} steps");
+        assert!(!is_spent(&outcome), "{marks} marks: {taken} steps");
+    }
+    assert!(is_spent(&steps(80_000).1));
+}
+
 #[test]
 fn tables_and_lists_of_data_are_found_by_their_names() {
     grows_with_its_size("a.toml", 2_000, |times| {

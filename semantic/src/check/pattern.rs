@@ -53,37 +53,57 @@ impl<'a> Edits<'a> {
     }
 }
 
-/// What was replaced by what, and the piece after it.
+/// What was replaced by what, each with the piece after it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Change<'a> {
     from: Vec<&'a [u8]>,
     to: Vec<&'a [u8]>,
-    next: &'a [u8],
+}
+
+/// A line with its pieces.
+struct Line<'a> {
+    bytes: usize,
+    pieces: Vec<&'a [u8]>,
 }
 
 /// Whether some line of `added` misses a change that `changed` (pairs of old and new lines) makes again and again.
 fn is_missed(changed: &[(&[u8], &[u8])], added: &[&[u8]], work: &Work) -> Option<bool> {
+    let bytes = |lines: &[&[u8]]| lines.iter().map(|line| line.len()).sum::<usize>();
+    let cut = changed.iter().map(|(old, new)| bytes(&[old, new])).sum::<usize>() + bytes(added);
+    work.take_len(LINE_STEPS * cut)?;
     let mut changes: BTreeMap<Change, usize> = BTreeMap::new();
     for (old, new) in changed {
         if let Some(change) = change(old, new) {
             *changes.entry(change).or_default() += 1;
         }
     }
-    let again: Vec<Change> =
-        changes.into_iter().filter(|(_, count)| *count >= ALIKE_MIN).map(|(change, _)| change).collect();
-    let bytes = added.iter().map(|line| line.len()).sum::<usize>();
-    work.take_len(LINE_STEPS * again.len() * bytes)?;
-    Some(again.iter().any(|change| added.iter().any(|line| change.is_missed_by(&pieces(line)))))
+    let again = changes.into_iter().filter(|(_, count)| *count >= ALIKE_MIN).map(|(change, _)| change);
+    let added: Vec<Line> = added.iter().map(|line| Line { bytes: line.len(), pieces: pieces(line) }).collect();
+    for change in again {
+        for line in &added {
+            if change.is_missed_by(line, work)? {
+                return Some(true);
+            }
+        }
+    }
+    Some(false)
 }
 
 impl Change<'_> {
-    fn is_missed_by(&self, line: &[&[u8]]) -> bool {
-        let stands = |what: &[&[u8]]| {
-            let mut what = what.to_vec();
-            what.push(self.next);
-            line.windows(what.len()).any(|w| w.iter().zip(&what).all(|(piece, wanted)| stands_for(wanted, piece)))
-        };
-        stands(&self.from) && !stands(&self.to)
+    /// None out of steps.
+    fn is_missed_by(&self, line: &Line, work: &Work) -> Option<bool> {
+        Some(line.has(&self.from, work)? && !line.has(&self.to, work)?)
+    }
+}
+
+impl Line<'_> {
+    /// Whether these pieces stand in it, one after the other; none out of steps.
+    fn has(&self, wanted: &[&[u8]], work: &Work) -> Option<bool> {
+        // At every place each of them is compared: no byte of the line more often than either has places or pieces.
+        let places = (self.pieces.len() + 1).saturating_sub(wanted.len());
+        work.take_len(1 + places.min(wanted.len()) * self.bytes)?;
+        let stands = |at: &[&[u8]]| at.iter().zip(wanted).all(|(piece, wanted)| stands_for(wanted, piece));
+        Some(self.pieces.windows(wanted.len()).any(stands))
     }
 }
 
@@ -110,7 +130,9 @@ fn change<'a>(old: &'a [u8], new: &'a [u8]) -> Option<Change<'a>> {
     {
         (from, to[at]) = (vec![NUMBER], NUMBER);
     }
-    Some(Change { from, to, next })
+    from.push(next);
+    to.push(next);
+    Some(Change { from, to })
 }
 
 /// Runs of word characters and single marks; blanks are left out.
