@@ -38,7 +38,8 @@ impl Hunk {
         Piece::Disputed { base: self.base, ours: self.ours, theirs: self.theirs }
     }
 
-    fn len(&self) -> usize {
+    /// Bytes of all three.
+    pub(crate) fn len(&self) -> usize {
         self.base.len() + self.ours.len() + self.theirs.len()
     }
 

@@ -3,14 +3,13 @@
 //! An identifier, a number with its dots (`0.24.1` is one), a quoted string on one line, a run of blanks, a line feed,
 //! or one other character. Together they are the input again.
 
-/// Splits into words that tile `text`, which must be UTF-8.
+/// Splits into words that tile `text`, which must be UTF-8; looks at each byte a few times, whatever the quotes.
 pub(crate) fn split(text: &[u8]) -> Vec<&[u8]> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (word, after) = rest.split_at(first_len(rest));
-        out.push(word);
-        rest = after;
+    let (mut at, mut open, mut out) = (0, Open::default(), Vec::new());
+    while at < text.len() {
+        let to = at + first_len(text, at, &mut open);
+        out.push(&text[at..to]);
+        at = to;
     }
     out
 }
@@ -25,14 +24,15 @@ pub(crate) fn is_blank(word: &[u8]) -> bool {
     word.iter().all(u8::is_ascii_whitespace)
 }
 
-fn first_len(text: &[u8]) -> usize {
-    let run = |of: fn(u8) -> bool| text.iter().take_while(|b| of(**b)).count();
-    match text[0] {
+fn first_len(text: &[u8], at: usize, open: &mut Open) -> usize {
+    let rest = &text[at..];
+    let run = |of: fn(u8) -> bool| rest.iter().take_while(|b| of(**b)).count();
+    match rest[0] {
         b'\n' => 1,
         b if b.is_ascii_whitespace() => run(|b| b != b'\n' && b.is_ascii_whitespace()),
-        b if b.is_ascii_digit() => number_len(text),
+        b if b.is_ascii_digit() => number_len(rest),
         b if is_word_byte(b) => run(is_word_byte),
-        quote @ (b'"' | b'\'' | b'`') => string_len(text, quote).unwrap_or(1),
+        quote if QUOTES.contains(&quote) => open.string_len(text, at).unwrap_or(1),
         _ => 1,
     }
 }
@@ -50,19 +50,35 @@ fn number_len(text: &[u8]) -> usize {
     len
 }
 
-/// A quoted string that ends on its line.
-fn string_len(text: &[u8], quote: u8) -> Option<usize> {
-    let mut i = 1;
-    while let Some(b) = text.get(i) {
-        match b {
-            b'\n' => return None,
-            b'\\' => i += 1,
-            b if *b == quote => return Some(i + 1),
-            _ => (),
+const QUOTES: [u8; 3] = *b"\"'`";
+
+/// For each quote, up to where its end was looked for in vain.
+///
+/// A search reads a backslash with what it escapes, and none starts between the two: from a later quote of the kind it
+/// would read the same and find as little.
+#[derive(Default)]
+struct Open([usize; QUOTES.len()]);
+
+impl Open {
+    /// Length of the quoted string at `at`; none where it does not end on its line.
+    fn string_len(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let quote = text[at];
+        let vain = &mut self.0[QUOTES.iter().position(|q| *q == quote)?];
+        if at < *vain {
+            return None;
         }
-        i += 1;
+        let mut i = at + 1;
+        while let Some(b) = text.get(i).filter(|b| **b != b'\n') {
+            if *b == quote {
+                return Some(i + 1 - at);
+            }
+            // A backslash before the line's end escapes nothing.
+            let is_escape = *b == b'\\' && text.get(i + 1) != Some(&b'\n');
+            i += if is_escape { 2 } else { 1 };
+        }
+        *vain = i;
+        None
     }
-    None
 }
 
 #[cfg(test)]
@@ -87,5 +103,23 @@ mod tests {
     #[test]
     fn a_string_on_one_line_is_one_word() {
         assert_eq!(words("f(\"a \\\" b\")"), ["f", "(", "\"a \\\" b\"", ")"]);
+    }
+    #[test]
+    fn a_string_ends_on_its_line_though_a_backslash_ends_the_line() {
+        assert_eq!(words("\"a\\\nb\""), ["\"", "a", "\\", "\n", "b", "\""]);
+    }
+
+    #[test]
+    fn a_quote_of_one_kind_that_never_ends_hides_none_of_another_and_none_on_the_next_line() {
+        assert_eq!(words("\" 'a b' \\\"c\n\"d e\""), ["\"", " ", "'a b'", " ", "\\", "\"", "c", "\n", "\"d e\""]);
+    }
+
+    /// To look for its end from each of them anew would take hours.
+    #[test]
+    fn a_million_quotes_whose_end_never_comes_are_searched_once() {
+        for piece in ["\\\"", "\\'", "\\`", "\"\\'\\`\\", "\\\"\\\n"] {
+            let text = format!("\"{}", piece.repeat(1_000_000));
+            assert!(split(text.as_bytes()).len() > 1_000_000, "{piece}");
+        }
     }
 }

@@ -107,6 +107,18 @@ fn a_change_is_looked_for_at_every_place_of_a_line_and_each_comparison_counts() 
 }
 
 #[test]
+fn strings_that_never_end_are_read_once() {
+    for path in ["a.txt", "a.rs", "a.ts", "a.py", "a.json"] {
+        for piece in ["\\\"", "\\'", "\\`", "\\\"\\\n", "\"\\\\\n"] {
+            grows_with_its_size(path, 4_000, |times| {
+                ["a", "b", "c"].map(|of| format!("{of}\"{}\n", piece.repeat(times)))
+            });
+            grows_with_its_size(path, 4_000, |times| around(&piece.repeat(times)));
+        }
+    }
+}
+
+#[test]
 fn tables_and_lists_of_data_are_found_by_their_names() {
     grows_with_its_size("a.toml", 2_000, |times| {
         let tables: String = (0..times).map(|i| format!("[t{i}]\n[[l]]\n")).collect();

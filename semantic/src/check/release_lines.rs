@@ -13,6 +13,9 @@ use crate::text;
 use crate::versions;
 use crate::words;
 
+/// Steps of cutting one byte of a stretch into words and looking for them among all.
+const READ_STEPS: usize = 16;
+
 pub(super) fn meet(input: &Task) -> Option<Check> {
     if !input.options.newest_version || input.base.is_none() {
         return None;
@@ -35,6 +38,7 @@ enum Dispute {
 impl Dispute {
     /// None out of steps.
     fn of(hunk: &Hunk, work: &Work) -> Option<Self> {
+        work.take_len(READ_STEPS * hunk.len())?;
         let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| words::split(side));
         let mut interner = Interner::default();
         let [b, o, t] = [&base, &ours, &theirs].map(|side| interner.ids(side));
