@@ -51,9 +51,9 @@ pub(crate) fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
             Some(len) => (Some(Kind::Comment), len),
             None => match if at < dead { Quoted::Not } else { quoted(&text[at..], dialect) } {
                 Quoted::Whole(len) => (Some(Kind::Text), len),
-                Quoted::Open => {
-                    // Looked for in vain up to the line's end: no second search on this line.
-                    dead = at + text[at..].iter().position(|b| *b == b'\n').unwrap_or(text.len() - at);
+                Quoted::Open(len) => {
+                    // Looked for in vain up to there, over lines that a backslash joins: no second search before.
+                    dead = at + len;
                     (Some(Kind::Mark), 1)
                 }
                 Quoted::Not => plain(&text[at..]),
@@ -122,8 +122,8 @@ enum Quoted {
     Not,
     /// A string of this length.
     Whole(usize),
-    /// A string on one line that does not end there.
-    Open,
+    /// A string on one line that does not end there, and how far its end was looked for.
+    Open(usize),
 }
 
 fn quoted(rest: &[u8], dialect: Dialect) -> Quoted {
@@ -134,7 +134,7 @@ fn quoted(rest: &[u8], dialect: Dialect) -> Quoted {
         (Dialect::C | Dialect::Python, b'"') if rest.starts_with(b"\"\"\"") => over_lines(rest, b"\"\"\""),
         (Dialect::Python, b'\'') if rest.starts_with(b"'''") => over_lines(rest, b"'''"),
         (Dialect::C | Dialect::Python, b'"' | b'\'') => {
-            until(rest, 1, &rest[..1], false).map_or(Quoted::Open, Quoted::Whole)
+            until(rest, 1, &rest[..1], false).map_or_else(Quoted::Open, Quoted::Whole)
         }
         (Dialect::Shell, b'\'') => {
             Quoted::Whole(rest[1..].iter().position(|b| *b == b'\'').map_or(rest.len(), |i| i + 2))
@@ -148,18 +148,19 @@ fn over_lines(rest: &[u8], fence: &[u8]) -> Quoted {
     Quoted::Whole(until(rest, fence.len(), fence, true).unwrap_or(rest.len()))
 }
 
-/// Length up to and with `fence`, where backslashes escape; none where it does not come (on this line, unless `lines`).
-fn until(rest: &[u8], start: usize, fence: &[u8], lines: bool) -> Option<usize> {
+/// Length up to and with `fence`, where backslashes escape, or where it does not come (on this line, unless `lines`), up
+/// to where it was looked for.
+fn until(rest: &[u8], start: usize, fence: &[u8], lines: bool) -> Result<usize, usize> {
     let mut i = start;
     while i < rest.len() {
         match rest[i] {
             b'\\' => i += 2,
-            b'\n' if !lines => return None,
-            _ if rest[i..].starts_with(fence) => return Some(i + fence.len()),
+            b'\n' if !lines => return Err(i),
+            _ if rest[i..].starts_with(fence) => return Ok(i + fence.len()),
             _ => i += 1,
         }
     }
-    None
+    Err(rest.len())
 }
 
 /// Most hashes around a raw string (the Rust compiler's own limit).
@@ -188,7 +189,7 @@ const CHAR_BYTES_MAX: usize = 12;
 /// `'c'` and `'\n'`; a lifetime is none.
 fn char_len(rest: &[u8]) -> Option<usize> {
     if rest.get(1) == Some(&b'\\') {
-        return until(&rest[..rest.len().min(CHAR_BYTES_MAX)], 1, b"'", false);
+        return until(&rest[..rest.len().min(CHAR_BYTES_MAX)], 1, b"'", false).ok();
     }
     let width = match rest.get(1)? {
         b if b.is_ascii() => 1,
@@ -238,5 +239,15 @@ mod tests {
         assert!(!balanced("f(", Dialect::Rust));
         assert!(!balanced("f(]", Dialect::C));
         assert!(!balanced(&"(".repeat(20_000), Dialect::C));
+    }
+    /// To look for its end from each of them anew would take hours.
+    #[test]
+    fn a_million_quotes_on_lines_that_backslashes_join_are_searched_once() {
+        for dialect in [Dialect::Rust, Dialect::C, Dialect::Python, Dialect::Shell] {
+            for piece in ["\\\"\\\n", "\\'\\\n", "\\\"", "\"\\'\\\n", "'\\\n"] {
+                let text = format!("f = 1\ng = 2\n{}", piece.repeat(1_000_000));
+                assert!(!tokens(text.as_bytes(), dialect).is_empty(), "{dialect:?}, {piece}");
+            }
+        }
     }
 }
