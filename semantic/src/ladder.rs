@@ -130,8 +130,10 @@ fn is_gits(pieces: &[Piece], rung: Rung) -> bool {
 }
 
 fn turned(input: &Task) -> Turned {
-    let ends = |base| Turned::of([base, input.ours, input.theirs].map(LineEnds::of));
-    input.base.map_or(Turned::No, ends)
+    match (input.base, input.work.take_len(input.len())) {
+        (Some(base), Some(())) => Turned::of([base, input.ours, input.theirs]),
+        _ => Turned::No,
+    }
 }
 
 /// The merge of what the lines say, with the line ends that a side turned the whole file to.

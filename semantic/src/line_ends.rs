@@ -4,6 +4,9 @@
 //! new ends with the old ones.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::words::is_word_byte;
 
 /// How the lines of a file end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +64,15 @@ pub(crate) enum Turned {
 }
 
 impl Turned {
-    /// Reads it from the ends of base and the sides.
-    pub(crate) fn of([base, ours, theirs]: [LineEnds; 3]) -> Self {
+    /// Reads it from base and the sides.
+    pub(crate) fn of([base, ours, theirs]: [&[u8]; 3]) -> Self {
+        let (text, base) = (base, LineEnds::of(base));
         // A side without a line end says nothing about them, and from a base without one nobody turned away.
-        let kept = |side| if side == LineEnds::Absent { base } else { side };
+        let kept = |side: &[u8]| match LineEnds::of(side) {
+            LineEnds::Absent => base,
+            ends if base == LineEnds::Mixed && !turns(text, side, ends) => base,
+            ends => ends,
+        };
         let (ours, theirs) = (kept(ours), kept(theirs));
         if base == LineEnds::Absent {
             return Turned::No;
@@ -78,6 +86,33 @@ impl Turned {
         };
         if to == LineEnds::Mixed { Turned::No } else { Turned::To(to) }
     }
+}
+
+/// Whether a line of mixed `base` that ends otherwise stands in `side` with the ends `to`, which all of it has.
+///
+/// Where none does, the side dropped what ended otherwise and turned nothing. A line that stands in base with these ends
+/// too tells only where there are more of it, and one without a letter or digit could be any.
+fn turns(base: &[u8], side: &[u8], to: LineEnds) -> bool {
+    let says = |line: &[u8]| line.iter().any(|b| is_word_byte(*b));
+    let other = ended(base).filter(|(line, ends)| *ends != to && says(line));
+    let mut there: BTreeMap<&[u8], usize> = other.map(|(line, _)| (line, 0)).collect();
+    for (line, _) in ended(base).filter(|(_, ends)| *ends == to) {
+        there.entry(line).and_modify(|count| *count += 1);
+    }
+    ended(side).any(|(line, _)| match there.get_mut(line) {
+        Some(0) => true,
+        Some(count) => {
+            *count -= 1;
+            false
+        }
+        None => false,
+    })
+}
+
+/// The lines that end, without their ends, and how they end.
+fn ended(text: &[u8]) -> impl Iterator<Item = (&[u8], LineEnds)> {
+    let lines = text.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+    lines.map(|line| line.strip_suffix(b"\r").map_or((line, LineEnds::Lf), |line| (line, LineEnds::CrLf)))
 }
 
 /// The text with a line feed alone at every line's end.
@@ -104,6 +139,24 @@ mod tests {
         let kinds = [(&b"a\nb\n"[..], LineEnds::Lf), (b"a\r\nb\r\n", LineEnds::CrLf), (b"a\r\nb\n", LineEnds::Mixed)];
         assert!(kinds.iter().all(|(text, kind)| LineEnds::of(text) == *kind));
         assert_eq!(LineEnds::of(b"a\rb"), LineEnds::Absent);
+    }
+
+    #[test]
+    fn a_side_turned_a_mixed_file_where_a_line_of_the_other_ends_stands_with_the_new() {
+        let base: &[u8] = b"a\n}\n\r\n}\r\nx\r\n";
+        for (side, turned) in [
+            (&b"a\nx\n"[..], Turned::To(LineEnds::Lf)),
+            (b"a\r\n", Turned::To(LineEnds::CrLf)),
+            (b"a\n", Turned::No),
+            (b"a\n\n}\n}\n}\nnew\n", Turned::No),
+            (b"x\r\n", Turned::No),
+            (b"", Turned::No),
+        ] {
+            assert_eq!(Turned::of([base, side, base]), turned, "{side:?}");
+            assert_eq!(Turned::of([base, base, side]), turned, "{side:?}");
+        }
+        assert_eq!(Turned::of([base, b"a\nx\n", b"a\r\nx\r\n"]), Turned::Apart);
+        assert_eq!(Turned::of([base, b"a\n", b"a\r\nx\r\n"]), Turned::To(LineEnds::CrLf));
     }
 
     #[test]

@@ -130,6 +130,22 @@ fn a_mixed_file_that_both_turned_to_other_line_ends_is_a_conflict() {
 }
 
 #[test]
+fn a_side_that_only_dropped_the_lines_of_other_ends_turned_none() {
+    let files = ["a\nb\nx\r\n", "a1\nb\n", "a\nb2\r\nx\r\n"];
+    clean("a.txt", files, Rung::Text, "a1\nb2\r\n");
+    // What it dropped stands elsewhere with the ends that it has there in base too.
+    let files = ["x\nb\na\nx\r\n", "x\nb\na1\n", "x\nb2\r\na\nx\r\n"];
+    clean("a.txt", files, Rung::Text, "x\nb2\r\na1\n");
+    let files = ["a\r\nb\r\nx\n", "a1\r\nb\r\n", "a\r\nb2\nx\n"];
+    clean("a.txt", files, Rung::Text, "a1\r\nb2\n");
+}
+
+#[test]
+fn a_mixed_file_takes_the_line_ends_that_one_side_gave_it() {
+    clean("a.txt", ["a\nb\nc\nx\r\n", "a1\nb\nc\nx\n", "a\nb\nc2\r\nx\r\n"], Rung::Text, "a1\nb\nc2\nx\n");
+}
+
+#[test]
 fn a_side_that_turned_some_lines_only_never_gives_way_as_if_it_had_only_laid_out_anew() {
     let (base, ours, theirs) = ("f(a,\n  b);\ng();\n", "f(a,\r\n  b);\ng();\n", "f(a,\n  c);\ng();\n");
     let outcome = with(&Options::default(), "a.js", base, ours, theirs);
