@@ -114,6 +114,30 @@ mod tests {
         assert_eq!(words("\" 'a b' \\\"c\n\"d e\""), ["\"", " ", "'a b'", " ", "\\", "\"", "c", "\n", "\"d e\""]);
     }
 
+    #[test]
+    fn what_was_looked_for_in_vain_is_not_there_from_any_later_quote() {
+        const MARKS: [u8; 5] = *b"\"'\\\na";
+        let anew = |text: &[u8]| {
+            let (mut at, mut ends) = (0, Vec::new());
+            while at < text.len() {
+                at += first_len(text, at, &mut Open::default());
+                ends.push(at);
+            }
+            ends
+        };
+        for nth in 0..MARKS.len().pow(7) {
+            let text: Vec<u8> = (0..7).map(|i| MARKS[nth / MARKS.len().pow(i) % MARKS.len()]).collect();
+            let ends: Vec<usize> = split(&text)
+                .into_iter()
+                .scan(0, |at, word| {
+                    *at += word.len();
+                    Some(*at)
+                })
+                .collect();
+            assert_eq!(ends, anew(&text), "{:?}", String::from_utf8_lossy(&text));
+        }
+    }
+
     /// To look for its end from each of them anew would take hours.
     #[test]
     fn a_million_quotes_whose_end_never_comes_are_searched_once() {
