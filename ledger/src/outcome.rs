@@ -12,7 +12,7 @@ use quorate_pbft::{Digest, EvidenceKey, PublicKey, Time};
 pub struct Outcome {
     /// Root of the state after it.
     pub state_root: Digest,
-    /// Evidence that was recorded in it (E5).
+    /// Evidence in it that is recorded, there or in an earlier slot (E5).
     pub recorded: Vec<EvidenceKey>,
     /// The earliest deadline in ledger time that something waits for (T3).
     pub deadline: Option<Time>,

@@ -217,10 +217,23 @@ fn evidence_is_recorded_once_for_each_signer_and_kind() {
     let outcome =
         world.slot_of(vec![(0, vec![item(&first), item(&first), item(&again)]), (1, vec![item(&other_kind)])]);
     assert_eq!(outcome.recorded, [first.key(), other_kind.key()]);
-    assert_eq!(world.slot_of(vec![(0, vec![item(&again)])]).recorded, []);
     let listed = world.moment().evidence(None, 10).expect("memory").items;
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().all(|evidence| evidence.recorded_at.get() == 1 && evidence.what.signer.get() == 3));
+}
+
+#[test]
+fn evidence_that_was_recorded_before_is_named_again_and_changes_nothing() {
+    let mut world = World::new();
+    let evidence = fork(&world, 3, Kind::Bundle, 1);
+    let mut alone = world.clone();
+    world.slot_of(vec![(0, vec![item(&evidence)])]);
+    alone.slot_of(vec![(0, vec![item(&evidence)])]);
+    let outcome = world.slot_of(vec![(0, vec![item(&evidence), item(&evidence)])]);
+    let bare = alone.slot_of(vec![]);
+    assert_eq!(outcome.recorded, [evidence.key()], "whoever has forgotten that it was recorded hears of it");
+    assert_eq!(world.moment().evidence(None, 10).expect("memory"), alone.moment().evidence(None, 10).expect("memory"));
+    assert_eq!((bare.recorded.len(), outcome.receipts.len()), (0, 0));
 }
 
 #[test]

@@ -164,7 +164,8 @@ impl<'l, 's> Execution<'l, 's> {
     }
 
     /// Records evidence once for (signer, epoch, kind), at most [`OFFENCES_MAX`] for a signer (E5). What is surplus is
-    /// not even verified.
+    /// not even verified; what was recorded before is named in the outcome again, for replicas that forgot it (at a
+    /// restart, say) and still hold their own.
     fn evidence(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
         let Some(evidence) = check::evidence(bytes) else {
@@ -180,7 +181,11 @@ impl<'l, 's> Execution<'l, 's> {
         let (entry_name, count_name) = (name::evidence(offender, key.epoch, key.kind), name::offences(offender));
         let count: u8 = self.draft.get(0, &count_name)?.unwrap_or(0);
         let known: Option<EvidenceRecord> = self.draft.get(0, &entry_name)?;
-        if known.is_some() || count >= OFFENCES_MAX || !check::proves(&evidence, committee, &genesis) {
+        if known.is_some() {
+            self.is_recorded(key);
+            return Ok(());
+        }
+        if count >= OFFENCES_MAX || !check::proves(&evidence, committee, &genesis) {
             return Ok(());
         }
         let id = evidence.id();
@@ -189,8 +194,15 @@ impl<'l, 's> Execution<'l, 's> {
         self.draft.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
         self.draft.put_row(Table::History, rows::evidence_at(self.seq, &id), Vec::new());
         self.draft.accept()?;
-        self.recorded.push(key);
+        self.is_recorded(key);
         Ok(())
+    }
+
+    /// Named once in a slot, however often it is in there: at most [`OFFENCES_MAX`] keys for each signer.
+    fn is_recorded(&mut self, key: EvidenceKey) {
+        if !self.recorded.contains(&key) {
+            self.recorded.push(key);
+        }
     }
 
     /// Moves the horizons, and forgets deleted paths that lie beyond.
