@@ -3,11 +3,12 @@
 mod support;
 
 use quorate_ledger::LockMode::{Ix, S, X};
+use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Step, Strategy};
-use quorate_ledger::{ConflictId, Deed, Ledger, Op, Principal, Receipt, State};
-use quorate_pbft::Time;
+use quorate_ledger::{ConflictId, Deed, Event, Ledger, LockStep, Op, Principal, Receipt, State};
+use quorate_pbft::{Signer, Time};
 use support::locks::{LEASE, acquire, acquire_for, answer, fence, grab, release};
-use support::world::{Edit, World, rename, write};
+use support::world::{Edit, World, remove, rename, write};
 
 const LOCKED: &str = "ownership: lock";
 
@@ -42,6 +43,16 @@ fn vote(world: &mut World, who: u8, conflict: ConflictId, side: u32) -> Receipt 
 fn decide(world: &mut World, conflict: ConflictId, side: u32) {
     for who in [1, 2, 3] {
         assert_eq!(vote(world, who, conflict, side).state, State::Applied);
+    }
+}
+
+/// Authors of organisation 0 more.
+fn enrol(world: &mut World, members: &[u8]) {
+    for who in members {
+        let (key, organisation) = (support::author(*who).public_key(), "org-0".to_owned());
+        let proof = prove_possession(Purpose::Author, &organisation, &support::author(*who));
+        let receipt = world.does_in("@group", 0, &[Edit::Other(Op::Enrol { key, organisation, proof })]);
+        assert_eq!(receipt.state, State::Applied);
     }
 }
 
@@ -266,10 +277,95 @@ fn a_key_that_is_revoked_holds_nothing_up() {
     let id = clash(&mut world);
     world.does(0, &[acquire_for("d/a", X, 60_000, 0)]);
     decide(&mut world, id, 1);
-    let key = quorate_pbft::Signer::public_key(&support::author(0));
+    let key = support::author(0).public_key();
     world.does_in("@group", 0, &[Edit::Other(Op::Revoke { key })]);
     world.passes(1);
     assert!(!is_open(&world, &id));
+}
+
+/// More leases end together than one slot works off, and the one that the vote waits for comes last: both times of the
+/// conflict are due in one slot.
+#[test]
+fn a_vote_that_is_won_in_the_slot_of_its_deadline_is_not_overturned_by_the_next_entry_of_the_policy() {
+    let mut world = with(vec![until(Strategy::Vote(None), 2_000), step(Strategy::LastWriterWins)]);
+    let members: Vec<u8> = (10..15).collect();
+    enrol(&mut world, &members);
+    world.does(0, &[write("d/a", "base\n")]);
+    let base = world.now();
+    world.does_on(base, 1, &[write("d/a", "one\n")]);
+    let receipt = world.does_on(base, 10, &[write("d/a", "late\n"), acquire_for("d/a", S, 2_001, 0)]);
+    let id = receipt.conflicts[0];
+    let end = world.lock(10, "d/a").and_then(|lock| lock.held).expect("held").until;
+    for who in &members[1..] {
+        for part in 0..4 {
+            let path = |n: u32| format!("e/{who}/{part}/{n}");
+            let grabs: Vec<Edit> = (0..16).map(|n| acquire_for(&path(n), S, end.get() - world.time - 3, 0)).collect();
+            assert_eq!(world.does(*who, &grabs).state, State::Applied);
+        }
+    }
+    for who in [1, 2, 3] {
+        assert_eq!(vote(&mut world, who, id, 0).state, State::Applied);
+    }
+    assert_eq!(waits_until(&world, &id), Some(end), "the vote is won in time, and waits");
+    world.passes(end.get() - world.time);
+    assert!(!is_open(&world, &id));
+    assert_eq!(served(&world), "one\n");
+    let story = world.moment().story(&id).expect("memory");
+    let ends = story.iter().filter(|happening| matches!(happening.what, Deed::Settled { .. })).count();
+    assert_eq!(ends, 1, "what is settled stays settled");
+    world.passes(10);
+    assert_eq!((served(&world).as_str(), world.moment().next_deadline().expect("memory")), ("one\n", None));
+}
+
+#[test]
+fn the_line_moves_on_where_a_vote_ends_the_conflict_in_the_slot_of_the_release() {
+    let mut world = with(vec![]);
+    let id = clash(&mut world);
+    world.does(0, &[grab("d/a", X)]);
+    decide(&mut world, id, 1);
+    world.does(1, &[acquire("d/a", X)]);
+    let given_back = world.draft(0, world.now(), &[release("d/a")]);
+    let again = world.draft(3, world.now(), &[Edit::Other(Op::Vote { conflict: id, side: 1 })]);
+    world.slot(&[&given_back, &again]);
+    assert!(!is_open(&world, &id));
+    assert!(world.token(1, "d/a").is_some(), "who stood in line has it now");
+}
+
+/// Nothing but the decision stood in the way of the second lock, and the decision is gone.
+#[test]
+fn the_line_moves_on_where_a_conflict_that_waited_is_passed_on() {
+    let arbiter = Strategy::Arbitrate(Principal::Organisation("org-3".into()));
+    let mut world = with(vec![until(Strategy::Vote(None), 500), step(arbiter)]);
+    let id = clash(&mut world);
+    world.does(0, &[acquire_for("d/a", S, 5_000, 0)]);
+    decide(&mut world, id, 1);
+    world.does(1, &[acquire("d/a", S)]);
+    assert_eq!(world.token(1, "d/a"), None);
+    vote(&mut world, 3, id, 0); // nobody has won any more
+    world.passes(600);
+    assert_eq!((is_open(&world, &id), waits_until(&world, &id)), (true, None), "the arbiter decides now");
+    assert!(world.token(1, "d/a").is_some());
+}
+
+/// What was voted for cannot stand where a folder is by now: nobody is named to decide any more.
+#[test]
+fn the_line_moves_on_where_a_conflict_that_waited_stays_open() {
+    let mut world = with(vec![]);
+    world.does(0, &[write("d/a", "base\n")]);
+    let base = world.now();
+    world.does_on(base, 1, &[remove("d/a")]);
+    let id = world.does_on(base, 2, &[write("d/a", "two\n")]).conflicts[0];
+    world.does(0, &[acquire_for("d/a", S, LEASE, 0)]);
+    decide(&mut world, id, 1);
+    assert_eq!(world.does(0, &[write("d/a/x", "folder\n")]).state, State::Applied);
+    world.does(1, &[acquire("d/a", S)]);
+    assert_eq!(world.token(1, "d/a"), None);
+    let draft = world.draft(0, world.now(), &[release("d/a")]);
+    let outcome = world.slot(&[&draft]);
+    assert_eq!((is_open(&world, &id), waits_until(&world, &id)), (true, None));
+    assert!(world.token(1, "d/a").is_some());
+    let granted = |event: &Event| matches!(event, Event::Lock { step: LockStep::Granted(_), .. });
+    assert!(outcome.events.iter().any(granted), "and whoever watches hears of it");
 }
 
 #[test]

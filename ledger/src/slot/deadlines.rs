@@ -12,6 +12,7 @@ use crate::store::{Read, StoreError, Table};
 use crate::turn::{Done, Turn};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, Time};
+use std::collections::BTreeSet;
 
 /// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
 const DEADLINES_MAX: usize = 256;
@@ -37,13 +38,14 @@ impl Execution<'_, '_> {
         earliest(self.draft.stored())
     }
 
+    /// Conflicts that are due, each once: one that waits for a lock has two times, and both may have come.
     fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
         let (from, to) = ends(until);
-        let mut found = Vec::new();
-        let mut failed = None;
+        let (mut found, mut known, mut failed) = (Vec::new(), BTreeSet::new(), None);
         self.draft.stored().scan(Table::History, &from, &to, &mut |key, domain| {
             match (key.last_chunk(), entry::value_of(domain)) {
-                (Some(id), Ok(domain)) => found.push((ConflictId(Digest(*id)), domain)),
+                (Some(id), Ok(domain)) if known.insert(*id) => found.push((ConflictId(Digest(*id)), domain)),
+                (Some(_), Ok(_)) => (),
                 _ => failed = Some(entry::damaged("a deadline")),
             }
             let more = failed.is_none() && found.len() < most;
@@ -80,7 +82,8 @@ impl Execution<'_, '_> {
                 self.draft.reject();
                 let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
                 turn.leave_open(id)?;
-                self.draft.accept()
+                let done = turn.done();
+                self.concluded(id, (place.name, place.record.number), setting.revision(), None, done)
             }
             Err(Stop::Store(error)) => Err(error),
         }

@@ -149,11 +149,12 @@ impl Turn<'_, '_> {
             Ending::Change | Ending::Vote => Voice::Author(self.author()),
         };
         self.tell(id, by, Deed::Settled { how, side })?;
-        let freed = self.unhold(id)?;
+        self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
             self.draft.remove_row(Table::History, rows::deadline(deadline, id));
         }
+        conflict.rest = Vec::new(); // nothing is left to decide
         self.note_losers(id, &conflict, file)?;
         let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
         conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
@@ -165,7 +166,7 @@ impl Turn<'_, '_> {
         self.set(path, file, moved_to)?;
         self.done.note(path, PathOutcome::Settled, Rung::OneSided);
         self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
-        freed.map_or(Ok(()), |paths| self.promote(&paths))
+        self.promote_freed()
     }
 
     /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.

@@ -15,11 +15,15 @@ impl Turn<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
     ///
-    /// A side that has won and waits for a lock goes on waiting: it was decided in time.
+    /// A side that has won and waits for a lock goes on waiting: it was decided in time. What is settled stays so.
     pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Stop> {
         let conflict = self.conflict(id)?;
+        if conflict.settled.is_some() {
+            return Ok(());
+        }
         match &conflict.held_up {
             Some(hold) if hold.until <= self.place.time => self.resume(id),
+            _ if !self.is_late(&conflict) => Ok(()),
             Some(_) if self.winner(&conflict).is_some() => {
                 let passed = conflict.deadline.map(|deadline| rows::deadline(deadline, id));
                 passed.into_iter().for_each(|row| self.draft.remove_row(Table::History, row));
@@ -29,7 +33,7 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Lets the next entry of the policy decide.
+    /// Lets the next entry of the policy decide; whatever waited for this conflict waits for it no more.
     pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Stop> {
         let mut conflict = self.conflict(id)?;
         if self.is_held_up_by_policy(id, &conflict)? {
@@ -57,6 +61,7 @@ impl Turn<'_, '_> {
             self.draft.put_row(Table::History, rows::deadline(deadline, id), domain);
         }
         self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.promote_freed()?;
         let (decider, deadline) = (conflict.decider, conflict.deadline);
         Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
     }
@@ -87,6 +92,7 @@ impl Turn<'_, '_> {
         }
         (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
         self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.promote_freed()?;
         self.tell(id, Voice::Deadline, Deed::Passed { decider: conflict.decider, deadline: None })
     }
 
@@ -94,7 +100,7 @@ impl Turn<'_, '_> {
         self.draft.put(self.domain, name::conflict(id), &conflict);
         match self.newest_side(id, &conflict)? {
             Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
-            None => Ok(()),
+            None => Ok(self.promote_freed()?),
         }
     }
 

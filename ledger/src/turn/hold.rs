@@ -26,7 +26,7 @@ pub(super) fn written(conflict: &ConflictRecord, winner: &Side) -> Vec<String> {
 impl Turn<'_, '_> {
     /// Whether a lock keeps what was decided from being written; then the conflict waits for the end of its lease.
     pub(super) fn is_held_up(&mut self, id: &ConflictId, paths: Vec<String>) -> Result<bool, StoreError> {
-        let was_held = self.unhold(id)?.is_some();
+        let was_held = self.unhold(id)?;
         for path in &paths {
             let lock = holder::against(self.draft, self.domain, path, &NOBODY, self.place.time)?;
             if let Some(held) = lock.and_then(|(_, request)| request.held) {
@@ -34,6 +34,7 @@ impl Turn<'_, '_> {
                 if !was_held {
                     self.tell(id, Voice::Deadline, Deed::HeldUp { until: held.until, path: path.clone() })?;
                 }
+                self.promote_freed()?; // another side may have won, which stands elsewhere
                 return Ok(true);
             }
         }
@@ -54,10 +55,10 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// The conflict waits for no lock any more. The paths for which it did.
-    pub(crate) fn unhold(&mut self, id: &ConflictId) -> Result<Option<Vec<String>>, StoreError> {
+    /// The conflict waits for no lock any more. Whether it did; [`Turn::promote_freed`] belongs after it.
+    pub(super) fn unhold(&mut self, id: &ConflictId) -> Result<bool, StoreError> {
         let mut conflict = self.conflict(id)?;
-        let Some(hold) = conflict.held_up.take() else { return Ok(None) };
+        let Some(hold) = conflict.held_up.take() else { return Ok(false) };
         for path in &hold.paths {
             self.draft.remove_row(Table::History, rows::held_up(self.domain, path, id));
         }
@@ -65,27 +66,27 @@ impl Turn<'_, '_> {
             self.draft.remove_row(Table::History, rows::deadline(hold.until, id));
         }
         self.draft.put(self.domain, name::conflict(id), &conflict);
-        Ok(Some(hold.paths))
+        self.freed.extend(hold.paths);
+        Ok(true)
     }
 
-    /// Grants what had to wait until a conflict had ended.
-    pub(super) fn promote(&mut self, paths: &[String]) -> Result<(), StoreError> {
-        paths.iter().try_for_each(|path| self.manager().promote(path))
+    /// Grants what only a conflict kept waiting that waits itself no more.
+    pub(super) fn promote_freed(&mut self) -> Result<(), StoreError> {
+        let freed = core::mem::take(&mut self.freed);
+        freed.iter().try_for_each(|path| self.manager().promote(path))
     }
 
     /// A lock that a conflict waited for is gone, or its lease over: what was decided is asked for again.
     pub(crate) fn resume(&mut self, id: &ConflictId) -> Result<(), Stop> {
         let conflict = self.conflict(id)?;
-        let Some(hold) = &conflict.held_up else { return Ok(()) };
-        let paths = hold.paths.clone();
+        if conflict.held_up.is_none() {
+            return Ok(());
+        }
         match self.winner(&conflict) {
             Some(_) => self.conclude(id)?,
             None if self.is_late(&conflict) => self.pass_on(id)?,
             None => drop(self.unhold(id)?), // votes have changed meanwhile
         }
-        match self.conflict(id)?.held_up {
-            Some(_) => Ok(()),
-            None => Ok(self.promote(&paths)?),
-        }
+        Ok(self.promote_freed()?)
     }
 }

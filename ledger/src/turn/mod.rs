@@ -69,6 +69,8 @@ pub(crate) struct Turn<'t, 's> {
     renamed: BTreeMap<String, Option<Renames>>,
     /// How refusals name the change in hand, where it is a part of something.
     part: Option<String>,
+    /// Paths for whose locks a conflict waits no more: their lines move on once it is known what becomes of it.
+    freed: Vec<String>,
     done: Done,
 }
 
@@ -202,7 +204,7 @@ impl<'t, 's> Turn<'t, 's> {
         revision: Revision,
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, done) = (None, 0, None, Done::default());
+        let (envelope, index, part, freed, done) = (None, 0, None, Vec::new(), Done::default());
         let (budget, checks, renamed) = (Budget::default(), Checks::default(), BTreeMap::new());
         Self {
             draft,
@@ -220,6 +222,7 @@ impl<'t, 's> Turn<'t, 's> {
             checks,
             renamed,
             part,
+            freed,
             done,
         }
     }
