@@ -2,13 +2,12 @@
 
 mod support;
 
-use core::cell::Cell;
-use core::ops::ControlFlow;
 use quorate_ledger::LockMode::{S, X};
 use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_ledger::{LockEntry, Op, Read, State, StoreError, Table};
+use quorate_ledger::{LockEntry, Op, State};
 use quorate_pbft::Signer;
 use support::author;
+use support::counting::Counting;
 use support::locks::acquire_for;
 use support::world::{Edit, World};
 
@@ -18,45 +17,6 @@ const LONG_MS: u64 = 3_600_000;
 const WAITING: u8 = 8;
 /// Items of the page that is looked at.
 const PAGE: usize = 10;
-
-/// Counts the rows that are handed out.
-struct Counting<'a> {
-    read: &'a dyn Read,
-    rows: Cell<usize>,
-}
-
-impl Read for Counting<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.rows.set(self.rows.get() + 1);
-        self.read.get(table, key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.read.scan(table, from, to, &mut |key, value| {
-            self.rows.set(self.rows.get() + 1);
-            each(key, value)
-        })
-    }
-
-    fn scan_back(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        self.read.scan_back(table, from, to, &mut |key, value| {
-            self.rows.set(self.rows.get() + 1);
-            each(key, value)
-        })
-    }
-}
 
 /// A domain with `many` locks of 60 for each author below `f`, and some who wait for `a`.
 fn world(many: usize) -> World {
@@ -82,9 +42,9 @@ fn world(many: usize) -> World {
 
 /// A page, and how many rows it read.
 fn page(world: &World, below: &str, from: Option<&str>) -> (Vec<LockEntry>, Option<String>, usize) {
-    let counting = Counting { read: &world.store, rows: Cell::new(0) };
+    let counting = Counting::of(&world.store);
     let page = world.ledger.moment(&counting).locks("main", below, from, PAGE).expect("known");
-    (page.items, page.next, counting.rows.get())
+    (page.items, page.next, counting.rows())
 }
 
 #[test]

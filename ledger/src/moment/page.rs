@@ -22,8 +22,8 @@ impl<T> Page<T> {
     }
 }
 
-/// Paths that one page of a listing of the past looks at: most of them may be of files that were not there yet, or no
-/// more. Such a page may have fewer items than asked for, or none, and say where to go on.
+/// Rows that one page looks at where most may be dropped: in a listing of the past, paths of files that were not there
+/// yet, or no more; in a list of proposals, those of other domains. Such a page may have fewer items than asked for, or none, and say where to go on.
 pub(super) const LOOKED_AT_MAX: usize = 1_000;
 
 /// At least one, at most [`ITEMS_MAX`].

@@ -5,12 +5,15 @@ use super::{Moment, QueryError};
 use crate::attestation::{Pending, Progress};
 use crate::envelope::EnvelopeId;
 use crate::governance::{Proposal, ProposalId};
+use crate::ledger::GROUP;
 use crate::policy::{DomainPolicy, GroupPolicy, Quorum, Reach};
 use crate::revision::Revision;
+use crate::state::record::DomainRecord;
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
+use std::collections::BTreeMap;
 
 /// A proposal where it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,13 @@ pub struct ProposalEntry {
     pub proposal: Proposal,
     /// Organisations that must agree, by the policy and by who has a voice as it stands now.
     pub needed: u32,
+}
+
+/// A proposal, before it is asked who must agree.
+struct Proposed {
+    id: ProposalId,
+    domain: String,
+    proposal: Proposal,
 }
 
 impl<'a> Moment<'a> {
@@ -83,6 +93,9 @@ impl<'a> Moment<'a> {
     }
 
     /// Proposals, newest first, of all domains or of one, after the proposal `from`.
+    ///
+    /// A page looks at a thousand of them at the most. Where most are of other domains, or not open, it may have fewer
+    /// items than asked for, or none, and say where to go on.
     pub fn proposals(
         &self,
         domain: Option<&str>,
@@ -93,46 +106,92 @@ impl<'a> Moment<'a> {
         let limit = page::limit(limit);
         let to = match from {
             None => rows::proposal(self.ledger.revision(), &ProposalId(Digest([0xff; 32]))),
-            Some(id) => rows::proposal(self.proposal(&id)?.ok_or(QueryError::Cursor)?.proposal.since, &id),
+            Some(id) => rows::proposal(self.proposed(&id)?.ok_or(QueryError::Cursor)?.proposal.since, &id),
         };
         let first = rows::proposal(Revision::GENESIS, &ProposalId(Digest::ZERO));
         let (mut found, mut failed) = (Vec::new(), None);
+        let (mut looked_at, mut last) = (0, None);
         self.read.scan_back(Table::History, &first, &to, &mut |key, place| {
-            match self.proposal_row(key, place) {
-                _ if from.is_some() && key == to => (),
-                Ok(entry) if domain.is_some_and(|domain| domain != entry.domain) => (),
-                Ok(entry) if open_only && entry.proposal.end.is_some() => (),
-                Ok(entry) => found.push(entry),
+            if from.is_some() && key == to {
+                return ControlFlow::Continue(());
+            }
+            match self.listed(key, place, (domain, open_only)) {
+                Ok((id, proposed)) => {
+                    found.extend(proposed);
+                    last = Some(id);
+                }
                 Err(error) => failed = Some(error),
             }
-            let more = failed.is_none() && found.len() <= limit;
+            looked_at += 1;
+            let more = failed.is_none() && found.len() <= limit && looked_at < page::LOOKED_AT_MAX;
             if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(Page::cut(found, limit, |entry| entry.id.to_string())),
+        if let Some(error) = failed {
+            return Err(error.into());
         }
+        let Page { items, next } = Page::cut(found, limit, |proposed| proposed.id.to_string());
+        let unseen = last.filter(|_| looked_at == page::LOOKED_AT_MAX).map(|id| id.to_string());
+        Ok(Page { items: self.with_needed(items)?, next: next.or(unseen) })
     }
 
     /// One proposal.
     pub fn proposal(&self, id: &ProposalId) -> Result<Option<ProposalEntry>, StoreError> {
-        let domain: Option<String> = entry::load_row(self.read, Table::History, &rows::proposal_domain(id))?;
-        domain.map(|domain| self.proposal_in(*id, domain)).transpose()
+        let entries = self.with_needed(self.proposed(id)?.into_iter().collect())?;
+        Ok(entries.into_iter().next())
     }
 
-    fn proposal_row(&self, key: &[u8], domain: &[u8]) -> Result<ProposalEntry, StoreError> {
+    /// The proposal of a row, where it is one of those asked for.
+    fn listed(
+        &self,
+        key: &[u8],
+        domain: &[u8],
+        (wanted, open_only): (Option<&str>, bool),
+    ) -> Result<(ProposalId, Option<Proposed>), StoreError> {
         let id = key.last_chunk().ok_or_else(|| entry::damaged("a listed proposal"))?;
-        self.proposal_in(ProposalId(Digest(*id)), entry::value_of(domain)?)
+        let (id, domain): (_, String) = (ProposalId(Digest(*id)), entry::value_of(domain)?);
+        if wanted.is_some_and(|wanted| wanted != domain) {
+            return Ok((id, None));
+        }
+        let proposed = self.proposed_in(id, domain)?;
+        Ok((id, Some(proposed).filter(|proposed| !open_only || proposed.proposal.end.is_none())))
     }
 
-    fn proposal_in(&self, id: ProposalId, domain: String) -> Result<ProposalEntry, StoreError> {
-        let record = &self.ledger.domain(&domain).ok_or_else(|| entry::damaged("a proposal's domain"))?.record;
-        let proposal: Option<Proposal> = entry::load(self.read, record.number, &name::proposal(&id))?;
+    fn proposed(&self, id: &ProposalId) -> Result<Option<Proposed>, StoreError> {
+        let domain: Option<String> = entry::load_row(self.read, Table::History, &rows::proposal_domain(id))?;
+        domain.map(|domain| self.proposed_in(*id, domain)).transpose()
+    }
+
+    fn proposed_in(&self, id: ProposalId, domain: String) -> Result<Proposed, StoreError> {
+        let number = self.decided_in(&domain)?.number;
+        let proposal: Option<Proposal> = entry::load(self.read, number, &name::proposal(&id))?;
         let proposal = proposal.ok_or_else(|| entry::damaged("a listed proposal"))?;
-        let needed = match proposal.act.concerns_group() {
-            true => self.reach_of_group()?.needed,
-            false => Quorum::of_domain(&self.read, &record.policy)?.reach().needed,
+        Ok(Proposed { id, domain, proposal })
+    }
+
+    fn decided_in(&self, domain: &str) -> Result<&'a DomainRecord, StoreError> {
+        let domain = self.ledger.domain(domain).ok_or_else(|| entry::damaged("a proposal's domain"))?;
+        Ok(&domain.record)
+    }
+
+    /// Says how many must agree: counted once for each domain, as a policy may name thousands.
+    fn with_needed(&self, found: Vec<Proposed>) -> Result<Vec<ProposalEntry>, StoreError> {
+        let mut counted: BTreeMap<String, u32> = BTreeMap::new();
+        let entry = |Proposed { id, domain, proposal }| {
+            let needed = match counted.get(&domain) {
+                Some(needed) => *needed,
+                None => self.needed(&domain)?,
+            };
+            counted.insert(domain.clone(), needed);
+            Ok(ProposalEntry { id, domain, proposal, needed })
         };
-        Ok(ProposalEntry { id, domain, proposal, needed })
+        found.into_iter().map(entry).collect()
+    }
+
+    /// What concerns the group is decided in its own domain, and nothing else is.
+    fn needed(&self, domain: &str) -> Result<u32, StoreError> {
+        match self.decided_in(domain)? {
+            record if record.number == GROUP => Ok(self.reach_of_group()?.needed),
+            record => Ok(Quorum::of_domain(&self.read, &record.policy)?.reach().needed),
+        }
     }
 }

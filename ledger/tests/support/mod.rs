@@ -1,6 +1,7 @@
 //! A small group, its authors and their changes: what every test of the ledger starts from.
 #![allow(dead_code)] // each test crate uses a part of it
 
+pub mod counting;
 pub mod locks;
 pub mod world;
 
