@@ -96,6 +96,20 @@ impl Quorum {
         Ok(left)
     }
 
+    /// Principals that [`Quorum::of_domain`] looks up.
+    pub(crate) fn price_of_domain(policy: &DomainPolicy) -> usize {
+        let asked = match policy.approvals.by.len() {
+            0 => policy.writers.len() + policy.readers.len(),
+            by => by,
+        };
+        1 + asked + policy.writers.len()
+    }
+
+    /// Principals that [`Quorum::of_group`] looks up.
+    pub(crate) fn price_of_group(policy: &GroupPolicy) -> usize {
+        1 + policy.approvals.by.len()
+    }
+
     fn of_circle(circle: Circle, approvals: &Approvals) -> Self {
         let voices = circle.voices();
         let needed = approvals.organisations.unwrap_or_else(|| voices.quorum());

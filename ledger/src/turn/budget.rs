@@ -18,8 +18,9 @@ const LOOKS_MAX: usize = 65_536;
 /// Locks that one envelope asks for or gives back: each is a look at a whole line.
 const LOCKS_MAX: u32 = 16;
 
-/// Proposals and approvals of one envelope: each counts who has a voice among some thousand principals.
-const COUNTS_MAX: u32 = 256;
+/// Principals of policies that one envelope may have looked up, to count who has a voice: those of the largest policy some
+/// times. No single operation needs as many.
+const VOICES_MAX: usize = 16_384;
 
 /// What is left.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(super) struct Budget {
     searches: u32,
     looks: usize,
     locks: u32,
-    counts: u32,
+    voices: usize,
 }
 
 impl Default for Budget {
@@ -40,7 +41,7 @@ impl Default for Budget {
             searches: SEARCHES_MAX,
             looks: LOOKS_MAX,
             locks: LOCKS_MAX,
-            counts: COUNTS_MAX,
+            voices: VOICES_MAX,
         }
     }
 }
@@ -77,10 +78,10 @@ impl Budget {
         left.is_some()
     }
 
-    /// Takes a count of those who have a voice, if one is left.
-    pub(super) fn take_count(&mut self) -> bool {
-        let left = self.counts.checked_sub(1);
-        self.counts = left.unwrap_or(0);
+    /// Takes principals that are looked up, if there are enough.
+    pub(super) fn take_voices(&mut self, principals: usize) -> bool {
+        let left = self.voices.checked_sub(principals);
+        self.voices = left.unwrap_or(self.voices);
         left.is_some()
     }
 

@@ -14,6 +14,7 @@ use crate::stop::Stop;
 use crate::store::{StoreError, Table};
 use crate::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
+use std::sync::Arc;
 
 impl Turn<'_, '_> {
     /// One operation that is not about files.
@@ -97,6 +98,7 @@ impl Turn<'_, '_> {
         let voices = (voices + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
         self.draft.put(GROUP, name::authors_of(organisation), &after);
         self.draft.put(GROUP, name::VOICES.to_vec(), &voices);
+        self.quorum = None;
         Ok(())
     }
 
@@ -124,6 +126,7 @@ impl Turn<'_, '_> {
         if act.concerns_group() != (self.domain == GROUP) {
             return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
         }
+        self.weigh(act)?;
         self.check(act).map_err(|why| bad(&why))?;
         let id = ProposalId::of(&self.id, self.index);
         let quorum = self.quorum()?;
@@ -135,7 +138,7 @@ impl Turn<'_, '_> {
         self.draft.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
         self.draft.put_row(Table::History, rows::proposal(self.revision, &id), domain);
         self.done.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
-        Ok(self.decide(id, proposal, &quorum)?)
+        self.decide(id, proposal, &quorum)
     }
 
     fn approve(&mut self, id: &ProposalId) -> Result<(), Stop> {
@@ -151,7 +154,7 @@ impl Turn<'_, '_> {
         if let Err(place) = proposal.approvals.binary_search_by(|known| known.as_str().cmp(self.organisation)) {
             proposal.approvals.insert(place, self.organisation.to_owned());
         }
-        Ok(self.decide(*id, proposal, &quorum)?)
+        self.decide(*id, proposal, &quorum)
     }
 
     /// Whether the author's word counts as that of the organisation here.
@@ -171,19 +174,50 @@ impl Turn<'_, '_> {
     }
 
     /// Whose agreement counts here, as it is after everything before in the envelope.
-    fn quorum(&mut self) -> Result<Quorum, Stop> {
-        if !self.budget.take_count() {
-            return Err(bad("more proposals and approvals than one envelope may hold"));
+    fn quorum(&mut self) -> Result<Arc<Quorum>, Stop> {
+        if let Some(known) = &self.quorum {
+            return Ok(known.clone());
         }
-        Ok(match self.domain {
-            GROUP => Quorum::of_group(self.draft, self.place.group)?,
-            _ => Quorum::of_domain(self.draft, &self.place.record.policy)?,
-        })
+        let (group, policy) = (self.place.group, &self.place.record.policy);
+        let quorum = match self.domain {
+            GROUP => {
+                self.look_up(Quorum::price_of_group(group))?;
+                Quorum::of_group(self.draft, group)?
+            }
+            _ => {
+                self.look_up(Quorum::price_of_domain(policy))?;
+                Quorum::of_domain(self.draft, policy)?
+            }
+        };
+        Ok(self.quorum.insert(Arc::new(quorum)).clone())
+    }
+
+    fn look_up(&mut self, principals: usize) -> Result<(), Stop> {
+        match self.budget.take_voices(principals) {
+            true => Ok(()),
+            false => Err(bad("proposals and approvals that ask for more voices than one envelope may have counted")),
+        }
+    }
+
+    /// Takes what [`Turn::check`] will look up.
+    fn weigh(&mut self, act: &Act) -> Result<(), Stop> {
+        let price = match act {
+            Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } => Quorum::price_of_domain(policy),
+            Act::Rescue { name, policy } => {
+                let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
+                let theirs = known.map_or(0, |record| Quorum::price_of_domain(&record.policy));
+                Quorum::price_of_domain(policy) + theirs
+            }
+            Act::SetGroupPolicy { policy } => Quorum::price_of_group(policy),
+            Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
+        };
+        self.look_up(price)
     }
 
     /// Does what is proposed once enough organisations agree.
-    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), StoreError> {
+    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Stop> {
         if quorum.is_met(self.draft, &proposal.approvals)? {
+            self.weigh(&proposal.act)?;
             let failed = self.check(&proposal.act).err();
             if failed.is_none() {
                 self.enact(&proposal.act)?;
@@ -301,6 +335,7 @@ impl Turn<'_, '_> {
                 self.draft.put(GROUP, name::organisation(name), &since);
                 self.draft.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
                 self.done.decisions.push(Decision::Organisation);
+                self.quorum = None;
             }
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {

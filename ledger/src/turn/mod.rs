@@ -35,7 +35,7 @@ use crate::judge::Place;
 use crate::lock::Told;
 use crate::outcome::Event;
 use crate::path::{self, Shown};
-use crate::policy::{Checks, GroupPolicy};
+use crate::policy::{Checks, GroupPolicy, Quorum};
 use crate::receipt::{PathChange, PathOutcome, Rung, State};
 use crate::revision::Revision;
 use crate::state::draft::Draft;
@@ -45,6 +45,7 @@ use crate::verdict::{Code, Refusal, Stage};
 use quorate_pbft::PublicKey;
 use quorate_semantic::Renames;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// An envelope while its operations are laid over the current files.
 pub(crate) struct Turn<'t, 's> {
@@ -71,6 +72,8 @@ pub(crate) struct Turn<'t, 's> {
     part: Option<String>,
     /// Paths for whose locks a conflict waits no more: their lines move on once it is known what becomes of it.
     freed: Vec<String>,
+    /// Whose agreement counts in the domain, until somebody is enrolled or revoked.
+    quorum: Option<Arc<Quorum>>,
     done: Done,
 }
 
@@ -205,7 +208,7 @@ impl<'t, 's> Turn<'t, 's> {
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
         let (envelope, index, part, freed, done) = (None, 0, None, Vec::new(), Done::default());
-        let (budget, checks, renamed) = (Budget::default(), Checks::default(), BTreeMap::new());
+        let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
             draft,
             limits,
@@ -223,6 +226,7 @@ impl<'t, 's> Turn<'t, 's> {
             renamed,
             part,
             freed,
+            quorum,
             done,
         }
     }
