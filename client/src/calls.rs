@@ -59,14 +59,15 @@ impl Client {
         self.posted(answer.status, &answer.body)
     }
 
-    /// All items of a list, page by page, up to `limit`.
+    /// All items of a list, page by page, up to `limit`. A page may be short or empty and have a next one all the same,
+    /// where the node looked at many that were not asked for.
     pub async fn list<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
         limit: usize,
     ) -> Result<Vec<T>, ClientError> {
-        let (mut items, mut from) = (Vec::new(), String::new());
+        let (mut items, mut from, mut empty) = (Vec::new(), String::new(), 0);
         loop {
             let left = (limit - items.len()).min(PAGE_ITEMS).to_string();
             let query: Vec<_> =
@@ -75,8 +76,9 @@ impl Client {
             let before = items.len();
             items.extend(page.items);
             items.truncate(limit);
+            empty = if items.len() > before { 0 } else { empty + 1 };
             match page.next {
-                Some(next) if items.len() < limit && items.len() > before => from = next,
+                Some(next) if items.len() < limit && next != from && empty <= EMPTY_PAGES_MAX => from = next,
                 _ => return Ok(items),
             }
         }
@@ -98,6 +100,9 @@ impl Client {
 
 /// Items that one page is asked to have.
 const PAGE_ITEMS: usize = 1_000;
+
+/// Empty pages in a row that are followed: a node looks at a thousand items for each, and one that lies may go on for ever.
+const EMPTY_PAGES_MAX: usize = 10_000;
 
 /// A level as queries spell it.
 pub fn level_name(level: Level) -> &'static str {
