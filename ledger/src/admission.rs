@@ -70,6 +70,9 @@ impl Ledger {
         };
         let (number, group) = (domain.record.number, self.group_policy());
         let rates = if number == GROUP { &group.rates } else { &domain.record.policy.rates };
+        if rates.are_none() {
+            return Ok(None);
+        }
         let (who, now) = ((body, admission.organisation.as_str()), now.max(self.head().time));
         let numbers = self.sequence(read, &body.domain, &body.author)?;
         let takes = rates::take(rates, who, bytes, now, &numbers, |name| entry::load(read, number, name))?;

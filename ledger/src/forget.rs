@@ -5,7 +5,7 @@ use crate::state::draft::Draft;
 use crate::state::record::FileRecord;
 use crate::state::{entry, name, rows};
 use crate::store::{StoreError, Table};
-use crate::tree::key_of;
+use crate::versions;
 use core::ops::ControlFlow;
 use quorate_pbft::SeqNum;
 
@@ -31,8 +31,7 @@ pub(crate) fn deleted(draft: &mut Draft, floor: SeqNum) -> Result<(), StoreError
         if record.as_ref().is_some_and(|record| record.is_gone() && record.since == since) {
             draft.remove(domain, name::file(&path));
             if let Some(version) = record.and_then(|record| record.version()) {
-                let row = rows::version(domain, &key_of(&name::file(&path)), since);
-                draft.put_row(Table::History, row, entry::bytes_of(&version));
+                versions::put(draft, (domain, &path), since, &version);
             }
             let listed = rows::listed(domain, &path);
             draft.remove_row(Table::History, rows::known(&listed));

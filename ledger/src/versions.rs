@@ -5,11 +5,18 @@
 //! path's record is gone: execution asks for none of these.
 
 use crate::revision::Revision;
+use crate::state::draft::Draft;
 use crate::state::record::{File, FileRecord, Version};
-use crate::state::{entry, rows};
+use crate::state::{entry, name, rows};
 use crate::store::{Read, StoreError, Table};
-use crate::tree::Key;
+use crate::tree::{self, Key};
 use core::ops::ControlFlow;
+
+/// Makes a row of a version that a path's record will not tell of any more.
+pub(crate) fn put(draft: &mut Draft, (domain, path): (u32, &str), since: Revision, version: &Version) {
+    let row = rows::version(domain, &tree::key_of(&name::file(path)), since);
+    draft.put_row(Table::History, row, entry::bytes_of(version));
+}
 
 /// Calls `each` for the versions that were there at `last`, newest first, until it breaks. `record` is what the reader
 /// has of the path.

@@ -3,11 +3,10 @@
 
 mod support;
 
-use core::ops::ControlFlow;
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Quota, Rate, Rates, Schema};
 use quorate_ledger::{
-    Act, EnvelopeId, GROUP_DOMAIN, Ledger, Limits, Op, Outcome, Principal, ProposalId, Read, State, Store, Table,
+    Act, EnvelopeId, GROUP_DOMAIN, Ledger, Limits, Op, Outcome, Principal, ProposalId, State, Store, Table,
 };
 use quorate_pbft::Signer;
 use std::collections::BTreeSet;
@@ -233,12 +232,7 @@ fn what_was_pruned_does_not_matter() {
 fn prune(world: &mut World) -> usize {
     let slots = HORIZON_MS / 2 + 4; // a slot every 2 ms, and the steps in which the horizon moves
     let Some(floor) = world.ledger.revision().seq().get().checked_sub(slots) else { return 0 };
-    let mut versions: Vec<Vec<u8>> = Vec::new();
-    let scanned = world.store.scan(Table::History, b"v", b"w", &mut |key, _| {
-        versions.extend((key.len() == 49).then(|| key.to_vec())); // kind, domain, path's key, revision
-        ControlFlow::Continue(())
-    });
-    scanned.expect("memory does not fail");
+    let versions = world.history(b'v'); // kind, domain, path's key, revision
     let slot_of = |key: &[u8]| u64::from_be_bytes(key[37..45].try_into().expect("eight bytes"));
     let old: Vec<&Vec<u8>> = versions
         .windows(2)

@@ -2,22 +2,9 @@
 
 mod support;
 
-use core::ops::ControlFlow;
-use quorate_ledger::{Limits, Mode, Read, State, Store, Table};
+use quorate_ledger::{Limits, Mode, State, Store, Table};
 use support::digest;
 use support::world::{Edit, World, at, remove, rename, write};
-
-fn keys(world: &World, table: Table, from: &[u8], to: &[u8]) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    world
-        .store
-        .scan(table, from, to, &mut |key, _| {
-            found.push(key.to_vec());
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    found
-}
 
 fn short() -> World {
     World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() })
@@ -33,9 +20,20 @@ fn time_passes(world: &mut World) {
 
 /// Forgets all earlier versions, which lie beyond the horizon.
 fn forget_versions(world: &mut World) -> usize {
-    let old: Vec<_> = keys(world, Table::History, b"v", b"w").into_iter().filter(|key| key.len() == 49).collect();
+    let old = world.history(b'v');
     old.iter().for_each(|key| world.store.delete(Table::History, key).unwrap());
     old.len()
+}
+
+/// Whether or not a replica has pruned the two earlier versions of `a`, of which one had the content "one".
+fn naming_an_old_content_gives_one_root(mut world: World) {
+    let mut pruned = world.clone();
+    assert_eq!(forget_versions(&mut pruned), 2);
+    let roots = [&mut world, &mut pruned].map(|world| {
+        let draft = world.draft(1, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"one"))]);
+        world.slot(&[&draft]).state_root
+    });
+    assert_eq!(roots[0], roots[1], "two replicas of one order");
 }
 
 #[test]
@@ -46,14 +44,7 @@ fn a_content_beyond_the_horizon_is_no_content_of_the_path_whatever_was_pruned() 
     }
     time_passes(&mut world);
     assert!(world.ledger.head().times.floor().get() > 3);
-    let mut pruned = world.clone();
-    assert_eq!(forget_versions(&mut pruned), 2);
-    let roots = [&mut world, &mut pruned].map(|world| {
-        let draft = world.draft(1, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"one"))]);
-        let outcome = world.slot(&[&draft]);
-        outcome.state_root
-    });
-    assert_eq!(roots[0], roots[1], "two replicas of one order");
+    naming_an_old_content_gives_one_root(world);
 }
 
 #[test]
@@ -62,14 +53,7 @@ fn a_content_of_a_forgotten_path_is_no_content_of_it_whatever_was_pruned() {
     world.does(0, &[write("a", "one")]);
     world.does(0, &[remove("a")]);
     time_passes(&mut world);
-    let mut pruned = world.clone();
-    assert_eq!(forget_versions(&mut pruned), 2);
-    let roots = [&mut world, &mut pruned].map(|world| {
-        let draft = world.draft(1, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"one"))]);
-        let outcome = world.slot(&[&draft]);
-        outcome.state_root
-    });
-    assert_eq!(roots[0], roots[1], "two replicas of one order");
+    naming_an_old_content_gives_one_root(world);
 }
 
 /// The same for the list of paths that ever were, in which folders of forgotten files count to the limit.
@@ -82,7 +66,7 @@ fn paths_that_left_the_state_do_not_decide_where_a_file_goes() {
     world.does(0, &gone);
     time_passes(&mut world);
     let mut pruned = world.clone();
-    let forgotten = keys(&pruned, Table::History, b"P", b"Q");
+    let forgotten = pruned.history(b'P');
     assert_eq!(forgotten.len(), 260);
     forgotten.iter().for_each(|key| pruned.store.delete(Table::History, key).unwrap());
     let served = [&mut world, &mut pruned].map(|world| {
@@ -107,9 +91,9 @@ fn a_path_that_came_back_is_not_marked_for_removal() {
     let mut world = short();
     world.does(0, &[write("a", "x")]);
     world.does(0, &[remove("a")]);
-    assert_eq!(keys(&world, Table::History, b"d", b"e").len(), 1);
+    assert_eq!(world.history(b'd').len(), 1);
     world.does(0, &[write("a", "x")]);
-    assert_eq!(keys(&world, Table::History, b"d", b"e").len(), 0);
+    assert_eq!(world.history(b'd').len(), 0);
 }
 
 #[test]

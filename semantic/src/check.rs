@@ -1,8 +1,8 @@
 //! Rung 6: what must hold of a clean answer, whatever rung gave it. A check fails closed.
 //!
-//! What git merges cleanly is held to less (line accounting, that it still parses, that what runs finds its names defined, and that lists
-//! count on), so that files which git merges
-//! well stay what people expect; every answer of our own is held to all of it.
+//! What git merges cleanly is held to less (line accounting, that it still parses, that what runs finds its names
+//! defined, and that lists count on), so that files which git merges well stay what people expect; every answer of our
+//! own is held to all of it.
 
 mod accounting;
 mod names;

@@ -6,7 +6,7 @@ use super::record::{Held, LockNode, LockRequest, LockTable, Wanted};
 use super::{AuthorLocks, LeftLine, LockEnd, LockMode};
 use super::{REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX, WAITING_PER_DOMAIN_MAX};
 use crate::ledger::GROUP;
-use crate::path::{PATH_BYTES_MAX, Shown};
+use crate::path::Shown;
 use crate::revision::Revision;
 use crate::state::draft::Draft;
 use crate::state::{entry, name, rows};
@@ -21,9 +21,6 @@ use std::collections::BTreeSet;
 
 /// Authors of a circle that a refusal names, so that it stays small.
 const AUTHORS_SHOWN: usize = 4;
-
-/// Bytes of a key of [`rows::held_up`] behind what it begins with: a path, a NUL and an id.
-const HELD_UP_KEY_BYTES_MAX: usize = PATH_BYTES_MAX + 33;
 
 /// The line of one domain while an envelope, or a lease that is over, changes it.
 pub(crate) struct Manager<'a, 's> {
@@ -252,8 +249,7 @@ impl Manager<'_, '_> {
             return Ok(false);
         }
         let mut found = false;
-        for prefix in rows::held_up_under(self.domain, path) {
-            let (from, to) = rows::below(&prefix, HELD_UP_KEY_BYTES_MAX);
+        for (from, to) in rows::held_up_under(self.domain, path) {
             self.draft.scan(Table::History, &from, &to, &mut |_, _| {
                 found = true;
                 ControlFlow::Break(())

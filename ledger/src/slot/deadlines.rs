@@ -1,15 +1,13 @@
 //! What is due in ledger time (T1), after everything else in a slot.
 
-use super::envelope::Setting;
 use super::{Execution, leases};
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
-use crate::judge::Place;
 use crate::moment::Moment;
 use crate::state::{entry, rows};
 use crate::stop::Stop;
 use crate::store::{Read, StoreError, Table};
-use crate::turn::{Done, Turn};
+use crate::turn::Turn;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, Time};
 use std::collections::BTreeSet;
@@ -28,7 +26,7 @@ impl Execution<'_, '_> {
     /// Works off the deadlines that have passed, the oldest first.
     pub(super) fn deadlines(&mut self) -> Result<(), StoreError> {
         for (id, domain) in self.due(self.time, DEADLINES_MAX)? {
-            self.deadline(&id, &domain)?;
+            self.by_itself(&id, &domain, |turn| turn.expire(&id))?;
         }
         Ok(())
     }
@@ -54,39 +52,29 @@ impl Execution<'_, '_> {
         failed.map_or(Ok(found), Err)
     }
 
-    /// Nobody's envelope does it: see [`Execution::concluded`].
-    fn deadline(&mut self, id: &ConflictId, domain: &str) -> Result<(), StoreError> {
-        let setting = self.setting(domain);
-        let place = setting.place(domain).ok_or_else(|| entry::damaged("a deadline's domain"))?;
-        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-        let expired = turn.expire(id);
-        let done = turn.done();
-        self.expired(id, &setting, place, expired, done)
-    }
-
-    /// Keeps what became of a conflict whose time had come.
-    pub(super) fn expired(
+    /// What becomes of a conflict by nobody's envelope: see [`Execution::concluded`].
+    pub(super) fn by_itself(
         &mut self,
         id: &ConflictId,
-        setting: &Setting,
-        place: Place,
-        expired: Result<(), Stop>,
-        done: Done,
+        domain: &str,
+        act: impl FnOnce(&mut Turn) -> Result<(), Stop>,
     ) -> Result<(), StoreError> {
-        let who = (EnvelopeId(id.0), PublicKey([0; 32]));
-        match expired {
-            Ok(()) => self.concluded(id, (place.name, place.record.number), setting.revision(), None, done),
+        let setting = self.setting(domain);
+        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
+        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let done = match act(&mut turn) {
+            Ok(()) => turn.done(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.draft.reject();
                 let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
                 turn.leave_open(id)?;
-                let done = turn.done();
-                self.concluded(id, (place.name, place.record.number), setting.revision(), None, done)
+                turn.done()
             }
-            Err(Stop::Store(error)) => Err(error),
-        }
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        self.concluded(id, (place.name, place.record.number), setting.revision(), None, done)
     }
 }
 

@@ -2,13 +2,10 @@
 
 use super::Execution;
 use crate::conflict::ConflictId;
-use crate::envelope::EnvelopeId;
-use crate::path::PATH_BYTES_MAX;
 use crate::state::rows;
 use crate::store::{StoreError, Table};
-use crate::turn::Turn;
 use core::ops::ControlFlow;
-use quorate_pbft::{Digest, PublicKey};
+use quorate_pbft::Digest;
 use std::collections::BTreeSet;
 
 /// Conflicts that are asked for again in one slot because locks were given back. What is above waits for the end of the
@@ -28,30 +25,19 @@ impl Execution<'_, '_> {
         for (number, id) in waiting {
             let domain = self.ledger.domains().iter().find(|(_, domain)| domain.record.number == number);
             if let Some(domain) = domain.map(|(name, _)| name.clone()) {
-                self.resume(&id, &domain)?;
+                self.by_itself(&id, &domain, |turn| turn.resume(&id))?;
             }
         }
         Ok(())
     }
 
     fn add_waiting(&self, domain: u32, path: &str, found: &mut Waiting) -> Result<(), StoreError> {
-        for prefix in rows::held_up_under(domain, path) {
-            let (from, to) = rows::below(&prefix, PATH_BYTES_MAX + 33); // a path, a NUL and an id
+        for (from, to) in rows::held_up_under(domain, path) {
             self.draft.stored().scan(Table::History, &from, &to, &mut |key, _| {
                 found.extend(key.last_chunk().map(|id| (domain, ConflictId(Digest(*id)))));
                 if found.len() < RESUMED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
         }
         Ok(())
-    }
-
-    fn resume(&mut self, id: &ConflictId, domain: &str) -> Result<(), StoreError> {
-        let setting = self.setting(domain);
-        let Some(place) = setting.place(domain) else { return Ok(()) };
-        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-        let resumed = turn.resume(id);
-        let done = turn.done();
-        self.expired(id, &setting, place, resumed, done)
     }
 }

@@ -14,26 +14,13 @@ impl Read for Draft<'_> {
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let mut laid = Laid { written: self.written_rows(table, from, to).peekable(), is_before: |a, b| a < b, each };
-        let mut flow = ControlFlow::Continue(());
-        self.stored().scan(table, from, to, &mut |key, value| {
-            flow = laid.over(key, value);
-            flow
-        })?;
-        laid.rest(flow);
-        Ok(())
+        let written = self.written_rows(table, from, to).peekable();
+        Laid { written, is_before: |a, b| a < b, each }.over(|each| self.stored().scan(table, from, to, each))
     }
 
     fn scan_back(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
         let written = self.written_rows(table, from, to).rev().peekable();
-        let mut laid = Laid { written, is_before: |a, b| a > b, each };
-        let mut flow = ControlFlow::Continue(());
-        self.stored().scan_back(table, from, to, &mut |key, value| {
-            flow = laid.over(key, value);
-            flow
-        })?;
-        laid.rest(flow);
-        Ok(())
+        Laid { written, is_before: |a, b| a > b, each }.over(|each| self.stored().scan_back(table, from, to, each))
     }
 }
 
@@ -48,7 +35,22 @@ struct Laid<'w, 'e, I: Iterator<Item = Written<'w>>> {
 }
 
 impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
-    fn over(&mut self, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
+    /// Over the rows of a scan, and what is left after the last of them.
+    fn over(mut self, scan: impl FnOnce(Each<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut flow = ControlFlow::Continue(());
+        scan(&mut |key, stored| {
+            flow = self.pass(key, stored);
+            flow
+        })?;
+        while flow.is_continue()
+            && let Some((written, value)) = self.written.next()
+        {
+            flow = self.told(written, value);
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
         let is_before = self.is_before;
         while let Some((written, value)) = self.written.next_if(|(written, _)| is_before(written, key)) {
             self.told(written, value)?;
@@ -56,14 +58,6 @@ impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
         match self.written.next_if(|(written, _)| *written == key) {
             Some((_, value)) => self.told(key, value),
             None => (self.each)(key, stored),
-        }
-    }
-
-    fn rest(mut self, mut flow: ControlFlow<()>) {
-        while flow.is_continue()
-            && let Some((written, value)) = self.written.next()
-        {
-            flow = self.told(written, value);
         }
     }
 

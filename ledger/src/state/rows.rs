@@ -3,6 +3,7 @@
 use crate::conflict::ConflictId;
 use crate::envelope::EnvelopeId;
 use crate::governance::ProposalId;
+use crate::path::PATH_BYTES_MAX;
 use crate::revision::Revision;
 use crate::tree::Key;
 use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
@@ -122,13 +123,15 @@ pub(crate) fn held_up(domain: u32, path: &str, id: &ConflictId) -> Vec<u8> {
     joined(b'E', &[&domain.to_be_bytes(), path.as_bytes(), &[0], id.0.as_bytes()])
 }
 
-/// What the keys of [`held_up`] begin with: those at a path, and those below it.
-pub(crate) fn held_up_under(domain: u32, path: &str) -> Vec<Vec<u8>> {
+/// First and last rows of [`held_up`] at a path, and of those below it.
+pub(crate) fn held_up_under(domain: u32, path: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+    const LONGEST: usize = PATH_BYTES_MAX + 33; // a path, a NUL and an id
     let domain = domain.to_be_bytes();
-    match path {
+    let prefixes = match path {
         "" => vec![joined(b'E', &[&domain])],
         _ => [0, b'/'].map(|next| joined(b'E', &[&domain, path.as_bytes(), &[next]])).to_vec(),
-    }
+    };
+    prefixes.iter().map(|prefix| below(prefix, LONGEST)).collect()
 }
 
 /// History: a conflict to its domain's name.

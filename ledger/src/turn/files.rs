@@ -2,9 +2,10 @@
 
 use super::Turn;
 use crate::state::record::{File, FileRecord};
-use crate::state::{entry, name, rows};
+use crate::state::{name, rows};
 use crate::store::{StoreError, Table};
 use crate::tree::key_of;
+use crate::versions;
 use quorate_pbft::{Digest, hash};
 
 impl Turn<'_, '_> {
@@ -67,8 +68,7 @@ impl Turn<'_, '_> {
     fn keep(&mut self, path: &str, record: &FileRecord) -> Digest {
         match record.version() {
             Some(version) if record.since < self.revision => {
-                let row = rows::version(self.domain, &key_of(&name::file(path)), record.since);
-                self.draft.put_row(Table::History, row, entry::bytes_of(&version));
+                versions::put(self.draft, (self.domain, path), record.since, &version);
                 hash("quorate/v1/version", &version)
             }
             _ => record.before,

@@ -5,6 +5,7 @@ use crate::attestation::Requirement;
 use crate::author_view::AuthorView;
 use crate::change::Mode;
 use crate::path::Shown;
+use crate::policy::PathRule;
 use crate::state::record::File;
 use crate::stop::Stop;
 use crate::store::StoreError;
@@ -14,12 +15,14 @@ impl Turn<'_, '_> {
     /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
         self.is_unlocked(path)?;
-        let is_once = self.place.record.policy.rule(path).is_some_and(|rule| rule.write_once);
-        let stands = is_once && view.file(self.draft, self.domain, path)?.is_some();
-        for refusal in self.objections(path, made, stands)? {
+        let Some(rule) = self.place.record.policy.rule(path) else {
+            return Ok(());
+        };
+        let stands = rule.write_once && view.file(self.draft, self.domain, path)?.is_some();
+        for refusal in self.objections(rule, path, made, stands)? {
             self.refuse_later(refusal);
         }
-        if let Some(word) = self.word_of_others(path)
+        if let Some(word) = self.word_of_others(rule)
             && !self.done.requirements.contains(&word)
         {
             self.done.requirements.push(word);
@@ -30,29 +33,39 @@ impl Turn<'_, '_> {
     /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
     /// and asks for nobody's word that `from` does not ask for as well.
     pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, StoreError> {
-        let word = self.word_of_others(to);
-        let is_asked = word.is_none() || word == self.word_of_others(from);
-        Ok(is_asked && self.objections(to, made, false)?.is_empty())
+        let asked = self.place.record.policy.rule(from).and_then(|rule| self.word_of_others(rule));
+        self.may_come(to, made, asked.as_ref())
     }
 
     /// Whether what others made may come to a path by the author's hand: nobody who has approved of the author's change has
     /// seen it, so the rule must not ask for that.
     pub(super) fn takes_in(&mut self, path: &str, file: Option<&File>) -> Result<bool, StoreError> {
-        Ok(self.word_of_others(path).is_none() && self.objections(path, file, false)?.is_empty())
+        self.may_come(path, file, None)
     }
 
-    /// The word of others that the rule of a path asks for.
-    fn word_of_others(&self, path: &str) -> Option<Requirement> {
-        let requirement = self.place.record.policy.rule(path)?.requirement();
-        requirement.filter(|required| required.asks_others_than(&self.author()))
+    /// Whether the rule of a path has nothing against a file there, and asks for no other word of others than `asked`.
+    fn may_come(&mut self, path: &str, file: Option<&File>, asked: Option<&Requirement>) -> Result<bool, StoreError> {
+        let Some(rule) = self.place.record.policy.rule(path) else {
+            return Ok(true);
+        };
+        let is_asked = self.word_of_others(rule).is_none_or(|word| Some(&word) == asked);
+        Ok(is_asked && self.objections(rule, path, file, false)?.is_empty())
+    }
+
+    /// The word of others that a rule asks for.
+    fn word_of_others(&self, rule: &PathRule) -> Option<Requirement> {
+        rule.requirement().filter(|required| required.asks_others_than(&self.author()))
     }
 
     /// What the rule of a path has against an operation there; `stands` says whether its author saw a file.
-    fn objections(&mut self, path: &str, made: Option<&File>, stands: bool) -> Result<Vec<Refusal>, StoreError> {
+    fn objections(
+        &mut self,
+        rule: &PathRule,
+        path: &str,
+        made: Option<&File>,
+        stands: bool,
+    ) -> Result<Vec<Refusal>, StoreError> {
         let mut objections = Vec::new();
-        let Some(rule) = self.place.record.policy.rule(path) else {
-            return Ok(objections);
-        };
         if let Some(made) = made
             && let Some((code, why)) = self.breaks(path, made)?
         {

@@ -1,10 +1,11 @@
 //! A ledger on its own: slots are made up, as if a group had decided them.
 
 use super::{author, digest, genesis, genesis_with};
+use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
     Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome, ProposalId,
-    Receipt, Revision,
+    Read, Receipt, Revision, Table,
 };
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Decided, Digest, Epoch, Item, ItemKind, Kind, Position, ReplicaId, SeqNum, Signer,
@@ -212,6 +213,17 @@ impl World {
         let file = self.moment().file("main", path, None).expect("memory does not fail").found()?;
         let bytes = self.moment().content(&file.hash).expect("memory does not fail").expect("a content");
         Some(String::from_utf8(bytes).expect("text"))
+    }
+
+    /// Keys of the rows of one kind in the history.
+    pub fn history(&self, kind: u8) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let scanned = self.store.scan(Table::History, &[kind], &[kind + 1], &mut |key, _| {
+            keys.extend((key[0] == kind).then(|| key.to_vec()));
+            ControlFlow::Continue(())
+        });
+        scanned.expect("memory does not fail");
+        keys
     }
 
     pub fn moment(&self) -> quorate_ledger::Moment<'_> {

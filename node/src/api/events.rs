@@ -2,8 +2,8 @@
 //!
 //! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence or in which a
 //! lease was over. What happened to conflicts and locks comes before the receipt of the same revision. The group's own
-//! receipts (`@group`) are told as those of every domain; a transaction's once. Events are read from the ledger, so a reader that was
-//! away misses nothing, and a slow one holds nothing up.
+//! receipts (`@group`) are told as those of every domain; a transaction's once. Events are read from the ledger, so a
+//! reader that was away misses nothing, and a slow one holds nothing up.
 
 use super::Shared;
 use super::page::LIMIT_MAX;
