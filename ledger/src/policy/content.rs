@@ -1,10 +1,9 @@
 //! What a rule says of a content: size, format, forbidden texts.
 
-use super::document;
 use super::schema::Compiled;
-use super::{Format, PathRule, Schema};
-use crate::path::Shown;
-use crate::verdict::Code;
+use super::{Format, PathRule, Schema, document};
+use crate::vocabulary::path::Shown;
+use crate::vocabulary::verdict::Code;
 use std::collections::BTreeMap;
 
 /// Steps that one envelope may have its documents held against schemas: some tenths of a second at the worst.

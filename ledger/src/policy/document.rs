@@ -3,7 +3,7 @@
 //! Only releases that are pinned to the digit decide what parses ([`super::VERSION`]). Every error says where.
 
 use super::{Format, yaml};
-use crate::path::Shown;
+use crate::vocabulary::path::Shown;
 use serde_json::Value;
 
 /// Bytes of a TOML or YAML content that is read, and of any that is held against a schema: what people write by hand.

@@ -1,13 +1,14 @@
 //! Policies: who may do what, where, and what must be true of what they do.
 
+pub(crate) mod attestation;
 mod content;
 mod document;
 pub mod glob;
 mod rate;
+pub mod reputation;
 mod schema;
+mod schema_cost;
 mod strategy;
-mod voices;
-mod work;
 mod yaml;
 
 pub(crate) use content::Checks;
@@ -16,11 +17,9 @@ pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy};
-pub(crate) use voices::Quorum;
-pub use voices::{Reach, Voices};
 
-use crate::attestation::Requirement;
-use crate::name::Principal;
+use crate::policy::attestation::Requirement;
+use crate::vocabulary::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -70,7 +69,7 @@ pub struct DomainPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
-    /// Organisations that must agree, the proposer's included; none: [`Voices::quorum`] of those that have a voice.
+    /// Organisations that must agree, the proposer's included; none: [`crate::Voices::quorum`] of those that have a voice.
     pub organisations: Option<u32>,
     /// Who may speak for an organisation; empty: every author that it has enrolled.
     pub by: Vec<Principal>,

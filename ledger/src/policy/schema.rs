@@ -4,8 +4,8 @@
 //! expressions are those that take linear time: no look-around, no back references. `format` says nothing.
 
 use super::document::{self, DOCUMENT_BYTES_MAX};
-use super::work::Plan;
-use crate::path::Shown;
+use super::schema_cost::Plan;
+use crate::vocabulary::path::Shown;
 use borsh::{BorshDeserialize, BorshSerialize};
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,7 +1,7 @@
 //! Who or what decides where two changes of one path meet: an ordered list, the first that answers wins.
 
-use crate::name::Principal;
-use crate::state::record::Class;
+use crate::vocabulary::conflict::Class;
+use crate::vocabulary::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_semantic::{Input, Options, Outcome};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,73 @@
+//! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
+
+use super::overlay::Draft;
+use crate::state::store::{Read, StoreError, Table};
+use core::iter::Peekable;
+use core::ops::ControlFlow;
+
+/// What is called for each row of a scan.
+type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+impl Read for Draft<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.bytes(table, key)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        let mut laid = Laid { written: self.written_rows(table, from, to).peekable(), is_before: |a, b| a < b, each };
+        let mut flow = ControlFlow::Continue(());
+        self.stored().scan(table, from, to, &mut |key, value| {
+            flow = laid.over(key, value);
+            flow
+        })?;
+        laid.rest(flow);
+        Ok(())
+    }
+
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        let written = self.written_rows(table, from, to).rev().peekable();
+        let mut laid = Laid { written, is_before: |a, b| a > b, each };
+        let mut flow = ControlFlow::Continue(());
+        self.stored().scan_back(table, from, to, &mut |key, value| {
+            flow = laid.over(key, value);
+            flow
+        })?;
+        laid.rest(flow);
+        Ok(())
+    }
+}
+
+/// A row that the envelope in hand wrote; no value where it removed it.
+pub(super) type Written<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// What the envelope wrote, while the stored rows pass by in the same order.
+struct Laid<'w, 'e, I: Iterator<Item = Written<'w>>> {
+    written: Peekable<I>,
+    is_before: fn(&[u8], &[u8]) -> bool,
+    each: Each<'e>,
+}
+
+impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
+    fn over(&mut self, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
+        let is_before = self.is_before;
+        while let Some((written, value)) = self.written.next_if(|(written, _)| is_before(written, key)) {
+            self.told(written, value)?;
+        }
+        match self.written.next_if(|(written, _)| *written == key) {
+            Some((_, value)) => self.told(key, value),
+            None => (self.each)(key, stored),
+        }
+    }
+
+    fn rest(mut self, mut flow: ControlFlow<()>) {
+        while flow.is_continue()
+            && let Some((written, value)) = self.written.next()
+        {
+            flow = self.told(written, value);
+        }
+    }
+
+    fn told(&mut self, key: &[u8], value: Option<&[u8]>) -> ControlFlow<()> {
+        value.map_or(ControlFlow::Continue(()), |value| (self.each)(key, value))
+    }
+}
