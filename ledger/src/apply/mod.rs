@@ -18,6 +18,7 @@ mod guard;
 mod hold;
 mod lock;
 mod merge;
+mod principle;
 mod conflict_log;
 mod strategy;
 mod vote;

@@ -14,7 +14,6 @@ pub(crate) mod domain;
 pub(crate) mod electorate;
 pub(crate) mod abort;
 pub(crate) mod overlay;
-mod overlay_rows;
 pub(crate) mod versions;
 pub(crate) mod chain;
 pub(crate) mod author_view;

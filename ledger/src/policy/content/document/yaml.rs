@@ -3,7 +3,7 @@
 //! What one reader takes for one thing and the next for another (anchors, aliases, tags, merge keys, keys that are no
 //! texts, several documents) parses, but is not held against a schema.
 
-use super::document::{DEPTH_MAX, no_number};
+use super::{DEPTH_MAX, no_number};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 

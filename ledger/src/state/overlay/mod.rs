@@ -1,6 +1,8 @@
 //! What a slot has changed so far, and what the envelope in hand would change on top of it.
 
-use crate::state::overlay_rows::Written;
+mod scan;
+
+use self::scan::Written;
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
 use crate::state::{entry, rows};

@@ -1,13 +1,13 @@
 //! Contents as data: JSON, TOML and YAML read into one kind of value, with bounds, alike on every replica.
 //!
-//! Only releases that are pinned to the digit decide what parses ([`super::VERSION`]). Every error says where.
+//! Only releases that are pinned to the digit decide what parses ([`crate::policy::VERSION`]). Every error says where.
 
-use super::{Format, yaml};
+mod yaml;
+
+use crate::policy::{DOCUMENT_BYTES_MAX, Format};
 use crate::vocabulary::path::Shown;
 use serde_json::Value;
 
-/// Bytes of a TOML or YAML content that is read, and of any that is held against a schema: what people write by hand.
-pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 /// Lists and maps inside each other in a document that is held against a schema: reading and dropping it recurses.
 pub(super) const DEPTH_MAX: usize = 64;
 

@@ -1,6 +1,6 @@
 //! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
 
-use super::overlay::Draft;
+use super::Draft;
 use crate::state::store::{Read, StoreError, Table};
 use core::iter::Peekable;
 use core::ops::ControlFlow;

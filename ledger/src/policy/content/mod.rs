@@ -1,7 +1,11 @@
 //! What a rule says of a content: size, format, forbidden texts.
 
-use super::schema::Compiled;
-use super::{Format, PathRule, Schema, document};
+mod document;
+mod schema;
+mod schema_cost;
+
+use self::schema::Compiled;
+use crate::policy::{Format, PathRule, Schema};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::Code;
 use std::collections::BTreeMap;
