@@ -5,9 +5,10 @@
 //! of its inputs: no clock, no randomness, no floating point, no walk over an unordered map. Two replicas that execute
 //! the same slots have the same [`Ledger::state_root`], whatever machine they run on and whatever they have pruned.
 //!
-//! **Where to start reading.** `envelope` and `change` are what authors sign; `judge` has the stages that an envelope
-//! passes at its position; `turn` lays its operations over the files; `slot` executes a decided slot; `ledger` keeps what
-//! is in memory; `tree` and `state` are what stands under the root; `proof` shows any of it to outsiders.
+//! **Where to start reading.** The modules stand in reading order, and each names only those before it. `vocabulary`,
+//! `format` and `policy` are what is signed; `state` is what stands under the root, and `proof` shows it to outsiders;
+//! `lock` keeps the lines for paths; `apply` lays operations over the files; `validate` has the gate and the stages that
+//! an envelope passes at its position; `execute` runs a decided slot; `query` answers readers.
 //!
 //! # Rules
 //!
@@ -29,76 +30,57 @@
 #[cfg(test)]
 extern crate self as quorate_ledger;
 
-mod admission;
-mod analysis;
-mod attestation;
-mod author_view;
-mod chain;
-mod change;
-mod check;
-mod composition;
-mod conflict;
-mod constants;
-mod envelope;
-mod forget;
-mod genesis;
-mod governance;
-pub mod hexed;
-mod horizon;
-mod judge;
-pub mod keys;
-mod ledger;
-pub mod lock;
-mod memory;
-mod moment;
-mod name;
-mod outcome;
-pub mod path;
+mod vocabulary;
+mod format;
 pub mod policy;
-pub mod proof;
-mod range;
-mod rates;
-mod receipt;
-mod revision;
-mod slot;
-pub mod standing;
 mod state;
-mod stop;
-mod store;
-mod transaction;
-mod tree;
-mod turn;
-mod verdict;
-mod versions;
+pub mod proof;
+pub mod lock;
+mod apply;
+mod validate;
+mod execute;
+mod query;
 
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]
 mod testing;
 
-pub use admission::{Admission, Standing};
-pub use analysis::{ANALYSIS_BYTES_MAX, Analysis};
-pub use attestation::{Pending, Progress, Requirement};
-pub use change::{Base, Change, Dependency, Level, Mode, Op, Wishes};
-pub use check::EnvelopeCheck;
-pub use conflict::ConflictId;
-pub use constants::{BadConstants, Limits};
-pub use envelope::{Body, Envelope, EnvelopeId};
-pub use genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
-pub use governance::{Act, GROUP_DOMAIN, Proposal, ProposalEnd, ProposalId};
-pub use ledger::{Ledger, OpenError, RULES};
-pub use lock::{Held, LeftLine, LockEnd, LockMode, LockNews, LockRequest, LockStep, Wanted};
-pub use memory::MemoryStore;
-pub use moment::{
+pub use vocabulary::conflict::{Class, Decider, Ending, Settled};
+pub use vocabulary::event::Event;
+pub use vocabulary::file::{File, Mode};
+pub use vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
+pub use vocabulary::lock::{LockEnd, LockMode, LockStep};
+pub use vocabulary::name::{NotAPrincipal, Principal, is_name};
+pub use vocabulary::revision::{NotARevision, Revision};
+pub use vocabulary::verdict::{Code, Refusal, Stage};
+pub use vocabulary::{hexed, keys, path};
+
+pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
+pub use format::body::Body;
+pub use format::change::{Base, Change, Dependency, Level, Op, Wishes};
+pub use format::check::EnvelopeCheck;
+pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits};
+pub use format::envelope::Envelope;
+pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
+pub use format::governance::{Act, Proposal, ProposalEnd};
+pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
+
+pub use policy::attestation::{Pending, Progress, Requirement};
+pub use policy::reputation as standing;
+
+pub use state::abort::{Unsettled, Why};
+pub use state::conflict_log::{Deed, Happening, Voice};
+pub use state::electorate::{Reach, Voices};
+pub use state::ledger::{Ledger, OpenError, RULES};
+pub use state::memory_store::MemoryStore;
+pub use state::record::{AuthorRecord, Head};
+pub use state::store::{Read, Store, StoreError, Table};
+
+pub use execute::outcome::Outcome;
+pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
+pub use query::{
     AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry,
     MemberEntry, Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, Told,
 };
-pub use name::{NotAPrincipal, Principal, is_name};
-pub use outcome::{Event, Outcome};
-pub use rates::TooFast;
-pub use receipt::{PathChange, PathOutcome, Receipt, Rung, State};
-pub use revision::{NotARevision, Revision};
-pub use state::record::{AuthorRecord, Class, Decider, File, Head, Settled};
-pub use state::story::{Deed, Ending, Happening, Voice};
-pub use stop::{Unsettled, Why};
-pub use store::{Read, Store, StoreError, Table};
-pub use verdict::{Code, Refusal, Stage};
+pub use validate::admission::{Admission, Standing};
+pub use validate::rates::TooFast;

@@ -1,26 +1,12 @@
 //! An author's requests in all domains, and how the last of them left the line.
 
+use crate::vocabulary::lock::LockEnd;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Time;
-use serde::{Deserialize, Serialize};
 
 /// Requests that left the line without a lock, as they are remembered for one author: enough for whoever waited to learn
 /// why.
 const LEFT_MAX: usize = 16;
-
-/// Why a request is gone that its author did not take back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
-#[serde(rename_all = "kebab-case")]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
-pub enum LockEnd {
-    /// It stood in line for as long as it wanted to.
-    Waited = 1,
-    /// It was the youngest of a circle of requests that waited for each other.
-    Deadlock = 2,
-    /// The lease was over.
-    Lease = 3,
-}
 
 /// A request that is gone.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

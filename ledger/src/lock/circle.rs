@@ -2,11 +2,11 @@
 
 use super::AuthorLocks;
 use super::line::{At, node, related};
-use crate::ledger::GROUP;
-use crate::revision::Revision;
-use crate::state::draft::Draft;
+use crate::format::constants::GROUP;
 use crate::state::name;
-use crate::store::StoreError;
+use crate::state::overlay::Draft;
+use crate::state::store::StoreError;
+use crate::vocabulary::revision::Revision;
 use quorate_pbft::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

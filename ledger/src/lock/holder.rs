@@ -3,10 +3,10 @@
 use super::line::above;
 use super::record::{Held, LockNode, LockRequest, LockTable};
 use super::{AuthorLocks, DEPTH_MAX};
-use crate::ledger::GROUP;
-use crate::state::draft::Draft;
+use crate::format::constants::GROUP;
 use crate::state::name;
-use crate::store::StoreError;
+use crate::state::overlay::Draft;
+use crate::state::store::StoreError;
 use quorate_pbft::{PublicKey, Time};
 
 /// The lock of another author, and its path, that keeps `author` from writing to `path`.

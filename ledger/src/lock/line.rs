@@ -1,11 +1,11 @@
 //! Who stands in whose way.
 
-use super::LockMode;
 use super::record::{LockNode, LockRequest};
-use crate::path;
-use crate::state::draft::Draft;
+use crate::state::overlay::Draft;
+use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
-use crate::store::{StoreError, Table};
+use crate::vocabulary::lock::LockMode;
+use crate::vocabulary::path;
 use quorate_pbft::PublicKey;
 
 /// A request with its path.

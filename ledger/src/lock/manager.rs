@@ -1,19 +1,21 @@
 //! The lock manager: everything that changes a line, and everything that is written with it.
 
-use super::circle;
 use super::line::{Ask, At, Turn, above, related};
 use super::record::{Held, LockNode, LockRequest, LockTable, Wanted};
-use super::{AuthorLocks, LeftLine, LockEnd, LockMode};
-use super::{REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX, WAITING_PER_DOMAIN_MAX};
-use crate::ledger::GROUP;
-use crate::path::Shown;
-use crate::revision::Revision;
-use crate::state::draft::Draft;
+use super::{
+    AuthorLocks, LeftLine, REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX,
+    WAITING_PER_DOMAIN_MAX, circle,
+};
+use crate::format::constants::GROUP;
+use crate::state::abort::Stop;
+use crate::state::overlay::Draft;
+use crate::state::store::{Read, StoreError, Table};
+use crate::state::tree::key_of;
 use crate::state::{entry, name, rows};
-use crate::stop::Stop;
-use crate::store::{Read, StoreError, Table};
-use crate::tree::key_of;
-use crate::verdict::Code;
+use crate::vocabulary::lock::{LockEnd, LockMode, LockStep};
+use crate::vocabulary::path::Shown;
+use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::Code;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::ops::ControlFlow;
 use quorate_pbft::{PublicKey, Time};
@@ -38,21 +40,6 @@ pub(crate) struct Told {
     pub(crate) path: String,
     pub(crate) author: PublicKey,
     pub(crate) step: LockStep,
-}
-
-/// What can become of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
-pub enum LockStep {
-    /// It has the lock, with this token.
-    Granted(u64) = 1,
-    /// It stands in line.
-    Waits = 2,
-    /// Its author gave it back.
-    Released = 3,
-    /// It is gone.
-    Left(LockEnd) = 4,
 }
 
 /// What became of a request, as it is kept for readers. No execution depends on it.

@@ -21,15 +21,13 @@ mod circle;
 pub(crate) mod holder;
 mod line;
 mod manager;
-mod mode;
 mod record;
 mod view;
 
 pub(crate) use author::AuthorLocks;
-pub use author::{LeftLine, LockEnd};
+pub use author::LeftLine;
+pub use manager::LockNews;
 pub(crate) use manager::{Asked, Manager, Placed, Told};
-pub use manager::{LockNews, LockStep};
-pub use mode::LockMode;
 pub use record::{Held, LockRequest, Wanted};
 pub(crate) use view::{Queue, node};
 
@@ -57,5 +55,5 @@ pub fn shown(path: &str) -> &str {
 
 /// Whether something can be locked: the root, or a path that is not too deep.
 pub(crate) fn is_lockable(path: &str) -> bool {
-    path.is_empty() || (crate::path::check(path).is_ok() && path.split('/').count() <= DEPTH_MAX)
+    path.is_empty() || (crate::vocabulary::path::check(path).is_ok() && path.split('/').count() <= DEPTH_MAX)
 }

@@ -1,7 +1,7 @@
 //! What is under the root: the requests at each path, and the numbers of a domain's line.
 
-use super::LockMode;
-use crate::revision::Revision;
+use crate::vocabulary::lock::LockMode;
+use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{PublicKey, Time};
 use std::collections::BTreeMap;

@@ -2,9 +2,9 @@
 
 use super::line::{At, above};
 use super::record::{LockNode, LockRequest};
-use crate::path::PATH_BYTES_MAX;
+use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, name, rows};
-use crate::store::{Read, StoreError, Table};
+use crate::vocabulary::path::PATH_BYTES_MAX;
 use core::ops::ControlFlow;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;

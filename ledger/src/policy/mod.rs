@@ -1,26 +1,23 @@
 //! Policies: who may do what, where, and what must be true of what they do.
 
+pub(crate) mod attestation;
+mod check;
 mod content;
-mod document;
 pub mod glob;
 mod rate;
+pub mod reputation;
 mod schema;
 mod strategy;
-mod voices;
-mod work;
-mod yaml;
 
+pub use check::BadPolicy;
 pub(crate) use content::Checks;
-pub use document::DOCUMENT_BYTES_MAX;
 pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy};
-pub(crate) use voices::Quorum;
-pub use voices::{Reach, Voices};
 
-use crate::attestation::Requirement;
-use crate::name::Principal;
+use crate::policy::attestation::Requirement;
+use crate::vocabulary::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -29,20 +26,8 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: &str = "policy rules 2, serde_json 1.0.154, toml 1.2.1+spec-1.1.0, toml_parser 1.1.5+spec-1.1.0, \
     saphyr-parser 0.3.3, jsonschema 0.60.2, regex 1.13.1, regex-automata 0.4.18, regex-syntax 0.8.11";
 
-/// Rules for paths in one policy.
-const RULES_MAX: usize = 256;
-/// Principals in one list.
-const PRINCIPALS_MAX: usize = 1_024;
-/// Forbidden texts of one rule.
-const FORBIDDEN_MAX: usize = 64;
-/// Strategies of one rule.
-const STRATEGIES_MAX: usize = 32;
-/// Validators of one rule.
-const VALIDATORS_MAX: usize = 256;
-/// Bytes of a forbidden text.
-const FORBIDDEN_BYTES_MAX: usize = 256;
-/// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.
-const SCHEMAS_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a TOML or YAML content that is read, and of any that is held against a schema: what people write by hand.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 /// What a domain's members may do. Changed by proposals that need the approvals that it names itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
@@ -70,7 +55,7 @@ pub struct DomainPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
-    /// Organisations that must agree, the proposer's included; none: [`Voices::quorum`] of those that have a voice.
+    /// Organisations that must agree, the proposer's included; none: [`crate::Voices::quorum`] of those that have a voice.
     pub organisations: Option<u32>,
     /// Who may speak for an organisation; empty: every author that it has enrolled.
     pub by: Vec<Principal>,
@@ -155,54 +140,11 @@ pub struct GroupPolicy {
     pub rates: Rates,
 }
 
-/// Why a policy cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadPolicy {
-    /// A list or text is longer than it may be.
-    #[error("{0} is longer than it may be")]
-    TooLong(&'static str),
-    /// Not a pattern.
-    #[error("{0:?} is not a pattern of paths")]
-    Pattern(String),
-    /// Nobody could ever change it, or it would change by itself.
-    #[error("approvals of {0} organisations can never be reached, or mean nothing")]
-    Approvals(u32),
-    /// A schema that cannot be used.
-    #[error("the schema for {pattern:?}: {why}")]
-    Schema {
-        /// The rule's pattern.
-        pattern: String,
-        /// What is wrong, and where.
-        why: String,
-    },
-    /// A rate of nothing, or of no time, or of more than a day.
-    #[error("a rate is of at least one change or byte, per 1 to 86400000 ms")]
-    Rate,
-}
-
 impl DomainPolicy {
     /// Only who may write and read; the rest as it is by default.
     pub fn new(writers: Vec<Principal>, readers: Vec<Principal>) -> Self {
         let (approvals, paths, quota, rates) = Default::default();
         Self { writers, readers, approvals, paths, quota, rates }
-    }
-
-    /// Whether it can be used in a group of so many organisations.
-    pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        let lists = [&self.writers, &self.readers].into_iter().chain(self.paths.iter().map(|rule| &rule.owners));
-        if lists.into_iter().any(|list| list.len() > PRINCIPALS_MAX) {
-            return Err(BadPolicy::TooLong("a list of principals"));
-        }
-        if self.paths.len() > RULES_MAX {
-            return Err(BadPolicy::TooLong("the list of rules for paths"));
-        }
-        let schemas = self.paths.iter().filter_map(|rule| rule.schema.as_ref());
-        if schemas.map(|schema| schema.text().len()).sum::<usize>() > SCHEMAS_BYTES_MAX {
-            return Err(BadPolicy::TooLong("the text of all schemas"));
-        }
-        self.rates.check()?;
-        self.approvals.check(organisations)?;
-        self.paths.iter().try_for_each(|rule| rule.check(organisations))
     }
 
     /// Whether it names somebody to attest changes, or to speak for an organisation.
@@ -226,41 +168,6 @@ impl DomainPolicy {
 }
 
 impl PathRule {
-    fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        if self.approvals >= organisations {
-            return Err(BadPolicy::Approvals(self.approvals));
-        }
-        if self.strategies.len() > STRATEGIES_MAX {
-            return Err(BadPolicy::TooLong("a list of strategies"));
-        }
-        let votes = self.strategies.iter().filter_map(|step| match step.strategy {
-            Strategy::Vote(organisations) => organisations,
-            _ => None,
-        });
-        for needed in votes {
-            Approvals { organisations: Some(needed), by: Vec::new() }.check(organisations)?;
-        }
-        if self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone) {
-            return Err(BadPolicy::TooLong("a list of validators, who must be named,"));
-        }
-        if !glob::is_pattern(&self.pattern) {
-            return Err(BadPolicy::Pattern(self.pattern.chars().take(100).collect()));
-        }
-        let too_long = |text: &String| text.is_empty() || text.len() > FORBIDDEN_BYTES_MAX;
-        if self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long) {
-            return Err(BadPolicy::TooLong("a forbidden text, or their list,"));
-        }
-        self.check_schema().map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
-    }
-
-    fn check_schema(&self) -> Result<(), String> {
-        match (&self.schema, self.format) {
-            (None, _) => Ok(()),
-            (Some(_), None | Some(Format::Text)) => Err("the format must be json, toml or yaml".into()),
-            (Some(schema), Some(_)) => schema.compile().map(drop),
-        }
-    }
-
     /// What it asks of others before a change takes effect.
     pub(crate) fn requirement(&self) -> Option<Requirement> {
         let (approvals, validators) = (self.approvals, self.validators.clone());
@@ -279,26 +186,7 @@ impl PathRule {
     }
 }
 
-impl GroupPolicy {
-    /// Whether it can be used in a group of so many organisations.
-    pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        self.rates.check()?;
-        self.approvals.check(organisations)
-    }
-}
-
 impl Approvals {
-    /// Whether they can be reached in a group of so many organisations.
-    pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        if self.by.len() > PRINCIPALS_MAX {
-            return Err(BadPolicy::TooLong("a list of principals"));
-        }
-        match self.organisations {
-            Some(needed) if needed == 0 || needed > organisations => Err(BadPolicy::Approvals(needed)),
-            _ => Ok(()),
-        }
-    }
-
     /// How many of `n` organisations must vote for one side of a conflict.
     pub fn needed(&self, n: u32) -> u32 {
         self.organisations.unwrap_or(2 * n / 3 + 1)

@@ -4,7 +4,7 @@
 //! was taken will have leaked out. It is state under the root, moved by accepted envelopes only.
 
 use super::BadPolicy;
-use crate::standing;
+use crate::policy::reputation;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Time;
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ impl Rates {
         self.author.is_none() && self.organisation.is_none()
     }
 
-    /// An author's rate at this figure of [`crate::standing`].
+    /// An author's rate at this figure of [`crate::policy::reputation`].
     pub fn of_author(&self, figure: u32) -> Option<Rate> {
         self.author.map(|rate| if self.by_standing { rate.at(figure) } else { rate })
     }
@@ -93,10 +93,10 @@ impl Rate {
 
     fn at(&self, figure: u32) -> Self {
         let changes = self.changes.map(|changes| {
-            let scaled = standing::scaled(u64::from(changes), figure);
+            let scaled = reputation::scaled(u64::from(changes), figure);
             u32::try_from(scaled).unwrap_or(u32::MAX)
         });
-        Self { changes, bytes: self.bytes.map(|bytes| standing::scaled(bytes, figure)), ..*self }
+        Self { changes, bytes: self.bytes.map(|bytes| reputation::scaled(bytes, figure)), ..*self }
     }
 
     /// What is taken after this load, or why it is too much now.

@@ -3,18 +3,12 @@
 //! A schema stands in the policy, so it is state like all else there. It refers to nothing outside itself. Regular
 //! expressions are those that take linear time: no look-around, no back references. `format` says nothing.
 
-use super::document::{self, DOCUMENT_BYTES_MAX};
-use super::work::Plan;
-use crate::path::Shown;
 use borsh::{BorshDeserialize, BorshSerialize};
-use jsonschema::{Draft, PatternOptions, Validator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// Bytes of one schema's JSON text.
 pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
-/// Bytes of a compiled regular expression: what a search may hold in memory, and steps for each byte at the worst.
-const REGEX_BYTES_MAX: usize = 256 << 10;
 
 /// A JSON Schema (2020-12 or draft 7), as JSON text. In a policy's JSON it stands as itself.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -29,23 +23,6 @@ impl Schema {
     /// The JSON text.
     pub fn text(&self) -> &str {
         &self.0
-    }
-
-    /// Makes it ready for use, or says why it cannot be used and where.
-    pub(crate) fn compile(&self) -> Result<Compiled, String> {
-        if self.0.len() > SCHEMA_BYTES_MAX {
-            return Err(format!("{} bytes, at most {SCHEMA_BYTES_MAX} are allowed", self.0.len()));
-        }
-        let schema = document::read(super::Format::Json, self.0.as_bytes())?;
-        let plan = Plan::of(&schema)?;
-        let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
-        let draft = if named.contains("draft-07") { Draft::Draft7 } else { Draft::Draft202012 };
-        let patterns = PatternOptions::regex().size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX);
-        let options = jsonschema::options().offline().with_draft(draft).should_validate_formats(false);
-        let built = options.with_pattern_options(patterns).build(&schema);
-        let validator =
-            built.map_err(|error| format!("{} is not as the draft says", Shown(error.instance_path().as_str())))?;
-        Ok(Compiled { validator, plan })
     }
 }
 
@@ -64,164 +41,10 @@ impl<'de> Deserialize<'de> for Schema {
     }
 }
 
-/// A schema ready for use.
-pub(crate) struct Compiled {
-    validator: Validator,
-    plan: Plan,
-}
-
-impl Compiled {
-    /// Steps that holding a document against it takes at most.
-    pub(crate) fn steps(&self, document: &Value) -> u64 {
-        self.plan.steps(document)
-    }
-
-    /// Where a document breaks it; none if it fits.
-    pub(crate) fn broken(&self, document: &Value) -> Option<String> {
-        if self.validator.is_valid(document) {
-            return None;
-        }
-        // The first by place, as the order in which errors are found is nobody's promise.
-        let errors = self.validator.iter_errors(document);
-        let places = errors.map(|error| (error.instance_path().to_string(), error.schema_path().to_string()));
-        let (at, rule) = places.min().unwrap_or_default();
-        let at = if at.is_empty() { "the whole".to_owned() } else { Shown(&at).to_string() };
-        Some(format!("{at} breaks {} of the schema", Shown(&rule)))
-    }
-}
-
-const _: () = assert!(SCHEMA_BYTES_MAX <= DOCUMENT_BYTES_MAX, "a schema is read as a document");
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn compiled(schema: Value) -> Compiled {
-        Schema(schema.to_string()).compile().unwrap_or_else(|why| panic!("{schema}: {why}"))
-    }
-
-    fn refused(schema: Value) -> String {
-        match Schema(schema.to_string()).compile() {
-            Ok(_) => panic!("{schema} is taken"),
-            Err(why) => why,
-        }
-    }
-
-    #[test]
-    fn a_document_fits_or_breaks_a_schema_at_a_place() {
-        let schema = compiled(json!({
-            "type": "object",
-            "properties": { "port": { "type": "integer", "minimum": 1 }, "hosts": { "items": { "$ref": "#/$defs/host" } } },
-            "required": ["port"],
-            "additionalProperties": false,
-            "$defs": { "host": { "type": "string", "pattern": "^[a-z.]+$" } },
-        }));
-        assert_eq!(schema.broken(&json!({ "port": 80, "hosts": ["a.b"] })), None);
-        let broken = |document| schema.broken(&document).expect("it breaks");
-        assert_eq!(broken(json!({ "port": 0 })), "/port breaks /properties/port/minimum of the schema");
-        assert_eq!(broken(json!({})), "the whole breaks /required of the schema");
-        assert_eq!(
-            broken(json!({ "port": 1, "hosts": ["a", "B"] })),
-            "/hosts/1 breaks /$defs/host/pattern of the schema"
-        );
-        assert_eq!(broken(json!({ "port": 1, "x": 1 })), "the whole breaks /additionalProperties of the schema");
-    }
-
-    #[test]
-    fn a_recursive_schema_is_followed_into_the_document() {
-        let tree = compiled(json!({
-            "properties": { "value": { "type": "number" }, "children": { "items": { "$ref": "#" } } },
-        }));
-        assert_eq!(tree.broken(&json!({ "children": [{ "children": [{ "value": 1 }] }] })), None);
-        assert!(tree.broken(&json!({ "children": [{ "children": [{ "value": "x" }] }] })).is_some());
-    }
-
-    #[test]
-    fn draft_7_is_known_by_its_name() {
-        let list =
-            |dialect: &str| json!({ "$schema": dialect, "items": [{ "type": "string" }], "additionalItems": false });
-        let draft = compiled(list("http://json-schema.org/draft-07/schema#"));
-        assert_eq!((draft.broken(&json!(["a"])), draft.broken(&json!(["a", 1])).is_some()), (None, true));
-        refused(list("https://json-schema.org/draft/2020-12/schema"));
-        refused(json!({ "$schema": "https://example.org/mine" }));
-    }
-
-    #[test]
-    fn nothing_outside_is_asked() {
-        for to in
-            ["https://example.org/a.json", "file:///etc/passwd", "other.json", "#/$defs/%61", "#anchor", "#/nothing"]
-        {
-            refused(json!({ "$ref": to, "$defs": { "a": {} } }));
-        }
-        refused(json!({ "properties": { "a": { "$id": "https://example.org/" } } }));
-        refused(json!({ "$dynamicRef": "#a" }));
-        refused(json!({ "unevaluatedProperties": false }));
-    }
-
-    #[test]
-    fn what_is_no_schema_is_refused_with_its_place() {
-        assert!(refused(json!({ "type": "strin" })).contains("/type"));
-        assert!(refused(json!({ "properties": { "a": { "minimun": 1 } } })).contains("/properties/a/minimun"));
-        refused(json!([]));
-        refused(json!({ "pattern": "(" }));
-        assert!(Schema("{".into()).compile().is_err());
-        assert!(Schema(r#"{"type": "string", "type": "number"}"#.into()).compile().is_err());
-        assert!(Schema(format!("{{{}}}", " ".repeat(SCHEMA_BYTES_MAX))).compile().is_err());
-    }
-
-    #[test]
-    fn regular_expressions_that_backtrack_are_refused_and_others_take_linear_time() {
-        refused(json!({ "pattern": "(a)\\1" }));
-        refused(json!({ "pattern": "^(?=a)" }));
-        refused(json!({ "pattern": "((a{1,100}){1,100}){1,100}" }));
-        let slow_elsewhere = compiled(json!({ "pattern": "^(a+)+$" }));
-        assert!(slow_elsewhere.broken(&json!(format!("{}b", "a".repeat(100_000)))).is_some());
-    }
-
-    #[test]
-    fn a_schema_that_applies_itself_to_the_same_value_is_refused() {
-        refused(json!({ "$ref": "#" }));
-        refused(json!({ "anyOf": [{ "$ref": "#/$defs/a" }], "$defs": { "a": { "not": { "$ref": "#" } } } }));
-        let chain = |links: u32| {
-            let link = |n| (format!("{n}"), json!({ "$ref": format!("#/$defs/{}", n + 1) }));
-            let mut defs: serde_json::Map<String, Value> = (0..links).map(link).collect();
-            defs.insert(links.to_string(), json!(true));
-            json!({ "$ref": "#/$defs/0", "$defs": defs })
-        };
-        compiled(chain(10));
-        refused(chain(11));
-    }
-
-    /// Each level of the schema asks twice for the next: 2^n looks at the one value.
-    #[test]
-    fn work_that_grows_exponentially_is_known_before_it_is_done() {
-        let level = |n: u32| {
-            let next = json!({ "$ref": format!("#/$defs/{}", n + 1) });
-            (n.to_string(), json!({ "items": { "anyOf": [next, next, next, next] } }))
-        };
-        let mut defs: serde_json::Map<String, Value> = (0..60).map(level).collect();
-        defs.insert("60".into(), json!(false));
-        let schema = compiled(json!({ "$ref": "#/$defs/0", "$defs": defs }));
-        let nested = |depth: usize| (0..depth).fold(json!([]), |inner, _| json!([inner]));
-        assert!(schema.steps(&nested(4)) < 10_000);
-        assert!(schema.steps(&nested(50)) > 1 << 60);
-        let recursive = compiled(json!({ "anyOf": [{ "items": { "$ref": "#" } }, { "items": { "$ref": "#" } }] }));
-        assert!(recursive.steps(&nested(50)) > 1 << 50);
-    }
-
-    /// The deepest document under the longest chain, on the 2 MiB of stack that the thread of a test has.
-    #[test]
-    fn the_deepest_check_fits_a_stack() {
-        let mut inner = json!({ "items": { "$ref": "#" }, "maxItems": 1 });
-        for _ in 0..10 {
-            inner = json!({ "allOf": [{ "type": "array" }, inner] });
-        }
-        let schema = compiled(inner);
-        let nested = |leaf: Value| (0..62).fold(leaf, |inner, _| json!([inner]));
-        assert_eq!(schema.broken(&nested(json!([]))), None);
-        assert!(schema.broken(&nested(json!("x"))).is_some());
-    }
 
     #[test]
     fn a_schema_stands_in_json_as_itself() {

@@ -1,58 +1,32 @@
 //! A certified state, and the way from it to the head.
 
+use super::ProofError;
 use super::epochs::{EpochStep, Epochs, check_checkpoint, following};
-use super::{ProofError, ProveError, TreeProof};
-use crate::genesis::Genesis;
-use crate::ledger::state_root;
-use crate::moment::Moment;
+use crate::format::genesis::Genesis;
 use crate::state::record::Head;
+use crate::state::tree::proof::TreeProof;
+use crate::state::tree::{key_of, state_root};
 use crate::state::{entry, name};
-use crate::tree::key_of;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Digest, Epoch, Kind, PublicKey, QuorumCert, ReplicaId, checkpoint_digest};
+use quorate_pbft::{ClaimedCert, Committee, Digest, PublicKey, ReplicaId, checkpoint_digest};
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Checkpoint {
     /// From the genesis to the epoch whose members signed.
-    epochs: Vec<EpochStep>,
+    pub(crate) epochs: Vec<EpochStep>,
     /// The next epoch's members, where this is the last checkpoint of its own.
-    next_members: Option<Vec<PublicKey>>,
-    certificate: ClaimedCert,
+    pub(crate) next_members: Option<Vec<PublicKey>>,
+    pub(crate) certificate: ClaimedCert,
     /// Root of the group's tree.
-    group_root: Digest,
+    pub(crate) group_root: Digest,
     /// Number of its entries.
-    group_count: u64,
-    head: Head,
-    head_path: TreeProof,
+    pub(crate) group_count: u64,
+    pub(crate) head: Head,
+    pub(crate) head_path: TreeProof,
 }
 
 impl Checkpoint {
-    pub(super) fn of(moment: &Moment, certificate: &QuorumCert, epochs: &Epochs) -> Result<Self, ProveError> {
-        let ledger = moment.ledger;
-        let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
-        let signed = |informed: &Committee| {
-            certificate.digest() == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), informed)
-        };
-        let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
-        let next = next.filter(|next| signed(next));
-        let fits = certificate.kind() == Kind::Checkpoint && (next.is_some() || signed(committee));
-        if !fits || certificate.seq() != ledger.head().seq {
-            return Err(ProveError::OtherState);
-        }
-        let mut claimed = certificate.claim().clone();
-        claimed.signatures.truncate(committee.quorum());
-        Ok(Self {
-            epochs: epochs.steps_to(certificate.epoch()),
-            next_members: next.map(|next| next.replicas().filter_map(|replica| next.key(replica)).copied().collect()),
-            certificate: claimed,
-            group_root: ledger.group().root(),
-            group_count: ledger.group().count(),
-            head: ledger.head().clone(),
-            head_path: ledger.group().prove(&key_of(name::HEAD), moment.read)?,
-        })
-    }
-
     /// Checks the chain of epochs, the signatures and the head.
     pub(super) fn verify(&self, genesis: &Genesis) -> Result<(), ProofError> {
         let epochs = Epochs::through(genesis, &self.epochs)?;
@@ -108,9 +82,4 @@ pub(super) fn holds(
     let value_hash = value.map(entry::value_hash);
     let found = path.root(&key_of(name), value_hash.as_ref());
     if found == Some(*root) { Ok(()) } else { Err(ProofError::Path(what)) }
-}
-
-/// The path of an entry of the group's tree.
-pub(super) fn group_path(moment: &Moment, name: &[u8]) -> Result<TreeProof, ProveError> {
-    Ok(moment.ledger.group().prove(&key_of(name), moment.read)?)
 }

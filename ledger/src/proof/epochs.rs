@@ -5,7 +5,7 @@
 //! ago could sign a second history: whoever knows a newer epoch already should ask for proofs that pass through it (M3).
 
 use super::ProofError;
-use crate::genesis::Genesis;
+use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{ClaimedCert, Committee, Digest, Ed25519, Epoch, Kind, PublicKey, View, checkpoint_digest};
 
@@ -64,7 +64,7 @@ impl Epochs {
     }
 
     /// The steps that lead to an epoch.
-    pub(super) fn steps_to(&self, epoch: Epoch) -> Vec<EpochStep> {
+    pub(crate) fn steps_to(&self, epoch: Epoch) -> Vec<EpochStep> {
         let known = self.committees.iter().skip(1).zip(&self.steps);
         known.take_while(|(committee, _)| committee.epoch() <= epoch).map(|(_, step)| step.clone()).collect()
     }

@@ -2,8 +2,8 @@
 
 use super::epochs::{EpochStep, Epochs};
 use super::{ProofError, ProvedEvidence};
-use crate::check;
-use crate::genesis::Genesis;
+use crate::format::check;
+use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Evidence;
 

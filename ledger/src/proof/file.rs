@@ -1,38 +1,36 @@
 //! What stands at a path at a checkpoint.
 
-use super::checkpoint::{Checkpoint, group_path, holds};
-use super::epochs::Epochs;
-use super::{NonceProof, ProofError, ProveError, SlotProof, TreeProof};
-use crate::change::Mode;
-use crate::conflict::ConflictId;
-use crate::genesis::Genesis;
-use crate::moment::Moment;
-use crate::revision::Revision;
-use crate::slot::Listed;
-use crate::state::record::{DomainRoot, File, FileRecord};
+use super::checkpoint::{Checkpoint, holds};
+use super::{NonceProof, ProofError, SlotProof};
+use crate::format::genesis::Genesis;
+use crate::state::record::{DomainRoot, FileRecord};
+use crate::state::slot::Listed;
+use crate::state::tree::proof::TreeProof;
 use crate::state::{entry, name};
-use crate::tree::key_of;
+use crate::vocabulary::file::{File, Mode};
+use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, QuorumCert, ReplicaId, SeqNum, Time};
+use quorate_pbft::{Digest, ReplicaId, SeqNum, Time};
 
 /// Proof of what stands at a path, or that nothing does.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct FileProof {
-    checkpoint: Checkpoint,
-    domain: String,
-    domain_root: DomainRoot,
-    domain_path: TreeProof,
-    path: String,
-    record: Option<FileRecord>,
-    record_path: TreeProof,
-    mark: Option<MarkProof>,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) domain: String,
+    pub(crate) domain_root: DomainRoot,
+    pub(crate) domain_path: TreeProof,
+    pub(crate) path: String,
+    pub(crate) record: Option<FileRecord>,
+    pub(crate) record_path: TreeProof,
+    pub(crate) mark: Option<MarkProof>,
 }
 
 /// Proof that a read mark with somebody's nonce was executed before the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-struct MarkProof {
-    slot: SlotProof,
-    nonce: NonceProof,
+pub(crate) struct MarkProof {
+    pub(crate) slot: SlotProof,
+    pub(crate) nonce: NonceProof,
 }
 
 /// A strong read's place in the order (R): where its mark was executed, and its nonce's path in the mark.
@@ -76,49 +74,6 @@ impl ProvedFile {
     /// File, executable or link.
     pub fn mode(&self) -> Option<Mode> {
         self.file.map(|file| file.mode)
-    }
-}
-
-impl<'a> Moment<'a> {
-    /// The proof of what stands at a path in this state, which `certificate` must certify.
-    pub fn prove_file(
-        &self,
-        certificate: &QuorumCert,
-        domain: &str,
-        path: &str,
-        mark: Option<&Marked>,
-    ) -> Result<FileProof, ProveError> {
-        self.prove_file_through(&Epochs::of(self.ledger.genesis()), certificate, domain, path, mark)
-    }
-
-    /// As [`Moment::prove_file`], where the certificate is of an epoch that the genesis does not begin.
-    pub fn prove_file_through(
-        &self,
-        epochs: &Epochs,
-        certificate: &QuorumCert,
-        domain: &str,
-        path: &str,
-        mark: Option<&Marked>,
-    ) -> Result<FileProof, ProveError> {
-        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
-        let known = self.ledger.domain(domain).ok_or(ProveError::Unknown("the domain"))?;
-        let (tree, file_name) = (&known.tree, name::file(path));
-        Ok(FileProof {
-            checkpoint,
-            domain: domain.to_owned(),
-            domain_root: DomainRoot { root: tree.root(), count: tree.count() },
-            domain_path: group_path(self, &name::domain_root(domain))?,
-            path: path.to_owned(),
-            record: entry::load(self.read, tree.number(), &file_name)?,
-            record_path: tree.prove(&key_of(&file_name), self.read)?,
-            mark: mark.map(|mark| self.prove_mark(mark)).transpose()?,
-        })
-    }
-
-    fn prove_mark(&self, mark: &Marked) -> Result<MarkProof, ProveError> {
-        let listed = Listed::Mark(mark.nonce.root());
-        let slot = SlotProof::of(self, mark.seq, |at| *at == listed)?;
-        Ok(MarkProof { slot, nonce: mark.nonce.clone() })
     }
 }
 

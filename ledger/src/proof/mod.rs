@@ -10,19 +10,18 @@ mod evidence;
 mod file;
 mod nonce;
 mod receipt;
-mod tree;
 
+pub use crate::state::tree::proof::TreeProof;
 pub use checkpoint::Checkpoint;
 pub use epochs::{EpochStep, Epochs};
 pub use evidence::EvidenceProof;
+pub(crate) use file::MarkProof;
 pub use file::{FileProof, Marked, ProvedFile};
 pub use nonce::{NonceProof, NonceStep};
 pub use receipt::{ProvedReceipt, ReceiptProof, SlotProof};
-pub(crate) use tree::End;
-pub use tree::TreeProof;
 
-use crate::genesis::Genesis;
-use crate::store::StoreError;
+use crate::format::genesis::Genesis;
+use crate::state::store::StoreError;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{CertError, EvidenceKey, PublicKey, SeqNum, View};
 use sha2::{Digest as _, Sha256};

@@ -1,6 +1,6 @@
 //! A reader's nonce in a read mark.
 
-use crate::range::{leaf, node};
+use crate::state::slot_log::{leaf, node};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, merkle_path};
 

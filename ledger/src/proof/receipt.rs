@@ -1,36 +1,31 @@
 //! What happened in a slot: a verdict, or an executed read mark.
 
+use super::ProofError;
 use super::checkpoint::Checkpoint;
-use super::epochs::Epochs;
-use super::{ProofError, ProveError};
-use crate::envelope::EnvelopeId;
-use crate::genesis::Genesis;
-use crate::moment::Moment;
-use crate::receipt::Receipt;
-use crate::slot::{Listed, SlotLeaf};
-use crate::state::{entry, rows};
-use crate::store::Table;
+use crate::format::genesis::Genesis;
+use crate::format::receipt::Receipt;
+use crate::state::slot::{Listed, SlotLeaf};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, QuorumCert, ReplicaId, SeqNum, Time, merkle_path, merkle_proves};
+use quorate_pbft::{Digest, ReplicaId, SeqNum, Time, merkle_proves};
 
 /// Proof that something stands in the list of an executed slot.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SlotProof {
-    slot: SlotLeaf,
+    pub(crate) slot: SlotLeaf,
     /// The slot's path in the tree of executed slots.
-    slot_path: Vec<Digest>,
+    pub(crate) slot_path: Vec<Digest>,
     /// Place in the slot's list.
-    place: u32,
+    pub(crate) place: u32,
     /// Its path in the list.
-    list_path: Vec<Digest>,
+    pub(crate) list_path: Vec<Digest>,
 }
 
 /// Proof of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ReceiptProof {
-    checkpoint: Checkpoint,
-    slot: SlotProof,
-    receipt: Receipt,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) slot: SlotProof,
+    pub(crate) receipt: Receipt,
 }
 
 /// What a receipt proof shows.
@@ -47,22 +42,6 @@ pub struct ProvedReceipt {
 }
 
 impl SlotProof {
-    /// The proof of the first thing in a slot's list that is wanted.
-    pub(super) fn of(moment: &Moment, seq: SeqNum, wanted: impl Fn(&Listed) -> bool) -> Result<Self, ProveError> {
-        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(moment.read, Table::History, &rows::slot(seq))?;
-        let (slot, list) = row.ok_or(ProveError::Unknown("the slot"))?;
-        let place = list.iter().position(wanted).ok_or(ProveError::Unknown("the receipt or mark"))?;
-        let digests: Vec<Digest> = list.iter().map(Listed::digest).collect();
-        let index = seq.previous().ok_or(ProveError::Unknown("the slot"))?;
-        let range = &moment.ledger.head().range;
-        Ok(Self {
-            slot,
-            slot_path: range.prove(index.get(), moment.read)?.ok_or(ProveError::Unknown("the slot"))?,
-            place: place as u32, // the list's length is a u32 in its leaf
-            list_path: merkle_path(&digests, place).ok_or(ProveError::Unknown("the receipt or mark"))?,
-        })
-    }
-
     pub(super) fn seq(&self) -> SeqNum {
         self.slot.seq
     }
@@ -80,28 +59,6 @@ impl SlotProof {
         } else {
             Err(ProofError::Path("the receipt or mark"))
         }
-    }
-}
-
-impl<'a> Moment<'a> {
-    /// The proof of a verdict in this state or an earlier one; `certificate` must certify this state.
-    pub fn prove_receipt(&self, certificate: &QuorumCert, id: &EnvelopeId) -> Result<ReceiptProof, ProveError> {
-        self.prove_receipt_through(&Epochs::of(self.ledger.genesis()), certificate, id)
-    }
-
-    /// As [`Moment::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.
-    pub fn prove_receipt_through(
-        &self,
-        epochs: &Epochs,
-        certificate: &QuorumCert,
-        id: &EnvelopeId,
-    ) -> Result<ReceiptProof, ProveError> {
-        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
-        let receipt = self.ledger.receipt(self.read, id)?.ok_or(ProveError::Unknown("the receipt"))?;
-        let revision = receipt.revision.ok_or(ProveError::Unknown("the receipt"))?;
-        let listed = Listed::Receipt(receipt.digest());
-        let slot = SlotProof::of(self, revision.seq(), |at| *at == listed)?;
-        Ok(ReceiptProof { checkpoint, slot, receipt })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Entries as rows: the hash of the value, the name, the value.
 
-use crate::store::{Read, StoreError, Table};
-use crate::tree::{self, Key, TreeNumber};
+use crate::state::store::{Read, StoreError, Table};
+use crate::state::tree::{self, Key, TreeNumber};
 use borsh::{BorshDeserialize, BorshSerialize};
+use core::ops::ControlFlow;
 use quorate_pbft::{Digest, hash_parts};
 
 /// Bytes that most values fit into. `borsh::to_vec` reserves 1,024, which rows that wait for their commit would keep.
@@ -73,6 +74,20 @@ pub(crate) fn load_row<T: BorshDeserialize>(
     key: &[u8],
 ) -> Result<Option<T>, StoreError> {
     read.get(table, key)?.map(|value| value_of(&value)).transpose()
+}
+
+/// All entries of the group's tree.
+pub(crate) fn entries(
+    read: &dyn Read,
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (from, to) = (tree::row(0, &[0; 32]), tree::row(0, &[0xff; 32]));
+    let mut result = Ok(());
+    read.scan(Table::Entries, &from, &to, &mut |_, row| {
+        result = decode(row).ok_or_else(|| damaged("an entry")).and_then(|(n, v)| each(n, v));
+        if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    result
 }
 
 /// Reads back what this ledger wrote.

@@ -1,8 +1,6 @@
 //! Names of entries: one byte for the kind, then what tells one from the next. Parts of a name are joined by a NUL.
 
-use crate::conflict::ConflictId;
-use crate::envelope::EnvelopeId;
-use crate::governance::ProposalId;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
 
 /// How far the group is: [`super::record::Head`].

@@ -1,16 +1,15 @@
 //! The values of entries, and the rows that entries vouch for by a running hash.
 
-use crate::change::Mode;
-use crate::conflict::ConflictId;
-use crate::envelope::EnvelopeId;
-use crate::horizon::Marks;
-use crate::name::Principal;
+use crate::format::receipt::{Receipt, Rung};
+use crate::policy::reputation::Deeds;
 use crate::policy::{DomainPolicy, Step};
-use crate::range::Range;
-use crate::receipt::{Receipt, Rung};
-use crate::revision::Revision;
-use crate::standing::Deeds;
-use crate::state::story::{Ending, Voice};
+use crate::state::conflict_log::Voice;
+use crate::state::horizon::Marks;
+use crate::state::slot_log::Range;
+use crate::vocabulary::conflict::{Class, Decider, Settled};
+use crate::vocabulary::file::File;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,17 +66,6 @@ impl Head {
             }
         }
     }
-}
-
-/// What stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
-pub struct File {
-    /// File, executable or link.
-    pub mode: Mode,
-    /// SHA-256 of the content.
-    pub content: Digest,
-    /// Bytes of the content.
-    pub size: u64,
 }
 
 /// A path: what stands there, since when, and what stood there before.
@@ -297,7 +285,7 @@ pub struct ConflictRecord {
     pub supporters: BTreeMap<u32, BTreeSet<Voice>>,
     /// Length of the story.
     pub happenings: u32,
-    /// Running hash over it; see [`super::story::Happening`].
+    /// Running hash over it; see [`super::conflict_log::Happening`].
     pub story_hash: Digest,
     /// The change that settled it.
     pub settled: Option<Settled>,
@@ -310,53 +298,6 @@ pub struct Hold {
     pub until: Time,
     /// The paths that it writes.
     pub paths: Vec<String>,
-}
-
-/// Who may end a conflict.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
-pub enum Decider {
-    /// Any writer who has seen all sides, and a vote of so many organisations, or of ⌊2n/3⌋ + 1.
-    Writers(Option<u32>) = 1,
-    /// Nobody but these.
-    Arbiter(Principal) = 2,
-}
-
-/// Classes of conflict.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    BorshSerialize,
-    BorshDeserialize,
-)]
-#[serde(rename_all = "lowercase")]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
-pub enum Class {
-    /// The same thing was given two values.
-    Value = 1,
-    /// Moved, renamed, deleted or reshaped on one side, edited on the other.
-    Structural = 2,
-    /// It merges as text, but a check refuses the result.
-    Semantic = 3,
-}
-
-impl From<quorate_semantic::Class> for Class {
-    fn from(class: quorate_semantic::Class) -> Self {
-        match class {
-            quorate_semantic::Class::Value => Self::Value,
-            quorate_semantic::Class::Structural => Self::Structural,
-            quorate_semantic::Class::Semantic => Self::Semantic,
-        }
-    }
 }
 
 /// One side of a conflict: a row, authenticated by [`ConflictRecord::sides_hash`].
@@ -372,21 +313,4 @@ pub struct Side {
     pub file: Option<File>,
     /// Why somebody proposes it; none for a side that took part in the clash.
     pub proposed: Option<String>,
-}
-
-/// Who ended a conflict.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Settled {
-    /// The revision that did.
-    pub revision: Revision,
-    /// Its author; where a deadline did it, the author of the side that stands.
-    pub author: PublicKey,
-    /// Ledger time of its slot.
-    pub time: Time,
-    /// How it ended.
-    pub how: Ending,
-    /// The side that stands; none where somebody wrote something of their own.
-    pub side: Option<u32>,
-    /// Names the receipt: the envelope that settled it; where votes or a deadline did, the conflict's own id.
-    pub receipt: EnvelopeId,
 }

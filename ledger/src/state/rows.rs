@@ -1,11 +1,9 @@
 //! Keys of the tables beside the trees. Numbers are big-endian, so that the order of bytes is theirs.
 
-use crate::conflict::ConflictId;
-use crate::envelope::EnvelopeId;
-use crate::governance::ProposalId;
-use crate::path::PATH_BYTES_MAX;
-use crate::revision::Revision;
-use crate::tree::Key;
+use crate::state::tree::Key;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
+use crate::vocabulary::path::PATH_BYTES_MAX;
+use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
 
 fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {

@@ -10,7 +10,7 @@ use axum::extract::State;
 use quorate_client::api::{
     Decides, Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
-use quorate_ledger::policy::Reach;
+use quorate_ledger::Reach;
 use quorate_ledger::{EnvelopeId, Pending, ProposalEntry as Found, ProposalId, Requirement};
 use serde::Deserialize;
 

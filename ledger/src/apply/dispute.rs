@@ -1,0 +1,194 @@
+//! Conflicts as state: opened, joined, settled.
+
+use super::Turn;
+use super::merge::Disagreement;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::state::abort::Stop;
+use crate::state::conflict_log::{Deed, Voice};
+use crate::state::record::{ConflictRecord, FileRecord, Side};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::conflict::{Decider, Ending, Settled};
+use crate::vocabulary::event::Event;
+use crate::vocabulary::file::File;
+use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::{Digest, hash};
+use std::collections::BTreeMap;
+
+/// Sides of a conflict, oldest first, whose authors can lose it.
+const LOSERS_MAX: u32 = 256;
+
+impl Turn<'_, '_> {
+    /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
+    /// side is `there`, what stands in the way.
+    pub(super) fn dispute(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        there: Side,
+        made: (&str, Option<File>),
+        why: Disagreement,
+    ) -> Result<(), Stop> {
+        let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        let id = match record.conflict {
+            Some(id) => {
+                let side = self.conflict(&id)?.sides;
+                self.tell(&id, Voice::Author(self.author()), Deed::Joined { side })?;
+                id
+            }
+            None => self.open(path, base, there, why, &mut record)?,
+        };
+        self.join(&id, made)?;
+        self.done.note(path, PathOutcome::Conflict, Rung::None);
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        there: Side,
+        why: Disagreement,
+        record: &mut FileRecord,
+    ) -> Result<ConflictId, Stop> {
+        let (decider, deadline, rest) = self.decider(path, why.class)?;
+        let id = self.unused_id(path)?;
+        let conflict = ConflictRecord {
+            path: path.to_owned(),
+            class: why.class,
+            reason: why.reason.to_owned(),
+            check: why.check.map(str::to_owned),
+            rung: why.rung,
+            since: self.revision,
+            opened: self.place.time,
+            latest: self.revision,
+            base,
+            sides: 0,
+            sides_hash: Digest::ZERO,
+            decider,
+            deadline,
+            held_up: None,
+            rest,
+            votes: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            supporters: BTreeMap::new(),
+            happenings: 0,
+            story_hash: Digest::ZERO,
+            settled: None,
+        };
+        let row = rows::conflict(self.revision, &id);
+        let domain = entry::bytes_of(&self.domain_name);
+        self.draft.put_row(Table::History, row, domain.clone());
+        self.draft.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
+        if let Some(deadline) = deadline {
+            self.draft.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
+        }
+        self.draft.put_row(Table::History, rows::conflict_domain(&id), domain);
+        self.draft.put(self.domain, name::conflict(&id), &conflict);
+        self.add_side(&id, there)?;
+        self.tell(&id, Voice::Author(self.author()), Deed::Opened)?;
+        self.is_back(path, record);
+        record.conflict = Some(id);
+        self.draft.put(self.domain, name::file(path), record);
+        self.done.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        Ok(id)
+    }
+
+    /// A path may come into conflict, be settled and come into conflict again within one envelope.
+    fn unused_id(&self, path: &str) -> Result<ConflictId, StoreError> {
+        let mut nth = 0_u32;
+        loop {
+            let id = ConflictId(hash("quorate/v1/conflict", &(self.domain_name, path, self.id, nth)));
+            if self.draft.get::<ConflictRecord>(self.domain, &name::conflict(&id))?.is_none() {
+                return Ok(id);
+            }
+            nth += 1;
+        }
+    }
+
+    /// Adds the author's side to an open conflict.
+    fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
+        let (author, revision, path) = (self.author(), self.revision, path.to_owned());
+        self.add_side(id, Side { author, revision, path, file, proposed: None })?;
+        self.done.conflicts.insert(*id);
+        Ok(())
+    }
+
+    pub(super) fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
+        let mut conflict = self.conflict(id)?;
+        self.draft.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
+        conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
+        conflict.sides += 1;
+        if side.proposed.is_none() {
+            conflict.latest = conflict.latest.max(side.revision);
+        }
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        Ok(())
+    }
+
+    /// Whether the author, who read `seen`, has seen all sides of the conflict and may end it.
+    pub(super) fn may_settle(&self, id: &ConflictId, seen: Revision) -> Result<bool, StoreError> {
+        let conflict = self.conflict(id)?;
+        let may = match &conflict.decider {
+            Decider::Writers(_) => true,
+            Decider::Arbiter(who) => who.covers(&self.author(), self.organisation) && !self.is_late(&conflict),
+        };
+        Ok(may && seen >= conflict.latest)
+    }
+
+    /// Ends the conflict of a path by what the author makes of it, or by a side.
+    pub(super) fn settle(
+        &mut self,
+        path: &str,
+        id: &ConflictId,
+        file: Option<File>,
+        moved_to: Option<&str>,
+        (how, side): (Ending, Option<u32>),
+    ) -> Result<(), StoreError> {
+        let by = match how {
+            Ending::LastWriter | Ending::FirstStands => Voice::Deadline,
+            Ending::Change | Ending::Vote => Voice::Author(self.author()),
+        };
+        self.tell(id, by, Deed::Settled { how, side })?;
+        self.unhold(id)?;
+        let mut conflict = self.conflict(id)?;
+        if let Some(deadline) = conflict.deadline.take() {
+            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+        }
+        conflict.rest = Vec::new(); // nothing is left to decide
+        self.note_losers(id, &conflict, file)?;
+        let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
+        conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
+        self.draft.remove_row(Table::History, rows::open_conflict(conflict.since, id));
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        record.conflict = None;
+        self.draft.put(self.domain, name::file(path), &record);
+        self.set(path, file, moved_to)?;
+        self.done.note(path, PathOutcome::Settled, Rung::OneSided);
+        self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        self.promote_freed()
+    }
+
+    /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.
+    fn note_losers(&mut self, id: &ConflictId, conflict: &ConflictRecord, now: Option<File>) -> Result<(), StoreError> {
+        for index in 0..conflict.sides.min(LOSERS_MAX) {
+            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let lost = side.filter(|side| side.proposed.is_none() && side.file != now && side.author != self.author());
+            self.done.lost.extend(lost.map(|side| side.author));
+        }
+        Ok(())
+    }
+
+    pub(super) fn conflict(&self, id: &ConflictId) -> Result<ConflictRecord, StoreError> {
+        let conflict = self.draft.get(self.domain, &name::conflict(id))?;
+        conflict.ok_or_else(|| entry::damaged("a conflict that a path names"))
+    }
+}
+
+/// What stands at a path, as a side of a conflict.
+pub(super) fn side_of(path: &str, record: &FileRecord) -> Side {
+    let (author, revision, path) = (record.author, record.since, path.to_owned());
+    Side { author, revision, path, file: record.file, proposed: None }
+}

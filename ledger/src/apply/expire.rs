@@ -1,0 +1,125 @@
+//! Deadlines of conflicts: what the policy names next decides.
+
+use super::Turn;
+use super::hold::written;
+use super::strategy::decider;
+use crate::policy::{Step, Strategy};
+use crate::state::abort::Stop;
+use crate::state::conflict_log::{Deed, Voice};
+use crate::state::record::{ConflictRecord, Side};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::conflict::{Decider, Ending};
+use crate::vocabulary::ids::ConflictId;
+
+impl Turn<'_, '_> {
+    /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
+    /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
+    ///
+    /// A side that has won and waits for a lock goes on waiting: it was decided in time. What is settled stays so.
+    pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Stop> {
+        let conflict = self.conflict(id)?;
+        if conflict.settled.is_some() {
+            return Ok(());
+        }
+        match &conflict.held_up {
+            Some(hold) if hold.until <= self.place.time => self.resume(id),
+            _ if !self.is_late(&conflict) => Ok(()),
+            Some(_) if self.winner(&conflict).is_some() => {
+                let passed = conflict.deadline.map(|deadline| rows::deadline(deadline, id));
+                passed.into_iter().for_each(|row| self.draft.remove_row(Table::History, row));
+                Ok(())
+            }
+            _ => self.pass_on(id),
+        }
+    }
+
+    /// Lets the next entry of the policy decide; whatever waited for this conflict waits for it no more.
+    pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Stop> {
+        let mut conflict = self.conflict(id)?;
+        if self.is_held_up_by_policy(id, &conflict)? {
+            return Ok(());
+        }
+        conflict.held_up = None;
+        if let Some(deadline) = conflict.deadline.take() {
+            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+        }
+        conflict.decider = Decider::Writers(None);
+        while !conflict.rest.is_empty() {
+            let step = conflict.rest.remove(0);
+            match &step.strategy {
+                Strategy::LastWriterWins => return self.last_side(id, conflict),
+                Strategy::Reject => return self.first_stands(id, conflict),
+                _ => (),
+            }
+            if let Some((named, deadline)) = decider(&step, self.place.time) {
+                (conflict.decider, conflict.deadline) = (named, deadline);
+                break;
+            }
+        }
+        if let Some(deadline) = conflict.deadline {
+            let domain = entry::bytes_of(&self.domain_name);
+            self.draft.put_row(Table::History, rows::deadline(deadline, id), domain);
+        }
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.promote_freed()?;
+        let (decider, deadline) = (conflict.decider, conflict.deadline);
+        Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
+    }
+
+    /// Whether the next entry of the policy that answers would write, and a lock is in its way.
+    fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Stop> {
+        let answers = |step: &&Step| {
+            let ends = matches!(step.strategy, Strategy::LastWriterWins | Strategy::Reject);
+            ends || decider(step, self.place.time).is_some()
+        };
+        let paths = match conflict.rest.iter().find(answers).map(|step| &step.strategy) {
+            Some(Strategy::LastWriterWins) => {
+                let side = self.newest_side(id, conflict)?;
+                side.map_or(Vec::new(), |(_, side)| written(conflict, &side))
+            }
+            Some(Strategy::Reject) => vec![conflict.path.clone()],
+            _ => Vec::new(),
+        };
+        Ok(self.is_held_up(id, paths)?)
+    }
+
+    /// Nobody is named to decide any more.
+    pub(crate) fn leave_open(&mut self, id: &ConflictId) -> Result<(), StoreError> {
+        self.unhold(id)?;
+        let mut conflict = self.conflict(id)?;
+        if let Some(deadline) = conflict.deadline.take() {
+            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+        }
+        (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.promote_freed()?;
+        self.tell(id, Voice::Deadline, Deed::Passed { decider: conflict.decider, deadline: None })
+    }
+
+    fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        match self.newest_side(id, &conflict)? {
+            Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
+            None => Ok(self.promote_freed()?),
+        }
+    }
+
+    fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, StoreError> {
+        for index in (0..conflict.sides).rev() {
+            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            if let Some(side) = side.filter(|side| side.proposed.is_none()) {
+                return Ok(Some((index, side)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        let served = self.record(&conflict.path)?;
+        let (file, author) = served.map_or((None, self.author), |record| (record.file, record.author));
+        self.author = author;
+        Ok(self.settle(&conflict.path, id, file, None, (Ending::FirstStands, None))?)
+    }
+}

@@ -1,0 +1,100 @@
+//! Paths as records: reading them, and writing a new version.
+
+use super::Turn;
+use crate::state::record::FileRecord;
+use crate::state::store::{StoreError, Table};
+use crate::state::tree::key_of;
+use crate::state::{name, rows, versions};
+use crate::vocabulary::file::File;
+use quorate_pbft::{Digest, hash};
+
+impl Turn<'_, '_> {
+    /// The record of a path; none where nothing stood within the horizon.
+    pub(super) fn record(&self, path: &str) -> Result<Option<FileRecord>, StoreError> {
+        self.draft.get(self.domain, &name::file(path))
+    }
+
+    /// Writes a new version of a path. An open conflict stays open.
+    pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
+        let record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        self.is_back(path, &record);
+        self.supersede(record.file, file);
+        self.list(path, record.file, file);
+        let record = FileRecord {
+            file,
+            since: self.revision,
+            author: self.author(),
+            moved_to: moved_to.map(str::to_owned),
+            conflict: record.conflict,
+            envelope: Some(self.id),
+            before: self.keep(path, &record),
+        };
+        self.save(path, &record);
+        Ok(())
+    }
+
+    /// Writes a record as it is, and marks it for removal once nothing within the horizon needs it.
+    pub(super) fn save(&mut self, path: &str, record: &FileRecord) {
+        if record.is_gone() {
+            let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
+            self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+        }
+        self.draft.put(self.domain, name::file(path), record);
+    }
+
+    /// A record that was marked for removal says something again.
+    pub(super) fn is_back(&mut self, path: &str, record: &FileRecord) {
+        if record.is_gone() {
+            let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
+            self.draft.remove_row(Table::History, row);
+        }
+    }
+
+    /// A path where nothing ever stood.
+    pub(super) fn fresh(&self) -> FileRecord {
+        FileRecord {
+            file: None,
+            since: self.revision,
+            author: self.author(),
+            moved_to: None,
+            conflict: None,
+            envelope: None,
+            before: Digest::ZERO,
+        }
+    }
+
+    /// Makes what stands at a path an earlier version of it; the running hash over all of those. An envelope's own
+    /// versions of a path replace each other.
+    fn keep(&mut self, path: &str, record: &FileRecord) -> Digest {
+        match record.version() {
+            Some(version) if record.since < self.revision => {
+                versions::put(self.draft, (self.domain, path), record.since, &version);
+                hash("quorate/v1/version", &version)
+            }
+            _ => record.before,
+        }
+    }
+
+    fn supersede(&mut self, old: Option<File>, new: Option<File>) {
+        let bytes = |file: Option<File>| file.map_or(0, |file| file.size as i64); // far below 2^63: see the limits
+        self.done.files += i64::from(new.is_some()) - i64::from(old.is_some());
+        self.done.bytes += bytes(new) - bytes(old);
+        if let Some(old) = old
+            && new.map(|new| new.content) != Some(old.content)
+        {
+            self.done.superseded_bytes = self.done.superseded_bytes.saturating_add(old.size);
+        }
+    }
+
+    fn list(&mut self, path: &str, old: Option<File>, new: Option<File>) {
+        let row = rows::listed(self.domain, path);
+        match (old, new) {
+            (None, Some(_)) => {
+                self.draft.put_row(Table::History, rows::known(&row), Vec::new());
+                self.draft.put_row(Table::Names, row, Vec::new());
+            }
+            (Some(_), None) => self.draft.remove_row(Table::Names, row),
+            _ => (),
+        }
+    }
+}

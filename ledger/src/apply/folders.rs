@@ -1,0 +1,175 @@
+//! Renamed folders: what others added to a folder goes where its files went.
+//!
+//! The rule is the merge layer's ([`Renames`]): a folder was renamed where every file that it had went to one other
+//! folder and nothing was left. Its trees are those of one folder, so that a rename costs what it touches.
+
+use super::Turn;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::state::abort::Stop;
+use crate::state::author_view::AuthorView;
+use crate::state::overlay::path_of;
+use crate::state::record::FileRecord;
+use crate::state::rows;
+use crate::state::store::{StoreError, Table};
+use crate::vocabulary::file::File;
+use crate::vocabulary::path;
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+use quorate_semantic::Renames;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files of a folder that are looked through, those that were there within the horizon included. A new file of a larger folder stays
+/// where its author put it.
+const FILES_MAX: usize = 256;
+/// Renames of others that one file is followed through.
+const MOVES_MAX: usize = 16;
+
+impl Turn<'_, '_> {
+    /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
+    pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
+        for folder in path::folders(path) {
+            if !self.draft.has_below(self.domain, folder)? {
+                if !self.renamed.contains_key(folder) {
+                    let renames = self.renames_of_others(folder, view)?;
+                    self.renamed.insert(folder.to_owned(), renames);
+                }
+                let renames = self.renamed.get(folder).and_then(Option::as_ref);
+                return Ok(renames.and_then(|renames| follow(renames, path)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing is left in `folder`: where all that the author saw there went. New files of one folder ask once.
+    fn renames_of_others(&mut self, folder: &str, view: &AuthorView) -> Result<Option<Renames>, StoreError> {
+        let Some(known) = self.known_below(folder)? else { return Ok(None) };
+        if !self.budget.take_looks(known.len()) {
+            return Ok(None);
+        }
+        let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for old in &known {
+            let Some(file) = view.file(self.draft, self.domain, old)? else { continue };
+            seen.insert(old.clone(), file.content);
+            if let Some((to, file)) = self.went(old, view)? {
+                there.insert(to.clone(), file.content);
+                told.push((old.clone(), to));
+            }
+        }
+        let told: Vec<(&str, &str)> = told.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        Ok((!seen.is_empty()).then(|| Renames::of(&tree(&seen), &tree(&there), &told)))
+    }
+
+    /// Where others moved a file since the author looked, and what it is there now.
+    fn went(&self, path: &str, view: &AuthorView) -> Result<Option<(String, File)>, StoreError> {
+        let mut place = path.to_owned();
+        for _ in 0..MOVES_MAX {
+            match self.record(&place)? {
+                Some(FileRecord { file: None, moved_to: Some(to), since, .. }) if since > view.first() => place = to,
+                Some(FileRecord { file: Some(file), .. }) if place != path => return Ok(Some((place, file))),
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// After a change that renamed whole folders: what others added to them, unseen by the author, goes along.
+    pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Stop> {
+        let folders: BTreeSet<&str> = moves.keys().flat_map(|from| path::folders(from)).collect();
+        for folder in folders {
+            for (from, to) in self.left_behind(folder, moves, view)? {
+                self.move_along(&from, &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that stand in a folder whose files the author all moved to one other, with where they belong.
+    fn left_behind(
+        &mut self,
+        folder: &str,
+        moves: &BTreeMap<String, String>,
+        view: &AuthorView,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let left = self.draft.below(self.domain, folder, FILES_MAX)?;
+        if left.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(known) = self.known_below(folder)? else { return Ok(Vec::new()) };
+        if !self.budget.take_looks(left.len() + known.len()) {
+            return Ok(Vec::new());
+        }
+        for path in &left {
+            let is_news =
+                self.record(path)?.is_some_and(|record| record.since > view.first() && record.conflict.is_none());
+            if !is_news || view.file(self.draft, self.domain, path)?.is_some() {
+                return Ok(Vec::new());
+            }
+        }
+        let (mut seen, mut there) = (BTreeMap::new(), BTreeMap::new());
+        let before = AuthorView::of_revision(view.first());
+        for path in known {
+            if let Some(file) = before.file(self.draft, self.domain, &path)? {
+                seen.insert(path, file.content);
+            }
+        }
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let told: Vec<(&str, &str)> = below(moves, folder).collect();
+        for (from, to) in &told {
+            there.extend(seen.get(*from).map(|content| ((*to).to_owned(), *content)));
+        }
+        let renames = Renames::of(&tree(&seen), &tree(&there), &told);
+        Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
+    }
+
+    fn move_along(&mut self, from: &str, to: &str) -> Result<(), Stop> {
+        let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
+        if self.is_locked(from)? || self.is_locked(to)? {
+            return Ok(()); // somebody keeps it where it is
+        }
+        if !self.takes_in(from, None)? || !self.takes_in(to, Some(&file))? || !self.is_free(to)? {
+            return Ok(()); // it stays where its author put it
+        }
+        self.set(from, None, Some(to))?;
+        self.set(to, Some(file), None)?;
+        self.done.note(from, PathOutcome::Merged, Rung::OneSided);
+        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        Ok(())
+    }
+
+    /// Every path below a folder where a file stands or stood within the horizon; none where there are too many.
+    fn known_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
+        let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
+        let (mut found, mut failed) = (Vec::new(), None);
+        self.draft.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
+            match path_of(&key[1..]) {
+                Ok(path) => found.push(path),
+                Err(error) => failed = Some(error),
+            }
+            let more = failed.is_none() && found.len() <= FILES_MAX;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok((found.len() <= FILES_MAX).then_some(found)),
+        }
+    }
+}
+
+/// Where the merge layer says that a new file belongs; none where it stays.
+fn follow(renames: &Renames, path: &str) -> Option<String> {
+    let to = renames.follow(path);
+    (to != path).then_some(to)
+}
+
+/// The moves of files below a folder.
+fn below<'m>(moves: &'m BTreeMap<String, String>, folder: &str) -> impl Iterator<Item = (&'m str, &'m str)> {
+    let folder = format!("{folder}/");
+    let from = moves.range(folder.clone()..).map(|(from, to)| (from.as_str(), to.as_str()));
+    from.take_while(move |(from, _)| from.starts_with(&folder))
+}
+
+fn tree(files: &BTreeMap<String, Digest>) -> BTreeMap<&str, Digest> {
+    files.iter().map(|(path, content)| (path.as_str(), *content)).collect()
+}

@@ -1,0 +1,96 @@
+//! What the policy of a path says of an operation: stages `schema` and `ownership`.
+
+use super::Turn;
+use crate::policy::PathRule;
+use crate::policy::attestation::Requirement;
+use crate::state::abort::Stop;
+use crate::state::author_view::AuthorView;
+use crate::state::store::StoreError;
+use crate::vocabulary::file::{File, Mode};
+use crate::vocabulary::path::Shown;
+use crate::vocabulary::verdict::{Code, Refusal};
+
+impl Turn<'_, '_> {
+    /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
+    pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
+        self.is_unlocked(path)?;
+        let Some(rule) = self.place.record.policy.rule(path) else {
+            return Ok(());
+        };
+        let stands = rule.write_once && view.file(self.draft, self.domain, path)?.is_some();
+        for refusal in self.objections(rule, path, made, stands)? {
+            self.refuse_later(refusal);
+        }
+        if let Some(word) = self.word_of_others(rule)
+            && !self.done.requirements.contains(&word)
+        {
+            self.done.requirements.push(word);
+        }
+        Ok(())
+    }
+
+    /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
+    /// and asks for nobody's word that `from` does not ask for as well.
+    pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, StoreError> {
+        let asked = self.place.record.policy.rule(from).and_then(|rule| self.word_of_others(rule));
+        self.may_come(to, made, asked.as_ref())
+    }
+
+    /// Whether what others made may come to a path by the author's hand: nobody who has approved of the author's change has
+    /// seen it, so the rule must not ask for that.
+    pub(super) fn takes_in(&mut self, path: &str, file: Option<&File>) -> Result<bool, StoreError> {
+        self.may_come(path, file, None)
+    }
+
+    /// Whether the rule of a path has nothing against a file there, and asks for no other word of others than `asked`.
+    fn may_come(&mut self, path: &str, file: Option<&File>, asked: Option<&Requirement>) -> Result<bool, StoreError> {
+        let Some(rule) = self.place.record.policy.rule(path) else {
+            return Ok(true);
+        };
+        let is_asked = self.word_of_others(rule).is_none_or(|word| Some(&word) == asked);
+        Ok(is_asked && self.objections(rule, path, file, false)?.is_empty())
+    }
+
+    /// The word of others that a rule asks for.
+    fn word_of_others(&self, rule: &PathRule) -> Option<Requirement> {
+        rule.requirement().filter(|required| required.asks_others_than(&self.author()))
+    }
+
+    /// What the rule of a path has against an operation there; `stands` says whether its author saw a file.
+    fn objections(
+        &mut self,
+        rule: &PathRule,
+        path: &str,
+        made: Option<&File>,
+        stands: bool,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        let mut objections = Vec::new();
+        if let Some(made) = made
+            && let Some((code, why)) = self.breaks(path, made)?
+        {
+            objections.push(Refusal::new(code, format!("{}: {why}", Shown(path))));
+        }
+        if !rule.is_owner(&self.author(), self.organisation) {
+            let detail = format!("{}: {:?} belongs to others", Shown(path), rule.pattern);
+            objections.push(Refusal::new(Code::NotOwner, detail));
+        }
+        if rule.write_once && (stands || self.record(path)?.is_some_and(|record| record.file.is_some())) {
+            let detail = format!("{}: {:?} is written once", Shown(path), rule.pattern);
+            objections.push(Refusal::new(Code::WriteOnce, detail));
+        }
+        Ok(objections)
+    }
+
+    /// What the rule of a path does not allow of a file there.
+    pub(super) fn breaks(&mut self, path: &str, file: &File) -> Result<Option<(Code, String)>, StoreError> {
+        let rule = self.place.record.policy.rule(path);
+        let Some(rule) = rule.filter(|rule| rule.reads_content() && file.mode != Mode::Link) else {
+            return Ok(None);
+        };
+        if !self.budget.take_bytes(file.size) {
+            return Ok(Some((Code::Validator, "the envelope has more content to check than one may".into())));
+        }
+        let content = self.bytes(file)?;
+        Ok(self.checks.broken(rule, &content))
+    }
+}

@@ -1,0 +1,92 @@
+//! What was decided together waits for the locks of the paths that it writes: a lock keeps everybody else out, votes and
+//! deadlines too.
+//!
+//! It waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would keep it
+//! out any longer.
+
+use super::Turn;
+use crate::lock::holder;
+use crate::state::abort::Stop;
+use crate::state::conflict_log::{Deed, Voice};
+use crate::state::record::{ConflictRecord, Hold, Side};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::ids::ConflictId;
+use quorate_pbft::PublicKey;
+
+/// Nobody's key: no lock is its own.
+const NOBODY: PublicKey = PublicKey([0; 32]);
+
+/// The paths that are written where a side of a conflict wins.
+pub(super) fn written(conflict: &ConflictRecord, winner: &Side) -> Vec<String> {
+    let elsewhere = (winner.path != conflict.path && winner.file.is_some()).then(|| winner.path.clone());
+    core::iter::once(conflict.path.clone()).chain(elsewhere).collect()
+}
+
+impl Turn<'_, '_> {
+    /// Whether a lock keeps what was decided from being written; then the conflict waits for the end of its lease.
+    pub(super) fn is_held_up(&mut self, id: &ConflictId, paths: Vec<String>) -> Result<bool, StoreError> {
+        let was_held = self.unhold(id)?;
+        for path in &paths {
+            let lock = holder::against(self.draft, self.domain, path, &NOBODY, self.place.time)?;
+            if let Some(held) = lock.and_then(|(_, request)| request.held) {
+                self.hold(id, Hold { until: held.until, paths: paths.clone() })?;
+                if !was_held {
+                    self.tell(id, Voice::Deadline, Deed::HeldUp { until: held.until, path: path.clone() })?;
+                }
+                self.promote_freed()?; // another side may have won, which stands elsewhere
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn hold(&mut self, id: &ConflictId, hold: Hold) -> Result<(), StoreError> {
+        let mut conflict = self.conflict(id)?;
+        for path in &hold.paths {
+            self.draft.put_row(Table::History, rows::held_up(self.domain, path, id), Vec::new());
+        }
+        if let Some(deadline) = conflict.deadline.filter(|deadline| *deadline <= self.place.time) {
+            self.draft.remove_row(Table::History, rows::deadline(deadline, id)); // it has passed, and must not come again
+        }
+        self.draft.put_row(Table::History, rows::deadline(hold.until, id), entry::bytes_of(&self.domain_name));
+        conflict.held_up = Some(hold);
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        Ok(())
+    }
+
+    /// The conflict waits for no lock any more. Whether it did; [`Turn::promote_freed`] belongs after it.
+    pub(super) fn unhold(&mut self, id: &ConflictId) -> Result<bool, StoreError> {
+        let mut conflict = self.conflict(id)?;
+        let Some(hold) = conflict.held_up.take() else { return Ok(false) };
+        for path in &hold.paths {
+            self.draft.remove_row(Table::History, rows::held_up(self.domain, path, id));
+        }
+        if conflict.deadline != Some(hold.until) || hold.until <= self.place.time {
+            self.draft.remove_row(Table::History, rows::deadline(hold.until, id));
+        }
+        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.freed.extend(hold.paths);
+        Ok(true)
+    }
+
+    /// Grants what only a conflict kept waiting that waits itself no more.
+    pub(super) fn promote_freed(&mut self) -> Result<(), StoreError> {
+        let freed = core::mem::take(&mut self.freed);
+        freed.iter().try_for_each(|path| self.manager().promote(path))
+    }
+
+    /// A lock that a conflict waited for is gone, or its lease over: what was decided is asked for again.
+    pub(crate) fn resume(&mut self, id: &ConflictId) -> Result<(), Stop> {
+        let conflict = self.conflict(id)?;
+        if conflict.held_up.is_none() {
+            return Ok(());
+        }
+        match self.winner(&conflict) {
+            Some(_) => self.conclude(id)?,
+            None if self.is_late(&conflict) => self.pass_on(id)?,
+            None => drop(self.unhold(id)?), // votes have changed meanwhile
+        }
+        Ok(self.promote_freed()?)
+    }
+}

@@ -1,0 +1,126 @@
+//! Operations on locks, and what a write asks of them: stage `ownership`.
+
+use super::Turn;
+use crate::format::constants::GROUP;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, Manager, Placed, WAIT_MS_MAX, holder};
+use crate::state::abort::Stop;
+use crate::state::name;
+use crate::state::store::StoreError;
+use crate::vocabulary::lock::LockMode;
+use crate::vocabulary::path::Shown;
+use crate::vocabulary::verdict::{Code, Refusal};
+use quorate_pbft::PublicKey;
+
+impl<'s> Turn<'_, 's> {
+    /// Asks for a lock. Only whoever may change a path may lock it.
+    pub(super) fn acquire(&mut self, path: &str, mode: LockMode, lease_ms: u64, wait_ms: u64) -> Result<(), Stop> {
+        is_lockable(path)?;
+        if !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&lease_ms) || wait_ms > WAIT_MS_MAX {
+            let detail = format!(
+                "a lease has {LEASE_MS_MIN} to {LEASE_MS_MAX} ms, a wait at most {WAIT_MS_MAX}; not {lease_ms} and {wait_ms}"
+            );
+            return Err(Stop::refused(Code::BadAct, detail));
+        }
+        self.has_looks()?;
+        self.may_lock(path);
+        let (author, organisation) = (self.author(), self.organisation);
+        let asked = Asked { author, organisation, path, mode, lease_ms, wait_ms };
+        let placed = self.manager().acquire(&asked);
+        match self.later(placed)? {
+            Some(Placed::Held(_)) => self.done.note(lock::shown(path), PathOutcome::Locked, Rung::OneSided),
+            Some(Placed::Waits) => self.done.note(lock::shown(path), PathOutcome::Queued, Rung::OneSided),
+            None => (),
+        }
+        Ok(())
+    }
+
+    /// Gives back a lock or a place in line.
+    pub(super) fn release(&mut self, path: &str) -> Result<(), Stop> {
+        is_lockable(path)?;
+        self.has_looks()?;
+        let author = self.author();
+        let released = self.manager().release(path, &author);
+        if self.later(released)?.is_some() {
+            self.done.note(lock::shown(path), PathOutcome::Released, Rung::OneSided);
+        }
+        Ok(())
+    }
+
+    /// Refuses the envelope where the author does not hold the lock with this token now.
+    pub(super) fn fence(&mut self, token: u64) -> Result<(), Stop> {
+        let held = holder::by_token(self.draft, self.domain, &self.author(), token, self.place.time)?;
+        if held.is_none() {
+            let detail = format!("token {token} is stale: {} holds no lock with it", self.author());
+            self.refuse_later(Refusal::new(Code::Lock, detail));
+        }
+        Ok(())
+    }
+
+    /// Refuses the envelope where another author's lock keeps writers away from a path.
+    pub(super) fn is_unlocked(&mut self, path: &str) -> Result<(), StoreError> {
+        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        if let Some((place, theirs)) = against {
+            let (author, organisation) = (theirs.author, theirs.organisation);
+            let place = Shown(lock::shown(&place));
+            let detail = format!("{}: {author} of {organisation:?} has locked {place}", Shown(path));
+            self.refuse_later(Refusal::new(Code::Lock, detail));
+        }
+        Ok(())
+    }
+
+    /// Whether another author's lock keeps writers away from a path.
+    pub(super) fn is_locked(&self, path: &str) -> Result<bool, StoreError> {
+        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        Ok(against.is_some())
+    }
+
+    /// Ends what an author holds or awaits, in every domain. It protects nothing from here on, and leaves the line with
+    /// the leases that are over.
+    pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
+        let known: AuthorLocks = self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
+        for (domain, path) in known.places {
+            Manager { domain, ..self.manager() }.end(&path, author)?;
+        }
+        Ok(())
+    }
+
+    fn has_looks(&mut self) -> Result<(), Stop> {
+        match self.budget.take_lock() {
+            true => Ok(()),
+            false => Err(Stop::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
+        }
+    }
+
+    fn may_lock(&mut self, path: &str) {
+        let rule = self.place.record.policy.rule(path);
+        if let Some(rule) = rule.filter(|rule| !rule.is_owner(&self.author(), self.organisation)) {
+            let detail = format!("{}: {:?} belongs to others", Shown(path), rule.pattern);
+            self.refuse_later(Refusal::new(Code::NotOwner, detail));
+        }
+    }
+
+    pub(super) fn manager(&mut self) -> Manager<'_, 's> {
+        let (domain, now, revision) = (self.domain, self.place.time, self.revision);
+        Manager { draft: self.draft, domain, now, revision, told: &mut self.done.locks }
+    }
+
+    /// What the line says no to is refused at its stage, which comes later.
+    fn later<T>(&mut self, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Stop::Refused(refusal)) => {
+                self.refuse_later(refusal);
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+fn is_lockable(path: &str) -> Result<(), Stop> {
+    match lock::is_lockable(path) {
+        true => Ok(()),
+        false => Err(Stop::at(Code::BadPath, path, "nothing that can be locked: no path, or too deep")),
+    }
+}

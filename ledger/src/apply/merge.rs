@@ -1,0 +1,140 @@
+//! The seam to the merge layer: files of the state in, an entry or a conflict out.
+
+use super::Turn;
+use crate::format::receipt::Rung;
+use crate::policy::PathRule;
+use crate::state::abort::Stop;
+use crate::vocabulary::conflict::Class;
+use crate::vocabulary::file::{File, Mode};
+use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
+
+/// What became of three versions of a file.
+pub(super) enum Merged {
+    /// One version, and the rung that made it.
+    Clean(Option<File>, Rung),
+    /// None.
+    Unclean(Disagreement),
+}
+
+/// Why a merge is not clean.
+pub(super) struct Disagreement {
+    /// Value, structural or semantic.
+    pub(super) class: Class,
+    /// For people; the same on every replica.
+    pub(super) reason: &'static str,
+    /// The last rung that tried.
+    pub(super) rung: Rung,
+    /// The check that refused a merge which was otherwise clean.
+    pub(super) check: Option<&'static str>,
+}
+
+impl Disagreement {
+    pub(super) fn structural(reason: &'static str) -> Self {
+        Self { class: Class::Structural, reason, rung: Rung::OneSided, check: None }
+    }
+
+    /// A clean merge that the rule of its path does not allow.
+    pub(super) fn of_rule(reason: &'static str) -> Self {
+        Self { class: Class::Semantic, reason, rung: Rung::None, check: Some("path-rule") }
+    }
+
+    pub(super) fn value(reason: &'static str) -> Self {
+        Self { class: Class::Value, reason, rung: Rung::OneSided, check: None }
+    }
+}
+
+impl Turn<'_, '_> {
+    /// Merges what stands at `path` (the earlier side in the order) with what the author made of `base`.
+    pub(super) fn merge(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        current: Option<File>,
+        made: Option<File>,
+    ) -> Result<Merged, Stop> {
+        if made == current || made == base {
+            return Ok(Merged::Clean(current, Rung::OneSided));
+        }
+        if current == base {
+            return Ok(Merged::Clean(made, Rung::OneSided));
+        }
+        let bytes = [base, current, made].iter().flatten().map(|file| file.size).sum();
+        if !self.budget.take_bytes(bytes) || self.budget.is_out_of_steps() {
+            return Ok(Merged::Unclean(Disagreement::value("the envelope asks for more merging than one may")));
+        }
+        let contents = [base, current, made].map(|file| file.map(|file| self.bytes(&file)).transpose());
+        let [b, c, m] = contents;
+        let (b, c, m) = (b?, c?, m?);
+        let entries = (side(base, &b), side(current, &c), side(made, &m));
+        let options = merge_options(self.place.record.policy.rule(path));
+        let work = Work::default();
+        let outcome = merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work);
+        self.budget.count_steps(work.taken());
+        match outcome {
+            EntryOutcome::Clean { entry: None, rung } => Ok(Merged::Clean(None, rung.into())),
+            EntryOutcome::Clean { entry: Some((kind, bytes)), rung } => {
+                Ok(Merged::Clean(Some(self.store(path, mode(kind), bytes)?), rung.into()))
+            }
+            EntryOutcome::Conflict(conflict) => Ok(Merged::Unclean(Disagreement {
+                class: conflict.class.into(),
+                reason: conflict.reason.words(),
+                rung: conflict.gave_up.into(),
+                check: conflict.check().map(quorate_semantic::Check::name),
+            })),
+        }
+    }
+}
+
+/// What the rule of a path says of its merges.
+pub(crate) fn merge_options(rule: Option<&PathRule>) -> Options {
+    rule.map_or_else(Options::default, |rule| Options {
+        same_line: rule.same_line,
+        newest_version: rule.newest_version,
+        ..Options::default()
+    })
+}
+
+fn side(file: Option<File>, bytes: &Option<Vec<u8>>) -> Option<Entry<'_>> {
+    Some(Entry { kind: kind(file?.mode), bytes: bytes.as_deref()? })
+}
+
+/// A mode as the merge layer names it.
+pub(crate) fn kind(mode: Mode) -> Kind {
+    match mode {
+        Mode::File => Kind::File,
+        Mode::Exec => Kind::Executable,
+        Mode::Link => Kind::Link,
+    }
+}
+
+/// A kind as changes name it.
+pub(crate) fn mode(kind: Kind) -> Mode {
+    match kind {
+        Kind::File => Mode::File,
+        Kind::Executable => Mode::Exec,
+        Kind::Link => Mode::Link,
+    }
+}
+
+impl From<quorate_semantic::Class> for Class {
+    fn from(class: quorate_semantic::Class) -> Self {
+        match class {
+            quorate_semantic::Class::Value => Self::Value,
+            quorate_semantic::Class::Structural => Self::Structural,
+            quorate_semantic::Class::Semantic => Self::Semantic,
+        }
+    }
+}
+
+impl From<quorate_semantic::Rung> for Rung {
+    fn from(rung: quorate_semantic::Rung) -> Self {
+        match rung {
+            quorate_semantic::Rung::OneSided => Self::OneSided,
+            quorate_semantic::Rung::Text => Self::Text,
+            quorate_semantic::Rung::Data => Self::Data,
+            quorate_semantic::Rung::Imports => Self::Imports,
+            quorate_semantic::Rung::Code => Self::Code,
+            quorate_semantic::Rung::None => Self::None,
+        }
+    }
+}

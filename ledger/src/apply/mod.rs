@@ -1,0 +1,304 @@
+//! One envelope's turn: what its operations do to the files of its domain.
+//!
+//! Everything here works on the pending part of the [`Draft`]; a refusal at any point leaves nothing behind.
+
+mod analyse;
+mod anchor;
+mod operation;
+mod attest;
+mod budget;
+mod collide;
+mod contents;
+mod dispute;
+mod expire;
+mod files;
+mod folders;
+mod govern;
+mod guard;
+mod hold;
+mod lock;
+mod merge;
+mod principle;
+mod conflict_log;
+mod strategy;
+mod vote;
+
+pub(crate) use self::merge::{kind, merge_options, mode};
+
+use self::budget::Budget;
+use crate::format::change::{Change, Op};
+use crate::format::constants::Limits;
+use crate::format::envelope::Envelope;
+use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
+use crate::lock::Told;
+use crate::policy::Checks;
+use crate::policy::attestation::{Progress, Requirement};
+use crate::state::abort::Stop;
+use crate::state::author_view::AuthorView;
+use crate::state::domain::{Decision, Place};
+use crate::state::electorate::Quorum;
+use crate::state::overlay::Draft;
+use crate::vocabulary::event::Event;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use crate::vocabulary::path::{self, Shown};
+use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::{Code, Refusal, Stage};
+use quorate_pbft::PublicKey;
+use quorate_semantic::Renames;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// An envelope while its operations are laid over the current files.
+pub(crate) struct Turn<'t, 's> {
+    draft: &'t mut Draft<'s>,
+    limits: &'t Limits,
+    domain: u32,
+    domain_name: &'t str,
+    place: Place<'t>,
+    organisation: &'t str,
+    revision: Revision,
+    id: EnvelopeId,
+    author: PublicKey,
+    /// Where contents travel along.
+    envelope: Option<&'t Envelope>,
+    /// Place of the operation in hand among all of the envelope.
+    index: u32,
+    /// What the envelope may still cost.
+    budget: Budget,
+    /// What holds its contents against the rules of their paths.
+    checks: Checks,
+    /// Where others moved the files of folders of which nothing is left, as the change in hand sees it.
+    renamed: BTreeMap<String, Option<Renames>>,
+    /// How refusals name the change in hand, where it is a part of something.
+    part: Option<String>,
+    /// Paths for whose locks a conflict waits no more: their lines move on once it is known what becomes of it.
+    freed: Vec<String>,
+    /// Whose agreement counts in the domain, until somebody is enrolled or revoked.
+    quorum: Option<Arc<Quorum>>,
+    done: Done,
+}
+
+/// What an envelope has used up of what it may cost, over all its domains.
+pub(crate) struct Spent {
+    budget: Budget,
+    index: u32,
+}
+
+/// What an envelope did.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    changes: BTreeMap<String, (PathOutcome, Rung)>,
+    /// Whether a file of the domain is another one than before, or in conflict.
+    changes_files: bool,
+    /// Conflicts that it opened or joined.
+    conflicts: BTreeSet<ConflictId>,
+    /// Conflicts to which something happened by it.
+    named: BTreeSet<ConflictId>,
+    /// Conflicts for whose end enough organisations have voted.
+    pub(crate) won: Vec<ConflictId>,
+    /// Bytes of contents that are no longer current.
+    pub(crate) superseded_bytes: u64,
+    /// Files more or less.
+    pub(crate) files: i64,
+    /// Bytes of files more or less.
+    pub(crate) bytes: i64,
+    /// What the group decided by it.
+    pub(crate) decisions: Vec<Decision>,
+    /// What others must say before it takes effect.
+    pub(crate) requirements: Vec<Requirement>,
+    /// Pending changes that now have all the words that they need, or cannot get them.
+    pub(crate) resolved: Vec<(EnvelopeId, Progress)>,
+    is_pending: bool,
+    /// What stages after `content` have against it: the first of each stage.
+    later: BTreeMap<Stage, Refusal>,
+    /// What observers are told.
+    pub(crate) events: Vec<Event>,
+    /// Authors of sides that lost a conflict.
+    pub(crate) lost: BTreeSet<PublicKey>,
+    /// What became of requests for locks.
+    pub(crate) locks: Vec<Told>,
+}
+
+impl Done {
+    /// What a change does that waits for others: nothing yet.
+    pub(crate) fn pending() -> Self {
+        Self { is_pending: true, ..Self::default() }
+    }
+
+    /// What the first of the later stages has against it.
+    pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
+        self.later.pop_first().map(|(_, refusal)| refusal)
+    }
+
+    /// The conflicts that the receipt names: those that it opened or joined first.
+    pub(crate) fn conflicts(&self) -> Vec<ConflictId> {
+        self.conflicts.iter().chain(self.named.difference(&self.conflicts)).copied().collect()
+    }
+
+    /// Whether a file of the domain is another one than before, or in conflict.
+    pub(crate) fn changes_files(&self) -> bool {
+        self.changes_files
+    }
+
+    /// Whether any path is touched.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What the receipt says of each path.
+    pub(crate) fn changes(&self) -> Vec<PathChange> {
+        let change = |(path, (outcome, rung)): (&String, &(PathOutcome, Rung))| PathChange {
+            path: path.clone(),
+            outcome: *outcome,
+            rung: *rung,
+        };
+        self.changes.iter().map(change).collect()
+    }
+
+    /// What the receipt says of the whole.
+    pub(crate) fn state(&self) -> State {
+        let any = |wanted| self.changes.values().any(|(outcome, _)| *outcome == wanted);
+        if self.is_pending {
+            State::Pending
+        } else if any(PathOutcome::Conflict) {
+            State::Conflict
+        } else if any(PathOutcome::Merged) || any(PathOutcome::Overruled) {
+            State::Merged
+        } else {
+            State::Applied
+        }
+    }
+
+    /// Notes what became of a path; of two operations on one path the graver outcome stands. A lock on it is the least.
+    fn note(&mut self, path: &str, outcome: PathOutcome, rung: Rung) {
+        let gravity = |outcome| match outcome {
+            PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => 0,
+            PathOutcome::Applied => 1,
+            PathOutcome::Overruled => 2,
+            PathOutcome::Settled => 3,
+            PathOutcome::Merged => 4,
+            PathOutcome::Conflict => 5,
+        };
+        self.changes_files |= gravity(outcome) > 0 && outcome != PathOutcome::Overruled;
+        let noted = self.changes.entry(path.to_owned()).or_insert((outcome, rung));
+        if gravity(outcome) > gravity(noted.0) {
+            noted.0 = outcome;
+        }
+        noted.1 = noted.1.max(rung);
+    }
+}
+
+impl<'t, 's> Turn<'t, 's> {
+    pub(crate) fn new(
+        draft: &'t mut Draft<'s>,
+        limits: &'t Limits,
+        (place, organisation): (Place<'t>, &'t str),
+        (id, author): (EnvelopeId, PublicKey),
+        revision: Revision,
+    ) -> Self {
+        let (domain, domain_name) = (place.record.number, place.name);
+        let (envelope, index, part, freed, done) = (None, 0, None, Vec::new(), Done::default());
+        let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
+        Self {
+            draft,
+            limits,
+            domain,
+            domain_name,
+            place,
+            organisation,
+            revision,
+            id,
+            author,
+            envelope,
+            index,
+            budget,
+            checks,
+            renamed,
+            part,
+            freed,
+            quorum,
+            done,
+        }
+    }
+
+    /// The change in hand is named so.
+    pub(crate) fn is_in(&mut self, part: Option<String>) {
+        self.part = part;
+    }
+
+    /// What the envelope did in other domains counts.
+    pub(crate) fn goes_on(&mut self, spent: Spent) {
+        (self.budget, self.index) = (spent.budget, spent.index);
+    }
+
+    /// What it did, and what is left for other domains.
+    pub(crate) fn done_and_spent(self) -> (Done, Spent) {
+        (self.done, Spent { budget: self.budget, index: self.index })
+    }
+
+    /// Refuses what holds together where something of it would come into conflict, or be overruled.
+    pub(crate) fn has_held(&self) -> Result<(), Stop> {
+        let failed = |outcome: &PathOutcome| matches!(outcome, PathOutcome::Conflict | PathOutcome::Overruled);
+        let Some((path, (outcome, _))) = self.done.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
+            return Ok(());
+        };
+        let what = if *outcome == PathOutcome::Conflict { "would be in conflict" } else { "would be overruled" };
+        let why = format!("it {what}, and all holds together");
+        let stop = Stop::at(Code::WouldConflict, path, &why);
+        Err(self.part.iter().fold(stop, |stop, part| stop.within(part)))
+    }
+
+    /// The contents of this envelope may be named.
+    pub(crate) fn carries(&mut self, envelope: &'t Envelope) {
+        self.envelope = Some(envelope);
+    }
+
+    /// What it did.
+    pub(crate) fn done(self) -> Done {
+        self.done
+    }
+
+    /// Lays a change over the files and over its author's view: stage `content`.
+    pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+        let changed = self.lay_change(change, view);
+        changed.map_err(|stop| self.part.iter().fold(stop, |stop, part| stop.within(part)))
+    }
+
+    fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+        check_paths(change)?;
+        self.renamed.clear();
+        for op in &change.ops {
+            self.operation(op, view)?;
+            self.index += 1;
+        }
+        let moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).collect();
+        if moves.is_empty() { Ok(()) } else { self.take_along(&moves, view) }
+    }
+
+    /// Notes what a stage after `content` will refuse; of each stage the first counts.
+    fn refuse_later(&mut self, refusal: Refusal) {
+        let refusal = self.part.iter().fold(refusal, |refusal, part| refusal.within(part));
+        self.done.later.entry(refusal.stage).or_insert(refusal);
+    }
+
+    fn author(&self) -> PublicKey {
+        self.author
+    }
+}
+
+fn moved(op: &Op) -> Option<(String, String)> {
+    match op {
+        Op::Rename { from, to } => Some((from.clone(), to.clone())),
+        _ => None,
+    }
+}
+
+/// Whether all paths of a change may name files.
+pub(crate) fn check_paths(change: &Change) -> Result<(), Stop> {
+    for path in change.ops.iter().flat_map(|op| op.paths()) {
+        if let Err(why) = path::check(path) {
+            return Err(Stop::refused(Code::BadPath, format!("{}: {why}", Shown(path))));
+        }
+    }
+    Ok(())
+}

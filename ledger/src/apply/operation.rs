@@ -1,0 +1,274 @@
+//! Operations against the current files: applied, merged, or kept as a side of a conflict.
+
+use super::Turn;
+use super::dispute::side_of;
+use super::merge::Disagreement;
+use super::strategy::Answer;
+use crate::format::change::Op;
+use crate::format::constants::GROUP;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::state::abort::Stop;
+use crate::state::author_view::AuthorView;
+use crate::state::record::FileRecord;
+use crate::vocabulary::conflict::Ending;
+use crate::vocabulary::file::File;
+use crate::vocabulary::verdict::Code;
+
+/// Renames of others that an edit follows. A longer row of them is a conflict.
+const MOVES_FOLLOWED_MAX: usize = 16;
+
+impl Turn<'_, '_> {
+    /// One operation; afterwards it is part of the author's view.
+    pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Stop> {
+        match op {
+            _ if self.domain == GROUP => self.govern(op)?,
+            Op::Put { path, mode, content } => {
+                let made = self.named(path, *mode, *content, view)?;
+                self.guard(path, Some(&made), view)?;
+                let base = view.file(self.draft, self.domain, path)?;
+                self.edit(path, base, Some(made), view)?;
+                view.write(path, Some(made));
+            }
+            Op::Delete { path } => {
+                let base = match view.file(self.draft, self.domain, path)? {
+                    None if self.sees_conflict(path, view)? => None,
+                    _ => Some(self.seen(path, view)?),
+                };
+                self.guard(path, None, view)?;
+                self.edit(path, base, None, view)?;
+                view.write(path, None);
+            }
+            Op::Rename { from, to } => {
+                let base = self.seen(from, view)?;
+                if view.file(self.draft, self.domain, to)?.is_some() {
+                    return Err(Stop::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
+                }
+                self.guard(from, None, view)?;
+                self.guard(to, Some(&base), view)?;
+                view.write(from, None);
+                self.rename(from, to, base, view)?;
+                view.write(to, Some(base));
+            }
+            Op::Acquire { path, mode, lease_ms, wait_ms } => self.acquire(path, *mode, *lease_ms, *wait_ms)?,
+            Op::Release { path } => self.release(path)?,
+            Op::Fence { token } => self.fence(*token)?,
+            Op::Anchor { revision } => self.anchored(*revision),
+            Op::Enter { .. } => (), // the case has brought the change here
+            _ => self.govern(op)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the author sees a conflict at a path, so that there is something to settle where nothing is served.
+    fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Stop> {
+        match self.record(path)?.and_then(|record| record.conflict) {
+            Some(id) => Ok(self.may_settle(&id, view.first())?),
+            None => Ok(false),
+        }
+    }
+
+    /// What the author sees at a path; there must be something.
+    fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Stop> {
+        let file = view.file(self.draft, self.domain, path)?;
+        file.ok_or_else(|| Stop::at(Code::MissingPath, path, "no such file in the base of the change"))
+    }
+
+    /// Makes `made` of what was `base` in the author's view.
+    fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+        let record = self.record(path)?;
+        if base.is_some() {
+            self.renamed.clear(); // it is no new file: what is known of folders may change
+        }
+        if self.meets_conflict(path, &record, (path, made), view)? {
+            return Ok(());
+        }
+        if let (Some(base), Some(FileRecord { file: None, moved_to: Some(to), since, .. })) = (base, &record)
+            && *since > view.first()
+        {
+            return self.edit_moved(path, to, base, made, view);
+        }
+        if base.is_none()
+            && record.as_ref().is_none_or(|record| record.file.is_none())
+            && let (Some(file), Some(to)) = (made, self.renamed_folder(path, view)?)
+            && self.admits(path, &to, Some(&file))?
+        {
+            return self.add_moved(path, &to, made, view);
+        }
+        self.lay(path, base, record, made, view)
+    }
+
+    /// A new file of a folder that somebody renamed meanwhile comes to where the folder went; the author's own chain
+    /// finds it there.
+    fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+        self.is_unlocked(to)?;
+        let record = self.record(to)?;
+        if self.meets_conflict(to, &record, (to, made), view)? {
+            return Ok(());
+        }
+        self.set(path, None, Some(to))?;
+        self.lay(to, None, record, made, view)?;
+        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        Ok(())
+    }
+
+    /// Where the path is in conflict: settles it if the author has seen it, else joins. Says whether it was.
+    fn meets_conflict(
+        &mut self,
+        path: &str,
+        record: &Option<FileRecord>,
+        made: (&str, Option<File>),
+        view: &AuthorView,
+    ) -> Result<bool, Stop> {
+        let Some((record, id)) = record.as_ref().and_then(|record| Some((record, record.conflict?))) else {
+            return Ok(false);
+        };
+        if !self.may_settle(&id, view.first())? {
+            let why = Disagreement::structural("the path is in conflict");
+            self.dispute(path, None, side_of(path, record), made, why)?;
+            return Ok(true);
+        }
+        let file = made.1.filter(|_| made.0 == path);
+        let has_room = match file {
+            Some(file) if record.file.is_none() => self.has_room(path, file, view)?,
+            _ => true,
+        };
+        if has_room {
+            let moved_to = (made.0 != path).then_some(made.0);
+            self.settle(path, &id, file, moved_to, (Ending::Change, None))?;
+        }
+        Ok(true)
+    }
+
+    /// The edit of a file that somebody moved meanwhile goes to where the file went, if its author may edit it there.
+    fn edit_moved(
+        &mut self,
+        path: &str,
+        to: &str,
+        base: File,
+        made: Option<File>,
+        view: &AuthorView,
+    ) -> Result<(), Stop> {
+        let mut place = to.to_owned();
+        for _ in 0..MOVES_FOLLOWED_MAX {
+            let record = self.record(&place)?;
+            if let Some(FileRecord { file: None, conflict: None, moved_to: Some(next), since, .. }) = &record
+                && *since > view.first()
+            {
+                place = next.clone();
+                continue;
+            }
+            if made.is_none() && record.as_ref().is_some_and(FileRecord::is_gone) {
+                self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                return Ok(());
+            }
+            if !self.admits(path, &place, made.as_ref())? {
+                let there = side_of(&place, &record.unwrap_or_else(|| self.fresh()));
+                let why = Disagreement::of_rule("the file was moved to where its editor may not do this");
+                return self.dispute(path, Some(base), there, (path, made), why);
+            }
+            self.is_unlocked(&place)?;
+            if self.meets_conflict(&place, &record, (&place, made), view)? {
+                return Ok(());
+            }
+            match record {
+                Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
+                    self.lay(&place, Some(base), record, made, view)?;
+                    self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                    return Ok(());
+                }
+                record => {
+                    let there = side_of(&place, &record.unwrap_or_else(|| self.fresh()));
+                    let why = Disagreement::structural("one side moved the file, the other deleted it");
+                    return self.dispute(&place, Some(base), there, (&place, made), why);
+                }
+            }
+        }
+        let there = side_of(path, &self.fresh());
+        let why = Disagreement::structural("the file was moved too often to follow");
+        self.dispute(path, Some(base), there, (path, made), why)
+    }
+
+    /// Lays an edit over what stands at a path that is not in conflict.
+    fn lay(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        record: Option<FileRecord>,
+        made: Option<File>,
+        view: &AuthorView,
+    ) -> Result<(), Stop> {
+        let record = record.unwrap_or_else(|| self.fresh());
+        let current = record.file;
+        match self.answer(path, base, &record, made)? {
+            Answer::Set(file, outcome, rung) => {
+                if let (None, Some(file)) = (current, file)
+                    && !self.has_room(path, file, view)?
+                {
+                    return Ok(());
+                }
+                if file != current {
+                    self.set(path, file, None)?;
+                }
+                self.done.note(path, outcome, rung);
+                Ok(())
+            }
+            Answer::Dispute(why) => self.dispute(path, base, side_of(path, &record), (path, made), why),
+        }
+    }
+
+    /// Moves a file; what others did to it meanwhile goes along.
+    fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Stop> {
+        let record = self.record(from)?;
+        self.renamed.clear();
+        let seen_conflict = record.as_ref().and_then(|record| record.conflict);
+        let current = record.as_ref().and_then(|record| record.file);
+        if let Some(others) = current.filter(|current| *current != base)
+            && !self.takes_in(to, Some(&others))?
+        {
+            let there = side_of(from, &record.unwrap_or_else(|| self.fresh()));
+            let why = Disagreement::of_rule("what others made of the file may not come to its new path unseen");
+            return self.dispute(from, Some(base), there, (to, Some(base)), why);
+        }
+        if self.meets_conflict(from, &record, (to, Some(base)), view)? {
+            // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
+            return match seen_conflict {
+                Some(id) if self.done.conflicts.contains(&id) => Ok(()),
+                _ => self.arrive(to, base, current.unwrap_or(base), view),
+            };
+        }
+        match current {
+            Some(current) => {
+                self.set(from, None, Some(to))?;
+                let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
+                self.done.note(from, outcome, Rung::OneSided);
+                self.arrive(to, base, current, view)
+            }
+            None => self.rename_gone(from, to, base, record.unwrap_or_else(|| self.fresh())),
+        }
+    }
+
+    /// The moved file comes to its new place.
+    fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Stop> {
+        self.edit(to, None, Some(moved), view)?;
+        if moved != base {
+            self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        }
+        Ok(())
+    }
+
+    /// The file to be moved is not there any more.
+    fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Stop> {
+        let (there, why) = match &record.moved_to {
+            Some(same) if same == to => {
+                self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+                return Ok(());
+            }
+            Some(other) => {
+                let moved = self.record(other)?.unwrap_or_else(|| self.fresh());
+                (side_of(other, &moved), "the sides moved it to different places")
+            }
+            None => (side_of(from, &record), "one side moved the file, the other deleted it"),
+        };
+        self.dispute(to, Some(base), there, (to, Some(base)), Disagreement::structural(why))
+    }
+}

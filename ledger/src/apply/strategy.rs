@@ -1,0 +1,188 @@
+//! What decides where a path has moved since the base of a change: the policy's strategies, in order.
+
+use super::Turn;
+use super::merge::{Disagreement, Merged};
+use crate::format::constants::GROUP;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::policy::{Principle, Step, Strategy};
+use crate::state::abort::Stop;
+use crate::state::name;
+use crate::state::record::{AuthorRecord, FileRecord};
+use crate::state::store::StoreError;
+use crate::vocabulary::conflict::{Class, Decider};
+use crate::vocabulary::file::File;
+use crate::vocabulary::verdict::Code;
+use quorate_pbft::Time;
+
+/// Why a file with an owner who makes it anew is not merged.
+const GENERATED: &str = "it is made from other files, and its owner makes it anew";
+
+/// What becomes of an edit.
+pub(super) enum Answer {
+    /// This stands at the path.
+    Set(Option<File>, PathOutcome, Rung),
+    /// All sides are kept.
+    Dispute(Disagreement),
+}
+
+impl Turn<'_, '_> {
+    /// What becomes of `made`, made of `base`, where `record` is what stands there.
+    pub(super) fn answer(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        record: &FileRecord,
+        made: Option<File>,
+    ) -> Result<Answer, Stop> {
+        let current = record.file;
+        if current == base {
+            return Ok(Answer::Set(made, PathOutcome::Applied, Rung::OneSided));
+        }
+        let merged = self.checked_merge(path, base, current, made)?;
+        if made == base || made == current {
+            return Ok(set_merged(merged));
+        }
+        let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
+        if steps.is_empty() {
+            return Ok(set_merged(merged));
+        }
+        let class = match &merged {
+            Merged::Clean(..) => None,
+            Merged::Unclean(why) => Some(why.class),
+        };
+        for step in steps.iter().filter(|step| step.class.is_none() || step.class == class) {
+            match &step.strategy {
+                Strategy::Merge if class.is_none() => return Ok(set_merged(merged)),
+                Strategy::Merge => (),
+                Strategy::Rule(Principle::Regenerate(_)) => {
+                    let class = class.unwrap_or(Class::Value);
+                    return Ok(Answer::Dispute(Disagreement { class, ..Disagreement::value(GENERATED) }));
+                }
+                Strategy::Authoritative(_) | Strategy::Rule(_) => {
+                    if let Some(answer) = self.decided(path, step, base, record, made)? {
+                        return Ok(answer);
+                    }
+                }
+                Strategy::Vote(_) | Strategy::Arbitrate(_) => break,
+                Strategy::LastWriterWins => return Ok(Answer::Set(made, PathOutcome::Applied, Rung::None)),
+                Strategy::Reject => return Err(rejected(path)),
+            }
+        }
+        Ok(Answer::Dispute(match merged {
+            Merged::Unclean(why) => why,
+            Merged::Clean(..) => Disagreement::value("both sides changed it, and its policy does not merge"),
+        }))
+    }
+
+    /// A merge that the rule of its path holds against as well.
+    fn checked_merge(
+        &mut self,
+        path: &str,
+        base: Option<File>,
+        current: Option<File>,
+        made: Option<File>,
+    ) -> Result<Merged, Stop> {
+        match self.merge(path, base, current, made)? {
+            Merged::Clean(Some(file), _)
+                if Some(file) != made && Some(file) != current && self.breaks(path, &file)?.is_some() =>
+            {
+                Ok(Merged::Unclean(Disagreement::of_rule("what a merge makes breaks a rule of its path")))
+            }
+            merged => Ok(merged),
+        }
+    }
+
+    /// What an owner's word or a principle says; none where it says nothing.
+    fn decided(
+        &mut self,
+        path: &str,
+        step: &Step,
+        base: Option<File>,
+        record: &FileRecord,
+        made: Option<File>,
+    ) -> Result<Option<Answer>, Stop> {
+        match &step.strategy {
+            Strategy::Authoritative(who) => {
+                let theirs = self.organisation_of(record)?;
+                let is_mine = who.covers(&self.author(), self.organisation);
+                let is_theirs = theirs.is_some_and(|organisation| who.covers(&record.author, &organisation));
+                Ok(match (is_mine, is_theirs) {
+                    (true, false) => Some(Answer::Set(made, PathOutcome::Applied, Rung::None)),
+                    (false, true) => Some(Answer::Set(record.file, PathOutcome::Overruled, Rung::None)),
+                    _ => None,
+                })
+            }
+            Strategy::Rule(principle) => self.by_principle(path, principle, base, record.file, made),
+            _ => Ok(None),
+        }
+    }
+
+    fn by_principle(
+        &mut self,
+        path: &str,
+        principle: &Principle,
+        base: Option<File>,
+        current: Option<File>,
+        made: Option<File>,
+    ) -> Result<Option<Answer>, Stop> {
+        let (Some(current), Some(made)) = (current, made) else {
+            return Ok(None);
+        };
+        if current.mode != made.mode {
+            return Ok(None);
+        }
+        let bytes = [base, Some(current), Some(made)].iter().flatten().map(|file| file.size).sum();
+        if !self.budget.take_bytes(bytes) {
+            return Ok(None);
+        }
+        let base = base.map_or(Ok(Vec::new()), |base| self.bytes(&base))?;
+        let Some(bytes) = principle.decide(&base, &self.bytes(&current)?, &self.bytes(&made)?, path) else {
+            return Ok(None);
+        };
+        let file = self.store(path, made.mode, bytes)?;
+        let allowed = self.breaks(path, &file)?.is_none();
+        Ok(allowed.then_some(Answer::Set(Some(file), PathOutcome::Merged, Rung::None)))
+    }
+
+    fn organisation_of(&self, record: &FileRecord) -> Result<Option<String>, StoreError> {
+        let author: Option<AuthorRecord> = self.draft.get(GROUP, &name::author(&record.author))?;
+        Ok(author.map(|author| author.organisation))
+    }
+
+    /// Who may end a conflict of this class at a path, until when, and what comes then. Where the policy refuses such
+    /// changes, nobody needs to.
+    pub(super) fn decider(&self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Stop> {
+        let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
+        let steps: Vec<&Step> = steps.iter().filter(|step| step.class.is_none_or(|of| of == class)).collect();
+        for (index, step) in steps.iter().enumerate() {
+            let rest = || steps[index + 1..].iter().map(|step| (*step).clone()).collect();
+            match decider(step, self.place.time) {
+                Some((decider, deadline)) => return Ok((decider, deadline, rest())),
+                None if step.strategy == Strategy::Reject => return Err(rejected(path)),
+                None => (),
+            }
+        }
+        Ok((Decider::Writers(None), None, Vec::new()))
+    }
+}
+
+/// Who decides by this step from now on, and until when; none if it names nobody.
+pub(super) fn decider(step: &Step, now: Time) -> Option<(Decider, Option<Time>)> {
+    let decider = match &step.strategy {
+        Strategy::Vote(organisations) => Decider::Writers(*organisations),
+        Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => Decider::Arbiter(who.clone()),
+        _ => return None,
+    };
+    Some((decider, step.deadline_ms.map(|after| Time::new(now.get().saturating_add(after)))))
+}
+
+fn set_merged(merged: Merged) -> Answer {
+    match merged {
+        Merged::Clean(file, rung) => Answer::Set(file, PathOutcome::Merged, rung),
+        Merged::Unclean(why) => Answer::Dispute(why),
+    }
+}
+
+fn rejected(path: &str) -> Stop {
+    Stop::at(Code::Validator, path, "somebody else changed it first, and its policy rejects what comes later")
+}

@@ -1,0 +1,123 @@
+//! Ending a conflict together: votes.
+
+use super::Turn;
+use super::hold::written;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::policy::Approvals;
+use crate::state::abort::Stop;
+use crate::state::author_view::AuthorView;
+use crate::state::conflict_log::{Deed, Voice};
+use crate::state::record::{ConflictRecord, Side};
+use crate::state::store::Table;
+use crate::state::{name, rows};
+use crate::vocabulary::conflict::{Decider, Ending};
+use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::verdict::{Code, Refusal};
+use std::collections::BTreeSet;
+
+impl Turn<'_, '_> {
+    /// The vote of an organisation. When enough agree, the winner takes effect right after this envelope, as a change of
+    /// its own.
+    pub(super) fn vote(&mut self, id: &ConflictId, side: u32) -> Result<(), Stop> {
+        let mut conflict = self.open_conflict(id)?;
+        let Decider::Writers(_) = conflict.decider else {
+            return Err(Stop::refused(Code::BadAct, "an arbiter decides this conflict"));
+        };
+        if self.is_late(&conflict) {
+            return Err(Stop::refused(Code::BadAct, "the deadline of this vote has passed"));
+        }
+        let wanted = self.side(id, &conflict, side)?;
+        if !self.speaks() {
+            let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
+            self.refuse_later(Refusal::new(Code::Role, detail));
+        }
+        let organisation = self.organisation.to_owned();
+        if conflict.votes.insert(organisation.clone(), side) != Some(side) {
+            self.draft.put(self.domain, name::conflict(id), &conflict);
+            self.tell(id, Voice::Author(self.author()), Deed::Voted { organisation, side })?;
+        }
+        if self.winner(&conflict) == Some(side) {
+            self.has_place(&conflict.path, &wanted)?;
+            self.done.won.push(*id);
+        }
+        Ok(())
+    }
+
+    /// The side that enough organisations voted for takes effect, or waits for locks.
+    pub(crate) fn conclude(&mut self, id: &ConflictId) -> Result<(), Stop> {
+        let conflict = self.conflict(id)?;
+        match self.winner(&conflict) {
+            Some(side) if conflict.settled.is_none() => {
+                let winner = self.side(id, &conflict, side)?;
+                if self.is_held_up(id, written(&conflict, &winner))? {
+                    return Ok(());
+                }
+                self.win(id, &conflict.path, (side, winner), Ending::Vote)
+            }
+            _ => Ok(()), // settled otherwise by the same envelope
+        }
+    }
+
+    /// The side with enough votes; where the policy is content with so few that several have them, the first of these.
+    pub(super) fn winner(&self, conflict: &ConflictRecord) -> Option<u32> {
+        let Decider::Writers(organisations) = conflict.decider else { return None };
+        let needed = Approvals { organisations, by: Vec::new() }.needed(self.place.organisations);
+        let votes = |side: u32| conflict.votes.values().filter(|vote| **vote == side).count() as u64;
+        let sides: BTreeSet<u32> = conflict.votes.values().copied().collect();
+        sides.into_iter().find(|side| votes(*side) >= u64::from(needed))
+    }
+
+    fn side(&self, id: &ConflictId, conflict: &ConflictRecord, side: u32) -> Result<Side, Stop> {
+        let found: Option<Side> = self.draft.row(Table::History, &rows::side(id, side))?;
+        let found = found.filter(|_| side < conflict.sides);
+        found
+            .ok_or_else(|| Stop::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1))))
+    }
+
+    /// A side wins. One that its author has at another path leaves the conflict's path empty. The first side is what stood
+    /// when the conflict was opened: at another path it is there already, or somebody took it away since.
+    pub(super) fn win(
+        &mut self,
+        id: &ConflictId,
+        path: &str,
+        (number, winner): (u32, Side),
+        how: Ending,
+    ) -> Result<(), Stop> {
+        self.author = winner.author;
+        self.has_place(path, &winner)?;
+        let view = AuthorView::of_revision(self.revision);
+        let (here, elsewhere) = if winner.path == path { (winner.file, None) } else { (None, winner.file) };
+        self.settle(path, id, here, None, (how, Some(number)))?;
+        if let Some(file) = elsewhere.filter(|_| number > 0)
+            && self.record(&winner.path)?.is_none_or(|record| record.file.is_none() && record.conflict.is_none())
+            && self.has_room(&winner.path, file, &view)?
+        {
+            self.set(&winner.path, Some(file), None)?;
+            self.done.note(&winner.path, PathOutcome::Applied, Rung::OneSided);
+        }
+        Ok(())
+    }
+
+    /// Whether the winner can stand where it is to be.
+    fn has_place(&self, path: &str, winner: &Side) -> Result<(), Stop> {
+        let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
+        let is_here = winner.path == path && winner.file.is_some();
+        if is_here && !stands && !self.draft.below(self.domain, path, 1)?.is_empty() {
+            return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
+        }
+        Ok(())
+    }
+
+    /// Whether whoever was to decide until a deadline is too late: deadlines are worked off at the end of a slot.
+    pub(super) fn is_late(&self, conflict: &ConflictRecord) -> bool {
+        conflict.deadline.is_some_and(|deadline| self.place.time >= deadline)
+    }
+
+    pub(super) fn open_conflict(&self, id: &ConflictId) -> Result<ConflictRecord, Stop> {
+        let conflict: Option<ConflictRecord> = self.draft.get(self.domain, &name::conflict(id))?;
+        let conflict = conflict.filter(|conflict| conflict.settled.is_none());
+        conflict.ok_or_else(|| {
+            Stop::refused(Code::UnknownConflict, format!("no open conflict {id} in {}", self.domain_name))
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! Analyses: items of a replica's own lane, ordered and counted, and no author's.
+
+use super::Execution;
+use crate::apply::Turn;
+use crate::format::analysis::Analysis;
+use crate::state::abort::Stop;
+use crate::state::rows;
+use crate::state::store::{StoreError, Table};
+use crate::vocabulary::ids::EnvelopeId;
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::ReplicaId;
+
+impl Execution<'_, '_> {
+    /// Takes what a replica proposes for an open conflict. Whatever is not as it must be (a conflict that does not exist,
+    /// is over, or was analysed by this replica before) does nothing: it is nobody's envelope, so nothing is refused.
+    pub(super) fn analysis(&mut self, lane: ReplicaId, bytes: &[u8]) -> Result<(), StoreError> {
+        let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
+        let genesis = self.ledger.genesis_shared();
+        let Some(member) = genesis.file().members.get(lane.index()) else { return Ok(()) };
+        let domain: Option<String> = self.draft.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
+        let Some(domain) = domain else { return Ok(()) };
+        let setting = self.setting(&domain);
+        let Some(place) = setting.place(&domain) else { return Ok(()) };
+        let who = (EnvelopeId(analysis.conflict.0), member.key);
+        let revision = Revision::slot(self.seq);
+        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, revision);
+        let taken = turn.analysed(lane, analysis);
+        let done = turn.done();
+        match taken {
+            Ok(()) => {
+                self.draft.accept()?;
+                self.account(&domain, done, revision);
+                Ok(())
+            }
+            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+                self.draft.reject();
+                Ok(())
+            }
+            Err(Stop::Store(error)) => Err(error),
+        }
+    }
+}

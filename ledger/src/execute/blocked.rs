@@ -1,0 +1,43 @@
+//! Decided ends of conflicts that waited for locks which are gone now.
+
+use super::Execution;
+use crate::state::rows;
+use crate::state::store::{StoreError, Table};
+use crate::vocabulary::ids::ConflictId;
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+use std::collections::BTreeSet;
+
+/// Conflicts that are asked for again in one slot because locks were given back. What is above waits for the end of the
+/// lease, as if the lock had been kept.
+const RESUMED_MAX: usize = 256;
+
+/// Conflicts with the numbers of their domains.
+type Waiting = BTreeSet<(u32, ConflictId)>;
+
+impl Execution<'_, '_> {
+    /// Asks again for what waited for the locks that this slot has freed.
+    pub(super) fn held_up(&mut self) -> Result<(), StoreError> {
+        let mut waiting = BTreeSet::new();
+        for (number, path) in core::mem::take(&mut self.freed) {
+            self.add_waiting(number, &path, &mut waiting)?;
+        }
+        for (number, id) in waiting {
+            let domain = self.ledger.domains().iter().find(|(_, domain)| domain.record.number == number);
+            if let Some(domain) = domain.map(|(name, _)| name.clone()) {
+                self.by_itself(&id, &domain, |turn| turn.resume(&id))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_waiting(&self, domain: u32, path: &str, found: &mut Waiting) -> Result<(), StoreError> {
+        for (from, to) in rows::held_up_under(domain, path) {
+            self.draft.stored().scan(Table::History, &from, &to, &mut |key, _| {
+                found.extend(key.last_chunk().map(|id| (domain, ConflictId(Digest(*id)))));
+                if found.len() < RESUMED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What is due in ledger time (T1), after everything else in a slot.
+
+use super::{Execution, leases};
+use crate::apply::Turn;
+use crate::query::Moment;
+use crate::state::abort::Stop;
+use crate::state::store::{Read, StoreError, Table};
+use crate::state::{entry, rows};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, PublicKey, Time};
+use std::collections::BTreeSet;
+
+/// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
+const DEADLINES_MAX: usize = 256;
+
+impl Moment<'_> {
+    /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
+    pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
+        earliest(self.read)
+    }
+}
+
+impl Execution<'_, '_> {
+    /// Works off the deadlines that have passed, the oldest first.
+    pub(super) fn deadlines(&mut self) -> Result<(), StoreError> {
+        for (id, domain) in self.due(self.time, DEADLINES_MAX)? {
+            self.by_itself(&id, &domain, |turn| turn.expire(&id))?;
+        }
+        Ok(())
+    }
+
+    /// The earliest deadline that is left (T3).
+    pub(super) fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
+        earliest(self.draft.stored())
+    }
+
+    /// Conflicts that are due, each once: one that waits for a lock has two times, and both may have come.
+    fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
+        let (from, to) = ends(until);
+        let (mut found, mut known, mut failed) = (Vec::new(), BTreeSet::new(), None);
+        self.draft.stored().scan(Table::History, &from, &to, &mut |key, domain| {
+            match (key.last_chunk(), entry::value_of(domain)) {
+                (Some(id), Ok(domain)) if known.insert(*id) => found.push((ConflictId(Digest(*id)), domain)),
+                (Some(_), Ok(_)) => (),
+                _ => failed = Some(entry::damaged("a deadline")),
+            }
+            let more = failed.is_none() && found.len() < most;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        failed.map_or(Ok(found), Err)
+    }
+
+    /// What becomes of a conflict by nobody's envelope: see [`Execution::concluded`].
+    pub(super) fn by_itself(
+        &mut self,
+        id: &ConflictId,
+        domain: &str,
+        act: impl FnOnce(&mut Turn) -> Result<(), Stop>,
+    ) -> Result<(), StoreError> {
+        let setting = self.setting(domain);
+        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
+        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let done = match act(&mut turn) {
+            Ok(()) => turn.done(),
+            // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
+            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+                self.draft.reject();
+                let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+                turn.leave_open(id)?;
+                turn.done()
+            }
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        self.concluded(id, (place.name, place.record.number), setting.revision(), None, done)
+    }
+}
+
+fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
+    let first = rows::deadline(Time::new(0), &ConflictId(Digest::ZERO));
+    (first, rows::deadline(until, &ConflictId(Digest([0xff; 32]))))
+}
+
+fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+    let (conflict, lease) = (earliest_conflict(read)?, leases::earliest(read)?);
+    Ok(conflict.into_iter().chain(lease).min())
+}
+
+fn earliest_conflict(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+    let (from, to) = ends(Time::new(u64::MAX));
+    let mut next = None;
+    read.scan(Table::History, &from, &to, &mut |key, _| {
+        next = key.get(1..).and_then(|key| key.first_chunk()).map(|at| Time::new(u64::from_be_bytes(*at)));
+        ControlFlow::Break(())
+    })?;
+    Ok(next)
+}

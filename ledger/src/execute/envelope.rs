@@ -1,0 +1,280 @@
+//! An envelope's turn in a slot, and that of a pending one which others have had their say about.
+
+use super::Execution;
+use crate::apply::Done;
+use crate::format::constants::Limits;
+use crate::format::envelope::Envelope;
+use crate::format::genesis::Genesis;
+use crate::format::transaction::{self, Entered};
+use crate::policy::GroupPolicy;
+use crate::policy::attestation::{Pending, Progress};
+use crate::state::abort::{Stop, Unsettled, Why};
+use crate::state::domain::{Domains, Place};
+use crate::state::record::{AuthorRecord, Sequence, Verdict};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::validate::rates::Takes;
+use crate::validate::submission::{self, Accepted, Case, Part};
+use crate::vocabulary::ids::EnvelopeId;
+use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::{Code, Refusal};
+use quorate_pbft::{Position, ReplicaId, SeqNum, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where an envelope was executed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) lane: ReplicaId,
+    pub(super) position: Position,
+}
+
+/// What an envelope meets: shared with the ledger, so that the slot can go on changing it.
+pub(super) struct Setting {
+    genesis: Arc<Genesis>,
+    domains: Arc<Domains>,
+    group: Arc<GroupPolicy>,
+    organisations: u32,
+    revision: Revision,
+    floor: SeqNum,
+    held: (u64, u64),
+    changed: Revision,
+    time: Time,
+}
+
+impl Setting {
+    pub(super) fn place<'a>(&'a self, name: &'a str) -> Option<Place<'a>> {
+        self.domains.get(name).map(|domain| Place {
+            name,
+            record: &domain.record,
+            group: &self.group,
+            organisations: self.organisations,
+            domains: self.domains.len() as u32,
+            time: self.time,
+            held: self.held,
+            floor: self.floor,
+            changed: self.changed,
+        })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        self.genesis.limits()
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// `others` has one for each of the other domains of a transaction, in their order.
+    fn case<'a>(&'a self, envelope: &'a Envelope, others: &'a [Setting]) -> Case<'a> {
+        let place = self.place(&envelope.body.domain);
+        let id = envelope.id(&self.genesis.group());
+        let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
+        let parts = transaction::entered(&envelope.body).zip(others);
+        let part =
+            |(entered, setting): (Entered<'a>, &'a Setting)| Part { place: setting.place(entered.domain), entered };
+        Case { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
+    }
+}
+
+impl Execution<'_, '_> {
+    pub(super) fn setting(&self, domain: &str) -> Setting {
+        let revision = Revision::item(self.seq, self.verdicts + 1);
+        let domains = self.ledger.domains_shared();
+        let usage = self.usage.get(domain).or_else(|| domains.get(domain).map(|domain| &domain.usage));
+        let (held, floor) = usage.map_or(Default::default(), |usage| (usage.held(), usage.marks.floor()));
+        Setting {
+            genesis: self.ledger.genesis_shared(),
+            group: self.ledger.group_policy(),
+            organisations: self.ledger.organisations(),
+            revision: revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed"),
+            floor: floor.max(self.ledger.head().times.floor()),
+            held,
+            changed: usage.map_or(Revision::GENESIS, |usage| usage.changed),
+            time: self.time,
+            domains,
+        }
+    }
+
+    fn other_settings(&self, envelope: &Envelope) -> Vec<Setting> {
+        transaction::entered(&envelope.body).map(|entered| self.setting(entered.domain)).collect()
+    }
+
+    /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing.
+    pub(super) fn envelope(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
+            return Ok(());
+        };
+        let (setting, others) = (self.setting(&envelope.body.domain), self.other_settings(&envelope));
+        let case = setting.case(&envelope, &others);
+        let author = case.author(&self.draft);
+        let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
+        // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
+        let number = case.place.filter(|_| !is_unknown).map(|place| place.record.number);
+        let sequence = match number {
+            Some(number) => submission::sequence(&self.draft, number, &envelope.body)?,
+            None => Sequence::new(),
+        };
+        let enrolled = author.as_ref().ok().map(|author| author.since);
+        let (mut organisation, mut takes) = (String::new(), Vec::new());
+        let judge = |draft: &mut _| {
+            if number.is_some() {
+                case.turn(draft, &sequence, enrolled)?;
+            }
+            let author: AuthorRecord = author?;
+            organisation.clone_from(&author.organisation);
+            let accepted = case.stages(draft, &author)?;
+            takes = case.rates(draft, &author, bytes.len())?;
+            Ok(accepted)
+        };
+        match judge(&mut self.draft) {
+            Ok(accepted) if accepted.waits() => {
+                self.pend(&case, origin, number, sequence, accepted, (organisation, bytes, takes))
+            }
+            Ok(accepted) => {
+                self.note_taken(takes);
+                self.settle(&case, origin, number, sequence, Ok(accepted))
+            }
+            Err(Stop::Refused(refusal)) => {
+                self.draft.reject();
+                self.settle(&case, origin, number, sequence, Err(refusal))
+            }
+            Err(Stop::Unsettled(why)) => self.unsettle(&case, number, sequence, why),
+            Err(Stop::Store(error)) => Err(error),
+        }?;
+        while let Some((id, progress)) = self.resolved.pop_front() {
+            self.resolve(id, progress)?;
+        }
+        for id in core::mem::take(&mut self.won) {
+            self.conclude(&id, &envelope.body.domain, origin)?;
+        }
+        Ok(())
+    }
+
+    /// It passes, but others must have their say: its number is used, and nothing else changes yet.
+    fn pend(
+        &mut self,
+        case: &Case,
+        origin: Origin,
+        number: Option<u32>,
+        mut sequence: Sequence,
+        mut accepted: Accepted,
+        (organisation, bytes, takes): (String, &[u8], Vec<(u32, Takes)>),
+    ) -> Result<(), StoreError> {
+        self.draft.reject();
+        if sequence.pending >= Sequence::PENDING_MAX {
+            let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
+            return self.settle(case, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
+        }
+        let requirements = core::mem::take(&mut accepted.done.requirements);
+        let number = number.expect("an accepted envelope has a domain and an author");
+        let pending = Pending {
+            author: case.envelope.body.author,
+            organisation,
+            since: case.revision,
+            requirements,
+            organisations: BTreeMap::new(),
+            validators: BTreeMap::new(),
+            words: BTreeMap::new(),
+        };
+        self.note_taken(takes);
+        self.draft.put(number, name::pending(&case.id), &pending);
+        self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
+        self.draft.put_row(Table::History, rows::waiting(number, case.revision, &case.id), Vec::new());
+        for (content, bytes) in case.envelope.carried() {
+            // its author may go on from it while it waits
+            self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+        }
+        accepted.done = Done::pending();
+        sequence.pending += 1;
+        self.settle(case, origin, Some(number), sequence, Ok(accepted))
+    }
+
+    /// An accepted envelope has taken of the rates.
+    fn note_taken(&mut self, takes: Vec<(u32, Takes)>) {
+        for (number, takes) in takes {
+            takes.into_iter().for_each(|(name, taken)| self.draft.put(number, name, &taken));
+        }
+    }
+
+    /// The words are in: a pending change takes effect here, or is refused here. One that waits no more was decided a
+    /// moment ago: a change that took effect with it had a word on it too.
+    fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let Some(bytes) = self.draft.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
+        let envelope = Envelope::decode(&bytes, genesis.limits());
+        let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
+        let setting = self.setting(&envelope.body.domain);
+        let case = setting.case(&envelope, &[]); // a transaction never waits for the word of others
+        let number = case.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
+        let first: Option<Verdict> = self.draft.row(Table::Receipts, &id.0.0)?;
+        let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
+        let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
+        let origin = Origin { lane, position: first.position };
+        let pending: Option<Pending> = self.draft.get(number, &name::pending(&id))?;
+        let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
+        let judged = match progress {
+            Progress::Disapproved => {
+                Err(Stop::refused(Code::Approvals, "too few organisations are left to approve it"))
+            }
+            Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
+            Progress::Waits | Progress::Approved => {
+                let (organisation, since) = (pending.organisation.clone(), pending.since);
+                case.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
+            }
+        };
+        let accepted = match judged {
+            Ok(accepted) => Ok(accepted),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            Err(Stop::Unsettled(why)) => Err(gone(&why)),
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        if accepted.is_err() {
+            self.draft.reject();
+        }
+        self.draft.remove(number, name::pending(&id));
+        self.draft.remove_row(Table::History, rows::pending(&id));
+        self.draft.remove_row(Table::History, rows::waiting(number, pending.since, &id));
+        let took_effect = accepted.is_ok();
+        self.settle_again(&case, origin, number, accepted)?;
+        self.note_words(number, &pending, progress, took_effect)
+    }
+
+    /// No verdict: nothing changes, unless the author is seen to have used a number twice (A3).
+    fn unsettle(
+        &mut self,
+        case: &Case,
+        number: Option<u32>,
+        mut sequence: Sequence,
+        why: Why,
+    ) -> Result<(), StoreError> {
+        self.draft.reject();
+        let body = &case.envelope.body;
+        if let (Some(number), Why::Taken) = (number, &why)
+            && let Some(other) =
+                self.draft.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
+            && other != case.id.0.0
+            && sequence.repeated.len() < Sequence::REPEATED_MAX
+            && let Err(place) = sequence.repeated.binary_search(&body.from_seq)
+        {
+            sequence.repeated.insert(place, body.from_seq);
+            self.draft.put(number, name::sequence(&body.author), &sequence);
+            self.draft.accept()?;
+        }
+        self.unsettled.push(Unsettled {
+            id: case.id,
+            author: body.author,
+            domain: body.domain.clone(),
+            from_seq: body.from_seq,
+            to_seq: body.to_seq,
+            why,
+        });
+        Ok(())
+    }
+}
+
+/// A content that the path had when the change was ordered has left the horizon while it waited.
+fn gone(why: &Why) -> Refusal {
+    Refusal::new(Code::BaseTooOld, format!("what it needs has left the horizon while it waited: {why:?}"))
+}

@@ -1,0 +1,72 @@
+//! Leases and waits for locks that are over in ledger time (T1), before everything else in a slot: an envelope of the
+//! slot finds whoever stood in line as holder.
+
+use super::Execution;
+use crate::lock::{LockNews, Manager, Told};
+use crate::state::store::{Read, StoreError, Table};
+use crate::state::{entry, rows};
+use crate::vocabulary::event::Event;
+use crate::vocabulary::lock::{LockEnd, LockStep};
+use crate::vocabulary::revision::Revision;
+use core::ops::ControlFlow;
+use quorate_pbft::{PublicKey, Time};
+
+/// Ends that are worked off in one slot: more wait for the next, so that no slot is long. A lock whose lease is over
+/// protects nothing meanwhile.
+const ENDS_MAX: usize = 256;
+
+impl Execution<'_, '_> {
+    /// Works off the leases and waits that are over, the oldest first.
+    pub(super) fn leases(&mut self) -> Result<(), StoreError> {
+        for (domain, path, author) in over(self.draft.stored(), self.time)? {
+            let mut told = Vec::new();
+            let (now, revision) = (self.time, Revision::slot(self.seq));
+            let mut manager = Manager { draft: &mut self.draft, domain, now, revision, told: &mut told };
+            manager.expire(&path, &author)?;
+            self.draft.accept()?;
+            self.tell_of_locks(told, revision);
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell_of_locks(&mut self, told: Vec<Told>, revision: Revision) {
+        for Told { domain: number, path, author, step } in told {
+            if matches!(step, LockStep::Released | LockStep::Left(LockEnd::Lease)) {
+                self.freed.insert((number, path.clone()));
+            }
+            let mut domains = self.ledger.domains().iter();
+            if let Some((domain, _)) = domains.find(|(_, domain)| domain.record.number == number) {
+                let (domain, time) = (domain.clone(), self.time);
+                self.events.push(Event::Lock { domain: domain.clone(), path: path.clone(), author, step });
+                self.lock_news.push(LockNews { revision, time, domain, path, author, step });
+            }
+        }
+    }
+}
+
+type Over = (u32, String, PublicKey);
+
+fn over(read: &dyn Read, now: Time) -> Result<Vec<Over>, StoreError> {
+    let (from, to) = rows::leases(now);
+    let (mut found, mut failed) = (Vec::new(), None);
+    read.scan(Table::History, &from, &to, &mut |key, path| {
+        match (rows::lease_parts(key), core::str::from_utf8(path)) {
+            (Some((_, domain, author)), Ok(path)) => found.push((domain, path.to_owned(), author)),
+            _ => failed = Some(entry::damaged("the end of a lease")),
+        }
+        let more = failed.is_none() && found.len() < ENDS_MAX;
+        if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    failed.map_or(Ok(found), Err)
+}
+
+/// When the next lease or wait is over.
+pub(super) fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+    let (from, to) = rows::leases(Time::new(u64::MAX));
+    let mut next = None;
+    read.scan(Table::History, &from, &to, &mut |key, _| {
+        next = rows::lease_parts(key).map(|(at, ..)| at);
+        ControlFlow::Break(())
+    })?;
+    Ok(next)
+}

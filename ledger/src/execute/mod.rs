@@ -1,0 +1,226 @@
+//! Execution of one decided slot (L5, N6): its bundles in order, their items in order.
+
+mod analysis;
+mod deadlines;
+mod envelope;
+mod blocked;
+mod leases;
+mod cross_domain;
+pub(crate) mod outcome;
+mod reputation;
+mod resolve;
+mod verdict;
+
+use self::envelope::Origin;
+use crate::execute::outcome::Outcome;
+use crate::format::check;
+use crate::format::receipt::Receipt;
+use crate::lock::LockNews;
+use crate::policy::attestation::Progress;
+use crate::policy::reputation::Service;
+use crate::state::abort::Unsettled;
+use crate::state::ledger::Ledger;
+use crate::state::overlay::Draft;
+use crate::state::record::{EvidenceRecord, Usage};
+use crate::state::slot::{Listed, SlotLeaf};
+use crate::state::store::{Store, StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::event::Event;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use quorate_pbft::{
+    Bundle, Decided, Digest, Epoch, EvidenceKey, Item, ItemKind, PublicKey, ReplicaId, SeqNum, Time, merkle_root,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Evidence recorded against one replica: more proves nothing more (E5).
+const OFFENCES_MAX: u8 = 8;
+
+impl Ledger {
+    /// Executes the next slot. An error leaves the ledger unfit for use: go back to a clone.
+    pub fn execute(&mut self, store: &mut dyn Store, decided: &Decided) -> Result<Outcome, StoreError> {
+        assert!(decided.seq == self.head().seq.next(), "slots are executed without gaps (N6)");
+        assert!(decided.time >= self.head().time, "ledger time never goes back (T1)");
+        Execution::new(self, store, decided).run(decided)
+    }
+}
+
+/// A slot while it is executed.
+pub(crate) struct Execution<'l, 's> {
+    ledger: &'l mut Ledger,
+    draft: Draft<'s>,
+    seq: SeqNum,
+    /// Ledger time of the slot.
+    time: Time,
+    list: Vec<Listed>,
+    /// Verdicts and settlements so far: each makes a revision.
+    verdicts: u32,
+    receipts: Vec<Receipt>,
+    unsettled: Vec<Unsettled>,
+    recorded: Vec<EvidenceKey>,
+    events: Vec<Event>,
+    epoch: Epoch,
+    /// What each lane brought.
+    services: BTreeMap<ReplicaId, Service>,
+    /// Who lost conflicts, by domain, since it was last written.
+    losers: Vec<(u32, PublicKey)>,
+    /// Whose numbers moved in other domains than their envelope's.
+    moved: Vec<(PublicKey, String)>,
+    /// Pending changes to look at again after the envelope in hand.
+    resolved: VecDeque<(EnvelopeId, Progress)>,
+    /// Conflicts that the envelope in hand has brought enough votes for.
+    won: Vec<ConflictId>,
+    /// What became of requests for locks.
+    lock_news: Vec<LockNews>,
+    /// Domains and paths at which locks were given back, or their leases were over.
+    freed: BTreeSet<(u32, String)>,
+    /// What domains keep of old contents, where this slot changed it.
+    usage: BTreeMap<String, Usage>,
+}
+
+impl<'l, 's> Execution<'l, 's> {
+    pub(crate) fn new(ledger: &'l mut Ledger, store: &'s mut dyn Store, decided: &Decided) -> Self {
+        Self {
+            ledger,
+            draft: Draft::new(store),
+            seq: decided.seq,
+            time: decided.time,
+            list: Vec::new(),
+            verdicts: 0,
+            receipts: Vec::new(),
+            unsettled: Vec::new(),
+            recorded: Vec::new(),
+            events: Vec::new(),
+            epoch: decided.epoch,
+            services: BTreeMap::new(),
+            losers: Vec::new(),
+            moved: Vec::new(),
+            resolved: VecDeque::new(),
+            won: Vec::new(),
+            lock_news: Vec::new(),
+            freed: BTreeSet::new(),
+            usage: BTreeMap::new(),
+        }
+    }
+
+    /// Executes the slot and moves the ledger's head.
+    pub(crate) fn run(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
+        self.leases()?;
+        for bundle in &decided.bundles {
+            for item in &bundle.items {
+                self.item(bundle, item)?;
+            }
+        }
+        self.held_up()?;
+        self.deadlines()?;
+        self.write_services()?;
+        self.move_horizons(decided)?;
+        self.finish(decided)
+    }
+
+    fn item(&mut self, bundle: &Bundle, item: &Item) -> Result<(), StoreError> {
+        match item.kind {
+            ItemKind::Envelope => {
+                let origin = Origin { lane: bundle.header.lane, position: bundle.header.position };
+                self.envelope(origin, &item.bytes)
+            }
+            ItemKind::Evidence => self.evidence(&item.bytes),
+            ItemKind::ReadMark => {
+                if let Ok(root) = item.bytes.as_slice().try_into() {
+                    self.list.push(Listed::Mark(Digest(root)));
+                }
+                Ok(())
+            }
+            ItemKind::Analysis => self.analysis(bundle.header.lane, &item.bytes),
+            ItemKind::Member => Ok(()),
+        }
+    }
+
+    /// Records evidence once for (signer, epoch, kind), at most [`OFFENCES_MAX`] for a signer (E5). What is surplus is
+    /// not even verified; what was recorded before is named in the outcome again, for replicas that forgot it (at a
+    /// restart, say) and still hold their own.
+    fn evidence(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let Some(evidence) = check::evidence(bytes) else {
+            return Ok(());
+        };
+        let key = evidence.key();
+        let Some(committee) = genesis.committee(key.epoch) else {
+            return Ok(());
+        };
+        let Some(offender) = committee.key(key.signer) else {
+            return Ok(());
+        };
+        let (entry_name, count_name) = (name::evidence(offender, key.epoch, key.kind), name::offences(offender));
+        let count: u8 = self.draft.get(0, &count_name)?.unwrap_or(0);
+        let known: Option<EvidenceRecord> = self.draft.get(0, &entry_name)?;
+        if known.is_some() {
+            self.is_recorded(key);
+            return Ok(());
+        }
+        if count >= OFFENCES_MAX || !check::proves(&evidence, committee, &genesis) {
+            return Ok(());
+        }
+        let id = evidence.id();
+        self.draft.put(0, entry_name, &EvidenceRecord { id, signer: key.signer, recorded_at: self.seq });
+        self.draft.put(0, count_name, &(count + 1));
+        self.draft.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
+        self.draft.put_row(Table::History, rows::evidence_at(self.seq, &id), Vec::new());
+        self.draft.accept()?;
+        self.is_recorded(key);
+        Ok(())
+    }
+
+    /// Named once in a slot, however often it is in there: at most [`OFFENCES_MAX`] keys for each signer.
+    fn is_recorded(&mut self, key: EvidenceKey) {
+        if !self.recorded.contains(&key) {
+            self.recorded.push(key);
+        }
+    }
+
+    /// Moves the horizons, and forgets deleted paths that lie beyond.
+    fn move_horizons(&mut self, decided: &Decided) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        // A view change may fill the first slots with nulls: before the first time nothing is old (T1).
+        if decided.time > Time::default() {
+            self.ledger.head_mut().times.advance(decided.time.get(), self.seq, genesis.limits().base_horizon_ms);
+        }
+        for (domain, mut usage) in core::mem::take(&mut self.usage) {
+            usage.marks.advance(usage.superseded_bytes, self.seq, genesis.limits().base_horizon_bytes);
+            let known = self.ledger.domain_mut(&domain);
+            self.draft.put(known.record.number, name::USAGE.to_vec(), &usage);
+            known.usage = usage;
+        }
+        crate::state::prune::deleted(&mut self.draft, self.ledger.head().times.floor())
+    }
+
+    fn finish(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
+        let digests: Vec<Digest> = self.list.iter().map(Listed::digest).collect();
+        let leaf = SlotLeaf {
+            seq: self.seq,
+            lane_hash: decided.lane_hash,
+            list_root: merkle_root(&digests),
+            list_len: digests.len() as u32,
+        };
+        let row = entry::bytes_of(&(&leaf, &self.list));
+        self.draft.put_row(Table::History, rows::slot(self.seq), row);
+        for (place, news) in (0..).zip(&self.lock_news) {
+            self.draft.put_row(Table::History, rows::lock_news(news.revision, place), entry::bytes_of(news));
+        }
+        let head = self.ledger.head_mut();
+        head.advance(decided);
+        self.draft.accept()?;
+        let deadline = self.next_deadline()?;
+        let head = self.ledger.head_mut();
+        head.range.push(&leaf.digest(), self.draft.store())?;
+        self.ledger.commit(&mut self.draft)?;
+        Ok(Outcome {
+            state_root: self.ledger.state_root(),
+            recorded: self.recorded,
+            deadline,
+            receipts: self.receipts,
+            unsettled: self.unsettled,
+            events: self.events,
+            moved: self.moved,
+        })
+    }
+}

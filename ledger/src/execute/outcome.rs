@@ -1,0 +1,25 @@
+//! What executing a slot gives back.
+
+use crate::format::receipt::Receipt;
+use crate::state::abort::Unsettled;
+use crate::vocabulary::event::Event;
+use quorate_pbft::{Digest, EvidenceKey, PublicKey, Time};
+
+/// The outcome of one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Root of the state after it.
+    pub state_root: Digest,
+    /// Evidence in it that is recorded, there or in an earlier slot (E5).
+    pub recorded: Vec<EvidenceKey>,
+    /// The earliest deadline in ledger time that something waits for (T3).
+    pub deadline: Option<Time>,
+    /// One for each verdict, in execution order.
+    pub receipts: Vec<Receipt>,
+    /// Envelopes without a verdict, in execution order (A2).
+    pub unsettled: Vec<Unsettled>,
+    /// What observers are told beside the receipts.
+    pub events: Vec<Event>,
+    /// Author and domain of each number that a transaction used in another domain than its receipt's.
+    pub moved: Vec<(PublicKey, String)>,
+}

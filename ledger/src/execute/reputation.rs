@@ -1,0 +1,103 @@
+//! What a slot adds to the records of authors and replicas.
+
+use super::Execution;
+use crate::format::body::Body;
+use crate::format::change::Op;
+use crate::format::constants::GROUP;
+use crate::format::receipt::{Receipt, State};
+use crate::policy::attestation::{Pending, Progress};
+use crate::policy::reputation::{Deeds, Service};
+use crate::state::name;
+use crate::state::record::Sequence;
+use crate::state::store::StoreError;
+use crate::vocabulary::verdict::Code;
+use quorate_pbft::{PublicKey, ReplicaId};
+
+impl Deeds {
+    /// Notes what became of an envelope.
+    pub(super) fn note(&mut self, body: &Body, state: State) {
+        if state == State::Refused {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        let ops = body.changes.iter().flat_map(|change| &change.ops);
+        let votes = ops.filter(|op| matches!(op, Op::Vote { .. } | Op::Approve { .. })).count() as u64;
+        self.votes = self.votes.saturating_add(votes);
+        if state != State::Pending {
+            self.effective = self.effective.saturating_add(1);
+        }
+    }
+
+    /// Notes what became of an envelope that was pending.
+    pub(super) fn note_again(&mut self, state: State) {
+        let count = if state == State::Refused { &mut self.refused } else { &mut self.effective };
+        *count = count.saturating_add(1);
+    }
+}
+
+impl Execution<'_, '_> {
+    /// Notes what a replica's lane brought.
+    pub(super) fn note_service(&mut self, lane: ReplicaId, receipt: &Receipt) {
+        let service = self.services.entry(lane).or_default();
+        let count = match (receipt.state, receipt.code) {
+            (State::Refused, Some(Code::UnknownAuthor)) => &mut service.strangers,
+            (State::Refused, _) => &mut service.refused,
+            _ => &mut service.effective,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// Notes who was right about a pending change. A change that all approved and that was refused all the same says
+    /// nothing about them.
+    pub(super) fn note_words(
+        &mut self,
+        domain: u32,
+        pending: &Pending,
+        progress: Progress,
+        took_effect: bool,
+    ) -> Result<(), StoreError> {
+        for (author, word) in &pending.words {
+            let was_right = match progress {
+                Progress::Disapproved | Progress::Refuted => !word,
+                Progress::Approved | Progress::Waits if took_effect => *word,
+                Progress::Approved | Progress::Waits => continue,
+            };
+            self.note_deed(domain, author, |deeds| if was_right { &mut deeds.attested } else { &mut deeds.wrong })?;
+        }
+        Ok(())
+    }
+
+    /// Notes who lost conflicts that the envelope in hand, or a deadline, has ended.
+    pub(super) fn note_losers(&mut self) -> Result<(), StoreError> {
+        for (domain, author) in core::mem::take(&mut self.losers) {
+            self.note_deed(domain, &author, |deeds| &mut deeds.lost)?;
+        }
+        Ok(())
+    }
+
+    fn note_deed(
+        &mut self,
+        domain: u32,
+        author: &PublicKey,
+        which: impl Fn(&mut Deeds) -> &mut u64,
+    ) -> Result<(), StoreError> {
+        let known: Option<Sequence> = self.draft.get(domain, &name::sequence(author))?;
+        let mut sequence = known.unwrap_or_else(Sequence::new);
+        let count = which(&mut sequence.deeds);
+        *count = count.saturating_add(1);
+        self.draft.put(domain, name::sequence(author), &sequence);
+        self.draft.accept()
+    }
+
+    /// Writes what the lanes of this slot brought.
+    pub(super) fn write_services(&mut self) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis_shared();
+        let Some(committee) = genesis.committee(self.epoch) else { return Ok(()) };
+        for (lane, brought) in core::mem::take(&mut self.services) {
+            let Some(key) = committee.key(lane) else { continue };
+            let known: Service = self.draft.get(GROUP, &name::service(key))?.unwrap_or_default();
+            self.draft.put(GROUP, name::service(key), &known.with(brought));
+        }
+        self.draft.accept()
+    }
+}

@@ -1,0 +1,102 @@
+//! Settlements that are nobody's envelope: what votes or a deadline brought about, as a change of its own.
+//!
+//! Such a change has no number of its author's. It is told in the log, has its receipt and is proved under the conflict's
+//! own id; its author is that of the side which stands, its numbers are 0.
+
+use super::Execution;
+use super::envelope::Origin;
+use crate::apply::{Done, Turn};
+use crate::format::receipt::Receipt;
+use crate::state::abort::Stop;
+use crate::state::record::{ConflictRecord, Verdict, ViewRecord};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::conflict::{Ending, Settled};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::{Digest, Position, PublicKey};
+
+impl Execution<'_, '_> {
+    /// Enough organisations have voted: the winner takes effect here. Where it cannot, the conflict stays open, and the
+    /// next vote asks again.
+    pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<(), StoreError> {
+        let setting = self.setting(domain);
+        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
+        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let concluded = turn.conclude(id);
+        let done = turn.done();
+        match concluded {
+            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), Some(origin), done),
+            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+                self.draft.reject();
+                Ok(())
+            }
+            Err(Stop::Store(error)) => Err(error),
+        }
+    }
+
+    /// Keeps what a turn that nobody signed has done; where it settled the conflict, with a receipt.
+    pub(super) fn concluded(
+        &mut self,
+        id: &ConflictId,
+        (domain, number): (&str, u32),
+        revision: Revision,
+        origin: Option<Origin>,
+        done: Done,
+    ) -> Result<(), StoreError> {
+        if !done.has_changes() {
+            self.draft.accept()?;
+            self.account(domain, done, revision);
+            return self.note_losers();
+        }
+        let conflict: Option<ConflictRecord> = self.draft.get(number, &name::conflict(id))?;
+        let settled = conflict.as_ref().and_then(|conflict| conflict.settled.clone());
+        let settled = settled.ok_or_else(|| entry::damaged("a settlement"))?;
+        let words = words(&settled);
+        let receipt = Receipt {
+            id: EnvelopeId(id.0),
+            domain: domain.to_owned(),
+            author: settled.author,
+            from_seq: 0,
+            to_seq: 0,
+            state: done.state(),
+            revision: Some(revision),
+            lane: origin.map(|origin| origin.lane),
+            stage: None,
+            code: None,
+            detail: Some(words.clone()),
+            conflicts: done.conflicts(),
+            changes: done.changes(),
+        };
+        let verdict = Verdict {
+            receipt: receipt.clone(),
+            attempt: 0,
+            position: origin.map_or(Position::new(0), |origin| origin.position),
+            messages: vec![words],
+            time_ms: self.time.get(),
+            time: self.time,
+            view: ViewRecord { first: revision, parent: None, writes: Vec::new() },
+            before: Digest::ZERO,
+            place: self.list.len() as u32, // a slot holds fewer than 2^32 items
+        };
+        self.draft.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
+        self.draft.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
+        self.account(domain, done, revision);
+        self.publish(receipt)
+    }
+}
+
+fn words(settled: &Settled) -> String {
+    let side = settled.side.map_or(String::new(), |side| format!(": side {} stands", side.saturating_add(1)));
+    match settled.how {
+        Ending::Vote => format!("enough organisations voted for the end of the conflict{side}"),
+        Ending::LastWriter => {
+            format!("the deadline of the conflict passed, and its path's policy lets the last writer win{side}")
+        }
+        Ending::FirstStands => {
+            "the deadline of the conflict passed, and its path's policy rejects what came later".to_owned()
+        }
+        Ending::Change => "a change settled the conflict".to_owned(),
+    }
+}

@@ -1,0 +1,160 @@
+//! Verdicts, written where the author's next envelope, readers and proofs look for them.
+
+use super::Execution;
+use super::envelope::Origin;
+use crate::apply::Done;
+use crate::format::receipt::{Receipt, State};
+use crate::state::record::{Sequence, Verdict, ViewRecord};
+use crate::state::slot::Listed;
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::validate::submission::{self, Accepted, Case};
+use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::Refusal;
+use quorate_pbft::hash;
+
+impl Execution<'_, '_> {
+    /// The order has spoken.
+    pub(super) fn settle(
+        &mut self,
+        case: &Case,
+        origin: Origin,
+        number: Option<u32>,
+        mut sequence: Sequence,
+        accepted: Result<Accepted, Refusal>,
+    ) -> Result<(), StoreError> {
+        let verdict = self.verdict(case, origin, &sequence, accepted);
+        if let Some(number) = number {
+            let body = &case.envelope.body;
+            if verdict.receipt.state == State::Refused {
+                sequence.attempt = body.attempt;
+            } else {
+                (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
+            }
+            sequence.deeds.note(body, verdict.receipt.state);
+            let used = rows::number(number, &body.author, body.from_seq, body.attempt);
+            self.draft.put_row(Table::History, used, case.id.0.0.to_vec());
+            self.write(case, number, sequence, &verdict);
+            self.write_parts(case, &verdict)?;
+        } else if self.draft.bytes(Table::Receipts, &case.id.0.0)?.is_none() {
+            self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(&verdict));
+        }
+        self.note_service(origin.lane, &verdict.receipt);
+        self.publish(verdict.receipt)
+    }
+
+    /// The order has spoken again, on a change that was pending: no number moves.
+    pub(super) fn settle_again(
+        &mut self,
+        case: &Case,
+        origin: Origin,
+        number: u32,
+        accepted: Result<Accepted, Refusal>,
+    ) -> Result<(), StoreError> {
+        let mut sequence = submission::sequence(&self.draft, number, &case.envelope.body)?;
+        sequence.pending = sequence.pending.saturating_sub(1);
+        let verdict = self.verdict(case, origin, &sequence, accepted);
+        sequence.deeds.note_again(verdict.receipt.state);
+        self.write(case, number, sequence, &verdict);
+        self.publish(verdict.receipt)
+    }
+
+    fn write(&mut self, case: &Case, number: u32, mut sequence: Sequence, verdict: &Verdict) {
+        sequence.verdicts = hash("quorate/v1/verdict", verdict);
+        self.draft.put(number, name::sequence(&case.envelope.body.author), &sequence);
+        self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(verdict));
+        if !matches!(verdict.receipt.state, State::Refused | State::Pending) {
+            self.draft.put_row(Table::History, rows::log(number, case.revision), case.id.0.0.to_vec());
+        }
+    }
+
+    pub(super) fn publish(&mut self, receipt: Receipt) -> Result<(), StoreError> {
+        self.draft.accept()?;
+        self.verdicts += 1;
+        self.list.push(Listed::Receipt(receipt.digest()));
+        self.receipts.push(receipt);
+        self.note_losers()
+    }
+
+    fn verdict(
+        &mut self,
+        case: &Case,
+        origin: Origin,
+        sequence: &Sequence,
+        accepted: Result<Accepted, Refusal>,
+    ) -> Verdict {
+        let body = &case.envelope.body;
+        let mut receipt = receipt_of(case, origin);
+        let mut view = ViewRecord { first: Revision::GENESIS, parent: None, writes: Vec::new() };
+        match accepted {
+            Ok(accepted) => {
+                receipt.state = accepted.done.state();
+                receipt.changes = accepted.done.changes();
+                self.take_in(&body.domain, accepted.done, &mut receipt);
+                self.take_in_parts(case, accepted.others, &mut receipt);
+                view = accepted.view;
+            }
+            Err(refusal) => {
+                (receipt.stage, receipt.code) = (Some(refusal.stage), Some(refusal.code));
+                receipt.detail = Some(refusal.detail);
+            }
+        }
+        let messages = body.changes.iter().map(|change| &change.message).filter(|message| !message.is_empty());
+        Verdict {
+            receipt,
+            attempt: body.attempt,
+            position: origin.position,
+            messages: messages.cloned().collect(),
+            time_ms: body.changes.last().map_or(0, |change| change.time_ms),
+            view,
+            time: self.time,
+            before: sequence.verdicts,
+            place: self.list.len() as u32,
+        }
+    }
+
+    fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
+        receipt.conflicts = done.conflicts();
+        self.won.extend(done.won.iter().copied());
+        self.account(domain, done, receipt.revision.unwrap_or_default());
+    }
+
+    /// What it did beyond the entries.
+    pub(super) fn account(&mut self, domain: &str, done: Done, revision: Revision) {
+        let changes_files = done.changes_files();
+        self.events.extend(done.events);
+        self.tell_of_locks(done.locks, revision);
+        if let Some(number) = self.ledger.domain(domain).map(|domain| domain.record.number) {
+            self.losers.extend(done.lost.into_iter().map(|author| (number, author)));
+        }
+        self.resolved.extend(done.resolved);
+        if changes_files && let Some(known) = self.ledger.domain(domain) {
+            let usage = self.usage.entry(domain.to_owned()).or_insert_with(|| known.usage.clone());
+            usage.superseded_bytes = usage.superseded_bytes.saturating_add(done.superseded_bytes);
+            usage.files = usage.files.saturating_add_signed(done.files);
+            usage.bytes = usage.bytes.saturating_add_signed(done.bytes);
+            usage.changed = revision;
+        }
+        done.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
+    }
+}
+
+/// A refusal's receipt without its reason.
+fn receipt_of(case: &Case, origin: Origin) -> Receipt {
+    let body = &case.envelope.body;
+    Receipt {
+        id: case.id,
+        domain: body.domain.clone(),
+        author: body.author,
+        from_seq: body.from_seq,
+        to_seq: body.to_seq,
+        state: State::Refused,
+        revision: Some(case.revision),
+        lane: Some(origin.lane),
+        stage: None,
+        code: None,
+        detail: None,
+        conflicts: Vec::new(),
+        changes: Vec::new(),
+    }
+}

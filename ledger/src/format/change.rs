@@ -1,0 +1,218 @@
+//! Changes: operations on files and on the group itself, and what their author had seen.
+
+use crate::format::governance::Act;
+use crate::vocabulary::file::Mode;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
+use crate::vocabulary::lock::LockMode;
+use crate::vocabulary::revision::Revision;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Digest, PublicKey, Signature};
+use serde::{Deserialize, Serialize};
+
+/// One edit of one path, or one step of the group's own affairs.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Op {
+    /// The path has this content, whatever it had before.
+    Put {
+        /// Where.
+        path: String,
+        /// As what.
+        mode: Mode,
+        /// SHA-256 of the content.
+        content: Digest,
+    } = 1,
+    /// Nothing stands at the path.
+    Delete {
+        /// Where.
+        path: String,
+    } = 2,
+    /// What stood at one path stands at another one; edits that others made meanwhile go along.
+    Rename {
+        /// From where.
+        from: String,
+        /// To where; nothing stands there in the author's view.
+        to: String,
+    } = 3,
+    /// In the group's domain: enrols an author of the signer's own organisation.
+    Enrol {
+        /// The new author's key.
+        key: PublicKey,
+        /// Whom it will belong to.
+        organisation: String,
+        /// The new key's signature of [`crate::keys::possession_bytes`].
+        proof: Signature,
+    } = 16,
+    /// In the group's domain: revokes an author of the signer's own organisation; what is ordered later is refused.
+    Revoke {
+        /// The author's key; it may be the signer's own.
+        key: PublicKey,
+    } = 17,
+    /// In the group's domain: the signer goes on with a new key; the old one is revoked here.
+    Rotate {
+        /// The new key.
+        key: PublicKey,
+        /// The new key's signature of [`crate::keys::possession_bytes`].
+        proof: Signature,
+    } = 18,
+    /// Proposes something; the proposer's organisation agrees by it.
+    Propose {
+        /// What.
+        act: Act,
+    } = 19,
+    /// The signer's organisation agrees with a proposal of this domain.
+    Approve {
+        /// Which.
+        proposal: ProposalId,
+    } = 20,
+    /// The signer's word on a pending change of this domain, as a validator or for an organisation.
+    Attest {
+        /// The pending change.
+        envelope: EnvelopeId,
+        /// Whether it should take effect.
+        approve: bool,
+    } = 21,
+    /// Proposes how a conflict of this domain could end: one more side to vote for.
+    Suggest {
+        /// The conflict.
+        conflict: ConflictId,
+        /// What should stand at its path; none for nothing.
+        file: Option<(Mode, Digest)>,
+        /// Why.
+        reason: String,
+    } = 22,
+    /// The vote of the signer's organisation for a side of a conflict of this domain. The last one counts.
+    Vote {
+        /// The conflict.
+        conflict: ConflictId,
+        /// Number of the side, from 0.
+        side: u32,
+    } = 23,
+    /// Asks for a lock, or for more than the signer holds at the path; renews it where the signer holds as much.
+    Acquire {
+        /// A file or folder; empty for the root.
+        path: String,
+        /// How.
+        mode: LockMode,
+        /// Milliseconds of ledger time from the grant to the end.
+        lease_ms: u64,
+        /// Milliseconds of ledger time to stand in line; 0: refuse what cannot be had at once.
+        wait_ms: u64,
+    } = 32,
+    /// Gives back what the signer holds or awaits at a path.
+    Release {
+        /// A file or folder; empty for the root.
+        path: String,
+    } = 33,
+    /// Only while the signer holds the lock with this token.
+    Fence {
+        /// As the grant gave it.
+        token: u64,
+    } = 34,
+    /// First in a change: the change is for another domain of the group than its envelope (`transaction`).
+    Enter {
+        /// The domain.
+        domain: String,
+        /// The author's number there.
+        seq: u64,
+        /// Higher than that of every earlier envelope of the author for that number.
+        attempt: u64,
+    } = 35,
+    /// Only while no file of the change's domain has changed since a revision.
+    Anchor {
+        /// As the author read it.
+        revision: Revision,
+    } = 36,
+}
+
+impl Op {
+    /// Whether it only says what somebody thinks of what others propose: approvals, attestations, votes.
+    pub fn is_word(&self) -> bool {
+        matches!(self, Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. })
+    }
+
+    /// The paths that it names.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let (first, second) = match self {
+            Self::Put { path, .. } | Self::Delete { path } => (Some(path), None),
+            Self::Rename { from, to } => (Some(from), Some(to)),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second).map(String::as_str)
+    }
+}
+
+/// What the author of a change had seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Base {
+    /// A revision that the author read.
+    Revision(Revision) = 1,
+    /// The author's own view: the base of this earlier envelope of the same author and domain, with that envelope's
+    /// operations laid over it, before any merging. So a chain is sent without waiting for each.
+    Envelope(EnvelopeId) = 2,
+    /// The change before this one in the same envelope, in the same sense. Not for the first change.
+    Previous = 3,
+}
+
+/// How consistent the author wants the answer to be; metadata for whoever waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "kebab-case")]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Level {
+    /// The ticket is enough.
+    Eventual = 1,
+    /// Executed, with its causes.
+    Causal = 2,
+    /// Executed under a commit certificate.
+    Sequential = 3,
+    /// Covered by a stable checkpoint.
+    Strong = 4,
+}
+
+/// Something that must have happened first: the author's number in the domain has been used.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Dependency {
+    /// Whose change.
+    pub author: PublicKey,
+    /// In which domain.
+    pub domain: String,
+    /// Its number.
+    pub seq: u64,
+}
+
+/// Optional wishes of a change's author.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Wishes {
+    /// Whether the author calls it critical.
+    pub critical: bool,
+    /// The level that the author asked for.
+    pub level: Option<Level>,
+    /// While one of these is missing, the envelope waits (A2).
+    pub depends_on: Vec<Dependency>,
+}
+
+/// The atomic unit: operations on one domain that take effect together.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Change {
+    /// What the author had seen.
+    pub base: Base,
+    /// In order; each sees those before it.
+    pub ops: Vec<Op>,
+    /// For people.
+    pub message: String,
+    /// By the author's clock, milliseconds since the Unix epoch. Metadata: orders nothing.
+    pub time_ms: u64,
+    /// What the author would like.
+    pub wishes: Wishes,
+}
+
+impl Change {
+    /// A change without wishes.
+    pub fn new(base: Base, ops: Vec<Op>, message: impl Into<String>, time_ms: u64) -> Self {
+        Self { base, ops, message: message.into(), time_ms, wishes: Wishes::default() }
+    }
+}

@@ -1,0 +1,85 @@
+//! What may be on a lane at all: a pure function of the bytes and the genesis (rule E6).
+
+use crate::format::analysis::Analysis;
+use crate::format::constants::Limits;
+use crate::format::envelope::Envelope;
+use crate::format::genesis::Genesis;
+use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
+
+/// Checks items for [`quorate_pbft::VerifyContext`]: structure, size, and the signature against the key that an
+/// envelope carries. Whether that key speaks for anybody is asked at execution.
+#[derive(Debug, Clone)]
+pub struct EnvelopeCheck {
+    group: Digest,
+    limits: Limits,
+}
+
+impl EnvelopeCheck {
+    /// The check of this group.
+    pub fn new(genesis: &Genesis) -> Self {
+        Self { group: genesis.group(), limits: genesis.limits().clone() }
+    }
+}
+
+impl PayloadCheck for EnvelopeCheck {
+    fn is_valid(&self, item: &Item) -> bool {
+        match item.kind {
+            ItemKind::Envelope => Envelope::decode(&item.bytes, &self.limits)
+                .and_then(|envelope| envelope.check_signature(&self.group))
+                .is_ok(),
+            ItemKind::Evidence => evidence(&item.bytes).is_some(),
+            ItemKind::ReadMark => item.bytes.len() == 32,
+            ItemKind::Member => false,
+            ItemKind::Analysis => Analysis::decode(&item.bytes).is_some(),
+        }
+    }
+}
+
+/// Evidence as an item: one encoding, well formed. Its signatures are checked at execution (E5).
+pub(crate) fn evidence(bytes: &[u8]) -> Option<Evidence> {
+    let evidence: Evidence = borsh::from_slice(bytes).ok()?;
+    evidence.is_well_formed().then_some(evidence)
+}
+
+/// Whether evidence holds in this group, to whoever has its genesis: here and offline alike.
+pub(crate) fn proves(evidence: &Evidence, committee: &Committee, genesis: &Genesis) -> bool {
+    let payload = EnvelopeCheck::new(genesis);
+    let context = VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: genesis.constants() };
+    evidence.is_valid(&context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, author, body};
+
+    fn is_valid(kind: ItemKind, bytes: Vec<u8>) -> bool {
+        EnvelopeCheck::new(&testing::genesis(4)).is_valid(&Item { kind, bytes })
+    }
+
+    #[test]
+    fn an_envelope_of_this_group_may_be_on_a_lane() {
+        let ours = Envelope::sign(&testing::genesis(4).group(), body(1, vec![]), vec![], &author(0));
+        let theirs = Envelope::sign(&testing::genesis(7).group(), body(1, vec![]), vec![], &author(0));
+        assert!(is_valid(ItemKind::Envelope, ours.encode()));
+        assert!(!is_valid(ItemKind::Envelope, theirs.encode()));
+    }
+
+    #[test]
+    fn whoever_signs_may_be_unknown_until_execution() {
+        let stranger = Envelope::sign(&testing::genesis(4).group(), testing::body_of(9, 1, vec![]), vec![], &author(9));
+        assert!(is_valid(ItemKind::Envelope, stranger.encode()));
+    }
+
+    #[test]
+    fn a_read_mark_is_one_digest() {
+        assert!(is_valid(ItemKind::ReadMark, vec![1; 32]));
+        assert!(!is_valid(ItemKind::ReadMark, vec![1; 33]));
+    }
+
+    #[test]
+    fn garbage_is_no_evidence() {
+        assert!(!is_valid(ItemKind::Evidence, vec![0; 100]));
+        assert!(!is_valid(ItemKind::Member, vec![]));
+    }
+}

@@ -1,0 +1,94 @@
+//! What the group decides about itself: people, organisations, domains and their policies, as ordered changes.
+
+use crate::policy::{DomainPolicy, GroupPolicy};
+use crate::vocabulary::hexed;
+use crate::vocabulary::revision::Revision;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{PublicKey, Signature};
+use serde::{Deserialize, Serialize};
+
+/// What can be proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "kebab-case", tag = "act", deny_unknown_fields)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Act {
+    /// In a domain: a new policy for it.
+    SetPolicy {
+        /// The whole policy.
+        policy: DomainPolicy,
+    } = 1,
+    /// In the group: a new domain.
+    CreateDomain {
+        /// Its name.
+        name: String,
+        /// Its policy.
+        policy: DomainPolicy,
+    } = 2,
+    /// In the group: what it takes to decide there.
+    SetGroupPolicy {
+        /// The whole policy.
+        policy: GroupPolicy,
+    } = 3,
+    /// In the group: a new organisation.
+    AddOrganisation {
+        /// Its name.
+        name: String,
+    } = 4,
+    /// In the group: an author of any organisation, such as the first of a new one.
+    Enrol {
+        /// The author's key.
+        #[serde(with = "hexed")]
+        key: PublicKey,
+        /// Whom it will belong to.
+        organisation: String,
+        /// The key's signature of [`crate::keys::possession_bytes`].
+        #[serde(with = "hexed")]
+        proof: Signature,
+    } = 5,
+    /// In the group: a new policy for a domain that cannot change its own any more, because too few organisations have a
+    /// voice there, or nobody can write. In any other domain it is nothing that can be done.
+    Rescue {
+        /// The domain.
+        name: String,
+        /// The whole policy.
+        policy: DomainPolicy,
+    } = 7,
+    /// In the group: an author of any organisation loses the key.
+    Revoke {
+        /// The author's key.
+        #[serde(with = "hexed")]
+        key: PublicKey,
+    } = 6,
+}
+
+impl Act {
+    /// Whether it is proposed in the group's own domain.
+    pub fn concerns_group(&self) -> bool {
+        !matches!(self, Self::SetPolicy { .. })
+    }
+}
+
+/// A proposal and who agrees.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Proposal {
+    /// Who made it.
+    pub author: PublicKey,
+    /// The revision that made it.
+    pub since: Revision,
+    /// What is proposed.
+    pub act: Act,
+    /// Organisations that agree, ascending; the proposer's is one of them.
+    pub approvals: Vec<String>,
+    /// How it ended; none while it is open.
+    pub end: Option<ProposalEnd>,
+}
+
+/// How a proposal ended.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ProposalEnd {
+    /// The revision at which enough had agreed.
+    pub revision: Revision,
+    /// Why it could not be done any more; none if it took effect there.
+    pub failed: Option<String>,
+}

@@ -1,0 +1,13 @@
+//! Formats: the genesis, envelopes and receipts, each with its one encoding (`docs/encoding.md`).
+
+pub(crate) mod constants;
+pub(crate) mod genesis;
+pub(crate) mod governance;
+pub(crate) mod change;
+pub(crate) mod body;
+pub(crate) mod composition;
+pub(crate) mod transaction;
+pub(crate) mod envelope;
+pub(crate) mod receipt;
+pub(crate) mod analysis;
+pub(crate) mod check;

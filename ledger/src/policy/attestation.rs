@@ -1,0 +1,197 @@
+//! Changes that wait for the word of others: approvals of organisations, attestations of validators.
+//!
+//! Such a change is ordered as pending. It takes effect as a change of its own at the position at which the last word that
+//! it needs is ordered, or is refused there when it cannot be reached any more. Everybody's first word stands.
+
+use crate::vocabulary::name::Principal;
+use crate::vocabulary::revision::Revision;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::PublicKey;
+use std::collections::BTreeMap;
+
+/// What the rule of a path asks of others before a change takes effect.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Requirement {
+    /// The rule's pattern.
+    pub pattern: String,
+    /// Organisations other than the author's that must approve.
+    pub approvals: u32,
+    /// Validators, of whom ⌊2n/3⌋ + 1 must attest; none for none. Whose change it is counts for nothing here.
+    pub validators: Vec<Principal>,
+}
+
+/// A change that waits.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Pending {
+    /// Whose change it is.
+    pub author: PublicKey,
+    /// The author's organisation when it was ordered.
+    pub organisation: String,
+    /// The revision that ordered it.
+    pub since: Revision,
+    /// What it needs: all of them.
+    pub requirements: Vec<Requirement>,
+    /// What other organisations say.
+    pub organisations: BTreeMap<String, bool>,
+    /// What validators say, by place in the requirements and in the list there.
+    pub validators: BTreeMap<(u32, u32), bool>,
+    /// Whose words these are.
+    pub words: BTreeMap<PublicKey, bool>,
+}
+
+/// How far a pending change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It needs more words.
+    Waits,
+    /// It has all that it needs.
+    Approved,
+    /// It cannot get enough approvals any more.
+    Disapproved,
+    /// It cannot get enough attestations any more.
+    Refuted,
+}
+
+impl Requirement {
+    /// Whether anybody else than the author of a change is asked.
+    pub(crate) fn asks_others_than(&self, author: &PublicKey) -> bool {
+        self.approvals > 0 || self.independent(author) > 0
+    }
+
+    /// Validators who are not the author themselves: nobody attests their own change.
+    fn independent(&self, author: &PublicKey) -> u64 {
+        self.validators.iter().filter(|who| **who != Principal::Author(*author)).count() as u64
+    }
+}
+
+impl Pending {
+    /// Takes the word of somebody, who may speak for the organisation or not. False if it is not asked for.
+    pub(crate) fn hear(&mut self, key: &PublicKey, (organisation, speaks): (&str, bool), word: bool) -> bool {
+        let (mut asked, before) = (false, (self.organisations.len(), self.validators.len()));
+        if speaks
+            && organisation != self.organisation
+            && self.requirements.iter().any(|required| required.approvals > 0)
+        {
+            self.organisations.entry(organisation.to_owned()).or_insert(word);
+            asked = true;
+        }
+        for (place, required) in (0..).zip(&self.requirements) {
+            for (validator, who) in (0..).zip(&required.validators) {
+                if *key != self.author && who.covers(key, organisation) {
+                    self.validators.entry((place, validator)).or_insert(word);
+                    asked = true;
+                }
+            }
+        }
+        if before != (self.organisations.len(), self.validators.len()) {
+            self.words.entry(*key).or_insert(word);
+        }
+        asked
+    }
+
+    /// How far it is in a group of so many organisations.
+    pub fn progress(&self, organisations: u32) -> Progress {
+        let others = u64::from(organisations.saturating_sub(1));
+        let (yes, no) = count(self.organisations.values());
+        let mut waits = false;
+        for (place, required) in (0_u32..).zip(&self.requirements) {
+            let needed = u64::from(required.approvals);
+            if others.saturating_sub(no) < needed {
+                return Progress::Disapproved;
+            }
+            let n = required.independent(&self.author);
+            let words = self.validators.range((place, 0)..=(place, u32::MAX)).map(|(_, word)| word);
+            let (attested, refuted) = count(words);
+            let threshold = if n == 0 { 0 } else { 2 * n / 3 + 1 };
+            if n - refuted < threshold {
+                return Progress::Refuted;
+            }
+            waits |= yes < needed || attested < threshold;
+        }
+        if waits { Progress::Waits } else { Progress::Approved }
+    }
+}
+
+fn count<'a>(words: impl Iterator<Item = &'a bool>) -> (u64, u64) {
+    words.fold((0, 0), |(yes, no), word| if *word { (yes + 1, no) } else { (yes, no + 1) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(approvals: u32, validators: u8) -> Pending {
+        let validators = (0..validators).map(|n| Principal::Author(PublicKey([n; 32]))).collect();
+        let requirement = Requirement { pattern: "**".into(), approvals, validators };
+        Pending {
+            author: PublicKey([99; 32]),
+            organisation: "own".into(),
+            since: Revision::GENESIS,
+            requirements: vec![requirement],
+            organisations: BTreeMap::new(),
+            validators: BTreeMap::new(),
+            words: BTreeMap::new(),
+        }
+    }
+
+    /// Thresholds at one less, exactly, and one more.
+    #[test]
+    fn attestations_need_two_thirds_and_one_of_the_validators() {
+        for (n, threshold) in [(1, 1), (2, 2), (3, 3), (4, 3), (7, 5)] {
+            let mut change = pending(0, n);
+            for validator in 0..threshold {
+                assert_eq!(change.progress(4), Progress::Waits, "{validator} of {n}");
+                assert!(change.hear(&PublicKey([validator; 32]), ("x", true), true));
+            }
+            assert_eq!(change.progress(4), Progress::Approved, "{threshold} of {n}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_refuted_when_too_few_validators_are_left() {
+        let mut change = pending(0, 4);
+        change.hear(&PublicKey([0; 32]), ("x", true), false);
+        assert_eq!(change.progress(4), Progress::Waits);
+        change.hear(&PublicKey([1; 32]), ("x", true), false);
+        assert_eq!(change.progress(4), Progress::Refuted);
+    }
+
+    #[test]
+    fn nobody_attests_their_own_change_and_the_others_are_enough() {
+        let mut change = Pending { author: PublicKey([0; 32]), ..pending(0, 3) };
+        assert!(!change.hear(&PublicKey([0; 32]), ("x", true), true));
+        change.hear(&PublicKey([1; 32]), ("x", true), true);
+        assert_eq!(change.progress(4), Progress::Waits);
+        change.hear(&PublicKey([2; 32]), ("x", true), true);
+        assert_eq!(change.progress(4), Progress::Approved);
+    }
+
+    #[test]
+    fn the_authors_own_organisation_does_not_approve() {
+        let mut change = pending(2, 0);
+        assert!(!change.hear(&PublicKey([0; 32]), ("own", true), true));
+        change.hear(&PublicKey([1; 32]), ("a", true), true);
+        change.hear(&PublicKey([2; 32]), ("a", true), true);
+        assert_eq!(change.progress(4), Progress::Waits);
+        change.hear(&PublicKey([3; 32]), ("b", true), true);
+        assert_eq!(change.progress(4), Progress::Approved);
+    }
+
+    #[test]
+    fn whoever_does_not_speak_for_an_organisation_is_not_asked_to_approve() {
+        let mut change = pending(1, 0);
+        assert!(!change.hear(&PublicKey([1; 32]), ("a", false), true));
+        assert_eq!(change.progress(4), Progress::Waits);
+        assert!(change.hear(&PublicKey([2; 32]), ("a", true), true));
+        assert_eq!(change.progress(4), Progress::Approved);
+    }
+
+    #[test]
+    fn the_first_word_stands() {
+        let mut change = pending(1, 0);
+        change.hear(&PublicKey([1; 32]), ("a", true), false);
+        change.hear(&PublicKey([1; 32]), ("a", true), true);
+        assert_eq!(change.progress(4), Progress::Waits);
+        assert_eq!(change.progress(2), Progress::Disapproved);
+    }
+}

@@ -1,0 +1,117 @@
+//! What a rule says of a content: size, format, forbidden texts.
+
+mod document;
+mod schema;
+mod schema_cost;
+
+use self::schema::Compiled;
+use crate::policy::{Format, PathRule, Schema};
+use crate::vocabulary::path::Shown;
+use crate::vocabulary::verdict::Code;
+use std::collections::BTreeMap;
+
+/// Steps that one envelope may have its documents held against schemas: some tenths of a second at the worst.
+const STEPS_MAX: u64 = 4_000_000;
+
+/// What one envelope may still cost those who hold its contents against rules, and what is made ready for it.
+pub(crate) struct Checks {
+    steps: u64,
+    /// By the pattern of their rules: the first of several rules with one pattern is the one that decides.
+    schemas: BTreeMap<String, Result<Compiled, String>>,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self { steps: STEPS_MAX, schemas: BTreeMap::new() }
+    }
+}
+
+impl PathRule {
+    /// What of a content this rule does not allow, if it is the only one of its envelope: for whoever wants to know
+    /// before signing.
+    pub fn refuses(&self, content: &[u8]) -> Option<(Code, String)> {
+        Checks::default().broken(self, content)
+    }
+}
+
+impl Checks {
+    /// What of a content its rule does not allow.
+    pub(crate) fn broken(&mut self, rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {
+        if let Some(size_max) = rule.size_max.filter(|size_max| content.len() as u64 > *size_max) {
+            return Some((Code::Validator, format!("{} bytes, at most {size_max} are allowed", content.len())));
+        }
+        let formed = match (rule.format, &rule.schema) {
+            (Some(format), Some(schema)) => self.against(&rule.pattern, schema, format, content),
+            (Some(format), None) => document::unparsed(format, content).map(|why| (Code::DoesNotParse, why)),
+            (None, _) => None,
+        };
+        let forbidden = || rule.forbidden.iter().find(|text| contains(content, text.as_bytes()));
+        formed
+            .or_else(|| Some((Code::Validator, format!("the content has {:?}, which is forbidden here", forbidden()?))))
+    }
+
+    fn against(&mut self, pattern: &str, schema: &Schema, format: Format, content: &[u8]) -> Option<(Code, String)> {
+        let document = match document::read(format, content) {
+            Ok(document) => document,
+            Err(why) => {
+                let why = format!("the content is not {}: {}", format.name(), Shown(&why));
+                return Some((Code::DoesNotParse, why));
+            }
+        };
+        let compiled = self.schemas.entry(pattern.to_owned()).or_insert_with(|| schema.compile());
+        let compiled = match compiled {
+            Ok(compiled) => compiled,
+            Err(why) => return Some((Code::Schema, format!("the schema cannot be used: {why}"))),
+        };
+        let steps = compiled.steps(&document);
+        match self.steps.checked_sub(steps) {
+            Some(left) => self.steps = left,
+            None => {
+                let why = format!("checking it may take {steps} steps, {} of {STEPS_MAX} are left", self.steps);
+                return Some((Code::Validator, why));
+            }
+        }
+        compiled.broken(&document).map(|why| (Code::Schema, why))
+    }
+}
+
+fn contains(content: &[u8], text: &[u8]) -> bool {
+    content.windows(text.len().max(1)).any(|window| window == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(rule: PathRule, content: &[u8]) -> Option<Code> {
+        Checks::default().broken(&rule, content).map(|(code, _)| code)
+    }
+
+    #[test]
+    fn a_size_is_tried_at_its_limit() {
+        let rule = PathRule { size_max: Some(2), ..PathRule::default() };
+        assert_eq!(code(rule.clone(), b"ab"), None);
+        assert_eq!(code(rule, b"abc"), Some(Code::Validator));
+    }
+
+    #[test]
+    fn formats_parse_or_do_not() {
+        let json = PathRule { format: Some(Format::Json), ..PathRule::default() };
+        for good in [&b"{\"a\": [1.5e300, null]}\n"[..], b"1e999", b"\"\\u00e4\""] {
+            assert_eq!(code(json.clone(), good), None, "{}", String::from_utf8_lossy(good));
+        }
+        for bad in [&b"{a: 1}"[..], b"", b"1 2", b"\"\xff\"", "[".repeat(10_000).as_bytes()] {
+            assert_eq!(code(json.clone(), bad), Some(Code::DoesNotParse), "{}", String::from_utf8_lossy(bad));
+        }
+        let text = PathRule { format: Some(Format::Text), ..PathRule::default() };
+        assert_eq!(code(text.clone(), "ä\n".as_bytes()), None);
+        assert_eq!(code(text, b"a\0b"), Some(Code::DoesNotParse));
+    }
+
+    #[test]
+    fn forbidden_texts_are_found_anywhere() {
+        let rule = PathRule { forbidden: vec!["BEGIN PRIVATE KEY".into()], ..PathRule::default() };
+        assert_eq!(code(rule.clone(), b"xx-BEGIN PRIVATE KEY-xx"), Some(Code::Validator));
+        assert_eq!(code(rule, b"BEGIN PUBLIC KEY"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! What a replica's analyser would make of a conflict: a function of the state, so every honest replica says the same.
+
+use super::Moment;
+use crate::apply::{kind, merge_options, mode};
+use crate::format::analysis::{ANALYSIS_BYTES_MAX, ANALYSIS_REASON_BYTES_MAX, Analysis};
+use crate::state::record::{ConflictRecord, Side};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::file::{File, Mode};
+use crate::vocabulary::ids::ConflictId;
+use quorate_semantic::{Conflict, Entry, EntryOutcome, Piece, Reason, merge_entries};
+
+impl<'a> Moment<'a> {
+    /// The analyser's best proposal for an open conflict, from its first two sides; none where it knows nothing better
+    /// than the sides themselves, and where contents are larger than an item of a lane may be.
+    pub fn analyse(&self, id: &ConflictId) -> Result<Option<Analysis>, StoreError> {
+        let domain: Option<String> = entry::load_row(self.read, Table::History, &rows::conflict_domain(id))?;
+        let Some(domain) = domain.and_then(|domain| self.ledger.domain(&domain)) else { return Ok(None) };
+        let record: Option<ConflictRecord> = entry::load(self.read, domain.record.number, &name::conflict(id))?;
+        let Some(record) = record.filter(|record| record.settled.is_none()) else { return Ok(None) };
+        let side = |place| entry::load_row::<Side>(self.read, Table::History, &rows::side(id, place));
+        let (Some(first), Some(second)) = (side(0)?, side(1)?) else { return Ok(None) };
+        let files = [record.base, first.file, second.file];
+        let is_small = files.iter().flatten().all(|file| file.size <= ANALYSIS_BYTES_MAX as u64);
+        if !is_small || first.path != record.path || second.path != record.path {
+            return Ok(None);
+        }
+        let [base, ours, theirs] = [self.bytes(record.base)?, self.bytes(first.file)?, self.bytes(second.file)?];
+        let entries = (side_entry(&base), side_entry(&ours), side_entry(&theirs));
+        let options = merge_options(domain.record.policy.rule(&record.path));
+        let proposal = match merge_entries(entries.0, entries.1, entries.2, &record.path, &options) {
+            EntryOutcome::Clean { entry: Some((found, bytes)), rung } => {
+                let why =
+                    format!("the merge ladder makes one of them (rung `{}`), and the policy asks first", rung.name());
+                Some((mode(found), bytes, why))
+            }
+            EntryOutcome::Clean { entry: None, .. } => None,
+            EntryOutcome::Conflict(conflict) => best(conflict, &files, (ours, theirs)),
+        };
+        Ok(proposal.map(|(mode, bytes, mut reason)| {
+            reason.truncate(ANALYSIS_REASON_BYTES_MAX); // our own words: ASCII, and far below
+            Analysis { conflict: *id, file: Some((mode, bytes)), reason }
+        }))
+    }
+
+    fn bytes(&self, file: Option<File>) -> Result<Option<(File, Vec<u8>)>, StoreError> {
+        let Some(file) = file else { return Ok(None) };
+        let bytes = self.content(&file.content)?;
+        let bytes = bytes.ok_or_else(|| StoreError(format!("content {} is missing", file.content)))?;
+        Ok(Some((file, bytes)))
+    }
+}
+
+type Held = Option<(File, Vec<u8>)>;
+
+fn side_entry(held: &Held) -> Option<Entry<'_>> {
+    held.as_ref().map(|(file, bytes)| Entry { kind: kind(file.mode), bytes })
+}
+
+/// The best whole file for a conflict: what a rule that the policy does not have would give, or the edited file where
+/// the other side deleted it (a deletion can be made again, an edit that is lost cannot).
+fn best(
+    conflict: Conflict,
+    files: &[Option<File>; 3],
+    (ours, theirs): (Held, Held),
+) -> Option<(Mode, Vec<u8>, String)> {
+    let why = why(&conflict);
+    if conflict.reason == Reason::DeletedAndEdited {
+        let (file, bytes) = ours.or(theirs)?;
+        return Some((file.mode, bytes, format!("{why}; keeps the edit, because a deletion can be made again")));
+    }
+    let mode = files[1].or(files[2])?.mode;
+    let is_a_side = |bytes: &[u8]| [&ours, &theirs].into_iter().flatten().any(|(_, side)| side == bytes);
+    let is_refused = conflict.check().is_some();
+    conflict.proposal.map(|bytes| {
+        let how = match (is_refused, is_a_side(&bytes)) {
+            (true, _) => "the merge that the check refused, for people to look at",
+            (false, true) => "the newer of two versions",
+            (false, false) => "both edits of the same lines, word by word",
+        };
+        (mode, bytes, format!("{why}; proposes {how}"))
+    })
+}
+
+/// Which rung gave up, which check refused, how far the merge came.
+fn why(conflict: &Conflict) -> String {
+    let mut words = format!("{} (rung `{}`", conflict.reason.words(), conflict.gave_up.name());
+    if let Some(check) = conflict.check() {
+        words += &format!(", check `{}`", check.name());
+    }
+    words += ")";
+    let disputed = conflict.pieces.iter().filter(|piece| matches!(piece, Piece::Disputed { .. })).count();
+    if disputed > 0 {
+        let verb = if disputed == 1 { "is" } else { "are" };
+        words += &format!("; {disputed} of {} stretches {verb} disputed", conflict.pieces.len());
+    }
+    words
+}

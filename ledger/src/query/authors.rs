@@ -1,0 +1,120 @@
+//! Authors and members.
+
+use super::{Moment, QueryError};
+use crate::format::constants::GROUP_DOMAIN;
+use crate::policy::reputation::{Deeds, Repute, Service};
+use crate::policy::{Rate, Rates};
+use crate::state::record::{AuthorRecord, Sequence};
+use crate::state::store::StoreError;
+use crate::state::{entry, name};
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::{PublicKey, ReplicaId};
+
+/// An author in a domain, as executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorStanding {
+    /// The number of the next envelope.
+    pub next_seq: u64,
+    /// The highest attempt that had a verdict for it; 0 if none had.
+    pub attempt: u64,
+    /// Numbers that the author used twice (A3), ascending.
+    pub repeated: Vec<u64>,
+    /// Whom the author belongs to; none for somebody who is not enrolled.
+    pub organisation: Option<String>,
+    /// The revision that revoked the key.
+    pub revoked: Option<Revision>,
+    /// What the author stands at in the group.
+    pub repute: Repute,
+    /// The figure by deeds in this domain alone: what its rates may go by.
+    pub figure_here: u32,
+    /// How fast the domain takes the author's changes now; none: as fast as they come.
+    pub rate: Option<Rate>,
+}
+
+/// A voter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberEntry {
+    /// Its number.
+    pub replica: ReplicaId,
+    /// Its key.
+    pub key: PublicKey,
+    /// Who runs it.
+    pub organisation: String,
+    /// Proofs of misbehaviour that are recorded against its key.
+    pub evidence: u8,
+    /// What it stands at.
+    pub repute: Repute,
+}
+
+impl<'a> Moment<'a> {
+    /// An author's numbers in a domain.
+    pub fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorStanding, QueryError> {
+        self.number(domain)?;
+        let sequence = self.ledger.sequence(self.read, domain, key)?;
+        let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(key))?;
+        let (organisation, revoked) = record.map_or((None, None), |r| (Some(r.organisation), r.revoked));
+        let figure = sequence.figure();
+        let (next_seq, attempt, repeated) = (sequence.next, sequence.attempt, sequence.repeated);
+        let (repute, figure_here) = (self.repute(key)?, figure);
+        let rate = self.rates(domain)?.of_author(figure_here);
+        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked, repute, figure_here, rate })
+    }
+
+    fn rates(&self, domain: &str) -> Result<Rates, QueryError> {
+        Ok(if domain == GROUP_DOMAIN { self.group_policy().rates } else { self.policy(domain)?.rates })
+    }
+
+    /// What an author stands at, by deeds in all domains.
+    pub fn repute(&self, key: &PublicKey) -> Result<Repute, StoreError> {
+        let (mut deeds, mut repeated) = (Deeds::default(), 0);
+        for domain in self.ledger.domains().values() {
+            let known: Option<Sequence> = entry::load(self.read, domain.record.number, &name::sequence(key))?;
+            if let Some(sequence) = known {
+                deeds = deeds.with(sequence.deeds);
+                repeated += sequence.repeated.len() as u64;
+            }
+        }
+        Ok(deeds.repute(repeated))
+    }
+
+    /// Everybody who may sign changes, by key.
+    pub fn identities(&self) -> Result<Vec<(PublicKey, AuthorRecord)>, StoreError> {
+        let mut found = Vec::new();
+        entry::entries(self.read, |name, value| {
+            if let Some(key) = name.strip_prefix(b"a").and_then(|key| key.try_into().ok()) {
+                found.push((PublicKey(key), entry::value_of(value)?));
+            }
+            Ok(())
+        })?;
+        found.sort_unstable_by_key(|(key, _)| *key);
+        Ok(found)
+    }
+
+    /// The organisation that enrolled an author.
+    pub fn organisation(&self, author: &PublicKey) -> Result<Option<String>, StoreError> {
+        let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(author))?;
+        Ok(record.map(|record| record.organisation))
+    }
+
+    /// How many organisations there are.
+    pub fn organisations(&self) -> u32 {
+        self.ledger.organisations()
+    }
+
+    /// The voters, by number. The genesis's own: reconfiguration is not there yet.
+    pub fn members(&self) -> Result<Vec<MemberEntry>, StoreError> {
+        let members = (0..).zip(&self.ledger.genesis().file().members);
+        let entry = |(place, member): (u16, &crate::format::genesis::Enrolment)| {
+            let service: Service = entry::load(self.read, 0, &name::service(&member.key))?.unwrap_or_default();
+            let evidence: u8 = entry::load(self.read, 0, &name::offences(&member.key))?.unwrap_or(0);
+            Ok(MemberEntry {
+                replica: ReplicaId::new(place),
+                key: member.key,
+                organisation: member.organisation.clone(),
+                evidence,
+                repute: service.repute(evidence),
+            })
+        };
+        members.map(entry).collect()
+    }
+}

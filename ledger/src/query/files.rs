@@ -1,0 +1,224 @@
+//! Files and domains.
+
+use super::page::{self, Page};
+use super::{Moment, QueryError};
+use crate::format::constants::GROUP;
+use crate::state::overlay::path_of;
+use crate::state::record::FileRecord;
+use crate::state::store::{StoreError, Table};
+use crate::state::tree::key_of;
+use crate::state::{entry, name, rows, versions};
+use crate::vocabulary::file::{File, Mode};
+use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::name::Principal;
+use crate::vocabulary::revision::Revision;
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+use std::collections::BTreeSet;
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its name in the domain.
+    pub path: String,
+    /// File, executable or link.
+    pub mode: Mode,
+    /// SHA-256 of the content.
+    pub hash: Digest,
+    /// Bytes of the content.
+    pub size: u64,
+    /// The revision that made it so.
+    pub revision: Revision,
+    /// The open conflict.
+    pub conflict: Option<ConflictId>,
+}
+
+/// A path that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A file, in conflict or not.
+    File(FileEntry),
+    /// Nothing is served, because the sides of this conflict never agreed on anything.
+    Disputed(ConflictId),
+    /// Nothing stands there.
+    Nothing,
+}
+
+impl Found {
+    /// The file, if there is one.
+    pub fn found(self) -> Option<FileEntry> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Disputed(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// A domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainEntry {
+    /// Its name.
+    pub name: String,
+    /// Who may change files.
+    pub writers: Vec<Principal>,
+    /// Who may read.
+    pub readers: Vec<Principal>,
+    /// Root of its tree.
+    pub root: Digest,
+    /// Entries of its tree: files, authors' numbers, conflicts.
+    pub entries: u64,
+    /// The newest revision that changed it; `0` if none did.
+    pub revision: Revision,
+}
+
+impl<'a> Moment<'a> {
+    /// All domains, by name.
+    pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
+        let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
+        let domains = domains.map(|(name, domain)| {
+            Ok(DomainEntry {
+                name: name.clone(),
+                writers: domain.record.policy.writers.clone(),
+                readers: domain.record.policy.readers.clone(),
+                root: domain.tree.root(),
+                entries: domain.tree.count(),
+                revision: self.newest(domain.record.number)?,
+            })
+        });
+        domains.collect()
+    }
+
+    fn newest(&self, domain: u32) -> Result<Revision, QueryError> {
+        let (from, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, self.ledger.revision()));
+        let mut newest = Revision::GENESIS;
+        self.read.scan_back(Table::History, &from, &to, &mut |key, _| {
+            newest = key.get(5..).and_then(Revision::from_key).unwrap_or(newest);
+            ControlFlow::Break(())
+        })?;
+        Ok(newest)
+    }
+
+    /// What stands at a path, now or at an earlier revision.
+    pub fn file(&self, domain: &str, path: &str, at: Option<Revision>) -> Result<Found, QueryError> {
+        let number = self.number(domain)?;
+        match at {
+            Some(at) if at != self.ledger.revision() => Ok(self.file_at(number, path, at)?),
+            _ => Ok(self.file_now(number, path)?),
+        }
+    }
+
+    /// The bytes of a content, if they are here.
+    pub fn content(&self, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read.get(Table::Contents, &hash.0)
+    }
+
+    /// Files whose paths begin with `prefix`, by path, after the path `from`.
+    pub fn ls(
+        &self,
+        domain: &str,
+        prefix: &str,
+        at: Option<Revision>,
+        from: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<FileEntry>, QueryError> {
+        let number = self.number(domain)?;
+        let mut start = rows::listed(number, from.unwrap_or(prefix));
+        if from.is_some() {
+            start.push(0); // no path has a NUL: the first key after it
+        }
+        let (_, end) = rows::below(&rows::listed(number, prefix), crate::vocabulary::path::PATH_BYTES_MAX);
+        match at.filter(|at| *at != self.ledger.revision()) {
+            None => self.ls_now(number, (&start, &end), page::limit(limit)),
+            Some(at) => self.ls_at(number, (&start, &end), at, page::limit(limit)),
+        }
+    }
+
+    fn ls_now(&self, number: u32, (start, end): Ends<'_>, limit: usize) -> Result<Page<FileEntry>, QueryError> {
+        let mut items = Vec::new();
+        for path in self.paths(Table::Names, 0, (start, end), limit + 1)? {
+            items.extend(self.file_now(number, &path)?.found());
+        }
+        Ok(Page::cut(items, limit, |file| file.path.clone()))
+    }
+
+    fn ls_at(
+        &self,
+        number: u32,
+        (start, end): Ends<'_>,
+        at: Revision,
+        limit: usize,
+    ) -> Result<Page<FileEntry>, QueryError> {
+        let mut paths = BTreeSet::new();
+        for row in [rows::known, rows::forgotten] {
+            paths.extend(self.paths(Table::History, 1, (&row(start), &row(end)), page::LOOKED_AT_MAX)?);
+        }
+        let (mut items, is_all) = (Vec::new(), paths.len() < page::LOOKED_AT_MAX);
+        let mut last = None;
+        for path in paths.into_iter().take(page::LOOKED_AT_MAX) {
+            items.extend(self.file_at(number, &path, at)?.found());
+            if items.len() > limit {
+                return Ok(Page::cut(items, limit, |file| file.path.clone()));
+            }
+            last = Some(path);
+        }
+        Ok(Page { items, next: last.filter(|_| !is_all) })
+    }
+
+    /// The first `most` paths whose keys are in a range of a table; a key begins with `kind` bytes that name its kind.
+    fn paths(&self, table: Table, kind: usize, (start, end): Ends<'_>, most: usize) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        self.read.scan(table, start, end, &mut |key, _| {
+            found.push(path_of(&key[kind..]));
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        found.into_iter().collect()
+    }
+
+    fn file_now(&self, domain: u32, path: &str) -> Result<Found, StoreError> {
+        Ok(match self.record(domain, path)? {
+            Some(FileRecord { file: Some(file), since, conflict, .. }) => {
+                Found::File(FileEntry { conflict, ..file_entry(path, file, since) })
+            }
+            Some(FileRecord { conflict: Some(conflict), .. }) => Found::Disputed(conflict),
+            _ => Found::Nothing,
+        })
+    }
+
+    /// Earlier revisions are read without their conflicts: those are told by the conflict itself.
+    fn file_at(&self, domain: u32, path: &str, at: Revision) -> Result<Found, QueryError> {
+        if at > self.ledger.revision() {
+            return Err(QueryError::UnknownRevision(at));
+        }
+        let version = self.version_at(domain, path, at)?;
+        Ok(match version {
+            Some((since, Some(file))) => Found::File(file_entry(path, file, since)),
+            _ => Found::Nothing,
+        })
+    }
+
+    pub(super) fn file_of(&self, domain: u32, path: &str, at: Revision) -> Result<Option<File>, StoreError> {
+        Ok(self.version_at(domain, path, at)?.and_then(|(_, file)| file))
+    }
+
+    fn version_at(
+        &self,
+        domain: u32,
+        path: &str,
+        at: Revision,
+    ) -> Result<Option<(Revision, Option<File>)>, StoreError> {
+        let (key, record) = (key_of(&name::file(path)), self.record(domain, path)?);
+        versions::at(self.read, (domain, &key), record.as_ref(), at)
+    }
+
+    pub(super) fn record(&self, domain: u32, path: &str) -> Result<Option<FileRecord>, StoreError> {
+        entry::load(self.read, domain, &name::file(path))
+    }
+}
+
+/// The first and the last key of a range.
+type Ends<'a> = (&'a [u8], &'a [u8]);
+
+fn file_entry(path: &str, file: File, revision: Revision) -> FileEntry {
+    let File { mode, content, size } = file;
+    FileEntry { path: path.to_owned(), mode, hash: content, size, revision, conflict: None }
+}

@@ -1,0 +1,191 @@
+//! What happened: the log, and the difference of two revisions.
+
+use super::page::{self, Page};
+use super::{Moment, QueryError};
+use crate::format::receipt::PathChange;
+use crate::state::record::Verdict;
+use crate::state::store::{StoreError, Table};
+use crate::state::tree::key_of;
+use crate::state::{entry, name, rows, versions};
+use crate::vocabulary::file::File;
+use crate::vocabulary::ids::EnvelopeId;
+use crate::vocabulary::revision::Revision;
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, PublicKey, Time};
+use std::collections::BTreeSet;
+
+/// Paths that one difference tells of; more is an error of the asker, who may ask for smaller steps.
+const PATHS_MAX: usize = 1_000_000;
+
+/// An accepted envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// The revision that it made.
+    pub revision: Revision,
+    /// Who signed it.
+    pub author: PublicKey,
+    /// The messages of its changes, one a paragraph.
+    pub message: String,
+    /// Ledger time.
+    pub time: Time,
+    /// By the author's clock, milliseconds since the Unix epoch.
+    pub author_time_ms: u64,
+    /// What it did, as in its receipt.
+    pub changes: Vec<PathChange>,
+}
+
+/// A path that two revisions have differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathDifference {
+    /// Its name.
+    pub path: String,
+    /// What the first revision has there.
+    pub from: Option<File>,
+    /// What the second has.
+    pub to: Option<File>,
+}
+
+impl<'a> Moment<'a> {
+    /// Accepted envelopes of a domain, or those that changed a path, newest first, before the revision `from`.
+    pub fn log(
+        &self,
+        domain: &str,
+        path: Option<&str>,
+        from: Option<Revision>,
+        limit: usize,
+    ) -> Result<Page<LogEntry>, QueryError> {
+        let (number, limit) = (self.number(domain)?, page::limit(limit));
+        let ids = match path {
+            None => self.ids_of_domain(number, from, limit + 1)?,
+            Some(path) => self.ids_of_path(number, path, from, limit + 1)?,
+        };
+        let entries =
+            ids.iter().map(|(revision, id)| self.log_entry(domain, *revision, id)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
+    }
+
+    /// The envelope that made a revision of a domain; none where no envelope of it did.
+    pub fn envelope_at(&self, domain: &str, revision: Revision) -> Result<Option<EnvelopeId>, QueryError> {
+        let row = self.read.get(Table::History, &rows::log(self.number(domain)?, revision))?;
+        let id = row.and_then(|id| id.try_into().ok()).map(|id| EnvelopeId(Digest(id)));
+        match id {
+            Some(id) => Ok(self.ledger.verdict(self.read, &id)?.map(|_| id)),
+            None => Ok(None),
+        }
+    }
+
+    fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<Logged>, StoreError> {
+        let last = from.unwrap_or_else(|| self.ledger.revision());
+        let (first, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, last));
+        let mut ids = Vec::new();
+        self.read.scan_back(Table::History, &first, &to, &mut |key, id| {
+            if from.is_none() || key != to {
+                ids.extend(logged(key, id));
+            }
+            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(ids)
+    }
+
+    fn ids_of_path(
+        &self,
+        domain: u32,
+        path: &str,
+        from: Option<Revision>,
+        most: usize,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let (key, record) = (key_of(&name::file(path)), self.record(domain, path)?);
+        let last = from.unwrap_or_else(|| self.ledger.revision());
+        let mut ids = Vec::new();
+        versions::back_from(self.read, (domain, &key), record.as_ref(), last, &mut |revision, version| {
+            if from != Some(revision) {
+                ids.push((revision, version.envelope));
+            }
+            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(ids)
+    }
+
+    fn log_entry(&self, domain: &str, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
+        let verdict = self.ledger.verdict(self.read, id)?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
+        let Verdict { receipt, messages, time, time_ms, .. } = verdict;
+        let changes = receipt.changes_in(domain);
+        Ok(LogEntry {
+            id: receipt.id,
+            revision,
+            author: receipt.author,
+            message: messages.join("\n\n"),
+            time,
+            author_time_ms: time_ms,
+            changes,
+        })
+    }
+
+    /// Paths that two revisions of a domain have differently, by path, after the path `from`.
+    pub fn diff(
+        &self,
+        domain: &str,
+        (first, second): (Revision, Revision),
+        from: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<PathDifference>, QueryError> {
+        let (number, limit) = (self.number(domain)?, page::limit(limit));
+        let newest = self.ledger.revision();
+        if let Some(unknown) = [first, second].into_iter().find(|revision| *revision > newest) {
+            return Err(QueryError::UnknownRevision(unknown));
+        }
+        let mut found = Vec::new();
+        for path in self.touched(domain, number, first.min(second), first.max(second))? {
+            if from.is_some_and(|from| path.as_str() <= from) {
+                continue;
+            }
+            let difference = PathDifference {
+                from: self.file_of(number, &path, first)?,
+                to: self.file_of(number, &path, second)?,
+                path,
+            };
+            if difference.from != difference.to {
+                found.push(difference);
+            }
+            if found.len() > limit {
+                break;
+            }
+        }
+        Ok(Page::cut(found, limit, |difference| difference.path.clone()))
+    }
+
+    /// Paths that somebody wrote after one revision and not after another.
+    fn touched(
+        &self,
+        domain: &str,
+        number: u32,
+        after: Revision,
+        until: Revision,
+    ) -> Result<BTreeSet<String>, QueryError> {
+        let (first, to) = (rows::log(number, after), rows::log(number, until));
+        let mut ids = Vec::new();
+        self.read.scan(Table::History, &first, &to, &mut |key, id| {
+            if key != first {
+                ids.extend(logged(key, id));
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut paths = BTreeSet::new();
+        for (revision, id) in &ids {
+            paths.extend(self.log_entry(domain, *revision, id)?.changes.into_iter().map(|change| change.path));
+            if paths.len() > PATHS_MAX {
+                return Err(StoreError(format!("the difference has more than {PATHS_MAX} paths")).into());
+            }
+        }
+        Ok(paths)
+    }
+}
+
+/// A revision, and the envelope that made it, or the conflict that was settled there without one.
+type Logged = (Revision, EnvelopeId);
+
+fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {
+    Some((Revision::from_key(key.get(5..)?)?, EnvelopeId(Digest(id.try_into().ok()?))))
+}

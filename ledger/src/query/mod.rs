@@ -1,0 +1,67 @@
+//! Reading: the state of one moment, for whoever asks.
+
+mod analysis;
+mod authors;
+mod causality;
+mod conflicts;
+mod evidence;
+mod files;
+mod history;
+mod lock_news;
+mod locks;
+mod page;
+mod proofs;
+mod proposals;
+mod conflict_log;
+
+pub use authors::{AuthorStanding, MemberEntry};
+pub use causality::{Causality, Order};
+pub use conflict_log::{Spoken, Told};
+pub use conflicts::{ConflictEntry, SideEntry};
+pub use evidence::EvidenceEntry;
+pub use files::{DomainEntry, FileEntry, Found};
+pub use history::{LogEntry, PathDifference};
+pub use locks::LockEntry;
+pub use page::Page;
+pub use proposals::ProposalEntry;
+
+use crate::state::ledger::Ledger;
+use crate::state::store::{Read, StoreError};
+
+/// A ledger with a reader of the same moment: what was committed with it, nothing earlier or later.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) read: &'a dyn Read,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The disk said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No such domain.
+    #[error("no domain {0:?}")]
+    UnknownDomain(String),
+    /// A revision that is not executed here, or whose versions have left the store.
+    #[error("revision {0} is not known here")]
+    UnknownRevision(crate::vocabulary::revision::Revision),
+    /// A cursor that no earlier page gave.
+    #[error("not a cursor of this list")]
+    Cursor,
+}
+
+impl Ledger {
+    /// The state as `read` has it; `read` must be of the moment that this ledger stands at.
+    pub fn moment<'a>(&'a self, read: &'a dyn Read) -> Moment<'a> {
+        Moment { ledger: self, read }
+    }
+}
+
+impl<'a> Moment<'a> {
+    fn number(&self, domain: &str) -> Result<u32, QueryError> {
+        let domain = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;
+        Ok(domain.record.number)
+    }
+}

@@ -1,0 +1,124 @@
+//! Proofs of what a state holds, for readers who trust no node.
+
+use super::Moment;
+use crate::proof::{Checkpoint, Epochs, FileProof, MarkProof, Marked, ProveError, ReceiptProof, SlotProof, TreeProof};
+use crate::state::record::DomainRoot;
+use crate::state::slot::{Listed, SlotLeaf};
+use crate::state::store::Table;
+use crate::state::tree::key_of;
+use crate::state::{entry, name, rows};
+use crate::vocabulary::ids::EnvelopeId;
+use quorate_pbft::{Committee, Digest, Epoch, Kind, QuorumCert, SeqNum, checkpoint_digest, merkle_path};
+
+impl<'a> Moment<'a> {
+    /// The proof of what stands at a path in this state, which `certificate` must certify.
+    pub fn prove_file(
+        &self,
+        certificate: &QuorumCert,
+        domain: &str,
+        path: &str,
+        mark: Option<&Marked>,
+    ) -> Result<FileProof, ProveError> {
+        self.prove_file_through(&Epochs::of(self.ledger.genesis()), certificate, domain, path, mark)
+    }
+
+    /// As [`Moment::prove_file`], where the certificate is of an epoch that the genesis does not begin.
+    pub fn prove_file_through(
+        &self,
+        epochs: &Epochs,
+        certificate: &QuorumCert,
+        domain: &str,
+        path: &str,
+        mark: Option<&Marked>,
+    ) -> Result<FileProof, ProveError> {
+        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
+        let known = self.ledger.domain(domain).ok_or(ProveError::Unknown("the domain"))?;
+        let (tree, file_name) = (&known.tree, name::file(path));
+        Ok(FileProof {
+            checkpoint,
+            domain: domain.to_owned(),
+            domain_root: DomainRoot { root: tree.root(), count: tree.count() },
+            domain_path: group_path(self, &name::domain_root(domain))?,
+            path: path.to_owned(),
+            record: entry::load(self.read, tree.number(), &file_name)?,
+            record_path: tree.prove(&key_of(&file_name), self.read)?,
+            mark: mark.map(|mark| self.prove_mark(mark)).transpose()?,
+        })
+    }
+
+    fn prove_mark(&self, mark: &Marked) -> Result<MarkProof, ProveError> {
+        let listed = Listed::Mark(mark.nonce.root());
+        let slot = SlotProof::of(self, mark.seq, |at| *at == listed)?;
+        Ok(MarkProof { slot, nonce: mark.nonce.clone() })
+    }
+
+    /// The proof of a verdict in this state or an earlier one; `certificate` must certify this state.
+    pub fn prove_receipt(&self, certificate: &QuorumCert, id: &EnvelopeId) -> Result<ReceiptProof, ProveError> {
+        self.prove_receipt_through(&Epochs::of(self.ledger.genesis()), certificate, id)
+    }
+
+    /// As [`Moment::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.
+    pub fn prove_receipt_through(
+        &self,
+        epochs: &Epochs,
+        certificate: &QuorumCert,
+        id: &EnvelopeId,
+    ) -> Result<ReceiptProof, ProveError> {
+        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
+        let receipt = self.ledger.receipt(self.read, id)?.ok_or(ProveError::Unknown("the receipt"))?;
+        let revision = receipt.revision.ok_or(ProveError::Unknown("the receipt"))?;
+        let listed = Listed::Receipt(receipt.digest());
+        let slot = SlotProof::of(self, revision.seq(), |at| *at == listed)?;
+        Ok(ReceiptProof { checkpoint, slot, receipt })
+    }
+}
+
+impl Checkpoint {
+    fn of(moment: &Moment, certificate: &QuorumCert, epochs: &Epochs) -> Result<Self, ProveError> {
+        let ledger = moment.ledger;
+        let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
+        let signed = |informed: &Committee| {
+            certificate.digest() == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), informed)
+        };
+        let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
+        let next = next.filter(|next| signed(next));
+        let fits = certificate.kind() == Kind::Checkpoint && (next.is_some() || signed(committee));
+        if !fits || certificate.seq() != ledger.head().seq {
+            return Err(ProveError::OtherState);
+        }
+        let mut claimed = certificate.claim().clone();
+        claimed.signatures.truncate(committee.quorum());
+        Ok(Self {
+            epochs: epochs.steps_to(certificate.epoch()),
+            next_members: next.map(|next| next.replicas().filter_map(|replica| next.key(replica)).copied().collect()),
+            certificate: claimed,
+            group_root: ledger.group().root(),
+            group_count: ledger.group().count(),
+            head: ledger.head().clone(),
+            head_path: ledger.group().prove(&key_of(name::HEAD), moment.read)?,
+        })
+    }
+}
+
+impl SlotProof {
+    /// The proof of the first thing in a slot's list that is wanted.
+    fn of(moment: &Moment, seq: SeqNum, wanted: impl Fn(&Listed) -> bool) -> Result<Self, ProveError> {
+        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(moment.read, Table::History, &rows::slot(seq))?;
+        let (slot, list) = row.ok_or(ProveError::Unknown("the slot"))?;
+        let place = list.iter().position(wanted).ok_or(ProveError::Unknown("the receipt or mark"))?;
+        let digests: Vec<Digest> = list.iter().map(Listed::digest).collect();
+        let index = seq.previous().ok_or(ProveError::Unknown("the slot"))?;
+        let range = &moment.ledger.head().range;
+        Ok(Self {
+            slot,
+            slot_path: range.prove(index.get(), moment.read)?.ok_or(ProveError::Unknown("the slot"))?,
+            place: place as u32, // the list's length is a u32 in its leaf
+            list_path: merkle_path(&digests, place).ok_or(ProveError::Unknown("the receipt or mark"))?,
+        })
+    }
+}
+
+/// The path of an entry of the group's tree.
+fn group_path(moment: &Moment, name: &[u8]) -> Result<TreeProof, ProveError> {
+    Ok(moment.ledger.group().prove(&key_of(name), moment.read)?)
+}

@@ -1,0 +1,59 @@
+//! Domains: in memory, as an envelope meets them, and what the group decides about them.
+
+use crate::format::constants::GROUP;
+use crate::policy::{GroupPolicy, Rates};
+use crate::state::record::{DomainRecord, Usage};
+use crate::state::tree::Tree;
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::{SeqNum, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A domain as it is in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Domain {
+    pub(crate) record: DomainRecord,
+    pub(crate) usage: Usage,
+    pub(crate) tree: Tree,
+}
+
+/// All domains by name; shared, so that a version of the ledger costs a count for each.
+pub(crate) type Domains = BTreeMap<String, Arc<Domain>>;
+
+/// What a domain is to somebody who executes envelopes in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) record: &'a DomainRecord,
+    /// The group's own policy.
+    pub(crate) group: &'a GroupPolicy,
+    /// How many organisations there are.
+    pub(crate) organisations: u32,
+    /// How many domains there are, the group's included: the number of the next one.
+    pub(crate) domains: u32,
+    /// Ledger time of the slot.
+    pub(crate) time: Time,
+    /// Files and bytes that the domain holds.
+    pub(crate) held: (u64, u64),
+    /// The oldest slot that a base may name.
+    pub(crate) floor: SeqNum,
+    /// The newest revision that changed a file of the domain.
+    pub(crate) changed: Revision,
+}
+
+impl Place<'_> {
+    pub(crate) fn rates(&self) -> &Rates {
+        if self.record.number == GROUP { &self.group.rates } else { &self.record.policy.rates }
+    }
+}
+
+/// Something that is in memory as well as in the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// A domain is new, or has a new policy.
+    Domain(String, DomainRecord),
+    /// The group has a new policy.
+    Group(GroupPolicy),
+    /// There is one more organisation.
+    Organisation,
+}

@@ -1,0 +1,311 @@
+//! The ledger: what of the state is in memory, and the doors in.
+
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
+use crate::format::genesis::Genesis;
+use crate::policy::{DomainPolicy, GroupPolicy};
+use crate::state::domain::{Decision, Domain, Domains};
+use crate::state::overlay::Draft;
+use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, Head, Usage};
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::{Tree, state_root};
+use crate::state::{entry, name};
+use crate::vocabulary::name::Principal;
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::{Digest, ExecutedPoint};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Version of the rules by which this ledger executes. A replica with another one must not vote.
+pub const RULES: &str = "quorate-ledger rules 4";
+
+/// The row of [`Table::Meta`] that holds the genesis file.
+const GENESIS: &[u8] = b"genesis";
+/// The row of [`Table::Meta`] that holds the state root, to check what is read at open.
+const ROOT: &[u8] = b"state-root";
+
+/// Why a ledger does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The disk said no, or what is on it cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing was created here.
+    #[error("there is no ledger here")]
+    Absent,
+    /// There is one already.
+    #[error("there is a ledger here already")]
+    Present,
+    /// It belongs to another group.
+    #[error("the ledger is of another genesis")]
+    OtherGenesis,
+    /// It was executed by other rules than this program's.
+    #[error("the ledger was executed by {theirs:?}, this program executes by {ours:?}")]
+    OtherRules {
+        /// On the disk.
+        theirs: String,
+        /// In this program.
+        ours: String,
+    },
+    /// The entries do not hash to the root that was stored with them.
+    #[error("the state on disk hashes to {found}, it should be {expected}")]
+    Damaged {
+        /// The root that was stored.
+        expected: Digest,
+        /// What the entries hash to.
+        found: Digest,
+    },
+}
+
+/// The executed state's top. A clone is a version, and cheap: clone before a batch, put it back if the commit fails.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    genesis: Arc<Genesis>,
+    head: Head,
+    executed: ExecutedPoint,
+    group: Tree,
+    domains: Arc<Domains>,
+    policy: Arc<GroupPolicy>,
+    organisations: u32,
+}
+
+impl Ledger {
+    /// Writes the state that the genesis makes into an empty store.
+    pub fn create(store: &mut dyn Store, genesis: &Genesis) -> Result<Self, OpenError> {
+        if store.get(Table::Meta, GENESIS)?.is_some() {
+            return Err(OpenError::Present);
+        }
+        store.put(Table::Meta, GENESIS, genesis.bytes())?;
+        let mut ledger = Self::at_genesis(genesis);
+        let mut draft = Draft::new(store);
+        ledger.found(&mut draft);
+        ledger.commit(&mut draft)?;
+        Ok(ledger)
+    }
+
+    /// Reads the top of the state back, and checks all entries against the stored root.
+    pub fn open(read: &dyn Read, genesis: &Genesis) -> Result<Self, OpenError> {
+        let stored = read.get(Table::Meta, GENESIS)?.ok_or(OpenError::Absent)?;
+        if stored != genesis.bytes() {
+            return Err(OpenError::OtherGenesis);
+        }
+        let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
+        if theirs != rules() {
+            return Err(OpenError::OtherRules { theirs, ours: rules() });
+        }
+        let mut ledger = Self {
+            genesis: Arc::new(genesis.clone()),
+            executed: ExecutedPoint::default(),
+            head: required(entry::load(read, GROUP, name::HEAD)?, "the head")?,
+            group: Tree::open(GROUP, read)?,
+            domains: Arc::new(open_domains(read)?),
+            policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
+            organisations: required(entry::load(read, GROUP, name::ORGANISATIONS)?, "the number of organisations")?,
+        };
+        let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
+        let (expected, found) = (Digest(expected), ledger.state_root());
+        let whole = ledger.roots_agree(read)?;
+        ledger.executed = ledger.point();
+        if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
+    }
+
+    /// Root of the whole state.
+    pub fn state_root(&self) -> Digest {
+        state_root(&self.group.root(), self.group.count())
+    }
+
+    /// The genesis.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Where execution stands, as the core wants to know it.
+    pub fn executed(&self) -> &ExecutedPoint {
+        &self.executed
+    }
+
+    /// The newest revision.
+    pub fn revision(&self) -> Revision {
+        Revision::slot(self.head.seq)
+    }
+
+    /// How far the group is.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn genesis_shared(&self) -> Arc<Genesis> {
+        Arc::clone(&self.genesis)
+    }
+
+    pub(crate) fn group_policy(&self) -> Arc<GroupPolicy> {
+        Arc::clone(&self.policy)
+    }
+
+    pub(crate) fn organisations(&self) -> u32 {
+        self.organisations
+    }
+
+    pub(crate) fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
+    pub(crate) fn group(&self) -> &Tree {
+        &self.group
+    }
+
+    pub(crate) fn domain(&self, name: &str) -> Option<&Domain> {
+        self.domains.get(name).map(|domain| &**domain)
+    }
+
+    pub(crate) fn domain_mut(&mut self, name: &str) -> &mut Domain {
+        let domain = Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed");
+        Arc::make_mut(domain)
+    }
+
+    pub(crate) fn domains(&self) -> &Domains {
+        &self.domains
+    }
+
+    pub(crate) fn domains_shared(&self) -> Arc<Domains> {
+        Arc::clone(&self.domains)
+    }
+
+    fn at_genesis(genesis: &Genesis) -> Self {
+        let head = Head::genesis(genesis.file().members.len());
+        let executed = ExecutedPoint::default();
+        Self {
+            genesis: Arc::new(genesis.clone()),
+            head,
+            executed,
+            group: Tree::empty(GROUP),
+            domains: Arc::new(BTreeMap::from([group_domain()])),
+            policy: Arc::default(),
+            organisations: genesis.file().organisations.len() as u32,
+        }
+    }
+
+    /// Writes what the genesis names.
+    fn found(&mut self, draft: &mut Draft) {
+        let genesis = Arc::clone(&self.genesis);
+        let file = genesis.file();
+        draft.put(GROUP, name::RULES.to_vec(), &rules());
+        for organisation in &file.organisations {
+            draft.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
+        }
+        let mut authors: BTreeMap<&str, u32> = BTreeMap::new();
+        for author in &file.authors {
+            *authors.entry(&author.organisation).or_default() += 1;
+            let organisation = author.organisation.clone();
+            let record = AuthorRecord { organisation, since: Revision::GENESIS, revoked: None };
+            draft.put(GROUP, name::author(&author.key), &record);
+        }
+        draft.put(GROUP, name::VOICES.to_vec(), &(authors.len() as u32)); // a genesis holds fewer than 2^32 bytes
+        for (organisation, count) in authors {
+            draft.put(GROUP, name::authors_of(organisation), &count);
+        }
+        for (number, rules) in (1..).zip(&file.domains) {
+            let policy = DomainPolicy::new(rules.writers.clone(), rules.readers.clone());
+            let record = DomainRecord { number, since: Revision::GENESIS, policy };
+            draft.put(GROUP, name::domain(&rules.name), &record);
+            draft.put(number, name::USAGE.to_vec(), &Usage::default());
+            self.take_note(Decision::Domain(rules.name.clone(), record));
+        }
+        draft.put(GROUP, name::ORGANISATIONS.to_vec(), &self.organisations);
+        draft.put(GROUP, name::POLICY.to_vec(), &*self.policy);
+    }
+
+    /// Keeps in memory what was decided.
+    pub(crate) fn take_note(&mut self, decision: Decision) {
+        match decision {
+            Decision::Domain(name, record) => {
+                let domains = Arc::make_mut(&mut self.domains);
+                let domain = domains.entry(name).or_insert_with(|| {
+                    let (tree, usage) = (Tree::empty(record.number), Usage::default());
+                    Arc::new(Domain { tree, usage, record: record.clone() })
+                });
+                Arc::make_mut(domain).record = record;
+            }
+            Decision::Group(policy) => self.policy = Arc::new(policy),
+            Decision::Organisation => self.organisations += 1,
+        }
+    }
+
+    /// Writes the entries of a slot, hashes the trees that they touch, and stores the root.
+    pub(crate) fn commit(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
+        let mut changes = draft.write()?;
+        let mut group = changes.remove(&GROUP).unwrap_or_default();
+        for (name, domain) in Arc::make_mut(&mut self.domains) {
+            let Some(changes) = changes.remove(&domain.record.number) else {
+                continue;
+            };
+            let domain = Arc::make_mut(domain);
+            domain.tree.touch(&changes);
+            let root = DomainRoot { root: domain.tree.root(), count: domain.tree.count() };
+            draft.put(GROUP, name::domain_root(name), &root);
+        }
+        draft.put(GROUP, name::HEAD.to_vec(), &self.head);
+        group.extend(draft.write()?.remove(&GROUP).unwrap_or_default());
+        self.group.touch(&group);
+        self.executed = self.point();
+        let root = self.executed.state_root;
+        draft.store().put(Table::Meta, ROOT, &root.0)
+    }
+
+    fn point(&self) -> ExecutedPoint {
+        let head = &self.head;
+        ExecutedPoint {
+            seq: head.seq,
+            lane_hash: head.lane_hash,
+            tips: head.tips.clone(),
+            lane_bytes: head.lane_bytes.clone(),
+            time: head.time,
+            state_root: self.state_root(),
+        }
+    }
+
+    /// Whether the group's tree names every domain's root.
+    fn roots_agree(&self, read: &dyn Read) -> Result<bool, StoreError> {
+        for (name, domain) in self.domains.iter().filter(|(_, domain)| domain.record.number != GROUP) {
+            let named: Option<DomainRoot> = entry::load(read, GROUP, &name::domain_root(name))?;
+            if named != Some(DomainRoot { root: domain.tree.root(), count: domain.tree.count() }) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The rules and everything that decides how they answer.
+fn rules() -> String {
+    format!("{RULES}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
+}
+
+/// The group's own domain: everybody who is enrolled may speak there, and it has no files.
+fn group_domain() -> (String, Arc<Domain>) {
+    let policy = DomainPolicy::new(vec![Principal::Everyone], vec![Principal::Everyone]);
+    let record = DomainRecord { number: GROUP, since: Revision::GENESIS, policy };
+    let domain = Domain { record, usage: Usage::default(), tree: Tree::empty(GROUP) };
+    (GROUP_DOMAIN.to_owned(), Arc::new(domain))
+}
+
+fn required<T>(found: Option<T>, what: &str) -> Result<T, StoreError> {
+    found.ok_or_else(|| entry::damaged(what))
+}
+
+fn open_domains(read: &dyn Read) -> Result<Domains, StoreError> {
+    let mut domains = BTreeMap::from([group_domain()]);
+    let mut records = Vec::new();
+    entry::entries(read, |name, value| {
+        if let Some(name) = name.strip_prefix(b"d") {
+            let name = String::from_utf8(name.to_vec()).map_err(|_| entry::damaged("a domain's name"))?;
+            records.push((name, entry::value_of::<DomainRecord>(value)?));
+        }
+        Ok(())
+    })?;
+    for (name, record) in records {
+        let usage = required(entry::load(read, record.number, name::USAGE)?, "a domain's usage")?;
+        let tree = Tree::open(record.number, read)?;
+        domains.insert(name, Arc::new(Domain { record, usage, tree }));
+    }
+    Ok(domains)
+}

@@ -1,0 +1,247 @@
+//! What a slot has changed so far, and what the envelope in hand would change on top of it.
+
+mod scan;
+
+use self::scan::Written;
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::{self, Changes, Key, TreeNumber};
+use crate::state::{entry, rows};
+use borsh::{BorshDeserialize, BorshSerialize};
+use core::cell::RefCell;
+use core::ops::ControlFlow;
+use quorate_pbft::Digest;
+use std::collections::BTreeMap;
+
+/// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
+///
+/// Rows beside the trees go to the store as soon as their envelope is accepted.
+pub(crate) struct Draft<'s> {
+    store: &'s mut dyn Store,
+    /// What somebody asked for or wrote in this slot: most entries are asked for several times.
+    known: RefCell<Named<Known>>,
+    /// What the envelope in hand writes; none where it removes.
+    pending: Named<Option<Vec<u8>>>,
+    rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+}
+
+/// By the tree and the name of an entry: its key is a hash, and costs more than the look.
+type Named<T> = BTreeMap<TreeNumber, BTreeMap<Vec<u8>, T>>;
+
+/// An entry after the envelopes before the one in hand.
+struct Known {
+    key: Key,
+    value: Option<Vec<u8>>,
+    is_changed: bool,
+}
+
+impl<'s> Draft<'s> {
+    pub(crate) fn new(store: &'s mut dyn Store) -> Self {
+        let (known, pending, rows) = Default::default();
+        Self { store, known, pending, rows }
+    }
+
+    /// What was written before the envelope in hand, entries of this slot excepted.
+    pub(crate) fn stored(&self) -> &dyn Read {
+        &*self.store
+    }
+
+    /// An entry as the envelope in hand sees it.
+    pub(crate) fn get<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
+        self.with_value(tree, name, |value| value.map(entry::value_of).transpose())?
+    }
+
+    /// Whether an entry is there.
+    pub(crate) fn has(&self, tree: TreeNumber, name: &[u8]) -> Result<bool, StoreError> {
+        self.with_value(tree, name, |value| value.is_some())
+    }
+
+    fn with_value<T>(
+        &self,
+        tree: TreeNumber,
+        name: &[u8],
+        read: impl FnOnce(Option<&[u8]>) -> T,
+    ) -> Result<T, StoreError> {
+        if let Some(value) = self.pending.get(&tree).and_then(|entries| entries.get(name)) {
+            return Ok(read(value.as_deref()));
+        }
+        let mut known = self.known.borrow_mut();
+        let known = known.entry(tree).or_default();
+        if let Some(known) = known.get(name) {
+            return Ok(read(known.value.as_deref()));
+        }
+        let key = tree::key_of(name);
+        let value = entry::load_bytes(&*self.store, tree, (name, &key))?;
+        let result = read(value.as_deref());
+        known.insert(name.to_vec(), Known { key, value, is_changed: false });
+        Ok(result)
+    }
+
+    /// Sets an entry, if the envelope in hand is accepted.
+    pub(crate) fn put(&mut self, tree: TreeNumber, name: Vec<u8>, value: &impl BorshSerialize) {
+        self.pending.entry(tree).or_default().insert(name, Some(entry::bytes_of(value)));
+    }
+
+    /// Removes an entry, if the envelope in hand is accepted.
+    pub(crate) fn remove(&mut self, tree: TreeNumber, name: Vec<u8>) {
+        self.pending.entry(tree).or_default().insert(name, None);
+    }
+
+    /// A row as the envelope in hand sees it.
+    pub(crate) fn row<T: BorshDeserialize>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.bytes(table, key)?.map(|value| entry::value_of(&value)).transpose()
+    }
+
+    /// A row's bytes as the envelope in hand sees them.
+    pub(crate) fn bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if !self.rows.is_empty()
+            && let Some(value) = self.rows.get(&(table, key.to_vec()))
+        {
+            return Ok(value.clone());
+        }
+        self.store.get(table, key)
+    }
+
+    /// Rows of `from..=to` that the envelope in hand wrote, ascending.
+    pub(super) fn written_rows(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Written<'_>> {
+        let range = (from <= to).then(|| self.rows.range((table, from.to_vec())..=(table, to.to_vec())));
+        range.into_iter().flatten().map(|((_, key), value)| (key.as_slice(), value.as_deref()))
+    }
+
+    /// Sets a row, if the envelope in hand is accepted.
+    pub(crate) fn put_row(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.rows.insert((table, key), Some(value));
+    }
+
+    /// Removes a row, if the envelope in hand is accepted.
+    pub(crate) fn remove_row(&mut self, table: Table, key: Vec<u8>) {
+        self.rows.insert((table, key), None);
+    }
+
+    /// Sets a row that only says in another way what earlier envelopes did.
+    pub(crate) fn derive(&mut self, table: Table, key: &[u8], value: &impl BorshSerialize) -> Result<(), StoreError> {
+        self.store.put(table, key, &entry::bytes_of(value))
+    }
+
+    /// Whether a file stands at a path as the envelope in hand sees it. Nothing is remembered of paths that were only
+    /// asked for: those of the folders above a file are many times as long as its own.
+    pub(crate) fn is_listed(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
+        Ok(self.bytes(Table::Names, &rows::listed(domain, path))?.is_some())
+    }
+
+    /// Whether any file stands below a folder as the envelope in hand sees it.
+    pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
+        let prefix = rows::listed(domain, &format!("{folder}/"));
+        let (from, to) = rows::below(&prefix, crate::vocabulary::path::PATH_BYTES_MAX);
+        let mut found = false;
+        self.scan(Table::Names, &from, &to, &mut |_, _| {
+            found = true;
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
+    /// The first `most` files below a folder as the envelope in hand sees them, by their paths.
+    pub(crate) fn below(&self, domain: u32, folder: &str, most: usize) -> Result<Vec<String>, StoreError> {
+        let prefix = rows::listed(domain, &format!("{folder}/"));
+        let (from, to) = rows::below(&prefix, crate::vocabulary::path::PATH_BYTES_MAX);
+        let mut found = Vec::new();
+        self.scan(Table::Names, &from, &to, &mut |key, _| {
+            found.push(path_of(key));
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        found.into_iter().collect()
+    }
+
+    /// Keys of rows in `from..=to` as the envelope in hand sees them, ascending.
+    pub(crate) fn keys(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut found = Vec::new();
+        self.scan(table, from, to, &mut |key, _| {
+            found.push(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// The envelope in hand is accepted.
+    pub(crate) fn accept(&mut self) -> Result<(), StoreError> {
+        for (tree, entries) in core::mem::take(&mut self.pending) {
+            let known = self.known.get_mut().entry(tree).or_default();
+            for (name, value) in entries {
+                let known = known.entry(name).or_insert_with_key(|name| Known::unread(name));
+                (known.value, known.is_changed) = (value, true);
+            }
+        }
+        for ((table, key), value) in core::mem::take(&mut self.rows) {
+            match value {
+                Some(value) => self.store.give(table, key, value)?,
+                None => self.store.delete(table, &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The envelope in hand changes nothing.
+    pub(crate) fn reject(&mut self) {
+        self.pending.clear();
+        self.rows.clear();
+    }
+
+    /// Writes the entries of the slot; what changed in each tree.
+    pub(crate) fn write(&mut self) -> Result<BTreeMap<TreeNumber, Changes>, StoreError> {
+        self.accept()?;
+        let mut changes = BTreeMap::new();
+        for (tree, entries) in self.known.take() {
+            let changed = entries.into_iter().filter(|(_, known)| known.is_changed);
+            let written: Result<Changes, StoreError> =
+                changed.map(|(name, known)| self.write_entry(tree, &name, known)).collect();
+            changes.insert(tree, written?);
+        }
+        changes.retain(|_, changes: &mut Changes| !changes.is_empty());
+        Ok(changes)
+    }
+
+    fn write_entry(
+        &mut self,
+        tree: TreeNumber,
+        name: &[u8],
+        known: Known,
+    ) -> Result<(Key, Option<Digest>), StoreError> {
+        let row = tree::row(tree, &known.key);
+        let Some(value) = known.value else {
+            self.store.delete(Table::Entries, &row)?;
+            return Ok((known.key, None));
+        };
+        let hash = entry::value_hash(&value);
+        self.store.give(Table::Entries, row.to_vec(), entry::encode(&hash, name, &value))?;
+        Ok((known.key, Some(hash)))
+    }
+
+    /// The store itself, for what stands outside every envelope.
+    pub(crate) fn store(&mut self) -> &mut dyn Store {
+        self.store
+    }
+}
+
+impl Known {
+    /// An entry that is about to be written.
+    fn unread(name: &[u8]) -> Self {
+        Self { key: tree::key_of(name), value: None, is_changed: false }
+    }
+}
+
+impl entry::Entries for Draft<'_> {
+    fn entry<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(tree, name)
+    }
+}
+
+/// The path in a key of [`rows::listed`].
+pub(crate) fn path_of(key: &[u8]) -> Result<String, StoreError> {
+    let path = key.get(4..).and_then(|path| core::str::from_utf8(path).ok());
+    path.map(str::to_owned).ok_or_else(|| entry::damaged("a listed path"))
+}

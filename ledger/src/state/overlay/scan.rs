@@ -1,0 +1,67 @@
+//! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
+
+use super::Draft;
+use crate::state::store::{Read, StoreError, Table};
+use core::iter::Peekable;
+use core::ops::ControlFlow;
+
+/// What is called for each row of a scan.
+type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+impl Read for Draft<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.bytes(table, key)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        let written = self.written_rows(table, from, to).peekable();
+        Laid { written, is_before: |a, b| a < b, each }.over(|each| self.stored().scan(table, from, to, each))
+    }
+
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        let written = self.written_rows(table, from, to).rev().peekable();
+        Laid { written, is_before: |a, b| a > b, each }.over(|each| self.stored().scan_back(table, from, to, each))
+    }
+}
+
+/// A row that the envelope in hand wrote; no value where it removed it.
+pub(super) type Written<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// What the envelope wrote, while the stored rows pass by in the same order.
+struct Laid<'w, 'e, I: Iterator<Item = Written<'w>>> {
+    written: Peekable<I>,
+    is_before: fn(&[u8], &[u8]) -> bool,
+    each: Each<'e>,
+}
+
+impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
+    /// Over the rows of a scan, and what is left after the last of them.
+    fn over(mut self, scan: impl FnOnce(Each<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut flow = ControlFlow::Continue(());
+        scan(&mut |key, stored| {
+            flow = self.pass(key, stored);
+            flow
+        })?;
+        while flow.is_continue()
+            && let Some((written, value)) = self.written.next()
+        {
+            flow = self.told(written, value);
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
+        let is_before = self.is_before;
+        while let Some((written, value)) = self.written.next_if(|(written, _)| is_before(written, key)) {
+            self.told(written, value)?;
+        }
+        match self.written.next_if(|(written, _)| *written == key) {
+            Some((_, value)) => self.told(key, value),
+            None => (self.each)(key, stored),
+        }
+    }
+
+    fn told(&mut self, key: &[u8], value: Option<&[u8]>) -> ControlFlow<()> {
+        value.map_or(ControlFlow::Continue(()), |value| (self.each)(key, value))
+    }
+}

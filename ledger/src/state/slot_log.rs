@@ -1,0 +1,132 @@
+//! The append-only tree of executed slots (RFC 9162): what happened in each, under one root for ever.
+//!
+//! Its nodes are appended to [`Table::Range`] and never rewritten; the state holds its size and its peaks. Leaf and
+//! node hashes are those of [`quorate_pbft::merkle_root`], so a path is checked by [`quorate_pbft::merkle_proves`].
+
+use crate::state::store::{Read, Store, StoreError, Table};
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::{Digest, hash_parts};
+
+/// Size and peaks of the tree: all that appending and the root need.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Range {
+    /// Number of leaves.
+    size: u64,
+    /// Roots of the whole subtrees, largest first: one for each bit that is set in `size`.
+    peaks: Vec<Digest>,
+}
+
+pub(crate) fn leaf(value: &Digest) -> Digest {
+    hash_parts("quorate/v1/leaf", &[&value.0])
+}
+
+pub(crate) fn node(left: &Digest, right: &Digest) -> Digest {
+    hash_parts("quorate/v1/node", &[&left.0, &right.0])
+}
+
+fn row(level: u32, index: u64) -> [u8; 9] {
+    let mut row = [0; 9];
+    row[0] = level as u8; // at most 63: `index` has 64 bits
+    row[1..].copy_from_slice(&index.to_be_bytes());
+    row
+}
+
+impl Range {
+    /// Number of leaves.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The root over all leaves; [`Digest::ZERO`] without any. None unless there is a peak for each bit of the size.
+    pub fn root(&self) -> Option<Digest> {
+        if self.peaks.len() != self.size.count_ones() as usize {
+            return None;
+        }
+        let bagged = self.peaks.iter().rev().copied().reduce(|right, left| node(&left, &right));
+        Some(bagged.unwrap_or(Digest::ZERO))
+    }
+
+    /// Appends a value.
+    pub(crate) fn push(&mut self, value: &Digest, store: &mut dyn Store) -> Result<(), StoreError> {
+        let (mut level, mut index, mut hash) = (0, self.size, leaf(value));
+        store.put(Table::Range, &row(level, index), &hash.0)?;
+        while index & 1 == 1 {
+            let left = self.peaks.pop().expect("a peak for each bit of the size");
+            hash = node(&left, &hash);
+            (level, index) = (level + 1, index >> 1);
+            store.put(Table::Range, &row(level, index), &hash.0)?;
+        }
+        self.peaks.push(hash);
+        self.size += 1;
+        Ok(())
+    }
+
+    /// The path of a leaf, from its sibling up; none if there is no such leaf.
+    pub(crate) fn prove(&self, index: u64, read: &dyn Read) -> Result<Option<Vec<Digest>>, StoreError> {
+        if index >= self.size {
+            return Ok(None);
+        }
+        let (mut from, mut to, mut path) = (0, self.size, Vec::new());
+        while to - from > 1 {
+            let middle = from + split(to - from);
+            if index < middle {
+                path.push(subtree(middle, to, read)?);
+                to = middle;
+            } else {
+                path.push(subtree(from, middle, read)?);
+                from = middle;
+            }
+        }
+        path.reverse();
+        Ok(Some(path))
+    }
+}
+
+/// The largest power of two below `count`, for a `count` of at least two.
+fn split(count: u64) -> u64 {
+    1 << (63 - (count - 1).leading_zeros())
+}
+
+/// The root over the leaves `from..to`, at least one, which begin where a whole subtree does.
+fn subtree(from: u64, to: u64, read: &dyn Read) -> Result<Digest, StoreError> {
+    let count = to - from;
+    if count.is_power_of_two() {
+        let level = count.trailing_zeros();
+        let stored = read.get(Table::Range, &row(level, from >> level))?;
+        let digest = stored.and_then(|bytes| bytes.try_into().ok()).map(Digest);
+        return digest.ok_or_else(|| StoreError(format!("node {level}/{} of the range is missing", from >> level)));
+    }
+    let middle = from + split(count);
+    Ok(node(&subtree(from, middle, read)?, &subtree(middle, to, read)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::memory_store::MemoryStore;
+    use quorate_pbft::{merkle_proves, merkle_root};
+
+    #[test]
+    fn every_leaf_is_proved_at_every_size() {
+        let (mut range, mut store) = (Range::default(), MemoryStore::new());
+        let values: Vec<Digest> = (0..40).map(|byte| Digest([byte; 32])).collect();
+        for size in 0..=values.len() {
+            let root = range.root().expect("a peak for each bit");
+            assert_eq!(root, merkle_root(&values[..size]));
+            for (index, value) in values[..size].iter().enumerate() {
+                let path = range.prove(index as u64, &store).expect("memory").expect("a leaf");
+                assert!(merkle_proves(&root, value, index, size, &path), "{index} of {size}");
+                assert!(!merkle_proves(&root, value, (index + 1) % size, size, &path) || size == 1);
+            }
+            if let Some(value) = values.get(size) {
+                range.push(value, &mut store).expect("memory");
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_that_lacks_a_peak_has_no_root() {
+        let range = Range { size: 3, peaks: vec![Digest([1; 32])] };
+        assert_eq!(range.root(), None);
+    }
+}

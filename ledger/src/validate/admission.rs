@@ -1,0 +1,139 @@
+//! The admission gate: what must not enter a lane stays out; all else is ordered, so that a refusal is a verdict.
+
+use crate::format::constants::GROUP;
+use crate::format::envelope::Envelope;
+use crate::format::receipt::Receipt;
+use crate::state::ledger::Ledger;
+use crate::state::record::{AuthorRecord, Sequence, Verdict};
+use crate::state::store::{Read, StoreError, Table};
+use crate::state::{entry, name};
+use crate::validate::rates::{self, TooFast};
+use crate::vocabulary::ids::EnvelopeId;
+use crate::vocabulary::verdict::{Code, Refusal};
+use quorate_pbft::{PublicKey, Time};
+
+/// An envelope that may enter a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Names it.
+    pub id: EnvelopeId,
+    /// What was signed.
+    pub envelope: Envelope,
+    /// Whom its author belongs to.
+    pub organisation: String,
+    /// What the state says of it.
+    pub standing: Standing,
+}
+
+/// Where an envelope stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its numbers are next.
+    Ready,
+    /// A number before it is missing (A2).
+    Waits {
+        /// The number that is next.
+        next: u64,
+    },
+    /// The same bytes had their verdict.
+    Judged(Receipt),
+}
+
+impl Ledger {
+    /// Says whether an envelope may enter a lane: stages `structure` and `signature`, and its place among its author's.
+    pub fn admit(&self, read: &dyn Read, bytes: &[u8]) -> Result<Result<Admission, Refusal>, StoreError> {
+        let checked = Envelope::decode(bytes, self.genesis().limits())
+            .and_then(|envelope| Ok((envelope.check_signature(&self.genesis().group())?, envelope)));
+        let (id, envelope) = match checked {
+            Ok(checked) => checked,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;
+        let Some(AuthorRecord { organisation, .. }) = author else {
+            let detail = format!("{} is not enrolled", envelope.body.author);
+            return Ok(Err(Refusal::new(Code::UnknownAuthor, detail)));
+        };
+        let standing = self.standing(read, id, &envelope)?;
+        Ok(standing.map(|standing| Admission { id, envelope, organisation, standing }))
+    }
+
+    /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in an
+    /// idle group. One that never fits is not held back here, so that its refusal is a verdict.
+    pub fn comes_too_fast(
+        &self,
+        read: &dyn Read,
+        admission: &Admission,
+        bytes: usize,
+        now: Time,
+    ) -> Result<Option<TooFast>, StoreError> {
+        let body = &admission.envelope.body;
+        let Some(domain) = self.domain(&body.domain).filter(|_| matches!(admission.standing, Standing::Ready)) else {
+            return Ok(None);
+        };
+        let (number, group) = (domain.record.number, self.group_policy());
+        let rates = if number == GROUP { &group.rates } else { &domain.record.policy.rates };
+        if rates.are_none() {
+            return Ok(None);
+        }
+        let (who, now) = ((body, admission.organisation.as_str()), now.max(self.head().time));
+        let numbers = self.sequence(read, &body.domain, &body.author)?;
+        let takes = rates::take(rates, who, bytes, now, &numbers, |name| entry::load(read, number, name))?;
+        Ok(takes.err().filter(|too_fast| too_fast.wait_ms.is_some()))
+    }
+
+    fn standing(
+        &self,
+        read: &dyn Read,
+        id: EnvelopeId,
+        envelope: &Envelope,
+    ) -> Result<Result<Standing, Refusal>, StoreError> {
+        if let Some(receipt) = self.receipt(read, &id)? {
+            return Ok(Ok(Standing::Judged(receipt)));
+        }
+        let body = &envelope.body;
+        let sequence = self.sequence(read, &body.domain, &body.author)?;
+        let (next, first) = (sequence.next, body.from_seq);
+        let gap_max = self.genesis().limits().gap_max;
+        Ok(if first < next {
+            Err(Refusal::new(Code::Overlap, format!("it begins at {first}, the next number is {next}")))
+        } else if first == next && body.attempt <= sequence.attempt {
+            let detail = format!("attempt {} for number {next} had its verdict", sequence.attempt);
+            Err(Refusal::new(Code::SequenceTaken, detail))
+        } else if first - next > gap_max {
+            let detail = format!("it begins at {first}, more than {gap_max} above the next number {next}");
+            Err(Refusal::new(Code::GapTooWide, detail))
+        } else if first > next {
+            Ok(Standing::Waits { next })
+        } else {
+            Ok(Standing::Ready)
+        })
+    }
+
+    /// Whom an author belongs to, as executed; empty for a stranger.
+    pub fn organisation(&self, read: &dyn Read, author: &PublicKey) -> Result<String, StoreError> {
+        let author: Option<AuthorRecord> = entry::load(read, GROUP, &name::author(author))?;
+        Ok(author.map_or_else(String::new, |author| author.organisation))
+    }
+
+    /// The verdict on an envelope.
+    pub fn receipt(&self, read: &dyn Read, id: &EnvelopeId) -> Result<Option<Receipt>, StoreError> {
+        Ok(self.verdict(read, id)?.map(|verdict| verdict.receipt))
+    }
+
+    pub(crate) fn verdict(&self, read: &dyn Read, id: &EnvelopeId) -> Result<Option<Verdict>, StoreError> {
+        entry::load_row(read, Table::Receipts, &id.0.0)
+    }
+
+    /// The number of an author's next envelope in a domain, as executed.
+    pub fn next_seq(&self, read: &dyn Read, author: &PublicKey, domain: &str) -> Result<u64, StoreError> {
+        Ok(self.sequence(read, domain, author)?.next)
+    }
+
+    pub(crate) fn sequence(&self, read: &dyn Read, domain: &str, author: &PublicKey) -> Result<Sequence, StoreError> {
+        let stored = match self.domain(domain) {
+            Some(domain) => entry::load(read, domain.record.number, &name::sequence(author))?,
+            None => None,
+        };
+        Ok(stored.unwrap_or_else(Sequence::new))
+    }
+}

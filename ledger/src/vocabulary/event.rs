@@ -1,0 +1,53 @@
+//! Events: what observers are told of an execution, beside its receipts.
+
+use crate::vocabulary::ids::{ConflictId, ProposalId};
+use crate::vocabulary::lock::LockStep;
+use quorate_pbft::PublicKey;
+
+/// Something that people want to hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A conflict began.
+    Opened {
+        /// The conflict.
+        id: ConflictId,
+        /// Its domain.
+        domain: String,
+        /// Its path.
+        path: String,
+    },
+    /// Something was proposed.
+    Proposed {
+        /// The proposal.
+        id: ProposalId,
+        /// The domain in which it is approved.
+        domain: String,
+    },
+    /// Enough organisations agreed.
+    Decided {
+        /// The proposal.
+        id: ProposalId,
+        /// The domain in which it was approved.
+        domain: String,
+    },
+    /// A conflict is over.
+    Settled {
+        /// The conflict.
+        id: ConflictId,
+        /// Its domain.
+        domain: String,
+        /// Its path.
+        path: String,
+    },
+    /// Something became of a request for a lock.
+    Lock {
+        /// Its domain.
+        domain: String,
+        /// Its path; empty for the root.
+        path: String,
+        /// Whose request.
+        author: PublicKey,
+        /// What became of it.
+        step: LockStep,
+    },
+}
