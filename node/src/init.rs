@@ -21,35 +21,28 @@ use std::path::{Path, PathBuf};
 const DRAFT: &str = "genesis.json.unfinished";
 /// What a group is called whose keys one command has held.
 const TEST_NAME: &str = "TEST KEYS: quorate test group";
-/// The words by which [`crate::start`] knows such a group.
+/// The words by which `quorate start` knows such a group.
 pub const TEST_WORDS: &str = "TEST KEYS";
 /// The domain that it makes unless it is told otherwise.
 const DOMAIN: &str = "main";
 
-/// What to make.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+/// Test group to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Folder for the group; may exist as long as it holds no genesis.json
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the group; may exist as long as it holds no genesis.json.
     pub out: PathBuf,
-    /// How many replicas
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Number of replicas.
     pub replicas: u16,
-    /// Names of the organisations; replica i belongs to number i modulo how many there are [default: one for each
-    /// replica, org-0 and so on]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    /// Names of the organisations; replica i belongs to number i modulo how many there are. None: one for each replica,
+    /// org-0 and so on.
     pub orgs: Vec<String>,
-    /// Replica i listens for the others on this port + i
-    #[arg(long, default_value_t = 7700, value_name = "P")]
+    /// Replica i listens for the others on this port + i.
     pub base_port: u16,
-    /// Replica i serves its API on this port + i
-    #[arg(long, default_value_t = 8700, value_name = "P")]
+    /// Replica i serves its API on this port + i.
     pub api_port: u16,
-    /// What people call the group
-    #[arg(long, value_name = "NAME")]
+    /// Name of the group for people.
     pub name: Option<String>,
-    /// Domains that the group begins with, all open to every author; no flag leads here, the default is `main`
-    #[arg(skip)]
+    /// Domains that the group begins with, all open to every author. None: `main`.
     pub domains: Vec<String>,
 }
 

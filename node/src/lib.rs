@@ -10,4 +10,3 @@ pub mod logging;
 pub mod metrics;
 pub mod pool;
 pub mod replica;
-pub mod start;

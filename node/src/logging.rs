@@ -5,7 +5,7 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 /// Who reads the logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// People.
@@ -15,11 +15,20 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// Names of the formats, as flags and the environment write them.
+    pub const NAMES: [&str; 2] = ["text", "json"];
+}
+
 impl FromStr for LogFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        <Self as clap::ValueEnum>::from_str(text, true)
+        match text.to_ascii_lowercase().as_str() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("{text:?} is no log format: text or json")),
+        }
     }
 }
 

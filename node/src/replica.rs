@@ -2,7 +2,6 @@
 
 use crate::api::{self, Admin, Bounded, Service};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
-use crate::demo::liar::Liar;
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
 use crate::metrics::Metrics;
@@ -10,11 +9,11 @@ use crate::pool::{CachedPayload, CachedVerify, Checker, Frame, Pool, Queues};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore};
 use quorate_net::{Channel, Event, Events, Member, Multiaddr, Network};
-use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer};
+use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer, Verified};
 use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::{fs, io};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -27,8 +26,22 @@ pub struct Options {
     pub dir: PathBuf,
     /// Its configuration.
     pub config: Config,
-    /// Bends what it says; the demo's. No configuration leads here.
-    pub liar: Option<Liar>,
+    /// Closures between its core and the network, for demonstrations of faults. No configuration leads here.
+    pub interceptor: Option<Interceptor>,
+}
+
+/// Answers the message that leaves for a peer in place of this one; none if nothing does.
+pub type Intercept = Box<dyn FnMut(ReplicaId, &Arc<Message>) -> Option<Arc<Message>> + Send>;
+
+/// Answers true if the core receives this verified message.
+pub type Passes = Box<dyn Fn(&Message) -> bool + Send + Sync>;
+
+/// Closures between a replica's core and the network.
+pub struct Interceptor {
+    /// Asked for each message and each peer that it leaves for.
+    pub outgoing: Intercept,
+    /// Asked for each message that came in and was verified.
+    pub incoming: Passes,
 }
 
 /// What a replica needs and did not find.
@@ -109,7 +122,7 @@ pub struct Running {
 impl Running {
     /// Starts everything; returns once the API answers.
     pub async fn launch(options: Options) -> Result<Self, LaunchError> {
-        let Options { dir, config, liar } = options;
+        let Options { dir, config, interceptor } = options;
         let genesis = Arc::new(read_genesis(&dir.join(GENESIS_FILE))?);
         let committee = genesis.committee(Epoch::default()).expect("a genesis begins epoch 0").clone();
         let key_file = dir.join(REPLICA_KEY_FILE);
@@ -143,8 +156,8 @@ impl Running {
         let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let checker = Checker { committee, constants: genesis.constants().clone(), verify, payload: payload.clone() };
-        let liar = liar.map(|liar| Arc::new(Mutex::new(liar)));
-        let deliver = deliver_to(inbox.clone(), liar.clone());
+        let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
+        let deliver = deliver_to(inbox.clone(), incoming);
         let pool = Pool::start(threads(), Arc::new(checker), metrics.clone(), deliver)
             .map_err(|error| LaunchError::System(error.to_string()))?;
         let receiver = tokio::spawn(receive(events, pool.queues(), metrics.clone()));
@@ -155,7 +168,7 @@ impl Running {
             reception: reception.clone(),
             published: publisher,
             metrics: metrics.clone(),
-            send: sender(network.clone(), liar),
+            send: sender(network.clone(), outgoing),
         };
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
 
@@ -282,18 +295,11 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8))
 }
 
-type SharedLiar = Option<Arc<Mutex<Liar>>>;
-
-/// Checked messages go to the core; a liar's own replica does not hear of its lies.
-fn deliver_to(
-    inbox: Arc<Inbox>,
-    liar: SharedLiar,
-) -> impl Fn(quorate_pbft::Verified<Message>) + Clone + Send + 'static {
+/// Checked messages go to the core, but for those that an interceptor holds back.
+fn deliver_to(inbox: Arc<Inbox>, incoming: Option<Passes>) -> impl Fn(Verified<Message>) + Clone + Send + 'static {
+    let incoming = Arc::new(incoming);
     move |message| {
-        let may_hear = liar
-            .as_ref()
-            .is_none_or(|liar| liar.lock().unwrap_or_else(PoisonError::into_inner).may_hear(message.message()));
-        if may_hear {
+        if incoming.as_ref().as_ref().is_none_or(|passes| passes(message.message())) {
             inbox.message(Box::new(message));
         }
     }
@@ -316,29 +322,37 @@ async fn receive(mut events: Events, queues: Arc<Queues>, metrics: Arc<Metrics>)
 }
 
 /// Lets messages out; a full queue drops, and status and repair bring it again (N9).
-fn sender(network: Network, liar: SharedLiar) -> Box<dyn FnMut(Outgoing) + Send> {
+fn sender(network: Network, interceptor: Option<Intercept>) -> Box<dyn FnMut(Outgoing) + Send> {
+    match interceptor {
+        Some(intercept) => intercepted(network, intercept),
+        None => Box::new(move |outgoing| match outgoing {
+            Outgoing::To(to, message) => send(&network, to, &message),
+            Outgoing::All(message) => broadcast(&network, &message),
+        }),
+    }
+}
+
+/// Lets out what `intercept` answers, peer by peer.
+fn intercepted(network: Network, mut intercept: Intercept) -> Box<dyn FnMut(Outgoing) + Send> {
     let peers: Vec<ReplicaId> = network.peers().into_iter().map(|peer| peer.id).collect();
-    Box::new(move |outgoing| match (&liar, outgoing) {
-        (None, Outgoing::To(to, message)) => send(&network, to, &message),
-        (None, Outgoing::All(message)) => {
-            let (channel, frame) = frame(&message);
-            if let Err(error) = network.broadcast(channel, frame) {
-                tracing::warn!(%error, "message not sent");
-            }
-        }
-        (Some(liar), outgoing) => {
-            let (to, message) = match outgoing {
-                Outgoing::To(to, message) => (vec![to], message),
-                Outgoing::All(message) => (peers.clone(), message),
-            };
-            let mut liar = liar.lock().unwrap_or_else(PoisonError::into_inner);
-            for to in to {
-                if let Some(bent) = liar.outgoing(to, &message) {
-                    send(&network, to, &bent);
-                }
+    Box::new(move |outgoing| {
+        let (to, message) = match outgoing {
+            Outgoing::To(to, message) => (vec![to], message),
+            Outgoing::All(message) => (peers.clone(), message),
+        };
+        for to in to {
+            if let Some(message) = intercept(to, &message) {
+                send(&network, to, &message);
             }
         }
     })
+}
+
+fn broadcast(network: &Network, message: &Message) {
+    let (channel, frame) = frame(message);
+    if let Err(error) = network.broadcast(channel, frame) {
+        tracing::warn!(%error, "message not sent");
+    }
 }
 
 fn send(network: &Network, to: ReplicaId, message: &Message) {

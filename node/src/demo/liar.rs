@@ -1,7 +1,7 @@
-//! The demo's liar: a real replica whose outgoing messages are bent on their way out.
+//! The liar of the demo and of the simulator: closures that bend the messages of a real replica on their way out.
 //!
-//! It says one thing to its victim and another to everybody else, and never both to the same replica: only replicas
-//! that compare what they heard can catch it. Reachable from no configuration; the simulator uses the same one.
+//! The victim is told one thing and everybody else another, and no replica both: only replicas that compare what they
+//! heard can prove the lie. No configuration of a replica leads here.
 
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Digest, Epoch, Item, ItemKind, Message, ReplicaId, SeqNum, Signed, Signer,
@@ -52,11 +52,13 @@ impl Liar {
         }
     }
 
-    /// Whether the replica inside may hear this: a word about its own lies would make it stop, as an honest one must.
-    pub fn may_hear(&self, message: &Message) -> bool {
-        match message {
-            Message::Half(signed) => signed.signer != self.me,
-            Message::Evidence(evidence) => evidence.key().signer != self.me,
+    /// Answers true for messages that the replica inside may hear: a statement about its own lies would make it stop,
+    /// as an honest one must.
+    pub fn hearing(&self) -> impl Fn(&Message) -> bool + use<> {
+        let me = self.me;
+        move |message| match message {
+            Message::Half(signed) => signed.signer != me,
+            Message::Evidence(evidence) => evidence.key().signer != me,
             _ => true,
         }
     }

@@ -21,6 +21,6 @@ impl Attacker for Equivocator {
     }
 
     fn may_hear(&mut self, message: &Arc<Message>) -> bool {
-        self.0.may_hear(message)
+        self.0.hearing()(message)
     }
 }
