@@ -5,10 +5,10 @@ use super::print::{self, short};
 use quorate_client::verify::kind_name;
 use quorate_ledger::proof::{EvidenceProof, Proof};
 use quorate_ledger::{EnvelopeCheck, Genesis};
-use quorate_node::config::{CONFIG_FILE, Config, Overrides};
 use quorate_pbft::{
     Committee, Conflict, Digest, Ed25519, Epoch, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
 };
+use quorate_service::config::{CONFIG_FILE, Config, Overrides};
 use quorate_storage::Db;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

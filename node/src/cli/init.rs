@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Outcome};
 use super::print;
-use quorate_node::init::{Made, Plan, make};
+use quorate_service::init::{Made, Plan, make};
 use std::path::PathBuf;
 
 /// Make genesis, keys, databases and configuration for a test group on this machine

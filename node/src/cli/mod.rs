@@ -54,7 +54,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(quorate_node::demo::Args),
+    Demo(crate::demo::Args),
     Init(init::Init),
     Start(start::Start),
     Put(change::Put),

@@ -1,11 +1,11 @@
 //! `quorate start`: one replica in the foreground.
 
 use super::failure::{Exit, Failure, Outcome};
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use quorate_node::config::{Config, ConfigError, Overrides};
-use quorate_node::init::TEST_WORDS;
-use quorate_node::logging::{self, LogError, LogFormat};
-use quorate_node::replica::{LaunchError, Options, Running};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use quorate_service::config::{Config, ConfigError, Overrides};
+use quorate_service::init::TEST_WORDS;
+use quorate_service::logging::{self, LogError, LogFormat};
+use quorate_service::replica::{LaunchError, Options, Running};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process;
@@ -33,7 +33,7 @@ pub struct Start {
     /// Where another replica is; may stand several times
     #[arg(long = "peer", value_name = "NUMBER=MULTIADDR")]
     peers: Vec<String>,
-    /// What is logged: a tracing filter such as info or warn,quorate_node=debug
+    /// What is logged: a tracing filter such as info or warn,quorate_service=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
     /// For people or for programs

@@ -3,7 +3,7 @@
 //! Must survive: agreement, and the proof of each lie whose halves two honest replicas hold. May suffer: its lane.
 
 use super::{Attacker, Mask};
-use quorate_node::demo::liar::{Liar, Lie};
+use quorate_liar::{Liar, Lie};
 use quorate_pbft::{Message, ReplicaId};
 use std::sync::Arc;
 

@@ -5,11 +5,11 @@ use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
 use quorate_ledger::{Admission, Envelope, EnvelopeId, Genesis, Ledger, Receipt};
-use quorate_node::engine::{self, Engine, Notice, Offered, Request, Round, Setup};
 use quorate_pbft::{
     Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Replica, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
     Wanted,
 };
+use quorate_service::engine::{self, Engine, Notice, Offered, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use gix::ObjectId;
 
 use super::fixture::named;
-use crate::git::{Base, Counts, History};
+use crate::{Base, Counts, History};
 
 /// A commit graph: each commit's name with its parents' names.
 pub struct Graph {

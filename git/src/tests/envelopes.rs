@@ -6,7 +6,7 @@ use quorate_ledger::{Base, Body, Change, Envelope, Limits, Op, Revision};
 use quorate_pbft::{Digest, Ed25519Signer, Signer};
 use sha2::{Digest as _, Sha256};
 
-use crate::git::{Entry, Mode, Operation, pack, sort_operations};
+use crate::{Entry, Mode, Operation, pack, sort_operations};
 
 fn put(path: impl Into<String>, size: u64) -> Operation {
     let entry = Entry { mode: Mode::File, blob: ObjectId::null(Kind::Sha1), size };

@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::fixture::{Fixture, named, texts, told};
-use crate::git::{GitError, Repository};
+use crate::{GitError, Repository};
 
 #[test]
 fn a_bare_repository_tells_its_head_and_its_branches() {

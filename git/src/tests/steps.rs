@@ -3,7 +3,7 @@
 use gix::ObjectId;
 
 use super::fixture::{Fixture, told};
-use crate::git::{Base, Closing, Entries, Step};
+use crate::{Base, Closing, Entries, Step};
 
 const ALL: usize = usize::MAX;
 

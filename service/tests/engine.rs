@@ -5,9 +5,9 @@ use quorate_ledger::{
     Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
     Ledger, Limits, Mode, Op, Principal, Receipt, Revision, State,
 };
-use quorate_node::engine::{Engine, Notice, Offered, Outgoing, Request, Round, Setup};
-use quorate_node::pool::{Checker, Frame};
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
+use quorate_service::engine::{Engine, Notice, Offered, Outgoing, Request, Round, Setup};
+use quorate_service::pool::{Checker, Frame};
 use quorate_storage::Db;
 use quorate_storage::faulty::{Disk, Loss};
 use sha2::{Digest as _, Sha256};

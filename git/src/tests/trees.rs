@@ -3,7 +3,7 @@
 use gix::objs::tree::EntryKind::{self, Blob, BlobExecutable, Link};
 
 use super::fixture::{Fixture, edits, texts};
-use crate::git::{Mode, Operation, Repository};
+use crate::{Mode, Operation, Repository};
 
 fn changed(repository: &Repository, id: gix::ObjectId) -> Vec<String> {
     let commit = repository.commit(id).expect("a commit");

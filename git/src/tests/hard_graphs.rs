@@ -1,7 +1,7 @@
 //! Octopus merges, criss-cross merges, unrelated roots, folded commits that come back; and graphs drawn by chance.
 
 use super::graphs::{ALL, Graph};
-use crate::git::{Base, Counts, History, Side};
+use crate::{Base, Counts, History, Side};
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::git::{Counts, Mode, Repository, Step, Tree, write_sample};
+use crate::{Counts, Mode, Repository, Step, Tree, write_sample};
 
 /// Shows when the sample changes, or is no longer the same everywhere.
 const TIP: &str = "e7c60327829942e9ba44a3983fb1f3ec35cc9aed";

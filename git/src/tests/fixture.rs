@@ -9,8 +9,8 @@ use gix::date::Time;
 use gix::objs::tree::EntryKind;
 use tempfile::TempDir;
 
-use crate::git::writer::{Files, Writer};
-use crate::git::{Base, Operation, Plan, Repository, Step};
+use crate::writer::{Files, Writer};
+use crate::{Base, Operation, Plan, Repository, Step};
 
 /// A bare repository in a folder of its own, which goes with it.
 pub struct Fixture {

@@ -6,8 +6,8 @@ use gix::ObjectId;
 use gix::objs::tree::EntryKind::{Blob, Commit};
 
 use super::fixture::{Fixture, edits, named};
-use crate::git::writer::Files;
-use crate::git::{Reason, Repository};
+use crate::writer::Files;
+use crate::{Reason, Repository};
 
 /// The edits of a commit, and `path: reason` of what it leaves out.
 fn changed(repository: &Repository, id: ObjectId) -> (Vec<String>, Vec<String>) {
