@@ -26,6 +26,7 @@ mod param;
 mod probes;
 mod problem;
 mod proofs;
+mod routes;
 mod service;
 mod status;
 
@@ -39,63 +40,26 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
+use routes::Readers;
 use std::sync::Arc;
 
 /// What every handler has at hand.
 pub type Shared = State<Arc<Service>>;
 
-/// All routes.
+/// Router of every route in [`routes::table`].
 pub fn router(service: Arc<Service>) -> Router {
-    Router::new()
-        .route("/", get(dashboard::page))
+    let only = middleware::from_fn_with_state(service.clone(), admin::only);
+    let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
+        Readers::Clients => router.route(route.path, route.handler),
+        Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),
+    });
+    routes
         .route("/openapi.json", get(openapi::document))
-        .route("/healthz", get(probes::alive))
-        .route("/readyz", get(probes::ready))
-        .merge(admins(&service))
-        .nest("/v1", versioned())
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)
-}
-
-/// What tells of the node itself.
-fn admins(service: &Arc<Service>) -> Router<Arc<Service>> {
-    let only = middleware::from_fn_with_state(service.clone(), admin::only);
-    Router::new().route("/metrics", get(probes::metrics)).route("/v1/peers", get(group::peers)).route_layer(only)
-}
-
-fn versioned() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/envelopes", post(envelopes::offer))
-        .route("/envelopes/{id}", get(envelopes::look))
-        .route("/domains", get(domains::list))
-        .route("/domains/{domain}/tree", get(files::tree))
-        .route("/domains/{domain}/files/{*path}", get(files::file))
-        .route("/domains/{domain}/log", get(files::log))
-        .route("/domains/{domain}/policy", get(governance::policy))
-        .route("/domains/{domain}/pending", get(governance::pending_changes))
-        .route("/domains/{domain}/pending/{id}", get(governance::pending))
-        .route("/domains/{domain}/causality", get(causality::order))
-        .route("/policy", get(governance::group_policy))
-        .route("/proposals", get(governance::list))
-        .route("/proposals/{id}", get(governance::one))
-        .route("/domains/{domain}/authors/{key}", get(authors::author))
-        .route("/domains/{domain}/authors/{key}/locks", get(locks::of_author))
-        .route("/domains/{domain}/locks", get(locks::list))
-        .route("/identities", get(authors::identities))
-        .route("/conflicts", get(conflicts::list))
-        .route("/conflicts/{id}", get(conflicts::one))
-        .route("/conflicts/{id}/contents/{hash}", get(conflicts::content))
-        .route("/evidence", get(evidence::list))
-        .route("/evidence/{id}", get(evidence::file))
-        .route("/members", get(group::members))
-        .route("/checkpoints", get(group::checkpoints))
-        .route("/status", get(status::status))
-        .route("/health", get(status::health))
-        .route("/events", get(events::stream))
-        .method_not_allowed_fallback(no_such_method)
 }
 
 async fn no_such_method() -> Failure {
