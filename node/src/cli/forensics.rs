@@ -184,7 +184,7 @@ fn lines(findings: &Findings, files: &BTreeMap<Digest, PathBuf>, committee: &Com
     }
     for evidence in &findings.proofs {
         let (key, (view, seq)) = (evidence.key(), evidence.place());
-        let did = super::evidence::words(kind_name(key.kind));
+        let did = super::verify::fault(kind_name(key.kind));
         lines.push(format!("replica {} {did}, at view {view}, seq {seq}", key.signer));
         lines.extend(files.get(&evidence.id()).map(|path| format!("  {}", path.display())));
     }
