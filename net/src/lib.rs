@@ -26,6 +26,7 @@ mod network;
 mod outbox;
 mod peer;
 mod route;
+mod shared;
 mod streams;
 mod transport;
 

@@ -1,8 +1,9 @@
 //! The engine: a round from its first step to its commit.
 
 use super::held::Held;
-use super::moment::{Moment, Published};
+use super::moment::Moment;
 use super::pending::Pending;
+use super::published::Published;
 use super::report::Reporter;
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
@@ -109,7 +110,7 @@ impl Engine {
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut pending = Pending::new(limits.gap_max, limits.wait_ms);
-        super::lane::recall(&mut pending, &recovered, (&ledger, &snapshot), me)?;
+        super::recall::recall(&mut pending, &recovered, (&ledger, &snapshot), me)?;
         let roots = Roots::load(&snapshot)?;
         let awaited = ledger.moment(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
@@ -291,11 +292,6 @@ impl Engine {
     /// Why the replica takes no part any more, if it does not.
     pub fn broken(&self) -> Option<&Broken> {
         self.broken.as_ref()
-    }
-
-    /// Gives the disk back, as a process that ends does.
-    pub fn into_db(self) -> Db {
-        self.db
     }
 
     pub(super) fn waiting(&self) -> MutexGuard<'_, Pending> {

@@ -1,59 +1,12 @@
 //! Envelopes on their way to the own lane (L1, A2).
 
 use super::drive::{Engine, EngineError, Work};
-use super::pending::{NotTaken, Offered, Pending, Place, Stream};
+use super::pending::{NotTaken, Offered, Place, Stream};
 use super::round::{CallerId, Notice};
-use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
-use quorate_pbft::{Bundle, Input, Item, ItemKind, PublicKey, Recovered, Rejected, ReplicaId};
+use quorate_ledger::EnvelopeId;
+use quorate_pbft::{Input, Item, ItemKind, PublicKey, Rejected};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-impl Offered {
-    /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
-    /// where it is taken.
-    pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {
-        let body = &envelope.body;
-        Self {
-            id,
-            author: body.author,
-            organisation: String::new(),
-            domain: body.domain.clone(),
-            from_seq: body.from_seq,
-            to_seq: body.to_seq,
-            attempt: body.attempt,
-            bytes,
-        }
-    }
-}
-
-/// Puts what the own lane holds above its executed tip among what waits: a restart forgets nobody who has a ticket and
-/// whose envelope was bundled.
-pub(super) fn recall(
-    pending: &mut Pending,
-    recovered: &Recovered,
-    (ledger, read): (&Ledger, &dyn Read),
-    me: ReplicaId,
-) -> Result<(), StoreError> {
-    let own = recovered.bundles.iter().filter(|bundle| bundle.header.lane == me);
-    for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
-        let organisation = ledger.organisation(read, &envelope.body.author)?;
-        let offered = Offered { organisation, ..Offered::new(id, &envelope, bytes) };
-        pending.restore(offered, ledger.executed().time);
-    }
-    Ok(())
-}
-
-/// The envelopes of a bundle. They were checked when the bundle was.
-fn envelopes<'a>(
-    bundle: &'a Arc<Bundle>,
-    genesis: &'a Genesis,
-) -> impl Iterator<Item = (EnvelopeId, Envelope, Vec<u8>)> + 'a {
-    let items = bundle.items.iter().filter(|item| item.kind == ItemKind::Envelope);
-    items.filter_map(|item| {
-        let envelope = Envelope::decode(&item.bytes, genesis.limits()).ok()?;
-        Some((envelope.id(&genesis.group()), envelope, item.bytes.clone()))
-    })
-}
 
 impl Engine {
     /// Takes an envelope that passed the gate, or says why not.

@@ -2,7 +2,7 @@
 
 use super::drive::{Engine, EngineError};
 use super::inbox::{Inbox, Woken};
-use super::moment::Published;
+use super::published::Published;
 use super::reception::Reception;
 use super::round::{Notice, Outgoing, Round};
 use crate::metrics::{Kind, Metrics};

@@ -1,6 +1,6 @@
 //! An envelope that is offered: where it waits, or why it does not.
 
-use quorate_ledger::EnvelopeId;
+use quorate_ledger::{Envelope, EnvelopeId};
 use quorate_pbft::{PublicKey, Time};
 
 /// What an envelope counts beside its bytes: its places in the maps here, with copies of its domain's name. Without it
@@ -29,6 +29,22 @@ pub struct Offered {
 }
 
 impl Offered {
+    /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
+    /// where it is taken.
+    pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {
+        let body = &envelope.body;
+        Self {
+            id,
+            author: body.author,
+            organisation: String::new(),
+            domain: body.domain.clone(),
+            from_seq: body.from_seq,
+            to_seq: body.to_seq,
+            attempt: body.attempt,
+            bytes,
+        }
+    }
+
     /// What it takes of the budgets.
     pub(super) fn weight(&self) -> usize {
         self.bytes.len() + ENTRY_BYTES
