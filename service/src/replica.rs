@@ -162,7 +162,7 @@ impl Running {
             .map_err(|error| LaunchError::System(error.to_string()))?;
         let receiver = tokio::spawn(receive(events, pool.queues(), metrics.clone()));
         let (publisher, published) = watch::channel(engine.published());
-        let pending = engine.pending();
+        let mempool = engine.shared_mempool();
         let around = Surroundings {
             inbox: inbox.clone(),
             reception: reception.clone(),
@@ -184,7 +184,7 @@ impl Running {
             published,
             inbox,
             reception,
-            pending,
+            mempool,
             payload,
             metrics,
             network,

@@ -6,7 +6,7 @@ use quorate_ledger::{
     Ledger, Limits, Mode, Op, Principal, Receipt, Revision, State,
 };
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
-use quorate_service::engine::{Engine, Notice, Offered, Outgoing, Request, Round, Setup};
+use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Request, Round, Setup};
 use quorate_service::pool::{Checker, Frame};
 use quorate_storage::Db;
 use quorate_storage::faulty::{Disk, Loss};
@@ -151,7 +151,7 @@ impl Group {
         panic!("not within {ROUNDS_MAX} rounds: {what}");
     }
 
-    fn envelope(&self, seq: u64, path: &str) -> Offered {
+    fn envelope(&self, seq: u64, path: &str) -> Candidate {
         let content = path.as_bytes().to_vec();
         let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
         let body = Body {
@@ -164,10 +164,10 @@ impl Group {
             carried: vec![],
         };
         let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author());
-        Offered::new(envelope.id(&self.genesis.group()), &envelope, envelope.encode())
+        Candidate::new(envelope.id(&self.genesis.group()), &envelope, envelope.encode())
     }
 
-    fn submit(&mut self, site: usize, envelope: &Offered) {
+    fn submit(&mut self, site: usize, envelope: &Candidate) {
         let request = Request::Submit { caller: 7, envelope: envelope.clone() };
         let round = self.round(site, vec![request]).expect("a round");
         self.let_out(site, round);
@@ -250,7 +250,7 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     group.crash(0, Loss::All);
     group.start(0);
 
-    let pending = group.sites[0].engine.as_ref().expect("it runs").pending();
+    let pending = group.sites[0].engine.as_ref().expect("it runs").shared_mempool();
     assert!(pending.lock().expect("one thread").place(&envelope.id).is_some());
     (1..4).for_each(|site| group.start(site));
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::param::{InPath, key};
 use super::problem::Answer;
-use crate::engine::Offered;
+use crate::engine::Candidate;
 use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{AuthorInfo, Identity, Page, Pending, Standing};
@@ -18,7 +18,7 @@ pub async fn author(
     let author = key(&text)?;
     let moment = service.now().moment;
     let executed = moment.view().author(&domain, &author)?;
-    let pending = service.waiting().of(&author, &domain).map(pending).collect();
+    let pending = service.mempool().of(&author, &domain).map(pending).collect();
     Ok(Json(AuthorInfo {
         group: service.genesis.group(),
         key: author,
@@ -33,8 +33,8 @@ pub async fn author(
     }))
 }
 
-fn pending(offered: &Offered) -> Pending {
-    Pending { id: offered.id, from_seq: offered.from_seq, to_seq: offered.to_seq, attempt: offered.attempt }
+fn pending(candidate: &Candidate) -> Pending {
+    Pending { id: candidate.id, from_seq: candidate.from_seq, to_seq: candidate.to_seq, attempt: candidate.attempt }
 }
 
 /// Everybody who may sign changes, by key.

@@ -7,7 +7,7 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 
 use super::service::Service;
-use crate::engine::{Fate, Moment, NotTaken, Offered, Request};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -53,19 +53,19 @@ pub async fn offer(
 }
 
 async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
-    let offered = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
+    let candidate = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes)
     } else {
         let shared = service.clone();
         service.blocking(move || gate(&shared, bytes)).await
     }?;
-    let waiting = waiting(&offered);
-    let mut fate = service.reception.fate(offered.id);
-    if let Some(receipt) = known(service, &offered.id)? {
+    let waiting = waiting(&candidate);
+    let mut fate = service.reception.fate(candidate.id);
+    if let Some(receipt) = known(service, &candidate.id)? {
         return settled(service, Arc::new(receipt), level).await;
     }
     service.needs_quorum()?;
-    let waits_for = ticket(service, offered).await?;
+    let waits_for = ticket(service, candidate).await?;
     if level == Level::Eventual {
         return Ok(accepted(Ticket { receipt: waiting, waits_for }));
     }
@@ -85,12 +85,12 @@ async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Re
 }
 
 /// The gate: what must not enter a lane stays out, with stage and code.
-fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Offered> {
+fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Candidate> {
     let moment = service.now().moment;
     match moment.ledger.admit(&moment.snapshot, &bytes)? {
         Ok(admission) => {
             // What waits here already was let in once: the same bytes again are no error.
-            let is_new = service.waiting().place(&admission.id).is_none();
+            let is_new = service.mempool().place(&admission.id).is_none();
             if is_new
                 && let Some(too_fast) =
                     moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
@@ -100,7 +100,7 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Offered> {
             }
             let item = Item { kind: ItemKind::Envelope, bytes };
             service.payload.is_valid(&item); // remembered: not verified again inside a bundle (G2)
-            Ok(Offered::new(admission.id, &admission.envelope, item.bytes))
+            Ok(Candidate::new(admission.id, &admission.envelope, item.bytes))
         }
         Err(refusal) => Err(refused(service, &moment, &bytes, refusal)?),
     }
@@ -146,7 +146,7 @@ fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {
 }
 
 /// Hands the envelope to the core's thread: the number that it waits for, or why it is not taken.
-async fn ticket(service: &Service, envelope: Offered) -> Answer<Option<u64>> {
+async fn ticket(service: &Service, envelope: Candidate) -> Answer<Option<u64>> {
     let (caller, mut waiting) = service.reception.caller();
     service.ask(Request::Submit { caller, envelope })?;
     match waiting.answer().await {
@@ -188,13 +188,13 @@ fn accepted(ticket: Ticket) -> Response {
 }
 
 /// What is known of an envelope without a verdict.
-fn waiting(offered: &Offered) -> Receipt {
+fn waiting(candidate: &Candidate) -> Receipt {
     Receipt {
-        id: offered.id,
-        domain: offered.domain.clone(),
-        author: offered.author,
-        from_seq: offered.from_seq,
-        to_seq: offered.to_seq,
+        id: candidate.id,
+        domain: candidate.domain.clone(),
+        author: candidate.author,
+        from_seq: candidate.from_seq,
+        to_seq: candidate.to_seq,
         state: Verdict::Waiting,
         revision: None,
         lane: None,
@@ -219,9 +219,9 @@ pub async fn look(
     if let Some(receipt) = known(&service, &id)? {
         return Ok(Json(receipt).into_response());
     }
-    let pending = service.waiting();
-    let (Some(offered), Some(place)) = (pending.offered(&id), pending.place(&id)) else {
+    let mempool = service.mempool();
+    let (Some(candidate), Some(place)) = (mempool.candidate(&id), mempool.place(&id)) else {
         return Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here")));
     };
-    Ok(accepted(Ticket { receipt: waiting(offered), waits_for: place.waits_for() }))
+    Ok(accepted(Ticket { receipt: waiting(candidate), waits_for: place.waits_for() }))
 }

@@ -2,7 +2,7 @@
 
 use super::admin::Admin;
 use super::problem::{Answer, Failure};
-use crate::engine::{Inbox, Moment, Pending, Published, Reception, Request};
+use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
 use crate::metrics::Metrics;
 use quorate_client::api::Mode;
 use quorate_ledger::Genesis;
@@ -36,7 +36,7 @@ pub struct Service {
     /// Who waits for what.
     pub reception: Arc<Reception>,
     /// Envelopes that wait for their verdict.
-    pub pending: Arc<Mutex<Pending>>,
+    pub mempool: Arc<Mutex<Mempool>>,
     /// Remembers checked envelopes for the verification pool (G2).
     pub payload: Arc<dyn quorate_pbft::PayloadCheck>,
     /// Counters.
@@ -56,8 +56,8 @@ impl Service {
     }
 
     /// Envelopes that wait for their verdict.
-    pub fn waiting(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn mempool(&self) -> MutexGuard<'_, Mempool> {
+        self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands a request to the core's thread.

@@ -1,8 +1,8 @@
 //! The engine: a round from its first step to its commit.
 
 use super::held::Held;
+use super::mempool::Mempool;
 use super::moment::Moment;
-use super::pending::Pending;
 use super::published::Published;
 use super::report::Reporter;
 use super::roots::Roots;
@@ -57,7 +57,7 @@ pub struct Engine {
     pub(super) db: Db,
     pub(super) replica: Replica,
     pub(super) ledger: Ledger,
-    pub(super) pending: Arc<Mutex<Pending>>,
+    pub(super) mempool: Arc<Mutex<Mempool>>,
     pub(super) constants: Constants,
     /// Milliseconds by a clock of this replica alone, which never goes back: for pauses that concern nobody else.
     pub(super) own_clock: Time,
@@ -109,8 +109,8 @@ impl Engine {
         let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify.as_ref()).ok());
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
-        let mut pending = Pending::new(limits.gap_max, limits.wait_ms);
-        super::recall::recall(&mut pending, &recovered, (&ledger, &snapshot), me)?;
+        let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
+        super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
         let roots = Roots::load(&snapshot)?;
         let awaited = ledger.moment(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
@@ -123,7 +123,7 @@ impl Engine {
             replica,
             reporter,
             roots,
-            pending: Arc::new(Mutex::new(pending)),
+            mempool: Arc::new(Mutex::new(mempool)),
             broken,
             db,
             ledger,
@@ -267,16 +267,16 @@ impl Engine {
     /// What whoever reads may know: all of it durable.
     pub fn published(&self) -> Published {
         let (pending, bytes) = {
-            let waiting = self.waiting();
-            (waiting.len(), waiting.bytes())
+            let mempool = self.mempool();
+            (mempool.len(), mempool.bytes())
         };
         let report = self.reporter.report(&self.roots, pending, bytes);
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 
-    /// Envelopes that wait for their verdict. Shared: the API reads it.
-    pub fn pending(&self) -> Arc<Mutex<Pending>> {
-        self.pending.clone()
+    /// The mempool, to share with the API.
+    pub fn shared_mempool(&self) -> Arc<Mutex<Mempool>> {
+        self.mempool.clone()
     }
 
     /// The core, for questions.
@@ -294,8 +294,8 @@ impl Engine {
         self.broken.as_ref()
     }
 
-    pub(super) fn waiting(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn mempool(&self) -> MutexGuard<'_, Mempool> {
+        self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

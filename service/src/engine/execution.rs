@@ -1,7 +1,7 @@
 //! Executing a decided slot, and what it means for who waits here.
 
 use super::drive::{Engine, EngineError, Work};
-use super::pending::Stream;
+use super::mempool::Stream;
 use super::round::Notice;
 use quorate_ledger::{Receipt, Unsettled, Why};
 use quorate_pbft::{Decided, Executed};
@@ -28,7 +28,7 @@ impl Engine {
         self.analyse(decided, &outcome.events, work)?;
         let mut moved = self.settle(outcome.receipts, work);
         moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
-            self.waiting().of(author, domain).next().is_some() // a transaction used a number there
+            self.mempool().of(author, domain).next().is_some() // a transaction used a number there
         }));
         moved.extend(self.take_back(outcome.unsettled, work)?);
         self.go_on(moved, work)?;
@@ -39,12 +39,12 @@ impl Engine {
     fn settle(&mut self, receipts: Vec<Receipt>, work: &mut Work) -> BTreeSet<Stream> {
         let mut moved = BTreeSet::new();
         for receipt in receipts {
-            let mut pending = self.waiting();
-            pending.remove(&receipt.id);
-            if pending.of(&receipt.author, &receipt.domain).next().is_some() {
+            let mut mempool = self.mempool();
+            mempool.remove(&receipt.id);
+            if mempool.of(&receipt.author, &receipt.domain).next().is_some() {
                 moved.insert((receipt.author, receipt.domain.clone()));
             }
-            drop(pending);
+            drop(mempool);
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
         }
         moved
@@ -55,21 +55,21 @@ impl Engine {
         let now = self.own_clock;
         let mut moved = BTreeSet::new();
         for Unsettled { id, author, domain, why, .. } in unsettled {
-            if self.waiting().place(&id).is_none() {
+            if self.mempool().place(&id).is_none() {
                 continue;
             }
             match why {
-                Why::Gap { next } => self.waiting().came_back(&id, next),
-                Why::Dependency(_) | Why::Content(_) => self.waiting().park(&id, now),
+                Why::Gap { next } => self.mempool().came_back(&id, next),
+                Why::Dependency(_) | Why::Content(_) => self.mempool().park(&id, now),
                 Why::Taken => {
                     // Below the next number it ends with all others there. At it, its attempt was judged in another
                     // envelope: it would count as being on the lane, and let what follows it go there without end.
-                    self.waiting().remove(&id);
+                    self.mempool().remove(&id);
                     let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
                     work.round.notices.push(Notice::Overtaken { id, next_seq });
                 }
                 Why::Copy => {
-                    self.waiting().remove(&id);
+                    self.mempool().remove(&id);
                     let receipt = self.ledger.receipt(&work.batch, &id)?;
                     work.round.notices.extend(receipt.map(|receipt| Notice::Verdict(Arc::new(receipt))));
                 }

@@ -1,7 +1,7 @@
 //! Envelopes on their way to the own lane (L1, A2).
 
 use super::drive::{Engine, EngineError, Work};
-use super::pending::{NotTaken, Offered, Place, Stream};
+use super::mempool::{Candidate, NotTaken, Place, Stream};
 use super::round::{CallerId, Notice};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{Input, Item, ItemKind, PublicKey, Rejected};
@@ -10,13 +10,18 @@ use std::sync::Arc;
 
 impl Engine {
     /// Takes an envelope that passed the gate, or says why not.
-    pub(super) fn submit(&mut self, caller: CallerId, offered: Offered, work: &mut Work) -> Result<(), EngineError> {
-        if let Some(receipt) = self.ledger.receipt(&work.batch, &offered.id)? {
+    pub(super) fn submit(
+        &mut self,
+        caller: CallerId,
+        candidate: Candidate,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        if let Some(receipt) = self.ledger.receipt(&work.batch, &candidate.id)? {
             work.round.notices.push(Notice::Taken { caller, waits_for: None });
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
             return Ok(());
         }
-        let answer = self.take(offered, work)?;
+        let answer = self.take(candidate, work)?;
         work.round.notices.push(match answer {
             Ok(place) => Notice::Taken { caller, waits_for: place.waits_for() },
             Err(why) => Notice::NotTaken { caller, why },
@@ -24,18 +29,18 @@ impl Engine {
         Ok(())
     }
 
-    fn take(&mut self, offered: Offered, work: &mut Work) -> Result<Result<Place, NotTaken>, EngineError> {
-        if let Some(place) = self.waiting().place(&offered.id) {
+    fn take(&mut self, candidate: Candidate, work: &mut Work) -> Result<Result<Place, NotTaken>, EngineError> {
+        if let Some(place) = self.mempool().place(&candidate.id) {
             return Ok(Ok(place));
         }
-        let (author, domain) = (offered.author, offered.domain.clone());
-        let (id, bytes) = (offered.id, offered.bytes.clone());
+        let (author, domain) = (candidate.author, candidate.domain.clone());
+        let (id, bytes) = (candidate.id, candidate.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
-        let offered = Offered { organisation: self.ledger.organisation(&work.batch, &author)?, ..offered };
-        let taken = self.waiting().take(offered, next_seq, self.ledger.executed().time);
+        let candidate = Candidate { organisation: self.ledger.organisation(&work.batch, &author)?, ..candidate };
+        let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
         if taken == Ok(Place::Lane) {
             if !self.put_on_lane(bytes, work)? {
-                self.waiting().remove(&id);
+                self.mempool().remove(&id);
                 return Ok(Err(NotTaken::Full));
             }
             self.go_on(BTreeSet::from([(author, domain)]), work)?;
@@ -49,10 +54,10 @@ impl Engine {
             let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
             self.end_overtaken(&author, &domain, next_seq, work);
             let now = self.own_clock;
-            let ready = self.waiting().ready(&author, &domain, next_seq, now);
-            for offered in ready {
-                if !self.put_on_lane(offered.bytes, work)? {
-                    self.waiting().park(&offered.id, now);
+            let ready = self.mempool().ready(&author, &domain, next_seq, now);
+            for candidate in ready {
+                if !self.put_on_lane(candidate.bytes, work)? {
+                    self.mempool().park(&candidate.id, now);
                 }
             }
         }
@@ -61,11 +66,11 @@ impl Engine {
 
     /// Ends the wait of those whose number went to another envelope.
     fn end_overtaken(&mut self, author: &PublicKey, domain: &str, next_seq: u64, work: &mut Work) {
-        let mut pending = self.waiting();
-        let below = pending.of(author, domain).take_while(|offered| offered.from_seq < next_seq);
-        let ids: Vec<EnvelopeId> = below.map(|offered| offered.id).collect();
-        ids.iter().for_each(|id| drop(pending.remove(id)));
-        drop(pending);
+        let mut mempool = self.mempool();
+        let below = mempool.of(author, domain).take_while(|candidate| candidate.from_seq < next_seq);
+        let ids: Vec<EnvelopeId> = below.map(|candidate| candidate.id).collect();
+        ids.iter().for_each(|id| drop(mempool.remove(id)));
+        drop(mempool);
         work.round.notices.extend(ids.into_iter().map(|id| Notice::Overtaken { id, next_seq }));
     }
 
@@ -79,12 +84,12 @@ impl Engine {
 
     /// Tries again what lacked something, and ends the wait of what lacks it for too long.
     pub(super) fn look_after_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
-        if !self.waiting().is_time_to_look(self.own_clock) {
+        if !self.mempool().is_time_to_look(self.own_clock) {
             return Ok(());
         }
-        let expired = self.waiting().expire(self.ledger.executed().time);
-        work.round.notices.extend(expired.into_iter().map(|offered| Notice::Expired(offered.id)));
-        let unparked = self.waiting().unparked(self.own_clock);
+        let expired = self.mempool().expire(self.ledger.executed().time);
+        work.round.notices.extend(expired.into_iter().map(|candidate| Notice::Expired(candidate.id)));
+        let unparked = self.mempool().unparked(self.own_clock);
         self.go_on(unparked, work)
     }
 }

@@ -1,6 +1,6 @@
 //! Envelopes that the own lane held when the replica stopped (A2).
 
-use super::pending::{Offered, Pending};
+use super::mempool::{Candidate, Mempool};
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
 use quorate_pbft::{Bundle, ItemKind, Recovered, ReplicaId};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Puts what the own lane holds above its executed tip among what waits: a restart forgets nobody who has a ticket and
 /// whose envelope was bundled.
 pub(super) fn recall(
-    pending: &mut Pending,
+    mempool: &mut Mempool,
     recovered: &Recovered,
     (ledger, read): (&Ledger, &dyn Read),
     me: ReplicaId,
@@ -16,8 +16,8 @@ pub(super) fn recall(
     let own = recovered.bundles.iter().filter(|bundle| bundle.header.lane == me);
     for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
         let organisation = ledger.organisation(read, &envelope.body.author)?;
-        let offered = Offered { organisation, ..Offered::new(id, &envelope, bytes) };
-        pending.restore(offered, ledger.executed().time);
+        let candidate = Candidate { organisation, ..Candidate::new(id, &envelope, bytes) };
+        mempool.restore(candidate, ledger.executed().time);
     }
     Ok(())
 }

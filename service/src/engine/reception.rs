@@ -2,7 +2,7 @@
 //!
 //! A caller that goes away is forgotten at once, so nobody can fill this with calls that were given up.
 
-use super::pending::NotTaken;
+use super::mempool::NotTaken;
 use super::round::{CallerId, Mark, Notice};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::ReaderId;
@@ -62,7 +62,7 @@ impl<K, A> Default for Board<K, A> {
 }
 
 impl Reception {
-    /// Waits for the ticket of an envelope about to be offered; the number goes into the request.
+    /// Waits for the ticket of an envelope about to be candidate; the number goes into the request.
     pub fn caller(&self) -> (CallerId, Waiting<CallerId, Ticket>) {
         let number = self.number();
         (number, self.callers.wait(number, number))

@@ -1,6 +1,6 @@
 //! What comes into one round of the engine and what leaves it after its commit.
 
-use super::pending::{NotTaken, Offered};
+use super::mempool::{Candidate, NotTaken};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Verified};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub enum Request {
         /// Who gets the ticket.
         caller: CallerId,
         /// The envelope.
-        envelope: Offered,
+        envelope: Candidate,
     },
     /// A strong read (R).
     Read {

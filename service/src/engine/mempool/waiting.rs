@@ -1,11 +1,11 @@
 //! An envelope that waits, and for how long.
 
-use super::{Offered, Place};
+use super::{Candidate, Place};
 use quorate_pbft::Time;
 
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) offered: Offered,
+    pub(super) candidate: Candidate,
     pub(super) place: Place,
     /// Ledger time when it was taken: of the last slot before, which may be long ago.
     taken: Time,
@@ -16,8 +16,8 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new(offered: Offered, place: Place, taken: Time) -> Self {
-        Self { offered, place, taken, since: None, tries: 0 }
+    pub(super) fn new(candidate: Candidate, place: Place, taken: Time) -> Self {
+        Self { candidate, place, taken, since: None, tries: 0 }
     }
 
     /// Milliseconds of ledger time that it has waited, as far as they count.

@@ -1,4 +1,4 @@
-//! An envelope that is offered: where it waits, or why it does not.
+//! An envelope that is candidate: where it waits, or why it does not.
 
 use quorate_ledger::{Envelope, EnvelopeId};
 use quorate_pbft::{PublicKey, Time};
@@ -9,7 +9,7 @@ pub(super) const ENTRY_BYTES: usize = 1_024;
 
 /// A checked envelope, as far as waiting goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offered {
+pub struct Candidate {
     /// Names it.
     pub id: EnvelopeId,
     /// Who signed it.
@@ -28,7 +28,7 @@ pub struct Offered {
     pub bytes: Vec<u8>,
 }
 
-impl Offered {
+impl Candidate {
     /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
     /// where it is taken.
     pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {

@@ -4,12 +4,12 @@
 //! before it waits here and goes on the lane when the gap has closed. What was executed without a verdict, because the
 //! lanes ran in another order, comes back here. Everything is bounded, by author and in all.
 
-mod offered;
+mod candidate;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
-pub use offered::{NotTaken, Offered, Place};
+pub use candidate::{Candidate, NotTaken, Place};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{PublicKey, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +34,7 @@ pub type Stream = (PublicKey, String);
 
 /// All of them, in the order of their numbers.
 #[derive(Debug)]
-pub struct Pending {
+pub struct Mempool {
     gap_max: u64,
     wait_ms: u64,
     /// When it was last looked for what has waited too long.
@@ -46,7 +46,7 @@ pub struct Pending {
     bytes: usize,
 }
 
-impl Pending {
+impl Mempool {
     /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
     pub fn new(gap_max: u64, wait_ms: u64) -> Self {
         let (streams, ids, author_bytes, organisation_bytes, bytes) = Default::default();
@@ -56,31 +56,31 @@ impl Pending {
 
     /// Takes an envelope and says where it waits, or why it does not. `next_seq` is its author's next number as
     /// executed, `now` ledger time. A copy of one that waits is where that is.
-    pub fn take(&mut self, offered: Offered, next_seq: u64, now: Time) -> Result<Place, NotTaken> {
-        if let Some(place) = self.place(&offered.id) {
+    pub fn take(&mut self, candidate: Candidate, next_seq: u64, now: Time) -> Result<Place, NotTaken> {
+        if let Some(place) = self.place(&candidate.id) {
             return Ok(place);
         }
-        self.check_numbers(&offered, next_seq)?;
-        self.check_room(&offered)?;
-        let stream = (offered.author, offered.domain.clone());
+        self.check_numbers(&candidate, next_seq)?;
+        self.check_room(&candidate)?;
+        let stream = (candidate.author, candidate.domain.clone());
         let covered = self.covered(&stream, next_seq);
-        let place = if offered.from_seq <= covered { Place::Lane } else { Place::Gap { waits_for: covered } };
-        self.insert(stream, Waiting::new(offered, place, now));
+        let place = if candidate.from_seq <= covered { Place::Lane } else { Place::Gap { waits_for: covered } };
+        self.insert(stream, Waiting::new(candidate, place, now));
         Ok(place)
     }
 
     /// Notes an envelope that the own lane holds already.
-    pub fn restore(&mut self, offered: Offered, now: Time) {
-        if self.place(&offered.id).is_none() {
-            let stream = (offered.author, offered.domain.clone());
-            self.insert(stream, Waiting::new(offered, Place::Lane, now));
+    pub fn restore(&mut self, candidate: Candidate, now: Time) {
+        if self.place(&candidate.id).is_none() {
+            let stream = (candidate.author, candidate.domain.clone());
+            self.insert(stream, Waiting::new(candidate, Place::Lane, now));
         }
     }
 
-    fn check_numbers(&self, offered: &Offered, next_seq: u64) -> Result<(), NotTaken> {
-        let from_seq = offered.from_seq;
+    fn check_numbers(&self, candidate: &Candidate, next_seq: u64) -> Result<(), NotTaken> {
+        let from_seq = candidate.from_seq;
         if from_seq < next_seq {
-            return Err(match offered.to_seq < next_seq {
+            return Err(match candidate.to_seq < next_seq {
                 true => NotTaken::SequenceTaken { from_seq, next_seq },
                 false => NotTaken::Overlap { from_seq, next_seq },
             });
@@ -88,22 +88,22 @@ impl Pending {
         if from_seq - next_seq > self.gap_max {
             return Err(NotTaken::GapTooWide { from_seq, next_seq });
         }
-        let taken = self.streams.get(&(offered.author, offered.domain.clone())).is_some_and(|stream| {
-            let below = stream.range(..=offered.to_seq).next_back();
-            below.is_some_and(|(_, waiting)| waiting.offered.to_seq >= from_seq)
+        let taken = self.streams.get(&(candidate.author, candidate.domain.clone())).is_some_and(|stream| {
+            let below = stream.range(..=candidate.to_seq).next_back();
+            below.is_some_and(|(_, waiting)| waiting.candidate.to_seq >= from_seq)
         });
-        let next_seq = self.free(&offered.author, &offered.domain, next_seq);
+        let next_seq = self.free(&candidate.author, &candidate.domain, next_seq);
         if taken { Err(NotTaken::SequenceTaken { from_seq, next_seq }) } else { Ok(()) }
     }
 
-    fn check_room(&self, offered: &Offered) -> Result<(), NotTaken> {
-        let bytes = self.author_bytes.get(&offered.author).copied().unwrap_or(0);
-        let waiting = self.streams.get(&(offered.author, offered.domain.clone())).map_or(0, BTreeMap::len);
-        if bytes + offered.weight() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
+    fn check_room(&self, candidate: &Candidate) -> Result<(), NotTaken> {
+        let bytes = self.author_bytes.get(&candidate.author).copied().unwrap_or(0);
+        let waiting = self.streams.get(&(candidate.author, candidate.domain.clone())).map_or(0, BTreeMap::len);
+        if bytes + candidate.weight() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
             return Err(NotTaken::AuthorFull);
         }
-        let summed = self.organisation_bytes.get(&offered.organisation).copied().unwrap_or(0);
-        let is_full = summed + offered.weight() > ORGANISATION_BYTES_MAX;
+        let summed = self.organisation_bytes.get(&candidate.organisation).copied().unwrap_or(0);
+        let is_full = summed + candidate.weight() > ORGANISATION_BYTES_MAX;
         if is_full { Err(NotTaken::OrganisationFull) } else { Ok(()) }
     }
 
@@ -114,7 +114,7 @@ impl Pending {
             if waiting.place != Place::Lane || *from > covered {
                 break;
             }
-            covered = covered.max(waiting.offered.to_seq + 1);
+            covered = covered.max(waiting.candidate.to_seq + 1);
         }
         covered
     }
@@ -122,30 +122,30 @@ impl Pending {
     /// The first number above all that this author has executed (`next_seq`) or waiting here.
     fn free(&self, author: &PublicKey, domain: &str, next_seq: u64) -> u64 {
         let last = self.of(author, domain).last();
-        last.map_or(next_seq, |offered| next_seq.max(offered.to_seq + 1))
+        last.map_or(next_seq, |candidate| next_seq.max(candidate.to_seq + 1))
     }
 
     fn insert(&mut self, stream: Stream, waiting: Waiting) {
-        let (id, from, weight) = (waiting.offered.id, waiting.offered.from_seq, waiting.offered.weight());
+        let (id, from, weight) = (waiting.candidate.id, waiting.candidate.from_seq, waiting.candidate.weight());
         *self.author_bytes.entry(stream.0).or_default() += weight;
-        *self.organisation_bytes.entry(waiting.offered.organisation.clone()).or_default() += weight;
-        self.bytes += waiting.offered.bytes.len();
+        *self.organisation_bytes.entry(waiting.candidate.organisation.clone()).or_default() += weight;
+        self.bytes += waiting.candidate.bytes.len();
         self.ids.insert(id, (stream.clone(), from));
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
 
     /// It has its verdict, or will never have one.
-    pub fn remove(&mut self, id: &EnvelopeId) -> Option<Offered> {
+    pub fn remove(&mut self, id: &EnvelopeId) -> Option<Candidate> {
         let (stream, from) = self.ids.remove(id)?;
         let waiting = self.streams.get_mut(&stream)?.remove(&from)?;
         if self.streams.get(&stream).is_some_and(BTreeMap::is_empty) {
             self.streams.remove(&stream);
         }
-        let weight = waiting.offered.weight();
-        self.bytes -= waiting.offered.bytes.len();
+        let weight = waiting.candidate.weight();
+        self.bytes -= waiting.candidate.bytes.len();
         give_back(&mut self.author_bytes, &stream.0, weight);
-        give_back(&mut self.organisation_bytes, &waiting.offered.organisation, weight);
-        Some(waiting.offered)
+        give_back(&mut self.organisation_bytes, &waiting.candidate.organisation, weight);
+        Some(waiting.candidate)
     }
 
     /// It was executed without a verdict, because of a gap before it: it waits here again.
@@ -171,7 +171,7 @@ impl Pending {
     }
 
     /// The envelopes of an author that can go on the lane now, in order; they count as being there.
-    pub fn ready(&mut self, author: &PublicKey, domain: &str, next_seq: u64, now: Time) -> Vec<Offered> {
+    pub fn ready(&mut self, author: &PublicKey, domain: &str, next_seq: u64, now: Time) -> Vec<Candidate> {
         let stream = (*author, domain.to_owned());
         let mut covered = next_seq;
         let mut ready = Vec::new();
@@ -183,10 +183,10 @@ impl Pending {
                 }
                 continue;
             }
-            covered = covered.max(waiting.offered.to_seq + 1);
+            covered = covered.max(waiting.candidate.to_seq + 1);
             if waiting.place != Place::Lane {
                 waiting.place = Place::Lane;
-                ready.push(waiting.offered.clone());
+                ready.push(waiting.candidate.clone());
             }
         }
         ready
@@ -203,12 +203,12 @@ impl Pending {
     }
 
     /// Takes out what has waited here for too long in ledger time.
-    pub fn expire(&mut self, now: Time) -> Vec<Offered> {
+    pub fn expire(&mut self, now: Time) -> Vec<Candidate> {
         let wait_ms = self.wait_ms;
         let all = self.streams.values_mut().flat_map(BTreeMap::values_mut);
         let overdue = all.filter_map(|waiting| {
             let overdue = waiting.waited(now) >= wait_ms && waiting.place != Place::Lane;
-            overdue.then_some(waiting.offered.id)
+            overdue.then_some(waiting.candidate.id)
         });
         let ids: Vec<EnvelopeId> = overdue.collect();
         ids.iter().filter_map(|id| self.remove(id)).collect()
@@ -218,7 +218,7 @@ impl Pending {
     pub fn unparked(&self, now: Time) -> BTreeSet<Stream> {
         let due = |waiting: &&Waiting| matches!(waiting.place, Place::Parked { until } if until <= now);
         let all = self.streams.values().flat_map(BTreeMap::values);
-        all.filter(due).map(|waiting| (waiting.offered.author, waiting.offered.domain.clone())).collect()
+        all.filter(due).map(|waiting| (waiting.candidate.author, waiting.candidate.domain.clone())).collect()
     }
 
     /// Where an envelope waits; none if it does not.
@@ -227,8 +227,8 @@ impl Pending {
     }
 
     /// A waiting envelope.
-    pub fn offered(&self, id: &EnvelopeId) -> Option<&Offered> {
-        self.get(id).map(|waiting| &waiting.offered)
+    pub fn candidate(&self, id: &EnvelopeId) -> Option<&Candidate> {
+        self.get(id).map(|waiting| &waiting.candidate)
     }
 
     fn get(&self, id: &EnvelopeId) -> Option<&Waiting> {
@@ -237,14 +237,14 @@ impl Pending {
     }
 
     /// An author's waiting envelopes in a domain, by number.
-    pub fn of(&self, author: &PublicKey, domain: &str) -> impl Iterator<Item = &Offered> {
+    pub fn of(&self, author: &PublicKey, domain: &str) -> impl Iterator<Item = &Candidate> {
         let stream = self.streams.get(&(*author, domain.to_owned()));
-        stream.into_iter().flat_map(BTreeMap::values).map(|waiting| &waiting.offered)
+        stream.into_iter().flat_map(BTreeMap::values).map(|waiting| &waiting.candidate)
     }
 
     /// All waiting envelopes with their places, by author, domain and number.
-    pub fn all(&self) -> impl Iterator<Item = (&Offered, Place)> {
-        self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.offered, waiting.place))
+    pub fn all(&self) -> impl Iterator<Item = (&Candidate, Place)> {
+        self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.candidate, waiting.place))
     }
 
     /// How many wait.
