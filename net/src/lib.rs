@@ -33,7 +33,7 @@ mod transport;
 pub use channel::{Channel, PerChannel};
 pub use counters::{PeerInfo, Refused, Traffic};
 pub use error::{Error, SendError};
-pub use inbox::{Event, Events, NoEvent};
+pub use inbox::{Event, Events, Frame};
 pub use libp2p::{Multiaddr, PeerId};
 pub use member::Member;
 pub use network::{Config, Network, start};

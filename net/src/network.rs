@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::ReplicaId;
-use tokio::runtime::Handle;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -66,7 +65,7 @@ pub async fn start(config: Config) -> Result<(Network, Events), Error> {
     let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;
     driver.listen(&config.listen).await?;
     tokio::spawn(driver.run(stop.clone()));
-    let events = Events::new(shared.inbox.clone(), Handle::current());
+    let events = Events::new(shared.inbox.clone());
     let last = Arc::new(stop.clone().drop_guard());
     Ok((Network { shared, local, stop, stopped, _last: last }, events))
 }

@@ -45,8 +45,6 @@ pub struct Metrics {
     registry: Registry,
     /// Frames from peers that were no valid message.
     pub frames_invalid: Counter,
-    /// Frames from peers that found no room in front of the verification pool.
-    pub frames_dropped: Counter,
     /// Inputs that the core took.
     pub inputs: Counter,
     /// Inputs that the core refused, by reason.
@@ -99,7 +97,6 @@ impl Default for Metrics {
         Self {
             registry: Registry::with_prefix("quorate"),
             frames_invalid: Counter::default(),
-            frames_dropped: Counter::default(),
             inputs: Counter::default(),
             refused: Family::default(),
             evidence: Counter::default(),
@@ -136,7 +133,6 @@ impl Metrics {
     fn register_counters(&mut self) {
         let r = &mut self.registry;
         r.register("frames_invalid", "Frames that were no valid message", self.frames_invalid.clone());
-        r.register("frames_dropped", "Frames that found no room to wait for verification", self.frames_dropped.clone());
         r.register("inputs", "Inputs that the core took", self.inputs.clone());
         r.register("refused", "Inputs that the core refused", self.refused.clone());
         r.register("evidence", "Proofs of misbehaviour made or taken over", self.evidence.clone());

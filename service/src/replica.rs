@@ -5,10 +5,10 @@ use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
 use crate::metrics::Metrics;
-use crate::pool::{CachedPayload, CachedVerify, Checker, Frame, Pool, Queues};
+use crate::pool::{CachedPayload, CachedVerify, Checker, Pool};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore};
-use quorate_net::{Channel, Event, Events, Member, Multiaddr, Network};
+use quorate_net::{Channel, Member, Multiaddr, Network};
 use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer, Verified};
 use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
@@ -115,7 +115,6 @@ pub struct Running {
     service: Arc<Service>,
     core: oneshot::Receiver<String>,
     server: JoinHandle<io::Result<()>>,
-    receiver: JoinHandle<()>,
     pool: Option<Pool>,
 }
 
@@ -158,9 +157,8 @@ impl Running {
         let checker = Checker { committee, constants: genesis.constants().clone(), verify, payload: payload.clone() };
         let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
         let deliver = deliver_to(inbox.clone(), incoming);
-        let pool = Pool::start(threads(), Arc::new(checker), metrics.clone(), deliver)
+        let pool = Pool::start(threads(), events, Arc::new(checker), metrics.clone(), deliver)
             .map_err(|error| LaunchError::System(error.to_string()))?;
-        let receiver = tokio::spawn(receive(events, pool.queues(), metrics.clone()));
         let (publisher, published) = watch::channel(engine.published());
         let mempool = engine.shared_mempool();
         let around = Surroundings {
@@ -195,7 +193,7 @@ impl Running {
         let serve = axum::serve(Bounded::new(listener), api::router(service.clone()))
             .with_graceful_shutdown(stopped.cancelled_owned());
         let server = tokio::spawn(serve.into_future());
-        Ok(Self { api, service, core, server, receiver, pool: Some(pool) })
+        Ok(Self { api, service, core, server, pool: Some(pool) })
     }
 
     /// The API's URL.
@@ -229,7 +227,6 @@ impl Running {
         self.service.inbox.close();
         let outcome = self.core_stopped().await;
         self.service.network.clone().stop().await;
-        self.receiver.abort();
         if let Some(pool) = self.pool.take() {
             // Its threads end as soon as their frame is checked.
             let _ = tokio::task::spawn_blocking(move || drop(pool)).await;
@@ -301,22 +298,6 @@ fn deliver_to(inbox: Arc<Inbox>, incoming: Option<Passes>) -> impl Fn(Verified<M
     move |message| {
         if incoming.as_ref().as_ref().is_none_or(|passes| passes(message.message())) {
             inbox.message(Box::new(message));
-        }
-    }
-}
-
-/// Takes frames off the network and queues them for verification.
-async fn receive(mut events: Events, queues: Arc<Queues>, metrics: Arc<Metrics>) {
-    while let Some(event) = events.recv().await {
-        match event {
-            Event::Received { from, channel, frame } => {
-                let bulk = channel == Channel::Bulk;
-                if !queues.push(Frame { from, bulk, bytes: frame.into() }) {
-                    metrics.frames_dropped.inc();
-                    tracing::debug!(%from, %channel, "frame dropped: its sender has too many waiting");
-                }
-            }
-            Event::Up { .. } | Event::Down { .. } => (), // the network logs them
         }
     }
 }

@@ -7,7 +7,7 @@ use quorate_ledger::{
 };
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
 use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Request, Round, Setup};
-use quorate_service::pool::{Checker, Frame};
+use quorate_service::pool::Checker;
 use quorate_storage::Db;
 use quorate_storage::faulty::{Disk, Loss};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +22,7 @@ const STEP_MS: u64 = 5;
 struct Site {
     disk: Disk,
     engine: Option<Engine>,
-    inbox: Vec<Frame>,
+    inbox: Vec<(ReplicaId, Vec<u8>)>,
     notices: Vec<Notice>,
 }
 
@@ -116,7 +116,8 @@ impl Group {
     fn turn(&mut self) {
         for site in 0..self.sites.len() {
             let frames = std::mem::take(&mut self.sites[site].inbox);
-            let messages = frames.iter().map(|frame| self.checker.check(frame).expect("honest messages"));
+            let messages =
+                frames.iter().map(|(from, frame)| self.checker.check(*from, frame).expect("honest messages"));
             let requests = messages.map(|message| Request::Message(Box::new(message))).collect();
             if let Some(round) = self.round(site, requests) {
                 self.let_out(site, round);
@@ -134,8 +135,7 @@ impl Group {
             };
             let bytes = borsh::to_vec(&*message).expect("writing into memory cannot fail");
             for site in (0..self.sites.len()).filter(|site| *site != from && to.is_none_or(|to| to == *site)) {
-                let frame = Frame { from: ReplicaId::new(from as u16), bulk: false, bytes: bytes.clone() };
-                self.sites[site].inbox.push(frame);
+                self.sites[site].inbox.push((ReplicaId::new(from as u16), bytes.clone()));
             }
         }
         self.sites[from].notices.extend(round.notices);

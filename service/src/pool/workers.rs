@@ -1,8 +1,10 @@
-//! The threads that check.
+//! Threads that verify frames.
 
-use super::queues::{Frame, Queues};
 use crate::metrics::Metrics;
-use quorate_pbft::{Committee, Constants, Invalid, Message, PayloadCheck, Unverified, Verified, Verify, VerifyContext};
+use quorate_net::{Event, Events};
+use quorate_pbft::{
+    Committee, Constants, Invalid, Message, PayloadCheck, ReplicaId, Unverified, Verified, Verify, VerifyContext,
+};
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -32,53 +34,48 @@ pub enum Dropped {
 
 impl Checker {
     /// Decodes a frame and checks everything that can be checked without the replica's state.
-    pub fn check(&self, frame: &Frame) -> Result<Verified<Message>, Dropped> {
-        let message: Message =
-            borsh::from_slice(&frame.bytes).map_err(|error| Dropped::Undecodable(error.to_string()))?;
+    pub fn check(&self, from: ReplicaId, frame: &[u8]) -> Result<Verified<Message>, Dropped> {
+        let message: Message = borsh::from_slice(frame).map_err(|error| Dropped::Undecodable(error.to_string()))?;
         let context = VerifyContext {
             committee: &self.committee,
             verify: self.verify.as_ref(),
             payload: self.payload.as_ref(),
             constants: &self.constants,
         };
-        Ok(Unverified::new(frame.from, message).verify(&context)?)
+        Ok(Unverified::new(from, message).verify(&context)?)
     }
 }
 
-/// Running threads; stopped and joined when dropped.
+/// Threads that take frames from the network, and hand on what they verified; stopped and joined when dropped.
 pub struct Pool {
-    queues: Arc<Queues>,
+    events: Events,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Starts `threads` threads that hand what they verified to `deliver`, which may wait for room.
+    /// Starts `threads` threads. While `deliver` waits for room, its frame stays in hand, so the peer that sent it is
+    /// read no further than its budget.
     pub fn start(
         threads: usize,
+        events: Events,
         checker: Arc<Checker>,
         metrics: Arc<Metrics>,
         deliver: impl Fn(Verified<Message>) + Clone + Send + 'static,
     ) -> io::Result<Self> {
-        let queues = Arc::new(Queues::new());
-        let mut pool = Self { queues, threads: Vec::new() };
+        let mut pool = Self { events, threads: Vec::new() };
         for number in 0..threads {
-            let (queues, checker, metrics, deliver) =
-                (pool.queues.clone(), checker.clone(), metrics.clone(), deliver.clone());
-            let body = move || work(&queues, &checker, &metrics, &deliver);
+            let (events, checker, metrics, deliver) =
+                (pool.events.clone(), checker.clone(), metrics.clone(), deliver.clone());
+            let body = move || work(&events, &checker, &metrics, &deliver);
             pool.threads.push(thread::Builder::new().name(format!("verify-{number}")).spawn(body)?);
         }
         Ok(pool)
-    }
-
-    /// Where the network puts frames.
-    pub fn queues(&self) -> Arc<Queues> {
-        self.queues.clone()
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.queues.close();
+        self.events.close();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so on standard error.
             let _ = thread.join();
@@ -86,15 +83,15 @@ impl Drop for Pool {
     }
 }
 
-fn work(queues: &Queues, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Verified<Message>)) {
-    while let Some(frame) = queues.take() {
-        match checker.check(&frame) {
+fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Verified<Message>)) {
+    while let Some(event) = events.blocking_recv() {
+        let Event::Received { from, frame, .. } = event else { continue }; // the network logs links
+        match checker.check(from, &frame) {
             Ok(message) => deliver(message),
             Err(dropped) => {
                 metrics.frames_invalid.inc();
-                tracing::debug!(from = %frame.from, bytes = frame.bytes.len(), %dropped, "frame dropped");
+                tracing::debug!(%from, bytes = frame.len(), %dropped, "frame dropped");
             }
         }
-        queues.done(frame.from, frame.bulk);
     }
 }
