@@ -211,11 +211,6 @@ impl Running {
         self.service.genesis.name()
     }
 
-    /// What the API sees, for whoever runs a replica inside its own process.
-    pub fn service(&self) -> &Arc<Service> {
-        &self.service
-    }
-
     /// Returns when the core has stopped by itself, with the reason.
     pub async fn core_stopped(&mut self) -> String {
         (&mut self.core).await.unwrap_or_else(|_| "its thread ended".to_owned())

@@ -32,7 +32,7 @@ mod status;
 
 pub use admin::Admin;
 pub use listener::Bounded;
-pub use problem::{Answer, Failure};
+use problem::Failure;
 pub use service::{BODIES_KIB_MAX, Service};
 
 use axum::Router;
