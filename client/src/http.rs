@@ -6,9 +6,6 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 
-/// How long a command waits for an answer unless it is told otherwise.
-pub const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 

@@ -21,8 +21,8 @@ use crate::door::{Crowded, Door};
 use crate::error::Error;
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
 use crate::link::{Link, LinkEnd};
-use crate::network::Shared;
 use crate::route::{Route, Running, Todo};
+use crate::shared::Shared;
 use crate::streams::{Outcome, StreamEvent, Streams, opens};
 use crate::{member, transport};
 

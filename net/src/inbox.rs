@@ -1,92 +1,109 @@
-//! What came from peers and the shell has not taken yet.
+//! Frames that peers sent and that are not worked off yet.
 //!
-//! Every peer has a budget of its own on each channel (rule B: budgets are per sender, never shared). A reader gets
-//! room for a frame *before* it reads the frame; without room it stops reading, the stream's window fills, and the
-//! peer waits. The shell takes in turns: one vote from each peer, then one bulk frame, so that neither a peer nor a
-//! channel starves another.
+//! Every peer has a budget of its own on each channel (rule B: budgets are per sender, never shared). The stream's task
+//! gets room for a frame *before* it reads the frame and the room is given back when the frame is dropped, so a frame
+//! that is being verified still counts. Without room nothing is read, the stream's window fills, and the peer waits.
+//! Readers take in turns: one vote from each peer, then one bulk frame, so that neither a peer nor a channel starves
+//! another; and a queue from which a frame is in hand is left alone, so that several readers keep its order.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use quorate_pbft::ReplicaId;
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::bytes::Bytes;
 
 use crate::channel::{Channel, PerChannel};
 use crate::limits::{IN_BULK, IN_VOTES, QueueMax};
 
-/// What the network tells the shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// News of the network.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A frame came. Frames of one peer on one channel come in the order in which they were sent.
+    /// A frame came. Frames of one peer on one channel come in the order in which they were sent, the next one once this
+    /// one is dropped.
     Received {
-        /// Whose connection it came on; who signed what is inside is another question.
+        /// Peer on whose connection it came; who signed what is inside is another question.
         from: ReplicaId,
         /// The channel it was sent on.
         channel: Channel,
         /// The bytes, never empty, at most [`Channel::frame_bytes_max`].
-        frame: Bytes,
+        frame: Frame,
     },
     /// Votes can flow to and from `peer`.
     Up {
-        /// Who is there.
+        /// The peer that is there.
         peer: ReplicaId,
     },
-    /// The link to `peer` broke; what was on its way is lost. A Down and an Up that the shell was too slow to see are
-    /// told as one of each.
+    /// The link to `peer` broke; what was on its way is lost. A Down and an Up that no reader took in between are told
+    /// as one of each.
     Down {
-        /// Who went away.
+        /// The peer that went away.
         peer: ReplicaId,
     },
 }
 
-/// The shell's end: one reader takes what all peers sent.
-#[derive(Debug)]
+/// Bytes of a frame in the hand of a reader. Drop gives its room back to the peer and lets the next one follow.
+pub struct Frame {
+    bytes: Bytes,
+    _room: Room,
+    inbox: Arc<Inbox>,
+    queue: (usize, Channel),
+}
+
+impl Deref for Frame {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Frame {}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.bytes.fmt(f)
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.inbox.put_down(self.queue);
+    }
+}
+
+/// Readers' end of the network. Copies take from the same queues.
+#[derive(Debug, Clone)]
 pub struct Events {
     inbox: Arc<Inbox>,
-    runtime: Handle,
 }
 
 impl Events {
-    pub(crate) fn new(inbox: Arc<Inbox>, runtime: Handle) -> Self {
-        Self { inbox, runtime }
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
+        Self { inbox }
     }
 
     /// The next event; none once the network has stopped. Loses nothing when it is dropped half way.
-    pub async fn recv(&mut self) -> Option<Event> {
+    pub async fn recv(&self) -> Option<Event> {
         self.inbox.next().await
     }
 
-    /// For a plain thread: the next event, or [`NoEvent::TimedOut`] after `limit`.
-    ///
-    /// # Panics
-    /// On a thread that runs async tasks: it would block them all. Use [`Events::recv`] there.
-    pub fn recv_timeout(&mut self, limit: Duration) -> Result<Event, NoEvent> {
-        let next = async { tokio::time::timeout(limit, self.inbox.next()).await };
-        match self.runtime.block_on(next) {
-            Ok(Some(event)) => Ok(event),
-            Ok(None) => Err(NoEvent::Stopped),
-            Err(_) => Err(NoEvent::TimedOut),
-        }
+    /// The next event, for a plain thread: blocks until there is one.
+    pub fn blocking_recv(&self) -> Option<Event> {
+        futures::executor::block_on(self.inbox.next())
     }
 
-    /// An event that is there already.
-    pub fn try_recv(&mut self) -> Option<Event> {
-        self.inbox.take()
+    /// Drops what is queued and ends all waiting: nothing comes any more.
+    pub fn close(&self) {
+        self.inbox.discard();
     }
-}
-
-/// Why [`Events::recv_timeout`] has no event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoEvent {
-    /// Nothing happened in the time given.
-    #[error("nothing came in the time given")]
-    TimedOut,
-    /// The network has stopped; nothing will come any more.
-    #[error("the network has stopped")]
-    Stopped,
 }
 
 /// Room for one frame within its sender's budget; given back when dropped.
@@ -108,7 +125,7 @@ impl Budget {
     }
 }
 
-/// One lane for each peer and channel; peers are named by their place in the list given to `new`.
+/// Queues of each peer and channel; peers are named by their place in the list given to `new`.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     peers: Vec<ReplicaId>,
@@ -133,48 +150,70 @@ impl Inbox {
         }
     }
 
+    /// Queues a frame; after the end it is dropped.
     pub(crate) fn put(&self, peer: usize, channel: Channel, frame: Bytes, room: Room) {
-        self.lock().lanes[peer].frames[channel].push_back((frame, room));
-        self.ready.notify_one();
+        let mut state = self.lock();
+        if !state.closed {
+            state.peers[peer].queues[channel].frames.push_back((frame, room));
+            self.ready.notify_one();
+        }
     }
 
     /// The votes stream numbered `link` stands; an earlier one of this peer is gone.
     pub(crate) fn up(&self, peer: usize, link: u64) {
-        self.lock().lanes[peer].link = Some(link);
+        self.lock().peers[peer].link = Some(link);
         self.ready.notify_one();
     }
 
     /// The peer has no votes stream.
     pub(crate) fn down(&self, peer: usize) {
-        self.lock().lanes[peer].link = None;
+        self.lock().peers[peer].link = None;
         self.ready.notify_one();
     }
 
-    /// After this the shell gets what is still here, and then nothing.
+    /// After this readers get what is still here, and then nothing.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
+        self.ready.notify_waiters();
+    }
+
+    /// After this readers get nothing.
+    fn discard(&self) {
+        let mut state = self.lock();
+        state.peers.iter_mut().for_each(|peer| peer.queues = PerChannel::default());
+        drop(state);
+        self.close();
+    }
+
+    /// A reader has worked off its frame of this queue.
+    fn put_down(&self, (peer, channel): (usize, Channel)) {
+        self.lock().peers[peer].queues[channel].is_in_hand = false;
         self.ready.notify_one();
     }
 
-    async fn next(&self) -> Option<Event> {
+    async fn next(self: &Arc<Self>) -> Option<Event> {
         loop {
+            let ready = self.ready.notified(); // from here on no call is missed, awaited or not
             if let Some(event) = self.take() {
+                self.ready.notify_one(); // several calls wake one reader: it wakes the next
                 return Some(event);
             }
             if self.lock().closed {
                 return None;
             }
-            self.ready.notified().await;
+            ready.await;
         }
     }
 
-    pub(crate) fn take(&self) -> Option<Event> {
+    /// An event that is there already.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Event> {
         let mut state = self.lock();
         if let Some((peer, up)) = state.take_change() {
             let peer = self.peers[peer];
             return Some(if up { Event::Up { peer } } else { Event::Down { peer } });
         }
-        let (peer, channel, frame) = state.take_frame()?;
+        let (peer, channel, (bytes, room)) = state.take_frame()?;
+        let frame = Frame { bytes, _room: room, inbox: self.clone(), queue: (peer, channel) };
         Some(Event::Received { from: self.peers[peer], channel, frame })
     }
 
@@ -183,19 +222,27 @@ impl Inbox {
     }
 }
 
+/// Frames of one peer on one channel.
 #[derive(Debug, Default)]
-struct Lane {
-    frames: PerChannel<VecDeque<(Bytes, Room)>>,
+struct Queue {
+    frames: VecDeque<(Bytes, Room)>,
+    /// True while a reader has the frame before these.
+    is_in_hand: bool,
+}
+
+#[derive(Debug, Default)]
+struct PeerQueues {
+    queues: PerChannel<Queue>,
     /// The votes stream that stands.
     link: Option<u64>,
-    /// The one that the shell has been told of.
+    /// The one that readers have been told of.
     told: Option<u64>,
 }
 
 #[derive(Debug)]
 struct State {
-    lanes: Vec<Lane>,
-    /// Whose turn it is.
+    peers: Vec<PeerQueues>,
+    /// Place of the peer whose turn it is.
     turn: PerChannel<usize>,
     /// Votes taken since the last bulk frame.
     votes_in_row: usize,
@@ -204,21 +251,21 @@ struct State {
 
 impl State {
     fn new(peers: usize) -> Self {
-        let lanes = (0..peers).map(|_| Lane::default()).collect();
-        Self { lanes, turn: PerChannel::default(), votes_in_row: 0, closed: false }
+        let peers = (0..peers).map(|_| PeerQueues::default()).collect();
+        Self { peers, turn: PerChannel::default(), votes_in_row: 0, closed: false }
     }
 
-    /// A peer whose link is not what the shell was told, and whether it is up.
+    /// A peer whose link is not what readers were told, and whether it is up.
     fn take_change(&mut self) -> Option<(usize, bool)> {
-        let peer = self.lanes.iter().position(|lane| lane.link != lane.told)?;
-        let lane = &mut self.lanes[peer];
-        lane.told = if lane.told.is_some() { None } else { lane.link };
-        Some((peer, lane.told.is_some()))
+        let place = self.peers.iter().position(|peer| peer.link != peer.told)?;
+        let peer = &mut self.peers[place];
+        peer.told = if peer.told.is_some() { None } else { peer.link };
+        Some((place, peer.told.is_some()))
     }
 
     /// Votes first, but after one for each peer it is the turn of a bulk frame.
-    fn take_frame(&mut self) -> Option<(usize, Channel, Bytes)> {
-        let order = if self.votes_in_row < self.lanes.len() {
+    fn take_frame(&mut self) -> Option<(usize, Channel, (Bytes, Room))> {
+        let order = if self.votes_in_row < self.peers.len() {
             [Channel::Votes, Channel::Bulk]
         } else {
             [Channel::Bulk, Channel::Votes]
@@ -226,13 +273,14 @@ impl State {
         order.into_iter().find_map(|channel| self.take_from(channel))
     }
 
-    fn take_from(&mut self, channel: Channel) -> Option<(usize, Channel, Bytes)> {
-        let peers = self.lanes.len();
+    fn take_from(&mut self, channel: Channel) -> Option<(usize, Channel, (Bytes, Room))> {
+        let peers = self.peers.len();
         let first = self.turn[channel];
-        let peer = (first..first + peers)
-            .map(|turn| turn % peers)
-            .find(|&peer| !self.lanes[peer].frames[channel].is_empty())?;
-        let (frame, _room) = self.lanes[peer].frames[channel].pop_front()?;
+        let mut order = (first..first + peers).map(|turn| turn % peers);
+        let peer = order.find(|&peer| self.peers[peer].queues[channel].is_free())?;
+        let queue = &mut self.peers[peer].queues[channel];
+        let frame = queue.frames.pop_front()?;
+        queue.is_in_hand = true;
         self.turn[channel] = (peer + 1) % peers;
         self.votes_in_row = match channel {
             Channel::Votes => self.votes_in_row.saturating_add(1),
@@ -242,12 +290,21 @@ impl State {
     }
 }
 
+impl Queue {
+    /// True if a reader may take from it.
+    fn is_free(&self) -> bool {
+        !self.is_in_hand && !self.frames.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn inbox(peers: u16) -> Inbox {
-        Inbox::new((0..peers).map(ReplicaId::new).collect())
+    use std::time::Duration;
+
+    fn inbox(peers: u16) -> Arc<Inbox> {
+        Arc::new(Inbox::new((0..peers).map(ReplicaId::new).collect()))
     }
 
     async fn came(inbox: &Inbox, peer: usize, channel: Channel, frame: &'static [u8]) {
@@ -255,7 +312,7 @@ mod tests {
         inbox.put(peer, channel, Bytes::from_static(frame), room);
     }
 
-    fn taken(inbox: &Inbox) -> (u16, Channel) {
+    fn taken(inbox: &Arc<Inbox>) -> (u16, Channel) {
         match inbox.take() {
             Some(Event::Received { from, channel, .. }) => (from.get(), channel),
             other => panic!("not a frame: {other:?}"),
@@ -340,5 +397,52 @@ mod tests {
 
         assert!(matches!(inbox.next().await, Some(Event::Received { .. })));
         assert_eq!(inbox.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn two_readers_never_have_frames_of_one_queue_at_once() {
+        let inbox = inbox(2);
+        for peer in [0, 0, 1] {
+            came(&inbox, peer, Channel::Votes, b"v").await;
+        }
+
+        let first = inbox.take().expect("a frame of peer 0");
+        assert_eq!(taken(&inbox).0, 1);
+        assert_eq!(inbox.take(), None, "the next frame of peer 0 waits for the first");
+        drop(first);
+
+        assert_eq!(taken(&inbox).0, 0);
+    }
+
+    #[tokio::test]
+    async fn a_frame_in_hand_still_fills_its_peers_budget() {
+        let inbox = inbox(1);
+        let largest = inbox.room(0, Channel::Bulk, Channel::Bulk.frame_bytes_max()).await;
+        inbox.put(0, Channel::Bulk, Bytes::from_static(b"largest"), largest);
+        let in_hand = inbox.take();
+        let soon = Duration::from_millis(20);
+
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1)).await.is_err());
+        drop(in_hand);
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn closing_ends_the_wait_of_every_reader() {
+        let inbox = inbox(1);
+        let wait = || {
+            tokio::spawn({
+                let inbox = inbox.clone();
+                async move { inbox.next().await }
+            })
+        };
+        let readers = [wait(), wait(), wait()];
+        tokio::task::yield_now().await;
+
+        inbox.discard();
+
+        for reader in readers {
+            assert_eq!(reader.await.expect("no panic"), None);
+        }
     }
 }

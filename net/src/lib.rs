@@ -7,7 +7,7 @@
 //! Reliability is not promised. A frame is lost when its queue is full, when its connection dies, or when its peer is
 //! away for long; the protocol's status and repair (rule N9) brings it again, and may bring it twice.
 //!
-//! Everything that others can make grow has a bound ([`limits`], rule B): queues for each peer, channel and direction;
+//! Everything that others can make grow has a bound (`limits`, rule B): queues for each peer, channel and direction;
 //! bytes on the way; handshakes; connections. Whoever is not in the member list is refused when its handshake has shown
 //! its key, and one address can have only so many handshakes.
 
@@ -18,7 +18,7 @@ mod driver;
 mod error;
 mod frame;
 mod inbox;
-pub mod limits;
+mod limits;
 mod link;
 mod member;
 mod mux;
@@ -26,13 +26,14 @@ mod network;
 mod outbox;
 mod peer;
 mod route;
+mod shared;
 mod streams;
 mod transport;
 
 pub use channel::{Channel, PerChannel};
 pub use counters::{PeerInfo, Refused, Traffic};
 pub use error::{Error, SendError};
-pub use inbox::{Event, Events, NoEvent};
+pub use inbox::{Event, Events, Frame};
 pub use libp2p::{Multiaddr, PeerId};
 pub use member::Member;
 pub use network::{Config, Network, start};

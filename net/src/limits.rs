@@ -31,10 +31,10 @@ pub(crate) const OUT_VOTES: QueueMax = QueueMax { frames: 4096, bytes: 2 * VOTES
 /// Bulk frames waiting for one peer: the bundles that one lane may be ahead (64 MiB), or two of the largest.
 pub(crate) const OUT_BULK: QueueMax = QueueMax { frames: 256, bytes: 2 * BULK_FRAME_BYTES_MAX };
 
-/// Votes from one peer that the shell has not taken yet; then nothing more is read from that stream.
+/// Votes from one peer that are not verified yet; then nothing more is read from that stream.
 pub(crate) const IN_VOTES: QueueMax = QueueMax { frames: 1024, bytes: VOTES_FRAME_BYTES_MAX };
 
-/// Bulk frames from one peer that the shell has not taken yet; one of the largest, because a faulty group member may
+/// Bulk frames from one peer that are not verified yet; one of the largest, because a faulty group member may
 /// fill it and leave it full.
 pub(crate) const IN_BULK: QueueMax = QueueMax { frames: 64, bytes: BULK_FRAME_BYTES_MAX };
 

@@ -1,21 +1,20 @@
 //! The handle: start, send, look, stop.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::ReplicaId;
-use tokio::runtime::Handle;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::channel::Channel;
-use crate::counters::{PeerInfo, Refused, RefusedCounts};
+use crate::counters::{PeerInfo, Refused};
 use crate::driver::Driver;
 use crate::error::{Error, SendError};
-use crate::inbox::{Events, Inbox};
+use crate::inbox::Events;
 use crate::member::{self, Member};
-use crate::peer::Peer;
+use crate::shared::Shared;
 
 /// What a replica's network needs to know.
 #[derive(Clone)]
@@ -40,45 +39,6 @@ impl fmt::Debug for Config {
     }
 }
 
-/// What the handle, the driver and the links share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) peers: Vec<Arc<Peer>>,
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) refused: RefusedCounts,
-    addresses: Mutex<Vec<Multiaddr>>,
-}
-
-impl Shared {
-    fn new(config: &Config) -> Result<Self, Error> {
-        let others = config.members.iter().filter(|member| member.id != config.me);
-        let peers = others.map(|member| Peer::new(member.clone()).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let inbox = Inbox::new(peers.iter().map(|peer| peer.member.id).collect());
-        Ok(Self { peers, inbox: Arc::new(inbox), refused: RefusedCounts::default(), addresses: Mutex::default() })
-    }
-
-    pub(crate) fn listening(&self, address: Multiaddr) {
-        self.addresses().push(address);
-    }
-
-    pub(crate) fn not_listening(&self, address: &Multiaddr) {
-        self.addresses().retain(|other| other != address);
-    }
-
-    /// Nothing will come or go any more.
-    pub(crate) fn stopped(&self) {
-        self.addresses().clear();
-        for peer in &self.peers {
-            peer.set_up(false);
-        }
-        self.inbox.close();
-    }
-
-    fn addresses(&self) -> MutexGuard<'_, Vec<Multiaddr>> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A running network. Copies speak of the same one; it stops when the last is dropped or one is told to.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -100,12 +60,12 @@ pub async fn start(config: Config) -> Result<(Network, Events), Error> {
     let keys = member::key_pair(config.secret);
     let local = keys.public().to_peer_id();
     member::check(&config.members, config.me, local)?;
-    let shared = Arc::new(Shared::new(&config)?);
+    let shared = Arc::new(Shared::new(&config.members, config.me)?);
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
     let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;
     driver.listen(&config.listen).await?;
     tokio::spawn(driver.run(stop.clone()));
-    let events = Events::new(shared.inbox.clone(), Handle::current());
+    let events = Events::new(shared.inbox.clone());
     let last = Arc::new(stop.clone().drop_guard());
     Ok((Network { shared, local, stop, stopped, _last: last }, events))
 }

@@ -1,6 +1,7 @@
 //! The program `quorate`.
 
 mod cli;
+mod demo;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@
 //!   [`Batch::commit`] is one durable commit; after it, and not before, messages may leave.
 //! - [`Snapshot`] reads one moment: for the ledger's queries, for what peers ask ([`Snapshot::supply`]) and for a
 //!   start ([`Snapshot::recover`]).
-//! - [`faulty`] is a disk that forgets, tears and fills up, for simulators and crash tests.
+//! - `faulty` (feature `testing`) is a disk that forgets, tears and fills up, for simulators and crash tests.
 //!
 //! # What a commit costs
 //!
@@ -39,6 +39,7 @@ mod rows;
 mod tables;
 mod value;
 
+#[cfg(feature = "testing")]
 pub mod faulty;
 
 pub use batch::Batch;

@@ -112,7 +112,7 @@ impl Node {
     pub async fn frame(&mut self) -> (usize, Channel, quorate_net::Bytes) {
         loop {
             if let Event::Received { from, channel, frame } = self.next().await {
-                return (from.get().into(), channel, frame);
+                return (from.get().into(), channel, frame.clone());
             }
         }
     }

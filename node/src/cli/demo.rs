@@ -2,7 +2,7 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::print;
-use quorate_node::demo::{self, DemoError};
+use crate::demo::{self, DemoError};
 
 /// Plays it and prints what came out.
 pub fn run(args: &demo::Args) -> Outcome {

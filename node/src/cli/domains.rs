@@ -1,10 +1,11 @@
 //! `quorate domains`: the scopes of the group, and a proposal for one more.
 
 use super::failure::{Failure, Outcome};
-use super::govern::{self, Word};
+use super::govern;
 use super::print::{plain, short};
 use super::reach::Reach;
-use super::{group, policy};
+use super::sending::SignedRequest;
+use super::{document, listing};
 use quorate_client::api::Domain;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{Act, GROUP_DOMAIN, Principal};
@@ -27,7 +28,7 @@ enum Command {
         #[command(flatten)]
         plan: Plan,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
 }
 
@@ -51,7 +52,7 @@ impl Plan {
     /// What is proposed.
     pub fn act(&self) -> Result<Act, Failure> {
         let policy = match &self.policy {
-            Some(file) => policy::read(file)?,
+            Some(file) => document::read(file)?,
             None => DomainPolicy::new(self.writers.clone(), self.readers.clone()),
         };
         Ok(Act::CreateDomain { name: self.name.clone(), policy })
@@ -68,7 +69,7 @@ pub async fn run(args: &Args) -> Outcome {
 
 async fn list(reach: &Reach) -> Outcome {
     let headings = ["domain", "revision", "root"];
-    group::list(reach, &["domains"], &headings, "no domains", |table, domain: Domain| {
+    listing::list(reach, &["domains"], &headings, "no domains", |table, domain: Domain| {
         table.row([plain(&domain.name), domain.revision.to_string(), short(domain.root)]);
     })
     .await

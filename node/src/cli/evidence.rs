@@ -1,13 +1,11 @@
 //! `quorate evidence`: proofs of misbehaviour of replicas.
 
-use super::conflicts::whole;
 use super::failure::{Failure, Outcome};
-use super::group::{LIST_MAX, page};
+use super::listing::{LIST_MAX, page, whole};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::EvidenceEntry;
 use quorate_client::http::Client;
-use quorate_client::verify::kind_words;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -91,7 +89,7 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
         return Ok(print::json(&raw)?);
     }
     let entry = parse(&client, raw)?;
-    print::say(format_args!("replica {} {}", entry.signer, words(&entry.kind)))?;
+    print::say(format_args!("replica {} {}", entry.signer, super::verify::fault(&entry.kind)))?;
     print::say(format_args!("  at view {}, seq {} of epoch {}", entry.view, entry.seq, entry.epoch))?;
     print::say(format_args!("  key {}", entry.key))?;
     print::say(format_args!("  recorded in slot {}", entry.recorded_at))?;
@@ -104,9 +102,4 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
 
 fn parse(client: &Client, value: Value) -> Result<EvidenceEntry, Failure> {
     serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
-}
-
-/// What somebody did, after their name.
-pub fn words(kind: &str) -> String {
-    kind_words(kind).map_or_else(|| format!("is proved to have done `{}`", plain(kind)), str::to_owned)
 }

@@ -1,7 +1,7 @@
 //! `quorate ls`, `log` and `diff`: what stands in a domain, and how it came there.
 
 use super::failure::{Failure, Outcome};
-use super::group::{LIST_MAX, page};
+use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short, size};
 use super::reach::{Freshness, Reach, Scope};
 use super::{change, clock};
@@ -207,7 +207,7 @@ fn kind(from: &Option<Side>, to: &Option<Side>) -> &'static str {
 
 async fn content(client: &Client, domain: &str, side: Option<&Side>, path: &str, at: &str) -> Result<Vec<u8>, Failure> {
     match side {
-        Some(_) => Ok(client.renewed().get_bytes(&super::get::segments(domain, path), &[("at", at)]).await?.body),
+        Some(_) => Ok(client.renewed().get_bytes(&super::file_read::segments(domain, path), &[("at", at)]).await?.body),
         None => Ok(vec![]),
     }
 }

@@ -5,10 +5,10 @@ use super::print::{self, short};
 use quorate_client::verify::kind_name;
 use quorate_ledger::proof::{EvidenceProof, Proof};
 use quorate_ledger::{EnvelopeCheck, Genesis};
-use quorate_node::config::{CONFIG_FILE, Config, Overrides};
 use quorate_pbft::{
     Committee, Conflict, Digest, Ed25519, Epoch, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
 };
+use quorate_service::config::{CONFIG_FILE, Config, Overrides};
 use quorate_storage::Db;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,7 +184,7 @@ fn lines(findings: &Findings, files: &BTreeMap<Digest, PathBuf>, committee: &Com
     }
     for evidence in &findings.proofs {
         let (key, (view, seq)) = (evidence.key(), evidence.place());
-        let did = super::evidence::words(kind_name(key.kind));
+        let did = super::verify::fault(kind_name(key.kind));
         lines.push(format!("replica {} {did}, at view {view}, seq {seq}", key.signer));
         lines.extend(files.get(&evidence.id()).map(|path| format!("  {}", path.display())));
     }

@@ -1,12 +1,13 @@
 //! `quorate get`: the bytes of a file, and the proof that they are the group's.
 
 use super::failure::{Failure, Outcome};
+use super::file_read::FileRead;
 use super::print::{self, plain};
 use super::reach::{Freshness, Reach, Scope};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, REVISION_HEADER};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
-use quorate_ledger::{Level, Mode};
+use quorate_ledger::Mode;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fs;
@@ -34,17 +35,13 @@ pub struct Get {
     reach: Reach,
 }
 
-/// The address of a file below `/v1`, each component by itself.
-pub fn segments<'a>(domain: &'a str, path: &'a str) -> Vec<&'a str> {
-    ["domains", domain, "files"].into_iter().chain(path.split('/')).collect()
-}
-
 /// Runs `quorate get`.
 pub async fn run(args: &Get) -> Outcome {
     let client = args.reach.client()?;
+    let read = FileRead { domain: &args.scope.domain, path: &args.path, freshness: &args.freshness };
     let (file, nonce) = match &args.proof {
-        Some(proof) => super::proof::get(args, &client, proof).await?,
-        None => (args.read(&client, &args.freshness.at()).await?, None),
+        Some(proof) => super::proof::get(&read, &client, proof).await?,
+        None => (read.content(&client, &args.freshness.at()).await?, None),
     };
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
@@ -57,30 +54,6 @@ pub async fn run(args: &Get) -> Outcome {
         print::json(&document(args, mode, &file, nonce.as_deref()))?;
     }
     Ok(())
-}
-
-impl Get {
-    /// Where in the domain.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// How fresh the answer must be.
-    pub fn level(&self) -> Level {
-        self.freshness.level
-    }
-
-    /// The file at a revision; at the newest of the asked level where none is named.
-    pub async fn read(&self, client: &Client, at: &str) -> Result<Answer, Failure> {
-        let level = if at.is_empty() { self.freshness.level() } else { "" };
-        Ok(client.get_bytes(&segments(&self.scope.domain, &self.path), &[("at", at), ("level", level)]).await?)
-    }
-
-    /// Asks for the proof file.
-    pub async fn read_proof(&self, client: &Client, nonce: &str) -> Result<Vec<u8>, Failure> {
-        let query = [("proof", "true"), ("level", self.freshness.level()), ("nonce", nonce)];
-        Ok(client.get_bytes(&segments(&self.scope.domain, &self.path), &query).await?.body)
-    }
 }
 
 fn warn(path: &str, file: &Answer) {

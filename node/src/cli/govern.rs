@@ -1,31 +1,17 @@
-//! What the commands of governance share, and `quorate approve` and `attest`: one signed change each, as `put` sends it.
+//! `quorate approve` and `attest`, and proposals of the other commands: one signed change each, and where it led.
 
 use super::change;
-use super::conflicts::whole;
 use super::failure::{Failure, Outcome};
+use super::listing::whole;
 use super::print::{self, plain};
-use super::reach::{Reach, Scope, Signing, parse_level};
+use super::reach::Scope;
+use super::sending::{SignedRequest, applied, submit};
 use quorate_client::api::{PendingChange, ProposalEntry};
-use quorate_client::author::{self, Draft, SubmitError};
+use quorate_client::author::{self, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
-use quorate_ledger::{Act, EnvelopeId, Level, Op, ProposalId, Receipt, State};
+use quorate_ledger::{Act, EnvelopeId, Op, ProposalId, Receipt, State};
 use serde::Serialize;
-
-/// What every signed decision is given.
-#[derive(Debug, clap::Args)]
-pub struct Word {
-    #[command(flatten)]
-    pub reach: Reach,
-    #[command(flatten)]
-    pub signing: Signing,
-    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
-    #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
-    pub level: Level,
-    /// What it is for, for people
-    #[arg(long, short, default_value = "", value_name = "TEXT")]
-    pub message: String,
-}
 
 /// Agree with a proposal, for your organisation
 #[derive(Debug, clap::Args)]
@@ -33,7 +19,7 @@ pub struct Approve {
     /// The proposal's id, or the beginning of it
     proposal: String,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 /// Say whether a change that waits may take effect, as a validator or for your organisation
@@ -47,7 +33,7 @@ pub struct Attest {
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 /// What `--json` prints of a proposal: the receipt of the change, and where the proposal stands.
@@ -70,14 +56,8 @@ struct Attested<'a> {
     envelope_state: State,
 }
 
-/// Signs one operation and prints its receipt.
-pub async fn change(word: &Word, domain: &str, op: Op) -> Outcome {
-    let answer = submit(word, domain, vec![op]).await?;
-    change::report(answer, word.reach.json)
-}
-
 /// Proposes something and prints where the proposal stands.
-pub async fn propose(word: &Word, domain: &str, act: Act) -> Outcome {
+pub async fn propose(word: &SignedRequest, domain: &str, act: Act) -> Outcome {
     let answer = submit(word, domain, vec![Op::Propose { act }]).await?;
     decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0)).await
 }
@@ -134,23 +114,9 @@ pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     lines
 }
 
-/// Signs operations as one change and waits for its answer.
-pub async fn submit(word: &Word, domain: &str, ops: Vec<Op>) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    let draft = Draft { base: None, ops, contents: vec![], message: word.message.clone() };
-    change::send(&word.reach, &word.signing, domain, &draft, word.level).await
-}
-
-/// The receipt of a change that took effect.
-pub fn applied(answer: &Result<author::Outcome, SubmitError>) -> Option<&Receipt> {
-    match answer {
-        Ok(author::Outcome::Verdict(receipt)) if receipt.state == State::Applied => Some(receipt),
-        _ => None,
-    }
-}
-
 /// Prints the receipt and where the proposal stands; one that enough agreed with in vain ends with exit code 1.
 async fn decided(
-    word: &Word,
+    word: &SignedRequest,
     answer: Result<author::Outcome, SubmitError>,
     id: impl FnOnce(&Receipt) -> ProposalId,
 ) -> Outcome {

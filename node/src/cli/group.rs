@@ -1,16 +1,12 @@
 //! `quorate status`, `health`, `members`, `peers`: the group and its voters.
 
 use super::clock;
-use super::failure::{Failure, Outcome};
-use super::identities::because;
+use super::failure::Outcome;
+use super::listing::{LIST_MAX, list};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
-use quorate_client::api::{Health, Member, Mode, Peer, Role, Status};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
-
-/// Items that a list prints: more than any group has members or domains.
-pub const LIST_MAX: usize = 100_000;
+use quorate_client::api::{Health, Member, Mode, Peer, Role, Standing, Status};
+use serde_json::Value;
 
 /// `quorate status`.
 #[derive(Debug, clap::Args)]
@@ -158,28 +154,7 @@ pub async fn peers(reach: &Reach) -> Outcome {
     .await
 }
 
-/// Prints a list of the API: its items as they came, or a table of them.
-pub async fn list<T: DeserializeOwned>(
-    reach: &Reach,
-    path: &[&str],
-    headings: &[&str],
-    none: &str,
-    mut row: impl FnMut(&mut Table, T),
-) -> Outcome {
-    let client = reach.client()?;
-    let items: Vec<Value> = client.list(path, &[], LIST_MAX).await?;
-    if reach.json {
-        return Ok(print::json(&page(&items))?);
-    }
-    let mut table = Table::new(headings);
-    for item in items {
-        let item = serde_json::from_value(item).map_err(|error| Failure::from(client.garbled(error.to_string())))?;
-        row(&mut table, item);
-    }
-    Ok(table.print(none)?)
-}
-
-/// A whole list as the API spells one.
-pub fn page(items: &impl Serialize) -> Value {
-    json!({ "items": items, "next": null })
+/// Reasons of a standing, for people.
+pub fn because(standing: &Standing) -> String {
+    plain(&standing.reasons.join(", "))
 }

@@ -1,12 +1,13 @@
 //! `quorate identities`: who may sign changes, and how an organisation changes that for its own people.
 
 use super::failure::{Failure, Outcome};
-use super::govern::{self, Word};
-use super::group::{self, LIST_MAX};
+use super::group::because;
+use super::listing::{self, LIST_MAX};
 use super::print::plain;
 use super::reach::Reach;
-use super::{keys as cli_keys, policy};
-use quorate_client::api::{Identity, Standing};
+use super::sending::SignedRequest;
+use super::{document, keys as cli_keys, sending};
+use quorate_client::api::Identity;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, hexed};
 use quorate_pbft::PublicKey;
@@ -25,7 +26,7 @@ pub enum Command {
         #[command(flatten)]
         newcomer: Newcomer,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// Revoke an author of your own organisation: what the key signs is refused from there on
     Revoke {
@@ -33,14 +34,14 @@ pub enum Command {
         #[arg(value_name = "AUTHOR")]
         who: String,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// Go on with a new key; the old one is revoked in the same change
     Rotate {
         /// The new key file
         new: PathBuf,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
 }
 
@@ -61,20 +62,20 @@ pub async fn run(command: &Command) -> Outcome {
         Command::List { reach } => list(reach).await,
         Command::Enrol { newcomer, word } => {
             let Enrolment { key, organisation, proof } = newcomer.enrolment(word).await?;
-            govern::change(word, GROUP_DOMAIN, Op::Enrol { key, organisation, proof }).await
+            sending::change(word, GROUP_DOMAIN, Op::Enrol { key, organisation, proof }).await
         }
-        Command::Revoke { who, word } => govern::change(word, GROUP_DOMAIN, Op::Revoke { key: key_of(who)? }).await,
+        Command::Revoke { who, word } => sending::change(word, GROUP_DOMAIN, Op::Revoke { key: key_of(who)? }).await,
         Command::Rotate { new, word } => {
             let organisation = own_organisation(word).await?;
             let Enrolment { key, proof, .. } = cli_keys::enrolment(&keys::read(new)?, &organisation);
-            govern::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
+            sending::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
         }
     }
 }
 
 async fn list(reach: &Reach) -> Outcome {
     let headings = ["key", "organisation", "standing", "figure", "because"];
-    group::list(reach, &["identities"], &headings, "no authors", |table, author: Identity| {
+    listing::list(reach, &["identities"], &headings, "no authors", |table, author: Identity| {
         let standing = [plain(&author.standing.state), author.standing.figure.to_string()];
         let [state, figure] = standing;
         table.row([author.key.to_string(), plain(&author.organisation), state, figure, because(&author.standing)]);
@@ -82,14 +83,9 @@ async fn list(reach: &Reach) -> Outcome {
     .await
 }
 
-/// What a figure is made of, for people.
-pub fn because(standing: &Standing) -> String {
-    plain(&standing.reasons.join(", "))
-}
-
 impl Newcomer {
     /// The newcomer's key with its proof of possession.
-    pub async fn enrolment(&self, word: &Word) -> Result<Enrolment, Failure> {
+    pub async fn enrolment(&self, word: &SignedRequest) -> Result<Enrolment, Failure> {
         let key = match keys::read(&self.new) {
             Ok(key) => key,
             Err(KeyError::NotAKey(_)) => return self.proven(),
@@ -103,7 +99,7 @@ impl Newcomer {
     }
 
     fn proven(&self) -> Result<Enrolment, Failure> {
-        let enrolment: Enrolment = policy::read(&self.new)?;
+        let enrolment: Enrolment = document::read(&self.new)?;
         match &self.org {
             Some(named) if *named != enrolment.organisation => {
                 let (file, theirs) = (self.new.display(), plain(&enrolment.organisation));
@@ -125,7 +121,7 @@ pub fn key_of(text: &str) -> Result<PublicKey, Failure> {
 }
 
 /// The organisation of the signer.
-async fn own_organisation(word: &Word) -> Result<String, Failure> {
+async fn own_organisation(word: &SignedRequest) -> Result<String, Failure> {
     let (client, key) = (word.reach.client()?, keys::public(word.signing.key()?)?);
     let known: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
     let own = known.into_iter().find(|author| author.key == key);

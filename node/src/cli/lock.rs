@@ -3,10 +3,10 @@
 use super::change;
 use super::clock;
 use super::failure::{Failure, Outcome};
-use super::govern::{Word, submit};
-use super::group::{LIST_MAX, page};
+use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short};
 use super::reach::{Reach, Scope, parse_level};
+use super::sending::{SignedRequest, submit};
 use quorate_client::api::{AuthorLocks, LockEntry};
 use quorate_client::author;
 use quorate_client::calls::level_name;
@@ -63,7 +63,7 @@ pub struct Acquire {
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,7 @@ pub struct Renew {
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,7 +86,7 @@ pub struct Release {
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 #[derive(Debug, clap::Args)]
@@ -143,7 +143,7 @@ async fn release(args: &Release) -> Outcome {
 }
 
 /// Asks for a lock and stays until it is there or gone, unless it is to be detached.
-async fn request(word: &Word, domain: &str, path: &str, ops: Vec<Op>, detach: bool) -> Outcome {
+async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, detach: bool) -> Outcome {
     let answer = submit(word, domain, ops).await?;
     let Ok(author::Outcome::Verdict(receipt)) = &answer else { return change::report(answer, word.reach.json) };
     if receipt.state != State::Applied {
@@ -186,7 +186,7 @@ enum Stands<'a> {
     Gone(Option<LockEnd>),
 }
 
-fn tell(word: &Word, receipt: &Receipt, path: &str, stands: &Stands) -> Outcome {
+fn tell(word: &SignedRequest, receipt: &Receipt, path: &str, stands: &Stands) -> Outcome {
     if word.reach.json {
         let (lock, entry, why) = match stands {
             Stands::Held(entry) => ("held", Some(*entry), None),

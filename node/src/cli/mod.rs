@@ -6,9 +6,11 @@ mod change;
 mod clock;
 mod conflicts;
 mod demo;
+mod document;
 mod domains;
 mod evidence;
 mod failure;
+mod file_read;
 mod files;
 mod forensics;
 mod get;
@@ -19,6 +21,7 @@ mod import;
 mod init;
 mod install;
 mod keys;
+mod listing;
 mod lock;
 mod merge;
 mod packager;
@@ -30,6 +33,7 @@ mod proposals;
 mod propose;
 mod reach;
 mod receipt;
+mod sending;
 mod start;
 mod tx;
 mod unified;
@@ -54,7 +58,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(quorate_node::demo::Args),
+    Demo(crate::demo::Args),
     Init(init::Init),
     Start(start::Start),
     Put(change::Put),

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Outcome};
 use super::govern::waits_for;
-use super::group::{LIST_MAX, page};
+use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short};
 use super::reach::{Reach, Scope};
 use quorate_client::api::PendingChange;

@@ -1,18 +1,13 @@
 //! `quorate policy`: what a domain, or the group, demands; shown and proposed as one JSON document.
 
-use super::failure::{Failure, Outcome};
-use super::govern::{self, Word};
+use super::failure::Outcome;
 use super::print;
 use super::reach::{Reach, Scope};
+use super::sending::SignedRequest;
+use super::{document, govern};
 use quorate_client::api::{Decides, PolicyOfDomain, PolicyOfGroup};
 use quorate_ledger::{Act, GROUP_DOMAIN};
-use serde::de::DeserializeOwned;
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-
-/// Bytes of a policy file that are read: more than any envelope that could propose it.
-const POLICY_BYTES_MAX: u64 = 4 << 20;
 
 /// See and propose what a domain or the group demands
 #[derive(Debug, clap::Subcommand)]
@@ -37,7 +32,7 @@ pub enum Command {
         #[command(flatten)]
         scope: Scope,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
 }
 
@@ -71,29 +66,17 @@ pub async fn run(command: &Command) -> Outcome {
 }
 
 /// Proposes a domain's policy.
-pub async fn set(file: &Path, scope: &Scope, word: &Word) -> Outcome {
-    govern::propose(word, &scope.domain, Act::SetPolicy { policy: read(file)? }).await
+pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
+    govern::propose(word, &scope.domain, Act::SetPolicy { policy: document::read(file)? }).await
 }
 
 /// Proposes that the group gives a domain a policy which cannot change its own.
-pub async fn rescue(file: &Path, scope: &Scope, word: &Word) -> Outcome {
-    let (name, policy) = (scope.domain.clone(), read(file)?);
+pub async fn rescue(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
+    let (name, policy) = (scope.domain.clone(), document::read(file)?);
     govern::propose(word, GROUP_DOMAIN, Act::Rescue { name, policy }).await
 }
 
 /// Proposes the group's policy.
-pub async fn set_group(file: &Path, word: &Word) -> Outcome {
-    govern::propose(word, GROUP_DOMAIN, Act::SetGroupPolicy { policy: read(file)? }).await
-}
-
-/// A policy from its file.
-pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
-    let failed = |error| Failure::file(file, error);
-    let mut bytes = Vec::new();
-    let read = match file == Path::new("-") {
-        true => io::stdin().lock().take(POLICY_BYTES_MAX).read_to_end(&mut bytes),
-        false => fs::File::open(file).map_err(failed)?.take(POLICY_BYTES_MAX).read_to_end(&mut bytes),
-    };
-    read.map_err(failed)?;
-    serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+pub async fn set_group(file: &Path, word: &SignedRequest) -> Outcome {
+    govern::propose(word, GROUP_DOMAIN, Act::SetGroupPolicy { policy: document::read(file)? }).await
 }

@@ -1,7 +1,7 @@
 //! The proof of `quorate get --proof`: which state it is of, and the content in that state.
 
 use super::failure::Failure;
-use super::get::Get;
+use super::file_read::FileRead;
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Level;
@@ -12,9 +12,9 @@ use std::path::Path;
 /// Writes the proof and gives the file at the checkpoint that it names, with the read's nonce where it had one.
 ///
 /// The proof is not checked here, where no genesis is at hand, but the content is what it speaks of.
-pub async fn get(args: &Get, client: &Client, out: &Path) -> Result<(Answer, Option<String>), Failure> {
-    let nonce = if args.level() == Level::Strong { fresh_nonce()? } else { String::new() };
-    let bytes = args.read_proof(client, &nonce).await?;
+pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(Answer, Option<String>), Failure> {
+    let nonce = if read.freshness.level == Level::Strong { fresh_nonce()? } else { String::new() };
+    let bytes = read.proof(client, &nonce).await?;
     let Ok(Proof::File(proof)) = Proof::decode(&bytes) else {
         return Err(client.garbled("not the proof of a file").into());
     };
@@ -24,10 +24,10 @@ pub async fn get(args: &Get, client: &Client, out: &Path) -> Result<(Answer, Opt
         eprintln!("quorate: the proof is of the read with --nonce {nonce}");
     }
     let Some(hash) = hash else {
-        let what = format!("nothing stands at {}; {} proves it", super::print::plain(args.path()), out.display());
+        let what = format!("nothing stands at {}; {} proves it", super::print::plain(read.path), out.display());
         return Err(Failure::no(what));
     };
-    let file = args.read(&client.renewed(), &seq.to_string()).await?;
+    let file = read.content(&client.renewed(), &seq.to_string()).await?;
     if content::digest(&file.body) != hash {
         return Err(client.garbled("the content is not what the proof speaks of").into());
     }

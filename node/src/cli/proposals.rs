@@ -1,8 +1,7 @@
 //! `quorate proposals`: what is proposed, and who agrees.
 
-use super::conflicts::whole;
 use super::failure::{Failure, Outcome};
-use super::group::{LIST_MAX, page};
+use super::listing::{LIST_MAX, page, whole};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use super::{change, govern};

@@ -2,10 +2,11 @@
 
 use super::domains::Plan;
 use super::failure::Outcome;
-use super::govern::{self, Word};
+use super::govern;
 use super::identities::{self, Newcomer};
 use super::policy;
 use super::reach::Scope;
+use super::sending::SignedRequest;
 use quorate_ledger::{Act, Enrolment, GROUP_DOMAIN};
 use std::path::PathBuf;
 
@@ -19,14 +20,14 @@ pub enum Command {
         #[command(flatten)]
         scope: Scope,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// What it takes to decide for the whole group
     GroupPolicy {
         /// The whole policy, a JSON file; `-` reads standard input
         file: PathBuf,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// A new policy for a domain in which too few have a voice to change it: the whole group decides
     Rescue {
@@ -35,28 +36,28 @@ pub enum Command {
         #[command(flatten)]
         scope: Scope,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// A new domain
     Domain {
         #[command(flatten)]
         plan: Plan,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// A new organisation
     Organisation {
         /// Its name
         name: String,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// An author of any organisation, such as the first of a new one
     Enrol {
         #[command(flatten)]
         newcomer: Newcomer,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
     /// That an author of any organisation loses the key
     Revoke {
@@ -64,7 +65,7 @@ pub enum Command {
         #[arg(value_name = "AUTHOR")]
         who: String,
         #[command(flatten)]
-        word: Word,
+        word: SignedRequest,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use super::change;
 use super::failure::{Failure, Outcome};
-use super::group::LIST_MAX;
+use super::listing::LIST_MAX;
 use super::print;
 use super::reach::{Reach, Scope};
 use quorate_client::api::LogEntry;

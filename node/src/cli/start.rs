@@ -1,19 +1,126 @@
 //! `quorate start`: one replica in the foreground.
 
 use super::failure::{Exit, Failure, Outcome};
-use quorate_node::start::{Args, StartError, run as serve};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use quorate_service::config::{Config, ConfigError, Overrides};
+use quorate_service::init::TEST_WORDS;
+use quorate_service::logging::{self, LogError, LogFormat};
+use quorate_service::replica::{LaunchError, Options, Running};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a graceful stop may take before it becomes a sudden one.
+const STOPS_WITHIN: Duration = Duration::from_secs(9);
 
 /// Run a replica in the foreground
 #[derive(Debug, clap::Args)]
 pub struct Start {
-    #[command(flatten)]
-    args: Args,
+    /// The replica's folder, as `quorate init` makes it
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Multiaddr on which the other replicas reach this one
+    #[arg(long, value_name = "MULTIADDR")]
+    listen: Option<String>,
+    /// Address of the HTTP API
+    #[arg(long, value_name = "ADDRESS")]
+    api: Option<SocketAddr>,
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where another replica is; may stand several times
+    #[arg(long = "peer", value_name = "NUMBER=MULTIADDR")]
+    peers: Vec<String>,
+    /// What is logged: a tracing filter such as info or warn,quorate_service=debug
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// For people or for programs
+    #[arg(long, value_name = "FORMAT", value_parser = log_format())]
+    log_format: Option<LogFormat>,
+}
+
+/// Parses a log format, and names both where it is none.
+fn log_format() -> impl TypedValueParser<Value = LogFormat> {
+    PossibleValuesParser::new(LogFormat::NAMES).try_map(|name| name.parse::<LogFormat>())
+}
+
+/// Why a replica did not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log filter is wrong.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Something that it needs is not there.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The operating system said no.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The core stopped: the disk failed, or a promise would have been broken.
+    #[error("the replica stopped: {0}")]
+    Stopped(String),
 }
 
 /// Runs until a signal comes.
 pub fn run(start: &Start) -> Outcome {
-    serve(start.args.clone()).map_err(|error| match error {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    runtime.block_on(serve(start)).map_err(|error| match error {
         StartError::Stopped(_) => Failure::new(Exit::Internal, error),
         _ => Failure::usage(error),
     })
+}
+
+async fn serve(start: &Start) -> Result<(), StartError> {
+    let dir = start.dir.clone();
+    let config = Config::load(&dir, start.overrides())?;
+    logging::start(&config.log, config.log_format)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let mut running = Running::launch(Options { dir, config, interceptor: None }).await?;
+    if running.name().contains(TEST_WORDS) {
+        tracing::warn!(
+            name = running.name(),
+            "TEST KEYS: one command has held all keys of this group; use it for tests only"
+        );
+    }
+    println!("ready {} {}", running.api_url(), running.peer_id());
+
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        why = running.core_stopped() => return Err(StartError::Stopped(why)),
+    }
+    tokio::select! {
+        stopped = tokio::time::timeout(STOPS_WITHIN, running.stop()) => match stopped {
+            Ok(outcome) => outcome.map_err(StartError::Stopped),
+            Err(_) => at_once("stopping took too long"),
+        },
+        _ = terminate.recv() => at_once("second signal"),
+        _ = interrupt.recv() => at_once("second signal"),
+    }
+}
+
+impl Start {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            listen: self.listen.clone(),
+            api: self.api,
+            data: self.data.clone(),
+            log: self.log.clone(),
+            log_format: self.log_format,
+            peers: self.peers.clone(),
+        }
+    }
+}
+
+/// Whatever is on disk is whole rounds; nothing else needs an end.
+fn at_once(why: &str) -> ! {
+    tracing::warn!(why, "stopping at once");
+    process::exit(0)
 }

@@ -2,8 +2,8 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
-use super::{change, clock, evidence, receipt};
-use quorate_client::verify::{Demands, NotProved, kind_name, verify};
+use super::{change, clock, receipt};
+use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify};
 use quorate_ledger::hexed;
 use quorate_ledger::proof::{PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt};
 use quorate_pbft::{Digest, ReplicaId};
@@ -160,7 +160,7 @@ fn receipt_lines(proved: &ProvedReceipt) -> Vec<String> {
 }
 
 fn evidence_lines(proved: &ProvedEvidence) -> Vec<String> {
-    let did = evidence::words(kind_name(proved.what.kind));
+    let did = fault(kind_name(proved.what.kind));
     vec![
         format!("replica {} {did}", proved.what.signer),
         format!("place     view {}, seq {} of epoch {}", proved.view, proved.seq, proved.what.epoch),
@@ -174,4 +174,9 @@ fn certified(seq: u64, time: u64, signers: &[ReplicaId]) -> [String; 2] {
         format!("time      {} (ledger time at slot {seq})", clock::date(time)),
         format!("signers   replicas {}", signers.join(", ")),
     ]
+}
+
+/// Fault of a replica in words, to stand after its name.
+pub fn fault(kind: &str) -> String {
+    kind_words(kind).map_or_else(|| format!("is proved to have done `{}`", plain(kind)), str::to_owned)
 }

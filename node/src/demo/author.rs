@@ -1,10 +1,10 @@
 //! Somebody who signs for one organisation and waits for each verdict.
 
 use super::DemoError;
-use crate::git::{Commit, Operation, Repository, pack};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
 use quorate_client::keys;
+use quorate_git::{Commit, Operation, Repository, pack};
 use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Limits, Mode, Op, Receipt, Revision, State};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use sha2::{Digest as _, Sha256};
@@ -118,10 +118,10 @@ fn failed(commit: &Commit, what: &str) -> DemoError {
 }
 
 /// Git's kinds of file as the group has them.
-pub fn mode(mode: crate::git::Mode) -> Mode {
+pub fn mode(mode: quorate_git::Mode) -> Mode {
     match mode {
-        crate::git::Mode::File => Mode::File,
-        crate::git::Mode::Exec => Mode::Exec,
-        crate::git::Mode::Link => Mode::Link,
+        quorate_git::Mode::File => Mode::File,
+        quorate_git::Mode::Exec => Mode::Exec,
+        quorate_git::Mode::Link => Mode::Link,
     }
 }

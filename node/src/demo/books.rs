@@ -1,6 +1,6 @@
 //! What was replayed, counted.
 
-use crate::git::{Counts, Skipped, Tree};
+use quorate_git::{Counts, Skipped, Tree};
 use quorate_ledger::{ConflictId, Rung};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ pub struct Replayed {
     /// Its domain.
     pub domain: String,
     /// The commit that it ends at.
-    pub tip: crate::git::ObjectId,
+    pub tip: quorate_git::ObjectId,
     /// The tree that the domain must hold now.
     pub tree: Tree,
     /// How much the plan had.

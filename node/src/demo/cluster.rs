@@ -1,15 +1,15 @@
 //! The group that the demo runs on: processes of this program, and the liar in this one.
 
-use super::liar::{Liar, Lie};
 use super::{Byzantine, DemoError, ports, reaper};
-use crate::config::{Config, Overrides, REPLICA_KEY_FILE};
-use crate::init::{self, Made};
-use crate::replica::{Options, Running};
 use quorate_client::api::{Mode, Status};
 use quorate_client::http::Client;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
-use quorate_pbft::ReplicaId;
+use quorate_liar::{Liar, Lie};
+use quorate_pbft::{Message, ReplicaId};
+use quorate_service::config::{Config, Overrides, REPLICA_KEY_FILE};
+use quorate_service::init::{self, Made};
+use quorate_service::replica::{Interceptor, Options, Running};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -144,10 +144,13 @@ impl Cluster {
 
     async fn launch_liar(&self, lie: Lie) -> Result<Running, DemoError> {
         let dir = self.folder(LIAR).to_owned();
-        let config = Config::load(&dir, Overrides::default()).map_err(crate::replica::LaunchError::from)?;
+        let config = Config::load(&dir, Overrides::default()).map_err(quorate_service::replica::LaunchError::from)?;
         let signer = keys::read(&dir.join(REPLICA_KEY_FILE))?;
-        let liar = Liar::new(lie, ReplicaId::new(LIAR), ReplicaId::new(VICTIM), Arc::new(signer));
-        Ok(Running::launch(Options { dir, config, liar: Some(liar) }).await?)
+        let mut liar = Liar::new(lie, ReplicaId::new(LIAR), ReplicaId::new(VICTIM), Arc::new(signer));
+        let incoming = Box::new(liar.hearing());
+        let outgoing = Box::new(move |to, message: &Arc<Message>| liar.outgoing(to, message));
+        let interceptor = Some(Interceptor { outgoing, incoming });
+        Ok(Running::launch(Options { dir, config, interceptor }).await?)
     }
 
     async fn await_votes(&self) -> Result<(), DemoError> {

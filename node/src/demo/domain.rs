@@ -2,9 +2,9 @@
 
 use super::DemoError;
 use super::author::mode;
-use crate::git::{Entry, ObjectId, Repository, Tree};
 use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_client::http::Client;
+use quorate_git::{Entry, ObjectId, Repository, Tree};
 use quorate_ledger::Revision;
 use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};

@@ -1,10 +1,10 @@
 //! How a demo ends when it does not end well.
 
-use crate::git::GitError;
-use crate::init::InitError;
-use crate::replica::LaunchError;
 use quorate_client::http::ClientError;
 use quorate_client::keys::KeyError;
+use quorate_git::GitError;
+use quorate_service::init::InitError;
+use quorate_service::replica::LaunchError;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -10,7 +10,6 @@ mod cluster;
 mod domain;
 mod failure;
 mod judgement;
-pub mod liar;
 mod ports;
 mod progress;
 mod reaper;

@@ -7,10 +7,10 @@ use super::cluster::Cluster;
 use super::domain::{Contents, DomainReader};
 use super::progress::Progress;
 use super::source::Line;
-use crate::git::{
+use quorate_client::api::{ConflictEntry, TreeEntry};
+use quorate_git::{
     Base, Change, Closing, Commit, Counts, Entry, Merge, ObjectId, Operation, Plan, Repository, Step, sort_operations,
 };
-use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_ledger::{EnvelopeId, PathOutcome, Receipt, Revision, Rung};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;

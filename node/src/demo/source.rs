@@ -1,7 +1,7 @@
 //! Where the history comes from, and which branch goes into which domain.
 
 use super::{Args, Branches, DemoError};
-use crate::git::{ObjectId, Repository, write_sample};
+use quorate_git::{ObjectId, Repository, write_sample};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 //! Must survive: agreement, and the proof of each lie whose halves two honest replicas hold. May suffer: its lane.
 
 use super::{Attacker, Mask};
-use quorate_node::demo::liar::{Liar, Lie};
+use quorate_liar::{Liar, Lie};
 use quorate_pbft::{Message, ReplicaId};
 use std::sync::Arc;
 
@@ -21,6 +21,6 @@ impl Attacker for Equivocator {
     }
 
     fn may_hear(&mut self, message: &Arc<Message>) -> bool {
-        self.0.may_hear(message)
+        self.0.hearing()(message)
     }
 }

@@ -5,11 +5,11 @@ use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
 use quorate_ledger::{Admission, Envelope, EnvelopeId, Genesis, Ledger, Receipt};
-use quorate_node::engine::{self, Engine, Notice, Offered, Request, Round, Setup};
 use quorate_pbft::{
     Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Replica, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
     Wanted,
 };
+use quorate_service::engine::{self, Candidate, Engine, Notice, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,9 +67,9 @@ impl EngineMachine {
         machine
     }
 
-    fn offered(&self, item: Item) -> Offered {
+    fn candidate(&self, item: Item) -> Candidate {
         let envelope = Envelope::decode(&item.bytes, self.genesis.limits()).expect("clients sign good envelopes");
-        Offered::new(envelope.id(&self.genesis.group()), &envelope, item.bytes)
+        Candidate::new(envelope.id(&self.genesis.group()), &envelope, item.bytes)
     }
 
     fn name_of(&self, receipt: &Receipt) -> Option<EnvelopeName> {
@@ -127,7 +127,7 @@ impl Machine for EngineMachine {
         match input {
             Some(Input::Message(message)) => self.requests.push(Request::Message(Box::new(message))),
             Some(Input::Submit(item)) => {
-                let envelope = self.offered(item);
+                let envelope = self.candidate(item);
                 self.requests.push(Request::Submit { caller: 0, envelope });
             }
             Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),

@@ -11,8 +11,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["pbft"]),
     ("client", &["ledger", "pbft"]),
     ("bench", &["client", "ledger", "pbft"]), // keys and digests are types of `pbft`
-    ("node", &["bench", "client", "ledger", "net", "pbft", "semantic", "storage"]),
-    ("tests", &["bench", "client", "ledger", "net", "node", "pbft", "semantic", "storage"]),
+    ("liar", &["pbft"]),
+    ("git", &["ledger"]),
+    ("service", &["client", "ledger", "net", "pbft", "storage"]),
+    ("node", &["bench", "client", "git", "ledger", "liar", "pbft", "semantic", "service", "storage"]),
+    ("tests", &["client", "ledger", "liar", "pbft", "service", "storage"]),
 ];
 
 #[test]

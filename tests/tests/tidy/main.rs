@@ -2,6 +2,7 @@
 
 mod arrows;
 mod ledger_folders;
+mod dependencies;
 mod licences;
 mod pure;
 mod rules;

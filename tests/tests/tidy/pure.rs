@@ -48,7 +48,7 @@ fn every_file_says_first_what_it_is_for() {
 }
 
 /// Whether `word` stands in `code` as a word of its own.
-fn names(code: &str, word: &str) -> bool {
+pub fn names(code: &str, word: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back().is_none_or(|c| !inside(c));

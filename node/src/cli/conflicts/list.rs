@@ -1,7 +1,7 @@
 //! `quorate conflicts list`.
 
 use super::super::failure::Outcome;
-use super::super::group::{LIST_MAX, page};
+use super::super::listing::{LIST_MAX, page};
 use super::super::print::{self, Table, plain, short};
 use super::Ask;
 use quorate_client::api::ConflictEntry;

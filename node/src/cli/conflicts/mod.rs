@@ -7,7 +7,6 @@ mod story;
 pub mod words;
 
 use super::failure::{Failure, Outcome};
-use super::group::LIST_MAX;
 use super::reach::{Reach, parse_level};
 use quorate_client::api::{ConflictEntry, ConflictStory, Page};
 use quorate_client::calls::level_name;
@@ -73,21 +72,4 @@ async fn told(client: &Client, id: &str, level: Level) -> Result<(ConflictStory,
     let raw: Value = client.get(&["conflicts", id], &[("level", level_name(level))]).await?;
     let story = serde_json::from_value(raw.clone()).map_err(|error| client.garbled(error.to_string()))?;
     Ok((story, raw))
-}
-
-/// The one id in a list that begins so.
-pub async fn whole(client: &Client, list: &str, beginning: &str) -> Result<String, Failure> {
-    if beginning.len() >= 64 {
-        return Ok(beginning.into());
-    }
-    let items: Vec<Value> = client.list(&[list], &[], LIST_MAX).await?;
-    let ids = items.iter().filter_map(|item| item["id"].as_str()).filter(|id| id.starts_with(beginning));
-    match ids.collect::<Vec<_>>()[..] {
-        [id] => Ok(id.into()),
-        [] => Err(Failure::no(format!("no id in {list} begins with {beginning}"))
-            .next(format!("`quorate {list} list` shows them"))),
-        ref many => {
-            Err(Failure::usage(format!("{} ids begin with {beginning}", many.len())).next("give more of its digits"))
-        }
-    }
 }

@@ -2,8 +2,8 @@
 
 use super::super::change::{self, send};
 use super::super::failure::{Failure, Outcome};
-use super::super::govern::{Word, applied};
 use super::super::print;
+use super::super::sending::{SignedRequest, applied};
 use super::{find, told, words};
 use quorate_client::api::{ConflictEntry, ConflictStory};
 use quorate_client::author::Draft;
@@ -31,7 +31,7 @@ pub struct Propose {
     #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 /// Vote for a side or a proposal, for your organisation; the last vote counts
@@ -43,7 +43,7 @@ pub struct Vote {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     number: u32,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 /// End a conflict with a change of your own
@@ -64,7 +64,7 @@ pub struct Resolve {
     #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 /// What `--json` prints: the receipt, and where the conflict stands.
@@ -164,7 +164,7 @@ fn given(file: &Path) -> Result<(Mode, Vec<u8>), Failure> {
 }
 
 /// The conflict, which must be open.
-async fn open(word: &Word, id: &str) -> Result<(Client, ConflictEntry), Failure> {
+async fn open(word: &SignedRequest, id: &str) -> Result<(Client, ConflictEntry), Failure> {
     let client = word.reach.client()?;
     let id = find(&client, id, Level::Strong).await?;
     let (ConflictStory { conflict, .. }, _) = told(&client, &id, Level::Strong).await?;
@@ -177,7 +177,7 @@ async fn open(word: &Word, id: &str) -> Result<(Client, ConflictEntry), Failure>
 
 /// Signs a change, and prints its receipt and where the conflict stands.
 async fn say(
-    word: &Word,
+    word: &SignedRequest,
     client: &Client,
     conflict: &ConflictEntry,
     (ops, contents): Change,

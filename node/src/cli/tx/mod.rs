@@ -7,9 +7,9 @@ mod open;
 
 use super::change::{self, given, tell_earlier};
 use super::failure::{Failure, Outcome};
-use super::govern::Word;
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing};
+use super::sending::SignedRequest;
 use open::{Folder, Open, Part, What};
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_ledger::{Mode, Revision, State};
@@ -89,7 +89,7 @@ pub struct Add {
 #[derive(Debug, clap::Args)]
 pub struct Commit {
     #[command(flatten)]
-    word: Word,
+    word: SignedRequest,
 }
 
 /// What happens on this machine only.

@@ -1,0 +1,172 @@
+//! Whole plans, step by step.
+
+use gix::ObjectId;
+
+use super::fixture::{Fixture, told};
+use crate::{Base, Closing, Entries, Step};
+
+const ALL: usize = usize::MAX;
+
+#[test]
+fn a_merge_opens_with_what_its_side_changes_and_closes_with_what_must_then_be_there() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1"), ("y", "1"), ("z", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "2"), ("y", "1"), ("z", "1")]);
+    let s = fixture.commit("s", &[a], &[("x", "3"), ("y", "3"), ("z", "1")]);
+    let t = fixture.commit("t", &[s], &[("x", "3"), ("y", "1"), ("z", "1"), ("w", "3")]);
+    let m = fixture.commit("m", &[b, t], &[("x", "both"), ("y", "1"), ("z", "by hand"), ("w", "3")]);
+    let repository = fixture.open();
+    let plan = repository.plan(m, ALL).expect("a plan");
+    assert_eq!(
+        told(&repository, plan),
+        [
+            "a on nothing: +x +y +z",
+            "b on revision a: +x",
+            "open: side 0 on revision a",
+            "side 0: s on revision a: +x +y",
+            "side 0: t on envelope s: +w +y",
+            "close m on revision t, target w x y z",
+        ]
+    );
+}
+
+/// The last step, which closes a merge.
+fn closing(fixture: &Fixture, tip: ObjectId) -> Closing {
+    match fixture.open().plan(tip, ALL).expect("a plan").last() {
+        Some(Ok(Step::Close(closing))) => closing,
+        other => panic!("the last step closes the merge, not {other:?}"),
+    }
+}
+
+fn sizes(entries: &Entries) -> Vec<(&str, Option<u64>)> {
+    entries.iter().map(|(path, entry)| (path.as_str(), entry.map(|entry| entry.size))).collect()
+}
+
+#[test]
+fn a_closing_merge_knows_what_was_what_its_side_wrote_and_what_must_be() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1"), ("y", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "22"), ("y", "1")]);
+    let s = fixture.commit("s", &[a], &[("x", "3"), ("z", "3")]);
+    let t = fixture.commit("t", &[s], &[("x", "333")]);
+    let m = fixture.commit("m", &[b, t], &[("x", "both")]);
+    let closing = closing(&fixture, m);
+    assert_eq!(sizes(&closing.before), [("x", Some(2)), ("y", Some(1)), ("z", None)]);
+    assert_eq!(sizes(&closing.written[0]), [("x", Some(3)), ("y", None), ("z", None)]);
+    assert_eq!(sizes(&closing.target), [("x", Some(4)), ("y", None), ("z", None)]);
+}
+
+#[test]
+fn a_file_where_a_side_made_a_folder_is_among_what_a_merge_must_set() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "1"), ("n", "1")]);
+    let s = fixture.commit("s", &[a], &[("x", "1"), ("n/o/p", "1")]);
+    let m = fixture.commit("m", &[b, s], &[("x", "1"), ("n", "1")]);
+    assert_eq!(sizes(&closing(&fixture, m).target), [("n", Some(1)), ("n/o/p", None)]);
+}
+
+#[test]
+fn both_sides_changed_what_differs_from_the_base_in_the_domain_and_on_the_side() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("main", "1"), ("both", "1"), ("same", "1"), ("side", "1"), ("undone", "1")]);
+    let b = fixture.commit("b", &[a], &[("main", "2"), ("both", "2"), ("same", "3"), ("side", "1"), ("undone", "2")]);
+    let s = fixture.commit("s", &[a], &[("main", "1"), ("both", "3"), ("same", "3"), ("side", "3"), ("undone", "3")]);
+    let t = fixture.commit("t", &[s], &[("main", "1"), ("both", "3"), ("same", "3"), ("side", "3"), ("undone", "1")]);
+    let m = fixture.commit("m", &[b, t], &[("main", "2")]);
+    let closing = closing(&fixture, m);
+    let repository = fixture.open();
+    let written = closing.written[0].keys().cloned().collect();
+    let base = repository.entries(&repository.commit(a).expect("a commit"), &written).expect("entries");
+    assert_eq!(closing.both_sides(0, &base), ["both", "same"]);
+}
+
+#[test]
+fn history_below_the_boundary_comes_as_one_change() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1"), ("y", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "2"), ("z/z", "1")]);
+    let c = fixture.commit("c", &[b], &[("x", "3"), ("z/z", "1")]);
+    let repository = fixture.open();
+    let plan = repository.plan(c, 1).expect("a plan");
+    assert_eq!(plan.counts().line, 1);
+    assert_eq!(told(&repository, plan), ["boundary b: +x +z/z", "c on revision b: +x"]);
+}
+
+#[test]
+fn a_merge_whose_side_is_folded_is_one_change() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "2")]);
+    let s = fixture.commit("s", &[a], &[("x", "1"), ("y", "1")]);
+    let m = fixture.commit("m", &[b, s], &[("x", "2"), ("y", "1")]);
+    let repository = fixture.open();
+    let plan = repository.plan(m, 1).expect("a plan");
+    assert_eq!(plan.counts().folded, 1);
+    assert_eq!(told(&repository, plan), ["boundary b: +x", "m on revision b: +y"]);
+}
+
+#[test]
+fn a_merge_inside_a_side_is_its_diff_to_its_first_parent() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1")]);
+    let s = fixture.commit("s", &[a], &[("x", "1"), ("s", "1")]);
+    let t = fixture.commit("t", &[a], &[("x", "1"), ("t", "1")]);
+    let n = fixture.commit("n", &[s, t], &[("x", "1"), ("s", "1"), ("t", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "2")]);
+    let m = fixture.commit("m", &[b, n], &[("x", "2"), ("s", "1"), ("t", "1")]);
+    let repository = fixture.open();
+    assert_eq!(
+        told(&repository, repository.plan(m, ALL).expect("a plan"))[2..],
+        [
+            "open: side 0 on revision a",
+            "side 0: s on revision a: +s",
+            "side 0: n on envelope s: +t",
+            "close m on revision n, target s t",
+        ]
+    );
+}
+
+#[test]
+fn a_side_from_an_unrelated_root_brings_all_its_files() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1")]);
+    let r = fixture.commit("r", &[], &[("x", "9"), ("y", "1")]);
+    let m = fixture.commit("m", &[a, r], &[("x", "1"), ("y", "1")]);
+    let repository = fixture.open();
+    assert_eq!(
+        told(&repository, repository.plan(m, ALL).expect("a plan"))[1..],
+        ["open: side 0 on nothing", "side 0: r on nothing: +x +y", "close m on revision r, target x y"]
+    );
+}
+
+#[test]
+fn a_commit_says_who_wrote_it_when_and_why() {
+    let fixture = Fixture::new();
+    let id = fixture.commit("Say hello\n\nTo everyone.\n", &[], &[("x", "1")]);
+    let commit = fixture.open().commit(id).expect("a commit");
+    assert_eq!(commit.title(), "Say hello");
+    let told = format!(
+        "Say hello\n\nTo everyone.\n\nGit-Commit: {id}\nGit-Author: Ada <ada@example.org>\n\
+         Git-Date: 2023-11-14T23:14:20+01:00\n"
+    );
+    assert_eq!(commit.described(), told);
+}
+
+#[test]
+fn a_long_message_is_cut_where_a_character_ends() {
+    let fixture = Fixture::new();
+    let id = fixture.commit(&"é".repeat(40_000), &[], &[("x", "1")]);
+    let described = fixture.open().commit(id).expect("a commit").described();
+    assert!((65_530..=65_536).contains(&described.len()), "{} bytes", described.len());
+    assert!(described.ends_with("+01:00\n"));
+}
+
+#[test]
+fn the_first_step_of_a_history_is_based_on_nothing() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[]);
+    let repository = fixture.open();
+    let step = repository.plan(a, ALL).expect("a plan").next().expect("a step").expect("read");
+    assert!(matches!(step, Step::Commit(change) if change.base == Base::Genesis && change.operations.is_empty()));
+}

@@ -1,0 +1,113 @@
+//! What a domain cannot hold is left out of every tree, with its reason.
+
+use std::fs;
+
+use gix::ObjectId;
+use gix::objs::tree::EntryKind::{Blob, Commit};
+
+use super::fixture::{Fixture, edits, named};
+use crate::writer::Files;
+use crate::{Reason, Repository};
+
+/// The edits of a commit, and `path: reason` of what it leaves out.
+fn changed(repository: &Repository, id: ObjectId) -> (Vec<String>, Vec<String>) {
+    let commit = repository.commit(id).expect("a commit");
+    let (operations, skipped) = repository.changes(&commit).expect("changes");
+    assert!(skipped.iter().all(|skipped| skipped.commit == id));
+    (edits(&operations), skipped.iter().map(|skipped| format!("{}: {}", skipped.path, skipped.reason)).collect())
+}
+
+#[test]
+fn a_submodule_is_left_out_and_what_was_there_before_is_deleted() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("lib", "a file"), ("x", "1")]);
+    let b = fixture.commit_of("b", &[a], [(&b"lib"[..], Commit, &b""[..]), (b"x", Blob, b"2")]);
+    let c = fixture.commit_of("c", &[b], [(&b"lib"[..], Commit, &b""[..]), (b"x", Blob, b"3")]);
+    let d = fixture.commit("d", &[c], &[("lib/file", "1"), ("x", "3")]);
+    let repository = fixture.open();
+    assert_eq!(changed(&repository, b), (vec!["-lib".into(), "+x".into()], vec!["lib: submodule".into()]));
+    assert_eq!(changed(&repository, c), (vec!["+x".into()], vec![]), "told when it comes, not ever after");
+    assert_eq!(changed(&repository, d), (vec!["+lib/file".into()], vec![]));
+}
+
+#[test]
+fn names_that_are_not_utf8_are_left_out_with_their_folders() {
+    let fixture = Fixture::new();
+    let files = [(&b"caf\xe9"[..], Blob, &b"1"[..]), (b"d\xff/x", Blob, b"2"), (b"fine", Blob, b"3")];
+    let id = fixture.commit_of("a", &[], files);
+    let skipped = vec!["caf\u{fffd}: name not UTF-8".to_owned(), "d\u{fffd}/x: name not UTF-8".to_owned()];
+    assert_eq!(changed(&fixture.open(), id), (vec!["+fine".into()], skipped));
+}
+
+#[test]
+fn paths_against_the_rule_are_left_out() {
+    let fixture = Fixture::new();
+    let long = "n".repeat(256);
+    let deep = format!("{}end", "0123456789abcde/".repeat(256));
+    let id = fixture.commit("a", &[], &[(".GIT/config", "1"), ("a/..", "2"), (&long, "3"), (&deep, "4"), ("b", "5")]);
+    let (edits, skipped) = changed(&fixture.open(), id);
+    assert_eq!(edits, ["+b"]);
+    let expected = [".GIT/config", &deep, "a/..", &long].map(|path| format!("{path}: path rule"));
+    assert_eq!(skipped, expected);
+}
+
+#[test]
+fn a_file_of_16_mib_is_held_and_one_byte_more_is_too_large() {
+    let fixture = Fixture::new();
+    let most = vec![7; 16 << 20];
+    let more = vec![7; (16 << 20) + 1];
+    let a = fixture.commit_of("a", &[], [(&b"big"[..], Blob, &most[..])]);
+    let b = fixture.commit_of("b", &[a], [(&b"big"[..], Blob, &more[..])]);
+    let repository = fixture.open();
+    assert_eq!(changed(&repository, a), (vec!["+big".into()], vec![]));
+    assert_eq!(changed(&repository, b), (vec!["-big".into()], vec!["big: larger than a file may be".into()]));
+}
+
+#[test]
+fn files_and_folders_that_the_repository_lost_are_left_out() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("d/e", "lost folder"), ("x", "lost content"), ("y", "kept")]);
+    let repository = fixture.open();
+    let commit = repository.commit(a).expect("a commit");
+    let lost = repository.tree(&commit).expect("a tree").files["x"].blob;
+    let mut folder = Files::new();
+    folder.insert(b"e".to_vec(), (Blob, fixture.writer.blob(b"lost folder").expect("a blob")));
+    let folder = fixture.writer.tree(&folder).expect("the same folder");
+    for id in [lost, folder] {
+        let hex = id.to_string();
+        fs::remove_file(fixture.path().join("objects").join(&hex[..2]).join(&hex[2..])).expect("a loose object");
+    }
+    let skipped = ["d", "x"].map(|path| format!("{path}: object missing in the repository")).to_vec();
+    assert_eq!(changed(&fixture.open(), a), (vec!["+y".into()], skipped));
+}
+
+#[test]
+fn a_name_that_a_broken_tree_lists_twice_stands_once() {
+    let fixture = Fixture::new();
+    let [one, two] = [b"1", b"2"].map(|content| fixture.writer.blob(content).expect("a blob"));
+    let mut files = Files::new();
+    files.insert(b"a".to_vec(), (Blob, one));
+    files.insert(b"a-b".to_vec(), (Blob, one));
+    files.insert(b"a/c".to_vec(), (Blob, two));
+    let id = fixture.commit_tree("a", &[], &files);
+    assert_eq!(changed(&fixture.open(), id), (vec!["+a".into(), "+a-b".into()], vec!["a: path rule".into()]));
+}
+
+#[test]
+fn a_whole_tree_names_what_it_leaves_out() {
+    let fixture = Fixture::new();
+    let a = fixture.commit_of("a", &[], [(&b"lib"[..], Commit, &b""[..]), (b"x", Blob, b"2")]);
+    let b = fixture.commit_of("b", &[a], [(&b"lib"[..], Commit, &b""[..]), (b"x", Blob, b"3")]);
+    let repository = fixture.open();
+    let tree = repository.tree(&repository.commit(b).expect("a commit")).expect("a tree");
+    assert_eq!(tree.files.keys().collect::<Vec<_>>(), ["x"]);
+    assert_eq!((tree.skipped[0].path.as_str(), tree.skipped[0].reason), ("lib", Reason::Submodule));
+}
+
+#[test]
+fn a_missing_commit_is_an_error_that_names_it() {
+    let fixture = Fixture::new();
+    let id = fixture.commit("a", &[named("gone")], &[("x", "1")]);
+    let error = fixture.open().plan(id, usize::MAX).err().expect("no plan").to_string();
+    assert!(error.contains(&named("gone").to_string()), "{error}");
+}

@@ -1,0 +1,55 @@
+//! Lists of the API, whole: as JSON, as a table, and the one id in them that begins so.
+
+use super::failure::{Failure, Outcome};
+use super::print::{self, Table};
+use super::reach::Reach;
+use quorate_client::http::Client;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Items that a list prints: more than any group has members or domains.
+pub const LIST_MAX: usize = 100_000;
+
+/// Prints a list of the API: its items as they came, or a table of them.
+pub async fn list<T: DeserializeOwned>(
+    reach: &Reach,
+    path: &[&str],
+    headings: &[&str],
+    none: &str,
+    mut row: impl FnMut(&mut Table, T),
+) -> Outcome {
+    let client = reach.client()?;
+    let items: Vec<Value> = client.list(path, &[], LIST_MAX).await?;
+    if reach.json {
+        return Ok(print::json(&page(&items))?);
+    }
+    let mut table = Table::new(headings);
+    for item in items {
+        let item = serde_json::from_value(item).map_err(|error| Failure::from(client.garbled(error.to_string())))?;
+        row(&mut table, item);
+    }
+    Ok(table.print(none)?)
+}
+
+/// A whole list as the API spells one.
+pub fn page(items: &impl Serialize) -> Value {
+    json!({ "items": items, "next": null })
+}
+
+/// The one id in a list that begins so.
+pub async fn whole(client: &Client, list: &str, beginning: &str) -> Result<String, Failure> {
+    if beginning.len() >= 64 {
+        return Ok(beginning.into());
+    }
+    let items: Vec<Value> = client.list(&[list], &[], LIST_MAX).await?;
+    let ids = items.iter().filter_map(|item| item["id"].as_str()).filter(|id| id.starts_with(beginning));
+    match ids.collect::<Vec<_>>()[..] {
+        [id] => Ok(id.into()),
+        [] => Err(Failure::no(format!("no id in {list} begins with {beginning}"))
+            .next(format!("`quorate {list} list` shows them"))),
+        ref many => {
+            Err(Failure::usage(format!("{} ids begin with {beginning}", many.len())).next("give more of its digits"))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `/v1/domains/{d}/authors/{key}` and `/v1/identities`.
+
+use super::Shared;
+use super::param::{InPath, key};
+use super::problem::Answer;
+use crate::engine::Candidate;
+use axum::Json;
+use axum::extract::State;
+use quorate_client::api::{AuthorInfo, Identity, Page, Pending, Standing};
+use quorate_ledger::Revision;
+use quorate_ledger::standing::Repute;
+
+/// An author in a domain.
+pub async fn author(
+    State(service): Shared,
+    InPath((domain, text)): InPath<(String, String)>,
+) -> Answer<Json<AuthorInfo>> {
+    let author = key(&text)?;
+    let moment = service.now().moment;
+    let executed = moment.view().author(&domain, &author)?;
+    let pending = service.mempool().of(&author, &domain).map(pending).collect();
+    Ok(Json(AuthorInfo {
+        group: service.genesis.group(),
+        key: author,
+        next_seq: executed.next_seq,
+        attempt: executed.attempt,
+        pending,
+        standing: standing(executed.organisation.is_some(), executed.revoked, executed.repute),
+        figure_here: executed.figure_here,
+        rate: executed.rate,
+        repeated: executed.repeated,
+        revision: Revision::slot(moment.seq()),
+    }))
+}
+
+fn pending(candidate: &Candidate) -> Pending {
+    Pending { id: candidate.id, from_seq: candidate.from_seq, to_seq: candidate.to_seq, attempt: candidate.attempt }
+}
+
+/// Everybody who may sign changes, by key.
+pub async fn identities(State(service): Shared) -> Answer<Json<Page<Identity>>> {
+    let moment = service.now().moment;
+    let mut items = Vec::new();
+    for (key, record) in moment.view().identities()? {
+        let repute = moment.view().repute(&key)?;
+        let standing = standing(true, record.revoked, repute);
+        items.push(Identity { key, organisation: record.organisation, standing });
+    }
+    Ok(Json(Page { items, next: None }))
+}
+
+fn standing(enrolled: bool, revoked: Option<Revision>, repute: Repute) -> Standing {
+    let state = match revoked {
+        _ if !enrolled => "not enrolled".to_owned(),
+        Some(revision) => format!("revoked at {revision}"),
+        None => "good".to_owned(),
+    };
+    Standing { state, figure: repute.figure, reasons: repute.reasons }
+}

@@ -1,0 +1,227 @@
+//! `/v1/envelopes`: changes in, verdicts out (A1 to A3).
+
+use super::Shared;
+use super::body;
+use super::param::{InPath, InQuery, digest};
+use super::problem::{Answer, Failure};
+use super::proofs;
+
+use super::service::Service;
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Request};
+use crate::metrics::Kind;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use quorate_client::api::Ticket;
+use quorate_ledger::{Code, Envelope, EnvelopeId, Level, Receipt, Refusal, Revision, State as Verdict};
+use quorate_pbft::{Item, ItemKind, Time};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
+
+/// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
+/// does not keep other connections waiting.
+const CHECKED_IN_PLACE_BYTES: usize = 64 << 10;
+
+/// `wait=` of an offer.
+#[derive(Debug, Default, Deserialize)]
+pub struct Wish {
+    wait: Option<Level>,
+}
+
+/// `proof=` of a look.
+#[derive(Debug, Default, Deserialize)]
+pub struct Look {
+    #[serde(default)]
+    proof: bool,
+}
+
+/// Takes an envelope.
+pub async fn offer(
+    State(service): Shared,
+    InQuery(wish): InQuery<Wish>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let max = service.genesis.limits().envelope_bytes_max as usize;
+    let whole = body::read(&headers, body, max, &service.bodies).await?;
+    let level = wish.wait.unwrap_or(Level::Eventual);
+    take(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)
+}
+
+async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+    let candidate = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
+        gate(service, bytes)
+    } else {
+        let shared = service.clone();
+        service.blocking(move || gate(&shared, bytes)).await
+    }?;
+    let waiting = waiting(&candidate);
+    let mut fate = service.reception.fate(candidate.id);
+    if let Some(receipt) = known(service, &candidate.id)? {
+        return settled(service, Arc::new(receipt), level).await;
+    }
+    service.needs_quorum()?;
+    let waits_for = ticket(service, candidate).await?;
+    if level == Level::Eventual {
+        return Ok(accepted(Ticket { receipt: waiting, waits_for }));
+    }
+    let fate = tokio::select! {
+        fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
+        () = service.stop.cancelled() => return Err(Failure::stopping()),
+    };
+    match fate {
+        Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
+        Ok(Some(Fate::Overtaken { next_seq })) => Err(overtaken(waiting.from_seq, next_seq)),
+        Ok(Some(Fate::Expired)) => {
+            Ok(accepted(Ticket { receipt: Receipt { state: Verdict::Expired, ..waiting }, waits_for }))
+        }
+        Ok(None) => Err(Failure::stopping()),
+        Err(_) => Ok(accepted(Ticket { receipt: waiting, waits_for })),
+    }
+}
+
+/// The gate: what must not enter a lane stays out, with stage and code.
+fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Candidate> {
+    let moment = service.now().moment;
+    match moment.ledger.admit(&moment.snapshot, &bytes)? {
+        Ok(admission) => {
+            // What waits here already was let in once: the same bytes again are no error.
+            let is_new = service.mempool().place(&admission.id).is_none();
+            if is_new
+                && let Some(too_fast) =
+                    moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
+            {
+                let wait_ms = too_fast.wait_ms.unwrap_or_default();
+                return Err(refused(service, &moment, &bytes, too_fast.refusal)?.after_ms(wait_ms));
+            }
+            let item = Item { kind: ItemKind::Envelope, bytes };
+            service.payload.is_valid(&item); // remembered: not verified again inside a bundle (G2)
+            Ok(Candidate::new(admission.id, &admission.envelope, item.bytes))
+        }
+        Err(refusal) => Err(refused(service, &moment, &bytes, refusal)?),
+    }
+}
+
+/// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
+fn clock() -> Time {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::new(now.as_millis() as u64)
+}
+
+/// A refusal as a problem; one about numbers says which is next.
+fn refused(service: &Service, moment: &Moment, bytes: &[u8], refusal: Refusal) -> Answer<Failure> {
+    tracing::info!(stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
+    service.metrics.gate_refused.get_or_create(&Kind::of(refusal.code)).inc();
+    let status = match refusal.code {
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::Rate => StatusCode::TOO_MANY_REQUESTS,
+        Code::SequenceTaken | Code::Overlap | Code::GapTooWide => return numbers(moment, bytes, refusal),
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Ok(Failure::refused(status, &refusal.stage.to_string(), &refusal.code.to_string(), refusal.detail))
+}
+
+/// Numbers that are all used belong to another envelope; some that are used overlap.
+fn numbers(moment: &Moment, bytes: &[u8], refusal: Refusal) -> Answer<Failure> {
+    let limits = moment.ledger.genesis().limits();
+    let Ok(Envelope { body, .. }) = Envelope::decode(bytes, limits) else {
+        return Ok(Failure::bad_request(refusal.detail));
+    };
+    let next_seq = moment.ledger.next_seq(&moment.snapshot, &body.author, &body.domain)?;
+    let from_seq = body.from_seq;
+    Ok(not_taken(match refusal.code {
+        Code::GapTooWide => NotTaken::GapTooWide { from_seq, next_seq },
+        Code::Overlap if body.to_seq >= next_seq => NotTaken::Overlap { from_seq, next_seq },
+        _ => NotTaken::SequenceTaken { from_seq, next_seq },
+    }))
+}
+
+fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {
+    let moment = service.now().moment;
+    Ok(moment.ledger.receipt(&moment.snapshot, id)?)
+}
+
+/// Hands the envelope to the core's thread: the number that it waits for, or why it is not taken.
+async fn ticket(service: &Service, envelope: Candidate) -> Answer<Option<u64>> {
+    let (caller, mut waiting) = service.reception.caller();
+    service.ask(Request::Submit { caller, envelope })?;
+    match waiting.answer().await {
+        Some(Ok(waits_for)) => Ok(waits_for),
+        Some(Err(why)) => Err(not_taken(why)),
+        None => Err(Failure::stopping()),
+    }
+}
+
+fn not_taken(why: NotTaken) -> Failure {
+    let conflict = |code: Code, next_seq| {
+        let status = if code == Code::GapTooWide { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::CONFLICT };
+        Failure::refused(status, &code.stage().to_string(), &code.to_string(), why.to_string()).with_next_seq(next_seq)
+    };
+    match why {
+        NotTaken::SequenceTaken { next_seq, .. } => conflict(Code::SequenceTaken, next_seq),
+        NotTaken::Overlap { next_seq, .. } => conflict(Code::Overlap, next_seq),
+        NotTaken::GapTooWide { next_seq, .. } => conflict(Code::GapTooWide, next_seq),
+        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
+    }
+}
+
+fn overtaken(from_seq: u64, next_seq: u64) -> Failure {
+    not_taken(NotTaken::SequenceTaken { from_seq, next_seq })
+}
+
+/// The receipt, once the wished level is reached.
+async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Response> {
+    let seq = receipt.revision.map(Revision::seq).unwrap_or_default();
+    service.until(|published| published.moment.seq() >= seq).await?;
+    if level == Level::Strong {
+        service.until(|published| published.report.stable >= seq).await?;
+    }
+    Ok(Json(receipt.as_ref()).into_response())
+}
+
+fn accepted(ticket: Ticket) -> Response {
+    (StatusCode::ACCEPTED, Json(ticket)).into_response()
+}
+
+/// What is known of an envelope without a verdict.
+fn waiting(candidate: &Candidate) -> Receipt {
+    Receipt {
+        id: candidate.id,
+        domain: candidate.domain.clone(),
+        author: candidate.author,
+        from_seq: candidate.from_seq,
+        to_seq: candidate.to_seq,
+        state: Verdict::Waiting,
+        revision: None,
+        lane: None,
+        stage: None,
+        code: None,
+        detail: None,
+        conflicts: Vec::new(),
+        changes: Vec::new(),
+    }
+}
+
+/// Where an envelope stands.
+pub async fn look(
+    State(service): Shared,
+    InPath(id): InPath<String>,
+    InQuery(look): InQuery<Look>,
+) -> Answer<Response> {
+    let id = EnvelopeId(digest(&id)?);
+    if look.proof {
+        return proofs::of_receipt(&service, &id).await;
+    }
+    if let Some(receipt) = known(&service, &id)? {
+        return Ok(Json(receipt).into_response());
+    }
+    let mempool = service.mempool();
+    let (Some(candidate), Some(place)) = (mempool.candidate(&id), mempool.place(&id)) else {
+        return Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here")));
+    };
+    Ok(accepted(Ticket { receipt: waiting(candidate), waits_for: place.waits_for() }))
+}

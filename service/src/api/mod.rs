@@ -1,0 +1,75 @@
+//! The HTTP API: JSON under `/v1`, and what probes, dashboards and people ask for beside it.
+//!
+//! Handlers read the newest published state without a lock and hand everything else to the core's thread. The shapes of
+//! bodies are [`quorate_client::api`]'s, so that server and client cannot disagree.
+
+mod admin;
+mod authors;
+mod body;
+mod causality;
+mod conflict_entry;
+mod conflicts;
+mod dashboard;
+mod domains;
+mod envelopes;
+mod events;
+mod evidence;
+mod files;
+mod governance;
+mod group;
+mod level;
+mod listener;
+mod locks;
+mod openapi;
+mod page;
+mod param;
+mod probes;
+mod problem;
+mod proofs;
+mod routes;
+mod service;
+mod status;
+
+pub use admin::Admin;
+pub use listener::Bounded;
+use problem::Failure;
+pub use service::{BODIES_KIB_MAX, Service};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use routes::Readers;
+use std::sync::Arc;
+
+/// What every handler has at hand.
+pub type Shared = State<Arc<Service>>;
+
+/// Router of every route in [`routes::table`].
+pub fn router(service: Arc<Service>) -> Router {
+    let only = middleware::from_fn_with_state(service.clone(), admin::only);
+    let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
+        Readers::Clients => router.route(route.path, route.handler),
+        Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),
+    });
+    routes
+        .route("/openapi.json", get(openapi::document))
+        .method_not_allowed_fallback(no_such_method)
+        .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
+        .layer(middleware::from_fn_with_state(service.clone(), count))
+        .with_state(service)
+}
+
+async fn no_such_method() -> Failure {
+    let detail = "this address does not know that method; /openapi.json tells which it knows";
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}
+
+/// Counts answers by class of status.
+async fn count(State(service): Shared, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    service.metrics.http_answer(response.status().as_u16());
+    response
+}

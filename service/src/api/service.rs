@@ -1,0 +1,132 @@
+//! What handlers share.
+
+use super::admin::Admin;
+use super::problem::{Answer, Failure};
+use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
+use crate::metrics::Metrics;
+use quorate_client::api::Mode;
+use quorate_ledger::Genesis;
+use quorate_net::Network;
+use quorate_pbft::{Digest, ReplicaId, SeqNum};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How long a request waits for the group at most. A client that wants to wait longer asks again.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// KiB of envelopes that may be on their way in at once: eight of the largest.
+pub const BODIES_KIB_MAX: usize = 256 << 10;
+
+/// A running replica, as its API sees it.
+pub struct Service {
+    /// What the group descends from.
+    pub genesis: Arc<Genesis>,
+    /// Root of the state that the genesis made.
+    pub genesis_root: Digest,
+    /// Who may see the node itself.
+    pub admin: Admin,
+    /// The replica's place in the member list.
+    pub me: ReplicaId,
+    /// What the core's thread last made known.
+    pub published: watch::Receiver<Published>,
+    /// The door to the core's thread.
+    pub inbox: Arc<Inbox>,
+    /// Who waits for what.
+    pub reception: Arc<Reception>,
+    /// Envelopes that wait for their verdict.
+    pub mempool: Arc<Mutex<Mempool>>,
+    /// Remembers checked envelopes for the verification pool (G2).
+    pub payload: Arc<dyn quorate_pbft::PayloadCheck>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The links to the other replicas.
+    pub network: Network,
+    /// Room for bodies on their way in.
+    pub bodies: Arc<Semaphore>,
+    /// Cancelled when the replica stops.
+    pub stop: CancellationToken,
+}
+
+impl Service {
+    /// The newest published state.
+    pub fn now(&self) -> Published {
+        self.published.borrow().clone()
+    }
+
+    /// Envelopes that wait for their verdict.
+    pub fn mempool(&self) -> MutexGuard<'_, Mempool> {
+        self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a request to the core's thread.
+    pub fn ask(&self, request: Request) -> Answer<()> {
+        if self.stop.is_cancelled() {
+            return Err(Failure::stopping());
+        }
+        self.inbox.request(request).map_err(|_| Failure::busy("too many requests wait for the replica's core"))
+    }
+
+    /// Refuses what needs a quorum while there is none.
+    pub fn needs_quorum(&self) -> Answer<()> {
+        let report = self.now().report;
+        match report.mode {
+            Mode::Active | Mode::Recovering => Ok(()),
+            Mode::ReadOnly | Mode::Following | Mode::Diverged => Err(Failure::no_quorum(report.mode, &report.why)),
+        }
+    }
+
+    /// Waits until what is published satisfies `enough`; none when that takes too long.
+    pub async fn until(&self, mut enough: impl FnMut(&Published) -> bool) -> Answer<Published> {
+        let mut published = self.published.clone();
+        let wait = published.wait_for(|published| enough(published));
+        tokio::select! {
+            found = tokio::time::timeout(WAIT_MAX, wait) => match found {
+                Ok(Ok(found)) => Ok(found.clone()),
+                Ok(Err(_)) => Err(Failure::stopping()),
+                Err(_) => Err(Failure::too_slow()),
+            },
+            () = self.stop.cancelled() => Err(Failure::stopping()),
+        }
+    }
+
+    /// The state that a strong read answers from: after its mark was executed (R).
+    pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
+        self.needs_quorum()?;
+        let (reader, mut waiting) = self.reception.reader();
+        self.ask(Request::Read { reader, nonce })?;
+        let answer = tokio::select! {
+            answer = tokio::time::timeout(WAIT_MAX, waiting.answer()) => answer,
+            () = self.stop.cancelled() => return Err(Failure::stopping()),
+        };
+        let (mark, place) = match answer {
+            Ok(Some(Ok(read))) => read,
+            Ok(Some(Err(why))) => return Err(Failure::no_quorum(self.now().report.mode, why)),
+            Ok(None) => return Err(Failure::stopping()),
+            Err(_) => return Err(Failure::too_slow()),
+        };
+        let published = self.until(|published| published.moment.seq() >= mark.seq).await?;
+        Ok(Strong { moment: published.moment, mark, place })
+    }
+
+    /// Runs what reads much of the disk or hashes much on a thread that may block.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::stopping()))
+    }
+
+    /// Waits until a slot is executed here.
+    pub async fn executed(&self, seq: SeqNum) -> Answer<Arc<Moment>> {
+        Ok(self.until(|published| published.moment.seq() >= seq).await?.moment)
+    }
+}
+
+/// A strong read that may answer.
+pub struct Strong {
+    /// The state, at or after the mark's slot.
+    pub moment: Arc<Moment>,
+    /// The mark.
+    pub mark: Arc<crate::engine::Mark>,
+    /// The place of the reader's nonce in it.
+    pub place: usize,
+}

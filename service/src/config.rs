@@ -1,0 +1,241 @@
+//! How one replica is set up on its machine: `config.toml`, overridden by the environment, overridden by flags.
+//!
+//! Nothing here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is an
+//! error, so that a misspelt one never passes unnoticed.
+
+use crate::logging::LogFormat;
+use quorate_pbft::ReplicaId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The file's name in a replica's folder.
+pub const CONFIG_FILE: &str = "config.toml";
+/// The replica's secret key in its folder.
+pub const REPLICA_KEY_FILE: &str = "replica.key";
+/// The group's genesis in each replica's folder.
+pub const GENESIS_FILE: &str = "genesis.json";
+/// The token for what tells of the node itself, in the replica's folder; only needed where the API is not on loopback.
+pub const ADMIN_TOKEN_FILE: &str = "admin.token";
+
+/// What a replica needs to know of its machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Multiaddr on which the other replicas reach this one.
+    pub listen: String,
+    /// Address of the HTTP API; loopback unless somebody decides otherwise.
+    pub api: SocketAddr,
+    /// Folder of the database; relative to the replica's folder.
+    #[serde(default = "default_data")]
+    pub data: PathBuf,
+    /// What is logged, as `tracing` filters write it: `info`, `warn,quorate_service=debug`, …
+    #[serde(default = "default_log")]
+    pub log: String,
+    /// For people or as JSON.
+    #[serde(default)]
+    pub log_format: LogFormat,
+    /// Where the other replicas are: replica number to multiaddr. The own number may be there and is ignored.
+    #[serde(default)]
+    pub peers: BTreeMap<String, String>,
+}
+
+fn default_data() -> PathBuf {
+    PathBuf::from("data")
+}
+
+fn default_log() -> String {
+    "info".to_owned()
+}
+
+/// What flags or the environment say; each that is there wins over the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// As [`Config::listen`].
+    pub listen: Option<String>,
+    /// As [`Config::api`].
+    pub api: Option<SocketAddr>,
+    /// As [`Config::data`].
+    pub data: Option<PathBuf>,
+    /// As [`Config::log`].
+    pub log: Option<String>,
+    /// As [`Config::log_format`].
+    pub log_format: Option<LogFormat>,
+    /// `number=multiaddr`; each replaces the file's address of that replica.
+    pub peers: Vec<String>,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}; `quorate init` makes a folder with one")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be: TOML, or a key that is unknown, missing or of another type.
+    #[error("{path}: {source}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Why, with the line.
+        source: Box<toml::de::Error>,
+    },
+    /// A peer that is not `number=multiaddr`, or a number that is no replica number.
+    #[error("peer {0:?}: expected a replica number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7000")]
+    Peer(String),
+    /// An environment variable that does not parse.
+    #[error("environment {name}={value:?}: {expected} expected")]
+    Environment {
+        /// Its name.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+impl Config {
+    /// The configuration of the replica in `dir`: its file, then the environment, then flags.
+    pub fn load(dir: &Path, flags: Overrides) -> Result<Self, ConfigError> {
+        let mut config = Self::read(&dir.join(CONFIG_FILE))?;
+        config.apply(Overrides::from_environment(|name| std::env::var(name).ok())?)?;
+        config.apply(flags)?;
+        config.peer_addresses()?;
+        if config.data.is_relative() {
+            config.data = dir.join(&config.data);
+        }
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    fn apply(&mut self, over: Overrides) -> Result<(), ConfigError> {
+        replace(&mut self.listen, over.listen);
+        replace(&mut self.api, over.api);
+        replace(&mut self.data, over.data);
+        replace(&mut self.log, over.log);
+        replace(&mut self.log_format, over.log_format);
+        for peer in over.peers {
+            let (number, address) = peer.split_once('=').ok_or_else(|| ConfigError::Peer(peer.clone()))?;
+            self.peers.insert(number.trim().to_owned(), address.trim().to_owned());
+        }
+        Ok(())
+    }
+
+    /// The peers with their numbers as numbers.
+    pub fn peer_addresses(&self) -> Result<BTreeMap<ReplicaId, String>, ConfigError> {
+        let parse = |(number, address): (&String, &String)| match number.parse::<u16>() {
+            Ok(number) => Ok((ReplicaId::new(number), address.clone())),
+            Err(_) => Err(ConfigError::Peer(format!("{number}={address}"))),
+        };
+        self.peers.iter().map(parse).collect()
+    }
+}
+
+fn replace<T>(value: &mut T, with: Option<T>) {
+    if let Some(with) = with {
+        *value = with;
+    }
+}
+
+impl Overrides {
+    /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_DATA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
+    /// commas between `number=multiaddr`.
+    fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: read("QUORATE_LISTEN"),
+            api: parsed(&read, "QUORATE_API", "an address such as 127.0.0.1:8000", |text| text.parse().ok())?,
+            data: read("QUORATE_DATA").map(PathBuf::from),
+            log: read("QUORATE_LOG"),
+            log_format: parsed(&read, "QUORATE_LOG_FORMAT", "text or json", |text| text.parse().ok())?,
+            peers: read("QUORATE_PEERS").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+        })
+    }
+}
+
+fn parsed<T>(
+    read: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, ConfigError> {
+    let Some(value) = read(name) else { return Ok(None) };
+    match parse(&value) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(ConfigError::Environment { name, value, expected }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        listen = "/ip4/127.0.0.1/tcp/7000"
+        api = "127.0.0.1:8000"
+
+        [peers]
+        1 = "/ip4/127.0.0.1/tcp/7001"
+    "#;
+
+    fn config() -> Config {
+        toml::from_str(FILE).unwrap()
+    }
+
+    #[test]
+    fn what_the_file_leaves_out_has_a_default() {
+        let config = config();
+
+        assert_eq!((config.data, config.log.as_str()), (PathBuf::from("data"), "info"));
+        assert_eq!(config.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let refused = toml::from_str::<Config>(&format!("lisen = 1\n{FILE}")).unwrap_err();
+
+        assert!(refused.to_string().contains("lisen"), "{refused}");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_flags_over_both() {
+        let mut config = config();
+        let environment = |name: &str| match name {
+            "QUORATE_API" => Some("127.0.0.1:9000".to_owned()),
+            "QUORATE_LOG" => Some("debug".to_owned()),
+            "QUORATE_PEERS" => Some("2=/ip4/10.0.0.3/tcp/1".to_owned()),
+            _ => None,
+        };
+        config.apply(Overrides::from_environment(environment).unwrap()).unwrap();
+        config.apply(Overrides { log: Some("warn".to_owned()), ..Overrides::default() }).unwrap();
+
+        assert_eq!((config.api.port(), config.log.as_str()), (9000, "warn"));
+        assert_eq!(config.peer_addresses().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_environment_variable_that_does_not_parse_is_named() {
+        let refused = Overrides::from_environment(|name| (name == "QUORATE_API").then(|| "here".to_owned()));
+
+        assert!(matches!(refused, Err(ConfigError::Environment { name: "QUORATE_API", .. })));
+    }
+
+    #[test]
+    fn a_peer_without_a_number_is_an_error() {
+        let mut config = config();
+        config.peers.insert("x".to_owned(), "/ip4/10.0.0.3/tcp/1".to_owned());
+
+        assert!(matches!(config.peer_addresses(), Err(ConfigError::Peer(_))));
+    }
+}

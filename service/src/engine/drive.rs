@@ -1,0 +1,308 @@
+//! The engine: a round from its first step to its commit.
+
+use super::held::Held;
+use super::mempool::Mempool;
+use super::moment::Moment;
+use super::published::Published;
+use super::report::Reporter;
+use super::roots::Roots;
+use super::round::{Mark, Notice, Outgoing, Request, Round};
+use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
+use quorate_pbft::{
+    Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, ReaderId, Record, Rejected,
+    Replica, ReplicaConfig, ReplicaId, Signer, Ticks, Time, Verify, Wanted,
+};
+use quorate_storage::{Batch, Db, RecordError, SupplyLimits};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Slots executed before a commit: while catching up, thousands wait, and nobody shall wait for all of them.
+const SLOTS_PER_ROUND_MAX: usize = 64;
+/// Bytes of bundles executed before a commit: what one commit to a slow disk writes in a fraction of a second.
+const EXECUTED_BYTES_PER_ROUND_MAX: u64 = 16 << 20;
+
+/// Who a replica is.
+pub struct Setup {
+    /// What its group descends from.
+    pub genesis: Arc<Genesis>,
+    /// Its place in the member list.
+    pub me: ReplicaId,
+    /// Signs with its key.
+    pub signer: Arc<dyn Signer>,
+    /// Checks signatures.
+    pub verify: Arc<dyn Verify>,
+    /// Drawn at random at each start (E1, E7).
+    pub incarnation: u64,
+}
+
+/// Why an engine cannot go on. The process must stop; what is on disk is a whole round.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The disk said no. Nobody knows whether the last round is on it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A promise would have been broken (E1): a fault of this program or of the disk.
+    #[error("a promise would be broken: {0}")]
+    Record(#[from] RecordError),
+    /// The state on disk is not this group's, not this program's, or damaged.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A genesis without the epoch that the disk is in.
+    #[error("the genesis has no member list for epoch {0}")]
+    Epoch(Epoch),
+}
+
+/// One replica: core, ledger and disk.
+pub struct Engine {
+    pub(super) db: Db,
+    pub(super) replica: Replica,
+    pub(super) ledger: Ledger,
+    pub(super) mempool: Arc<Mutex<Mempool>>,
+    pub(super) constants: Constants,
+    /// Milliseconds by a clock of this replica alone, which never goes back: for pauses that concern nobody else.
+    pub(super) own_clock: Time,
+    /// The own clock as people read it: only for whether something is long past.
+    pub(super) wall: Time,
+    /// The earliest deadline on disk, until the core was told (T3); later ones come with what is executed.
+    awaited: Option<Time>,
+    effects: Effects,
+    /// Slots that the core has handed out and that wait for the next round.
+    deferred: VecDeque<Arc<Decided>>,
+    nonces: BTreeMap<ReaderId, Digest>,
+    held: Held,
+    moment: Arc<Moment>,
+    reporter: Reporter,
+    pub(super) roots: Roots,
+    pub(super) broken: Option<Broken>,
+}
+
+/// A round in the making.
+pub(super) struct Work {
+    pub(super) batch: Batch,
+    pub(super) round: Round,
+    pub(super) executed_bytes: u64,
+    /// The last slot executed is a checkpoint: the state after it is wanted as it is.
+    pub(super) at_checkpoint: bool,
+    supplies: Vec<(ReplicaId, Wanted)>,
+    certificates: Vec<quorate_pbft::QuorumCert>,
+}
+
+impl Engine {
+    /// Opens what the disk holds. The database must have been made by `init`.
+    pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
+        let Setup { genesis, me, signer, verify, incarnation } = setup;
+        let snapshot = db.snapshot()?;
+        let ledger = Ledger::open(&snapshot, &genesis)?;
+        let epoch = Epoch::default();
+        let committee = genesis.committee(epoch).ok_or(EngineError::Epoch(epoch))?.clone();
+        let constants = genesis.constants().clone();
+        let config = ReplicaConfig {
+            me,
+            committee: committee.clone(),
+            constants: constants.clone(),
+            signer,
+            verify: verify.clone(),
+            incarnation,
+        };
+        let recovered = snapshot.recover(ledger.executed().clone())?;
+        let mut held = Held::default();
+        let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify.as_ref()).ok());
+        stable.into_iter().for_each(|certificate| held.stable(certificate));
+        let limits = genesis.limits();
+        let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
+        super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
+        let roots = Roots::load(&snapshot)?;
+        let awaited = ledger.moment(&snapshot).next_deadline()?;
+        let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
+        held.hold(moment.clone());
+        let (effects, deferred, nonces) = Default::default();
+        let broken = recovered.broken.clone();
+        let replica = Replica::recover(config, recovered);
+        let reporter = Reporter::new(&replica, broken.as_ref());
+        Ok(Self {
+            replica,
+            reporter,
+            roots,
+            mempool: Arc::new(Mutex::new(mempool)),
+            broken,
+            db,
+            ledger,
+            constants,
+            own_clock: Time::default(),
+            wall: Time::default(),
+            awaited,
+            effects,
+            deferred,
+            nonces,
+            held,
+            moment,
+        })
+    }
+
+    /// One round: time, then the requests in order, then one commit. What it returns may leave.
+    pub fn round(&mut self, now: Now, requests: Vec<Request>) -> Result<Round, EngineError> {
+        let before = self.ledger.clone();
+        let mut work = Work {
+            batch: self.db.begin()?,
+            round: Round::default(),
+            executed_bytes: 0,
+            at_checkpoint: false,
+            supplies: Vec::new(),
+            certificates: Vec::new(),
+        };
+        let outcome = self.work(now, requests, &mut work).and_then(|()| self.commit(work));
+        if outcome.is_err() {
+            self.ledger = before;
+        }
+        let round = outcome?;
+        self.reporter.observe(now, &self.replica, self.broken.as_ref());
+        Ok(round)
+    }
+
+    fn work(&mut self, now: Now, requests: Vec<Request>, work: &mut Work) -> Result<(), EngineError> {
+        (self.own_clock, self.wall) = (Time::new(now.ticks.get()), now.wall);
+        self.step(Input::Tick(now), work)?;
+        if let Some(deadline) = self.awaited.take() {
+            self.step(Input::Deadline(Some(deadline)), work)?;
+        }
+        while !work.is_full()
+            && let Some(decided) = self.deferred.pop_front()
+        {
+            let executed = self.execute(&decided, work)?;
+            self.step(Input::Executed(executed), work)?;
+        }
+        for request in requests {
+            match request {
+                Request::Message(message) => self.step(Input::Message(*message), work)?,
+                Request::Submit { caller, envelope } => self.submit(caller, envelope, work)?,
+                Request::Read { reader, nonce } => {
+                    self.nonces.insert(reader, nonce);
+                    self.step(Input::Read { reader, nonce }, work)?;
+                }
+            }
+        }
+        self.look_after_waiting(work)
+    }
+
+    /// Steps the core and works off everything that it asks for, in order.
+    pub(super) fn step(&mut self, input: Input, work: &mut Work) -> Result<(), EngineError> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.replica.step(input, &mut self.effects);
+            for effect in self.effects.take() {
+                inputs.extend(self.work_off(effect, work)?.map(Input::Executed));
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome, if the effect was to execute and there was room to.
+    fn work_off(&mut self, effect: Effect, work: &mut Work) -> Result<Option<Executed>, EngineError> {
+        match effect {
+            Effect::Persist(record) => {
+                work.batch.record(&record)?;
+                if let Record::Stable(certificate) = record {
+                    self.roots.stable(&mut work.batch, certificate.seq())?;
+                    work.certificates.push(certificate);
+                }
+            }
+            Effect::Send { to, message } => work.round.outbox.push(Outgoing::To(to, message)),
+            Effect::Broadcast(message) => work.round.outbox.push(Outgoing::All(message)),
+            Effect::Execute(decided) if work.is_full() => self.deferred.push_back(decided),
+            Effect::Execute(decided) => return Ok(Some(self.execute(&decided, work)?)),
+            Effect::Supply { to, wanted } => work.supplies.push((to, wanted)),
+            Effect::ReadReady { readers, seq, position } => {
+                let nonces = readers.iter().filter_map(|reader| self.nonces.remove(reader)).collect();
+                let mark = Arc::new(Mark { seq, position, nonces });
+                work.round.notices.push(Notice::ReadReady { readers, mark });
+            }
+            Effect::Refused(Rejected::Read { reader, why }) => {
+                self.nonces.remove(&reader);
+                work.round.notices.push(Notice::ReadRefused { reader, why });
+            }
+            Effect::Accuse(evidence) => work.round.notices.push(Notice::Accused(evidence)),
+            Effect::Refused(rejected) => work.round.notices.push(Notice::Refused(rejected)),
+            Effect::Broken(broken) => {
+                self.broken.get_or_insert_with(|| broken.clone());
+                work.round.notices.push(Notice::Broken(broken));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the round durable, then takes what may be known from it.
+    fn commit(&mut self, work: Work) -> Result<Round, EngineError> {
+        let Work { batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
+        round.committed = !batch.is_empty();
+        batch.commit()?;
+        if round.slots > 0 {
+            self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
+        }
+        if at_checkpoint {
+            self.held.hold(self.moment.clone());
+        }
+        certificates.into_iter().for_each(|certificate| self.held.stable(certificate));
+        self.supply(supplies, &mut round)?;
+        Ok(round)
+    }
+
+    /// Answers peers from what is durable (N9).
+    fn supply(&self, supplies: Vec<(ReplicaId, Wanted)>, round: &mut Round) -> Result<(), EngineError> {
+        if supplies.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.db.snapshot()?;
+        for (to, wanted) in supplies {
+            let answer = snapshot.supply(to, &wanted, SupplyLimits::default())?;
+            round.outbox.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
+        }
+        Ok(())
+    }
+
+    /// When the next round is due, if nothing comes before: at once while executed slots wait.
+    pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
+        if self.deferred.is_empty() { self.replica.next_wakeup() } else { Some(now.ticks) }
+    }
+
+    /// What whoever reads may know: all of it durable.
+    pub fn published(&self) -> Published {
+        let (pending, bytes) = {
+            let mempool = self.mempool();
+            (mempool.len(), mempool.bytes())
+        };
+        let report = self.reporter.report(&self.roots, pending, bytes);
+        Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
+    }
+
+    /// The mempool, to share with the API.
+    pub fn shared_mempool(&self) -> Arc<Mutex<Mempool>> {
+        self.mempool.clone()
+    }
+
+    /// The core, for questions.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The state as executed: ahead of the disk while a round runs.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Why the replica takes no part any more, if it does not.
+    pub fn broken(&self) -> Option<&Broken> {
+        self.broken.as_ref()
+    }
+
+    pub(super) fn mempool(&self) -> MutexGuard<'_, Mempool> {
+        self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Work {
+    /// Whether execution waits for the next round: enough was done, or the state after a checkpoint is to be kept.
+    fn is_full(&self) -> bool {
+        let enough = self.round.slots >= SLOTS_PER_ROUND_MAX || self.executed_bytes >= EXECUTED_BYTES_PER_ROUND_MAX;
+        enough || self.at_checkpoint
+    }
+}

@@ -1,0 +1,81 @@
+//! Executing a decided slot, and what it means for who waits here.
+
+use super::drive::{Engine, EngineError, Work};
+use super::mempool::Stream;
+use super::round::Notice;
+use quorate_ledger::{Receipt, Unsettled, Why};
+use quorate_pbft::{Decided, Executed};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Engine {
+    /// Executes a slot inside the round's commit.
+    pub(super) fn execute(&mut self, decided: &Decided, work: &mut Work) -> Result<Executed, EngineError> {
+        let outcome = self.ledger.execute(&mut work.batch, decided)?;
+        outcome.recorded.iter().try_for_each(|key| work.batch.recorded(key))?;
+        work.round.slots += 1;
+        work.executed_bytes += decided.bundles.iter().map(|bundle| bundle.header.bytes).sum::<u64>();
+        if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
+            work.at_checkpoint = true;
+            self.roots.executed(&mut work.batch, decided.seq, outcome.state_root)?;
+        }
+        let executed = Executed {
+            seq: decided.seq,
+            state_root: outcome.state_root,
+            recorded: outcome.recorded,
+            deadline: outcome.deadline,
+        };
+        self.analyse(decided, &outcome.events, work)?;
+        let mut moved = self.settle(outcome.receipts, work);
+        moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
+            self.mempool().of(author, domain).next().is_some() // a transaction used a number there
+        }));
+        moved.extend(self.take_back(outcome.unsettled, work)?);
+        self.go_on(moved, work)?;
+        Ok(executed)
+    }
+
+    /// Verdicts end waiting. Returns whose numbers moved on, of those who wait here.
+    fn settle(&mut self, receipts: Vec<Receipt>, work: &mut Work) -> BTreeSet<Stream> {
+        let mut moved = BTreeSet::new();
+        for receipt in receipts {
+            let mut mempool = self.mempool();
+            mempool.remove(&receipt.id);
+            if mempool.of(&receipt.author, &receipt.domain).next().is_some() {
+                moved.insert((receipt.author, receipt.domain.clone()));
+            }
+            drop(mempool);
+            work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
+        }
+        moved
+    }
+
+    /// What was ordered without a verdict waits here again, if it was taken here (A2). Returns whose it is.
+    fn take_back(&mut self, unsettled: Vec<Unsettled>, work: &mut Work) -> Result<BTreeSet<Stream>, EngineError> {
+        let now = self.own_clock;
+        let mut moved = BTreeSet::new();
+        for Unsettled { id, author, domain, why, .. } in unsettled {
+            if self.mempool().place(&id).is_none() {
+                continue;
+            }
+            match why {
+                Why::Gap { next } => self.mempool().came_back(&id, next),
+                Why::Dependency(_) | Why::Content(_) => self.mempool().park(&id, now),
+                Why::Taken => {
+                    // Below the next number it ends with all others there. At it, its attempt was judged in another
+                    // envelope: it would count as being on the lane, and let what follows it go there without end.
+                    self.mempool().remove(&id);
+                    let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
+                    work.round.notices.push(Notice::Overtaken { id, next_seq });
+                }
+                Why::Copy => {
+                    self.mempool().remove(&id);
+                    let receipt = self.ledger.receipt(&work.batch, &id)?;
+                    work.round.notices.extend(receipt.map(|receipt| Notice::Verdict(Arc::new(receipt))));
+                }
+            }
+            moved.insert((author, domain));
+        }
+        Ok(moved)
+    }
+}

@@ -1,0 +1,95 @@
+//! Envelopes on their way to the own lane (L1, A2).
+
+use super::drive::{Engine, EngineError, Work};
+use super::mempool::{Candidate, NotTaken, Place, Stream};
+use super::round::{CallerId, Notice};
+use quorate_ledger::EnvelopeId;
+use quorate_pbft::{Input, Item, ItemKind, PublicKey, Rejected};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Engine {
+    /// Takes an envelope that passed the gate, or says why not.
+    pub(super) fn submit(
+        &mut self,
+        caller: CallerId,
+        candidate: Candidate,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        if let Some(receipt) = self.ledger.receipt(&work.batch, &candidate.id)? {
+            work.round.notices.push(Notice::Taken { caller, waits_for: None });
+            work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
+            return Ok(());
+        }
+        let answer = self.take(candidate, work)?;
+        work.round.notices.push(match answer {
+            Ok(place) => Notice::Taken { caller, waits_for: place.waits_for() },
+            Err(why) => Notice::NotTaken { caller, why },
+        });
+        Ok(())
+    }
+
+    fn take(&mut self, candidate: Candidate, work: &mut Work) -> Result<Result<Place, NotTaken>, EngineError> {
+        if let Some(place) = self.mempool().place(&candidate.id) {
+            return Ok(Ok(place));
+        }
+        let (author, domain) = (candidate.author, candidate.domain.clone());
+        let (id, bytes) = (candidate.id, candidate.bytes.clone());
+        let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
+        let candidate = Candidate { organisation: self.ledger.organisation(&work.batch, &author)?, ..candidate };
+        let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
+        if taken == Ok(Place::Lane) {
+            if !self.put_on_lane(bytes, work)? {
+                self.mempool().remove(&id);
+                return Ok(Err(NotTaken::Full));
+            }
+            self.go_on(BTreeSet::from([(author, domain)]), work)?;
+        }
+        Ok(taken)
+    }
+
+    /// Puts on the lane what waited for the numbers of these authors to move on.
+    pub(super) fn go_on(&mut self, moved: BTreeSet<Stream>, work: &mut Work) -> Result<(), EngineError> {
+        for (author, domain) in moved {
+            let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
+            self.end_overtaken(&author, &domain, next_seq, work);
+            let now = self.own_clock;
+            let ready = self.mempool().ready(&author, &domain, next_seq, now);
+            for candidate in ready {
+                if !self.put_on_lane(candidate.bytes, work)? {
+                    self.mempool().park(&candidate.id, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the wait of those whose number went to another envelope.
+    fn end_overtaken(&mut self, author: &PublicKey, domain: &str, next_seq: u64, work: &mut Work) {
+        let mut mempool = self.mempool();
+        let below = mempool.of(author, domain).take_while(|candidate| candidate.from_seq < next_seq);
+        let ids: Vec<EnvelopeId> = below.map(|candidate| candidate.id).collect();
+        ids.iter().for_each(|id| drop(mempool.remove(id)));
+        drop(mempool);
+        work.round.notices.extend(ids.into_iter().map(|id| Notice::Overtaken { id, next_seq }));
+    }
+
+    /// Whether the core took it for the own lane.
+    fn put_on_lane(&mut self, bytes: Vec<u8>, work: &mut Work) -> Result<bool, EngineError> {
+        let before = work.round.notices.len();
+        self.step(Input::Submit(Item { kind: ItemKind::Envelope, bytes }), work)?;
+        let refused = |notice: &Notice| matches!(notice, Notice::Refused(Rejected::LaneFull));
+        Ok(!work.round.notices[before..].iter().any(refused))
+    }
+
+    /// Tries again what lacked something, and ends the wait of what lacks it for too long.
+    pub(super) fn look_after_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
+        if !self.mempool().is_time_to_look(self.own_clock) {
+            return Ok(());
+        }
+        let expired = self.mempool().expire(self.ledger.executed().time);
+        work.round.notices.extend(expired.into_iter().map(|candidate| Notice::Expired(candidate.id)));
+        let unparked = self.mempool().unparked(self.own_clock);
+        self.go_on(unparked, work)
+    }
+}

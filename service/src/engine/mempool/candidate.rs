@@ -1,0 +1,117 @@
+//! An envelope that is candidate: where it waits, or why it does not.
+
+use quorate_ledger::{Envelope, EnvelopeId};
+use quorate_pbft::{PublicKey, Time};
+
+/// What an envelope counts beside its bytes: its places in the maps here, with copies of its domain's name. Without it
+/// a budget of bytes would hold many times as much in small envelopes, each for a domain of its own.
+pub(super) const ENTRY_BYTES: usize = 1_024;
+
+/// A checked envelope, as far as waiting goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Names it.
+    pub id: EnvelopeId,
+    /// Who signed it.
+    pub author: PublicKey,
+    /// Whom the author belonged to when it came.
+    pub organisation: String,
+    /// Where it belongs.
+    pub domain: String,
+    /// Its first number.
+    pub from_seq: u64,
+    /// Its last number.
+    pub to_seq: u64,
+    /// Its attempt for the first number.
+    pub attempt: u64,
+    /// The whole of it, canonical.
+    pub bytes: Vec<u8>,
+}
+
+impl Candidate {
+    /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
+    /// where it is taken.
+    pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {
+        let body = &envelope.body;
+        Self {
+            id,
+            author: body.author,
+            organisation: String::new(),
+            domain: body.domain.clone(),
+            from_seq: body.from_seq,
+            to_seq: body.to_seq,
+            attempt: body.attempt,
+            bytes,
+        }
+    }
+
+    /// What it takes of the budgets.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes.len() + ENTRY_BYTES
+    }
+}
+
+/// Where a waiting envelope is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Handed to the core for the own lane.
+    Lane,
+    /// Here, until this number is executed or on the lane.
+    Gap {
+        /// The number that must come first.
+        waits_for: u64,
+    },
+    /// Here, because something else is missing; it is tried again at this ledger time.
+    Parked {
+        /// When.
+        until: Time,
+    },
+}
+
+impl Place {
+    /// With a gap before it, the number that must come first.
+    pub fn waits_for(self) -> Option<u64> {
+        match self {
+            Self::Gap { waits_for } => Some(waits_for),
+            Self::Lane | Self::Parked { .. } => None,
+        }
+    }
+}
+
+/// Why an envelope does not wait here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// Another envelope holds one of its numbers.
+    #[error("another envelope holds number {from_seq} or one after it; {next_seq} is free")]
+    SequenceTaken {
+        /// Where it begins.
+        from_seq: u64,
+        /// The first free number.
+        next_seq: u64,
+    },
+    /// It begins below the next number and is no copy.
+    #[error("it begins at {from_seq}, the next number is {next_seq}")]
+    Overlap {
+        /// Where it begins.
+        from_seq: u64,
+        /// The next number.
+        next_seq: u64,
+    },
+    /// Too far ahead.
+    #[error("it begins at {from_seq}, too far above the next number {next_seq}")]
+    GapTooWide {
+        /// Where it begins.
+        from_seq: u64,
+        /// The next number.
+        next_seq: u64,
+    },
+    /// No room: come again later.
+    #[error("too much of this author waits here already")]
+    AuthorFull,
+    /// No room: come again later.
+    #[error("too much of this author's organisation waits here already")]
+    OrganisationFull,
+    /// No room: come again later.
+    #[error("too much waits here already")]
+    Full,
+}

@@ -1,0 +1,274 @@
+//! Envelopes that were taken here and have no verdict yet (rule A2).
+//!
+//! One that follows what is executed, or what is already on the own lane, goes on the lane at once. One with a gap
+//! before it waits here and goes on the lane when the gap has closed. What was executed without a verdict, because the
+//! lanes ran in another order, comes back here. Everything is bounded, by author and in all.
+
+mod candidate;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+pub use candidate::{Candidate, NotTaken, Place};
+use quorate_ledger::EnvelopeId;
+use quorate_pbft::{PublicKey, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use waiting::Waiting;
+
+/// Bytes that one author may have waiting at one replica.
+const AUTHOR_BYTES_MAX: usize = 64 << 20;
+/// Envelopes that one author may have waiting in one domain at one replica: as many as one bundle of 1 MiB holds.
+const AUTHOR_ENVELOPES_MAX: usize = 4_096;
+/// Bytes that all authors of one organisation together may have waiting (rule B). There is no sum over organisations:
+/// one could fill it for the others.
+const ORGANISATION_BYTES_MAX: usize = 512 << 20;
+
+/// Ledger time until what lacks something is tried for the first time again; doubles with each try, because each costs
+/// the lane its bytes.
+const PARK_MS: u64 = 1_000;
+/// Ledger time between two looks for what has waited too long: a look reads everything that waits.
+const LOOK_EVERY_MS: u64 = 1_000;
+
+/// An author's envelopes in one domain.
+pub type Stream = (PublicKey, String);
+
+/// All of them, in the order of their numbers.
+#[derive(Debug)]
+pub struct Mempool {
+    gap_max: u64,
+    wait_ms: u64,
+    /// When it was last looked for what has waited too long.
+    looked_at: Time,
+    streams: BTreeMap<Stream, BTreeMap<u64, Waiting>>,
+    ids: BTreeMap<EnvelopeId, (Stream, u64)>,
+    author_bytes: BTreeMap<PublicKey, usize>,
+    organisation_bytes: BTreeMap<String, usize>,
+    bytes: usize,
+}
+
+impl Mempool {
+    /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
+    pub fn new(gap_max: u64, wait_ms: u64) -> Self {
+        let (streams, ids, author_bytes, organisation_bytes, bytes) = Default::default();
+        let looked_at = Time::default();
+        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes }
+    }
+
+    /// Takes an envelope and says where it waits, or why it does not. `next_seq` is its author's next number as
+    /// executed, `now` ledger time. A copy of one that waits is where that is.
+    pub fn take(&mut self, candidate: Candidate, next_seq: u64, now: Time) -> Result<Place, NotTaken> {
+        if let Some(place) = self.place(&candidate.id) {
+            return Ok(place);
+        }
+        self.check_numbers(&candidate, next_seq)?;
+        self.check_room(&candidate)?;
+        let stream = (candidate.author, candidate.domain.clone());
+        let covered = self.covered(&stream, next_seq);
+        let place = if candidate.from_seq <= covered { Place::Lane } else { Place::Gap { waits_for: covered } };
+        self.insert(stream, Waiting::new(candidate, place, now));
+        Ok(place)
+    }
+
+    /// Notes an envelope that the own lane holds already.
+    pub fn restore(&mut self, candidate: Candidate, now: Time) {
+        if self.place(&candidate.id).is_none() {
+            let stream = (candidate.author, candidate.domain.clone());
+            self.insert(stream, Waiting::new(candidate, Place::Lane, now));
+        }
+    }
+
+    fn check_numbers(&self, candidate: &Candidate, next_seq: u64) -> Result<(), NotTaken> {
+        let from_seq = candidate.from_seq;
+        if from_seq < next_seq {
+            return Err(match candidate.to_seq < next_seq {
+                true => NotTaken::SequenceTaken { from_seq, next_seq },
+                false => NotTaken::Overlap { from_seq, next_seq },
+            });
+        }
+        if from_seq - next_seq > self.gap_max {
+            return Err(NotTaken::GapTooWide { from_seq, next_seq });
+        }
+        let taken = self.streams.get(&(candidate.author, candidate.domain.clone())).is_some_and(|stream| {
+            let below = stream.range(..=candidate.to_seq).next_back();
+            below.is_some_and(|(_, waiting)| waiting.candidate.to_seq >= from_seq)
+        });
+        let next_seq = self.free(&candidate.author, &candidate.domain, next_seq);
+        if taken { Err(NotTaken::SequenceTaken { from_seq, next_seq }) } else { Ok(()) }
+    }
+
+    fn check_room(&self, candidate: &Candidate) -> Result<(), NotTaken> {
+        let bytes = self.author_bytes.get(&candidate.author).copied().unwrap_or(0);
+        let waiting = self.streams.get(&(candidate.author, candidate.domain.clone())).map_or(0, BTreeMap::len);
+        if bytes + candidate.weight() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
+            return Err(NotTaken::AuthorFull);
+        }
+        let summed = self.organisation_bytes.get(&candidate.organisation).copied().unwrap_or(0);
+        let is_full = summed + candidate.weight() > ORGANISATION_BYTES_MAX;
+        if is_full { Err(NotTaken::OrganisationFull) } else { Ok(()) }
+    }
+
+    /// The first number from `next_seq` on that no envelope of an unbroken run on the lane holds.
+    fn covered(&self, stream: &Stream, next_seq: u64) -> u64 {
+        let mut covered = next_seq;
+        for (from, waiting) in self.streams.get(stream).into_iter().flatten() {
+            if waiting.place != Place::Lane || *from > covered {
+                break;
+            }
+            covered = covered.max(waiting.candidate.to_seq + 1);
+        }
+        covered
+    }
+
+    /// The first number above all that this author has executed (`next_seq`) or waiting here.
+    fn free(&self, author: &PublicKey, domain: &str, next_seq: u64) -> u64 {
+        let last = self.of(author, domain).last();
+        last.map_or(next_seq, |candidate| next_seq.max(candidate.to_seq + 1))
+    }
+
+    fn insert(&mut self, stream: Stream, waiting: Waiting) {
+        let (id, from, weight) = (waiting.candidate.id, waiting.candidate.from_seq, waiting.candidate.weight());
+        *self.author_bytes.entry(stream.0).or_default() += weight;
+        *self.organisation_bytes.entry(waiting.candidate.organisation.clone()).or_default() += weight;
+        self.bytes += waiting.candidate.bytes.len();
+        self.ids.insert(id, (stream.clone(), from));
+        self.streams.entry(stream).or_default().insert(from, waiting);
+    }
+
+    /// It has its verdict, or will never have one.
+    pub fn remove(&mut self, id: &EnvelopeId) -> Option<Candidate> {
+        let (stream, from) = self.ids.remove(id)?;
+        let waiting = self.streams.get_mut(&stream)?.remove(&from)?;
+        if self.streams.get(&stream).is_some_and(BTreeMap::is_empty) {
+            self.streams.remove(&stream);
+        }
+        let weight = waiting.candidate.weight();
+        self.bytes -= waiting.candidate.bytes.len();
+        give_back(&mut self.author_bytes, &stream.0, weight);
+        give_back(&mut self.organisation_bytes, &waiting.candidate.organisation, weight);
+        Some(waiting.candidate)
+    }
+
+    /// It was executed without a verdict, because of a gap before it: it waits here again.
+    pub fn came_back(&mut self, id: &EnvelopeId, waits_for: u64) {
+        if let Some(waiting) = self.get_mut(id) {
+            waiting.place = Place::Gap { waits_for };
+        }
+    }
+
+    /// Something else than a number is missing, or the lane had no room: it is tried again later, by the replica's own
+    /// clock, as ledger time stands still in an idle group.
+    pub fn park(&mut self, id: &EnvelopeId, now: Time) {
+        if let Some(waiting) = self.get_mut(id) {
+            let pause = PARK_MS.saturating_mul(1 << waiting.tries.min(20));
+            waiting.tries += 1;
+            waiting.place = Place::Parked { until: Time::new(now.get().saturating_add(pause)) };
+        }
+    }
+
+    fn get_mut(&mut self, id: &EnvelopeId) -> Option<&mut Waiting> {
+        let (stream, from) = self.ids.get(id)?;
+        self.streams.get_mut(stream)?.get_mut(from)
+    }
+
+    /// The envelopes of an author that can go on the lane now, in order; they count as being there.
+    pub fn ready(&mut self, author: &PublicKey, domain: &str, next_seq: u64, now: Time) -> Vec<Candidate> {
+        let stream = (*author, domain.to_owned());
+        let mut covered = next_seq;
+        let mut ready = Vec::new();
+        for (from, waiting) in self.streams.get_mut(&stream).into_iter().flatten() {
+            let parked = matches!(waiting.place, Place::Parked { until } if until > now);
+            if *from > covered || parked {
+                if let Place::Gap { waits_for } = &mut waiting.place {
+                    *waits_for = covered;
+                }
+                continue;
+            }
+            covered = covered.max(waiting.candidate.to_seq + 1);
+            if waiting.place != Place::Lane {
+                waiting.place = Place::Lane;
+                ready.push(waiting.candidate.clone());
+            }
+        }
+        ready
+    }
+
+    /// Whether it is time to look for what is overdue: once in a second of the replica's own clock, as a look reads
+    /// everything and ledger time stands still in an idle group.
+    pub fn is_time_to_look(&mut self, now: Time) -> bool {
+        let due = now.get().saturating_sub(self.looked_at.get()) >= LOOK_EVERY_MS;
+        if due {
+            self.looked_at = now;
+        }
+        due
+    }
+
+    /// Takes out what has waited here for too long in ledger time.
+    pub fn expire(&mut self, now: Time) -> Vec<Candidate> {
+        let wait_ms = self.wait_ms;
+        let all = self.streams.values_mut().flat_map(BTreeMap::values_mut);
+        let overdue = all.filter_map(|waiting| {
+            let overdue = waiting.waited(now) >= wait_ms && waiting.place != Place::Lane;
+            overdue.then_some(waiting.candidate.id)
+        });
+        let ids: Vec<EnvelopeId> = overdue.collect();
+        ids.iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Whose parked envelopes may be tried again.
+    pub fn unparked(&self, now: Time) -> BTreeSet<Stream> {
+        let due = |waiting: &&Waiting| matches!(waiting.place, Place::Parked { until } if until <= now);
+        let all = self.streams.values().flat_map(BTreeMap::values);
+        all.filter(due).map(|waiting| (waiting.candidate.author, waiting.candidate.domain.clone())).collect()
+    }
+
+    /// Where an envelope waits; none if it does not.
+    pub fn place(&self, id: &EnvelopeId) -> Option<Place> {
+        self.get(id).map(|waiting| waiting.place)
+    }
+
+    /// A waiting envelope.
+    pub fn candidate(&self, id: &EnvelopeId) -> Option<&Candidate> {
+        self.get(id).map(|waiting| &waiting.candidate)
+    }
+
+    fn get(&self, id: &EnvelopeId) -> Option<&Waiting> {
+        let (stream, from) = self.ids.get(id)?;
+        self.streams.get(stream)?.get(from)
+    }
+
+    /// An author's waiting envelopes in a domain, by number.
+    pub fn of(&self, author: &PublicKey, domain: &str) -> impl Iterator<Item = &Candidate> {
+        let stream = self.streams.get(&(*author, domain.to_owned()));
+        stream.into_iter().flat_map(BTreeMap::values).map(|waiting| &waiting.candidate)
+    }
+
+    /// All waiting envelopes with their places, by author, domain and number.
+    pub fn all(&self) -> impl Iterator<Item = (&Candidate, Place)> {
+        self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.candidate, waiting.place))
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Bytes that wait no more. Nothing is kept of whoever has none waiting.
+fn give_back<K: Ord>(budgets: &mut BTreeMap<K, usize>, whose: &K, bytes: usize) {
+    if let Some(left) = budgets.get_mut(whose) {
+        *left -= bytes;
+        if *left == 0 {
+            budgets.remove(whose);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What may wait, where, and for how long.
+
+use super::candidate::ENTRY_BYTES;
+use super::*;
+use quorate_pbft::Digest;
+
+const START: Time = Time::new(1_000);
+const GAP_MAX: u64 = 1_024;
+const WAIT_MS: u64 = 600_000;
+
+fn mempool() -> Mempool {
+    Mempool::new(GAP_MAX, WAIT_MS)
+}
+
+fn candidate(from_seq: u64, to_seq: u64) -> Candidate {
+    sized(from_seq, to_seq, 10)
+}
+
+fn sized(from_seq: u64, to_seq: u64, bytes: usize) -> Candidate {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&from_seq.to_be_bytes());
+    id[8] = (to_seq - from_seq) as u8;
+    let (author, organisation, domain) = (PublicKey([7; 32]), "org-0".to_owned(), "main".to_owned());
+    let (id, bytes) = (EnvelopeId(Digest(id)), vec![0; bytes]);
+    Candidate { id, author, organisation, domain, from_seq, to_seq, attempt: 1, bytes }
+}
+
+fn numbers(ready: &[Candidate]) -> Vec<u64> {
+    ready.iter().map(|candidate| candidate.from_seq).collect()
+}
+
+#[test]
+fn a_run_without_gaps_goes_on_the_lane_at_once() {
+    let mut mempool = mempool();
+
+    assert_eq!(mempool.take(candidate(1, 1), 1, START), Ok(Place::Lane));
+    assert_eq!(mempool.take(candidate(2, 4), 1, START), Ok(Place::Lane));
+    assert_eq!(mempool.take(candidate(5, 5), 1, START), Ok(Place::Lane));
+}
+
+#[test]
+fn an_envelope_after_a_gap_waits_until_it_closes() {
+    let mut mempool = mempool();
+    assert_eq!(mempool.take(candidate(3, 3), 1, START), Ok(Place::Gap { waits_for: 1 }));
+    assert_eq!(mempool.take(candidate(4, 4), 1, START), Ok(Place::Gap { waits_for: 1 }));
+    let author = PublicKey([7; 32]);
+    assert!(mempool.ready(&author, "main", 2, START).is_empty());
+
+    assert_eq!(numbers(&mempool.ready(&author, "main", 3, START)), [3, 4]);
+    assert!(mempool.ready(&author, "main", 3, START).is_empty(), "once");
+}
+
+#[test]
+fn a_gap_that_the_own_lane_closes_needs_no_execution() {
+    let mut mempool = mempool();
+    mempool.take(candidate(2, 2), 1, START).unwrap();
+    mempool.take(candidate(1, 1), 1, START).unwrap();
+
+    assert_eq!(numbers(&mempool.ready(&PublicKey([7; 32]), "main", 1, START)), [2]);
+}
+
+#[test]
+fn what_came_back_without_a_verdict_goes_again() {
+    let mut mempool = mempool();
+    mempool.take(candidate(1, 1), 1, START).unwrap();
+    mempool.came_back(&candidate(1, 1).id, 1);
+    assert_eq!(mempool.place(&candidate(1, 1).id), Some(Place::Gap { waits_for: 1 }));
+
+    assert_eq!(numbers(&mempool.ready(&PublicKey([7; 32]), "main", 1, START)), [1]);
+}
+
+#[test]
+fn the_same_envelope_again_is_where_it_was() {
+    let mut mempool = mempool();
+    mempool.take(candidate(2, 2), 1, START).unwrap();
+
+    assert_eq!(mempool.take(candidate(2, 2), 1, START), Ok(Place::Gap { waits_for: 1 }));
+    assert_eq!(mempool.len(), 1);
+}
+
+#[test]
+fn a_number_is_held_by_one_envelope() {
+    let mut mempool = mempool();
+    mempool.take(candidate(2, 4), 1, START).unwrap();
+
+    for (from, to) in [(4, 4), (1, 2), (3, 3), (2, 5)] {
+        let refused = mempool.take(candidate(from, to), 1, START);
+        assert_eq!(refused, Err(NotTaken::SequenceTaken { from_seq: from, next_seq: 5 }), "{from}..{to}");
+    }
+    assert_eq!(mempool.take(candidate(5, 5), 1, START), Ok(Place::Gap { waits_for: 1 }));
+    assert_eq!(mempool.take(candidate(1, 1), 1, START), Ok(Place::Lane));
+}
+
+#[test]
+fn what_begins_below_the_next_number_is_taken_or_overlaps() {
+    let mut mempool = mempool();
+
+    let taken = mempool.take(candidate(3, 4), 5, START);
+    let overlaps = mempool.take(candidate(3, 5), 5, START);
+
+    assert_eq!(taken, Err(NotTaken::SequenceTaken { from_seq: 3, next_seq: 5 }));
+    assert_eq!(overlaps, Err(NotTaken::Overlap { from_seq: 3, next_seq: 5 }));
+}
+
+#[test]
+fn a_gap_may_be_1024_wide_and_no_wider() {
+    let mut mempool = mempool();
+
+    assert!(mempool.take(candidate(1 + GAP_MAX, 1 + GAP_MAX), 1, START).is_ok());
+    let wider = mempool.take(candidate(2 + GAP_MAX, 2 + GAP_MAX), 1, START);
+    assert_eq!(wider, Err(NotTaken::GapTooWide { from_seq: 2 + GAP_MAX, next_seq: 1 }));
+}
+
+#[test]
+fn an_author_has_a_budget_that_verdicts_give_back() {
+    let mut mempool = mempool();
+    mempool.take(sized(1, 1, AUTHOR_BYTES_MAX - ENTRY_BYTES), 1, START).unwrap();
+    assert_eq!(mempool.take(candidate(2, 2), 1, START), Err(NotTaken::AuthorFull));
+
+    mempool.remove(&candidate(1, 1).id).unwrap();
+
+    assert_eq!((mempool.len(), mempool.bytes()), (0, 0));
+    assert_eq!(mempool.take(candidate(2, 2), 2, START), Ok(Place::Lane));
+}
+
+#[test]
+fn an_organisation_has_a_budget_summed_over_its_authors() {
+    let mut mempool = mempool();
+    let of = |author: u8, organisation: &str, bytes| {
+        let id = EnvelopeId(Digest([author; 32]));
+        let (author, organisation) = (PublicKey([author; 32]), organisation.to_owned());
+        Candidate { id, author, organisation, ..sized(1, 1, bytes) }
+    };
+    let authors = (ORGANISATION_BYTES_MAX / AUTHOR_BYTES_MAX) as u8;
+    for author in 0..authors {
+        mempool.take(of(author, "org-0", AUTHOR_BYTES_MAX - ENTRY_BYTES), 1, START).unwrap();
+    }
+
+    assert_eq!(mempool.take(of(authors, "org-0", 1), 1, START), Err(NotTaken::OrganisationFull));
+    assert_eq!(mempool.take(of(authors, "org-1", 1), 1, START), Ok(Place::Lane));
+    mempool.remove(&EnvelopeId(Digest([0; 32]))).unwrap();
+    assert_eq!(mempool.take(of(authors + 1, "org-0", 1), 1, START), Ok(Place::Lane));
+}
+
+#[test]
+fn small_envelopes_for_domains_of_their_own_count_more_than_their_bytes() {
+    let mut mempool = mempool();
+    let small = |n: usize| {
+        let id = EnvelopeId(Digest(core::array::from_fn(|at| (n >> (8 * at.min(4))) as u8)));
+        Candidate { id, domain: format!("nowhere-{n}"), ..sized(2, 2, 200) }
+    };
+    let taken = (0..).take_while(|n| mempool.take(small(*n), 1, START).is_ok()).count();
+    assert_eq!(taken, AUTHOR_BYTES_MAX / (200 + ENTRY_BYTES));
+}
+
+#[test]
+fn time_that_an_idle_group_slept_before_the_first_slot_does_not_count() {
+    let mut mempool = mempool();
+    mempool.take(candidate(3, 3), 1, Time::default()).unwrap();
+
+    assert!(mempool.expire(START).is_empty());
+    assert!(mempool.expire(Time::new(START.get() + WAIT_MS - 1)).is_empty());
+    assert_eq!(numbers(&mempool.expire(Time::new(START.get() + WAIT_MS))), [3]);
+}
+
+#[test]
+fn waiting_for_a_gap_ends_after_ten_minutes_and_waiting_on_the_lane_does_not() {
+    let mut mempool = mempool();
+    mempool.take(candidate(1, 1), 1, START).unwrap();
+    mempool.take(candidate(3, 3), 1, START).unwrap();
+    let first_slot = START.get() + 1;
+    let end = first_slot + WAIT_MS;
+
+    assert!(mempool.expire(Time::new(first_slot)).is_empty());
+    assert!(mempool.expire(Time::new(end - 1)).is_empty());
+    assert_eq!(numbers(&mempool.expire(Time::new(end))), [3]);
+    assert_eq!(mempool.len(), 1);
+}
+
+#[test]
+fn what_lacks_something_is_tried_again_after_pauses_that_double() {
+    let mut mempool = mempool();
+    mempool.take(candidate(1, 1), 1, START).unwrap();
+    mempool.take(candidate(2, 2), 1, START).unwrap();
+    let (author, id) = (PublicKey([7; 32]), candidate(1, 1).id);
+
+    mempool.park(&id, START);
+    let first = Time::new(START.get() + PARK_MS);
+    assert!(mempool.unparked(START).is_empty() && mempool.ready(&author, "main", 1, START).is_empty());
+    assert_eq!(mempool.unparked(first).len(), 1);
+    assert_eq!(numbers(&mempool.ready(&author, "main", 1, first)), [1]);
+
+    mempool.park(&id, first);
+    assert!(mempool.unparked(Time::new(first.get() + PARK_MS)).is_empty());
+    assert_eq!(mempool.unparked(Time::new(first.get() + 2 * PARK_MS)).len(), 1);
+}

@@ -1,0 +1,30 @@
+//! An envelope that waits, and for how long.
+
+use super::{Candidate, Place};
+use quorate_pbft::Time;
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) candidate: Candidate,
+    pub(super) place: Place,
+    /// Ledger time when it was taken: of the last slot before, which may be long ago.
+    taken: Time,
+    /// Ledger time of the first look after a slot that came later; its wait counts from here.
+    since: Option<Time>,
+    /// How often it was parked.
+    pub(super) tries: u32,
+}
+
+impl Waiting {
+    pub(super) fn new(candidate: Candidate, place: Place, taken: Time) -> Self {
+        Self { candidate, place, taken, since: None, tries: 0 }
+    }
+
+    /// Milliseconds of ledger time that it has waited, as far as they count.
+    pub(super) fn waited(&mut self, now: Time) -> u64 {
+        if self.since.is_none() && now > self.taken {
+            self.since = Some(now);
+        }
+        self.since.map_or(0, |since| now.get().saturating_sub(since.get()))
+    }
+}

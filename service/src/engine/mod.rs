@@ -1,0 +1,34 @@
+//! The replica at work: the core, the ledger and the disk, one round after the other.
+//!
+//! A round takes what has come, steps the core through it, works off what the core asks for, and ends with **one**
+//! durable commit. Only then does anything leave: messages, answers, news. So a statement is on disk before it is on
+//! the wire (E1), and whatever was confirmed survives any crash.
+//!
+//! [`Engine`] has no thread, socket, clock or randomness: the service and the simulator drive the same one. [`thread`]
+//! runs it for the service; [`Reception`] knows who waits for what.
+
+mod analyst;
+mod drive;
+mod execution;
+mod held;
+mod inbox;
+mod lane;
+mod mempool;
+mod moment;
+mod published;
+mod recall;
+mod reception;
+mod report;
+mod roots;
+mod round;
+pub(crate) mod thread;
+
+pub use drive::{Engine, EngineError, Setup};
+pub(crate) use held::Certified;
+pub(crate) use inbox::Inbox;
+pub use mempool::{Candidate, Mempool, NotTaken, Place};
+pub use moment::Moment;
+pub use published::Published;
+pub(crate) use reception::{Fate, Reception};
+pub(crate) use report::PeerFacts;
+pub use round::{CallerId, Mark, Notice, Outgoing, Request, Round};

@@ -1,0 +1,25 @@
+//! Snapshot that the core's thread publishes to readers: all of it durable.
+
+use super::Moment;
+use super::held::Certified;
+use super::report::Report;
+use std::sync::Arc;
+
+/// What the core's thread last made known.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The newest state.
+    pub moment: Arc<Moment>,
+    /// The newest state that q replicas have signed, if it is at hand: what proofs are made of.
+    pub certified: Option<Certified>,
+    /// The replica, as it sees itself.
+    pub report: Arc<Report>,
+}
+
+impl Published {
+    /// Whether nobody who reads could tell them apart.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let certified = |published: &Self| published.certified.as_ref().map(|held| held.moment.seq());
+        self.moment.seq() == other.moment.seq() && self.report == other.report && certified(self) == certified(other)
+    }
+}

@@ -1,0 +1,113 @@
+//! What comes into one round of the engine and what leaves it after its commit.
+
+use super::mempool::{Candidate, NotTaken};
+use quorate_ledger::{EnvelopeId, Receipt};
+use quorate_pbft::{Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Verified};
+use std::sync::Arc;
+
+/// Names a caller who waits for an answer about an envelope.
+pub type CallerId = u64;
+
+/// Something for the engine to do.
+#[derive(Debug)]
+pub enum Request {
+    /// A peer said something.
+    Message(Box<Verified<Message>>),
+    /// An author's envelope that passed the gate.
+    Submit {
+        /// Who gets the ticket.
+        caller: CallerId,
+        /// The envelope.
+        envelope: Candidate,
+    },
+    /// A strong read (R).
+    Read {
+        /// Names it in the answer.
+        reader: ReaderId,
+        /// 32 bytes that the reader chose.
+        nonce: Digest,
+    },
+}
+
+/// A message on its way out.
+#[derive(Debug, Clone)]
+pub enum Outgoing {
+    /// To one replica.
+    To(ReplicaId, Arc<Message>),
+    /// To all others.
+    All(Arc<Message>),
+}
+
+/// An executed read mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The slot in which it was executed.
+    pub seq: SeqNum,
+    /// Its bundle in the own lane.
+    pub position: Position,
+    /// Its readers' nonces; their Merkle root is the mark's item.
+    pub nonces: Vec<Digest>,
+}
+
+/// Something that whoever waits may be told. All of it is durable.
+#[derive(Debug)]
+pub enum Notice {
+    /// An envelope waits here, on the lane or for a number.
+    Taken {
+        /// Who asked.
+        caller: CallerId,
+        /// With a gap before it, the number that must come first.
+        waits_for: Option<u64>,
+    },
+    /// An envelope does not wait here.
+    NotTaken {
+        /// Who asked.
+        caller: CallerId,
+        /// Why.
+        why: NotTaken,
+    },
+    /// An envelope has its verdict, on whosever lane it came.
+    Verdict(Arc<Receipt>),
+    /// An envelope that waited here will have no verdict: another one took its number.
+    Overtaken {
+        /// The envelope.
+        id: EnvelopeId,
+        /// Its author's next number.
+        next_seq: u64,
+    },
+    /// An envelope waited for its gap for too long; the same bytes may be sent again.
+    Expired(EnvelopeId),
+    /// The mark of these reads was executed.
+    ReadReady {
+        /// The reads, in the order of their nonces in the mark.
+        readers: Vec<ReaderId>,
+        /// The mark.
+        mark: Arc<Mark>,
+    },
+    /// A strong read cannot be served now.
+    ReadRefused {
+        /// The read.
+        reader: ReaderId,
+        /// Why.
+        why: &'static str,
+    },
+    /// An input was refused.
+    Refused(Rejected),
+    /// A new proof of a fault.
+    Accused(Evidence),
+    /// The replica takes no part any more.
+    Broken(Broken),
+}
+
+/// What one round did. Everything in it may leave: the commit is on the disk.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Messages, in the order in which they must leave.
+    pub outbox: Vec<Outgoing>,
+    /// News.
+    pub notices: Vec<Notice>,
+    /// Slots executed.
+    pub slots: usize,
+    /// Whether something was written to disk.
+    pub committed: bool,
+}

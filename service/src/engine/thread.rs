@@ -1,0 +1,164 @@
+//! The one thread that owns the core: takes what came, runs a round, lets out what the round allows.
+
+use super::drive::{Engine, EngineError};
+use super::inbox::{Inbox, Woken};
+use super::published::Published;
+use super::reception::Reception;
+use super::round::{Notice, Outgoing, Round};
+use crate::metrics::{Kind, Metrics};
+use quorate_ledger::State;
+use quorate_pbft::{Now, Rejected, Ticks, Time};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{io, mem};
+use tokio::sync::watch;
+
+/// Name of the thread.
+const NAME: &str = "core";
+/// Longest sleep without news: the report says who was heard in the last 2 s.
+const SLEEP_MAX: Duration = Duration::from_millis(500);
+
+/// What the thread needs beside the engine.
+pub struct Surroundings {
+    /// Where requests come from.
+    pub inbox: Arc<Inbox>,
+    /// Who is told.
+    pub reception: Arc<Reception>,
+    /// Where readers look.
+    pub published: watch::Sender<Published>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Lets messages out.
+    pub send: Box<dyn FnMut(Outgoing) + Send>,
+}
+
+/// Starts the thread. It ends when the inbox is closed and empty, or with the error that stops the replica.
+pub fn run(engine: Engine, around: Surroundings) -> io::Result<JoinHandle<Result<(), EngineError>>> {
+    thread::Builder::new().name(NAME.to_owned()).spawn(move || {
+        let inbox = around.inbox.clone();
+        let outcome = work(engine, around);
+        inbox.close(); // whoever waits for room learns that there will be none
+        outcome
+    })
+}
+
+fn work(mut engine: Engine, mut around: Surroundings) -> Result<(), EngineError> {
+    let clock = Clock::new();
+    if let Some(broken) = engine.broken() {
+        tracing::error!(%broken, "this replica took no part any more before it was started again, nor does it now");
+    }
+    loop {
+        let patience = patience(&engine, clock.now());
+        let Woken::Round(requests) = around.inbox.round(patience) else { return Ok(()) };
+        around.metrics.inputs.inc_by(requests.len() as u64);
+        let begun = Instant::now();
+        let round = engine.round(clock.now(), requests)?;
+        if round.committed {
+            around.metrics.commits.inc();
+            around.metrics.round_seconds.observe(begun.elapsed().as_secs_f64());
+        }
+        around.let_out(&engine, round);
+    }
+}
+
+fn patience(engine: &Engine, now: Now) -> Duration {
+    let due = engine.next_wakeup(now).map(|ticks| Duration::from_millis(ticks.since(now.ticks)));
+    due.map_or(SLEEP_MAX, |due| due.min(SLEEP_MAX))
+}
+
+impl Surroundings {
+    /// Everything here is durable: messages first, for others wait for them; then readers; then who asked.
+    fn let_out(&mut self, engine: &Engine, mut round: Round) {
+        for outgoing in mem::take(&mut round.outbox) {
+            (self.send)(outgoing);
+        }
+        self.publish(engine, &round);
+        for notice in &round.notices {
+            self.reception.tell(notice);
+            self.log(notice);
+        }
+    }
+
+    fn publish(&self, engine: &Engine, round: &Round) {
+        let published = engine.published();
+        self.metrics.slots.inc_by(round.slots as u64);
+        self.metrics.observe(&published);
+        self.published.send_if_modified(|now| {
+            let changed = round.slots > 0 || !now.says_the_same(&published);
+            if changed {
+                *now = published;
+            }
+            changed
+        });
+    }
+
+    fn log(&self, notice: &Notice) {
+        match notice {
+            Notice::Verdict(receipt) => {
+                self.metrics.receipts.get_or_create(&Kind::of(state_name(receipt.state))).inc();
+            }
+            Notice::Refused(rejected) => {
+                self.metrics.refused.get_or_create(&Kind::of(reason_name(rejected))).inc();
+                tracing::debug!(%rejected, "input refused");
+            }
+            Notice::Accused(evidence) => {
+                self.metrics.evidence.inc();
+                let (key, (view, seq)) = (evidence.key(), evidence.place());
+                tracing::warn!(signer = %key.signer, kind = ?key.kind, %view, %seq, id = %evidence.id(), "proof of a fault");
+            }
+            Notice::Broken(broken) => tracing::error!(%broken, "this replica takes no part any more"),
+            Notice::Expired(id) => tracing::info!(%id, "envelope expired"),
+            Notice::Overtaken { id, next_seq } => tracing::info!(%id, next_seq, "envelope overtaken"),
+            Notice::Taken { .. } | Notice::NotTaken { .. } => (),
+            Notice::ReadReady { .. } | Notice::ReadRefused { .. } => (),
+        }
+    }
+}
+
+fn state_name(state: State) -> &'static str {
+    match state {
+        State::Applied => "applied",
+        State::Merged => "merged",
+        State::Conflict => "conflict",
+        State::Refused => "refused",
+        State::Waiting => "waiting",
+        State::Queued => "queued",
+        State::Expired => "expired",
+        State::Pending => "pending",
+    }
+}
+
+fn reason_name(rejected: &Rejected) -> &'static str {
+    match rejected {
+        Rejected::OtherView { .. } => "other-view",
+        Rejected::NotPrimary { .. } => "not-primary",
+        Rejected::OutsideWindow { .. } => "outside-window",
+        Rejected::Equivocation { .. } => "equivocation",
+        Rejected::Clock { .. } => "clock",
+        Rejected::Bundle { .. } => "bundle",
+        Rejected::TooOften { .. } => "too-often",
+        Rejected::LaneFull => "lane-full",
+        Rejected::Unknown { .. } => "unknown",
+        Rejected::EnoughEvidence { .. } => "enough-evidence",
+        Rejected::Unfit { .. } => "unfit",
+        Rejected::WrongNewView { .. } => "wrong-new-view",
+        Rejected::Read { .. } => "read",
+    }
+}
+
+/// Both clocks of this machine.
+struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { ticks: Ticks::new(self.start.elapsed().as_millis() as u64), wall: Time::new(wall.as_millis() as u64) }
+    }
+}

@@ -1,0 +1,239 @@
+//! Numbers for Prometheus. Labels come from this program only, never from a peer or a request.
+
+use crate::engine::Published;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use quorate_client::api::Mode;
+use quorate_net::{Channel, PeerInfo};
+
+/// One word that says which.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Kind {
+    /// The word.
+    pub kind: String,
+}
+
+impl Kind {
+    /// The kind that is called this.
+    pub fn of(name: impl ToString) -> Self {
+        Self { kind: name.to_string() }
+    }
+}
+
+/// Traffic with one replica.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Link {
+    /// The other replica's number.
+    pub peer: u16,
+    /// `votes` or `bulk`.
+    pub channel: String,
+}
+
+/// The version of this program.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Frames from peers that were no valid message.
+    pub frames_invalid: Counter,
+    /// Inputs that the core took.
+    pub inputs: Counter,
+    /// Inputs that the core refused, by reason.
+    pub refused: Family<Kind, Counter>,
+    /// Proofs of misbehaviour that this replica made or took over.
+    pub evidence: Counter,
+    /// Durable commits.
+    pub commits: Counter,
+    /// Time of one round with a durable commit.
+    pub round_seconds: Histogram,
+    /// Slots executed.
+    pub slots: Counter,
+    /// Receipts, by state.
+    pub receipts: Family<Kind, Counter>,
+    /// Envelopes that the gate refused, by code.
+    pub gate_refused: Family<Kind, Counter>,
+    /// HTTP answers, by class of status.
+    pub http: Family<Kind, Counter>,
+    /// Highest executed slot.
+    pub executed_seq: Gauge,
+    /// Highest stable checkpoint.
+    pub stable_seq: Gauge,
+    /// Current view.
+    pub view: Gauge,
+    /// Current epoch.
+    pub epoch: Gauge,
+    /// Envelopes that wait here.
+    pub pending: Gauge,
+    /// Bytes of the envelopes that wait here.
+    pub pending_bytes: Gauge,
+    /// Members heard in the last 2 s, this one included.
+    pub heard: Gauge,
+    /// 1 for the mode that the replica is in.
+    pub mode: Family<Kind, Gauge>,
+    /// Bytes sent to a replica.
+    pub net_sent: Family<Link, Gauge>,
+    /// Bytes received from a replica.
+    pub net_received: Family<Link, Gauge>,
+    /// Frames to a replica that found its queue full.
+    pub net_dropped: Family<Link, Gauge>,
+}
+
+/// 50 µs to 6.5 s: a quiet disk to a very busy one.
+fn commit_buckets() -> impl Iterator<Item = f64> {
+    prometheus_client::metrics::histogram::exponential_buckets(50e-6, 2.0, 18)
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            registry: Registry::with_prefix("quorate"),
+            frames_invalid: Counter::default(),
+            inputs: Counter::default(),
+            refused: Family::default(),
+            evidence: Counter::default(),
+            commits: Counter::default(),
+            round_seconds: Histogram::new(commit_buckets()),
+            slots: Counter::default(),
+            receipts: Family::default(),
+            gate_refused: Family::default(),
+            http: Family::default(),
+            executed_seq: Gauge::default(),
+            stable_seq: Gauge::default(),
+            view: Gauge::default(),
+            epoch: Gauge::default(),
+            pending: Gauge::default(),
+            pending_bytes: Gauge::default(),
+            heard: Gauge::default(),
+            mode: Family::default(),
+            net_sent: Family::default(),
+            net_received: Family::default(),
+            net_dropped: Family::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// All of them, at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self::default();
+        metrics.register_counters();
+        metrics.register_gauges();
+        metrics
+    }
+
+    fn register_counters(&mut self) {
+        let r = &mut self.registry;
+        r.register("frames_invalid", "Frames that were no valid message", self.frames_invalid.clone());
+        r.register("inputs", "Inputs that the core took", self.inputs.clone());
+        r.register("refused", "Inputs that the core refused", self.refused.clone());
+        r.register("evidence", "Proofs of misbehaviour made or taken over", self.evidence.clone());
+        r.register("commits", "Durable commits", self.commits.clone());
+        r.register_with_unit(
+            "round",
+            "Time of a round, its commit included",
+            Unit::Seconds,
+            self.round_seconds.clone(),
+        );
+        r.register("slots", "Slots executed", self.slots.clone());
+        r.register("receipts", "Receipts by state", self.receipts.clone());
+        r.register("gate_refused", "Envelopes that the gate refused", self.gate_refused.clone());
+        r.register("http_answers", "HTTP answers by class of status", self.http.clone());
+    }
+
+    fn register_gauges(&mut self) {
+        let r = &mut self.registry;
+        r.register("executed_seq", "Highest executed slot", self.executed_seq.clone());
+        r.register("stable_seq", "Highest stable checkpoint", self.stable_seq.clone());
+        r.register("view", "Current view", self.view.clone());
+        r.register("epoch", "Current epoch", self.epoch.clone());
+        r.register("pending_envelopes", "Envelopes that wait here", self.pending.clone());
+        r.register_with_unit("pending", "Bytes of waiting envelopes", Unit::Bytes, self.pending_bytes.clone());
+        r.register("members_heard", "Members heard in the last 2 s, this one included", self.heard.clone());
+        r.register("mode", "1 for the current mode", self.mode.clone());
+        r.register_with_unit("net_sent", "Sent to a replica", Unit::Bytes, self.net_sent.clone());
+        r.register_with_unit("net_received", "Received from a replica", Unit::Bytes, self.net_received.clone());
+        r.register("net_dropped_frames", "Frames that found the queue to a replica full", self.net_dropped.clone());
+        let build = Family::<Build, Gauge>::default();
+        build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
+        r.register("build_info", "This program", build);
+    }
+
+    /// Counts one answer with this status.
+    pub fn http_answer(&self, status: u16) {
+        let kind = match status {
+            0..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        };
+        self.http.get_or_create(&Kind::of(kind)).inc();
+    }
+
+    /// Sets what is published after each round.
+    pub fn observe(&self, published: &Published) {
+        let report = &published.report;
+        self.executed_seq.set(gauge(published.moment.seq().get()));
+        self.stable_seq.set(gauge(report.stable.get()));
+        self.view.set(gauge(report.view.get()));
+        self.epoch.set(gauge(report.epoch.get()));
+        self.pending.set(gauge(report.pending as u64));
+        self.pending_bytes.set(gauge(report.pending_bytes as u64));
+        self.heard.set(gauge(report.heard().count() as u64 + 1));
+        for mode in [Mode::Active, Mode::ReadOnly, Mode::Recovering, Mode::Following, Mode::Diverged] {
+            self.mode.get_or_create(&Kind::of(mode)).set(i64::from(mode == report.mode));
+        }
+    }
+
+    /// Sets the traffic with each replica.
+    pub fn links(&self, peers: &[PeerInfo]) {
+        for peer in peers {
+            for channel in Channel::ALL {
+                let (link, traffic) =
+                    (Link { peer: peer.id.get(), channel: channel.to_string() }, peer.traffic[channel]);
+                self.net_sent.get_or_create(&link).set(gauge(traffic.bytes_out));
+                self.net_received.get_or_create(&link).set(gauge(traffic.bytes_in));
+                self.net_dropped.get_or_create(&link).set(gauge(traffic.dropped));
+            }
+        }
+    }
+
+    /// OpenMetrics text.
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry).expect("writing into memory cannot fail");
+        out
+    }
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_begins_with_quorate() {
+        let metrics = Metrics::new();
+        metrics.http_answer(404);
+
+        let text = metrics.render();
+
+        let names = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(names.clone().count() > 10);
+        for line in names {
+            assert!(line.starts_with("quorate_"), "{line}");
+        }
+        assert!(text.contains("quorate_http_answers_total{kind=\"4xx\"} 1"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Threads that verify frames.
+
+use crate::metrics::Metrics;
+use quorate_net::{Event, Events};
+use quorate_pbft::{
+    Committee, Constants, Invalid, Message, PayloadCheck, ReplicaId, Unverified, Verified, Verify, VerifyContext,
+};
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// What every check needs: who may sign, and how signatures and items are checked.
+pub struct Checker {
+    /// The members of the epoch.
+    pub committee: Committee,
+    /// Sizes.
+    pub constants: Constants,
+    /// How signatures are checked.
+    pub verify: Arc<dyn Verify>,
+    /// How items are checked.
+    pub payload: Arc<dyn PayloadCheck>,
+}
+
+/// Why a frame was dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum Dropped {
+    /// No message, or bytes after it.
+    #[error("not a message: {0}")]
+    Undecodable(String),
+    /// A message that is not what it claims.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl Checker {
+    /// Decodes a frame and checks everything that can be checked without the replica's state.
+    pub fn check(&self, from: ReplicaId, frame: &[u8]) -> Result<Verified<Message>, Dropped> {
+        let message: Message = borsh::from_slice(frame).map_err(|error| Dropped::Undecodable(error.to_string()))?;
+        let context = VerifyContext {
+            committee: &self.committee,
+            verify: self.verify.as_ref(),
+            payload: self.payload.as_ref(),
+            constants: &self.constants,
+        };
+        Ok(Unverified::new(from, message).verify(&context)?)
+    }
+}
+
+/// Threads that take frames from the network, and hand on what they verified; stopped and joined when dropped.
+pub struct Pool {
+    events: Events,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts `threads` threads. While `deliver` waits for room, its frame stays in hand, so the peer that sent it is
+    /// read no further than its budget.
+    pub fn start(
+        threads: usize,
+        events: Events,
+        checker: Arc<Checker>,
+        metrics: Arc<Metrics>,
+        deliver: impl Fn(Verified<Message>) + Clone + Send + 'static,
+    ) -> io::Result<Self> {
+        let mut pool = Self { events, threads: Vec::new() };
+        for number in 0..threads {
+            let (events, checker, metrics, deliver) =
+                (pool.events.clone(), checker.clone(), metrics.clone(), deliver.clone());
+            let body = move || work(&events, &checker, &metrics, &deliver);
+            pool.threads.push(thread::Builder::new().name(format!("verify-{number}")).spawn(body)?);
+        }
+        Ok(pool)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.events.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Verified<Message>)) {
+    while let Some(event) = events.blocking_recv() {
+        let Event::Received { from, frame, .. } = event else { continue }; // the network logs links
+        match checker.check(from, &frame) {
+            Ok(message) => deliver(message),
+            Err(dropped) => {
+                metrics.frames_invalid.inc();
+                tracing::debug!(%from, bytes = frame.len(), %dropped, "frame dropped");
+            }
+        }
+    }
+}

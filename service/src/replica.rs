@@ -1,0 +1,360 @@
+//! One replica, put together: disk, core, network, API.
+
+use crate::api::{self, Admin, Bounded, Service};
+use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::engine::thread::{self, Surroundings};
+use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
+use crate::metrics::Metrics;
+use crate::pool::{CachedPayload, CachedVerify, Checker, Pool};
+use quorate_client::keys::{self, KeyError};
+use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore};
+use quorate_net::{Channel, Member, Multiaddr, Network};
+use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer, Verified};
+use quorate_storage::{Db, DbError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// What to run.
+pub struct Options {
+    /// The replica's folder: genesis and key.
+    pub dir: PathBuf,
+    /// Its configuration.
+    pub config: Config,
+    /// Closures between its core and the network, for demonstrations of faults. No configuration leads here.
+    pub interceptor: Option<Interceptor>,
+}
+
+/// Answers the message that leaves for a peer in place of this one; none if nothing does.
+pub type Intercept = Box<dyn FnMut(ReplicaId, &Arc<Message>) -> Option<Arc<Message>> + Send>;
+
+/// Answers true if the core receives this verified message.
+pub type Passes = Box<dyn Fn(&Message) -> bool + Send + Sync>;
+
+/// Closures between a replica's core and the network.
+pub struct Interceptor {
+    /// Asked for each message and each peer that it leaves for.
+    pub outgoing: Intercept,
+    /// Asked for each message that came in and was verified.
+    pub incoming: Passes,
+}
+
+/// What a replica needs and did not find.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; `quorate init` makes a folder with what a replica needs")]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The genesis is none.
+    #[error("{path}: {source}")]
+    Genesis {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: GenesisError,
+    },
+    /// The key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key is nobody's.
+    #[error("the key in {path} is no member's of group {name:?}: its public half is {key}")]
+    NotAMember {
+        /// The key's file.
+        path: PathBuf,
+        /// The group.
+        name: String,
+        /// The public key.
+        key: String,
+    },
+    /// An address is none.
+    #[error("{what} {address:?} is not a multiaddr such as /ip4/127.0.0.1/tcp/7700")]
+    Address {
+        /// Whose.
+        what: String,
+        /// As configured.
+        address: String,
+    },
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database does not open.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// What is in the database does not fit.
+    #[error("database: {0}")]
+    Engine(#[from] EngineError),
+    /// The network does not start.
+    #[error("network: {0}")]
+    Net(#[from] quorate_net::Error),
+    /// The API's address cannot be listened on.
+    #[error("API address {address}: {source}")]
+    Api {
+        /// As configured.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system gave no thread or no random bytes.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A replica that runs.
+pub struct Running {
+    api: SocketAddr,
+    service: Arc<Service>,
+    core: oneshot::Receiver<String>,
+    server: JoinHandle<io::Result<()>>,
+    pool: Option<Pool>,
+}
+
+impl Running {
+    /// Starts everything; returns once the API answers.
+    pub async fn launch(options: Options) -> Result<Self, LaunchError> {
+        let Options { dir, config, interceptor } = options;
+        let genesis = Arc::new(read_genesis(&dir.join(GENESIS_FILE))?);
+        let committee = genesis.committee(Epoch::default()).expect("a genesis begins epoch 0").clone();
+        let key_file = dir.join(REPLICA_KEY_FILE);
+        let secret = keys::read_seed(&key_file)?;
+        let signer = Ed25519Signer::from_seed(&secret);
+        let me = committee.replica_of(&signer.public_key()).ok_or_else(|| LaunchError::NotAMember {
+            path: key_file,
+            name: genesis.name().to_owned(),
+            key: signer.public_key().to_string(),
+        })?;
+        let listener =
+            TcpListener::bind(config.api).await.map_err(|source| LaunchError::Api { address: config.api, source })?;
+        let api = listener.local_addr().map_err(|source| LaunchError::Api { address: config.api, source })?;
+
+        let verify = Arc::new(CachedVerify::new());
+        let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
+        let metrics = Arc::new(Metrics::new());
+        let setup = Setup {
+            genesis: genesis.clone(),
+            me,
+            signer: Arc::new(signer.clone()),
+            verify: verify.clone(),
+            incarnation: random()?,
+        };
+        let data = config.data.clone();
+        let engine = tokio::task::spawn_blocking(move || -> Result<Engine, LaunchError> {
+            Ok(Engine::open(setup, Db::open(&data)?)?)
+        });
+        let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
+
+        let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
+        let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
+        let checker = Checker { committee, constants: genesis.constants().clone(), verify, payload: payload.clone() };
+        let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
+        let deliver = deliver_to(inbox.clone(), incoming);
+        let pool = Pool::start(threads(), events, Arc::new(checker), metrics.clone(), deliver)
+            .map_err(|error| LaunchError::System(error.to_string()))?;
+        let (publisher, published) = watch::channel(engine.published());
+        let mempool = engine.shared_mempool();
+        let around = Surroundings {
+            inbox: inbox.clone(),
+            reception: reception.clone(),
+            published: publisher,
+            metrics: metrics.clone(),
+            send: sender(network.clone(), outgoing),
+        };
+        let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
+
+        let stop = CancellationToken::new();
+        let admin = admin(&dir, api)?;
+        let genesis_root = genesis_root(&genesis)?;
+        let bodies = Arc::new(Semaphore::new(api::BODIES_KIB_MAX));
+        let service = Arc::new(Service {
+            genesis,
+            genesis_root,
+            admin,
+            me,
+            published,
+            inbox,
+            reception,
+            mempool,
+            payload,
+            metrics,
+            network,
+            bodies,
+            stop,
+        });
+        let stopped = service.stop.clone();
+        let serve = axum::serve(Bounded::new(listener), api::router(service.clone()))
+            .with_graceful_shutdown(stopped.cancelled_owned());
+        let server = tokio::spawn(serve.into_future());
+        Ok(Self { api, service, core, server, pool: Some(pool) })
+    }
+
+    /// The API's URL.
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// The replica's libp2p name.
+    pub fn peer_id(&self) -> String {
+        self.service.network.local_peer_id().to_string()
+    }
+
+    /// The group's name.
+    pub fn name(&self) -> &str {
+        self.service.genesis.name()
+    }
+
+    /// Returns when the core has stopped by itself, with the reason.
+    pub async fn core_stopped(&mut self) -> String {
+        (&mut self.core).await.unwrap_or_else(|_| "its thread ended".to_owned())
+    }
+
+    /// Stops taking requests, finishes what the core has begun, closes everything.
+    pub async fn stop(&mut self) -> Result<(), String> {
+        self.service.stop.cancel();
+        self.service.inbox.close();
+        let outcome = self.core_stopped().await;
+        self.service.network.clone().stop().await;
+        if let Some(pool) = self.pool.take() {
+            // Its threads end as soon as their frame is checked.
+            let _ = tokio::task::spawn_blocking(move || drop(pool)).await;
+        }
+        let _ = (&mut self.server).await;
+        if outcome.is_empty() { Ok(()) } else { Err(outcome) }
+    }
+}
+
+fn read_genesis(path: &Path) -> Result<Genesis, LaunchError> {
+    let bytes = fs::read(path).map_err(|source| LaunchError::Unreadable { path: path.to_owned(), source })?;
+    Genesis::parse(&bytes).map_err(|source| LaunchError::Genesis { path: path.to_owned(), source })
+}
+
+fn net_config(
+    config: &Config,
+    committee: &Committee,
+    me: ReplicaId,
+    secret: [u8; 32],
+) -> Result<quorate_net::Config, LaunchError> {
+    let addresses = config.peer_addresses()?;
+    let member = |id: ReplicaId| {
+        let address = addresses.get(&id).filter(|_| id != me).map(|text| multiaddr("peer", text)).transpose()?;
+        let key = committee.key(id).expect("its own numbers have keys").0;
+        Ok(Member { id, key, address })
+    };
+    let members = committee.replicas().map(member).collect::<Result<_, LaunchError>>()?;
+    Ok(quorate_net::Config { secret, me, members, listen: vec![multiaddr("listen", &config.listen)?] })
+}
+
+fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
+    address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
+}
+
+/// On loopback everybody is an admin; elsewhere whoever has the token beside the configuration.
+fn admin(dir: &Path, api: SocketAddr) -> Result<Admin, LaunchError> {
+    if api.ip().is_loopback() {
+        return Ok(Admin::Everybody);
+    }
+    let path = dir.join(ADMIN_TOKEN_FILE);
+    match fs::read_to_string(&path) {
+        Ok(token) if !token.trim().is_empty() => Ok(Admin::Token(token.trim().to_owned())),
+        Ok(_) => Ok(Admin::Nobody),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Admin::Nobody),
+        Err(source) => Err(LaunchError::Unreadable { path, source }),
+    }
+}
+
+/// Root of the state that the genesis makes.
+fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
+    let made = Ledger::create(&mut MemoryStore::default(), genesis);
+    Ok(made.map_err(EngineError::from)?.executed().state_root)
+}
+
+fn random() -> Result<u64, LaunchError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| LaunchError::System(error.to_string()))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// Verification threads: one for each processor, at least two, so that a large bundle never delays votes.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8))
+}
+
+/// Checked messages go to the core, but for those that an interceptor holds back.
+fn deliver_to(inbox: Arc<Inbox>, incoming: Option<Passes>) -> impl Fn(Verified<Message>) + Clone + Send + 'static {
+    let incoming = Arc::new(incoming);
+    move |message| {
+        if incoming.as_ref().as_ref().is_none_or(|passes| passes(message.message())) {
+            inbox.message(Box::new(message));
+        }
+    }
+}
+
+/// Lets messages out; a full queue drops, and status and repair bring it again (N9).
+fn sender(network: Network, interceptor: Option<Intercept>) -> Box<dyn FnMut(Outgoing) + Send> {
+    match interceptor {
+        Some(intercept) => intercepted(network, intercept),
+        None => Box::new(move |outgoing| match outgoing {
+            Outgoing::To(to, message) => send(&network, to, &message),
+            Outgoing::All(message) => broadcast(&network, &message),
+        }),
+    }
+}
+
+/// Lets out what `intercept` answers, peer by peer.
+fn intercepted(network: Network, mut intercept: Intercept) -> Box<dyn FnMut(Outgoing) + Send> {
+    let peers: Vec<ReplicaId> = network.peers().into_iter().map(|peer| peer.id).collect();
+    Box::new(move |outgoing| {
+        let (to, message) = match outgoing {
+            Outgoing::To(to, message) => (vec![to], message),
+            Outgoing::All(message) => (peers.clone(), message),
+        };
+        for to in to {
+            if let Some(message) = intercept(to, &message) {
+                send(&network, to, &message);
+            }
+        }
+    })
+}
+
+fn broadcast(network: &Network, message: &Message) {
+    let (channel, frame) = frame(message);
+    if let Err(error) = network.broadcast(channel, frame) {
+        tracing::warn!(%error, "message not sent");
+    }
+}
+
+fn send(network: &Network, to: ReplicaId, message: &Message) {
+    let (channel, frame) = frame(message);
+    if let Err(error) = network.send(to, channel, frame) {
+        tracing::debug!(%to, %error, "message dropped");
+    }
+}
+
+fn frame(message: &Message) -> (Channel, quorate_net::Bytes) {
+    let bytes = borsh::to_vec(message).expect("writing into memory cannot fail");
+    (if message.is_bulk() { Channel::Bulk } else { Channel::Votes }, bytes.into())
+}
+
+/// Runs the core and tells when it has stopped: an empty reason for an orderly end.
+fn watch_core(engine: Engine, around: Surroundings) -> io::Result<oneshot::Receiver<String>> {
+    let core = thread::run(engine, around)?;
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new().name("core-watch".to_owned()).spawn(move || {
+        let outcome = match core.join() {
+            Ok(Ok(())) => String::new(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its core panicked".to_owned(),
+        };
+        // Nobody listens any more when the process ends anyway.
+        let _ = tell.send(outcome);
+    })?;
+    Ok(told)
+}

@@ -1,0 +1,106 @@
+//! Back-pressure from the core to a peer: while the core takes nothing, the peer is read no further than its budget, and
+//! nothing that it sent is lost.
+
+use quorate_net::{Channel, Config, Events, Member, Network};
+use quorate_pbft::{
+    Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, Kind, Message, PayloadCheck, PublicKey,
+    ReplicaId, SeqNum, Signer, Statement, Verified, View,
+};
+use quorate_service::metrics::Metrics;
+use quorate_service::pool::{Checker, Pool};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Votes that the peer sends: more than a reader's budget, fewer than a sender's queue holds.
+const VOTES: u64 = 3_000;
+/// Votes of one peer that may be unverified at once.
+const BUDGET: u64 = 1_024;
+/// Time within which loopback must have done its work.
+const LIMIT: Duration = Duration::from_secs(20);
+
+struct NoItems;
+
+impl PayloadCheck for NoItems {
+    fn is_valid(&self, _: &Item) -> bool {
+        false
+    }
+}
+
+fn seed(replica: u16) -> [u8; 32] {
+    [replica as u8 + 1; 32]
+}
+
+fn committee() -> Committee {
+    let keys: Vec<PublicKey> = (0..4).map(|replica| Ed25519Signer::from_seed(&seed(replica)).public_key()).collect();
+    Committee::new(Digest::ZERO, Epoch::default(), keys).expect("four members")
+}
+
+async fn network(me: u16, peer: Option<&Network>) -> (Network, Events) {
+    let committee = committee();
+    let address = peer.map(|peer| peer.listen_addrs()[0].clone());
+    let member = |id: ReplicaId| Member {
+        id,
+        key: committee.key(id).expect("a member").0,
+        address: address.clone().filter(|_| id.get() == 0),
+    };
+    let members = (0..4).map(|id| member(ReplicaId::new(id))).collect();
+    let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
+    let config = Config { secret: seed(me), me: ReplicaId::new(me), members, listen };
+    quorate_net::start(config).await.expect("loopback")
+}
+
+fn vote(seq: u64) -> Message {
+    let (group, epoch, view) = (Digest::ZERO, Epoch::default(), View::default());
+    let statement = Statement { group, epoch, kind: Kind::Commit, view, seq: SeqNum::new(seq), digest: Digest::ZERO };
+    Message::Commit(statement.sign(ReplicaId::new(0), &Ed25519Signer::from_seed(&seed(0))))
+}
+
+/// Threads that verify, and hand on one message for each that the test takes.
+fn pool(events: Events) -> (Pool, Receiver<Verified<Message>>) {
+    let checker = Checker {
+        committee: committee(),
+        constants: Constants::default(),
+        verify: Arc::new(Ed25519),
+        payload: Arc::new(NoItems),
+    };
+    let (give, take) = sync_channel(0);
+    let deliver = move |message| drop(give.send(message));
+    let pool = Pool::start(2, events, Arc::new(checker), Arc::new(Metrics::new()), deliver);
+    (pool.expect("threads"), take)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
+    let (sender, _events) = network(0, None).await;
+    let (receiver, events) = network(1, Some(&sender)).await;
+    let (pool, verified) = pool(events);
+    let came = || receiver.peers()[0].traffic.votes.frames_in;
+
+    for seq in 1..=VOTES {
+        let frame = borsh::to_vec(&vote(seq)).expect("writing into memory cannot fail");
+        sender.send(ReplicaId::new(1), Channel::Votes, frame.into()).expect("room in the sender's queue");
+    }
+    let begin = Instant::now();
+    while came() < BUDGET {
+        assert!(begin.elapsed() < LIMIT, "{} votes came", came());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(came(), BUDGET, "no more is read than the peer's budget");
+
+    let seqs = tokio::task::spawn_blocking(move || -> Vec<u64> {
+        let next = || verified.recv_timeout(LIMIT).expect("every vote that was sent");
+        let seq = |message: Verified<Message>| match message.message() {
+            Message::Commit(signed) => signed.statement.seq.get(),
+            other => panic!("not a vote: {other:?}"),
+        };
+        (0..VOTES).map(|_| seq(next())).collect()
+    });
+    let seqs = seqs.await.expect("no panic");
+    assert!(seqs.into_iter().eq(1..=VOTES), "every vote came, in the order in which it was sent");
+
+    sender.stop().await;
+    receiver.stop().await;
+    tokio::task::spawn_blocking(move || drop(pool)).await.expect("no panic");
+}

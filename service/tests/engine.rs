@@ -1,0 +1,274 @@
+//! The engine over simulated disks: rounds, commits, crashes. The network is a queue, the clock a number.
+
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::{
+    Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
+    Ledger, Limits, Mode, Op, Principal, Receipt, Revision, State,
+};
+use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
+use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Request, Round, Setup};
+use quorate_service::pool::Checker;
+use quorate_storage::Db;
+use quorate_storage::faulty::{Disk, Loss};
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// Rounds after which something must have happened: half a minute of the simulated clock.
+const ROUNDS_MAX: usize = 6_000;
+/// Milliseconds between two rounds.
+const STEP_MS: u64 = 5;
+
+/// A replica and the disk that outlives it.
+struct Site {
+    disk: Disk,
+    engine: Option<Engine>,
+    inbox: Vec<(ReplicaId, Vec<u8>)>,
+    notices: Vec<Notice>,
+}
+
+struct Group {
+    genesis: Arc<Genesis>,
+    checker: Checker,
+    sites: Vec<Site>,
+    now: Now,
+    starts: u64,
+}
+
+fn member(number: u16) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[100 + number as u8; 32])
+}
+
+fn author() -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[1; 32])
+}
+
+fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
+    Enrolment { organisation: "org".into(), key: key.public_key(), proof: prove_possession(purpose, "org", key) }
+}
+
+fn genesis(replicas: u16) -> Genesis {
+    let everyone = || vec![Principal::Everyone];
+    let file = GenesisFile {
+        format: FORMAT.into(),
+        name: "simulated".into(),
+        organisations: vec!["org".into()],
+        members: (0..replicas).map(|number| enrol(Purpose::Member, &member(number))).collect(),
+        authors: vec![enrol(Purpose::Author, &author())],
+        domains: vec![DomainRules { name: "main".into(), writers: everyone(), readers: everyone() }],
+        constants: Constants::default(),
+        limits: Limits::default(),
+    };
+    Genesis::build(file).expect("a good genesis")
+}
+
+impl Group {
+    fn new(replicas: u16) -> Self {
+        let genesis = Arc::new(genesis(replicas));
+        let sites = (0..replicas).map(|_| Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![] });
+        let checker = Checker {
+            committee: genesis.committee(Epoch::default()).expect("epoch 0").clone(),
+            constants: genesis.constants().clone(),
+            verify: Arc::new(Ed25519),
+            payload: Arc::new(EnvelopeCheck::new(&genesis)),
+        };
+        let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
+        let mut group = Self { genesis, checker, sites: sites.collect(), now, starts: 0 };
+        for site in 0..replicas.into() {
+            group.found(site);
+            group.start(site);
+        }
+        group
+    }
+
+    fn found(&self, site: usize) {
+        let db = Db::with_backend(self.sites[site].disk.backend()).expect("an empty disk");
+        let mut batch = db.begin().expect("a batch");
+        Ledger::create(&mut batch, &self.genesis).expect("a ledger");
+        batch.commit().expect("a commit");
+    }
+
+    fn start(&mut self, site: usize) {
+        self.starts += 1;
+        let me = ReplicaId::new(site as u16);
+        let setup = Setup {
+            genesis: self.genesis.clone(),
+            me,
+            signer: Arc::new(member(me.get())),
+            verify: Arc::new(Ed25519),
+            incarnation: self.starts,
+        };
+        let db = Db::with_backend(self.sites[site].disk.backend()).expect("the disk");
+        self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
+    }
+
+    fn crash(&mut self, site: usize, loss: Loss) {
+        self.sites[site].disk.crash(loss);
+        self.sites[site].engine = None;
+        self.sites[site].inbox.clear();
+    }
+
+    fn round(&mut self, site: usize, requests: Vec<Request>) -> Option<Round> {
+        let engine = self.sites[site].engine.as_mut()?;
+        engine.round(self.now, requests).ok()
+    }
+
+    /// Every engine takes what came; then time passes.
+    fn turn(&mut self) {
+        for site in 0..self.sites.len() {
+            let frames = std::mem::take(&mut self.sites[site].inbox);
+            let messages =
+                frames.iter().map(|(from, frame)| self.checker.check(*from, frame).expect("honest messages"));
+            let requests = messages.map(|message| Request::Message(Box::new(message))).collect();
+            if let Some(round) = self.round(site, requests) {
+                self.let_out(site, round);
+            }
+        }
+        self.now.ticks = self.now.ticks.after(STEP_MS);
+        self.now.wall = Time::new(self.now.wall.get() + STEP_MS);
+    }
+
+    fn let_out(&mut self, from: usize, round: Round) {
+        for outgoing in round.outbox {
+            let (to, message) = match outgoing {
+                Outgoing::To(to, message) => (Some(to.index()), message),
+                Outgoing::All(message) => (None, message),
+            };
+            let bytes = borsh::to_vec(&*message).expect("writing into memory cannot fail");
+            for site in (0..self.sites.len()).filter(|site| *site != from && to.is_none_or(|to| to == *site)) {
+                self.sites[site].inbox.push((ReplicaId::new(from as u16), bytes.clone()));
+            }
+        }
+        self.sites[from].notices.extend(round.notices);
+    }
+
+    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..ROUNDS_MAX {
+            if is_so(self) {
+                return;
+            }
+            self.turn();
+        }
+        panic!("not within {ROUNDS_MAX} rounds: {what}");
+    }
+
+    fn envelope(&self, seq: u64, path: &str) -> Candidate {
+        let content = path.as_bytes().to_vec();
+        let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
+        let body = Body {
+            author: author().public_key(),
+            domain: "main".into(),
+            from_seq: seq,
+            to_seq: seq,
+            attempt: 1,
+            changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
+            carried: vec![],
+        };
+        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author());
+        Candidate::new(envelope.id(&self.genesis.group()), &envelope, envelope.encode())
+    }
+
+    fn submit(&mut self, site: usize, envelope: &Candidate) {
+        let request = Request::Submit { caller: 7, envelope: envelope.clone() };
+        let round = self.round(site, vec![request]).expect("a round");
+        self.let_out(site, round);
+    }
+
+    fn receipt(&self, site: usize, id: &EnvelopeId) -> Option<Receipt> {
+        let moment = self.sites[site].engine.as_ref()?.published().moment;
+        moment.ledger.receipt(&moment.snapshot, id).expect("a disk that reads")
+    }
+
+    fn executed(&self, site: usize) -> SeqNum {
+        self.sites[site].engine.as_ref().map_or(SeqNum::default(), |engine| engine.ledger().executed().seq)
+    }
+
+    fn roots_agree(&self) -> bool {
+        let points = self.sites.iter().filter_map(|site| site.engine.as_ref()).map(|e| e.ledger().executed().clone());
+        let points: Vec<_> = points.collect();
+        points.iter().all(|point| *point == points[0])
+    }
+}
+
+#[test]
+fn four_engines_agree_on_a_change_and_its_receipt() {
+    let mut group = Group::new(4);
+    let envelope = group.envelope(1, "a");
+    group.submit(2, &envelope);
+
+    group.until("receipts everywhere", |group| (0..4).all(|site| group.receipt(site, &envelope.id).is_some()));
+
+    let first = group.receipt(0, &envelope.id);
+    assert_eq!(first.as_ref().map(|receipt| receipt.state), Some(State::Applied));
+    assert!((0..4).all(|site| group.receipt(site, &envelope.id) == first));
+    group.until("equal states", Group::roots_agree);
+    let told = |notice: &Notice| matches!(notice, Notice::Verdict(receipt) if receipt.id == envelope.id);
+    assert!(group.sites[2].notices.iter().any(told), "whoever gave the ticket is told");
+}
+
+#[test]
+fn nothing_leaves_a_round_whose_commit_failed() {
+    let mut group = Group::new(4);
+    let envelope = group.envelope(1, "a");
+    let ready = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.replica().is_recovering());
+    group.until("all may sign", ready);
+    group.sites[1].disk.cut_power_after(0);
+
+    let request = Request::Submit { caller: 1, envelope };
+
+    assert!(group.round(1, vec![request]).is_none());
+}
+
+#[test]
+fn an_engine_that_lost_its_unsynced_writes_goes_on_and_accuses_nobody() {
+    let mut group = Group::new(4);
+    for seq in 1..=6 {
+        let envelope = group.envelope(seq, &format!("file-{seq}"));
+        group.submit((seq % 4) as usize, &envelope);
+        (0..3).for_each(|_| group.turn());
+        let site = (seq % 4) as usize;
+        group.crash(site, Loss::Some { seed: seq });
+        group.start(site);
+        group.submit(site, &envelope); // as its author's outbox does
+        group.until("executed", |group| (0..4).any(|site| group.receipt(site, &envelope.id).is_some()));
+    }
+
+    group.until("equal states", |group| group.roots_agree() && group.executed(0).get() > 0);
+
+    let accused = group.sites.iter().flat_map(|site| &site.notices).any(|n| matches!(n, Notice::Accused(_)));
+    assert!(!accused);
+}
+
+#[test]
+fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
+    let mut group = Group::new(4);
+    let ready = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.replica().is_recovering());
+    group.until("all may sign", ready);
+    (1..4).for_each(|site| group.crash(site, Loss::All));
+    let envelope = group.envelope(1, "a");
+    group.submit(0, &envelope);
+
+    group.crash(0, Loss::All);
+    group.start(0);
+
+    let pending = group.sites[0].engine.as_ref().expect("it runs").shared_mempool();
+    assert!(pending.lock().expect("one thread").place(&envelope.id).is_some());
+    (1..4).for_each(|site| group.start(site));
+    group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+}
+
+#[test]
+fn a_state_at_a_certified_checkpoint_is_at_hand_for_proofs() {
+    let mut group = Group::new(4);
+    let envelope = group.envelope(1, "a");
+    group.submit(0, &envelope);
+
+    let certified = |group: &Group| {
+        let held = group.sites[3].engine.as_ref()?.published().certified?;
+        (held.moment.seq().get() > 0).then_some(held)
+    };
+    group.until("a certified state", |group| certified(group).is_some());
+
+    let held = certified(&group).expect("just seen");
+    let proof = held.moment.view().prove_file(&held.certificate, "main", "a", None).expect("a proof");
+    assert!(quorate_ledger::proof::Proof::File(Box::new(proof)).verify(&group.genesis).is_ok());
+}
