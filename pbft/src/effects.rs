@@ -1,14 +1,14 @@
 //! What a replica asks of the world, in the order in which it must happen.
 
-use crate::bundle::Bundle;
-use crate::cert::QuorumCert;
-use crate::content::Content;
-use crate::evidence::Evidence;
-use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Time, View};
+use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
-use crate::message::Message;
-use crate::statement::Signed;
-use crate::view_change::{NewView, ViewChange};
+use crate::views::view_change::{NewView, ViewChange};
+use crate::wire::bundle::Bundle;
+use crate::wire::cert::QuorumCert;
+use crate::wire::content::Content;
+use crate::wire::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Time, View};
+use crate::wire::message::Message;
+use crate::wire::statement::Signed;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};

@@ -1,8 +1,8 @@
 //! How full everything is that peers can fill (B): for metrics, and for whoever checks the limits.
 
-use crate::lane::Lane;
+use crate::agreement::slot::Slot;
+use crate::lanes::lane::Lane;
 use crate::replica::Replica;
-use crate::slot::Slot;
 
 /// Counts of one moment. Each buffer's limit is a constant where it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,33 +1,33 @@
 //! The door: one input in, effects out.
 
-use crate::accusation::Accusations;
-use crate::cert::QuorumCert;
-use crate::checkpoint::Checkpoints;
-use crate::committee::Committee;
-use crate::content::Content;
-use crate::crypto::{Signer, Verify};
+use crate::agreement::checkpoint::Checkpoints;
+use crate::agreement::execution::Execution;
+use crate::agreement::proposing::Proposing;
+use crate::agreement::slot::Log;
 use crate::effects::{Broken, Effect, Effects, Record, Rejected};
-use crate::execution::Execution;
-use crate::fetch::Pursuits;
-use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
+use crate::evidence::accusation::Accusations;
+use crate::evidence::witness::Witness;
 use crate::input::{Input, Now};
 use crate::invariants;
-use crate::lane::Lane;
+use crate::lanes::lane::Lane;
+use crate::lanes::own_lane::OwnLane;
+use crate::lanes::reading::Reads;
 use crate::limits::Constants;
-use crate::message::Message;
-use crate::own_lane::OwnLane;
-use crate::peer::Peer;
-use crate::promises::Promises;
-use crate::proposing::Proposing;
-use crate::reading::Reads;
-use crate::recall::Recall;
-use crate::repair::OwnStatus;
-use crate::slot::Log;
-use crate::slow_primary::Pace;
-use crate::statement::{Kind, Signed, Statement};
-use crate::view_timers::Timers;
+use crate::recovery::fetch::Pursuits;
+use crate::recovery::peer::Peer;
+use crate::recovery::promises::Promises;
+use crate::recovery::recall::Recall;
+use crate::recovery::repair::OwnStatus;
 use crate::views::Views;
-use crate::witness::Witness;
+use crate::views::slow_primary::Pace;
+use crate::views::timers::Timers;
+use crate::wire::cert::QuorumCert;
+use crate::wire::committee::Committee;
+use crate::wire::content::Content;
+use crate::wire::crypto::{Signer, Verify};
+use crate::wire::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
+use crate::wire::message::Message;
+use crate::wire::statement::{Kind, Signed, Statement};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -282,7 +282,7 @@ impl Replica {
     }
 
     /// Wants a tick when the wall clock shows `wall`.
-    pub(crate) fn wake_at_wall(&mut self, wall: crate::ids::Time) {
+    pub(crate) fn wake_at_wall(&mut self, wall: crate::wire::ids::Time) {
         self.wake_at(self.now.ticks.after(wall.get().saturating_sub(self.now.wall.get())));
     }
 

@@ -1,17 +1,17 @@
 //! Read-only answers for status, metrics and people.
 
-use crate::bundle::Tip;
-use crate::cert::QuorumCert;
+use crate::agreement::slot::Slot;
 use crate::effects::Broken;
-use crate::evidence::{Evidence, EvidenceKey};
-use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
-use crate::lane::Lane;
-use crate::own_lane::PENDING_BYTES_MAX;
-use crate::recovered::ExecutedPoint;
+use crate::evidence::proof::{Evidence, EvidenceKey};
+use crate::lanes::lane::Lane;
+use crate::lanes::own_lane::PENDING_BYTES_MAX;
+use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::{Replica, Standing};
-use crate::slot::Slot;
-use crate::status::StatusBody;
-use crate::waiting::Wait;
+use crate::views::waiting::Wait;
+use crate::wire::bundle::Tip;
+use crate::wire::cert::QuorumCert;
+use crate::wire::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
+use crate::wire::status::StatusBody;
 use alloc::vec::Vec;
 
 /// Where a replica stands at one moment.

@@ -1,0 +1,285 @@
+//! The records of one replica in memory, for simulators and embedders' tests.
+
+use crate::effects::{Broken, Decided, Record, Wanted};
+use crate::evidence::forensics::Remains;
+use crate::evidence::proof::{Evidence, EvidenceKey};
+use crate::input::Executed;
+use crate::recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
+use crate::views::view_change::{NewView, ViewChange};
+use crate::wire::bundle::Bundle;
+use crate::wire::cert::ClaimedCert;
+use crate::wire::content::Content;
+use crate::wire::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
+use crate::wire::message::Message;
+use crate::wire::statement::{Kind, Signed, Statement};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Bundles in one answer, as from memory.
+const BUNDLES_PER_ANSWER_MAX: usize = 64;
+
+#[derive(Debug, Clone, Default)]
+struct SlotRecords {
+    accepted: BTreeMap<View, (Signed, Content)>,
+    prepared: Option<ClaimedCert>,
+    committed: Option<(ClaimedCert, Content)>,
+}
+
+/// A disk that forgets nothing: what [`crate::Effect::Persist`] and [`crate::Effect::Execute`] left behind.
+///
+/// A simulator clones it at each commit; a crash goes back to the last clone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    epoch: Epoch,
+    view: View,
+    changing: bool,
+    executed: ExecutedPoint,
+    stable: Option<ClaimedCert>,
+    statements: BTreeMap<(Kind, View, SeqNum), Signed>,
+    bundles: BTreeMap<(ReplicaId, Position, Digest), Arc<Bundle>>,
+    lane_certs: BTreeMap<(ReplicaId, Position), ClaimedCert>,
+    slots: BTreeMap<SeqNum, SlotRecords>,
+    kept: Vec<Signed>,
+    evidence: BTreeMap<EvidenceKey, Evidence>,
+    view_change: Option<(Signed, Arc<ViewChange>)>,
+    new_views: BTreeMap<View, (Signed, Arc<NewView>)>,
+    named_starts: BTreeMap<(View, Digest), (Signed, Arc<NewView>)>,
+    broken: Option<Broken>,
+}
+
+impl Journal {
+    /// The empty disk of one of `n` replicas.
+    pub fn new(n: usize) -> Self {
+        let executed =
+            ExecutedPoint { tips: vec![Default::default(); n], lane_bytes: vec![0; n], ..ExecutedPoint::default() };
+        Self {
+            epoch: Epoch::new(0),
+            view: View::new(0),
+            changing: false,
+            executed,
+            stable: None,
+            statements: BTreeMap::new(),
+            bundles: BTreeMap::new(),
+            lane_certs: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            kept: Vec::new(),
+            evidence: BTreeMap::new(),
+            view_change: None,
+            new_views: BTreeMap::new(),
+            named_starts: BTreeMap::new(),
+            broken: None,
+        }
+    }
+
+    /// Writes one record.
+    ///
+    /// # Panics
+    ///
+    /// When a statement would replace a different one (E1).
+    pub fn record(&mut self, record: &Record) {
+        match record {
+            Record::Statement(signed) => self.write_statement(*signed),
+            Record::View { epoch, view, changing } => {
+                (self.epoch, self.view, self.changing) = (*epoch, *view, *changing);
+            }
+            Record::Bundle(bundle) => {
+                let tip = bundle.header.tip();
+                self.bundles.insert((bundle.header.lane, tip.position, tip.digest), bundle.clone());
+            }
+            Record::LaneCert(certificate) => {
+                let (lane, tip) = certificate.claim().tip();
+                self.lane_certs.insert((lane, tip.position), certificate.claim().clone());
+            }
+            Record::Accepted { pre_prepare, content } => {
+                let slot = self.slot(pre_prepare.statement.seq);
+                slot.accepted.insert(pre_prepare.statement.view, (*pre_prepare, content.clone()));
+            }
+            Record::Prepared(certificate) => self.slot(certificate.seq()).prepared = Some(certificate.claim().clone()),
+            Record::Committed { certificate, content } => {
+                self.slot(certificate.seq()).committed = Some((certificate.claim().clone(), content.clone()));
+            }
+            Record::Stable(certificate) => self.stable = Some(certificate.claim().clone()),
+            Record::ViewChange { statement, body } => self.view_change = Some((*statement, body.clone())),
+            Record::NewView { statement, body } => {
+                self.new_views.insert(body.view, (*statement, body.clone()));
+            }
+            Record::NamedStart { statement, body } => {
+                self.named_starts.insert((body.view, statement.statement.digest), (*statement, body.clone()));
+            }
+            Record::Broken(broken) => self.broken = Some(broken.clone()),
+            Record::Kept(signed) => {
+                self.drop_kept(signed);
+                self.kept.push(*signed);
+            }
+            Record::Dropped(signed) => self.drop_kept(signed),
+            Record::Evidence(evidence) => {
+                self.evidence.insert(evidence.key(), evidence.clone());
+            }
+        }
+    }
+
+    /// Writes the outcome of a slot.
+    pub fn execute(&mut self, decided: &Decided, executed: &Executed) {
+        for bundle in &decided.bundles {
+            let index = bundle.header.lane.index();
+            self.executed.tips[index] = bundle.header.tip();
+            self.executed.lane_bytes[index] = bundle.header.lane_bytes;
+        }
+        self.executed.seq = decided.seq;
+        self.executed.time = decided.time;
+        self.executed.lane_hash = decided.lane_hash;
+        self.executed.state_root = executed.state_root;
+        for key in &executed.recorded {
+            self.evidence.remove(key);
+            self.kept.retain(|signed| !key.is_about(signed));
+        }
+    }
+
+    /// What a restart finds.
+    pub fn recovered(&self) -> Recovered {
+        let above = |lane: ReplicaId, position: Position| position > self.executed.tips[lane.index()].position;
+        let stable = self.stable.as_ref().map_or(SeqNum::new(0), |claimed| claimed.seq);
+        let slots = self.slots.range(stable.next()..);
+        Recovered {
+            epoch: self.epoch,
+            view: self.view,
+            changing: self.changing,
+            executed: self.executed.clone(),
+            stable: self.stable.clone(),
+            statements: self.statements.values().copied().collect(),
+            bundles: self.bundles.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, b)| b.clone()).collect(),
+            lane_certs: self.lane_certs.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, c)| c.clone()).collect(),
+            slots: slots.map(|(seq, slot)| slot.recovered(*seq)).collect(),
+            kept: self.kept.clone(),
+            evidence: self.evidence.values().cloned().collect(),
+            view_change: self.view_change.clone(),
+            new_views: self.new_views.values().cloned().collect(),
+            named_starts: self.named_starts.values().cloned().collect(),
+            broken: self.broken.clone(),
+        }
+    }
+
+    /// Answers [`crate::Effect::Supply`].
+    pub fn supply(&self, asker: ReplicaId, wanted: &Wanted) -> Vec<Message> {
+        match wanted {
+            Wanted::Slots { from, to } if from <= to => {
+                let decided = self.slots.range(*from..=*to).filter_map(|(_, slot)| slot.committed.clone());
+                decided.map(|(certificate, content)| Message::Decided { certificate, content }).collect()
+            }
+            Wanted::Content { seq, digest } => self.content(*seq, *digest).into_iter().collect(),
+            Wanted::Bundles { lane, from, to } if from <= to => {
+                let range = (*lane, *from, Digest::ZERO)..=(*lane, *to, Digest([0xff; 32]));
+                let bundles = self.bundles.range(range).rev().take(BUNDLES_PER_ANSWER_MAX);
+                bundles.map(|(_, bundle)| Message::Bundle(bundle.clone())).collect()
+            }
+            Wanted::NewView { view, digest } => {
+                let entered = self.new_views.get(view).filter(|(of, _)| of.statement.digest == *digest);
+                let found = entered.or_else(|| self.named_starts.get(&(*view, *digest)));
+                let message = |(statement, body): &(Signed, Arc<NewView>)| Message::NewView {
+                    statement: *statement,
+                    body: body.clone(),
+                };
+                found.map(message).into_iter().collect()
+            }
+            Wanted::Recall { incarnation, known, .. } => {
+                let statements = known.iter().copied().chain(self.said_by(asker)).collect();
+                vec![Message::Recalled { incarnation: *incarnation, statements }]
+            }
+            Wanted::StableCheckpoint => self.stable.clone().map(Message::StableCheckpoint).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// E7: the asker's statements in everything that is stored.
+    fn said_by(&self, asker: ReplicaId) -> Vec<Signed> {
+        let accepted = self.slots.values().flat_map(|slot| slot.accepted.values()).map(|(signed, _)| *signed);
+        let bundles = self.bundles.values().map(|bundle| bundle.statement);
+        let plain = accepted.chain(bundles).chain(self.kept.iter().copied());
+        let prepared = self.slots.values().filter_map(|slot| slot.prepared.as_ref());
+        let committed = self.slots.values().filter_map(|slot| slot.committed.as_ref()).map(|(claimed, _)| claimed);
+        let certificates = prepared.chain(committed).chain(self.lane_certs.values()).chain(&self.stable);
+        // The group stands in every own statement; a disk that signed nothing has nothing to answer with.
+        let group = self.statements.values().next().map(|signed| signed.statement.group);
+        let said = certificates.filter_map(|claimed| {
+            let (signer, signature) = claimed.signatures.iter().find(|(signer, _)| *signer == asker)?;
+            let ClaimedCert { kind, view, seq, digest, .. } = *claimed;
+            let statement = Statement { group: group?, epoch: self.epoch, kind, view, seq, digest };
+            Some(Signed { statement, signer: *signer, signature: *signature })
+        });
+        plain.filter(|signed| signed.signer == asker).chain(said).collect()
+    }
+
+    /// What it tells of who lied (E4).
+    pub fn remains(&self) -> Remains {
+        let slots = || self.slots.values();
+        let proposed = slots().flat_map(|slot| slot.accepted.values()).map(|(signed, _)| *signed);
+        let bundles = self.bundles.values().map(|bundle| bundle.statement);
+        let own = self.statements.values().copied();
+        let prepared = slots().filter_map(|slot| slot.prepared.clone());
+        let committed = slots().filter_map(|slot| slot.committed.as_ref()).map(|(claimed, _)| claimed.clone());
+        let lanes = self.lane_certs.values().cloned();
+        Remains {
+            statements: own.chain(self.kept.iter().copied()).chain(proposed).chain(bundles).collect(),
+            certificates: prepared.chain(committed).chain(lanes).chain(self.stable.clone()).collect(),
+            demands: self.view_change.clone().into_iter().collect(),
+            starts: self.new_views.values().chain(self.named_starts.values()).cloned().collect(),
+            evidence: self.evidence.values().cloned().collect(),
+        }
+    }
+
+    /// The decision of a slot, for judges.
+    pub fn decision(&self, seq: SeqNum) -> Option<&(ClaimedCert, Content)> {
+        self.slots.get(&seq)?.committed.as_ref()
+    }
+
+    /// Where execution stands, for judges.
+    pub fn executed(&self) -> &ExecutedPoint {
+        &self.executed
+    }
+
+    /// Every own statement, for judges.
+    pub fn statements(&self) -> impl Iterator<Item = &Signed> {
+        self.statements.values()
+    }
+
+    fn write_statement(&mut self, signed: Signed) {
+        let statement = signed.statement;
+        let key = (statement.kind, statement.view, statement.seq);
+        let row = self.statements.entry(key).or_insert(signed);
+        assert_eq!(row.statement, statement, "E1: two statements for one position");
+    }
+
+    fn drop_kept(&mut self, signed: &Signed) {
+        self.kept.retain(|kept| (kept.signer, kept.statement) != (signed.signer, signed.statement));
+    }
+
+    fn slot(&mut self, seq: SeqNum) -> &mut SlotRecords {
+        self.slots.entry(seq).or_default()
+    }
+
+    fn content(&self, seq: SeqNum, digest: Digest) -> Option<Message> {
+        let slot = self.slots.get(&seq)?;
+        let accepted = slot.accepted.values().map(|(_, content)| content);
+        let mut all = accepted.chain(slot.committed.iter().map(|(_, content)| content));
+        let content = all.find(|content| content.digest() == digest).cloned()?;
+        let certificate = |(lane, tip): &(ReplicaId, crate::wire::bundle::Tip)| {
+            let claimed = self.lane_certs.get(&(*lane, tip.position))?;
+            (claimed.digest == tip.digest).then(|| claimed.clone())
+        };
+        let certificates = content.cut.iter().filter_map(certificate).collect();
+        Some(Message::Content { content, certificates })
+    }
+}
+
+impl SlotRecords {
+    fn recovered(&self, seq: SeqNum) -> RecoveredSlot {
+        RecoveredSlot {
+            seq,
+            accepted: self.accepted.values().cloned().collect(),
+            prepared: self.prepared.clone(),
+            committed: self.committed.clone(),
+        }
+    }
+}
