@@ -61,6 +61,8 @@ mod limits;
 mod invariants;
 mod report;
 mod holdings;
+#[cfg(feature = "testing")]
+mod journal;
 
 pub use agreement::checkpoint::checkpoint_digest;
 pub use effects::{Broken, Decided, Effect, Effects, Record, Rejected, Wanted};
@@ -70,8 +72,9 @@ pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 pub use evidence::view_evidence::{DemandLeaf, InvalidDemand, InvalidStart, LeafPath, Omission, StartLeaf};
 pub use holdings::Holdings;
 pub use input::{Executed, Input, Now, ReaderId};
+#[cfg(feature = "testing")]
+pub use journal::Journal;
 pub use limits::Constants;
-pub use recovery::journal::Journal;
 pub use recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
 pub use report::{LaneReport, PeerReport, Report, SlotReport};

@@ -64,14 +64,6 @@ pub struct EvidenceKey {
     pub kind: EvidenceKind,
 }
 
-impl EvidenceKey {
-    /// Whether a statement could be a half of it.
-    pub(crate) fn is_about(&self, signed: &Signed) -> bool {
-        let said = &signed.statement;
-        (self.signer, self.epoch, self.kind) == (signed.signer, said.epoch, EvidenceKind::of(said.kind))
-    }
-}
-
 /// Proof of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(clippy::large_enum_variant)] // Pairs are nearly all that there ever is, and small as messages go.

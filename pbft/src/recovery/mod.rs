@@ -7,4 +7,3 @@ pub(crate) mod recall;
 pub(crate) mod peer;
 pub(crate) mod repair;
 pub(crate) mod fetch;
-pub(crate) mod journal;

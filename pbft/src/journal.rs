@@ -2,7 +2,7 @@
 
 use crate::effects::{Broken, Decided, Record, Wanted};
 use crate::evidence::forensics::Remains;
-use crate::evidence::proof::{Evidence, EvidenceKey};
+use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 use crate::input::Executed;
 use crate::recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
 use crate::views::view_change::{NewView, ViewChange};
@@ -133,7 +133,11 @@ impl Journal {
         self.executed.state_root = executed.state_root;
         for key in &executed.recorded {
             self.evidence.remove(key);
-            self.kept.retain(|signed| !key.is_about(signed));
+            let is_half = |signed: &Signed| {
+                let said = &signed.statement;
+                (signed.signer, said.epoch, EvidenceKind::of(said.kind)) == (key.signer, key.epoch, key.kind)
+            };
+            self.kept.retain(|signed| !is_half(signed));
         }
     }
 
