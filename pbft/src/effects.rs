@@ -3,12 +3,9 @@
 use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::bundle::Bundle;
-use crate::wire::cert::QuorumCert;
-use crate::wire::content::Content;
-use crate::wire::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Time, View};
-use crate::wire::message::Message;
-use crate::wire::statement::Signed;
+use crate::wire::{
+    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};

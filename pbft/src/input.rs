@@ -1,10 +1,7 @@
 //! What can happen to a replica.
 
 use crate::evidence::proof::EvidenceKey;
-use crate::wire::bundle::Item;
-use crate::wire::ids::{Digest, SeqNum, Ticks, Time};
-use crate::wire::message::Message;
-use crate::wire::verify::Verified;
+use crate::wire::{Digest, Item, Message, SeqNum, Ticks, Time, Verified};
 use alloc::vec::Vec;
 
 /// Both clocks at one moment. The core has none of its own.

@@ -6,12 +6,9 @@ use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 use crate::input::Executed;
 use crate::recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::bundle::Bundle;
-use crate::wire::cert::ClaimedCert;
-use crate::wire::content::Content;
-use crate::wire::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
-use crate::wire::message::Message;
-use crate::wire::statement::{Kind, Signed, Statement};
+use crate::wire::{
+    Bundle, ClaimedCert, Content, Digest, Epoch, Kind, Message, Position, ReplicaId, SeqNum, Signed, Statement, View,
+};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -268,7 +265,7 @@ impl Journal {
         let accepted = slot.accepted.values().map(|(_, content)| content);
         let mut all = accepted.chain(slot.committed.iter().map(|(_, content)| content));
         let content = all.find(|content| content.digest() == digest).cloned()?;
-        let certificate = |(lane, tip): &(ReplicaId, crate::wire::bundle::Tip)| {
+        let certificate = |(lane, tip): &(ReplicaId, crate::wire::Tip)| {
             let claimed = self.lane_certs.get(&(*lane, tip.position))?;
             (claimed.digest == tip.digest).then(|| claimed.clone())
         };

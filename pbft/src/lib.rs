@@ -49,6 +49,7 @@
 extern crate alloc;
 
 mod replica;
+mod member;
 mod input;
 mod effects;
 mod wire;
@@ -82,14 +83,9 @@ pub use views::view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
 };
 pub use views::waiting::Wait;
-pub use wire::bundle::{Bundle, BundleHeader, Item, ItemKind, Tip, items_root};
-pub use wire::cert::{CertError, ClaimedCert, QuorumCert};
-pub use wire::committee::Committee;
-pub use wire::content::{Content, ProposalTime};
-pub use wire::crypto::{Ed25519, Ed25519Signer, PublicKey, Signature, Signer, Verify, hash, hash_parts};
-pub use wire::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Ticks, Time, View};
-pub use wire::merkle::{merkle_path, merkle_proves, merkle_root};
-pub use wire::message::Message;
-pub use wire::statement::{Kind, Signed, Statement};
-pub use wire::status::{LaneStatus, SlotStatus, StatusBody};
-pub use wire::verify::{Invalid, PayloadCheck, Unverified, Verified, VerifyContext};
+pub use wire::{
+    Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch, Invalid,
+    Item, ItemKind, Kind, LaneStatus, Message, PayloadCheck, Position, ProposalTime, PublicKey, QuorumCert, ReplicaId,
+    SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks, Time, Tip, Unverified, Verified,
+    Verify, VerifyContext, View, hash, hash_parts, items_root, merkle_path, merkle_proves, merkle_root,
+};

@@ -1,14 +1,13 @@
 //! Checkpoints: q replicas certify the state after a slot, and the log below it is dropped (C1, C2).
 
+use crate::agreement::order::Order;
 use crate::effects::{Broken, Effects, Record, Rejected};
 use crate::evidence::proof::EvidenceKind;
+use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::cert::{ClaimedCert, QuorumCert};
-use crate::wire::committee::Committee;
-use crate::wire::crypto::hash_parts;
-use crate::wire::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
-use crate::wire::message::Message;
-use crate::wire::statement::{Kind, Signed};
+use crate::wire::{
+    ClaimedCert, Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts,
+};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -64,7 +63,7 @@ impl Checkpoints {
         self.ahead.as_ref().or(self.stable.as_ref())
     }
 
-    pub(crate) fn newest_seq(&self) -> SeqNum {
+    fn newest_seq(&self) -> SeqNum {
         self.newest().map_or(SeqNum::new(0), QuorumCert::seq)
     }
 
@@ -117,127 +116,131 @@ impl Checkpoints {
     }
 }
 
-impl Replica {
-    /// Signs the state after the slot that was just executed.
-    pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
-        let (seq, digest) = (self.executed(), self.executed_digest());
-        self.checkpoints.own.insert(seq, digest);
-        if self.checkpoints.own.len() > OWN_MAX {
-            self.checkpoints.own.pop_first();
-        }
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
-        if seq > self.checkpoints.newest_seq() {
-            self.sign_checkpoint(seq, digest, out);
-        }
-    }
-
+impl Order {
     /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
-    pub(crate) fn resume_checkpoints(&mut self) {
-        for row in self.unstable_checkpoints(self.low()) {
+    pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
+        for row in self.unstable_checkpoints(member, self.low()) {
             self.checkpoints.own.insert(row.statement.seq, row.statement.digest);
         }
         let executed = self.executed();
         let content = self.log.get(executed).and_then(|slot| slot.decided());
-        if content.is_some_and(|content| self.is_checkpoint_slot(executed, content)) {
-            self.checkpoints.own.entry(executed).or_insert(self.execution.executed_digest(&self.committee));
+        if content.is_some_and(|content| self.is_checkpoint_slot(member, executed, content)) {
+            self.checkpoints.own.entry(executed).or_insert(self.execution.executed_digest(&member.committee));
         }
     }
 
+    /// Signs what was executed while nothing could be signed (E7).
+    pub(crate) fn sign_missing_checkpoints(&mut self, member: &mut Member, out: &mut Effects) {
+        let missing: Vec<_> = self.checkpoints.own.iter().map(|(seq, digest)| (*seq, *digest)).collect();
+        for (seq, digest) in missing {
+            member.sign_checkpoint(seq, digest, out);
+        }
+    }
+
+    /// Own Checkpoint statements that are not yet covered by a stable one.
+    pub(crate) fn unstable_checkpoints(&self, member: &Member, above: SeqNum) -> Vec<Signed> {
+        let rows = member.promises.rows(Kind::Checkpoint, View::new(0));
+        rows.filter(|row| row.statement.seq > above.max(self.low())).copied().collect()
+    }
+}
+
+impl Member {
     fn sign_checkpoint(&mut self, seq: SeqNum, digest: Digest, out: &mut Effects) {
         if let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest, out) {
             self.broadcast(Message::Checkpoint(signed), out);
         }
     }
+}
 
-    /// Signs what was executed while nothing could be signed (E7).
-    pub(crate) fn sign_missing_checkpoints(&mut self, out: &mut Effects) {
-        let missing: Vec<_> = self.checkpoints.own.iter().map(|(seq, digest)| (*seq, *digest)).collect();
-        for (seq, digest) in missing {
-            self.sign_checkpoint(seq, digest, out);
+impl Replica {
+    /// Signs the state after the slot that was just executed.
+    pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
+        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member));
+        self.order.checkpoints.own.insert(seq, digest);
+        if self.order.checkpoints.own.len() > OWN_MAX {
+            self.order.checkpoints.own.pop_first();
+        }
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        if seq > self.order.checkpoints.newest_seq() {
+            self.member.sign_checkpoint(seq, digest, out);
         }
     }
 
     pub(crate) fn on_checkpoint(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
         let (seq, digest) = (signed.statement.seq, signed.statement.digest);
         self.hear(&signed, out);
-        if seq <= self.checkpoints.newest_seq() {
+        if seq <= self.order.checkpoints.newest_seq() {
             return Ok(());
         }
-        if seq > self.executed().plus(2 * self.constants.window) {
+        if seq > self.order.executed().plus(2 * self.member.constants.window) {
             return Err(Rejected::OutsideWindow { from: signed.signer, seq });
         }
-        self.checkpoints.add(signed);
-        if let Some(certificate) = self.certify(self.checkpoints.votes_for(seq, digest)) {
+        self.order.checkpoints.add(signed);
+        if let Some(certificate) = self.member.committee.assemble(self.order.checkpoints.votes_for(seq, digest)) {
             self.learn_stable(certificate, out);
         }
         Ok(())
     }
 
     pub(crate) fn on_stable_checkpoint(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
-        self.learn_stable(claimed.into_checked(self.committee.epoch()), out);
+        self.learn_stable(claimed.into_checked(self.member.committee.epoch()), out);
         Ok(())
     }
 
     pub(crate) fn learn_stable(&mut self, certificate: QuorumCert, out: &mut Effects) {
-        for statement in certificate.statements(self.committee.group()) {
+        for statement in certificate.statements(self.member.committee.group()) {
             self.hear(&statement, out);
         }
-        if certificate.seq() > self.checkpoints.newest_seq() {
-            if self.checkpoints.next.is_none() {
-                self.checkpoints.next = Some(certificate.clone());
+        if certificate.seq() > self.order.checkpoints.newest_seq() {
+            if self.order.checkpoints.next.is_none() {
+                self.order.checkpoints.next = Some(certificate.clone());
             }
-            self.checkpoints.ahead = Some(certificate);
+            self.order.checkpoints.ahead = Some(certificate);
             self.check_stable(out);
         }
     }
 
     /// Moves `low` when execution has reached the newest certified checkpoint, and compares the states (C2, C3).
     pub(crate) fn check_stable(&mut self, out: &mut Effects) {
-        let executed = self.executed();
-        let newest = self.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
-        let lowest = self.checkpoints.next.take_if(|next| next.seq() <= executed);
+        let executed = self.order.executed();
+        let newest = self.order.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
+        let lowest = self.order.checkpoints.next.take_if(|next| next.seq() <= executed);
         let Some(certificate) = newest.or(lowest) else { return };
-        if self.checkpoints.next.is_none() {
-            self.checkpoints.next = self.checkpoints.ahead.clone();
+        if self.order.checkpoints.next.is_none() {
+            self.order.checkpoints.next = self.order.checkpoints.ahead.clone();
         }
         let (seq, certified) = (certificate.seq(), certificate.digest());
-        let own = self.checkpoints.own.get(&seq).copied();
-        let own = own.or_else(|| (seq == executed).then(|| self.executed_digest()));
+        let own = self.order.checkpoints.own.get(&seq).copied();
+        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member)));
         if let Some(ours) = own.filter(|ours| *ours != certified) {
-            self.stop(Broken::Diverged { seq, ours, certified }, out);
+            self.member.stop(Broken::Diverged { seq, ours, certified }, out);
             return;
         }
         out.persist(Record::Stable(certificate.clone()));
-        self.checkpoints.stable = Some(certificate);
-        self.checkpoints.low_since = self.now.ticks;
+        self.order.checkpoints.stable = Some(certificate);
+        self.order.checkpoints.low_since = self.member.now.ticks;
         self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
         self.drop_below_stable(seq);
     }
 
     /// Executed and covered: it leaves memory; the disk keeps it.
     fn drop_below_stable(&mut self, seq: SeqNum) {
-        self.checkpoints.own = self.checkpoints.own.split_off(&seq.next());
-        self.checkpoints.votes.retain(|(of, _), _| *of > seq);
-        self.log.drop_up_to(seq);
-        self.log.touch_all(); // The window has moved.
-        self.carry_slots(); // S2
-        let tips = self.lanes.iter().map(|lane| SeqNum::new(lane.executed.position.get())).collect();
-        self.checkpoints.tips.push_back((self.executed(), tips));
-        let old = SeqNum::new(seq.get().saturating_sub(REMEMBERED_PERIODS * self.constants.checkpoint_period));
+        self.order.checkpoints.own = self.order.checkpoints.own.split_off(&seq.next());
+        self.order.checkpoints.votes.retain(|(of, _), _| *of > seq);
+        self.order.log.drop_up_to(seq);
+        self.order.log.touch_all(); // The window has moved.
+        self.order.carry_slots(&self.views, &self.member); // S2
+        let tips = self.lanes.executed().into_iter().map(|position| SeqNum::new(position.get())).collect();
+        self.order.checkpoints.tips.push_back((self.order.executed(), tips));
+        let old = SeqNum::new(seq.get().saturating_sub(REMEMBERED_PERIODS * self.member.constants.checkpoint_period));
         let mut floors = None;
-        while self.checkpoints.tips.front().is_some_and(|(of, _)| *of <= old) {
-            floors = self.checkpoints.tips.pop_front();
+        while self.order.checkpoints.tips.front().is_some_and(|(of, _)| *of <= old) {
+            floors = self.order.checkpoints.tips.pop_front();
         }
         let Some((_, floors)) = floors else { return };
         let lanes = floors.into_iter().enumerate().map(|(index, floor)| (ReplicaId::new(index as u16), floor));
-        self.promises.raise_floors(old, lanes);
-        self.promises.prune(self.me);
+        self.member.promises.raise_floors(old, lanes);
+        self.member.promises.prune(self.member.me);
         self.witness.drop_votes_up_to(old);
-    }
-
-    /// Own Checkpoint statements that are not yet covered by a stable one.
-    pub(crate) fn unstable_checkpoints(&self, above: SeqNum) -> Vec<Signed> {
-        let rows = self.promises.rows(Kind::Checkpoint, View::new(0));
-        rows.filter(|row| row.statement.seq > above.max(self.low())).copied().collect()
     }
 }

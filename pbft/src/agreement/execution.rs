@@ -1,15 +1,15 @@
 //! Decided slots become executed ones, in order, once their data is here (N6, L5).
 
 use crate::agreement::checkpoint::checkpoint_digest;
+use crate::agreement::order::Order;
 use crate::effects::{Decided, Effect, Effects, Record, Rejected};
 use crate::input::Executed;
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::recovery::fetch::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
-use crate::replica::{Replica, Standing};
-use crate::wire::bundle::Tip;
-use crate::wire::committee::Committee;
-use crate::wire::content::Content;
-use crate::wire::crypto::hash_parts;
-use crate::wire::ids::{Digest, Position, ReplicaId, SeqNum, Time};
+use crate::replica::Replica;
+use crate::wire::{Committee, Content, Digest, Position, ReplicaId, SeqNum, Time, Tip, hash_parts};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -63,7 +63,7 @@ impl Execution {
     }
 
     /// Whether the shell works on a slot.
-    pub(crate) fn is_running(&self) -> bool {
+    fn is_running(&self) -> bool {
         self.running.is_some()
     }
 }
@@ -74,61 +74,26 @@ fn lane_hash(so_far: Digest, bundle: &Tip, lane: ReplicaId) -> Digest {
     hash_parts("quorate/v1/lane-hash", &[&so_far.0, &lane, &position, &bundle.digest.0])
 }
 
-impl Replica {
-    /// Hands out the next slot, if it is decided and all its data is here.
-    pub(crate) fn execute(&mut self, out: &mut Effects) {
-        if self.execution.is_running() || matches!(self.standing, Standing::Stopped(_)) {
-            return;
-        }
-        let seq = self.executed().next();
-        let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) else {
-            return;
-        };
-        let content = content.clone();
-        self.want_decided(out);
-        let Some((decided, next)) = self.assemble_slot(seq, &content) else { return };
-        for bundle in &decided.bundles {
-            // On the certified chain, so stored already unless its lane was not looked at since.
-            if let Some(bundle) = self.lanes[bundle.header.lane.index()].store(bundle.header.tip()) {
-                out.persist(Record::Bundle(bundle));
-            }
-        }
-        self.execution.running = Some(Running { seq, content, next });
-        out.push(Effect::Execute(Arc::new(decided)));
-    }
-
-    /// Wants the data of all slots that are decided without a gap (L5), so that who is behind fetches many at once.
-    ///
-    /// A tip above all tips of the slots below was certified before anybody honest voted for it. Any other changes
-    /// nothing, and its digest is nobody's word (L4).
-    fn want_decided(&mut self, out: &mut Effects) {
-        let mut reached: Vec<Position> = self.lanes.iter().map(|lane| lane.executed.position).collect();
-        let mut seq = self.executed().next();
-        while let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) {
-            let content = content.clone();
-            for (lane, tip) in &content.cut {
-                if tip.position > reached[lane.index()] {
-                    reached[lane.index()] = tip.position;
-                    self.want_tip(*lane, *tip, out);
-                }
-            }
-            seq = seq.next();
-        }
-    }
-
+impl Order {
     /// The slot's bundles in execution order, and where execution stands after them. None while data is missing.
-    fn assemble_slot(&self, seq: SeqNum, content: &Content) -> Option<(Decided, ExecutedPoint)> {
-        let n = self.lanes.len();
+    fn assemble_slot(
+        &self,
+        lanes: &Lanes,
+        member: &Member,
+        seq: SeqNum,
+        content: &Content,
+    ) -> Option<(Decided, ExecutedPoint)> {
+        let n = member.committee.len();
         let mut next = self.execution.point.clone();
         let mut bundles = Vec::new();
         for step in 0..n {
             let index = (seq.get() as usize + step) % n;
             let lane = ReplicaId::new(index as u16);
             let Some((_, tip)) = content.cut.iter().find(|(of, _)| *of == lane) else { continue };
-            if tip.position <= self.lanes[index].executed.position {
+            if tip.position <= lanes[lane].executed.position {
                 continue; // L4: changes nothing.
             }
-            for bundle in self.lanes[index].path_to(*tip)? {
+            for bundle in lanes[lane].path_to(*tip)? {
                 next.tips[index] = bundle.header.tip();
                 next.lane_bytes[index] = bundle.header.lane_bytes;
                 next.lane_hash = lane_hash(next.lane_hash, &next.tips[index], lane);
@@ -137,7 +102,7 @@ impl Replica {
         }
         next.seq = seq;
         next.time = next.time.max(content.time.unwrap_or_default());
-        let epoch = self.committee.epoch();
+        let epoch = member.committee.epoch();
         let decided =
             Decided { epoch, seq, content: content.clone(), time: next.time, bundles, lane_hash: next.lane_hash };
         Some((decided, next))
@@ -149,37 +114,9 @@ impl Replica {
         content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
     }
 
-    pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
-        let Some(running) = self.execution.running.take_if(|running| running.seq == executed.seq) else {
-            return Err(Rejected::Unknown { from: self.me, what: "executed slot" });
-        };
-        self.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
-        self.execution.deadline = executed.deadline;
-        for index in 0..self.lanes.len() {
-            let (tip, bytes) = (self.execution.point.tips[index], self.execution.point.lane_bytes[index]);
-            if tip.position > self.lanes[index].executed.position {
-                self.lanes[index].executed_up_to(tip, bytes);
-                self.touched_lanes.insert(ReplicaId::new(index as u16));
-            }
-        }
-        self.answer_reads(executed.seq, out);
-        for key in &executed.recorded {
-            self.accusations.record(*key);
-            let settled = self.witness.settle(key.signer, key.kind);
-            settled.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
-        }
-        if self.is_checkpoint_slot(executed.seq, &running.content) {
-            self.take_checkpoint(out);
-        }
-        self.check_stable(out);
-        self.drop_long_executed();
-        self.touch_unvoted();
-        Ok(())
-    }
-
     /// B: of what was executed in a long catch-up a window stays in memory.
-    pub(crate) fn drop_long_executed(&mut self) {
-        let old = SeqNum::new(self.executed().get().saturating_sub(self.constants.window));
+    pub(crate) fn drop_long_executed(&mut self, member: &Member) {
+        let old = SeqNum::new(self.executed().get().saturating_sub(member.constants.window));
         self.log.drop_unvoted_up_to(old);
     }
 
@@ -193,7 +130,87 @@ impl Replica {
     }
 
     /// The digest that a Checkpoint after the executed slot says (C2).
-    pub(crate) fn executed_digest(&self) -> Digest {
-        self.execution.executed_digest(&self.committee)
+    pub(crate) fn executed_digest(&self, member: &Member) -> Digest {
+        self.execution.executed_digest(&member.committee)
+    }
+}
+
+impl Order {
+    /// Hands out the next slot, if it is decided and all its data is here.
+    pub(crate) fn execute(
+        &mut self,
+        lanes: &mut Lanes,
+        pursuits: &mut Pursuits,
+        member: &mut Member,
+        out: &mut Effects,
+    ) {
+        if self.execution.is_running() || member.is_stopped() {
+            return;
+        }
+        let seq = self.executed().next();
+        let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) else {
+            return;
+        };
+        let content = content.clone();
+        self.want_decided(lanes, pursuits, member, out);
+        let Some((decided, next)) = self.assemble_slot(lanes, member, seq, &content) else { return };
+        for bundle in &decided.bundles {
+            // On the certified chain, so stored already unless its lane was not looked at since.
+            if let Some(bundle) = lanes[bundle.header.lane].store(bundle.header.tip()) {
+                out.persist(Record::Bundle(bundle));
+            }
+        }
+        self.execution.running = Some(Running { seq, content, next });
+        out.push(Effect::Execute(Arc::new(decided)));
+    }
+
+    /// Wants the data of all slots that are decided without a gap (L5), so that who is behind fetches many at once.
+    ///
+    /// A tip above all tips of the slots below was certified before anybody honest voted for it. Any other changes
+    /// nothing, and its digest is nobody's word (L4).
+    fn want_decided(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member, out: &mut Effects) {
+        let mut reached = lanes.executed();
+        let mut seq = self.executed().next();
+        while let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) {
+            let content = content.clone();
+            for (lane, tip) in &content.cut {
+                if tip.position > reached[lane.index()] {
+                    reached[lane.index()] = tip.position;
+                    lanes.want_tip(pursuits, member, *lane, *tip, out);
+                }
+            }
+            seq = seq.next();
+        }
+    }
+}
+
+impl Replica {
+    pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
+        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
+            return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
+        };
+        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
+        self.order.execution.deadline = executed.deadline;
+        for lane in self.member.committee.replicas() {
+            let point = self.order.execution.point();
+            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
+            if tip.position > self.lanes[lane].executed.position {
+                self.lanes[lane].executed_up_to(tip, bytes);
+                self.lanes.touched.insert(lane);
+            }
+        }
+        self.lanes.answer_reads(&self.member, executed.seq, out);
+        for key in &executed.recorded {
+            self.accusations.record(*key);
+            let settled = self.witness.settle(key.signer, key.kind);
+            settled.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
+        }
+        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
+            self.take_checkpoint(out);
+        }
+        self.check_stable(out);
+        self.order.drop_long_executed(&self.member);
+        self.order.touch_unvoted();
+        Ok(())
     }
 }

@@ -1,9 +1,6 @@
 //! What a replica knows of one slot, and the log of slots above the stable checkpoint.
 
-use crate::wire::cert::QuorumCert;
-use crate::wire::content::Content;
-use crate::wire::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
-use crate::wire::statement::Signed;
+use crate::wire::{Content, Digest, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use core::ops::Bound;

@@ -6,10 +6,7 @@
 
 use crate::evidence::view_evidence::LeafPath;
 use crate::limits::Constants;
-use crate::wire::bundle::{Bundle, BundleHeader, Item, items_root};
-use crate::wire::merkle::{merkle_path, merkle_proves};
-use crate::wire::statement::{Kind, Signed};
-use crate::wire::verify::VerifyContext;
+use crate::wire::{Bundle, BundleHeader, Item, Kind, Signed, VerifyContext, items_root, merkle_path, merkle_proves};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 

@@ -11,10 +11,7 @@
 use crate::evidence::proof::{Evidence, EvidenceKey};
 use crate::evidence::view_evidence::{InvalidDemand, InvalidStart, Omission};
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::cert::{ClaimedCert, QuorumCert};
-use crate::wire::ids::{Digest, ReplicaId, SeqNum, View};
-use crate::wire::statement::{Kind, Signed, Statement};
-use crate::wire::verify::VerifyContext;
+use crate::wire::{ClaimedCert, Digest, Kind, QuorumCert, ReplicaId, SeqNum, Signed, Statement, VerifyContext, View};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -236,7 +233,7 @@ impl<'a> Inquest<'a> {
     /// E3: starts that do not follow from their demands.
     fn starts(&mut self) {
         let (committee, window) = (self.context.committee, self.context.constants.window);
-        let null = crate::wire::content::Content::NULL.digest();
+        let null = crate::wire::Content::NULL.digest();
         for (signed, body) in self.starts.clone().into_values() {
             if let Some(found) = InvalidStart::find(&signed, &body, committee, null, window) {
                 self.accuse(Evidence::InvalidStart(Box::new(found)));

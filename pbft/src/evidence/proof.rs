@@ -2,11 +2,7 @@
 
 use crate::evidence::bundle_evidence::InvalidBundle;
 use crate::evidence::view_evidence::{InvalidDemand, InvalidStart, Omission};
-use crate::wire::cert::QuorumCert;
-use crate::wire::crypto::hash;
-use crate::wire::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
-use crate::wire::statement::{Kind, Signed};
-use crate::wire::verify::VerifyContext;
+use crate::wire::{Digest, Epoch, Kind, QuorumCert, ReplicaId, SeqNum, Signed, VerifyContext, View, hash};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;

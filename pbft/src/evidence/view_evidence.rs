@@ -6,12 +6,9 @@
 use crate::views::view_change::{
     Claim, NewView, SlotClaims, ViewChange, new_view_head, new_view_slot, select, view_change_head,
 };
-use crate::wire::cert::ClaimedCert;
-use crate::wire::committee::Committee;
-use crate::wire::crypto::Verify;
-use crate::wire::ids::{Digest, ReplicaId, SeqNum};
-use crate::wire::merkle::{merkle_path, merkle_proves};
-use crate::wire::statement::{Kind, Signed};
+use crate::wire::{
+    ClaimedCert, Committee, Digest, Kind, ReplicaId, SeqNum, Signed, Verify, merkle_path, merkle_proves,
+};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -276,7 +273,7 @@ impl InvalidStart {
     /// V5 for this one slot. Null at the end and nothing at all are the same here.
     fn follows(&self, committee: &Committee) -> bool {
         let claims: Vec<Claim> = self.demands.iter().map(|leaf| Claim::of(&leaf.claims)).collect();
-        let null = crate::wire::content::Content::NULL.digest();
+        let null = crate::wire::Content::NULL.digest();
         let chosen = select(&claims, committee.quorum() - committee.faulty_max());
         chosen.unwrap_or(null) == self.leaf.carried.unwrap_or(null)
     }

@@ -1,9 +1,7 @@
 //! What each replica was heard to say, so that a second, different word is noticed (E2, E5).
 
 use crate::evidence::proof::{Evidence, EvidenceKind};
-use crate::wire::ids::{Digest, ReplicaId, SeqNum, View};
-use crate::wire::merkle::merkle_root;
-use crate::wire::statement::{Kind, Signed};
+use crate::wire::{Digest, Kind, ReplicaId, SeqNum, Signed, View, merkle_root};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -272,9 +270,9 @@ fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::crypto::Signature;
-    use crate::wire::ids::Epoch;
-    use crate::wire::statement::Statement;
+    use crate::wire::Epoch;
+    use crate::wire::Signature;
+    use crate::wire::Statement;
 
     const WINDOW: u64 = 4;
 

@@ -1,9 +1,6 @@
 //! One replica's lane as another sees it: bundles, their chain, acknowledgements and certificates (L1 to L6).
 
-use crate::wire::bundle::{Bundle, Tip};
-use crate::wire::cert::QuorumCert;
-use crate::wire::ids::{Digest, Position, ReplicaId, Ticks, View};
-use crate::wire::statement::Signed;
+use crate::wire::{Bundle, Digest, Position, QuorumCert, ReplicaId, Signed, Ticks, Tip, View};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,12 +1,10 @@
 //! The own lane: pending items become bundles (L1).
 
 use crate::effects::{Effect, Effects, Record, Rejected};
+use crate::lanes::Lanes;
 use crate::limits::Constants;
-use crate::replica::Replica;
-use crate::wire::bundle::{Bundle, BundleHeader, Item, ItemKind, Tip, items_root};
-use crate::wire::ids::{SeqNum, View};
-use crate::wire::message::Message;
-use crate::wire::statement::Kind;
+use crate::member::Member;
+use crate::wire::{Bundle, BundleHeader, Item, ItemKind, Kind, Message, SeqNum, Tip, View, items_root};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -55,7 +53,7 @@ impl OwnLane {
     }
 }
 
-impl Replica {
+impl Lanes {
     pub(crate) fn on_submit(&mut self, item: Item) -> Result<(), Rejected> {
         let room = PENDING_BYTES_MAX.saturating_sub(self.own.pending_bytes);
         if item.bytes.len() as u64 > room || item.bytes.len() > Constants::ITEM_BYTES_MAX {
@@ -66,36 +64,37 @@ impl Replica {
     }
 
     /// Makes bundles: the next one when the last is certified or a full one waits, a few at most uncertified.
-    pub(crate) fn make_bundles(&mut self, out: &mut Effects) {
-        self.place_read_mark();
-        while self.may_sign() && !self.own.is_idle() && self.may_make_bundle() {
-            self.make_bundle(out);
-            self.place_read_mark();
+    pub(crate) fn make_bundles(&mut self, member: &mut Member, out: &mut Effects) {
+        self.place_read_mark(member);
+        while member.may_sign() && !self.own.is_idle() && self.may_make_bundle(member) {
+            self.make_bundle(member, out);
+            self.place_read_mark(member);
         }
     }
 
-    fn may_make_bundle(&self) -> bool {
-        let lane = &self.lanes[self.me.index()];
+    fn may_make_bundle(&self, member: &Member) -> bool {
+        let lane = &self[member.me];
         let (made, certified) = (self.own.tip.position.get(), lane.certified().position.get());
         let uncertified = made.saturating_sub(certified);
-        let full = self.own.pending_bytes >= u64::from(self.constants.bundle_bytes_max);
+        let full = self.own.pending_bytes >= u64::from(member.constants.bundle_bytes_max);
         let in_pace = uncertified == 0 || (full && uncertified < Constants::UNCERTIFIED_BUNDLES_MAX);
         let next = self.own.pending.front().map_or(0, |item| item.bytes.len() as u64);
         let ahead = made - lane.executed.position.get().min(made);
         let bytes_ahead = self.own.lane_bytes.saturating_add(next).saturating_sub(lane.executed_bytes);
         let fits = ahead == 0
-            || (ahead < self.constants.lane_ahead_bundles_max && bytes_ahead <= self.constants.lane_ahead_bytes_max);
+            || (ahead < member.constants.lane_ahead_bundles_max
+                && bytes_ahead <= member.constants.lane_ahead_bytes_max);
         in_pace && fits
     }
 
-    fn make_bundle(&mut self, out: &mut Effects) {
-        let lane = &self.lanes[self.me.index()];
+    fn make_bundle(&mut self, member: &mut Member, out: &mut Effects) {
+        let lane = &self[member.me];
         let ahead = self.own.lane_bytes.saturating_sub(lane.executed_bytes);
-        let room = self.constants.lane_ahead_bytes_max.saturating_sub(ahead);
-        let items = self.own.pack(room.min(u64::from(self.constants.bundle_bytes_max)));
+        let room = member.constants.lane_ahead_bytes_max.saturating_sub(ahead);
+        let items = self.own.pack(room.min(u64::from(member.constants.bundle_bytes_max)));
         let bytes = items.iter().map(|item| item.bytes.len() as u64).sum();
         let header = BundleHeader {
-            lane: self.me,
+            lane: member.me,
             position: self.own.tip.position.next(),
             parent: self.own.tip.digest,
             items: items.len() as u32,
@@ -105,7 +104,7 @@ impl Replica {
         };
         let tip = header.tip();
         let seq = SeqNum::new(tip.position.get());
-        let statement = self.promise(Kind::Bundle, View::new(0), seq, tip.digest).expect("asked before: may sign");
+        let statement = member.promise(Kind::Bundle, View::new(0), seq, tip.digest).expect("asked before: may sign");
         self.own.tip = tip;
         self.own.lane_bytes = header.lane_bytes;
         let has_mark = items.iter().any(|item| item.kind == ItemKind::ReadMark);
@@ -116,8 +115,8 @@ impl Replica {
         // The bundle first: a statement without its bundle would leave a lane that cannot go on.
         out.persist(Record::Bundle(bundle.clone()));
         out.persist(Record::Statement(statement));
-        self.lanes[self.me.index()].hold(bundle.clone(), true, self.now.ticks);
-        self.touched_lanes.insert(self.me);
+        self[member.me].hold(bundle.clone(), true, member.now.ticks);
+        self.touched.insert(member.me);
         out.push(Effect::Broadcast(Arc::new(Message::Bundle(bundle))));
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::effects::{Effect, Effects, Rejected};
 use crate::input::ReaderId;
+use crate::lanes::Lanes;
+use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::bundle::{Item, ItemKind};
-use crate::wire::ids::{Digest, Position, SeqNum, Ticks};
-use crate::wire::merkle::merkle_root;
+use crate::wire::{Digest, Item, ItemKind, Position, SeqNum, Ticks, merkle_root};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -43,26 +43,9 @@ impl Reads {
     }
 }
 
-impl Replica {
-    pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
-        if self.is_read_only() {
-            return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
-        }
-        if self.standing != crate::replica::Standing::Member {
-            return Err(Rejected::Read { reader, why: "this replica has no lane of its own" });
-        }
-        if self.reads.waiting.len() >= READERS_MAX {
-            return Err(Rejected::Read { reader, why: "too many reads wait" });
-        }
-        if self.reads.waiting.is_empty() {
-            self.reads.since = self.now.ticks;
-        }
-        self.reads.waiting.push((reader, nonce));
-        Ok(())
-    }
-
+impl Lanes {
     /// Puts one mark for all waiting reads among the pending items, when its pace allows.
-    pub(crate) fn place_read_mark(&mut self) {
+    pub(crate) fn place_read_mark(&mut self, member: &mut Member) {
         let reads = &self.reads;
         if reads.waiting.is_empty() || reads.placed.is_some() || reads.out.len() >= MARKS_OUT_MAX {
             return;
@@ -70,23 +53,41 @@ impl Replica {
         let paced = reads.placed_at.map(|at| at.after(MARK_PACE_MS));
         let company = self.own.is_idle().then(|| reads.since.after(MARK_PACE_MS));
         let due = [paced, company].into_iter().flatten().max();
-        if let Some(due) = due.filter(|due| *due > self.now.ticks) {
-            self.wake_at(due);
+        if due.is_some_and(|due| !member.is_due(due)) {
             return;
         }
         let (readers, nonces): (Vec<ReaderId>, Vec<Digest>) = self.reads.waiting.drain(..).unzip();
         let mark = Item { kind: ItemKind::ReadMark, bytes: merkle_root(&nonces).0.to_vec() };
         self.reads.placed = Some(readers);
-        self.reads.placed_at = Some(self.now.ticks);
+        self.reads.placed_at = Some(member.now.ticks);
         self.own.push(mark);
     }
 
     /// The marks in the bundles of the own lane that were executed now.
-    pub(crate) fn answer_reads(&mut self, seq: SeqNum, out: &mut Effects) {
-        let tip = self.lanes[self.me.index()].executed.position;
+    pub(crate) fn answer_reads(&mut self, member: &Member, seq: SeqNum, out: &mut Effects) {
+        let tip = self[member.me].executed.position;
         let later = self.reads.out.split_off(&tip.next());
         for (position, readers) in core::mem::replace(&mut self.reads.out, later) {
             out.push(Effect::ReadReady { readers, seq, position });
         }
+    }
+}
+
+impl Replica {
+    pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
+        if self.is_read_only() {
+            return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
+        }
+        if self.member.standing != crate::member::Standing::Member {
+            return Err(Rejected::Read { reader, why: "this replica has no lane of its own" });
+        }
+        if self.lanes.reads.waiting.len() >= READERS_MAX {
+            return Err(Rejected::Read { reader, why: "too many reads wait" });
+        }
+        if self.lanes.reads.waiting.is_empty() {
+            self.lanes.reads.since = self.member.now.ticks;
+        }
+        self.lanes.reads.waiting.push((reader, nonce));
+        Ok(())
     }
 }

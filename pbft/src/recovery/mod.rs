@@ -6,4 +6,6 @@ pub(crate) mod restart;
 pub(crate) mod recall;
 pub(crate) mod peer;
 pub(crate) mod repair;
+pub(crate) mod help;
+pub(crate) mod answer;
 pub(crate) mod fetch;

@@ -1,10 +1,10 @@
 //! What a replica knows of another one.
 
-use crate::wire::bundle::Tip;
-use crate::wire::ids::{ReplicaId, SeqNum, Ticks};
-use crate::wire::status::{LaneStatus, SlotStatus, StatusBody};
+use crate::member::Member;
+use crate::wire::{LaneStatus, ReplicaId, SeqNum, SlotStatus, StatusBody, Ticks, Tip};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
 
 /// A member heard within this time counts as heard (R).
 pub(crate) const HEARD_MS: u64 = 2_000;
@@ -29,6 +29,48 @@ pub(crate) struct Peer {
     second: u64,
     answers: u32,
     bytes: u64,
+}
+
+/// All members, by place in the member list; the own place stays empty.
+#[derive(Debug, Clone)]
+pub(crate) struct Peers(Vec<Peer>);
+
+impl Peers {
+    pub(crate) fn new(n: usize) -> Self {
+        Self((0..n).map(|_| Peer::new(n)).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.0.iter()
+    }
+
+    pub(crate) fn get_mut(&mut self, peer: ReplicaId) -> Option<&mut Peer> {
+        self.0.get_mut(peer.index())
+    }
+
+    /// Members heard lately, the own one included.
+    pub(crate) fn heard(&self, member: &Member) -> usize {
+        1 + member.others().filter(|peer| self[*peer].is_heard(member.now.ticks)).count()
+    }
+
+    /// Other members that say that they hold the decision of a slot.
+    pub(crate) fn decided(&self, member: &Member, seq: SeqNum) -> usize {
+        member.others().filter(|peer| self[*peer].has_decided(seq)).count()
+    }
+}
+
+impl Index<ReplicaId> for Peers {
+    type Output = Peer;
+
+    fn index(&self, peer: ReplicaId) -> &Peer {
+        &self.0[peer.index()]
+    }
+}
+
+impl IndexMut<ReplicaId> for Peers {
+    fn index_mut(&mut self, peer: ReplicaId) -> &mut Peer {
+        &mut self.0[peer.index()]
+    }
 }
 
 impl Peer {

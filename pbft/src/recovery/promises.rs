@@ -1,7 +1,6 @@
 //! E1: what this replica has signed, written once.
 
-use crate::wire::ids::{ReplicaId, SeqNum, View};
-use crate::wire::statement::{Kind, Signed, Statement};
+use crate::wire::{Kind, ReplicaId, SeqNum, Signed, Statement, View};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -36,7 +35,7 @@ impl Promises {
     pub(crate) fn is_pruned(&self, statement: &Statement, me: ReplicaId) -> bool {
         let floor = match statement.kind {
             Kind::Bundle => self.lane_floor(me),
-            Kind::Ack => self.lane_floor(ReplicaId::new(statement.view.get() as u16)),
+            Kind::Ack => self.lane_floor(statement.view.lane()),
             Kind::ViewChange | Kind::NewView => return self.is_old_view(statement),
             _ => self.votes_floor,
         };
@@ -117,8 +116,8 @@ fn is_about_views(kind: Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::crypto::{Ed25519Signer, Signer};
-    use crate::wire::ids::{Digest, Epoch};
+    use crate::wire::{Digest, Epoch};
+    use crate::wire::{Ed25519Signer, Signer};
 
     const ME: ReplicaId = ReplicaId::new(1);
 

@@ -3,11 +3,7 @@
 use crate::effects::Broken;
 use crate::evidence::proof::Evidence;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::bundle::{Bundle, Tip};
-use crate::wire::cert::ClaimedCert;
-use crate::wire::content::Content;
-use crate::wire::ids::{Digest, Epoch, SeqNum, Time, View};
-use crate::wire::statement::Signed;
+use crate::wire::{Bundle, ClaimedCert, Content, Digest, Epoch, SeqNum, Signed, Time, Tip, View};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

@@ -11,11 +11,10 @@ mod view_change_search;
 
 use crate::effects::Effects;
 use crate::replica::Replica;
+use crate::views::slow_primary::Pace;
+use crate::views::timers::Timers;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::committee::Committee;
-use crate::wire::content::Content;
-use crate::wire::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
-use crate::wire::statement::Signed;
+use crate::wire::{Committee, Content, Digest, ReplicaId, SeqNum, Signed, Ticks, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -31,6 +30,12 @@ pub(crate) type Start = (Signed, Arc<NewView>);
 /// What is known of views and their changes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Views {
+    /// The highest view ever asked for or entered.
+    pub(crate) number: View,
+    /// Whether it has not started yet.
+    pub(crate) changing: bool,
+    pub(crate) timers: Timers,
+    pub(crate) pace: Pace,
     /// Each member's demand of its highest view, the own one too.
     pub(crate) latest: BTreeMap<ReplicaId, Demand>,
     /// Verified starts by digest.
@@ -52,6 +57,11 @@ pub(crate) struct Views {
 }
 
 impl Views {
+    /// The view in which this replica votes; none while it changes (V3).
+    pub(crate) fn active(&self) -> Option<View> {
+        (!self.changing).then_some(self.number)
+    }
+
     /// The start of the current view, if it has one.
     pub(crate) fn start_of(&self, view: View) -> Option<&Start> {
         self.starts.get(self.entered.get(&view)?)
@@ -132,21 +142,21 @@ impl Views {
 impl Replica {
     /// Does what demands and starts have made possible.
     pub(crate) fn advance_views(&mut self, out: &mut Effects) {
-        if self.standing != crate::replica::Standing::Member {
+        if self.member.standing != crate::member::Standing::Member {
             self.enter_waiting(out);
             return;
         }
-        self.join_later_view(out);
-        if self.may_sign()
+        self.views.join_later_view(&mut self.order, &mut self.member, out);
+        if self.member.may_sign()
             && let Some(view) = self.views.leave.take()
-            && self.active_view() == Some(view)
+            && self.views.active() == Some(view)
         {
-            self.ask_for_view(view.next(), out);
+            self.views.ask_for_view(&mut self.order, &mut self.member, view.next(), out);
         }
-        self.demand_view(out);
-        self.start_own_view(out);
+        self.views.demand_view(&self.order, &mut self.member, out);
+        self.views.start_own_view(&mut self.order, &mut self.member, out);
         self.enter_waiting(out);
-        self.watch_timers(out);
+        self.views.watch_timers(&mut self.lanes, &mut self.order, &self.peers, &mut self.member, out);
     }
 
     /// After a restart: what was stored of views.
@@ -156,33 +166,33 @@ impl Replica {
         }
         for (statement, body) in starts {
             let (view, digest) = (body.view, statement.statement.digest);
-            if statement.signer == self.me {
-                self.promises.write(statement);
-                body.pre_prepares.iter().for_each(|signed| self.promises.write(*signed));
+            if statement.signer == self.member.me {
+                self.member.promises.write(statement);
+                body.pre_prepares.iter().for_each(|signed| self.member.promises.write(*signed));
             }
             // An own start that was stored and not entered is entered when it comes back.
-            let entered = view < self.view.number || (view == self.view.number && !self.view.changing);
+            let entered = view < self.views.number || (view == self.views.number && !self.views.changing);
             // Own entries name an own start even if the crash came before it was entered.
-            if entered || statement.signer == self.me {
+            if entered || statement.signer == self.member.me {
                 self.views.entered.insert(view, digest);
             }
             if !entered {
                 self.views.waiting = Some(digest);
             }
-            if statement.signer == self.me {
-                self.note_started(&body);
+            if statement.signer == self.member.me {
+                self.order.note_started(&body);
             }
-            if statement.signer != self.me {
+            if statement.signer != self.member.me {
                 self.witness.hear(&statement);
             }
             self.views.starts.insert(digest, (statement, body));
         }
         if let Some((statement, body)) = demand {
-            self.promises.write(statement);
-            self.views.latest.insert(self.me, (statement, body));
+            self.member.promises.write(statement);
+            self.views.latest.insert(self.member.me, (statement, body));
         }
-        if let Some((_, start)) = self.active_view().and_then(|view| self.views.start_of(view)) {
-            self.proposing.carried = start.last();
+        if let Some((_, start)) = self.views.active().and_then(|view| self.views.start_of(view)) {
+            self.order.proposing.carried = start.last();
         }
     }
 }

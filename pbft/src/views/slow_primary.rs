@@ -3,9 +3,10 @@
 //! What is compared is how long certified bundles wait for a cut, over a few cuts of the same size: waiting does not
 //! grow with the load as a rate does. A class of cuts is a power of two of bundles.
 
-use crate::replica::Replica;
-use crate::wire::content::Content;
-use crate::wire::ids::{SeqNum, Ticks, View};
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::views::Views;
+use crate::wire::{Content, SeqNum, Ticks, View};
 use alloc::collections::BTreeMap;
 
 /// Cuts of one class over which the wait is averaged: fewer would judge a hiccup.
@@ -73,20 +74,20 @@ impl Pace {
     }
 }
 
-impl Replica {
+impl Views {
     /// V7: judges the primary by a slot that it proposed and that was just decided; before the lanes know of the cut.
-    pub(crate) fn judge_pace(&mut self, seq: SeqNum, content: &Content) {
-        let Some(view) = self.active_view().filter(|view| !self.is_carried(*view, seq)) else { return };
+    pub(crate) fn judge_pace(&mut self, lanes: &Lanes, member: &Member, seq: SeqNum, content: &Content) {
+        let Some(view) = self.active().filter(|view| !self.is_carried(*view, seq)) else { return };
         let mut bundles = 0;
         let mut waited = 0;
         for (lane, tip) in &content.cut {
-            let lane = &self.lanes[lane.index()];
+            let lane = &lanes[*lane];
             bundles = u64::saturating_add(bundles, tip.position.get().saturating_sub(lane.committed.get()));
-            let since = lane.waiting_since.map(|since| since.max(self.views.since));
-            waited = since.map_or(0, |since| self.now.ticks.since(since)).max(waited);
+            let since = lane.waiting_since.map(|since| since.max(self.since));
+            waited = since.map_or(0, |since| member.now.ticks.since(since)).max(waited);
         }
-        let (base, cap) = (self.constants.base_timeout_ms, self.constants.timeout_cap_ms);
-        if bundles > 0 && self.pace.note(view, bundles, waited, base) && self.pace.demand(self.now.ticks, cap) {
+        let (base, cap) = (member.constants.base_timeout_ms, member.constants.timeout_cap_ms);
+        if bundles > 0 && self.pace.note(view, bundles, waited, base) && self.pace.demand(member.now.ticks, cap) {
             self.leave_view(view);
         }
     }

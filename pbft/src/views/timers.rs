@@ -1,10 +1,14 @@
 //! When this replica asks for another primary (V1 to V3).
 
+use crate::agreement::order::Order;
 use crate::effects::Effects;
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::recovery::peer::Peers;
 use crate::replica::Replica;
+use crate::views::Views;
 use crate::views::waiting::Wait;
-use crate::wire::ids::{ReplicaId, SeqNum, Ticks};
-use crate::wire::message::Message;
+use crate::wire::{Message, ReplicaId, SeqNum, Ticks};
 
 /// Since when the timers of the current view run, as far as nothing else says it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,111 +21,135 @@ pub(crate) struct Timers {
     overdue_since: Option<Ticks>,
 }
 
-impl Replica {
-    /// Asks for the next view when a timer of the current one has run out.
-    pub(crate) fn watch_timers(&mut self, out: &mut Effects) {
-        if !self.may_sign() {
-            return;
-        }
-        let due = if self.view.changing { self.new_view_due() } else { self.primary_due(out) };
-        let Some(due) = due else { return };
-        if due > self.now.ticks {
-            self.wake_at(due);
-            return;
-        }
-        self.views.failures = self.views.failures.saturating_add(1);
-        let next = self.view.number.next();
-        self.ask_for_view(next, out);
-    }
-
+impl Views {
     /// V3: the NewView timer runs once q members ask for this view or later ones (pitfall 12).
-    fn new_view_due(&mut self) -> Option<Ticks> {
-        if self.views.quorum_at.is_none() && self.views.asking_for(self.view.number) >= self.committee.quorum() {
-            self.views.quorum_at = Some(self.now.ticks);
+    fn new_view_due(&mut self, member: &Member) -> Option<Ticks> {
+        if self.quorum_at.is_none() && self.asking_for(self.number) >= member.committee.quorum() {
+            self.quorum_at = Some(member.now.ticks);
         }
-        Some(self.views.quorum_at?.after(self.timeout_ms()))
+        Some(self.quorum_at?.after(self.timeout_ms(member)))
     }
+}
 
-    /// V1: when the primary has had its time. Every wait begins anew with a view (pitfall 36).
-    fn primary_due(&mut self, out: &mut Effects) -> Option<Ticks> {
-        if self.lacks_decided_content() {
-            self.timers.paused_at = self.now.ticks;
-        }
-        let lanes: alloc::vec::Vec<_> =
-            self.committee.replicas().filter_map(|lane| self.lane_timer(lane, out)).collect();
-        let waits = [self.slot_timer(), self.checkpoint_wait().map(|(since, _)| since), self.deadline_timer()];
-        let since = lanes.into_iter().chain(waits.into_iter().flatten()).min()?;
-        Some(since.max(self.views.since).after(self.timeout_ms()))
-    }
-
+impl Order {
     /// V1 a: paused while the content of a committed slot is missing.
     fn lacks_decided_content(&self) -> bool {
         self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
     }
 
+    fn committed_time(&self) -> crate::wire::Time {
+        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
+        ahead.fold(self.execution.point().time, crate::wire::Time::max)
+    }
+}
+
+impl Views {
+    /// Asks for the next view when a timer of the current one has run out.
+    pub(crate) fn watch_timers(
+        &mut self,
+        lanes: &mut Lanes,
+        order: &mut Order,
+        peers: &Peers,
+        member: &mut Member,
+        out: &mut Effects,
+    ) {
+        if !member.may_sign() {
+            return;
+        }
+        let due =
+            if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member, out) };
+        if !due.is_some_and(|due| member.is_due(due)) {
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let next = self.number.next();
+        self.ask_for_view(order, member, next, out);
+    }
+
+    /// V1: when the primary has had its time. Every wait begins anew with a view (pitfall 36).
+    fn primary_due(
+        &mut self,
+        lanes: &mut Lanes,
+        order: &Order,
+        peers: &Peers,
+        member: &mut Member,
+        out: &mut Effects,
+    ) -> Option<Ticks> {
+        if order.lacks_decided_content() {
+            self.timers.paused_at = member.now.ticks;
+        }
+        let lanes: alloc::vec::Vec<_> =
+            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane, out)).collect();
+        let waits = [
+            self.slot_timer(order, peers, member),
+            order.checkpoint_wait(member).map(|(since, _)| since),
+            self.deadline_timer(order, member),
+        ];
+        let since = lanes.into_iter().chain(waits.into_iter().flatten()).min()?;
+        Some(since.max(self.since).after(self.timeout_ms(member)))
+    }
+
     /// V1 a: a lane waits since its certificate came, if the primary has it too; at half time it is sent there.
-    fn lane_timer(&mut self, id: ReplicaId, out: &mut Effects) -> Option<Ticks> {
-        let (since, _) = self.lane_wait(id)?;
-        let since = since.max(self.views.since).max(self.timers.paused_at);
-        let (view, primary) = (self.view.number, self.primary());
-        let lane = &self.lanes[id.index()];
+    fn lane_timer(
+        &mut self,
+        lanes: &mut Lanes,
+        peers: &Peers,
+        member: &mut Member,
+        id: ReplicaId,
+        out: &mut Effects,
+    ) -> Option<Ticks> {
+        let (since, _) = lanes.lane_wait(id)?;
+        let since = since.max(self.since).max(self.timers.paused_at);
+        let (view, primary) = (self.number, member.committee.primary(self.number));
+        let lane = &lanes[id];
         let tip = lane.certified();
-        let knows = id == self.me
-            || primary == self.me
+        let knows = id == member.me
+            || primary == member.me
             || primary == id
             || lane.told == Some(view)
-            || self.peers[primary.index()].certified(id).position > lane.committed;
+            || peers[primary].certified(id).position > lane.committed;
         if !knows {
-            let half = since.after(self.timeout_ms() / 2);
-            if half > self.now.ticks {
-                self.wake_at(half);
+            if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
                 return None;
             }
             let claimed = lane.certificate(tip)?.claim().clone();
-            self.lanes[id.index()].told = Some(view);
-            self.send(primary, Message::LaneCert(claimed), out);
+            lanes[id].told = Some(view);
+            member.send(primary, Message::LaneCert(claimed), out);
         }
         Some(since)
     }
 
     /// V1 b: since this very slot became the lowest that is open.
-    fn slot_timer(&mut self) -> Option<Ticks> {
-        let slot = match self.slot_wait() {
+    fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<Ticks> {
+        let slot = match order.slot_wait() {
             Some((_, Wait::Slot(seq))) => Some(seq),
             _ => None,
         };
         // What others have decided is fetched; that blames nobody.
-        let Some(seq) = slot.filter(|seq| self.decided_elsewhere(*seq) < self.committee.weak()) else {
+        let Some(seq) = slot.filter(|seq| peers.decided(member, *seq) < member.committee.weak()) else {
             self.timers.open_slot = None;
             return None;
         };
         match self.timers.open_slot {
             Some((of, since)) if of == seq => Some(since),
             _ => {
-                self.timers.open_slot = Some((seq, self.now.ticks));
-                Some(self.now.ticks)
+                self.timers.open_slot = Some((seq, member.now.ticks));
+                Some(member.now.ticks)
             }
         }
     }
 
-    fn decided_elsewhere(&self, seq: SeqNum) -> usize {
-        self.others().filter(|peer| self.peers[peer.index()].has_decided(seq)).count()
-    }
-
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.
-    fn deadline_timer(&mut self) -> Option<Ticks> {
-        let deadline = self.execution.deadline().filter(|deadline| *deadline > self.committed_time())?;
-        let due = deadline.get().saturating_add(self.constants.clock_behind_ms);
-        if due > self.now.wall.get() {
-            self.wake_at_wall(crate::wire::ids::Time::new(due));
+    fn deadline_timer(&mut self, order: &Order, member: &mut Member) -> Option<Ticks> {
+        let deadline = order.execution.deadline().filter(|deadline| *deadline > order.committed_time())?;
+        let due = deadline.get().saturating_add(member.constants.clock_behind_ms);
+        if due > member.now.wall.get() {
+            member.wake_at_wall(crate::wire::Time::new(due));
             self.timers.overdue_since = None;
             return None;
         }
-        Some(*self.timers.overdue_since.get_or_insert(self.now.ticks))
-    }
-
-    fn committed_time(&self) -> crate::wire::ids::Time {
-        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
-        ahead.fold(self.execution.point().time, crate::wire::ids::Time::max)
+        Some(*self.timers.overdue_since.get_or_insert(member.now.ticks))
     }
 }
+
+impl Replica {}

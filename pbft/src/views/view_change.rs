@@ -1,11 +1,6 @@
 //! What replicas say to change the primary, and what a new one must propose (V4, V5).
 
-use crate::wire::cert::ClaimedCert;
-use crate::wire::committee::Committee;
-use crate::wire::crypto::hash;
-use crate::wire::ids::{Digest, ReplicaId, SeqNum, View};
-use crate::wire::merkle::merkle_root;
-use crate::wire::statement::Signed;
+use crate::wire::{ClaimedCert, Committee, Digest, ReplicaId, SeqNum, Signed, View, hash, merkle_root};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

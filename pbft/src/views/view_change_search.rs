@@ -8,7 +8,7 @@
 //! later view can start with.
 
 use crate::views::view_change::{Claim, select};
-use crate::wire::ids::{Digest, View};
+use crate::wire::{Digest, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;

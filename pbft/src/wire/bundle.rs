@@ -1,9 +1,6 @@
 //! Bundles: what a replica's lane is made of (L1).
 
-use crate::wire::crypto::{hash, hash_parts};
-use crate::wire::ids::{Digest, Position, ReplicaId};
-use crate::wire::merkle::merkle_root;
-use crate::wire::statement::Signed;
+use crate::wire::{Digest, Position, ReplicaId, Signed, hash, hash_parts, merkle_root};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 

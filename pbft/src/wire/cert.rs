@@ -1,10 +1,8 @@
 //! Certificates: q (or n) statements that agree.
 
-use crate::wire::bundle::Tip;
-use crate::wire::committee::Committee;
-use crate::wire::crypto::{Signature, Verify};
-use crate::wire::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
-use crate::wire::statement::{Kind, Signed, Statement};
+use crate::wire::{
+    Committee, Digest, Epoch, Kind, Position, ReplicaId, SeqNum, Signature, Signed, Statement, Tip, Verify, View,
+};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -85,7 +83,7 @@ impl QuorumCert {
 
     /// The lane that a certificate of Acks is about.
     pub fn lane(&self) -> Option<ReplicaId> {
-        (self.kind() == Kind::Ack).then(|| ReplicaId::new(self.claimed.view.get() as u16))
+        (self.kind() == Kind::Ack).then(|| self.claimed.view.lane())
     }
 
     /// The tip that a certificate of Acks names.
@@ -117,7 +115,7 @@ impl QuorumCert {
 impl ClaimedCert {
     /// The lane and tip that a certificate of Acks names.
     pub fn tip(&self) -> (ReplicaId, Tip) {
-        let lane = ReplicaId::new(self.view.get() as u16);
+        let lane = self.view.lane();
         (lane, Tip { position: Position::new(self.seq.get()), digest: self.digest })
     }
 

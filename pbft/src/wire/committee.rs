@@ -1,8 +1,7 @@
 //! The voters of one epoch and the only arithmetic on how many of them may lie.
 
 use crate::limits::Constants;
-use crate::wire::crypto::{PublicKey, hash};
-use crate::wire::ids::{Digest, Epoch, ReplicaId, View};
+use crate::wire::{Digest, Epoch, PublicKey, ReplicaId, View, hash};
 use alloc::vec::Vec;
 
 /// The member list of an epoch: `members[i]` is the key of replica `i`.

@@ -1,8 +1,6 @@
 //! What a slot decides: a cut through the lanes, a time and a mark (L4). The digest does not contain the view.
 
-use crate::wire::bundle::Tip;
-use crate::wire::crypto::hash;
-use crate::wire::ids::{Digest, ReplicaId, Time};
+use crate::wire::{Digest, ReplicaId, Time, Tip, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 

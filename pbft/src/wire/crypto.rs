@@ -1,6 +1,6 @@
 //! Hashing, signing and strict verification (rule G1).
 
-use crate::wire::ids::Digest;
+use crate::wire::Digest;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
 use sha2::{Digest as _, Sha256};

@@ -89,6 +89,18 @@ number! {
 }
 counts_up!(Epoch, View, SeqNum, Position);
 
+impl View {
+    /// The view of Acks for a lane: its number.
+    pub(crate) const fn of_lane(lane: ReplicaId) -> Self {
+        Self(lane.0 as u64)
+    }
+
+    /// The lane that an Ack's view names; a number that no group has, for one beyond all.
+    pub(crate) const fn lane(self) -> ReplicaId {
+        ReplicaId(if self.0 < u16::MAX as u64 { self.0 as u16 } else { u16::MAX })
+    }
+}
+
 impl ReplicaId {
     /// The place as an index into the member list.
     pub const fn index(self) -> usize {

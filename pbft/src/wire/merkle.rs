@@ -3,8 +3,7 @@
 //! One shape for everything that the core names by a root: items of a bundle, nonces of a read mark, slots of a view
 //! change.
 
-use crate::wire::crypto::hash_parts;
-use crate::wire::ids::Digest;
+use crate::wire::{Digest, hash_parts};
 use alloc::vec::Vec;
 
 /// The root over `values` in order; [`Digest::ZERO`] of none.

@@ -3,11 +3,7 @@
 use crate::effects::Wanted;
 use crate::evidence::proof::Evidence;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::bundle::Bundle;
-use crate::wire::cert::ClaimedCert;
-use crate::wire::content::Content;
-use crate::wire::statement::Signed;
-use crate::wire::status::StatusBody;
+use crate::wire::{Bundle, ClaimedCert, Content, Signed, StatusBody};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};

@@ -1,13 +1,25 @@
 //! The vocabulary of the protocol: numbers, signed statements, certificates, data, messages, and the door that verifies.
 
-pub(crate) mod ids;
-pub(crate) mod crypto;
-pub(crate) mod merkle;
-pub(crate) mod committee;
-pub(crate) mod statement;
-pub(crate) mod cert;
-pub(crate) mod bundle;
-pub(crate) mod content;
-pub(crate) mod status;
-pub(crate) mod message;
-pub(crate) mod verify;
+mod ids;
+mod crypto;
+mod merkle;
+mod committee;
+mod statement;
+mod cert;
+mod bundle;
+mod content;
+mod status;
+mod message;
+mod verify;
+
+pub use bundle::*;
+pub use cert::*;
+pub use committee::*;
+pub use content::*;
+pub use crypto::*;
+pub use ids::*;
+pub use merkle::*;
+pub use message::*;
+pub use statement::*;
+pub use status::*;
+pub use verify::*;

@@ -1,8 +1,6 @@
 //! Everything that a replica signs is one statement (rules E).
 
-use crate::wire::committee::Committee;
-use crate::wire::crypto::{Signature, Signer, Verify, hash};
-use crate::wire::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
+use crate::wire::{Committee, Digest, Epoch, ReplicaId, SeqNum, Signature, Signer, Verify, View, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 

@@ -1,8 +1,6 @@
 //! How far a replica is: what it tells the others at intervals and when stuck (N9).
 
-use crate::wire::bundle::Tip;
-use crate::wire::crypto::hash;
-use crate::wire::ids::{Digest, Epoch, ReplicaId, SeqNum, View};
+use crate::wire::{Digest, Epoch, ReplicaId, SeqNum, Tip, View, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 

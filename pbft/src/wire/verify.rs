@@ -6,14 +6,10 @@ use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::InvalidDemand;
 use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::bundle::{Bundle, Item, items_root};
-use crate::wire::cert::{CertError, ClaimedCert};
-use crate::wire::committee::Committee;
-use crate::wire::content::Content;
-use crate::wire::crypto::Verify;
-use crate::wire::ids::{ReplicaId, SeqNum};
-use crate::wire::message::Message;
-use crate::wire::statement::{Kind, Signed};
+use crate::wire::{
+    Bundle, CertError, ClaimedCert, Committee, Content, Item, Kind, Message, ReplicaId, SeqNum, Signed, Verify,
+    items_root,
+};
 use alloc::boxed::Box;
 
 /// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
