@@ -1,14 +1,11 @@
 //! What a replica asks of the world, in the order in which it must happen.
 
-use crate::bundle::Bundle;
-use crate::cert::QuorumCert;
-use crate::content::Content;
-use crate::evidence::Evidence;
-use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Time, View};
+use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
-use crate::message::Message;
-use crate::statement::Signed;
-use crate::view_change::{NewView, ViewChange};
+use crate::views::view_change::{NewView, ViewChange};
+use crate::wire::{
+    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};

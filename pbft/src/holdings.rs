@@ -1,8 +1,8 @@
 //! How full everything is that peers can fill (B): for metrics, and for whoever checks the limits.
 
-use crate::lane::Lane;
+use crate::agreement::slot::Slot;
+use crate::lanes::lane::Lane;
 use crate::replica::Replica;
-use crate::slot::Slot;
 
 /// Counts of one moment. Each buffer's limit is a constant where it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,7 +56,7 @@ pub struct Holdings {
 impl Replica {
     /// How full everything is that peers, and those who submit, can fill.
     pub fn holdings(&self) -> Holdings {
-        let slots = || self.log.iter().map(|(_, slot)| slot);
+        let slots = || self.order.log.iter().map(|(_, slot)| slot);
         let fullest = |count: fn(&Slot) -> usize| slots().map(count).max().unwrap_or(0);
         let most = |count: fn(&Lane) -> usize| self.lanes.iter().map(count).max().unwrap_or(0);
         let loose =
@@ -65,13 +65,13 @@ impl Replica {
             slots: slots().count(),
             contents: fullest(Slot::contents_count),
             votes: fullest(|slot| slot.prepares.len() + slot.commits.len()),
-            checkpoint_votes: self.checkpoints.most_votes(),
+            checkpoint_votes: self.order.checkpoints.most_votes(),
             series: self.witness.series_count(),
             remembered: self.witness.longest_series(false),
             remembered_of_lanes: self.witness.longest_series(true),
-            kept: self.committee.replicas().map(|of| self.witness.kept_of(of).len()).max().unwrap_or(0),
+            kept: self.member.committee.replicas().map(|of| self.witness.kept_of(of).len()).max().unwrap_or(0),
             split: self.witness.split_count(),
-            evidence: self.committee.replicas().map(|of| self.accusations.against(of)).max().unwrap_or(0),
+            evidence: self.member.committee.replicas().map(|of| self.accusations.against(of)).max().unwrap_or(0),
             bundles: most(Lane::held_count),
             bundle_bytes: self.lanes.iter().map(Lane::held_bytes).max().unwrap_or(0),
             loose_bundles: loose().map(|(count, _)| count).max().unwrap_or(0),
@@ -82,8 +82,8 @@ impl Replica {
             starts: self.views.starts.len(),
             early: self.views.early.len(),
             asking: self.pursuits.len(),
-            reads: self.reads.count(),
-            pending_bytes: self.own.pending_bytes(),
+            reads: self.lanes.reads.count(),
+            pending_bytes: self.lanes.own.pending_bytes(),
         }
     }
 }

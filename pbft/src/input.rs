@@ -1,10 +1,7 @@
 //! What can happen to a replica.
 
-use crate::bundle::Item;
-use crate::evidence::EvidenceKey;
-use crate::ids::{Digest, SeqNum, Ticks, Time};
-use crate::message::Message;
-use crate::verify::Verified;
+use crate::evidence::proof::EvidenceKey;
+use crate::wire::{Digest, Item, Message, SeqNum, Ticks, Time, Verified};
 use alloc::vec::Vec;
 
 /// Both clocks at one moment. The core has none of its own.

@@ -11,31 +11,34 @@
 //! I8  A replica that has not finished its recall has signed nothing since it started (E7): see `promise`.
 //! ```
 
-use crate::replica::{Replica, Standing};
+use crate::replica::Replica;
 
 pub(crate) fn check(r: &Replica) {
-    if matches!(r.standing, Standing::Stopped(_)) {
+    if r.member.is_stopped() {
         return;
     }
-    let (low, executed, view) = (r.low(), r.executed(), r.view.number);
+    let (low, executed, view) = (r.order.low(), r.order.executed(), r.views.number);
     assert!(low <= executed, "I5: stable {low} above executed {executed}");
-    if let Some((first, _)) = r.log.iter().next() {
+    if let Some((first, _)) = r.order.log.iter().next() {
         assert!(first > low, "I2: slot {first} at or below the stable checkpoint {low}");
     }
-    if let Some((last, _)) = r.log.iter().next_back() {
-        assert!(r.in_reach(last), "I2: slot {last} beyond the window");
+    if let Some((last, _)) = r.order.log.iter().next_back() {
+        assert!(r.order.in_reach(last), "I2: slot {last} beyond the window");
     }
-    for (seq, slot) in r.log.above(executed) {
+    for (seq, slot) in r.order.log.above(executed) {
         if let Some(proposal) = &slot.proposal {
-            assert!(r.active_view() == Some(proposal.statement.statement.view), "I3: slot {seq} goes by another view");
+            assert!(r.views.active() == Some(proposal.statement.statement.view), "I3: slot {seq} goes by another view");
         }
         if let Some(prepared) = &slot.prepared {
             assert!(prepared.certificate.view() <= view, "I4: slot {seq} prepared in a later view");
         }
     }
-    if let Some(slot) = r.log.get(executed).filter(|_| executed > r.checkpoints.found_executed()) {
+    if let Some(slot) = r.order.log.get(executed).filter(|_| executed > r.order.checkpoints.found_executed()) {
         assert!(slot.recorded, "I6: slot {executed} executed and not decided");
     }
-    let own = &r.lanes[r.me.index()];
-    assert!(r.own.tip.position >= own.executed.position || !r.may_sign(), "I7: the own lane is behind its execution");
+    let own = &r.lanes[r.member.me];
+    assert!(
+        r.lanes.own.tip.position >= own.executed.position || !r.member.may_sign(),
+        "I7: the own lane is behind its execution"
+    );
 }

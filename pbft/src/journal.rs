@@ -1,17 +1,14 @@
 //! The records of one replica in memory, for simulators and embedders' tests.
 
-use crate::bundle::Bundle;
-use crate::cert::ClaimedCert;
-use crate::content::Content;
 use crate::effects::{Broken, Decided, Record, Wanted};
-use crate::evidence::{Evidence, EvidenceKey};
-use crate::forensics::Remains;
-use crate::ids::{Digest, Epoch, Position, ReplicaId, SeqNum, View};
+use crate::evidence::forensics::Remains;
+use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 use crate::input::Executed;
-use crate::message::Message;
-use crate::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
-use crate::statement::{Kind, Signed, Statement};
-use crate::view_change::{NewView, ViewChange};
+use crate::recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
+use crate::views::view_change::{NewView, ViewChange};
+use crate::wire::{
+    Bundle, ClaimedCert, Content, Digest, Epoch, Kind, Message, Position, ReplicaId, SeqNum, Signed, Statement, View,
+};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -133,7 +130,11 @@ impl Journal {
         self.executed.state_root = executed.state_root;
         for key in &executed.recorded {
             self.evidence.remove(key);
-            self.kept.retain(|signed| !key.is_about(signed));
+            let is_half = |signed: &Signed| {
+                let said = &signed.statement;
+                (signed.signer, said.epoch, EvidenceKind::of(said.kind)) == (key.signer, key.epoch, key.kind)
+            };
+            self.kept.retain(|signed| !is_half(signed));
         }
     }
 
@@ -264,7 +265,7 @@ impl Journal {
         let accepted = slot.accepted.values().map(|(_, content)| content);
         let mut all = accepted.chain(slot.committed.iter().map(|(_, content)| content));
         let content = all.find(|content| content.digest() == digest).cloned()?;
-        let certificate = |(lane, tip): &(ReplicaId, crate::bundle::Tip)| {
+        let certificate = |(lane, tip): &(ReplicaId, crate::wire::Tip)| {
             let claimed = self.lane_certs.get(&(*lane, tip.position))?;
             (claimed.digest == tip.digest).then(|| claimed.clone())
         };

@@ -48,83 +48,44 @@
 
 extern crate alloc;
 
-mod accusation;
-mod bundle;
-mod bundle_evidence;
-mod cert;
-mod checkpoint;
-mod committee;
-mod content;
-mod crypto;
-mod demanding;
-mod effects;
-mod evidence;
-mod execution;
-mod fetch;
-mod forensics;
-mod holdings;
-mod ids;
-mod input;
-mod invariants;
-mod journal;
-mod lane;
-mod lanes;
-mod limits;
-mod merkle;
-mod message;
-mod normal_case;
-mod own_lane;
-mod peer;
-mod promises;
-mod proposing;
-mod reading;
-mod recall;
-mod recovered;
-mod repair;
 mod replica;
-mod report;
-mod restart;
-mod slot;
-mod slow_primary;
-mod starting;
-mod statement;
-mod status;
-mod verify;
-mod view_change;
-#[cfg(test)]
-mod view_change_search;
-mod view_evidence;
-mod view_faults;
-mod view_timers;
+mod member;
+mod input;
+mod effects;
+mod wire;
+mod lanes;
+mod agreement;
 mod views;
-mod waiting;
-mod witness;
+mod evidence;
+mod recovery;
+mod limits;
+mod invariants;
+mod report;
+mod holdings;
+#[cfg(feature = "testing")]
+mod journal;
 
-pub use bundle::{Bundle, BundleHeader, Item, ItemKind, Tip, items_root};
-pub use bundle_evidence::{BundleFault, InvalidBundle};
-pub use cert::{CertError, ClaimedCert, QuorumCert};
-pub use checkpoint::checkpoint_digest;
-pub use committee::Committee;
-pub use content::{Content, ProposalTime};
-pub use crypto::{Ed25519, Ed25519Signer, PublicKey, Signature, Signer, Verify, hash, hash_parts};
+pub use agreement::checkpoint::checkpoint_digest;
 pub use effects::{Broken, Decided, Effect, Effects, Record, Rejected, Wanted};
-pub use evidence::{Evidence, EvidenceKey, EvidenceKind};
-pub use forensics::{Conflict, Findings, Remains};
+pub use evidence::bundle_evidence::{BundleFault, InvalidBundle};
+pub use evidence::forensics::{Conflict, Findings, Remains};
+pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
+pub use evidence::view_evidence::{DemandLeaf, InvalidDemand, InvalidStart, LeafPath, Omission, StartLeaf};
 pub use holdings::Holdings;
-pub use ids::{Digest, Epoch, Position, ReplicaId, SeqNum, Ticks, Time, View};
 pub use input::{Executed, Input, Now, ReaderId};
+#[cfg(feature = "testing")]
 pub use journal::Journal;
 pub use limits::Constants;
-pub use merkle::{merkle_path, merkle_proves, merkle_root};
-pub use message::Message;
-pub use recovered::{ExecutedPoint, Recovered, RecoveredSlot};
+pub use recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
 pub use report::{LaneReport, PeerReport, Report, SlotReport};
-pub use statement::{Kind, Signed, Statement};
-pub use status::{LaneStatus, SlotStatus, StatusBody};
-pub use verify::{Invalid, PayloadCheck, Unverified, Verified, VerifyContext};
-pub use view_change::{
+pub use views::view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
 };
-pub use view_evidence::{DemandLeaf, InvalidDemand, InvalidStart, LeafPath, Omission, StartLeaf};
-pub use waiting::Wait;
+pub use views::waiting::Wait;
+pub use wire::{
+    Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch, Invalid,
+    Item, ItemKind, Kind, LaneStatus, Message, PayloadCheck, Position, ProposalTime, PublicKey, QuorumCert, ReplicaId,
+    SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks, Time, Tip, Unverified, Verified,
+    Verify, VerifyContext, View, hash, hash_parts, items_root, merkle_path, merkle_proves, merkle_root,
+};

@@ -1,17 +1,16 @@
 //! Read-only answers for status, metrics and people.
 
-use crate::bundle::Tip;
-use crate::cert::QuorumCert;
+use crate::agreement::slot::Slot;
 use crate::effects::Broken;
-use crate::evidence::{Evidence, EvidenceKey};
-use crate::ids::{Digest, ReplicaId, SeqNum, Ticks, View};
-use crate::lane::Lane;
-use crate::own_lane::PENDING_BYTES_MAX;
-use crate::recovered::ExecutedPoint;
-use crate::replica::{Replica, Standing};
-use crate::slot::Slot;
-use crate::status::StatusBody;
-use crate::waiting::Wait;
+use crate::evidence::proof::{Evidence, EvidenceKey};
+use crate::lanes::Lanes;
+use crate::lanes::lane::Lane;
+use crate::lanes::own_lane::PENDING_BYTES_MAX;
+use crate::member::Standing;
+use crate::recovery::recovered::ExecutedPoint;
+use crate::replica::Replica;
+use crate::views::waiting::Wait;
+use crate::wire::{Digest, QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, Tip, View};
 use alloc::vec::Vec;
 
 /// Where a replica stands at one moment.
@@ -124,90 +123,9 @@ pub struct SlotReport {
     pub without_data: Vec<ReplicaId>,
 }
 
-impl Replica {
-    /// Everything that people and metrics ask for.
-    pub fn report(&self) -> Report {
-        Report {
-            view: self.view.number,
-            changing: self.view.changing,
-            primary: self.committee.primary(self.view.number),
-            demands: self.views.demands().map(|(signed, body)| (signed.signer, body.view)).collect(),
-            timeout_ms: self.timeout_ms(),
-            executed: self.execution.point().clone(),
-            stable: self.low(),
-            recovering: (!self.recall.is_done()).then(|| self.recall.answered()),
-            following: matches!(self.standing, Standing::Follower(_)),
-            broken: self.broken().cloned(),
-            read_only: self.is_read_only(),
-            heard: self.heard_count(),
-            quorum: self.committee.quorum(),
-            waiting: self.longest_wait(),
-            pending_bytes: self.own.pending_bytes(),
-            room: self.room(),
-            reads: self.reads.count(),
-            peers: self
-                .peers
-                .iter()
-                .map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() })
-                .collect(),
-            lanes: self.committee.replicas().map(|lane| self.lane_report(lane)).collect(),
-            slots: self.log.above(self.executed()).map(|(seq, slot)| self.slot_report(seq, slot)).collect(),
-            evidence: self.accusations.held().cloned().collect(),
-            recorded: self.accusations.recorded().copied().collect(),
-            kept: self.witness.kept_count(),
-            remembered: self.witness.remembered_count(),
-            promises: self.promises.len(),
-            asking: self.pursuits.len(),
-            fast_commits: self.fast_commits,
-            hopeless_checkpoint: self.checkpoints.is_hopeless(self.committee.len(), self.committee.quorum()),
-        }
-    }
-
-    /// Its place in the member list.
-    pub fn id(&self) -> ReplicaId {
-        self.me
-    }
-
-    /// The highest view entered or asked for.
-    pub fn view(&self) -> View {
-        self.view.number
-    }
-
-    /// The primary of that view.
-    pub fn primary(&self) -> ReplicaId {
-        self.committee.primary(self.view.number)
-    }
-
-    /// Bytes of items that may be submitted before [`crate::Rejected::LaneFull`].
-    pub fn room(&self) -> u64 {
-        PENDING_BYTES_MAX.saturating_sub(self.own.pending_bytes())
-    }
-
-    /// Where execution stands.
-    pub fn executed_point(&self) -> &ExecutedPoint {
-        self.execution.point()
-    }
-
-    /// The newest stable checkpoint that is executed.
-    pub fn stable(&self) -> Option<&QuorumCert> {
-        self.checkpoints.stable()
-    }
-
-    /// Whether others still have to tell it what it signed (E7).
-    pub fn is_recovering(&self) -> bool {
-        !self.recall.is_done()
-    }
-
-    /// Why it has stopped.
-    pub fn broken(&self) -> Option<&Broken> {
-        match &self.standing {
-            Standing::Stopped(broken) => Some(broken),
-            _ => None,
-        }
-    }
-
+impl Lanes {
     fn lane_report(&self, id: ReplicaId) -> LaneReport {
-        let lane = &self.lanes[id.index()];
+        let lane = &self[id];
         LaneReport {
             executed: lane.executed,
             certified: lane.certified(),
@@ -216,17 +134,103 @@ impl Replica {
             held_bytes: lane.held_bytes(),
         }
     }
+}
+
+impl Replica {
+    /// Everything that people and metrics ask for.
+    pub fn report(&self) -> Report {
+        Report {
+            view: self.views.number,
+            changing: self.views.changing,
+            primary: self.member.committee.primary(self.views.number),
+            demands: self.views.demands().map(|(signed, body)| (signed.signer, body.view)).collect(),
+            timeout_ms: self.views.timeout_ms(&self.member),
+            executed: self.order.execution.point().clone(),
+            stable: self.order.low(),
+            recovering: (!self.member.recall.is_done()).then(|| self.member.recall.answered()),
+            following: matches!(self.member.standing, Standing::Follower(_)),
+            broken: self.broken().cloned(),
+            read_only: self.is_read_only(),
+            heard: self.peers.heard(&self.member),
+            quorum: self.member.committee.quorum(),
+            waiting: self.order.longest_wait(&self.lanes, &self.member),
+            pending_bytes: self.lanes.own.pending_bytes(),
+            room: self.room(),
+            reads: self.lanes.reads.count(),
+            peers: self
+                .peers
+                .iter()
+                .map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() })
+                .collect(),
+            lanes: self.member.committee.replicas().map(|lane| self.lanes.lane_report(lane)).collect(),
+            slots: self.order.log.above(self.order.executed()).map(|(seq, slot)| self.slot_report(seq, slot)).collect(),
+            evidence: self.accusations.held().cloned().collect(),
+            recorded: self.accusations.recorded().copied().collect(),
+            kept: self.witness.kept_count(),
+            remembered: self.witness.remembered_count(),
+            promises: self.member.promises.len(),
+            asking: self.pursuits.len(),
+            fast_commits: self.order.fast_commits,
+            hopeless_checkpoint: self
+                .order
+                .checkpoints
+                .is_hopeless(self.member.committee.len(), self.member.committee.quorum()),
+        }
+    }
+
+    /// Its place in the member list.
+    pub fn id(&self) -> ReplicaId {
+        self.member.me
+    }
+
+    /// The highest view entered or asked for.
+    pub fn view(&self) -> View {
+        self.views.number
+    }
+
+    /// The primary of that view.
+    pub fn primary(&self) -> ReplicaId {
+        self.member.committee.primary(self.views.number)
+    }
+
+    /// Bytes of items that may be submitted before [`crate::Rejected::LaneFull`].
+    pub fn room(&self) -> u64 {
+        PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes())
+    }
+
+    /// Where execution stands.
+    pub fn executed_point(&self) -> &ExecutedPoint {
+        self.order.execution.point()
+    }
+
+    /// The newest stable checkpoint that is executed.
+    pub fn stable(&self) -> Option<&QuorumCert> {
+        self.order.checkpoints.stable()
+    }
+
+    /// Whether others still have to tell it what it signed (E7).
+    pub fn is_recovering(&self) -> bool {
+        !self.member.recall.is_done()
+    }
+
+    /// Why it has stopped.
+    pub fn broken(&self) -> Option<&Broken> {
+        match &self.member.standing {
+            Standing::Stopped(broken) => Some(broken),
+            _ => None,
+        }
+    }
 
     fn slot_report(&self, seq: SeqNum, slot: &Slot) -> SlotReport {
-        let (view, digest) = (self.view.number, slot.proposed());
+        let (view, digest) = (self.views.number, slot.proposed());
         let prepared: Vec<ReplicaId> =
             digest.iter().flat_map(|digest| slot.prepares_for(view, *digest)).map(|vote| vote.signer).collect();
         let committed: Vec<ReplicaId> =
             digest.iter().flat_map(|digest| slot.commits_for(view, *digest)).map(|vote| vote.signer).collect();
-        let without = |there: &[ReplicaId]| self.committee.replicas().filter(|id| !there.contains(id)).collect();
+        let without = |there: &[ReplicaId]| self.member.committee.replicas().filter(|id| !there.contains(id)).collect();
         let cut = slot.leading().map_or(&[][..], |content| &content.cut);
         let lanes_where = |fails: &dyn Fn(&Lane, Tip) -> bool| {
-            let lanes = cut.iter().filter(|(lane, tip)| fails(&self.lanes[lane.index()], *tip));
+            let lanes = cut.iter().filter(|(lane, tip)| fails(&self.lanes[*lane], *tip));
             lanes.map(|(lane, _)| *lane).collect()
         };
         SlotReport {

@@ -1,8 +1,8 @@
 //! The house stays straight: who may depend on whom, what the pure rooms may not name, which licences come in.
 
 mod arrows;
-mod ledger_folders;
 mod dependencies;
+mod ledger_folders;
 mod licences;
 mod pure;
 mod rules;

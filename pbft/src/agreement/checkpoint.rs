@@ -1,0 +1,246 @@
+//! Checkpoints: q replicas certify the state after a slot, and the log below it is dropped (C1, C2).
+
+use crate::agreement::order::Order;
+use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::evidence::proof::EvidenceKind;
+use crate::member::Member;
+use crate::replica::Replica;
+use crate::wire::{
+    ClaimedCert, Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts,
+};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// Checkpoint statements of one signer that are kept: marks come at most once in 50 ms, and a certificate soon after.
+const PER_SIGNER_MAX: usize = 64;
+
+/// Own digests kept while nothing becomes stable: a window holds fewer, a long catch-up makes more.
+const OWN_MAX: usize = 1_024;
+
+/// Slots below the stable checkpoint for which statements are remembered, in periods (E1, E5).
+const REMEMBERED_PERIODS: u64 = 2;
+
+/// C2: what a Checkpoint statement says.
+pub fn checkpoint_digest(lane_hash: &Digest, state_root: &Digest, committee: &Committee) -> Digest {
+    hash_parts("quorate/v1/checkpoint", &[&lane_hash.0, &state_root.0, &committee.digest().0])
+}
+
+/// Votes for checkpoints, and the newest stable one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Checkpoints {
+    votes: BTreeMap<(SeqNum, ReplicaId), Signed>,
+    /// Own digests after checkpoint slots that are executed and not yet stable.
+    own: BTreeMap<SeqNum, Digest>,
+    /// The stable checkpoint that this replica has executed.
+    stable: Option<QuorumCert>,
+    low_since: Ticks,
+    /// The newest stable checkpoint above what is executed: where to fetch to.
+    ahead: Option<QuorumCert>,
+    /// The lowest one known: while execution runs behind the newest, `low` still moves.
+    next: Option<QuorumCert>,
+    /// The executed slot that was found on disk at start.
+    found_executed: SeqNum,
+    /// Executed lane tips at stable checkpoints, to know which Ack and Bundle rows have become old.
+    tips: VecDeque<(SeqNum, Vec<SeqNum>)>,
+}
+
+impl Checkpoints {
+    /// The highest stable checkpoint that is executed.
+    pub(crate) fn low(&self) -> SeqNum {
+        self.stable.as_ref().map_or(SeqNum::new(0), QuorumCert::seq)
+    }
+
+    pub(crate) fn low_since(&self) -> Ticks {
+        self.low_since
+    }
+
+    pub(crate) fn stable(&self) -> Option<&QuorumCert> {
+        self.stable.as_ref()
+    }
+
+    /// The newest certified checkpoint, executed or not.
+    pub(crate) fn newest(&self) -> Option<&QuorumCert> {
+        self.ahead.as_ref().or(self.stable.as_ref())
+    }
+
+    fn newest_seq(&self) -> SeqNum {
+        self.newest().map_or(SeqNum::new(0), QuorumCert::seq)
+    }
+
+    pub(crate) fn found_executed(&self) -> SeqNum {
+        self.found_executed
+    }
+
+    pub(crate) fn resume(&mut self, stable: Option<QuorumCert>, executed: SeqNum) {
+        self.stable = stable;
+        self.found_executed = executed;
+    }
+
+    /// The certified digest after a slot, or the own one.
+    pub(crate) fn goes_by(&self, seq: SeqNum) -> Option<Digest> {
+        let known = [&self.stable, &self.ahead].into_iter().flatten();
+        let certified = known.filter(|certificate| certificate.seq() == seq).map(QuorumCert::digest).next();
+        certified.or_else(|| self.own.get(&seq).copied())
+    }
+
+    /// Whether no digest can get q votes any more: some replica has diverged (C3).
+    pub(crate) fn is_hopeless(&self, n: usize, quorum: usize) -> bool {
+        let mut counts: BTreeMap<SeqNum, BTreeMap<Digest, usize>> = BTreeMap::new();
+        for ((seq, _), vote) in &self.votes {
+            *counts.entry(*seq).or_default().entry(vote.statement.digest).or_default() += 1;
+        }
+        counts.values().any(|digests| {
+            let (heard, most) = (digests.values().sum::<usize>(), digests.values().max().copied().unwrap_or(0));
+            most + (n - heard) < quorum
+        })
+    }
+
+    /// Statements that wait for a quorum, of the signer of whom there are most.
+    pub(crate) fn most_votes(&self) -> usize {
+        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
+        self.votes.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
+        counts.values().max().copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, signed: Signed) {
+        self.votes.entry((signed.statement.seq, signed.signer)).or_insert(signed);
+        let of_signer: Vec<_> = self.votes.keys().filter(|(_, signer)| *signer == signed.signer).copied().collect();
+        if of_signer.len() > PER_SIGNER_MAX {
+            self.votes.remove(&of_signer[0]);
+        }
+    }
+
+    fn votes_for(&self, seq: SeqNum, digest: Digest) -> impl Iterator<Item = &Signed> {
+        let range = (seq, ReplicaId::new(0))..=(seq, ReplicaId::new(u16::MAX));
+        self.votes.range(range).map(|(_, vote)| vote).filter(move |vote| vote.statement.digest == digest)
+    }
+}
+
+impl Order {
+    /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
+    pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
+        for row in self.unstable_checkpoints(member, self.low()) {
+            self.checkpoints.own.insert(row.statement.seq, row.statement.digest);
+        }
+        let executed = self.executed();
+        let content = self.log.get(executed).and_then(|slot| slot.decided());
+        if content.is_some_and(|content| self.is_checkpoint_slot(member, executed, content)) {
+            self.checkpoints.own.entry(executed).or_insert(self.execution.executed_digest(&member.committee));
+        }
+    }
+
+    /// Signs what was executed while nothing could be signed (E7).
+    pub(crate) fn sign_missing_checkpoints(&mut self, member: &mut Member, out: &mut Effects) {
+        let missing: Vec<_> = self.checkpoints.own.iter().map(|(seq, digest)| (*seq, *digest)).collect();
+        for (seq, digest) in missing {
+            member.sign_checkpoint(seq, digest, out);
+        }
+    }
+
+    /// Own Checkpoint statements that are not yet covered by a stable one.
+    pub(crate) fn unstable_checkpoints(&self, member: &Member, above: SeqNum) -> Vec<Signed> {
+        let rows = member.promises.rows(Kind::Checkpoint, View::new(0));
+        rows.filter(|row| row.statement.seq > above.max(self.low())).copied().collect()
+    }
+}
+
+impl Member {
+    fn sign_checkpoint(&mut self, seq: SeqNum, digest: Digest, out: &mut Effects) {
+        if let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest, out) {
+            self.broadcast(Message::Checkpoint(signed), out);
+        }
+    }
+}
+
+impl Replica {
+    /// Signs the state after the slot that was just executed.
+    pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
+        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member));
+        self.order.checkpoints.own.insert(seq, digest);
+        if self.order.checkpoints.own.len() > OWN_MAX {
+            self.order.checkpoints.own.pop_first();
+        }
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        if seq > self.order.checkpoints.newest_seq() {
+            self.member.sign_checkpoint(seq, digest, out);
+        }
+    }
+
+    pub(crate) fn on_checkpoint(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+        let (seq, digest) = (signed.statement.seq, signed.statement.digest);
+        self.hear(&signed, out);
+        if seq <= self.order.checkpoints.newest_seq() {
+            return Ok(());
+        }
+        if seq > self.order.executed().plus(2 * self.member.constants.window) {
+            return Err(Rejected::OutsideWindow { from: signed.signer, seq });
+        }
+        self.order.checkpoints.add(signed);
+        if let Some(certificate) = self.member.committee.assemble(self.order.checkpoints.votes_for(seq, digest)) {
+            self.learn_stable(certificate, out);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_stable_checkpoint(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
+        self.learn_stable(claimed.into_checked(self.member.committee.epoch()), out);
+        Ok(())
+    }
+
+    pub(crate) fn learn_stable(&mut self, certificate: QuorumCert, out: &mut Effects) {
+        for statement in certificate.statements(self.member.committee.group()) {
+            self.hear(&statement, out);
+        }
+        if certificate.seq() > self.order.checkpoints.newest_seq() {
+            if self.order.checkpoints.next.is_none() {
+                self.order.checkpoints.next = Some(certificate.clone());
+            }
+            self.order.checkpoints.ahead = Some(certificate);
+            self.check_stable(out);
+        }
+    }
+
+    /// Moves `low` when execution has reached the newest certified checkpoint, and compares the states (C2, C3).
+    pub(crate) fn check_stable(&mut self, out: &mut Effects) {
+        let executed = self.order.executed();
+        let newest = self.order.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
+        let lowest = self.order.checkpoints.next.take_if(|next| next.seq() <= executed);
+        let Some(certificate) = newest.or(lowest) else { return };
+        if self.order.checkpoints.next.is_none() {
+            self.order.checkpoints.next = self.order.checkpoints.ahead.clone();
+        }
+        let (seq, certified) = (certificate.seq(), certificate.digest());
+        let own = self.order.checkpoints.own.get(&seq).copied();
+        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member)));
+        if let Some(ours) = own.filter(|ours| *ours != certified) {
+            self.member.stop(Broken::Diverged { seq, ours, certified }, out);
+            return;
+        }
+        out.persist(Record::Stable(certificate.clone()));
+        self.order.checkpoints.stable = Some(certificate);
+        self.order.checkpoints.low_since = self.member.now.ticks;
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        self.drop_below_stable(seq);
+    }
+
+    /// Executed and covered: it leaves memory; the disk keeps it.
+    fn drop_below_stable(&mut self, seq: SeqNum) {
+        self.order.checkpoints.own = self.order.checkpoints.own.split_off(&seq.next());
+        self.order.checkpoints.votes.retain(|(of, _), _| *of > seq);
+        self.order.log.drop_up_to(seq);
+        self.order.log.touch_all(); // The window has moved.
+        self.order.carry_slots(&self.views, &self.member); // S2
+        let tips = self.lanes.executed().into_iter().map(|position| SeqNum::new(position.get())).collect();
+        self.order.checkpoints.tips.push_back((self.order.executed(), tips));
+        let old = SeqNum::new(seq.get().saturating_sub(REMEMBERED_PERIODS * self.member.constants.checkpoint_period));
+        let mut floors = None;
+        while self.order.checkpoints.tips.front().is_some_and(|(of, _)| *of <= old) {
+            floors = self.order.checkpoints.tips.pop_front();
+        }
+        let Some((_, floors)) = floors else { return };
+        let lanes = floors.into_iter().enumerate().map(|(index, floor)| (ReplicaId::new(index as u16), floor));
+        self.member.promises.raise_floors(old, lanes);
+        self.member.promises.prune(self.member.me);
+        self.witness.drop_votes_up_to(old);
+    }
+}

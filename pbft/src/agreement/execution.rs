@@ -1,0 +1,216 @@
+//! Decided slots become executed ones, in order, once their data is here (N6, L5).
+
+use crate::agreement::checkpoint::checkpoint_digest;
+use crate::agreement::order::Order;
+use crate::effects::{Decided, Effect, Effects, Record, Rejected};
+use crate::input::Executed;
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::recovery::fetch::Pursuits;
+use crate::recovery::recovered::ExecutedPoint;
+use crate::replica::Replica;
+use crate::wire::{Committee, Content, Digest, Position, ReplicaId, SeqNum, Time, Tip, hash_parts};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// A slot that the shell executes now.
+#[derive(Debug, Clone)]
+struct Running {
+    seq: SeqNum,
+    content: Arc<Content>,
+    next: ExecutedPoint,
+}
+
+/// Where execution stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Execution {
+    point: ExecutedPoint,
+    running: Option<Running>,
+    deadline: Option<Time>,
+}
+
+impl Execution {
+    pub(crate) fn new(n: usize) -> Self {
+        let point = ExecutedPoint { tips: vec![Tip::default(); n], lane_bytes: vec![0; n], ..ExecutedPoint::default() };
+        Self { point, running: None, deadline: None }
+    }
+
+    pub(crate) fn resume(&mut self, mut point: ExecutedPoint) {
+        let n = self.point.tips.len();
+        point.tips.resize(n, Tip::default());
+        point.lane_bytes.resize(n, 0);
+        self.point = point;
+    }
+
+    /// What is executed.
+    pub(crate) fn point(&self) -> &ExecutedPoint {
+        &self.point
+    }
+
+    /// The earliest deadline in ledger time that something waits for (T3).
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
+
+    pub(crate) fn executed_digest(&self, committee: &Committee) -> Digest {
+        checkpoint_digest(&self.point.lane_hash, &self.point.state_root, committee)
+    }
+
+    /// What the ledger waits for, as the shell says it after a start (T3).
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Time>) {
+        self.deadline = deadline;
+    }
+
+    /// Whether the shell works on a slot.
+    fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+}
+
+/// L5: `lane_hash` covers the executed bundles in their order.
+fn lane_hash(so_far: Digest, bundle: &Tip, lane: ReplicaId) -> Digest {
+    let (lane, position) = (lane.get().to_le_bytes(), bundle.position.get().to_le_bytes());
+    hash_parts("quorate/v1/lane-hash", &[&so_far.0, &lane, &position, &bundle.digest.0])
+}
+
+impl Order {
+    /// The slot's bundles in execution order, and where execution stands after them. None while data is missing.
+    fn assemble_slot(
+        &self,
+        lanes: &Lanes,
+        member: &Member,
+        seq: SeqNum,
+        content: &Content,
+    ) -> Option<(Decided, ExecutedPoint)> {
+        let n = member.committee.len();
+        let mut next = self.execution.point.clone();
+        let mut bundles = Vec::new();
+        for step in 0..n {
+            let index = (seq.get() as usize + step) % n;
+            let lane = ReplicaId::new(index as u16);
+            let Some((_, tip)) = content.cut.iter().find(|(of, _)| *of == lane) else { continue };
+            if tip.position <= lanes[lane].executed.position {
+                continue; // L4: changes nothing.
+            }
+            for bundle in lanes[lane].path_to(*tip)? {
+                next.tips[index] = bundle.header.tip();
+                next.lane_bytes[index] = bundle.header.lane_bytes;
+                next.lane_hash = lane_hash(next.lane_hash, &next.tips[index], lane);
+                bundles.push(bundle);
+            }
+        }
+        next.seq = seq;
+        next.time = next.time.max(content.time.unwrap_or_default());
+        let epoch = member.committee.epoch();
+        let decided =
+            Decided { epoch, seq, content: content.clone(), time: next.time, bundles, lane_hash: next.lane_hash };
+        Some((decided, next))
+    }
+
+    /// How far the next slot advances a lane, if it is decided.
+    pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
+        let content = self.log.get(self.executed().next())?.decided()?;
+        content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
+    }
+
+    /// B: of what was executed in a long catch-up a window stays in memory.
+    pub(crate) fn drop_long_executed(&mut self, member: &Member) {
+        let old = SeqNum::new(self.executed().get().saturating_sub(member.constants.window));
+        self.log.drop_unvoted_up_to(old);
+    }
+
+    /// What execution made votable: certificates at or below the executed tips are not needed any more.
+    fn touch_unvoted(&mut self) {
+        let waiting: Vec<SeqNum> =
+            self.log.above(self.executed()).filter(|(_, slot)| slot.committed.is_none()).map(|(seq, _)| seq).collect();
+        for seq in waiting {
+            self.log.touch_later(seq);
+        }
+    }
+
+    /// The digest that a Checkpoint after the executed slot says (C2).
+    pub(crate) fn executed_digest(&self, member: &Member) -> Digest {
+        self.execution.executed_digest(&member.committee)
+    }
+}
+
+impl Order {
+    /// Hands out the next slot, if it is decided and all its data is here.
+    pub(crate) fn execute(
+        &mut self,
+        lanes: &mut Lanes,
+        pursuits: &mut Pursuits,
+        member: &mut Member,
+        out: &mut Effects,
+    ) {
+        if self.execution.is_running() || member.is_stopped() {
+            return;
+        }
+        let seq = self.executed().next();
+        let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) else {
+            return;
+        };
+        let content = content.clone();
+        self.want_decided(lanes, pursuits, member, out);
+        let Some((decided, next)) = self.assemble_slot(lanes, member, seq, &content) else { return };
+        for bundle in &decided.bundles {
+            // On the certified chain, so stored already unless its lane was not looked at since.
+            if let Some(bundle) = lanes[bundle.header.lane].store(bundle.header.tip()) {
+                out.persist(Record::Bundle(bundle));
+            }
+        }
+        self.execution.running = Some(Running { seq, content, next });
+        out.push(Effect::Execute(Arc::new(decided)));
+    }
+
+    /// Wants the data of all slots that are decided without a gap (L5), so that who is behind fetches many at once.
+    ///
+    /// A tip above all tips of the slots below was certified before anybody honest voted for it. Any other changes
+    /// nothing, and its digest is nobody's word (L4).
+    fn want_decided(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member, out: &mut Effects) {
+        let mut reached = lanes.executed();
+        let mut seq = self.executed().next();
+        while let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) {
+            let content = content.clone();
+            for (lane, tip) in &content.cut {
+                if tip.position > reached[lane.index()] {
+                    reached[lane.index()] = tip.position;
+                    lanes.want_tip(pursuits, member, *lane, *tip, out);
+                }
+            }
+            seq = seq.next();
+        }
+    }
+}
+
+impl Replica {
+    pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
+        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
+            return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
+        };
+        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
+        self.order.execution.deadline = executed.deadline;
+        for lane in self.member.committee.replicas() {
+            let point = self.order.execution.point();
+            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
+            if tip.position > self.lanes[lane].executed.position {
+                self.lanes[lane].executed_up_to(tip, bytes);
+                self.lanes.touched.insert(lane);
+            }
+        }
+        self.lanes.answer_reads(&self.member, executed.seq, out);
+        for key in &executed.recorded {
+            self.accusations.record(*key);
+            let settled = self.witness.settle(key.signer, key.kind);
+            settled.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
+        }
+        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
+            self.take_checkpoint(out);
+        }
+        self.check_stable(out);
+        self.order.drop_long_executed(&self.member);
+        self.order.touch_unvoted();
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The order: proposals, votes, decisions, execution and checkpoints (N, T, C).
+
+pub(crate) mod slot;
+pub(crate) mod order;
+pub(crate) mod normal_case;
+pub(crate) mod proposing;
+pub(crate) mod execution;
+pub(crate) mod checkpoint;

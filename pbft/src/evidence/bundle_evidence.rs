@@ -1,0 +1,131 @@
+//! Proof that a lane's owner signed a bundle that no honest owner signs (E6).
+//!
+//! Only what no later event can have caused counts: what the header alone shows, an item that may never be on a lane, and
+//! items that are not those that the header counts. Whoever hands a bundle on may have changed its items; so each proof
+//! rests on what lies under the root that the owner signed, never on what travelled beside it.
+
+use crate::evidence::view_evidence::LeafPath;
+use crate::limits::Constants;
+use crate::wire::{Bundle, BundleHeader, Item, Kind, Signed, VerifyContext, items_root, merkle_path, merkle_proves};
+use alloc::vec::Vec;
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// Bytes of items in one proof: the proof is an item of its finder's lane, with room for header and path.
+const PROOF_ITEMS_BYTES_MAX: usize = Constants::ITEM_BYTES_MAX - (8 << 10);
+
+/// What is wrong with a signed bundle.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum BundleFault {
+    /// The header alone shows it: malformed, oversized, or signed for another place.
+    Header = 1,
+    /// One of its items may not be on a lane, or is larger than all are said to be.
+    Item {
+        /// The item.
+        item: Item,
+        /// Where it lies under the header's root.
+        path: LeafPath,
+    } = 2,
+    /// All its items: they are not as many, or not as large, as the header says.
+    Items(Vec<Item>) = 3,
+}
+
+/// A bundle's header with its owner's statement, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct InvalidBundle {
+    /// Kind Bundle, digest of the header.
+    pub statement: Signed,
+    /// The header.
+    pub header: BundleHeader,
+    /// What is wrong.
+    pub fault: BundleFault,
+}
+
+impl BundleHeader {
+    /// Whether an honest owner can have made it: something in it, within the sizes of L1, counted without a gap.
+    pub(crate) fn is_well_formed(&self, constants: &Constants) -> bool {
+        let count = self.items as usize;
+        let bytes_max = match count {
+            1 => Constants::ITEM_BYTES_MAX as u64,
+            _ => u64::from(constants.bundle_bytes_max),
+        };
+        let counted = count > 0 && count <= Constants::ITEMS_MAX && self.bytes <= bytes_max;
+        counted && self.position.get() > 0 && self.lane_bytes >= self.bytes
+    }
+
+    /// Whether the statement is its owner's about its place.
+    pub(crate) fn is_named_by(&self, signed: &Signed) -> bool {
+        let said = &signed.statement;
+        (signed.signer, said.view.get(), said.seq.get()) == (self.lane, 0, self.position.get())
+    }
+}
+
+impl InvalidBundle {
+    /// What a bundle proves against its owner; nothing if it is valid, or if the fault may be that of who handed it on.
+    pub fn find(bundle: &Bundle, context: &VerifyContext<'_>) -> Option<Self> {
+        let Bundle { header, statement, items } = bundle;
+        let found = |fault| Some(Self { statement: *statement, header: header.clone(), fault });
+        if !header.is_named_by(statement) || !header.is_well_formed(context.constants) {
+            return found(BundleFault::Header);
+        }
+        let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
+        if items.len() > Constants::ITEMS_MAX || items_root(items) != header.items_root {
+            return None;
+        }
+        let wrong = |item: &Item| item.bytes.len() as u64 > header.bytes || !context.payload.is_valid(item);
+        if let Some(index) = items.iter().position(wrong) {
+            let item = items[index].clone();
+            return found(BundleFault::Item { item, path: path_of(items, index)? }).filter(Self::fits);
+        }
+        let miscounted = items.len() != header.items as usize || bytes as u64 != header.bytes;
+        miscounted.then(|| found(BundleFault::Items(items.clone())))?.filter(Self::fits)
+    }
+
+    /// Whether the owner signed this header, and the fault is there.
+    pub(crate) fn is_valid(&self, context: &VerifyContext<'_>) -> bool {
+        let said = &self.statement.statement;
+        said.kind == Kind::Bundle
+            && said.digest == self.header.digest()
+            && self.fits()
+            && self.is_faulty(context)
+            && self.statement.is_valid(context.committee, context.verify)
+    }
+
+    fn is_faulty(&self, context: &VerifyContext<'_>) -> bool {
+        let header = &self.header;
+        match &self.fault {
+            BundleFault::Header => !header.is_named_by(&self.statement) || !header.is_well_formed(context.constants),
+            // Whatever count the path claims: what leads to the root as a leaf is an item that the owner put there.
+            BundleFault::Item { item, path } => {
+                let (index, count) = (path.index as usize, path.count as usize);
+                let under = merkle_proves(&header.items_root, &item.digest(), index, count, &path.siblings);
+                under && (item.bytes.len() as u64 > header.bytes || !context.payload.is_valid(item))
+            }
+            BundleFault::Items(items) => {
+                let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
+                let miscounted = items.len() != header.items as usize || bytes as u64 != header.bytes;
+                miscounted && items.len() <= Constants::ITEMS_MAX && items_root(items) == header.items_root
+            }
+        }
+    }
+
+    /// Whether the proof can be an item of a lane itself.
+    fn fits(&self) -> bool {
+        let bytes = match &self.fault {
+            BundleFault::Header => 0,
+            BundleFault::Item { item, .. } => item.bytes.len(),
+            BundleFault::Items(items) => items.iter().map(|item| item.bytes.len() + ITEM_FRAME_BYTES).sum(),
+        };
+        bytes <= PROOF_ITEMS_BYTES_MAX
+    }
+}
+
+/// Bytes of an item's encoding beside its own: the kind and a length.
+const ITEM_FRAME_BYTES: usize = 5;
+
+fn path_of(items: &[Item], index: usize) -> Option<LeafPath> {
+    let digests: Vec<_> = items.iter().map(Item::digest).collect();
+    let siblings = merkle_path(&digests, index)?;
+    Some(LeafPath { index: index as u32, count: items.len() as u32, siblings })
+}

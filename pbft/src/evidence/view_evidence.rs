@@ -1,0 +1,280 @@
+//! Proof that a demand for a view, or the start of one, is not what an honest replica says (E3).
+//!
+//! Each proof carries the leaves that it is about and their paths, never a whole message: the digest of a demand or a
+//! start is a Merkle root with a head and a leaf for each slot (V4).
+
+use crate::views::view_change::{
+    Claim, NewView, SlotClaims, ViewChange, new_view_head, new_view_slot, select, view_change_head,
+};
+use crate::wire::{
+    ClaimedCert, Committee, Digest, Kind, ReplicaId, SeqNum, Signed, Verify, merkle_path, merkle_proves,
+};
+use alloc::vec::Vec;
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// Where a leaf stands in a tree, and its siblings up to the root. What a leaf says binds its slot.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct LeafPath {
+    /// Place of the leaf; the head is at 0.
+    pub index: u32,
+    /// Leaves of the tree.
+    pub count: u32,
+    /// From the leaf up.
+    pub siblings: Vec<Digest>,
+}
+
+/// What a demand says of one slot, under the demand's own statement.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct DemandLeaf {
+    /// Kind ViewChange.
+    pub demand: Signed,
+    /// The checkpoint in its head.
+    pub checkpoint: Option<ClaimedCert>,
+    /// The head's path.
+    pub head: LeafPath,
+    /// The slot.
+    pub seq: SeqNum,
+    /// What it says of the slot.
+    pub claims: SlotClaims,
+    /// The slot's path.
+    pub slot: LeafPath,
+}
+
+/// What a start says of one slot, under its own statement.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StartLeaf {
+    /// Kind NewView.
+    pub start: Signed,
+    /// Whose demands it rests on, with their digests.
+    pub demands: Vec<(ReplicaId, Digest)>,
+    /// The head's path.
+    pub head: LeafPath,
+    /// The slot.
+    pub seq: SeqNum,
+    /// The digest that it carries there.
+    pub carried: Option<Digest>,
+    /// The slot's path.
+    pub slot: LeafPath,
+}
+
+/// A vote, and a demand of the same signer for a later view that leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Omission {
+    /// PrePrepare, Prepare or Commit.
+    pub vote: Signed,
+    /// What the demand says of the vote's slot.
+    pub leaf: DemandLeaf,
+}
+
+/// A demand with a part that does not verify, or that disagrees with the start that it names.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct InvalidDemand {
+    /// The part.
+    pub leaf: DemandLeaf,
+    /// What the start named by an entry carries in the slot, with its path under the digest that the entry names.
+    pub named: Option<(Option<Digest>, LeafPath)>,
+}
+
+/// A start that carries in one slot what does not follow from its demands.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct InvalidStart {
+    /// What it carries.
+    pub leaf: StartLeaf,
+    /// What each of its demands says of the slot, in its order.
+    pub demands: Vec<DemandLeaf>,
+}
+
+impl LeafPath {
+    fn of(leaves: &[Digest], index: usize) -> Option<Self> {
+        let siblings = merkle_path(leaves, index)?;
+        Some(Self { index: index as u32, count: leaves.len() as u32, siblings })
+    }
+
+    fn proves(&self, root: &Digest, leaf: &Digest) -> bool {
+        merkle_proves(root, leaf, self.index as usize, self.count as usize, &self.siblings)
+    }
+}
+
+impl DemandLeaf {
+    /// A demand's leaf of a slot; none outside its window.
+    pub fn of(demand: &Signed, body: &ViewChange, seq: SeqNum, window: u64) -> Option<Self> {
+        let leaves = body.leaves(window);
+        let place = seq.get().checked_sub(body.base().get()).filter(|place| *place > 0)?;
+        let slot = LeafPath::of(&leaves, usize::try_from(place).ok()?)?;
+        let head = LeafPath::of(&leaves, 0)?;
+        let (claims, checkpoint) = (body.claims(seq), body.checkpoint.clone());
+        Some(Self { demand: *demand, checkpoint, head, seq, claims, slot })
+    }
+
+    fn base(&self) -> SeqNum {
+        self.checkpoint.as_ref().map_or(SeqNum::new(0), |certificate| certificate.seq)
+    }
+
+    /// Both leaves are in the signed tree.
+    fn is_signed(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+        let statement = &self.demand.statement;
+        let head = view_change_head(statement.view, &self.checkpoint);
+        statement.kind == Kind::ViewChange
+            && self.demand.is_valid(committee, verify)
+            && self.head.proves(&statement.digest, &head)
+            && self.slot.proves(&statement.digest, &self.claims.digest(self.seq))
+    }
+
+    /// Whether the checkpoint and the entries of the slot are what an honest replica would sign.
+    fn is_sound(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+        let certified = |claimed: &ClaimedCert, kind: Kind| {
+            claimed.kind == kind && committee.check(claimed.clone(), verify).is_ok()
+        };
+        let proposed = |pre_prepare: &Signed, new_view: &Digest| {
+            let statement = &pre_prepare.statement;
+            statement.kind == Kind::PrePrepare
+                && statement.seq == self.seq
+                && statement.view < self.demand.statement.view
+                && pre_prepare.signer == committee.primary(statement.view)
+                && (*new_view == Digest::ZERO) == (statement.view.get() == 0)
+                && pre_prepare.is_valid(committee, verify)
+        };
+        let checkpoint = self.checkpoint.as_ref().is_none_or(|claimed| certified(claimed, Kind::Checkpoint));
+        let prepared = self.claims.prepared.as_ref().is_none_or(|entry| {
+            let (claimed, statement) = (&entry.certificate, &entry.pre_prepare.statement);
+            let same = (claimed.view, claimed.seq, claimed.digest) == (statement.view, statement.seq, statement.digest);
+            same && certified(claimed, Kind::Prepare) && proposed(&entry.pre_prepare, &entry.new_view)
+        });
+        let voted = self.claims.voted.as_ref().is_none_or(|entry| proposed(&entry.pre_prepare, &entry.new_view));
+        checkpoint && prepared && voted
+    }
+}
+
+impl Omission {
+    /// The vote and the demand as evidence, if the demand leaves the vote out.
+    pub fn find(vote: &Signed, demand: &Signed, body: &ViewChange, window: u64) -> Option<Self> {
+        let said = &vote.statement;
+        if !is_left_out(vote, &body.claims(said.seq)) || vote.signer != demand.signer || said.view >= body.view {
+            return None;
+        }
+        Some(Self { vote: *vote, leaf: DemandLeaf::of(demand, body, said.seq, window)? })
+    }
+
+    pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+        let (vote, demand) = (&self.vote.statement, &self.leaf.demand.statement);
+        let about = self.vote.signer == self.leaf.demand.signer
+            && vote.kind.is_vote()
+            && vote.view < demand.view
+            && vote.seq == self.leaf.seq
+            && self.leaf.base() < vote.seq;
+        // An entry that does not verify covers nothing (E3: no *valid* P).
+        let covered = self.leaf.is_sound(committee, verify) && !is_left_out(&self.vote, &self.leaf.claims);
+        about && !covered && self.vote.is_valid(committee, verify) && self.leaf.is_signed(committee, verify)
+    }
+}
+
+/// E3: a Commit wants a P above its view, or at it with its digest; another vote wants such a Q.
+fn is_left_out(vote: &Signed, claims: &SlotClaims) -> bool {
+    let said = &vote.statement;
+    let entry = match said.kind {
+        Kind::Commit => claims.prepared.as_ref().map(|entry| entry.pre_prepare.statement),
+        _ => claims.voted.as_ref().map(|entry| entry.pre_prepare.statement),
+    };
+    !entry.is_some_and(|at| at.view > said.view || (at.view == said.view && at.digest == said.digest))
+}
+
+impl InvalidDemand {
+    /// The first slot of a demand that is not sound, as evidence.
+    pub fn find(
+        demand: &Signed,
+        body: &ViewChange,
+        window: u64,
+        committee: &Committee,
+        verify: &dyn Verify,
+    ) -> Option<Self> {
+        let entries = body.prepared.iter().map(|entry| entry.seq()).chain(body.voted.iter().map(|entry| entry.seq()));
+        let slots = entries.chain(core::iter::once(body.base().next()));
+        let mut leaves = slots.filter_map(|seq| DemandLeaf::of(demand, body, seq, window));
+        let leaf = leaves.find(|leaf| !leaf.is_sound(committee, verify))?;
+        Some(Self { leaf, named: None })
+    }
+
+    /// The first entry of a demand that the start it names contradicts.
+    pub fn against(demand: &Signed, body: &ViewChange, start: &Signed, named: &NewView, window: u64) -> Option<Self> {
+        let digest = start.statement.digest;
+        let prepared = body.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
+        let voted = body.voted.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
+        let wrong = |(pre_prepare, of): &(&Signed, Digest)| {
+            let statement = &pre_prepare.statement;
+            let carried = named.carries(statement.seq);
+            *of == digest && statement.view == named.view && carried.is_some_and(|of| of != statement.digest)
+        };
+        let (pre_prepare, _) = prepared.chain(voted).find(wrong)?;
+        let seq = pre_prepare.statement.seq;
+        let place = seq.get().checked_sub(named.base().get())?;
+        let path = LeafPath::of(&named.leaves(window), usize::try_from(place).ok()?)?;
+        Some(Self { leaf: DemandLeaf::of(demand, body, seq, window)?, named: Some((named.carries(seq), path)) })
+    }
+
+    pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+        let wrong = match &self.named {
+            None => !self.leaf.is_sound(committee, verify),
+            Some((carried, path)) => self.disagrees(*carried, path),
+        };
+        wrong && self.leaf.is_signed(committee, verify)
+    }
+
+    fn disagrees(&self, carried: Option<Digest>, path: &LeafPath) -> bool {
+        let Some(carried) = carried else { return false };
+        let claims = &self.leaf.claims;
+        let prepared = claims.prepared.as_ref().map(|entry| (entry.pre_prepare.statement.digest, entry.new_view));
+        let voted = claims.voted.as_ref().map(|entry| (entry.pre_prepare.statement.digest, entry.new_view));
+        let leaf = new_view_slot(self.leaf.seq, Some(carried));
+        [prepared, voted].into_iter().flatten().any(|(digest, named)| digest != carried && path.proves(&named, &leaf))
+    }
+}
+
+impl InvalidStart {
+    /// The first slot of a start that does not follow from its demands, as evidence.
+    pub fn find(start: &Signed, body: &NewView, committee: &Committee, null: Digest, window: u64) -> Option<Self> {
+        let computed = body.recompute(committee, null);
+        let found = computed.iter().copied().chain(body.pre_prepares.iter().map(|signed| {
+            let seq = signed.statement.seq;
+            (seq, computed.iter().find(|(of, _)| *of == seq).map_or(null, |(_, digest)| *digest))
+        }));
+        let mut wrong = found.filter(|(seq, digest)| body.carries(*seq).unwrap_or(null) != *digest);
+        let (seq, _) = wrong.next()?;
+        let demands: Option<Vec<DemandLeaf>> =
+            body.view_changes.iter().map(|(signed, demand)| DemandLeaf::of(signed, demand, seq, window)).collect();
+        let leaves = body.leaves(window);
+        let place = usize::try_from(seq.get().checked_sub(body.base().get())?).ok()?;
+        let leaf = StartLeaf {
+            start: *start,
+            demands: body.view_changes.iter().map(|(signed, _)| (signed.signer, signed.statement.digest)).collect(),
+            head: LeafPath::of(&leaves, 0)?,
+            seq,
+            carried: body.carries(seq),
+            slot: LeafPath::of(&leaves, place)?,
+        };
+        Some(Self { leaf, demands: demands? })
+    }
+
+    pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
+        let start = &self.leaf.start.statement;
+        let named: Vec<(ReplicaId, Digest)> =
+            self.demands.iter().map(|leaf| (leaf.demand.signer, leaf.demand.statement.digest)).collect();
+        let signed = start.kind == Kind::NewView
+            && self.leaf.start.is_valid(committee, verify)
+            && named == self.leaf.demands
+            && self.leaf.head.proves(&start.digest, &new_view_head(start.view, &named))
+            && self.leaf.slot.proves(&start.digest, &new_view_slot(self.leaf.seq, self.leaf.carried));
+        let about = self.demands.iter().all(|leaf| {
+            let same = leaf.seq == self.leaf.seq && leaf.demand.statement.view == start.view;
+            same && leaf.base() < leaf.seq && leaf.is_signed(committee, verify)
+        });
+        signed && about && !self.follows(committee)
+    }
+
+    /// V5 for this one slot. Null at the end and nothing at all are the same here.
+    fn follows(&self, committee: &Committee) -> bool {
+        let claims: Vec<Claim> = self.demands.iter().map(|leaf| Claim::of(&leaf.claims)).collect();
+        let null = crate::wire::Content::NULL.digest();
+        let chosen = select(&claims, committee.quorum() - committee.faulty_max());
+        chosen.unwrap_or(null) == self.leaf.carried.unwrap_or(null)
+    }
+}

@@ -1,0 +1,330 @@
+//! One replica's lane as another sees it: bundles, their chain, acknowledgements and certificates (L1 to L6).
+
+use crate::wire::{Bundle, Digest, Position, QuorumCert, ReplicaId, Signed, Ticks, Tip, View};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Acks of one signer that are kept for a lane: twice what an owner may have out (L1), so that an honest one's fit.
+const ACKS_PER_SIGNER_MAX: usize = 16;
+
+/// A bundle in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) bundle: Arc<Bundle>,
+    /// Whether it is on disk: acknowledged, or on the certified chain.
+    pub(crate) stored: bool,
+    /// When it came; for an own bundle, when it was made.
+    pub(crate) since: Ticks,
+}
+
+/// A certificate of a tip.
+#[derive(Debug, Clone)]
+pub(crate) struct Certified {
+    pub(crate) certificate: QuorumCert,
+    /// Whether a content on offer names it; an older one that none names is dropped.
+    pub(crate) cited: bool,
+    pub(crate) since: Ticks,
+}
+
+/// Two certified bundles that do not lie on one chain: more than f replicas are faulty (L3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fork {
+    pub(crate) position: Position,
+    pub(crate) first: Digest,
+    pub(crate) second: Digest,
+}
+
+/// A lane above its executed tip.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lane {
+    /// The executed tip.
+    pub(crate) executed: Tip,
+    /// Bytes of the lane up to it.
+    pub(crate) executed_bytes: u64,
+    /// The newest bundle that this replica acknowledged.
+    pub(crate) acked: Tip,
+    /// The highest tip in a committed slot.
+    pub(crate) committed: Position,
+    /// Since when a certificate lies above every committed tip, or since one last advanced this lane (V1 a).
+    pub(crate) waiting_since: Option<Ticks>,
+    /// When its owner last left a question for its bundles unanswered.
+    pub(crate) silent_at: Option<Ticks>,
+    /// The view in which the primary was sent a certificate above the committed tips (V1 a).
+    pub(crate) told: Option<View>,
+    held: BTreeMap<(Position, Digest), Held>,
+    /// Digests of the certified chain as far as it is known, walking down from certified tips.
+    chain: BTreeMap<Position, Digest>,
+    certificates: BTreeMap<Position, Certified>,
+    acks: BTreeMap<(Position, ReplicaId), Signed>,
+}
+
+impl Lane {
+    /// The newest certified bundle above the executed tip, or that tip.
+    pub(crate) fn certified(&self) -> Tip {
+        self.newest().map_or(self.executed, |newest| newest.certificate.tip())
+    }
+
+    pub(crate) fn newest(&self) -> Option<&Certified> {
+        self.certificates.last_key_value().map(|(_, certified)| certified)
+    }
+
+    pub(crate) fn certificate(&self, tip: Tip) -> Option<&QuorumCert> {
+        let certified = self.certificates.get(&tip.position)?;
+        (certified.certificate.digest() == tip.digest).then_some(&certified.certificate)
+    }
+
+    /// Whether a content may name this tip: it is certified, or so low that it changes nothing (L4).
+    pub(crate) fn vouches_for(&self, tip: Tip) -> bool {
+        tip.position <= self.executed.position || self.certificate(tip).is_some()
+    }
+
+    pub(crate) fn held(&self, tip: Tip) -> Option<&Held> {
+        self.held.get(&(tip.position, tip.digest))
+    }
+
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held.values().map(|held| held.bundle.header.bytes).sum()
+    }
+
+    pub(crate) fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Acknowledgements that are kept, of the signer of whom there are most.
+    pub(crate) fn most_acks(&self) -> usize {
+        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
+        self.acks.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
+        counts.values().max().copied().unwrap_or(0)
+    }
+
+    pub(crate) fn certificates_count(&self) -> usize {
+        self.certificates.len()
+    }
+
+    /// Sizes of the bundles that are neither stored nor on the certified chain.
+    pub(crate) fn loose(&self) -> impl Iterator<Item = u64> {
+        self.loose_bundles().map(|(_, bytes)| bytes)
+    }
+
+    fn loose_bundles(&self) -> impl Iterator<Item = ((Position, Digest), u64)> {
+        let loose = self
+            .held
+            .iter()
+            .filter(|((position, digest), held)| !held.stored && self.on_chain(*position) != Some(*digest));
+        loose.map(|(key, held)| (*key, held.bundle.header.bytes))
+    }
+
+    pub(crate) fn hold(&mut self, bundle: Arc<Bundle>, stored: bool, since: Ticks) {
+        let tip = bundle.header.tip();
+        self.held.entry((tip.position, tip.digest)).or_insert(Held { bundle, stored, since });
+    }
+
+    /// Marks as stored; the bundle to write if it was not.
+    pub(crate) fn store(&mut self, tip: Tip) -> Option<Arc<Bundle>> {
+        let held = self.held.get_mut(&(tip.position, tip.digest))?;
+        let fresh = !held.stored;
+        held.stored = true;
+        fresh.then(|| held.bundle.clone())
+    }
+
+    /// Held bundles at a position that go on from `parent`.
+    pub(crate) fn extends(&self, parent: Tip, parent_bytes: u64) -> Option<&Held> {
+        let position = parent.position.next();
+        let range = (position, Digest::ZERO)..=(position, Digest([0xff; 32]));
+        self.held.range(range).map(|(_, held)| held).find(|held| {
+            let header = &held.bundle.header;
+            header.parent == parent.digest && header.lane_bytes == parent_bytes.saturating_add(header.bytes)
+        })
+    }
+
+    /// Where acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its data is here)
+    /// and the executed tip; of equals, not the own Ack. With the lane's bytes up to there (L2).
+    pub(crate) fn anchor(&self) -> (Tip, u64) {
+        let mut best = (self.executed, self.executed_bytes);
+        for tip in [self.acked, self.certified()] {
+            let certain = tip != self.acked || tip.position > best.0.position;
+            if tip.position >= best.0.position
+                && certain
+                && let Some(held) = self.held(tip)
+            {
+                best = (tip, held.bundle.header.lane_bytes);
+            }
+        }
+        best
+    }
+
+    /// Adds a certificate, if it is news. The fork, if it contradicts what is known.
+    pub(crate) fn certify(&mut self, certificate: QuorumCert, cited: bool, now: Ticks) -> Result<bool, Fork> {
+        let tip = certificate.tip();
+        if tip.position <= self.executed.position {
+            return Ok(false);
+        }
+        if let Some(known) = self.certificates.get_mut(&tip.position) {
+            let first = known.certificate.digest();
+            known.cited |= cited;
+            return if first == tip.digest {
+                Ok(false)
+            } else {
+                Err(Fork { position: tip.position, first, second: tip.digest })
+            };
+        }
+        let newest = self.certified().position;
+        if !cited && tip.position < newest {
+            return Ok(false);
+        }
+        if tip.position > newest && self.newest().is_some_and(|old| !old.cited) {
+            self.certificates.remove(&newest);
+        }
+        self.certificates.insert(tip.position, Certified { certificate, cited, since: now });
+        let top = self.certified().position;
+        if top > self.committed && self.waiting_since.is_none() {
+            self.waiting_since = Some(now);
+        }
+        self.acks.retain(|(position, _), _| *position > top);
+        self.want(tip).map(|()| true)
+    }
+
+    /// A content on offer names this tip: keep its certificate.
+    pub(crate) fn cite(&mut self, tip: Tip) {
+        if let Some(known) = self.certificates.get_mut(&tip.position) {
+            known.cited = true;
+        }
+    }
+
+    /// A committed cut names this position: what still waits, waits anew (V1 a).
+    pub(crate) fn commit(&mut self, position: Position, now: Ticks) {
+        if position > self.committed {
+            self.committed = position;
+            self.told = None;
+            self.waiting_since = (self.certified().position > position).then_some(now);
+        }
+    }
+
+    /// Puts a tip that is certified or committed on the known chain, and walks down from it.
+    pub(crate) fn want(&mut self, tip: Tip) -> Result<(), Fork> {
+        if tip.position <= self.executed.position {
+            return Ok(());
+        }
+        match self.chain.get(&tip.position) {
+            Some(first) if *first != tip.digest => {
+                Err(Fork { position: tip.position, first: *first, second: tip.digest })
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.chain.insert(tip.position, tip.digest);
+                self.walk(tip)
+            }
+        }
+    }
+
+    /// Follows parents down from a chain position as far as bundles are held.
+    pub(crate) fn walk(&mut self, from: Tip) -> Result<(), Fork> {
+        let mut tip = from;
+        while let Some(held) = self.held.get(&(tip.position, tip.digest)) {
+            let below =
+                Tip { position: tip.position.previous().unwrap_or_default(), digest: held.bundle.header.parent };
+            let known = if below.position == self.executed.position {
+                Some(self.executed.digest)
+            } else {
+                self.chain.get(&below.position).copied()
+            };
+            match known {
+                Some(first) if first != below.digest => {
+                    return Err(Fork { position: below.position, first, second: below.digest });
+                }
+                Some(_) => return Ok(()),
+                None => self.chain.insert(below.position, below.digest),
+            };
+            tip = below;
+        }
+        Ok(())
+    }
+
+    /// The certified chain's digest at a position, as far as it is known.
+    pub(crate) fn on_chain(&self, position: Position) -> Option<Digest> {
+        self.chain.get(&position).copied()
+    }
+
+    /// Bundles of the certified chain that are held and not yet stored.
+    pub(crate) fn unstored(&self) -> Vec<Tip> {
+        let tips = self.chain.iter().map(|(position, digest)| Tip { position: *position, digest: *digest });
+        tips.filter(|tip| self.held(*tip).is_some_and(|held| !held.stored)).collect()
+    }
+
+    /// The bundles from above the executed tip up to `tip`, ascending; none if one is missing.
+    pub(crate) fn path_to(&self, tip: Tip) -> Option<Vec<Arc<Bundle>>> {
+        let mut bundles = Vec::new();
+        let mut position = self.executed.position;
+        while position < tip.position {
+            position = position.next();
+            let digest = self.on_chain(position)?;
+            bundles.push(self.held(Tip { position, digest })?.bundle.clone());
+        }
+        Some(bundles)
+    }
+
+    /// The highest position at or below `to` on the known chain whose bundle is missing.
+    pub(crate) fn missing(&self, to: Position) -> Option<Position> {
+        let mut missing = None;
+        for (position, digest) in self.chain.range(..=to) {
+            if self.held(Tip { position: *position, digest: *digest }).is_none() {
+                missing = Some(*position);
+            }
+        }
+        missing
+    }
+
+    /// Stored bundles in a range of positions, highest first: the certified chain where it is known.
+    pub(crate) fn stored_between(&self, from: Position, to: Position) -> impl Iterator<Item = &Arc<Bundle>> {
+        let range = (from, Digest::ZERO)..=(to, Digest([0xff; 32]));
+        let in_range = self.held.range(if from <= to { range } else { (to, Digest::ZERO)..=(to, Digest::ZERO) });
+        in_range.rev().filter(|(_, held)| held.stored).filter_map(|((position, digest), held)| {
+            let chained = self.on_chain(*position).is_none_or(|known| known == *digest);
+            chained.then_some(&held.bundle)
+        })
+    }
+
+    /// Notes an acknowledgement. False if it is useless or beyond what is kept for its signer.
+    pub(crate) fn add_ack(&mut self, position: Position, signed: Signed) -> bool {
+        if position <= self.certified().position {
+            return false;
+        }
+        self.acks.entry((position, signed.signer)).or_insert(signed);
+        let of_signer: Vec<_> = self.acks.keys().filter(|(_, signer)| *signer == signed.signer).copied().collect();
+        if of_signer.len() > ACKS_PER_SIGNER_MAX {
+            self.acks.remove(&of_signer[0]);
+        }
+        true
+    }
+
+    /// The acknowledgements of one bundle.
+    pub(crate) fn acks(&self, tip: Tip) -> impl Iterator<Item = &Signed> {
+        let range = (tip.position, ReplicaId::new(0))..=(tip.position, ReplicaId::new(u16::MAX));
+        self.acks.range(range).map(|(_, ack)| ack).filter(move |ack| ack.statement.digest == tip.digest)
+    }
+
+    /// The lane was executed up to `tip`: what lies at or below it leaves memory; the disk keeps it (L6).
+    pub(crate) fn executed_up_to(&mut self, tip: Tip, bytes: u64) {
+        self.executed = tip;
+        self.executed_bytes = bytes;
+        self.commit(tip.position, Ticks::default());
+        let above = |position: &Position| *position > tip.position;
+        self.held.retain(|(position, _), _| above(position));
+        self.chain.retain(|position, _| above(position));
+        self.certificates.retain(|position, _| above(position));
+        self.acks.retain(|(position, _), _| above(position));
+    }
+
+    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one (B).
+    pub(crate) fn trim(&mut self, bytes_max: u64) {
+        let loose: Vec<((Position, Digest), u64)> = self.loose_bundles().collect();
+        let mut bytes = 0;
+        for (index, (key, size)) in loose.into_iter().enumerate() {
+            bytes += size;
+            if index > 0 && bytes > bytes_max {
+                self.held.remove(&key);
+            }
+        }
+    }
+}

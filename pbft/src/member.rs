@@ -1,0 +1,202 @@
+//! The member that a replica is: name, key, clocks, promises, and the way out.
+
+use crate::effects::{Broken, Effect, Effects, Record};
+use crate::input::Now;
+use crate::limits::Constants;
+use crate::recovery::promises::Promises;
+use crate::recovery::recall::Recall;
+use crate::replica::ReplicaConfig;
+use crate::wire::{Committee, Digest, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, View};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+/// Whether a replica takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It votes, once its recall is done.
+    Member,
+    /// Its disk is older than its promises: it follows and signs nothing but Status (E7).
+    Follower(Signed),
+    /// It has stopped.
+    Stopped(Broken),
+}
+
+impl Standing {
+    pub(crate) fn of(broken: Broken) -> Self {
+        match broken {
+            Broken::OlderThanPromises(signed) => Self::Follower(signed),
+            _ => Self::Stopped(broken),
+        }
+    }
+}
+
+/// One member's own part of a replica: everything that signing, sending and waking need.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) me: ReplicaId,
+    pub(crate) committee: Arc<Committee>,
+    pub(crate) constants: Arc<Constants>,
+    signer: Arc<dyn Signer>,
+    pub(crate) incarnation: u64,
+    pub(crate) now: Now,
+    pub(crate) standing: Standing,
+    pub(crate) promises: Promises,
+    pub(crate) recall: Recall,
+    /// Own messages on their way back in: they pass the same handlers as others'.
+    pub(crate) loopback: VecDeque<Arc<Message>>,
+    pub(crate) wake: Option<Ticks>,
+}
+
+impl Member {
+    /// # Panics
+    ///
+    /// If `me` is not in the member list, or the signer's key is not its key: a wrong configuration.
+    pub(crate) fn new(config: ReplicaConfig) -> Self {
+        let ReplicaConfig { me, committee, constants, signer, verify: _, incarnation } = config;
+        assert_eq!(committee.key(me), Some(&signer.public_key()), "replica {me} has another key in the member list");
+        assert!(constants.window >= 2 * constants.checkpoint_period, "the window must outlive a checkpoint period");
+        assert!(constants.window <= Constants::WINDOW_MAX, "a status speaks of one window");
+        Self {
+            me,
+            signer,
+            incarnation,
+            now: Now::default(),
+            standing: Standing::Member,
+            promises: Promises::new(),
+            recall: Recall::new(committee.quorum()),
+            committee: Arc::new(committee),
+            constants: Arc::new(constants),
+            loopback: VecDeque::new(),
+            wake: None,
+        }
+    }
+
+    /// Whether anything but Status is signed (E7).
+    pub(crate) fn may_sign(&self) -> bool {
+        self.standing == Standing::Member && self.recall.is_done()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.standing, Standing::Stopped(_))
+    }
+
+    /// The other members, beginning after this one, so that not all ask the same.
+    pub(crate) fn others(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        let (n, me) = (self.committee.len(), self.me.index());
+        (1..n).map(move |step| ReplicaId::new(((me + step) % n) as u16))
+    }
+
+    /// Sends to all, and takes it in like everyone.
+    pub(crate) fn broadcast(&mut self, message: Message, out: &mut Effects) {
+        let message = Arc::new(message);
+        out.push(Effect::Broadcast(message.clone()));
+        self.loopback.push_back(message);
+    }
+
+    /// Sends to one, who may be this replica.
+    pub(crate) fn send(&mut self, to: ReplicaId, message: Message, out: &mut Effects) {
+        if to == self.me {
+            self.loopback.push_back(Arc::new(message));
+        } else {
+            out.send(to, message);
+        }
+    }
+
+    /// Wants a tick at `ticks` or earlier.
+    pub(crate) fn wake_at(&mut self, ticks: Ticks) {
+        self.wake = Some(self.wake.map_or(ticks, |wake| wake.min(ticks)));
+    }
+
+    /// Wants a tick when the wall clock shows `wall`.
+    pub(crate) fn wake_at_wall(&mut self, wall: Time) {
+        self.wake_at(self.now.ticks.after(wall.get().saturating_sub(self.now.wall.get())));
+    }
+
+    /// Whether a time has come; if not, a tick is wanted then.
+    pub(crate) fn is_due(&mut self, due: Ticks) -> bool {
+        if due > self.now.ticks {
+            self.wake_at(due);
+        }
+        due <= self.now.ticks
+    }
+
+    /// Old enough for what was sent then to have been lost.
+    pub(crate) fn is_old(&self, since: Ticks) -> bool {
+        self.now.ticks.since(since) >= self.constants.status_period_ms
+    }
+
+    fn statement(&self, kind: Kind, view: View, seq: SeqNum, digest: Digest) -> Statement {
+        Statement { group: self.committee.group(), epoch: self.committee.epoch(), kind, view, seq, digest }
+    }
+
+    /// Signs and writes into the table; the caller persists it before it leaves. None while nothing may be signed.
+    ///
+    /// What was signed before is returned as it was (E1).
+    pub(crate) fn promise(&mut self, kind: Kind, view: View, seq: SeqNum, digest: Digest) -> Option<Signed> {
+        if !self.may_sign() {
+            return None;
+        }
+        let statement = self.statement(kind, view, seq, digest);
+        if let Some(signed) = self.promises.get(kind, view, seq) {
+            assert!(signed.statement == statement, "E1: {kind:?} at {view}, {seq} was signed for another digest");
+            return Some(*signed);
+        }
+        if self.promises.is_pruned(&statement, self.me) {
+            return None;
+        }
+        let signed = statement.sign(self.me, &*self.signer);
+        self.promises.write(signed);
+        Some(signed)
+    }
+
+    /// [`Self::promise`], persisted.
+    pub(crate) fn sign(
+        &mut self,
+        kind: Kind,
+        view: View,
+        seq: SeqNum,
+        digest: Digest,
+        out: &mut Effects,
+    ) -> Option<Signed> {
+        let signed = self.promise(kind, view, seq, digest)?;
+        out.persist(Record::Statement(signed));
+        Some(signed)
+    }
+
+    /// A Status, which no table holds (E1).
+    pub(crate) fn sign_status(&self, counter: SeqNum, digest: Digest) -> Signed {
+        self.statement(Kind::Status, View::new(0), counter, digest).sign(self.me, &*self.signer)
+    }
+
+    /// A statement in the own name that came with something stored. If another one was signed here for its place, the
+    /// key is in use elsewhere: what the group decided in the own name is on the disk beside the own word (E7).
+    pub(crate) fn resume_promise(&mut self, signed: Signed) {
+        let said = &signed.statement;
+        match self.promises.get(said.kind, said.view, said.seq) {
+            Some(row) if row.statement != *said => self.standing = Standing::Follower(signed),
+            _ => self.promises.write(signed),
+        }
+    }
+
+    /// E7: an own statement that is not on the disk says that the disk is older than its promises.
+    pub(crate) fn meet_own(&mut self, signed: &Signed, out: &mut Effects) {
+        let statement = &signed.statement;
+        let known = statement.kind == Kind::Status
+            || self.promises.holds(statement)
+            || self.promises.is_pruned(statement, self.me)
+            || self.standing != Standing::Member;
+        if !known {
+            self.stop(Broken::OlderThanPromises(*signed), out);
+        }
+    }
+
+    /// Takes no further part, for this reason.
+    pub(crate) fn stop(&mut self, broken: Broken, out: &mut Effects) {
+        if self.is_stopped() {
+            return;
+        }
+        self.standing = Standing::of(broken.clone());
+        out.persist(Record::Broken(broken.clone()));
+        out.push(Effect::Broken(broken));
+    }
+}

@@ -1,0 +1,216 @@
+//! Asking for what is missing: one peer at a time, the next after a time-out (N9, L5).
+
+use crate::agreement::slot::Slot;
+use crate::effects::{Effects, Wanted};
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
+use crate::replica::Replica;
+use crate::wire::{Digest, Message, Position, ReplicaId, SeqNum, Ticks, View};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// For how long the owner of a lane who did not answer is asked last (L5).
+const SILENT_OWNER_MS: u64 = 10_000;
+
+/// What is pursued; one question of each is out at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Quest {
+    Slots,
+    Content(SeqNum),
+    Bundles(ReplicaId),
+    Start(View, Digest),
+}
+
+/// Something that is needed now, and who may have it.
+struct Need {
+    quest: Quest,
+    wanted: Wanted,
+    /// The next thing that is missing: an answer that moves it out of `asked` calls for the next question.
+    missing: u64,
+    asked: (u64, u64),
+    peers: Vec<ReplicaId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pursuit {
+    last: Option<ReplicaId>,
+    asked: Option<(u64, u64)>,
+    tries: usize,
+    next: Ticks,
+}
+
+/// Questions that are out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pursuits {
+    out: BTreeMap<Quest, Pursuit>,
+    looked_at: Ticks,
+    /// Something arrived that may call for the next question.
+    pub(crate) is_due: bool,
+}
+
+impl Pursuits {
+    /// Questions that are out or wait for their grace, for reports.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+}
+
+impl Pursuits {
+    fn pursue_one(&mut self, lanes: &mut Lanes, member: &Member, need: Need, out: &mut Effects) {
+        let now = member.now.ticks;
+        let grace = now.after(member.constants.base_timeout_ms / 10);
+        let pursuit = self.out.entry(need.quest).or_insert(Pursuit { last: None, asked: None, tries: 0, next: grace });
+        let answered = pursuit.asked.is_some_and(|(from, to)| need.missing < from || need.missing > to);
+        if !answered && now < pursuit.next {
+            return;
+        }
+        if !answered && pursuit.asked.is_some() {
+            if let (Quest::Bundles(lane), Some(asked)) = (need.quest, pursuit.last)
+                && lane == asked
+            {
+                lanes[lane].silent_at = Some(now);
+            }
+            pursuit.tries += 1;
+        }
+        let Some(peer) = need.peers.get(pursuit.tries % need.peers.len().max(1)) else { return };
+        pursuit.last = Some(*peer);
+        pursuit.asked = Some(need.asked);
+        // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
+        let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
+        pursuit.next = now.after(member.constants.base_timeout_ms / patience);
+        out.send(*peer, Message::Ask(need.wanted));
+    }
+}
+
+impl Replica {
+    /// Asks for what has been missing for a while.
+    pub(crate) fn pursue(&mut self, out: &mut Effects) {
+        let passed = self.member.now.ticks > self.pursuits.looked_at;
+        if passed || core::mem::take(&mut self.pursuits.is_due) {
+            self.pursuits.looked_at = self.member.now.ticks;
+            let needs = Needs(self).all();
+            let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
+            self.pursuits.out.retain(|quest, _| needed(quest));
+            for need in needs {
+                self.pursuits.pursue_one(&mut self.lanes, &self.member, need, out);
+            }
+        }
+        if let Some(next) = self.pursuits.out.values().map(|pursuit| pursuit.next).min() {
+            self.member.wake_at(next.max(self.member.now.ticks.after(1)));
+        }
+    }
+}
+
+/// Everything that is missing now, with the peers that may have it.
+struct Needs<'a>(&'a Replica);
+
+impl Needs<'_> {
+    fn all(&self) -> Vec<Need> {
+        let mut needs = Vec::new();
+        needs.extend(self.of_slots());
+        needs.extend(self.of_views());
+        needs.extend(self.of_starts());
+        for (seq, slot) in self.0.order.log.above(self.0.order.executed()) {
+            needs.extend(self.of_content(seq, slot));
+        }
+        needs.extend(self.0.member.committee.replicas().filter_map(|lane| self.of_bundles(lane)));
+        needs
+    }
+
+    /// Decided slots that a peer has and this replica lacks.
+    fn of_slots(&self) -> Option<Need> {
+        let lacks = |seq: SeqNum| !self.0.order.log.get(seq).is_some_and(|slot| slot.recorded);
+        let mut from = self.0.order.executed().next();
+        while !lacks(from) {
+            from = from.next();
+        }
+        let peers: Vec<ReplicaId> =
+            self.0.member.others().filter(|peer| self.0.peers[*peer].has_decided(from)).collect();
+        let furthest = peers.iter().filter_map(|peer| Some(self.0.peers[*peer].status.as_ref()?.executed)).max();
+        let reach = self.0.order.executed().max(self.0.order.low()).plus(self.0.member.constants.window);
+        let to = furthest?.max(from).min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(reach);
+        let missing = from.get();
+        let wanted = Wanted::Slots { from, to };
+        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
+    }
+
+    /// The starts of views that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
+    fn of_views(&self) -> Vec<Need> {
+        let mut claimed: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
+        for peer in self.0.member.others() {
+            let Some(status) = &self.0.peers[peer].status else { continue };
+            let later =
+                status.view > self.0.views.number || (status.view == self.0.views.number && self.0.views.changing);
+            if later && status.new_view != Digest::ZERO && self.0.views.start(&status.new_view).is_none() {
+                claimed.entry((status.view, status.new_view)).or_default().push(peer);
+            }
+        }
+        claimed.into_iter().map(|((view, digest), peers)| need_of_start(view, digest, peers)).collect()
+    }
+
+    /// V4: the starts that demands name.
+    fn of_starts(&self) -> impl Iterator<Item = Need> {
+        let me = self.0.member.me;
+        self.0.views.lacking().into_iter().map(move |((view, digest), mut peers)| {
+            peers.retain(|peer| *peer != me);
+            need_of_start(view, digest, peers)
+        })
+    }
+
+    /// A content that is proposed or decided and not here: those who voted for it have it.
+    fn of_content(&self, seq: SeqNum, slot: &Slot) -> Option<Need> {
+        let decided = slot.committed.as_ref().map(|certificate| certificate.digest());
+        let lacking = |digest: &crate::wire::Digest| slot.content(digest).is_none();
+        let uncertified = |digest: &crate::wire::Digest| {
+            // Content is here, but not the certificates that a vote needs.
+            let content = slot.content(digest)?;
+            let carried = slot.proposal.is_some_and(|proposal| proposal.carried);
+            let vouched = carried || content.cut.iter().all(|(lane, tip)| self.0.lanes[*lane].vouches_for(*tip));
+            (decided.is_none() && !vouched).then_some(*digest)
+        };
+        let proposed = slot.proposed();
+        let digest = decided
+            .filter(lacking)
+            .or_else(|| proposed.filter(|_| decided.is_none()).filter(lacking))
+            .or_else(|| proposed.and_then(|digest| uncertified(&digest)))?;
+        let mut peers: Vec<ReplicaId> = slot.proposal.iter().map(|proposal| proposal.statement.signer).collect();
+        let votes = slot.prepares.values().chain(slot.commits.values());
+        peers.extend(votes.filter(|vote| vote.statement.digest == digest).map(|vote| vote.signer));
+        peers.extend(slot.committed.iter().flat_map(|certificate| certificate.signers()));
+        peers.retain(|peer| *peer != self.0.member.me);
+        let quest = Quest::Content(seq);
+        let wanted = Wanted::Content { seq, digest };
+        Some(Need { quest, wanted, missing: seq.get(), asked: (seq.get(), seq.get()), peers })
+    }
+
+    /// Data on the certified chain, as far as memory bears it; beyond that what the next slot needs.
+    fn of_bundles(&self, id: ReplicaId) -> Option<Need> {
+        let lane = &self.0.lanes[id];
+        // Beyond the next slot only what fits into memory whatever its size (L5).
+        let few =
+            self.0.member.constants.lane_ahead_bytes_max / u64::from(self.0.member.constants.bundle_bytes_max).max(1);
+        let furthest = lane.executed.position.plus(few.min(self.0.member.constants.lane_ahead_bundles_max));
+        let of_next = || self.0.order.next_tip(id).and_then(|target| lane.missing(target));
+        let to = lane.missing(furthest).or_else(of_next)?;
+        let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
+        let from = lowest.max(lane.executed.position.next());
+        let has = |peer: &ReplicaId| self.0.peers[*peer].acknowledged(id).position >= to;
+        let mut peers: Vec<ReplicaId> = Vec::new();
+        let shy = lane.silent_at.is_some_and(|at| self.0.member.now.ticks.since(at) < SILENT_OWNER_MS);
+        let owner =
+            (id != self.0.member.me && !shy && self.0.peers[id].is_heard(self.0.member.now.ticks)).then_some(id);
+        peers.extend(owner);
+        peers.extend(self.0.member.others().filter(|peer| *peer != id && has(peer)));
+        peers.extend(self.0.member.others().filter(|peer| *peer != id && !has(peer)));
+        peers.extend((id != self.0.member.me && owner.is_none()).then_some(id));
+        let wanted = Wanted::Bundles { lane: id, from, to };
+        let asked = (from.get(), to.get());
+        Some(Need { quest: Quest::Bundles(id), wanted, missing: to.get(), asked, peers })
+    }
+}
+
+fn need_of_start(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
+    let (quest, wanted) = (Quest::Start(view, digest), Wanted::NewView { view, digest });
+    Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), peers }
+}

@@ -1,0 +1,188 @@
+//! Sending a peer what its status lacks (N9): messages that this replica signed or owns, once they may have been lost.
+
+use crate::effects::Effects;
+use crate::evidence::proof::EvidenceKind;
+use crate::recovery::answer::BYTES_PER_ANSWER_MAX;
+use crate::replica::Replica;
+use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, Signed, SlotStatus, View};
+use alloc::vec::Vec;
+
+/// Slots whose votes are sent again for one status.
+const SLOTS_PER_HELP_MAX: usize = 64;
+/// Bundles, and their bytes, that are sent again for one status: as many as an owner may have out.
+const BUNDLES_PER_HELP_MAX: usize = 8;
+/// Contradicting statements that are sent again for one status: as many as may be sent in a second for a signer (E2).
+const HALVES_PER_HELP_MAX: usize = 32;
+/// Checkpoint statements that are sent again for one status.
+const CHECKPOINTS_PER_HELP_MAX: usize = 16;
+
+/// Help for one peer, from one moment's state.
+pub(crate) struct Help<'a> {
+    pub(crate) replica: &'a Replica,
+    pub(crate) to: ReplicaId,
+    pub(crate) out: &'a mut Effects,
+}
+
+impl Help<'_> {
+    pub(crate) fn give(&mut self) {
+        self.lanes();
+        self.forks();
+        self.checkpoints();
+        self.views();
+        self.halves();
+        if self.replica.member.may_sign() {
+            self.acks();
+            self.votes();
+        }
+    }
+
+    fn lanes(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let peer = &replica.peers[to];
+        for (id, lane) in replica.member.committee.replicas().zip(replica.lanes.iter()) {
+            let behind = lane.certified().position > peer.certified(id).position;
+            if let Some(newest) = lane.newest().filter(|newest| behind && replica.member.is_old(newest.since)) {
+                self.out.send(to, Message::LaneCert(newest.certificate.claim().clone()));
+            }
+        }
+        let own = &replica.lanes[replica.member.me];
+        let lacking = peer.acknowledged(replica.member.me).position.plus(1);
+        let bundles = own.stored_between(lacking, replica.lanes.own.tip.position);
+        let mut bundles: Vec<_> =
+            bundles.filter(|bundle| replica.lanes.is_old_bundle(&replica.member, bundle)).cloned().collect();
+        bundles.reverse();
+        let mut bytes = 0;
+        for bundle in bundles.into_iter().take(BUNDLES_PER_HELP_MAX) {
+            bytes += bundle.header.bytes;
+            self.out.send(to, Message::Bundle(bundle));
+            if bytes > BYTES_PER_ANSWER_MAX {
+                break;
+            }
+        }
+    }
+
+    /// E2: a tip that differs from the header that was heard here; the peer gets the other half.
+    fn forks(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let peer = &replica.peers[to];
+        for lane in replica.member.committee.replicas().filter(|lane| *lane != to) {
+            for tip in [peer.acknowledged(lane), peer.certified(lane)] {
+                let heard = replica.witness.bundle_at(lane, SeqNum::new(tip.position.get()));
+                if let Some(other) = heard.filter(|heard| heard.statement.digest != tip.digest) {
+                    self.out.send(to, Message::Half(*other));
+                    break;
+                }
+            }
+        }
+    }
+
+    fn checkpoints(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let Some(status) = &replica.peers[to].status else { return };
+        if let Some(newest) = replica.order.checkpoints.newest().filter(|newest| newest.seq() > status.stable) {
+            self.out.send(to, Message::StableCheckpoint(newest.claim().clone()));
+        }
+        let unstable = replica.order.unstable_checkpoints(&replica.member, status.stable);
+        for signed in unstable.into_iter().take(CHECKPOINTS_PER_HELP_MAX) {
+            self.out.send(to, Message::Checkpoint(signed));
+        }
+    }
+
+    /// V3: the own demand is repeated to whoever does not hold it; E2: other halves of what a peer holds.
+    fn views(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let Some(status) = &replica.peers[to].status else { return };
+        let own = replica
+            .views
+            .demand_of(replica.member.me)
+            .filter(|(_, body)| body.view == replica.views.number && replica.views.changing);
+        let holds = |of: &Signed| {
+            let said = (replica.member.me, replica.views.number, of.statement.digest);
+            status.view_changes.contains(&said)
+        };
+        if let Some((statement, body)) = own.filter(|(signed, _)| !holds(signed) && status.view <= replica.views.number)
+        {
+            self.out.send(to, Message::ViewChange { statement: *statement, body: body.clone() });
+        }
+        for (member, view, digest) in &status.view_changes {
+            let held = replica.views.demand_of(*member).filter(|(_, body)| body.view == *view);
+            if let Some((signed, _)) = held.filter(|(signed, _)| signed.statement.digest != *digest) {
+                self.out.send(to, Message::Half(*signed));
+            }
+        }
+        if let Some((signed, _)) = replica.views.start_of(status.view)
+            && status.new_view != Digest::ZERO
+            && signed.statement.digest != status.new_view
+        {
+            self.out.send(to, Message::Half(*signed));
+        }
+    }
+
+    /// E2: contradicting statements that the peer lacks: of each signer whose set differs, the next few in turn,
+    /// contradictions before the statements that they contradict. The peer would forget those below its retention floor.
+    fn halves(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let peer = &replica.peers[to];
+        let Some(status) = &peer.status else { return };
+        let same = |signer: ReplicaId, digest: Digest| {
+            status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest)
+        };
+        let oldest = status.stable.get().saturating_sub(2 * replica.member.constants.checkpoint_period);
+        let is_of_use = |signed: &Signed| {
+            let kind = EvidenceKind::of(signed.statement.kind);
+            let about_slots = matches!(kind, EvidenceKind::Proposal | EvidenceKind::Checkpoint);
+            !about_slots || signed.statement.seq.get() >= oldest
+        };
+        let digests = replica.witness.kept_digests().into_iter();
+        let differing = digests.filter(|(signer, digest)| *signer != to && !same(*signer, *digest));
+        let kept =
+            differing.flat_map(|(signer, _)| replica.witness.kept_of(signer)).filter(|(signed, _)| is_of_use(signed));
+        let (fitting, others): (Vec<_>, Vec<_>) = kept.partition(|(_, fits)| *fits);
+        let mut left = HALVES_PER_HELP_MAX;
+        for halves in [others, fitting].into_iter().filter(|halves| !halves.is_empty()) {
+            let (from, count) = (peer.turn.wrapping_mul(HALVES_PER_HELP_MAX) % halves.len(), halves.len().min(left));
+            for (signed, _) in halves.iter().cycle().skip(from).take(count) {
+                self.out.send(to, Message::Half(*signed));
+            }
+            left -= count;
+        }
+    }
+
+    /// An owner whose newest certificate lies below the own Ack may have lost that Ack.
+    fn acks(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let lane = &replica.lanes[to];
+        let lacking = lane.acked.position > replica.peers[to].certified(to).position;
+        let old = lane.held(lane.acked).is_some_and(|held| replica.member.is_old(held.since));
+        let row = replica.member.promises.highest(Kind::Ack, View::of_lane(to));
+        if let Some(signed) = row.filter(|_| lacking && old) {
+            self.out.send(to, Message::Ack(*signed));
+        }
+    }
+
+    fn votes(&mut self) {
+        let (replica, to) = (self.replica, self.to);
+        let peer = &replica.peers[to];
+        let (Some(status), Some(view)) = (&peer.status, replica.views.active()) else { return };
+        if status.view != view || status.changing {
+            return;
+        }
+        let open = replica.order.log.above(status.executed).filter(|(_, slot)| {
+            let voted = slot.voted.is_some_and(|voted| voted.statement.view == view);
+            voted && slot.committed.is_none() && replica.member.is_old(slot.voted_at)
+        });
+        for (seq, _) in open.take(SLOTS_PER_HELP_MAX) {
+            let known = peer.slot(seq);
+            for message in replica.order.own_votes(&replica.lanes, &replica.member, view, seq) {
+                let lacks = match &message {
+                    Message::Prepare { .. } => known.is_none_or(|known| known < SlotStatus::Prepared),
+                    Message::Commit(_) => known.is_none_or(|known| known < SlotStatus::Committed),
+                    _ => known.is_none(),
+                };
+                if lacks {
+                    self.out.send(to, message);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a replica knows of another one.
+
+use crate::member::Member;
+use crate::wire::{LaneStatus, ReplicaId, SeqNum, SlotStatus, StatusBody, Ticks, Tip};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
+
+/// A member heard within this time counts as heard (R).
+pub(crate) const HEARD_MS: u64 = 2_000;
+/// Questions of one peer that are answered in a second (B): a lagging peer asks a few times in a round trip.
+const ANSWERS_PER_SECOND_MAX: u32 = 256;
+/// Bytes of answers to one peer in a second (B): half a gigabit.
+const ANSWER_BYTES_PER_SECOND_MAX: u64 = 64 << 20;
+
+/// One member, as seen from here.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// When anything came from it.
+    pub(crate) heard: Option<Ticks>,
+    /// Its newest status; of lanes, all that it ever said under this incarnation.
+    pub(crate) status: Option<StatusBody>,
+    pub(crate) lanes: Vec<LaneStatus>,
+    counter: SeqNum,
+    /// When it was last sent what its status lacks.
+    pub(crate) helped_at: Option<Ticks>,
+    /// How often it was sent what it does not keep apart.
+    pub(crate) turn: usize,
+    second: u64,
+    answers: u32,
+    bytes: u64,
+}
+
+/// All members, by place in the member list; the own place stays empty.
+#[derive(Debug, Clone)]
+pub(crate) struct Peers(Vec<Peer>);
+
+impl Peers {
+    pub(crate) fn new(n: usize) -> Self {
+        Self((0..n).map(|_| Peer::new(n)).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.0.iter()
+    }
+
+    pub(crate) fn get_mut(&mut self, peer: ReplicaId) -> Option<&mut Peer> {
+        self.0.get_mut(peer.index())
+    }
+
+    /// Members heard lately, the own one included.
+    pub(crate) fn heard(&self, member: &Member) -> usize {
+        1 + member.others().filter(|peer| self[*peer].is_heard(member.now.ticks)).count()
+    }
+
+    /// Other members that say that they hold the decision of a slot.
+    pub(crate) fn decided(&self, member: &Member, seq: SeqNum) -> usize {
+        member.others().filter(|peer| self[*peer].has_decided(seq)).count()
+    }
+}
+
+impl Index<ReplicaId> for Peers {
+    type Output = Peer;
+
+    fn index(&self, peer: ReplicaId) -> &Peer {
+        &self.0[peer.index()]
+    }
+}
+
+impl IndexMut<ReplicaId> for Peers {
+    fn index_mut(&mut self, peer: ReplicaId) -> &mut Peer {
+        &mut self.0[peer.index()]
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(n: usize) -> Self {
+        Self {
+            heard: None,
+            status: None,
+            lanes: vec![LaneStatus::default(); n],
+            counter: SeqNum::new(0),
+            helped_at: None,
+            turn: 0,
+            second: 0,
+            answers: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn is_heard(&self, now: Ticks) -> bool {
+        self.heard.is_some_and(|at| now.since(at) <= HEARD_MS)
+    }
+
+    /// Takes a status if it is newer than the last one of its incarnation.
+    pub(crate) fn accept(&mut self, counter: SeqNum, body: StatusBody) -> bool {
+        let same = self.status.as_ref().is_some_and(|last| last.incarnation == body.incarnation);
+        if same && counter <= self.counter {
+            return false;
+        }
+        if !same {
+            self.lanes.fill(LaneStatus::default());
+        }
+        self.counter = counter;
+        for (lane, status) in &body.lanes {
+            if let Some(known) = self.lanes.get_mut(lane.index()) {
+                *known = *status;
+            }
+        }
+        self.status = Some(body);
+        true
+    }
+
+    /// Whether its status says that it holds the decision of a slot.
+    pub(crate) fn has_decided(&self, seq: SeqNum) -> bool {
+        self.status.as_ref().is_some_and(|status| {
+            let listed = status.slots.binary_search_by_key(&seq, |(of, _)| *of);
+            seq <= status.executed || listed.is_ok_and(|index| status.slots[index].1 == SlotStatus::Committed)
+        })
+    }
+
+    /// What its status says of a slot above its executed one.
+    pub(crate) fn slot(&self, seq: SeqNum) -> Option<SlotStatus> {
+        let slots = &self.status.as_ref()?.slots;
+        let index = slots.binary_search_by_key(&seq, |(of, _)| *of).ok()?;
+        Some(slots[index].1)
+    }
+
+    pub(crate) fn acknowledged(&self, lane: ReplicaId) -> Tip {
+        self.lanes.get(lane.index()).map_or(Tip::default(), |lane| lane.acknowledged)
+    }
+
+    pub(crate) fn certified(&self, lane: ReplicaId) -> Tip {
+        self.lanes.get(lane.index()).map_or(Tip::default(), |lane| lane.certified)
+    }
+
+    /// Whether one more question may be answered in this second.
+    pub(crate) fn may_ask(&mut self, now: Ticks) -> bool {
+        if self.second != now.get() / 1_000 {
+            (self.second, self.answers, self.bytes) = (now.get() / 1_000, 0, 0);
+        }
+        self.answers += 1;
+        self.answers <= ANSWERS_PER_SECOND_MAX && self.bytes <= ANSWER_BYTES_PER_SECOND_MAX
+    }
+
+    pub(crate) fn answered(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}

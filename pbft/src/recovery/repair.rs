@@ -1,0 +1,160 @@
+//! Status, and answers to those who are behind (N9). Everything else may be dropped at any time.
+
+use crate::agreement::slot::Slot;
+use crate::effects::{Effect, Effects, Rejected, Wanted};
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::recovery::answer::Answer;
+use crate::recovery::help::Help;
+use crate::replica::Replica;
+use crate::views::Demand;
+use crate::views::Views;
+use crate::wire::{Content, LaneStatus, Message, ReplicaId, SeqNum, Signed, SlotStatus, StatusBody, Ticks, Tip};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Every how manieth status names all lanes (N9).
+const ALL_LANES_EVERY: u64 = 10;
+/// What a question counts whose answer the disk gives: 64 in a second are as much as a peer may have (B).
+const SUPPLY_BYTES: u64 = 1 << 20;
+/// The own statuses so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnStatus {
+    counter: u64,
+    at: Option<Ticks>,
+    lanes: Vec<LaneStatus>,
+    was_stuck: bool,
+}
+
+impl Views {
+    /// Prepared means in this view: who prepared a slot in an earlier one may lack every Prepare of this one.
+    fn slot_status(&self, slot: &Slot) -> Option<SlotStatus> {
+        let prepared = slot.prepared.as_ref().map(|prepared| prepared.certificate.view());
+        if slot.committed.is_some() && slot.recorded {
+            Some(SlotStatus::Committed)
+        } else if prepared.is_some() && prepared == self.active() {
+            Some(SlotStatus::Prepared)
+        } else {
+            slot.proposal.map(|_| SlotStatus::Accepted)
+        }
+    }
+}
+
+impl Lanes {
+    fn lane_statuses(&self, member: &Member) -> Vec<LaneStatus> {
+        let of = |lane: ReplicaId| {
+            let known = &self[lane];
+            let newer = |tip: Tip| if tip.position > known.executed.position { tip } else { known.executed };
+            let own = if lane == member.me { self.own.tip } else { known.acked };
+            LaneStatus { acknowledged: newer(own), certified: newer(known.certified()) }
+        };
+        member.committee.replicas().map(of).collect()
+    }
+
+    /// A content with the certificates of its tips, as far as they are here.
+    pub(crate) fn content_message(&self, content: &Content) -> Message {
+        let certificates = content.cut.iter().filter_map(|(lane, tip)| self[*lane].certificate(*tip));
+        let certificates = certificates.map(|certificate| certificate.claim().clone()).collect();
+        Message::Content { content: content.clone(), certificates }
+    }
+
+    pub(crate) fn is_old_bundle(&self, member: &Member, bundle: &crate::wire::Bundle) -> bool {
+        self[member.me].held(bundle.header.tip()).is_some_and(|held| member.is_old(held.since))
+    }
+}
+
+impl Replica {
+    /// Sends a status when one is due, or when this replica has just got stuck.
+    pub(crate) fn tell_status(&mut self, out: &mut Effects) {
+        let stuck = self.order.is_stuck(&self.lanes, &mut self.member);
+        let due = self.own_status.at.map(|at| at.after(self.member.constants.status_period_ms));
+        if let Some(due) = due.filter(|due| *due > self.member.now.ticks && (!stuck || self.own_status.was_stuck)) {
+            self.member.wake_at(due);
+            return;
+        }
+        let body = self.status_body(stuck);
+        self.own_status.counter += 1;
+        self.own_status.at = Some(self.member.now.ticks);
+        self.own_status.was_stuck = stuck;
+        self.own_status.lanes = self.lanes.lane_statuses(&self.member);
+        let statement = self.member.sign_status(SeqNum::new(self.own_status.counter), body.digest());
+        out.push(Effect::Broadcast(Arc::new(Message::Status { statement, body })));
+        self.member.wake_at(self.member.now.ticks.after(self.member.constants.status_period_ms));
+    }
+
+    fn status_body(&self, stuck: bool) -> StatusBody {
+        let all = self.own_status.counter.is_multiple_of(ALL_LANES_EVERY);
+        let lanes = self.member.committee.replicas().zip(self.lanes.lane_statuses(&self.member));
+        let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
+        let demand = |(signed, body): &Demand| (signed.signer, body.view, signed.statement.digest);
+        let slots = self
+            .order
+            .log
+            .above(self.order.executed())
+            .filter_map(|(seq, slot)| Some((seq, self.views.slot_status(slot)?)));
+        StatusBody {
+            incarnation: self.member.incarnation,
+            epoch: self.member.committee.epoch(),
+            view: self.views.number,
+            changing: self.views.changing,
+            stable: self.order.low(),
+            executed: self.order.executed(),
+            slots: slots.collect(),
+            lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
+            stuck,
+            new_view: self.views.start_digest(),
+            view_changes: self.views.demands().map(demand).collect(),
+            kept: self.witness.kept_digests(),
+        }
+    }
+
+    pub(crate) fn on_status(
+        &mut self,
+        from: ReplicaId,
+        statement: Signed,
+        body: StatusBody,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        if statement.signer != from || from == self.member.me {
+            return Err(Rejected::Unknown { from, what: "a status of its own" });
+        }
+        let now = self.member.now.ticks;
+        let peer = &mut self.peers[from];
+        if !peer.accept(statement.statement.seq, body) {
+            return Ok(());
+        }
+        self.pursuits.is_due = true;
+        let pause = self.member.constants.status_period_ms / 2;
+        if peer.helped_at.is_none_or(|at| now.since(at) >= pause) {
+            peer.helped_at = Some(now);
+            Help { replica: self, to: from, out }.give();
+            let peer = &mut self.peers[from];
+            peer.turn = peer.turn.wrapping_add(1);
+        }
+        Ok(())
+    }
+
+    /// Answers a question, within the asker's limits.
+    pub(crate) fn on_ask(&mut self, from: ReplicaId, wanted: Wanted, out: &mut Effects) -> Result<(), Rejected> {
+        let now = self.member.now.ticks;
+        let Some(peer) = self.peers.get_mut(from).filter(|_| from != self.member.me) else {
+            return Err(Rejected::Unknown { from, what: "itself" });
+        };
+        if !peer.may_ask(now) {
+            return Err(Rejected::TooOften { from });
+        }
+        let before = out.len();
+        Answer { replica: self, to: from, out }.give(wanted);
+        let bytes = out.since(before).map(weight).sum();
+        self.peers[from].answered(bytes);
+        Ok(())
+    }
+}
+
+/// Bytes of an answer; what the disk will supply counts as a typical part of it.
+fn weight(effect: &Effect) -> u64 {
+    match effect {
+        Effect::Send { message, .. } => borsh::object_length(&**message).map_or(u64::MAX, |bytes| bytes as u64),
+        _ => SUPPLY_BYTES,
+    }
+}

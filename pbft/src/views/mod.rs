@@ -1,0 +1,198 @@
+//! What is known of views: demands for them, and their starts (V3 to V6).
+
+pub(crate) mod view_change;
+pub(crate) mod view_change_out;
+pub(crate) mod new_view;
+pub(crate) mod timers;
+pub(crate) mod waiting;
+pub(crate) mod slow_primary;
+#[cfg(test)]
+mod view_change_search;
+
+use crate::effects::Effects;
+use crate::replica::Replica;
+use crate::views::slow_primary::Pace;
+use crate::views::timers::Timers;
+use crate::views::view_change::{NewView, ViewChange};
+use crate::wire::{Committee, Content, Digest, ReplicaId, SeqNum, Signed, Ticks, View};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Views above the expected one of which statements are remembered: fewer than the smallest window keeps.
+const VIEWS_AHEAD_MAX: u64 = 4;
+
+/// A demand with its statement.
+pub(crate) type Demand = (Signed, Arc<ViewChange>);
+/// A start with its statement.
+pub(crate) type Start = (Signed, Arc<NewView>);
+
+/// What is known of views and their changes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Views {
+    /// The highest view ever asked for or entered.
+    pub(crate) number: View,
+    /// Whether it has not started yet.
+    pub(crate) changing: bool,
+    pub(crate) timers: Timers,
+    pub(crate) pace: Pace,
+    /// Each member's demand of its highest view, the own one too.
+    pub(crate) latest: BTreeMap<ReplicaId, Demand>,
+    /// Verified starts by digest.
+    pub(crate) starts: BTreeMap<Digest, Start>,
+    /// The start by which this replica entered a view: one for each view (V4).
+    pub(crate) entered: BTreeMap<View, Digest>,
+    /// A start of a view not below the own one that waits for the starts that its demands name.
+    pub(crate) waiting: Option<Digest>,
+    /// Proposals of the next view that came before its start: the two travel on different streams.
+    pub(crate) early: BTreeMap<(View, SeqNum), (Signed, Content)>,
+    /// The view to leave at once: its primary is proved to have equivocated in it (V3), or is too slow (V7).
+    pub(crate) leave: Option<View>,
+    /// When the current view was entered, or asked for.
+    pub(crate) since: Ticks,
+    /// When q demands for the asked view or later were there (V3).
+    pub(crate) quorum_at: Option<Ticks>,
+    /// Views in a row without a commit that is not of an empty slot: the exponent of the back-off (V2).
+    pub(crate) failures: u32,
+}
+
+impl Views {
+    /// The view in which this replica votes; none while it changes (V3).
+    pub(crate) fn active(&self) -> Option<View> {
+        (!self.changing).then_some(self.number)
+    }
+
+    /// The start of the current view, if it has one.
+    pub(crate) fn start_of(&self, view: View) -> Option<&Start> {
+        self.starts.get(self.entered.get(&view)?)
+    }
+
+    pub(crate) fn start(&self, digest: &Digest) -> Option<&Start> {
+        self.starts.get(digest)
+    }
+
+    pub(crate) fn demand_of(&self, member: ReplicaId) -> Option<&Demand> {
+        self.latest.get(&member)
+    }
+
+    pub(crate) fn demands(&self) -> impl Iterator<Item = &Demand> {
+        self.latest.values()
+    }
+
+    /// Members that ask for `view` or a later one.
+    pub(crate) fn asking_for(&self, view: View) -> usize {
+        self.latest.values().filter(|(_, body)| body.view >= view).count()
+    }
+
+    /// V3: the smallest of the `weak` highest views that members ask for.
+    pub(crate) fn pull(&self, weak: usize) -> Option<View> {
+        let mut views: Vec<View> = self.latest.values().map(|(_, body)| body.view).collect();
+        views.sort_unstable_by(|a, b| b.cmp(a));
+        views.get(weak - 1).copied()
+    }
+
+    /// The highest view of which statements are remembered: a little above what f + 1 members ask for.
+    pub(crate) fn expected(&self, own: View, committee: &Committee) -> View {
+        own.max(self.pull(committee.weak()).unwrap_or_default()).plus(VIEWS_AHEAD_MAX)
+    }
+
+    /// Whether every start that a demand names is here and agrees with its entries (V4). `Err` if one disagrees.
+    pub(crate) fn counts(&self, body: &ViewChange) -> Result<bool, ()> {
+        let mut complete = true;
+        let prepared = body.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
+        let voted = body.voted.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
+        for (pre_prepare, named) in prepared.chain(voted) {
+            let statement = &pre_prepare.statement;
+            if statement.view.get() == 0 {
+                continue;
+            }
+            match self.starts.get(&named) {
+                None => complete = false,
+                Some((_, start)) if start.view != statement.view => return Err(()),
+                Some((_, start)) if statement.seq <= start.last() => {
+                    if start.carries(statement.seq) != Some(statement.digest) {
+                        return Err(());
+                    }
+                }
+                Some(_) => (),
+            }
+        }
+        Ok(complete)
+    }
+
+    /// Starts that are named by a latest demand, or by a demand of the waiting start, and are not here.
+    pub(crate) fn lacking(&self) -> BTreeMap<(View, Digest), Vec<ReplicaId>> {
+        let mut lacking: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
+        let waiting = self.waiting.and_then(|digest| self.starts.get(&digest));
+        let carried = waiting.into_iter().flat_map(|(signed, start)| {
+            start.view_changes.iter().map(move |(of, body)| (of.signer, signed.signer, body))
+        });
+        let latest = self.latest.iter().map(|(member, (_, body))| (*member, *member, body));
+        for (member, server, body) in latest.chain(carried) {
+            // One at a time for each member (V4).
+            for named in body.named().filter(|(_, digest)| !self.starts.contains_key(digest)).take(1) {
+                let from = lacking.entry(named).or_default();
+                from.extend([member, server].into_iter().filter(|peer| !from.contains(peer)).collect::<BTreeSet<_>>());
+            }
+        }
+        lacking
+    }
+}
+
+impl Replica {
+    /// Does what demands and starts have made possible.
+    pub(crate) fn advance_views(&mut self, out: &mut Effects) {
+        if self.member.standing != crate::member::Standing::Member {
+            self.enter_waiting(out);
+            return;
+        }
+        self.views.join_later_view(&mut self.order, &mut self.member, out);
+        if self.member.may_sign()
+            && let Some(view) = self.views.leave.take()
+            && self.views.active() == Some(view)
+        {
+            self.views.ask_for_view(&mut self.order, &mut self.member, view.next(), out);
+        }
+        self.views.demand_view(&self.order, &mut self.member, out);
+        self.views.start_own_view(&mut self.order, &mut self.member, out);
+        self.enter_waiting(out);
+        self.views.watch_timers(&mut self.lanes, &mut self.order, &self.peers, &mut self.member, out);
+    }
+
+    /// After a restart: what was stored of views.
+    pub(crate) fn resume_views(&mut self, demand: Option<Demand>, starts: Vec<Start>, named: Vec<Start>) {
+        for (statement, body) in named {
+            self.views.starts.insert(statement.statement.digest, (statement, body));
+        }
+        for (statement, body) in starts {
+            let (view, digest) = (body.view, statement.statement.digest);
+            if statement.signer == self.member.me {
+                self.member.promises.write(statement);
+                body.pre_prepares.iter().for_each(|signed| self.member.promises.write(*signed));
+            }
+            // An own start that was stored and not entered is entered when it comes back.
+            let entered = view < self.views.number || (view == self.views.number && !self.views.changing);
+            // Own entries name an own start even if the crash came before it was entered.
+            if entered || statement.signer == self.member.me {
+                self.views.entered.insert(view, digest);
+            }
+            if !entered {
+                self.views.waiting = Some(digest);
+            }
+            if statement.signer == self.member.me {
+                self.order.note_started(&body);
+            }
+            if statement.signer != self.member.me {
+                self.witness.hear(&statement);
+            }
+            self.views.starts.insert(digest, (statement, body));
+        }
+        if let Some((statement, body)) = demand {
+            self.member.promises.write(statement);
+            self.views.latest.insert(self.member.me, (statement, body));
+        }
+        if let Some((_, start)) = self.views.active().and_then(|view| self.views.start_of(view)) {
+            self.order.proposing.carried = start.last();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! When this replica asks for another primary (V1 to V3).
+
+use crate::agreement::order::Order;
+use crate::effects::Effects;
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::recovery::peer::Peers;
+use crate::replica::Replica;
+use crate::views::Views;
+use crate::views::waiting::Wait;
+use crate::wire::{Message, ReplicaId, SeqNum, Ticks};
+
+/// Since when the timers of the current view run, as far as nothing else says it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Timers {
+    /// When the content of a committed slot was last missing.
+    paused_at: Ticks,
+    /// The lowest open slot, and since when it is the lowest.
+    open_slot: Option<(SeqNum, Ticks)>,
+    /// Since when a deadline is overdue (T3).
+    overdue_since: Option<Ticks>,
+}
+
+impl Views {
+    /// V3: the NewView timer runs once q members ask for this view or later ones (pitfall 12).
+    fn new_view_due(&mut self, member: &Member) -> Option<Ticks> {
+        if self.quorum_at.is_none() && self.asking_for(self.number) >= member.committee.quorum() {
+            self.quorum_at = Some(member.now.ticks);
+        }
+        Some(self.quorum_at?.after(self.timeout_ms(member)))
+    }
+}
+
+impl Order {
+    /// V1 a: paused while the content of a committed slot is missing.
+    fn lacks_decided_content(&self) -> bool {
+        self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
+    }
+
+    fn committed_time(&self) -> crate::wire::Time {
+        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
+        ahead.fold(self.execution.point().time, crate::wire::Time::max)
+    }
+}
+
+impl Views {
+    /// Asks for the next view when a timer of the current one has run out.
+    pub(crate) fn watch_timers(
+        &mut self,
+        lanes: &mut Lanes,
+        order: &mut Order,
+        peers: &Peers,
+        member: &mut Member,
+        out: &mut Effects,
+    ) {
+        if !member.may_sign() {
+            return;
+        }
+        let due =
+            if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member, out) };
+        if !due.is_some_and(|due| member.is_due(due)) {
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let next = self.number.next();
+        self.ask_for_view(order, member, next, out);
+    }
+
+    /// V1: when the primary has had its time. Every wait begins anew with a view (pitfall 36).
+    fn primary_due(
+        &mut self,
+        lanes: &mut Lanes,
+        order: &Order,
+        peers: &Peers,
+        member: &mut Member,
+        out: &mut Effects,
+    ) -> Option<Ticks> {
+        if order.lacks_decided_content() {
+            self.timers.paused_at = member.now.ticks;
+        }
+        let lanes: alloc::vec::Vec<_> =
+            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane, out)).collect();
+        let waits = [
+            self.slot_timer(order, peers, member),
+            order.checkpoint_wait(member).map(|(since, _)| since),
+            self.deadline_timer(order, member),
+        ];
+        let since = lanes.into_iter().chain(waits.into_iter().flatten()).min()?;
+        Some(since.max(self.since).after(self.timeout_ms(member)))
+    }
+
+    /// V1 a: a lane waits since its certificate came, if the primary has it too; at half time it is sent there.
+    fn lane_timer(
+        &mut self,
+        lanes: &mut Lanes,
+        peers: &Peers,
+        member: &mut Member,
+        id: ReplicaId,
+        out: &mut Effects,
+    ) -> Option<Ticks> {
+        let (since, _) = lanes.lane_wait(id)?;
+        let since = since.max(self.since).max(self.timers.paused_at);
+        let (view, primary) = (self.number, member.committee.primary(self.number));
+        let lane = &lanes[id];
+        let tip = lane.certified();
+        let knows = id == member.me
+            || primary == member.me
+            || primary == id
+            || lane.told == Some(view)
+            || peers[primary].certified(id).position > lane.committed;
+        if !knows {
+            if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
+                return None;
+            }
+            let claimed = lane.certificate(tip)?.claim().clone();
+            lanes[id].told = Some(view);
+            member.send(primary, Message::LaneCert(claimed), out);
+        }
+        Some(since)
+    }
+
+    /// V1 b: since this very slot became the lowest that is open.
+    fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<Ticks> {
+        let slot = match order.slot_wait() {
+            Some((_, Wait::Slot(seq))) => Some(seq),
+            _ => None,
+        };
+        // What others have decided is fetched; that blames nobody.
+        let Some(seq) = slot.filter(|seq| peers.decided(member, *seq) < member.committee.weak()) else {
+            self.timers.open_slot = None;
+            return None;
+        };
+        match self.timers.open_slot {
+            Some((of, since)) if of == seq => Some(since),
+            _ => {
+                self.timers.open_slot = Some((seq, member.now.ticks));
+                Some(member.now.ticks)
+            }
+        }
+    }
+
+    /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.
+    fn deadline_timer(&mut self, order: &Order, member: &mut Member) -> Option<Ticks> {
+        let deadline = order.execution.deadline().filter(|deadline| *deadline > order.committed_time())?;
+        let due = deadline.get().saturating_add(member.constants.clock_behind_ms);
+        if due > member.now.wall.get() {
+            member.wake_at_wall(crate::wire::Time::new(due));
+            self.timers.overdue_since = None;
+            return None;
+        }
+        Some(*self.timers.overdue_since.get_or_insert(member.now.ticks))
+    }
+}
+
+impl Replica {}

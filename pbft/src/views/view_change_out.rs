@@ -1,0 +1,128 @@
+//! Asking for another primary (V1 to V4).
+
+use crate::agreement::order::Order;
+use crate::effects::{Effects, Record, Rejected};
+use crate::evidence::proof::Evidence;
+use crate::member::Member;
+use crate::replica::Replica;
+use crate::views::Views;
+use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
+use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
+use alloc::sync::Arc;
+
+impl Views {
+    /// The time-out of this moment (V2).
+    pub(crate) fn timeout_ms(&self, member: &Member) -> u64 {
+        let doubled = member.constants.base_timeout_ms.checked_shl(self.failures.min(20)).unwrap_or(u64::MAX);
+        doubled.min(member.constants.timeout_cap_ms)
+    }
+
+    /// V2: a commit of the current view that is not of an empty slot ends the back-off.
+    pub(crate) fn note_progress(&mut self, certificate: &QuorumCert, empty: bool) {
+        if !empty && self.active() == Some(certificate.view()) {
+            self.failures = 0;
+        }
+    }
+
+    /// V3: evidence that the current primary equivocated in this view.
+    pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) {
+        let key = evidence.key();
+        let Some(view) = self.active() else { return };
+        let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
+        if about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view {
+            self.leave_view(view);
+        }
+    }
+
+    /// The next view is asked for as soon as this step's inputs are worked off.
+    pub(crate) fn leave_view(&mut self, view: View) {
+        self.leave = Some(view);
+    }
+}
+
+impl Views {
+    /// V3: f + 1 members ask for later views.
+    pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member, out: &mut Effects) {
+        if let Some(view) = self.pull(member.committee.weak()).filter(|view| *view > self.number)
+            && member.may_sign()
+        {
+            self.ask_for_view(order, member, view, out);
+        }
+    }
+
+    /// Asks for a view above the own one. The drafts of the old one are dropped (pitfall 25).
+    pub(crate) fn ask_for_view(&mut self, order: &mut Order, member: &mut Member, view: View, out: &mut Effects) {
+        assert!(view > self.number, "V3: views only go up");
+        (self.number, self.changing) = (view, true);
+        self.since = member.now.ticks;
+        self.quorum_at = None;
+        self.early.retain(|(of, _), _| *of >= view);
+        order.log.forget_proposals();
+        out.persist(Record::View { epoch: member.committee.epoch(), view, changing: true });
+        self.demand_view(order, member, out);
+    }
+
+    /// Signs the demand for the view that is asked for, once; what was signed before stays as it was (E1).
+    pub(crate) fn demand_view(&mut self, order: &Order, member: &mut Member, out: &mut Effects) {
+        let view = self.number;
+        if !self.changing || !member.may_sign() || member.promises.get(Kind::ViewChange, view, SeqNum::new(0)).is_some()
+        {
+            return;
+        }
+        let body = Arc::new(self.view_change(order, view));
+        let digest = body.digest(member.constants.window);
+        let Some(statement) = member.promise(Kind::ViewChange, view, SeqNum::new(0), digest) else { return };
+        out.persist(Record::ViewChange { statement, body: body.clone() });
+        out.persist(Record::Statement(statement));
+        member.broadcast(Message::ViewChange { statement, body }, out);
+    }
+
+    /// V4: everything that this replica has promised above its stable checkpoint.
+    pub(crate) fn view_change(&self, order: &Order, view: View) -> ViewChange {
+        let named = |of: View| self.entered.get(&of).copied().unwrap_or_default();
+        let prepared = order.log.iter().filter_map(|(_, slot)| slot.prepared.as_ref()).map(|prepared| PreparedEntry {
+            certificate: prepared.certificate.claim().clone(),
+            pre_prepare: prepared.pre_prepare,
+            new_view: named(prepared.certificate.view()),
+        });
+        let voted = order
+            .log
+            .iter()
+            .filter_map(|(_, slot)| slot.voted)
+            .map(|pre_prepare| VotedEntry { pre_prepare, new_view: named(pre_prepare.statement.view) });
+        let in_window = |seq: SeqNum| order.in_window(seq);
+        ViewChange {
+            view,
+            checkpoint: order.checkpoints.stable().map(|certificate| certificate.claim().clone()),
+            prepared: prepared.filter(|entry| in_window(entry.seq())).collect(),
+            voted: voted.filter(|entry| in_window(entry.seq())).collect(),
+        }
+    }
+}
+
+impl Replica {
+    pub(crate) fn on_view_change(
+        &mut self,
+        statement: Signed,
+        body: Arc<ViewChange>,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        self.hear(&statement, out);
+        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
+        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
+        proposed.for_each(|signed| self.hear(signed, out));
+        let from = statement.signer;
+        let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
+        if !newer {
+            return Ok(());
+        }
+        if let Some(claimed) = &body.checkpoint {
+            self.learn_stable(claimed.clone().into_checked(self.member.committee.epoch()), out);
+        }
+        self.views.latest.insert(from, (statement, body));
+        self.accusations.find_omissions(&mut self.lanes, &mut self.views, &self.witness, &self.member, from, out);
+        self.pursuits.is_due = true;
+        self.views.drop_unnamed_starts(&self.order);
+        Ok(())
+    }
+}

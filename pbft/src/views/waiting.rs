@@ -1,0 +1,89 @@
+//! What this replica waits for, and since when (V1, R).
+
+use crate::agreement::order::Order;
+use crate::lanes::Lanes;
+use crate::member::Member;
+use crate::replica::Replica;
+use crate::wire::{ReplicaId, SeqNum, Ticks};
+
+/// Something that a primary, or a quorum, can be expected to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// An own bundle has no certificate.
+    OwnBundle,
+    /// A certified bundle of this lane is in no committed cut (V1 a).
+    Lane(ReplicaId),
+    /// The lowest slot that is not decided, though it or a later one was proposed or decided (V1 b).
+    Slot(SeqNum),
+    /// A decided slot that no checkpoint slot covers (V1 c).
+    Checkpoint(SeqNum),
+}
+
+/// How long something waits until a replica that hears too few calls itself read-only (R).
+const READ_ONLY_AFTER_MS: u64 = 3_000;
+
+impl Lanes {
+    /// V1 a: a certificate above every committed tip, since it is known or since the lane last advanced.
+    pub(crate) fn lane_wait(&self, id: ReplicaId) -> Option<(Ticks, Wait)> {
+        let lane = &self[id];
+        Some((lane.waiting_since?, Wait::Lane(id)))
+    }
+}
+
+impl Order {
+    /// V1 b.
+    pub(crate) fn slot_wait(&self) -> Option<(Ticks, Wait)> {
+        let mut expected = self.executed().next();
+        let mut slots =
+            self.log.above(self.executed()).filter(|(_, slot)| slot.proposal.is_some() || slot.committed.is_some());
+        loop {
+            let (seq, slot) = slots.next()?;
+            if seq > expected || slot.committed.is_none() {
+                let since = slot.proposal.map_or(slot.committed_at, |proposal| proposal.arrived);
+                return Some((since, Wait::Slot(expected)));
+            }
+            expected = seq.next();
+        }
+    }
+
+    /// V1 c: a decided slot wants a decided checkpoint slot above it.
+    pub(crate) fn checkpoint_wait(&self, member: &Member) -> Option<(Ticks, Wait)> {
+        let last =
+            self.log.iter().rev().find(|(seq, slot)| {
+                slot.decided().is_some_and(|content| self.is_checkpoint_slot(member, *seq, content))
+            });
+        let last = last.map_or(self.low(), |(seq, _)| seq);
+        let (seq, slot) = self.log.above(last).find(|(_, slot)| slot.committed.is_some())?;
+        Some((slot.committed_at.after(member.constants.mark_age_ms), Wait::Checkpoint(seq)))
+    }
+}
+
+impl Order {
+    /// What has waited longest.
+    pub(crate) fn longest_wait(&self, lanes: &Lanes, member: &Member) -> Option<(Ticks, Wait)> {
+        let own = &lanes[member.me];
+        let uncertified = own.stored_between(own.certified().position.next(), lanes.own.tip.position);
+        let own_bundle = uncertified.filter_map(|bundle| own.held(bundle.header.tip())).map(|held| held.since).min();
+        let own_bundle = own_bundle.map(|since| (since, Wait::OwnBundle));
+        let lanes = member.committee.replicas().filter_map(|lane| lanes.lane_wait(lane));
+        let waits = own_bundle.into_iter().chain(lanes).chain(self.slot_wait()).chain(self.checkpoint_wait(member));
+        waits.min_by_key(|(since, _)| *since)
+    }
+
+    /// Whether something has waited a base time-out (N9).
+    pub(crate) fn is_stuck(&mut self, lanes: &Lanes, member: &mut Member) -> bool {
+        let Some((since, _)) = self.longest_wait(lanes, member) else { return false };
+        member.is_due(since.after(member.constants.base_timeout_ms))
+    }
+}
+
+impl Replica {
+    /// R: something has waited three seconds and fewer than q members are heard.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let waited = self
+            .order
+            .longest_wait(&self.lanes, &self.member)
+            .is_some_and(|(since, _)| self.member.now.ticks.since(since) >= READ_ONLY_AFTER_MS);
+        waited && self.peers.heard(&self.member) < self.member.committee.quorum()
+    }
+}

@@ -1,0 +1,86 @@
+//! The voters of one epoch and the only arithmetic on how many of them may lie.
+
+use crate::limits::Constants;
+use crate::wire::{Digest, Epoch, PublicKey, ReplicaId, View, hash};
+use alloc::vec::Vec;
+
+/// The member list of an epoch: `members[i]` is the key of replica `i`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committee {
+    group: Digest,
+    epoch: Epoch,
+    members: Vec<PublicKey>,
+}
+
+impl Committee {
+    /// A committee of 1 to [`Constants::REPLICAS_MAX`] distinct keys; none for any other list.
+    pub fn new(group: Digest, epoch: Epoch, members: Vec<PublicKey>) -> Option<Self> {
+        let mut sorted = members.clone();
+        sorted.sort_unstable();
+        let distinct = sorted.windows(2).all(|pair| pair[0] != pair[1]);
+        let fits = !members.is_empty() && members.len() <= Constants::REPLICAS_MAX;
+        (distinct && fits).then_some(Self { group, epoch, members })
+    }
+
+    /// The group that this committee votes in: the hash of its genesis.
+    pub fn group(&self) -> Digest {
+        self.group
+    }
+
+    /// The epoch that this committee votes in.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Names the member list and its epoch: the epoch information that checkpoints certify (C2, M3).
+    pub fn digest(&self) -> Digest {
+        hash("quorate/v1/committee", &(self.epoch, &self.members))
+    }
+
+    /// n.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Never: a committee has a member.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// f = ⌊(n − 1)/3⌋: how many may lie.
+    pub fn faulty_max(&self) -> usize {
+        (self.len() - 1) / 3
+    }
+
+    /// q = n − f: two quorums share an honest replica.
+    pub fn quorum(&self) -> usize {
+        self.len() - self.faulty_max()
+    }
+
+    /// w = f + 1: one of them is honest.
+    pub fn weak(&self) -> usize {
+        self.faulty_max() + 1
+    }
+
+    /// The primary of a view: view mod n.
+    pub fn primary(&self, view: View) -> ReplicaId {
+        let n = self.len() as u64;
+        ReplicaId::new((view.get() % n) as u16)
+    }
+
+    /// A member's key.
+    pub fn key(&self, replica: ReplicaId) -> Option<&PublicKey> {
+        self.members.get(replica.index())
+    }
+
+    /// The member that has this key.
+    pub fn replica_of(&self, key: &PublicKey) -> Option<ReplicaId> {
+        let index = self.members.iter().position(|member| member == key)?;
+        Some(ReplicaId::new(index as u16))
+    }
+
+    /// All members in order.
+    pub fn replicas(&self) -> impl DoubleEndedIterator<Item = ReplicaId> + use<> {
+        (0..self.members.len() as u16).map(ReplicaId::new)
+    }
+}

@@ -1,0 +1,41 @@
+//! What a slot decides: a cut through the lanes, a time and a mark (L4). The digest does not contain the view.
+
+use crate::wire::{Digest, ReplicaId, Time, Tip, hash};
+use alloc::vec::Vec;
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// The primary's clock at its proposal; null slots have none.
+pub type ProposalTime = Option<Time>;
+
+/// One slot's content.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Content {
+    /// At most one certified tip for each lane, ascending by lane.
+    pub cut: Vec<(ReplicaId, Tip)>,
+    /// By the primary's clock (T1).
+    pub time: ProposalTime,
+    /// Asks for a checkpoint after this slot (C1).
+    pub mark: bool,
+}
+
+impl Content {
+    /// The empty content without a time, which a NewView puts where nothing was found.
+    pub const NULL: Self = Self { cut: Vec::new(), time: None, mark: false };
+
+    /// What PrePrepare, Prepare and Commit say.
+    pub fn digest(&self) -> Digest {
+        hash("quorate/v1/content", self)
+    }
+
+    /// Whether this is the null content.
+    pub fn is_null(&self) -> bool {
+        *self == Self::NULL
+    }
+
+    /// Lanes strictly ascending, members of a group of `n`, and a time unless null.
+    pub fn is_well_formed(&self, n: usize) -> bool {
+        let ascending = self.cut.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let members = self.cut.iter().all(|(lane, tip)| lane.index() < n && tip.position.get() > 0);
+        ascending && members && (self.time.is_some() || self.is_null())
+    }
+}

@@ -1,0 +1,25 @@
+//! The vocabulary of the protocol: numbers, signed statements, certificates, data, messages, and the door that verifies.
+
+mod ids;
+mod crypto;
+mod merkle;
+mod committee;
+mod statement;
+mod cert;
+mod bundle;
+mod content;
+mod status;
+mod message;
+mod verify;
+
+pub use bundle::*;
+pub use cert::*;
+pub use committee::*;
+pub use content::*;
+pub use crypto::*;
+pub use ids::*;
+pub use merkle::*;
+pub use message::*;
+pub use statement::*;
+pub use status::*;
+pub use verify::*;

@@ -1,0 +1,63 @@
+//! How far a replica is: what it tells the others at intervals and when stuck (N9).
+
+use crate::wire::{Digest, Epoch, ReplicaId, SeqNum, Tip, View, hash};
+use alloc::vec::Vec;
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// The body of a Status statement; the statement's digest is [`StatusBody::digest`], its seq a counter.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StatusBody {
+    /// Drawn at start; counters are compared only under the same number (E1).
+    pub incarnation: u64,
+    /// The epoch that it is in.
+    pub epoch: Epoch,
+    /// The highest view that it ever asked for or entered.
+    pub view: View,
+    /// Whether that view has not started yet (V3).
+    pub changing: bool,
+    /// Its highest stable checkpoint.
+    pub stable: SeqNum,
+    /// Its highest executed slot.
+    pub executed: SeqNum,
+    /// Slots above `executed`, ascending, of which it knows something.
+    pub slots: Vec<(SeqNum, SlotStatus)>,
+    /// Lanes that changed since its last status; all of them every tenth time. Ascending by lane.
+    pub lanes: Vec<(ReplicaId, LaneStatus)>,
+    /// Whether it waits for something for longer than a base time-out.
+    pub stuck: bool,
+    /// Digest of the NewView by which it entered its view; zero in view 0 and while changing (E2).
+    pub new_view: Digest,
+    /// The newest demand that it holds of each member, with its view and digest, ascending (E2, V3).
+    pub view_changes: Vec<(ReplicaId, View, Digest)>,
+    /// For each signer of whom it keeps statements apart, a hash of that set, ascending (E2).
+    pub kept: Vec<(ReplicaId, Digest)>,
+}
+
+/// What a replica has of one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum SlotStatus {
+    /// A PrePrepare.
+    Accepted = 1,
+    /// A prepared certificate.
+    Prepared = 2,
+    /// A commit certificate.
+    Committed = 3,
+}
+
+/// What a replica has of one lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct LaneStatus {
+    /// The newest bundle that it acknowledged; of its own lane the newest that it made.
+    pub acknowledged: Tip,
+    /// The newest for which it holds a certificate.
+    pub certified: Tip,
+}
+
+impl StatusBody {
+    /// What the Status statement says.
+    pub fn digest(&self) -> Digest {
+        hash("quorate/v1/status", self)
+    }
+}

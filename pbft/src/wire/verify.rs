@@ -1,0 +1,262 @@
+//! The only way for a message into the core: decoded, then verified, off the core's thread.
+
+use crate::effects::Wanted;
+use crate::evidence::bundle_evidence::InvalidBundle;
+use crate::evidence::proof::Evidence;
+use crate::evidence::view_evidence::InvalidDemand;
+use crate::limits::Constants;
+use crate::views::view_change::{NewView, ViewChange};
+use crate::wire::{
+    Bundle, CertError, ClaimedCert, Committee, Content, Item, Kind, Message, ReplicaId, SeqNum, Signed, Verify,
+    items_root,
+};
+use alloc::boxed::Box;
+
+/// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
+///
+/// `ledger` implements it for envelopes: structure, size, and signature against the key that they carry.
+pub trait PayloadCheck: Send + Sync {
+    /// Whether the item is valid.
+    fn is_valid(&self, item: &Item) -> bool;
+}
+
+/// What verification needs to know.
+#[derive(Clone, Copy)]
+pub struct VerifyContext<'a> {
+    /// The members of the current epoch.
+    pub committee: &'a Committee,
+    /// How signatures are checked.
+    pub verify: &'a dyn Verify,
+    /// How items are checked.
+    pub payload: &'a dyn PayloadCheck,
+    /// Sizes.
+    pub constants: &'a Constants,
+}
+
+/// A message as it came from an authenticated peer.
+#[derive(Debug, Clone)]
+pub struct Unverified<M> {
+    from: ReplicaId,
+    message: M,
+}
+
+/// A message of which every signature and every form was checked.
+///
+/// Only [`Unverified::verify`] makes one, so a handler that takes it need not ask.
+#[derive(Debug, Clone)]
+pub struct Verified<M> {
+    from: ReplicaId,
+    message: M,
+}
+
+impl<M> Verified<M> {
+    /// The peer that handed it over; not necessarily who signed it.
+    pub fn from(&self) -> ReplicaId {
+        self.from
+    }
+
+    /// The message.
+    pub fn message(&self) -> &M {
+        &self.message
+    }
+
+    pub(crate) fn into_parts(self) -> (ReplicaId, M) {
+        (self.from, self.message)
+    }
+}
+
+/// Why a message was dropped before it could touch anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A statement of another kind, or a digest that is not its content's.
+    #[error("a statement that does not belong to its message")]
+    Mismatch,
+    /// A signature, group or epoch that is not right.
+    #[error("the signature of replica {0} does not fit")]
+    Signature(ReplicaId),
+    /// A certificate that proves nothing.
+    #[error("certificate: {0}")]
+    Certificate(CertError),
+    /// A header or list that breaks its form or its limit.
+    #[error("malformed")]
+    Malformed,
+    /// An item that may not be on a lane (E6). The header is evidence.
+    #[error("item {0} is not valid")]
+    Item(usize),
+}
+
+impl Unverified<Message> {
+    /// A message that `from`, known by its transport key, handed over.
+    pub fn new(from: ReplicaId, message: Message) -> Self {
+        Self { from, message }
+    }
+
+    /// Checks everything that can be checked without the replica's state.
+    pub fn verify(self, context: &VerifyContext<'_>) -> Result<Verified<Message>, Invalid> {
+        match context.message(&self.message) {
+            Ok(()) => Ok(Verified { from: self.from, message: self.message }),
+            // What its signer signed wrongly goes in as the proof of that (E3).
+            Err(invalid) => match context.proof(&self.message) {
+                Some(proof) => Ok(Verified { from: self.from, message: Message::Evidence(proof) }),
+                None => Err(invalid),
+            },
+        }
+    }
+}
+
+impl VerifyContext<'_> {
+    fn message(&self, message: &Message) -> Result<(), Invalid> {
+        match message {
+            Message::PrePrepare { statement, content, certificates } => {
+                self.statement(statement, &[Kind::PrePrepare])?;
+                self.content(content, certificates)?;
+                ensure(statement.statement.digest == content.digest(), Invalid::Mismatch)
+            }
+            Message::Prepare { statement, pre_prepare } => self.prepare(statement, pre_prepare),
+            Message::Commit(signed) => self.statement(signed, &[Kind::Commit]),
+            Message::Ack(signed) => self.statement(signed, &[Kind::Ack]),
+            Message::LaneCert(claimed) => self.certificate(claimed, &[Kind::Ack]),
+            Message::Checkpoint(signed) => self.statement(signed, &[Kind::Checkpoint]),
+            Message::StableCheckpoint(claimed) => self.certificate(claimed, &[Kind::Checkpoint]),
+            Message::Status { statement, body } => {
+                self.statement(statement, &[Kind::Status])?;
+                let n = self.committee.len();
+                ensure(body.slots.len() as u64 <= Constants::WINDOW_MAX && body.lanes.len() <= n, Invalid::Malformed)?;
+                ensure(body.view_changes.len() <= n && body.kept.len() <= n, Invalid::Malformed)?;
+                ensure(statement.statement.digest == body.digest(), Invalid::Mismatch)
+            }
+            Message::Half(signed) => self.signature(signed),
+            Message::Evidence(evidence) => ensure(evidence.is_valid(self), Invalid::Signature(evidence.key().signer)),
+            Message::Bundle(bundle) => self.bundle(bundle),
+            Message::Content { content, certificates } => self.content(content, certificates),
+            Message::Decided { certificate, content } => self.decided(certificate, content),
+            Message::ViewChange { statement, body } => self.view_change(statement, body),
+            Message::NewView { statement, body } => self.new_view(statement, body),
+            Message::Ask(wanted) => self.question(wanted),
+            Message::Recalled { statements, .. } => statements.iter().try_for_each(|signed| self.signature(signed)),
+        }
+    }
+
+    fn signature(&self, signed: &Signed) -> Result<(), Invalid> {
+        ensure(signed.is_valid(self.committee, self.verify), Invalid::Signature(signed.signer))
+    }
+
+    fn statement(&self, signed: &Signed, kinds: &[Kind]) -> Result<(), Invalid> {
+        ensure(kinds.contains(&signed.statement.kind), Invalid::Mismatch)?;
+        self.signature(signed)
+    }
+
+    fn certificate(&self, claimed: &ClaimedCert, kinds: &[Kind]) -> Result<(), Invalid> {
+        ensure(kinds.contains(&claimed.kind), Invalid::Mismatch)?;
+        self.committee.check(claimed.clone(), self.verify).map(drop).map_err(Invalid::Certificate)
+    }
+
+    /// A Prepare that does not fit its PrePrepare is not counted, but is a statement like any other (E2).
+    fn prepare(&self, statement: &Signed, pre_prepare: &Signed) -> Result<(), Invalid> {
+        self.statement(statement, &[Kind::Prepare])?;
+        self.statement(pre_prepare, &[Kind::PrePrepare])
+    }
+
+    fn content(&self, content: &Content, certificates: &[ClaimedCert]) -> Result<(), Invalid> {
+        ensure(content.is_well_formed(self.committee.len()), Invalid::Malformed)?;
+        // A sender may leave out what it has no more; none may be there that the cut does not name.
+        ensure(certificates.len() <= content.cut.len(), Invalid::Mismatch)?;
+        let mut cut = content.cut.iter();
+        for claimed in certificates {
+            self.certificate(claimed, &[Kind::Ack])?;
+            ensure(cut.any(|named| *named == claimed.tip()), Invalid::Mismatch)?;
+        }
+        Ok(())
+    }
+
+    fn decided(&self, certificate: &ClaimedCert, content: &Content) -> Result<(), Invalid> {
+        ensure(content.is_well_formed(self.committee.len()), Invalid::Malformed)?;
+        ensure(certificate.digest == content.digest(), Invalid::Mismatch)?;
+        self.certificate(certificate, &[Kind::Commit, Kind::Prepare])?;
+        let all = certificate.signatures.len() == self.committee.len();
+        ensure(certificate.kind == Kind::Commit || all, Invalid::Mismatch)
+    }
+
+    fn question(&self, wanted: &Wanted) -> Result<(), Invalid> {
+        let Wanted::Recall { tips, known, .. } = wanted else { return Ok(()) };
+        let ascending = tips.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        ensure(tips.len() <= self.committee.len() && ascending && known.is_empty(), Invalid::Malformed)
+    }
+
+    fn view_change(&self, statement: &Signed, body: &ViewChange) -> Result<(), Invalid> {
+        self.statement(statement, &[Kind::ViewChange])?;
+        let window = self.constants.window;
+        ensure(body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window, Invalid::Malformed)?;
+        let said = &statement.statement;
+        ensure((said.view, said.seq) == (body.view, SeqNum::new(0)), Invalid::Mismatch)?;
+        ensure(said.digest == body.digest(window), Invalid::Mismatch)?;
+        ensure(body.is_well_formed(self.committee, window), Invalid::Malformed)?;
+        if let Some(checkpoint) = &body.checkpoint {
+            self.certificate(checkpoint, &[Kind::Checkpoint])?;
+        }
+        for entry in &body.prepared {
+            self.statement(&entry.pre_prepare, &[Kind::PrePrepare])?;
+            self.certificate(&entry.certificate, &[Kind::Prepare])?;
+        }
+        body.voted.iter().try_for_each(|entry| self.statement(&entry.pre_prepare, &[Kind::PrePrepare]))
+    }
+
+    /// The proof that somebody signed what no honest replica signs (E3, E6).
+    fn proof(&self, message: &Message) -> Option<Evidence> {
+        let found = match message {
+            Message::ViewChange { statement, body } => Evidence::InvalidDemand(self.invalid_demand(statement, body)?),
+            Message::Bundle(bundle) => Evidence::InvalidBundle(self.invalid_bundle(bundle)?),
+            _ => return None,
+        };
+        found.is_valid(self).then_some(found)
+    }
+
+    fn invalid_demand(&self, statement: &Signed, body: &ViewChange) -> Option<Box<InvalidDemand>> {
+        let window = self.constants.window;
+        let small = body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window;
+        // Its signer's word first: nobody makes us look for faults in what was never signed.
+        if !small || self.signature(statement).is_err() || statement.statement.digest != body.digest(window) {
+            return None;
+        }
+        InvalidDemand::find(statement, body, window, self.committee, self.verify).map(Box::new)
+    }
+
+    fn invalid_bundle(&self, bundle: &Bundle) -> Option<Box<InvalidBundle>> {
+        let signed = self.statement(&bundle.statement, &[Kind::Bundle]).is_ok();
+        if !signed || bundle.statement.statement.digest != bundle.header.digest() {
+            return None;
+        }
+        InvalidBundle::find(bundle, self).map(Box::new)
+    }
+
+    fn new_view(&self, statement: &Signed, body: &NewView) -> Result<(), Invalid> {
+        self.statement(statement, &[Kind::NewView])?;
+        let said = &statement.statement;
+        ensure((said.view, said.seq) == (body.view, SeqNum::new(0)), Invalid::Mismatch)?;
+        ensure(statement.signer == self.committee.primary(body.view), Invalid::Mismatch)?;
+        ensure(body.is_well_formed(self.committee, self.constants.window), Invalid::Malformed)?;
+        ensure(said.digest == body.digest(self.constants.window), Invalid::Mismatch)?;
+        for (signed, demand) in &body.view_changes {
+            self.view_change(signed, demand)?;
+        }
+        body.pre_prepares.iter().try_for_each(|signed| self.statement(signed, &[Kind::PrePrepare]))
+    }
+
+    fn bundle(&self, bundle: &Bundle) -> Result<(), Invalid> {
+        let Bundle { header, statement, items } = bundle;
+        self.statement(statement, &[Kind::Bundle])?;
+        ensure(header.is_named_by(statement) && statement.statement.digest == header.digest(), Invalid::Mismatch)?;
+        let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
+        let counted = (header.items as usize, header.bytes) == (items.len(), bytes as u64);
+        ensure(counted && header.is_well_formed(self.constants), Invalid::Malformed)?;
+        ensure(header.items_root == items_root(items), Invalid::Mismatch)?;
+        match items.iter().position(|item| !self.payload.is_valid(item)) {
+            Some(index) => Err(Invalid::Item(index)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn ensure(holds: bool, otherwise: Invalid) -> Result<(), Invalid> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
