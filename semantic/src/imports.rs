@@ -76,13 +76,16 @@ fn facts(statements: &[Statement]) -> BTreeSet<Fact<'_>> {
     statements.iter().flat_map(|s| s.names.iter().map(|n| (s.place.as_str(), n.as_str()))).collect()
 }
 
-/// What both have, and what either added. A name that one side only took from elsewhere (its place changed) while the
-/// other dropped it is dropped: nothing new was asked for. Should it be in use after all, the gone-word check finds it.
+/// Facts of both sides, and those that either added. A name that one side only took from elsewhere (its place changed)
+/// while the other dropped it is dropped: nothing new was asked for. Should it be in use after all, the gone-word check
+/// finds it. Imports that bind no name of their own are told apart by their place alone, so none of them is a move.
 fn merged_facts<'a>(base: &'a [Statement], ours: &'a [Statement], theirs: &'a [Statement]) -> BTreeSet<Fact<'a>> {
     let (b, o, t) = (facts(base), facts(ours), facts(theirs));
     let names = |facts: &BTreeSet<Fact<'a>>| facts.iter().map(|(_, name)| bound(name)).collect::<BTreeSet<_>>();
     let [in_base, in_ours, in_theirs] = [&b, &o, &t].map(names);
-    let moved = |f: &Fact, other: &BTreeSet<&str>| in_base.contains(bound(f.1)) && !other.contains(bound(f.1));
+    let moved = |(_, name): &Fact, other: &BTreeSet<&str>| {
+        binds_a_name(name) && in_base.contains(bound(name)) && !other.contains(bound(name))
+    };
     let added = |f: &Fact| !b.contains(f) && !moved(f, if o.contains(f) { &in_theirs } else { &in_ours });
     o.union(&t).filter(|f| (o.contains(*f) && t.contains(*f)) || added(f)).copied().collect()
 }
@@ -118,6 +121,11 @@ fn bound(name: &str) -> &str {
     name.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '*' | '.' | '-'))).next().unwrap_or(name)
 }
 
+/// Whether a fact binds a name that the file can use: not an import for its effects, or of all names of its place.
+fn binds_a_name(name: &str) -> bool {
+    !matches!(bound(name), "" | "*" | "_" | ".")
+}
+
 /// The default name that stands in front of a list: `a` of `import a, { b } from 'c'`.
 fn default_name(place: &str) -> Option<&str> {
     let clause = place.trim_start().strip_prefix("import ")?;
@@ -128,12 +136,10 @@ fn default_name(place: &str) -> Option<&str> {
 /// Whether no name is bound more often than a side already binds it.
 fn binds_each_name_once(merged: &BTreeSet<Fact>, sides: [&[Statement]; 2]) -> bool {
     let [ours, theirs] = sides.map(|side| bindings(&facts(side)));
-    bindings(merged).into_iter().filter(|(name, _)| !name.is_empty() && *name != "*" && *name != "_").all(
-        |(name, count)| {
-            let had = |side: &BTreeMap<&str, usize>| side.get(name).copied().unwrap_or_default();
-            count <= had(&ours).max(had(&theirs)).max(1)
-        },
-    )
+    bindings(merged).into_iter().filter(|(name, _)| binds_a_name(name)).all(|(name, count)| {
+        let had = |side: &BTreeMap<&str, usize>| side.get(name).copied().unwrap_or_default();
+        count <= had(&ours).max(had(&theirs)).max(1)
+    })
 }
 
 /// How often each name is bound.
