@@ -332,7 +332,9 @@ fn imports_keep_a_nameless_one_that_was_added_beside_a_removed_one() {
     for (path, line) in lines {
         let file = |names: &[&str]| names.iter().map(|name| line.replace("{}", name)).collect::<String>();
         let [base, ours] = [file(&["a", "out", "z"]), file(&["a", "z"])];
-        for [added, merged] in [[["a", "fresh", "out", "z"], ["a", "fresh", "z", ""]], [["a", "out", "new", "z"], ["a", "new", "z", ""]]] {
+        for [added, merged] in
+            [[["a", "fresh", "out", "z"], ["a", "fresh", "z", ""]], [["a", "out", "new", "z"], ["a", "new", "z", ""]]]
+        {
             let merged = file(&merged[..3]);
             clean(path, [&base, &ours, &file(&added)], Rung::Imports, &merged);
         }
