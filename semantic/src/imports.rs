@@ -4,6 +4,7 @@
 //! its text where one side already wrote exactly the merged facts of its place; otherwise its list is written anew in
 //! the style of the longer one.
 
+mod parted;
 mod render;
 mod syntax;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::hunk::Hunk;
 use crate::language::Imports;
 use crate::work::Work;
+pub(crate) use parted::Parted;
 use render::{in_order, rendered};
 use syntax::{Statement, statements};
 

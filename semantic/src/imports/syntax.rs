@@ -50,7 +50,7 @@ fn is_lead(bare: &str, style: Imports) -> bool {
 }
 
 /// Whether an import may begin with this line, so that anything else is not read to its end first.
-fn may_open(bare: &str, style: Imports) -> bool {
+pub(super) fn may_open(bare: &str, style: Imports) -> bool {
     let words: &[&str] = match style {
         Imports::Rust => &["use", "pub", "extern"],
         Imports::Python => &["import", "from"],
@@ -62,7 +62,7 @@ fn may_open(bare: &str, style: Imports) -> bool {
 }
 
 /// Whether a statement that began is at its end.
-fn is_whole(text: &str, style: Imports) -> bool {
+pub(super) fn is_whole(text: &str, style: Imports) -> bool {
     let code: String = text.lines().map(|l| without_comment(l, style)).collect::<Vec<_>>().join("\n");
     let code = code.trim_end();
     match style {
@@ -83,7 +83,7 @@ fn without_comment(line: &str, style: Imports) -> &str {
 }
 
 /// Reads one statement; none if it is not an import.
-fn statement(lead: &str, text: &str, style: Imports) -> Option<Statement> {
+pub(super) fn statement(lead: &str, text: &str, style: Imports) -> Option<Statement> {
     let start = lead.len();
     let whole = format!("{lead}{text}");
     let indent = text.len() - text.trim_start().len();
