@@ -5,6 +5,7 @@
 //! own is held to all of it.
 
 mod accounting;
+mod additions;
 mod names;
 mod numbering;
 mod order;
@@ -23,6 +24,8 @@ pub enum Check {
     LineAccounting,
     /// The same for words.
     WordAccounting,
+    /// A statement or line that one side added is missing.
+    Addition,
     /// A word that one side removed from the whole file is back.
     GoneWord,
     /// A line that one side added misses what the other did to all lines like it.
@@ -51,6 +54,7 @@ impl Check {
         match self {
             Check::LineAccounting => "line-accounting",
             Check::WordAccounting => "word-accounting",
+            Check::Addition => "addition",
             Check::GoneWord => "gone-word",
             Check::Pattern => "pattern",
             Check::ReleaseLines => "release-lines",
@@ -69,6 +73,7 @@ impl Check {
         match self {
             Check::LineAccounting => "a line would be lost, or stand more often than the sides explain",
             Check::WordAccounting => "a word would be lost, or stand more often than the sides explain",
+            Check::Addition => "a statement or line that one side added would be missing",
             Check::GoneWord => "a word that one side removed from the whole file would be back",
             Check::Pattern => "a new line would miss what the other side did to the lines like it",
             Check::ReleaseLines => "two release lines meet, and more than their version is disputed",
@@ -96,6 +101,7 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
     };
     let of_ours = || {
         accounting::words(input, merged)
+            .or_else(|| additions::kept(input, merged))
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
             .or_else(|| release_lines::meet(input))

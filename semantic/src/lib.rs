@@ -62,7 +62,7 @@ pub use work::{STEPS_MAX, Work};
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 14, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 15, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

@@ -314,6 +314,33 @@ fn imports_leave_alone_what_both_add_for_its_effects_or_with_names_that_nobody_c
     }
 }
 
+/// A removed import that binds no name says nothing of another that binds none.
+#[test]
+fn imports_keep_a_nameless_one_that_was_added_beside_a_removed_one() {
+    let lines = [
+        ("a.ts", "import './{}';\n"),
+        ("a.ts", "import \"./{}\"\n"),
+        ("a.ts", "export * from './{}';\n"),
+        ("a.py", "from {} import *\n"),
+        ("a.rs", "use {}::*;\n"),
+        ("a.rs", "use {}::T as _;\n"),
+        ("A.java", "import {}.*;\n"),
+        ("A.java", "import static {}.*;\n"),
+        ("a.go", "\t_ \"{}\"\n"),
+        ("a.go", "\t. \"{}\"\n"),
+    ];
+    for (path, line) in lines {
+        let file = |names: &[&str]| names.iter().map(|name| line.replace("{}", name)).collect::<String>();
+        let [base, ours] = [file(&["a", "out", "z"]), file(&["a", "z"])];
+        for [added, merged] in
+            [[["a", "fresh", "out", "z"], ["a", "fresh", "z", ""]], [["a", "out", "new", "z"], ["a", "new", "z", ""]]]
+        {
+            let merged = file(&merged[..3]);
+            clean(path, [&base, &ours, &file(&added)], Rung::Imports, &merged);
+        }
+    }
+}
+
 #[test]
 fn imports_leave_a_removed_name_that_is_newly_used_alone() {
     let base = "import os\nimport re\n\nre.sub()\nold(re)\n";

@@ -1,0 +1,83 @@
+//! A whole file parted into the facts of its import statements and the text of everything else.
+
+use std::collections::BTreeSet;
+
+use super::syntax::{is_whole, may_open, statement};
+use super::{binds_a_name, bound};
+use crate::language::Imports;
+use crate::work::Work;
+
+/// Most lines of one import statement; a longer one counts as other text.
+const STATEMENT_LINES_MAX: usize = 64;
+
+/// A file with its import statements taken out.
+#[derive(Default)]
+pub(crate) struct Parted {
+    /// Names with their places.
+    facts: BTreeSet<(String, String)>,
+    /// Everything else, comments and attributes above the statements included.
+    pub(crate) rest: String,
+}
+
+impl Parted {
+    /// Parts a file; none out of steps.
+    pub(crate) fn of(file: &str, style: Imports, work: &Work) -> Option<Self> {
+        let lines: Vec<&str> = file.split_inclusive('\n').collect();
+        let (mut out, mut at, mut in_block) = (Self::default(), 0, false);
+        while at < lines.len() {
+            let bare = lines[at].trim();
+            in_block = (in_block && bare != ")") || bare == "import (";
+            let len = if begins(bare, style, in_block) { out.take(&lines[at..], style, work)? } else { 0 };
+            if len == 0 {
+                out.rest.push_str(lines[at]);
+            }
+            at += len.max(1);
+        }
+        Some(out)
+    }
+
+    /// Takes the statement that begins here; its number of lines, or 0 where none does.
+    fn take(&mut self, lines: &[&str], style: Imports, work: &Work) -> Option<usize> {
+        let mut text = String::new();
+        for (line, len) in lines.iter().zip(1..=STATEMENT_LINES_MAX) {
+            text.push_str(line);
+            work.take_len(text.len())?;
+            if is_whole(&text, style) {
+                let Some(statement) = statement("", &text, style) else { return Some(0) };
+                for name in statement.names {
+                    // What a list in a list takes is told by its words.
+                    match name.contains('{') {
+                        true => self.rest.extend([&*name, "\n"]),
+                        false => drop(self.facts.insert((statement.place.clone(), name))),
+                    }
+                }
+                return Some(len);
+            }
+            if style == Imports::JavaScript && text.contains(['(', '=']) {
+                return Some(0);
+            }
+        }
+        Some(0)
+    }
+
+    /// Whether a fact that this side added to `base` is missing in `merged`, though no move explains it: a name that
+    /// was in base and that the other side dropped.
+    pub(crate) fn is_missing_in(&self, merged: &Self, base: &Self, other: &Self) -> bool {
+        let names = |of: &Self| of.facts.iter().map(|(_, name)| bound(name).to_owned()).collect::<BTreeSet<_>>();
+        let (in_base, in_other) = (names(base), names(other));
+        let is_moved =
+            |name: &str| binds_a_name(name) && in_base.contains(bound(name)) && !in_other.contains(bound(name));
+        let mut added = self.facts.difference(&base.facts);
+        added.any(|fact| !merged.facts.contains(fact) && !is_moved(&fact.1))
+    }
+}
+
+/// Whether an import may begin with this line of a file.
+fn begins(bare: &str, style: Imports, in_block: bool) -> bool {
+    match style {
+        Imports::None => false,
+        Imports::Go => (in_block && bare.contains('"')) || bare.starts_with("import \""),
+        Imports::Rust => may_open(bare, style) && (bare.contains("use ") || bare.contains("extern crate ")),
+        _ => may_open(bare, style),
+    }
+}
