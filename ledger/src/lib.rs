@@ -59,7 +59,7 @@ pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use format::body::Body;
 pub use format::change::{Base, Change, Dependency, Level, Op, Wishes};
 pub use format::check::EnvelopeCheck;
-pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits};
+pub use format::constants::{BadConstants, CHANGES_MAX, GROUP_DOMAIN, Limits, OPERATIONS_MAX};
 pub use format::envelope::Envelope;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use format::governance::{Act, Proposal, ProposalEnd};

@@ -2,9 +2,10 @@
 
 use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
+use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
-    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View,
+    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View, bounded,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -177,8 +178,10 @@ pub enum Wanted {
         /// The asker's stable checkpoint.
         stable: SeqNum,
         /// Its executed tip of each lane, ascending by lane.
+        #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
         tips: Vec<(ReplicaId, Position)>,
         /// Empty in a question. In [`Effect::Supply`]: what the asked core knows beside its disk, for the same answer.
+        #[borsh(deserialize_with = "bounded::list::<{ Constants::RECALLED_MAX }, _, _>")]
         known: Vec<Signed>,
     },
 }

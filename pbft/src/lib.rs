@@ -83,9 +83,11 @@ pub use views::view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
 };
 pub use views::waiting::Wait;
+pub use wire::bounded;
 pub use wire::{
     Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch, Invalid,
-    Item, ItemKind, Kind, LaneStatus, Message, PayloadCheck, Position, ProposalTime, PublicKey, QuorumCert, ReplicaId,
-    SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks, Time, Tip, Unverified, Verified,
-    Verify, VerifyContext, View, hash, hash_parts, items_root, merkle_path, merkle_proves, merkle_root,
+    Item, ItemKind, Kind, LaneStatus, MERKLE_DEPTH_MAX, Message, PayloadCheck, Position, ProposalTime, PublicKey,
+    QuorumCert, ReplicaId, SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks, Time, Tip,
+    Unverified, Verified, Verify, VerifyContext, View, hash, hash_parts, items_root, merkle_path, merkle_proves,
+    merkle_root,
 };

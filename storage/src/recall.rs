@@ -7,13 +7,13 @@ use crate::rows::{Order, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{Digest, Epoch, Evidence, Kind, Position, ReplicaId, SeqNum, Signed, Statement};
+use quorate_pbft::{Constants, Digest, Epoch, Evidence, Kind, Position, ReplicaId, SeqNum, Signed, Statement};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// Statements in one answer, the newest of each kind first: 635 KB, and a fifth of a second to verify. A replica whose
 /// disk is whole asks for less; one whose disk is old is told by the first of them.
-pub const RECALL_STATEMENTS_MAX: usize = 4_096;
+pub const RECALL_STATEMENTS_MAX: usize = Constants::RECALLED_MAX;
 
 /// Rows of one table, or of one lane, that are looked through, newest first, for the asker's statements.
 pub const RECALL_LOOKBACK_ROWS: usize = 1_024;

@@ -1,8 +1,10 @@
 //! The body of an envelope: everything that its author signs.
 
-use crate::format::change::Change;
+use crate::format::change::{Change, Room};
+use crate::format::constants::{CHANGES_MAX, OPERATIONS_MAX};
+use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, PublicKey};
+use quorate_pbft::{Digest, PublicKey, bounded};
 
 /// What is signed.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -18,8 +20,20 @@ pub struct Body {
     /// Higher than that of every earlier envelope that the author signed for this number (A3).
     pub attempt: u64,
     /// One for each number.
+    #[borsh(deserialize_with = "changes")]
     pub changes: Vec<Change>,
     /// SHA-256 of each content that travels along, ascending. A content that the path has within the base horizon need
     /// not travel again.
+    #[borsh(deserialize_with = "bounded::list::<OPERATIONS_MAX, _, _>")]
     pub carried: Vec<Digest>,
+}
+
+/// The operations of all changes together stay within their bound.
+fn changes<R: Read>(reader: &mut R) -> io::Result<Vec<Change>> {
+    let mut room = Room::new();
+    bounded::list_of(CHANGES_MAX, reader, |reader| {
+        let change = Change::deserialize_reader(reader)?;
+        room.take(change.entries())?;
+        Ok(change)
+    })
 }

@@ -1,13 +1,19 @@
 //! Changes: operations on files and on the group itself, and what their author had seen.
 
+use crate::format::constants::OPERATIONS_MAX;
 use crate::format::governance::Act;
 use crate::vocabulary::file::Mode;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::revision::Revision;
+use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::bounded::{self, too_many};
 use quorate_pbft::{Digest, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
+
+/// Dependencies of one change.
+const DEPENDENCIES_MAX: usize = 16;
 
 /// One edit of one path, or one step of the group's own affairs.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -127,6 +133,14 @@ pub enum Op {
 }
 
 impl Op {
+    /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes.
+    fn entries(&self) -> usize {
+        1 + match self {
+            Self::Propose { act } => act.entries(),
+            _ => 0,
+        }
+    }
+
     /// Whether it only says what somebody thinks of what others propose: approvals, attestations, votes.
     pub fn is_word(&self) -> bool {
         matches!(self, Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. })
@@ -192,6 +206,7 @@ pub struct Wishes {
     /// The level that the author asked for.
     pub level: Option<Level>,
     /// While one of these is missing, the envelope waits (A2).
+    #[borsh(deserialize_with = "bounded::list::<DEPENDENCIES_MAX, _, _>")]
     pub depends_on: Vec<Dependency>,
 }
 
@@ -201,6 +216,7 @@ pub struct Change {
     /// What the author had seen.
     pub base: Base,
     /// In order; each sees those before it.
+    #[borsh(deserialize_with = "operations")]
     pub ops: Vec<Op>,
     /// For people.
     pub message: String,
@@ -210,7 +226,35 @@ pub struct Change {
     pub wishes: Wishes,
 }
 
+fn operations<R: Read>(reader: &mut R) -> io::Result<Vec<Op>> {
+    let mut room = Room::new();
+    bounded::list_of(OPERATIONS_MAX, reader, |reader| {
+        let op = Op::deserialize_reader(reader)?;
+        room.take(op.entries())?;
+        Ok(op)
+    })
+}
+
+/// Operations that an envelope may still hold while it is decoded.
+pub(crate) struct Room(usize);
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(OPERATIONS_MAX)
+    }
+
+    pub(crate) fn take(&mut self, entries: usize) -> io::Result<()> {
+        self.0 = self.0.checked_sub(entries).ok_or_else(|| too_many("more operations than one envelope holds"))?;
+        Ok(())
+    }
+}
+
 impl Change {
+    /// Its share of [`OPERATIONS_MAX`].
+    pub(crate) fn entries(&self) -> usize {
+        self.ops.iter().map(Op::entries).sum()
+    }
+
     /// A change without wishes.
     pub fn new(base: Base, ops: Vec<Op>, message: impl Into<String>, time_ms: u64) -> Self {
         Self { base, ops, message: message.into(), time_ms, wishes: Wishes::default() }

@@ -9,6 +9,12 @@ pub const GROUP_DOMAIN: &str = "@group";
 /// The number of the group's own tree.
 pub(crate) const GROUP: u32 = 0;
 
+/// Changes of one envelope that are decoded; no group allows more.
+pub const CHANGES_MAX: usize = 1_024;
+/// Operations of one envelope that are decoded; no group allows more. Each entry of the lists in a proposed policy counts
+/// as one, for it fills as much memory.
+pub const OPERATIONS_MAX: usize = 16_384;
+
 /// Limits of the ledger, each the same on every replica. They are fields of the genesis's `constants`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +93,8 @@ pub(crate) fn check(protocol: &Constants, limits: &Limits) -> Result<(), BadCons
         (protocol.lane_ahead_bytes_max >= item_max, "lane_ahead_bytes_max holds at least one item"),
         (limits.file_bytes_max <= limits.envelope_bytes_max, "file_bytes_max is at most envelope_bytes_max"),
         (limits.changes_max > 0 && limits.operations_max > 0, "an envelope holds at least one change and operation"),
+        (limits.changes_max as usize <= CHANGES_MAX, "changes_max is above what is decoded"),
+        (limits.operations_max as usize <= OPERATIONS_MAX, "operations_max is above what is decoded"),
         (limits.base_horizon_ms > 0, "base_horizon_ms is at least 1"),
     ];
     match rules.iter().find(|(holds, _)| !holds) {

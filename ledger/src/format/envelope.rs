@@ -4,13 +4,14 @@
 
 use crate::format::body::Body;
 use crate::format::change::{Base, Change, Op};
-use crate::format::constants::Limits;
+use crate::format::constants::{Limits, OPERATIONS_MAX};
 use crate::format::{composition, transaction};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::path;
 use crate::vocabulary::verdict::{Code, Refusal};
+use borsh::io;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, Ed25519, Signature, Signer, Verify, hash_parts};
+use quorate_pbft::{Digest, Ed25519, Signature, Signer, Verify, bounded, hash_parts};
 use sha2::{Digest as _, Sha256};
 
 /// Tag of what an envelope's id is the hash of.
@@ -29,8 +30,6 @@ const GOVERNING_MAX: usize = 64;
 const FOLDERS_BYTES_MAX: usize = 64 << 20;
 /// What a folder counts beside its name.
 const FOLDER_BYTES: usize = 64;
-/// Dependencies of one change.
-const DEPENDENCIES_MAX: usize = 16;
 
 /// A signed body with the contents that travel along, in the order of [`Body::carried`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -40,6 +39,7 @@ pub struct Envelope {
     /// Over the group and the body.
     pub signature: Signature,
     /// The contents' bytes.
+    #[borsh(deserialize_with = "bounded::list::<OPERATIONS_MAX, _, _>")]
     pub contents: Vec<Vec<u8>>,
 }
 
@@ -75,7 +75,7 @@ impl Envelope {
             return Err(Refusal::new(Code::TooLarge, detail));
         }
         let mut rest = bytes;
-        let envelope = Self::deserialize(&mut rest).map_err(|_| malformed("not the encoding of an envelope"))?;
+        let envelope = Self::deserialize(&mut rest).map_err(undecodable)?;
         if !rest.is_empty() {
             return Err(Refusal::new(Code::TrailingBytes, format!("{} bytes after the end", rest.len())));
         }
@@ -179,11 +179,17 @@ fn check_change(index: usize, change: &Change) -> Result<(), Refusal> {
     if change.ops.iter().any(bad_op) {
         return Err(malformed("a domain's name that is too long, or an anchor that is no revision"));
     }
-    let depends_on = &change.wishes.depends_on;
-    if depends_on.len() > DEPENDENCIES_MAX || depends_on.iter().any(|dep| dep.domain.len() > DOMAIN_BYTES_MAX) {
-        return Err(malformed("too many or too long dependencies"));
+    if change.wishes.depends_on.iter().any(|dep| dep.domain.len() > DOMAIN_BYTES_MAX) {
+        return Err(malformed("a dependency on a domain whose name is too long"));
     }
     Ok(())
+}
+
+fn undecodable(error: io::Error) -> Refusal {
+    match bounded::is_too_many(&error) {
+        true => Refusal::new(Code::TooLarge, error.to_string()),
+        false => malformed("not the encoding of an envelope"),
+    }
 }
 
 fn malformed(detail: &str) -> Refusal {

@@ -63,6 +63,17 @@ pub enum Act {
 }
 
 impl Act {
+    /// Entries of all lists in it.
+    pub(crate) fn entries(&self) -> usize {
+        match self {
+            Self::SetPolicy { policy } | Self::CreateDomain { policy, .. } | Self::Rescue { policy, .. } => {
+                policy.entries()
+            }
+            Self::SetGroupPolicy { policy } => policy.approvals.by.len(),
+            Self::AddOrganisation { .. } | Self::Enrol { .. } | Self::Revoke { .. } => 0,
+        }
+    }
+
     /// Whether it is proposed in the group's own domain.
     pub fn concerns_group(&self) -> bool {
         !matches!(self, Self::SetPolicy { .. })

@@ -1,11 +1,12 @@
 //! Receipts: the verdict on an envelope at its exact position.
 
+use crate::format::constants::OPERATIONS_MAX;
 use crate::vocabulary::hexed;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Stage};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, PublicKey, ReplicaId, hash};
+use quorate_pbft::{Digest, PublicKey, ReplicaId, bounded, hash};
 use serde::{Deserialize, Serialize};
 
 /// What became of an envelope.
@@ -93,6 +94,9 @@ pub struct PathChange {
     pub rung: Rung,
 }
 
+/// Paths and conflicts that one receipt may name: an operation names two paths, and a merge may follow a rename.
+const ENTRIES_MAX: usize = 4 * OPERATIONS_MAX;
+
 /// The verdict on an envelope. JSON as the interface says; [`Receipt::digest`] of the borsh form is what is proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Receipt {
@@ -121,8 +125,10 @@ pub struct Receipt {
     /// Why it was refused, for people.
     pub detail: Option<String>,
     /// Conflicts that it opened or joined, ascending; then those that it proposed for, voted on or settled.
+    #[borsh(deserialize_with = "bounded::list::<ENTRIES_MAX, _, _>")]
     pub conflicts: Vec<ConflictId>,
     /// One for each path that it changed, ascending by path.
+    #[borsh(deserialize_with = "bounded::list::<ENTRIES_MAX, _, _>")]
     pub changes: Vec<PathChange>,
 }
 

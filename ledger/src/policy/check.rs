@@ -1,18 +1,11 @@
 //! Checks of policies before they are in force: what is too long, or could never be met.
 
-use super::{Approvals, DomainPolicy, Format, GroupPolicy, PathRule, Strategy, glob};
+use super::{
+    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, RULES_MAX, STRATEGIES_MAX,
+    Strategy, VALIDATORS_MAX, glob,
+};
 use crate::vocabulary::name::Principal;
 
-/// Rules for paths in one policy.
-const RULES_MAX: usize = 256;
-/// Principals in one list.
-const PRINCIPALS_MAX: usize = 1_024;
-/// Forbidden texts of one rule.
-const FORBIDDEN_MAX: usize = 64;
-/// Strategies of one rule.
-const STRATEGIES_MAX: usize = 32;
-/// Validators of one rule.
-const VALIDATORS_MAX: usize = 256;
 /// Bytes of a forbidden text.
 const FORBIDDEN_BYTES_MAX: usize = 256;
 /// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.

@@ -16,10 +16,12 @@ pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy};
 
+use crate::format::constants::OPERATIONS_MAX;
 use crate::policy::attestation::Requirement;
 use crate::vocabulary::name::Principal;
+use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::PublicKey;
+use quorate_pbft::{PublicKey, bounded};
 use serde::{Deserialize, Serialize};
 
 /// The releases that decide what parses and what fits a schema. Replicas that differ here could answer differently.
@@ -29,19 +31,33 @@ pub const VERSION: &str = "policy rules 2, serde_json 1.0.154, toml 1.2.1+spec-1
 /// Bytes of a TOML or YAML content that is read, and of any that is held against a schema: what people write by hand.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
+/// Rules for paths in one policy.
+const RULES_MAX: usize = 256;
+/// Principals in one list.
+const PRINCIPALS_MAX: usize = 1_024;
+/// Forbidden texts of one rule.
+const FORBIDDEN_MAX: usize = 64;
+/// Strategies of one rule.
+const STRATEGIES_MAX: usize = 32;
+/// Validators of one rule.
+const VALIDATORS_MAX: usize = 256;
+
 /// What a domain's members may do. Changed by proposals that need the approvals that it names itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DomainPolicy {
     /// Who may change files.
+    #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub writers: Vec<Principal>,
     /// Who may read. Writers may as well.
+    #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub readers: Vec<Principal>,
     /// What it takes to change this policy.
     #[serde(default)]
     pub approvals: Approvals,
     /// Rules for paths; the first whose pattern fits decides.
     #[serde(default)]
+    #[borsh(deserialize_with = "rules")]
     pub paths: Vec<PathRule>,
     /// What the domain may hold.
     #[serde(default)]
@@ -58,6 +74,7 @@ pub struct Approvals {
     /// Organisations that must agree, the proposer's included; none: [`crate::Voices::quorum`] of those that have a voice.
     pub organisations: Option<u32>,
     /// Who may speak for an organisation; empty: every author that it has enrolled.
+    #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub by: Vec<Principal>,
 }
 
@@ -68,6 +85,7 @@ pub struct PathRule {
     /// See [`glob`].
     pub pattern: String,
     /// Who may change them; empty: every writer.
+    #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub owners: Vec<Principal>,
     /// Once a file stands there it may not be changed, moved or deleted.
     pub write_once: bool,
@@ -76,12 +94,15 @@ pub struct PathRule {
     /// What the content must parse as.
     pub format: Option<Format>,
     /// Texts that the content may not have, compared by bytes.
+    #[borsh(deserialize_with = "bounded::list::<FORBIDDEN_MAX, _, _>")]
     pub forbidden: Vec<String>,
     /// Organisations other than the author's that must approve before a change takes effect.
     pub approvals: u32,
     /// Validators, of whom ⌊2n/3⌋ + 1 must attest before a change takes effect; empty: nobody need.
+    #[borsh(deserialize_with = "bounded::list::<VALIDATORS_MAX, _, _>")]
     pub validators: Vec<Principal>,
     /// What decides where two changes meet; empty: merge, then whoever has seen all sides, or a vote.
+    #[borsh(deserialize_with = "bounded::list::<STRATEGIES_MAX, _, _>")]
     pub strategies: Vec<Step>,
     /// Whether edits of different words of one line may be merged.
     pub same_line: bool,
@@ -140,7 +161,24 @@ pub struct GroupPolicy {
     pub rates: Rates,
 }
 
+/// A policy proposed in an envelope counts towards the operations of that envelope, so no larger one is read.
+fn rules<R: Read>(reader: &mut R) -> io::Result<Vec<PathRule>> {
+    let mut room = OPERATIONS_MAX;
+    bounded::list_of(RULES_MAX, reader, |reader| {
+        let rule = PathRule::deserialize_reader(reader)?;
+        let entries = rule.entries();
+        room = room.checked_sub(entries).ok_or_else(|| bounded::too_many("more entries than one policy holds"))?;
+        Ok(rule)
+    })
+}
+
 impl DomainPolicy {
+    /// Entries of all its lists.
+    pub(crate) fn entries(&self) -> usize {
+        let principals = self.writers.len() + self.readers.len() + self.approvals.by.len();
+        principals + self.paths.iter().map(PathRule::entries).sum::<usize>()
+    }
+
     /// Only who may write and read; the rest as it is by default.
     pub fn new(writers: Vec<Principal>, readers: Vec<Principal>) -> Self {
         let (approvals, paths, quota, rates) = Default::default();
@@ -168,6 +206,11 @@ impl DomainPolicy {
 }
 
 impl PathRule {
+    /// Entries of its lists, and itself.
+    fn entries(&self) -> usize {
+        1 + self.owners.len() + self.forbidden.len() + self.validators.len() + self.strategies.len()
+    }
+
     /// What it asks of others before a change takes effect.
     pub(crate) fn requirement(&self) -> Option<Requirement> {
         let (approvals, validators) = (self.approvals, self.validators.clone());

@@ -1,21 +1,24 @@
 //! A certified state, and the way from it to the head.
 
 use super::ProofError;
-use super::epochs::{EpochStep, Epochs, check_checkpoint, following};
+use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, check_checkpoint, following};
 use crate::format::genesis::Genesis;
 use crate::state::record::Head;
 use crate::state::tree::proof::TreeProof;
 use crate::state::tree::{key_of, state_root};
 use crate::state::{entry, name};
+use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Digest, PublicKey, ReplicaId, checkpoint_digest};
+use quorate_pbft::{ClaimedCert, Committee, Constants, Digest, PublicKey, ReplicaId, bounded, checkpoint_digest};
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Checkpoint {
     /// From the genesis to the epoch whose members signed.
+    #[borsh(deserialize_with = "bounded::list::<EPOCHS_MAX, _, _>")]
     pub(crate) epochs: Vec<EpochStep>,
     /// The next epoch's members, where this is the last checkpoint of its own.
+    #[borsh(deserialize_with = "next_members")]
     pub(crate) next_members: Option<Vec<PublicKey>>,
     pub(crate) certificate: ClaimedCert,
     /// Root of the group's tree.
@@ -24,6 +27,11 @@ pub struct Checkpoint {
     pub(crate) group_count: u64,
     pub(crate) head: Head,
     pub(crate) head_path: TreeProof,
+}
+
+fn next_members<R: Read>(reader: &mut R) -> io::Result<Option<Vec<PublicKey>>> {
+    let is_there = bool::deserialize_reader(reader)?;
+    is_there.then(|| bounded::list::<{ Constants::REPLICAS_MAX }, _, _>(reader)).transpose()
 }
 
 impl Checkpoint {

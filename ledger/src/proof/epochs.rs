@@ -7,7 +7,12 @@
 use super::ProofError;
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Digest, Ed25519, Epoch, Kind, PublicKey, View, checkpoint_digest};
+use quorate_pbft::{
+    ClaimedCert, Committee, Constants, Digest, Ed25519, Epoch, Kind, PublicKey, View, bounded, checkpoint_digest,
+};
+
+/// Epochs that one proof may lead through.
+pub(super) const EPOCHS_MAX: usize = 65_536;
 
 /// From one epoch to the next: what exactly q of its members signed at its last checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -19,6 +24,7 @@ pub struct EpochStep {
     /// Root of the state there.
     pub state_root: Digest,
     /// Keys of the next epoch's members; replica i is the i-th.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub members: Vec<PublicKey>,
 }
 

@@ -1,16 +1,17 @@
 //! A replica's fault, with the way to the committee that it belonged to.
 
-use super::epochs::{EpochStep, Epochs};
+use super::epochs::{EPOCHS_MAX, EpochStep, Epochs};
 use super::{ProofError, ProvedEvidence};
 use crate::format::check;
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::Evidence;
+use quorate_pbft::{Evidence, bounded};
 
 /// Proof of a replica's fault (E5): it verifies from the genesis and the chain of epochs.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct EvidenceProof {
     /// From the genesis to the epoch in which it happened.
+    #[borsh(deserialize_with = "bounded::list::<EPOCHS_MAX, _, _>")]
     epochs: Vec<EpochStep>,
     evidence: Evidence,
 }

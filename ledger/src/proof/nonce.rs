@@ -2,7 +2,7 @@
 
 use crate::state::slot_log::{leaf, node};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, merkle_path};
+use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, bounded, merkle_path};
 
 /// A nonce and its path to the root that the mark holds.
 ///
@@ -10,6 +10,7 @@ use quorate_pbft::{Digest, merkle_path};
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct NonceProof {
     nonce: Digest,
+    #[borsh(deserialize_with = "bounded::list::<MERKLE_DEPTH_MAX, _, _>")]
     steps: Vec<NonceStep>,
 }
 

@@ -6,17 +6,19 @@ use crate::format::genesis::Genesis;
 use crate::format::receipt::Receipt;
 use crate::state::slot::{Listed, SlotLeaf};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, ReplicaId, SeqNum, Time, merkle_proves};
+use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, ReplicaId, SeqNum, Time, bounded, merkle_proves};
 
 /// Proof that something stands in the list of an executed slot.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SlotProof {
     pub(crate) slot: SlotLeaf,
     /// The slot's path in the tree of executed slots.
+    #[borsh(deserialize_with = "bounded::list::<MERKLE_DEPTH_MAX, _, _>")]
     pub(crate) slot_path: Vec<Digest>,
     /// Place in the slot's list.
     pub(crate) place: u32,
     /// Its path in the list.
+    #[borsh(deserialize_with = "bounded::list::<MERKLE_DEPTH_MAX, _, _>")]
     pub(crate) list_path: Vec<Digest>,
 }
 

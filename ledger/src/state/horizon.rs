@@ -1,15 +1,18 @@
 //! How far back a base may lie, in coarse steps that fit into one entry.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::SeqNum;
+use quorate_pbft::{SeqNum, bounded};
 
 /// Steps that a horizon is divided into. A base is good for the whole horizon and at most one step more.
 const STEPS: u64 = 64;
+/// Marks of one horizon that are decoded: those within it, one below, and room.
+const MARKS_MAX: usize = 4 * STEPS as usize;
 
 /// Slots at which a measure (ledger time, superseded bytes) had grown by another step; oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct Marks {
     /// (measure, slot): when the slot was over, this much had been measured.
+    #[borsh(deserialize_with = "bounded::list::<MARKS_MAX, _, _>")]
     marks: Vec<(u64, SeqNum)>,
     /// Everything below this slot lies beyond the horizon.
     floor: SeqNum,

@@ -11,7 +11,7 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip};
+use quorate_pbft::{Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip, bounded};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far the group is: everything that executing the next slot reads beside the entries themselves.
@@ -26,8 +26,10 @@ pub struct Head {
     /// Over all executed bundles (L5).
     pub lane_hash: Digest,
     /// The executed tip of each lane, by place in the member list.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub tips: Vec<Tip>,
     /// Bytes of each lane up to its executed tip.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub lane_bytes: Vec<u64>,
     /// Size and peaks of the tree of executed slots.
     pub range: Range,

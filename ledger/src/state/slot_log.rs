@@ -5,7 +5,7 @@
 
 use crate::state::store::{Read, Store, StoreError, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, hash_parts};
+use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, bounded, hash_parts};
 
 /// Size and peaks of the tree: all that appending and the root need.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
@@ -13,6 +13,7 @@ pub struct Range {
     /// Number of leaves.
     size: u64,
     /// Roots of the whole subtrees, largest first: one for each bit that is set in `size`.
+    #[borsh(deserialize_with = "bounded::list::<MERKLE_DEPTH_MAX, _, _>")]
     peaks: Vec<Digest>,
 }
 

@@ -6,7 +6,9 @@
 
 use crate::evidence::view_evidence::LeafPath;
 use crate::limits::Constants;
-use crate::wire::{Bundle, BundleHeader, Item, Kind, Signed, VerifyContext, items_root, merkle_path, merkle_proves};
+use crate::wire::{
+    Bundle, BundleHeader, Item, Kind, Signed, VerifyContext, bounded, items_root, merkle_path, merkle_proves,
+};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -28,7 +30,7 @@ pub enum BundleFault {
         path: LeafPath,
     } = 2,
     /// All its items: they are not as many, or not as large, as the header says.
-    Items(Vec<Item>) = 3,
+    Items(#[borsh(deserialize_with = "bounded::list::<{ Constants::ITEMS_MAX }, _, _>")] Vec<Item>) = 3,
 }
 
 /// A bundle's header with its owner's statement, and what is wrong with it.

@@ -3,11 +3,13 @@
 //! Each proof carries the leaves that it is about and their paths, never a whole message: the digest of a demand or a
 //! start is a Merkle root with a head and a leaf for each slot (V4).
 
+use crate::limits::Constants;
 use crate::views::view_change::{
     Claim, NewView, SlotClaims, ViewChange, new_view_head, new_view_slot, select, view_change_head,
 };
 use crate::wire::{
-    ClaimedCert, Committee, Digest, Kind, ReplicaId, SeqNum, Signed, Verify, merkle_path, merkle_proves,
+    ClaimedCert, Committee, Digest, Kind, MERKLE_DEPTH_MAX, ReplicaId, SeqNum, Signed, Verify, bounded, merkle_path,
+    merkle_proves,
 };
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -20,6 +22,7 @@ pub struct LeafPath {
     /// Leaves of the tree.
     pub count: u32,
     /// From the leaf up.
+    #[borsh(deserialize_with = "bounded::list::<MERKLE_DEPTH_MAX, _, _>")]
     pub siblings: Vec<Digest>,
 }
 
@@ -46,6 +49,7 @@ pub struct StartLeaf {
     /// Kind NewView.
     pub start: Signed,
     /// Whose demands it rests on, with their digests.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub demands: Vec<(ReplicaId, Digest)>,
     /// The head's path.
     pub head: LeafPath,
@@ -81,6 +85,7 @@ pub struct InvalidStart {
     /// What it carries.
     pub leaf: StartLeaf,
     /// What each of its demands says of the slot, in its order.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub demands: Vec<DemandLeaf>,
 }
 

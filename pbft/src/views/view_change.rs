@@ -1,6 +1,7 @@
 //! What replicas say to change the primary, and what a new one must propose (V4, V5).
 
-use crate::wire::{ClaimedCert, Committee, Digest, ReplicaId, SeqNum, Signed, View, hash, merkle_root};
+use crate::limits::Constants;
+use crate::wire::{ClaimedCert, Committee, Digest, ReplicaId, SeqNum, Signed, View, bounded, hash, merkle_root};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -34,8 +35,10 @@ pub struct ViewChange {
     /// The sender's stable checkpoint; none before the first.
     pub checkpoint: Option<ClaimedCert>,
     /// P, ascending by slot.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::WINDOW_MAX as usize }, _, _>")]
     pub prepared: Vec<PreparedEntry>,
     /// Q, ascending by slot.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::WINDOW_MAX as usize }, _, _>")]
     pub voted: Vec<VotedEntry>,
 }
 
@@ -45,8 +48,10 @@ pub struct NewView {
     /// The view that starts.
     pub view: View,
     /// q demands for it, ascending by signer.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub view_changes: Vec<(Signed, Arc<ViewChange>)>,
     /// The primary's statement for every slot that the demands decide, ascending and without gaps.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::WINDOW_MAX as usize }, _, _>")]
     pub pre_prepares: Vec<Signed>,
 }
 

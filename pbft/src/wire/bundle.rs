@@ -1,6 +1,7 @@
 //! Bundles: what a replica's lane is made of (L1).
 
-use crate::wire::{Digest, Position, ReplicaId, Signed, hash, hash_parts, merkle_root};
+use crate::limits::Constants;
+use crate::wire::{Digest, Position, ReplicaId, Signed, bounded, hash, hash_parts, merkle_root};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -76,6 +77,7 @@ pub struct Bundle {
     /// Kind Bundle, view 0, seq = position, digest of the header.
     pub statement: Signed,
     /// The items in order.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::ITEMS_MAX }, _, _>")]
     pub items: Vec<Item>,
 }
 

@@ -1,7 +1,9 @@
 //! Certificates: q (or n) statements that agree.
 
+use crate::limits::Constants;
 use crate::wire::{
     Committee, Digest, Epoch, Kind, Position, ReplicaId, SeqNum, Signature, Signed, Statement, Tip, Verify, View,
+    bounded,
 };
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -18,6 +20,7 @@ pub struct ClaimedCert {
     /// As in the statements.
     pub digest: Digest,
     /// Strictly ascending by signer.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub signatures: Vec<(ReplicaId, Signature)>,
 }
 

@@ -1,6 +1,7 @@
 //! What a slot decides: a cut through the lanes, a time and a mark (L4). The digest does not contain the view.
 
-use crate::wire::{Digest, ReplicaId, Time, Tip, hash};
+use crate::limits::Constants;
+use crate::wire::{Digest, ReplicaId, Time, Tip, bounded, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -11,6 +12,7 @@ pub type ProposalTime = Option<Time>;
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct Content {
     /// At most one certified tip for each lane, ascending by lane.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub cut: Vec<(ReplicaId, Tip)>,
     /// By the primary's clock (T1).
     pub time: ProposalTime,

@@ -6,6 +6,9 @@
 use crate::wire::{Digest, hash_parts};
 use alloc::vec::Vec;
 
+/// Levels above a leaf, at most: those of a tree whose leaves are counted by 64 bits.
+pub const MERKLE_DEPTH_MAX: usize = 64;
+
 /// The root over `values` in order; [`Digest::ZERO`] of none.
 pub fn merkle_root(values: &[Digest]) -> Digest {
     let leaves: Vec<Digest> = values.iter().map(leaf).collect();

@@ -2,8 +2,9 @@
 
 use crate::effects::Wanted;
 use crate::evidence::proof::Evidence;
+use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::{Bundle, ClaimedCert, Content, Signed, StatusBody};
+use crate::wire::{Bundle, ClaimedCert, Content, Signed, StatusBody, bounded};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -18,6 +19,7 @@ pub enum Message {
         /// What is proposed.
         content: Content,
         /// Lane certificates of the cut's tips, in its order; those that the sender has no more are left out.
+        #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
         certificates: Vec<ClaimedCert>,
     },
     /// Agreement; carries the PrePrepare's statement, so that two different ones meet (N2, E2).
@@ -55,6 +57,7 @@ pub enum Message {
         /// The content.
         content: Content,
         /// As in PrePrepare.
+        #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
         certificates: Vec<ClaimedCert>,
     },
     /// A decided slot: its commit certificate and content (N8).
@@ -71,6 +74,7 @@ pub enum Message {
         /// The number in the question.
         incarnation: u64,
         /// Statements of the asker.
+        #[borsh(deserialize_with = "bounded::list::<{ Constants::RECALLED_MAX }, _, _>")]
         statements: Vec<Signed>,
     },
     /// A demand for a view (V4).

@@ -1,5 +1,6 @@
 //! The vocabulary of the protocol: numbers, signed statements, certificates, data, messages, and the door that verifies.
 
+pub mod bounded;
 mod ids;
 mod crypto;
 mod merkle;

@@ -1,6 +1,7 @@
 //! How far a replica is: what it tells the others at intervals and when stuck (N9).
 
-use crate::wire::{Digest, Epoch, ReplicaId, SeqNum, Tip, View, hash};
+use crate::limits::Constants;
+use crate::wire::{Digest, Epoch, ReplicaId, SeqNum, Tip, View, bounded, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -20,16 +21,20 @@ pub struct StatusBody {
     /// Its highest executed slot.
     pub executed: SeqNum,
     /// Slots above `executed`, ascending, of which it knows something.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::WINDOW_MAX as usize }, _, _>")]
     pub slots: Vec<(SeqNum, SlotStatus)>,
     /// Lanes that changed since its last status; all of them every tenth time. Ascending by lane.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub lanes: Vec<(ReplicaId, LaneStatus)>,
     /// Whether it waits for something for longer than a base time-out.
     pub stuck: bool,
     /// Digest of the NewView by which it entered its view; zero in view 0 and while changing (E2).
     pub new_view: Digest,
     /// The newest demand that it holds of each member, with its view and digest, ascending (E2, V3).
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub view_changes: Vec<(ReplicaId, View, Digest)>,
     /// For each signer of whom it keeps statements apart, a hash of that set, ascending (E2).
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub kept: Vec<(ReplicaId, Digest)>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::state::tree::{Key, bit, leaf, node};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::Digest;
+use quorate_pbft::{Digest, bounded};
 
 /// Depth of the deepest leaf: the bits of a key.
 const DEPTH_MAX: usize = 256;
@@ -15,8 +15,10 @@ pub struct TreeProof {
     /// Levels from the root to the place.
     depth: u16,
     /// Bit i, most significant first: whether the sibling at level i + 1 is not empty.
+    #[borsh(deserialize_with = "bounded::list::<{ DEPTH_MAX / 8 }, _, _>")]
     present: Vec<u8>,
     /// The siblings that are not empty, from the root down.
+    #[borsh(deserialize_with = "bounded::list::<DEPTH_MAX, _, _>")]
     siblings: Vec<Digest>,
     /// For an absent name: the other leaf that stands at its place; none where the place is empty.
     end: Option<End>,
