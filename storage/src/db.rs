@@ -96,6 +96,16 @@ impl Db {
         Ok(Self::over(database, None))
     }
 
+    /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.
+    pub fn claim(&self, member: &[u8; 32]) -> Result<(), DbError> {
+        let transaction = self.database.begin_read()?;
+        let about = transaction.open_table(Name::About.definition())?;
+        let Some(stored) = about.get(key::MEMBER)? else { return note_member(&self.database, member) };
+        let known = value::read(Name::About, key::MEMBER, stored.value(), |_, _| Ok(()));
+        let is_ours = known.map_err(|error| DbError::Foreign(error.0))?[..] == member[..];
+        if is_ours { Ok(()) } else { Err(DbError::OtherMember(self.path.clone().unwrap_or_default())) }
+    }
+
     /// Begins a write transaction; waits while another one is open.
     pub fn begin(&self) -> Result<Batch, StoreError> {
         Batch::begin(&self.database, &self.poison)
@@ -133,6 +143,13 @@ fn make_tables(database: &Database) -> Result<(), DbError> {
     }
     let format = Writes::from([(key::FORMAT.to_vec(), Some(encode(&FORMAT)))]);
     value::write(&transaction, Name::About, format)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn note_member(database: &Database, member: &[u8; 32]) -> Result<(), DbError> {
+    let transaction = database.begin_write()?;
+    value::write(&transaction, Name::About, Writes::from([(key::MEMBER.to_vec(), Some(member.to_vec()))]))?;
     transaction.commit()?;
     Ok(())
 }

@@ -35,6 +35,9 @@ pub enum DbError {
         /// What this program writes.
         known: u32,
     },
+    /// Another member's promises: with this key its owner would forget its own (E1).
+    #[error("{} holds the promises of another member: this is not the key that it was used with", .0.display())]
+    OtherMember(PathBuf),
     /// A redb file without our tables, or with tables that do not decode.
     #[error("not a database of this program: {0}")]
     Foreign(String),

@@ -5,6 +5,8 @@ use quorate_pbft::{Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Position, Rep
 
 /// In [`crate::tables::Name::About`]: the version of keys and values.
 pub(crate) const FORMAT: &[u8] = b"format";
+/// In [`crate::tables::Name::About`]: public key of the member whose promises these are.
+pub(crate) const MEMBER: &[u8] = b"member";
 /// In [`crate::tables::Name::About`]: the group whose records these are.
 pub(crate) const GROUP: &[u8] = b"group";
 /// In [`crate::tables::Name::About`]: at or below what rows may be gone.

@@ -31,6 +31,17 @@ fn create_refuses_where_a_database_is_and_leaves_it_alone() {
 }
 
 #[test]
+fn a_database_knows_whose_promises_it_keeps() {
+    let dir = tempdir().unwrap();
+    Db::create(dir.path()).unwrap().claim(&[1; 32]).unwrap();
+
+    let db = Db::open(dir.path()).unwrap();
+
+    assert!(db.claim(&[1; 32]).is_ok());
+    assert!(matches!(db.claim(&[2; 32]), Err(DbError::OtherMember(_))));
+}
+
+#[test]
 fn create_says_which_folder_is_not_there() {
     let dir = tempdir().unwrap();
 

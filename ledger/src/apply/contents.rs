@@ -6,7 +6,7 @@ use crate::state::author_view::AuthorView;
 use crate::state::record::{FileRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::tree::key_of;
-use crate::state::{name, rows, versions};
+use crate::state::{entry, name, rows, versions};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::verdict::Code;
 use core::ops::ControlFlow;
@@ -74,7 +74,8 @@ impl Turn<'_, '_> {
     /// The bytes of a file that the state names.
     pub(super) fn bytes(&self, file: &File) -> Result<Vec<u8>, StoreError> {
         let bytes = self.draft.bytes(Table::Contents, &file.content.0)?;
-        bytes.ok_or_else(|| StoreError(format!("content {} is missing", file.content)))
+        let bytes = bytes.ok_or_else(|| StoreError(format!("content {} is missing", file.content)))?;
+        entry::sound_content(&file.content, bytes)
     }
 
     /// Stores what a merge made; refuses it where it is larger than a file may be.

@@ -107,9 +107,10 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// The bytes of a content, if they are here.
+    /// The bytes of a content, if they are here; an error where they are not what the hash says.
     pub fn content(&self, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read.get(Table::Contents, &hash.0)
+        let bytes = self.read.get(Table::Contents, &hash.0)?;
+        bytes.map(|bytes| entry::sound_content(hash, bytes)).transpose()
     }
 
     /// Files whose paths begin with `prefix`, by path, after the path `from`.

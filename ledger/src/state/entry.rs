@@ -2,9 +2,11 @@
 
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{self, Key, TreeNumber};
+use crate::vocabulary::path::Shown;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, hash_parts};
+use sha2::{Digest as _, Sha256};
 
 /// Bytes that most values fit into. `borsh::to_vec` reserves 1,024, which rows that wait for their commit would keep.
 const VALUE_BYTES: usize = 256;
@@ -40,7 +42,9 @@ pub(crate) fn load_bytes(
         return Ok(None);
     };
     let (found, value) = decode(&row).ok_or_else(|| damaged("an entry"))?;
-    assert!(found == name, "two names have one SHA-256");
+    if found != name {
+        return Err(damaged("the name of an entry"));
+    }
     let start = row.len() - value.len();
     row.drain(..start);
     Ok(Some(row))
@@ -53,6 +57,31 @@ pub(crate) fn load<T: BorshDeserialize>(
     name: &[u8],
 ) -> Result<Option<T>, StoreError> {
     load_bytes(read, number, (name, &tree::key_of(name)))?.map(|value| value_of(&value)).transpose()
+}
+
+/// Checks each row of the state against its key and its hash, so that damage is found at the start.
+pub(crate) fn check_rows(read: &dyn Read) -> Result<(), StoreError> {
+    let mut damage = None;
+    read.scan(Table::Entries, &[], &[0xff; 37], &mut |key, row| match is_sound(key, row) {
+        true => ControlFlow::Continue(()),
+        false => {
+            let name = decode(row).map_or_else(String::new, |(name, _)| String::from_utf8_lossy(name).into_owned());
+            damage = Some(StoreError(format!("the entry {} of the state is damaged", Shown(&name))));
+            ControlFlow::Break(())
+        }
+    })?;
+    damage.map_or(Ok(()), Err)
+}
+
+fn is_sound(key: &[u8], row: &[u8]) -> bool {
+    let named = decode(row).is_some_and(|(name, _)| key.get(4..) == Some(&tree::key_of(name)[..]));
+    named && decode(row).is_some_and(|(_, value)| row.starts_with(&value_hash(value).0))
+}
+
+/// A content as it was stored; an error where the disk has changed it.
+pub(crate) fn sound_content(hash: &Digest, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let is_sound = Sha256::digest(&bytes)[..] == hash.0;
+    if is_sound { Ok(bytes) } else { Err(StoreError(format!("the content {hash} is damaged"))) }
 }
 
 /// Where entries are read: what an envelope in hand sees, or what was committed.

@@ -47,7 +47,7 @@ pub enum OpenError {
         ours: String,
     },
     /// The entries do not hash to the root that was stored with them.
-    #[error("the state on disk hashes to {found}, it should be {expected}")]
+    #[error("the state on disk does not hash to its root: {found} is not {expected}, or a domain's tree is another")]
     Damaged {
         /// The root that was stored.
         expected: Digest,
@@ -105,6 +105,7 @@ impl Ledger {
         let (expected, found) = (Digest(expected), ledger.state_root());
         let whole = ledger.roots_agree(read)?;
         ledger.executed = ledger.point();
+        entry::check_rows(read)?;
         if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
     }
 

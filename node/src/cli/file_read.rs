@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::reach::Freshness;
+use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 
 /// The address of a file below `/v1`, each component by itself.
@@ -20,7 +21,9 @@ impl FileRead<'_> {
     /// The file at a revision; at the newest of the asked level where none is named.
     pub async fn content(&self, client: &Client, at: &str) -> Result<Answer, Failure> {
         let level = if at.is_empty() { self.freshness.level() } else { "" };
-        Ok(client.get_bytes(&segments(self.domain, self.path), &[("at", at), ("level", level)]).await?)
+        let file = client.get_bytes(&segments(self.domain, self.path), &[("at", at), ("level", level)]).await?;
+        check(client, &file)?;
+        Ok(file)
     }
 
     /// The proof file; `nonce` makes a strong read the reader's own.
@@ -28,4 +31,14 @@ impl FileRead<'_> {
         let query = [("proof", "true"), ("level", self.freshness.level()), ("nonce", nonce)];
         Ok(client.get_bytes(&segments(self.domain, self.path), &query).await?.body)
     }
+}
+
+/// Holds a content against the hash that came with it.
+fn check(client: &Client, file: &Answer) -> Result<(), Failure> {
+    let (named, found) = (file.header("etag").unwrap_or_default().trim_matches('"'), content::digest(&file.body));
+    if named == found.to_string() {
+        return Ok(());
+    }
+    let why = format!("the content hashes to {found}, the state names {named}; its disk may be damaged");
+    Err(client.garbled(why).into())
 }

@@ -1,0 +1,55 @@
+//! A disk that changes what was written is found out where it is read, and nothing of it is taken for truth.
+
+mod support;
+
+use core::ops::ControlFlow;
+use quorate_ledger::{Ledger, Mode, OpenError, Read, Store, Table};
+use support::digest;
+use support::world::{Edit, World};
+
+/// A world with one file.
+fn world() -> World {
+    let mut world = World::new();
+    let draft = world.draft(0, world.now(), &[Edit::Put("file".into(), Mode::File, b"content".to_vec())]);
+    world.slot(&[&draft]);
+    world
+}
+
+/// Keys and values of a table.
+fn rows(world: &World, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut rows = Vec::new();
+    let scanned = world.store.scan(table, &[], &[0xff; 64], &mut |key, value| {
+        rows.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    });
+    scanned.expect("memory does not fail");
+    rows
+}
+
+#[test]
+fn a_content_with_a_changed_bit_is_not_handed_out() {
+    let mut world = world();
+    let hash = digest(b"content");
+    world.store.put(Table::Contents, &hash.0, b"cOntent").expect("memory does not fail");
+
+    let read = world.ledger.moment(&world.store).content(&hash);
+
+    assert!(read.is_err_and(|error| error.to_string().contains(&format!("the content {hash} is damaged"))));
+}
+
+#[test]
+fn a_changed_bit_in_any_entry_of_the_state_is_found_when_the_ledger_opens() {
+    let world = world();
+    for (key, value) in rows(&world, Table::Entries) {
+        for place in [0, 33, 36, value.len() - 1] {
+            let (mut damaged, mut row) = (world.clone(), value.clone());
+            row[place] ^= 1;
+            damaged.store.put(Table::Entries, &key, &row).expect("memory does not fail");
+
+            let opened = Ledger::open(&damaged.store, &damaged.genesis);
+
+            let is_told = matches!(opened, Err(OpenError::Store(_) | OpenError::Damaged { .. }));
+            assert!(is_told || matches!(opened, Err(OpenError::OtherRules { .. })), "byte {place} of {key:?}");
+        }
+    }
+}
