@@ -33,6 +33,7 @@ pub mod forks;
 pub mod small;
 pub mod twins;
 
+pub mod attacks;
 pub mod processes;
 
 pub mod bugs;

@@ -1,6 +1,7 @@
 //! `quorate-tests`: the test machine's commands. `docs/testing.md` explains them.
 
 use clap::{Parser, Subcommand};
+use quorate_tests::attacks::{self, attackers::Attack, target::Target};
 use quorate_tests::bugs::{self, Hunted, Workshop};
 use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
 use quorate_tests::explore::{Explored, explore};
@@ -120,6 +121,51 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lets hostile clients and members loose on real replicas, and measures what others notice of it.
+    Attack {
+        /// Which; all of them unless some are named.
+        #[arg(value_name = "NAME")]
+        attacks: Vec<Attack>,
+        /// Seconds of each attack.
+        #[arg(long, default_value_t = 12)]
+        seconds: u64,
+        /// Seconds of quiet that are measured before and after each.
+        #[arg(long, default_value_t = 4)]
+        quiet: u64,
+        /// Seconds of all attacks at once, in the end.
+        #[arg(long, default_value_t = 0)]
+        together: u64,
+        /// MiB of address space that each replica has.
+        #[arg(long, value_name = "MIB")]
+        address_space: Option<u64>,
+        /// The program to run; by default the `quorate` beside this one.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Flips ten bits in each of so many databases of a stopped replica, and looks at what it then serves.
+    Flips {
+        /// Databases.
+        #[arg(long, default_value_t = 20)]
+        stores: usize,
+        /// Seeds the places of the bits.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program to run; by default the `quorate` beside this one.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+    },
+    /// One attacker, as `attack` starts it.
+    #[command(hide = true)]
+    AttackAs {
+        /// Which.
+        attack: Attack,
+        /// The group, as JSON.
+        #[arg(long)]
+        target: String,
+    },
     /// Plants known mistakes into a copy of the source, one at a time, and shows that they are found.
     Bugs {
         /// Only says which there are.
@@ -166,19 +212,71 @@ fn main() -> ExitCode {
             ExitCode::from(u8::from(!found.failures.is_empty()))
         }
         Command::Processes { minutes, seed, only, program, json } => {
-            let Some(program) = program.or_else(quorate_beside) else {
-                eprintln!("there is no `quorate` beside this program; build it, or name one with --program");
-                eprintln!("  cargo build --release --bin quorate");
-                return ExitCode::from(2);
-            };
+            let Some(program) = the_program(program) else { return ExitCode::from(2) };
             let faults = if only.is_empty() { Fault::ALL.to_vec() } else { only };
             run_processes(&processes::Plan { program, time: Duration::from_secs(60 * minutes), seed, faults }, json)
         }
+        Command::Attack { attacks, seconds, quiet, together, address_space, program, json } => {
+            let Some(program) = the_program(program) else { return ExitCode::from(2) };
+            let attacks = if attacks.is_empty() { Attack::ALL.to_vec() } else { attacks };
+            let [quiet, each, together] = [quiet, seconds, together].map(Duration::from_secs);
+            let address_space = address_space.map(|mib| mib << 20);
+            run_attacks(&attacks::Plan { program, attacks, quiet, each, together, address_space }, json)
+        }
+        Command::Flips { stores, seed, program } => {
+            let Some(program) = the_program(program) else { return ExitCode::from(2) };
+            match attacks::disks::flips(&program, stores, seed, |what| eprintln!("{what}")) {
+                Ok(found) => {
+                    println!("{}", serde_json::to_string_pretty(&found).expect("a summary is plain data"));
+                    ExitCode::from(u8::from(!found.failures.is_empty()))
+                }
+                Err(why) => {
+                    eprintln!("no verdict: {why}");
+                    ExitCode::from(2)
+                }
+            }
+        }
+        Command::AttackAs { attack, target } => attack_as(attack, &target).map_or_else(
+            |error| {
+                eprintln!("{attack}: {error:#}");
+                ExitCode::FAILURE
+            },
+            |()| ExitCode::SUCCESS,
+        ),
         Command::Bugs { list, only, json } => hunt_bugs(list, only.as_deref(), json).unwrap_or_else(|error| {
             eprintln!("{error:#}");
             ExitCode::from(2)
         }),
     }
+}
+
+/// The program to run, or words about where there could be one.
+fn the_program(named: Option<PathBuf>) -> Option<PathBuf> {
+    let program = named.or_else(quorate_beside);
+    if program.is_none() {
+        eprintln!("there is no `quorate` beside this program; build it, or name one with --program");
+        eprintln!("  cargo build --release --bin quorate");
+    }
+    program
+}
+
+fn run_attacks(plan: &attacks::Plan, json: bool) -> ExitCode {
+    let summary = match attacks::run(plan, |what| eprintln!("{what}")) {
+        Ok(summary) => summary,
+        Err(why) => {
+            eprintln!("no verdict: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data")),
+        false => println!("{summary}"),
+    }
+    ExitCode::from(u8::from(summary.failed() > 0))
+}
+
+fn attack_as(attack: Attack, target: &str) -> anyhow::Result<()> {
+    attack.run(serde_json::from_str::<Target>(target)?)
 }
 
 fn hunt_bugs(list: bool, only: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {

@@ -35,6 +35,11 @@ impl Replica {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`; returns when it is gone.
     pub fn kill(mut self) -> io::Result<()> {
         self.child.kill()?;

@@ -1,0 +1,107 @@
+//! Who attacks, one a file.
+
+mod dense_bundles;
+mod dense_posts;
+mod endless_waits;
+mod long_pages;
+mod nonsense_frames;
+mod silent_connections;
+mod stalled_bodies;
+mod strong_reads;
+mod subscribers;
+mod unread_streams;
+mod wide_envelopes;
+pub mod wire;
+
+use super::kernel;
+use super::target::Target;
+use std::fmt;
+
+/// A way to hurt a replica from outside, or as a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Attack {
+    /// Unsigned envelopes of millions of empty operations.
+    DensePosts,
+    /// The same as items of a member's bundles.
+    DenseBundles,
+    /// Large bodies that are announced and do not come, or come a byte a second.
+    StalledBodies,
+    /// More connections than there is room for, silent or dripping.
+    SilentConnections,
+    /// Event streams from the beginning that nobody reads.
+    UnreadStreams,
+    /// Hundreds of subscribers to what happens now.
+    Subscribers,
+    /// The longest pages of the log, again and again.
+    LongPages,
+    /// Questions about a revision that is far ahead.
+    EndlessWaits,
+    /// Strong reads of files that are not there.
+    StrongReads,
+    /// An enrolled author's envelopes of as many paths as fit.
+    WideEnvelopes,
+    /// A member's frames that are no messages.
+    NonsenseFrames,
+}
+
+impl Attack {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::DensePosts,
+        Self::DenseBundles,
+        Self::StalledBodies,
+        Self::SilentConnections,
+        Self::UnreadStreams,
+        Self::Subscribers,
+        Self::LongPages,
+        Self::EndlessWaits,
+        Self::StrongReads,
+        Self::WideEnvelopes,
+        Self::NonsenseFrames,
+    ];
+
+    /// The lie, in words.
+    pub fn lie(self) -> &'static str {
+        match self {
+            Self::DensePosts => "unsigned envelopes of millions of empty operations",
+            Self::DenseBundles => "the same as items of a member's bundles",
+            Self::StalledBodies => "large bodies that are announced and do not come, or come a byte a second",
+            Self::SilentConnections => "more connections than there is room for, silent or dripping",
+            Self::UnreadStreams => "event streams from the beginning that nobody reads",
+            Self::Subscribers => "hundreds of subscribers to what happens now",
+            Self::LongPages => "the longest pages of the log, again and again",
+            Self::EndlessWaits => "questions about a revision that is far ahead",
+            Self::StrongReads => "strong reads of files that are not there",
+            Self::WideEnvelopes => "an enrolled author's envelopes of as many paths as fit",
+            Self::NonsenseFrames => "a member's frames that are no messages",
+        }
+    }
+
+    /// Attacks until somebody ends this process, or what the attacker needs is not there.
+    pub fn run(self, target: Target) -> anyhow::Result<()> {
+        kernel::raise_open_files()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            match self {
+                Self::DensePosts => dense_posts::attack(target).await,
+                Self::DenseBundles => dense_bundles::attack(target).await,
+                Self::StalledBodies => stalled_bodies::attack(target).await,
+                Self::SilentConnections => silent_connections::attack(target).await,
+                Self::UnreadStreams => unread_streams::attack(target).await,
+                Self::Subscribers => subscribers::attack(target).await,
+                Self::LongPages => long_pages::attack(target).await,
+                Self::EndlessWaits => endless_waits::attack(target).await,
+                Self::StrongReads => strong_reads::attack(target).await,
+                Self::WideEnvelopes => wide_envelopes::attack(target).await,
+                Self::NonsenseFrames => nonsense_frames::attack(target).await,
+            }
+        })
+    }
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = clap::ValueEnum::to_possible_value(self).expect("no attack is hidden");
+        f.pad(value.get_name())
+    }
+}

@@ -1,0 +1,176 @@
+//! Honest authors at work, and how long they wait.
+
+use super::group::Group;
+use super::target::Target;
+use quorate_client::author::{Author, Draft, SubmitError};
+use quorate_client::content;
+use quorate_client::http::{Client, ClientError};
+use quorate_ledger::{Level, Mode, Op};
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long one try may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two changes.
+const REST: Duration = Duration::from_millis(40);
+/// Between two looks at `/healthz`.
+const HEALTH_REST: Duration = Duration::from_millis(250);
+/// Envelopes of the history that pages and streams are made of.
+const HISTORY_ENVELOPES: usize = 12;
+/// Paths of each.
+const HISTORY_PATHS: usize = 6_000;
+
+/// What somebody waited for, and when it was there.
+#[derive(Debug, Clone, Copy)]
+struct Served {
+    begun: Instant,
+    ended: Instant,
+}
+
+#[derive(Default)]
+struct Waits {
+    over: AtomicBool,
+    changes: Mutex<Vec<Served>>,
+    health: Mutex<Vec<Served>>,
+}
+
+/// An author with a replica, and somebody who asks for its health.
+pub struct Honest {
+    waits: Arc<Waits>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Waits of a stretch of time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Service {
+    /// Changes that were confirmed.
+    pub changes: usize,
+    /// Milliseconds that half of them took at most.
+    pub p50_ms: u64,
+    /// Milliseconds that 99 of a hundred took at most.
+    pub p99_ms: u64,
+    /// Milliseconds of the longest wait for `/healthz`.
+    pub health_max_ms: u64,
+}
+
+impl Honest {
+    /// Sets both to work at a replica; the author is the one with the replica's number.
+    pub fn start(group: &Group, replica: usize) -> Self {
+        let waits = Arc::new(Waits::default());
+        let (target, shared) = (group.target().clone(), waits.clone());
+        let author = std::thread::spawn(move || alone(write(&target, replica, &shared)));
+        let (target, shared) = (group.target().clone(), waits.clone());
+        let health = std::thread::spawn(move || alone(ask_health(&target, replica, &shared)));
+        Self { waits, threads: vec![author, health] }
+    }
+
+    /// What was served between two moments. A wait that began in it and has not ended counts as long as it lasts.
+    pub fn between(&self, begin: Instant, end: Instant) -> Service {
+        let times = |served: &Mutex<Vec<Served>>| {
+            let served = served.lock().expect("nothing panics with it");
+            let within = served.iter().filter(|one| one.ended >= begin && one.ended < end);
+            let mut times: Vec<Duration> = within.map(|one| one.ended - one.begun).collect();
+            let newest = served.last().map_or(begin, |one| one.ended);
+            times.extend(end.checked_duration_since(newest).filter(|open| *open > PATIENCE));
+            times.sort_unstable();
+            times
+        };
+        let (changes, health) = (times(&self.waits.changes), times(&self.waits.health));
+        Service {
+            changes: changes.len(),
+            p50_ms: percentile(&changes, 50),
+            p99_ms: percentile(&changes, 99),
+            health_max_ms: percentile(&health, 100),
+        }
+    }
+
+    /// Ends their work.
+    pub fn stop(self) {
+        self.waits.over.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> u64 {
+    let at = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(at).map_or(u64::MAX, |time| time.as_millis() as u64)
+}
+
+fn alone(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(work);
+}
+
+/// One change after another; one that has no verdict is asked for until there is one.
+async fn write(target: &Target, replica: usize, waits: &Waits) {
+    let Ok(client) = Client::new(&target.node(replica), PATIENCE) else { return };
+    let mut number = 0;
+    while !waits.over.load(Ordering::Relaxed) {
+        number += 1;
+        let begun = Instant::now();
+        if confirm(target, replica, &client, number, waits).await.is_ok() {
+            waits.changes.lock().expect("nothing panics with it").push(Served { begun, ended: Instant::now() });
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn confirm(target: &Target, author: usize, node: &Client, number: u64, waits: &Waits) -> Result<(), SubmitError> {
+    let text = format!("{number} of {author}").into_bytes();
+    let op = Op::Put { path: format!("honest/{author}"), mode: Mode::File, content: content::digest(&text) };
+    let draft = Draft { base: None, ops: vec![op], contents: vec![text], message: String::new() };
+    let key = target.author_key(author);
+    let mut open = Author::open(&key, node.renewed(), "main").await?;
+    let mut outcome = open.submit(&draft, Level::Sequential).await.map(drop);
+    while let Err(SubmitError::Unanswered { .. } | SubmitError::Client(ClientError::NoAnswer { .. })) = outcome {
+        if waits.over.load(Ordering::Relaxed) {
+            return outcome;
+        }
+        open.renew();
+        outcome = open.settle().await.map(drop);
+    }
+    outcome
+}
+
+async fn ask_health(target: &Target, replica: usize, waits: &Waits) {
+    let address = ("127.0.0.1", target.api_port + replica as u16);
+    while !waits.over.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        let asked = tokio::time::timeout(PATIENCE, super::attackers::wire::get(address, "/healthz")).await;
+        let ended = Instant::now();
+        if matches!(asked, Ok(Ok(status)) if status == 200) {
+            waits.health.lock().expect("nothing panics with it").push(Served { begun, ended });
+        }
+        tokio::time::sleep(HEALTH_REST).await;
+    }
+}
+
+/// Wide changes by the third author, so that there is something to page through.
+pub fn write_history(group: &Group) -> Result<(), String> {
+    let (target, mut outcome) = (group.target().clone(), Ok(()));
+    alone(async {
+        outcome = write_wide(&target).await.map_err(|error| format!("the history: {error}"));
+    });
+    outcome
+}
+
+async fn write_wide(target: &Target) -> Result<(), SubmitError> {
+    let client = Client::new(&target.node(0), Duration::from_secs(60))?;
+    for number in 0..HISTORY_ENVELOPES {
+        let mut author = Author::open(&target.author_key(2), client.renewed(), "main").await?;
+        author.submit(&wide(&format!("history/{number}"), HISTORY_PATHS), Level::Sequential).await?;
+    }
+    Ok(())
+}
+
+/// A change of many paths.
+pub fn wide(folder: &str, paths: usize) -> Draft {
+    let content = content::digest(b"x");
+    let put = |path: usize| Op::Put { path: format!("{folder}/{path}"), mode: Mode::File, content };
+    Draft { base: None, ops: (0..paths).map(put).collect(), contents: vec![b"x".to_vec()], message: String::new() }
+}

@@ -1,0 +1,45 @@
+//! What only the kernel can do here: signals and limits.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+/// Sends a signal to a process of ours.
+pub fn signal(pid: u32, signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes no pointers; the process is a child that was not waited for, so its id is nobody else's.
+    match unsafe { libc::kill(pid as libc::pid_t, signal) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The command's process dies with this one, and has so much address space at the most.
+pub fn bound(command: &mut Command, address_space: Option<u64>) {
+    let limit = address_space.map(|bytes| libc::rlimit { rlim_cur: bytes, rlim_max: bytes });
+    let prepare = move || {
+        // SAFETY: both calls may be made between fork and exec; `limit` outlives its call.
+        let died = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        let limited = limit.as_ref().map_or(0, |limit| unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) });
+        if died < 0 || limited < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: the closure only makes system calls.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Lets this process have as many open files as it may.
+pub fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is there for the time of both calls.
+    let outcome = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        limit.rlim_cur = limit.rlim_max.min(65_536);
+        libc::setrlimit(libc::RLIMIT_NOFILE, &limit)
+    };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Clock ticks of `/proc/PID/stat` in a second.
+pub fn ticks_per_second() -> f64 {
+    // SAFETY: takes no pointers.
+    unsafe { libc::sysconf(libc::_SC_CLK_TCK) as f64 }
+}

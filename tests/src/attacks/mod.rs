@@ -1,0 +1,96 @@
+//! Hostile clients and members against real processes: memory, latency of honest authors, and who lives.
+//!
+//! Four seats on loopback: three honest replicas, and one seat whose key an attacker holds. Honest authors write through
+//! the attacked replica and through another one the whole time, so what an attack costs is a difference within one run.
+//! Each attacker is a process of its own on a [`leash`] of half a core: without it the machine would be measured.
+
+pub mod attackers;
+pub mod disks;
+pub mod group;
+pub mod honest;
+pub mod kernel;
+pub mod leash;
+pub mod meter;
+pub mod summary;
+pub mod target;
+
+use attackers::Attack;
+use group::Group;
+use honest::Honest;
+use leash::Leashed;
+use meter::Meter;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use summary::{Outcome, Summary, Window};
+
+/// Share of a core that an attacker may use.
+pub const ATTACKER_CORES: f64 = 0.5;
+/// The replica that clients attack.
+pub const ATTACKED: usize = 0;
+/// Another one, which should notice less.
+pub const OTHER: usize = 1;
+/// Between the end of an attack and the look at what is left of it.
+const SETTLES: Duration = Duration::from_secs(2);
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The `quorate` to run.
+    pub program: PathBuf,
+    /// Attacks, each alone, in their order.
+    pub attacks: Vec<Attack>,
+    /// How long an author is measured before and after each attack.
+    pub quiet: Duration,
+    /// How long each attack lasts.
+    pub each: Duration,
+    /// How long all of them attack together in the end; zero: not at all.
+    pub together: Duration,
+    /// Bytes of address space of each replica; none: as much as there is.
+    pub address_space: Option<u64>,
+}
+
+/// Plays the plan; `tell` hears what is done next. In words, why there is no summary.
+pub fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Summary, String> {
+    let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    tell("a group, and a history of wide changes");
+    let mut group = Group::start(&plan.program, folder.path(), plan.address_space)?;
+    honest::write_history(&group)?;
+    let mut summary = Summary::new(plan);
+    for attack in &plan.attacks {
+        tell(&format!("{attack}: {}", attack.lie()));
+        summary.attacks.push(play(plan, &mut group, &[*attack], plan.each)?);
+    }
+    if !plan.together.is_zero() {
+        tell("all together");
+        summary.attacks.push(play(plan, &mut group, &plan.attacks, plan.together)?);
+    }
+    Ok(summary)
+}
+
+/// One attack, or several at once, between two quiet stretches.
+fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> Result<Outcome, String> {
+    group.revive()?;
+    let meter = Meter::of(group.pids());
+    let honest = [ATTACKED, OTHER].map(|replica| Honest::start(group, replica));
+    std::thread::sleep(SETTLES);
+    let before = watch(plan.quiet, &meter, &honest);
+    let attackers: Vec<Leashed> =
+        attacks.iter().map(|attack| Leashed::start(*attack, group.target())).collect::<Result<_, _>>()?;
+    let during = watch(lasts, &meter, &honest);
+    let held = attackers.into_iter().map(Leashed::end).sum::<f64>() / lasts.as_secs_f64();
+    std::thread::sleep(SETTLES);
+    let after = watch(plan.quiet, &meter, &honest);
+    let ended = group.ended();
+    let name = attacks.iter().map(Attack::to_string).collect::<Vec<_>>().join("+");
+    honest.into_iter().for_each(Honest::stop);
+    Ok(Outcome::new(name, held, [before, during, after], ended))
+}
+
+/// Lets a stretch of time pass and says what happened in it.
+fn watch(lasts: Duration, meter: &Meter, honest: &[Honest]) -> Window {
+    let begin = Instant::now();
+    meter.begin();
+    std::thread::sleep(lasts);
+    let end = Instant::now();
+    Window::of(meter.end(), honest.iter().map(|author| author.between(begin, end)).collect())
+}

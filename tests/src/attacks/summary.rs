@@ -1,0 +1,175 @@
+//! What a run of attacks showed, for people and as JSON.
+
+use super::honest::Service;
+use super::meter::Taken;
+use super::{ATTACKED, ATTACKER_CORES, OTHER, Plan};
+use serde::Serialize;
+use std::fmt;
+
+/// MiB of resident memory that no replica may pass.
+pub const RSS_MAX_MIB: u64 = 512;
+/// How much longer an author may wait at the attacked replica than in quiet.
+const SLOWER_ATTACKED: u64 = 4;
+/// How much longer at another one, in tenths.
+const SLOWER_OTHER_TENTHS: u64 = 15;
+/// Milliseconds of wait that are not worth a word, whatever quiet was.
+const SLACK_MS: u64 = 50;
+/// Milliseconds within which `/healthz` answers.
+const HEALTH_MAX_MS: u64 = 1_000;
+
+/// A stretch of time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Window {
+    /// By replica.
+    pub taken: Vec<Taken>,
+    /// An author at the attacked replica.
+    pub attacked: Service,
+    /// An author at another replica.
+    pub other: Service,
+}
+
+impl Window {
+    /// Of what the meter and both authors saw.
+    pub fn of(taken: Vec<Taken>, mut services: Vec<Service>) -> Self {
+        let other = services.pop().expect("two authors");
+        let attacked = services.pop().expect("two authors");
+        Self { taken, attacked, other }
+    }
+
+    fn rss_max(&self) -> u64 {
+        self.taken.iter().map(|taken| taken.rss_peak_mib).max().unwrap_or(0)
+    }
+
+    fn written_max(&self) -> u64 {
+        self.taken.iter().map(|taken| taken.written_kib).max().unwrap_or(0)
+    }
+}
+
+/// A number before, under and after an attack.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Three {
+    before: u64,
+    during: u64,
+    after: u64,
+}
+
+impl fmt::Display for Three {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&[self.before, self.during, self.after].map(shown).join("/"))
+    }
+}
+
+/// One attack.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Its name, or all names.
+    pub name: String,
+    /// Cores that the attackers were held to, and used.
+    pub held: f64,
+    /// The most resident memory of any replica, in MiB.
+    pub rss_mib: Three,
+    /// An author at the attacked replica: 99 of a hundred changes took so many milliseconds at most.
+    pub honest_p99_ms: Three,
+    /// An author at another replica.
+    pub other_p99_ms: Three,
+    /// Whether all honest replicas still run.
+    pub alive: bool,
+    /// In quiet.
+    pub before: Window,
+    /// Under attack.
+    pub during: Window,
+    /// Afterwards.
+    pub after: Window,
+    /// Replicas that ended.
+    pub ended: Vec<String>,
+}
+
+impl Outcome {
+    /// Of what was seen in three stretches of time.
+    pub fn new(name: String, held: f64, [before, during, after]: [Window; 3], ended: Vec<String>) -> Self {
+        let three = |of: fn(&Window) -> u64| Three { before: of(&before), during: of(&during), after: of(&after) };
+        Self {
+            name,
+            held,
+            rss_mib: three(Window::rss_max),
+            honest_p99_ms: three(|window| window.attacked.p99_ms),
+            other_p99_ms: three(|window| window.other.p99_ms),
+            alive: ended.is_empty(),
+            before,
+            during,
+            after,
+            ended,
+        }
+    }
+
+    /// What should not have been.
+    pub fn failures(&self) -> Vec<String> {
+        let (before, during) = (&self.before, &self.during);
+        let slow = |who: &str, before: &Service, during: &Service, tenths: u64| {
+            let allowed = before.p99_ms.saturating_mul(tenths) / 10 + SLACK_MS;
+            (during.p99_ms > allowed)
+                .then(|| format!("an author at {who} waits {} ms, allowed {allowed}", shown(during.p99_ms)))
+        };
+        let rss = during.rss_max().max(self.after.rss_max());
+        let health = during.attacked.health_max_ms.max(during.other.health_max_ms);
+        let mut found = self.ended.clone();
+        found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
+        found.extend(slow("the attacked replica", &before.attacked, &during.attacked, 10 * SLOWER_ATTACKED));
+        found.extend(slow("another replica", &before.other, &during.other, SLOWER_OTHER_TENTHS));
+        found.extend((health > HEALTH_MAX_MS).then(|| format!("/healthz takes {} ms", shown(health))));
+        found
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Cores that each attacker may use.
+    pub attacker_cores: f64,
+    /// Seconds of each attack.
+    pub seconds: u64,
+    /// Bytes of address space of each replica.
+    pub address_space: Option<u64>,
+    /// In their order.
+    pub attacks: Vec<Outcome>,
+}
+
+impl Summary {
+    /// Of a plan, with nothing in it yet.
+    pub fn new(plan: &Plan) -> Self {
+        let seconds = plan.each.as_secs();
+        Self { attacker_cores: ATTACKER_CORES, seconds, address_space: plan.address_space, attacks: vec![] }
+    }
+
+    /// Attacks that did harm.
+    pub fn failed(&self) -> usize {
+        self.attacks.iter().filter(|outcome| !outcome.failures().is_empty()).count()
+    }
+}
+
+fn shown(ms: u64) -> String {
+    if ms == u64::MAX { "forever".to_owned() } else { ms.to_string() }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "attackers at {ATTACKER_CORES} cores each, {} s each", self.seconds)?;
+        writeln!(f, "replica {ATTACKED} is attacked, replica {OTHER} serves another author; p99 in ms, memory in MiB")?;
+        writeln!(
+            f,
+            "{:<20} {:>5} {:>20} {:>20} {:>7} {:>15} {:>9}",
+            "attack", "cores", "attacked b/d/a", "other b/d/a", "healthz", "rss b/d/a", "disk KiB"
+        )?;
+        for outcome in &self.attacks {
+            let Outcome { name, held, rss_mib, honest_p99_ms, other_p99_ms, during, .. } = outcome;
+            let (name, disk): (String, u64) = (name.chars().take(20).collect(), during.written_max());
+            let health = shown(during.attacked.health_max_ms);
+            writeln!(
+                f,
+                "{name:<20} {held:>5.2} {honest_p99_ms:>20} {other_p99_ms:>20} {health:>7} {rss_mib:>15} {disk:>9}"
+            )?;
+            outcome.failures().iter().try_for_each(|what| writeln!(f, "    HARM {what}"))?;
+        }
+        write!(f, "{} attacks, {} did harm", self.attacks.len(), self.failed())
+    }
+}
