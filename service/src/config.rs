@@ -16,7 +16,8 @@ pub const CONFIG_FILE: &str = "config.toml";
 pub const REPLICA_KEY_FILE: &str = "replica.key";
 /// The group's genesis in each replica's folder.
 pub const GENESIS_FILE: &str = "genesis.json";
-/// The token for what tells of the node itself, in the replica's folder; only needed where the API is not on loopback.
+/// The token for what tells of the node itself, in the replica's folder. Where it is, loopback needs it too, so that a
+/// proxy in front of the API opens nothing.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
 /// What a replica needs to know of its machine.
@@ -27,6 +28,9 @@ pub struct Config {
     pub listen: String,
     /// Address of the HTTP API; loopback unless somebody decides otherwise.
     pub api: SocketAddr,
+    /// Names under which clients reach the API, as through a proxy; addresses and `localhost` need no name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,

@@ -247,6 +247,7 @@ impl Plan {
         Config {
             listen: listen(number),
             api: self.api(number),
+            hosts: Vec::new(),
             data: PathBuf::from("data"),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

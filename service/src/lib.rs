@@ -9,5 +9,6 @@ pub mod engine;
 pub mod init;
 pub mod logging;
 pub mod metrics;
+mod narrator;
 pub mod pool;
 pub mod replica;

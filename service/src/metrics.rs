@@ -8,7 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use quorate_client::api::Mode;
-use quorate_net::{Channel, PeerInfo};
+use quorate_net::{Channel, PeerInfo, Refused};
+use quorate_pbft::ReplicaId;
 
 /// One word that says which.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,6 +34,13 @@ pub struct Link {
     pub channel: String,
 }
 
+/// A replica.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Sender {
+    /// Its number.
+    pub peer: u16,
+}
+
 /// The version of this program.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
@@ -43,8 +51,8 @@ struct Build {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Frames from peers that were no valid message.
-    pub frames_invalid: Counter,
+    /// Frames that were no valid message, by the peer that sent them.
+    pub frames_invalid: Family<Sender, Counter>,
     /// Inputs that the core took.
     pub inputs: Counter,
     /// Inputs that the core refused, by reason.
@@ -77,8 +85,16 @@ pub struct Metrics {
     pub pending_bytes: Gauge,
     /// Members heard in the last 2 s, this one included.
     pub heard: Gauge,
+    /// Members that must be heard so that anything can be ordered.
+    pub quorum: Gauge,
+    /// 1 while so many are heard.
+    pub quorum_heard: Gauge,
+    /// Slots that others have executed and this replica has not.
+    pub behind: Gauge,
     /// 1 for the mode that the replica is in.
     pub mode: Family<Kind, Gauge>,
+    /// Inbound connections that were turned away, by why.
+    pub net_refused: Family<Kind, Gauge>,
     /// Bytes sent to a replica.
     pub net_sent: Family<Link, Gauge>,
     /// Bytes received from a replica.
@@ -96,7 +112,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             registry: Registry::with_prefix("quorate"),
-            frames_invalid: Counter::default(),
+            frames_invalid: Family::default(),
             inputs: Counter::default(),
             refused: Family::default(),
             evidence: Counter::default(),
@@ -113,7 +129,11 @@ impl Default for Metrics {
             pending: Gauge::default(),
             pending_bytes: Gauge::default(),
             heard: Gauge::default(),
+            quorum: Gauge::default(),
+            quorum_heard: Gauge::default(),
+            behind: Gauge::default(),
             mode: Family::default(),
+            net_refused: Family::default(),
             net_sent: Family::default(),
             net_received: Family::default(),
             net_dropped: Family::default(),
@@ -158,7 +178,11 @@ impl Metrics {
         r.register("pending_envelopes", "Envelopes that wait here", self.pending.clone());
         r.register_with_unit("pending", "Bytes of waiting envelopes", Unit::Bytes, self.pending_bytes.clone());
         r.register("members_heard", "Members heard in the last 2 s, this one included", self.heard.clone());
+        r.register("members_needed", "Members that must be heard to order anything", self.quorum.clone());
+        r.register("quorum_heard", "1 while changes can be ordered", self.quorum_heard.clone());
+        r.register("behind_slots", "Slots that others have executed and this one has not", self.behind.clone());
         r.register("mode", "1 for the current mode", self.mode.clone());
+        r.register("net_refused", "Inbound connections that were turned away", self.net_refused.clone());
         r.register_with_unit("net_sent", "Sent to a replica", Unit::Bytes, self.net_sent.clone());
         r.register_with_unit("net_received", "Received from a replica", Unit::Bytes, self.net_received.clone());
         r.register("net_dropped_frames", "Frames that found the queue to a replica full", self.net_dropped.clone());
@@ -188,8 +212,24 @@ impl Metrics {
         self.pending.set(gauge(report.pending as u64));
         self.pending_bytes.set(gauge(report.pending_bytes as u64));
         self.heard.set(gauge(report.heard().count() as u64 + 1));
+        self.quorum.set(gauge(report.quorum as u64));
+        self.quorum_heard.set(i64::from(report.hears_quorum()));
+        self.behind.set(gauge(report.behind));
         for mode in [Mode::Active, Mode::ReadOnly, Mode::Recovering, Mode::Following, Mode::Diverged] {
             self.mode.get_or_create(&Kind::of(mode)).set(i64::from(mode == report.mode));
+        }
+    }
+
+    /// Counts a frame that was no valid message; how many its sender has sent by now.
+    pub fn frame_invalid(&self, from: ReplicaId) -> u64 {
+        self.frames_invalid.get_or_create(&Sender { peer: from.get() }).inc() + 1
+    }
+
+    /// Sets how many connections were turned away.
+    pub fn refused_connections(&self, refused: Refused) {
+        let kinds = [("strangers", refused.strangers), ("crowded", refused.crowded), ("broken", refused.broken)];
+        for (kind, count) in kinds {
+            self.net_refused.get_or_create(&Kind::of(kind)).set(gauge(count));
         }
     }
 

@@ -1,19 +1,20 @@
 //! One replica, put together: disk, core, network, API.
 
-use crate::api::{self, Admin, Bounded, Service};
+use crate::api::{self, Admin, Answers, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
 use crate::metrics::Metrics;
+use crate::narrator;
 use crate::pool::{CachedPayload, CachedVerify, Checker, Pool};
 use quorate_client::keys::{self, KeyError};
-use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore};
+use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
 use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer, Verified};
 use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -93,6 +94,16 @@ pub enum LaunchError {
     /// What is in the database does not fit.
     #[error("database: {0}")]
     Engine(#[from] EngineError),
+    /// The database opens, and what is in it is not what was written.
+    #[error(
+        "the database in {path} is damaged: {why}; restore the folder from a backup, or give the replica a new database"
+    )]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
     /// The network does not start.
     #[error("network: {0}")]
     Net(#[from] quorate_net::Error),
@@ -147,9 +158,7 @@ impl Running {
             incarnation: random()?,
         };
         let data = config.data.clone();
-        let engine = tokio::task::spawn_blocking(move || -> Result<Engine, LaunchError> {
-            Ok(Engine::open(setup, Db::open(&data)?)?)
-        });
+        let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));
         let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
 
         let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
@@ -173,11 +182,13 @@ impl Running {
         let stop = CancellationToken::new();
         let admin = admin(&dir, api)?;
         let genesis_root = genesis_root(&genesis)?;
-        let bodies = Arc::new(Semaphore::new(api::BODIES_KIB_MAX));
+        let (bodies, answers, streams) = (Room::default(), Answers::default(), Streams::default());
+        let (future, damage) = (Semaphore::new(api::WAITS_FOR_FUTURE_MAX), OnceLock::new());
         let service = Arc::new(Service {
             genesis,
             genesis_root,
             admin,
+            hosts: config.hosts,
             me,
             published,
             inbox,
@@ -187,18 +198,26 @@ impl Running {
             metrics,
             network,
             bodies,
+            answers,
+            streams,
+            pace: Pace::default(),
+            future,
+            damage,
             stop,
         });
-        let stopped = service.stop.clone();
-        let serve = axum::serve(Bounded::new(listener), api::router(service.clone()))
-            .with_graceful_shutdown(stopped.cancelled_owned());
-        let server = tokio::spawn(serve.into_future());
+        tokio::spawn(narrator::narrate(service.published.clone()));
+        let server = tokio::spawn(api::serve(listener, api::router(service.clone()), service.stop.clone()));
         Ok(Self { api, service, core, server, pool: Some(pool) })
     }
 
     /// The API's URL.
     pub fn api_url(&self) -> String {
         format!("http://{}", self.api)
+    }
+
+    /// Its number in the group.
+    pub fn replica(&self) -> u16 {
+        self.service.me.get()
     }
 
     /// The replica's libp2p name.
@@ -231,7 +250,25 @@ impl Running {
     }
 }
 
-fn read_genesis(path: &Path) -> Result<Genesis, LaunchError> {
+/// Opens the database of a member and reads the state. The library beneath panics on some damage: that is damage too.
+fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
+    let damaged = |why: String| LaunchError::Damaged { path: data.to_owned(), why };
+    let open = || -> Result<Engine, LaunchError> {
+        let db = Db::open(data)?;
+        db.claim(&setup.signer.public_key().0)?;
+        Engine::open(setup, db).map_err(|error| match error {
+            EngineError::Store(_) | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => {
+                damaged(error.to_string())
+            }
+            other => other.into(),
+        })
+    };
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(open));
+    opened.unwrap_or_else(|_| Err(damaged("its structure cannot be read".to_owned())))
+}
+
+/// Reads a genesis file.
+pub fn read_genesis(path: &Path) -> Result<Genesis, LaunchError> {
     let bytes = fs::read(path).map_err(|source| LaunchError::Unreadable { path: path.to_owned(), source })?;
     Genesis::parse(&bytes).map_err(|source| LaunchError::Genesis { path: path.to_owned(), source })
 }
@@ -256,15 +293,13 @@ fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
     address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
 }
 
-/// On loopback everybody is an admin; elsewhere whoever has the token beside the configuration.
+/// The token beside the configuration opens what is for operators; without one, loopback does.
 fn admin(dir: &Path, api: SocketAddr) -> Result<Admin, LaunchError> {
-    if api.ip().is_loopback() {
-        return Ok(Admin::Everybody);
-    }
     let path = dir.join(ADMIN_TOKEN_FILE);
     match fs::read_to_string(&path) {
         Ok(token) if !token.trim().is_empty() => Ok(Admin::Token(token.trim().to_owned())),
         Ok(_) => Ok(Admin::Nobody),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && api.ip().is_loopback() => Ok(Admin::Local),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Admin::Nobody),
         Err(source) => Err(LaunchError::Unreadable { path, source }),
     }

@@ -43,6 +43,12 @@ pub struct Status {
     pub why: String,
     /// Numbers of the other replicas heard in the last 2 s.
     pub peers: Vec<u16>,
+    /// Members that must be heard so that anything can be ordered, this one included; 0 where a node does not say.
+    #[serde(default)]
+    pub quorum: u64,
+    /// Slots that others have executed and this node has not.
+    #[serde(default)]
+    pub behind: u64,
     /// When this node last had executed all that it knew to be committed; null if not since it started.
     pub last_sync: Option<u64>,
     /// The node's opinion of itself.

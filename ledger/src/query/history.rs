@@ -66,6 +66,23 @@ impl<'a> Moment<'a> {
         Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
     }
 
+    /// Envelopes that made the revisions of a domain after one and up to another, oldest first.
+    pub fn accepted(
+        &self,
+        domain: &str,
+        after: Revision,
+        until: Revision,
+    ) -> Result<Vec<(Revision, EnvelopeId)>, QueryError> {
+        let number = self.number(domain)?;
+        let (first, last) = (rows::log(number, after), rows::log(number, until));
+        let mut found = Vec::new();
+        self.read.scan(Table::History, &first, &last, &mut |key, id| {
+            found.extend(logged(key, id).filter(|(revision, _)| *revision > after));
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
     /// The envelope that made a revision of a domain; none where no envelope of it did.
     pub fn envelope_at(&self, domain: &str, revision: Revision) -> Result<Option<EnvelopeId>, QueryError> {
         let row = self.read.get(Table::History, &rows::log(self.number(domain)?, revision))?;

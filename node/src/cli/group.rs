@@ -76,6 +76,12 @@ fn health_line(health: &Health) -> String {
 
 fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
     let mut words = vec![match status.mode {
+        Mode::Active if hears_too_few(status) => format!(
+            "Nothing can be ordered now: this node hears {} of the {} members that must be heard. Reads at level \
+            sequential still answer; writes wait, and are given up after 3 s.",
+            status.peers.len() + 1,
+            status.quorum
+        ),
         Mode::Active => "This node can vote. Changes that reach it are ordered as soon as a quorum agrees.".into(),
         Mode::ReadOnly => "Too few members are heard to agree on anything. Reads at level sequential still answer; \
             writes are not kept and must be sent again."
@@ -103,6 +109,10 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
         ));
     }
     words
+}
+
+fn hears_too_few(status: &Status) -> bool {
+    (status.peers.len() as u64) + 1 < status.quorum
 }
 
 fn name_of(peer: &Peer) -> String {

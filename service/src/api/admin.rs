@@ -1,31 +1,35 @@
-//! What tells more of the node than of the group is open on loopback; elsewhere it needs the admin token.
+//! What tells more of the node than of the group: open on loopback where no token is configured, else with the token.
 
 use super::Shared;
+use super::host;
 use super::problem::Failure;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use quorate_pbft::hash_parts;
 
+/// Headers by which a proxy tells that it asks for somebody else.
+const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+
 /// Who may see the node itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admin {
-    /// Everybody who reaches the address: it is loopback.
-    Everybody,
-    /// Whoever shows this token.
+    /// Programs of this machine: the address is loopback. A proxy that says so is none.
+    Local,
+    /// Clients that show this token.
     Token(String),
-    /// Nobody: no token is configured.
+    /// No client: no token is configured.
     Nobody,
 }
 
 impl Admin {
-    fn admits(&self, request: &Request) -> bool {
+    fn admits(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Everybody => true,
+            Self::Local => host::is_loopback(headers) && FORWARDED.iter().all(|name| !headers.contains_key(*name)),
             Self::Nobody => false,
             Self::Token(token) => {
-                let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
                 let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
                 // Hashes are compared, so that the time says nothing about how much of a guess was right.
                 hash_parts("quorate/admin", &[shown.as_bytes()]) == hash_parts("quorate/admin", &[token.as_bytes()])
@@ -36,32 +40,36 @@ impl Admin {
 
 /// Lets admins through.
 pub async fn only(State(service): Shared, request: Request, next: Next) -> Result<Response, Failure> {
-    if service.admin.admits(&request) {
+    if service.admin.admits(request.headers()) {
         return Ok(next.run(request).await);
     }
-    let detail = "this API is not on loopback: send the token of admin.token as `Authorization: Bearer TOKEN`";
+    let detail = "this is for operators: put a secret into the file admin.token in the replica's folder, start it again, \
+        and send the secret as `Authorization: Bearer SECRET`";
     Err(Failure::new(StatusCode::FORBIDDEN, "admin-only", detail))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
 
-    fn request(authorization: Option<&str>) -> Request {
-        let builder = Request::builder();
-        let builder = authorization.into_iter().fold(builder, |builder, value| builder.header("authorization", value));
-        builder.body(Body::empty()).unwrap()
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
     #[test]
-    fn only_the_token_opens_what_is_not_on_loopback() {
+    fn only_the_token_opens_what_has_one() {
         let admin = Admin::Token("secret".to_owned());
 
-        assert!(admin.admits(&request(Some("Bearer secret"))));
-        assert!(!admin.admits(&request(Some("Bearer secre"))));
-        assert!(!admin.admits(&request(None)));
-        assert!(!Admin::Nobody.admits(&request(Some("Bearer "))));
-        assert!(Admin::Everybody.admits(&request(None)));
+        assert!(admin.admits(&headers(&[("authorization", "Bearer secret")])));
+        assert!(!admin.admits(&headers(&[("authorization", "Bearer secre"), ("host", "127.0.0.1")])));
+        assert!(!admin.admits(&headers(&[("host", "127.0.0.1:8700")])));
+        assert!(!Admin::Nobody.admits(&headers(&[("authorization", "Bearer ")])));
+    }
+
+    #[test]
+    fn loopback_is_open_to_this_machine_and_to_no_proxy_that_says_what_it_is() {
+        assert!(Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700")])));
+        assert!(!Admin::Local.admits(&headers(&[("host", "quorate.example.org")])));
+        assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("x-forwarded-for", "192.0.2.7")])));
     }
 }

@@ -1,5 +1,9 @@
 //! Bodies are refused by their announced length before a byte is read, and cut off where they grow beyond it.
+//!
+//! Room is taken for what has come, never for what is announced; small bodies have room of their own, so that large ones
+//! that stall keep out only each other.
 
+use super::door::Seat;
 use super::problem::{Answer, Failure};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,46 +17,109 @@ use tokio::time::{Instant, timeout_at};
 
 /// Time for a body to arrive: the largest at 10 Mbit/s.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
+/// Time after which a body must have come at [`RATE_MIN`].
+const GRACE: Duration = Duration::from_secs(5);
+/// Bytes a second that a body comes with at least.
+const RATE_MIN: usize = 16 << 10;
 /// How long what follows a refused body is read and thrown away, so that the sender sees the refusal and not a reset.
 const DRAINS_WITHIN: Duration = Duration::from_secs(5);
-/// Bytes of the first piece that is made room for where no length is announced.
+/// Bytes of a small body.
+const SMALL_BYTES: usize = 64 << 10;
+/// KiB of small bodies on their way in.
+const SMALL_KIB: usize = 16 << 10;
+/// KiB of large bodies on their way in: four of the largest, each of which is in memory twice while it is decoded.
+const LARGE_KIB: usize = 128 << 10;
+/// Bytes for which room is taken at a time.
 const KIB: usize = 1 << 10;
+
+/// Room for bodies on their way in.
+pub struct Room {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { small: Arc::new(Semaphore::new(SMALL_KIB)), large: Arc::new(Semaphore::new(LARGE_KIB)) }
+    }
+}
 
 /// A body that is in memory, with the room that it takes.
 pub struct Whole {
     /// The bytes.
     pub bytes: Vec<u8>,
-    _room: OwnedSemaphorePermit,
+    _room: Taken,
+}
+
+/// Room that one body has taken so far.
+struct Taken {
+    permits: Option<OwnedSemaphorePermit>,
+    is_large: bool,
+}
+
+impl Room {
+    /// Makes what one body has taken fit so many bytes; false where there is no room.
+    fn fit(&self, taken: &mut Taken, bytes: usize) -> bool {
+        let from = if bytes > SMALL_BYTES { &self.large } else { &self.small };
+        if bytes > SMALL_BYTES && !taken.is_large {
+            // A body that has grown large leaves the room for small ones.
+            *taken = Taken { permits: None, is_large: true };
+        }
+        let held = taken.permits.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = bytes.div_ceil(KIB).saturating_sub(held);
+        let Ok(permits) = from.clone().try_acquire_many_owned(more as u32) else { return false };
+        match &mut taken.permits {
+            Some(held) => held.merge(permits),
+            none => *none = Some(permits),
+        }
+        true
+    }
 }
 
 /// Reads a body of at most `max` bytes. The error is the whole answer.
-pub async fn read(headers: &HeaderMap, body: Body, max: usize, room: &Arc<Semaphore>) -> Result<Whole, Response> {
+pub async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    max: usize,
+    room: &Room,
+    seat: Option<&Arc<Seat>>,
+) -> Result<Whole, Response> {
     let announced = length(headers).map_err(IntoResponse::into_response)?;
     let mut stream = body.into_data_stream();
     if announced.is_some_and(|length| length > max) {
         return Err(refuse_and_drain(too_large(announced, max), stream));
     }
-    let kib = announced.unwrap_or(max).div_ceil(KIB).max(1) as u32;
-    let Ok(room) = room.clone().try_acquire_many_owned(kib) else {
-        return Err(refuse_and_drain(Failure::busy("too many envelopes are on their way in"), stream));
-    };
-    let deadline = Instant::now() + ARRIVES_WITHIN;
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+    let _awaiting = seat.map(Seat::awaiting_client);
+    let (begun, mut bytes) = (Instant::now(), Vec::new());
+    let mut taken = Taken { permits: None, is_large: false };
     loop {
-        match timeout_at(deadline, stream.next()).await {
-            Err(_) => {
-                return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "slow", "the body took too long").into_response());
-            }
-            Ok(None) => return Ok(Whole { bytes, _room: room }),
+        match timeout_at(due(begun, bytes.len()), stream.next()).await {
+            Err(_) => return Err(slow().into_response()),
+            Ok(None) => return Ok(Whole { bytes, _room: taken }),
             Ok(Some(Err(error))) => return Err(Failure::bad_request(format!("body: {error}")).into_response()),
             Ok(Some(Ok(piece))) if bytes.len() + piece.len() > max => {
                 return Err(refuse_and_drain(too_large(None, max), stream));
             }
-            Ok(Some(Ok(piece))) => bytes.extend_from_slice(&piece),
+            Ok(Some(Ok(piece))) => {
+                if !room.fit(&mut taken, bytes.len() + piece.len()) {
+                    drop(bytes);
+                    return Err(refuse_and_drain(Failure::busy("too many envelopes are on their way in"), stream));
+                }
+                bytes.extend_from_slice(&piece);
+            }
         }
     }
 }
 
+/// When the next piece must be there, after so many bytes.
+fn due(begun: Instant, bytes: usize) -> Instant {
+    let at_least = GRACE + Duration::from_millis((bytes * 1_000 / RATE_MIN) as u64);
+    begun + at_least.min(ARRIVES_WITHIN)
+}
+
+fn slow() -> Failure {
+    Failure::new(StatusCode::REQUEST_TIMEOUT, "slow", "the body comes too slowly")
+}
 fn length(headers: &HeaderMap) -> Answer<Option<usize>> {
     let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());

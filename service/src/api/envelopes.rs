@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::body;
+use super::door::Seat;
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
 use super::proofs;
@@ -11,7 +12,7 @@ use crate::engine::{Candidate, Fate, Moment, NotTaken, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::Ticket;
@@ -43,11 +44,12 @@ pub struct Look {
 pub async fn offer(
     State(service): Shared,
     InQuery(wish): InQuery<Wish>,
+    seat: Option<Extension<Arc<Seat>>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
     let max = service.genesis.limits().envelope_bytes_max as usize;
-    let whole = body::read(&headers, body, max, &service.bodies).await?;
+    let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
     take(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)
 }

@@ -3,7 +3,8 @@
 //! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence or in which a
 //! lease was over. What happened to conflicts and locks comes before the receipt of the same revision. The group's own
 //! receipts (`@group`) are told as those of every domain; a transaction's once. Events are read from the ledger, so a
-//! reader that was away misses nothing, and a slow one holds nothing up.
+//! reader that was away misses nothing, and a slow one holds nothing up: a stream prepares names of receipts, and each
+//! event only when its socket takes it.
 
 use super::Shared;
 use super::page::LIMIT_MAX;
@@ -12,22 +13,26 @@ use super::problem::{Answer, Failure};
 use super::service::Service;
 use super::{conflicts, evidence, locks};
 use crate::engine::Moment;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::IntoResponse;
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
-use futures::{Stream, stream};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
 use quorate_client::api::Event;
 use quorate_ledger::{EnvelopeId, GROUP_DOMAIN, Revision};
 use quorate_pbft::SeqNum;
 use serde::Deserialize;
-use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 /// Slots looked through at a time.
-const SLOTS_PER_LOOK: u64 = 256;
+const SLOTS_PER_LOOK: u64 = 64;
+/// Streams at a time.
+const STREAMS_MAX: usize = 256;
+/// Bytes of an event that is written once for all streams.
+const SHARED_BYTES_MAX: usize = 8 << 10;
 /// How often an idle stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -38,63 +43,92 @@ pub struct Start {
     from: Option<String>,
 }
 
+/// What streams share.
+pub struct Streams {
+    room: Arc<Semaphore>,
+    /// The newest look: hundreds of subscribers to what happens now ask for the same.
+    newest: Mutex<Option<(Revision, SeqNum, Look)>>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { room: Arc::new(Semaphore::new(STREAMS_MAX)), newest: Mutex::default() }
+    }
+}
+
+/// Events of some slots, each with the position to go on from.
+type Look = Arc<Vec<(Revision, Found)>>;
+
+/// An event, or the name of a receipt, which may be large.
+#[derive(Debug, Clone)]
+enum Found {
+    Receipt(EnvelopeId),
+    Event(Event),
+    /// As it is sent.
+    Written(Bytes),
+}
+
 /// Everything after a position, and then what happens.
-pub async fn stream(
-    State(service): Shared,
-    InQuery(start): InQuery<Start>,
-    headers: HeaderMap,
-) -> Answer<impl IntoResponse> {
+pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, headers: HeaderMap) -> Answer<Response> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let from = match last.or(start.from).filter(|text| !text.is_empty()) {
         Some(text) => text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")))?,
         None => Revision::slot(service.now().moment.seq()),
     };
-    Ok(Sse::new(events(service, from)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let room = service.streams.room.clone().try_acquire_owned();
+    let room = room.map_err(|_| Failure::busy("too many streams of events are open"))?;
+    let reader = Reader { service, seen: from, look: Look::default(), place: 0, _room: room };
+    let pieces = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.piece().await?), reader)));
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
 /// A reader's place in the order.
 struct Reader {
     service: Arc<Service>,
-    /// Everything up to here was sent or is ready.
+    /// Everything up to here was sent or is in the look.
     seen: Revision,
-    ready: VecDeque<(Revision, Event)>,
-}
-
-fn events(service: Arc<Service>, from: Revision) -> impl Stream<Item = Result<Sent, Infallible>> {
-    let reader = Reader { service, seen: from, ready: VecDeque::new() };
-    stream::unfold(reader, async |mut reader| {
-        let (position, event) = reader.next().await?;
-        let kind = match &event {
-            Event::Receipt(_) => "receipt",
-            Event::Evidence(_) => "evidence",
-            Event::Conflict(_) => "conflict",
-            Event::Lock(_) => "lock",
-            Event::Checkpoint(_) => "checkpoint",
-        };
-        let data = serde_json::to_string(&event).expect("an event is plain data");
-        Some((Ok(Sent::default().id(position.to_string()).event(kind).data(data)), reader))
-    })
+    look: Look,
+    /// Events of the look that were sent.
+    place: usize,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    /// The next event; none when the replica stops or its disk fails.
-    async fn next(&mut self) -> Option<(Revision, Event)> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
-            }
-            let moment = self.news().await?;
-            let until = moment.seq().min(self.seen.seq().plus(SLOTS_PER_LOOK));
-            let (service, seen) = (self.service.clone(), self.seen);
-            let found = service.blocking(move || between(&moment, seen, until)).await.ok()?;
-            self.ready.extend(positioned(found, seen));
-            self.seen = Revision::slot(until);
+    /// The next event as it is sent, or a sign of life; none when the replica stops, its disk fails or has no room.
+    async fn piece(&mut self) -> Option<Bytes> {
+        match tokio::time::timeout(KEEP_ALIVE, self.next()).await {
+            Ok(piece) => piece,
+            Err(_) => Some(Bytes::from_static(b":\n\n")),
         }
     }
 
-    /// A state with something after what was seen, whenever there is one.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let moment = self.news().await?;
+            if let Some((position, found)) = self.look.get(self.place).cloned() {
+                let bytes = match found {
+                    Found::Written(bytes) => bytes,
+                    found => self.service.answers.make(move || written(&moment, position, found)).await.ok()?,
+                };
+                self.place += 1;
+                if !bytes.is_empty() {
+                    return Some(bytes);
+                }
+                continue;
+            }
+            let until = moment.seq().min(self.seen.seq().plus(SLOTS_PER_LOOK));
+            self.look = self.look_at(moment, until).await?;
+            (self.seen, self.place) = (Revision::slot(until), 0);
+        }
+    }
+
+    /// A state with something to send, whenever there is one.
     async fn news(&self) -> Option<Arc<Moment>> {
         let (mut published, seen) = (self.service.published.clone(), self.seen);
+        if self.place < self.look.len() {
+            return Some(self.service.now().moment);
+        }
         tokio::select! {
             found = published.wait_for(|published| Revision::slot(published.moment.seq()) > seen) => {
                 found.ok().map(|published| published.moment.clone())
@@ -102,33 +136,92 @@ impl Reader {
             () = self.service.stop.cancelled() => None,
         }
     }
+
+    /// Events after what was seen, up to the end of a slot; those of the newest slot are looked for once for all streams.
+    async fn look_at(&self, moment: Arc<Moment>, until: SeqNum) -> Option<Look> {
+        let seen = self.seen;
+        let is_newest = until == moment.seq();
+        let find = self.service.blocking(move || {
+            let mut found = positioned(between(&moment, seen, until)?, seen);
+            if is_newest {
+                write_small(&moment, &mut found)?;
+            }
+            Ok(Arc::new(found))
+        });
+        if !is_newest {
+            return find.await.ok();
+        }
+        let mut newest = self.service.streams.newest.lock().await;
+        match &*newest {
+            Some((from, to, look)) if (*from, *to) == (seen, until) => Some(look.clone()),
+            _ => {
+                let look = find.await.ok()?;
+                *newest = Some((seen, until, look.clone()));
+                Some(look)
+            }
+        }
+    }
+}
+
+/// Writes what is small, so that hundreds of streams send the same bytes.
+fn write_small(moment: &Moment, found: &mut [(Revision, Found)]) -> Answer<()> {
+    for (position, event) in found {
+        let bytes = written(moment, *position, event.clone())?;
+        if bytes.len() <= SHARED_BYTES_MAX {
+            *event = Found::Written(bytes.into());
+        }
+    }
+    Ok(())
+}
+
+/// An event as server-sent events are written (WHATWG HTML); nothing where the receipt is no more.
+fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>> {
+    let event = match found {
+        Found::Written(bytes) => return Ok(bytes.into()),
+        Found::Event(event) => event,
+        Found::Receipt(id) => match moment.ledger.receipt(&moment.snapshot, &id)? {
+            Some(receipt) => Event::Receipt(receipt),
+            None => return Ok(Vec::new()),
+        },
+    };
+    let kind = match &event {
+        Event::Receipt(_) => "receipt",
+        Event::Evidence(_) => "evidence",
+        Event::Conflict(_) => "conflict",
+        Event::Lock(_) => "lock",
+        Event::Checkpoint(_) => "checkpoint",
+    };
+    let mut bytes = format!("id: {position}\nevent: {kind}\ndata: ").into_bytes();
+    serde_json::to_writer(&mut bytes, &event).expect("an event is plain data");
+    bytes.extend(b"\n\n");
+    Ok(bytes)
 }
 
 /// What happened after `seen`, up to the end of the slot `until`, in order.
-fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Event)>> {
-    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
-    let domains = moment.view().domains()?.into_iter().map(|domain| domain.name);
+fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Found)>> {
+    let (view, end) = (moment.view(), Revision::slot(until));
+    let mut receipts = Vec::new();
+    let domains = view.domains()?.into_iter().map(|domain| domain.name);
     for domain in domains.chain([GROUP_DOMAIN.to_owned()]) {
-        known.extend(accepted(moment, &domain, seen, until)?);
+        receipts.extend(view.accepted(&domain, seen, end)?);
     }
-    for (revision, id) in known {
-        let receipt = moment.ledger.receipt(&moment.snapshot, &id)?;
-        found.extend(receipt.map(|receipt| (revision, Event::Receipt(receipt))));
-    }
-    let proofs = moment.view().evidence(None, LIMIT_MAX)?.items.into_iter();
+    receipts.sort_unstable();
+    receipts.dedup(); // a transaction is told once
+    let mut found: Vec<_> = receipts.into_iter().map(|(revision, id)| (revision, Found::Receipt(id))).collect();
+    let proofs = view.evidence(None, LIMIT_MAX)?.items.into_iter();
     let proofs = proofs.map(|proof| (Revision::slot(proof.recorded_at), Event::Evidence(evidence::entry(proof))));
-    found.extend(proofs.filter(|(revision, _)| *revision > seen && *revision <= Revision::slot(until)));
-    let news = conflicts::between(moment, seen, until)?.into_iter();
-    found.extend(news.map(|(revision, news)| (revision, Event::Conflict(news))));
-    let news = locks::between(moment, seen, until)?.into_iter();
-    found.extend(news.map(|(revision, news)| (revision, Event::Lock(news))));
-    found.sort_by_key(|(revision, event)| (*revision, matches!(event, Event::Receipt(_))));
+    let fresh = proofs.filter(|(revision, _)| *revision > seen && *revision <= end);
+    let conflicts = conflicts::between(moment, seen, until)?.into_iter();
+    let conflicts = conflicts.map(|(revision, news)| (revision, Event::Conflict(news)));
+    let locks = locks::between(moment, seen, until)?.into_iter().map(|(revision, news)| (revision, Event::Lock(news)));
+    found.extend(fresh.chain(conflicts).chain(locks).map(|(revision, event)| (revision, Found::Event(event))));
+    found.sort_by_key(|(revision, event)| (*revision, matches!(event, Found::Receipt(_))));
     Ok(found)
 }
 
 /// What stands at one position is told whole: only its last event carries the position, those before it the one to go
 /// on from. So a reader who breaks off in the middle is told some twice and misses nothing.
-fn positioned(found: Vec<(Revision, Event)>, seen: Revision) -> Vec<(Revision, Event)> {
+fn positioned(found: Vec<(Revision, Found)>, seen: Revision) -> Vec<(Revision, Found)> {
     let (mut positions, mut before) = (Vec::new(), seen);
     for (place, (revision, _)) in found.iter().enumerate() {
         let is_last = found.get(place + 1).is_none_or(|(next, _)| next != revision);
@@ -138,29 +231,15 @@ fn positioned(found: Vec<(Revision, Event)>, seen: Revision) -> Vec<(Revision, E
     positions.into_iter().zip(found).map(|(position, (_, event))| (position, event)).collect()
 }
 
-fn accepted(moment: &Moment, domain: &str, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, EnvelopeId)>> {
-    let mut found = Vec::new();
-    let mut before = Revision::slot(until);
-    loop {
-        let page = moment.view().log(domain, None, Some(before), LIMIT_MAX)?;
-        let fresh = page.items.iter().take_while(|entry| entry.revision > seen);
-        found.extend(fresh.map(|entry| (entry.revision, entry.id)));
-        match page.items.last() {
-            Some(last) if page.next.is_some() && last.revision > seen => before = last.revision,
-            _ => return Ok(found),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use quorate_client::api::CheckpointEntry;
     use quorate_pbft::Digest;
 
-    fn event(seq: u64) -> Event {
+    fn event(seq: u64) -> Found {
         let (state_root, lane_hash) = (Digest::ZERO, Digest::ZERO);
-        Event::Checkpoint(CheckpointEntry { epoch: 0, seq, state_root, lane_hash, signers: vec![] })
+        Found::Event(Event::Checkpoint(CheckpointEntry { epoch: 0, seq, state_root, lane_hash, signers: vec![] }))
     }
 
     #[test]

@@ -23,8 +23,12 @@ pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<
 /// The proof file.
 pub async fn file(State(service): Shared, InPath(id): InPath<String>) -> Answer<Response> {
     let id: Digest = digest(&id)?;
-    let bytes = service.now().moment.view().evidence_file(&id)?;
-    let bytes = bytes.ok_or_else(|| Failure::not_found(format!("no evidence {id} is recorded")))?;
+    let moment = service.now().moment;
+    let read = move || {
+        let bytes = moment.view().evidence_file(&id)?;
+        bytes.ok_or_else(|| Failure::not_found(format!("no evidence {id} is recorded")))
+    };
+    let bytes = service.answers.make(read).await?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 

@@ -8,13 +8,12 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 use super::service::Service;
 use crate::engine::Moment;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, LogEntry, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
-use quorate_ledger::{Code, FileEntry, Found, Mode, Revision};
-use serde::Deserialize;
+use quorate_ledger::{Code, FileEntry, Found, LogEntry as Logged, Mode, Revision};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The query of a tree.
@@ -35,12 +34,26 @@ pub async fn tree(
     InPath(domain): InPath<String>,
     InQuery(query): InQuery<TreeQuery>,
 ) -> Answer<Response> {
+    let limit = query.cut.limit()?;
     let (moment, at) = query.fresh.state(&service).await?;
-    let page = moment.view().ls(&domain, &query.prefix, Some(at), query.cut.from.as_deref(), query.cut.limit()?)?;
-    let items = page.items.into_iter().map(tree_entry).collect();
-    let mut response = Json(Page { items, next: page.next }).into_response();
+    let (prefix, from) = (query.prefix, query.cut.from);
+    let mut response = page(&service, move || {
+        let page = moment.view().ls(&domain, &prefix, Some(at), from.as_deref(), limit)?;
+        Ok(Page { items: page.items.into_iter().map(tree_entry).collect(), next: page.next })
+    })
+    .await?;
     response.headers_mut().insert(AT_HEADER, text(at));
     Ok(response)
+}
+
+/// A page as JSON, made where disk and processor may be used.
+async fn page<T: Serialize>(
+    service: &Service,
+    read: impl FnOnce() -> Answer<Page<T>> + Send + 'static,
+) -> Answer<Response> {
+    let write = move || Ok(serde_json::to_vec(&read()?).expect("a page is plain data"));
+    let bytes = service.answers.make(write).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
 fn tree_entry(file: FileEntry) -> TreeEntry {
@@ -71,7 +84,8 @@ pub async fn file(
         return proofs::of_file(&service, &domain, &path, query.fresh, query.nonce.as_deref()).await;
     }
     let (moment, at) = query.fresh.state(&service).await?;
-    let found = moment.view().file(&domain, &path, Some(at))?;
+    let (looked_at, place) = (moment.clone(), (domain.clone(), path.clone()));
+    let found = service.blocking(move || Ok(looked_at.view().file(&place.0, &place.1, Some(at))?)).await?;
     match found {
         Found::File(file) => content(&service, moment, at, file, &headers).await,
         Found::Disputed(conflict) => {
@@ -100,10 +114,15 @@ async fn content(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let hash = file.hash;
-        let bytes = service.blocking(move || Ok(moment.view().content(&hash)?)).await?;
         let gone =
-            || Failure::new(StatusCode::GONE, "content-gone", format!("the content {hash} has left this replica"));
-        ([(header::CONTENT_TYPE, "application/octet-stream")], bytes.ok_or_else(gone)?).into_response()
+            move || Failure::new(StatusCode::GONE, "content-gone", format!("the content {hash} has left this replica"));
+        let shared = service.clone();
+        let read = move || {
+            let read = moment.view().content(&hash).inspect_err(|error| shared.note_damage(error));
+            read?.ok_or_else(gone)
+        };
+        let bytes = service.answers.make(read).await?;
+        ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
     };
     let out = response.headers_mut();
     out.insert(header::ETAG, text(etag));
@@ -141,22 +160,66 @@ pub struct LogQuery {
     path: Option<String>,
 }
 
+/// Bytes of a page of the log: it ends with the entry that passes them.
+const LOG_PAGE_BYTES_MAX: usize = 1 << 20;
+/// Entries of the log that are read at a time.
+const LOG_STEP: usize = 4;
+/// Bytes that an entry, and each path of it, take in JSON beside their texts.
+const LOG_ENTRY_BYTES: usize = 300;
+const LOG_PATH_BYTES: usize = 60;
+
 /// What was accepted, newest first.
 pub async fn log(
     State(service): Shared,
     InPath(domain): InPath<String>,
     InQuery(query): InQuery<LogQuery>,
-) -> Answer<Json<Page<LogEntry>>> {
+) -> Answer<Response> {
+    let (from, limit) = (query.cut.cursor()?, query.cut.limit()?);
     let (moment, _) = query.fresh.state(&service).await?;
-    let path = query.path.as_deref().filter(|path| !path.is_empty());
-    let page = moment.view().log(&domain, path, query.cut.cursor()?, query.cut.limit()?)?;
-    let items = page.items.into_iter().map(|entry| LogEntry {
+    let path = query.path.filter(|path| !path.is_empty());
+    page(&service, move || log_page(&moment, &domain, path.as_deref(), from, limit)).await
+}
+
+/// Entries before a revision: as many as were asked for, or as fit a page.
+fn log_page(
+    moment: &Moment,
+    domain: &str,
+    path: Option<&str>,
+    mut from: Option<Revision>,
+    limit: usize,
+) -> Answer<Page<LogEntry>> {
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    loop {
+        let found = moment.view().log(domain, path, from, LOG_STEP.min(limit - items.len()))?;
+        let (count, mut taken) = (found.items.len(), 0);
+        for entry in found.items {
+            (bytes, taken, from) = (bytes + weight(&entry), taken + 1, Some(entry.revision));
+            items.push(log_entry(entry));
+            if bytes >= LOG_PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        let is_last = taken == count && found.next.is_none();
+        if is_last || items.len() == limit || bytes >= LOG_PAGE_BYTES_MAX {
+            let next = from.filter(|_| !is_last).map(|from| from.to_string());
+            return Ok(Page { items, next });
+        }
+    }
+}
+
+/// About as many bytes as an entry has in JSON.
+fn weight(entry: &Logged) -> usize {
+    let paths: usize = entry.changes.iter().map(|change| change.path.len() + LOG_PATH_BYTES).sum();
+    LOG_ENTRY_BYTES + entry.message.len() + paths
+}
+
+fn log_entry(entry: Logged) -> LogEntry {
+    LogEntry {
         id: entry.id,
         revision: entry.revision,
         author: entry.author,
         message: entry.message,
         time: entry.time.get(),
         changes: entry.changes,
-    });
-    Ok(Json(Page { items: items.collect(), next: page.next }))
+    }
 }

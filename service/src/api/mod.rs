@@ -4,6 +4,7 @@
 //! bodies are [`quorate_client::api`]'s, so that server and client cannot disagree.
 
 mod admin;
+mod answers;
 mod authors;
 mod body;
 mod causality;
@@ -11,16 +12,18 @@ mod conflict_entry;
 mod conflicts;
 mod dashboard;
 mod domains;
+mod door;
 mod envelopes;
 mod events;
 mod evidence;
 mod files;
 mod governance;
 mod group;
+mod host;
 mod level;
-mod listener;
 mod locks;
 mod openapi;
+mod pace;
 mod page;
 mod param;
 mod probes;
@@ -31,9 +34,13 @@ mod service;
 mod status;
 
 pub use admin::Admin;
-pub use listener::Bounded;
+pub use answers::Answers;
+pub use body::Room;
+pub use door::serve;
+pub use events::Streams;
+pub use pace::Pace;
 use problem::Failure;
-pub use service::{BODIES_KIB_MAX, Service};
+pub use service::{Service, WAITS_FOR_FUTURE_MAX};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -58,6 +65,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
+        .layer(middleware::from_fn_with_state(service.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)
 }

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::problem::{Answer, Failure};
+use super::status::BEHIND_SLOTS_MAX;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,23 +16,29 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// 200 when the replica can vote, else 503 with its mode and why.
+/// 200 when the replica can vote, hears a quorum and is not far behind, else 503 with its mode and why.
 pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     let report = service.now().report;
     if service.stop.is_cancelled() {
         return Err(Failure::stopping());
     }
-    if report.mode == Mode::Active {
+    let is_far_behind = report.behind > BEHIND_SLOTS_MAX;
+    if report.mode == Mode::Active && report.hears_quorum() && !is_far_behind {
         return Ok("ready\n");
     }
+    let why = match report.why.is_empty() {
+        true => format!("{} slots behind the others", report.behind),
+        false => report.why.clone(),
+    };
     let status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
-    let problem = Problem::new(status, "not-ready", format!("{}: {}", report.mode, report.why));
-    Err(Problem { mode: Some(report.mode), why: Some(report.why.clone()), ..problem }.into())
+    let problem = Problem::new(status, "not-ready", format!("{}: {why}", report.mode));
+    Err(Problem { mode: Some(report.mode), why: Some(why), ..problem }.into())
 }
 
 /// OpenMetrics text.
 pub async fn metrics(State(service): Shared) -> Response {
     let links = service.network.peers();
     service.metrics.links(&links);
+    service.metrics.refused_connections(service.network.refused());
     ([(header::CONTENT_TYPE, OPENMETRICS)], service.metrics.render()).into_response()
 }

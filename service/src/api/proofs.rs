@@ -37,8 +37,12 @@ pub async fn of_file(
         Level::Eventual | Level::Causal | Level::Sequential => (service.now().moment.seq(), None),
     };
     let Certified { moment, certificate } = certified(service, seq).await?;
-    let proof = moment.view().prove_file(&certificate, domain, path, mark.as_ref())?;
-    Ok(answer(&Proof::File(Box::new(proof))))
+    let (domain, path) = (domain.to_owned(), path.to_owned());
+    answer(service, move || {
+        let proof = moment.view().prove_file(&certificate, &domain, &path, mark.as_ref())?;
+        Ok(Proof::File(Box::new(proof)))
+    })
+    .await
 }
 
 fn marked(read: &Strong) -> Option<Marked> {
@@ -55,8 +59,8 @@ pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> 
         revision.map(Revision::seq).ok_or_else(|| Failure::not_found(format!("envelope {id} has no receipt here")))?;
     drop(moment);
     let Certified { moment, certificate } = certified(service, seq).await?;
-    let proof = moment.view().prove_receipt(&certificate, id)?;
-    Ok(answer(&Proof::Receipt(Box::new(proof))))
+    let id = *id;
+    answer(service, move || Ok(Proof::Receipt(Box::new(moment.view().prove_receipt(&certificate, &id)?)))).await
 }
 
 /// The first state at or after a slot that q replicas have signed and that is at hand.
@@ -66,8 +70,9 @@ async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
     published.certified.ok_or_else(Failure::too_slow)
 }
 
-fn answer(proof: &Proof) -> Response {
-    ([(header::CONTENT_TYPE, "application/octet-stream")], proof.encode()).into_response()
+async fn answer(service: &Service, prove: impl FnOnce() -> Answer<Proof> + Send + 'static) -> Answer<Response> {
+    let bytes = service.answers.make(move || Ok(prove()?.encode())).await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
 impl From<ProveError> for Failure {

@@ -1,14 +1,18 @@
 //! What handlers share.
 
 use super::admin::Admin;
+use super::answers::Answers;
+use super::body::Room;
+use super::events::Streams;
+use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
 use crate::metrics::Metrics;
 use quorate_client::api::Mode;
-use quorate_ledger::Genesis;
+use quorate_ledger::{Genesis, StoreError};
 use quorate_net::Network;
 use quorate_pbft::{Digest, ReplicaId, SeqNum};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a request waits for the group at most. A client that wants to wait longer asks again.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// KiB of envelopes that may be on their way in at once: eight of the largest.
-pub const BODIES_KIB_MAX: usize = 256 << 10;
+/// Requests that wait for a revision that is not there yet.
+pub const WAITS_FOR_FUTURE_MAX: usize = 256;
 
 /// A running replica, as its API sees it.
 pub struct Service {
@@ -27,6 +31,8 @@ pub struct Service {
     pub genesis_root: Digest,
     /// Who may see the node itself.
     pub admin: Admin,
+    /// Names under which it is reached, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// The replica's place in the member list.
     pub me: ReplicaId,
     /// What the core's thread last made known.
@@ -44,7 +50,17 @@ pub struct Service {
     /// The links to the other replicas.
     pub network: Network,
     /// Room for bodies on their way in.
-    pub bodies: Arc<Semaphore>,
+    pub bodies: Room,
+    /// Turns and room for large answers.
+    pub answers: Answers,
+    /// When strong reads may ask for a slot.
+    pub pace: Pace,
+    /// Streams of events.
+    pub streams: Streams,
+    /// Room for those who wait for the future.
+    pub future: Semaphore,
+    /// The first damage that was met on the disk, in words.
+    pub damage: OnceLock<String>,
     /// Cancelled when the replica stops.
     pub stop: CancellationToken,
 }
@@ -58,6 +74,13 @@ impl Service {
     /// Envelopes that wait for their verdict.
     pub fn mempool(&self) -> MutexGuard<'_, Mempool> {
         self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what the disk has changed: it lowers health until somebody has mended it.
+    pub fn note_damage(&self, error: &StoreError) {
+        if self.damage.set(error.to_string()).is_ok() {
+            tracing::error!(%error, "the disk has changed what was written; restore the database, or make a new one");
+        }
     }
 
     /// Hands a request to the core's thread.
@@ -94,6 +117,7 @@ impl Service {
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
         self.needs_quorum()?;
+        self.pace.turn().await;
         let (reader, mut waiting) = self.reception.reader();
         self.ask(Request::Read { reader, nonce })?;
         let answer = tokio::select! {
@@ -117,6 +141,8 @@ impl Service {
 
     /// Waits until a slot is executed here.
     pub async fn executed(&self, seq: SeqNum) -> Answer<Arc<Moment>> {
+        let room = self.future.try_acquire();
+        let _room = room.map_err(|_| Failure::busy("too many requests wait for revisions that are not there yet"))?;
         Ok(self.until(|published| published.moment.seq() >= seq).await?.moment)
     }
 }

@@ -9,6 +9,11 @@ use quorate_pbft::{ReplicaId, Time};
 
 use super::service::Service;
 
+/// Slots behind the others from which a replica is not ready.
+pub const BEHIND_SLOTS_MAX: u64 = 64;
+/// Slots behind the others that are not worth a word: what a busy group is apart for a moment.
+const BEHIND_SLOTS_USUAL: u64 = 4;
+
 /// Where the replica stands.
 pub async fn status(State(service): Shared) -> Json<Status> {
     Json(of(&service))
@@ -43,6 +48,8 @@ pub fn of(service: &Service) -> Status {
         mode: report.mode,
         why: report.why.clone(),
         peers: report.heard().map(ReplicaId::get).collect(),
+        quorum: report.quorum as u64,
+        behind: report.behind,
         last_sync: report.last_sync.map(Time::get),
         health: opinion(service, &published),
     }
@@ -61,6 +68,15 @@ fn opinion(service: &Service, published: &Published) -> Health {
         Mode::Active => (),
         Mode::Diverged => fault(100, format!("diverged: {}", report.why)),
         Mode::ReadOnly | Mode::Recovering | Mode::Following => fault(60, format!("{}: {}", report.mode, report.why)),
+    }
+    if report.mode == Mode::Active && !report.hears_quorum() {
+        fault(60, report.why.clone());
+    }
+    if report.behind > BEHIND_SLOTS_USUAL {
+        fault(20, format!("{} slots behind the others", report.behind));
+    }
+    if let Some(damage) = service.damage.get() {
+        fault(50, format!("{damage}: restore the database from a backup, or make a new one"));
     }
     let silent: Vec<String> = report.silent().map(|replica| replica.to_string()).collect();
     if !silent.is_empty() {

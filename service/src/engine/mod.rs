@@ -30,5 +30,5 @@ pub use mempool::{Candidate, Mempool, NotTaken, Place};
 pub use moment::Moment;
 pub use published::Published;
 pub(crate) use reception::{Fate, Reception};
-pub(crate) use report::PeerFacts;
+pub(crate) use report::{PeerFacts, Report};
 pub use round::{CallerId, Mark, Notice, Outgoing, Request, Round};

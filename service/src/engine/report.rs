@@ -31,6 +31,10 @@ pub struct Report {
     pub peers: Vec<PeerFacts>,
     /// When everything known to be decided was last executed, by this machine's clock.
     pub last_sync: Option<Time>,
+    /// Members that must be heard so that anything can be ordered, this one included.
+    pub quorum: usize,
+    /// Slots that an honest member has executed and this one has not.
+    pub behind: u64,
     /// Envelopes that wait here.
     pub pending: usize,
     /// Their bytes.
@@ -56,6 +60,11 @@ impl Report {
     /// The others heard in the last 2 s.
     pub fn heard(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         self.peers.iter().filter(|peer| peer.is_heard).map(|peer| peer.replica)
+    }
+
+    /// True if so many members are heard that changes can be ordered now.
+    pub fn hears_quorum(&self) -> bool {
+        self.heard().count() + 1 >= self.quorum
     }
 
     /// The others not heard in the last 2 s.
@@ -117,6 +126,8 @@ fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
         why: String::new(),
         peers,
         last_sync: in_sync.then_some(now.wall),
+        quorum: core.quorum,
+        behind: behind(&core),
         pending: 0,
         pending_bytes: 0,
     };
@@ -134,6 +145,15 @@ fn peer_facts(peer: &quorate_pbft::PeerReport, replica: ReplicaId, now: Now) -> 
         executed: status.map(|status| status.executed),
         view: status.map(|status| status.view),
     }
+}
+
+/// Slots up to the highest that f + 1 members say they have executed: one of them is honest.
+fn behind(core: &quorate_pbft::Report) -> u64 {
+    let says = |peer: &quorate_pbft::PeerReport| peer.status.as_ref().map(|status| status.executed.get());
+    let mut executed: Vec<u64> = core.peers.iter().filter_map(says).collect();
+    executed.sort_unstable_by(|a, b| b.cmp(a));
+    let faulty_max = core.peers.len() - core.quorum;
+    executed.get(faulty_max).map_or(0, |seq| seq.saturating_sub(core.executed.seq.get()))
 }
 
 fn mode(core: &quorate_pbft::Report, broken: Option<&Broken>) -> Mode {
@@ -154,7 +174,9 @@ fn why(core: &quorate_pbft::Report, report: &Report, broken: Option<&Broken>) ->
     let hears = format!("hears {} of {n}, needs {}", n - silent.len(), core.quorum);
     let hears = if silent.is_empty() { hears } else { format!("{hears}; silent: {}", silent.join(", ")) };
     match report.mode {
-        Mode::Active => String::new(),
+        Mode::Active if report.hears_quorum() => String::new(),
+        // Nothing waits yet, or not for long: the mode is still that of a member that can vote.
+        Mode::Active => format!("{hears}; nothing can be ordered now"),
         Mode::ReadOnly => hears,
         Mode::Recovering => {
             let answered = core.recovering.unwrap_or_default();

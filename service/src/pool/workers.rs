@@ -89,8 +89,13 @@ fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn
         match checker.check(from, &frame) {
             Ok(message) => deliver(message),
             Err(dropped) => {
-                metrics.frames_invalid.inc();
-                tracing::debug!(%from, bytes = frame.len(), %dropped, "frame dropped");
+                let bytes = frame.len();
+                let invalid = metrics.frame_invalid(from);
+                tracing::debug!(%from, bytes, %dropped, "frame dropped");
+                // The 1st, 2nd, 4th, … : a name in the log, and no flood of it.
+                if invalid.is_power_of_two() {
+                    tracing::warn!(%from, invalid, bytes, %dropped, "a replica sends frames that are no valid messages");
+                }
             }
         }
     }

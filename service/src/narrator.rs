@@ -1,0 +1,67 @@
+//! The operator's log: what changes about a replica, told once, when it changes.
+
+use crate::engine::{Published, Report};
+use quorate_client::api::Mode;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Slots behind the others from which a replica is said to be behind, until it is none.
+const BEHIND_SLOTS: u64 = 16;
+
+/// Tells changes until the core stops.
+pub async fn narrate(mut published: watch::Receiver<Published>) {
+    let mut narrator = Narrator { known: published.borrow_and_update().report.clone(), is_behind: false };
+    while published.changed().await.is_ok() {
+        let now = published.borrow_and_update().report.clone();
+        narrator.tell(&now);
+        narrator.known = now;
+    }
+}
+
+/// Its last news.
+struct Narrator {
+    known: Arc<Report>,
+    is_behind: bool,
+}
+
+impl Narrator {
+    fn tell(&mut self, now: &Report) {
+        self.tell_mode(now);
+        self.tell_quorum(now);
+        self.tell_view(now);
+        self.tell_behind(now);
+    }
+
+    fn tell_mode(&self, now: &Report) {
+        let (before, mode, why) = (self.known.mode, now.mode, &now.why);
+        match mode {
+            _ if before == mode => (),
+            Mode::Active | Mode::Recovering => tracing::info!(%before, %mode, why, "mode"),
+            Mode::ReadOnly | Mode::Following | Mode::Diverged => tracing::warn!(%before, %mode, why, "mode"),
+        }
+    }
+
+    fn tell_quorum(&self, now: &Report) {
+        match (self.known.hears_quorum(), now.hears_quorum()) {
+            (true, false) => tracing::warn!(why = now.why, "quorum lost: nothing can be ordered"),
+            (false, true) => tracing::info!(heard = now.heard().count() + 1, needed = now.quorum, "quorum heard"),
+            (true, true) | (false, false) => (),
+        }
+    }
+
+    fn tell_view(&self, now: &Report) {
+        if (self.known.view, self.known.primary) != (now.view, now.primary) {
+            tracing::info!(view = %now.view, primary = %now.primary, "view");
+        }
+    }
+
+    fn tell_behind(&mut self, now: &Report) {
+        if !self.is_behind && now.behind >= BEHIND_SLOTS {
+            self.is_behind = true;
+            tracing::warn!(slots = now.behind, "behind the others");
+        } else if self.is_behind && now.behind == 0 {
+            self.is_behind = false;
+            tracing::info!("caught up");
+        }
+    }
+}
