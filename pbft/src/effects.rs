@@ -343,7 +343,10 @@ pub enum Broken {
         second: Digest,
     },
     /// The disk is older than what this replica signed, or its key is in use elsewhere (E7).
-    #[error("a statement of our own that is not on our disk: {0:?}")]
+    #[error(
+        "another process ran with this replica's key, or its disk was set back: it signed {0}, which its disk does not \
+        hold. It follows the group and does not vote"
+    )]
     OlderThanPromises(Signed),
 }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
+/// Libraries that tell of each thing that a peer does: a peer must not fill the log. A filter that names them wins.
+const QUIET: &str = "yamux=off,libp2p=off,libp2p_swarm=warn,libp2p_tcp=warn";
+
 /// Who reads the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,8 +45,8 @@ pub struct LogError {
 
 /// Starts logging for this process. A second call changes nothing: the first one's settings stay.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), LogError> {
-    let parsed =
-        EnvFilter::try_new(filter).map_err(|error| LogError { filter: filter.to_owned(), why: error.to_string() })?;
+    let parsed = EnvFilter::try_new(format!("{QUIET},{filter}"))
+        .map_err(|error| LogError { filter: filter.to_owned(), why: error.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
     // An error means that a subscriber is there already, as in a process that runs several replicas.
     let _ = match format {

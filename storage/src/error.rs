@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// Nothing there. `start` never makes one: a lost disk must not look like a new replica (E7).
-    #[error("there is no database in {}; `quorate init` makes it", .0.display())]
+    #[error("there is no database in {}; where it is lost, `quorate start --new-database` begins anew", .0.display())]
     Missing(PathBuf),
     /// `init` never overwrites what a replica promised.
     #[error("there is a database in {} already", .0.display())]
@@ -64,7 +64,7 @@ impl<E: Into<redb::Error>> From<E> for DbError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// A second, different statement for a position that has one.
-    #[error("E1: {new:?} contradicts the stored {stored:?}")]
+    #[error("E1: {new} contradicts the stored {stored}")]
     Contradiction {
         /// On disk or in the batch.
         stored: Box<Signed>,
@@ -72,7 +72,7 @@ pub enum RecordError {
         new: Box<Signed>,
     },
     /// A statement at or below what was dropped: nobody can know any more what was said there.
-    #[error("E1: {0:?} lies at or below what has been pruned")]
+    #[error("E1: {0} lies at or below what has been pruned")]
     Pruned(Box<Signed>),
     /// Views only go up, and a view that started does not become one that has not.
     #[error("E1: view {new} after view {stored}")]

@@ -22,6 +22,8 @@ pub enum Exit {
     Unreachable = 3,
     /// An internal invariant broke.
     Internal = 70,
+    /// The disk is full.
+    Disk = 74,
 }
 
 /// Why a command ends with another code than 0.

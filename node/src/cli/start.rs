@@ -2,18 +2,21 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use quorate_service::config::{Config, ConfigError, Overrides};
-use quorate_service::init::TEST_WORDS;
+use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides};
+use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
-use quorate_service::replica::{LaunchError, Options, Running};
+use quorate_service::replica::{LaunchError, Options, Running, read_genesis};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a graceful stop may take before it becomes a sudden one.
 const STOPS_WITHIN: Duration = Duration::from_secs(9);
+
+/// As the operating system says that there is no room.
+const DISK_FULL: &str = "No space left on device";
 
 /// Run a replica in the foreground
 #[derive(Debug, clap::Args)]
@@ -30,6 +33,10 @@ pub struct Start {
     /// Folder of the database
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Make the empty database of the genesis and key in the folder first; refused where one is. The replica then
+    /// replays everything from the others, and follows without a vote if they know what it signed before
+    #[arg(long)]
+    new_database: bool,
     /// Where another replica is; may stand several times
     #[arg(long = "peer", value_name = "NUMBER=MULTIADDR")]
     peers: Vec<String>,
@@ -55,6 +62,9 @@ enum StartError {
     /// The log filter is wrong.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// No new database could be made.
+    #[error(transparent)]
+    NewDatabase(#[from] InitError),
     /// Something that it needs is not there.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -70,7 +80,12 @@ enum StartError {
 pub fn run(start: &Start) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
     runtime.block_on(serve(start)).map_err(|error| match error {
-        StartError::Stopped(_) => Failure::new(Exit::Internal, error),
+        StartError::Stopped(why) if why.contains(DISK_FULL) => {
+            let folder = start.dir.display();
+            let failure = Failure::new(Exit::Disk, format!("the disk of {folder} is full; the replica stopped: {why}"));
+            failure.next("make room and start it again: whatever was confirmed is kept, and it catches up by itself")
+        }
+        StartError::Stopped(why) => Failure::new(Exit::Internal, StartError::Stopped(why)),
         _ => Failure::usage(error),
     })
 }
@@ -79,6 +94,9 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     let dir = start.dir.clone();
     let config = Config::load(&dir, start.overrides())?;
     logging::start(&config.log, config.log_format)?;
+    if start.new_database {
+        make_database(&dir, &config)?;
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -89,6 +107,14 @@ async fn serve(start: &Start) -> Result<(), StartError> {
             "TEST KEYS: one command has held all keys of this group; use it for tests only"
         );
     }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        replica = running.replica(),
+        group = running.name(),
+        api = running.api_url(),
+        peer = running.peer_id(),
+        "started"
+    );
     println!("ready {} {}", running.api_url(), running.peer_id());
 
     tokio::select! {
@@ -98,7 +124,10 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     }
     tokio::select! {
         stopped = tokio::time::timeout(STOPS_WITHIN, running.stop()) => match stopped {
-            Ok(outcome) => outcome.map_err(StartError::Stopped),
+            Ok(outcome) => {
+                tracing::info!("stopped");
+                outcome.map_err(StartError::Stopped)
+            }
             Err(_) => at_once("stopping took too long"),
         },
         _ = terminate.recv() => at_once("second signal"),
@@ -117,6 +146,12 @@ impl Start {
             peers: self.peers.clone(),
         }
     }
+}
+
+fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
+    create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
+    tracing::info!(data = %config.data.display(), "a new database: everything is replayed from the others");
+    Ok(())
 }
 
 /// Whatever is on disk is whole rounds; nothing else needs an end.

@@ -72,7 +72,7 @@ fn a_body_of_one_gibibyte_is_refused_at_once() {
     let group = Group::running(1);
     let begun = Instant::now();
     let head =
-        "POST /v1/envelopes HTTP/1.1\r\nHost: quorate\r\nConnection: close\r\nContent-Length: 1073741824\r\n\r\n";
+        "POST /v1/envelopes HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 1073741824\r\n\r\n";
 
     let answer = http::ask(group.api(0), head, &vec![0; 1 << 20]).expect("an answer");
 

@@ -72,10 +72,16 @@ impl Group {
 
     /// Starts a replica and waits for its `ready` line.
     pub fn start(&mut self, replica: usize) {
+        self.start_with(replica, &[]);
+    }
+
+    /// Starts a replica with these flags more.
+    pub fn start_with(&mut self, replica: usize, flags: &[&str]) {
         let mut child = Command::new(QUORATE)
             .arg("start")
             .arg("--dir")
             .arg(self.dir().join(format!("replica-{replica}")))
+            .args(flags)
             .env("QUORATE_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()

@@ -32,7 +32,7 @@ impl Answer {
 
 /// GET.
 pub fn get(to: SocketAddr, path: &str) -> std::io::Result<Answer> {
-    ask(to, &format!("GET {path} HTTP/1.1\r\nHost: quorate\r\nConnection: close\r\n\r\n"), &[])
+    ask(to, &format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"), &[])
 }
 
 fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
@@ -44,7 +44,7 @@ fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
 /// Begins a GET whose answer may never end.
 pub fn open(to: SocketAddr, path: &str) -> std::io::Result<TcpStream> {
     let mut stream = connect(to)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: quorate\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
     Ok(stream)
 }
 
@@ -65,7 +65,7 @@ pub fn post(to: SocketAddr, path: &str, body: &[u8]) -> std::io::Result<Answer> 
     let length = body.len();
     ask(
         to,
-        &format!("POST {path} HTTP/1.1\r\nHost: quorate\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"),
+        &format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"),
         body,
     )
 }

@@ -66,6 +66,32 @@ fn without_a_quorum_nothing_is_confirmed_and_with_it_writes_go_on() {
 }
 
 #[test]
+fn a_lost_quorum_is_told_everywhere_although_nothing_waits() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    eventually("a healthy replica is ready", || (group.get(0, "/readyz").status == 200).then_some(()));
+    group.kill(2);
+    group.kill(3);
+
+    std::thread::sleep(std::time::Duration::from_secs(3));
+
+    let words = "hears 2 of 4, needs 3; silent: 2, 3; nothing can be ordered now";
+    let (status, ready) = (group.status(0), group.get(0, "/readyz"));
+    assert_eq!((status["mode"].as_str(), status["why"].as_str()), (Some("active"), Some(words)));
+    assert_eq!((status["quorum"].as_u64(), status["behind"].as_u64()), (Some(3), Some(0)));
+    assert_eq!((ready.status, ready.json()["why"].as_str()), (503, Some(words)));
+    let health = group.get(0, "/v1/health").json();
+    assert!(health["score"].as_u64().is_some_and(|score| score <= 40), "{health}");
+    assert!(group.get(0, "/metrics").text().contains("quorate_quorum_heard 0"));
+    let explained = std::process::Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["status", "--explain", "--node", &format!("http://{}", group.api(0))])
+        .output()
+        .expect("quorate runs");
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.contains("Nothing can be ordered now: this node hears 2 of the 3 members"), "{explained}");
+}
+
+#[test]
 fn sigterm_ends_a_replica_with_exit_code_0() {
     let mut group = Group::running(4);
     group.put(0, "a", "1");
@@ -88,6 +114,50 @@ fn a_folder_is_used_by_one_replica_at_a_time() {
 
     assert_eq!(second.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another process"));
+}
+
+#[test]
+fn a_replica_that_lost_its_disk_begins_anew_and_catches_up() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    group.kill(3);
+    let folder = group.dir().join("replica-3");
+    std::fs::remove_dir_all(folder.join("data")).expect("it is there");
+    let start = |flags: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.arg("start").arg("--dir").arg(&folder).args(flags);
+        command
+    };
+    let refused = start(&[]).output().expect("quorate runs");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--new-database"), "{refused:?}");
+
+    group.start_with(3, &["--new-database"]);
+
+    eventually("it serves what there was", || (group.file(3, "before", "sequential").text() == "1").then_some(()));
+    group.kill(3);
+    let again = start(&["--new-database"]).output().expect("quorate runs");
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("already"), "{again:?}");
+}
+
+#[test]
+fn a_database_under_the_key_of_another_member_is_refused() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    group.kill(2);
+    group.kill(3);
+    let database = |replica: usize| group.dir().join(format!("replica-{replica}/data/quorate.redb"));
+    std::fs::copy(database(2), database(3)).expect("both are there");
+
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .arg("start")
+        .arg("--dir")
+        .arg(group.dir().join("replica-3"))
+        .output()
+        .expect("quorate runs");
+
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("promises of another member"), "{refused:?}");
 }
 
 #[test]

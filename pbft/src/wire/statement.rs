@@ -3,6 +3,7 @@
 use crate::wire::{Committee, Digest, Epoch, ReplicaId, SeqNum, Signature, Signer, Verify, View, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
+use core::fmt;
 
 /// Before each statement's encoding, so that no other signature can be read as one.
 const DOMAIN: &[u8] = b"quorate/v1/statement\0";
@@ -93,6 +94,13 @@ pub struct Signed {
     pub signer: ReplicaId,
     /// Over [`Statement::signed_bytes`].
     pub signature: Signature,
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Statement { kind, view, seq, .. } = self.statement;
+        write!(f, "{kind:?} of replica {} at {seq} in view {view}", self.signer)
+    }
 }
 
 impl Signed {

@@ -15,7 +15,7 @@ use std::time::Duration;
 const REST: Duration = Duration::from_millis(500);
 
 pub(super) async fn attack(target: Target) -> anyhow::Result<()> {
-    let (network, mut events) = quorate_net::start(target.network()?).await?;
+    let (network, events) = quorate_net::start(target.network()?).await?;
     let frame = quorate_net::Bytes::from(borsh::to_vec(&bundle(&target)?).expect("memory"));
     loop {
         // A full queue is the network's answer to somebody who sends faster than others take.

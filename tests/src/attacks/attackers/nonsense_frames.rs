@@ -11,7 +11,7 @@ const BURST: usize = 200;
 const REST: Duration = Duration::from_millis(50);
 
 pub(super) async fn attack(target: Target) -> anyhow::Result<()> {
-    let (network, mut events) = quorate_net::start(target.network()?).await?;
+    let (network, events) = quorate_net::start(target.network()?).await?;
     let frame = quorate_net::Bytes::from(vec![0xee; 1_000]);
     loop {
         for _ in 0..BURST {
