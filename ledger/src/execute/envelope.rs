@@ -14,7 +14,7 @@ use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::validate::rates::Takes;
-use crate::validate::submission::{self, Accepted, Case, Part};
+use crate::validate::submission::{self, Accepted, Part, Submission};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
@@ -66,14 +66,14 @@ impl Setting {
     }
 
     /// `others` has one for each of the other domains of a transaction, in their order.
-    fn case<'a>(&'a self, envelope: &'a Envelope, others: &'a [Setting]) -> Case<'a> {
+    fn submission<'a>(&'a self, envelope: &'a Envelope, others: &'a [Setting]) -> Submission<'a> {
         let place = self.place(&envelope.body.domain);
         let id = envelope.id(&self.genesis.group());
         let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
         let parts = transaction::entered(&envelope.body).zip(others);
         let part =
             |(entered, setting): (Entered<'a>, &'a Setting)| Part { place: setting.place(entered.domain), entered };
-        Case { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
+        Submission { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
     }
 }
 
@@ -107,11 +107,11 @@ impl Execution<'_, '_> {
             return Ok(());
         };
         let (setting, others) = (self.setting(&envelope.body.domain), self.other_settings(&envelope));
-        let case = setting.case(&envelope, &others);
-        let author = case.author(&self.draft);
+        let submission = setting.submission(&envelope, &others);
+        let author = submission.author(&self.draft);
         let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
-        let number = case.place.filter(|_| !is_unknown).map(|place| place.record.number);
+        let number = submission.place.filter(|_| !is_unknown).map(|place| place.record.number);
         let sequence = match number {
             Some(number) => submission::sequence(&self.draft, number, &envelope.body)?,
             None => Sequence::new(),
@@ -120,27 +120,27 @@ impl Execution<'_, '_> {
         let (mut organisation, mut takes) = (String::new(), Vec::new());
         let judge = |draft: &mut _| {
             if number.is_some() {
-                case.turn(draft, &sequence, enrolled)?;
+                submission.check_sequence(draft, &sequence, enrolled)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
-            let accepted = case.stages(draft, &author)?;
-            takes = case.rates(draft, &author, bytes.len())?;
+            let accepted = submission.stages(draft, &author)?;
+            takes = submission.rates(draft, &author, bytes.len())?;
             Ok(accepted)
         };
         match judge(&mut self.draft) {
             Ok(accepted) if accepted.waits() => {
-                self.pend(&case, origin, number, sequence, accepted, (organisation, bytes, takes))
+                self.pend(&submission, origin, number, sequence, accepted, (organisation, bytes, takes))
             }
             Ok(accepted) => {
                 self.note_taken(takes);
-                self.settle(&case, origin, number, sequence, Ok(accepted))
+                self.settle(&submission, origin, number, sequence, Ok(accepted))
             }
             Err(Stop::Refused(refusal)) => {
                 self.draft.reject();
-                self.settle(&case, origin, number, sequence, Err(refusal))
+                self.settle(&submission, origin, number, sequence, Err(refusal))
             }
-            Err(Stop::Unsettled(why)) => self.unsettle(&case, number, sequence, why),
+            Err(Stop::Unsettled(why)) => self.unsettle(&submission, number, sequence, why),
             Err(Stop::Store(error)) => Err(error),
         }?;
         while let Some((id, progress)) = self.resolved.pop_front() {
@@ -155,7 +155,7 @@ impl Execution<'_, '_> {
     /// It passes, but others must have their say: its number is used, and nothing else changes yet.
     fn pend(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         number: Option<u32>,
         mut sequence: Sequence,
@@ -165,30 +165,30 @@ impl Execution<'_, '_> {
         self.draft.reject();
         if sequence.pending >= Sequence::PENDING_MAX {
             let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
-            return self.settle(case, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
+            return self.settle(submission, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
         }
         let requirements = core::mem::take(&mut accepted.done.requirements);
         let number = number.expect("an accepted envelope has a domain and an author");
         let pending = Pending {
-            author: case.envelope.body.author,
+            author: submission.envelope.body.author,
             organisation,
-            since: case.revision,
+            since: submission.revision,
             requirements,
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
             words: BTreeMap::new(),
         };
         self.note_taken(takes);
-        self.draft.put(number, name::pending(&case.id), &pending);
-        self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
-        self.draft.put_row(Table::History, rows::waiting(number, case.revision, &case.id), Vec::new());
-        for (content, bytes) in case.envelope.carried() {
+        self.draft.put(number, name::pending(&submission.id), &pending);
+        self.draft.put_row(Table::History, rows::pending(&submission.id), bytes.to_vec());
+        self.draft.put_row(Table::History, rows::waiting(number, submission.revision, &submission.id), Vec::new());
+        for (content, bytes) in submission.envelope.carried() {
             // its author may go on from it while it waits
             self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
         }
         accepted.done = Done::pending();
         sequence.pending += 1;
-        self.settle(case, origin, Some(number), sequence, Ok(accepted))
+        self.settle(submission, origin, Some(number), sequence, Ok(accepted))
     }
 
     /// An accepted envelope has taken of the rates.
@@ -206,8 +206,9 @@ impl Execution<'_, '_> {
         let envelope = Envelope::decode(&bytes, genesis.limits());
         let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
         let setting = self.setting(&envelope.body.domain);
-        let case = setting.case(&envelope, &[]); // a transaction never waits for the word of others
-        let number = case.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
+        let submission = setting.submission(&envelope, &[]); // a transaction never waits for the word of others
+        let number =
+            submission.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
         let first: Option<Verdict> = self.draft.row(Table::Receipts, &id.0.0)?;
         let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
@@ -221,7 +222,7 @@ impl Execution<'_, '_> {
             Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
                 let (organisation, since) = (pending.organisation.clone(), pending.since);
-                case.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
+                submission.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
             }
         };
         let accepted = match judged {
@@ -237,24 +238,24 @@ impl Execution<'_, '_> {
         self.draft.remove_row(Table::History, rows::pending(&id));
         self.draft.remove_row(Table::History, rows::waiting(number, pending.since, &id));
         let took_effect = accepted.is_ok();
-        self.settle_again(&case, origin, number, accepted)?;
+        self.settle_again(&submission, origin, number, accepted)?;
         self.note_words(number, &pending, progress, took_effect)
     }
 
     /// No verdict: nothing changes, unless the author is seen to have used a number twice (A3).
     fn unsettle(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         number: Option<u32>,
         mut sequence: Sequence,
         why: Why,
     ) -> Result<(), StoreError> {
         self.draft.reject();
-        let body = &case.envelope.body;
+        let body = &submission.envelope.body;
         if let (Some(number), Why::Taken) = (number, &why)
             && let Some(other) =
                 self.draft.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
-            && other != case.id.0.0
+            && other != submission.id.0.0
             && sequence.repeated.len() < Sequence::REPEATED_MAX
             && let Err(place) = sequence.repeated.binary_search(&body.from_seq)
         {
@@ -263,7 +264,7 @@ impl Execution<'_, '_> {
             self.draft.accept()?;
         }
         self.unsettled.push(Unsettled {
-            id: case.id,
+            id: submission.id,
             author: body.author,
             domain: body.domain.clone(),
             from_seq: body.from_seq,

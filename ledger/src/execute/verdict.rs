@@ -8,7 +8,7 @@ use crate::state::record::{Sequence, Verdict, ViewRecord};
 use crate::state::slot::Listed;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
-use crate::validate::submission::{self, Accepted, Case};
+use crate::validate::submission::{self, Accepted, Submission};
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::Refusal;
 use quorate_pbft::hash;
@@ -17,15 +17,15 @@ impl Execution<'_, '_> {
     /// The order has spoken.
     pub(super) fn settle(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         number: Option<u32>,
         mut sequence: Sequence,
         accepted: Result<Accepted, Refusal>,
     ) -> Result<(), StoreError> {
-        let verdict = self.verdict(case, origin, &sequence, accepted);
+        let verdict = self.verdict(submission, origin, &sequence, accepted);
         if let Some(number) = number {
-            let body = &case.envelope.body;
+            let body = &submission.envelope.body;
             if verdict.receipt.state == State::Refused {
                 sequence.attempt = body.attempt;
             } else {
@@ -33,11 +33,11 @@ impl Execution<'_, '_> {
             }
             sequence.deeds.note(body, verdict.receipt.state);
             let used = rows::number(number, &body.author, body.from_seq, body.attempt);
-            self.draft.put_row(Table::History, used, case.id.0.0.to_vec());
-            self.write(case, number, sequence, &verdict);
-            self.write_parts(case, &verdict)?;
-        } else if self.draft.bytes(Table::Receipts, &case.id.0.0)?.is_none() {
-            self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(&verdict));
+            self.draft.put_row(Table::History, used, submission.id.0.0.to_vec());
+            self.write(submission, number, sequence, &verdict);
+            self.write_parts(submission, &verdict)?;
+        } else if self.draft.bytes(Table::Receipts, &submission.id.0.0)?.is_none() {
+            self.draft.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(&verdict));
         }
         self.note_service(origin.lane, &verdict.receipt);
         self.publish(verdict.receipt)
@@ -46,25 +46,25 @@ impl Execution<'_, '_> {
     /// The order has spoken again, on a change that was pending: no number moves.
     pub(super) fn settle_again(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         number: u32,
         accepted: Result<Accepted, Refusal>,
     ) -> Result<(), StoreError> {
-        let mut sequence = submission::sequence(&self.draft, number, &case.envelope.body)?;
+        let mut sequence = submission::sequence(&self.draft, number, &submission.envelope.body)?;
         sequence.pending = sequence.pending.saturating_sub(1);
-        let verdict = self.verdict(case, origin, &sequence, accepted);
+        let verdict = self.verdict(submission, origin, &sequence, accepted);
         sequence.deeds.note_again(verdict.receipt.state);
-        self.write(case, number, sequence, &verdict);
+        self.write(submission, number, sequence, &verdict);
         self.publish(verdict.receipt)
     }
 
-    fn write(&mut self, case: &Case, number: u32, mut sequence: Sequence, verdict: &Verdict) {
+    fn write(&mut self, submission: &Submission, number: u32, mut sequence: Sequence, verdict: &Verdict) {
         sequence.verdicts = hash("quorate/v1/verdict", verdict);
-        self.draft.put(number, name::sequence(&case.envelope.body.author), &sequence);
-        self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(verdict));
+        self.draft.put(number, name::sequence(&submission.envelope.body.author), &sequence);
+        self.draft.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(verdict));
         if !matches!(verdict.receipt.state, State::Refused | State::Pending) {
-            self.draft.put_row(Table::History, rows::log(number, case.revision), case.id.0.0.to_vec());
+            self.draft.put_row(Table::History, rows::log(number, submission.revision), submission.id.0.0.to_vec());
         }
     }
 
@@ -78,20 +78,20 @@ impl Execution<'_, '_> {
 
     fn verdict(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         sequence: &Sequence,
         accepted: Result<Accepted, Refusal>,
     ) -> Verdict {
-        let body = &case.envelope.body;
-        let mut receipt = receipt_of(case, origin);
+        let body = &submission.envelope.body;
+        let mut receipt = receipt_of(submission, origin);
         let mut view = ViewRecord { first: Revision::GENESIS, parent: None, writes: Vec::new() };
         match accepted {
             Ok(accepted) => {
                 receipt.state = accepted.done.state();
                 receipt.changes = accepted.done.changes();
                 self.take_in(&body.domain, accepted.done, &mut receipt);
-                self.take_in_parts(case, accepted.others, &mut receipt);
+                self.take_in_parts(submission, accepted.others, &mut receipt);
                 view = accepted.view;
             }
             Err(refusal) => {
@@ -140,16 +140,16 @@ impl Execution<'_, '_> {
 }
 
 /// A refusal's receipt without its reason.
-fn receipt_of(case: &Case, origin: Origin) -> Receipt {
-    let body = &case.envelope.body;
+fn receipt_of(submission: &Submission, origin: Origin) -> Receipt {
+    let body = &submission.envelope.body;
     Receipt {
-        id: case.id,
+        id: submission.id,
         domain: body.domain.clone(),
         author: body.author,
         from_seq: body.from_seq,
         to_seq: body.to_seq,
         state: State::Refused,
-        revision: Some(case.revision),
+        revision: Some(submission.revision),
         lane: Some(origin.lane),
         stage: None,
         code: None,

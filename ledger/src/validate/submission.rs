@@ -28,7 +28,7 @@ pub(crate) struct Accepted {
     pub(crate) done: Done,
     /// The author's view after its last change.
     pub(crate) view: ViewRecord,
-    /// What it did in other domains: place among the [`Case::parts`], and what.
+    /// What it did in other domains: place among the [`Submission::parts`], and what.
     pub(crate) others: Vec<Done>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Part<'a> {
 }
 
 /// An envelope at its turn.
-pub(crate) struct Case<'a> {
+pub(crate) struct Submission<'a> {
     pub(crate) id: EnvelopeId,
     pub(crate) envelope: &'a Envelope,
     /// The revision that it makes if it is accepted.
@@ -61,7 +61,7 @@ pub(crate) struct Case<'a> {
     pub(crate) parts: Vec<Part<'a>>,
 }
 
-impl Case<'_> {
+impl Submission<'_> {
     fn body(&self) -> &Body {
         &self.envelope.body
     }
@@ -80,7 +80,12 @@ impl Case<'_> {
     /// Whether it is the envelope's turn (A2, A3): the first number is the next one, the attempt is a new one, and what
     /// it depends on has happened.
     /// `enrolled` is when its author was.
-    pub(crate) fn turn(&self, draft: &Draft, sequence: &Sequence, enrolled: Option<Revision>) -> Result<(), Stop> {
+    pub(crate) fn check_sequence(
+        &self,
+        draft: &Draft,
+        sequence: &Sequence,
+        enrolled: Option<Revision>,
+    ) -> Result<(), Stop> {
         let body = self.body();
         if body.from_seq > sequence.next {
             return Err(Stop::Unsettled(Why::Gap { next: sequence.next }));
@@ -93,7 +98,7 @@ impl Case<'_> {
             return Err(Stop::Unsettled(Why::Copy));
         }
         body.changes.iter().try_for_each(|change| self.dependencies(draft, change))?;
-        self.parts.iter().try_for_each(|part| self.turn_of(draft, part))
+        self.parts.iter().try_for_each(|part| self.check_part_sequence(draft, part))
     }
 
     /// Whether it can have been ordered before its author and its domain were there: not if it is based on what came
@@ -116,7 +121,7 @@ impl Case<'_> {
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
     /// refused, but for a gap: that may close.
-    fn turn_of(&self, draft: &Draft, part: &Part) -> Result<(), Stop> {
+    fn check_part_sequence(&self, draft: &Draft, part: &Part) -> Result<(), Stop> {
         let (Some(place), Entered { seq, attempt, domain, .. }) = (part.place, part.entered) else {
             return Ok(()); // the stage `domain` refuses it
         };
