@@ -1,6 +1,6 @@
 //! Proposals: what people and the replicas' analysers would make of a conflict.
 
-use super::Turn;
+use super::Applier;
 use crate::format::analysis::Analysis;
 use crate::state::abort::Stop;
 use crate::state::author_view::AuthorView;
@@ -20,7 +20,7 @@ const SIDES_MAX: u32 = 256;
 /// Proposals of one organisation's authors for one conflict: enough to change one's mind, too few to drown the others.
 const PROPOSALS_PER_ORGANISATION_MAX: u32 = 16;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// One more side to vote for. It is nobody's edit, so whoever has not seen it may settle the conflict all the same.
     pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Stop> {
         let conflict = self.open_conflict(id)?;

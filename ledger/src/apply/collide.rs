@@ -1,6 +1,6 @@
 //! A path cannot be both a file and a folder.
 
-use super::Turn;
+use super::Applier;
 use super::dispute::side_of;
 use super::merge::Disagreement;
 use crate::state::abort::Stop;
@@ -14,7 +14,7 @@ use crate::vocabulary::verdict::Code;
 /// nearly always one that the author saw.
 const CHILDREN_ASKED_MAX: usize = 256;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Whether a file may come to stand at `path`. Where the author could see what is in the way, that is a refusal; where
     /// somebody else put it there meanwhile, a structural conflict at the file's path, and the answer is no.
     pub(super) fn has_room(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {

@@ -1,6 +1,6 @@
 //! Telling what happens to a conflict.
 
-use super::Turn;
+use super::Applier;
 use crate::state::conflict_log::{Deed, Happening, Voice};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -11,10 +11,10 @@ use quorate_pbft::hash;
 /// of which a policy has few, are told beyond.
 const HAPPENINGS_MAX: u32 = 4_096;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Adds to a conflict's story, and names the conflict in the receipt.
     pub(super) fn tell(&mut self, id: &ConflictId, by: Voice, what: Deed) -> Result<(), StoreError> {
-        self.done.named.insert(*id);
+        self.applied.named.insert(*id);
         let mut conflict = self.conflict(id)?;
         let is_always_told = matches!(what, Deed::Passed { .. } | Deed::Settled { .. });
         if conflict.happenings >= HAPPENINGS_MAX && !is_always_told {

@@ -1,6 +1,6 @@
 //! Contents: which ones an operation may name, and their bytes.
 
-use super::Turn;
+use super::Applier;
 use crate::state::abort::{Stop, Why};
 use crate::state::author_view::AuthorView;
 use crate::state::record::{FileRecord, Side};
@@ -19,7 +19,7 @@ const VERSIONS_SEARCHED_MAX: usize = 64;
 /// Sides of a conflict, oldest first, among which it is looked for.
 const SIDES_SEARCHED_MAX: u32 = 256;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// The file that a put makes, its content stored.
     ///
     /// A content travels along, or the path has it: in the author's view, now, as a side of its conflict, or among its
@@ -65,8 +65,8 @@ impl Turn<'_, '_> {
         versions::back_from(&*self.draft, (self.domain, &key), Some(record), self.revision, &mut |since, version| {
             searched += 1;
             found = version.file.filter(|file| file.content == content);
-            let done = found.is_some() || searched == VERSIONS_SEARCHED_MAX || since.seq() < floor;
-            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let is_over = found.is_some() || searched == VERSIONS_SEARCHED_MAX || since.seq() < floor;
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(found)
     }

@@ -1,6 +1,6 @@
 //! Conflicts as state: opened, joined, settled.
 
-use super::Turn;
+use super::Applier;
 use super::merge::Disagreement;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::state::abort::Stop;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Sides of a conflict, oldest first, whose authors can lose it.
 const LOSERS_MAX: u32 = 256;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
     /// side is `there`, what stands in the way.
     pub(super) fn dispute(
@@ -40,7 +40,7 @@ impl Turn<'_, '_> {
             None => self.open(path, base, there, why, &mut record)?,
         };
         self.join(&id, made)?;
-        self.done.note(path, PathOutcome::Conflict, Rung::None);
+        self.applied.note(path, PathOutcome::Conflict, Rung::None);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Turn<'_, '_> {
         self.is_back(path, record);
         record.conflict = Some(id);
         self.draft.put(self.domain, name::file(path), record);
-        self.done.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        self.applied.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
         Ok(id)
     }
 
@@ -111,7 +111,7 @@ impl Turn<'_, '_> {
     fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
         let (author, revision, path) = (self.author(), self.revision, path.to_owned());
         self.add_side(id, Side { author, revision, path, file, proposed: None })?;
-        self.done.conflicts.insert(*id);
+        self.applied.conflicts.insert(*id);
         Ok(())
     }
 
@@ -166,8 +166,12 @@ impl Turn<'_, '_> {
         record.conflict = None;
         self.draft.put(self.domain, name::file(path), &record);
         self.set(path, file, moved_to)?;
-        self.done.note(path, PathOutcome::Settled, Rung::OneSided);
-        self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        self.applied.note(path, PathOutcome::Settled, Rung::OneSided);
+        self.applied.events.push(Event::Settled {
+            id: *id,
+            domain: self.domain_name.to_owned(),
+            path: path.to_owned(),
+        });
         self.promote_freed()
     }
 
@@ -176,7 +180,7 @@ impl Turn<'_, '_> {
         for index in 0..conflict.sides.min(LOSERS_MAX) {
             let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
             let lost = side.filter(|side| side.proposed.is_none() && side.file != now && side.author != self.author());
-            self.done.lost.extend(lost.map(|side| side.author));
+            self.applied.lost.extend(lost.map(|side| side.author));
         }
         Ok(())
     }

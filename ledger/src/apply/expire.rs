@@ -1,6 +1,6 @@
 //! Deadlines of conflicts: what the policy names next decides.
 
-use super::Turn;
+use super::Applier;
 use super::hold::written;
 use super::strategy::decider;
 use crate::policy::{Step, Strategy};
@@ -12,7 +12,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
     ///

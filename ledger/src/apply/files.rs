@@ -1,6 +1,6 @@
 //! Paths as records: reading them, and writing a new version.
 
-use super::Turn;
+use super::Applier;
 use crate::state::record::FileRecord;
 use crate::state::store::{StoreError, Table};
 use crate::state::tree::key_of;
@@ -8,7 +8,7 @@ use crate::state::{name, rows, versions};
 use crate::vocabulary::file::File;
 use quorate_pbft::{Digest, hash};
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// The record of a path; none where nothing stood within the horizon.
     pub(super) fn record(&self, path: &str) -> Result<Option<FileRecord>, StoreError> {
         self.draft.get(self.domain, &name::file(path))
@@ -77,12 +77,12 @@ impl Turn<'_, '_> {
 
     fn supersede(&mut self, old: Option<File>, new: Option<File>) {
         let bytes = |file: Option<File>| file.map_or(0, |file| file.size as i64); // far below 2^63: see the limits
-        self.done.files += i64::from(new.is_some()) - i64::from(old.is_some());
-        self.done.bytes += bytes(new) - bytes(old);
+        self.applied.files += i64::from(new.is_some()) - i64::from(old.is_some());
+        self.applied.bytes += bytes(new) - bytes(old);
         if let Some(old) = old
             && new.map(|new| new.content) != Some(old.content)
         {
-            self.done.superseded_bytes = self.done.superseded_bytes.saturating_add(old.size);
+            self.applied.superseded_bytes = self.applied.superseded_bytes.saturating_add(old.size);
         }
     }
 

@@ -3,7 +3,7 @@
 //! The rule is the merge layer's ([`Renames`]): a folder was renamed where every file that it had went to one other
 //! folder and nothing was left. Its trees are those of one folder, so that a rename costs what it touches.
 
-use super::Turn;
+use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::state::abort::Stop;
 use crate::state::author_view::AuthorView;
@@ -24,7 +24,7 @@ const FILES_MAX: usize = 256;
 /// Renames of others that one file is followed through.
 const MOVES_MAX: usize = 16;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
     pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
         for folder in path::folders(path) {
@@ -133,8 +133,8 @@ impl Turn<'_, '_> {
         }
         self.set(from, None, Some(to))?;
         self.set(to, Some(file), None)?;
-        self.done.note(from, PathOutcome::Merged, Rung::OneSided);
-        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        self.applied.note(from, PathOutcome::Merged, Rung::OneSided);
+        self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         Ok(())
     }
 

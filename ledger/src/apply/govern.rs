@@ -1,6 +1,6 @@
 //! The group's own affairs: people, proposals, approvals.
 
-use super::Turn;
+use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd};
@@ -19,7 +19,7 @@ use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
 use std::sync::Arc;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// One operation that is not about files.
     pub(super) fn govern(&mut self, op: &Op) -> Result<(), Stop> {
         match op {
@@ -140,7 +140,7 @@ impl Turn<'_, '_> {
         let domain = entry::bytes_of(&self.domain_name);
         self.draft.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
         self.draft.put_row(Table::History, rows::proposal(self.revision, &id), domain);
-        self.done.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
+        self.applied.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
         self.decide(id, proposal, &quorum)
     }
 
@@ -170,7 +170,7 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// As [`Turn::speaks`]; where the group's policy cannot be met any more, everybody speaks whose organisation has
+    /// As [`Applier::speaks`]; where the group's policy cannot be met any more, everybody speaks whose organisation has
     /// nobody left whom it names.
     fn may_agree(&self, quorum: &Quorum) -> bool {
         self.speaks() || (self.domain == GROUP && quorum.lets_anybody_speak_for(self.organisation))
@@ -202,7 +202,7 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Takes what [`Turn::check`] will look up.
+    /// Takes what [`Applier::check`] will look up.
     fn weigh(&mut self, act: &Act) -> Result<(), Stop> {
         let price = match act {
             Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } => Quorum::price_of_domain(policy),
@@ -226,7 +226,7 @@ impl Turn<'_, '_> {
                 self.enact(&proposal.act)?;
             }
             proposal.end = Some(ProposalEnd { revision: self.revision, failed });
-            self.done.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
+            self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
         }
         self.draft.put(self.domain, name::proposal(&id), &proposal);
         Ok(())
@@ -298,7 +298,7 @@ impl Turn<'_, '_> {
 
     /// The number of a domain that is made now, after those that this envelope has made.
     fn next_domain(&self) -> u32 {
-        let made = self.done.decisions.iter().filter_map(|decision| match decision {
+        let made = self.applied.decisions.iter().filter_map(|decision| match decision {
             Decision::Domain(_, record) => Some(record.number + 1),
             _ => None,
         });
@@ -312,14 +312,14 @@ impl Turn<'_, '_> {
             Act::SetPolicy { policy } => {
                 let record = DomainRecord { policy: policy.clone(), ..self.place.record.clone() };
                 self.draft.put(GROUP, name::domain(self.domain_name), &record);
-                self.done.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
+                self.applied.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
             }
             Act::Rescue { name, policy } => {
                 let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
                 if let Some(known) = known {
                     let record = DomainRecord { policy: policy.clone(), ..known };
                     self.draft.put(GROUP, name::domain(name), &record);
-                    self.done.decisions.push(Decision::Domain(name.clone(), record));
+                    self.applied.decisions.push(Decision::Domain(name.clone(), record));
                 }
             }
             Act::CreateDomain { name, policy } => {
@@ -327,17 +327,18 @@ impl Turn<'_, '_> {
                 let record = DomainRecord { number, since, policy: policy.clone() };
                 self.draft.put(GROUP, name::domain(name), &record);
                 self.draft.put(number, name::USAGE.to_vec(), &Usage::default());
-                self.done.decisions.push(Decision::Domain(name.clone(), record));
+                self.applied.decisions.push(Decision::Domain(name.clone(), record));
             }
             Act::SetGroupPolicy { policy } => {
                 self.draft.put(GROUP, name::POLICY.to_vec(), policy);
-                self.done.decisions.push(Decision::Group(policy.clone()));
+                self.applied.decisions.push(Decision::Group(policy.clone()));
             }
             Act::AddOrganisation { name } => {
-                let made = self.done.decisions.iter().filter(|decision| **decision == Decision::Organisation).count();
+                let made =
+                    self.applied.decisions.iter().filter(|decision| **decision == Decision::Organisation).count();
                 self.draft.put(GROUP, name::organisation(name), &since);
                 self.draft.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
-                self.done.decisions.push(Decision::Organisation);
+                self.applied.decisions.push(Decision::Organisation);
                 self.quorum = None;
             }
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,

@@ -1,6 +1,6 @@
 //! What the policy of a path says of an operation: stages `schema` and `ownership`.
 
-use super::Turn;
+use super::Applier;
 use crate::policy::PathRule;
 use crate::policy::attestation::Requirement;
 use crate::state::abort::Stop;
@@ -10,7 +10,7 @@ use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::{Code, Refusal};
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
         self.is_unlocked(path)?;
@@ -22,9 +22,9 @@ impl Turn<'_, '_> {
             self.refuse_later(refusal);
         }
         if let Some(word) = self.word_of_others(rule)
-            && !self.done.requirements.contains(&word)
+            && !self.applied.requirements.contains(&word)
         {
-            self.done.requirements.push(word);
+            self.applied.requirements.push(word);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! It waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would keep it
 //! out any longer.
 
-use super::Turn;
+use super::Applier;
 use crate::lock::holder;
 use crate::state::abort::Stop;
 use crate::state::conflict_log::{Deed, Voice};
@@ -23,7 +23,7 @@ pub(super) fn written(conflict: &ConflictRecord, winner: &Side) -> Vec<String> {
     core::iter::once(conflict.path.clone()).chain(elsewhere).collect()
 }
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Whether a lock keeps what was decided from being written; then the conflict waits for the end of its lease.
     pub(super) fn is_held_up(&mut self, id: &ConflictId, paths: Vec<String>) -> Result<bool, StoreError> {
         let was_held = self.unhold(id)?;
@@ -55,7 +55,7 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// The conflict waits for no lock any more. Whether it did; [`Turn::promote_freed`] belongs after it.
+    /// The conflict waits for no lock any more. Whether it did; [`Applier::promote_freed`] belongs after it.
     pub(super) fn unhold(&mut self, id: &ConflictId) -> Result<bool, StoreError> {
         let mut conflict = self.conflict(id)?;
         let Some(hold) = conflict.held_up.take() else { return Ok(false) };

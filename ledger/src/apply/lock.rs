@@ -1,6 +1,6 @@
 //! Operations on locks, and what a write asks of them: stage `ownership`.
 
-use super::Turn;
+use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, Manager, Placed, WAIT_MS_MAX, holder};
@@ -12,7 +12,7 @@ use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::PublicKey;
 
-impl<'s> Turn<'_, 's> {
+impl<'s> Applier<'_, 's> {
     /// Asks for a lock. Only whoever may change a path may lock it.
     pub(super) fn acquire(&mut self, path: &str, mode: LockMode, lease_ms: u64, wait_ms: u64) -> Result<(), Stop> {
         is_lockable(path)?;
@@ -28,8 +28,8 @@ impl<'s> Turn<'_, 's> {
         let asked = Asked { author, organisation, path, mode, lease_ms, wait_ms };
         let placed = self.manager().acquire(&asked);
         match self.later(placed)? {
-            Some(Placed::Held(_)) => self.done.note(lock::shown(path), PathOutcome::Locked, Rung::OneSided),
-            Some(Placed::Waits) => self.done.note(lock::shown(path), PathOutcome::Queued, Rung::OneSided),
+            Some(Placed::Held(_)) => self.applied.note(lock::shown(path), PathOutcome::Locked, Rung::OneSided),
+            Some(Placed::Waits) => self.applied.note(lock::shown(path), PathOutcome::Queued, Rung::OneSided),
             None => (),
         }
         Ok(())
@@ -42,7 +42,7 @@ impl<'s> Turn<'_, 's> {
         let author = self.author();
         let released = self.manager().release(path, &author);
         if self.later(released)?.is_some() {
-            self.done.note(lock::shown(path), PathOutcome::Released, Rung::OneSided);
+            self.applied.note(lock::shown(path), PathOutcome::Released, Rung::OneSided);
         }
         Ok(())
     }
@@ -102,7 +102,7 @@ impl<'s> Turn<'_, 's> {
 
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {
         let (domain, now, revision) = (self.domain, self.place.time, self.revision);
-        Manager { draft: self.draft, domain, now, revision, told: &mut self.done.locks }
+        Manager { draft: self.draft, domain, now, revision, told: &mut self.applied.locks }
     }
 
     /// What the line says no to is refused at its stage, which comes later.

@@ -1,6 +1,6 @@
 //! The seam to the merge layer: files of the state in, an entry or a conflict out.
 
-use super::Turn;
+use super::Applier;
 use crate::format::receipt::Rung;
 use crate::policy::PathRule;
 use crate::state::abort::Stop;
@@ -43,7 +43,7 @@ impl Disagreement {
     }
 }
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Merges what stands at `path` (the earlier side in the order) with what the author made of `base`.
     pub(super) fn merge(
         &mut self,

@@ -49,7 +49,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An envelope while its operations are laid over the current files.
-pub(crate) struct Turn<'t, 's> {
+pub(crate) struct Applier<'t, 's> {
     draft: &'t mut Draft<'s>,
     limits: &'t Limits,
     domain: u32,
@@ -75,7 +75,7 @@ pub(crate) struct Turn<'t, 's> {
     freed: Vec<String>,
     /// Whose agreement counts in the domain, until somebody is enrolled or revoked.
     quorum: Option<Arc<Quorum>>,
-    done: Done,
+    applied: Applied,
 }
 
 /// What an envelope has used up of what it may cost, over all its domains.
@@ -86,7 +86,7 @@ pub(crate) struct Spent {
 
 /// What an envelope did.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct Applied {
     changes: BTreeMap<String, (PathOutcome, Rung)>,
     /// Whether a file of the domain is another one than before, or in conflict.
     changes_files: bool,
@@ -119,7 +119,7 @@ pub(crate) struct Done {
     pub(crate) locks: Vec<Told>,
 }
 
-impl Done {
+impl Applied {
     /// What a change does that waits for others: nothing yet.
     pub(crate) fn pending() -> Self {
         Self { is_pending: true, ..Self::default() }
@@ -188,7 +188,7 @@ impl Done {
     }
 }
 
-impl<'t, 's> Turn<'t, 's> {
+impl<'t, 's> Applier<'t, 's> {
     pub(crate) fn new(
         draft: &'t mut Draft<'s>,
         limits: &'t Limits,
@@ -197,7 +197,7 @@ impl<'t, 's> Turn<'t, 's> {
         revision: Revision,
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, freed, done) = (None, 0, None, Vec::new(), Done::default());
+        let (envelope, index, part, freed, applied) = (None, 0, None, Vec::new(), Applied::default());
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
             draft,
@@ -217,7 +217,7 @@ impl<'t, 's> Turn<'t, 's> {
             part,
             freed,
             quorum,
-            done,
+            applied,
         }
     }
 
@@ -232,14 +232,14 @@ impl<'t, 's> Turn<'t, 's> {
     }
 
     /// What it did, and what is left for other domains.
-    pub(crate) fn done_and_spent(self) -> (Done, Spent) {
-        (self.done, Spent { budget: self.budget, index: self.index })
+    pub(crate) fn applied_and_spent(self) -> (Applied, Spent) {
+        (self.applied, Spent { budget: self.budget, index: self.index })
     }
 
     /// Refuses what holds together where something of it would come into conflict, or be overruled.
     pub(crate) fn has_held(&self) -> Result<(), Stop> {
         let failed = |outcome: &PathOutcome| matches!(outcome, PathOutcome::Conflict | PathOutcome::Overruled);
-        let Some((path, (outcome, _))) = self.done.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
+        let Some((path, (outcome, _))) = self.applied.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
             return Ok(());
         };
         let what = if *outcome == PathOutcome::Conflict { "would be in conflict" } else { "would be overruled" };
@@ -254,8 +254,8 @@ impl<'t, 's> Turn<'t, 's> {
     }
 
     /// What it did.
-    pub(crate) fn done(self) -> Done {
-        self.done
+    pub(crate) fn applied(self) -> Applied {
+        self.applied
     }
 
     /// Lays a change over the files and over its author's view: stage `content`.
@@ -278,7 +278,7 @@ impl<'t, 's> Turn<'t, 's> {
     /// Notes what a stage after `content` will refuse; of each stage the first counts.
     fn refuse_later(&mut self, refusal: Refusal) {
         let refusal = self.part.iter().fold(refusal, |refusal, part| refusal.within(part));
-        self.done.later.entry(refusal.stage).or_insert(refusal);
+        self.applied.later.entry(refusal.stage).or_insert(refusal);
     }
 
     fn author(&self) -> PublicKey {

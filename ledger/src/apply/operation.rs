@@ -1,6 +1,6 @@
 //! Operations against the current files: applied, merged, or kept as a side of a conflict.
 
-use super::Turn;
+use super::Applier;
 use super::dispute::side_of;
 use super::merge::Disagreement;
 use super::strategy::Answer;
@@ -17,7 +17,7 @@ use crate::vocabulary::verdict::Code;
 /// Renames of others that an edit follows. A longer row of them is a conflict.
 const MOVES_FOLLOWED_MAX: usize = 16;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// One operation; afterwards it is part of the author's view.
     pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Stop> {
         match op {
@@ -107,7 +107,7 @@ impl Turn<'_, '_> {
         }
         self.set(path, None, Some(to))?;
         self.lay(to, None, record, made, view)?;
-        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl Turn<'_, '_> {
                 continue;
             }
             if made.is_none() && record.as_ref().is_some_and(FileRecord::is_gone) {
-                self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                self.applied.note(&place, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
             if !self.admits(path, &place, made.as_ref())? {
@@ -173,7 +173,7 @@ impl Turn<'_, '_> {
             match record {
                 Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
                     self.lay(&place, Some(base), record, made, view)?;
-                    self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                    self.applied.note(&place, PathOutcome::Merged, Rung::OneSided);
                     return Ok(());
                 }
                 record => {
@@ -209,7 +209,7 @@ impl Turn<'_, '_> {
                 if file != current {
                     self.set(path, file, None)?;
                 }
-                self.done.note(path, outcome, rung);
+                self.applied.note(path, outcome, rung);
                 Ok(())
             }
             Answer::Dispute(why) => self.dispute(path, base, side_of(path, &record), (path, made), why),
@@ -232,7 +232,7 @@ impl Turn<'_, '_> {
         if self.meets_conflict(from, &record, (to, Some(base)), view)? {
             // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
             return match seen_conflict {
-                Some(id) if self.done.conflicts.contains(&id) => Ok(()),
+                Some(id) if self.applied.conflicts.contains(&id) => Ok(()),
                 _ => self.arrive(to, base, current.unwrap_or(base), view),
             };
         }
@@ -240,7 +240,7 @@ impl Turn<'_, '_> {
             Some(current) => {
                 self.set(from, None, Some(to))?;
                 let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
-                self.done.note(from, outcome, Rung::OneSided);
+                self.applied.note(from, outcome, Rung::OneSided);
                 self.arrive(to, base, current, view)
             }
             None => self.rename_gone(from, to, base, record.unwrap_or_else(|| self.fresh())),
@@ -251,7 +251,7 @@ impl Turn<'_, '_> {
     fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Stop> {
         self.edit(to, None, Some(moved), view)?;
         if moved != base {
-            self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+            self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         }
         Ok(())
     }
@@ -260,7 +260,7 @@ impl Turn<'_, '_> {
     fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Stop> {
         let (there, why) = match &record.moved_to {
             Some(same) if same == to => {
-                self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+                self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
             Some(other) => {

@@ -1,6 +1,6 @@
 //! What decides where a path has moved since the base of a change: the policy's strategies, in order.
 
-use super::Turn;
+use super::Applier;
 use super::merge::{Disagreement, Merged};
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
@@ -25,7 +25,7 @@ pub(super) enum Answer {
     Dispute(Disagreement),
 }
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// What becomes of `made`, made of `base`, where `record` is what stands there.
     pub(super) fn answer(
         &mut self,

@@ -1,6 +1,6 @@
 //! Ending a conflict together: votes.
 
-use super::Turn;
+use super::Applier;
 use super::hold::written;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::policy::Approvals;
@@ -15,7 +15,7 @@ use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::verdict::{Code, Refusal};
 use std::collections::BTreeSet;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// The vote of an organisation. When enough agree, the winner takes effect right after this envelope, as a change of
     /// its own.
     pub(super) fn vote(&mut self, id: &ConflictId, side: u32) -> Result<(), Stop> {
@@ -38,7 +38,7 @@ impl Turn<'_, '_> {
         }
         if self.winner(&conflict) == Some(side) {
             self.has_place(&conflict.path, &wanted)?;
-            self.done.won.push(*id);
+            self.applied.won.push(*id);
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Turn<'_, '_> {
             && self.has_room(&winner.path, file, &view)?
         {
             self.set(&winner.path, Some(file), None)?;
-            self.done.note(&winner.path, PathOutcome::Applied, Rung::OneSided);
+            self.applied.note(&winner.path, PathOutcome::Applied, Rung::OneSided);
         }
         Ok(())
     }

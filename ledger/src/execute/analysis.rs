@@ -1,7 +1,7 @@
 //! Analyses: items of a replica's own lane, ordered and counted, and no author's.
 
 use super::Execution;
-use crate::apply::Turn;
+use crate::apply::Applier;
 use crate::format::analysis::Analysis;
 use crate::state::abort::Stop;
 use crate::state::rows;
@@ -23,13 +23,13 @@ impl Execution<'_, '_> {
         let Some(place) = setting.place(&domain) else { return Ok(()) };
         let who = (EnvelopeId(analysis.conflict.0), member.key);
         let revision = Revision::slot(self.seq);
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, revision);
-        let taken = turn.analysed(lane, analysis);
-        let done = turn.done();
+        let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, revision);
+        let taken = applier.analysed(lane, analysis);
+        let applied = applier.applied();
         match taken {
             Ok(()) => {
                 self.draft.accept()?;
-                self.account(&domain, done, revision);
+                self.account(&domain, applied, revision);
                 Ok(())
             }
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {

@@ -25,7 +25,7 @@ impl Execution<'_, '_> {
         for (number, id) in waiting {
             let domain = self.ledger.domains().iter().find(|(_, domain)| domain.record.number == number);
             if let Some(domain) = domain.map(|(name, _)| name.clone()) {
-                self.by_itself(&id, &domain, |turn| turn.resume(&id))?;
+                self.by_itself(&id, &domain, |applier| applier.resume(&id))?;
             }
         }
         Ok(())

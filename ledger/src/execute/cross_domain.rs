@@ -1,7 +1,7 @@
 //! What a transaction leaves in the domains beside its own.
 
 use super::Execution;
-use crate::apply::Done;
+use crate::apply::Applied;
 use crate::format::receipt::{PathChange, Receipt, State};
 use crate::state::record::Verdict;
 use crate::state::store::{StoreError, Table};
@@ -40,14 +40,14 @@ impl Execution<'_, '_> {
     }
 
     /// Takes in what it did in each domain.
-    pub(super) fn take_in_parts(&mut self, submission: &Submission, others: Vec<Done>, receipt: &mut Receipt) {
-        for (part, done) in submission.parts.iter().zip(others) {
+    pub(super) fn take_in_parts(&mut self, submission: &Submission, others: Vec<Applied>, receipt: &mut Receipt) {
+        for (part, applied) in submission.parts.iter().zip(others) {
             let domain = part.entered.domain;
-            let merged = done.state() == State::Merged;
+            let merged = applied.state() == State::Merged;
             receipt.state = if merged { State::Merged } else { receipt.state };
             let elsewhere = |change: PathChange| PathChange { path: format!("{domain}//{}", change.path), ..change };
-            receipt.changes.extend(done.changes().into_iter().map(elsewhere));
-            self.account(domain, done, submission.revision);
+            receipt.changes.extend(applied.changes().into_iter().map(elsewhere));
+            self.account(domain, applied, submission.revision);
         }
         receipt.changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     }

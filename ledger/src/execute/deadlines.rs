@@ -1,7 +1,7 @@
 //! What is due in ledger time (T1), after everything else in a slot.
 
 use super::{Execution, leases};
-use crate::apply::Turn;
+use crate::apply::Applier;
 use crate::query::Moment;
 use crate::state::abort::Stop;
 use crate::state::store::{Read, StoreError, Table};
@@ -25,7 +25,7 @@ impl Execution<'_, '_> {
     /// Works off the deadlines that have passed, the oldest first.
     pub(super) fn deadlines(&mut self) -> Result<(), StoreError> {
         for (id, domain) in self.due(self.time, DEADLINES_MAX)? {
-            self.by_itself(&id, &domain, |turn| turn.expire(&id))?;
+            self.by_itself(&id, &domain, |applier| applier.expire(&id))?;
         }
         Ok(())
     }
@@ -56,24 +56,24 @@ impl Execution<'_, '_> {
         &mut self,
         id: &ConflictId,
         domain: &str,
-        act: impl FnOnce(&mut Turn) -> Result<(), Stop>,
+        act: impl FnOnce(&mut Applier) -> Result<(), Stop>,
     ) -> Result<(), StoreError> {
         let setting = self.setting(domain);
         let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-        let done = match act(&mut turn) {
-            Ok(()) => turn.done(),
+        let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let applied = match act(&mut applier) {
+            Ok(()) => applier.applied(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.draft.reject();
-                let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-                turn.leave_open(id)?;
-                turn.done()
+                let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+                applier.leave_open(id)?;
+                applier.applied()
             }
             Err(Stop::Store(error)) => return Err(error),
         };
-        self.concluded(id, (place.name, place.record.number), setting.revision(), None, done)
+        self.concluded(id, (place.name, place.record.number), setting.revision(), None, applied)
     }
 }
 

@@ -1,7 +1,7 @@
 //! An envelope's turn in a slot, and that of a pending one which others have had their say about.
 
 use super::Execution;
-use crate::apply::Done;
+use crate::apply::Applied;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
@@ -167,7 +167,7 @@ impl Execution<'_, '_> {
             let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
             return self.settle(submission, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
         }
-        let requirements = core::mem::take(&mut accepted.done.requirements);
+        let requirements = core::mem::take(&mut accepted.applied.requirements);
         let number = number.expect("an accepted envelope has a domain and an author");
         let pending = Pending {
             author: submission.envelope.body.author,
@@ -186,7 +186,7 @@ impl Execution<'_, '_> {
             // its author may go on from it while it waits
             self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
         }
-        accepted.done = Done::pending();
+        accepted.applied = Applied::pending();
         sequence.pending += 1;
         self.settle(submission, origin, Some(number), sequence, Ok(accepted))
     }

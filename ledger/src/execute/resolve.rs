@@ -5,7 +5,7 @@
 
 use super::Execution;
 use super::envelope::Origin;
-use crate::apply::{Done, Turn};
+use crate::apply::{Applied, Applier};
 use crate::format::receipt::Receipt;
 use crate::state::abort::Stop;
 use crate::state::record::{ConflictRecord, Verdict, ViewRecord};
@@ -23,11 +23,11 @@ impl Execution<'_, '_> {
         let setting = self.setting(domain);
         let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-        let concluded = turn.conclude(id);
-        let done = turn.done();
+        let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let concluded = applier.conclude(id);
+        let applied = applier.applied();
         match concluded {
-            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), Some(origin), done),
+            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), Some(origin), applied),
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.draft.reject();
                 Ok(())
@@ -43,11 +43,11 @@ impl Execution<'_, '_> {
         (domain, number): (&str, u32),
         revision: Revision,
         origin: Option<Origin>,
-        done: Done,
+        applied: Applied,
     ) -> Result<(), StoreError> {
-        if !done.has_changes() {
+        if !applied.has_changes() {
             self.draft.accept()?;
-            self.account(domain, done, revision);
+            self.account(domain, applied, revision);
             return self.note_losers();
         }
         let conflict: Option<ConflictRecord> = self.draft.get(number, &name::conflict(id))?;
@@ -60,14 +60,14 @@ impl Execution<'_, '_> {
             author: settled.author,
             from_seq: 0,
             to_seq: 0,
-            state: done.state(),
+            state: applied.state(),
             revision: Some(revision),
             lane: origin.map(|origin| origin.lane),
             stage: None,
             code: None,
             detail: Some(words.clone()),
-            conflicts: done.conflicts(),
-            changes: done.changes(),
+            conflicts: applied.conflicts(),
+            changes: applied.changes(),
         };
         let verdict = Verdict {
             receipt: receipt.clone(),
@@ -82,7 +82,7 @@ impl Execution<'_, '_> {
         };
         self.draft.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
         self.draft.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
-        self.account(domain, done, revision);
+        self.account(domain, applied, revision);
         self.publish(receipt)
     }
 }

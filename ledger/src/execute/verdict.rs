@@ -2,7 +2,7 @@
 
 use super::Execution;
 use super::envelope::Origin;
-use crate::apply::Done;
+use crate::apply::Applied;
 use crate::format::receipt::{Receipt, State};
 use crate::state::record::{Sequence, Verdict, ViewRecord};
 use crate::state::slot::Listed;
@@ -88,9 +88,9 @@ impl Execution<'_, '_> {
         let mut view = ViewRecord { first: Revision::GENESIS, parent: None, writes: Vec::new() };
         match accepted {
             Ok(accepted) => {
-                receipt.state = accepted.done.state();
-                receipt.changes = accepted.done.changes();
-                self.take_in(&body.domain, accepted.done, &mut receipt);
+                receipt.state = accepted.applied.state();
+                receipt.changes = accepted.applied.changes();
+                self.take_in(&body.domain, accepted.applied, &mut receipt);
                 self.take_in_parts(submission, accepted.others, &mut receipt);
                 view = accepted.view;
             }
@@ -113,29 +113,29 @@ impl Execution<'_, '_> {
         }
     }
 
-    fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
-        receipt.conflicts = done.conflicts();
-        self.won.extend(done.won.iter().copied());
-        self.account(domain, done, receipt.revision.unwrap_or_default());
+    fn take_in(&mut self, domain: &str, applied: Applied, receipt: &mut Receipt) {
+        receipt.conflicts = applied.conflicts();
+        self.won.extend(applied.won.iter().copied());
+        self.account(domain, applied, receipt.revision.unwrap_or_default());
     }
 
     /// What it did beyond the entries.
-    pub(super) fn account(&mut self, domain: &str, done: Done, revision: Revision) {
-        let changes_files = done.changes_files();
-        self.events.extend(done.events);
-        self.tell_of_locks(done.locks, revision);
+    pub(super) fn account(&mut self, domain: &str, applied: Applied, revision: Revision) {
+        let changes_files = applied.changes_files();
+        self.events.extend(applied.events);
+        self.tell_of_locks(applied.locks, revision);
         if let Some(number) = self.ledger.domain(domain).map(|domain| domain.record.number) {
-            self.losers.extend(done.lost.into_iter().map(|author| (number, author)));
+            self.losers.extend(applied.lost.into_iter().map(|author| (number, author)));
         }
-        self.resolved.extend(done.resolved);
+        self.resolved.extend(applied.resolved);
         if changes_files && let Some(known) = self.ledger.domain(domain) {
             let usage = self.usage.entry(domain.to_owned()).or_insert_with(|| known.usage.clone());
-            usage.superseded_bytes = usage.superseded_bytes.saturating_add(done.superseded_bytes);
-            usage.files = usage.files.saturating_add_signed(done.files);
-            usage.bytes = usage.bytes.saturating_add_signed(done.bytes);
+            usage.superseded_bytes = usage.superseded_bytes.saturating_add(applied.superseded_bytes);
+            usage.files = usage.files.saturating_add_signed(applied.files);
+            usage.bytes = usage.bytes.saturating_add_signed(applied.bytes);
             usage.changed = revision;
         }
-        done.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
+        applied.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The stages that an envelope passes at its exact position, in order; the first that fails names the refusal.
 
-use crate::apply::{Done, Spent, Turn, check_paths};
+use crate::apply::{Applied, Applier, Spent, check_paths};
 use crate::format::body::Body;
 use crate::format::change::{Base, Change, Dependency, Op};
 use crate::format::composition;
@@ -25,17 +25,17 @@ use std::collections::BTreeMap;
 
 /// An accepted envelope.
 pub(crate) struct Accepted {
-    pub(crate) done: Done,
+    pub(crate) applied: Applied,
     /// The author's view after its last change.
     pub(crate) view: ViewRecord,
     /// What it did in other domains: place among the [`Submission::parts`], and what.
-    pub(crate) others: Vec<Done>,
+    pub(crate) others: Vec<Applied>,
 }
 
 impl Accepted {
     /// Whether it takes effect only when others have had their say.
     pub(crate) fn waits(&self) -> bool {
-        !self.done.requirements.is_empty()
+        !self.applied.requirements.is_empty()
     }
 }
 
@@ -270,26 +270,31 @@ impl Submission<'_> {
         mut views: BTreeMap<usize, AuthorView>,
     ) -> Result<Accepted, Stop> {
         let who = (place, author.organisation.as_str());
-        let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
-        turn.carries(self.envelope);
+        let mut applier = Applier::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
+        applier.carries(self.envelope);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.own_changes().iter().enumerate() {
             if let Some(named) = views.remove(&index) {
                 view = named;
             }
-            turn.is_in(self.name_of(index));
-            turn.change(change, &mut view)?;
+            applier.is_in(self.name_of(index));
+            applier.change(change, &mut view)?;
             if self.holds_together() {
-                turn.has_held()?;
+                applier.has_held()?;
             }
         }
-        let (done, spent) = turn.done_and_spent();
+        let (applied, spent) = applier.applied_and_spent();
         let others = self.content_of_parts(draft, author, spent)?;
-        Ok(Accepted { done, view: view.into_record(), others })
+        Ok(Accepted { applied, view: view.into_record(), others })
     }
 
     /// Stage `content` in the other domains of a transaction.
-    fn content_of_parts(&self, draft: &mut Draft, author: &AuthorRecord, mut spent: Spent) -> Result<Vec<Done>, Stop> {
+    fn content_of_parts(
+        &self,
+        draft: &mut Draft,
+        author: &AuthorRecord,
+        mut spent: Spent,
+    ) -> Result<Vec<Applied>, Stop> {
         let mut others = Vec::new();
         for part in &self.parts {
             let (change, name) = (part.entered.change, in_domain(part.entered.domain));
@@ -301,22 +306,22 @@ impl Submission<'_> {
             let view = self.view(draft, &place, change).map_err(|stop| stop.within(&name))?;
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
             let who = (place, author.organisation.as_str());
-            let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
-            turn.carries(self.envelope);
-            turn.goes_on(spent);
-            turn.is_in(Some(name));
-            turn.change(change, &mut view)?;
-            turn.has_held()?;
-            let (done, more) = turn.done_and_spent();
+            let mut applier = Applier::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
+            applier.carries(self.envelope);
+            applier.goes_on(spent);
+            applier.is_in(Some(name));
+            applier.change(change, &mut view)?;
+            applier.has_held()?;
+            let (applied, more) = applier.applied_and_spent();
             spent = more;
-            if let Some(requirement) = done.requirements.first() {
+            if let Some(requirement) = applied.requirements.first() {
                 let detail = format!(
                     "in {:?}: {:?} asks for the word of others, and a transaction cannot wait for it",
                     part.entered.domain, requirement.pattern
                 );
                 return Err(Stop::refused(Code::Approvals, detail));
             }
-            others.push(done);
+            others.push(applied);
         }
         Ok(others)
     }
@@ -332,17 +337,17 @@ impl Submission<'_> {
 
     fn within_quotas(&self, place: &Place, accepted: &Accepted) -> Result<(), Stop> {
         if !self.parts.is_empty()
-            && let Some(requirement) = accepted.done.requirements.first()
+            && let Some(requirement) = accepted.applied.requirements.first()
         {
             let detail =
                 format!("{:?} asks for the word of others, and a transaction cannot wait for it", requirement.pattern);
             return Err(Stop::refused(Code::Approvals, detail));
         }
-        within_quota(place, &accepted.done)?;
+        within_quota(place, &accepted.applied)?;
         let parts = self.parts.iter().zip(&accepted.others);
         parts
-            .filter_map(|(part, done)| Some((part.place?, done)))
-            .try_for_each(|(place, done)| within_quota(&place, done))
+            .filter_map(|(part, applied)| Some((part.place?, applied)))
+            .try_for_each(|(place, applied)| within_quota(&place, applied))
     }
 
     /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do this:
@@ -368,8 +373,8 @@ impl Submission<'_> {
 impl Accepted {
     /// What the first of the later stages has against it, in whatever domain.
     fn take_refusal(&mut self) -> Option<Refusal> {
-        let all = core::iter::once(&mut self.done).chain(&mut self.others);
-        all.filter_map(Done::take_refusal).min_by_key(|refusal| refusal.stage)
+        let all = core::iter::once(&mut self.applied).chain(&mut self.others);
+        all.filter_map(Applied::take_refusal).min_by_key(|refusal| refusal.stage)
     }
 }
 
@@ -378,10 +383,12 @@ fn in_domain(domain: &str) -> String {
 }
 
 /// Stage `access`: a domain that is full takes only what makes it smaller.
-fn within_quota(place: &Place, done: &Done) -> Result<(), Stop> {
+fn within_quota(place: &Place, applied: &Applied) -> Result<(), Stop> {
     let quota = &place.record.policy.quota;
-    let kinds =
-        [("files", place.held.0, done.files, quota.files_max), ("bytes", place.held.1, done.bytes, quota.bytes_max)];
+    let kinds = [
+        ("files", place.held.0, applied.files, quota.files_max),
+        ("bytes", place.held.1, applied.bytes, quota.bytes_max),
+    ];
     for (what, held, more, max) in kinds {
         let after = held.saturating_add_signed(more);
         if let Some(max) = max.filter(|max| more > 0 && after > *max) {
