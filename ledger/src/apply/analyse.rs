@@ -93,14 +93,14 @@ impl Applier<'_, '_> {
         if matches!(by, Voice::Author(_)) {
             *conflict.proposals.entry(self.organisation.to_owned()).or_default() += 1;
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(self.tell(id, by, Deed::Proposed { side, reason: reason.to_owned() })?)
     }
 
     /// The first side that says the same.
     fn same_side(&self, id: &ConflictId, path: &str, file: Option<File>) -> Result<Option<u32>, StoreError> {
         for index in 0..self.conflict(id)?.sides.min(SIDES_MAX) {
-            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
             if side.is_some_and(|side| side.path == path && side.file == file) {
                 return Ok(Some(index));
             }

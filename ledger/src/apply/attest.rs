@@ -10,7 +10,7 @@ use crate::vocabulary::verdict::{Code, Refusal};
 impl Applier<'_, '_> {
     /// Takes the signer's word on a pending change. What follows from it happens after this envelope.
     pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Stop> {
-        let pending: Option<Pending> = self.draft.get(self.domain, &name::pending(id))?;
+        let pending: Option<Pending> = self.overlay.get(self.domain, &name::pending(id))?;
         let mut pending =
             pending.filter(|_| self.applied.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {
                 Stop::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
@@ -24,7 +24,7 @@ impl Applier<'_, '_> {
             Progress::Waits => (),
             progress => self.applied.resolved.push((*id, progress)),
         }
-        self.draft.put(self.domain, name::pending(id), &pending);
+        self.overlay.put(self.domain, name::pending(id), &pending);
         Ok(())
     }
 }

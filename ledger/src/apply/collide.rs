@@ -24,24 +24,24 @@ impl Applier<'_, '_> {
     /// Whether nothing stands or is in dispute at `path`, on the way to it or below it.
     pub(super) fn is_free(&self, path: &str) -> Result<bool, StoreError> {
         for folder in path::folders(path) {
-            if self.draft.is_listed(self.domain, folder)? {
+            if self.overlay.is_listed(self.domain, folder)? {
                 return Ok(false);
             }
         }
         let is_gone = self.record(path)?.is_none_or(|record| record.is_gone());
-        Ok(is_gone && !self.draft.has_below(self.domain, path)?)
+        Ok(is_gone && !self.overlay.has_below(self.domain, path)?)
     }
 
     /// Whether no folder on the way to `path` is a file.
     fn has_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
         for folder in path::folders(path) {
-            if !self.draft.is_listed(self.domain, folder)? {
+            if !self.overlay.is_listed(self.domain, folder)? {
                 continue;
             }
             let Some(record) = self.record(folder)?.filter(|record| record.file.is_some()) else {
                 continue;
             };
-            if view.file(self.draft, self.domain, folder)?.is_some() {
+            if view.file(self.overlay, self.domain, folder)?.is_some() {
                 return Err(Stop::at(Code::PathIsFile, folder, "a file stands where a folder is needed"));
             }
             let there = side_of(folder, &record);
@@ -54,9 +54,9 @@ impl Applier<'_, '_> {
 
     /// Whether no file stands below `path`.
     fn is_no_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
-        let children = self.draft.below(self.domain, path, CHILDREN_ASKED_MAX)?;
+        let children = self.overlay.below(self.domain, path, CHILDREN_ASKED_MAX)?;
         for child in &children {
-            if view.file(self.draft, self.domain, child)?.is_some() {
+            if view.file(self.overlay, self.domain, child)?.is_some() {
                 return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where a file is to be"));
             }
         }

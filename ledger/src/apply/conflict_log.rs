@@ -22,11 +22,11 @@ impl Applier<'_, '_> {
         }
         let happening = Happening { revision: self.revision, time: self.place.time, by, what };
         let place = conflict.happenings;
-        self.draft.put_row(Table::History, rows::happening(id, place), entry::bytes_of(&happening));
-        self.draft.put_row(Table::History, rows::happened(self.revision, id, place), Vec::new());
+        self.overlay.put_row(Table::History, rows::happening(id, place), entry::bytes_of(&happening));
+        self.overlay.put_row(Table::History, rows::happened(self.revision, id, place), Vec::new());
         conflict.story_hash = hash("quorate/v1/happening", &(conflict.story_hash, &happening));
         conflict.happenings += 1;
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 }

@@ -28,10 +28,10 @@ impl Applier<'_, '_> {
     pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Stop> {
         if let Some(bytes) = self.envelope.and_then(|envelope| envelope.content(&content)) {
             let file = File { mode, content, size: bytes.len() as u64 };
-            self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+            self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
             return Ok(file);
         }
-        let seen = view.file(self.draft, self.domain, path)?;
+        let seen = view.file(self.overlay, self.domain, path)?;
         let known = match seen.filter(|file| file.content == content) {
             Some(file) => Some(file),
             None if self.budget.take_search() => self.known(path, content)?,
@@ -49,7 +49,7 @@ impl Applier<'_, '_> {
         };
         if let Some(id) = record.conflict {
             for index in 0..SIDES_SEARCHED_MAX {
-                let Some(side) = self.draft.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
+                let Some(side) = self.overlay.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
                 if side.file.is_some_and(|file| file.content == content) {
                     return Ok(side.file);
                 }
@@ -62,18 +62,24 @@ impl Applier<'_, '_> {
     fn among_versions(&self, path: &str, record: &FileRecord, content: Digest) -> Result<Option<File>, StoreError> {
         let (key, floor) = (key_of(&name::file(path)), self.place.floor);
         let (mut found, mut searched) = (None, 0);
-        versions::back_from(&*self.draft, (self.domain, &key), Some(record), self.revision, &mut |since, version| {
-            searched += 1;
-            found = version.file.filter(|file| file.content == content);
-            let is_over = found.is_some() || searched == VERSIONS_SEARCHED_MAX || since.seq() < floor;
-            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
+        versions::back_from(
+            &*self.overlay,
+            (self.domain, &key),
+            Some(record),
+            self.revision,
+            &mut |since, version| {
+                searched += 1;
+                found = version.file.filter(|file| file.content == content);
+                let is_over = found.is_some() || searched == VERSIONS_SEARCHED_MAX || since.seq() < floor;
+                if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        )?;
         Ok(found)
     }
 
     /// The bytes of a file that the state names.
     pub(super) fn bytes(&self, file: &File) -> Result<Vec<u8>, StoreError> {
-        let bytes = self.draft.bytes(Table::Contents, &file.content.0)?;
+        let bytes = self.overlay.bytes(Table::Contents, &file.content.0)?;
         bytes.ok_or_else(|| StoreError(format!("content {} is missing", file.content)))
     }
 
@@ -84,7 +90,7 @@ impl Applier<'_, '_> {
             let why = format!("merged it has {size} bytes, at most {}", self.limits.file_bytes_max);
             return Err(Stop::at(Code::Validator, path, &why));
         }
-        self.draft.put_row(Table::Contents, content.0.to_vec(), bytes);
+        self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes);
         Ok(File { mode, content, size })
     }
 }

@@ -79,18 +79,18 @@ impl Applier<'_, '_> {
         };
         let row = rows::conflict(self.revision, &id);
         let domain = entry::bytes_of(&self.domain_name);
-        self.draft.put_row(Table::History, row, domain.clone());
-        self.draft.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
+        self.overlay.put_row(Table::History, row, domain.clone());
+        self.overlay.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
         if let Some(deadline) = deadline {
-            self.draft.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
+            self.overlay.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
         }
-        self.draft.put_row(Table::History, rows::conflict_domain(&id), domain);
-        self.draft.put(self.domain, name::conflict(&id), &conflict);
+        self.overlay.put_row(Table::History, rows::conflict_domain(&id), domain);
+        self.overlay.put(self.domain, name::conflict(&id), &conflict);
         self.add_side(&id, there)?;
         self.tell(&id, Voice::Author(self.author()), Deed::Opened)?;
         self.is_back(path, record);
         record.conflict = Some(id);
-        self.draft.put(self.domain, name::file(path), record);
+        self.overlay.put(self.domain, name::file(path), record);
         self.applied.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
         Ok(id)
     }
@@ -100,7 +100,7 @@ impl Applier<'_, '_> {
         let mut nth = 0_u32;
         loop {
             let id = ConflictId(hash("quorate/v1/conflict", &(self.domain_name, path, self.id, nth)));
-            if self.draft.get::<ConflictRecord>(self.domain, &name::conflict(&id))?.is_none() {
+            if self.overlay.get::<ConflictRecord>(self.domain, &name::conflict(&id))?.is_none() {
                 return Ok(id);
             }
             nth += 1;
@@ -117,13 +117,13 @@ impl Applier<'_, '_> {
 
     pub(super) fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
-        self.draft.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
+        self.overlay.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
         conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
         conflict.sides += 1;
         if side.proposed.is_none() {
             conflict.latest = conflict.latest.max(side.revision);
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 
@@ -154,17 +154,17 @@ impl Applier<'_, '_> {
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
         }
         conflict.rest = Vec::new(); // nothing is left to decide
         self.note_losers(id, &conflict, file)?;
         let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
         conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
-        self.draft.remove_row(Table::History, rows::open_conflict(conflict.since, id));
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.remove_row(Table::History, rows::open_conflict(conflict.since, id));
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         record.conflict = None;
-        self.draft.put(self.domain, name::file(path), &record);
+        self.overlay.put(self.domain, name::file(path), &record);
         self.set(path, file, moved_to)?;
         self.applied.note(path, PathOutcome::Settled, Rung::OneSided);
         self.applied.events.push(Event::Settled {
@@ -178,7 +178,7 @@ impl Applier<'_, '_> {
     /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.
     fn note_losers(&mut self, id: &ConflictId, conflict: &ConflictRecord, now: Option<File>) -> Result<(), StoreError> {
         for index in 0..conflict.sides.min(LOSERS_MAX) {
-            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
             let lost = side.filter(|side| side.proposed.is_none() && side.file != now && side.author != self.author());
             self.applied.lost.extend(lost.map(|side| side.author));
         }
@@ -186,7 +186,7 @@ impl Applier<'_, '_> {
     }
 
     pub(super) fn conflict(&self, id: &ConflictId) -> Result<ConflictRecord, StoreError> {
-        let conflict = self.draft.get(self.domain, &name::conflict(id))?;
+        let conflict = self.overlay.get(self.domain, &name::conflict(id))?;
         conflict.ok_or_else(|| entry::damaged("a conflict that a path names"))
     }
 }

@@ -27,7 +27,7 @@ impl Applier<'_, '_> {
             _ if !self.is_late(&conflict) => Ok(()),
             Some(_) if self.winner(&conflict).is_some() => {
                 let passed = conflict.deadline.map(|deadline| rows::deadline(deadline, id));
-                passed.into_iter().for_each(|row| self.draft.remove_row(Table::History, row));
+                passed.into_iter().for_each(|row| self.overlay.remove_row(Table::History, row));
                 Ok(())
             }
             _ => self.pass_on(id),
@@ -42,7 +42,7 @@ impl Applier<'_, '_> {
         }
         conflict.held_up = None;
         if let Some(deadline) = conflict.deadline.take() {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
         }
         conflict.decider = Decider::Writers(None);
         while !conflict.rest.is_empty() {
@@ -59,9 +59,9 @@ impl Applier<'_, '_> {
         }
         if let Some(deadline) = conflict.deadline {
             let domain = entry::bytes_of(&self.domain_name);
-            self.draft.put_row(Table::History, rows::deadline(deadline, id), domain);
+            self.overlay.put_row(Table::History, rows::deadline(deadline, id), domain);
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.promote_freed()?;
         let (decider, deadline) = (conflict.decider, conflict.deadline);
         Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
@@ -89,16 +89,16 @@ impl Applier<'_, '_> {
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
         }
         (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.promote_freed()?;
         self.tell(id, Voice::Deadline, Deed::Passed { decider: conflict.decider, deadline: None })
     }
 
     fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         match self.newest_side(id, &conflict)? {
             Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
             None => Ok(self.promote_freed()?),
@@ -107,7 +107,7 @@ impl Applier<'_, '_> {
 
     fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, StoreError> {
         for index in (0..conflict.sides).rev() {
-            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
             if let Some(side) = side.filter(|side| side.proposed.is_none()) {
                 return Ok(Some((index, side)));
             }
@@ -116,7 +116,7 @@ impl Applier<'_, '_> {
     }
 
     fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         let served = self.record(&conflict.path)?;
         let (file, author) = served.map_or((None, self.author), |record| (record.file, record.author));
         self.author = author;

@@ -28,7 +28,7 @@ impl Applier<'_, '_> {
     /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
     pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
         for folder in path::folders(path) {
-            if !self.draft.has_below(self.domain, folder)? {
+            if !self.overlay.has_below(self.domain, folder)? {
                 if !self.renamed.contains_key(folder) {
                     let renames = self.renames_of_others(folder, view)?;
                     self.renamed.insert(folder.to_owned(), renames);
@@ -48,7 +48,7 @@ impl Applier<'_, '_> {
         }
         let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for old in &known {
-            let Some(file) = view.file(self.draft, self.domain, old)? else { continue };
+            let Some(file) = view.file(self.overlay, self.domain, old)? else { continue };
             seen.insert(old.clone(), file.content);
             if let Some((to, file)) = self.went(old, view)? {
                 there.insert(to.clone(), file.content);
@@ -90,7 +90,7 @@ impl Applier<'_, '_> {
         moves: &BTreeMap<String, String>,
         view: &AuthorView,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let left = self.draft.below(self.domain, folder, FILES_MAX)?;
+        let left = self.overlay.below(self.domain, folder, FILES_MAX)?;
         if left.is_empty() {
             return Ok(Vec::new());
         }
@@ -101,14 +101,14 @@ impl Applier<'_, '_> {
         for path in &left {
             let is_news =
                 self.record(path)?.is_some_and(|record| record.since > view.first() && record.conflict.is_none());
-            if !is_news || view.file(self.draft, self.domain, path)?.is_some() {
+            if !is_news || view.file(self.overlay, self.domain, path)?.is_some() {
                 return Ok(Vec::new());
             }
         }
         let (mut seen, mut there) = (BTreeMap::new(), BTreeMap::new());
         let before = AuthorView::of_revision(view.first());
         for path in known {
-            if let Some(file) = before.file(self.draft, self.domain, &path)? {
+            if let Some(file) = before.file(self.overlay, self.domain, &path)? {
                 seen.insert(path, file.content);
             }
         }
@@ -142,7 +142,7 @@ impl Applier<'_, '_> {
     fn known_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
         let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
         let (mut found, mut failed) = (Vec::new(), None);
-        self.draft.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
+        self.overlay.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
             match path_of(&key[1..]) {
                 Ok(path) => found.push(path),
                 Err(error) => failed = Some(error),

@@ -70,7 +70,7 @@ impl Applier<'_, '_> {
     }
 
     fn standing(&self, key: &PublicKey) -> Result<AuthorRecord, Stop> {
-        let record: Option<AuthorRecord> = self.draft.get(GROUP, &name::author(key))?;
+        let record: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(key))?;
         match record {
             Some(record) if record.revoked.is_none() => Ok(record),
             _ => Err(bad(&format!("{key} is not enrolled, or revoked already"))),
@@ -86,7 +86,7 @@ impl Applier<'_, '_> {
         let (organisation, since) = (organisation.to_owned(), self.revision);
         self.count_author(&organisation, true)?;
         let record = AuthorRecord { organisation, since, revoked: None };
-        self.draft.put(GROUP, name::author(key), &record);
+        self.overlay.put(GROUP, name::author(key), &record);
         Ok(())
     }
 
@@ -94,20 +94,20 @@ impl Applier<'_, '_> {
     fn count_author(&mut self, organisation: &str, more: bool) -> Result<(), StoreError> {
         let known = |count: Option<u32>| count.unwrap_or(0);
         let (authors, voices) = (
-            known(self.draft.get(GROUP, &name::authors_of(organisation))?),
-            known(self.draft.get(GROUP, name::VOICES)?),
+            known(self.overlay.get(GROUP, &name::authors_of(organisation))?),
+            known(self.overlay.get(GROUP, name::VOICES)?),
         );
         let after = if more { authors.saturating_add(1) } else { authors.saturating_sub(1) };
         let voices = (voices + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
-        self.draft.put(GROUP, name::authors_of(organisation), &after);
-        self.draft.put(GROUP, name::VOICES.to_vec(), &voices);
+        self.overlay.put(GROUP, name::authors_of(organisation), &after);
+        self.overlay.put(GROUP, name::VOICES.to_vec(), &voices);
         self.quorum = None;
         Ok(())
     }
 
     /// Why a key cannot be enrolled: a revoked key is known for ever.
     fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), String> {
-        let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
+        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
         if known(&name::author(key))? {
             return Err(format!("{key} is or was enrolled"));
         }
@@ -121,7 +121,7 @@ impl Applier<'_, '_> {
     fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
         self.count_author(&record.organisation, false)?;
         let record = AuthorRecord { revoked: Some(self.revision), ..record };
-        self.draft.put(GROUP, name::author(key), &record);
+        self.overlay.put(GROUP, name::author(key), &record);
         self.end_locks(key)
     }
 
@@ -138,14 +138,14 @@ impl Applier<'_, '_> {
         let (author, since) = (self.author(), self.revision);
         let proposal = Proposal { author, since, act: act.clone(), approvals, end: None };
         let domain = entry::bytes_of(&self.domain_name);
-        self.draft.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
-        self.draft.put_row(Table::History, rows::proposal(self.revision, &id), domain);
+        self.overlay.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
+        self.overlay.put_row(Table::History, rows::proposal(self.revision, &id), domain);
         self.applied.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
         self.decide(id, proposal, &quorum)
     }
 
     fn approve(&mut self, id: &ProposalId) -> Result<(), Stop> {
-        let proposal: Option<Proposal> = self.draft.get(self.domain, &name::proposal(id))?;
+        let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
         let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
             return Err(Stop::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name)));
         };
@@ -185,11 +185,11 @@ impl Applier<'_, '_> {
         let quorum = match self.domain {
             GROUP => {
                 self.look_up(Quorum::price_of_group(group))?;
-                Quorum::of_group(self.draft, group)?
+                Quorum::of_group(self.overlay, group)?
             }
             _ => {
                 self.look_up(Quorum::price_of_domain(policy))?;
-                Quorum::of_domain(self.draft, policy)?
+                Quorum::of_domain(self.overlay, policy)?
             }
         };
         Ok(self.quorum.insert(Arc::new(quorum)).clone())
@@ -207,7 +207,7 @@ impl Applier<'_, '_> {
         let price = match act {
             Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } => Quorum::price_of_domain(policy),
             Act::Rescue { name, policy } => {
-                let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
+                let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
                 let theirs = known.map_or(0, |record| Quorum::price_of_domain(&record.policy));
                 Quorum::price_of_domain(policy) + theirs
             }
@@ -219,7 +219,7 @@ impl Applier<'_, '_> {
 
     /// Does what is proposed once enough organisations agree.
     fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Stop> {
-        if quorum.is_met(self.draft, &proposal.approvals)? {
+        if quorum.is_met(self.overlay, &proposal.approvals)? {
             self.weigh(&proposal.act)?;
             let failed = self.check(&proposal.act).err();
             if failed.is_none() {
@@ -228,13 +228,13 @@ impl Applier<'_, '_> {
             proposal.end = Some(ProposalEnd { revision: self.revision, failed });
             self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
         }
-        self.draft.put(self.domain, name::proposal(&id), &proposal);
+        self.overlay.put(self.domain, name::proposal(&id), &proposal);
         Ok(())
     }
 
     /// Why something cannot be done as things stand.
     fn check(&self, act: &Act) -> Result<(), String> {
-        let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
+        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
         match act {
             Act::SetPolicy { policy } => self.check_policy(policy),
             Act::SetGroupPolicy { policy } => self.check_group_policy(policy),
@@ -263,7 +263,7 @@ impl Applier<'_, '_> {
     /// Refuses a policy that nobody could ever change.
     fn check_policy(&self, policy: &DomainPolicy) -> Result<(), String> {
         policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_domain(self.draft, policy).map_err(|error| error.to_string())?;
+        let quorum = Quorum::of_domain(self.overlay, policy).map_err(|error| error.to_string())?;
         match quorum.reach() {
             reach if reach.is_stuck && reach.voices.heard >= reach.needed => {
                 Err("nobody could ever change this policy: no author who may write is enrolled".into())
@@ -274,7 +274,7 @@ impl Applier<'_, '_> {
 
     fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), String> {
         policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_group(self.draft, policy).map_err(|error| error.to_string())?;
+        let quorum = Quorum::of_group(self.overlay, policy).map_err(|error| error.to_string())?;
         match quorum.reach().is_stuck {
             true => Err("it could never be changed: it asks for more organisations than it lets speak".into()),
             false => Ok(()),
@@ -284,9 +284,9 @@ impl Applier<'_, '_> {
     /// The group decides for a domain only where that cannot decide for itself.
     fn needs_rescue(&self, domain: &str) -> Result<(), String> {
         let record: Option<DomainRecord> =
-            self.draft.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
+            self.overlay.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
         let Some(record) = record else { return Err(format!("no domain {domain:?}")) };
-        let quorum = Quorum::of_domain(self.draft, &record.policy).map_err(|error| error.to_string())?;
+        let quorum = Quorum::of_domain(self.overlay, &record.policy).map_err(|error| error.to_string())?;
         match quorum.reach() {
             reach if reach.is_stuck => Ok(()),
             reach => Err(format!(
@@ -311,33 +311,33 @@ impl Applier<'_, '_> {
         match act {
             Act::SetPolicy { policy } => {
                 let record = DomainRecord { policy: policy.clone(), ..self.place.record.clone() };
-                self.draft.put(GROUP, name::domain(self.domain_name), &record);
+                self.overlay.put(GROUP, name::domain(self.domain_name), &record);
                 self.applied.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
             }
             Act::Rescue { name, policy } => {
-                let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
+                let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
                 if let Some(known) = known {
                     let record = DomainRecord { policy: policy.clone(), ..known };
-                    self.draft.put(GROUP, name::domain(name), &record);
+                    self.overlay.put(GROUP, name::domain(name), &record);
                     self.applied.decisions.push(Decision::Domain(name.clone(), record));
                 }
             }
             Act::CreateDomain { name, policy } => {
                 let number = self.next_domain();
                 let record = DomainRecord { number, since, policy: policy.clone() };
-                self.draft.put(GROUP, name::domain(name), &record);
-                self.draft.put(number, name::USAGE.to_vec(), &Usage::default());
+                self.overlay.put(GROUP, name::domain(name), &record);
+                self.overlay.put(number, name::USAGE.to_vec(), &Usage::default());
                 self.applied.decisions.push(Decision::Domain(name.clone(), record));
             }
             Act::SetGroupPolicy { policy } => {
-                self.draft.put(GROUP, name::POLICY.to_vec(), policy);
+                self.overlay.put(GROUP, name::POLICY.to_vec(), policy);
                 self.applied.decisions.push(Decision::Group(policy.clone()));
             }
             Act::AddOrganisation { name } => {
                 let made =
                     self.applied.decisions.iter().filter(|decision| **decision == Decision::Organisation).count();
-                self.draft.put(GROUP, name::organisation(name), &since);
-                self.draft.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
+                self.overlay.put(GROUP, name::organisation(name), &since);
+                self.overlay.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
                 self.applied.decisions.push(Decision::Organisation);
                 self.quorum = None;
             }

@@ -17,7 +17,7 @@ impl Applier<'_, '_> {
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(());
         };
-        let stands = rule.write_once && view.file(self.draft, self.domain, path)?.is_some();
+        let stands = rule.write_once && view.file(self.overlay, self.domain, path)?.is_some();
         for refusal in self.objections(rule, path, made, stands)? {
             self.refuse_later(refusal);
         }

@@ -28,7 +28,7 @@ impl Applier<'_, '_> {
     pub(super) fn is_held_up(&mut self, id: &ConflictId, paths: Vec<String>) -> Result<bool, StoreError> {
         let was_held = self.unhold(id)?;
         for path in &paths {
-            let lock = holder::against(self.draft, self.domain, path, &NOBODY, self.place.time)?;
+            let lock = holder::against(self.overlay, self.domain, path, &NOBODY, self.place.time)?;
             if let Some(held) = lock.and_then(|(_, request)| request.held) {
                 self.hold(id, Hold { until: held.until, paths: paths.clone() })?;
                 if !was_held {
@@ -44,14 +44,14 @@ impl Applier<'_, '_> {
     fn hold(&mut self, id: &ConflictId, hold: Hold) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
         for path in &hold.paths {
-            self.draft.put_row(Table::History, rows::held_up(self.domain, path, id), Vec::new());
+            self.overlay.put_row(Table::History, rows::held_up(self.domain, path, id), Vec::new());
         }
         if let Some(deadline) = conflict.deadline.filter(|deadline| *deadline <= self.place.time) {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id)); // it has passed, and must not come again
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id)); // it has passed, and must not come again
         }
-        self.draft.put_row(Table::History, rows::deadline(hold.until, id), entry::bytes_of(&self.domain_name));
+        self.overlay.put_row(Table::History, rows::deadline(hold.until, id), entry::bytes_of(&self.domain_name));
         conflict.held_up = Some(hold);
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 
@@ -60,12 +60,12 @@ impl Applier<'_, '_> {
         let mut conflict = self.conflict(id)?;
         let Some(hold) = conflict.held_up.take() else { return Ok(false) };
         for path in &hold.paths {
-            self.draft.remove_row(Table::History, rows::held_up(self.domain, path, id));
+            self.overlay.remove_row(Table::History, rows::held_up(self.domain, path, id));
         }
         if conflict.deadline != Some(hold.until) || hold.until <= self.place.time {
-            self.draft.remove_row(Table::History, rows::deadline(hold.until, id));
+            self.overlay.remove_row(Table::History, rows::deadline(hold.until, id));
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.freed.extend(hold.paths);
         Ok(true)
     }

@@ -49,7 +49,7 @@ impl<'s> Applier<'_, 's> {
 
     /// Refuses the envelope where the author does not hold the lock with this token now.
     pub(super) fn fence(&mut self, token: u64) -> Result<(), Stop> {
-        let held = holder::by_token(self.draft, self.domain, &self.author(), token, self.place.time)?;
+        let held = holder::by_token(self.overlay, self.domain, &self.author(), token, self.place.time)?;
         if held.is_none() {
             let detail = format!("token {token} is stale: {} holds no lock with it", self.author());
             self.refuse_later(Refusal::new(Code::Lock, detail));
@@ -59,7 +59,7 @@ impl<'s> Applier<'_, 's> {
 
     /// Refuses the envelope where another author's lock keeps writers away from a path.
     pub(super) fn is_unlocked(&mut self, path: &str) -> Result<(), StoreError> {
-        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
         if let Some((place, theirs)) = against {
             let (author, organisation) = (theirs.author, theirs.organisation);
             let place = Shown(lock::shown(&place));
@@ -71,14 +71,14 @@ impl<'s> Applier<'_, 's> {
 
     /// Whether another author's lock keeps writers away from a path.
     pub(super) fn is_locked(&self, path: &str) -> Result<bool, StoreError> {
-        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
         Ok(against.is_some())
     }
 
     /// Ends what an author holds or awaits, in every domain. It protects nothing from here on, and leaves the line with
     /// the leases that are over.
     pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
-        let known: AuthorLocks = self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
+        let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
         for (domain, path) in known.places {
             Manager { domain, ..self.manager() }.end(&path, author)?;
         }
@@ -102,7 +102,7 @@ impl<'s> Applier<'_, 's> {
 
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {
         let (domain, now, revision) = (self.domain, self.place.time, self.revision);
-        Manager { draft: self.draft, domain, now, revision, told: &mut self.applied.locks }
+        Manager { overlay: self.overlay, domain, now, revision, told: &mut self.applied.locks }
     }
 
     /// What the line says no to is refused at its stage, which comes later.

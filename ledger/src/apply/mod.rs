@@ -1,6 +1,6 @@
 //! One envelope's turn: what its operations do to the files of its domain.
 //!
-//! Everything here works on the pending part of the [`Draft`]; a refusal at any point leaves nothing behind.
+//! Everything here works on the pending part of the [`Overlay`]; a refusal at any point leaves nothing behind.
 
 mod analyse;
 mod anchor;
@@ -37,7 +37,7 @@ use crate::state::abort::Stop;
 use crate::state::author_view::AuthorView;
 use crate::state::domain::{Decision, Place};
 use crate::state::electorate::Quorum;
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::vocabulary::event::Event;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::path::{self, Shown};
@@ -50,7 +50,7 @@ use std::sync::Arc;
 
 /// An envelope while its operations are laid over the current files.
 pub(crate) struct Applier<'t, 's> {
-    draft: &'t mut Draft<'s>,
+    overlay: &'t mut Overlay<'s>,
     limits: &'t Limits,
     domain: u32,
     domain_name: &'t str,
@@ -190,7 +190,7 @@ impl Applied {
 
 impl<'t, 's> Applier<'t, 's> {
     pub(crate) fn new(
-        draft: &'t mut Draft<'s>,
+        overlay: &'t mut Overlay<'s>,
         limits: &'t Limits,
         (place, organisation): (Place<'t>, &'t str),
         (id, author): (EnvelopeId, PublicKey),
@@ -200,7 +200,7 @@ impl<'t, 's> Applier<'t, 's> {
         let (envelope, index, part, freed, applied) = (None, 0, None, Vec::new(), Applied::default());
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
-            draft,
+            overlay,
             limits,
             domain,
             domain_name,

@@ -25,12 +25,12 @@ impl Applier<'_, '_> {
             Op::Put { path, mode, content } => {
                 let made = self.named(path, *mode, *content, view)?;
                 self.guard(path, Some(&made), view)?;
-                let base = view.file(self.draft, self.domain, path)?;
+                let base = view.file(self.overlay, self.domain, path)?;
                 self.edit(path, base, Some(made), view)?;
                 view.write(path, Some(made));
             }
             Op::Delete { path } => {
-                let base = match view.file(self.draft, self.domain, path)? {
+                let base = match view.file(self.overlay, self.domain, path)? {
                     None if self.sees_conflict(path, view)? => None,
                     _ => Some(self.seen(path, view)?),
                 };
@@ -40,7 +40,7 @@ impl Applier<'_, '_> {
             }
             Op::Rename { from, to } => {
                 let base = self.seen(from, view)?;
-                if view.file(self.draft, self.domain, to)?.is_some() {
+                if view.file(self.overlay, self.domain, to)?.is_some() {
                     return Err(Stop::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
                 }
                 self.guard(from, None, view)?;
@@ -69,7 +69,7 @@ impl Applier<'_, '_> {
 
     /// What the author sees at a path; there must be something.
     fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Stop> {
-        let file = view.file(self.draft, self.domain, path)?;
+        let file = view.file(self.overlay, self.domain, path)?;
         file.ok_or_else(|| Stop::at(Code::MissingPath, path, "no such file in the base of the change"))
     }
 

@@ -145,7 +145,7 @@ impl Applier<'_, '_> {
     }
 
     fn organisation_of(&self, record: &FileRecord) -> Result<Option<String>, StoreError> {
-        let author: Option<AuthorRecord> = self.draft.get(GROUP, &name::author(&record.author))?;
+        let author: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(&record.author))?;
         Ok(author.map(|author| author.organisation))
     }
 

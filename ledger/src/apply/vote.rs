@@ -33,7 +33,7 @@ impl Applier<'_, '_> {
         }
         let organisation = self.organisation.to_owned();
         if conflict.votes.insert(organisation.clone(), side) != Some(side) {
-            self.draft.put(self.domain, name::conflict(id), &conflict);
+            self.overlay.put(self.domain, name::conflict(id), &conflict);
             self.tell(id, Voice::Author(self.author()), Deed::Voted { organisation, side })?;
         }
         if self.winner(&conflict) == Some(side) {
@@ -68,7 +68,7 @@ impl Applier<'_, '_> {
     }
 
     fn side(&self, id: &ConflictId, conflict: &ConflictRecord, side: u32) -> Result<Side, Stop> {
-        let found: Option<Side> = self.draft.row(Table::History, &rows::side(id, side))?;
+        let found: Option<Side> = self.overlay.row(Table::History, &rows::side(id, side))?;
         let found = found.filter(|_| side < conflict.sides);
         found
             .ok_or_else(|| Stop::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1))))
@@ -102,7 +102,7 @@ impl Applier<'_, '_> {
     fn has_place(&self, path: &str, winner: &Side) -> Result<(), Stop> {
         let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
         let is_here = winner.path == path && winner.file.is_some();
-        if is_here && !stands && !self.draft.below(self.domain, path, 1)?.is_empty() {
+        if is_here && !stands && !self.overlay.below(self.domain, path, 1)?.is_empty() {
             return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
         }
         Ok(())
@@ -114,7 +114,7 @@ impl Applier<'_, '_> {
     }
 
     pub(super) fn open_conflict(&self, id: &ConflictId) -> Result<ConflictRecord, Stop> {
-        let conflict: Option<ConflictRecord> = self.draft.get(self.domain, &name::conflict(id))?;
+        let conflict: Option<ConflictRecord> = self.overlay.get(self.domain, &name::conflict(id))?;
         let conflict = conflict.filter(|conflict| conflict.settled.is_none());
         conflict.ok_or_else(|| {
             Stop::refused(Code::UnknownConflict, format!("no open conflict {id} in {}", self.domain_name))

@@ -17,23 +17,23 @@ impl Execution<'_, '_> {
         let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
         let genesis = self.ledger.genesis_shared();
         let Some(member) = genesis.file().members.get(lane.index()) else { return Ok(()) };
-        let domain: Option<String> = self.draft.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
+        let domain: Option<String> = self.overlay.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
         let Some(domain) = domain else { return Ok(()) };
         let setting = self.setting(&domain);
         let Some(place) = setting.place(&domain) else { return Ok(()) };
         let who = (EnvelopeId(analysis.conflict.0), member.key);
         let revision = Revision::slot(self.seq);
-        let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, revision);
+        let mut applier = Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, revision);
         let taken = applier.analysed(lane, analysis);
         let applied = applier.applied();
         match taken {
             Ok(()) => {
-                self.draft.accept()?;
+                self.overlay.commit()?;
                 self.account(&domain, applied, revision);
                 Ok(())
             }
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
-                self.draft.reject();
+                self.overlay.rollback();
                 Ok(())
             }
             Err(Stop::Store(error)) => Err(error),

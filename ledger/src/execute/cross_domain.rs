@@ -15,7 +15,7 @@ impl Execution<'_, '_> {
         let (body, refused) = (&submission.envelope.body, verdict.receipt.state == State::Refused);
         for part in &submission.parts {
             let Some(number) = part.place.map(|place| place.record.number) else { continue };
-            let mut sequence = submission::sequence(&self.draft, number, body)?;
+            let mut sequence = submission::sequence(&self.overlay, number, body)?;
             let entered = part.entered;
             if sequence.next != entered.seq || entered.attempt <= sequence.attempt {
                 continue; // it was refused, and somebody else's number or attempt stays as it is
@@ -28,11 +28,15 @@ impl Execution<'_, '_> {
                 sequence.deeds.effective += 1
             }
             sequence.verdicts = hash("quorate/v1/part", &(sequence.verdicts, hash("quorate/v1/verdict", verdict)));
-            self.draft.put(number, name::sequence(&body.author), &sequence);
+            self.overlay.put(number, name::sequence(&body.author), &sequence);
             let used = rows::number(number, &body.author, entered.seq, entered.attempt);
-            self.draft.put_row(Table::History, used, submission.id.0.0.to_vec());
+            self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
             if !refused {
-                self.draft.put_row(Table::History, rows::log(number, submission.revision), submission.id.0.0.to_vec());
+                self.overlay.put_row(
+                    Table::History,
+                    rows::log(number, submission.revision),
+                    submission.id.0.0.to_vec(),
+                );
                 self.moved.push((body.author, entered.domain.to_owned()));
             }
         }

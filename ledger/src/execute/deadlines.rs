@@ -32,14 +32,14 @@ impl Execution<'_, '_> {
 
     /// The earliest deadline that is left (T3).
     pub(super) fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
-        earliest(self.draft.stored())
+        earliest(self.overlay.stored())
     }
 
     /// Conflicts that are due, each once: one that waits for a lock has two times, and both may have come.
     fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
         let (from, to) = ends(until);
         let (mut found, mut known, mut failed) = (Vec::new(), BTreeSet::new(), None);
-        self.draft.stored().scan(Table::History, &from, &to, &mut |key, domain| {
+        self.overlay.stored().scan(Table::History, &from, &to, &mut |key, domain| {
             match (key.last_chunk(), entry::value_of(domain)) {
                 (Some(id), Ok(domain)) if known.insert(*id) => found.push((ConflictId(Digest(*id)), domain)),
                 (Some(_), Ok(_)) => (),
@@ -61,13 +61,14 @@ impl Execution<'_, '_> {
         let setting = self.setting(domain);
         let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let mut applier = Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, setting.revision());
         let applied = match act(&mut applier) {
             Ok(()) => applier.applied(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
-                self.draft.reject();
-                let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+                self.overlay.rollback();
+                let mut applier =
+                    Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, setting.revision());
                 applier.leave_open(id)?;
                 applier.applied()
             }

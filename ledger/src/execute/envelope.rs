@@ -108,27 +108,27 @@ impl Execution<'_, '_> {
         };
         let (setting, others) = (self.setting(&envelope.body.domain), self.other_settings(&envelope));
         let submission = setting.submission(&envelope, &others);
-        let author = submission.author(&self.draft);
+        let author = submission.author(&self.overlay);
         let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
         let number = submission.place.filter(|_| !is_unknown).map(|place| place.record.number);
         let sequence = match number {
-            Some(number) => submission::sequence(&self.draft, number, &envelope.body)?,
+            Some(number) => submission::sequence(&self.overlay, number, &envelope.body)?,
             None => Sequence::new(),
         };
         let enrolled = author.as_ref().ok().map(|author| author.since);
         let (mut organisation, mut takes) = (String::new(), Vec::new());
-        let judge = |draft: &mut _| {
+        let judge = |overlay: &mut _| {
             if number.is_some() {
-                submission.check_sequence(draft, &sequence, enrolled)?;
+                submission.check_sequence(overlay, &sequence, enrolled)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
-            let accepted = submission.stages(draft, &author)?;
-            takes = submission.rates(draft, &author, bytes.len())?;
+            let accepted = submission.stages(overlay, &author)?;
+            takes = submission.rates(overlay, &author, bytes.len())?;
             Ok(accepted)
         };
-        match judge(&mut self.draft) {
+        match judge(&mut self.overlay) {
             Ok(accepted) if accepted.waits() => {
                 self.pend(&submission, origin, number, sequence, accepted, (organisation, bytes, takes))
             }
@@ -137,7 +137,7 @@ impl Execution<'_, '_> {
                 self.settle(&submission, origin, number, sequence, Ok(accepted))
             }
             Err(Stop::Refused(refusal)) => {
-                self.draft.reject();
+                self.overlay.rollback();
                 self.settle(&submission, origin, number, sequence, Err(refusal))
             }
             Err(Stop::Unsettled(why)) => self.unsettle(&submission, number, sequence, why),
@@ -162,7 +162,7 @@ impl Execution<'_, '_> {
         mut accepted: Accepted,
         (organisation, bytes, takes): (String, &[u8], Vec<(u32, Takes)>),
     ) -> Result<(), StoreError> {
-        self.draft.reject();
+        self.overlay.rollback();
         if sequence.pending >= Sequence::PENDING_MAX {
             let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
             return self.settle(submission, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
@@ -179,12 +179,12 @@ impl Execution<'_, '_> {
             words: BTreeMap::new(),
         };
         self.note_taken(takes);
-        self.draft.put(number, name::pending(&submission.id), &pending);
-        self.draft.put_row(Table::History, rows::pending(&submission.id), bytes.to_vec());
-        self.draft.put_row(Table::History, rows::waiting(number, submission.revision, &submission.id), Vec::new());
+        self.overlay.put(number, name::pending(&submission.id), &pending);
+        self.overlay.put_row(Table::History, rows::pending(&submission.id), bytes.to_vec());
+        self.overlay.put_row(Table::History, rows::waiting(number, submission.revision, &submission.id), Vec::new());
         for (content, bytes) in submission.envelope.carried() {
             // its author may go on from it while it waits
-            self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+            self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
         }
         accepted.applied = Applied::pending();
         sequence.pending += 1;
@@ -194,7 +194,7 @@ impl Execution<'_, '_> {
     /// An accepted envelope has taken of the rates.
     fn note_taken(&mut self, takes: Vec<(u32, Takes)>) {
         for (number, takes) in takes {
-            takes.into_iter().for_each(|(name, taken)| self.draft.put(number, name, &taken));
+            takes.into_iter().for_each(|(name, taken)| self.overlay.put(number, name, &taken));
         }
     }
 
@@ -202,18 +202,18 @@ impl Execution<'_, '_> {
     /// moment ago: a change that took effect with it had a word on it too.
     fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
-        let Some(bytes) = self.draft.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
+        let Some(bytes) = self.overlay.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
         let envelope = Envelope::decode(&bytes, genesis.limits());
         let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
         let setting = self.setting(&envelope.body.domain);
         let submission = setting.submission(&envelope, &[]); // a transaction never waits for the word of others
         let number =
             submission.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
-        let first: Option<Verdict> = self.draft.row(Table::Receipts, &id.0.0)?;
+        let first: Option<Verdict> = self.overlay.row(Table::Receipts, &id.0.0)?;
         let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let origin = Origin { lane, position: first.position };
-        let pending: Option<Pending> = self.draft.get(number, &name::pending(&id))?;
+        let pending: Option<Pending> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let judged = match progress {
             Progress::Disapproved => {
@@ -222,7 +222,7 @@ impl Execution<'_, '_> {
             Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
                 let (organisation, since) = (pending.organisation.clone(), pending.since);
-                submission.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
+                submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None })
             }
         };
         let accepted = match judged {
@@ -232,11 +232,11 @@ impl Execution<'_, '_> {
             Err(Stop::Store(error)) => return Err(error),
         };
         if accepted.is_err() {
-            self.draft.reject();
+            self.overlay.rollback();
         }
-        self.draft.remove(number, name::pending(&id));
-        self.draft.remove_row(Table::History, rows::pending(&id));
-        self.draft.remove_row(Table::History, rows::waiting(number, pending.since, &id));
+        self.overlay.remove(number, name::pending(&id));
+        self.overlay.remove_row(Table::History, rows::pending(&id));
+        self.overlay.remove_row(Table::History, rows::waiting(number, pending.since, &id));
         let took_effect = accepted.is_ok();
         self.settle_again(&submission, origin, number, accepted)?;
         self.note_words(number, &pending, progress, took_effect)
@@ -250,18 +250,18 @@ impl Execution<'_, '_> {
         mut sequence: Sequence,
         why: Why,
     ) -> Result<(), StoreError> {
-        self.draft.reject();
+        self.overlay.rollback();
         let body = &submission.envelope.body;
         if let (Some(number), Why::Taken) = (number, &why)
             && let Some(other) =
-                self.draft.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
+                self.overlay.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
             && other != submission.id.0.0
             && sequence.repeated.len() < Sequence::REPEATED_MAX
             && let Err(place) = sequence.repeated.binary_search(&body.from_seq)
         {
             sequence.repeated.insert(place, body.from_seq);
-            self.draft.put(number, name::sequence(&body.author), &sequence);
-            self.draft.accept()?;
+            self.overlay.put(number, name::sequence(&body.author), &sequence);
+            self.overlay.commit()?;
         }
         self.unsettled.push(Unsettled {
             id: submission.id,

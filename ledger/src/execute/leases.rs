@@ -18,12 +18,12 @@ const ENDS_MAX: usize = 256;
 impl Execution<'_, '_> {
     /// Works off the leases and waits that are over, the oldest first.
     pub(super) fn leases(&mut self) -> Result<(), StoreError> {
-        for (domain, path, author) in over(self.draft.stored(), self.time)? {
+        for (domain, path, author) in over(self.overlay.stored(), self.time)? {
             let mut told = Vec::new();
             let (now, revision) = (self.time, Revision::slot(self.seq));
-            let mut manager = Manager { draft: &mut self.draft, domain, now, revision, told: &mut told };
+            let mut manager = Manager { overlay: &mut self.overlay, domain, now, revision, told: &mut told };
             manager.expire(&path, &author)?;
-            self.draft.accept()?;
+            self.overlay.commit()?;
             self.tell_of_locks(told, revision);
         }
         Ok(())

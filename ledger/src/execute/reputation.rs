@@ -81,12 +81,12 @@ impl Execution<'_, '_> {
         author: &PublicKey,
         which: impl Fn(&mut Deeds) -> &mut u64,
     ) -> Result<(), StoreError> {
-        let known: Option<Sequence> = self.draft.get(domain, &name::sequence(author))?;
+        let known: Option<Sequence> = self.overlay.get(domain, &name::sequence(author))?;
         let mut sequence = known.unwrap_or_else(Sequence::new);
         let count = which(&mut sequence.deeds);
         *count = count.saturating_add(1);
-        self.draft.put(domain, name::sequence(author), &sequence);
-        self.draft.accept()
+        self.overlay.put(domain, name::sequence(author), &sequence);
+        self.overlay.commit()
     }
 
     /// Writes what the lanes of this slot brought.
@@ -95,9 +95,9 @@ impl Execution<'_, '_> {
         let Some(committee) = genesis.committee(self.epoch) else { return Ok(()) };
         for (lane, brought) in core::mem::take(&mut self.services) {
             let Some(key) = committee.key(lane) else { continue };
-            let known: Service = self.draft.get(GROUP, &name::service(key))?.unwrap_or_default();
-            self.draft.put(GROUP, name::service(key), &known.with(brought));
+            let known: Service = self.overlay.get(GROUP, &name::service(key))?.unwrap_or_default();
+            self.overlay.put(GROUP, name::service(key), &known.with(brought));
         }
-        self.draft.accept()
+        self.overlay.commit()
     }
 }

@@ -23,13 +23,13 @@ impl Execution<'_, '_> {
         let setting = self.setting(domain);
         let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut applier = Applier::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
+        let mut applier = Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, setting.revision());
         let concluded = applier.conclude(id);
         let applied = applier.applied();
         match concluded {
             Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), Some(origin), applied),
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
-                self.draft.reject();
+                self.overlay.rollback();
                 Ok(())
             }
             Err(Stop::Store(error)) => Err(error),
@@ -46,11 +46,11 @@ impl Execution<'_, '_> {
         applied: Applied,
     ) -> Result<(), StoreError> {
         if !applied.has_changes() {
-            self.draft.accept()?;
+            self.overlay.commit()?;
             self.account(domain, applied, revision);
             return self.note_losers();
         }
-        let conflict: Option<ConflictRecord> = self.draft.get(number, &name::conflict(id))?;
+        let conflict: Option<ConflictRecord> = self.overlay.get(number, &name::conflict(id))?;
         let settled = conflict.as_ref().and_then(|conflict| conflict.settled.clone());
         let settled = settled.ok_or_else(|| entry::damaged("a settlement"))?;
         let words = words(&settled);
@@ -80,8 +80,8 @@ impl Execution<'_, '_> {
             before: Digest::ZERO,
             place: self.list.len() as u32, // a slot holds fewer than 2^32 items
         };
-        self.draft.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
-        self.draft.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
+        self.overlay.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
+        self.overlay.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
         self.account(domain, applied, revision);
         self.publish(receipt)
     }

@@ -33,11 +33,11 @@ impl Execution<'_, '_> {
             }
             sequence.deeds.note(body, verdict.receipt.state);
             let used = rows::number(number, &body.author, body.from_seq, body.attempt);
-            self.draft.put_row(Table::History, used, submission.id.0.0.to_vec());
+            self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
             self.write(submission, number, sequence, &verdict);
             self.write_parts(submission, &verdict)?;
-        } else if self.draft.bytes(Table::Receipts, &submission.id.0.0)?.is_none() {
-            self.draft.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(&verdict));
+        } else if self.overlay.bytes(Table::Receipts, &submission.id.0.0)?.is_none() {
+            self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(&verdict));
         }
         self.note_service(origin.lane, &verdict.receipt);
         self.publish(verdict.receipt)
@@ -51,7 +51,7 @@ impl Execution<'_, '_> {
         number: u32,
         accepted: Result<Accepted, Refusal>,
     ) -> Result<(), StoreError> {
-        let mut sequence = submission::sequence(&self.draft, number, &submission.envelope.body)?;
+        let mut sequence = submission::sequence(&self.overlay, number, &submission.envelope.body)?;
         sequence.pending = sequence.pending.saturating_sub(1);
         let verdict = self.verdict(submission, origin, &sequence, accepted);
         sequence.deeds.note_again(verdict.receipt.state);
@@ -61,15 +61,15 @@ impl Execution<'_, '_> {
 
     fn write(&mut self, submission: &Submission, number: u32, mut sequence: Sequence, verdict: &Verdict) {
         sequence.verdicts = hash("quorate/v1/verdict", verdict);
-        self.draft.put(number, name::sequence(&submission.envelope.body.author), &sequence);
-        self.draft.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(verdict));
+        self.overlay.put(number, name::sequence(&submission.envelope.body.author), &sequence);
+        self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(verdict));
         if !matches!(verdict.receipt.state, State::Refused | State::Pending) {
-            self.draft.put_row(Table::History, rows::log(number, submission.revision), submission.id.0.0.to_vec());
+            self.overlay.put_row(Table::History, rows::log(number, submission.revision), submission.id.0.0.to_vec());
         }
     }
 
     pub(super) fn publish(&mut self, receipt: Receipt) -> Result<(), StoreError> {
-        self.draft.accept()?;
+        self.overlay.commit()?;
         self.verdicts += 1;
         self.list.push(Listed::Receipt(receipt.digest()));
         self.receipts.push(receipt);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::format::constants::GROUP;
 use crate::state::abort::Stop;
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows};
@@ -26,7 +26,7 @@ const AUTHORS_SHOWN: usize = 4;
 
 /// The line of one domain while an envelope, or a lease that is over, changes it.
 pub(crate) struct Manager<'a, 's> {
-    pub(crate) draft: &'a mut Draft<'s>,
+    pub(crate) overlay: &'a mut Overlay<'s>,
     pub(crate) domain: u32,
     pub(crate) now: Time,
     pub(crate) revision: Revision,
@@ -152,7 +152,7 @@ impl Manager<'_, '_> {
         self.write(path, author, rest)?;
         let mut known = self.locks_of(author)?;
         known.note(LeftLine { domain: self.domain, path: path.to_owned(), why, at: self.now });
-        self.draft.put(GROUP, name::author_locks(author), &known);
+        self.overlay.put(GROUP, name::author_locks(author), &known);
         self.tell(path, author, LockStep::Left(why));
         self.promote(path)
     }
@@ -163,7 +163,7 @@ impl Manager<'_, '_> {
         let mode = held.map_or(asked.mode, |held| held.mode.join(asked.mode));
         let turn = Turn::last(held.is_some());
         let ask = Ask { author: &asked.author, path: asked.path, mode, turn };
-        let related = related(self.draft, self.domain, asked.path)?;
+        let related = related(self.overlay, self.domain, asked.path)?;
         let in_the_way = related.iter().find(|other| other.blocks(&ask));
         let placed = match in_the_way {
             None if !self.is_awaited(asked.path, mode)? => {
@@ -187,7 +187,7 @@ impl Manager<'_, '_> {
     fn grant(&mut self, path: &str, request: LockRequest, mode: LockMode, lease_ms: u64) -> Result<Held, StoreError> {
         let mut table = self.table()?;
         table.tokens += 1;
-        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         let over = after(self.now, lease_ms);
         let until = request.held.map_or(over, |held| held.until.max(over));
         let held = Held { mode, token: table.tokens, since: self.revision, until };
@@ -204,7 +204,7 @@ impl Manager<'_, '_> {
             return Err(Stop::refused(Code::Quota, detail));
         }
         table.tickets += 1;
-        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         let (ticket, since, until) = (table.tickets, self.revision, after(self.now, asked.wait_ms));
         let wants = Some(Wanted { mode, ticket, since, until, lease_ms: asked.lease_ms });
         self.write(asked.path, &asked.author, Some(LockRequest { wants, ..request }))?;
@@ -214,7 +214,7 @@ impl Manager<'_, '_> {
 
     /// Lets the lease begin again, as long as nobody waits for it to be over.
     fn renew(&mut self, asked: &Asked, held: Held) -> Result<Placed, Stop> {
-        let related = related(self.draft, self.domain, asked.path)?;
+        let related = related(self.overlay, self.domain, asked.path)?;
         let mine = related.iter().find(|at| at.path == asked.path && at.request.author == asked.author);
         let waits = |other: &&At| mine.zip(other.ask()).is_some_and(|(mine, ask)| mine.blocks(&ask));
         if let Some(other) = related.iter().find(waits) {
@@ -237,7 +237,7 @@ impl Manager<'_, '_> {
         }
         let mut found = false;
         for (from, to) in rows::held_up_under(self.domain, path) {
-            self.draft.scan(Table::History, &from, &to, &mut |_, _| {
+            self.overlay.scan(Table::History, &from, &to, &mut |_, _| {
                 found = true;
                 ControlFlow::Break(())
             })?;
@@ -266,7 +266,7 @@ impl Manager<'_, '_> {
         if self.table()?.waiting == 0 {
             return Ok(());
         }
-        let mut related = related(self.draft, self.domain, self.topmost_waiting(path)?.unwrap_or(path))?;
+        let mut related = related(self.overlay, self.domain, self.topmost_waiting(path)?.unwrap_or(path))?;
         let waiting = |at: &At| at.request.wants.is_some_and(|wants| self.now < wants.until);
         let mut line: Vec<usize> = (0..related.len()).filter(|place| waiting(&related[*place])).collect();
         line.sort_unstable_by_key(|place| related[*place].ask().map(|ask| ask.turn));
@@ -300,7 +300,7 @@ impl Manager<'_, '_> {
     /// Ends every circle that the author is in now. The author's newest request is refused where it is the youngest.
     fn break_circles(&mut self, asked: &Asked) -> Result<(), Stop> {
         loop {
-            let circle = circle::around(self.draft, &asked.author)?;
+            let circle = circle::around(self.overlay, &asked.author)?;
             let Some(victim) = circle.iter().max_by_key(|waiting| waiting.age()) else { return Ok(()) };
             let (domain, author, path) = (victim.domain, victim.at.request.author, victim.at.path.clone());
             if (domain, author, path.as_str()) == (self.domain, asked.author, asked.path) {
@@ -314,7 +314,7 @@ impl Manager<'_, '_> {
             }
             let request = victim.at.request.clone();
             let rest = request.held.is_some().then_some(LockRequest { wants: None, ..request });
-            let mut there = Manager { draft: self.draft, domain, told: self.told, ..*self };
+            let mut there = Manager { overlay: self.overlay, domain, told: self.told, ..*self };
             there.leave(&path, &author, rest, LockEnd::Deadlock)?;
         }
     }
@@ -324,18 +324,18 @@ impl Manager<'_, '_> {
         let mut node = self.node(path)?;
         let before = node.of(author).cloned();
         for over in before.iter().flat_map(LockRequest::ends) {
-            self.draft.remove_row(Table::History, rows::lease(over, self.domain, &key_of(&name::lock(path)), author));
+            self.overlay.remove_row(Table::History, rows::lease(over, self.domain, &key_of(&name::lock(path)), author));
         }
         for over in now.iter().flat_map(LockRequest::ends) {
             let row = rows::lease(over, self.domain, &key_of(&name::lock(path)), author);
-            self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+            self.overlay.put_row(Table::History, row, path.as_bytes().to_vec());
         }
         for wants in before.iter().filter_map(|request| request.wants) {
-            self.draft.remove_row(Table::History, rows::in_line(self.domain, wants.ticket));
+            self.overlay.remove_row(Table::History, rows::in_line(self.domain, wants.ticket));
         }
         for wants in now.iter().filter_map(|request| request.wants) {
             let place = entry::bytes_of(&(path, author));
-            self.draft.put_row(Table::History, rows::in_line(self.domain, wants.ticket), place);
+            self.overlay.put_row(Table::History, rows::in_line(self.domain, wants.ticket), place);
         }
         self.count(path, &before, &now)?;
         match now {
@@ -344,11 +344,11 @@ impl Manager<'_, '_> {
         }
         let row = rows::locked(self.domain, path);
         if node.requests.is_empty() {
-            self.draft.remove(self.domain, name::lock(path));
-            self.draft.remove_row(Table::History, row);
+            self.overlay.remove(self.domain, name::lock(path));
+            self.overlay.remove_row(Table::History, row);
         } else {
-            self.draft.put(self.domain, name::lock(path), &node);
-            self.draft.put_row(Table::History, row, Vec::new());
+            self.overlay.put(self.domain, name::lock(path), &node);
+            self.overlay.put_row(Table::History, row, Vec::new());
         }
         Ok(())
     }
@@ -367,9 +367,9 @@ impl Manager<'_, '_> {
             } else {
                 known.remove(self.domain, path)
             }
-            self.draft.put(GROUP, name::author_locks(&request.author), &known);
+            self.overlay.put(GROUP, name::author_locks(&request.author), &known);
         }
-        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         Ok(())
     }
 
@@ -378,15 +378,15 @@ impl Manager<'_, '_> {
     }
 
     fn node(&self, path: &str) -> Result<LockNode, StoreError> {
-        Ok(self.draft.get(self.domain, &name::lock(path))?.unwrap_or_default())
+        Ok(self.overlay.get(self.domain, &name::lock(path))?.unwrap_or_default())
     }
 
     fn table(&self) -> Result<LockTable, StoreError> {
-        Ok(self.draft.get(self.domain, name::LOCKS)?.unwrap_or_default())
+        Ok(self.overlay.get(self.domain, name::LOCKS)?.unwrap_or_default())
     }
 
     fn locks_of(&self, author: &PublicKey) -> Result<AuthorLocks, StoreError> {
-        Ok(self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
+        Ok(self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
     }
 }
 

@@ -5,7 +5,7 @@
 //! from the authors' verdicts.
 
 use crate::state::abort::Stop;
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::Verdict;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{self, Key};
@@ -37,17 +37,17 @@ struct Chain {
 }
 
 /// The place of an accepted envelope, as what another one is now based on.
-pub(crate) fn enter(draft: &mut Draft, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Stop> {
-    if let Some(link) = entry::load_row(draft.stored(), Table::History, &rows::link(&id))? {
+pub(crate) fn enter(overlay: &mut Overlay, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Stop> {
+    if let Some(link) = entry::load_row(overlay.stored(), Table::History, &rows::link(&id))? {
         return Ok(link);
     }
-    let (link, chain) = place(draft.stored(), id, verdict)?;
+    let (link, chain) = place(overlay.stored(), id, verdict)?;
     for (path, file) in &verdict.view.writes {
         let key = tree::key_of(&name::file(path));
-        draft.derive(Table::History, &rows::chain_write(&link.chain, &key, link.depth), file)?;
+        overlay.derive(Table::History, &rows::chain_write(&link.chain, &key, link.depth), file)?;
     }
-    draft.derive(Table::History, &rows::chain(&link.chain), &chain)?;
-    draft.derive(Table::History, &rows::link(&id), &link)?;
+    overlay.derive(Table::History, &rows::chain(&link.chain), &chain)?;
+    overlay.derive(Table::History, &rows::link(&id), &link)?;
     Ok(link)
 }
 

@@ -12,7 +12,7 @@ use crate::policy::covers;
 use crate::state::abort::{Stop, Why};
 use crate::state::author_view::AuthorView;
 use crate::state::domain::{Domains, Place};
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, Sequence, Verdict, ViewRecord};
 use crate::state::store::{StoreError, Table};
 use crate::state::{chain, name};
@@ -67,9 +67,9 @@ impl Submission<'_> {
     }
 
     /// Stage `signature`: who is it, and does the key still speak for them?
-    pub(crate) fn author(&self, draft: &Draft) -> Result<AuthorRecord, Stop> {
+    pub(crate) fn author(&self, overlay: &Overlay) -> Result<AuthorRecord, Stop> {
         let author = &self.body().author;
-        let record: Option<AuthorRecord> = draft.get(0, &name::author(author))?;
+        let record: Option<AuthorRecord> = overlay.get(0, &name::author(author))?;
         let record = record.ok_or_else(|| Stop::refused(Code::UnknownAuthor, format!("{author} is not enrolled")))?;
         match record.revoked {
             Some(at) => Err(Stop::refused(Code::Revoked, format!("{author} was revoked at {at}"))),
@@ -82,7 +82,7 @@ impl Submission<'_> {
     /// `enrolled` is when its author was.
     pub(crate) fn check_sequence(
         &self,
-        draft: &Draft,
+        overlay: &Overlay,
         sequence: &Sequence,
         enrolled: Option<Revision>,
     ) -> Result<(), Stop> {
@@ -91,14 +91,14 @@ impl Submission<'_> {
             return Err(Stop::Unsettled(Why::Gap { next: sequence.next }));
         }
         if body.from_seq < sequence.next || body.attempt <= sequence.attempt {
-            let known = draft.bytes(Table::Receipts, &self.id.0.0)?.is_some();
+            let known = overlay.bytes(Table::Receipts, &self.id.0.0)?.is_some();
             return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
         }
-        if self.may_be_old(enrolled) && self.was_refused(draft)? {
+        if self.may_be_old(enrolled) && self.was_refused(overlay)? {
             return Err(Stop::Unsettled(Why::Copy));
         }
-        body.changes.iter().try_for_each(|change| self.dependencies(draft, change))?;
-        self.parts.iter().try_for_each(|part| self.check_part_sequence(draft, part))
+        body.changes.iter().try_for_each(|change| self.dependencies(overlay, change))?;
+        self.parts.iter().try_for_each(|part| self.check_part_sequence(overlay, part))
     }
 
     /// Whether it can have been ordered before its author and its domain were there: not if it is based on what came
@@ -112,8 +112,8 @@ impl Submission<'_> {
 
     /// Whether it had its verdict when nobody could keep its number: before its author was enrolled, or its domain was
     /// made. A verdict beyond the horizon need not be on this disk any more; the base of the envelope is older still.
-    fn was_refused(&self, draft: &Draft) -> Result<bool, StoreError> {
-        let verdict: Option<Verdict> = draft.row(Table::Receipts, &self.id.0.0)?;
+    fn was_refused(&self, overlay: &Overlay) -> Result<bool, StoreError> {
+        let verdict: Option<Verdict> = overlay.row(Table::Receipts, &self.id.0.0)?;
         let revision = verdict.and_then(|verdict| verdict.receipt.revision);
         let floor = self.place.map_or(SeqNum::default(), |place| place.floor);
         Ok(revision.is_some_and(|revision| revision.seq() >= floor))
@@ -121,11 +121,11 @@ impl Submission<'_> {
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
     /// refused, but for a gap: that may close.
-    fn check_part_sequence(&self, draft: &Draft, part: &Part) -> Result<(), Stop> {
+    fn check_part_sequence(&self, overlay: &Overlay, part: &Part) -> Result<(), Stop> {
         let (Some(place), Entered { seq, attempt, domain, .. }) = (part.place, part.entered) else {
             return Ok(()); // the stage `domain` refuses it
         };
-        let known = sequence(draft, place.record.number, self.body())?;
+        let known = sequence(overlay, place.record.number, self.body())?;
         if seq < known.next || (seq == known.next && attempt <= known.attempt) {
             let detail = format!("in {domain:?}: number {seq}, attempt {attempt} is taken; {} is next", known.next);
             return Err(Stop::refused(Code::SequenceTaken, detail));
@@ -141,10 +141,10 @@ impl Submission<'_> {
         Ok(())
     }
 
-    fn dependencies(&self, draft: &Draft, change: &Change) -> Result<(), Stop> {
+    fn dependencies(&self, overlay: &Overlay, change: &Change) -> Result<(), Stop> {
         for dependency in composition::of_others(self.body(), change) {
             let sequence: Option<Sequence> = match self.domains.get(&dependency.domain) {
-                Some(domain) => draft.get(domain.record.number, &name::sequence(&dependency.author))?,
+                Some(domain) => overlay.get(domain.record.number, &name::sequence(&dependency.author))?,
                 None => None,
             };
             if sequence.is_none_or(|sequence| sequence.next <= dependency.seq) {
@@ -155,7 +155,7 @@ impl Submission<'_> {
     }
 
     /// Stages `sequence` (the bases) to `access`, with the effects left pending in the draft.
-    pub(crate) fn stages(&self, draft: &mut Draft, author: &AuthorRecord) -> Result<Accepted, Stop> {
+    pub(crate) fn stages(&self, overlay: &mut Overlay, author: &AuthorRecord) -> Result<Accepted, Stop> {
         let changes = &self.body().changes;
         let Some(place) = self.place else {
             changes.iter().try_for_each(check_paths)?;
@@ -163,11 +163,11 @@ impl Submission<'_> {
         };
         let mut views = BTreeMap::new();
         for (index, change) in self.own_changes().iter().enumerate() {
-            if let Some(view) = self.view(draft, &place, change)? {
+            if let Some(view) = self.view(overlay, &place, change)? {
                 views.insert(index, view);
             }
         }
-        let mut accepted = self.content(draft, place, author, views)?;
+        let mut accepted = self.content(overlay, place, author, views)?;
         let mut roles = vec![self.membership(&place, author)?];
         for part in &self.parts {
             let role = part.place.as_ref().map_or(Ok(None), |place| self.membership(place, author));
@@ -195,7 +195,12 @@ impl Submission<'_> {
     /// ordered; a change that waited for others does not come faster by it.
     ///
     /// By domain: a transaction takes of the rates of each.
-    pub(crate) fn rates(&self, draft: &Draft, author: &AuthorRecord, bytes: usize) -> Result<Vec<(u32, Takes)>, Stop> {
+    pub(crate) fn rates(
+        &self,
+        overlay: &Overlay,
+        author: &AuthorRecord,
+        bytes: usize,
+    ) -> Result<Vec<(u32, Takes)>, Stop> {
         let who = (self.body(), author.organisation.as_str());
         let mut taken = Vec::new();
         for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {
@@ -203,15 +208,15 @@ impl Submission<'_> {
             if place.rates().are_none() {
                 continue;
             }
-            let numbers = sequence(draft, number, self.body())?;
-            let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| draft.get(number, name))?;
+            let numbers = sequence(overlay, number, self.body())?;
+            let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| overlay.get(number, name))?;
             taken.push((number, takes.map_err(|too_fast| Stop::from(too_fast.refusal))?));
         }
         Ok(taken)
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
-    fn view(&self, draft: &mut Draft, place: &Place, change: &Change) -> Result<Option<AuthorView>, Stop> {
+    fn view(&self, overlay: &mut Overlay, place: &Place, change: &Change) -> Result<Option<AuthorView>, Stop> {
         match change.base {
             Base::Previous => Ok(None),
             Base::Revision(revision) => {
@@ -219,9 +224,9 @@ impl Submission<'_> {
                 Ok(Some(AuthorView::of_revision(revision)))
             }
             Base::Envelope(id) => {
-                let verdict = self.earlier(draft, place, id)?;
+                let verdict = self.earlier(overlay, place, id)?;
                 self.within_horizon(place, verdict.view.first)?;
-                let link = chain::enter(draft, id, &verdict)?;
+                let link = chain::enter(overlay, id, &verdict)?;
                 Ok(Some(AuthorView::of_envelope(id, verdict.view.first, link)))
             }
         }
@@ -240,8 +245,8 @@ impl Submission<'_> {
 
     /// An earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk must not
     /// matter: it is unknown.
-    fn earlier(&self, draft: &Draft, place: &Place, id: EnvelopeId) -> Result<Verdict, Stop> {
-        let verdict: Option<Verdict> = draft.row(Table::Receipts, &id.0.0)?;
+    fn earlier(&self, overlay: &Overlay, place: &Place, id: EnvelopeId) -> Result<Verdict, Stop> {
+        let verdict: Option<Verdict> = overlay.row(Table::Receipts, &id.0.0)?;
         let of_this_chain = |verdict: &Verdict| {
             let receipt = &verdict.receipt;
             let revision = receipt.revision.is_some_and(|revision| revision.seq() >= place.floor);
@@ -264,13 +269,13 @@ impl Submission<'_> {
     /// Stage `content`: lays all changes over the files.
     fn content(
         &self,
-        draft: &mut Draft,
+        overlay: &mut Overlay,
         place: Place,
         author: &AuthorRecord,
         mut views: BTreeMap<usize, AuthorView>,
     ) -> Result<Accepted, Stop> {
         let who = (place, author.organisation.as_str());
-        let mut applier = Applier::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
+        let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
         applier.carries(self.envelope);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.own_changes().iter().enumerate() {
@@ -284,14 +289,14 @@ impl Submission<'_> {
             }
         }
         let (applied, spent) = applier.applied_and_spent();
-        let others = self.content_of_parts(draft, author, spent)?;
+        let others = self.content_of_parts(overlay, author, spent)?;
         Ok(Accepted { applied, view: view.into_record(), others })
     }
 
     /// Stage `content` in the other domains of a transaction.
     fn content_of_parts(
         &self,
-        draft: &mut Draft,
+        overlay: &mut Overlay,
         author: &AuthorRecord,
         mut spent: Spent,
     ) -> Result<Vec<Applied>, Stop> {
@@ -303,10 +308,10 @@ impl Submission<'_> {
                 let detail = format!("no domain {:?}", part.entered.domain);
                 return Err(Stop::refused(Code::UnknownDomain, detail));
             };
-            let view = self.view(draft, &place, change).map_err(|stop| stop.within(&name))?;
+            let view = self.view(overlay, &place, change).map_err(|stop| stop.within(&name))?;
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
             let who = (place, author.organisation.as_str());
-            let mut applier = Applier::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
+            let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
             applier.carries(self.envelope);
             applier.goes_on(spent);
             applier.is_in(Some(name));
@@ -399,6 +404,6 @@ fn within_quota(place: &Place, applied: &Applied) -> Result<(), Stop> {
 }
 
 /// An author's numbers in a domain as they stand.
-pub(crate) fn sequence(draft: &Draft, domain: u32, body: &Body) -> Result<Sequence, StoreError> {
-    Ok(draft.get(domain, &name::sequence(&body.author))?.unwrap_or_else(Sequence::new))
+pub(crate) fn sequence(overlay: &Overlay, domain: u32, body: &Body) -> Result<Sequence, StoreError> {
+    Ok(overlay.get(domain, &name::sequence(&body.author))?.unwrap_or_else(Sequence::new))
 }
