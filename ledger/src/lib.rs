@@ -1,7 +1,7 @@
 //! What an ordered change means: a deterministic state machine over signed envelopes.
 //!
 //! [`Ledger::execute`] is the one door in for what a group has decided, [`Ledger::admit`] the gate for what somebody
-//! would like to have decided, and a [`Moment`] answers questions about the state of one moment. All of it is a function
+//! would like to have decided, and a [`StateView`] answers questions about the state of one moment. All of it is a function
 //! of its inputs: no clock, no randomness, no floating point, no walk over an unordered map. Two replicas that execute
 //! the same slots have the same [`Ledger::state_root`], whatever machine they run on and whatever they have pruned.
 //!
@@ -80,7 +80,7 @@ pub use execute::outcome::Outcome;
 pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
 pub use query::{
     AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry,
-    MemberEntry, Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, Told,
+    MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, StateView, Told,
 };
 pub use validate::admission::{Admission, Standing};
 pub use validate::rates::TooFast;

@@ -17,7 +17,7 @@ fn disputed() -> (World, ConflictId) {
 }
 
 fn analysis(world: &World, id: &ConflictId) -> Analysis {
-    world.moment().analyse(id).expect("memory").expect("an analyser has a proposal for this")
+    world.view().analyse(id).expect("memory").expect("an analyser has a proposal for this")
 }
 
 fn item(analysis: &Analysis) -> Item {
@@ -25,7 +25,7 @@ fn item(analysis: &Analysis) -> Item {
 }
 
 fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
-    world.moment().conflict(id).expect("memory").expect("a conflict")
+    world.view().conflict(id).expect("memory").expect("a conflict")
 }
 
 fn replicas(numbers: &[u16]) -> Vec<Voice> {
@@ -88,7 +88,7 @@ fn what_is_about_no_open_conflict_changes_nothing() {
     let before = conflict(&world, &id);
     world.slot_of(vec![(0, vec![item(&proposal)])]);
     assert_eq!(conflict(&world, &id), before);
-    assert_eq!(world.moment().analyse(&id), Ok(None), "there is nothing to propose any more");
+    assert_eq!(world.view().analyse(&id), Ok(None), "there is nothing to propose any more");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn what_an_analyser_proposes_can_be_voted_in() {
         world.does(who, &[Edit::Other(Op::Vote { conflict: id, side: 2 })]);
     }
     assert_eq!(world.text("a").as_deref(), Some("the limit is 20 an hour\n"));
-    let story = world.moment().story(&id).expect("memory");
+    let story = world.view().story(&id).expect("memory");
     let deeds: Vec<&Deed> = story.iter().map(|happening| &happening.what).collect();
     assert!(matches!(deeds[..], [Deed::Opened, Deed::Proposed { side: 2, .. }, Deed::Voted { .. }, ..]), "{deeds:?}");
     assert!(matches!(deeds.last(), Some(Deed::Settled { side: Some(2), .. })));

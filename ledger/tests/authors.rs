@@ -48,7 +48,7 @@ fn the_first_of_two_envelopes_for_one_number_counts_and_the_repetition_is_record
     second.body.changes[0].message = "another".into();
     let outcome = world.slot(&[&first, &second]);
     assert_eq!((outcome.receipts.len(), &outcome.unsettled[0].why), (1, &Why::Taken));
-    let standing = world.moment().author("main", &author(0).public_key()).expect("known");
+    let standing = world.view().author("main", &author(0).public_key()).expect("known");
     assert_eq!((standing.next_seq, standing.repeated), (2, vec![1]));
 }
 
@@ -59,7 +59,7 @@ fn a_later_attempt_for_a_number_that_is_taken_is_no_repetition() {
     let mut second = first.clone();
     second.body.attempt = 2;
     world.slot(&[&first, &second]);
-    let standing = world.moment().author("main", &author(0).public_key()).expect("known");
+    let standing = world.view().author("main", &author(0).public_key()).expect("known");
     assert_eq!(standing.repeated, Vec::<u64>::new());
 }
 

@@ -116,7 +116,7 @@ fn voices_are_counted_as_they_are_after_everything_before_in_the_envelope() {
     let revoke = |n| Edit::Other(Op::Revoke { key: author(n).public_key() });
     assert_eq!(world.does_in(GROUP_DOMAIN, 3, &[revoke(3)]).state, State::Applied);
     let id = proposed(&mut world, GROUP_DOMAIN, Act::AddOrganisation { name: "org-9".into() });
-    let is_open = |world: &World| world.moment().proposal(&id).expect("memory").expect("made").proposal.end.is_none();
+    let is_open = |world: &World| world.view().proposal(&id).expect("memory").expect("made").proposal.end.is_none();
     assert_eq!(world.does_in(GROUP_DOMAIN, 1, &[approve(id)]).state, State::Applied);
     assert!(is_open(&world), "three must agree");
     let other = Edit::Other(Op::Propose { act: Act::AddOrganisation { name: "org-8".into() } });

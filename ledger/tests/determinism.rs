@@ -160,7 +160,7 @@ fn whole_story() -> Story {
 fn both_profiles_come_to_the_same_root() {
     let story = whole_story();
     assert_eq!(story.root(), ROOT, "built with debug assertions: {}", cfg!(debug_assertions));
-    let log = story.world.moment().log("main", None, None, 1_000).expect("known").items;
+    let log = story.world.view().log("main", None, None, 1_000).expect("known").items;
     let outcomes: BTreeSet<_> =
         log.iter().flat_map(|entry| entry.changes.iter().map(|change| change.outcome)).collect();
     assert!(outcomes.len() >= 4 && log.len() > 150, "the story touches much: {} of {outcomes:?}", log.len());

@@ -152,7 +152,7 @@ fn taken(world: &mut World, who: u8, domain: &str) -> u32 {
 }
 
 fn standing(world: &World, who: u8, domain: &str) -> quorate_ledger::AuthorStanding {
-    world.moment().author(domain, &author(who).public_key()).expect("known")
+    world.view().author(domain, &author(who).public_key()).expect("known")
 }
 
 #[test]

@@ -144,7 +144,7 @@ proptest! {
                 .collect();
             prop_assert!(accepted.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", accepted);
         }
-        let standing = one.world.moment().author("main", &author(ROGUE).public_key()).expect("known");
+        let standing = one.world.view().author("main", &author(ROGUE).public_key()).expect("known");
         prop_assert!(standing.repeated.len() <= 64);
     }
 }
@@ -156,7 +156,7 @@ fn a_number_that_was_used_twice_is_shown_and_the_first_counts() {
     assert_eq!(outcome.unsettled.len(), 1);
     assert_eq!(outcome.unsettled[0].why, Why::Taken);
     assert_eq!(stage.world.text("rogue").as_deref(), Some("one 0"));
-    let standing = stage.world.moment().author("main", &author(ROGUE).public_key()).expect("known");
+    let standing = stage.world.view().author("main", &author(ROGUE).public_key()).expect("known");
     assert_eq!(standing.repeated, [1]);
 }
 

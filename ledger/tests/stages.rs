@@ -203,7 +203,7 @@ fn the_first_stage_that_fails_names_the_refusal() {
         (Stage::Access, Code::Rate),
     ];
     assert_eq!(codes, expected.map(|(stage, code)| (Some(stage), Some(code))));
-    assert!(world.moment().ls("main", "", None, None, 10).expect("known").items.is_empty(), "nothing was left");
+    assert!(world.view().ls("main", "", None, None, 10).expect("known").items.is_empty(), "nothing was left");
 }
 
 /// A2: a gap, a missing dependency and a copy are no verdicts.

@@ -12,7 +12,7 @@ use support::locks::grab;
 use support::world::{Edit, World, remove, write};
 
 fn of(world: &World, who: u8) -> Repute {
-    world.moment().repute(&author(who).public_key()).expect("memory")
+    world.view().repute(&author(who).public_key()).expect("memory")
 }
 
 fn says(world: &World, who: u8, reason: &str) -> bool {
@@ -117,7 +117,7 @@ fn a_lane_answers_for_strangers_and_hardly_for_refusals() {
     let refused = world.draft(1, world.now(), &[remove("nowhere")]);
     let [good, stranger, refused] = [&good, &stranger, &refused].map(|draft| world.item(draft));
     world.slot_of(vec![(0, vec![good]), (1, vec![stranger]), (2, vec![refused])]);
-    let members = world.moment().members().expect("memory");
+    let members = world.view().members().expect("memory");
     let figures: Vec<u32> = members.iter().map(|member| member.repute.figure).collect();
     assert!(figures[0] > 500 && figures[1] < 400 && figures[2] == 500 && figures[3] == 500, "{figures:?}");
     assert_eq!(members[1].repute.reasons, ["1 envelopes of strangers let through"]);

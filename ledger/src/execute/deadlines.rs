@@ -2,7 +2,7 @@
 
 use super::{Execution, leases};
 use crate::apply::Applier;
-use crate::query::Moment;
+use crate::query::StateView;
 use crate::state::abort::Stop;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, rows};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
 const DEADLINES_MAX: usize = 256;
 
-impl Moment<'_> {
+impl StateView<'_> {
     /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
     pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
         earliest(self.read)

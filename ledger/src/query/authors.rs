@@ -1,6 +1,6 @@
 //! Authors and members.
 
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP_DOMAIN;
 use crate::policy::reputation::{Deeds, Repute, Service};
 use crate::policy::{Rate, Rates};
@@ -46,7 +46,7 @@ pub struct MemberEntry {
     pub repute: Repute,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// An author's numbers in a domain.
     pub fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorStanding, QueryError> {
         self.number(domain)?;

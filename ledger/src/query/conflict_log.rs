@@ -1,6 +1,6 @@
 //! What happened to conflicts, for people.
 
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::state::conflict_log::Happening;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, rows};
@@ -32,7 +32,7 @@ pub struct Spoken {
     pub time: Time,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// What happened to a conflict, in order.
     pub fn story(&self, id: &ConflictId) -> Result<Vec<Happening>, StoreError> {
         let (from, to) = (rows::happening(id, 0), rows::happening(id, u32::MAX));

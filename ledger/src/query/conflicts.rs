@@ -1,7 +1,7 @@
 //! Conflicts, open and settled.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::format::receipt::Rung;
 use crate::policy::{Approvals, Step};
@@ -82,7 +82,7 @@ pub struct SideEntry {
     pub supporters: Vec<Voice>,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// Conflicts by the revision that opened them, newest first, of all domains or of one, all or only those that are
     /// open (or settled), after the conflict `from`.
     pub fn conflicts(

@@ -1,7 +1,7 @@
 //! Locks: who holds which, and who stands in line.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::lock::{AuthorLocks, Held, LeftLine, LockRequest, Queue, Wanted, node};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -29,7 +29,7 @@ pub struct LockEntry {
     pub waits_for: Vec<PublicKey>,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// Locks of a domain by path and author, at a path and below it or all of them, after the cursor `from`.
     ///
     /// A page reads as many rows as it has items, and for those that wait the line of those who wait; how many locks there

@@ -1,7 +1,7 @@
 //! Policies, proposals to change them, and changes that wait for the word of others.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::format::governance::Proposal;
 use crate::policy::attestation::{Pending, Progress};
@@ -36,7 +36,7 @@ struct Proposed {
     proposal: Proposal,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// A domain's policy.
     pub fn policy(&self, domain: &str) -> Result<&'a DomainPolicy, QueryError> {
         let domain = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;

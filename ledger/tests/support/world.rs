@@ -177,7 +177,7 @@ impl World {
         for who in [1, 2] {
             self.does_in(domain, who, &[Edit::Other(Op::Approve { proposal })]);
         }
-        let entry = self.moment().proposal(&proposal).expect("memory").expect("it was made");
+        let entry = self.view().proposal(&proposal).expect("memory").expect("it was made");
         assert!(entry.proposal.end.is_some_and(|end| end.failed.is_none()), "the policy was decided");
     }
 
@@ -210,8 +210,8 @@ impl World {
 
     /// What is served at a path of `main`.
     pub fn text(&self, path: &str) -> Option<String> {
-        let file = self.moment().file("main", path, None).expect("memory does not fail").found()?;
-        let bytes = self.moment().content(&file.hash).expect("memory does not fail").expect("a content");
+        let file = self.view().file("main", path, None).expect("memory does not fail").found()?;
+        let bytes = self.view().content(&file.hash).expect("memory does not fail").expect("a content");
         Some(String::from_utf8(bytes).expect("text"))
     }
 
@@ -226,8 +226,8 @@ impl World {
         keys
     }
 
-    pub fn moment(&self) -> quorate_ledger::Moment<'_> {
-        self.ledger.moment(&self.store)
+    pub fn view(&self) -> quorate_ledger::StateView<'_> {
+        self.ledger.view(&self.store)
     }
 
     pub fn position(&self, lane: u16) -> Position {

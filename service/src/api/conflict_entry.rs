@@ -6,12 +6,12 @@ use quorate_client::api::{
     ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,
 };
 use quorate_ledger::{
-    Class, ConflictEntry as Found, Decider, Deed, File, Happening, Moment, Principal, Settled, SideEntry, Voice,
+    Class, ConflictEntry as Found, Decider, Deed, File, Happening, Principal, Settled, SideEntry, StateView, Voice,
 };
 use quorate_pbft::PublicKey;
 
 /// A conflict as lists have it.
-pub fn entry(view: &Moment, found: Found) -> Answer<ConflictEntry> {
+pub fn entry(view: &StateView, found: Found) -> Answer<ConflictEntry> {
     let (mut sides, mut proposals) = (Vec::new(), Vec::new());
     for (number, held) in (1..).zip(&found.sides) {
         match &held.proposed {
@@ -47,13 +47,13 @@ pub fn entry(view: &Moment, found: Found) -> Answer<ConflictEntry> {
 }
 
 /// A conflict and what happened to it.
-pub fn story(view: &Moment, found: Found) -> Answer<ConflictStory> {
+pub fn story(view: &StateView, found: Found) -> Answer<ConflictStory> {
     let story = view.story(&found.id)?.into_iter().map(|happening| told(view, happening)).collect();
     Ok(ConflictStory { conflict: entry(view, found)?, story })
 }
 
 /// One thing that happened, as an event.
-pub fn news(view: &Moment, conflict: &Found, happening: Happening) -> ConflictNews {
+pub fn news(view: &StateView, conflict: &Found, happening: Happening) -> ConflictNews {
     ConflictNews {
         conflict: conflict.id,
         domain: conflict.domain.clone(),
@@ -71,7 +71,7 @@ fn file(file: File) -> ConflictFile {
     ConflictFile { mode: file.mode, hash: file.content, size: file.size }
 }
 
-fn side(view: &Moment, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
+fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
     let spoken = view.spoken(domain, side.revision)?;
     Ok(ConflictSide {
         number,
@@ -89,7 +89,7 @@ fn side(view: &Moment, domain: &str, number: u32, side: &SideEntry) -> Answer<Co
     })
 }
 
-fn proposal(view: &Moment, number: u32, side: &SideEntry, reason: &str) -> ConflictProposal {
+fn proposal(view: &StateView, number: u32, side: &SideEntry, reason: &str) -> ConflictProposal {
     ConflictProposal {
         number,
         revision: side.revision,
@@ -101,7 +101,7 @@ fn proposal(view: &Moment, number: u32, side: &SideEntry, reason: &str) -> Confl
     }
 }
 
-fn decider(view: &Moment, found: &Found) -> ConflictDecider {
+fn decider(view: &StateView, found: &Found) -> ConflictDecider {
     let arbiter = arbiter(&found.decider);
     ConflictDecider {
         needed: arbiter.is_none().then_some(found.needed),
@@ -119,7 +119,7 @@ fn arbiter(decider: &Decider) -> Option<Principal> {
     }
 }
 
-fn end(view: &Moment, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
+fn end(view: &StateView, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
     let stands = view.file(&found.domain, &found.path, Some(settled.revision))?.found();
     Ok(ConflictEnd {
         revision: settled.revision,
@@ -133,7 +133,7 @@ fn end(view: &Moment, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
     })
 }
 
-fn told(view: &Moment, happening: Happening) -> ConflictHappening {
+fn told(view: &StateView, happening: Happening) -> ConflictHappening {
     let what = match happening.what {
         Deed::Opened => ConflictDeed::Opened,
         Deed::Joined { side } => ConflictDeed::Joined { number: number(side) },
@@ -149,7 +149,7 @@ fn told(view: &Moment, happening: Happening) -> ConflictHappening {
     ConflictHappening { revision: happening.revision, time: happening.time.get(), by, what }
 }
 
-fn speaker(view: &Moment, voice: Voice) -> Speaker {
+fn speaker(view: &StateView, voice: Voice) -> Speaker {
     match voice {
         Voice::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
         Voice::Replica(replica) => Speaker::Replica { replica: replica.get() },
@@ -158,7 +158,7 @@ fn speaker(view: &Moment, voice: Voice) -> Speaker {
 }
 
 /// Whose author this is: an author's, or a member's for what an analyser proposed.
-fn organisation(view: &Moment, author: &PublicKey) -> Option<String> {
+fn organisation(view: &StateView, author: &PublicKey) -> Option<String> {
     view.organisation(author).ok().flatten()
 }
 
