@@ -35,7 +35,7 @@ use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
 use crate::state::abort::Stop;
 use crate::state::author_view::AuthorView;
-use crate::state::domain::{Decision, Place};
+use crate::state::domain::{Decision, DomainView};
 use crate::state::electorate::Quorum;
 use crate::state::overlay::Overlay;
 use crate::vocabulary::event::Event;
@@ -54,7 +54,7 @@ pub(crate) struct Applier<'t, 's> {
     limits: &'t Limits,
     domain: u32,
     domain_name: &'t str,
-    place: Place<'t>,
+    place: DomainView<'t>,
     organisation: &'t str,
     revision: Revision,
     id: EnvelopeId,
@@ -192,7 +192,7 @@ impl<'t, 's> Applier<'t, 's> {
     pub(crate) fn new(
         overlay: &'t mut Overlay<'s>,
         limits: &'t Limits,
-        (place, organisation): (Place<'t>, &'t str),
+        (place, organisation): (DomainView<'t>, &'t str),
         (id, author): (EnvelopeId, PublicKey),
         revision: Revision,
     ) -> Self {

@@ -19,11 +19,11 @@ impl Execution<'_, '_> {
         let Some(member) = genesis.file().members.get(lane.index()) else { return Ok(()) };
         let domain: Option<String> = self.overlay.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
         let Some(domain) = domain else { return Ok(()) };
-        let setting = self.setting(&domain);
-        let Some(place) = setting.place(&domain) else { return Ok(()) };
+        let context = self.context(&domain);
+        let Some(place) = context.place(&domain) else { return Ok(()) };
         let who = (EnvelopeId(analysis.conflict.0), member.key);
         let revision = Revision::slot(self.seq);
-        let mut applier = Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, revision);
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, revision);
         let taken = applier.analysed(lane, analysis);
         let applied = applier.applied();
         match taken {

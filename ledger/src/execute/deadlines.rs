@@ -58,23 +58,23 @@ impl Execution<'_, '_> {
         domain: &str,
         act: impl FnOnce(&mut Applier) -> Result<(), Stop>,
     ) -> Result<(), StoreError> {
-        let setting = self.setting(domain);
-        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let context = self.context(domain);
+        let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut applier = Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, setting.revision());
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
         let applied = match act(&mut applier) {
             Ok(()) => applier.applied(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.overlay.rollback();
                 let mut applier =
-                    Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, setting.revision());
+                    Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
                 applier.leave_open(id)?;
                 applier.applied()
             }
             Err(Stop::Store(error)) => return Err(error),
         };
-        self.concluded(id, (place.name, place.record.number), setting.revision(), None, applied)
+        self.concluded(id, (place.name, place.record.number), context.revision(), None, applied)
     }
 }
 

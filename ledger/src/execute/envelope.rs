@@ -9,7 +9,7 @@ use crate::format::transaction::{self, Entered};
 use crate::policy::GroupPolicy;
 use crate::policy::attestation::{Pending, Progress};
 use crate::state::abort::{Stop, Unsettled, Why};
-use crate::state::domain::{Domains, Place};
+use crate::state::domain::{DomainView, Domains};
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -30,7 +30,7 @@ pub(super) struct Origin {
 }
 
 /// What an envelope meets: shared with the ledger, so that the slot can go on changing it.
-pub(super) struct Setting {
+pub(super) struct Context {
     genesis: Arc<Genesis>,
     domains: Arc<Domains>,
     group: Arc<GroupPolicy>,
@@ -42,9 +42,9 @@ pub(super) struct Setting {
     time: Time,
 }
 
-impl Setting {
-    pub(super) fn place<'a>(&'a self, name: &'a str) -> Option<Place<'a>> {
-        self.domains.get(name).map(|domain| Place {
+impl Context {
+    pub(super) fn place<'a>(&'a self, name: &'a str) -> Option<DomainView<'a>> {
+        self.domains.get(name).map(|domain| DomainView {
             name,
             record: &domain.record,
             group: &self.group,
@@ -66,24 +66,24 @@ impl Setting {
     }
 
     /// `others` has one for each of the other domains of a transaction, in their order.
-    fn submission<'a>(&'a self, envelope: &'a Envelope, others: &'a [Setting]) -> Submission<'a> {
+    fn submission<'a>(&'a self, envelope: &'a Envelope, others: &'a [Context]) -> Submission<'a> {
         let place = self.place(&envelope.body.domain);
         let id = envelope.id(&self.genesis.group());
         let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
         let parts = transaction::entered(&envelope.body).zip(others);
         let part =
-            |(entered, setting): (Entered<'a>, &'a Setting)| Part { place: setting.place(entered.domain), entered };
+            |(entered, context): (Entered<'a>, &'a Context)| Part { place: context.place(entered.domain), entered };
         Submission { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
     }
 }
 
 impl Execution<'_, '_> {
-    pub(super) fn setting(&self, domain: &str) -> Setting {
+    pub(super) fn context(&self, domain: &str) -> Context {
         let revision = Revision::item(self.seq, self.verdicts + 1);
         let domains = self.ledger.domains_shared();
         let usage = self.usage.get(domain).or_else(|| domains.get(domain).map(|domain| &domain.usage));
         let (held, floor) = usage.map_or(Default::default(), |usage| (usage.held(), usage.marks.floor()));
-        Setting {
+        Context {
             genesis: self.ledger.genesis_shared(),
             group: self.ledger.group_policy(),
             organisations: self.ledger.organisations(),
@@ -96,8 +96,8 @@ impl Execution<'_, '_> {
         }
     }
 
-    fn other_settings(&self, envelope: &Envelope) -> Vec<Setting> {
-        transaction::entered(&envelope.body).map(|entered| self.setting(entered.domain)).collect()
+    fn other_settings(&self, envelope: &Envelope) -> Vec<Context> {
+        transaction::entered(&envelope.body).map(|entered| self.context(entered.domain)).collect()
     }
 
     /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing.
@@ -106,8 +106,8 @@ impl Execution<'_, '_> {
         let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
             return Ok(());
         };
-        let (setting, others) = (self.setting(&envelope.body.domain), self.other_settings(&envelope));
-        let submission = setting.submission(&envelope, &others);
+        let (context, others) = (self.context(&envelope.body.domain), self.other_settings(&envelope));
+        let submission = context.submission(&envelope, &others);
         let author = submission.author(&self.overlay);
         let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
@@ -205,8 +205,8 @@ impl Execution<'_, '_> {
         let Some(bytes) = self.overlay.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
         let envelope = Envelope::decode(&bytes, genesis.limits());
         let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
-        let setting = self.setting(&envelope.body.domain);
-        let submission = setting.submission(&envelope, &[]); // a transaction never waits for the word of others
+        let context = self.context(&envelope.body.domain);
+        let submission = context.submission(&envelope, &[]); // a transaction never waits for the word of others
         let number =
             submission.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
         let first: Option<Verdict> = self.overlay.row(Table::Receipts, &id.0.0)?;

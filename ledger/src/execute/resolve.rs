@@ -20,14 +20,14 @@ impl Execution<'_, '_> {
     /// Enough organisations have voted: the winner takes effect here. Where it cannot, the conflict stays open, and the
     /// next vote asks again.
     pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<(), StoreError> {
-        let setting = self.setting(domain);
-        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let context = self.context(domain);
+        let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut applier = Applier::new(&mut self.overlay, setting.limits(), (place, ""), who, setting.revision());
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
         let concluded = applier.conclude(id);
         let applied = applier.applied();
         match concluded {
-            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), Some(origin), applied),
+            Ok(()) => self.concluded(id, (domain, place.record.number), context.revision(), Some(origin), applied),
             Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
                 self.overlay.rollback();
                 Ok(())

@@ -11,7 +11,7 @@ use crate::format::transaction::Entered;
 use crate::policy::covers;
 use crate::state::abort::{Stop, Why};
 use crate::state::author_view::AuthorView;
-use crate::state::domain::{Domains, Place};
+use crate::state::domain::{DomainView, Domains};
 use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, Sequence, Verdict, ViewRecord};
 use crate::state::store::{StoreError, Table};
@@ -43,7 +43,7 @@ impl Accepted {
 pub(crate) struct Part<'a> {
     pub(crate) entered: Entered<'a>,
     /// None where there is no such domain.
-    pub(crate) place: Option<Place<'a>>,
+    pub(crate) place: Option<DomainView<'a>>,
 }
 
 /// An envelope at its turn.
@@ -54,7 +54,7 @@ pub(crate) struct Submission<'a> {
     pub(crate) revision: Revision,
     pub(crate) limits: &'a Limits,
     /// None where there is no such domain.
-    pub(crate) place: Option<Place<'a>>,
+    pub(crate) place: Option<DomainView<'a>>,
     /// All domains, for what an envelope depends on.
     pub(crate) domains: &'a Domains,
     /// Its changes for other domains.
@@ -216,7 +216,7 @@ impl Submission<'_> {
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
-    fn view(&self, overlay: &mut Overlay, place: &Place, change: &Change) -> Result<Option<AuthorView>, Stop> {
+    fn view(&self, overlay: &mut Overlay, place: &DomainView, change: &Change) -> Result<Option<AuthorView>, Stop> {
         match change.base {
             Base::Previous => Ok(None),
             Base::Revision(revision) => {
@@ -232,7 +232,7 @@ impl Submission<'_> {
         }
     }
 
-    fn within_horizon(&self, place: &Place, revision: Revision) -> Result<(), Stop> {
+    fn within_horizon(&self, place: &DomainView, revision: Revision) -> Result<(), Stop> {
         if revision.seq() >= self.revision.seq() {
             return Err(Stop::refused(Code::BaseUnknown, format!("revision {revision} is not in the past")));
         }
@@ -245,7 +245,7 @@ impl Submission<'_> {
 
     /// An earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk must not
     /// matter: it is unknown.
-    fn earlier(&self, overlay: &Overlay, place: &Place, id: EnvelopeId) -> Result<Verdict, Stop> {
+    fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<Verdict, Stop> {
         let verdict: Option<Verdict> = overlay.row(Table::Receipts, &id.0.0)?;
         let of_this_chain = |verdict: &Verdict| {
             let receipt = &verdict.receipt;
@@ -270,7 +270,7 @@ impl Submission<'_> {
     fn content(
         &self,
         overlay: &mut Overlay,
-        place: Place,
+        place: DomainView,
         author: &AuthorRecord,
         mut views: BTreeMap<usize, AuthorView>,
     ) -> Result<Accepted, Stop> {
@@ -340,7 +340,7 @@ impl Submission<'_> {
         composition::is_one(self.body()).then(|| format!("part {} of {count}, number {number}", index + 1))
     }
 
-    fn within_quotas(&self, place: &Place, accepted: &Accepted) -> Result<(), Stop> {
+    fn within_quotas(&self, place: &DomainView, accepted: &Accepted) -> Result<(), Stop> {
         if !self.parts.is_empty()
             && let Some(requirement) = accepted.applied.requirements.first()
         {
@@ -358,7 +358,7 @@ impl Submission<'_> {
     /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do this:
     /// what comes between is asked first. Whoever the policy names to attest or to speak for an organisation may do that
     /// without being a writer.
-    fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<Option<Refusal>, Stop> {
+    fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Stop> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
         let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_word);
@@ -388,7 +388,7 @@ fn in_domain(domain: &str) -> String {
 }
 
 /// Stage `access`: a domain that is full takes only what makes it smaller.
-fn within_quota(place: &Place, applied: &Applied) -> Result<(), Stop> {
+fn within_quota(place: &DomainView, applied: &Applied) -> Result<(), Stop> {
     let quota = &place.record.policy.quota;
     let kinds = [
         ("files", place.held.0, applied.files, quota.files_max),
