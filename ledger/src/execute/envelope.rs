@@ -134,11 +134,11 @@ impl Execution<'_, '_> {
             }
             Ok(accepted) => {
                 self.note_taken(takes);
-                self.settle(&submission, origin, number, sequence, Ok(accepted))
+                self.record_verdict(&submission, origin, number, sequence, Ok(accepted))
             }
             Err(Stop::Refused(refusal)) => {
                 self.overlay.rollback();
-                self.settle(&submission, origin, number, sequence, Err(refusal))
+                self.record_verdict(&submission, origin, number, sequence, Err(refusal))
             }
             Err(Stop::Unsettled(why)) => self.unsettle(&submission, number, sequence, why),
             Err(Stop::Store(error)) => Err(error),
@@ -165,7 +165,7 @@ impl Execution<'_, '_> {
         self.overlay.rollback();
         if sequence.pending >= Sequence::PENDING_MAX {
             let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
-            return self.settle(submission, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
+            return self.record_verdict(submission, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
         }
         let requirements = core::mem::take(&mut accepted.applied.requirements);
         let number = number.expect("an accepted envelope has a domain and an author");
@@ -188,7 +188,7 @@ impl Execution<'_, '_> {
         }
         accepted.applied = Applied::pending();
         sequence.pending += 1;
-        self.settle(submission, origin, Some(number), sequence, Ok(accepted))
+        self.record_verdict(submission, origin, Some(number), sequence, Ok(accepted))
     }
 
     /// An accepted envelope has taken of the rates.
@@ -238,7 +238,7 @@ impl Execution<'_, '_> {
         self.overlay.remove_row(Table::History, rows::pending(&id));
         self.overlay.remove_row(Table::History, rows::waiting(number, pending.since, &id));
         let took_effect = accepted.is_ok();
-        self.settle_again(&submission, origin, number, accepted)?;
+        self.record_final(&submission, origin, number, accepted)?;
         self.note_words(number, &pending, progress, took_effect)
     }
 

@@ -15,7 +15,7 @@ use quorate_pbft::hash;
 
 impl Execution<'_, '_> {
     /// The order has spoken.
-    pub(super) fn settle(
+    pub(super) fn record_verdict(
         &mut self,
         submission: &Submission,
         origin: Origin,
@@ -44,7 +44,7 @@ impl Execution<'_, '_> {
     }
 
     /// The order has spoken again, on a change that was pending: no number moves.
-    pub(super) fn settle_again(
+    pub(super) fn record_final(
         &mut self,
         submission: &Submission,
         origin: Origin,
