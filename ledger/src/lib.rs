@@ -69,7 +69,7 @@ pub use policy::attestation::{Pending, Progress, Requirement};
 pub use policy::reputation as standing;
 
 pub use state::abort::{Unsettled, Why};
-pub use state::conflict_log::{Deed, Happening, Voice};
+pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Reach, Voices};
 pub use state::ledger::{Ledger, OpenError, RULES};
 pub use state::memory_store::MemoryStore;
@@ -79,8 +79,8 @@ pub use state::store::{Read, Store, StoreError, Table};
 pub use execute::outcome::Outcome;
 pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
 pub use query::{
-    AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry,
-    MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, StateView, Told,
+    AuthorStanding, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
+    LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
 };
 pub use validate::admission::{Admission, Standing};
 pub use validate::rates::TooFast;

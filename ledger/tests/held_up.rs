@@ -5,7 +5,7 @@ mod support;
 use quorate_ledger::LockMode::{Ix, S, X};
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Step, Strategy};
-use quorate_ledger::{ConflictId, Deed, Event, Ledger, LockStep, Op, Principal, Receipt, State};
+use quorate_ledger::{ConflictEventKind, ConflictId, Event, Ledger, LockStep, Op, Principal, Receipt, State};
 use quorate_pbft::{Signer, Time};
 use support::locks::{LEASE, acquire, acquire_for, answer, fence, grab, release};
 use support::world::{Edit, World, remove, rename, write};
@@ -310,8 +310,8 @@ fn a_vote_that_is_won_in_the_slot_of_its_deadline_is_not_overturned_by_the_next_
     world.passes(end.get() - world.time);
     assert!(!is_open(&world, &id));
     assert_eq!(served(&world), "one\n");
-    let story = world.view().story(&id).expect("memory");
-    let ends = story.iter().filter(|happening| matches!(happening.what, Deed::Settled { .. })).count();
+    let conflict_log = world.view().conflict_log(&id).expect("memory");
+    let ends = conflict_log.iter().filter(|event| matches!(event.what, ConflictEventKind::Settled { .. })).count();
     assert_eq!(ends, 1, "what is settled stays settled");
     world.passes(10);
     assert_eq!((served(&world).as_str(), world.view().next_deadline().expect("memory")), ("one\n", None));
@@ -376,12 +376,12 @@ fn the_story_tells_once_that_it_waits_and_until_when() {
     decide(&mut world, id, 1);
     vote(&mut world, 0, id, 1);
     world.does(0, &[release("d")]);
-    let story = world.view().story(&id).expect("memory");
-    let told: Vec<&str> = story
+    let conflict_log = world.view().conflict_log(&id).expect("memory");
+    let told: Vec<&str> = conflict_log
         .iter()
-        .filter_map(|happening| match &happening.what {
-            Deed::HeldUp { path, .. } => Some(path.as_str()),
-            Deed::Settled { .. } => Some("settled"),
+        .filter_map(|event| match &event.what {
+            ConflictEventKind::HeldUp { path, .. } => Some(path.as_str()),
+            ConflictEventKind::Settled { .. } => Some("settled"),
             _ => None,
         })
         .collect();

@@ -4,7 +4,7 @@ use super::Applier;
 use crate::format::analysis::Analysis;
 use crate::state::abort::Stop;
 use crate::state::author_view::AuthorView;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
@@ -39,14 +39,14 @@ impl Applier<'_, '_> {
         {
             self.refuse_later(Refusal::new(code, why));
         }
-        self.put_forward(id, Voice::Author(self.author()), file, reason)
+        self.put_forward(id, Actor::Author(self.author()), file, reason)
     }
 
     /// What a replica's analyser proposes: once for each conflict, and nothing that the path's rule does not allow.
     pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Stop> {
         let id = analysis.conflict;
         let conflict = self.open_conflict(&id)?;
-        let voice = Voice::Replica(replica);
+        let voice = Actor::Replica(replica);
         if conflict.supporters.values().any(|supporters| supporters.contains(&voice)) {
             return Err(Stop::refused(Code::BadAct, "a replica proposes once"));
         }
@@ -72,7 +72,7 @@ impl Applier<'_, '_> {
     }
 
     /// Adds a side, or one more supporter to the same side.
-    fn put_forward(&mut self, id: &ConflictId, by: Voice, file: Option<File>, reason: &str) -> Result<(), Stop> {
+    fn put_forward(&mut self, id: &ConflictId, by: Actor, file: Option<File>, reason: &str) -> Result<(), Stop> {
         let path = self.conflict(id)?.path;
         let side = match self.same_side(id, &path, file)? {
             Some(side) => side,
@@ -90,11 +90,11 @@ impl Applier<'_, '_> {
         if !conflict.supporters.entry(side).or_default().insert(by) {
             return Ok(()); // it said so before
         }
-        if matches!(by, Voice::Author(_)) {
+        if matches!(by, Actor::Author(_)) {
             *conflict.proposals.entry(self.organisation.to_owned()).or_default() += 1;
         }
         self.overlay.put(self.domain, name::conflict(id), &conflict);
-        Ok(self.tell(id, by, Deed::Proposed { side, reason: reason.to_owned() })?)
+        Ok(self.tell(id, by, ConflictEventKind::Proposed { side, reason: reason.to_owned() })?)
     }
 
     /// The first side that says the same.

@@ -4,7 +4,7 @@ use super::Applier;
 use super::merge::Disagreement;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::state::abort::Stop;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, FileRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -34,7 +34,7 @@ impl Applier<'_, '_> {
         let id = match record.conflict {
             Some(id) => {
                 let side = self.conflict(&id)?.sides;
-                self.tell(&id, Voice::Author(self.author()), Deed::Joined { side })?;
+                self.tell(&id, Actor::Author(self.author()), ConflictEventKind::Joined { side })?;
                 id
             }
             None => self.open(path, base, there, why, &mut record)?,
@@ -73,8 +73,8 @@ impl Applier<'_, '_> {
             votes: BTreeMap::new(),
             proposals: BTreeMap::new(),
             supporters: BTreeMap::new(),
-            happenings: 0,
-            story_hash: Digest::ZERO,
+            events: 0,
+            log_hash: Digest::ZERO,
             settled: None,
         };
         let row = rows::conflict(self.revision, &id);
@@ -87,7 +87,7 @@ impl Applier<'_, '_> {
         self.overlay.put_row(Table::History, rows::conflict_domain(&id), domain);
         self.overlay.put(self.domain, name::conflict(&id), &conflict);
         self.add_side(&id, there)?;
-        self.tell(&id, Voice::Author(self.author()), Deed::Opened)?;
+        self.tell(&id, Actor::Author(self.author()), ConflictEventKind::Opened)?;
         self.is_back(path, record);
         record.conflict = Some(id);
         self.overlay.put(self.domain, name::file(path), record);
@@ -147,10 +147,10 @@ impl Applier<'_, '_> {
         (how, side): (Ending, Option<u32>),
     ) -> Result<(), StoreError> {
         let by = match how {
-            Ending::LastWriter | Ending::FirstStands => Voice::Deadline,
-            Ending::Change | Ending::Vote => Voice::Author(self.author()),
+            Ending::LastWriter | Ending::FirstStands => Actor::Deadline,
+            Ending::Change | Ending::Vote => Actor::Author(self.author()),
         };
-        self.tell(id, by, Deed::Settled { how, side })?;
+        self.tell(id, by, ConflictEventKind::Settled { how, side })?;
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {

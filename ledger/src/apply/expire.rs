@@ -5,7 +5,7 @@ use super::hold::written;
 use super::strategy::decider;
 use crate::policy::{Step, Strategy};
 use crate::state::abort::Stop;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -64,7 +64,7 @@ impl Applier<'_, '_> {
         self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.promote_freed()?;
         let (decider, deadline) = (conflict.decider, conflict.deadline);
-        Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
+        Ok(self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider, deadline })?)
     }
 
     /// Whether the next entry of the policy that answers would write, and a lock is in its way.
@@ -94,7 +94,7 @@ impl Applier<'_, '_> {
         (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
         self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.promote_freed()?;
-        self.tell(id, Voice::Deadline, Deed::Passed { decider: conflict.decider, deadline: None })
+        self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider: conflict.decider, deadline: None })
     }
 
     fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {

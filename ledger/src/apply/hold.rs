@@ -7,7 +7,7 @@
 use super::Applier;
 use crate::lock::holder;
 use crate::state::abort::Stop;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Hold, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -32,7 +32,11 @@ impl Applier<'_, '_> {
             if let Some(held) = lock.and_then(|(_, request)| request.held) {
                 self.hold(id, Hold { until: held.until, paths: paths.clone() })?;
                 if !was_held {
-                    self.tell(id, Voice::Deadline, Deed::HeldUp { until: held.until, path: path.clone() })?;
+                    self.tell(
+                        id,
+                        Actor::Deadline,
+                        ConflictEventKind::HeldUp { until: held.until, path: path.clone() },
+                    )?;
                 }
                 self.promote_freed()?; // another side may have won, which stands elsewhere
                 return Ok(true);

@@ -6,7 +6,7 @@ use crate::format::receipt::{PathOutcome, Rung};
 use crate::policy::Approvals;
 use crate::state::abort::Stop;
 use crate::state::author_view::AuthorView;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::Table;
 use crate::state::{name, rows};
@@ -34,7 +34,7 @@ impl Applier<'_, '_> {
         let organisation = self.organisation.to_owned();
         if conflict.votes.insert(organisation.clone(), side) != Some(side) {
             self.overlay.put(self.domain, name::conflict(id), &conflict);
-            self.tell(id, Voice::Author(self.author()), Deed::Voted { organisation, side })?;
+            self.tell(id, Actor::Author(self.author()), ConflictEventKind::Voted { organisation, side })?;
         }
         if self.winner(&conflict) == Some(side) {
             self.has_place(&conflict.path, &wanted)?;

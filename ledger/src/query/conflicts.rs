@@ -5,7 +5,7 @@ use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::format::receipt::Rung;
 use crate::policy::{Approvals, Step};
-use crate::state::conflict_log::Voice;
+use crate::state::conflict_log::Actor;
 use crate::state::record::{AuthorRecord, ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -79,7 +79,7 @@ pub struct SideEntry {
     /// The author's organisation; none for a replica's analyser.
     pub organisation: Option<String>,
     /// Who proposed it, or said the same later.
-    pub supporters: Vec<Voice>,
+    pub supporters: Vec<Actor>,
 }
 
 impl<'a> StateView<'a> {

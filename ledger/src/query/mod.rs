@@ -16,7 +16,7 @@ mod conflict_log;
 
 pub use authors::{AuthorStanding, MemberEntry};
 pub use causality::{Causality, Order};
-pub use conflict_log::{Spoken, Told};
+pub use conflict_log::{CommitMessage, LoggedEvent};
 pub use conflicts::{ConflictEntry, SideEntry};
 pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};

@@ -3,7 +3,7 @@
 use crate::format::receipt::{Receipt, Rung};
 use crate::policy::reputation::Deeds;
 use crate::policy::{DomainPolicy, Step};
-use crate::state::conflict_log::Voice;
+use crate::state::conflict_log::Actor;
 use crate::state::horizon::Marks;
 use crate::state::slot_log::Range;
 use crate::vocabulary::conflict::{Class, Decider, Settled};
@@ -282,11 +282,11 @@ pub struct ConflictRecord {
     /// How many sides each organisation's authors have proposed.
     pub proposals: BTreeMap<String, u32>,
     /// Who proposed a side, or said the same later.
-    pub supporters: BTreeMap<u32, BTreeSet<Voice>>,
+    pub supporters: BTreeMap<u32, BTreeSet<Actor>>,
     /// Length of the story.
-    pub happenings: u32,
-    /// Running hash over it; see [`super::conflict_log::Happening`].
-    pub story_hash: Digest,
+    pub events: u32,
+    /// Running hash over it; see [`super::conflict_log::ConflictEvent`].
+    pub log_hash: Digest,
     /// The change that settled it.
     pub settled: Option<Settled>,
 }

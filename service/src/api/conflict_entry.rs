@@ -6,7 +6,8 @@ use quorate_client::api::{
     ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,
 };
 use quorate_ledger::{
-    Class, ConflictEntry as Found, Decider, Deed, File, Happening, Principal, Settled, SideEntry, StateView, Voice,
+    Actor, Class, ConflictEntry as Found, ConflictEvent, ConflictEventKind, Decider, File, Principal, Settled,
+    SideEntry, StateView,
 };
 use quorate_pbft::PublicKey;
 
@@ -48,17 +49,17 @@ pub fn entry(view: &StateView, found: Found) -> Answer<ConflictEntry> {
 
 /// A conflict and what happened to it.
 pub fn story(view: &StateView, found: Found) -> Answer<ConflictStory> {
-    let story = view.story(&found.id)?.into_iter().map(|happening| told(view, happening)).collect();
+    let story = view.conflict_log(&found.id)?.into_iter().map(|event| told(view, event)).collect();
     Ok(ConflictStory { conflict: entry(view, found)?, story })
 }
 
 /// One thing that happened, as an event.
-pub fn news(view: &StateView, conflict: &Found, happening: Happening) -> ConflictNews {
+pub fn news(view: &StateView, conflict: &Found, event: ConflictEvent) -> ConflictNews {
     ConflictNews {
         conflict: conflict.id,
         domain: conflict.domain.clone(),
         path: conflict.path.clone(),
-        happening: told(view, happening),
+        happening: told(view, event),
     }
 }
 
@@ -72,7 +73,7 @@ fn file(file: File) -> ConflictFile {
 }
 
 fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
-    let spoken = view.spoken(domain, side.revision)?;
+    let spoken = view.commit_message(domain, side.revision)?;
     Ok(ConflictSide {
         number,
         author: side.author,
@@ -85,7 +86,7 @@ fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer
         envelope: spoken.as_ref().map(|spoken| spoken.id),
         time: spoken.as_ref().map(|spoken| spoken.time.get()),
         message: spoken.map(|spoken| spoken.message),
-        supporters: side.supporters.iter().map(|voice| speaker(view, *voice)).collect(),
+        supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
     })
 }
 
@@ -97,7 +98,7 @@ fn proposal(view: &StateView, number: u32, side: &SideEntry, reason: &str) -> Co
         mode: side.file.map(|file| file.mode),
         size: side.file.map(|file| file.size),
         reason: reason.to_owned(),
-        supporters: side.supporters.iter().map(|voice| speaker(view, *voice)).collect(),
+        supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
     }
 }
 
@@ -133,27 +134,27 @@ fn end(view: &StateView, found: &Found, settled: &Settled) -> Answer<ConflictEnd
     })
 }
 
-fn told(view: &StateView, happening: Happening) -> ConflictHappening {
-    let what = match happening.what {
-        Deed::Opened => ConflictDeed::Opened,
-        Deed::Joined { side } => ConflictDeed::Joined { number: number(side) },
-        Deed::Proposed { side, reason } => ConflictDeed::Proposed { number: number(side), reason },
-        Deed::Voted { organisation, side } => ConflictDeed::Voted { organisation, number: number(side) },
-        Deed::Passed { decider, deadline } => {
+fn told(view: &StateView, event: ConflictEvent) -> ConflictHappening {
+    let what = match event.what {
+        ConflictEventKind::Opened => ConflictDeed::Opened,
+        ConflictEventKind::Joined { side } => ConflictDeed::Joined { number: number(side) },
+        ConflictEventKind::Proposed { side, reason } => ConflictDeed::Proposed { number: number(side), reason },
+        ConflictEventKind::Voted { organisation, side } => ConflictDeed::Voted { organisation, number: number(side) },
+        ConflictEventKind::Passed { decider, deadline } => {
             ConflictDeed::Passed { arbiter: arbiter(&decider), deadline: deadline.map(|deadline| deadline.get()) }
         }
-        Deed::HeldUp { until, path } => ConflictDeed::HeldUp { until: until.get(), locked: path },
-        Deed::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
+        ConflictEventKind::HeldUp { until, path } => ConflictDeed::HeldUp { until: until.get(), locked: path },
+        ConflictEventKind::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
     };
-    let by = speaker(view, happening.by);
-    ConflictHappening { revision: happening.revision, time: happening.time.get(), by, what }
+    let by = speaker(view, event.by);
+    ConflictHappening { revision: event.revision, time: event.time.get(), by, what }
 }
 
-fn speaker(view: &StateView, voice: Voice) -> Speaker {
-    match voice {
-        Voice::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
-        Voice::Replica(replica) => Speaker::Replica { replica: replica.get() },
-        Voice::Deadline => Speaker::Deadline,
+fn speaker(view: &StateView, actor: Actor) -> Speaker {
+    match actor {
+        Actor::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
+        Actor::Replica(replica) => Speaker::Replica { replica: replica.get() },
+        Actor::Deadline => Speaker::Deadline,
     }
 }
 
