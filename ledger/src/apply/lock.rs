@@ -102,7 +102,7 @@ impl<'s> Applier<'_, 's> {
 
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {
         let (domain, now, revision) = (self.domain, self.place.time, self.revision);
-        Manager { overlay: self.overlay, domain, now, revision, told: &mut self.applied.locks }
+        Manager { overlay: self.overlay, domain, now, revision, changes: &mut self.applied.locks }
     }
 
     /// What the line says no to is refused at its stage, which comes later.

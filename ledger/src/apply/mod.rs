@@ -30,7 +30,7 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
-use crate::lock::Told;
+use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
 use crate::state::abort::Stop;
@@ -116,7 +116,7 @@ pub(crate) struct Applied {
     /// Authors of sides that lost a conflict.
     pub(crate) lost: BTreeSet<PublicKey>,
     /// What became of requests for locks.
-    pub(crate) locks: Vec<Told>,
+    pub(crate) locks: Vec<LockChange>,
 }
 
 impl Applied {

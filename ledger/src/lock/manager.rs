@@ -30,12 +30,12 @@ pub(crate) struct Manager<'a, 's> {
     pub(crate) domain: u32,
     pub(crate) now: Time,
     pub(crate) revision: Revision,
-    pub(crate) told: &'a mut Vec<Told>,
+    pub(crate) changes: &'a mut Vec<LockChange>,
 }
 
 /// What became of a request, for observers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct LockChange {
     pub(crate) domain: u32,
     pub(crate) path: String,
     pub(crate) author: PublicKey,
@@ -314,7 +314,7 @@ impl Manager<'_, '_> {
             }
             let request = victim.at.request.clone();
             let rest = request.held.is_some().then_some(LockRequest { wants: None, ..request });
-            let mut there = Manager { overlay: self.overlay, domain, told: self.told, ..*self };
+            let mut there = Manager { overlay: self.overlay, domain, changes: self.changes, ..*self };
             there.leave(&path, &author, rest, LockEnd::Deadlock)?;
         }
     }
@@ -374,7 +374,7 @@ impl Manager<'_, '_> {
     }
 
     fn tell(&mut self, path: &str, author: &PublicKey, step: LockStep) {
-        self.told.push(Told { domain: self.domain, path: path.to_owned(), author: *author, step });
+        self.changes.push(LockChange { domain: self.domain, path: path.to_owned(), author: *author, step });
     }
 
     fn node(&self, path: &str) -> Result<LockNode, StoreError> {
