@@ -70,7 +70,7 @@ pub use policy::reputation as standing;
 
 pub use state::abort::{Unsettled, Why};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
-pub use state::electorate::{Reach, Voices};
+pub use state::electorate::{Electorate, Threshold};
 pub use state::ledger::{Ledger, OpenError, RULES};
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, Head};

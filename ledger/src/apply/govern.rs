@@ -7,7 +7,7 @@ use crate::format::governance::{Act, Proposal, ProposalEnd};
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::abort::Stop;
 use crate::state::domain::Decision;
-use crate::state::electorate::{Quorum, Reach};
+use crate::state::electorate::{Quorum, Threshold};
 use crate::state::record::{AuthorRecord, DomainRecord, Usage};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -93,14 +93,14 @@ impl Applier<'_, '_> {
     /// One author more of an organisation, or one less: with the first it has a voice, with the last it loses it.
     fn count_author(&mut self, organisation: &str, more: bool) -> Result<(), StoreError> {
         let known = |count: Option<u32>| count.unwrap_or(0);
-        let (authors, voices) = (
+        let (authors, electorate) = (
             known(self.overlay.get(GROUP, &name::authors_of(organisation))?),
-            known(self.overlay.get(GROUP, name::VOICES)?),
+            known(self.overlay.get(GROUP, name::ACTIVE_ORGANISATIONS)?),
         );
         let after = if more { authors.saturating_add(1) } else { authors.saturating_sub(1) };
-        let voices = (voices + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
+        let electorate = (electorate + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
         self.overlay.put(GROUP, name::authors_of(organisation), &after);
-        self.overlay.put(GROUP, name::VOICES.to_vec(), &voices);
+        self.overlay.put(GROUP, name::ACTIVE_ORGANISATIONS.to_vec(), &electorate);
         self.quorum = None;
         Ok(())
     }
@@ -264,18 +264,18 @@ impl Applier<'_, '_> {
     fn check_policy(&self, policy: &DomainPolicy) -> Result<(), String> {
         policy.check(self.place.organisations).map_err(|why| why.to_string())?;
         let quorum = Quorum::of_domain(self.overlay, policy).map_err(|error| error.to_string())?;
-        match quorum.reach() {
-            reach if reach.is_stuck && reach.voices.heard >= reach.needed => {
+        match quorum.threshold() {
+            threshold if threshold.is_stuck && threshold.electorate.active >= threshold.needed => {
                 Err("nobody could ever change this policy: no author who may write is enrolled".into())
             }
-            reach => can_be_met(reach),
+            threshold => can_be_met(threshold),
         }
     }
 
     fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), String> {
         policy.check(self.place.organisations).map_err(|why| why.to_string())?;
         let quorum = Quorum::of_group(self.overlay, policy).map_err(|error| error.to_string())?;
-        match quorum.reach().is_stuck {
+        match quorum.threshold().is_stuck {
             true => Err("it could never be changed: it asks for more organisations than it lets speak".into()),
             false => Ok(()),
         }
@@ -287,11 +287,11 @@ impl Applier<'_, '_> {
             self.overlay.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
         let Some(record) = record else { return Err(format!("no domain {domain:?}")) };
         let quorum = Quorum::of_domain(self.overlay, &record.policy).map_err(|error| error.to_string())?;
-        match quorum.reach() {
-            reach if reach.is_stuck => Ok(()),
-            reach => Err(format!(
+        match quorum.threshold() {
+            threshold if threshold.is_stuck => Ok(()),
+            threshold => Err(format!(
                 "{domain:?} decides for itself: {} organisations have a voice there, and {} must agree",
-                reach.voices.heard, reach.needed
+                threshold.electorate.active, threshold.needed
             )),
         }
     }
@@ -353,13 +353,13 @@ impl Applier<'_, '_> {
 }
 
 /// Whether enough organisations have a voice for what is asked of them.
-fn can_be_met(reach: Reach) -> Result<(), String> {
-    let Reach { needed, voices, is_stuck } = reach;
+fn can_be_met(threshold: Threshold) -> Result<(), String> {
+    let Threshold { needed, electorate, is_stuck } = threshold;
     match is_stuck {
         true => Err(format!(
             "nobody could ever change this policy: it asks for {needed} organisations, and {} of those that it names \
              have somebody enrolled",
-            voices.heard
+            electorate.active
         )),
         false => Ok(()),
     }

@@ -6,7 +6,7 @@ use crate::format::constants::GROUP;
 use crate::format::governance::Proposal;
 use crate::policy::attestation::{Pending, Progress};
 use crate::policy::{DomainPolicy, GroupPolicy};
-use crate::state::electorate::{Quorum, Reach};
+use crate::state::electorate::{Quorum, Threshold};
 use crate::state::record::DomainRecord;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -49,13 +49,13 @@ impl<'a> StateView<'a> {
     }
 
     /// What it takes to change a domain's policy now, and whether it can be done there.
-    pub fn reach(&self, domain: &str) -> Result<Reach, QueryError> {
-        Ok(Quorum::of_domain(&self.read, self.policy(domain)?)?.reach())
+    pub fn threshold(&self, domain: &str) -> Result<Threshold, QueryError> {
+        Ok(Quorum::of_domain(&self.read, self.policy(domain)?)?.threshold())
     }
 
     /// What it takes to decide for the group now, and whether that is what its policy asks for.
-    pub fn reach_of_group(&self) -> Result<Reach, StoreError> {
-        Ok(Quorum::of_group(&self.read, &self.ledger.group_policy())?.reach())
+    pub fn threshold_of_group(&self) -> Result<Threshold, StoreError> {
+        Ok(Quorum::of_group(&self.read, &self.ledger.group_policy())?.threshold())
     }
 
     /// A change that waits for the word of others, and how far it is.
@@ -191,8 +191,8 @@ impl<'a> StateView<'a> {
     /// What concerns the group is decided in its own domain, and nothing else is.
     fn needed(&self, domain: &str) -> Result<u32, StoreError> {
         match self.decided_in(domain)? {
-            record if record.number == GROUP => Ok(self.reach_of_group()?.needed),
-            record => Ok(Quorum::of_domain(&self.read, &record.policy)?.reach().needed),
+            record if record.number == GROUP => Ok(self.threshold_of_group()?.needed),
+            record => Ok(Quorum::of_domain(&self.read, &record.policy)?.threshold().needed),
         }
     }
 }

@@ -199,7 +199,7 @@ impl Ledger {
             let record = AuthorRecord { organisation, since: Revision::GENESIS, revoked: None };
             overlay.put(GROUP, name::author(&author.key), &record);
         }
-        overlay.put(GROUP, name::VOICES.to_vec(), &(authors.len() as u32)); // a genesis holds fewer than 2^32 bytes
+        overlay.put(GROUP, name::ACTIVE_ORGANISATIONS.to_vec(), &(authors.len() as u32)); // a genesis holds fewer than 2^32 bytes
         for (organisation, count) in authors {
             overlay.put(GROUP, name::authors_of(organisation), &count);
         }
