@@ -13,7 +13,7 @@
 //! # Rules
 //!
 //! - **Numbers** (A1 to A3). Each author counts in each domain. A refusal moves no number. A gap, a missing dependency and
-//!   a copy are no verdicts: they come back as [`Unsettled`], and nothing changes.
+//!   a copy are no verdicts: they come back as [`Deferred`], and nothing changes.
 //! - **Stages** are in order and the first that fails names the refusal ([`Stage`], [`Code`]). An envelope is accepted or
 //!   refused whole. A refusal leaves its receipt and the attempt, nothing else.
 //! - **Bases.** Every change is merged against what its author saw: a revision, or the author's own chain. Nothing is ever
@@ -68,7 +68,7 @@ pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use policy::attestation::{Pending, Progress, Requirement};
 pub use policy::reputation as standing;
 
-pub use state::abort::{Unsettled, Why};
+pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
 pub use state::ledger::{Ledger, OpenError, RULES};

@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::{Base, Change, Code, Dependency, Limits, State, Why};
+use quorate_ledger::{Base, Change, Code, DeferReason, Dependency, Limits, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::world::{Draft, World, revision, write};
@@ -14,8 +14,8 @@ fn copies_on_several_lanes_execute_once() {
     let item = world.item(&draft);
     let outcome = world.slot_of((0..4).map(|lane| (lane, vec![item.clone()])).collect());
     assert_eq!(outcome.receipts.len(), 1);
-    assert!(outcome.unsettled.iter().all(|copy| copy.why == Why::Copy));
-    assert_eq!(outcome.unsettled.len(), 3);
+    assert!(outcome.deferred.iter().all(|copy| copy.why == DeferReason::Copy));
+    assert_eq!(outcome.deferred.len(), 3);
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn a_gap_is_no_verdict_and_closes_later() {
     let first = world.draft(0, world.now(), &[write("a", "1")]);
     let second = world.draft(0, world.now(), &[write("b", "2")]);
     let outcome = world.slot(&[&second]);
-    assert_eq!((outcome.receipts.len(), &outcome.unsettled[0].why), (0, &Why::Gap { next: 1 }));
+    assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (0, &DeferReason::Gap { next: 1 }));
     assert_eq!(world.slot(&[&first, &second]).receipts.len(), 2);
 }
 
@@ -33,9 +33,9 @@ fn a_refusal_moves_no_number_and_the_next_attempt_may_pass() {
     let mut world = World::new();
     let mut draft = world.draft(0, revision("99"), &[write("a", "x")]);
     assert_eq!(world.verdict(&draft).code, Some(Code::BaseUnknown));
-    assert_eq!(world.slot(&[&draft]).unsettled[0].why, Why::Copy);
+    assert_eq!(world.slot(&[&draft]).deferred[0].why, DeferReason::Copy);
     draft.body.changes[0].base = world.now();
-    assert_eq!(world.slot(&[&draft]).unsettled[0].why, Why::Taken);
+    assert_eq!(world.slot(&[&draft]).deferred[0].why, DeferReason::Taken);
     draft.body.attempt = 7;
     assert_eq!(world.verdict(&draft).state, State::Applied);
 }
@@ -47,7 +47,7 @@ fn the_first_of_two_envelopes_for_one_number_counts_and_the_repetition_is_record
     let mut second = first.clone();
     second.body.changes[0].message = "another".into();
     let outcome = world.slot(&[&first, &second]);
-    assert_eq!((outcome.receipts.len(), &outcome.unsettled[0].why), (1, &Why::Taken));
+    assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (1, &DeferReason::Taken));
     let standing = world.view().author("main", &author(0).public_key()).expect("known");
     assert_eq!((standing.next_seq, standing.repeated), (2, vec![1]));
 }
@@ -88,7 +88,7 @@ fn a_dependency_that_is_missing_is_waited_for() {
     let mut dependent = world.draft(0, world.now(), &[write("a", "1")]);
     let dependency = Dependency { author: author(1).public_key(), domain: "other".into(), seq: 1 };
     dependent.body.changes[0].wishes.depends_on = vec![dependency.clone()];
-    assert_eq!(world.slot(&[&dependent]).unsettled[0].why, Why::Dependency(dependency));
+    assert_eq!(world.slot(&[&dependent]).deferred[0].why, DeferReason::Dependency(dependency));
     let needed = world.draft_in("other", 1, world.now(), &[write("b", "2")]);
     assert_eq!(world.slot(&[&needed, &dependent]).receipts.len(), 2);
 }
@@ -168,7 +168,7 @@ fn a_chain_of_two_puts_around_another_authors_keeps_all_three_edits() {
     for order in [[&first, &other, &second], [&other, &first, &second], [&first, &second, &other]] {
         let mut world = world.clone();
         let outcome = world.slot(&order);
-        assert_eq!((outcome.receipts.len(), outcome.unsettled.len()), (3, 0));
+        assert_eq!((outcome.receipts.len(), outcome.deferred.len()), (3, 0));
         assert_eq!(world.text("a").as_deref(), Some("one\n2\nthree\n4\nfive\n"));
     }
 }

@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, Format, GroupPolicy, PathRule};
-use quorate_ledger::{Act, Code, GROUP_DOMAIN, Mode, Op, Principal, ProposalId, State, Why};
+use quorate_ledger::{Act, Code, DeferReason, GROUP_DOMAIN, Mode, Op, Principal, ProposalId, State};
 use quorate_pbft::{PublicKey, Signer};
 use support::world::{Edit, World, write};
 use support::{author, digest};
@@ -41,7 +41,7 @@ fn contents_are_searched_for_so_often_and_then_have_to_be_sent() {
         |count| -> Vec<Edit> { (0..count).map(|n| again("x", if n % 2 == 0 { "old" } else { "new" })).collect() };
     assert_eq!(world.does(0, &edits(200)).state, State::Applied);
     let draft = world.draft(0, world.now(), &edits(600));
-    assert!(matches!(world.slot(&[&draft]).unsettled[0].why, Why::Content(_)));
+    assert!(matches!(world.slot(&[&draft]).deferred[0].why, DeferReason::Content(_)));
 }
 
 #[test]

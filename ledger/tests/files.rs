@@ -90,7 +90,7 @@ fn a_content_that_nobody_sent_is_no_verdict() {
     let draft = world.draft(0, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"x"))]);
     let outcome = world.slot(&[&draft]);
     assert_eq!(outcome.receipts, []);
-    assert_eq!(outcome.unsettled[0].why, quorate_ledger::Why::Content(digest(b"x")));
+    assert_eq!(outcome.deferred[0].why, quorate_ledger::DeferReason::Content(digest(b"x")));
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_revoked_key_signs_nothing_that_is_ordered_later() {
     let verdicts: Vec<_> = outcome.receipts.iter().map(|receipt| receipt.code).collect();
     assert_eq!(verdicts, [None, None, Some(Code::Revoked)]);
     assert_eq!((world.text("a").as_deref(), world.text("b")), (Some("x"), None));
-    assert_eq!(world.slot(&[&after]).unsettled[0].why, quorate_ledger::Why::Copy);
+    assert_eq!(world.slot(&[&after]).deferred[0].why, quorate_ledger::DeferReason::Copy);
     assert_eq!(in_group(&mut world, 0, enrol(7, "org-0")).code, Some(Code::BadAct));
 }
 

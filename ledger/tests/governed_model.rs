@@ -433,7 +433,7 @@ impl Both {
     fn sends(&mut self, domain: &str, who: u8, edit: Edit) -> (EnvelopeId, Vec<Said>) {
         let draft = self.world.draft_in(domain, who, self.world.now(), &[edit]);
         let outcome = self.world.slot(&[&draft]);
-        assert_eq!(outcome.unsettled, []);
+        assert_eq!(outcome.deferred, []);
         if outcome.receipts[0].state == State::Refused {
             self.world.give_back_in(domain, who);
         }

@@ -183,7 +183,7 @@ impl Run {
         }
         let (drafts, deeds): (Vec<Draft>, Vec<Deed>) = drafts.into_values().unzip();
         let outcome = self.world.slot(&drafts.iter().collect::<Vec<_>>());
-        assert_eq!(outcome.unsettled, []);
+        assert_eq!(outcome.deferred, []);
         let judged: Vec<_> = drafts.into_iter().zip(deeds).zip(outcome.receipts).collect();
         for ((_, deed), receipt) in &judged {
             match receipt.state {

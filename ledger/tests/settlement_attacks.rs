@@ -56,7 +56,7 @@ fn two_votes_signed_for_one_number_count_once() {
     let mut second = first.clone();
     second.body.changes[0].ops = vec![Op::Vote { conflict: id, side: 1 }];
     let outcome = world.slot(&[&first, &second]);
-    assert_eq!((outcome.receipts.len(), outcome.unsettled.len()), (1, 1), "the first in the order counts");
+    assert_eq!((outcome.receipts.len(), outcome.deferred.len()), (1, 1), "the first in the order counts");
     let votes = world.view().conflict(&id).expect("memory").expect("a conflict").votes;
     assert_eq!(votes.get("org-0"), Some(&0));
 }

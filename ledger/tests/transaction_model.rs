@@ -10,8 +10,8 @@ use proptest::strategy::ValueTree as _;
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
-    Act, Base, Body, Change, Code, Dependency, GROUP_DOMAIN, Ledger, Mode, Op, Principal, ProposalId, Revision, State,
-    Why,
+    Act, Base, Body, Change, Code, DeferReason, Dependency, GROUP_DOMAIN, Ledger, Mode, Op, Principal, ProposalId,
+    Revision, State,
 };
 use quorate_pbft::{SeqNum, Signer};
 use std::collections::BTreeMap;
@@ -528,7 +528,7 @@ impl Both {
         (draft.body, draft.contents) = (body, (0..4).map(content).collect());
         let outcome = self.world.slot(&[&draft]);
         self.model.slot_passes(self.now());
-        let said = match (outcome.receipts.first(), outcome.unsettled.first()) {
+        let said = match (outcome.receipts.first(), outcome.deferred.first()) {
             (Some(receipt), None) if receipt.state == State::Refused => {
                 Said::Refused(receipt.code.expect("a refusal has a code"))
             }
@@ -537,11 +537,11 @@ impl Both {
                 assert_eq!(receipt.conflicts, []);
                 Said::Done
             }
-            (None, Some(unsettled)) => match &unsettled.why {
-                Why::Gap { .. } => Said::Gap,
-                Why::Taken | Why::Copy => Said::Taken,
-                Why::Dependency(_) => Said::Awaits,
-                Why::Content(missing) => panic!("all contents travel along: {missing}"),
+            (None, Some(deferred)) => match &deferred.why {
+                DeferReason::Gap { .. } => Said::Gap,
+                DeferReason::Taken | DeferReason::Copy => Said::Taken,
+                DeferReason::Dependency(_) => Said::Awaits,
+                DeferReason::Content(missing) => panic!("all contents travel along: {missing}"),
             },
             other => panic!("one verdict or none: {other:?}"),
         };

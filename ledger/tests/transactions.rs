@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Base, Change, Code, Dependency, Found, Op, Principal, Receipt, State, Why};
+use quorate_ledger::{Base, Change, Code, DeferReason, Dependency, Found, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::locks::{LEASE, acquire_for, answer, fence, grab};
@@ -144,7 +144,7 @@ fn an_attempt_that_had_its_verdict_in_a_transaction_is_used_up_in_each_domain() 
     assert_eq!(answer(&receipt), "ownership: lock");
     let mut alone = world.draft_in("other", 0, world.now(), &[write("c", "1")]);
     alone.body.attempt = 1;
-    assert_eq!(world.slot(&[&alone]).unsettled[0].why, Why::Taken);
+    assert_eq!(world.slot(&[&alone]).deferred[0].why, DeferReason::Taken);
     alone.body.attempt = 2;
     assert_eq!(world.verdict(&alone).state, State::Applied);
 }
@@ -157,7 +157,7 @@ fn a_gap_in_another_domain_is_waited_for() {
     let mut draft = transaction(&mut world, 0, (now, now), &[write("a", "1")], &[write("b", "2")]);
     draft.body.changes[1].ops[0] = Op::Enter { domain: "other".into(), seq: 2, attempt: 1 };
     let dependency = Dependency { author: author(0).public_key(), domain: "other".into(), seq: 1 };
-    assert_eq!(world.slot(&[&draft]).unsettled[0].why, Why::Dependency(dependency));
+    assert_eq!(world.slot(&[&draft]).deferred[0].why, DeferReason::Dependency(dependency));
     let outcome = world.slot(&[&first, &draft]);
     assert_eq!(outcome.receipts.len(), 2);
     assert_eq!(outcome.moved, [(author(0).public_key(), "other".to_owned())]);

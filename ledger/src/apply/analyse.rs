@@ -2,7 +2,7 @@
 
 use super::Applier;
 use crate::format::analysis::Analysis;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
@@ -22,11 +22,11 @@ const PROPOSALS_PER_ORGANISATION_MAX: u32 = 16;
 
 impl Applier<'_, '_> {
     /// One more side to vote for. It is nobody's edit, so whoever has not seen it may settle the conflict all the same.
-    pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Stop> {
+    pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Abort> {
         let conflict = self.open_conflict(id)?;
         if reason.len() > REASON_BYTES_MAX {
             let detail = format!("a reason has at most {REASON_BYTES_MAX} bytes");
-            return Err(Stop::refused(Code::BadAct, detail));
+            return Err(Abort::refused(Code::BadAct, detail));
         }
         self.has_proposals_left(&conflict)?;
         let view = AuthorView::of_revision(self.revision);
@@ -43,12 +43,12 @@ impl Applier<'_, '_> {
     }
 
     /// What a replica's analyser proposes: once for each conflict, and nothing that the path's rule does not allow.
-    pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Stop> {
+    pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Abort> {
         let id = analysis.conflict;
         let conflict = self.open_conflict(&id)?;
         let voice = Actor::Replica(replica);
         if conflict.supporters.values().any(|supporters| supporters.contains(&voice)) {
-            return Err(Stop::refused(Code::BadAct, "a replica proposes once"));
+            return Err(Abort::refused(Code::BadAct, "a replica proposes once"));
         }
         let file = match analysis.file {
             Some((mode, bytes)) => Some(self.store(&conflict.path, mode, bytes)?),
@@ -57,29 +57,29 @@ impl Applier<'_, '_> {
         if let Some(file) = &file
             && let Some((code, why)) = self.breaks(&conflict.path, file)?
         {
-            return Err(Stop::refused(code, why));
+            return Err(Abort::refused(code, why));
         }
         self.put_forward(&id, voice, file, &analysis.reason)
     }
 
-    fn has_proposals_left(&mut self, conflict: &ConflictRecord) -> Result<(), Stop> {
+    fn has_proposals_left(&mut self, conflict: &ConflictRecord) -> Result<(), Abort> {
         let made = conflict.proposals.get(self.organisation).copied().unwrap_or(0);
         if made < PROPOSALS_PER_ORGANISATION_MAX {
             return Ok(());
         }
         let detail = format!("{:?} has made {made} proposals for this conflict, and no more", self.organisation);
-        Err(Stop::refused(Code::Quota, detail))
+        Err(Abort::refused(Code::Quota, detail))
     }
 
     /// Adds a side, or one more supporter to the same side.
-    fn put_forward(&mut self, id: &ConflictId, by: Actor, file: Option<File>, reason: &str) -> Result<(), Stop> {
+    fn put_forward(&mut self, id: &ConflictId, by: Actor, file: Option<File>, reason: &str) -> Result<(), Abort> {
         let path = self.conflict(id)?.path;
         let side = match self.same_side(id, &path, file)? {
             Some(side) => side,
             None => {
                 let side = self.conflict(id)?.sides;
                 if side >= SIDES_MAX {
-                    return Err(Stop::refused(Code::BadAct, format!("the conflict has {side} sides, and no more")));
+                    return Err(Abort::refused(Code::BadAct, format!("the conflict has {side} sides, and no more")));
                 }
                 let (author, revision, proposed) = (self.author(), self.revision, Some(reason.to_owned()));
                 self.add_side(id, Side { author, revision, path, file, proposed })?;

@@ -2,18 +2,18 @@
 
 use super::Applier;
 use crate::policy::attestation::{Pending, Progress};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::name;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
     /// Takes the signer's word on a pending change. What follows from it happens after this envelope.
-    pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Stop> {
+    pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Abort> {
         let pending: Option<Pending> = self.overlay.get(self.domain, &name::pending(id))?;
         let mut pending =
             pending.filter(|_| self.applied.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {
-                Stop::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
+                Abort::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
             })?;
         let speaks = self.speaks();
         if !pending.hear(&self.author(), (self.organisation, speaks), approve) {

@@ -1,7 +1,7 @@
 //! Contents: which ones an operation may name, and their bytes.
 
 use super::Applier;
-use crate::state::abort::{Stop, Why};
+use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
 use crate::state::record::{FileRecord, Side};
 use crate::state::store::{StoreError, Table};
@@ -25,7 +25,7 @@ impl Applier<'_, '_> {
     /// A content travels along, or the path has it: in the author's view, now, as a side of its conflict, or among its
     /// newest versions within the horizon. Whether some other path has it is not asked, so that no index of contents is
     /// state.
-    pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Stop> {
+    pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Abort> {
         if let Some(bytes) = self.envelope.and_then(|envelope| envelope.content(&content)) {
             let file = File { mode, content, size: bytes.len() as u64 };
             self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
@@ -39,7 +39,7 @@ impl Applier<'_, '_> {
         };
         match known {
             Some(file) => Ok(File { mode, ..file }),
-            None => Err(Stop::Unsettled(Why::Content(content))),
+            None => Err(Abort::Deferred(DeferReason::Content(content))),
         }
     }
 
@@ -84,11 +84,11 @@ impl Applier<'_, '_> {
     }
 
     /// Stores what a merge made; refuses it where it is larger than a file may be.
-    pub(super) fn store(&mut self, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<File, Stop> {
+    pub(super) fn store(&mut self, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<File, Abort> {
         let (content, size) = (Digest(Sha256::digest(&bytes).into()), bytes.len() as u64);
         if size > self.limits.file_bytes_max {
             let why = format!("merged it has {size} bytes, at most {}", self.limits.file_bytes_max);
-            return Err(Stop::at(Code::Validator, path, &why));
+            return Err(Abort::at(Code::Validator, path, &why));
         }
         self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes);
         Ok(File { mode, content, size })

@@ -3,7 +3,7 @@
 use super::Applier;
 use super::merge::Disagreement;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, FileRecord, Side};
 use crate::state::store::{StoreError, Table};
@@ -29,7 +29,7 @@ impl Applier<'_, '_> {
         there: Side,
         made: (&str, Option<File>),
         why: Disagreement,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         let id = match record.conflict {
             Some(id) => {
@@ -51,7 +51,7 @@ impl Applier<'_, '_> {
         there: Side,
         why: Disagreement,
         record: &mut FileRecord,
-    ) -> Result<ConflictId, Stop> {
+    ) -> Result<ConflictId, Abort> {
         let (decider, deadline, rest) = self.decider(path, why.class)?;
         let id = self.unused_id(path)?;
         let conflict = ConflictRecord {

@@ -4,7 +4,7 @@ use super::Applier;
 use super::hold::written;
 use super::strategy::decider;
 use crate::policy::{Step, Strategy};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
@@ -17,7 +17,7 @@ impl Applier<'_, '_> {
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
     ///
     /// A side that has won and waits for a lock goes on waiting: it was decided in time. What is settled stays so.
-    pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let conflict = self.conflict(id)?;
         if conflict.settled.is_some() {
             return Ok(());
@@ -35,7 +35,7 @@ impl Applier<'_, '_> {
     }
 
     /// Lets the next entry of the policy decide; whatever waited for this conflict waits for it no more.
-    pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let mut conflict = self.conflict(id)?;
         if self.is_held_up_by_policy(id, &conflict)? {
             return Ok(());
@@ -68,7 +68,7 @@ impl Applier<'_, '_> {
     }
 
     /// Whether the next entry of the policy that answers would write, and a lock is in its way.
-    fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Stop> {
+    fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Abort> {
         let answers = |step: &&Step| {
             let ends = matches!(step.strategy, Strategy::LastWriterWins | Strategy::Reject);
             ends || decider(step, self.place.time).is_some()
@@ -97,7 +97,7 @@ impl Applier<'_, '_> {
         self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider: conflict.decider, deadline: None })
     }
 
-    fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
+    fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Abort> {
         self.overlay.put(self.domain, name::conflict(id), &conflict);
         match self.newest_side(id, &conflict)? {
             Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
@@ -115,7 +115,7 @@ impl Applier<'_, '_> {
         Ok(None)
     }
 
-    fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
+    fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Abort> {
         self.overlay.put(self.domain, name::conflict(id), &conflict);
         let served = self.record(&conflict.path)?;
         let (file, author) = served.map_or((None, self.author), |record| (record.file, record.author));

@@ -5,7 +5,7 @@
 
 use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
@@ -73,7 +73,7 @@ impl Applier<'_, '_> {
     }
 
     /// After a change that renamed whole folders: what others added to them, unseen by the author, goes along.
-    pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Stop> {
+    pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Abort> {
         let folders: BTreeSet<&str> = moves.keys().flat_map(|from| path::folders(from)).collect();
         for folder in folders {
             for (from, to) in self.left_behind(folder, moves, view)? {
@@ -123,7 +123,7 @@ impl Applier<'_, '_> {
         Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
     }
 
-    fn move_along(&mut self, from: &str, to: &str) -> Result<(), Stop> {
+    fn move_along(&mut self, from: &str, to: &str) -> Result<(), Abort> {
         let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
         if self.is_locked(from)? || self.is_locked(to)? {
             return Ok(()); // somebody keeps it where it is

@@ -5,7 +5,7 @@ use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd};
 use crate::policy::{DomainPolicy, GroupPolicy};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::domain::Decision;
 use crate::state::electorate::{Quorum, Threshold};
 use crate::state::record::{AuthorRecord, DomainRecord, Usage};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 impl Applier<'_, '_> {
     /// One operation that is not about files.
-    pub(super) fn govern(&mut self, op: &Op) -> Result<(), Stop> {
+    pub(super) fn govern(&mut self, op: &Op) -> Result<(), Abort> {
         match op {
             Op::Enrol { key, organisation, proof } => {
                 self.in_group()?;
@@ -53,7 +53,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn in_group(&self) -> Result<(), Stop> {
+    fn in_group(&self) -> Result<(), Abort> {
         if self.domain == GROUP {
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn standing(&self, key: &PublicKey) -> Result<AuthorRecord, Stop> {
+    fn standing(&self, key: &PublicKey) -> Result<AuthorRecord, Abort> {
         let record: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(key))?;
         match record {
             Some(record) if record.revoked.is_none() => Ok(record),
@@ -77,7 +77,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Stop> {
+    fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Abort> {
         self.check_enrolment(key, organisation, proof).map_err(|why| bad(&why))?;
         Ok(self.admit(key, organisation)?)
     }
@@ -125,7 +125,7 @@ impl Applier<'_, '_> {
         self.end_locks(key)
     }
 
-    fn propose(&mut self, act: &Act) -> Result<(), Stop> {
+    fn propose(&mut self, act: &Act) -> Result<(), Abort> {
         if act.concerns_group() != (self.domain == GROUP) {
             return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
         }
@@ -144,10 +144,13 @@ impl Applier<'_, '_> {
         self.decide(id, proposal, &quorum)
     }
 
-    fn approve(&mut self, id: &ProposalId) -> Result<(), Stop> {
+    fn approve(&mut self, id: &ProposalId) -> Result<(), Abort> {
         let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
         let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
-            return Err(Stop::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name)));
+            return Err(Abort::refused(
+                Code::UnknownProposal,
+                format!("no open proposal {id} in {}", self.domain_name),
+            ));
         };
         let quorum = self.quorum()?;
         if !self.may_agree(&quorum) {
@@ -177,7 +180,7 @@ impl Applier<'_, '_> {
     }
 
     /// Whose agreement counts here, as it is after everything before in the envelope.
-    fn quorum(&mut self) -> Result<Arc<Quorum>, Stop> {
+    fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
         if let Some(known) = &self.quorum {
             return Ok(known.clone());
         }
@@ -195,7 +198,7 @@ impl Applier<'_, '_> {
         Ok(self.quorum.insert(Arc::new(quorum)).clone())
     }
 
-    fn look_up(&mut self, principals: usize) -> Result<(), Stop> {
+    fn look_up(&mut self, principals: usize) -> Result<(), Abort> {
         match self.budget.take_voices(principals) {
             true => Ok(()),
             false => Err(bad("proposals and approvals that ask for more voices than one envelope may have counted")),
@@ -203,7 +206,7 @@ impl Applier<'_, '_> {
     }
 
     /// Takes what [`Applier::check`] will look up.
-    fn weigh(&mut self, act: &Act) -> Result<(), Stop> {
+    fn weigh(&mut self, act: &Act) -> Result<(), Abort> {
         let price = match act {
             Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } => Quorum::price_of_domain(policy),
             Act::Rescue { name, policy } => {
@@ -218,7 +221,7 @@ impl Applier<'_, '_> {
     }
 
     /// Does what is proposed once enough organisations agree.
-    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Stop> {
+    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
         if quorum.is_met(self.overlay, &proposal.approvals)? {
             self.weigh(&proposal.act)?;
             let failed = self.check(&proposal.act).err();
@@ -365,6 +368,6 @@ fn can_be_met(threshold: Threshold) -> Result<(), String> {
     }
 }
 
-fn bad(why: &str) -> Stop {
-    Stop::refused(Code::BadAct, why)
+fn bad(why: &str) -> Abort {
+    Abort::refused(Code::BadAct, why)
 }

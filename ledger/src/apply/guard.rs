@@ -3,7 +3,7 @@
 use super::Applier;
 use crate::policy::PathRule;
 use crate::policy::attestation::Requirement;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::{File, Mode};
@@ -12,7 +12,7 @@ use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
     /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
-    pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
+    pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
         self.is_unlocked(path)?;
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(());

@@ -6,7 +6,7 @@
 
 use super::Applier;
 use crate::lock::holder;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Hold, Side};
 use crate::state::store::{StoreError, Table};
@@ -81,7 +81,7 @@ impl Applier<'_, '_> {
     }
 
     /// A lock that a conflict waited for is gone, or its lease over: what was decided is asked for again.
-    pub(crate) fn resume(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(crate) fn resume(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let conflict = self.conflict(id)?;
         if conflict.held_up.is_none() {
             return Ok(());

@@ -4,7 +4,7 @@ use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, Manager, Placed, WAIT_MS_MAX, holder};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::store::StoreError;
 use crate::vocabulary::lock::LockMode;
@@ -14,13 +14,13 @@ use quorate_pbft::PublicKey;
 
 impl<'s> Applier<'_, 's> {
     /// Asks for a lock. Only whoever may change a path may lock it.
-    pub(super) fn acquire(&mut self, path: &str, mode: LockMode, lease_ms: u64, wait_ms: u64) -> Result<(), Stop> {
+    pub(super) fn acquire(&mut self, path: &str, mode: LockMode, lease_ms: u64, wait_ms: u64) -> Result<(), Abort> {
         is_lockable(path)?;
         if !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&lease_ms) || wait_ms > WAIT_MS_MAX {
             let detail = format!(
                 "a lease has {LEASE_MS_MIN} to {LEASE_MS_MAX} ms, a wait at most {WAIT_MS_MAX}; not {lease_ms} and {wait_ms}"
             );
-            return Err(Stop::refused(Code::BadAct, detail));
+            return Err(Abort::refused(Code::BadAct, detail));
         }
         self.has_looks()?;
         self.may_lock(path);
@@ -36,7 +36,7 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// Gives back a lock or a place in line.
-    pub(super) fn release(&mut self, path: &str) -> Result<(), Stop> {
+    pub(super) fn release(&mut self, path: &str) -> Result<(), Abort> {
         is_lockable(path)?;
         self.has_looks()?;
         let author = self.author();
@@ -48,7 +48,7 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// Refuses the envelope where the author does not hold the lock with this token now.
-    pub(super) fn fence(&mut self, token: u64) -> Result<(), Stop> {
+    pub(super) fn fence(&mut self, token: u64) -> Result<(), Abort> {
         let held = holder::by_token(self.overlay, self.domain, &self.author(), token, self.place.time)?;
         if held.is_none() {
             let detail = format!("token {token} is stale: {} holds no lock with it", self.author());
@@ -85,10 +85,10 @@ impl<'s> Applier<'_, 's> {
         Ok(())
     }
 
-    fn has_looks(&mut self) -> Result<(), Stop> {
+    fn has_looks(&mut self) -> Result<(), Abort> {
         match self.budget.take_lock() {
             true => Ok(()),
-            false => Err(Stop::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
+            false => Err(Abort::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
         }
     }
 
@@ -106,10 +106,10 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// What the line says no to is refused at its stage, which comes later.
-    fn later<T>(&mut self, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
+    fn later<T>(&mut self, answer: Result<T, Abort>) -> Result<Option<T>, Abort> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
-            Err(Stop::Refused(refusal)) => {
+            Err(Abort::Refused(refusal)) => {
                 self.refuse_later(refusal);
                 Ok(None)
             }
@@ -118,9 +118,9 @@ impl<'s> Applier<'_, 's> {
     }
 }
 
-fn is_lockable(path: &str) -> Result<(), Stop> {
+fn is_lockable(path: &str) -> Result<(), Abort> {
     match lock::is_lockable(path) {
         true => Ok(()),
-        false => Err(Stop::at(Code::BadPath, path, "nothing that can be locked: no path, or too deep")),
+        false => Err(Abort::at(Code::BadPath, path, "nothing that can be locked: no path, or too deep")),
     }
 }

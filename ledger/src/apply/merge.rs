@@ -3,7 +3,7 @@
 use super::Applier;
 use crate::format::receipt::Rung;
 use crate::policy::PathRule;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
@@ -51,7 +51,7 @@ impl Applier<'_, '_> {
         base: Option<File>,
         current: Option<File>,
         made: Option<File>,
-    ) -> Result<Merged, Stop> {
+    ) -> Result<Merged, Abort> {
         if made == current || made == base {
             return Ok(Merged::Clean(current, Rung::OneSided));
         }

@@ -33,7 +33,7 @@ use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
 use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::domain::{Decision, DomainView};
 use crate::state::electorate::Quorum;
@@ -237,15 +237,15 @@ impl<'t, 's> Applier<'t, 's> {
     }
 
     /// Refuses what holds together where something of it would come into conflict, or be overruled.
-    pub(crate) fn has_held(&self) -> Result<(), Stop> {
+    pub(crate) fn has_held(&self) -> Result<(), Abort> {
         let failed = |outcome: &PathOutcome| matches!(outcome, PathOutcome::Conflict | PathOutcome::Overruled);
         let Some((path, (outcome, _))) = self.applied.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
             return Ok(());
         };
         let what = if *outcome == PathOutcome::Conflict { "would be in conflict" } else { "would be overruled" };
         let why = format!("it {what}, and all holds together");
-        let stop = Stop::at(Code::WouldConflict, path, &why);
-        Err(self.part.iter().fold(stop, |stop, part| stop.within(part)))
+        let abort = Abort::at(Code::WouldConflict, path, &why);
+        Err(self.part.iter().fold(abort, |abort, part| abort.within(part)))
     }
 
     /// The contents of this envelope may be named.
@@ -259,12 +259,12 @@ impl<'t, 's> Applier<'t, 's> {
     }
 
     /// Lays a change over the files and over its author's view: stage `content`.
-    pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+    pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Abort> {
         let changed = self.lay_change(change, view);
-        changed.map_err(|stop| self.part.iter().fold(stop, |stop, part| stop.within(part)))
+        changed.map_err(|abort| self.part.iter().fold(abort, |abort, part| abort.within(part)))
     }
 
-    fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+    fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Abort> {
         check_paths(change)?;
         self.renamed.clear();
         for op in &change.ops {
@@ -294,10 +294,10 @@ fn moved(op: &Op) -> Option<(String, String)> {
 }
 
 /// Whether all paths of a change may name files.
-pub(crate) fn check_paths(change: &Change) -> Result<(), Stop> {
+pub(crate) fn check_paths(change: &Change) -> Result<(), Abort> {
     for path in change.ops.iter().flat_map(|op| op.paths()) {
         if let Err(why) = path::check(path) {
-            return Err(Stop::refused(Code::BadPath, format!("{}: {why}", Shown(path))));
+            return Err(Abort::refused(Code::BadPath, format!("{}: {why}", Shown(path))));
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::strategy::Answer;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::record::FileRecord;
 use crate::vocabulary::conflict::Ending;
@@ -19,7 +19,7 @@ const MOVES_FOLLOWED_MAX: usize = 16;
 
 impl Applier<'_, '_> {
     /// One operation; afterwards it is part of the author's view.
-    pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Stop> {
+    pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Abort> {
         match op {
             _ if self.domain == GROUP => self.govern(op)?,
             Op::Put { path, mode, content } => {
@@ -41,7 +41,7 @@ impl Applier<'_, '_> {
             Op::Rename { from, to } => {
                 let base = self.seen(from, view)?;
                 if view.file(self.overlay, self.domain, to)?.is_some() {
-                    return Err(Stop::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
+                    return Err(Abort::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
                 }
                 self.guard(from, None, view)?;
                 self.guard(to, Some(&base), view)?;
@@ -60,7 +60,7 @@ impl Applier<'_, '_> {
     }
 
     /// Whether the author sees a conflict at a path, so that there is something to settle where nothing is served.
-    fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Stop> {
+    fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Abort> {
         match self.record(path)?.and_then(|record| record.conflict) {
             Some(id) => Ok(self.may_settle(&id, view.first())?),
             None => Ok(false),
@@ -68,13 +68,13 @@ impl Applier<'_, '_> {
     }
 
     /// What the author sees at a path; there must be something.
-    fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Stop> {
+    fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Abort> {
         let file = view.file(self.overlay, self.domain, path)?;
-        file.ok_or_else(|| Stop::at(Code::MissingPath, path, "no such file in the base of the change"))
+        file.ok_or_else(|| Abort::at(Code::MissingPath, path, "no such file in the base of the change"))
     }
 
     /// Makes `made` of what was `base` in the author's view.
-    fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+    fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Abort> {
         let record = self.record(path)?;
         if base.is_some() {
             self.renamed.clear(); // it is no new file: what is known of folders may change
@@ -99,7 +99,7 @@ impl Applier<'_, '_> {
 
     /// A new file of a folder that somebody renamed meanwhile comes to where the folder went; the author's own chain
     /// finds it there.
-    fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+    fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Abort> {
         self.is_unlocked(to)?;
         let record = self.record(to)?;
         if self.meets_conflict(to, &record, (to, made), view)? {
@@ -118,7 +118,7 @@ impl Applier<'_, '_> {
         record: &Option<FileRecord>,
         made: (&str, Option<File>),
         view: &AuthorView,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, Abort> {
         let Some((record, id)) = record.as_ref().and_then(|record| Some((record, record.conflict?))) else {
             return Ok(false);
         };
@@ -147,7 +147,7 @@ impl Applier<'_, '_> {
         base: File,
         made: Option<File>,
         view: &AuthorView,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let mut place = to.to_owned();
         for _ in 0..MOVES_FOLLOWED_MAX {
             let record = self.record(&place)?;
@@ -196,7 +196,7 @@ impl Applier<'_, '_> {
         record: Option<FileRecord>,
         made: Option<File>,
         view: &AuthorView,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let record = record.unwrap_or_else(|| self.fresh());
         let current = record.file;
         match self.answer(path, base, &record, made)? {
@@ -217,7 +217,7 @@ impl Applier<'_, '_> {
     }
 
     /// Moves a file; what others did to it meanwhile goes along.
-    fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Stop> {
+    fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Abort> {
         let record = self.record(from)?;
         self.renamed.clear();
         let seen_conflict = record.as_ref().and_then(|record| record.conflict);
@@ -248,7 +248,7 @@ impl Applier<'_, '_> {
     }
 
     /// The moved file comes to its new place.
-    fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Stop> {
+    fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Abort> {
         self.edit(to, None, Some(moved), view)?;
         if moved != base {
             self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
@@ -257,7 +257,7 @@ impl Applier<'_, '_> {
     }
 
     /// The file to be moved is not there any more.
-    fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Stop> {
+    fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Abort> {
         let (there, why) = match &record.moved_to {
             Some(same) if same == to => {
                 self.applied.note(to, PathOutcome::Merged, Rung::OneSided);

@@ -3,7 +3,7 @@
 use super::Execution;
 use crate::apply::Applier;
 use crate::format::analysis::Analysis;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::rows;
 use crate::state::store::{StoreError, Table};
 use crate::vocabulary::ids::EnvelopeId;
@@ -32,11 +32,11 @@ impl Execution<'_, '_> {
                 self.account(&domain, applied, revision);
                 Ok(())
             }
-            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
                 self.overlay.rollback();
                 Ok(())
             }
-            Err(Stop::Store(error)) => Err(error),
+            Err(Abort::Store(error)) => Err(error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Execution, leases};
 use crate::apply::Applier;
 use crate::query::StateView;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
@@ -56,7 +56,7 @@ impl Execution<'_, '_> {
         &mut self,
         id: &ConflictId,
         domain: &str,
-        act: impl FnOnce(&mut Applier) -> Result<(), Stop>,
+        act: impl FnOnce(&mut Applier) -> Result<(), Abort>,
     ) -> Result<(), StoreError> {
         let context = self.context(domain);
         let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
@@ -65,14 +65,14 @@ impl Execution<'_, '_> {
         let applied = match act(&mut applier) {
             Ok(()) => applier.applied(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
-            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
                 self.overlay.rollback();
                 let mut applier =
                     Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
                 applier.leave_open(id)?;
                 applier.applied()
             }
-            Err(Stop::Store(error)) => return Err(error),
+            Err(Abort::Store(error)) => return Err(error),
         };
         self.concluded(id, (place.name, place.record.number), context.revision(), None, applied)
     }

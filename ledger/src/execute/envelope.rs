@@ -8,7 +8,7 @@ use crate::format::genesis::Genesis;
 use crate::format::transaction::{self, Entered};
 use crate::policy::GroupPolicy;
 use crate::policy::attestation::{Pending, Progress};
-use crate::state::abort::{Stop, Unsettled, Why};
+use crate::state::abort::{Abort, DeferReason, Deferred};
 use crate::state::domain::{DomainView, Domains};
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::store::{StoreError, Table};
@@ -109,7 +109,7 @@ impl Execution<'_, '_> {
         let (context, others) = (self.context(&envelope.body.domain), self.other_settings(&envelope));
         let submission = context.submission(&envelope, &others);
         let author = submission.author(&self.overlay);
-        let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
+        let is_unknown = matches!(&author, Err(Abort::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
         let number = submission.place.filter(|_| !is_unknown).map(|place| place.record.number);
         let sequence = match number {
@@ -136,12 +136,12 @@ impl Execution<'_, '_> {
                 self.note_taken(takes);
                 self.record_verdict(&submission, origin, number, sequence, Ok(accepted))
             }
-            Err(Stop::Refused(refusal)) => {
+            Err(Abort::Refused(refusal)) => {
                 self.overlay.rollback();
                 self.record_verdict(&submission, origin, number, sequence, Err(refusal))
             }
-            Err(Stop::Unsettled(why)) => self.unsettle(&submission, number, sequence, why),
-            Err(Stop::Store(error)) => Err(error),
+            Err(Abort::Deferred(why)) => self.unsettle(&submission, number, sequence, why),
+            Err(Abort::Store(error)) => Err(error),
         }?;
         while let Some((id, progress)) = self.resolved.pop_front() {
             self.resolve(id, progress)?;
@@ -217,9 +217,9 @@ impl Execution<'_, '_> {
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let judged = match progress {
             Progress::Disapproved => {
-                Err(Stop::refused(Code::Approvals, "too few organisations are left to approve it"))
+                Err(Abort::refused(Code::Approvals, "too few organisations are left to approve it"))
             }
-            Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
+            Progress::Refuted => Err(Abort::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
                 let (organisation, since) = (pending.organisation.clone(), pending.since);
                 submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None })
@@ -227,9 +227,9 @@ impl Execution<'_, '_> {
         };
         let accepted = match judged {
             Ok(accepted) => Ok(accepted),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(Stop::Unsettled(why)) => Err(gone(&why)),
-            Err(Stop::Store(error)) => return Err(error),
+            Err(Abort::Refused(refusal)) => Err(refusal),
+            Err(Abort::Deferred(why)) => Err(gone(&why)),
+            Err(Abort::Store(error)) => return Err(error),
         };
         if accepted.is_err() {
             self.overlay.rollback();
@@ -248,11 +248,11 @@ impl Execution<'_, '_> {
         submission: &Submission,
         number: Option<u32>,
         mut sequence: Sequence,
-        why: Why,
+        why: DeferReason,
     ) -> Result<(), StoreError> {
         self.overlay.rollback();
         let body = &submission.envelope.body;
-        if let (Some(number), Why::Taken) = (number, &why)
+        if let (Some(number), DeferReason::Taken) = (number, &why)
             && let Some(other) =
                 self.overlay.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
             && other != submission.id.0.0
@@ -263,7 +263,7 @@ impl Execution<'_, '_> {
             self.overlay.put(number, name::sequence(&body.author), &sequence);
             self.overlay.commit()?;
         }
-        self.unsettled.push(Unsettled {
+        self.deferred.push(Deferred {
             id: submission.id,
             author: body.author,
             domain: body.domain.clone(),
@@ -276,6 +276,6 @@ impl Execution<'_, '_> {
 }
 
 /// A content that the path had when the change was ordered has left the horizon while it waited.
-fn gone(why: &Why) -> Refusal {
+fn gone(why: &DeferReason) -> Refusal {
     Refusal::new(Code::BaseTooOld, format!("what it needs has left the horizon while it waited: {why:?}"))
 }

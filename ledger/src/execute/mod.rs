@@ -18,7 +18,7 @@ use crate::format::receipt::Receipt;
 use crate::lock::LockNews;
 use crate::policy::attestation::Progress;
 use crate::policy::reputation::Service;
-use crate::state::abort::Unsettled;
+use crate::state::abort::Deferred;
 use crate::state::ledger::Ledger;
 use crate::state::overlay::Overlay;
 use crate::state::record::{EvidenceRecord, Usage};
@@ -55,7 +55,7 @@ pub(crate) struct Execution<'l, 's> {
     /// Verdicts and settlements so far: each makes a revision.
     verdicts: u32,
     receipts: Vec<Receipt>,
-    unsettled: Vec<Unsettled>,
+    deferred: Vec<Deferred>,
     recorded: Vec<EvidenceKey>,
     events: Vec<Event>,
     epoch: Epoch,
@@ -87,7 +87,7 @@ impl<'l, 's> Execution<'l, 's> {
             list: Vec::new(),
             verdicts: 0,
             receipts: Vec::new(),
-            unsettled: Vec::new(),
+            deferred: Vec::new(),
             recorded: Vec::new(),
             events: Vec::new(),
             epoch: decided.epoch,
@@ -218,7 +218,7 @@ impl<'l, 's> Execution<'l, 's> {
             recorded: self.recorded,
             deadline,
             receipts: self.receipts,
-            unsettled: self.unsettled,
+            deferred: self.deferred,
             events: self.events,
             moved: self.moved,
         })

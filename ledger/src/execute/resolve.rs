@@ -7,7 +7,7 @@ use super::Execution;
 use super::envelope::Origin;
 use crate::apply::{Applied, Applier};
 use crate::format::receipt::Receipt;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::record::{ConflictRecord, Verdict, ViewRecord};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -28,11 +28,11 @@ impl Execution<'_, '_> {
         let applied = applier.applied();
         match concluded {
             Ok(()) => self.concluded(id, (domain, place.record.number), context.revision(), Some(origin), applied),
-            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
                 self.overlay.rollback();
                 Ok(())
             }
-            Err(Stop::Store(error)) => Err(error),
+            Err(Abort::Store(error)) => Err(error),
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     WAITING_PER_DOMAIN_MAX, circle,
 };
 use crate::format::constants::GROUP;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::key_of;
@@ -81,7 +81,7 @@ pub(crate) enum Placed {
 
 impl Manager<'_, '_> {
     /// Asks for a lock: grants or renews it, or takes the author into the line.
-    pub(crate) fn acquire(&mut self, asked: &Asked) -> Result<Placed, Stop> {
+    pub(crate) fn acquire(&mut self, asked: &Asked) -> Result<Placed, Abort> {
         self.expire(asked.path, &asked.author)?;
         let known = self.node(asked.path)?.of(&asked.author).cloned();
         match known {
@@ -105,7 +105,7 @@ impl Manager<'_, '_> {
     }
 
     /// Gives back what the author holds or awaits at a path.
-    pub(crate) fn release(&mut self, path: &str, author: &PublicKey) -> Result<(), Stop> {
+    pub(crate) fn release(&mut self, path: &str, author: &PublicKey) -> Result<(), Abort> {
         self.expire(path, author)?;
         if self.node(path)?.of(author).is_none() {
             return Err(locked(path, &format!("{author} neither holds it nor stands in line for it")));
@@ -158,7 +158,7 @@ impl Manager<'_, '_> {
     }
 
     /// Grants what others do not stand in the way of; else it waits, if its author wants to.
-    fn ask(&mut self, asked: &Asked, request: LockRequest) -> Result<Placed, Stop> {
+    fn ask(&mut self, asked: &Asked, request: LockRequest) -> Result<Placed, Abort> {
         let held = request.held;
         let mode = held.map_or(asked.mode, |held| held.mode.join(asked.mode));
         let turn = Turn::last(held.is_some());
@@ -197,11 +197,11 @@ impl Manager<'_, '_> {
         Ok(held)
     }
 
-    fn queue(&mut self, asked: &Asked, request: LockRequest, mode: LockMode) -> Result<Placed, Stop> {
+    fn queue(&mut self, asked: &Asked, request: LockRequest, mode: LockMode) -> Result<Placed, Abort> {
         let mut table = self.table()?;
         if table.waiting >= WAITING_PER_DOMAIN_MAX {
             let detail = format!("{} requests wait in this domain already", table.waiting);
-            return Err(Stop::refused(Code::Quota, detail));
+            return Err(Abort::refused(Code::Quota, detail));
         }
         table.tickets += 1;
         self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
@@ -213,7 +213,7 @@ impl Manager<'_, '_> {
     }
 
     /// Lets the lease begin again, as long as nobody waits for it to be over.
-    fn renew(&mut self, asked: &Asked, held: Held) -> Result<Placed, Stop> {
+    fn renew(&mut self, asked: &Asked, held: Held) -> Result<Placed, Abort> {
         let related = related(self.overlay, self.domain, asked.path)?;
         let mine = related.iter().find(|at| at.path == asked.path && at.request.author == asked.author);
         let waits = |other: &&At| mine.zip(other.ask()).is_some_and(|(mine, ask)| mine.blocks(&ask));
@@ -246,7 +246,7 @@ impl Manager<'_, '_> {
     }
 
     /// Whether there is room for one request more.
-    fn has_room(&self, asked: &Asked) -> Result<(), Stop> {
+    fn has_room(&self, asked: &Asked) -> Result<(), Abort> {
         let table = self.table()?;
         let ours = table.organisations.get(asked.organisation).copied().unwrap_or(0);
         let mine = self.locks_of(&asked.author)?.places.len();
@@ -256,7 +256,7 @@ impl Manager<'_, '_> {
             (table.requests >= REQUESTS_PER_DOMAIN_MAX, "domain", table.requests as usize),
         ];
         match full.iter().find(|(is_full, ..)| *is_full) {
-            Some((_, whose, n)) => Err(Stop::refused(Code::Quota, format!("{n} locks of this {whose} already"))),
+            Some((_, whose, n)) => Err(Abort::refused(Code::Quota, format!("{n} locks of this {whose} already"))),
             None => Ok(()),
         }
     }
@@ -298,7 +298,7 @@ impl Manager<'_, '_> {
     }
 
     /// Ends every circle that the author is in now. The author's newest request is refused where it is the youngest.
-    fn break_circles(&mut self, asked: &Asked) -> Result<(), Stop> {
+    fn break_circles(&mut self, asked: &Asked) -> Result<(), Abort> {
         loop {
             let circle = circle::around(self.overlay, &asked.author)?;
             let Some(victim) = circle.iter().max_by_key(|waiting| waiting.age()) else { return Ok(()) };
@@ -402,6 +402,6 @@ fn after(now: Time, ms: u64) -> Time {
     Time::new(now.get().saturating_add(ms))
 }
 
-fn locked(path: &str, why: &str) -> Stop {
-    Stop::at(Code::Lock, super::shown(path), why)
+fn locked(path: &str, why: &str) -> Abort {
+    Abort::at(Code::Lock, super::shown(path), why)
 }

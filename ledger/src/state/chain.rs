@@ -4,7 +4,7 @@
 //! on cost nothing, and a long chain costs each of its links only what that link wrote. All of it can be derived
 //! from the authors' verdicts.
 
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
 use crate::state::record::Verdict;
 use crate::state::store::{Read, StoreError, Table};
@@ -37,7 +37,7 @@ struct Chain {
 }
 
 /// The place of an accepted envelope, as what another one is now based on.
-pub(crate) fn enter(overlay: &mut Overlay, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Stop> {
+pub(crate) fn enter(overlay: &mut Overlay, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Abort> {
     if let Some(link) = entry::load_row(overlay.stored(), Table::History, &rows::link(&id))? {
         return Ok(link);
     }
@@ -52,7 +52,7 @@ pub(crate) fn enter(overlay: &mut Overlay, id: EnvelopeId, verdict: &Verdict) ->
 }
 
 /// At the end of its parent's chain, or the start of a new one.
-fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Chain), Stop> {
+fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Chain), Abort> {
     let start = |parent, forks| (Link { chain: id, depth: 1 }, Chain { length: 1, parent, forks });
     let Some(parent) = &verdict.view.parent else {
         return Ok(start(None, 0));
@@ -65,7 +65,7 @@ fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Ch
         return Ok((Link { depth, ..parent }, Chain { length: depth, ..chain }));
     }
     if chain.forks == FORKS_MAX {
-        return Err(Stop::refused(Code::BaseUnknown, format!("the chain of bases forks more than {FORKS_MAX} times")));
+        return Err(Abort::refused(Code::BaseUnknown, format!("the chain of bases forks more than {FORKS_MAX} times")));
     }
     Ok(start(Some(parent), chain.forks + 1))
 }

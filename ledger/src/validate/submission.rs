@@ -9,7 +9,7 @@ use crate::format::envelope::Envelope;
 use crate::format::receipt::State;
 use crate::format::transaction::Entered;
 use crate::policy::covers;
-use crate::state::abort::{Stop, Why};
+use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
 use crate::state::domain::{DomainView, Domains};
 use crate::state::overlay::Overlay;
@@ -67,12 +67,12 @@ impl Submission<'_> {
     }
 
     /// Stage `signature`: who is it, and does the key still speak for them?
-    pub(crate) fn author(&self, overlay: &Overlay) -> Result<AuthorRecord, Stop> {
+    pub(crate) fn author(&self, overlay: &Overlay) -> Result<AuthorRecord, Abort> {
         let author = &self.body().author;
         let record: Option<AuthorRecord> = overlay.get(0, &name::author(author))?;
-        let record = record.ok_or_else(|| Stop::refused(Code::UnknownAuthor, format!("{author} is not enrolled")))?;
+        let record = record.ok_or_else(|| Abort::refused(Code::UnknownAuthor, format!("{author} is not enrolled")))?;
         match record.revoked {
-            Some(at) => Err(Stop::refused(Code::Revoked, format!("{author} was revoked at {at}"))),
+            Some(at) => Err(Abort::refused(Code::Revoked, format!("{author} was revoked at {at}"))),
             None => Ok(record),
         }
     }
@@ -85,17 +85,17 @@ impl Submission<'_> {
         overlay: &Overlay,
         sequence: &Sequence,
         enrolled: Option<Revision>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let body = self.body();
         if body.from_seq > sequence.next {
-            return Err(Stop::Unsettled(Why::Gap { next: sequence.next }));
+            return Err(Abort::Deferred(DeferReason::Gap { next: sequence.next }));
         }
         if body.from_seq < sequence.next || body.attempt <= sequence.attempt {
             let known = overlay.bytes(Table::Receipts, &self.id.0.0)?.is_some();
-            return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
+            return Err(Abort::Deferred(if known { DeferReason::Copy } else { DeferReason::Taken }));
         }
         if self.may_be_old(enrolled) && self.was_refused(overlay)? {
-            return Err(Stop::Unsettled(Why::Copy));
+            return Err(Abort::Deferred(DeferReason::Copy));
         }
         body.changes.iter().try_for_each(|change| self.dependencies(overlay, change))?;
         self.parts.iter().try_for_each(|part| self.check_part_sequence(overlay, part))
@@ -121,45 +121,45 @@ impl Submission<'_> {
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
     /// refused, but for a gap: that may close.
-    fn check_part_sequence(&self, overlay: &Overlay, part: &Part) -> Result<(), Stop> {
+    fn check_part_sequence(&self, overlay: &Overlay, part: &Part) -> Result<(), Abort> {
         let (Some(place), Entered { seq, attempt, domain, .. }) = (part.place, part.entered) else {
             return Ok(()); // the stage `domain` refuses it
         };
         let known = sequence(overlay, place.record.number, self.body())?;
         if seq < known.next || (seq == known.next && attempt <= known.attempt) {
             let detail = format!("in {domain:?}: number {seq}, attempt {attempt} is taken; {} is next", known.next);
-            return Err(Stop::refused(Code::SequenceTaken, detail));
+            return Err(Abort::refused(Code::SequenceTaken, detail));
         }
         if seq - known.next > self.limits.gap_max {
             let detail = format!("in {domain:?}: number {seq} is too far above the next one, {}", known.next);
-            return Err(Stop::refused(Code::GapTooWide, detail));
+            return Err(Abort::refused(Code::GapTooWide, detail));
         }
         if seq > known.next {
             let (author, domain) = (self.body().author, domain.to_owned());
-            return Err(Stop::Unsettled(Why::Dependency(Dependency { author, domain, seq: seq - 1 })));
+            return Err(Abort::Deferred(DeferReason::Dependency(Dependency { author, domain, seq: seq - 1 })));
         }
         Ok(())
     }
 
-    fn dependencies(&self, overlay: &Overlay, change: &Change) -> Result<(), Stop> {
+    fn dependencies(&self, overlay: &Overlay, change: &Change) -> Result<(), Abort> {
         for dependency in composition::of_others(self.body(), change) {
             let sequence: Option<Sequence> = match self.domains.get(&dependency.domain) {
                 Some(domain) => overlay.get(domain.record.number, &name::sequence(&dependency.author))?,
                 None => None,
             };
             if sequence.is_none_or(|sequence| sequence.next <= dependency.seq) {
-                return Err(Stop::Unsettled(Why::Dependency(dependency.clone())));
+                return Err(Abort::Deferred(DeferReason::Dependency(dependency.clone())));
             }
         }
         Ok(())
     }
 
     /// Stages `sequence` (the bases) to `access`, with the effects left pending in the draft.
-    pub(crate) fn stages(&self, overlay: &mut Overlay, author: &AuthorRecord) -> Result<Accepted, Stop> {
+    pub(crate) fn stages(&self, overlay: &mut Overlay, author: &AuthorRecord) -> Result<Accepted, Abort> {
         let changes = &self.body().changes;
         let Some(place) = self.place else {
             changes.iter().try_for_each(check_paths)?;
-            return Err(Stop::refused(Code::UnknownDomain, format!("no domain {:?}", self.body().domain)));
+            return Err(Abort::refused(Code::UnknownDomain, format!("no domain {:?}", self.body().domain)));
         };
         let mut views = BTreeMap::new();
         for (index, change) in self.own_changes().iter().enumerate() {
@@ -171,7 +171,7 @@ impl Submission<'_> {
         let mut roles = vec![self.membership(&place, author)?];
         for part in &self.parts {
             let role = part.place.as_ref().map_or(Ok(None), |place| self.membership(place, author));
-            roles.push(role.map_err(|stop| stop.within(&in_domain(part.entered.domain)))?);
+            roles.push(role.map_err(|abort| abort.within(&in_domain(part.entered.domain)))?);
         }
         let refusals = accepted.take_refusal().into_iter().chain(roles.into_iter().flatten());
         match refusals.min_by_key(|refusal| refusal.stage) {
@@ -200,7 +200,7 @@ impl Submission<'_> {
         overlay: &Overlay,
         author: &AuthorRecord,
         bytes: usize,
-    ) -> Result<Vec<(u32, Takes)>, Stop> {
+    ) -> Result<Vec<(u32, Takes)>, Abort> {
         let who = (self.body(), author.organisation.as_str());
         let mut taken = Vec::new();
         for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {
@@ -210,13 +210,13 @@ impl Submission<'_> {
             }
             let numbers = sequence(overlay, number, self.body())?;
             let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| overlay.get(number, name))?;
-            taken.push((number, takes.map_err(|too_fast| Stop::from(too_fast.refusal))?));
+            taken.push((number, takes.map_err(|too_fast| Abort::from(too_fast.refusal))?));
         }
         Ok(taken)
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
-    fn view(&self, overlay: &mut Overlay, place: &DomainView, change: &Change) -> Result<Option<AuthorView>, Stop> {
+    fn view(&self, overlay: &mut Overlay, place: &DomainView, change: &Change) -> Result<Option<AuthorView>, Abort> {
         match change.base {
             Base::Previous => Ok(None),
             Base::Revision(revision) => {
@@ -232,20 +232,20 @@ impl Submission<'_> {
         }
     }
 
-    fn within_horizon(&self, place: &DomainView, revision: Revision) -> Result<(), Stop> {
+    fn within_horizon(&self, place: &DomainView, revision: Revision) -> Result<(), Abort> {
         if revision.seq() >= self.revision.seq() {
-            return Err(Stop::refused(Code::BaseUnknown, format!("revision {revision} is not in the past")));
+            return Err(Abort::refused(Code::BaseUnknown, format!("revision {revision} is not in the past")));
         }
         if revision.seq() < place.floor {
             let detail = format!("revision {revision} lies beyond the horizon, which begins at slot {}", place.floor);
-            return Err(Stop::refused(Code::BaseTooOld, detail));
+            return Err(Abort::refused(Code::BaseTooOld, detail));
         }
         Ok(())
     }
 
     /// An earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk must not
     /// matter: it is unknown.
-    fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<Verdict, Stop> {
+    fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<Verdict, Abort> {
         let verdict: Option<Verdict> = overlay.row(Table::Receipts, &id.0.0)?;
         let of_this_chain = |verdict: &Verdict| {
             let receipt = &verdict.receipt;
@@ -255,13 +255,13 @@ impl Submission<'_> {
             revision && is_own && receipt.domain == place.name
         };
         let Some(verdict) = verdict.filter(of_this_chain) else {
-            return Err(Stop::refused(
+            return Err(Abort::refused(
                 Code::BaseUnknown,
                 format!("{id} is no earlier envelope of this author and domain"),
             ));
         };
         if verdict.receipt.state == State::Refused {
-            return Err(Stop::refused(Code::BaseRefused, format!("{id} was refused")));
+            return Err(Abort::refused(Code::BaseRefused, format!("{id} was refused")));
         }
         Ok(verdict)
     }
@@ -273,7 +273,7 @@ impl Submission<'_> {
         place: DomainView,
         author: &AuthorRecord,
         mut views: BTreeMap<usize, AuthorView>,
-    ) -> Result<Accepted, Stop> {
+    ) -> Result<Accepted, Abort> {
         let who = (place, author.organisation.as_str());
         let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
         applier.carries(self.envelope);
@@ -299,16 +299,16 @@ impl Submission<'_> {
         overlay: &mut Overlay,
         author: &AuthorRecord,
         mut spent: Spent,
-    ) -> Result<Vec<Applied>, Stop> {
+    ) -> Result<Vec<Applied>, Abort> {
         let mut others = Vec::new();
         for part in &self.parts {
             let (change, name) = (part.entered.change, in_domain(part.entered.domain));
             let Some(place) = part.place else {
                 check_paths(change)?;
                 let detail = format!("no domain {:?}", part.entered.domain);
-                return Err(Stop::refused(Code::UnknownDomain, detail));
+                return Err(Abort::refused(Code::UnknownDomain, detail));
             };
-            let view = self.view(overlay, &place, change).map_err(|stop| stop.within(&name))?;
+            let view = self.view(overlay, &place, change).map_err(|abort| abort.within(&name))?;
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
             let who = (place, author.organisation.as_str());
             let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
@@ -324,7 +324,7 @@ impl Submission<'_> {
                     "in {:?}: {:?} asks for the word of others, and a transaction cannot wait for it",
                     part.entered.domain, requirement.pattern
                 );
-                return Err(Stop::refused(Code::Approvals, detail));
+                return Err(Abort::refused(Code::Approvals, detail));
             }
             others.push(applied);
         }
@@ -340,13 +340,13 @@ impl Submission<'_> {
         composition::is_one(self.body()).then(|| format!("part {} of {count}, number {number}", index + 1))
     }
 
-    fn within_quotas(&self, place: &DomainView, accepted: &Accepted) -> Result<(), Stop> {
+    fn within_quotas(&self, place: &DomainView, accepted: &Accepted) -> Result<(), Abort> {
         if !self.parts.is_empty()
             && let Some(requirement) = accepted.applied.requirements.first()
         {
             let detail =
                 format!("{:?} asks for the word of others, and a transaction cannot wait for it", requirement.pattern);
-            return Err(Stop::refused(Code::Approvals, detail));
+            return Err(Abort::refused(Code::Approvals, detail));
         }
         within_quota(place, &accepted.applied)?;
         let parts = self.parts.iter().zip(&accepted.others);
@@ -358,7 +358,7 @@ impl Submission<'_> {
     /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do this:
     /// what comes between is asked first. Whoever the policy names to attest or to speak for an organisation may do that
     /// without being a writer.
-    fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Stop> {
+    fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Abort> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
         let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_word);
@@ -370,7 +370,7 @@ impl Submission<'_> {
         } else if reads {
             Ok(Some(Refusal::new(Code::Role, format!("{key} may read {} and not write", place.name))))
         } else {
-            Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
+            Err(Abort::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
         }
     }
 }
@@ -388,7 +388,7 @@ fn in_domain(domain: &str) -> String {
 }
 
 /// Stage `access`: a domain that is full takes only what makes it smaller.
-fn within_quota(place: &DomainView, applied: &Applied) -> Result<(), Stop> {
+fn within_quota(place: &DomainView, applied: &Applied) -> Result<(), Abort> {
     let quota = &place.record.policy.quota;
     let kinds = [
         ("files", place.held.0, applied.files, quota.files_max),
@@ -397,7 +397,7 @@ fn within_quota(place: &DomainView, applied: &Applied) -> Result<(), Stop> {
     for (what, held, more, max) in kinds {
         let after = held.saturating_add_signed(more);
         if let Some(max) = max.filter(|max| more > 0 && after > *max) {
-            return Err(Stop::refused(Code::Quota, format!("{after} {what}, {} may hold {max}", place.name)));
+            return Err(Abort::refused(Code::Quota, format!("{after} {what}, {} may hold {max}", place.name)));
         }
     }
     Ok(())

@@ -184,7 +184,7 @@ impl World {
     /// The verdict on an envelope in a slot of its own.
     pub fn verdict(&mut self, draft: &Draft) -> Receipt {
         let outcome = self.slot(&[draft]);
-        assert_eq!(outcome.unsettled, [], "it is the envelope's turn");
+        assert_eq!(outcome.deferred, [], "it is the envelope's turn");
         let receipt = outcome.receipts.into_iter().next().expect("a verdict");
         if receipt.state == quorate_ledger::State::Refused {
             self.numbers.insert((draft.who, draft.body.domain.clone()), draft.body.from_seq);

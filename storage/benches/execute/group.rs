@@ -111,7 +111,7 @@ impl Group {
             Some(disk) => disk.execute(ledger, &decided),
         };
         drop(held);
-        assert!(outcome.unsettled.is_empty() && outcome.receipts.iter().all(|receipt| receipt.state == expected));
+        assert!(outcome.deferred.is_empty() && outcome.receipts.iter().all(|receipt| receipt.state == expected));
         cost
     }
 
