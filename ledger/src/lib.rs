@@ -66,7 +66,7 @@ pub use format::governance::{Act, Proposal, ProposalEnd};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
 pub use policy::attestation::{Pending, Progress, Requirement};
-pub use policy::reputation as standing;
+pub use policy::reputation;
 
 pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
@@ -79,7 +79,7 @@ pub use state::store::{Read, Store, StoreError, Table};
 pub use execute::outcome::Outcome;
 pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
 pub use query::{
-    AuthorStanding, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
+    AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
     LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
 };
 pub use validate::admission::{Admission, Standing};

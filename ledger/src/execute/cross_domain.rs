@@ -23,9 +23,9 @@ impl Execution<'_, '_> {
             (sequence.next, sequence.attempt) =
                 if refused { (sequence.next, entered.attempt) } else { (entered.seq + 1, 0) };
             if refused {
-                sequence.deeds.refused += 1
+                sequence.track_record.refused += 1
             } else {
-                sequence.deeds.effective += 1
+                sequence.track_record.effective += 1
             }
             sequence.verdicts = hash("quorate/v1/part", &(sequence.verdicts, hash("quorate/v1/verdict", verdict)));
             self.overlay.put(number, name::sequence(&body.author), &sequence);

@@ -6,14 +6,14 @@ use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{Receipt, State};
 use crate::policy::attestation::{Pending, Progress};
-use crate::policy::reputation::{Deeds, Service};
+use crate::policy::reputation::{Service, TrackRecord};
 use crate::state::name;
 use crate::state::record::Sequence;
 use crate::state::store::StoreError;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::{PublicKey, ReplicaId};
 
-impl Deeds {
+impl TrackRecord {
     /// Notes what became of an envelope.
     pub(super) fn note(&mut self, body: &Body, state: State) {
         if state == State::Refused {
@@ -62,7 +62,9 @@ impl Execution<'_, '_> {
                 Progress::Approved | Progress::Waits if took_effect => *word,
                 Progress::Approved | Progress::Waits => continue,
             };
-            self.note_deed(domain, author, |deeds| if was_right { &mut deeds.attested } else { &mut deeds.wrong })?;
+            self.note_record(domain, author, |track_record| {
+                if was_right { &mut track_record.attested } else { &mut track_record.wrong }
+            })?;
         }
         Ok(())
     }
@@ -70,20 +72,20 @@ impl Execution<'_, '_> {
     /// Notes who lost conflicts that the envelope in hand, or a deadline, has ended.
     pub(super) fn note_losers(&mut self) -> Result<(), StoreError> {
         for (domain, author) in core::mem::take(&mut self.losers) {
-            self.note_deed(domain, &author, |deeds| &mut deeds.lost)?;
+            self.note_record(domain, &author, |track_record| &mut track_record.lost)?;
         }
         Ok(())
     }
 
-    fn note_deed(
+    fn note_record(
         &mut self,
         domain: u32,
         author: &PublicKey,
-        which: impl Fn(&mut Deeds) -> &mut u64,
+        which: impl Fn(&mut TrackRecord) -> &mut u64,
     ) -> Result<(), StoreError> {
         let known: Option<Sequence> = self.overlay.get(domain, &name::sequence(author))?;
         let mut sequence = known.unwrap_or_else(Sequence::new);
-        let count = which(&mut sequence.deeds);
+        let count = which(&mut sequence.track_record);
         *count = count.saturating_add(1);
         self.overlay.put(domain, name::sequence(author), &sequence);
         self.overlay.commit()

@@ -31,7 +31,7 @@ impl Execution<'_, '_> {
             } else {
                 (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
             }
-            sequence.deeds.note(body, verdict.receipt.state);
+            sequence.track_record.note(body, verdict.receipt.state);
             let used = rows::number(number, &body.author, body.from_seq, body.attempt);
             self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
             self.write(submission, number, sequence, &verdict);
@@ -54,7 +54,7 @@ impl Execution<'_, '_> {
         let mut sequence = submission::sequence(&self.overlay, number, &submission.envelope.body)?;
         sequence.pending = sequence.pending.saturating_sub(1);
         let verdict = self.verdict(submission, origin, &sequence, accepted);
-        sequence.deeds.note_again(verdict.receipt.state);
+        sequence.track_record.note_again(verdict.receipt.state);
         self.write(submission, number, sequence, &verdict);
         self.publish(verdict.receipt)
     }

@@ -14,7 +14,7 @@ mod proofs;
 mod proposals;
 mod conflict_log;
 
-pub use authors::{AuthorStanding, MemberEntry};
+pub use authors::{AuthorEntry, MemberEntry};
 pub use causality::{Causality, Order};
 pub use conflict_log::{CommitMessage, LoggedEvent};
 pub use conflicts::{ConflictEntry, SideEntry};

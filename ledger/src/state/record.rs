@@ -1,7 +1,7 @@
 //! The values of entries, and the rows that entries vouch for by a running hash.
 
 use crate::format::receipt::{Receipt, Rung};
-use crate::policy::reputation::Deeds;
+use crate::policy::reputation::TrackRecord;
 use crate::policy::{DomainPolicy, Step};
 use crate::state::conflict_log::Actor;
 use crate::state::horizon::Marks;
@@ -125,7 +125,7 @@ pub struct Sequence {
     /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
     pub repeated: Vec<u64>,
     /// What came of all this.
-    pub deeds: Deeds,
+    pub track_record: TrackRecord,
 }
 
 impl Sequence {
@@ -137,12 +137,19 @@ impl Sequence {
 
     /// Before the first envelope.
     pub fn new() -> Self {
-        Self { next: 1, attempt: 0, pending: 0, verdicts: Digest::ZERO, repeated: Vec::new(), deeds: Deeds::default() }
+        Self {
+            next: 1,
+            attempt: 0,
+            pending: 0,
+            verdicts: Digest::ZERO,
+            repeated: Vec::new(),
+            track_record: TrackRecord::default(),
+        }
     }
 
     /// What the author stands at by deeds in this domain alone.
-    pub(crate) fn figure(&self) -> u32 {
-        self.deeds.figure(self.repeated.len() as u64)
+    pub(crate) fn score(&self) -> u32 {
+        self.track_record.score(self.repeated.len() as u64)
     }
 }
 
