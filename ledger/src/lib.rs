@@ -82,5 +82,5 @@ pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
     LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
 };
-pub use validate::admission::{Admission, Standing};
+pub use validate::admission::{Admission, Sequencing};
 pub use validate::rates::TooFast;

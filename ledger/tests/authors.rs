@@ -255,19 +255,19 @@ fn somebody_elses_envelope_is_no_base() {
 
 #[test]
 fn the_gate_lets_in_what_may_get_a_verdict() {
-    use quorate_ledger::Standing;
+    use quorate_ledger::Sequencing;
     let mut world = World::new();
     let first = world.draft(0, world.now(), &[write("a", "x")]);
     let second = world.draft(0, world.now(), &[write("b", "x")]);
     let admit = |world: &World, draft: &Draft| {
         let bytes = world.sign(draft).encode();
         let admitted = world.ledger.admit(&world.store, &bytes).expect("memory does not fail");
-        admitted.map(|admission| admission.standing).map_err(|refusal| refusal.code)
+        admitted.map(|admission| admission.sequencing).map_err(|refusal| refusal.code)
     };
-    assert_eq!(admit(&world, &first), Ok(Standing::Ready));
-    assert_eq!(admit(&world, &second), Ok(Standing::Waits { next: 1 }));
+    assert_eq!(admit(&world, &first), Ok(Sequencing::Ready));
+    assert_eq!(admit(&world, &second), Ok(Sequencing::Waits { next: 1 }));
     let receipt = world.verdict(&first);
-    assert_eq!(admit(&world, &first), Ok(Standing::Judged(receipt)));
+    assert_eq!(admit(&world, &first), Ok(Sequencing::Judged(receipt)));
     let mut other = first.clone();
     other.body.attempt = 9;
     assert_eq!(admit(&world, &other), Err(Code::Overlap));
@@ -275,7 +275,7 @@ fn the_gate_lets_in_what_may_get_a_verdict() {
     (far.body.from_seq, far.body.to_seq) = (1_027, 1_027);
     assert_eq!(admit(&world, &far), Err(Code::GapTooWide));
     (far.body.from_seq, far.body.to_seq) = (1_026, 1_026);
-    assert_eq!(admit(&world, &far), Ok(Standing::Waits { next: 2 }));
+    assert_eq!(admit(&world, &far), Ok(Sequencing::Waits { next: 2 }));
     let stranger = world.draft(9, world.now(), &[]);
     assert_eq!(admit(&world, &stranger), Err(Code::UnknownAuthor));
 }

@@ -30,7 +30,7 @@ impl Applier<'_, '_> {
             }
             Op::Revoke { key } => {
                 self.in_group()?;
-                let record = self.standing(key)?;
+                let record = self.enrolled(key)?;
                 self.is_own(&record.organisation);
                 Ok(self.revoke(key, record)?)
             }
@@ -39,7 +39,7 @@ impl Applier<'_, '_> {
                 let organisation = self.organisation.to_owned();
                 self.enrol(key, &organisation, proof)?;
                 let author = self.author();
-                let record = self.standing(&author)?;
+                let record = self.enrolled(&author)?;
                 Ok(self.revoke(&author, record)?)
             }
             Op::Propose { act } => self.propose(act),
@@ -69,7 +69,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn standing(&self, key: &PublicKey) -> Result<AuthorRecord, Abort> {
+    fn enrolled(&self, key: &PublicKey) -> Result<AuthorRecord, Abort> {
         let record: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(key))?;
         match record {
             Some(record) if record.revoked.is_none() => Ok(record),
@@ -258,7 +258,7 @@ impl Applier<'_, '_> {
             },
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
             Act::Revoke { key } => {
-                self.standing(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
+                self.enrolled(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
             }
         }
     }
@@ -346,7 +346,7 @@ impl Applier<'_, '_> {
             }
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
-                if let Ok(record) = self.standing(key) {
+                if let Ok(record) = self.enrolled(key) {
                     self.revoke(key, record)?;
                 }
             }

@@ -97,8 +97,8 @@ impl<'a> StateView<'a> {
         let waits = found.iter().any(|(_, request)| request.wants.is_some());
         let queue = if waits { Queue::of(self.read, domain)? } else { Queue::default() };
         let entry = |(path, request): (String, LockRequest)| {
-            let standing = queue.standing(self.read, domain, &path, &request)?;
-            let (place, waits_for) = standing.map_or((None, vec![]), |found| (Some(found.place), found.waits_for));
+            let position = queue.position(self.read, domain, &path, &request)?;
+            let (place, waits_for) = position.map_or((None, vec![]), |found| (Some(found.place), found.waits_for));
             let LockRequest { author, organisation, held, wants } = request;
             Ok(LockEntry { path, author, organisation, held, wants, place, waits_for })
         };
