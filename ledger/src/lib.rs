@@ -65,7 +65,7 @@ pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError,
 pub use format::governance::{Act, Proposal, ProposalEnd};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
-pub use policy::attestation::{Pending, Progress, Requirement};
+pub use policy::attestation::{PendingChange, Progress, Requirement};
 pub use policy::reputation;
 
 pub use state::abort::{DeferReason, Deferred};

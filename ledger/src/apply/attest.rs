@@ -1,7 +1,7 @@
 //! Words on pending changes.
 
 use super::Applier;
-use crate::policy::attestation::{Pending, Progress};
+use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::Abort;
 use crate::state::name;
 use crate::vocabulary::ids::EnvelopeId;
@@ -10,7 +10,7 @@ use crate::vocabulary::verdict::{Code, Refusal};
 impl Applier<'_, '_> {
     /// Takes the signer's word on a pending change. What follows from it happens after this envelope.
     pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Abort> {
-        let pending: Option<Pending> = self.overlay.get(self.domain, &name::pending(id))?;
+        let pending: Option<PendingChange> = self.overlay.get(self.domain, &name::pending(id))?;
         let mut pending =
             pending.filter(|_| self.applied.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {
                 Abort::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))

@@ -7,7 +7,7 @@ use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
 use crate::format::transaction::{self, Entered};
 use crate::policy::GroupPolicy;
-use crate::policy::attestation::{Pending, Progress};
+use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::{Abort, DeferReason, Deferred};
 use crate::state::domain::{DomainView, Domains};
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
@@ -169,7 +169,7 @@ impl Execution<'_, '_> {
         }
         let requirements = core::mem::take(&mut accepted.applied.requirements);
         let number = number.expect("an accepted envelope has a domain and an author");
-        let pending = Pending {
+        let pending = PendingChange {
             author: submission.envelope.body.author,
             organisation,
             since: submission.revision,
@@ -213,7 +213,7 @@ impl Execution<'_, '_> {
         let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let origin = Origin { lane, position: first.position };
-        let pending: Option<Pending> = self.overlay.get(number, &name::pending(&id))?;
+        let pending: Option<PendingChange> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let judged = match progress {
             Progress::Disapproved => {

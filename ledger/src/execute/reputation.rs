@@ -5,7 +5,7 @@ use crate::format::body::Body;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{Receipt, State};
-use crate::policy::attestation::{Pending, Progress};
+use crate::policy::attestation::{PendingChange, Progress};
 use crate::policy::reputation::{Service, TrackRecord};
 use crate::state::name;
 use crate::state::record::Sequence;
@@ -52,7 +52,7 @@ impl Execution<'_, '_> {
     pub(super) fn note_words(
         &mut self,
         domain: u32,
-        pending: &Pending,
+        pending: &PendingChange,
         progress: Progress,
         took_effect: bool,
     ) -> Result<(), StoreError> {

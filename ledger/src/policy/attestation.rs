@@ -22,7 +22,7 @@ pub struct Requirement {
 
 /// A change that waits.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Pending {
+pub struct PendingChange {
     /// Whose change it is.
     pub author: PublicKey,
     /// The author's organisation when it was ordered.
@@ -64,7 +64,7 @@ impl Requirement {
     }
 }
 
-impl Pending {
+impl PendingChange {
     /// Takes the word of somebody, who may speak for the organisation or not. False if it is not asked for.
     pub(crate) fn hear(&mut self, key: &PublicKey, (organisation, speaks): (&str, bool), word: bool) -> bool {
         let (mut asked, before) = (false, (self.organisations.len(), self.validators.len()));
@@ -120,10 +120,10 @@ fn count<'a>(words: impl Iterator<Item = &'a bool>) -> (u64, u64) {
 mod tests {
     use super::*;
 
-    fn pending(approvals: u32, validators: u8) -> Pending {
+    fn pending(approvals: u32, validators: u8) -> PendingChange {
         let validators = (0..validators).map(|n| Principal::Author(PublicKey([n; 32]))).collect();
         let requirement = Requirement { pattern: "**".into(), approvals, validators };
-        Pending {
+        PendingChange {
             author: PublicKey([99; 32]),
             organisation: "own".into(),
             since: Revision::GENESIS,
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn nobody_attests_their_own_change_and_the_others_are_enough() {
-        let mut change = Pending { author: PublicKey([0; 32]), ..pending(0, 3) };
+        let mut change = PendingChange { author: PublicKey([0; 32]), ..pending(0, 3) };
         assert!(!change.hear(&PublicKey([0; 32]), ("x", true), true));
         change.hear(&PublicKey([1; 32]), ("x", true), true);
         assert_eq!(change.progress(4), Progress::Waits);

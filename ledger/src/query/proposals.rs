@@ -4,7 +4,7 @@ use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::format::governance::Proposal;
-use crate::policy::attestation::{Pending, Progress};
+use crate::policy::attestation::{PendingChange, Progress};
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::electorate::{Quorum, Threshold};
 use crate::state::record::DomainRecord;
@@ -59,9 +59,9 @@ impl<'a> StateView<'a> {
     }
 
     /// A change that waits for the word of others, and how far it is.
-    pub fn pending(&self, domain: &str, id: &EnvelopeId) -> Result<Option<(Pending, Progress)>, QueryError> {
-        let pending: Option<Pending> = entry::load(self.read, self.number(domain)?, &name::pending(id))?;
-        let progress = |pending: &Pending| pending.progress(self.ledger.organisations());
+    pub fn pending(&self, domain: &str, id: &EnvelopeId) -> Result<Option<(PendingChange, Progress)>, QueryError> {
+        let pending: Option<PendingChange> = entry::load(self.read, self.number(domain)?, &name::pending(id))?;
+        let progress = |pending: &PendingChange| pending.progress(self.ledger.organisations());
         Ok(pending.map(|pending| (pending.clone(), progress(&pending))))
     }
 
@@ -71,7 +71,7 @@ impl<'a> StateView<'a> {
         domain: &str,
         from: Option<EnvelopeId>,
         limit: usize,
-    ) -> Result<Page<(EnvelopeId, Pending)>, QueryError> {
+    ) -> Result<Page<(EnvelopeId, PendingChange)>, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
         let start = match from {
             None => rows::waiting(number, Revision::GENESIS, &EnvelopeId(Digest::ZERO)),

@@ -11,7 +11,7 @@ use quorate_client::api::{
     Decides, Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
 use quorate_ledger::Threshold;
-use quorate_ledger::{EnvelopeId, Pending, ProposalEntry as Found, ProposalId, Requirement};
+use quorate_ledger::{EnvelopeId, PendingChange as Waiting, ProposalEntry as Found, ProposalId, Requirement};
 use serde::Deserialize;
 
 /// A domain's policy.
@@ -131,8 +131,8 @@ pub async fn pending_changes(
     Ok(Json(Page { items, next: page.next }))
 }
 
-fn waiting(id: EnvelopeId, pending: Pending) -> PendingChange {
-    let Pending { author, organisation, since, requirements, organisations, validators, words: _ } = pending;
+fn waiting(id: EnvelopeId, pending: Waiting) -> PendingChange {
+    let Waiting { author, organisation, since, requirements, organisations, validators, words: _ } = pending;
     let required = |(place, required): (u32, Requirement)| Required {
         pattern: required.pattern,
         approvals: required.approvals,
