@@ -211,7 +211,7 @@ impl<'l, 's> Execution<'l, 's> {
         self.overlay.commit()?;
         let deadline = self.next_deadline()?;
         let head = self.ledger.head_mut();
-        head.range.push(&leaf.digest(), self.overlay.store())?;
+        head.slots.push(&leaf.digest(), self.overlay.store())?;
         self.ledger.commit(&mut self.overlay)?;
         Ok(Outcome {
             state_root: self.ledger.state_root(),

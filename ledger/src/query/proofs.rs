@@ -108,10 +108,10 @@ impl SlotProof {
         let place = list.iter().position(wanted).ok_or(ProveError::Unknown("the receipt or mark"))?;
         let digests: Vec<Digest> = list.iter().map(Listed::digest).collect();
         let index = seq.previous().ok_or(ProveError::Unknown("the slot"))?;
-        let range = &view.ledger.head().range;
+        let slots = &view.ledger.head().slots;
         Ok(Self {
             slot,
-            slot_path: range.prove(index.get(), view.read)?.ok_or(ProveError::Unknown("the slot"))?,
+            slot_path: slots.prove(index.get(), view.read)?.ok_or(ProveError::Unknown("the slot"))?,
             place: place as u32, // the list's length is a u32 in its leaf
             list_path: merkle_path(&digests, place).ok_or(ProveError::Unknown("the receipt or mark"))?,
         })

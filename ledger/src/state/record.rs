@@ -5,7 +5,7 @@ use crate::policy::reputation::TrackRecord;
 use crate::policy::{DomainPolicy, Step};
 use crate::state::conflict_log::Actor;
 use crate::state::horizon::Marks;
-use crate::state::slot_log::Range;
+use crate::state::slot_log::SlotLog;
 use crate::vocabulary::conflict::{Class, Decider, Settled};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
@@ -30,7 +30,7 @@ pub struct Head {
     /// Bytes of each lane up to its executed tip.
     pub lane_bytes: Vec<u64>,
     /// Size and peaks of the tree of executed slots.
-    pub range: Range,
+    pub slots: SlotLog,
     /// Which slots lie how far back in ledger time.
     pub times: Marks,
 }
@@ -45,7 +45,7 @@ impl Head {
             lane_hash: Digest::ZERO,
             tips: vec![Tip::default(); members],
             lane_bytes: vec![0; members],
-            range: Range::default(),
+            slots: SlotLog::default(),
             times: Marks::default(),
         }
     }
