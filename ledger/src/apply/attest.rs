@@ -16,7 +16,7 @@ impl Applier<'_, '_> {
                 Abort::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
             })?;
         let speaks = self.speaks();
-        if !pending.hear(&self.author(), (self.organisation, speaks), approve) {
+        if !pending.take_opinion(&self.author(), (self.organisation, speaks), approve) {
             let detail = format!("nobody asks for the word of {} on this change", self.author());
             self.refuse_later(Refusal::new(Code::Role, detail));
         }

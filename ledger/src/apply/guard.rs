@@ -21,10 +21,10 @@ impl Applier<'_, '_> {
         for refusal in self.objections(rule, path, made, stands)? {
             self.refuse_later(refusal);
         }
-        if let Some(word) = self.word_of_others(rule)
-            && !self.applied.requirements.contains(&word)
+        if let Some(requirement) = self.required_opinions(rule)
+            && !self.applied.requirements.contains(&requirement)
         {
-            self.applied.requirements.push(word);
+            self.applied.requirements.push(requirement);
         }
         Ok(())
     }
@@ -32,7 +32,7 @@ impl Applier<'_, '_> {
     /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
     /// and asks for nobody's word that `from` does not ask for as well.
     pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, StoreError> {
-        let asked = self.place.record.policy.rule(from).and_then(|rule| self.word_of_others(rule));
+        let asked = self.place.record.policy.rule(from).and_then(|rule| self.required_opinions(rule));
         self.may_come(to, made, asked.as_ref())
     }
 
@@ -47,12 +47,12 @@ impl Applier<'_, '_> {
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(true);
         };
-        let is_asked = self.word_of_others(rule).is_none_or(|word| Some(&word) == asked);
+        let is_asked = self.required_opinions(rule).is_none_or(|requirement| Some(&requirement) == asked);
         Ok(is_asked && self.objections(rule, path, file, false)?.is_empty())
     }
 
     /// The word of others that a rule asks for.
-    fn word_of_others(&self, rule: &PathRule) -> Option<Requirement> {
+    fn required_opinions(&self, rule: &PathRule) -> Option<Requirement> {
         rule.requirement().filter(|required| required.asks_others_than(&self.author()))
     }
 

@@ -176,7 +176,7 @@ impl Execution<'_, '_> {
             requirements,
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
-            words: BTreeMap::new(),
+            opinions: BTreeMap::new(),
         };
         self.note_taken(takes);
         self.overlay.put(number, name::pending(&submission.id), &pending);
@@ -239,7 +239,7 @@ impl Execution<'_, '_> {
         self.overlay.remove_row(Table::History, rows::waiting(number, pending.since, &id));
         let took_effect = accepted.is_ok();
         self.record_final(&submission, origin, number, accepted)?;
-        self.note_words(number, &pending, progress, took_effect)
+        self.note_opinions(number, &pending, progress, took_effect)
     }
 
     /// No verdict: nothing changes, unless the author is seen to have used a number twice (A3).

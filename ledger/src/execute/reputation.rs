@@ -49,17 +49,17 @@ impl Execution<'_, '_> {
 
     /// Notes who was right about a pending change. A change that all approved and that was refused all the same says
     /// nothing about them.
-    pub(super) fn note_words(
+    pub(super) fn note_opinions(
         &mut self,
         domain: u32,
         pending: &PendingChange,
         progress: Progress,
         took_effect: bool,
     ) -> Result<(), StoreError> {
-        for (author, word) in &pending.words {
+        for (author, opinion) in &pending.opinions {
             let was_right = match progress {
-                Progress::Disapproved | Progress::Refuted => !word,
-                Progress::Approved | Progress::Waits if took_effect => *word,
+                Progress::Disapproved | Progress::Refuted => !opinion,
+                Progress::Approved | Progress::Waits if took_effect => *opinion,
                 Progress::Approved | Progress::Waits => continue,
             };
             self.note_record(domain, author, |track_record| {

@@ -361,7 +361,7 @@ impl Submission<'_> {
     fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Abort> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
-        let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_word);
+        let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_opinion);
         let reads = covers(&policy.readers, key, organisation);
         // Whether the word of somebody who may speak counts is asked where it is heard.
         let may_speak = || reads || policy.names(key, organisation);
