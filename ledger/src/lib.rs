@@ -1,7 +1,7 @@
 //! What an ordered change means: a deterministic state machine over signed envelopes.
 //!
 //! [`Ledger::execute`] is the one door in for what a group has decided, [`Ledger::admit`] the gate for what somebody
-//! would like to have decided, and a [`Moment`] answers questions about the state of one moment. All of it is a function
+//! would like to have decided, and a [`StateView`] answers questions about the state of one moment. All of it is a function
 //! of its inputs: no clock, no randomness, no floating point, no walk over an unordered map. Two replicas that execute
 //! the same slots have the same [`Ledger::state_root`], whatever machine they run on and whatever they have pruned.
 //!
@@ -13,7 +13,7 @@
 //! # Rules
 //!
 //! - **Numbers** (A1 to A3). Each author counts in each domain. A refusal moves no number. A gap, a missing dependency and
-//!   a copy are no verdicts: they come back as [`Unsettled`], and nothing changes.
+//!   a copy are no verdicts: they come back as [`Deferred`], and nothing changes.
 //! - **Stages** are in order and the first that fails names the refusal ([`Stage`], [`Code`]). An envelope is accepted or
 //!   refused whole. A refusal leaves its receipt and the attempt, nothing else.
 //! - **Bases.** Every change is merged against what its author saw: a revision, or the author's own chain. Nothing is ever
@@ -65,12 +65,12 @@ pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError,
 pub use format::governance::{Act, Proposal, ProposalEnd};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
-pub use policy::attestation::{Pending, Progress, Requirement};
-pub use policy::reputation as standing;
+pub use policy::attestation::{PendingChange, Progress, Requirement};
+pub use policy::reputation;
 
-pub use state::abort::{Unsettled, Why};
-pub use state::conflict_log::{Deed, Happening, Voice};
-pub use state::electorate::{Reach, Voices};
+pub use state::abort::{DeferReason, Deferred};
+pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
+pub use state::electorate::{Electorate, Threshold};
 pub use state::ledger::{Ledger, OpenError, RULES};
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, Head};
@@ -79,8 +79,8 @@ pub use state::store::{Read, Store, StoreError, Table};
 pub use execute::outcome::Outcome;
 pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
 pub use query::{
-    AuthorStanding, Causality, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry,
-    MemberEntry, Moment, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, Spoken, Told,
+    AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
+    LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
 };
-pub use validate::admission::{Admission, Standing};
+pub use validate::admission::{Admission, Sequencing};
 pub use validate::rates::TooFast;

@@ -2,7 +2,9 @@
 
 mod support;
 
-use quorate_ledger::{Analysis, Code, ConflictEntry, ConflictId, Deed, Mode, Op, PathOutcome, State, Voice};
+use quorate_ledger::{
+    Actor, Analysis, Code, ConflictEntry, ConflictEventKind, ConflictId, Mode, Op, PathOutcome, State,
+};
 use quorate_pbft::{Digest, Item, ReplicaId};
 use support::world::{Edit, World, revision, write};
 
@@ -17,7 +19,7 @@ fn disputed() -> (World, ConflictId) {
 }
 
 fn analysis(world: &World, id: &ConflictId) -> Analysis {
-    world.moment().analyse(id).expect("memory").expect("an analyser has a proposal for this")
+    world.view().analyse(id).expect("memory").expect("an analyser has a proposal for this")
 }
 
 fn item(analysis: &Analysis) -> Item {
@@ -25,11 +27,11 @@ fn item(analysis: &Analysis) -> Item {
 }
 
 fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
-    world.moment().conflict(id).expect("memory").expect("a conflict")
+    world.view().conflict(id).expect("memory").expect("a conflict")
 }
 
-fn replicas(numbers: &[u16]) -> Vec<Voice> {
-    numbers.iter().map(|number| Voice::Replica(ReplicaId::new(*number))).collect()
+fn replicas(numbers: &[u16]) -> Vec<Actor> {
+    numbers.iter().map(|number| Actor::Replica(ReplicaId::new(*number))).collect()
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn what_is_about_no_open_conflict_changes_nothing() {
     let before = conflict(&world, &id);
     world.slot_of(vec![(0, vec![item(&proposal)])]);
     assert_eq!(conflict(&world, &id), before);
-    assert_eq!(world.moment().analyse(&id), Ok(None), "there is nothing to propose any more");
+    assert_eq!(world.view().analyse(&id), Ok(None), "there is nothing to propose any more");
 }
 
 #[test]
@@ -100,10 +102,21 @@ fn what_an_analyser_proposes_can_be_voted_in() {
         world.does(who, &[Edit::Other(Op::Vote { conflict: id, side: 2 })]);
     }
     assert_eq!(world.text("a").as_deref(), Some("the limit is 20 an hour\n"));
-    let story = world.moment().story(&id).expect("memory");
-    let deeds: Vec<&Deed> = story.iter().map(|happening| &happening.what).collect();
-    assert!(matches!(deeds[..], [Deed::Opened, Deed::Proposed { side: 2, .. }, Deed::Voted { .. }, ..]), "{deeds:?}");
-    assert!(matches!(deeds.last(), Some(Deed::Settled { side: Some(2), .. })));
+    let conflict_log = world.view().conflict_log(&id).expect("memory");
+    let deeds: Vec<&ConflictEventKind> = conflict_log.iter().map(|event| &event.what).collect();
+    assert!(
+        matches!(
+            deeds[..],
+            [
+                ConflictEventKind::Opened,
+                ConflictEventKind::Proposed { side: 2, .. },
+                ConflictEventKind::Voted { .. },
+                ..
+            ]
+        ),
+        "{deeds:?}"
+    );
+    assert!(matches!(deeds.last(), Some(ConflictEventKind::Settled { side: Some(2), .. })));
 }
 
 #[test]

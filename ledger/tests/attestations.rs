@@ -41,7 +41,7 @@ fn a_change_takes_effect_when_enough_organisations_have_approved_it() {
     assert_eq!((outcome.receipts[1].id, outcome.receipts[1].revision), (receipt.id, Some(support::world::at("6.2"))));
     assert_eq!(world.text("reviewed/a").as_deref(), Some("x"));
     assert_eq!(world.ledger.receipt(&world.store, &receipt.id), Ok(Some(outcome.receipts[1].clone())));
-    assert_eq!(world.moment().pending("main", &receipt.id), Ok(None));
+    assert_eq!(world.view().pending("main", &receipt.id), Ok(None));
     let again = attest(&mut world, 3, receipt.id, true);
     assert_eq!(states(&again), [(State::Refused, Some(Code::UnknownPending))]);
 }
@@ -68,7 +68,7 @@ fn validators_attest_by_two_thirds_and_one() {
     let mut world = world();
     let receipt = world.does(0, &[write("tested/a", "x")]);
     attest(&mut world, 1, receipt.id, true);
-    let (_, progress) = world.moment().pending("main", &receipt.id).expect("known").expect("it waits");
+    let (_, progress) = world.view().pending("main", &receipt.id).expect("known").expect("it waits");
     assert_eq!(progress, Progress::Waits);
     world.ledger = Ledger::open(&world.store, &world.genesis).expect("it was written");
     assert_eq!(states(&attest(&mut world, 2, receipt.id, true)), [(State::Applied, None), (State::Applied, None)]);
@@ -188,14 +188,14 @@ fn what_waits_is_listed_from_the_longest_waiting_on_in_pages() {
     let waiting: Vec<EnvelopeId> =
         (0..5).map(|n| world.does(n % 4, &[write(&format!("tested/{n}"), "x")]).id).collect();
     let listed = |world: &World, from, limit| {
-        let page = world.moment().pending_changes("main", from, limit).expect("known");
+        let page = world.view().pending_changes("main", from, limit).expect("known");
         (page.items.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), page.next)
     };
     assert_eq!(listed(&world, None, 3), (waiting[..3].to_vec(), Some(waiting[2].to_string())));
     assert_eq!(listed(&world, Some(waiting[2]), 3), (waiting[3..].to_vec(), None));
     attest(&mut world, 2, waiting[1], false);
     assert_eq!(listed(&world, None, 9).0, [waiting[0], waiting[2], waiting[3], waiting[4]]);
-    assert!(world.moment().pending_changes("main", Some(waiting[1]), 3).is_err(), "it waits no more");
+    assert!(world.view().pending_changes("main", Some(waiting[1]), 3).is_err(), "it waits no more");
 }
 
 /// The last word on two changes at once, of which the first says the last word on the second: it is decided once.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::{Base, Change, Code, Dependency, Limits, State, Why};
+use quorate_ledger::{Base, Change, Code, DeferReason, Dependency, Limits, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::world::{Draft, World, revision, write};
@@ -14,8 +14,8 @@ fn copies_on_several_lanes_execute_once() {
     let item = world.item(&draft);
     let outcome = world.slot_of((0..4).map(|lane| (lane, vec![item.clone()])).collect());
     assert_eq!(outcome.receipts.len(), 1);
-    assert!(outcome.unsettled.iter().all(|copy| copy.why == Why::Copy));
-    assert_eq!(outcome.unsettled.len(), 3);
+    assert!(outcome.deferred.iter().all(|copy| copy.why == DeferReason::Copy));
+    assert_eq!(outcome.deferred.len(), 3);
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn a_gap_is_no_verdict_and_closes_later() {
     let first = world.draft(0, world.now(), &[write("a", "1")]);
     let second = world.draft(0, world.now(), &[write("b", "2")]);
     let outcome = world.slot(&[&second]);
-    assert_eq!((outcome.receipts.len(), &outcome.unsettled[0].why), (0, &Why::Gap { next: 1 }));
+    assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (0, &DeferReason::Gap { next: 1 }));
     assert_eq!(world.slot(&[&first, &second]).receipts.len(), 2);
 }
 
@@ -33,9 +33,9 @@ fn a_refusal_moves_no_number_and_the_next_attempt_may_pass() {
     let mut world = World::new();
     let mut draft = world.draft(0, revision("99"), &[write("a", "x")]);
     assert_eq!(world.verdict(&draft).code, Some(Code::BaseUnknown));
-    assert_eq!(world.slot(&[&draft]).unsettled[0].why, Why::Copy);
+    assert_eq!(world.slot(&[&draft]).deferred[0].why, DeferReason::Copy);
     draft.body.changes[0].base = world.now();
-    assert_eq!(world.slot(&[&draft]).unsettled[0].why, Why::Taken);
+    assert_eq!(world.slot(&[&draft]).deferred[0].why, DeferReason::Taken);
     draft.body.attempt = 7;
     assert_eq!(world.verdict(&draft).state, State::Applied);
 }
@@ -47,8 +47,8 @@ fn the_first_of_two_envelopes_for_one_number_counts_and_the_repetition_is_record
     let mut second = first.clone();
     second.body.changes[0].message = "another".into();
     let outcome = world.slot(&[&first, &second]);
-    assert_eq!((outcome.receipts.len(), &outcome.unsettled[0].why), (1, &Why::Taken));
-    let standing = world.moment().author("main", &author(0).public_key()).expect("known");
+    assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (1, &DeferReason::Taken));
+    let standing = world.view().author("main", &author(0).public_key()).expect("known");
     assert_eq!((standing.next_seq, standing.repeated), (2, vec![1]));
 }
 
@@ -59,7 +59,7 @@ fn a_later_attempt_for_a_number_that_is_taken_is_no_repetition() {
     let mut second = first.clone();
     second.body.attempt = 2;
     world.slot(&[&first, &second]);
-    let standing = world.moment().author("main", &author(0).public_key()).expect("known");
+    let standing = world.view().author("main", &author(0).public_key()).expect("known");
     assert_eq!(standing.repeated, Vec::<u64>::new());
 }
 
@@ -88,7 +88,7 @@ fn a_dependency_that_is_missing_is_waited_for() {
     let mut dependent = world.draft(0, world.now(), &[write("a", "1")]);
     let dependency = Dependency { author: author(1).public_key(), domain: "other".into(), seq: 1 };
     dependent.body.changes[0].wishes.depends_on = vec![dependency.clone()];
-    assert_eq!(world.slot(&[&dependent]).unsettled[0].why, Why::Dependency(dependency));
+    assert_eq!(world.slot(&[&dependent]).deferred[0].why, DeferReason::Dependency(dependency));
     let needed = world.draft_in("other", 1, world.now(), &[write("b", "2")]);
     assert_eq!(world.slot(&[&needed, &dependent]).receipts.len(), 2);
 }
@@ -168,7 +168,7 @@ fn a_chain_of_two_puts_around_another_authors_keeps_all_three_edits() {
     for order in [[&first, &other, &second], [&other, &first, &second], [&first, &second, &other]] {
         let mut world = world.clone();
         let outcome = world.slot(&order);
-        assert_eq!((outcome.receipts.len(), outcome.unsettled.len()), (3, 0));
+        assert_eq!((outcome.receipts.len(), outcome.deferred.len()), (3, 0));
         assert_eq!(world.text("a").as_deref(), Some("one\n2\nthree\n4\nfive\n"));
     }
 }
@@ -255,19 +255,19 @@ fn somebody_elses_envelope_is_no_base() {
 
 #[test]
 fn the_gate_lets_in_what_may_get_a_verdict() {
-    use quorate_ledger::Standing;
+    use quorate_ledger::Sequencing;
     let mut world = World::new();
     let first = world.draft(0, world.now(), &[write("a", "x")]);
     let second = world.draft(0, world.now(), &[write("b", "x")]);
     let admit = |world: &World, draft: &Draft| {
         let bytes = world.sign(draft).encode();
         let admitted = world.ledger.admit(&world.store, &bytes).expect("memory does not fail");
-        admitted.map(|admission| admission.standing).map_err(|refusal| refusal.code)
+        admitted.map(|admission| admission.sequencing).map_err(|refusal| refusal.code)
     };
-    assert_eq!(admit(&world, &first), Ok(Standing::Ready));
-    assert_eq!(admit(&world, &second), Ok(Standing::Waits { next: 1 }));
+    assert_eq!(admit(&world, &first), Ok(Sequencing::Ready));
+    assert_eq!(admit(&world, &second), Ok(Sequencing::Waits { next: 1 }));
     let receipt = world.verdict(&first);
-    assert_eq!(admit(&world, &first), Ok(Standing::Judged(receipt)));
+    assert_eq!(admit(&world, &first), Ok(Sequencing::Judged(receipt)));
     let mut other = first.clone();
     other.body.attempt = 9;
     assert_eq!(admit(&world, &other), Err(Code::Overlap));
@@ -275,7 +275,7 @@ fn the_gate_lets_in_what_may_get_a_verdict() {
     (far.body.from_seq, far.body.to_seq) = (1_027, 1_027);
     assert_eq!(admit(&world, &far), Err(Code::GapTooWide));
     (far.body.from_seq, far.body.to_seq) = (1_026, 1_026);
-    assert_eq!(admit(&world, &far), Ok(Standing::Waits { next: 2 }));
+    assert_eq!(admit(&world, &far), Ok(Sequencing::Waits { next: 2 }));
     let stranger = world.draft(9, world.now(), &[]);
     assert_eq!(admit(&world, &stranger), Err(Code::UnknownAuthor));
 }

@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, Format, GroupPolicy, PathRule};
-use quorate_ledger::{Act, Code, GROUP_DOMAIN, Mode, Op, Principal, ProposalId, State, Why};
+use quorate_ledger::{Act, Code, DeferReason, GROUP_DOMAIN, Mode, Op, Principal, ProposalId, State};
 use quorate_pbft::{PublicKey, Signer};
 use support::world::{Edit, World, write};
 use support::{author, digest};
@@ -41,7 +41,7 @@ fn contents_are_searched_for_so_often_and_then_have_to_be_sent() {
         |count| -> Vec<Edit> { (0..count).map(|n| again("x", if n % 2 == 0 { "old" } else { "new" })).collect() };
     assert_eq!(world.does(0, &edits(200)).state, State::Applied);
     let draft = world.draft(0, world.now(), &edits(600));
-    assert!(matches!(world.slot(&[&draft]).unsettled[0].why, Why::Content(_)));
+    assert!(matches!(world.slot(&[&draft]).deferred[0].why, DeferReason::Content(_)));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn voices_are_counted_as_they_are_after_everything_before_in_the_envelope() {
     let revoke = |n| Edit::Other(Op::Revoke { key: author(n).public_key() });
     assert_eq!(world.does_in(GROUP_DOMAIN, 3, &[revoke(3)]).state, State::Applied);
     let id = proposed(&mut world, GROUP_DOMAIN, Act::AddOrganisation { name: "org-9".into() });
-    let is_open = |world: &World| world.moment().proposal(&id).expect("memory").expect("made").proposal.end.is_none();
+    let is_open = |world: &World| world.view().proposal(&id).expect("memory").expect("made").proposal.end.is_none();
     assert_eq!(world.does_in(GROUP_DOMAIN, 1, &[approve(id)]).state, State::Applied);
     assert!(is_open(&world), "three must agree");
     let other = Edit::Other(Op::Propose { act: Act::AddOrganisation { name: "org-8".into() } });

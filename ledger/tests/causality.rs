@@ -6,7 +6,7 @@ use quorate_ledger::{Base, EnvelopeId, Order};
 use support::world::{World, revision, write};
 
 fn order(world: &World, a: EnvelopeId, b: EnvelopeId) -> Order {
-    world.moment().causality(&a, &b).expect("memory does not fail").expect("both executed").order
+    world.view().causality(&a, &b).expect("memory does not fail").expect("both executed").order
 }
 
 #[test]
@@ -53,13 +53,13 @@ fn what_was_refused_came_neither_before_nor_after() {
     let mut world = World::new();
     let a = world.does(0, &[write("a", "x")]).id;
     let refused = world.does_on(revision("99"), 1, &[write("b", "x")]).id;
-    assert_eq!(world.moment().causality(&a, &refused), Ok(None));
+    assert_eq!(world.view().causality(&a, &refused), Ok(None));
 }
 
 #[test]
 fn a_revision_names_the_envelope_that_made_it() {
     let mut world = World::new();
     let a = world.does(0, &[write("a", "x")]).id;
-    let at = |text: &str| world.moment().envelope_at("main", support::world::at(text)).expect("known");
+    let at = |text: &str| world.view().envelope_at("main", support::world::at(text)).expect("known");
     assert_eq!((at("1.1"), at("1"), at("0"), at("2.1")), (Some(a), None, None, None));
 }

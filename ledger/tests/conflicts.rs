@@ -6,7 +6,7 @@ use quorate_ledger::{Class, ConflictEntry, ConflictId, Found, PathOutcome, State
 use support::world::{World, at, remove, rename, revision, write};
 
 fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
-    world.moment().conflict(id).expect("memory does not fail").expect("a conflict")
+    world.view().conflict(id).expect("memory does not fail").expect("a conflict")
 }
 
 /// Authors 1 and 2 disagree about `a`.
@@ -40,7 +40,7 @@ fn other_paths_of_the_envelope_take_effect() {
 #[test]
 fn the_path_is_marked_while_the_conflict_is_open() {
     let (world, id) = disputed();
-    let Found::File(file) = world.moment().file("main", "a", None).expect("known") else { panic!("a file") };
+    let Found::File(file) = world.view().file("main", "a", None).expect("known") else { panic!("a file") };
     assert_eq!(file.conflict, Some(id));
 }
 
@@ -51,8 +51,8 @@ fn a_change_that_has_seen_the_conflict_settles_it() {
     assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
     assert_eq!(world.text("a").as_deref(), Some("both\n"));
     assert_eq!(conflict(&world, &id).settled.map(|settled| settled.revision), Some(at("4.1")));
-    assert_eq!(world.moment().conflicts(None, Some(true), None, 10).expect("known").items, []);
-    assert_eq!(world.moment().conflicts(None, None, None, 10).expect("known").items.len(), 1);
+    assert_eq!(world.view().conflicts(None, Some(true), None, 10).expect("known").items, []);
+    assert_eq!(world.view().conflicts(None, None, None, 10).expect("known").items.len(), 1);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_delete_against_an_edit_is_structural() {
     let receipt = world.does_on(revision("1"), 2, &[write("a", "two\n")]);
     let conflict = conflict(&world, &receipt.conflicts[0]);
     assert_eq!((conflict.class, conflict.sides[0].file), (Class::Structural, None));
-    assert_eq!(world.moment().file("main", "a", None), Ok(Found::Disputed(receipt.conflicts[0])));
+    assert_eq!(world.view().file("main", "a", None), Ok(Found::Disputed(receipt.conflicts[0])));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_file_against_a_folder_is_settled_in_favour_of_either() {
     assert_eq!((world.text("a"), world.text("a/b").as_deref()), (None, Some("folder\n")));
     let mut world = clash();
     assert_eq!(world.does(3, &[write("a", "file\n")]).state, State::Applied);
-    assert_eq!(world.moment().conflicts(None, Some(true), None, 10).expect("known").items, []);
+    assert_eq!(world.view().conflicts(None, Some(true), None, 10).expect("known").items, []);
 }
 
 #[test]
@@ -210,11 +210,11 @@ fn conflicts_are_listed_newest_first_in_pages() {
         world.does_on(base, 1, &[write(path, "one\n")]);
         world.does_on(base, 2, &[write(path, "two\n")]);
     }
-    let first = world.moment().conflicts(Some("main"), Some(true), None, 2).expect("known");
+    let first = world.view().conflicts(Some("main"), Some(true), None, 2).expect("known");
     let paths = |items: &[ConflictEntry]| items.iter().map(|conflict| conflict.path.clone()).collect::<Vec<_>>();
     assert_eq!(paths(&first.items), ["c", "b"]);
     let cursor = first.next.expect("more").parse().expect("an id");
-    let second = world.moment().conflicts(Some("main"), Some(true), Some(cursor), 2).expect("known");
+    let second = world.view().conflicts(Some("main"), Some(true), Some(cursor), 2).expect("known");
     assert_eq!((paths(&second.items), second.next), (vec!["a".to_owned()], None));
-    assert_eq!(world.moment().conflicts(Some("other"), Some(true), None, 2).expect("known").items, []);
+    assert_eq!(world.view().conflicts(Some("other"), Some(true), None, 2).expect("known").items, []);
 }

@@ -42,9 +42,9 @@ struct Story {
 impl Story {
     fn new() -> Self {
         let world = World::with(Limits { base_horizon_ms: HORIZON_MS, ..Limits::default() });
-        let mut story = Self { world, dice: Dice(7), pending: Vec::new(), proposals: Vec::new() };
-        story.world.decide("main", policy());
-        story
+        let mut conflict_log = Self { world, dice: Dice(7), pending: Vec::new(), proposals: Vec::new() };
+        conflict_log.world.decide("main", policy());
+        conflict_log
     }
 
     fn tell(&mut self, slots: u64) {
@@ -149,18 +149,18 @@ fn policy() -> DomainPolicy {
 }
 
 fn whole_story() -> Story {
-    let mut story = Story::new();
-    story.tell(SLOTS / 2);
-    story.people();
-    story.tell(SLOTS / 2);
-    story
+    let mut conflict_log = Story::new();
+    conflict_log.tell(SLOTS / 2);
+    conflict_log.people();
+    conflict_log.tell(SLOTS / 2);
+    conflict_log
 }
 
 #[test]
 fn both_profiles_come_to_the_same_root() {
-    let story = whole_story();
-    assert_eq!(story.root(), ROOT, "built with debug assertions: {}", cfg!(debug_assertions));
-    let log = story.world.moment().log("main", None, None, 1_000).expect("known").items;
+    let conflict_log = whole_story();
+    assert_eq!(conflict_log.root(), ROOT, "built with debug assertions: {}", cfg!(debug_assertions));
+    let log = conflict_log.world.view().log("main", None, None, 1_000).expect("known").items;
     let outcomes: BTreeSet<_> =
         log.iter().flat_map(|entry| entry.changes.iter().map(|change| change.outcome)).collect();
     assert!(outcomes.len() >= 4 && log.len() > 150, "the story touches much: {} of {outcomes:?}", log.len());
@@ -192,16 +192,16 @@ fn other_processes_come_to_the_same_root() {
 /// A replica that was started again in between, and one that was not.
 #[test]
 fn restarts_do_not_matter() {
-    let mut story = Story::new();
+    let mut conflict_log = Story::new();
     for slot in 0..SLOTS / 2 {
-        story.tell(1);
+        conflict_log.tell(1);
         if slot % 10 == 0 {
-            story.reopen();
+            conflict_log.reopen();
         }
     }
-    story.people();
-    story.tell(SLOTS / 2);
-    assert_eq!(story.root(), ROOT);
+    conflict_log.people();
+    conflict_log.tell(SLOTS / 2);
+    assert_eq!(conflict_log.root(), ROOT);
 }
 
 impl Story {
@@ -213,18 +213,18 @@ impl Story {
 /// Nothing beyond the horizon can reach execution, so each replica may forget it when it likes.
 #[test]
 fn what_was_pruned_does_not_matter() {
-    let mut story = Story::new();
+    let mut conflict_log = Story::new();
     let mut forgotten = 0;
     for slot in 0..SLOTS / 2 {
-        story.tell(1);
+        conflict_log.tell(1);
         if slot % 7 == 0 {
-            forgotten += prune(&mut story.world);
+            forgotten += prune(&mut conflict_log.world);
         }
     }
-    story.people();
-    story.tell(SLOTS / 2);
-    forgotten += prune(&mut story.world);
-    assert_eq!(story.root(), ROOT);
+    conflict_log.people();
+    conflict_log.tell(SLOTS / 2);
+    forgotten += prune(&mut conflict_log.world);
+    assert_eq!(conflict_log.root(), ROOT);
     assert!(forgotten > 50, "{forgotten} versions were forgotten");
 }
 

@@ -96,7 +96,7 @@ fn a_merge_that_breaks_the_schema_is_a_semantic_conflict() {
     world.does_on(base, 1, &[write("x", &text("first: 1\n", ""))]);
     let receipt = world.does_on(base, 2, &[write("x", &text("", "last: 1\n"))]);
     assert_eq!(receipt.state, State::Conflict);
-    let conflict = world.moment().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
+    let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
     assert_eq!(conflict.class, Class::Semantic);
 }
 

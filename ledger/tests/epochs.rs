@@ -79,7 +79,7 @@ fn certificate(world: &World) -> QuorumCert {
 }
 
 fn file(world: &World, epochs: &Epochs, path: &str) -> Vec<u8> {
-    let proof = world.moment().prove_file_through(epochs, &certificate(world), "main", path, None);
+    let proof = world.view().prove_file_through(epochs, &certificate(world), "main", path, None);
     Proof::File(Box::new(proof.expect("in this state"))).encode()
 }
 
@@ -99,10 +99,10 @@ fn a_file_of_the_second_epoch_is_proved_by_the_genesis_alone() {
 #[test]
 fn a_receipt_of_either_epoch_is_proved_by_the_genesis_alone() {
     let (world, epochs) = two_epochs();
-    let log = world.moment().log("main", None, None, 100).expect("known").items;
+    let log = world.view().log("main", None, None, 100).expect("known").items;
     assert_eq!(log.len(), 11);
     for entry in log {
-        let proof = world.moment().prove_receipt_through(&epochs, &certificate(&world), &entry.id);
+        let proof = world.view().prove_receipt_through(&epochs, &certificate(&world), &entry.id);
         let bytes = Proof::Receipt(Box::new(proof.expect("in this state"))).encode();
         let Ok(Proved::Receipt(proved)) = verify(&world, &bytes) else { panic!("it holds") };
         assert_eq!((proved.receipt.id, proved.receipt.revision), (entry.id, Some(entry.revision)));
@@ -129,7 +129,7 @@ fn no_byte_of_a_proof_through_epochs_may_change() {
 #[test]
 fn without_the_step_the_second_epoch_proves_nothing() {
     let (world, epochs) = two_epochs();
-    let made = world.moment().prove_file(&certificate(&world), "main", "new", None);
+    let made = world.view().prove_file(&certificate(&world), "main", "new", None);
     assert!(made.is_err(), "there is no way to its committee");
     let other = World::of(support::genesis(7));
     assert!(verify(&other, &file(&world, &epochs, "new")).is_err());
@@ -172,7 +172,7 @@ fn the_last_checkpoint_of_an_epoch_proves_as_well() {
     let committee = world.genesis.committee(Epoch::new(0)).expect("the first");
     let certificate = committee.check(step.certificate.clone(), &Ed25519).expect("signed");
     let epochs = Epochs::of(&world.genesis).followed_by(step).expect("signed");
-    let proof = world.moment().prove_file_through(&epochs, &certificate, "main", "a", None).expect("in this state");
+    let proof = world.view().prove_file_through(&epochs, &certificate, "main", "a", None).expect("in this state");
     let bytes = Proof::File(Box::new(proof)).encode();
     let Ok(Proved::File(proved)) = verify(&world, &bytes) else { panic!("it holds") };
     assert_eq!(proved.hash(), Some(digest(b"x")));

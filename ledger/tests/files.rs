@@ -27,7 +27,7 @@ fn what_stood_at_an_earlier_revision_can_still_be_read() {
     world.does(1, &[write("a", "two")]);
     world.does(1, &[remove("a")]);
     let hash =
-        |revision| world.moment().file("main", "a", Some(at(revision))).expect("known").found().map(|file| file.hash);
+        |revision| world.view().file("main", "a", Some(at(revision))).expect("known").found().map(|file| file.hash);
     assert_eq!(hash("0"), None);
     assert_eq!(hash("1"), Some(digest(b"one")));
     assert_eq!(hash("1.1"), Some(digest(b"one")));
@@ -69,7 +69,7 @@ fn the_past_of_a_path_outlives_its_record() {
     world.does(0, &[write("a", "again")]);
     assert_eq!(log(&world, Some("a"), None, 2), ("8.1 3.1".into(), Some("3.1".into())));
     assert_eq!(log(&world, Some("a"), Some(at("3.1")), 2), ("2.1 1.1".into(), None));
-    let hash = |revision| world.moment().file("main", "a", Some(at(revision))).expect("known").found();
+    let hash = |revision| world.view().file("main", "a", Some(at(revision))).expect("known").found();
     assert_eq!(hash("2").map(|file| file.hash), Some(digest(b"two")));
     assert_eq!(hash("7"), None);
 }
@@ -80,7 +80,7 @@ fn a_mode_can_change_without_sending_the_content_again() {
     world.does(0, &[write("run", "#!/bin/sh\n")]);
     let receipt = world.does(0, &[Edit::Mode("run".into(), Mode::Exec, digest(b"#!/bin/sh\n"))]);
     assert_eq!(receipt.state, State::Applied);
-    let file = world.moment().file("main", "run", None).expect("known").found().expect("a file");
+    let file = world.view().file("main", "run", None).expect("known").found().expect("a file");
     assert_eq!((file.mode, file.size), (Mode::Exec, 10));
 }
 
@@ -90,7 +90,7 @@ fn a_content_that_nobody_sent_is_no_verdict() {
     let draft = world.draft(0, world.now(), &[Edit::Mode("a".into(), Mode::File, digest(b"x"))]);
     let outcome = world.slot(&[&draft]);
     assert_eq!(outcome.receipts, []);
-    assert_eq!(outcome.unsettled[0].why, quorate_ledger::Why::Content(digest(b"x")));
+    assert_eq!(outcome.deferred[0].why, quorate_ledger::DeferReason::Content(digest(b"x")));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_envelope_is_refused_whole() {
     let receipt = world.does(0, &[write("a", "x"), remove("b")]);
     assert_eq!((receipt.state, receipt.changes), (State::Refused, vec![]));
     assert_eq!(world.text("a"), None);
-    assert_eq!(world.moment().ls("main", "", None, None, 10).expect("known").items, []);
+    assert_eq!(world.view().ls("main", "", None, None, 10).expect("known").items, []);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn two_renames_of_one_file_to_different_places_are_a_structural_conflict() {
     world.does_on(revision("1"), 1, &[rename("a", "b")]);
     let receipt = world.does_on(revision("1"), 2, &[rename("a", "c")]);
     assert_eq!((receipt.state, receipt.changes[0].path.as_str()), (State::Conflict, "c"));
-    let conflict = world.moment().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
+    let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
     assert_eq!(conflict.class, quorate_ledger::Class::Structural);
     assert_eq!(conflict.sides.iter().map(|side| side.path.as_str()).collect::<Vec<_>>(), ["b", "c"]);
     assert_eq!(world.text("b").as_deref(), Some("x"));
@@ -231,7 +231,7 @@ fn listing_is_by_path_and_in_pages() {
     world.does(0, &edits);
     world.does(0, &[remove("b")]);
     let page = |prefix, from, at, limit| {
-        let page = world.moment().ls("main", prefix, at, from, limit).expect("known");
+        let page = world.view().ls("main", prefix, at, from, limit).expect("known");
         (page.items.into_iter().map(|file| file.path).collect::<Vec<_>>().join(" "), page.next)
     };
     assert_eq!(page("", None, None, 10), ("a-b a/b a/c c".into(), None));
@@ -271,7 +271,7 @@ fn a_difference_names_paths_that_two_revisions_have_differently() {
     world.does(0, &[write("a", "2")]);
     world.does(0, &[write("a", "1"), remove("b"), write("c", "3")]);
     let paths = |from, to| {
-        let page = world.moment().diff("main", (at(from), at(to)), None, 10).expect("known");
+        let page = world.view().diff("main", (at(from), at(to)), None, 10).expect("known");
         page.items.into_iter().map(|path| path.path).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(paths("0", "3"), "a c");
@@ -282,6 +282,6 @@ fn a_difference_names_paths_that_two_revisions_have_differently() {
 
 /// Revisions of a page of the log, and where the next one begins.
 fn log(world: &World, path: Option<&str>, from: Option<Revision>, limit: usize) -> (String, Option<String>) {
-    let page = world.moment().log("main", path, from, limit).expect("known");
+    let page = world.view().log("main", path, from, limit).expect("known");
     (page.items.into_iter().map(|entry| entry.revision.to_string()).collect::<Vec<_>>().join(" "), page.next)
 }

@@ -44,7 +44,7 @@ fn both_orders_give_the_same_files() {
     for order in [[0, 1], [1, 0]] {
         let mut world = folder();
         order.into_iter().for_each(|deed| deeds[deed](&mut world));
-        let files = world.moment().ls("main", "", None, None, 10).expect("known").items;
+        let files = world.view().ls("main", "", None, None, 10).expect("known").items;
         listed.push(files.into_iter().map(|file| (file.path, file.hash)).collect::<Vec<_>>());
     }
     assert_eq!(listed[0], listed[1]);

@@ -42,7 +42,7 @@ fn proposed(world: &mut World, domain: &str, who: u8, act: Act) -> ProposalId {
 }
 
 fn is_open(world: &World, id: ProposalId) -> bool {
-    world.moment().proposal(&id).expect("memory").expect("proposed").proposal.end.is_none()
+    world.view().proposal(&id).expect("memory").expect("proposed").proposal.end.is_none()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_revoked_key_signs_nothing_that_is_ordered_later() {
     let verdicts: Vec<_> = outcome.receipts.iter().map(|receipt| receipt.code).collect();
     assert_eq!(verdicts, [None, None, Some(Code::Revoked)]);
     assert_eq!((world.text("a").as_deref(), world.text("b")), (Some("x"), None));
-    assert_eq!(world.slot(&[&after]).unsettled[0].why, quorate_ledger::Why::Copy);
+    assert_eq!(world.slot(&[&after]).deferred[0].why, quorate_ledger::DeferReason::Copy);
     assert_eq!(in_group(&mut world, 0, enrol(7, "org-0")).code, Some(Code::BadAct));
 }
 
@@ -92,7 +92,7 @@ fn a_rotated_key_passes_on_its_organisation_and_ends() {
     assert_eq!(receipt.state, State::Applied);
     assert_eq!(world.does(0, &[write("a", "x")]).code, Some(Code::Revoked));
     assert_eq!(world.does(7, &[write("a", "x")]).state, State::Applied);
-    let standing = world.moment().author("main", &key(0)).expect("known");
+    let standing = world.view().author("main", &key(0)).expect("known");
     assert_eq!(standing.revoked.map(|revision| revision.to_string()).as_deref(), Some("1.1"));
 }
 
@@ -157,7 +157,7 @@ fn who_does_not_speak_for_an_organisation_approves_nothing() {
         world.does_in("main", who, &[approve(id)]);
     }
     let id = proposed(&mut world, "main", 0, Act::SetPolicy { policy });
-    let proposal = world.moment().proposal(&id).expect("memory").expect("proposed").proposal;
+    let proposal = world.view().proposal(&id).expect("memory").expect("proposed").proposal;
     assert_eq!(proposal.approvals, Vec::<String>::new());
     assert_eq!(world.does_in("main", 1, &[approve(id)]).code, Some(Code::Role));
     world.does_in("main", 2, &[approve(id)]);
@@ -176,7 +176,7 @@ fn a_new_organisation_gets_its_first_author_by_vote_and_counts_from_then_on() {
     let proof = prove_possession(Purpose::Author, "org-9", &author(7));
     let act = Act::Enrol { key: key(7), organisation: "org-9".into(), proof };
     let id = proposed(&mut world, GROUP_DOMAIN, 0, act);
-    let needed = |world: &World| world.moment().reach_of_group().expect("memory").needed;
+    let needed = |world: &World| world.view().reach_of_group().expect("memory").needed;
     assert_eq!(needed(&world), 3, "four of five have a voice");
     in_group(&mut world, 1, approve(id));
     assert_eq!(world.does(7, &[write("a", "x")]).code, Some(Code::UnknownAuthor));
@@ -227,11 +227,11 @@ fn of_two_proposals_for_one_name_the_second_fails_when_it_is_decided() {
         }
     }
     let failed = ids.map(|id| {
-        let entry = world.moment().proposal(&id).expect("memory").expect("proposed");
+        let entry = world.view().proposal(&id).expect("memory").expect("proposed");
         entry.proposal.end.expect("decided").failed.is_some()
     });
     assert_eq!(failed, [false, true]);
-    let listed = world.moment().proposals(Some(GROUP_DOMAIN), false, None, 10).expect("known").items;
+    let listed = world.view().proposals(Some(GROUP_DOMAIN), false, None, 10).expect("known").items;
     assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
 }
 
@@ -248,7 +248,7 @@ fn open() -> DomainPolicy {
 
 /// What became of a proposal: none while it is open, else whether it took effect.
 fn end(world: &World, id: ProposalId) -> Option<bool> {
-    let entry = world.moment().proposal(&id).expect("memory").expect("proposed");
+    let entry = world.view().proposal(&id).expect("memory").expect("proposed");
     entry.proposal.end.map(|end| end.failed.is_none())
 }
 
@@ -308,7 +308,7 @@ fn an_organisation_that_leaves_makes_the_number_smaller_and_its_old_word_does_no
     world.does_in("main", 1, &[approve(id)]);
     in_group(&mut world, 0, revoke(0));
     world.does_in("main", 1, &[approve(id)]);
-    assert_eq!(world.moment().proposal(&id).expect("memory").expect("proposed").needed, 3, "of three");
+    assert_eq!(world.view().proposal(&id).expect("memory").expect("proposed").needed, 3, "of three");
     assert_eq!(end(&world, id), None, "one of the two who agreed has left");
     world.does_in("main", 2, &[approve(id)]);
     assert_eq!(end(&world, id), None);
@@ -321,10 +321,10 @@ fn a_rotated_key_keeps_its_organisations_voice() {
     let mut world = World::new();
     let proof = prove_possession(Purpose::Author, "org-0", &author(7));
     in_group(&mut world, 0, Edit::Other(Op::Rotate { key: key(7), proof }));
-    let reach = world.moment().reach("main").expect("known");
+    let reach = world.view().reach("main").expect("known");
     assert_eq!((reach.needed, reach.voices.heard, reach.voices.named, reach.is_stuck), (3, 4, 4, false));
     in_group(&mut world, 7, revoke(7));
-    let reach = world.moment().reach("main").expect("known");
+    let reach = world.view().reach("main").expect("known");
     assert_eq!((reach.needed, reach.voices.heard, reach.is_stuck), (3, 3, false));
 }
 
@@ -333,7 +333,7 @@ fn a_domain_that_lost_its_voices_is_the_groups_to_rescue() {
     let mut world = World::new();
     world.decide("other", closed(&[0, 1], Some(2)));
     in_group(&mut world, 1, revoke(1));
-    let reach = world.moment().reach("other").expect("known");
+    let reach = world.view().reach("other").expect("known");
     assert_eq!((reach.needed, reach.voices.heard, reach.is_stuck), (2, 1, true));
     let alone = proposed(&mut world, "other", 0, Act::SetPolicy { policy: open() });
     assert_eq!(end(&world, alone), None, "who is left does not decide alone what two were to decide");
@@ -351,7 +351,7 @@ fn a_domain_without_a_writer_is_the_groups_to_rescue() {
     let mut world = World::new();
     let policy = DomainPolicy::new(vec![Principal::Author(key(0))], vec![Principal::Everyone]);
     world.decide("other", policy);
-    assert!(!world.moment().reach("other").expect("known").is_stuck);
+    assert!(!world.view().reach("other").expect("known").is_stuck);
     in_group(&mut world, 0, revoke(0));
     let id = proposed(&mut world, GROUP_DOMAIN, 1, rescue("other"));
     for who in [2, 3] {
@@ -383,7 +383,7 @@ fn a_minority_cannot_rescue_what_is_not_lost() {
     assert_eq!(end(&world, id), None, "three have a voice");
     in_group(&mut world, 7, approve(id));
     assert_eq!(end(&world, id), Some(false), "it decides for itself again");
-    assert_eq!(world.moment().policy("other").expect("known").approvals.organisations, Some(2));
+    assert_eq!(world.view().policy("other").expect("known").approvals.organisations, Some(2));
 }
 
 #[test]
@@ -396,14 +396,14 @@ fn a_group_whose_policy_cannot_be_met_decides_by_the_quorum_of_those_left() {
         in_group(&mut world, who, approve(id));
     }
     in_group(&mut world, 3, revoke(3));
-    let reach = world.moment().reach_of_group().expect("memory");
+    let reach = world.view().reach_of_group().expect("memory");
     assert_eq!((reach.needed, reach.voices.heard, reach.is_stuck), (3, 3, true));
     let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::SetGroupPolicy { policy: GroupPolicy::default() });
     in_group(&mut world, 1, approve(id));
     assert_eq!(end(&world, id), None);
     in_group(&mut world, 2, approve(id));
     assert_eq!(end(&world, id), Some(true));
-    assert!(!world.moment().reach_of_group().expect("memory").is_stuck);
+    assert!(!world.view().reach_of_group().expect("memory").is_stuck);
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn whoever_the_policy_still_names_goes_on_speaking_for_its_organisation_alone() 
         in_group(&mut world, who, approve(id));
     }
     in_group(&mut world, 2, revoke(2));
-    assert!(world.moment().reach_of_group().expect("memory").is_stuck);
+    assert!(world.view().reach_of_group().expect("memory").is_stuck);
     let act = Act::SetGroupPolicy { policy: GroupPolicy::default() };
     let id = proposed(&mut world, GROUP_DOMAIN, 7, act);
     assert_eq!(in_group(&mut world, 8, approve(id)).code, Some(Code::Role), "org-1 has its officer");
@@ -460,7 +460,7 @@ fn fewer_than_one_honest_organisation_never_decide() {
     assert_eq!(end(&world, id), None);
     let id = proposed(&mut world, "main", 3, Act::SetPolicy { policy: closed(&[3], Some(1)) });
     assert_eq!(end(&world, id), None);
-    assert_eq!(world.moment().reach_of_group().expect("memory").needed, 2);
+    assert_eq!(world.view().reach_of_group().expect("memory").needed, 2);
 }
 
 /// A rescue gives a domain that is there already another policy: it uses up no number.
@@ -481,7 +481,7 @@ fn a_domain_that_is_made_in_the_envelope_of_a_rescue_has_a_number_of_its_own() {
     in_group(&mut world, 3, make("y"));
     for domain in ["x", "y", "other"] {
         world.does_in(domain, 3, &[write(domain, "mine")]);
-        let files = world.moment().ls(domain, "", None, None, 10).expect("known").items;
+        let files = world.view().ls(domain, "", None, None, 10).expect("known").items;
         assert_eq!(files.into_iter().map(|file| file.path).collect::<Vec<_>>(), [domain]);
     }
 }

@@ -433,7 +433,7 @@ impl Both {
     fn sends(&mut self, domain: &str, who: u8, edit: Edit) -> (EnvelopeId, Vec<Said>) {
         let draft = self.world.draft_in(domain, who, self.world.now(), &[edit]);
         let outcome = self.world.slot(&[&draft]);
-        assert_eq!(outcome.unsettled, []);
+        assert_eq!(outcome.deferred, []);
         if outcome.receipts[0].state == State::Refused {
             self.world.give_back_in(domain, who);
         }
@@ -463,7 +463,7 @@ proptest! {
             let (said, expected) = both.does(*who, deed);
             prop_assert_eq!(said, expected, "{:?} by {}", deed, who);
         }
-        let (moment, model) = (both.world.moment(), &both.model);
+        let (moment, model) = (both.world.view(), &both.model);
         prop_assert_eq!(moment.policy("main").expect("known"), &policy(model.policy));
         let listed = moment.ls("main", "", None, None, 1_000).expect("known").items;
         let files: Vec<(String, _)> = listed.into_iter().map(|file| (file.path, file.hash)).collect();

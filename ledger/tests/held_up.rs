@@ -5,7 +5,7 @@ mod support;
 use quorate_ledger::LockMode::{Ix, S, X};
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Step, Strategy};
-use quorate_ledger::{ConflictId, Deed, Event, Ledger, LockStep, Op, Principal, Receipt, State};
+use quorate_ledger::{ConflictEventKind, ConflictId, Event, Ledger, LockStep, Op, Principal, Receipt, State};
 use quorate_pbft::{Signer, Time};
 use support::locks::{LEASE, acquire, acquire_for, answer, fence, grab, release};
 use support::world::{Edit, World, remove, rename, write};
@@ -57,11 +57,11 @@ fn enrol(world: &mut World, members: &[u8]) {
 }
 
 fn is_open(world: &World, id: &ConflictId) -> bool {
-    world.moment().conflict(id).expect("memory").expect("a conflict").settled.is_none()
+    world.view().conflict(id).expect("memory").expect("a conflict").settled.is_none()
 }
 
 fn waits_until(world: &World, id: &ConflictId) -> Option<Time> {
-    world.moment().conflict(id).expect("memory").expect("a conflict").held_up
+    world.view().conflict(id).expect("memory").expect("a conflict").held_up
 }
 
 fn served(world: &World) -> String {
@@ -116,7 +116,7 @@ fn a_lease_that_is_over_lets_the_winner_through_without_anybodys_doing() {
     let id = clash(&mut world);
     world.does(0, &[grab("d/a", X)]);
     decide(&mut world, id, 1);
-    let next = world.moment().next_deadline().expect("memory").expect("an end of a lease");
+    let next = world.view().next_deadline().expect("memory").expect("an end of a lease");
     assert_eq!(Some(next), waits_until(&world, &id));
     world.ledger = Ledger::open(&world.store, &world.genesis).expect("it was written");
     world.passes(next.get() - world.time - 3);
@@ -124,7 +124,7 @@ fn a_lease_that_is_over_lets_the_winner_through_without_anybodys_doing() {
     world.passes(1);
     assert!(!is_open(&world, &id));
     assert_eq!(served(&world), "two\n");
-    assert_eq!(world.moment().next_deadline().expect("memory"), None);
+    assert_eq!(world.view().next_deadline().expect("memory"), None);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn what_a_deadline_brings_about_waits_for_locks_and_nobody_answers_late_meanwhil
         world.does(0, &[release("d/a")]);
         assert!(!is_open(&world, &id));
         assert_eq!(served(&world), stands);
-        assert_eq!(world.moment().next_deadline().expect("memory"), None);
+        assert_eq!(world.view().next_deadline().expect("memory"), None);
     }
 }
 
@@ -211,7 +211,7 @@ fn a_vote_that_was_won_in_time_is_not_lost_to_a_deadline_that_passes_while_it_wa
     world.passes(5_000);
     assert!(!is_open(&world, &id));
     assert_eq!(served(&world), "two\n", "not what `reject` would have kept");
-    assert_eq!(world.moment().next_deadline().expect("memory"), None);
+    assert_eq!(world.view().next_deadline().expect("memory"), None);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn a_winner_that_stands_at_another_path_waits_for_the_lock_there() {
     world.does_on(base, 1, &[rename("x", "to-1")]);
     let receipt = world.does_on(base, 2, &[rename("x", "to-2")]);
     let id = receipt.conflicts[0];
-    let sides = world.moment().conflict(&id).expect("memory").expect("a conflict").sides;
+    let sides = world.view().conflict(&id).expect("memory").expect("a conflict").sides;
     let elsewhere = sides.iter().map(|side| side.path.clone()).find(|path| path != &receipt.changes[0].path);
     let Some(elsewhere) = elsewhere else { panic!("one side stands elsewhere: {sides:?}") };
     let side = sides.iter().position(|side| side.path == elsewhere).expect("found above") as u32;
@@ -310,11 +310,11 @@ fn a_vote_that_is_won_in_the_slot_of_its_deadline_is_not_overturned_by_the_next_
     world.passes(end.get() - world.time);
     assert!(!is_open(&world, &id));
     assert_eq!(served(&world), "one\n");
-    let story = world.moment().story(&id).expect("memory");
-    let ends = story.iter().filter(|happening| matches!(happening.what, Deed::Settled { .. })).count();
+    let conflict_log = world.view().conflict_log(&id).expect("memory");
+    let ends = conflict_log.iter().filter(|event| matches!(event.what, ConflictEventKind::Settled { .. })).count();
     assert_eq!(ends, 1, "what is settled stays settled");
     world.passes(10);
-    assert_eq!((served(&world).as_str(), world.moment().next_deadline().expect("memory")), ("one\n", None));
+    assert_eq!((served(&world).as_str(), world.view().next_deadline().expect("memory")), ("one\n", None));
 }
 
 #[test]
@@ -376,12 +376,12 @@ fn the_story_tells_once_that_it_waits_and_until_when() {
     decide(&mut world, id, 1);
     vote(&mut world, 0, id, 1);
     world.does(0, &[release("d")]);
-    let story = world.moment().story(&id).expect("memory");
-    let told: Vec<&str> = story
+    let conflict_log = world.view().conflict_log(&id).expect("memory");
+    let told: Vec<&str> = conflict_log
         .iter()
-        .filter_map(|happening| match &happening.what {
-            Deed::HeldUp { path, .. } => Some(path.as_str()),
-            Deed::Settled { .. } => Some("settled"),
+        .filter_map(|event| match &event.what {
+            ConflictEventKind::HeldUp { path, .. } => Some(path.as_str()),
+            ConflictEventKind::Settled { .. } => Some("settled"),
             _ => None,
         })
         .collect();

@@ -109,7 +109,7 @@ fn a_listing_of_the_past_looks_at_a_thousand_paths_a_page() {
     }
     let (mut pages, mut found, mut from) = (0, Vec::new(), None::<String>);
     loop {
-        let page = world.moment().ls("main", "", Some(at("3")), from.as_deref(), 10).expect("known");
+        let page = world.view().ls("main", "", Some(at("3")), from.as_deref(), 10).expect("known");
         found.extend(page.items.into_iter().map(|file| file.path));
         pages += 1;
         from = page.next;
@@ -118,6 +118,6 @@ fn a_listing_of_the_past_looks_at_a_thousand_paths_a_page() {
         }
     }
     assert_eq!((pages, found), (3, vec!["z".to_owned()]));
-    let then = world.moment().ls("main", "old/", Some(at("2")), None, 1_000).expect("known");
+    let then = world.view().ls("main", "old/", Some(at("2")), None, 1_000).expect("known");
     assert_eq!(then.items.len(), 1_000, "and what is forgotten can still be read where it stood");
 }

@@ -297,7 +297,7 @@ fn shown(world: &World) -> BTreeMap<Key, Shown> {
     let mut found = BTreeMap::new();
     let who = |key| (0..4).find(|who| support::author(*who).public_key() == key).expect("an author");
     for (number, domain) in DOMAINS.iter().enumerate() {
-        for lock in world.moment().locks(domain, "", None, 1_000).expect("known").items {
+        for lock in world.view().locks(domain, "", None, 1_000).expect("known").items {
             let path = PATHS.iter().position(|path| *path == lock.path).expect("a path");
             let held = lock.held.map(|held| (held.mode, held.token, held.until.get()));
             let wants = lock.wants.map(|wants| (wants.mode, wants.until.get()));
@@ -377,6 +377,6 @@ proptest! {
             world.passes(1_000);
         }
         prop_assert!(shown(&world).is_empty());
-        prop_assert_eq!(world.moment().next_deadline(), Ok(None));
+        prop_assert_eq!(world.view().next_deadline(), Ok(None));
     }
 }

@@ -13,7 +13,7 @@ use support::world::{Edit, World, at};
 /// Position, author, path and what happened, after a revision.
 fn told(world: &World, after: Revision) -> Vec<(String, u8, String, LockStep)> {
     let who = |key| (0..4).find(|who| author(*who).public_key() == key).expect("an author");
-    let news = world.moment().lock_news(after, world.ledger.revision()).expect("memory");
+    let news = world.view().lock_news(after, world.ledger.revision()).expect("memory");
     news.into_iter().map(|news| (news.revision.to_string(), who(news.author), news.path, news.step)).collect()
 }
 

@@ -43,7 +43,7 @@ fn world(many: usize) -> World {
 /// A page, and how many rows it read.
 fn page(world: &World, below: &str, from: Option<&str>) -> (Vec<LockEntry>, Option<String>, usize) {
     let counting = Counting::of(&world.store);
-    let page = world.ledger.moment(&counting).locks("main", below, from, PAGE).expect("known");
+    let page = world.ledger.view(&counting).locks("main", below, from, PAGE).expect("known");
     (page.items, page.next, counting.rows())
 }
 

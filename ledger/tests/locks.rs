@@ -147,7 +147,7 @@ fn a_lease_ends_at_its_time_and_the_next_in_line_has_the_lock() {
     assert_eq!(world.does(1, &[write("a", "1")]).state, State::Applied);
     assert_eq!(world.token(0, "a"), None);
     assert!(world.token(1, "a").is_some());
-    let (_, left) = world.moment().locks_of("main", &author(0).public_key()).expect("known");
+    let (_, left) = world.view().locks_of("main", &author(0).public_key()).expect("known");
     assert_eq!(left.last().map(|left| left.why), Some(LockEnd::Lease));
 }
 
@@ -158,9 +158,9 @@ fn the_next_deadline_is_the_end_of_the_first_lease() {
     let outcome = world.slot(&[&draft]);
     let until = world.lock(0, "a").and_then(|lock| lock.held).expect("held").until;
     assert_eq!(outcome.deadline, Some(until));
-    assert_eq!(world.moment().next_deadline(), Ok(Some(until)));
+    assert_eq!(world.view().next_deadline(), Ok(Some(until)));
     world.does(0, &[release("a")]);
-    assert_eq!(world.moment().next_deadline(), Ok(None));
+    assert_eq!(world.view().next_deadline(), Ok(None));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn whoever_waits_too_long_leaves_the_line_and_lets_those_behind_go_on() {
     world.passes(600);
     assert_eq!(world.lock(1, "a"), None);
     assert!(world.token(2, "a").is_some());
-    let (_, left) = world.moment().locks_of("main", &author(1).public_key()).expect("known");
+    let (_, left) = world.view().locks_of("main", &author(1).public_key()).expect("known");
     assert_eq!(left.last().map(|left| (left.path.as_str(), left.why)), Some(("a", LockEnd::Waited)));
 }
 
@@ -270,7 +270,7 @@ fn the_youngest_request_of_a_circle_leaves_the_line_also_when_it_is_anothers() {
     world.does(1, &[acquire("a", Ix)]); // waits for author 2
     assert_eq!(world.does(0, &[acquire("a", S)]).state, State::Applied);
     assert_eq!(world.lock(1, "a"), None);
-    let (_, left) = world.moment().locks_of("main", &author(1).public_key()).expect("known");
+    let (_, left) = world.view().locks_of("main", &author(1).public_key()).expect("known");
     assert_eq!(left.last().map(|left| left.why), Some(LockEnd::Deadlock));
     assert!(world.lock(0, "b").is_some_and(|lock| lock.wants.is_some()));
 }
@@ -347,7 +347,7 @@ fn strangers_and_readers_lock_nothing() {
         quorate_ledger::Body { changes: vec![quorate_ledger::Change::new(world.now(), vec![op], "", 0)], ..body };
     let receipt = world.slot(&[&draft]).receipts.into_iter().next().expect("a verdict");
     assert_eq!(receipt.state, State::Refused);
-    assert_eq!(world.moment().locks("main", "", None, 10).expect("known").items, []);
+    assert_eq!(world.view().locks("main", "", None, 10).expect("known").items, []);
 }
 
 #[test]
@@ -355,17 +355,17 @@ fn the_list_is_paged_by_path_and_author() {
     let mut world = World::new();
     world.does(0, &[grab("a", S), grab("b/c", X)]);
     world.does(1, &[grab("a", S), grab("d", X)]);
-    let first = world.moment().locks("main", "", None, 2).expect("known");
+    let first = world.view().locks("main", "", None, 2).expect("known");
     assert_eq!(first.items.iter().map(|lock| lock.path.as_str()).collect::<Vec<_>>(), ["a", "a"]);
-    let rest = world.moment().locks("main", "", first.next.as_deref(), 10).expect("known");
+    let rest = world.view().locks("main", "", first.next.as_deref(), 10).expect("known");
     assert_eq!(rest.items.iter().map(|lock| lock.path.as_str()).collect::<Vec<_>>(), ["b/c", "d"]);
     assert_eq!(rest.next, None);
-    let half = world.moment().locks("main", "", None, 1).expect("known");
-    let other = world.moment().locks("main", "", half.next.as_deref(), 1).expect("known");
+    let half = world.view().locks("main", "", None, 1).expect("known");
+    let other = world.view().locks("main", "", half.next.as_deref(), 1).expect("known");
     assert_eq!((half.items.len(), other.items.len()), (1, 1), "one path with many locks is no longer page");
     assert_eq!([&half.items[0], &other.items[0]], [&first.items[0], &first.items[1]]);
-    assert!(world.moment().locks("main", "", Some("a"), 1).is_err(), "no cursor of this list");
-    let below = world.moment().locks("main", "b", None, 10).expect("known");
+    assert!(world.view().locks("main", "", Some("a"), 1).is_err(), "no cursor of this list");
+    let below = world.view().locks("main", "b", None, 10).expect("known");
     assert_eq!(below.items.iter().map(|lock| lock.path.as_str()).collect::<Vec<_>>(), ["b/c"]);
 }
 

@@ -183,7 +183,7 @@ impl Run {
         }
         let (drafts, deeds): (Vec<Draft>, Vec<Deed>) = drafts.into_values().unzip();
         let outcome = self.world.slot(&drafts.iter().collect::<Vec<_>>());
-        assert_eq!(outcome.unsettled, []);
+        assert_eq!(outcome.deferred, []);
         let judged: Vec<_> = drafts.into_iter().zip(deeds).zip(outcome.receipts).collect();
         for ((_, deed), receipt) in &judged {
             match receipt.state {
@@ -218,9 +218,9 @@ proptest! {
                 prop_assert_eq!(told, expected);
             }
             for n in 0..3 {
-                let found = run.world.moment().file("main", &path(n), None).expect("known");
+                let found = run.world.view().file("main", &path(n), None).expect("known");
                 let served = match &found {
-                    Found::File(file) => run.world.moment().content(&file.hash).expect("memory"),
+                    Found::File(file) => run.world.view().content(&file.hash).expect("memory"),
                     _ => None,
                 };
                 prop_assert_eq!(served.as_ref(), model.files.get(&path(n)));
@@ -230,7 +230,7 @@ proptest! {
         }
         for (revision, files) in &model.snapshots {
             for n in 0..3 {
-                let found = run.world.moment().file("main", &path(n), Some(*revision)).expect("known").found();
+                let found = run.world.view().file("main", &path(n), Some(*revision)).expect("known").found();
                 let hash = found.map(|file| file.hash);
                 prop_assert_eq!(hash, files.get(&path(n)).map(|bytes| support::digest(bytes)), "at {}", revision);
             }
@@ -287,13 +287,13 @@ proptest! {
             let disputed = receipt.changes.iter().any(|change| change.outcome == PathOutcome::Conflict);
             prop_assert_eq!(receipt.state == State::Conflict, disputed);
             prop_assert!(!disputed || !receipt.conflicts.is_empty());
-            let listed = world.moment().ls("main", "", None, None, 100).expect("known").items;
+            let listed = world.view().ls("main", "", None, None, 100).expect("known").items;
             for pair in listed.iter().flat_map(|a| listed.iter().map(move |b| (a, b))) {
                 prop_assert!(!pair.1.path.starts_with(&format!("{}/", pair.0.path)), "{:?}", pair);
             }
-            let open = world.moment().conflicts(None, Some(true), None, 100).expect("known").items;
+            let open = world.view().conflicts(None, Some(true), None, 100).expect("known").items;
             for conflict in &open {
-                let found = world.moment().file("main", &conflict.path, None).expect("known");
+                let found = world.view().file("main", &conflict.path, None).expect("known");
                 let marked = match found {
                     Found::File(file) => file.conflict,
                     Found::Disputed(id) => Some(id),

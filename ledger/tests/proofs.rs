@@ -33,7 +33,7 @@ fn certificate(world: &World) -> QuorumCert {
 }
 
 fn prove_file(world: &World, path: &str) -> Proof {
-    let proof = world.moment().prove_file(&certificate(world), "main", path, None).expect("in this state");
+    let proof = world.view().prove_file(&certificate(world), "main", path, None).expect("in this state");
     Proof::File(Box::new(proof))
 }
 
@@ -134,7 +134,7 @@ fn a_receipt_is_proved_by_the_genesis_alone() {
     let refused = world.does_on(revision("99"), 0, &[write("a", "y")]);
     world.does(1, &[write("b", "x")]);
     for receipt in [accepted, refused] {
-        let proof = world.moment().prove_receipt(&certificate(&world), &receipt.id).expect("in this state");
+        let proof = world.view().prove_receipt(&certificate(&world), &receipt.id).expect("in this state");
         let bytes = Proof::Receipt(Box::new(proof)).encode();
         let Ok(Proved::Receipt(ProvedReceipt { receipt: proved, .. })) = verify(&world, &bytes) else {
             panic!("a receipt proof");
@@ -149,7 +149,7 @@ fn a_certificate_of_another_state_makes_no_proof() {
     let mut world = populated();
     let old = certificate(&world);
     world.does(0, &[write("a", "x")]);
-    assert!(world.moment().prove_file(&old, "main", "a", None).is_err());
+    assert!(world.view().prove_file(&old, "main", "a", None).is_err());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn an_older_state_stays_provable_while_the_ledger_goes_on() {
     for n in 0..30 {
         world.does(0, &[write(&format!("dir/{n}"), "new")]);
     }
-    let proof = held.moment().prove_file(&certificate, "main", "dir/7", None).expect("held");
+    let proof = held.view().prove_file(&certificate, "main", "dir/7", None).expect("held");
     let proved = proved_file(&world, &Proof::File(Box::new(proof)).encode());
     assert_eq!(proved.hash(), Some(digest(b"content 7")));
 }
@@ -176,7 +176,7 @@ fn a_strong_read_shows_the_nonce_that_its_reader_sent() {
     world.does(0, &[write("a", "y")]);
     let nonce = NonceProof::new(&nonces, 3).expect("in range");
     let marked = Marked { seq: at("41").seq(), nonce };
-    let proof = world.moment().prove_file(&certificate(&world), "main", "a", Some(&marked)).expect("in this state");
+    let proof = world.view().prove_file(&certificate(&world), "main", "a", Some(&marked)).expect("in this state");
     let bytes = Proof::File(Box::new(proof)).encode();
     let proved = proved_file(&world, &bytes);
     assert_eq!(proved.nonce, Some((nonces[3], at("41").seq())));
@@ -188,7 +188,7 @@ fn a_read_mark_that_was_not_executed_makes_no_proof() {
     let world = populated();
     let nonce = NonceProof::new(&[Digest([1; 32])], 0).expect("in range");
     let marked = Marked { seq: at("40").seq(), nonce };
-    assert!(world.moment().prove_file(&certificate(&world), "main", "a", Some(&marked)).is_err());
+    assert!(world.view().prove_file(&certificate(&world), "main", "a", Some(&marked)).is_err());
 }
 
 /// Replica `n` forks its lane at `position`.
@@ -217,7 +217,7 @@ fn evidence_is_recorded_once_for_each_signer_and_kind() {
     let outcome =
         world.slot_of(vec![(0, vec![item(&first), item(&first), item(&again)]), (1, vec![item(&other_kind)])]);
     assert_eq!(outcome.recorded, [first.key(), other_kind.key()]);
-    let listed = world.moment().evidence(None, 10).expect("memory").items;
+    let listed = world.view().evidence(None, 10).expect("memory").items;
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().all(|evidence| evidence.recorded_at.get() == 1 && evidence.what.signer.get() == 3));
 }
@@ -232,7 +232,7 @@ fn evidence_that_was_recorded_before_is_named_again_and_changes_nothing() {
     let outcome = world.slot_of(vec![(0, vec![item(&evidence), item(&evidence)])]);
     let bare = alone.slot_of(vec![]);
     assert_eq!(outcome.recorded, [evidence.key()], "whoever has forgotten that it was recorded hears of it");
-    assert_eq!(world.moment().evidence(None, 10).expect("memory"), alone.moment().evidence(None, 10).expect("memory"));
+    assert_eq!(world.view().evidence(None, 10).expect("memory"), alone.view().evidence(None, 10).expect("memory"));
     assert_eq!((bare.recorded.len(), outcome.receipts.len()), (0, 0));
 }
 
@@ -250,8 +250,8 @@ fn evidence_is_verified_from_its_file_alone() {
     let mut world = World::new();
     let evidence = fork(&world, 2, Kind::Ack, 5);
     world.slot_of(vec![(0, vec![item(&evidence)])]);
-    let listed = &world.moment().evidence(None, 10).expect("memory").items[0];
-    let bytes = world.moment().evidence_file(&listed.id).expect("memory").expect("recorded");
+    let listed = &world.view().evidence(None, 10).expect("memory").items[0];
+    let bytes = world.view().evidence_file(&listed.id).expect("memory").expect("recorded");
     let Ok(Proved::Evidence(proved)) = verify(&world, &bytes) else { panic!("evidence") };
     assert_eq!((proved.what, proved.seq.get()), (evidence.key(), 5));
     no_flipped_byte_verifies(&world, &bytes);
@@ -262,5 +262,5 @@ fn a_refusal_is_a_verdict_that_can_be_shown() {
     let mut world = World::new();
     let receipt = world.does_on(revision("5"), 0, &[]);
     assert_eq!((receipt.state, receipt.code), (State::Refused, Some(Code::BaseUnknown)));
-    assert!(world.moment().prove_receipt(&certificate(&world), &receipt.id).is_ok());
+    assert!(world.view().prove_receipt(&certificate(&world), &receipt.id).is_ok());
 }

@@ -19,7 +19,7 @@ fn policy(count: u8) -> DomainPolicy {
 }
 
 fn propose(world: &mut World, domain: &str, count: usize) {
-    let policy = || world.moment().policy(domain).expect("a domain").clone(); // as it is
+    let policy = || world.view().policy(domain).expect("a domain").clone(); // as it is
     let act = || Act::SetPolicy { policy: policy() };
     let edits: Vec<Edit> = (0..count).map(|_| Edit::Other(Op::Propose { act: act() })).collect();
     for part in edits.chunks(PART) {
@@ -37,7 +37,7 @@ fn page(
 ) -> (Vec<ProposalEntry>, Option<String>, usize) {
     let counting = Counting::of(&world.store);
     let from = from.map(|id| id.parse().expect("an id"));
-    let page = world.ledger.moment(&counting).proposals(domain, open_only, from, limit).expect("known");
+    let page = world.ledger.view(&counting).proposals(domain, open_only, from, limit).expect("known");
     (page.items, page.next, counting.rows())
 }
 

@@ -151,8 +151,8 @@ fn taken(world: &mut World, who: u8, domain: &str) -> u32 {
     unreachable!("a rate ends it")
 }
 
-fn standing(world: &World, who: u8, domain: &str) -> quorate_ledger::AuthorStanding {
-    world.moment().author(domain, &author(who).public_key()).expect("known")
+fn standing(world: &World, who: u8, domain: &str) -> quorate_ledger::AuthorEntry {
+    world.view().author(domain, &author(who).public_key()).expect("known")
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn an_authors_rate_grows_with_good_deeds_up_to_twice_what_it_was() {
         taken(&mut world, 3, "main");
     }
     world.time += 60_000;
-    let (figure, later) = (standing(&world, 3, "main").figure_here, taken(&mut world, 3, "main"));
-    assert!(figure > 900 && later > first && later <= 40, "{later} at {figure}");
+    let (score, later) = (standing(&world, 3, "main").score_here, taken(&mut world, 3, "main"));
+    assert!(score > 900 && later > first && later <= 40, "{later} at {figure}");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn an_authors_rate_shrinks_with_misdeeds_and_never_to_nothing() {
         assert_eq!(world.does(3, &[support::world::remove("nothing")]).code, Some(Code::MissingPath));
     }
     let known = standing(&world, 3, "main");
-    assert_eq!((known.figure_here, known.rate.and_then(|rate| rate.changes)), (45, Some(1)));
+    assert_eq!((known.score_here, known.rate.and_then(|rate| rate.changes)), (45, Some(1)));
     assert_eq!(taken(&mut world, 3, "main"), 1);
     assert!(taken(&mut world, 0, "main") > 15, "others have their own");
 }
@@ -189,8 +189,8 @@ fn the_rate_goes_by_deeds_in_the_domain_and_not_by_those_in_another() {
         world.does_in("other", 3, &[write("mine", &n.to_string())]);
     }
     let known = standing(&world, 3, "main");
-    assert!(known.repute.figure > 800, "in the whole group");
-    assert_eq!((known.figure_here, known.rate.and_then(|rate| rate.changes)), (500, Some(20)));
+    assert!(known.reputation.score > 800, "in the whole group");
+    assert_eq!((known.score_here, known.rate.and_then(|rate| rate.changes)), (500, Some(20)));
 }
 
 #[test]

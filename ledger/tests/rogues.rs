@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Code, EnvelopeId, GROUP_DOMAIN, Op, Outcome, Principal, ProposalId, State, Unsettled, Why,
+    Act, Base, Code, DeferReason, Deferred, EnvelopeId, GROUP_DOMAIN, Op, Outcome, Principal, ProposalId, State,
 };
 use quorate_pbft::{Digest, Signer};
 use support::author;
@@ -144,7 +144,7 @@ proptest! {
                 .collect();
             prop_assert!(accepted.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", accepted);
         }
-        let standing = one.world.moment().author("main", &author(ROGUE).public_key()).expect("known");
+        let standing = one.world.view().author("main", &author(ROGUE).public_key()).expect("known");
         prop_assert!(standing.repeated.len() <= 64);
     }
 }
@@ -153,10 +153,10 @@ proptest! {
 fn a_number_that_was_used_twice_is_shown_and_the_first_counts() {
     let mut stage = Stage::new();
     let outcome = stage.slot(&Trick::Twice, 0);
-    assert_eq!(outcome.unsettled.len(), 1);
-    assert_eq!(outcome.unsettled[0].why, Why::Taken);
+    assert_eq!(outcome.deferred.len(), 1);
+    assert_eq!(outcome.deferred[0].why, DeferReason::Taken);
     assert_eq!(stage.world.text("rogue").as_deref(), Some("one 0"));
-    let standing = stage.world.moment().author("main", &author(ROGUE).public_key()).expect("known");
+    let standing = stage.world.view().author("main", &author(ROGUE).public_key()).expect("known");
     assert_eq!(standing.repeated, [1]);
 }
 
@@ -215,7 +215,7 @@ fn a_refusal_of_somebody_not_yet_enrolled_is_not_taken_back_by_ordering_the_enve
     world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(enrol)]);
     let again = world.slot(&[&early]);
     assert_eq!((again.receipts.len(), world.text("a")), (0, None));
-    assert!(matches!(again.unsettled[..], [Unsettled { why: Why::Copy, .. }]), "{:?}", again.unsettled);
+    assert!(matches!(again.deferred[..], [Deferred { why: DeferReason::Copy, .. }]), "{:?}", again.deferred);
     assert_eq!(world.does(7, &[write("a", "x")]).state, State::Applied);
 }
 

@@ -42,7 +42,7 @@ fn vote(world: &mut World, who: u8, conflict: ConflictId, side: u32) -> Receipt 
 }
 
 fn is_open(world: &World, id: &ConflictId) -> bool {
-    world.moment().conflict(id).expect("memory").expect("a conflict").settled.is_none()
+    world.view().conflict(id).expect("memory").expect("a conflict").settled.is_none()
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn an_organisation_has_one_vote_and_may_change_it() {
     for side in [1, 1, 0] {
         vote(&mut world, 0, id, side);
     }
-    let votes = world.moment().conflict(&id).expect("memory").expect("a conflict").votes;
+    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").votes;
     assert_eq!(votes.into_iter().collect::<Vec<_>>(), [("org-0".to_owned(), 0)]);
     assert_eq!(vote(&mut world, 0, id, 2).code, Some(Code::UnknownConflict));
 }
@@ -168,7 +168,7 @@ fn what_somebody_suggests_can_be_voted_in() {
     let mut draft = world.draft(3, world.now(), &[Edit::Other(suggestion)]);
     draft.contents.push(b"both\n".to_vec());
     assert_eq!(world.verdict(&draft).state, State::Applied);
-    let sides = world.moment().conflict(&id).expect("memory").expect("a conflict").sides;
+    let sides = world.view().conflict(&id).expect("memory").expect("a conflict").sides;
     assert_eq!(sides[2].proposed.as_deref(), Some("peace"));
     vote(&mut world, 0, id, 2);
     vote(&mut world, 1, id, 2);
@@ -231,10 +231,10 @@ fn a_vote_that_reaches_its_deadline_passes_to_the_next_strategy() {
     assert_eq!((outcome.deadline, is_open(&world, &id)), (None, false));
     assert_eq!(world.text("a").as_deref(), Some("two\n"));
     let slot = world.ledger.revision();
-    let log = world.moment().log("main", Some("a"), None, 10).expect("known").items;
+    let log = world.view().log("main", Some("a"), None, 10).expect("known").items;
     assert_eq!((log[0].revision.seq(), log[0].author), (slot.seq(), author(2).public_key()));
     let before = support::world::at(&(slot.seq().get() - 1).to_string());
-    let diff = world.moment().diff("main", (before, slot), None, 10).expect("known").items;
+    let diff = world.view().diff("main", (before, slot), None, 10).expect("known").items;
     assert_eq!(diff.len(), 1);
 }
 

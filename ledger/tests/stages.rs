@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Quota, Rate, Rates, Schema};
 use quorate_ledger::{
-    Base, Code, Envelope, EnvelopeId, GROUP_DOMAIN, Op, Principal, ProposalId, Receipt, Stage, State, Why,
+    Base, Code, DeferReason, Envelope, EnvelopeId, GROUP_DOMAIN, Op, Principal, ProposalId, Receipt, Stage, State,
 };
 use quorate_pbft::{Digest, Signer};
 use support::world::{Edit, World, remove, rename, revision, write};
@@ -203,7 +203,7 @@ fn the_first_stage_that_fails_names_the_refusal() {
         (Stage::Access, Code::Rate),
     ];
     assert_eq!(codes, expected.map(|(stage, code)| (Some(stage), Some(code))));
-    assert!(world.moment().ls("main", "", None, None, 10).expect("known").items.is_empty(), "nothing was left");
+    assert!(world.view().ls("main", "", None, None, 10).expect("known").items.is_empty(), "nothing was left");
 }
 
 /// A2: a gap, a missing dependency and a copy are no verdicts.
@@ -213,8 +213,8 @@ fn what_is_no_verdict_leaves_no_receipt() {
     let first = world.draft(0, world.now(), &[write("a", "x")]);
     let second = world.draft(0, world.now(), &[write("b", "x")]);
     let outcome = world.slot(&[&second]);
-    assert!(matches!(outcome.unsettled[0].why, Why::Gap { .. }) && outcome.receipts.is_empty());
+    assert!(matches!(outcome.deferred[0].why, DeferReason::Gap { .. }) && outcome.receipts.is_empty());
     assert_eq!(world.ledger.receipt(&world.store, &world.id(&second)), Ok(None));
     let outcome = world.slot(&[&first, &first, &second]);
-    assert_eq!((outcome.receipts.len(), &outcome.unsettled[0].why), (2, &Why::Copy));
+    assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (2, &DeferReason::Copy));
 }

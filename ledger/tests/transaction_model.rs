@@ -10,8 +10,8 @@ use proptest::strategy::ValueTree as _;
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
-    Act, Base, Body, Change, Code, Dependency, GROUP_DOMAIN, Ledger, Mode, Op, Principal, ProposalId, Revision, State,
-    Why,
+    Act, Base, Body, Change, Code, DeferReason, Dependency, GROUP_DOMAIN, Ledger, Mode, Op, Principal, ProposalId,
+    Revision, State,
 };
 use quorate_pbft::{SeqNum, Signer};
 use std::collections::BTreeMap;
@@ -428,7 +428,7 @@ impl Both {
         let mut both = Self { world, model: Model::default() };
         for who in 0..AUTHORS {
             for (number, domain) in DOMAINS.iter().enumerate() {
-                let known = both.world.moment().author(domain, &author(who).public_key()).expect("known");
+                let known = both.world.view().author(domain, &author(who).public_key()).expect("known");
                 let numbers = Numbers { next: known.next_seq, attempt: known.attempt };
                 both.model.domains[number].numbers.insert(who, numbers);
             }
@@ -528,7 +528,7 @@ impl Both {
         (draft.body, draft.contents) = (body, (0..4).map(content).collect());
         let outcome = self.world.slot(&[&draft]);
         self.model.slot_passes(self.now());
-        let said = match (outcome.receipts.first(), outcome.unsettled.first()) {
+        let said = match (outcome.receipts.first(), outcome.deferred.first()) {
             (Some(receipt), None) if receipt.state == State::Refused => {
                 Said::Refused(receipt.code.expect("a refusal has a code"))
             }
@@ -537,11 +537,11 @@ impl Both {
                 assert_eq!(receipt.conflicts, []);
                 Said::Done
             }
-            (None, Some(unsettled)) => match &unsettled.why {
-                Why::Gap { .. } => Said::Gap,
-                Why::Taken | Why::Copy => Said::Taken,
-                Why::Dependency(_) => Said::Awaits,
-                Why::Content(missing) => panic!("all contents travel along: {missing}"),
+            (None, Some(deferred)) => match &deferred.why {
+                DeferReason::Gap { .. } => Said::Gap,
+                DeferReason::Taken | DeferReason::Copy => Said::Taken,
+                DeferReason::Dependency(_) => Said::Awaits,
+                DeferReason::Content(missing) => panic!("all contents travel along: {missing}"),
             },
             other => panic!("one verdict or none: {other:?}"),
         };
@@ -550,7 +550,7 @@ impl Both {
 
     /// What both hold of a domain: files, and the numbers of all authors.
     fn held(&self, domain: usize) -> (BTreeMap<String, quorate_pbft::Digest>, Vec<Numbers>) {
-        let moment = self.world.moment();
+        let moment = self.world.view();
         let listed = moment.ls(DOMAINS[domain], "", None, None, 1_000).expect("known").items;
         let numbers = |who| {
             let known = moment.author(DOMAINS[domain], &author(who).public_key()).expect("known");
@@ -590,18 +590,18 @@ proptest! {
     ) {
         let mut both = Both::new();
         for sent in &story {
-            let roots: Vec<_> = both.world.moment().domains().expect("memory").into_iter().map(|domain| domain.root).collect();
+            let roots: Vec<_> = both.world.view().domains().expect("memory").into_iter().map(|domain| domain.root).collect();
             let (said, expected) = both.does(sent);
             prop_assert_eq!(said, expected, "{:?}", sent);
             for (domain, name) in DOMAINS.iter().enumerate() {
                 prop_assert_eq!(both.held(domain), both.expected(domain), "{} after {:?}", name, sent);
             }
             if matches!(said, Said::Gap | Said::Awaits) {
-                let now = both.world.moment().domains().expect("memory").into_iter().map(|domain| domain.root);
+                let now = both.world.view().domains().expect("memory").into_iter().map(|domain| domain.root);
                 prop_assert!(now.eq(roots), "what waits leaves no trace: {:?}", sent);
             }
         }
-        prop_assert_eq!(both.world.moment().conflicts(None, None, None, 10).expect("memory").items, vec![]);
+        prop_assert_eq!(both.world.view().conflicts(None, None, None, 10).expect("memory").items, vec![]);
         let reopened = Ledger::open(&both.world.store, &both.world.genesis).expect("it was written");
         prop_assert_eq!(reopened.state_root(), both.world.ledger.state_root());
     }

@@ -4,15 +4,15 @@ mod support;
 
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Base, Change, Code, Dependency, Found, Op, Principal, Receipt, State, Why};
+use quorate_ledger::{Base, Change, Code, DeferReason, Dependency, Found, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::locks::{LEASE, acquire_for, answer, fence, grab};
 use support::world::{Draft, Edit, World, revision, write};
 
 fn text_in(world: &World, domain: &str, path: &str) -> Option<String> {
-    let Found::File(file) = world.moment().file(domain, path, None).expect("a domain") else { return None };
-    let bytes = world.moment().content(&file.hash).expect("memory").expect("a content");
+    let Found::File(file) = world.view().file(domain, path, None).expect("a domain") else { return None };
+    let bytes = world.view().content(&file.hash).expect("memory").expect("a content");
     Some(String::from_utf8(bytes).expect("text"))
 }
 
@@ -23,7 +23,7 @@ fn next(world: &World, who: u8, domain: &str) -> u64 {
 /// An author's transaction in `main` and `other`, with the next number of each.
 fn transaction(world: &mut World, who: u8, bases: (Base, Base), here: &[Edit], there: &[Edit]) -> Draft {
     let seq = next(world, who, "other");
-    let attempt = world.moment().author("other", &author(who).public_key()).expect("known").attempt + 1;
+    let attempt = world.view().author("other", &author(who).public_key()).expect("known").attempt + 1;
     let mut draft = world.draft(who, bases.0, here);
     let mut ops = vec![Op::Enter { domain: "other".into(), seq, attempt }];
     for edit in there {
@@ -79,10 +79,10 @@ fn a_transaction_takes_effect_in_both_domains_at_one_revision_and_uses_a_number_
     assert_eq!(text_in(&world, "main", "a").as_deref(), Some("1"));
     assert_eq!(text_in(&world, "other", "b").as_deref(), Some("2"));
     assert_eq!((next(&world, 0, "main"), next(&world, 0, "other")), (3, 3));
-    let there = world.moment().file("other", "b", None).expect("known").found().expect("a file");
+    let there = world.view().file("other", "b", None).expect("known").found().expect("a file");
     assert_eq!(Some(there.revision), receipt.revision);
     for (domain, path) in [("main", "a"), ("other", "b")] {
-        let log = world.moment().log(domain, None, None, 1).expect("known").items;
+        let log = world.view().log(domain, None, None, 1).expect("known").items;
         assert_eq!(log[0].id, receipt.id);
         assert_eq!(log[0].changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), [path]);
     }
@@ -107,7 +107,7 @@ fn a_transaction_that_one_domain_refuses_changes_nothing_in_either() {
     assert_eq!((text_in(&world, "main", "a"), text_in(&world, "other", "b")), (None, None));
     assert_eq!((next(&world, 3, "main"), next(&world, 3, "other")), (1, 1));
     let attempts =
-        ["main", "other"].map(|domain| world.moment().author(domain, &author(3).public_key()).expect("known").attempt);
+        ["main", "other"].map(|domain| world.view().author(domain, &author(3).public_key()).expect("known").attempt);
     assert!(attempts.iter().all(|attempt| *attempt > 0), "{attempts:?}");
 }
 
@@ -144,7 +144,7 @@ fn an_attempt_that_had_its_verdict_in_a_transaction_is_used_up_in_each_domain() 
     assert_eq!(answer(&receipt), "ownership: lock");
     let mut alone = world.draft_in("other", 0, world.now(), &[write("c", "1")]);
     alone.body.attempt = 1;
-    assert_eq!(world.slot(&[&alone]).unsettled[0].why, Why::Taken);
+    assert_eq!(world.slot(&[&alone]).deferred[0].why, DeferReason::Taken);
     alone.body.attempt = 2;
     assert_eq!(world.verdict(&alone).state, State::Applied);
 }
@@ -157,7 +157,7 @@ fn a_gap_in_another_domain_is_waited_for() {
     let mut draft = transaction(&mut world, 0, (now, now), &[write("a", "1")], &[write("b", "2")]);
     draft.body.changes[1].ops[0] = Op::Enter { domain: "other".into(), seq: 2, attempt: 1 };
     let dependency = Dependency { author: author(0).public_key(), domain: "other".into(), seq: 1 };
-    assert_eq!(world.slot(&[&draft]).unsettled[0].why, Why::Dependency(dependency));
+    assert_eq!(world.slot(&[&draft]).deferred[0].why, DeferReason::Dependency(dependency));
     let outcome = world.slot(&[&first, &draft]);
     assert_eq!(outcome.receipts.len(), 2);
     assert_eq!(outcome.moved, [(author(0).public_key(), "other".to_owned())]);
@@ -174,7 +174,7 @@ fn a_conflict_in_one_domain_refuses_the_whole_and_a_clean_merge_does_not() {
     assert_eq!(answer(&receipt), "content: would-conflict");
     assert_eq!(receipt.conflicts, []);
     assert_eq!(text_in(&world, "main", "a"), None);
-    assert_eq!(world.moment().conflicts(None, Some(true), None, 10).expect("known").items, []);
+    assert_eq!(world.view().conflicts(None, Some(true), None, 10).expect("known").items, []);
     let draft = transaction(&mut world, 0, (before, before), &[write("a", "1")], &[write("b", "one\n2\n3\n")]);
     assert_eq!(world.verdict(&draft).state, State::Merged);
     assert_eq!(text_in(&world, "other", "b").as_deref(), Some("one\n2\nthree\n"));
@@ -290,7 +290,7 @@ fn a_composition_with_a_part_that_would_conflict_is_refused_and_opens_no_conflic
     assert_eq!(answer(&receipt), "content: would-conflict");
     assert!(receipt.detail.as_ref().expect("a reason").starts_with("part 2 of 2"), "{receipt:?}");
     assert_eq!((world.text("a"), world.text("b").as_deref()), (None, Some("2")));
-    assert_eq!(world.moment().conflicts(None, Some(true), None, 10).expect("known").items, []);
+    assert_eq!(world.view().conflicts(None, Some(true), None, 10).expect("known").items, []);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Proposals: what people and the replicas' analysers would make of a conflict.
 
-use super::Turn;
+use super::Applier;
 use crate::format::analysis::Analysis;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
@@ -20,13 +20,13 @@ const SIDES_MAX: u32 = 256;
 /// Proposals of one organisation's authors for one conflict: enough to change one's mind, too few to drown the others.
 const PROPOSALS_PER_ORGANISATION_MAX: u32 = 16;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// One more side to vote for. It is nobody's edit, so whoever has not seen it may settle the conflict all the same.
-    pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Stop> {
+    pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Abort> {
         let conflict = self.open_conflict(id)?;
         if reason.len() > REASON_BYTES_MAX {
             let detail = format!("a reason has at most {REASON_BYTES_MAX} bytes");
-            return Err(Stop::refused(Code::BadAct, detail));
+            return Err(Abort::refused(Code::BadAct, detail));
         }
         self.has_proposals_left(&conflict)?;
         let view = AuthorView::of_revision(self.revision);
@@ -39,16 +39,16 @@ impl Turn<'_, '_> {
         {
             self.refuse_later(Refusal::new(code, why));
         }
-        self.put_forward(id, Voice::Author(self.author()), file, reason)
+        self.put_forward(id, Actor::Author(self.author()), file, reason)
     }
 
     /// What a replica's analyser proposes: once for each conflict, and nothing that the path's rule does not allow.
-    pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Stop> {
+    pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Abort> {
         let id = analysis.conflict;
         let conflict = self.open_conflict(&id)?;
-        let voice = Voice::Replica(replica);
+        let voice = Actor::Replica(replica);
         if conflict.supporters.values().any(|supporters| supporters.contains(&voice)) {
-            return Err(Stop::refused(Code::BadAct, "a replica proposes once"));
+            return Err(Abort::refused(Code::BadAct, "a replica proposes once"));
         }
         let file = match analysis.file {
             Some((mode, bytes)) => Some(self.store(&conflict.path, mode, bytes)?),
@@ -57,29 +57,29 @@ impl Turn<'_, '_> {
         if let Some(file) = &file
             && let Some((code, why)) = self.breaks(&conflict.path, file)?
         {
-            return Err(Stop::refused(code, why));
+            return Err(Abort::refused(code, why));
         }
         self.put_forward(&id, voice, file, &analysis.reason)
     }
 
-    fn has_proposals_left(&mut self, conflict: &ConflictRecord) -> Result<(), Stop> {
+    fn has_proposals_left(&mut self, conflict: &ConflictRecord) -> Result<(), Abort> {
         let made = conflict.proposals.get(self.organisation).copied().unwrap_or(0);
         if made < PROPOSALS_PER_ORGANISATION_MAX {
             return Ok(());
         }
         let detail = format!("{:?} has made {made} proposals for this conflict, and no more", self.organisation);
-        Err(Stop::refused(Code::Quota, detail))
+        Err(Abort::refused(Code::Quota, detail))
     }
 
     /// Adds a side, or one more supporter to the same side.
-    fn put_forward(&mut self, id: &ConflictId, by: Voice, file: Option<File>, reason: &str) -> Result<(), Stop> {
+    fn put_forward(&mut self, id: &ConflictId, by: Actor, file: Option<File>, reason: &str) -> Result<(), Abort> {
         let path = self.conflict(id)?.path;
         let side = match self.same_side(id, &path, file)? {
             Some(side) => side,
             None => {
                 let side = self.conflict(id)?.sides;
                 if side >= SIDES_MAX {
-                    return Err(Stop::refused(Code::BadAct, format!("the conflict has {side} sides, and no more")));
+                    return Err(Abort::refused(Code::BadAct, format!("the conflict has {side} sides, and no more")));
                 }
                 let (author, revision, proposed) = (self.author(), self.revision, Some(reason.to_owned()));
                 self.add_side(id, Side { author, revision, path, file, proposed })?;
@@ -90,17 +90,17 @@ impl Turn<'_, '_> {
         if !conflict.supporters.entry(side).or_default().insert(by) {
             return Ok(()); // it said so before
         }
-        if matches!(by, Voice::Author(_)) {
+        if matches!(by, Actor::Author(_)) {
             *conflict.proposals.entry(self.organisation.to_owned()).or_default() += 1;
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
-        Ok(self.tell(id, by, Deed::Proposed { side, reason: reason.to_owned() })?)
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        Ok(self.tell(id, by, ConflictEventKind::Proposed { side, reason: reason.to_owned() })?)
     }
 
     /// The first side that says the same.
     fn same_side(&self, id: &ConflictId, path: &str, file: Option<File>) -> Result<Option<u32>, StoreError> {
         for index in 0..self.conflict(id)?.sides.min(SIDES_MAX) {
-            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
             if side.is_some_and(|side| side.path == path && side.file == file) {
                 return Ok(Some(index));
             }

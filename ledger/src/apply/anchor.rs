@@ -1,10 +1,10 @@
 //! Anchors: what a change demands of its domain as a whole.
 
-use super::Turn;
+use super::Applier;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Refuses the envelope where a file of the domain has changed since `revision`.
     pub(super) fn anchored(&mut self, revision: Revision) {
         let changed = self.place.changed;

@@ -1,30 +1,30 @@
 //! Words on pending changes.
 
-use super::Turn;
-use crate::policy::attestation::{Pending, Progress};
-use crate::state::abort::Stop;
+use super::Applier;
+use crate::policy::attestation::{PendingChange, Progress};
+use crate::state::abort::Abort;
 use crate::state::name;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::{Code, Refusal};
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Takes the signer's word on a pending change. What follows from it happens after this envelope.
-    pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Stop> {
-        let pending: Option<Pending> = self.draft.get(self.domain, &name::pending(id))?;
+    pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Abort> {
+        let pending: Option<PendingChange> = self.overlay.get(self.domain, &name::pending(id))?;
         let mut pending =
-            pending.filter(|_| self.done.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {
-                Stop::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
+            pending.filter(|_| self.applied.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {
+                Abort::refused(Code::UnknownPending, format!("no pending change {id} in {}", self.domain_name))
             })?;
         let speaks = self.speaks();
-        if !pending.hear(&self.author(), (self.organisation, speaks), approve) {
+        if !pending.take_opinion(&self.author(), (self.organisation, speaks), approve) {
             let detail = format!("nobody asks for the word of {} on this change", self.author());
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
         match pending.progress(self.place.organisations) {
             Progress::Waits => (),
-            progress => self.done.resolved.push((*id, progress)),
+            progress => self.applied.resolved.push((*id, progress)),
         }
-        self.draft.put(self.domain, name::pending(id), &pending);
+        self.overlay.put(self.domain, name::pending(id), &pending);
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! A path cannot be both a file and a folder.
 
-use super::Turn;
+use super::Applier;
 use super::dispute::side_of;
 use super::merge::Disagreement;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::File;
@@ -14,35 +14,35 @@ use crate::vocabulary::verdict::Code;
 /// nearly always one that the author saw.
 const CHILDREN_ASKED_MAX: usize = 256;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Whether a file may come to stand at `path`. Where the author could see what is in the way, that is a refusal; where
     /// somebody else put it there meanwhile, a structural conflict at the file's path, and the answer is no.
-    pub(super) fn has_room(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
+    pub(super) fn has_room(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
         Ok(self.has_folder(path, made, view)? && self.is_no_folder(path, made, view)?)
     }
 
     /// Whether nothing stands or is in dispute at `path`, on the way to it or below it.
     pub(super) fn is_free(&self, path: &str) -> Result<bool, StoreError> {
         for folder in path::folders(path) {
-            if self.draft.is_listed(self.domain, folder)? {
+            if self.overlay.is_listed(self.domain, folder)? {
                 return Ok(false);
             }
         }
         let is_gone = self.record(path)?.is_none_or(|record| record.is_gone());
-        Ok(is_gone && !self.draft.has_below(self.domain, path)?)
+        Ok(is_gone && !self.overlay.has_below(self.domain, path)?)
     }
 
     /// Whether no folder on the way to `path` is a file.
-    fn has_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
+    fn has_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
         for folder in path::folders(path) {
-            if !self.draft.is_listed(self.domain, folder)? {
+            if !self.overlay.is_listed(self.domain, folder)? {
                 continue;
             }
             let Some(record) = self.record(folder)?.filter(|record| record.file.is_some()) else {
                 continue;
             };
-            if view.file(self.draft, self.domain, folder)?.is_some() {
-                return Err(Stop::at(Code::PathIsFile, folder, "a file stands where a folder is needed"));
+            if view.file(self.overlay, self.domain, folder)?.is_some() {
+                return Err(Abort::at(Code::PathIsFile, folder, "a file stands where a folder is needed"));
             }
             let there = side_of(folder, &record);
             let why = Disagreement::structural("one side made a file where the other made a folder");
@@ -53,11 +53,11 @@ impl Turn<'_, '_> {
     }
 
     /// Whether no file stands below `path`.
-    fn is_no_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Stop> {
-        let children = self.draft.below(self.domain, path, CHILDREN_ASKED_MAX)?;
+    fn is_no_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
+        let children = self.overlay.below(self.domain, path, CHILDREN_ASKED_MAX)?;
         for child in &children {
-            if view.file(self.draft, self.domain, child)?.is_some() {
-                return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where a file is to be"));
+            if view.file(self.overlay, self.domain, child)?.is_some() {
+                return Err(Abort::at(Code::PathIsFolder, path, "a folder stands where a file is to be"));
             }
         }
         let Some(child) = children.first() else {

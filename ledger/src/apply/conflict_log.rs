@@ -1,7 +1,7 @@
 //! Telling what happens to a conflict.
 
-use super::Turn;
-use crate::state::conflict_log::{Deed, Happening, Voice};
+use super::Applier;
+use crate::state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::ConflictId;
@@ -9,24 +9,24 @@ use quorate_pbft::hash;
 
 /// Happenings of a conflict that are told one by one. What comes later counts all the same; only deadlines and the end,
 /// of which a policy has few, are told beyond.
-const HAPPENINGS_MAX: u32 = 4_096;
+const EVENTS_MAX: u32 = 4_096;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Adds to a conflict's story, and names the conflict in the receipt.
-    pub(super) fn tell(&mut self, id: &ConflictId, by: Voice, what: Deed) -> Result<(), StoreError> {
-        self.done.named.insert(*id);
+    pub(super) fn tell(&mut self, id: &ConflictId, by: Actor, what: ConflictEventKind) -> Result<(), StoreError> {
+        self.applied.named.insert(*id);
         let mut conflict = self.conflict(id)?;
-        let is_always_told = matches!(what, Deed::Passed { .. } | Deed::Settled { .. });
-        if conflict.happenings >= HAPPENINGS_MAX && !is_always_told {
+        let is_always_told = matches!(what, ConflictEventKind::Passed { .. } | ConflictEventKind::Settled { .. });
+        if conflict.events >= EVENTS_MAX && !is_always_told {
             return Ok(());
         }
-        let happening = Happening { revision: self.revision, time: self.place.time, by, what };
-        let place = conflict.happenings;
-        self.draft.put_row(Table::History, rows::happening(id, place), entry::bytes_of(&happening));
-        self.draft.put_row(Table::History, rows::happened(self.revision, id, place), Vec::new());
-        conflict.story_hash = hash("quorate/v1/happening", &(conflict.story_hash, &happening));
-        conflict.happenings += 1;
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        let event = ConflictEvent { revision: self.revision, time: self.place.time, by, what };
+        let place = conflict.events;
+        self.overlay.put_row(Table::History, rows::event(id, place), entry::bytes_of(&event));
+        self.overlay.put_row(Table::History, rows::conflict_events(self.revision, id, place), Vec::new());
+        conflict.log_hash = hash("quorate/v1/happening", &(conflict.log_hash, &event));
+        conflict.events += 1;
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! Conflicts as state: opened, joined, settled.
 
-use super::Turn;
+use super::Applier;
 use super::merge::Disagreement;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::state::abort::Stop;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::abort::Abort;
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, FileRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Sides of a conflict, oldest first, whose authors can lose it.
 const LOSERS_MAX: u32 = 256;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
     /// side is `there`, what stands in the way.
     pub(super) fn dispute(
@@ -29,18 +29,18 @@ impl Turn<'_, '_> {
         there: Side,
         made: (&str, Option<File>),
         why: Disagreement,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         let id = match record.conflict {
             Some(id) => {
                 let side = self.conflict(&id)?.sides;
-                self.tell(&id, Voice::Author(self.author()), Deed::Joined { side })?;
+                self.tell(&id, Actor::Author(self.author()), ConflictEventKind::Joined { side })?;
                 id
             }
             None => self.open(path, base, there, why, &mut record)?,
         };
         self.join(&id, made)?;
-        self.done.note(path, PathOutcome::Conflict, Rung::None);
+        self.applied.note(path, PathOutcome::Conflict, Rung::None);
         Ok(())
     }
 
@@ -51,7 +51,7 @@ impl Turn<'_, '_> {
         there: Side,
         why: Disagreement,
         record: &mut FileRecord,
-    ) -> Result<ConflictId, Stop> {
+    ) -> Result<ConflictId, Abort> {
         let (decider, deadline, rest) = self.decider(path, why.class)?;
         let id = self.unused_id(path)?;
         let conflict = ConflictRecord {
@@ -73,25 +73,25 @@ impl Turn<'_, '_> {
             votes: BTreeMap::new(),
             proposals: BTreeMap::new(),
             supporters: BTreeMap::new(),
-            happenings: 0,
-            story_hash: Digest::ZERO,
+            events: 0,
+            log_hash: Digest::ZERO,
             settled: None,
         };
         let row = rows::conflict(self.revision, &id);
         let domain = entry::bytes_of(&self.domain_name);
-        self.draft.put_row(Table::History, row, domain.clone());
-        self.draft.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
+        self.overlay.put_row(Table::History, row, domain.clone());
+        self.overlay.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
         if let Some(deadline) = deadline {
-            self.draft.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
+            self.overlay.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
         }
-        self.draft.put_row(Table::History, rows::conflict_domain(&id), domain);
-        self.draft.put(self.domain, name::conflict(&id), &conflict);
+        self.overlay.put_row(Table::History, rows::conflict_domain(&id), domain);
+        self.overlay.put(self.domain, name::conflict(&id), &conflict);
         self.add_side(&id, there)?;
-        self.tell(&id, Voice::Author(self.author()), Deed::Opened)?;
+        self.tell(&id, Actor::Author(self.author()), ConflictEventKind::Opened)?;
         self.is_back(path, record);
         record.conflict = Some(id);
-        self.draft.put(self.domain, name::file(path), record);
-        self.done.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        self.overlay.put(self.domain, name::file(path), record);
+        self.applied.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
         Ok(id)
     }
 
@@ -100,7 +100,7 @@ impl Turn<'_, '_> {
         let mut nth = 0_u32;
         loop {
             let id = ConflictId(hash("quorate/v1/conflict", &(self.domain_name, path, self.id, nth)));
-            if self.draft.get::<ConflictRecord>(self.domain, &name::conflict(&id))?.is_none() {
+            if self.overlay.get::<ConflictRecord>(self.domain, &name::conflict(&id))?.is_none() {
                 return Ok(id);
             }
             nth += 1;
@@ -111,19 +111,19 @@ impl Turn<'_, '_> {
     fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
         let (author, revision, path) = (self.author(), self.revision, path.to_owned());
         self.add_side(id, Side { author, revision, path, file, proposed: None })?;
-        self.done.conflicts.insert(*id);
+        self.applied.conflicts.insert(*id);
         Ok(())
     }
 
     pub(super) fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
-        self.draft.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
+        self.overlay.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
         conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
         conflict.sides += 1;
         if side.proposed.is_none() {
             conflict.latest = conflict.latest.max(side.revision);
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 
@@ -147,42 +147,46 @@ impl Turn<'_, '_> {
         (how, side): (Ending, Option<u32>),
     ) -> Result<(), StoreError> {
         let by = match how {
-            Ending::LastWriter | Ending::FirstStands => Voice::Deadline,
-            Ending::Change | Ending::Vote => Voice::Author(self.author()),
+            Ending::LastWriter | Ending::FirstStands => Actor::Deadline,
+            Ending::Change | Ending::Vote => Actor::Author(self.author()),
         };
-        self.tell(id, by, Deed::Settled { how, side })?;
+        self.tell(id, by, ConflictEventKind::Settled { how, side })?;
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
         }
         conflict.rest = Vec::new(); // nothing is left to decide
         self.note_losers(id, &conflict, file)?;
         let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
         conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
-        self.draft.remove_row(Table::History, rows::open_conflict(conflict.since, id));
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.remove_row(Table::History, rows::open_conflict(conflict.since, id));
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         record.conflict = None;
-        self.draft.put(self.domain, name::file(path), &record);
+        self.overlay.put(self.domain, name::file(path), &record);
         self.set(path, file, moved_to)?;
-        self.done.note(path, PathOutcome::Settled, Rung::OneSided);
-        self.done.events.push(Event::Settled { id: *id, domain: self.domain_name.to_owned(), path: path.to_owned() });
+        self.applied.note(path, PathOutcome::Settled, Rung::OneSided);
+        self.applied.events.push(Event::Settled {
+            id: *id,
+            domain: self.domain_name.to_owned(),
+            path: path.to_owned(),
+        });
         self.promote_freed()
     }
 
     /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.
     fn note_losers(&mut self, id: &ConflictId, conflict: &ConflictRecord, now: Option<File>) -> Result<(), StoreError> {
         for index in 0..conflict.sides.min(LOSERS_MAX) {
-            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
             let lost = side.filter(|side| side.proposed.is_none() && side.file != now && side.author != self.author());
-            self.done.lost.extend(lost.map(|side| side.author));
+            self.applied.lost.extend(lost.map(|side| side.author));
         }
         Ok(())
     }
 
     pub(super) fn conflict(&self, id: &ConflictId) -> Result<ConflictRecord, StoreError> {
-        let conflict = self.draft.get(self.domain, &name::conflict(id))?;
+        let conflict = self.overlay.get(self.domain, &name::conflict(id))?;
         conflict.ok_or_else(|| entry::damaged("a conflict that a path names"))
     }
 }

@@ -1,23 +1,23 @@
 //! Deadlines of conflicts: what the policy names next decides.
 
-use super::Turn;
+use super::Applier;
 use super::hold::written;
 use super::strategy::decider;
 use crate::policy::{Step, Strategy};
-use crate::state::abort::Stop;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::abort::Abort;
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
     ///
     /// A side that has won and waits for a lock goes on waiting: it was decided in time. What is settled stays so.
-    pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let conflict = self.conflict(id)?;
         if conflict.settled.is_some() {
             return Ok(());
@@ -27,7 +27,7 @@ impl Turn<'_, '_> {
             _ if !self.is_late(&conflict) => Ok(()),
             Some(_) if self.winner(&conflict).is_some() => {
                 let passed = conflict.deadline.map(|deadline| rows::deadline(deadline, id));
-                passed.into_iter().for_each(|row| self.draft.remove_row(Table::History, row));
+                passed.into_iter().for_each(|row| self.overlay.remove_row(Table::History, row));
                 Ok(())
             }
             _ => self.pass_on(id),
@@ -35,14 +35,14 @@ impl Turn<'_, '_> {
     }
 
     /// Lets the next entry of the policy decide; whatever waited for this conflict waits for it no more.
-    pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let mut conflict = self.conflict(id)?;
         if self.is_held_up_by_policy(id, &conflict)? {
             return Ok(());
         }
         conflict.held_up = None;
         if let Some(deadline) = conflict.deadline.take() {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
         }
         conflict.decider = Decider::Writers(None);
         while !conflict.rest.is_empty() {
@@ -59,16 +59,16 @@ impl Turn<'_, '_> {
         }
         if let Some(deadline) = conflict.deadline {
             let domain = entry::bytes_of(&self.domain_name);
-            self.draft.put_row(Table::History, rows::deadline(deadline, id), domain);
+            self.overlay.put_row(Table::History, rows::deadline(deadline, id), domain);
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.promote_freed()?;
         let (decider, deadline) = (conflict.decider, conflict.deadline);
-        Ok(self.tell(id, Voice::Deadline, Deed::Passed { decider, deadline })?)
+        Ok(self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider, deadline })?)
     }
 
     /// Whether the next entry of the policy that answers would write, and a lock is in its way.
-    fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Stop> {
+    fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Abort> {
         let answers = |step: &&Step| {
             let ends = matches!(step.strategy, Strategy::LastWriterWins | Strategy::Reject);
             ends || decider(step, self.place.time).is_some()
@@ -89,16 +89,16 @@ impl Turn<'_, '_> {
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
         if let Some(deadline) = conflict.deadline.take() {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id));
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
         }
         (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.promote_freed()?;
-        self.tell(id, Voice::Deadline, Deed::Passed { decider: conflict.decider, deadline: None })
+        self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider: conflict.decider, deadline: None })
     }
 
-    fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+    fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Abort> {
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         match self.newest_side(id, &conflict)? {
             Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
             None => Ok(self.promote_freed()?),
@@ -107,7 +107,7 @@ impl Turn<'_, '_> {
 
     fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, StoreError> {
         for index in (0..conflict.sides).rev() {
-            let side: Option<Side> = self.draft.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
             if let Some(side) = side.filter(|side| side.proposed.is_none()) {
                 return Ok(Some((index, side)));
             }
@@ -115,8 +115,8 @@ impl Turn<'_, '_> {
         Ok(None)
     }
 
-    fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Stop> {
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+    fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Abort> {
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         let served = self.record(&conflict.path)?;
         let (file, author) = served.map_or((None, self.author), |record| (record.file, record.author));
         self.author = author;

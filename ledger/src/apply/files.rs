@@ -1,6 +1,6 @@
 //! Paths as records: reading them, and writing a new version.
 
-use super::Turn;
+use super::Applier;
 use crate::state::record::FileRecord;
 use crate::state::store::{StoreError, Table};
 use crate::state::tree::key_of;
@@ -8,10 +8,10 @@ use crate::state::{name, rows, versions};
 use crate::vocabulary::file::File;
 use quorate_pbft::{Digest, hash};
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// The record of a path; none where nothing stood within the horizon.
     pub(super) fn record(&self, path: &str) -> Result<Option<FileRecord>, StoreError> {
-        self.draft.get(self.domain, &name::file(path))
+        self.overlay.get(self.domain, &name::file(path))
     }
 
     /// Writes a new version of a path. An open conflict stays open.
@@ -37,16 +37,16 @@ impl Turn<'_, '_> {
     pub(super) fn save(&mut self, path: &str, record: &FileRecord) {
         if record.is_gone() {
             let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
-            self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+            self.overlay.put_row(Table::History, row, path.as_bytes().to_vec());
         }
-        self.draft.put(self.domain, name::file(path), record);
+        self.overlay.put(self.domain, name::file(path), record);
     }
 
     /// A record that was marked for removal says something again.
     pub(super) fn is_back(&mut self, path: &str, record: &FileRecord) {
         if record.is_gone() {
             let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
-            self.draft.remove_row(Table::History, row);
+            self.overlay.remove_row(Table::History, row);
         }
     }
 
@@ -68,7 +68,7 @@ impl Turn<'_, '_> {
     fn keep(&mut self, path: &str, record: &FileRecord) -> Digest {
         match record.version() {
             Some(version) if record.since < self.revision => {
-                versions::put(self.draft, (self.domain, path), record.since, &version);
+                versions::put(self.overlay, (self.domain, path), record.since, &version);
                 hash("quorate/v1/version", &version)
             }
             _ => record.before,
@@ -77,12 +77,12 @@ impl Turn<'_, '_> {
 
     fn supersede(&mut self, old: Option<File>, new: Option<File>) {
         let bytes = |file: Option<File>| file.map_or(0, |file| file.size as i64); // far below 2^63: see the limits
-        self.done.files += i64::from(new.is_some()) - i64::from(old.is_some());
-        self.done.bytes += bytes(new) - bytes(old);
+        self.applied.files += i64::from(new.is_some()) - i64::from(old.is_some());
+        self.applied.bytes += bytes(new) - bytes(old);
         if let Some(old) = old
             && new.map(|new| new.content) != Some(old.content)
         {
-            self.done.superseded_bytes = self.done.superseded_bytes.saturating_add(old.size);
+            self.applied.superseded_bytes = self.applied.superseded_bytes.saturating_add(old.size);
         }
     }
 
@@ -90,10 +90,10 @@ impl Turn<'_, '_> {
         let row = rows::listed(self.domain, path);
         match (old, new) {
             (None, Some(_)) => {
-                self.draft.put_row(Table::History, rows::known(&row), Vec::new());
-                self.draft.put_row(Table::Names, row, Vec::new());
+                self.overlay.put_row(Table::History, rows::known(&row), Vec::new());
+                self.overlay.put_row(Table::Names, row, Vec::new());
             }
-            (Some(_), None) => self.draft.remove_row(Table::Names, row),
+            (Some(_), None) => self.overlay.remove_row(Table::Names, row),
             _ => (),
         }
     }

@@ -3,9 +3,9 @@
 //! The rule is the merge layer's ([`Renames`]): a folder was renamed where every file that it had went to one other
 //! folder and nothing was left. Its trees are those of one folder, so that a rename costs what it touches.
 
-use super::Turn;
+use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
@@ -24,11 +24,11 @@ const FILES_MAX: usize = 256;
 /// Renames of others that one file is followed through.
 const MOVES_MAX: usize = 16;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
     pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
         for folder in path::folders(path) {
-            if !self.draft.has_below(self.domain, folder)? {
+            if !self.overlay.has_below(self.domain, folder)? {
                 if !self.renamed.contains_key(folder) {
                     let renames = self.renames_of_others(folder, view)?;
                     self.renamed.insert(folder.to_owned(), renames);
@@ -48,7 +48,7 @@ impl Turn<'_, '_> {
         }
         let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for old in &known {
-            let Some(file) = view.file(self.draft, self.domain, old)? else { continue };
+            let Some(file) = view.file(self.overlay, self.domain, old)? else { continue };
             seen.insert(old.clone(), file.content);
             if let Some((to, file)) = self.went(old, view)? {
                 there.insert(to.clone(), file.content);
@@ -73,7 +73,7 @@ impl Turn<'_, '_> {
     }
 
     /// After a change that renamed whole folders: what others added to them, unseen by the author, goes along.
-    pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Stop> {
+    pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Abort> {
         let folders: BTreeSet<&str> = moves.keys().flat_map(|from| path::folders(from)).collect();
         for folder in folders {
             for (from, to) in self.left_behind(folder, moves, view)? {
@@ -90,7 +90,7 @@ impl Turn<'_, '_> {
         moves: &BTreeMap<String, String>,
         view: &AuthorView,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let left = self.draft.below(self.domain, folder, FILES_MAX)?;
+        let left = self.overlay.below(self.domain, folder, FILES_MAX)?;
         if left.is_empty() {
             return Ok(Vec::new());
         }
@@ -101,14 +101,14 @@ impl Turn<'_, '_> {
         for path in &left {
             let is_news =
                 self.record(path)?.is_some_and(|record| record.since > view.first() && record.conflict.is_none());
-            if !is_news || view.file(self.draft, self.domain, path)?.is_some() {
+            if !is_news || view.file(self.overlay, self.domain, path)?.is_some() {
                 return Ok(Vec::new());
             }
         }
         let (mut seen, mut there) = (BTreeMap::new(), BTreeMap::new());
         let before = AuthorView::of_revision(view.first());
         for path in known {
-            if let Some(file) = before.file(self.draft, self.domain, &path)? {
+            if let Some(file) = before.file(self.overlay, self.domain, &path)? {
                 seen.insert(path, file.content);
             }
         }
@@ -123,7 +123,7 @@ impl Turn<'_, '_> {
         Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
     }
 
-    fn move_along(&mut self, from: &str, to: &str) -> Result<(), Stop> {
+    fn move_along(&mut self, from: &str, to: &str) -> Result<(), Abort> {
         let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
         if self.is_locked(from)? || self.is_locked(to)? {
             return Ok(()); // somebody keeps it where it is
@@ -133,8 +133,8 @@ impl Turn<'_, '_> {
         }
         self.set(from, None, Some(to))?;
         self.set(to, Some(file), None)?;
-        self.done.note(from, PathOutcome::Merged, Rung::OneSided);
-        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        self.applied.note(from, PathOutcome::Merged, Rung::OneSided);
+        self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Turn<'_, '_> {
     fn known_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
         let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
         let (mut found, mut failed) = (Vec::new(), None);
-        self.draft.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
+        self.overlay.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
             match path_of(&key[1..]) {
                 Ok(path) => found.push(path),
                 Err(error) => failed = Some(error),

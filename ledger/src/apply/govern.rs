@@ -1,13 +1,13 @@
 //! The group's own affairs: people, proposals, approvals.
 
-use super::Turn;
+use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd};
 use crate::policy::{DomainPolicy, GroupPolicy};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::domain::Decision;
-use crate::state::electorate::{Quorum, Reach};
+use crate::state::electorate::{Quorum, Threshold};
 use crate::state::record::{AuthorRecord, DomainRecord, Usage};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -19,9 +19,9 @@ use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
 use std::sync::Arc;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// One operation that is not about files.
-    pub(super) fn govern(&mut self, op: &Op) -> Result<(), Stop> {
+    pub(super) fn govern(&mut self, op: &Op) -> Result<(), Abort> {
         match op {
             Op::Enrol { key, organisation, proof } => {
                 self.in_group()?;
@@ -30,7 +30,7 @@ impl Turn<'_, '_> {
             }
             Op::Revoke { key } => {
                 self.in_group()?;
-                let record = self.standing(key)?;
+                let record = self.enrolled(key)?;
                 self.is_own(&record.organisation);
                 Ok(self.revoke(key, record)?)
             }
@@ -39,7 +39,7 @@ impl Turn<'_, '_> {
                 let organisation = self.organisation.to_owned();
                 self.enrol(key, &organisation, proof)?;
                 let author = self.author();
-                let record = self.standing(&author)?;
+                let record = self.enrolled(&author)?;
                 Ok(self.revoke(&author, record)?)
             }
             Op::Propose { act } => self.propose(act),
@@ -53,7 +53,7 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn in_group(&self) -> Result<(), Stop> {
+    fn in_group(&self) -> Result<(), Abort> {
         if self.domain == GROUP {
             return Ok(());
         }
@@ -69,15 +69,15 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn standing(&self, key: &PublicKey) -> Result<AuthorRecord, Stop> {
-        let record: Option<AuthorRecord> = self.draft.get(GROUP, &name::author(key))?;
+    fn enrolled(&self, key: &PublicKey) -> Result<AuthorRecord, Abort> {
+        let record: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(key))?;
         match record {
             Some(record) if record.revoked.is_none() => Ok(record),
             _ => Err(bad(&format!("{key} is not enrolled, or revoked already"))),
         }
     }
 
-    fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Stop> {
+    fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Abort> {
         self.check_enrolment(key, organisation, proof).map_err(|why| bad(&why))?;
         Ok(self.admit(key, organisation)?)
     }
@@ -86,28 +86,28 @@ impl Turn<'_, '_> {
         let (organisation, since) = (organisation.to_owned(), self.revision);
         self.count_author(&organisation, true)?;
         let record = AuthorRecord { organisation, since, revoked: None };
-        self.draft.put(GROUP, name::author(key), &record);
+        self.overlay.put(GROUP, name::author(key), &record);
         Ok(())
     }
 
     /// One author more of an organisation, or one less: with the first it has a voice, with the last it loses it.
     fn count_author(&mut self, organisation: &str, more: bool) -> Result<(), StoreError> {
         let known = |count: Option<u32>| count.unwrap_or(0);
-        let (authors, voices) = (
-            known(self.draft.get(GROUP, &name::authors_of(organisation))?),
-            known(self.draft.get(GROUP, name::VOICES)?),
+        let (authors, electorate) = (
+            known(self.overlay.get(GROUP, &name::authors_of(organisation))?),
+            known(self.overlay.get(GROUP, name::ACTIVE_ORGANISATIONS)?),
         );
         let after = if more { authors.saturating_add(1) } else { authors.saturating_sub(1) };
-        let voices = (voices + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
-        self.draft.put(GROUP, name::authors_of(organisation), &after);
-        self.draft.put(GROUP, name::VOICES.to_vec(), &voices);
+        let electorate = (electorate + u32::from(after > 0)).saturating_sub(u32::from(authors > 0));
+        self.overlay.put(GROUP, name::authors_of(organisation), &after);
+        self.overlay.put(GROUP, name::ACTIVE_ORGANISATIONS.to_vec(), &electorate);
         self.quorum = None;
         Ok(())
     }
 
     /// Why a key cannot be enrolled: a revoked key is known for ever.
     fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), String> {
-        let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
+        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
         if known(&name::author(key))? {
             return Err(format!("{key} is or was enrolled"));
         }
@@ -121,11 +121,11 @@ impl Turn<'_, '_> {
     fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
         self.count_author(&record.organisation, false)?;
         let record = AuthorRecord { revoked: Some(self.revision), ..record };
-        self.draft.put(GROUP, name::author(key), &record);
+        self.overlay.put(GROUP, name::author(key), &record);
         self.end_locks(key)
     }
 
-    fn propose(&mut self, act: &Act) -> Result<(), Stop> {
+    fn propose(&mut self, act: &Act) -> Result<(), Abort> {
         if act.concerns_group() != (self.domain == GROUP) {
             return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
         }
@@ -138,16 +138,19 @@ impl Turn<'_, '_> {
         let (author, since) = (self.author(), self.revision);
         let proposal = Proposal { author, since, act: act.clone(), approvals, end: None };
         let domain = entry::bytes_of(&self.domain_name);
-        self.draft.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
-        self.draft.put_row(Table::History, rows::proposal(self.revision, &id), domain);
-        self.done.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
+        self.overlay.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
+        self.overlay.put_row(Table::History, rows::proposal(self.revision, &id), domain);
+        self.applied.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
         self.decide(id, proposal, &quorum)
     }
 
-    fn approve(&mut self, id: &ProposalId) -> Result<(), Stop> {
-        let proposal: Option<Proposal> = self.draft.get(self.domain, &name::proposal(id))?;
+    fn approve(&mut self, id: &ProposalId) -> Result<(), Abort> {
+        let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
         let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
-            return Err(Stop::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name)));
+            return Err(Abort::refused(
+                Code::UnknownProposal,
+                format!("no open proposal {id} in {}", self.domain_name),
+            ));
         };
         let quorum = self.quorum()?;
         if !self.may_agree(&quorum) {
@@ -170,14 +173,14 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// As [`Turn::speaks`]; where the group's policy cannot be met any more, everybody speaks whose organisation has
+    /// As [`Applier::speaks`]; where the group's policy cannot be met any more, everybody speaks whose organisation has
     /// nobody left whom it names.
     fn may_agree(&self, quorum: &Quorum) -> bool {
         self.speaks() || (self.domain == GROUP && quorum.lets_anybody_speak_for(self.organisation))
     }
 
     /// Whose agreement counts here, as it is after everything before in the envelope.
-    fn quorum(&mut self) -> Result<Arc<Quorum>, Stop> {
+    fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
         if let Some(known) = &self.quorum {
             return Ok(known.clone());
         }
@@ -185,29 +188,29 @@ impl Turn<'_, '_> {
         let quorum = match self.domain {
             GROUP => {
                 self.look_up(Quorum::price_of_group(group))?;
-                Quorum::of_group(self.draft, group)?
+                Quorum::of_group(self.overlay, group)?
             }
             _ => {
                 self.look_up(Quorum::price_of_domain(policy))?;
-                Quorum::of_domain(self.draft, policy)?
+                Quorum::of_domain(self.overlay, policy)?
             }
         };
         Ok(self.quorum.insert(Arc::new(quorum)).clone())
     }
 
-    fn look_up(&mut self, principals: usize) -> Result<(), Stop> {
+    fn look_up(&mut self, principals: usize) -> Result<(), Abort> {
         match self.budget.take_voices(principals) {
             true => Ok(()),
             false => Err(bad("proposals and approvals that ask for more voices than one envelope may have counted")),
         }
     }
 
-    /// Takes what [`Turn::check`] will look up.
-    fn weigh(&mut self, act: &Act) -> Result<(), Stop> {
+    /// Takes what [`Applier::check`] will look up.
+    fn weigh(&mut self, act: &Act) -> Result<(), Abort> {
         let price = match act {
             Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } => Quorum::price_of_domain(policy),
             Act::Rescue { name, policy } => {
-                let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
+                let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
                 let theirs = known.map_or(0, |record| Quorum::price_of_domain(&record.policy));
                 Quorum::price_of_domain(policy) + theirs
             }
@@ -218,23 +221,23 @@ impl Turn<'_, '_> {
     }
 
     /// Does what is proposed once enough organisations agree.
-    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Stop> {
-        if quorum.is_met(self.draft, &proposal.approvals)? {
+    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
+        if quorum.is_met(self.overlay, &proposal.approvals)? {
             self.weigh(&proposal.act)?;
             let failed = self.check(&proposal.act).err();
             if failed.is_none() {
                 self.enact(&proposal.act)?;
             }
             proposal.end = Some(ProposalEnd { revision: self.revision, failed });
-            self.done.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
+            self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
         }
-        self.draft.put(self.domain, name::proposal(&id), &proposal);
+        self.overlay.put(self.domain, name::proposal(&id), &proposal);
         Ok(())
     }
 
     /// Why something cannot be done as things stand.
     fn check(&self, act: &Act) -> Result<(), String> {
-        let known = |name: &[u8]| self.draft.has(GROUP, name).map_err(|error| error.to_string());
+        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
         match act {
             Act::SetPolicy { policy } => self.check_policy(policy),
             Act::SetGroupPolicy { policy } => self.check_group_policy(policy),
@@ -255,7 +258,7 @@ impl Turn<'_, '_> {
             },
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
             Act::Revoke { key } => {
-                self.standing(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
+                self.enrolled(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
             }
         }
     }
@@ -263,19 +266,19 @@ impl Turn<'_, '_> {
     /// Refuses a policy that nobody could ever change.
     fn check_policy(&self, policy: &DomainPolicy) -> Result<(), String> {
         policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_domain(self.draft, policy).map_err(|error| error.to_string())?;
-        match quorum.reach() {
-            reach if reach.is_stuck && reach.voices.heard >= reach.needed => {
+        let quorum = Quorum::of_domain(self.overlay, policy).map_err(|error| error.to_string())?;
+        match quorum.threshold() {
+            threshold if threshold.is_stuck && threshold.electorate.active >= threshold.needed => {
                 Err("nobody could ever change this policy: no author who may write is enrolled".into())
             }
-            reach => can_be_met(reach),
+            threshold => can_be_met(threshold),
         }
     }
 
     fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), String> {
         policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_group(self.draft, policy).map_err(|error| error.to_string())?;
-        match quorum.reach().is_stuck {
+        let quorum = Quorum::of_group(self.overlay, policy).map_err(|error| error.to_string())?;
+        match quorum.threshold().is_stuck {
             true => Err("it could never be changed: it asks for more organisations than it lets speak".into()),
             false => Ok(()),
         }
@@ -284,21 +287,21 @@ impl Turn<'_, '_> {
     /// The group decides for a domain only where that cannot decide for itself.
     fn needs_rescue(&self, domain: &str) -> Result<(), String> {
         let record: Option<DomainRecord> =
-            self.draft.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
+            self.overlay.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
         let Some(record) = record else { return Err(format!("no domain {domain:?}")) };
-        let quorum = Quorum::of_domain(self.draft, &record.policy).map_err(|error| error.to_string())?;
-        match quorum.reach() {
-            reach if reach.is_stuck => Ok(()),
-            reach => Err(format!(
+        let quorum = Quorum::of_domain(self.overlay, &record.policy).map_err(|error| error.to_string())?;
+        match quorum.threshold() {
+            threshold if threshold.is_stuck => Ok(()),
+            threshold => Err(format!(
                 "{domain:?} decides for itself: {} organisations have a voice there, and {} must agree",
-                reach.voices.heard, reach.needed
+                threshold.electorate.active, threshold.needed
             )),
         }
     }
 
     /// The number of a domain that is made now, after those that this envelope has made.
     fn next_domain(&self) -> u32 {
-        let made = self.done.decisions.iter().filter_map(|decision| match decision {
+        let made = self.applied.decisions.iter().filter_map(|decision| match decision {
             Decision::Domain(_, record) => Some(record.number + 1),
             _ => None,
         });
@@ -311,38 +314,39 @@ impl Turn<'_, '_> {
         match act {
             Act::SetPolicy { policy } => {
                 let record = DomainRecord { policy: policy.clone(), ..self.place.record.clone() };
-                self.draft.put(GROUP, name::domain(self.domain_name), &record);
-                self.done.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
+                self.overlay.put(GROUP, name::domain(self.domain_name), &record);
+                self.applied.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
             }
             Act::Rescue { name, policy } => {
-                let known: Option<DomainRecord> = self.draft.get(GROUP, &name::domain(name))?;
+                let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
                 if let Some(known) = known {
                     let record = DomainRecord { policy: policy.clone(), ..known };
-                    self.draft.put(GROUP, name::domain(name), &record);
-                    self.done.decisions.push(Decision::Domain(name.clone(), record));
+                    self.overlay.put(GROUP, name::domain(name), &record);
+                    self.applied.decisions.push(Decision::Domain(name.clone(), record));
                 }
             }
             Act::CreateDomain { name, policy } => {
                 let number = self.next_domain();
                 let record = DomainRecord { number, since, policy: policy.clone() };
-                self.draft.put(GROUP, name::domain(name), &record);
-                self.draft.put(number, name::USAGE.to_vec(), &Usage::default());
-                self.done.decisions.push(Decision::Domain(name.clone(), record));
+                self.overlay.put(GROUP, name::domain(name), &record);
+                self.overlay.put(number, name::USAGE.to_vec(), &Usage::default());
+                self.applied.decisions.push(Decision::Domain(name.clone(), record));
             }
             Act::SetGroupPolicy { policy } => {
-                self.draft.put(GROUP, name::POLICY.to_vec(), policy);
-                self.done.decisions.push(Decision::Group(policy.clone()));
+                self.overlay.put(GROUP, name::POLICY.to_vec(), policy);
+                self.applied.decisions.push(Decision::Group(policy.clone()));
             }
             Act::AddOrganisation { name } => {
-                let made = self.done.decisions.iter().filter(|decision| **decision == Decision::Organisation).count();
-                self.draft.put(GROUP, name::organisation(name), &since);
-                self.draft.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
-                self.done.decisions.push(Decision::Organisation);
+                let made =
+                    self.applied.decisions.iter().filter(|decision| **decision == Decision::Organisation).count();
+                self.overlay.put(GROUP, name::organisation(name), &since);
+                self.overlay.put(GROUP, name::ORGANISATIONS.to_vec(), &(self.place.organisations + made as u32 + 1));
+                self.applied.decisions.push(Decision::Organisation);
                 self.quorum = None;
             }
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
-                if let Ok(record) = self.standing(key) {
+                if let Ok(record) = self.enrolled(key) {
                     self.revoke(key, record)?;
                 }
             }
@@ -352,18 +356,18 @@ impl Turn<'_, '_> {
 }
 
 /// Whether enough organisations have a voice for what is asked of them.
-fn can_be_met(reach: Reach) -> Result<(), String> {
-    let Reach { needed, voices, is_stuck } = reach;
+fn can_be_met(threshold: Threshold) -> Result<(), String> {
+    let Threshold { needed, electorate, is_stuck } = threshold;
     match is_stuck {
         true => Err(format!(
             "nobody could ever change this policy: it asks for {needed} organisations, and {} of those that it names \
              have somebody enrolled",
-            voices.heard
+            electorate.active
         )),
         false => Ok(()),
     }
 }
 
-fn bad(why: &str) -> Stop {
-    Stop::refused(Code::BadAct, why)
+fn bad(why: &str) -> Abort {
+    Abort::refused(Code::BadAct, why)
 }

@@ -1,30 +1,30 @@
 //! What the policy of a path says of an operation: stages `schema` and `ownership`.
 
-use super::Turn;
+use super::Applier;
 use crate::policy::PathRule;
 use crate::policy::attestation::Requirement;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::{Code, Refusal};
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
-    pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Stop> {
+    pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
         self.is_unlocked(path)?;
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(());
         };
-        let stands = rule.write_once && view.file(self.draft, self.domain, path)?.is_some();
+        let stands = rule.write_once && view.file(self.overlay, self.domain, path)?.is_some();
         for refusal in self.objections(rule, path, made, stands)? {
             self.refuse_later(refusal);
         }
-        if let Some(word) = self.word_of_others(rule)
-            && !self.done.requirements.contains(&word)
+        if let Some(requirement) = self.required_opinions(rule)
+            && !self.applied.requirements.contains(&requirement)
         {
-            self.done.requirements.push(word);
+            self.applied.requirements.push(requirement);
         }
         Ok(())
     }
@@ -32,7 +32,7 @@ impl Turn<'_, '_> {
     /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
     /// and asks for nobody's word that `from` does not ask for as well.
     pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, StoreError> {
-        let asked = self.place.record.policy.rule(from).and_then(|rule| self.word_of_others(rule));
+        let asked = self.place.record.policy.rule(from).and_then(|rule| self.required_opinions(rule));
         self.may_come(to, made, asked.as_ref())
     }
 
@@ -47,12 +47,12 @@ impl Turn<'_, '_> {
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(true);
         };
-        let is_asked = self.word_of_others(rule).is_none_or(|word| Some(&word) == asked);
+        let is_asked = self.required_opinions(rule).is_none_or(|requirement| Some(&requirement) == asked);
         Ok(is_asked && self.objections(rule, path, file, false)?.is_empty())
     }
 
     /// The word of others that a rule asks for.
-    fn word_of_others(&self, rule: &PathRule) -> Option<Requirement> {
+    fn required_opinions(&self, rule: &PathRule) -> Option<Requirement> {
         rule.requirement().filter(|required| required.asks_others_than(&self.author()))
     }
 

@@ -4,10 +4,10 @@
 //! It waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would keep it
 //! out any longer.
 
-use super::Turn;
+use super::Applier;
 use crate::lock::holder;
-use crate::state::abort::Stop;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::abort::Abort;
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Hold, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -23,16 +23,20 @@ pub(super) fn written(conflict: &ConflictRecord, winner: &Side) -> Vec<String> {
     core::iter::once(conflict.path.clone()).chain(elsewhere).collect()
 }
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Whether a lock keeps what was decided from being written; then the conflict waits for the end of its lease.
     pub(super) fn is_held_up(&mut self, id: &ConflictId, paths: Vec<String>) -> Result<bool, StoreError> {
         let was_held = self.unhold(id)?;
         for path in &paths {
-            let lock = holder::against(self.draft, self.domain, path, &NOBODY, self.place.time)?;
+            let lock = holder::against(self.overlay, self.domain, path, &NOBODY, self.place.time)?;
             if let Some(held) = lock.and_then(|(_, request)| request.held) {
                 self.hold(id, Hold { until: held.until, paths: paths.clone() })?;
                 if !was_held {
-                    self.tell(id, Voice::Deadline, Deed::HeldUp { until: held.until, path: path.clone() })?;
+                    self.tell(
+                        id,
+                        Actor::Deadline,
+                        ConflictEventKind::HeldUp { until: held.until, path: path.clone() },
+                    )?;
                 }
                 self.promote_freed()?; // another side may have won, which stands elsewhere
                 return Ok(true);
@@ -44,28 +48,28 @@ impl Turn<'_, '_> {
     fn hold(&mut self, id: &ConflictId, hold: Hold) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
         for path in &hold.paths {
-            self.draft.put_row(Table::History, rows::held_up(self.domain, path, id), Vec::new());
+            self.overlay.put_row(Table::History, rows::held_up(self.domain, path, id), Vec::new());
         }
         if let Some(deadline) = conflict.deadline.filter(|deadline| *deadline <= self.place.time) {
-            self.draft.remove_row(Table::History, rows::deadline(deadline, id)); // it has passed, and must not come again
+            self.overlay.remove_row(Table::History, rows::deadline(deadline, id)); // it has passed, and must not come again
         }
-        self.draft.put_row(Table::History, rows::deadline(hold.until, id), entry::bytes_of(&self.domain_name));
+        self.overlay.put_row(Table::History, rows::deadline(hold.until, id), entry::bytes_of(&self.domain_name));
         conflict.held_up = Some(hold);
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         Ok(())
     }
 
-    /// The conflict waits for no lock any more. Whether it did; [`Turn::promote_freed`] belongs after it.
+    /// The conflict waits for no lock any more. Whether it did; [`Applier::promote_freed`] belongs after it.
     pub(super) fn unhold(&mut self, id: &ConflictId) -> Result<bool, StoreError> {
         let mut conflict = self.conflict(id)?;
         let Some(hold) = conflict.held_up.take() else { return Ok(false) };
         for path in &hold.paths {
-            self.draft.remove_row(Table::History, rows::held_up(self.domain, path, id));
+            self.overlay.remove_row(Table::History, rows::held_up(self.domain, path, id));
         }
         if conflict.deadline != Some(hold.until) || hold.until <= self.place.time {
-            self.draft.remove_row(Table::History, rows::deadline(hold.until, id));
+            self.overlay.remove_row(Table::History, rows::deadline(hold.until, id));
         }
-        self.draft.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put(self.domain, name::conflict(id), &conflict);
         self.freed.extend(hold.paths);
         Ok(true)
     }
@@ -77,7 +81,7 @@ impl Turn<'_, '_> {
     }
 
     /// A lock that a conflict waited for is gone, or its lease over: what was decided is asked for again.
-    pub(crate) fn resume(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(crate) fn resume(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let conflict = self.conflict(id)?;
         if conflict.held_up.is_none() {
             return Ok(());

@@ -1,10 +1,10 @@
 //! Operations on locks, and what a write asks of them: stage `ownership`.
 
-use super::Turn;
+use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, Manager, Placed, WAIT_MS_MAX, holder};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::store::StoreError;
 use crate::vocabulary::lock::LockMode;
@@ -12,15 +12,15 @@ use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::PublicKey;
 
-impl<'s> Turn<'_, 's> {
+impl<'s> Applier<'_, 's> {
     /// Asks for a lock. Only whoever may change a path may lock it.
-    pub(super) fn acquire(&mut self, path: &str, mode: LockMode, lease_ms: u64, wait_ms: u64) -> Result<(), Stop> {
+    pub(super) fn acquire(&mut self, path: &str, mode: LockMode, lease_ms: u64, wait_ms: u64) -> Result<(), Abort> {
         is_lockable(path)?;
         if !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&lease_ms) || wait_ms > WAIT_MS_MAX {
             let detail = format!(
                 "a lease has {LEASE_MS_MIN} to {LEASE_MS_MAX} ms, a wait at most {WAIT_MS_MAX}; not {lease_ms} and {wait_ms}"
             );
-            return Err(Stop::refused(Code::BadAct, detail));
+            return Err(Abort::refused(Code::BadAct, detail));
         }
         self.has_looks()?;
         self.may_lock(path);
@@ -28,28 +28,28 @@ impl<'s> Turn<'_, 's> {
         let asked = Asked { author, organisation, path, mode, lease_ms, wait_ms };
         let placed = self.manager().acquire(&asked);
         match self.later(placed)? {
-            Some(Placed::Held(_)) => self.done.note(lock::shown(path), PathOutcome::Locked, Rung::OneSided),
-            Some(Placed::Waits) => self.done.note(lock::shown(path), PathOutcome::Queued, Rung::OneSided),
+            Some(Placed::Held(_)) => self.applied.note(lock::shown(path), PathOutcome::Locked, Rung::OneSided),
+            Some(Placed::Waits) => self.applied.note(lock::shown(path), PathOutcome::Queued, Rung::OneSided),
             None => (),
         }
         Ok(())
     }
 
     /// Gives back a lock or a place in line.
-    pub(super) fn release(&mut self, path: &str) -> Result<(), Stop> {
+    pub(super) fn release(&mut self, path: &str) -> Result<(), Abort> {
         is_lockable(path)?;
         self.has_looks()?;
         let author = self.author();
         let released = self.manager().release(path, &author);
         if self.later(released)?.is_some() {
-            self.done.note(lock::shown(path), PathOutcome::Released, Rung::OneSided);
+            self.applied.note(lock::shown(path), PathOutcome::Released, Rung::OneSided);
         }
         Ok(())
     }
 
     /// Refuses the envelope where the author does not hold the lock with this token now.
-    pub(super) fn fence(&mut self, token: u64) -> Result<(), Stop> {
-        let held = holder::by_token(self.draft, self.domain, &self.author(), token, self.place.time)?;
+    pub(super) fn fence(&mut self, token: u64) -> Result<(), Abort> {
+        let held = holder::by_token(self.overlay, self.domain, &self.author(), token, self.place.time)?;
         if held.is_none() {
             let detail = format!("token {token} is stale: {} holds no lock with it", self.author());
             self.refuse_later(Refusal::new(Code::Lock, detail));
@@ -59,7 +59,7 @@ impl<'s> Turn<'_, 's> {
 
     /// Refuses the envelope where another author's lock keeps writers away from a path.
     pub(super) fn is_unlocked(&mut self, path: &str) -> Result<(), StoreError> {
-        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
         if let Some((place, theirs)) = against {
             let (author, organisation) = (theirs.author, theirs.organisation);
             let place = Shown(lock::shown(&place));
@@ -71,24 +71,24 @@ impl<'s> Turn<'_, 's> {
 
     /// Whether another author's lock keeps writers away from a path.
     pub(super) fn is_locked(&self, path: &str) -> Result<bool, StoreError> {
-        let against = holder::against(self.draft, self.domain, path, &self.author(), self.place.time)?;
+        let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
         Ok(against.is_some())
     }
 
     /// Ends what an author holds or awaits, in every domain. It protects nothing from here on, and leaves the line with
     /// the leases that are over.
     pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
-        let known: AuthorLocks = self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
+        let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
         for (domain, path) in known.places {
             Manager { domain, ..self.manager() }.end(&path, author)?;
         }
         Ok(())
     }
 
-    fn has_looks(&mut self) -> Result<(), Stop> {
+    fn has_looks(&mut self) -> Result<(), Abort> {
         match self.budget.take_lock() {
             true => Ok(()),
-            false => Err(Stop::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
+            false => Err(Abort::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
         }
     }
 
@@ -102,14 +102,14 @@ impl<'s> Turn<'_, 's> {
 
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {
         let (domain, now, revision) = (self.domain, self.place.time, self.revision);
-        Manager { draft: self.draft, domain, now, revision, told: &mut self.done.locks }
+        Manager { overlay: self.overlay, domain, now, revision, changes: &mut self.applied.locks }
     }
 
     /// What the line says no to is refused at its stage, which comes later.
-    fn later<T>(&mut self, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
+    fn later<T>(&mut self, answer: Result<T, Abort>) -> Result<Option<T>, Abort> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
-            Err(Stop::Refused(refusal)) => {
+            Err(Abort::Refused(refusal)) => {
                 self.refuse_later(refusal);
                 Ok(None)
             }
@@ -118,9 +118,9 @@ impl<'s> Turn<'_, 's> {
     }
 }
 
-fn is_lockable(path: &str) -> Result<(), Stop> {
+fn is_lockable(path: &str) -> Result<(), Abort> {
     match lock::is_lockable(path) {
         true => Ok(()),
-        false => Err(Stop::at(Code::BadPath, path, "nothing that can be locked: no path, or too deep")),
+        false => Err(Abort::at(Code::BadPath, path, "nothing that can be locked: no path, or too deep")),
     }
 }

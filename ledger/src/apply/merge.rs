@@ -1,9 +1,9 @@
 //! The seam to the merge layer: files of the state in, an entry or a conflict out.
 
-use super::Turn;
+use super::Applier;
 use crate::format::receipt::Rung;
 use crate::policy::PathRule;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
@@ -43,7 +43,7 @@ impl Disagreement {
     }
 }
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// Merges what stands at `path` (the earlier side in the order) with what the author made of `base`.
     pub(super) fn merge(
         &mut self,
@@ -51,7 +51,7 @@ impl Turn<'_, '_> {
         base: Option<File>,
         current: Option<File>,
         made: Option<File>,
-    ) -> Result<Merged, Stop> {
+    ) -> Result<Merged, Abort> {
         if made == current || made == base {
             return Ok(Merged::Clean(current, Rung::OneSided));
         }

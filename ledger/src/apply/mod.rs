@@ -1,6 +1,6 @@
 //! One envelope's turn: what its operations do to the files of its domain.
 //!
-//! Everything here works on the pending part of the [`Draft`]; a refusal at any point leaves nothing behind.
+//! Everything here works on the pending part of the [`Overlay`]; a refusal at any point leaves nothing behind.
 
 mod analyse;
 mod anchor;
@@ -30,14 +30,14 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
-use crate::lock::Told;
+use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
-use crate::state::domain::{Decision, Place};
+use crate::state::domain::{Decision, DomainView};
 use crate::state::electorate::Quorum;
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::vocabulary::event::Event;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::path::{self, Shown};
@@ -49,12 +49,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An envelope while its operations are laid over the current files.
-pub(crate) struct Turn<'t, 's> {
-    draft: &'t mut Draft<'s>,
+pub(crate) struct Applier<'t, 's> {
+    overlay: &'t mut Overlay<'s>,
     limits: &'t Limits,
     domain: u32,
     domain_name: &'t str,
-    place: Place<'t>,
+    place: DomainView<'t>,
     organisation: &'t str,
     revision: Revision,
     id: EnvelopeId,
@@ -75,7 +75,7 @@ pub(crate) struct Turn<'t, 's> {
     freed: Vec<String>,
     /// Whose agreement counts in the domain, until somebody is enrolled or revoked.
     quorum: Option<Arc<Quorum>>,
-    done: Done,
+    applied: Applied,
 }
 
 /// What an envelope has used up of what it may cost, over all its domains.
@@ -86,7 +86,7 @@ pub(crate) struct Spent {
 
 /// What an envelope did.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct Applied {
     changes: BTreeMap<String, (PathOutcome, Rung)>,
     /// Whether a file of the domain is another one than before, or in conflict.
     changes_files: bool,
@@ -116,10 +116,10 @@ pub(crate) struct Done {
     /// Authors of sides that lost a conflict.
     pub(crate) lost: BTreeSet<PublicKey>,
     /// What became of requests for locks.
-    pub(crate) locks: Vec<Told>,
+    pub(crate) locks: Vec<LockChange>,
 }
 
-impl Done {
+impl Applied {
     /// What a change does that waits for others: nothing yet.
     pub(crate) fn pending() -> Self {
         Self { is_pending: true, ..Self::default() }
@@ -188,19 +188,19 @@ impl Done {
     }
 }
 
-impl<'t, 's> Turn<'t, 's> {
+impl<'t, 's> Applier<'t, 's> {
     pub(crate) fn new(
-        draft: &'t mut Draft<'s>,
+        overlay: &'t mut Overlay<'s>,
         limits: &'t Limits,
-        (place, organisation): (Place<'t>, &'t str),
+        (place, organisation): (DomainView<'t>, &'t str),
         (id, author): (EnvelopeId, PublicKey),
         revision: Revision,
     ) -> Self {
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, freed, done) = (None, 0, None, Vec::new(), Done::default());
+        let (envelope, index, part, freed, applied) = (None, 0, None, Vec::new(), Applied::default());
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
-            draft,
+            overlay,
             limits,
             domain,
             domain_name,
@@ -217,7 +217,7 @@ impl<'t, 's> Turn<'t, 's> {
             part,
             freed,
             quorum,
-            done,
+            applied,
         }
     }
 
@@ -232,20 +232,20 @@ impl<'t, 's> Turn<'t, 's> {
     }
 
     /// What it did, and what is left for other domains.
-    pub(crate) fn done_and_spent(self) -> (Done, Spent) {
-        (self.done, Spent { budget: self.budget, index: self.index })
+    pub(crate) fn applied_and_spent(self) -> (Applied, Spent) {
+        (self.applied, Spent { budget: self.budget, index: self.index })
     }
 
     /// Refuses what holds together where something of it would come into conflict, or be overruled.
-    pub(crate) fn has_held(&self) -> Result<(), Stop> {
+    pub(crate) fn has_held(&self) -> Result<(), Abort> {
         let failed = |outcome: &PathOutcome| matches!(outcome, PathOutcome::Conflict | PathOutcome::Overruled);
-        let Some((path, (outcome, _))) = self.done.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
+        let Some((path, (outcome, _))) = self.applied.changes.iter().find(|(_, (outcome, _))| failed(outcome)) else {
             return Ok(());
         };
         let what = if *outcome == PathOutcome::Conflict { "would be in conflict" } else { "would be overruled" };
         let why = format!("it {what}, and all holds together");
-        let stop = Stop::at(Code::WouldConflict, path, &why);
-        Err(self.part.iter().fold(stop, |stop, part| stop.within(part)))
+        let abort = Abort::at(Code::WouldConflict, path, &why);
+        Err(self.part.iter().fold(abort, |abort, part| abort.within(part)))
     }
 
     /// The contents of this envelope may be named.
@@ -254,17 +254,17 @@ impl<'t, 's> Turn<'t, 's> {
     }
 
     /// What it did.
-    pub(crate) fn done(self) -> Done {
-        self.done
+    pub(crate) fn applied(self) -> Applied {
+        self.applied
     }
 
     /// Lays a change over the files and over its author's view: stage `content`.
-    pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+    pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Abort> {
         let changed = self.lay_change(change, view);
-        changed.map_err(|stop| self.part.iter().fold(stop, |stop, part| stop.within(part)))
+        changed.map_err(|abort| self.part.iter().fold(abort, |abort, part| abort.within(part)))
     }
 
-    fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Stop> {
+    fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Abort> {
         check_paths(change)?;
         self.renamed.clear();
         for op in &change.ops {
@@ -278,7 +278,7 @@ impl<'t, 's> Turn<'t, 's> {
     /// Notes what a stage after `content` will refuse; of each stage the first counts.
     fn refuse_later(&mut self, refusal: Refusal) {
         let refusal = self.part.iter().fold(refusal, |refusal, part| refusal.within(part));
-        self.done.later.entry(refusal.stage).or_insert(refusal);
+        self.applied.later.entry(refusal.stage).or_insert(refusal);
     }
 
     fn author(&self) -> PublicKey {
@@ -294,10 +294,10 @@ fn moved(op: &Op) -> Option<(String, String)> {
 }
 
 /// Whether all paths of a change may name files.
-pub(crate) fn check_paths(change: &Change) -> Result<(), Stop> {
+pub(crate) fn check_paths(change: &Change) -> Result<(), Abort> {
     for path in change.ops.iter().flat_map(|op| op.paths()) {
         if let Err(why) = path::check(path) {
-            return Err(Stop::refused(Code::BadPath, format!("{}: {why}", Shown(path))));
+            return Err(Abort::refused(Code::BadPath, format!("{}: {why}", Shown(path))));
         }
     }
     Ok(())

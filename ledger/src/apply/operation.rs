@@ -1,13 +1,13 @@
 //! Operations against the current files: applied, merged, or kept as a side of a conflict.
 
-use super::Turn;
+use super::Applier;
 use super::dispute::side_of;
 use super::merge::Disagreement;
 use super::strategy::Answer;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::record::FileRecord;
 use crate::vocabulary::conflict::Ending;
@@ -17,20 +17,20 @@ use crate::vocabulary::verdict::Code;
 /// Renames of others that an edit follows. A longer row of them is a conflict.
 const MOVES_FOLLOWED_MAX: usize = 16;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// One operation; afterwards it is part of the author's view.
-    pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Stop> {
+    pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Abort> {
         match op {
             _ if self.domain == GROUP => self.govern(op)?,
             Op::Put { path, mode, content } => {
                 let made = self.named(path, *mode, *content, view)?;
                 self.guard(path, Some(&made), view)?;
-                let base = view.file(self.draft, self.domain, path)?;
+                let base = view.file(self.overlay, self.domain, path)?;
                 self.edit(path, base, Some(made), view)?;
                 view.write(path, Some(made));
             }
             Op::Delete { path } => {
-                let base = match view.file(self.draft, self.domain, path)? {
+                let base = match view.file(self.overlay, self.domain, path)? {
                     None if self.sees_conflict(path, view)? => None,
                     _ => Some(self.seen(path, view)?),
                 };
@@ -40,8 +40,8 @@ impl Turn<'_, '_> {
             }
             Op::Rename { from, to } => {
                 let base = self.seen(from, view)?;
-                if view.file(self.draft, self.domain, to)?.is_some() {
-                    return Err(Stop::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
+                if view.file(self.overlay, self.domain, to)?.is_some() {
+                    return Err(Abort::at(Code::PathIsFile, to, "a file stands where another is to be moved"));
                 }
                 self.guard(from, None, view)?;
                 self.guard(to, Some(&base), view)?;
@@ -60,7 +60,7 @@ impl Turn<'_, '_> {
     }
 
     /// Whether the author sees a conflict at a path, so that there is something to settle where nothing is served.
-    fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Stop> {
+    fn sees_conflict(&self, path: &str, view: &AuthorView) -> Result<bool, Abort> {
         match self.record(path)?.and_then(|record| record.conflict) {
             Some(id) => Ok(self.may_settle(&id, view.first())?),
             None => Ok(false),
@@ -68,13 +68,13 @@ impl Turn<'_, '_> {
     }
 
     /// What the author sees at a path; there must be something.
-    fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Stop> {
-        let file = view.file(self.draft, self.domain, path)?;
-        file.ok_or_else(|| Stop::at(Code::MissingPath, path, "no such file in the base of the change"))
+    fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Abort> {
+        let file = view.file(self.overlay, self.domain, path)?;
+        file.ok_or_else(|| Abort::at(Code::MissingPath, path, "no such file in the base of the change"))
     }
 
     /// Makes `made` of what was `base` in the author's view.
-    fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+    fn edit(&mut self, path: &str, base: Option<File>, made: Option<File>, view: &AuthorView) -> Result<(), Abort> {
         let record = self.record(path)?;
         if base.is_some() {
             self.renamed.clear(); // it is no new file: what is known of folders may change
@@ -99,7 +99,7 @@ impl Turn<'_, '_> {
 
     /// A new file of a folder that somebody renamed meanwhile comes to where the folder went; the author's own chain
     /// finds it there.
-    fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Stop> {
+    fn add_moved(&mut self, path: &str, to: &str, made: Option<File>, view: &AuthorView) -> Result<(), Abort> {
         self.is_unlocked(to)?;
         let record = self.record(to)?;
         if self.meets_conflict(to, &record, (to, made), view)? {
@@ -107,7 +107,7 @@ impl Turn<'_, '_> {
         }
         self.set(path, None, Some(to))?;
         self.lay(to, None, record, made, view)?;
-        self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+        self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl Turn<'_, '_> {
         record: &Option<FileRecord>,
         made: (&str, Option<File>),
         view: &AuthorView,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, Abort> {
         let Some((record, id)) = record.as_ref().and_then(|record| Some((record, record.conflict?))) else {
             return Ok(false);
         };
@@ -147,7 +147,7 @@ impl Turn<'_, '_> {
         base: File,
         made: Option<File>,
         view: &AuthorView,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let mut place = to.to_owned();
         for _ in 0..MOVES_FOLLOWED_MAX {
             let record = self.record(&place)?;
@@ -158,7 +158,7 @@ impl Turn<'_, '_> {
                 continue;
             }
             if made.is_none() && record.as_ref().is_some_and(FileRecord::is_gone) {
-                self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                self.applied.note(&place, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
             if !self.admits(path, &place, made.as_ref())? {
@@ -173,7 +173,7 @@ impl Turn<'_, '_> {
             match record {
                 Some(FileRecord { file: Some(_), .. }) if made.is_some() => {
                     self.lay(&place, Some(base), record, made, view)?;
-                    self.done.note(&place, PathOutcome::Merged, Rung::OneSided);
+                    self.applied.note(&place, PathOutcome::Merged, Rung::OneSided);
                     return Ok(());
                 }
                 record => {
@@ -196,7 +196,7 @@ impl Turn<'_, '_> {
         record: Option<FileRecord>,
         made: Option<File>,
         view: &AuthorView,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         let record = record.unwrap_or_else(|| self.fresh());
         let current = record.file;
         match self.answer(path, base, &record, made)? {
@@ -209,7 +209,7 @@ impl Turn<'_, '_> {
                 if file != current {
                     self.set(path, file, None)?;
                 }
-                self.done.note(path, outcome, rung);
+                self.applied.note(path, outcome, rung);
                 Ok(())
             }
             Answer::Dispute(why) => self.dispute(path, base, side_of(path, &record), (path, made), why),
@@ -217,7 +217,7 @@ impl Turn<'_, '_> {
     }
 
     /// Moves a file; what others did to it meanwhile goes along.
-    fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Stop> {
+    fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Abort> {
         let record = self.record(from)?;
         self.renamed.clear();
         let seen_conflict = record.as_ref().and_then(|record| record.conflict);
@@ -232,7 +232,7 @@ impl Turn<'_, '_> {
         if self.meets_conflict(from, &record, (to, Some(base)), view)? {
             // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
             return match seen_conflict {
-                Some(id) if self.done.conflicts.contains(&id) => Ok(()),
+                Some(id) if self.applied.conflicts.contains(&id) => Ok(()),
                 _ => self.arrive(to, base, current.unwrap_or(base), view),
             };
         }
@@ -240,7 +240,7 @@ impl Turn<'_, '_> {
             Some(current) => {
                 self.set(from, None, Some(to))?;
                 let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
-                self.done.note(from, outcome, Rung::OneSided);
+                self.applied.note(from, outcome, Rung::OneSided);
                 self.arrive(to, base, current, view)
             }
             None => self.rename_gone(from, to, base, record.unwrap_or_else(|| self.fresh())),
@@ -248,19 +248,19 @@ impl Turn<'_, '_> {
     }
 
     /// The moved file comes to its new place.
-    fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Stop> {
+    fn arrive(&mut self, to: &str, base: File, moved: File, view: &AuthorView) -> Result<(), Abort> {
         self.edit(to, None, Some(moved), view)?;
         if moved != base {
-            self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+            self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         }
         Ok(())
     }
 
     /// The file to be moved is not there any more.
-    fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Stop> {
+    fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Abort> {
         let (there, why) = match &record.moved_to {
             Some(same) if same == to => {
-                self.done.note(to, PathOutcome::Merged, Rung::OneSided);
+                self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
             Some(other) => {

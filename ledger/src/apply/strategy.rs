@@ -1,11 +1,11 @@
 //! What decides where a path has moved since the base of a change: the policy's strategies, in order.
 
-use super::Turn;
+use super::Applier;
 use super::merge::{Disagreement, Merged};
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::policy::{Principle, Step, Strategy};
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::record::{AuthorRecord, FileRecord};
 use crate::state::store::StoreError;
@@ -25,7 +25,7 @@ pub(super) enum Answer {
     Dispute(Disagreement),
 }
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// What becomes of `made`, made of `base`, where `record` is what stands there.
     pub(super) fn answer(
         &mut self,
@@ -33,7 +33,7 @@ impl Turn<'_, '_> {
         base: Option<File>,
         record: &FileRecord,
         made: Option<File>,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<Answer, Abort> {
         let current = record.file;
         if current == base {
             return Ok(Answer::Set(made, PathOutcome::Applied, Rung::OneSided));
@@ -81,7 +81,7 @@ impl Turn<'_, '_> {
         base: Option<File>,
         current: Option<File>,
         made: Option<File>,
-    ) -> Result<Merged, Stop> {
+    ) -> Result<Merged, Abort> {
         match self.merge(path, base, current, made)? {
             Merged::Clean(Some(file), _)
                 if Some(file) != made && Some(file) != current && self.breaks(path, &file)?.is_some() =>
@@ -100,7 +100,7 @@ impl Turn<'_, '_> {
         base: Option<File>,
         record: &FileRecord,
         made: Option<File>,
-    ) -> Result<Option<Answer>, Stop> {
+    ) -> Result<Option<Answer>, Abort> {
         match &step.strategy {
             Strategy::Authoritative(who) => {
                 let theirs = self.organisation_of(record)?;
@@ -124,7 +124,7 @@ impl Turn<'_, '_> {
         base: Option<File>,
         current: Option<File>,
         made: Option<File>,
-    ) -> Result<Option<Answer>, Stop> {
+    ) -> Result<Option<Answer>, Abort> {
         let (Some(current), Some(made)) = (current, made) else {
             return Ok(None);
         };
@@ -145,13 +145,13 @@ impl Turn<'_, '_> {
     }
 
     fn organisation_of(&self, record: &FileRecord) -> Result<Option<String>, StoreError> {
-        let author: Option<AuthorRecord> = self.draft.get(GROUP, &name::author(&record.author))?;
+        let author: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(&record.author))?;
         Ok(author.map(|author| author.organisation))
     }
 
     /// Who may end a conflict of this class at a path, until when, and what comes then. Where the policy refuses such
     /// changes, nobody needs to.
-    pub(super) fn decider(&self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Stop> {
+    pub(super) fn decider(&self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Abort> {
         let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
         let steps: Vec<&Step> = steps.iter().filter(|step| step.class.is_none_or(|of| of == class)).collect();
         for (index, step) in steps.iter().enumerate() {
@@ -183,6 +183,6 @@ fn set_merged(merged: Merged) -> Answer {
     }
 }
 
-fn rejected(path: &str) -> Stop {
-    Stop::at(Code::Validator, path, "somebody else changed it first, and its policy rejects what comes later")
+fn rejected(path: &str) -> Abort {
+    Abort::at(Code::Validator, path, "somebody else changed it first, and its policy rejects what comes later")
 }

@@ -1,12 +1,12 @@
 //! Ending a conflict together: votes.
 
-use super::Turn;
+use super::Applier;
 use super::hold::written;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::policy::Approvals;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
-use crate::state::conflict_log::{Deed, Voice};
+use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::store::Table;
 use crate::state::{name, rows};
@@ -15,16 +15,16 @@ use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::verdict::{Code, Refusal};
 use std::collections::BTreeSet;
 
-impl Turn<'_, '_> {
+impl Applier<'_, '_> {
     /// The vote of an organisation. When enough agree, the winner takes effect right after this envelope, as a change of
     /// its own.
-    pub(super) fn vote(&mut self, id: &ConflictId, side: u32) -> Result<(), Stop> {
+    pub(super) fn vote(&mut self, id: &ConflictId, side: u32) -> Result<(), Abort> {
         let mut conflict = self.open_conflict(id)?;
         let Decider::Writers(_) = conflict.decider else {
-            return Err(Stop::refused(Code::BadAct, "an arbiter decides this conflict"));
+            return Err(Abort::refused(Code::BadAct, "an arbiter decides this conflict"));
         };
         if self.is_late(&conflict) {
-            return Err(Stop::refused(Code::BadAct, "the deadline of this vote has passed"));
+            return Err(Abort::refused(Code::BadAct, "the deadline of this vote has passed"));
         }
         let wanted = self.side(id, &conflict, side)?;
         if !self.speaks() {
@@ -33,18 +33,18 @@ impl Turn<'_, '_> {
         }
         let organisation = self.organisation.to_owned();
         if conflict.votes.insert(organisation.clone(), side) != Some(side) {
-            self.draft.put(self.domain, name::conflict(id), &conflict);
-            self.tell(id, Voice::Author(self.author()), Deed::Voted { organisation, side })?;
+            self.overlay.put(self.domain, name::conflict(id), &conflict);
+            self.tell(id, Actor::Author(self.author()), ConflictEventKind::Voted { organisation, side })?;
         }
         if self.winner(&conflict) == Some(side) {
             self.has_place(&conflict.path, &wanted)?;
-            self.done.won.push(*id);
+            self.applied.won.push(*id);
         }
         Ok(())
     }
 
     /// The side that enough organisations voted for takes effect, or waits for locks.
-    pub(crate) fn conclude(&mut self, id: &ConflictId) -> Result<(), Stop> {
+    pub(crate) fn conclude(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let conflict = self.conflict(id)?;
         match self.winner(&conflict) {
             Some(side) if conflict.settled.is_none() => {
@@ -67,11 +67,12 @@ impl Turn<'_, '_> {
         sides.into_iter().find(|side| votes(*side) >= u64::from(needed))
     }
 
-    fn side(&self, id: &ConflictId, conflict: &ConflictRecord, side: u32) -> Result<Side, Stop> {
-        let found: Option<Side> = self.draft.row(Table::History, &rows::side(id, side))?;
+    fn side(&self, id: &ConflictId, conflict: &ConflictRecord, side: u32) -> Result<Side, Abort> {
+        let found: Option<Side> = self.overlay.row(Table::History, &rows::side(id, side))?;
         let found = found.filter(|_| side < conflict.sides);
-        found
-            .ok_or_else(|| Stop::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1))))
+        found.ok_or_else(|| {
+            Abort::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1)))
+        })
     }
 
     /// A side wins. One that its author has at another path leaves the conflict's path empty. The first side is what stood
@@ -82,7 +83,7 @@ impl Turn<'_, '_> {
         path: &str,
         (number, winner): (u32, Side),
         how: Ending,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Abort> {
         self.author = winner.author;
         self.has_place(path, &winner)?;
         let view = AuthorView::of_revision(self.revision);
@@ -93,17 +94,17 @@ impl Turn<'_, '_> {
             && self.has_room(&winner.path, file, &view)?
         {
             self.set(&winner.path, Some(file), None)?;
-            self.done.note(&winner.path, PathOutcome::Applied, Rung::OneSided);
+            self.applied.note(&winner.path, PathOutcome::Applied, Rung::OneSided);
         }
         Ok(())
     }
 
     /// Whether the winner can stand where it is to be.
-    fn has_place(&self, path: &str, winner: &Side) -> Result<(), Stop> {
+    fn has_place(&self, path: &str, winner: &Side) -> Result<(), Abort> {
         let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
         let is_here = winner.path == path && winner.file.is_some();
-        if is_here && !stands && !self.draft.below(self.domain, path, 1)?.is_empty() {
-            return Err(Stop::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
+        if is_here && !stands && !self.overlay.below(self.domain, path, 1)?.is_empty() {
+            return Err(Abort::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
         }
         Ok(())
     }
@@ -113,11 +114,11 @@ impl Turn<'_, '_> {
         conflict.deadline.is_some_and(|deadline| self.place.time >= deadline)
     }
 
-    pub(super) fn open_conflict(&self, id: &ConflictId) -> Result<ConflictRecord, Stop> {
-        let conflict: Option<ConflictRecord> = self.draft.get(self.domain, &name::conflict(id))?;
+    pub(super) fn open_conflict(&self, id: &ConflictId) -> Result<ConflictRecord, Abort> {
+        let conflict: Option<ConflictRecord> = self.overlay.get(self.domain, &name::conflict(id))?;
         let conflict = conflict.filter(|conflict| conflict.settled.is_none());
         conflict.ok_or_else(|| {
-            Stop::refused(Code::UnknownConflict, format!("no open conflict {id} in {}", self.domain_name))
+            Abort::refused(Code::UnknownConflict, format!("no open conflict {id} in {}", self.domain_name))
         })
     }
 }

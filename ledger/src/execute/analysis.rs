@@ -1,9 +1,9 @@
 //! Analyses: items of a replica's own lane, ordered and counted, and no author's.
 
 use super::Execution;
-use crate::apply::Turn;
+use crate::apply::Applier;
 use crate::format::analysis::Analysis;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::rows;
 use crate::state::store::{StoreError, Table};
 use crate::vocabulary::ids::EnvelopeId;
@@ -17,26 +17,26 @@ impl Execution<'_, '_> {
         let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
         let genesis = self.ledger.genesis_shared();
         let Some(member) = genesis.file().members.get(lane.index()) else { return Ok(()) };
-        let domain: Option<String> = self.draft.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
+        let domain: Option<String> = self.overlay.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
         let Some(domain) = domain else { return Ok(()) };
-        let setting = self.setting(&domain);
-        let Some(place) = setting.place(&domain) else { return Ok(()) };
+        let context = self.context(&domain);
+        let Some(place) = context.place(&domain) else { return Ok(()) };
         let who = (EnvelopeId(analysis.conflict.0), member.key);
         let revision = Revision::slot(self.seq);
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, revision);
-        let taken = turn.analysed(lane, analysis);
-        let done = turn.done();
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, revision);
+        let taken = applier.analysed(lane, analysis);
+        let applied = applier.applied();
         match taken {
             Ok(()) => {
-                self.draft.accept()?;
-                self.account(&domain, done, revision);
+                self.overlay.commit()?;
+                self.account(&domain, applied, revision);
                 Ok(())
             }
-            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
-                self.draft.reject();
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
+                self.overlay.rollback();
                 Ok(())
             }
-            Err(Stop::Store(error)) => Err(error),
+            Err(Abort::Store(error)) => Err(error),
         }
     }
 }

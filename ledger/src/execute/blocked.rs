@@ -25,7 +25,7 @@ impl Execution<'_, '_> {
         for (number, id) in waiting {
             let domain = self.ledger.domains().iter().find(|(_, domain)| domain.record.number == number);
             if let Some(domain) = domain.map(|(name, _)| name.clone()) {
-                self.by_itself(&id, &domain, |turn| turn.resume(&id))?;
+                self.by_itself(&id, &domain, |applier| applier.resume(&id))?;
             }
         }
         Ok(())
@@ -33,7 +33,7 @@ impl Execution<'_, '_> {
 
     fn add_waiting(&self, domain: u32, path: &str, found: &mut Waiting) -> Result<(), StoreError> {
         for (from, to) in rows::held_up_under(domain, path) {
-            self.draft.stored().scan(Table::History, &from, &to, &mut |key, _| {
+            self.overlay.stored().scan(Table::History, &from, &to, &mut |key, _| {
                 found.extend(key.last_chunk().map(|id| (domain, ConflictId(Digest(*id)))));
                 if found.len() < RESUMED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;

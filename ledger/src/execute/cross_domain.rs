@@ -1,21 +1,21 @@
 //! What a transaction leaves in the domains beside its own.
 
 use super::Execution;
-use crate::apply::Done;
+use crate::apply::Applied;
 use crate::format::receipt::{PathChange, Receipt, State};
 use crate::state::record::Verdict;
 use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
-use crate::validate::submission::{self, Case};
+use crate::validate::submission::{self, Submission};
 use quorate_pbft::hash;
 
 impl Execution<'_, '_> {
     /// Uses the author's number in each domain, or notes the attempt where it was its turn and the whole was refused.
-    pub(super) fn write_parts(&mut self, case: &Case, verdict: &Verdict) -> Result<(), StoreError> {
-        let (body, refused) = (&case.envelope.body, verdict.receipt.state == State::Refused);
-        for part in &case.parts {
+    pub(super) fn write_parts(&mut self, submission: &Submission, verdict: &Verdict) -> Result<(), StoreError> {
+        let (body, refused) = (&submission.envelope.body, verdict.receipt.state == State::Refused);
+        for part in &submission.parts {
             let Some(number) = part.place.map(|place| place.record.number) else { continue };
-            let mut sequence = submission::sequence(&self.draft, number, body)?;
+            let mut sequence = submission::sequence(&self.overlay, number, body)?;
             let entered = part.entered;
             if sequence.next != entered.seq || entered.attempt <= sequence.attempt {
                 continue; // it was refused, and somebody else's number or attempt stays as it is
@@ -23,16 +23,20 @@ impl Execution<'_, '_> {
             (sequence.next, sequence.attempt) =
                 if refused { (sequence.next, entered.attempt) } else { (entered.seq + 1, 0) };
             if refused {
-                sequence.deeds.refused += 1
+                sequence.track_record.refused += 1
             } else {
-                sequence.deeds.effective += 1
+                sequence.track_record.effective += 1
             }
             sequence.verdicts = hash("quorate/v1/part", &(sequence.verdicts, hash("quorate/v1/verdict", verdict)));
-            self.draft.put(number, name::sequence(&body.author), &sequence);
+            self.overlay.put(number, name::sequence(&body.author), &sequence);
             let used = rows::number(number, &body.author, entered.seq, entered.attempt);
-            self.draft.put_row(Table::History, used, case.id.0.0.to_vec());
+            self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
             if !refused {
-                self.draft.put_row(Table::History, rows::log(number, case.revision), case.id.0.0.to_vec());
+                self.overlay.put_row(
+                    Table::History,
+                    rows::log(number, submission.revision),
+                    submission.id.0.0.to_vec(),
+                );
                 self.moved.push((body.author, entered.domain.to_owned()));
             }
         }
@@ -40,14 +44,14 @@ impl Execution<'_, '_> {
     }
 
     /// Takes in what it did in each domain.
-    pub(super) fn take_in_parts(&mut self, case: &Case, others: Vec<Done>, receipt: &mut Receipt) {
-        for (part, done) in case.parts.iter().zip(others) {
+    pub(super) fn take_in_parts(&mut self, submission: &Submission, others: Vec<Applied>, receipt: &mut Receipt) {
+        for (part, applied) in submission.parts.iter().zip(others) {
             let domain = part.entered.domain;
-            let merged = done.state() == State::Merged;
+            let merged = applied.state() == State::Merged;
             receipt.state = if merged { State::Merged } else { receipt.state };
             let elsewhere = |change: PathChange| PathChange { path: format!("{domain}//{}", change.path), ..change };
-            receipt.changes.extend(done.changes().into_iter().map(elsewhere));
-            self.account(domain, done, case.revision);
+            receipt.changes.extend(applied.changes().into_iter().map(elsewhere));
+            self.account(domain, applied, submission.revision);
         }
         receipt.changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     }

@@ -1,9 +1,9 @@
 //! What is due in ledger time (T1), after everything else in a slot.
 
 use super::{Execution, leases};
-use crate::apply::Turn;
-use crate::query::Moment;
-use crate::state::abort::Stop;
+use crate::apply::Applier;
+use crate::query::StateView;
+use crate::state::abort::Abort;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
 const DEADLINES_MAX: usize = 256;
 
-impl Moment<'_> {
+impl StateView<'_> {
     /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
     pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
         earliest(self.read)
@@ -25,21 +25,21 @@ impl Execution<'_, '_> {
     /// Works off the deadlines that have passed, the oldest first.
     pub(super) fn deadlines(&mut self) -> Result<(), StoreError> {
         for (id, domain) in self.due(self.time, DEADLINES_MAX)? {
-            self.by_itself(&id, &domain, |turn| turn.expire(&id))?;
+            self.by_itself(&id, &domain, |applier| applier.expire(&id))?;
         }
         Ok(())
     }
 
     /// The earliest deadline that is left (T3).
     pub(super) fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
-        earliest(self.draft.stored())
+        earliest(self.overlay.stored())
     }
 
     /// Conflicts that are due, each once: one that waits for a lock has two times, and both may have come.
     fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
         let (from, to) = ends(until);
         let (mut found, mut known, mut failed) = (Vec::new(), BTreeSet::new(), None);
-        self.draft.stored().scan(Table::History, &from, &to, &mut |key, domain| {
+        self.overlay.stored().scan(Table::History, &from, &to, &mut |key, domain| {
             match (key.last_chunk(), entry::value_of(domain)) {
                 (Some(id), Ok(domain)) if known.insert(*id) => found.push((ConflictId(Digest(*id)), domain)),
                 (Some(_), Ok(_)) => (),
@@ -56,24 +56,25 @@ impl Execution<'_, '_> {
         &mut self,
         id: &ConflictId,
         domain: &str,
-        act: impl FnOnce(&mut Turn) -> Result<(), Stop>,
+        act: impl FnOnce(&mut Applier) -> Result<(), Abort>,
     ) -> Result<(), StoreError> {
-        let setting = self.setting(domain);
-        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let context = self.context(domain);
+        let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-        let done = match act(&mut turn) {
-            Ok(()) => turn.done(),
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
+        let applied = match act(&mut applier) {
+            Ok(()) => applier.applied(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
-            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
-                self.draft.reject();
-                let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-                turn.leave_open(id)?;
-                turn.done()
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
+                self.overlay.rollback();
+                let mut applier =
+                    Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
+                applier.leave_open(id)?;
+                applier.applied()
             }
-            Err(Stop::Store(error)) => return Err(error),
+            Err(Abort::Store(error)) => return Err(error),
         };
-        self.concluded(id, (place.name, place.record.number), setting.revision(), None, done)
+        self.concluded(id, (place.name, place.record.number), context.revision(), None, applied)
     }
 }
 

@@ -1,20 +1,20 @@
 //! An envelope's turn in a slot, and that of a pending one which others have had their say about.
 
 use super::Execution;
-use crate::apply::Done;
+use crate::apply::Applied;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
 use crate::format::transaction::{self, Entered};
 use crate::policy::GroupPolicy;
-use crate::policy::attestation::{Pending, Progress};
-use crate::state::abort::{Stop, Unsettled, Why};
-use crate::state::domain::{Domains, Place};
+use crate::policy::attestation::{PendingChange, Progress};
+use crate::state::abort::{Abort, DeferReason, Deferred};
+use crate::state::domain::{DomainView, Domains};
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::validate::rates::Takes;
-use crate::validate::submission::{self, Accepted, Case, Part};
+use crate::validate::submission::{self, Accepted, Part, Submission};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
@@ -30,7 +30,7 @@ pub(super) struct Origin {
 }
 
 /// What an envelope meets: shared with the ledger, so that the slot can go on changing it.
-pub(super) struct Setting {
+pub(super) struct Context {
     genesis: Arc<Genesis>,
     domains: Arc<Domains>,
     group: Arc<GroupPolicy>,
@@ -42,9 +42,9 @@ pub(super) struct Setting {
     time: Time,
 }
 
-impl Setting {
-    pub(super) fn place<'a>(&'a self, name: &'a str) -> Option<Place<'a>> {
-        self.domains.get(name).map(|domain| Place {
+impl Context {
+    pub(super) fn place<'a>(&'a self, name: &'a str) -> Option<DomainView<'a>> {
+        self.domains.get(name).map(|domain| DomainView {
             name,
             record: &domain.record,
             group: &self.group,
@@ -66,24 +66,24 @@ impl Setting {
     }
 
     /// `others` has one for each of the other domains of a transaction, in their order.
-    fn case<'a>(&'a self, envelope: &'a Envelope, others: &'a [Setting]) -> Case<'a> {
+    fn submission<'a>(&'a self, envelope: &'a Envelope, others: &'a [Context]) -> Submission<'a> {
         let place = self.place(&envelope.body.domain);
         let id = envelope.id(&self.genesis.group());
         let (revision, limits, domains) = (self.revision, self.genesis.limits(), &*self.domains);
         let parts = transaction::entered(&envelope.body).zip(others);
         let part =
-            |(entered, setting): (Entered<'a>, &'a Setting)| Part { place: setting.place(entered.domain), entered };
-        Case { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
+            |(entered, context): (Entered<'a>, &'a Context)| Part { place: context.place(entered.domain), entered };
+        Submission { id, envelope, revision, limits, place, domains, parts: parts.map(part).collect() }
     }
 }
 
 impl Execution<'_, '_> {
-    pub(super) fn setting(&self, domain: &str) -> Setting {
+    pub(super) fn context(&self, domain: &str) -> Context {
         let revision = Revision::item(self.seq, self.verdicts + 1);
         let domains = self.ledger.domains_shared();
         let usage = self.usage.get(domain).or_else(|| domains.get(domain).map(|domain| &domain.usage));
         let (held, floor) = usage.map_or(Default::default(), |usage| (usage.held(), usage.marks.floor()));
-        Setting {
+        Context {
             genesis: self.ledger.genesis_shared(),
             group: self.ledger.group_policy(),
             organisations: self.ledger.organisations(),
@@ -96,8 +96,8 @@ impl Execution<'_, '_> {
         }
     }
 
-    fn other_settings(&self, envelope: &Envelope) -> Vec<Setting> {
-        transaction::entered(&envelope.body).map(|entered| self.setting(entered.domain)).collect()
+    fn other_settings(&self, envelope: &Envelope) -> Vec<Context> {
+        transaction::entered(&envelope.body).map(|entered| self.context(entered.domain)).collect()
     }
 
     /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing.
@@ -106,42 +106,42 @@ impl Execution<'_, '_> {
         let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
             return Ok(());
         };
-        let (setting, others) = (self.setting(&envelope.body.domain), self.other_settings(&envelope));
-        let case = setting.case(&envelope, &others);
-        let author = case.author(&self.draft);
-        let is_unknown = matches!(&author, Err(Stop::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
+        let (context, others) = (self.context(&envelope.body.domain), self.other_settings(&envelope));
+        let submission = context.submission(&envelope, &others);
+        let author = submission.author(&self.overlay);
+        let is_unknown = matches!(&author, Err(Abort::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
-        let number = case.place.filter(|_| !is_unknown).map(|place| place.record.number);
+        let number = submission.place.filter(|_| !is_unknown).map(|place| place.record.number);
         let sequence = match number {
-            Some(number) => submission::sequence(&self.draft, number, &envelope.body)?,
+            Some(number) => submission::sequence(&self.overlay, number, &envelope.body)?,
             None => Sequence::new(),
         };
         let enrolled = author.as_ref().ok().map(|author| author.since);
         let (mut organisation, mut takes) = (String::new(), Vec::new());
-        let judge = |draft: &mut _| {
+        let judge = |overlay: &mut _| {
             if number.is_some() {
-                case.turn(draft, &sequence, enrolled)?;
+                submission.check_sequence(overlay, &sequence, enrolled)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
-            let accepted = case.stages(draft, &author)?;
-            takes = case.rates(draft, &author, bytes.len())?;
+            let accepted = submission.stages(overlay, &author)?;
+            takes = submission.rates(overlay, &author, bytes.len())?;
             Ok(accepted)
         };
-        match judge(&mut self.draft) {
+        match judge(&mut self.overlay) {
             Ok(accepted) if accepted.waits() => {
-                self.pend(&case, origin, number, sequence, accepted, (organisation, bytes, takes))
+                self.pend(&submission, origin, number, sequence, accepted, (organisation, bytes, takes))
             }
             Ok(accepted) => {
                 self.note_taken(takes);
-                self.settle(&case, origin, number, sequence, Ok(accepted))
+                self.record_verdict(&submission, origin, number, sequence, Ok(accepted))
             }
-            Err(Stop::Refused(refusal)) => {
-                self.draft.reject();
-                self.settle(&case, origin, number, sequence, Err(refusal))
+            Err(Abort::Refused(refusal)) => {
+                self.overlay.rollback();
+                self.record_verdict(&submission, origin, number, sequence, Err(refusal))
             }
-            Err(Stop::Unsettled(why)) => self.unsettle(&case, number, sequence, why),
-            Err(Stop::Store(error)) => Err(error),
+            Err(Abort::Deferred(why)) => self.unsettle(&submission, number, sequence, why),
+            Err(Abort::Store(error)) => Err(error),
         }?;
         while let Some((id, progress)) = self.resolved.pop_front() {
             self.resolve(id, progress)?;
@@ -155,46 +155,46 @@ impl Execution<'_, '_> {
     /// It passes, but others must have their say: its number is used, and nothing else changes yet.
     fn pend(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         number: Option<u32>,
         mut sequence: Sequence,
         mut accepted: Accepted,
         (organisation, bytes, takes): (String, &[u8], Vec<(u32, Takes)>),
     ) -> Result<(), StoreError> {
-        self.draft.reject();
+        self.overlay.rollback();
         if sequence.pending >= Sequence::PENDING_MAX {
             let detail = format!("{} changes of this author wait for the word of others already", sequence.pending);
-            return self.settle(case, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
+            return self.record_verdict(submission, origin, number, sequence, Err(Refusal::new(Code::Quota, detail)));
         }
-        let requirements = core::mem::take(&mut accepted.done.requirements);
+        let requirements = core::mem::take(&mut accepted.applied.requirements);
         let number = number.expect("an accepted envelope has a domain and an author");
-        let pending = Pending {
-            author: case.envelope.body.author,
+        let pending = PendingChange {
+            author: submission.envelope.body.author,
             organisation,
-            since: case.revision,
+            since: submission.revision,
             requirements,
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
-            words: BTreeMap::new(),
+            opinions: BTreeMap::new(),
         };
         self.note_taken(takes);
-        self.draft.put(number, name::pending(&case.id), &pending);
-        self.draft.put_row(Table::History, rows::pending(&case.id), bytes.to_vec());
-        self.draft.put_row(Table::History, rows::waiting(number, case.revision, &case.id), Vec::new());
-        for (content, bytes) in case.envelope.carried() {
+        self.overlay.put(number, name::pending(&submission.id), &pending);
+        self.overlay.put_row(Table::History, rows::pending(&submission.id), bytes.to_vec());
+        self.overlay.put_row(Table::History, rows::waiting(number, submission.revision, &submission.id), Vec::new());
+        for (content, bytes) in submission.envelope.carried() {
             // its author may go on from it while it waits
-            self.draft.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+            self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
         }
-        accepted.done = Done::pending();
+        accepted.applied = Applied::pending();
         sequence.pending += 1;
-        self.settle(case, origin, Some(number), sequence, Ok(accepted))
+        self.record_verdict(submission, origin, Some(number), sequence, Ok(accepted))
     }
 
     /// An accepted envelope has taken of the rates.
     fn note_taken(&mut self, takes: Vec<(u32, Takes)>) {
         for (number, takes) in takes {
-            takes.into_iter().for_each(|(name, taken)| self.draft.put(number, name, &taken));
+            takes.into_iter().for_each(|(name, taken)| self.overlay.put(number, name, &taken));
         }
     }
 
@@ -202,68 +202,69 @@ impl Execution<'_, '_> {
     /// moment ago: a change that took effect with it had a word on it too.
     fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
-        let Some(bytes) = self.draft.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
+        let Some(bytes) = self.overlay.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
         let envelope = Envelope::decode(&bytes, genesis.limits());
         let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
-        let setting = self.setting(&envelope.body.domain);
-        let case = setting.case(&envelope, &[]); // a transaction never waits for the word of others
-        let number = case.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
-        let first: Option<Verdict> = self.draft.row(Table::Receipts, &id.0.0)?;
+        let context = self.context(&envelope.body.domain);
+        let submission = context.submission(&envelope, &[]); // a transaction never waits for the word of others
+        let number =
+            submission.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
+        let first: Option<Verdict> = self.overlay.row(Table::Receipts, &id.0.0)?;
         let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
         let origin = Origin { lane, position: first.position };
-        let pending: Option<Pending> = self.draft.get(number, &name::pending(&id))?;
+        let pending: Option<PendingChange> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let judged = match progress {
             Progress::Disapproved => {
-                Err(Stop::refused(Code::Approvals, "too few organisations are left to approve it"))
+                Err(Abort::refused(Code::Approvals, "too few organisations are left to approve it"))
             }
-            Progress::Refuted => Err(Stop::refused(Code::Validator, "too few validators are left to attest it")),
+            Progress::Refuted => Err(Abort::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
                 let (organisation, since) = (pending.organisation.clone(), pending.since);
-                case.stages(&mut self.draft, &AuthorRecord { organisation, since, revoked: None })
+                submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None })
             }
         };
         let accepted = match judged {
             Ok(accepted) => Ok(accepted),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(Stop::Unsettled(why)) => Err(gone(&why)),
-            Err(Stop::Store(error)) => return Err(error),
+            Err(Abort::Refused(refusal)) => Err(refusal),
+            Err(Abort::Deferred(why)) => Err(gone(&why)),
+            Err(Abort::Store(error)) => return Err(error),
         };
         if accepted.is_err() {
-            self.draft.reject();
+            self.overlay.rollback();
         }
-        self.draft.remove(number, name::pending(&id));
-        self.draft.remove_row(Table::History, rows::pending(&id));
-        self.draft.remove_row(Table::History, rows::waiting(number, pending.since, &id));
+        self.overlay.remove(number, name::pending(&id));
+        self.overlay.remove_row(Table::History, rows::pending(&id));
+        self.overlay.remove_row(Table::History, rows::waiting(number, pending.since, &id));
         let took_effect = accepted.is_ok();
-        self.settle_again(&case, origin, number, accepted)?;
-        self.note_words(number, &pending, progress, took_effect)
+        self.record_final(&submission, origin, number, accepted)?;
+        self.note_opinions(number, &pending, progress, took_effect)
     }
 
     /// No verdict: nothing changes, unless the author is seen to have used a number twice (A3).
     fn unsettle(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         number: Option<u32>,
         mut sequence: Sequence,
-        why: Why,
+        why: DeferReason,
     ) -> Result<(), StoreError> {
-        self.draft.reject();
-        let body = &case.envelope.body;
-        if let (Some(number), Why::Taken) = (number, &why)
+        self.overlay.rollback();
+        let body = &submission.envelope.body;
+        if let (Some(number), DeferReason::Taken) = (number, &why)
             && let Some(other) =
-                self.draft.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
-            && other != case.id.0.0
+                self.overlay.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
+            && other != submission.id.0.0
             && sequence.repeated.len() < Sequence::REPEATED_MAX
             && let Err(place) = sequence.repeated.binary_search(&body.from_seq)
         {
             sequence.repeated.insert(place, body.from_seq);
-            self.draft.put(number, name::sequence(&body.author), &sequence);
-            self.draft.accept()?;
+            self.overlay.put(number, name::sequence(&body.author), &sequence);
+            self.overlay.commit()?;
         }
-        self.unsettled.push(Unsettled {
-            id: case.id,
+        self.deferred.push(Deferred {
+            id: submission.id,
             author: body.author,
             domain: body.domain.clone(),
             from_seq: body.from_seq,
@@ -275,6 +276,6 @@ impl Execution<'_, '_> {
 }
 
 /// A content that the path had when the change was ordered has left the horizon while it waited.
-fn gone(why: &Why) -> Refusal {
+fn gone(why: &DeferReason) -> Refusal {
     Refusal::new(Code::BaseTooOld, format!("what it needs has left the horizon while it waited: {why:?}"))
 }

@@ -2,7 +2,7 @@
 //! slot finds whoever stood in line as holder.
 
 use super::Execution;
-use crate::lock::{LockNews, Manager, Told};
+use crate::lock::{LockChange, LockNews, Manager};
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::event::Event;
@@ -18,19 +18,19 @@ const ENDS_MAX: usize = 256;
 impl Execution<'_, '_> {
     /// Works off the leases and waits that are over, the oldest first.
     pub(super) fn leases(&mut self) -> Result<(), StoreError> {
-        for (domain, path, author) in over(self.draft.stored(), self.time)? {
-            let mut told = Vec::new();
+        for (domain, path, author) in over(self.overlay.stored(), self.time)? {
+            let mut changes = Vec::new();
             let (now, revision) = (self.time, Revision::slot(self.seq));
-            let mut manager = Manager { draft: &mut self.draft, domain, now, revision, told: &mut told };
+            let mut manager = Manager { overlay: &mut self.overlay, domain, now, revision, changes: &mut changes };
             manager.expire(&path, &author)?;
-            self.draft.accept()?;
-            self.tell_of_locks(told, revision);
+            self.overlay.commit()?;
+            self.tell_of_locks(changes, revision);
         }
         Ok(())
     }
 
-    pub(super) fn tell_of_locks(&mut self, told: Vec<Told>, revision: Revision) {
-        for Told { domain: number, path, author, step } in told {
+    pub(super) fn tell_of_locks(&mut self, changes: Vec<LockChange>, revision: Revision) {
+        for LockChange { domain: number, path, author, step } in changes {
             if matches!(step, LockStep::Released | LockStep::Left(LockEnd::Lease)) {
                 self.freed.insert((number, path.clone()));
             }

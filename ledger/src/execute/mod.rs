@@ -18,9 +18,9 @@ use crate::format::receipt::Receipt;
 use crate::lock::LockNews;
 use crate::policy::attestation::Progress;
 use crate::policy::reputation::Service;
-use crate::state::abort::Unsettled;
+use crate::state::abort::Deferred;
 use crate::state::ledger::Ledger;
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::{EvidenceRecord, Usage};
 use crate::state::slot::{Listed, SlotLeaf};
 use crate::state::store::{Store, StoreError, Table};
@@ -47,7 +47,7 @@ impl Ledger {
 /// A slot while it is executed.
 pub(crate) struct Execution<'l, 's> {
     ledger: &'l mut Ledger,
-    draft: Draft<'s>,
+    overlay: Overlay<'s>,
     seq: SeqNum,
     /// Ledger time of the slot.
     time: Time,
@@ -55,7 +55,7 @@ pub(crate) struct Execution<'l, 's> {
     /// Verdicts and settlements so far: each makes a revision.
     verdicts: u32,
     receipts: Vec<Receipt>,
-    unsettled: Vec<Unsettled>,
+    deferred: Vec<Deferred>,
     recorded: Vec<EvidenceKey>,
     events: Vec<Event>,
     epoch: Epoch,
@@ -81,13 +81,13 @@ impl<'l, 's> Execution<'l, 's> {
     pub(crate) fn new(ledger: &'l mut Ledger, store: &'s mut dyn Store, decided: &Decided) -> Self {
         Self {
             ledger,
-            draft: Draft::new(store),
+            overlay: Overlay::new(store),
             seq: decided.seq,
             time: decided.time,
             list: Vec::new(),
             verdicts: 0,
             receipts: Vec::new(),
-            unsettled: Vec::new(),
+            deferred: Vec::new(),
             recorded: Vec::new(),
             events: Vec::new(),
             epoch: decided.epoch,
@@ -151,8 +151,8 @@ impl<'l, 's> Execution<'l, 's> {
             return Ok(());
         };
         let (entry_name, count_name) = (name::evidence(offender, key.epoch, key.kind), name::offences(offender));
-        let count: u8 = self.draft.get(0, &count_name)?.unwrap_or(0);
-        let known: Option<EvidenceRecord> = self.draft.get(0, &entry_name)?;
+        let count: u8 = self.overlay.get(0, &count_name)?.unwrap_or(0);
+        let known: Option<EvidenceRecord> = self.overlay.get(0, &entry_name)?;
         if known.is_some() {
             self.is_recorded(key);
             return Ok(());
@@ -161,11 +161,11 @@ impl<'l, 's> Execution<'l, 's> {
             return Ok(());
         }
         let id = evidence.id();
-        self.draft.put(0, entry_name, &EvidenceRecord { id, signer: key.signer, recorded_at: self.seq });
-        self.draft.put(0, count_name, &(count + 1));
-        self.draft.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
-        self.draft.put_row(Table::History, rows::evidence_at(self.seq, &id), Vec::new());
-        self.draft.accept()?;
+        self.overlay.put(0, entry_name, &EvidenceRecord { id, signer: key.signer, recorded_at: self.seq });
+        self.overlay.put(0, count_name, &(count + 1));
+        self.overlay.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
+        self.overlay.put_row(Table::History, rows::evidence_at(self.seq, &id), Vec::new());
+        self.overlay.commit()?;
         self.is_recorded(key);
         Ok(())
     }
@@ -187,10 +187,10 @@ impl<'l, 's> Execution<'l, 's> {
         for (domain, mut usage) in core::mem::take(&mut self.usage) {
             usage.marks.advance(usage.superseded_bytes, self.seq, genesis.limits().base_horizon_bytes);
             let known = self.ledger.domain_mut(&domain);
-            self.draft.put(known.record.number, name::USAGE.to_vec(), &usage);
+            self.overlay.put(known.record.number, name::USAGE.to_vec(), &usage);
             known.usage = usage;
         }
-        crate::state::prune::deleted(&mut self.draft, self.ledger.head().times.floor())
+        crate::state::prune::deleted(&mut self.overlay, self.ledger.head().times.floor())
     }
 
     fn finish(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
@@ -202,23 +202,23 @@ impl<'l, 's> Execution<'l, 's> {
             list_len: digests.len() as u32,
         };
         let row = entry::bytes_of(&(&leaf, &self.list));
-        self.draft.put_row(Table::History, rows::slot(self.seq), row);
+        self.overlay.put_row(Table::History, rows::slot(self.seq), row);
         for (place, news) in (0..).zip(&self.lock_news) {
-            self.draft.put_row(Table::History, rows::lock_news(news.revision, place), entry::bytes_of(news));
+            self.overlay.put_row(Table::History, rows::lock_news(news.revision, place), entry::bytes_of(news));
         }
         let head = self.ledger.head_mut();
         head.advance(decided);
-        self.draft.accept()?;
+        self.overlay.commit()?;
         let deadline = self.next_deadline()?;
         let head = self.ledger.head_mut();
-        head.range.push(&leaf.digest(), self.draft.store())?;
-        self.ledger.commit(&mut self.draft)?;
+        head.slots.push(&leaf.digest(), self.overlay.store())?;
+        self.ledger.commit(&mut self.overlay)?;
         Ok(Outcome {
             state_root: self.ledger.state_root(),
             recorded: self.recorded,
             deadline,
             receipts: self.receipts,
-            unsettled: self.unsettled,
+            deferred: self.deferred,
             events: self.events,
             moved: self.moved,
         })

@@ -1,7 +1,7 @@
 //! What executing a slot gives back.
 
 use crate::format::receipt::Receipt;
-use crate::state::abort::Unsettled;
+use crate::state::abort::Deferred;
 use crate::vocabulary::event::Event;
 use quorate_pbft::{Digest, EvidenceKey, PublicKey, Time};
 
@@ -17,7 +17,7 @@ pub struct Outcome {
     /// One for each verdict, in execution order.
     pub receipts: Vec<Receipt>,
     /// Envelopes without a verdict, in execution order (A2).
-    pub unsettled: Vec<Unsettled>,
+    pub deferred: Vec<Deferred>,
     /// What observers are told beside the receipts.
     pub events: Vec<Event>,
     /// Author and domain of each number that a transaction used in another domain than its receipt's.

@@ -5,15 +5,15 @@ use crate::format::body::Body;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{Receipt, State};
-use crate::policy::attestation::{Pending, Progress};
-use crate::policy::reputation::{Deeds, Service};
+use crate::policy::attestation::{PendingChange, Progress};
+use crate::policy::reputation::{Service, TrackRecord};
 use crate::state::name;
 use crate::state::record::Sequence;
 use crate::state::store::StoreError;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::{PublicKey, ReplicaId};
 
-impl Deeds {
+impl TrackRecord {
     /// Notes what became of an envelope.
     pub(super) fn note(&mut self, body: &Body, state: State) {
         if state == State::Refused {
@@ -49,20 +49,22 @@ impl Execution<'_, '_> {
 
     /// Notes who was right about a pending change. A change that all approved and that was refused all the same says
     /// nothing about them.
-    pub(super) fn note_words(
+    pub(super) fn note_opinions(
         &mut self,
         domain: u32,
-        pending: &Pending,
+        pending: &PendingChange,
         progress: Progress,
         took_effect: bool,
     ) -> Result<(), StoreError> {
-        for (author, word) in &pending.words {
+        for (author, opinion) in &pending.opinions {
             let was_right = match progress {
-                Progress::Disapproved | Progress::Refuted => !word,
-                Progress::Approved | Progress::Waits if took_effect => *word,
+                Progress::Disapproved | Progress::Refuted => !opinion,
+                Progress::Approved | Progress::Waits if took_effect => *opinion,
                 Progress::Approved | Progress::Waits => continue,
             };
-            self.note_deed(domain, author, |deeds| if was_right { &mut deeds.attested } else { &mut deeds.wrong })?;
+            self.note_record(domain, author, |track_record| {
+                if was_right { &mut track_record.attested } else { &mut track_record.wrong }
+            })?;
         }
         Ok(())
     }
@@ -70,23 +72,23 @@ impl Execution<'_, '_> {
     /// Notes who lost conflicts that the envelope in hand, or a deadline, has ended.
     pub(super) fn note_losers(&mut self) -> Result<(), StoreError> {
         for (domain, author) in core::mem::take(&mut self.losers) {
-            self.note_deed(domain, &author, |deeds| &mut deeds.lost)?;
+            self.note_record(domain, &author, |track_record| &mut track_record.lost)?;
         }
         Ok(())
     }
 
-    fn note_deed(
+    fn note_record(
         &mut self,
         domain: u32,
         author: &PublicKey,
-        which: impl Fn(&mut Deeds) -> &mut u64,
+        which: impl Fn(&mut TrackRecord) -> &mut u64,
     ) -> Result<(), StoreError> {
-        let known: Option<Sequence> = self.draft.get(domain, &name::sequence(author))?;
+        let known: Option<Sequence> = self.overlay.get(domain, &name::sequence(author))?;
         let mut sequence = known.unwrap_or_else(Sequence::new);
-        let count = which(&mut sequence.deeds);
+        let count = which(&mut sequence.track_record);
         *count = count.saturating_add(1);
-        self.draft.put(domain, name::sequence(author), &sequence);
-        self.draft.accept()
+        self.overlay.put(domain, name::sequence(author), &sequence);
+        self.overlay.commit()
     }
 
     /// Writes what the lanes of this slot brought.
@@ -95,9 +97,9 @@ impl Execution<'_, '_> {
         let Some(committee) = genesis.committee(self.epoch) else { return Ok(()) };
         for (lane, brought) in core::mem::take(&mut self.services) {
             let Some(key) = committee.key(lane) else { continue };
-            let known: Service = self.draft.get(GROUP, &name::service(key))?.unwrap_or_default();
-            self.draft.put(GROUP, name::service(key), &known.with(brought));
+            let known: Service = self.overlay.get(GROUP, &name::service(key))?.unwrap_or_default();
+            self.overlay.put(GROUP, name::service(key), &known.with(brought));
         }
-        self.draft.accept()
+        self.overlay.commit()
     }
 }

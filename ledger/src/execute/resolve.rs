@@ -5,9 +5,9 @@
 
 use super::Execution;
 use super::envelope::Origin;
-use crate::apply::{Done, Turn};
+use crate::apply::{Applied, Applier};
 use crate::format::receipt::Receipt;
-use crate::state::abort::Stop;
+use crate::state::abort::Abort;
 use crate::state::record::{ConflictRecord, Verdict, ViewRecord};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -20,19 +20,19 @@ impl Execution<'_, '_> {
     /// Enough organisations have voted: the winner takes effect here. Where it cannot, the conflict stays open, and the
     /// next vote asks again.
     pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<(), StoreError> {
-        let setting = self.setting(domain);
-        let place = setting.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
+        let context = self.context(domain);
+        let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut turn = Turn::new(&mut self.draft, setting.limits(), (place, ""), who, setting.revision());
-        let concluded = turn.conclude(id);
-        let done = turn.done();
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
+        let concluded = applier.conclude(id);
+        let applied = applier.applied();
         match concluded {
-            Ok(()) => self.concluded(id, (domain, place.record.number), setting.revision(), Some(origin), done),
-            Err(Stop::Refused(_) | Stop::Unsettled(_)) => {
-                self.draft.reject();
+            Ok(()) => self.concluded(id, (domain, place.record.number), context.revision(), Some(origin), applied),
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
+                self.overlay.rollback();
                 Ok(())
             }
-            Err(Stop::Store(error)) => Err(error),
+            Err(Abort::Store(error)) => Err(error),
         }
     }
 
@@ -43,14 +43,14 @@ impl Execution<'_, '_> {
         (domain, number): (&str, u32),
         revision: Revision,
         origin: Option<Origin>,
-        done: Done,
+        applied: Applied,
     ) -> Result<(), StoreError> {
-        if !done.has_changes() {
-            self.draft.accept()?;
-            self.account(domain, done, revision);
+        if !applied.has_changes() {
+            self.overlay.commit()?;
+            self.account(domain, applied, revision);
             return self.note_losers();
         }
-        let conflict: Option<ConflictRecord> = self.draft.get(number, &name::conflict(id))?;
+        let conflict: Option<ConflictRecord> = self.overlay.get(number, &name::conflict(id))?;
         let settled = conflict.as_ref().and_then(|conflict| conflict.settled.clone());
         let settled = settled.ok_or_else(|| entry::damaged("a settlement"))?;
         let words = words(&settled);
@@ -60,14 +60,14 @@ impl Execution<'_, '_> {
             author: settled.author,
             from_seq: 0,
             to_seq: 0,
-            state: done.state(),
+            state: applied.state(),
             revision: Some(revision),
             lane: origin.map(|origin| origin.lane),
             stage: None,
             code: None,
             detail: Some(words.clone()),
-            conflicts: done.conflicts(),
-            changes: done.changes(),
+            conflicts: applied.conflicts(),
+            changes: applied.changes(),
         };
         let verdict = Verdict {
             receipt: receipt.clone(),
@@ -80,9 +80,9 @@ impl Execution<'_, '_> {
             before: Digest::ZERO,
             place: self.list.len() as u32, // a slot holds fewer than 2^32 items
         };
-        self.draft.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
-        self.draft.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
-        self.account(domain, done, revision);
+        self.overlay.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
+        self.overlay.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
+        self.account(domain, applied, revision);
         self.publish(receipt)
     }
 }

@@ -2,74 +2,74 @@
 
 use super::Execution;
 use super::envelope::Origin;
-use crate::apply::Done;
+use crate::apply::Applied;
 use crate::format::receipt::{Receipt, State};
 use crate::state::record::{Sequence, Verdict, ViewRecord};
 use crate::state::slot::Listed;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
-use crate::validate::submission::{self, Accepted, Case};
+use crate::validate::submission::{self, Accepted, Submission};
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::Refusal;
 use quorate_pbft::hash;
 
 impl Execution<'_, '_> {
     /// The order has spoken.
-    pub(super) fn settle(
+    pub(super) fn record_verdict(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         number: Option<u32>,
         mut sequence: Sequence,
         accepted: Result<Accepted, Refusal>,
     ) -> Result<(), StoreError> {
-        let verdict = self.verdict(case, origin, &sequence, accepted);
+        let verdict = self.verdict(submission, origin, &sequence, accepted);
         if let Some(number) = number {
-            let body = &case.envelope.body;
+            let body = &submission.envelope.body;
             if verdict.receipt.state == State::Refused {
                 sequence.attempt = body.attempt;
             } else {
                 (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
             }
-            sequence.deeds.note(body, verdict.receipt.state);
+            sequence.track_record.note(body, verdict.receipt.state);
             let used = rows::number(number, &body.author, body.from_seq, body.attempt);
-            self.draft.put_row(Table::History, used, case.id.0.0.to_vec());
-            self.write(case, number, sequence, &verdict);
-            self.write_parts(case, &verdict)?;
-        } else if self.draft.bytes(Table::Receipts, &case.id.0.0)?.is_none() {
-            self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(&verdict));
+            self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
+            self.write(submission, number, sequence, &verdict);
+            self.write_parts(submission, &verdict)?;
+        } else if self.overlay.bytes(Table::Receipts, &submission.id.0.0)?.is_none() {
+            self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(&verdict));
         }
         self.note_service(origin.lane, &verdict.receipt);
         self.publish(verdict.receipt)
     }
 
     /// The order has spoken again, on a change that was pending: no number moves.
-    pub(super) fn settle_again(
+    pub(super) fn record_final(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         number: u32,
         accepted: Result<Accepted, Refusal>,
     ) -> Result<(), StoreError> {
-        let mut sequence = submission::sequence(&self.draft, number, &case.envelope.body)?;
+        let mut sequence = submission::sequence(&self.overlay, number, &submission.envelope.body)?;
         sequence.pending = sequence.pending.saturating_sub(1);
-        let verdict = self.verdict(case, origin, &sequence, accepted);
-        sequence.deeds.note_again(verdict.receipt.state);
-        self.write(case, number, sequence, &verdict);
+        let verdict = self.verdict(submission, origin, &sequence, accepted);
+        sequence.track_record.note_again(verdict.receipt.state);
+        self.write(submission, number, sequence, &verdict);
         self.publish(verdict.receipt)
     }
 
-    fn write(&mut self, case: &Case, number: u32, mut sequence: Sequence, verdict: &Verdict) {
+    fn write(&mut self, submission: &Submission, number: u32, mut sequence: Sequence, verdict: &Verdict) {
         sequence.verdicts = hash("quorate/v1/verdict", verdict);
-        self.draft.put(number, name::sequence(&case.envelope.body.author), &sequence);
-        self.draft.put_row(Table::Receipts, case.id.0.0.to_vec(), entry::bytes_of(verdict));
+        self.overlay.put(number, name::sequence(&submission.envelope.body.author), &sequence);
+        self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(verdict));
         if !matches!(verdict.receipt.state, State::Refused | State::Pending) {
-            self.draft.put_row(Table::History, rows::log(number, case.revision), case.id.0.0.to_vec());
+            self.overlay.put_row(Table::History, rows::log(number, submission.revision), submission.id.0.0.to_vec());
         }
     }
 
     pub(super) fn publish(&mut self, receipt: Receipt) -> Result<(), StoreError> {
-        self.draft.accept()?;
+        self.overlay.commit()?;
         self.verdicts += 1;
         self.list.push(Listed::Receipt(receipt.digest()));
         self.receipts.push(receipt);
@@ -78,20 +78,20 @@ impl Execution<'_, '_> {
 
     fn verdict(
         &mut self,
-        case: &Case,
+        submission: &Submission,
         origin: Origin,
         sequence: &Sequence,
         accepted: Result<Accepted, Refusal>,
     ) -> Verdict {
-        let body = &case.envelope.body;
-        let mut receipt = receipt_of(case, origin);
+        let body = &submission.envelope.body;
+        let mut receipt = receipt_of(submission, origin);
         let mut view = ViewRecord { first: Revision::GENESIS, parent: None, writes: Vec::new() };
         match accepted {
             Ok(accepted) => {
-                receipt.state = accepted.done.state();
-                receipt.changes = accepted.done.changes();
-                self.take_in(&body.domain, accepted.done, &mut receipt);
-                self.take_in_parts(case, accepted.others, &mut receipt);
+                receipt.state = accepted.applied.state();
+                receipt.changes = accepted.applied.changes();
+                self.take_in(&body.domain, accepted.applied, &mut receipt);
+                self.take_in_parts(submission, accepted.others, &mut receipt);
                 view = accepted.view;
             }
             Err(refusal) => {
@@ -113,43 +113,43 @@ impl Execution<'_, '_> {
         }
     }
 
-    fn take_in(&mut self, domain: &str, done: Done, receipt: &mut Receipt) {
-        receipt.conflicts = done.conflicts();
-        self.won.extend(done.won.iter().copied());
-        self.account(domain, done, receipt.revision.unwrap_or_default());
+    fn take_in(&mut self, domain: &str, applied: Applied, receipt: &mut Receipt) {
+        receipt.conflicts = applied.conflicts();
+        self.won.extend(applied.won.iter().copied());
+        self.account(domain, applied, receipt.revision.unwrap_or_default());
     }
 
     /// What it did beyond the entries.
-    pub(super) fn account(&mut self, domain: &str, done: Done, revision: Revision) {
-        let changes_files = done.changes_files();
-        self.events.extend(done.events);
-        self.tell_of_locks(done.locks, revision);
+    pub(super) fn account(&mut self, domain: &str, applied: Applied, revision: Revision) {
+        let changes_files = applied.changes_files();
+        self.events.extend(applied.events);
+        self.tell_of_locks(applied.locks, revision);
         if let Some(number) = self.ledger.domain(domain).map(|domain| domain.record.number) {
-            self.losers.extend(done.lost.into_iter().map(|author| (number, author)));
+            self.losers.extend(applied.lost.into_iter().map(|author| (number, author)));
         }
-        self.resolved.extend(done.resolved);
+        self.resolved.extend(applied.resolved);
         if changes_files && let Some(known) = self.ledger.domain(domain) {
             let usage = self.usage.entry(domain.to_owned()).or_insert_with(|| known.usage.clone());
-            usage.superseded_bytes = usage.superseded_bytes.saturating_add(done.superseded_bytes);
-            usage.files = usage.files.saturating_add_signed(done.files);
-            usage.bytes = usage.bytes.saturating_add_signed(done.bytes);
+            usage.superseded_bytes = usage.superseded_bytes.saturating_add(applied.superseded_bytes);
+            usage.files = usage.files.saturating_add_signed(applied.files);
+            usage.bytes = usage.bytes.saturating_add_signed(applied.bytes);
             usage.changed = revision;
         }
-        done.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
+        applied.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
     }
 }
 
 /// A refusal's receipt without its reason.
-fn receipt_of(case: &Case, origin: Origin) -> Receipt {
-    let body = &case.envelope.body;
+fn receipt_of(submission: &Submission, origin: Origin) -> Receipt {
+    let body = &submission.envelope.body;
     Receipt {
-        id: case.id,
+        id: submission.id,
         domain: body.domain.clone(),
         author: body.author,
         from_seq: body.from_seq,
         to_seq: body.to_seq,
         state: State::Refused,
-        revision: Some(case.revision),
+        revision: Some(submission.revision),
         lane: Some(origin.lane),
         stage: None,
         code: None,

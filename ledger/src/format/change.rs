@@ -142,7 +142,7 @@ impl Op {
     }
 
     /// Whether it only says what somebody thinks of what others propose: approvals, attestations, votes.
-    pub fn is_word(&self) -> bool {
+    pub fn is_opinion(&self) -> bool {
         matches!(self, Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. })
     }
 

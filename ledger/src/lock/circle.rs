@@ -4,7 +4,7 @@ use super::AuthorLocks;
 use super::line::{At, node, related};
 use crate::format::constants::GROUP;
 use crate::state::name;
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::store::StoreError;
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::PublicKey;
@@ -31,8 +31,8 @@ impl Waiting {
 ///
 /// Only what this author just asked for can have closed a circle, so all circles lead through it, and a request lies on
 /// one if the author is waited for from there and waits for whoever made it.
-pub(super) fn around(draft: &Draft, author: &PublicKey) -> Result<Vec<Waiting>, StoreError> {
-    let found = waits_from(draft, author)?;
+pub(super) fn around(overlay: &Overlay, author: &PublicKey) -> Result<Vec<Waiting>, StoreError> {
+    let found = waits_from(overlay, author)?;
     let mut reaching = BTreeSet::from([*author]);
     loop {
         let more = found.iter().filter(|(_, whom)| whom.iter().any(|whom| reaching.contains(whom)));
@@ -47,18 +47,18 @@ pub(super) fn around(draft: &Draft, author: &PublicKey) -> Result<Vec<Waiting>, 
 }
 
 /// Requests with whom they wait for: those of `author`, of whom they wait for, and so on.
-fn waits_from(draft: &Draft, author: &PublicKey) -> Result<Vec<(Waiting, BTreeSet<PublicKey>)>, StoreError> {
+fn waits_from(overlay: &Overlay, author: &PublicKey) -> Result<Vec<(Waiting, BTreeSet<PublicKey>)>, StoreError> {
     let mut lines: BTreeMap<u32, Vec<At>> = BTreeMap::new();
     let (mut seen, mut next) = (BTreeSet::from([*author]), VecDeque::from([*author]));
     let mut found = Vec::new();
     while let Some(author) = next.pop_front() {
-        for waiting in waits(draft, &author)? {
+        for waiting in waits(overlay, &author)? {
             if found.len() == STEPS_MAX {
                 return Ok(found);
             }
             let line = match lines.get(&waiting.domain) {
                 Some(line) => line,
-                None => lines.entry(waiting.domain).or_insert(related(draft, waiting.domain, "")?),
+                None => lines.entry(waiting.domain).or_insert(related(overlay, waiting.domain, "")?),
             };
             let whom = waits_for(&waiting, line);
             next.extend(whom.iter().filter(|whom| seen.insert(**whom)));
@@ -69,11 +69,11 @@ fn waits_from(draft: &Draft, author: &PublicKey) -> Result<Vec<(Waiting, BTreeSe
 }
 
 /// An author's requests that wait, in all domains.
-fn waits(draft: &Draft, author: &PublicKey) -> Result<Vec<Waiting>, StoreError> {
-    let known: AuthorLocks = draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
+fn waits(overlay: &Overlay, author: &PublicKey) -> Result<Vec<Waiting>, StoreError> {
+    let known: AuthorLocks = overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
     let mut found = Vec::new();
     for (domain, path) in known.places {
-        let node = node(draft, domain, &path)?;
+        let node = node(overlay, domain, &path)?;
         if let Some(request) = node.of(author).filter(|request| request.wants.is_some()) {
             found.push(Waiting { domain, at: At { path, request: request.clone() } });
         }

@@ -1,7 +1,7 @@
 //! Who stands in whose way.
 
 use super::record::{LockNode, LockRequest};
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
 use crate::vocabulary::lock::LockMode;
@@ -90,25 +90,25 @@ pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// All requests at a path, above it and below it, as the envelope in hand sees them.
-pub(super) fn related(draft: &Draft, domain: u32, path: &str) -> Result<Vec<At>, StoreError> {
+pub(super) fn related(overlay: &Overlay, domain: u32, path: &str) -> Result<Vec<At>, StoreError> {
     let mut paths: Vec<String> = above(path).map(str::to_owned).collect();
     paths.push(path.to_owned());
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
     let (from, to) = rows::below(&rows::locked(domain, &folder), path::PATH_BYTES_MAX);
-    for key in draft.keys(Table::History, &from, &to)? {
+    for key in overlay.keys(Table::History, &from, &to)? {
         paths.extend(rows::locked_path(&key).filter(|found| !found.is_empty()));
     }
     let mut found = Vec::new();
     for path in paths {
-        let node = node(draft, domain, &path)?;
+        let node = node(overlay, domain, &path)?;
         found.extend(node.requests.into_iter().map(|request| At { path: path.clone(), request }));
     }
     Ok(found)
 }
 
 /// What is at a path, as the envelope in hand sees it.
-pub(super) fn node(draft: &Draft, domain: u32, path: &str) -> Result<LockNode, StoreError> {
-    Ok(draft.get(domain, &name::lock(path))?.unwrap_or_default())
+pub(super) fn node(overlay: &Overlay, domain: u32, path: &str) -> Result<LockNode, StoreError> {
+    Ok(overlay.get(domain, &name::lock(path))?.unwrap_or_default())
 }
 
 #[cfg(test)]

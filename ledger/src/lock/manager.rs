@@ -7,8 +7,8 @@ use super::{
     WAITING_PER_DOMAIN_MAX, circle,
 };
 use crate::format::constants::GROUP;
-use crate::state::abort::Stop;
-use crate::state::overlay::Draft;
+use crate::state::abort::Abort;
+use crate::state::overlay::Overlay;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows};
@@ -26,16 +26,16 @@ const AUTHORS_SHOWN: usize = 4;
 
 /// The line of one domain while an envelope, or a lease that is over, changes it.
 pub(crate) struct Manager<'a, 's> {
-    pub(crate) draft: &'a mut Draft<'s>,
+    pub(crate) overlay: &'a mut Overlay<'s>,
     pub(crate) domain: u32,
     pub(crate) now: Time,
     pub(crate) revision: Revision,
-    pub(crate) told: &'a mut Vec<Told>,
+    pub(crate) changes: &'a mut Vec<LockChange>,
 }
 
 /// What became of a request, for observers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct LockChange {
     pub(crate) domain: u32,
     pub(crate) path: String,
     pub(crate) author: PublicKey,
@@ -81,7 +81,7 @@ pub(crate) enum Placed {
 
 impl Manager<'_, '_> {
     /// Asks for a lock: grants or renews it, or takes the author into the line.
-    pub(crate) fn acquire(&mut self, asked: &Asked) -> Result<Placed, Stop> {
+    pub(crate) fn acquire(&mut self, asked: &Asked) -> Result<Placed, Abort> {
         self.expire(asked.path, &asked.author)?;
         let known = self.node(asked.path)?.of(&asked.author).cloned();
         match known {
@@ -105,7 +105,7 @@ impl Manager<'_, '_> {
     }
 
     /// Gives back what the author holds or awaits at a path.
-    pub(crate) fn release(&mut self, path: &str, author: &PublicKey) -> Result<(), Stop> {
+    pub(crate) fn release(&mut self, path: &str, author: &PublicKey) -> Result<(), Abort> {
         self.expire(path, author)?;
         if self.node(path)?.of(author).is_none() {
             return Err(locked(path, &format!("{author} neither holds it nor stands in line for it")));
@@ -152,18 +152,18 @@ impl Manager<'_, '_> {
         self.write(path, author, rest)?;
         let mut known = self.locks_of(author)?;
         known.note(LeftLine { domain: self.domain, path: path.to_owned(), why, at: self.now });
-        self.draft.put(GROUP, name::author_locks(author), &known);
+        self.overlay.put(GROUP, name::author_locks(author), &known);
         self.tell(path, author, LockStep::Left(why));
         self.promote(path)
     }
 
     /// Grants what others do not stand in the way of; else it waits, if its author wants to.
-    fn ask(&mut self, asked: &Asked, request: LockRequest) -> Result<Placed, Stop> {
+    fn ask(&mut self, asked: &Asked, request: LockRequest) -> Result<Placed, Abort> {
         let held = request.held;
         let mode = held.map_or(asked.mode, |held| held.mode.join(asked.mode));
         let turn = Turn::last(held.is_some());
         let ask = Ask { author: &asked.author, path: asked.path, mode, turn };
-        let related = related(self.draft, self.domain, asked.path)?;
+        let related = related(self.overlay, self.domain, asked.path)?;
         let in_the_way = related.iter().find(|other| other.blocks(&ask));
         let placed = match in_the_way {
             None if !self.is_awaited(asked.path, mode)? => {
@@ -187,7 +187,7 @@ impl Manager<'_, '_> {
     fn grant(&mut self, path: &str, request: LockRequest, mode: LockMode, lease_ms: u64) -> Result<Held, StoreError> {
         let mut table = self.table()?;
         table.tokens += 1;
-        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         let over = after(self.now, lease_ms);
         let until = request.held.map_or(over, |held| held.until.max(over));
         let held = Held { mode, token: table.tokens, since: self.revision, until };
@@ -197,14 +197,14 @@ impl Manager<'_, '_> {
         Ok(held)
     }
 
-    fn queue(&mut self, asked: &Asked, request: LockRequest, mode: LockMode) -> Result<Placed, Stop> {
+    fn queue(&mut self, asked: &Asked, request: LockRequest, mode: LockMode) -> Result<Placed, Abort> {
         let mut table = self.table()?;
         if table.waiting >= WAITING_PER_DOMAIN_MAX {
             let detail = format!("{} requests wait in this domain already", table.waiting);
-            return Err(Stop::refused(Code::Quota, detail));
+            return Err(Abort::refused(Code::Quota, detail));
         }
         table.tickets += 1;
-        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         let (ticket, since, until) = (table.tickets, self.revision, after(self.now, asked.wait_ms));
         let wants = Some(Wanted { mode, ticket, since, until, lease_ms: asked.lease_ms });
         self.write(asked.path, &asked.author, Some(LockRequest { wants, ..request }))?;
@@ -213,8 +213,8 @@ impl Manager<'_, '_> {
     }
 
     /// Lets the lease begin again, as long as nobody waits for it to be over.
-    fn renew(&mut self, asked: &Asked, held: Held) -> Result<Placed, Stop> {
-        let related = related(self.draft, self.domain, asked.path)?;
+    fn renew(&mut self, asked: &Asked, held: Held) -> Result<Placed, Abort> {
+        let related = related(self.overlay, self.domain, asked.path)?;
         let mine = related.iter().find(|at| at.path == asked.path && at.request.author == asked.author);
         let waits = |other: &&At| mine.zip(other.ask()).is_some_and(|(mine, ask)| mine.blocks(&ask));
         if let Some(other) = related.iter().find(waits) {
@@ -237,7 +237,7 @@ impl Manager<'_, '_> {
         }
         let mut found = false;
         for (from, to) in rows::held_up_under(self.domain, path) {
-            self.draft.scan(Table::History, &from, &to, &mut |_, _| {
+            self.overlay.scan(Table::History, &from, &to, &mut |_, _| {
                 found = true;
                 ControlFlow::Break(())
             })?;
@@ -246,7 +246,7 @@ impl Manager<'_, '_> {
     }
 
     /// Whether there is room for one request more.
-    fn has_room(&self, asked: &Asked) -> Result<(), Stop> {
+    fn has_room(&self, asked: &Asked) -> Result<(), Abort> {
         let table = self.table()?;
         let ours = table.organisations.get(asked.organisation).copied().unwrap_or(0);
         let mine = self.locks_of(&asked.author)?.places.len();
@@ -256,7 +256,7 @@ impl Manager<'_, '_> {
             (table.requests >= REQUESTS_PER_DOMAIN_MAX, "domain", table.requests as usize),
         ];
         match full.iter().find(|(is_full, ..)| *is_full) {
-            Some((_, whose, n)) => Err(Stop::refused(Code::Quota, format!("{n} locks of this {whose} already"))),
+            Some((_, whose, n)) => Err(Abort::refused(Code::Quota, format!("{n} locks of this {whose} already"))),
             None => Ok(()),
         }
     }
@@ -266,7 +266,7 @@ impl Manager<'_, '_> {
         if self.table()?.waiting == 0 {
             return Ok(());
         }
-        let mut related = related(self.draft, self.domain, self.topmost_waiting(path)?.unwrap_or(path))?;
+        let mut related = related(self.overlay, self.domain, self.topmost_waiting(path)?.unwrap_or(path))?;
         let waiting = |at: &At| at.request.wants.is_some_and(|wants| self.now < wants.until);
         let mut line: Vec<usize> = (0..related.len()).filter(|place| waiting(&related[*place])).collect();
         line.sort_unstable_by_key(|place| related[*place].ask().map(|ask| ask.turn));
@@ -298,9 +298,9 @@ impl Manager<'_, '_> {
     }
 
     /// Ends every circle that the author is in now. The author's newest request is refused where it is the youngest.
-    fn break_circles(&mut self, asked: &Asked) -> Result<(), Stop> {
+    fn break_circles(&mut self, asked: &Asked) -> Result<(), Abort> {
         loop {
-            let circle = circle::around(self.draft, &asked.author)?;
+            let circle = circle::around(self.overlay, &asked.author)?;
             let Some(victim) = circle.iter().max_by_key(|waiting| waiting.age()) else { return Ok(()) };
             let (domain, author, path) = (victim.domain, victim.at.request.author, victim.at.path.clone());
             if (domain, author, path.as_str()) == (self.domain, asked.author, asked.path) {
@@ -314,7 +314,7 @@ impl Manager<'_, '_> {
             }
             let request = victim.at.request.clone();
             let rest = request.held.is_some().then_some(LockRequest { wants: None, ..request });
-            let mut there = Manager { draft: self.draft, domain, told: self.told, ..*self };
+            let mut there = Manager { overlay: self.overlay, domain, changes: self.changes, ..*self };
             there.leave(&path, &author, rest, LockEnd::Deadlock)?;
         }
     }
@@ -324,18 +324,18 @@ impl Manager<'_, '_> {
         let mut node = self.node(path)?;
         let before = node.of(author).cloned();
         for over in before.iter().flat_map(LockRequest::ends) {
-            self.draft.remove_row(Table::History, rows::lease(over, self.domain, &key_of(&name::lock(path)), author));
+            self.overlay.remove_row(Table::History, rows::lease(over, self.domain, &key_of(&name::lock(path)), author));
         }
         for over in now.iter().flat_map(LockRequest::ends) {
             let row = rows::lease(over, self.domain, &key_of(&name::lock(path)), author);
-            self.draft.put_row(Table::History, row, path.as_bytes().to_vec());
+            self.overlay.put_row(Table::History, row, path.as_bytes().to_vec());
         }
         for wants in before.iter().filter_map(|request| request.wants) {
-            self.draft.remove_row(Table::History, rows::in_line(self.domain, wants.ticket));
+            self.overlay.remove_row(Table::History, rows::in_line(self.domain, wants.ticket));
         }
         for wants in now.iter().filter_map(|request| request.wants) {
             let place = entry::bytes_of(&(path, author));
-            self.draft.put_row(Table::History, rows::in_line(self.domain, wants.ticket), place);
+            self.overlay.put_row(Table::History, rows::in_line(self.domain, wants.ticket), place);
         }
         self.count(path, &before, &now)?;
         match now {
@@ -344,11 +344,11 @@ impl Manager<'_, '_> {
         }
         let row = rows::locked(self.domain, path);
         if node.requests.is_empty() {
-            self.draft.remove(self.domain, name::lock(path));
-            self.draft.remove_row(Table::History, row);
+            self.overlay.remove(self.domain, name::lock(path));
+            self.overlay.remove_row(Table::History, row);
         } else {
-            self.draft.put(self.domain, name::lock(path), &node);
-            self.draft.put_row(Table::History, row, Vec::new());
+            self.overlay.put(self.domain, name::lock(path), &node);
+            self.overlay.put_row(Table::History, row, Vec::new());
         }
         Ok(())
     }
@@ -367,26 +367,26 @@ impl Manager<'_, '_> {
             } else {
                 known.remove(self.domain, path)
             }
-            self.draft.put(GROUP, name::author_locks(&request.author), &known);
+            self.overlay.put(GROUP, name::author_locks(&request.author), &known);
         }
-        self.draft.put(self.domain, name::LOCKS.to_vec(), &table);
+        self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         Ok(())
     }
 
     fn tell(&mut self, path: &str, author: &PublicKey, step: LockStep) {
-        self.told.push(Told { domain: self.domain, path: path.to_owned(), author: *author, step });
+        self.changes.push(LockChange { domain: self.domain, path: path.to_owned(), author: *author, step });
     }
 
     fn node(&self, path: &str) -> Result<LockNode, StoreError> {
-        Ok(self.draft.get(self.domain, &name::lock(path))?.unwrap_or_default())
+        Ok(self.overlay.get(self.domain, &name::lock(path))?.unwrap_or_default())
     }
 
     fn table(&self) -> Result<LockTable, StoreError> {
-        Ok(self.draft.get(self.domain, name::LOCKS)?.unwrap_or_default())
+        Ok(self.overlay.get(self.domain, name::LOCKS)?.unwrap_or_default())
     }
 
     fn locks_of(&self, author: &PublicKey) -> Result<AuthorLocks, StoreError> {
-        Ok(self.draft.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
+        Ok(self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
     }
 }
 
@@ -402,6 +402,6 @@ fn after(now: Time, ms: u64) -> Time {
     Time::new(now.get().saturating_add(ms))
 }
 
-fn locked(path: &str, why: &str) -> Stop {
-    Stop::at(Code::Lock, super::shown(path), why)
+fn locked(path: &str, why: &str) -> Abort {
+    Abort::at(Code::Lock, super::shown(path), why)
 }

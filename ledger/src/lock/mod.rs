@@ -27,7 +27,7 @@ mod view;
 pub(crate) use author::AuthorLocks;
 pub use author::LeftLine;
 pub use manager::LockNews;
-pub(crate) use manager::{Asked, Manager, Placed, Told};
+pub(crate) use manager::{Asked, LockChange, Manager, Placed};
 pub use record::{Held, LockRequest, Wanted};
 pub(crate) use view::{Queue, node};
 

@@ -22,7 +22,7 @@ pub(crate) struct Queue {
 
 /// Where a request stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct QueuePosition {
     /// Among those who wait for what it waits for, from 1.
     pub(crate) place: u32,
     /// Whom it waits for, ascending: those found within the bounds.
@@ -51,13 +51,13 @@ impl Queue {
     }
 
     /// Where a request stands; none for one that does not wait.
-    pub(crate) fn standing(
+    pub(crate) fn position(
         &self,
         read: &dyn Read,
         domain: u32,
         path: &str,
         request: &LockRequest,
-    ) -> Result<Option<Standing>, StoreError> {
+    ) -> Result<Option<QueuePosition>, StoreError> {
         let mine = At { path: path.to_owned(), request: request.clone() };
         let Some(ask) = mine.ask() else { return Ok(None) };
         let in_line = self.waiting.iter().filter(|other| other.blocks(&ask));
@@ -69,7 +69,7 @@ impl Queue {
             whom.extend(there.filter(|other| other.blocks(&ask)).map(|other| other.request.author));
         }
         let waits_for = whom.into_iter().take(WAITS_FOR_MAX).collect();
-        Ok(Some(Standing { place: before as u32 + 1, waits_for }))
+        Ok(Some(QueuePosition { place: before as u32 + 1, waits_for }))
     }
 }
 

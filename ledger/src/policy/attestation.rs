@@ -22,7 +22,7 @@ pub struct Requirement {
 
 /// A change that waits.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Pending {
+pub struct PendingChange {
     /// Whose change it is.
     pub author: PublicKey,
     /// The author's organisation when it was ordered.
@@ -36,7 +36,7 @@ pub struct Pending {
     /// What validators say, by place in the requirements and in the list there.
     pub validators: BTreeMap<(u32, u32), bool>,
     /// Whose words these are.
-    pub words: BTreeMap<PublicKey, bool>,
+    pub opinions: BTreeMap<PublicKey, bool>,
 }
 
 /// How far a pending change is.
@@ -64,27 +64,32 @@ impl Requirement {
     }
 }
 
-impl Pending {
+impl PendingChange {
     /// Takes the word of somebody, who may speak for the organisation or not. False if it is not asked for.
-    pub(crate) fn hear(&mut self, key: &PublicKey, (organisation, speaks): (&str, bool), word: bool) -> bool {
+    pub(crate) fn take_opinion(
+        &mut self,
+        key: &PublicKey,
+        (organisation, speaks): (&str, bool),
+        opinion: bool,
+    ) -> bool {
         let (mut asked, before) = (false, (self.organisations.len(), self.validators.len()));
         if speaks
             && organisation != self.organisation
             && self.requirements.iter().any(|required| required.approvals > 0)
         {
-            self.organisations.entry(organisation.to_owned()).or_insert(word);
+            self.organisations.entry(organisation.to_owned()).or_insert(opinion);
             asked = true;
         }
         for (place, required) in (0..).zip(&self.requirements) {
             for (validator, who) in (0..).zip(&required.validators) {
                 if *key != self.author && who.covers(key, organisation) {
-                    self.validators.entry((place, validator)).or_insert(word);
+                    self.validators.entry((place, validator)).or_insert(opinion);
                     asked = true;
                 }
             }
         }
         if before != (self.organisations.len(), self.validators.len()) {
-            self.words.entry(*key).or_insert(word);
+            self.opinions.entry(*key).or_insert(opinion);
         }
         asked
     }
@@ -100,8 +105,8 @@ impl Pending {
                 return Progress::Disapproved;
             }
             let n = required.independent(&self.author);
-            let words = self.validators.range((place, 0)..=(place, u32::MAX)).map(|(_, word)| word);
-            let (attested, refuted) = count(words);
+            let opinions = self.validators.range((place, 0)..=(place, u32::MAX)).map(|(_, opinion)| opinion);
+            let (attested, refuted) = count(opinions);
             let threshold = if n == 0 { 0 } else { 2 * n / 3 + 1 };
             if n - refuted < threshold {
                 return Progress::Refuted;
@@ -112,25 +117,25 @@ impl Pending {
     }
 }
 
-fn count<'a>(words: impl Iterator<Item = &'a bool>) -> (u64, u64) {
-    words.fold((0, 0), |(yes, no), word| if *word { (yes + 1, no) } else { (yes, no + 1) })
+fn count<'a>(opinions: impl Iterator<Item = &'a bool>) -> (u64, u64) {
+    opinions.fold((0, 0), |(yes, no), opinion| if *opinion { (yes + 1, no) } else { (yes, no + 1) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pending(approvals: u32, validators: u8) -> Pending {
+    fn pending(approvals: u32, validators: u8) -> PendingChange {
         let validators = (0..validators).map(|n| Principal::Author(PublicKey([n; 32]))).collect();
         let requirement = Requirement { pattern: "**".into(), approvals, validators };
-        Pending {
+        PendingChange {
             author: PublicKey([99; 32]),
             organisation: "own".into(),
             since: Revision::GENESIS,
             requirements: vec![requirement],
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
-            words: BTreeMap::new(),
+            opinions: BTreeMap::new(),
         }
     }
 
@@ -141,7 +146,7 @@ mod tests {
             let mut change = pending(0, n);
             for validator in 0..threshold {
                 assert_eq!(change.progress(4), Progress::Waits, "{validator} of {n}");
-                assert!(change.hear(&PublicKey([validator; 32]), ("x", true), true));
+                assert!(change.take_opinion(&PublicKey([validator; 32]), ("x", true), true));
             }
             assert_eq!(change.progress(4), Progress::Approved, "{threshold} of {n}");
         }
@@ -150,47 +155,47 @@ mod tests {
     #[test]
     fn a_change_is_refuted_when_too_few_validators_are_left() {
         let mut change = pending(0, 4);
-        change.hear(&PublicKey([0; 32]), ("x", true), false);
+        change.take_opinion(&PublicKey([0; 32]), ("x", true), false);
         assert_eq!(change.progress(4), Progress::Waits);
-        change.hear(&PublicKey([1; 32]), ("x", true), false);
+        change.take_opinion(&PublicKey([1; 32]), ("x", true), false);
         assert_eq!(change.progress(4), Progress::Refuted);
     }
 
     #[test]
     fn nobody_attests_their_own_change_and_the_others_are_enough() {
-        let mut change = Pending { author: PublicKey([0; 32]), ..pending(0, 3) };
-        assert!(!change.hear(&PublicKey([0; 32]), ("x", true), true));
-        change.hear(&PublicKey([1; 32]), ("x", true), true);
+        let mut change = PendingChange { author: PublicKey([0; 32]), ..pending(0, 3) };
+        assert!(!change.take_opinion(&PublicKey([0; 32]), ("x", true), true));
+        change.take_opinion(&PublicKey([1; 32]), ("x", true), true);
         assert_eq!(change.progress(4), Progress::Waits);
-        change.hear(&PublicKey([2; 32]), ("x", true), true);
+        change.take_opinion(&PublicKey([2; 32]), ("x", true), true);
         assert_eq!(change.progress(4), Progress::Approved);
     }
 
     #[test]
     fn the_authors_own_organisation_does_not_approve() {
         let mut change = pending(2, 0);
-        assert!(!change.hear(&PublicKey([0; 32]), ("own", true), true));
-        change.hear(&PublicKey([1; 32]), ("a", true), true);
-        change.hear(&PublicKey([2; 32]), ("a", true), true);
+        assert!(!change.take_opinion(&PublicKey([0; 32]), ("own", true), true));
+        change.take_opinion(&PublicKey([1; 32]), ("a", true), true);
+        change.take_opinion(&PublicKey([2; 32]), ("a", true), true);
         assert_eq!(change.progress(4), Progress::Waits);
-        change.hear(&PublicKey([3; 32]), ("b", true), true);
+        change.take_opinion(&PublicKey([3; 32]), ("b", true), true);
         assert_eq!(change.progress(4), Progress::Approved);
     }
 
     #[test]
     fn whoever_does_not_speak_for_an_organisation_is_not_asked_to_approve() {
         let mut change = pending(1, 0);
-        assert!(!change.hear(&PublicKey([1; 32]), ("a", false), true));
+        assert!(!change.take_opinion(&PublicKey([1; 32]), ("a", false), true));
         assert_eq!(change.progress(4), Progress::Waits);
-        assert!(change.hear(&PublicKey([2; 32]), ("a", true), true));
+        assert!(change.take_opinion(&PublicKey([2; 32]), ("a", true), true));
         assert_eq!(change.progress(4), Progress::Approved);
     }
 
     #[test]
     fn the_first_word_stands() {
         let mut change = pending(1, 0);
-        change.hear(&PublicKey([1; 32]), ("a", true), false);
-        change.hear(&PublicKey([1; 32]), ("a", true), true);
+        change.take_opinion(&PublicKey([1; 32]), ("a", true), false);
+        change.take_opinion(&PublicKey([1; 32]), ("a", true), true);
         assert_eq!(change.progress(4), Progress::Waits);
         assert_eq!(change.progress(2), Progress::Disapproved);
     }

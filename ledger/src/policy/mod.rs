@@ -71,7 +71,7 @@ pub struct DomainPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
-    /// Organisations that must agree, the proposer's included; none: [`crate::Voices::quorum`] of those that have a voice.
+    /// Organisations that must agree, the proposer's included; none: [`crate::Electorate::quorum`] of those that have a voice.
     pub organisations: Option<u32>,
     /// Who may speak for an organisation; empty: every author that it has enrolled.
     #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]

@@ -76,8 +76,8 @@ impl Rates {
     }
 
     /// An author's rate at this figure of [`crate::policy::reputation`].
-    pub fn of_author(&self, figure: u32) -> Option<Rate> {
-        self.author.map(|rate| if self.by_standing { rate.at(figure) } else { rate })
+    pub fn of_author(&self, score: u32) -> Option<Rate> {
+        self.author.map(|rate| if self.by_standing { rate.at(score) } else { rate })
     }
 
     pub(super) fn check(&self) -> Result<(), BadPolicy> {
@@ -91,12 +91,12 @@ impl Rate {
         if known { Ok(()) } else { Err(BadPolicy::Rate) }
     }
 
-    fn at(&self, figure: u32) -> Self {
+    fn at(&self, score: u32) -> Self {
         let changes = self.changes.map(|changes| {
-            let scaled = reputation::scaled(u64::from(changes), figure);
+            let scaled = reputation::scaled(u64::from(changes), score);
             u32::try_from(scaled).unwrap_or(u32::MAX)
         });
-        Self { changes, bytes: self.bytes.map(|bytes| reputation::scaled(bytes, figure)), ..*self }
+        Self { changes, bytes: self.bytes.map(|bytes| reputation::scaled(bytes, score)), ..*self }
     }
 
     /// What is taken after this load, or why it is too much now.

@@ -15,7 +15,7 @@ const GOOD_MAX: u64 = 1_000;
 /// Good deeds, and as many misdeeds, that everybody begins with.
 const START: u64 = 10;
 /// The best figure.
-pub const FIGURE_MAX: u32 = 1_000;
+pub const SCORE_MAX: u32 = 1_000;
 /// Misdeeds that one wrong attestation counts as: others relied on it.
 const WRONG_WEIGHT: u64 = 5;
 /// Misdeeds that one number used twice counts as: nobody does it by accident but with one key on two machines.
@@ -27,7 +27,7 @@ const REFUSED_PER_MISDEED: u64 = 8;
 
 /// What an author did in a domain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Deeds {
+pub struct TrackRecord {
     /// Envelopes that took effect.
     pub effective: u64,
     /// Envelopes that were refused.
@@ -55,14 +55,15 @@ pub struct Service {
 
 /// A figure, and what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repute {
+pub struct Reputation {
     /// 0 to 1,000; 500 at the start.
-    pub figure: u32,
+    #[serde(rename = "figure")]
+    pub score: u32,
     /// What counts, in words; empty for somebody new.
     pub reasons: Vec<String>,
 }
 
-impl Deeds {
+impl TrackRecord {
     /// Of two domains together.
     pub fn with(self, other: Self) -> Self {
         Self {
@@ -76,7 +77,7 @@ impl Deeds {
     }
 
     /// What an author with these deeds, who used so many numbers twice, stands at.
-    pub fn repute(&self, repeated: u64) -> Repute {
+    pub fn reputation(&self, repeated: u64) -> Reputation {
         let counts = [
             (self.effective, "changes took effect"),
             (self.votes, "votes and approvals cast"),
@@ -86,15 +87,15 @@ impl Deeds {
             (self.wrong, "attestations turned out wrong"),
             (repeated, "numbers used twice"),
         ];
-        Repute { figure: self.figure(repeated), reasons: reasons(&counts) }
+        Reputation { score: self.score(repeated), reasons: reasons(&counts) }
     }
 
     /// The figure alone.
-    pub fn figure(&self, repeated: u64) -> u32 {
+    pub fn score(&self, repeated: u64) -> u32 {
         let good = self.effective.saturating_add(self.votes).saturating_add(self.attested);
         let bad = self.refused.saturating_add(self.lost);
         let bad = bad.saturating_add(self.wrong.saturating_mul(WRONG_WEIGHT));
-        figure(good, bad.saturating_add(repeated.saturating_mul(REPEATED_WEIGHT)))
+        score(good, bad.saturating_add(repeated.saturating_mul(REPEATED_WEIGHT)))
     }
 }
 
@@ -110,36 +111,36 @@ impl Service {
 
     /// What a replica with this service stands at, against whose key so many proofs of misbehaviour are recorded. Each of
     /// these leaves a quarter.
-    pub fn repute(&self, evidence: u8) -> Repute {
+    pub fn reputation(&self, evidence: u8) -> Reputation {
         let bad = self.strangers.saturating_mul(STRANGER_WEIGHT).saturating_add(self.refused / REFUSED_PER_MISDEED);
-        let quartered = figure(self.effective, bad).checked_shr(2 * u32::from(evidence)).unwrap_or(0);
+        let quartered = score(self.effective, bad).checked_shr(2 * u32::from(evidence)).unwrap_or(0);
         let counts = [
             (self.effective, "envelopes on its lane took effect"),
             (self.refused, "envelopes on its lane were refused"),
             (self.strangers, "envelopes of strangers let through"),
             (u64::from(evidence), "proofs of misbehaviour"),
         ];
-        Repute { figure: quartered, reasons: reasons(&counts) }
+        Reputation { score: quartered, reasons: reasons(&counts) }
     }
 }
 
 /// A limit, such as a rate, for somebody with this figure: as it is at 500, up to twice that, never none.
-pub fn scaled(limit: u64, figure: u32) -> u64 {
-    let scaled = u128::from(limit) * u128::from(figure.min(FIGURE_MAX)) * 2 / u128::from(FIGURE_MAX);
+pub fn scaled(limit: u64, score: u32) -> u64 {
+    let scaled = u128::from(limit) * u128::from(score.min(SCORE_MAX)) * 2 / u128::from(SCORE_MAX);
     u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
 }
 
 /// In which order replicas become primaries in an epoch that begins: by figure, then by number.
-pub fn order_of_primaries(figures: &[(ReplicaId, u32)]) -> Vec<ReplicaId> {
-    let mut order = figures.to_vec();
-    order.sort_unstable_by_key(|(replica, figure)| (core::cmp::Reverse(*figure), *replica));
+pub fn order_of_primaries(scores: &[(ReplicaId, u32)]) -> Vec<ReplicaId> {
+    let mut order = scores.to_vec();
+    order.sort_unstable_by_key(|(replica, score)| (core::cmp::Reverse(*score), *replica));
     order.into_iter().map(|(replica, _)| replica).collect()
 }
 
-fn figure(good: u64, bad: u64) -> u32 {
+fn score(good: u64, bad: u64) -> u32 {
     let good = u128::from(good.min(GOOD_MAX) + START);
     let all = good + u128::from(bad) + u128::from(START);
-    (u128::from(FIGURE_MAX) * good / all) as u32 // at most FIGURE_MAX, as good is a part of all
+    (u128::from(SCORE_MAX) * good / all) as u32 // at most FIGURE_MAX, as good is a part of all
 }
 
 fn reasons(counts: &[(u64, &str)]) -> Vec<String> {
@@ -152,40 +153,43 @@ mod tests {
 
     #[test]
     fn whoever_is_new_stands_in_the_middle_for_no_reason() {
-        let middle = Repute { figure: 500, reasons: vec![] };
-        assert_eq!(Deeds::default().repute(0), middle);
-        assert_eq!(Service::default().repute(0), middle);
+        let middle = Reputation { score: 500, reasons: vec![] };
+        assert_eq!(TrackRecord::default().reputation(0), middle);
+        assert_eq!(Service::default().reputation(0), middle);
     }
 
     #[test]
     fn good_deeds_raise_the_figure_and_misdeeds_lower_it_by_their_weight() {
-        let good = Deeds { effective: 100, ..Deeds::default() };
-        let figures = [
-            good.repute(0),
-            Deeds { refused: 1, ..good }.repute(0),
-            Deeds { wrong: 1, ..good }.repute(0),
-            good.repute(1),
+        let good = TrackRecord { effective: 100, ..TrackRecord::default() };
+        let scores = [
+            good.reputation(0),
+            TrackRecord { refused: 1, ..good }.reputation(0),
+            TrackRecord { wrong: 1, ..good }.reputation(0),
+            good.reputation(1),
         ];
-        let figures = figures.map(|repute| repute.figure);
-        assert_eq!(figures, [916, 909, 880, 647]);
+        let scores = scores.map(|reputation| reputation.score);
+        assert_eq!(scores, [916, 909, 880, 647]);
     }
 
     #[test]
     fn nobody_saves_up_for_a_misdeed() {
-        let figure = |effective| Deeds { effective, ..Deeds::default() }.repute(3).figure;
-        assert_eq!(figure(1_000), figure(u64::MAX));
-        assert!(Deeds { refused: u64::MAX, wrong: u64::MAX, ..Deeds::default() }.repute(u64::MAX).figure == 0);
+        let score = |effective| TrackRecord { effective, ..TrackRecord::default() }.reputation(3).score;
+        assert_eq!(score(1_000), score(u64::MAX));
+        assert!(
+            TrackRecord { refused: u64::MAX, wrong: u64::MAX, ..TrackRecord::default() }.reputation(u64::MAX).score
+                == 0
+        );
     }
 
     #[test]
     fn each_proof_of_misbehaviour_leaves_a_quarter() {
         let service = Service { effective: 980, ..Service::default() };
-        assert_eq!([0, 1, 2, 8, 255].map(|proofs| service.repute(proofs).figure), [990, 247, 61, 0, 0]);
+        assert_eq!([0, 1, 2, 8, 255].map(|proofs| service.reputation(proofs).score), [990, 247, 61, 0, 0]);
     }
 
     #[test]
     fn a_limit_is_scaled_and_never_none() {
-        let at = |figure| scaled(100, figure);
+        let at = |score| scaled(100, score);
         assert_eq!([0, 1, 250, 500, 1_000].map(at), [1, 1, 50, 100, 200]);
         assert_eq!(scaled(u64::MAX, 1_000), u64::MAX);
     }

@@ -49,10 +49,10 @@ impl SlotProof {
     }
 
     pub(super) fn verify(&self, checkpoint: &Checkpoint, listed: &Listed) -> Result<(), ProofError> {
-        let range = &checkpoint.head().range;
-        let root = range.root().ok_or(ProofError::Path("the slot"))?;
+        let slots = &checkpoint.head().slots;
+        let root = slots.root().ok_or(ProofError::Path("the slot"))?;
         let index = self.slot.seq.previous().ok_or(ProofError::Path("the slot"))?;
-        if !merkle_proves(&root, &self.slot.digest(), index.get() as usize, range.size() as usize, &self.slot_path) {
+        if !merkle_proves(&root, &self.slot.digest(), index.get() as usize, slots.size() as usize, &self.slot_path) {
             return Err(ProofError::Path("the slot"));
         }
         let (place, count) = (self.place as usize, self.slot.list_len as usize);

@@ -1,6 +1,6 @@
 //! What a replica's analyser would make of a conflict: a function of the state, so every honest replica says the same.
 
-use super::Moment;
+use super::StateView;
 use crate::apply::{kind, merge_options, mode};
 use crate::format::analysis::{ANALYSIS_BYTES_MAX, ANALYSIS_REASON_BYTES_MAX, Analysis};
 use crate::state::record::{ConflictRecord, Side};
@@ -10,7 +10,7 @@ use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
 use quorate_semantic::{Conflict, Entry, EntryOutcome, Piece, Reason, merge_entries};
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// The analyser's best proposal for an open conflict, from its first two sides; none where it knows nothing better
     /// than the sides themselves, and where contents are larger than an item of a lane may be.
     pub fn analyse(&self, id: &ConflictId) -> Result<Option<Analysis>, StoreError> {

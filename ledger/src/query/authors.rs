@@ -1,8 +1,8 @@
 //! Authors and members.
 
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP_DOMAIN;
-use crate::policy::reputation::{Deeds, Repute, Service};
+use crate::policy::reputation::{Reputation, Service, TrackRecord};
 use crate::policy::{Rate, Rates};
 use crate::state::record::{AuthorRecord, Sequence};
 use crate::state::store::StoreError;
@@ -12,7 +12,7 @@ use quorate_pbft::{PublicKey, ReplicaId};
 
 /// An author in a domain, as executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorStanding {
+pub struct AuthorEntry {
     /// The number of the next envelope.
     pub next_seq: u64,
     /// The highest attempt that had a verdict for it; 0 if none had.
@@ -24,9 +24,9 @@ pub struct AuthorStanding {
     /// The revision that revoked the key.
     pub revoked: Option<Revision>,
     /// What the author stands at in the group.
-    pub repute: Repute,
+    pub reputation: Reputation,
     /// The figure by deeds in this domain alone: what its rates may go by.
-    pub figure_here: u32,
+    pub score_here: u32,
     /// How fast the domain takes the author's changes now; none: as fast as they come.
     pub rate: Option<Rate>,
 }
@@ -43,21 +43,21 @@ pub struct MemberEntry {
     /// Proofs of misbehaviour that are recorded against its key.
     pub evidence: u8,
     /// What it stands at.
-    pub repute: Repute,
+    pub reputation: Reputation,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// An author's numbers in a domain.
-    pub fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorStanding, QueryError> {
+    pub fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorEntry, QueryError> {
         self.number(domain)?;
         let sequence = self.ledger.sequence(self.read, domain, key)?;
         let record: Option<AuthorRecord> = entry::load(self.read, 0, &name::author(key))?;
         let (organisation, revoked) = record.map_or((None, None), |r| (Some(r.organisation), r.revoked));
-        let figure = sequence.figure();
+        let score = sequence.score();
         let (next_seq, attempt, repeated) = (sequence.next, sequence.attempt, sequence.repeated);
-        let (repute, figure_here) = (self.repute(key)?, figure);
-        let rate = self.rates(domain)?.of_author(figure_here);
-        Ok(AuthorStanding { next_seq, attempt, repeated, organisation, revoked, repute, figure_here, rate })
+        let (reputation, score_here) = (self.reputation(key)?, score);
+        let rate = self.rates(domain)?.of_author(score_here);
+        Ok(AuthorEntry { next_seq, attempt, repeated, organisation, revoked, reputation, score_here, rate })
     }
 
     fn rates(&self, domain: &str) -> Result<Rates, QueryError> {
@@ -65,16 +65,16 @@ impl<'a> Moment<'a> {
     }
 
     /// What an author stands at, by deeds in all domains.
-    pub fn repute(&self, key: &PublicKey) -> Result<Repute, StoreError> {
-        let (mut deeds, mut repeated) = (Deeds::default(), 0);
+    pub fn reputation(&self, key: &PublicKey) -> Result<Reputation, StoreError> {
+        let (mut track_record, mut repeated) = (TrackRecord::default(), 0);
         for domain in self.ledger.domains().values() {
             let known: Option<Sequence> = entry::load(self.read, domain.record.number, &name::sequence(key))?;
             if let Some(sequence) = known {
-                deeds = deeds.with(sequence.deeds);
+                track_record = track_record.with(sequence.track_record);
                 repeated += sequence.repeated.len() as u64;
             }
         }
-        Ok(deeds.repute(repeated))
+        Ok(track_record.reputation(repeated))
     }
 
     /// Everybody who may sign changes, by key.
@@ -112,7 +112,7 @@ impl<'a> Moment<'a> {
                 key: member.key,
                 organisation: member.organisation.clone(),
                 evidence,
-                repute: service.repute(evidence),
+                reputation: service.reputation(evidence),
             })
         };
         members.map(entry).collect()

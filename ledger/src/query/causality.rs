@@ -1,6 +1,6 @@
 //! What came before what (A4): derived from what each change was based on, claimed by nobody.
 
-use super::Moment;
+use super::StateView;
 use crate::format::receipt::State;
 use crate::state::record::Verdict;
 use crate::state::store::StoreError;
@@ -32,7 +32,7 @@ pub struct Causality {
     pub why: String,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// How two envelopes stand to each other; none if one of them had no verdict, or was refused: it changed nothing.
     ///
     /// The executed cut of the revision that a change names is its vector clock. It covers every lane position that was

@@ -1,7 +1,7 @@
 //! What happened to conflicts, for people.
 
-use super::{Moment, QueryError};
-use crate::state::conflict_log::Happening;
+use super::{QueryError, StateView};
+use crate::state::conflict_log::ConflictEvent;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
@@ -10,20 +10,20 @@ use core::ops::ControlFlow;
 use quorate_pbft::{Digest, Time};
 
 /// Happenings of one conflict that one answer tells: all of a usual one.
-const STORY_MAX: usize = 4_096;
+const LOG_MAX: usize = 4_096;
 
 /// Something that happened to some conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct LoggedEvent {
     /// The conflict.
     pub id: ConflictId,
     /// What.
-    pub happening: Happening,
+    pub event: ConflictEvent,
 }
 
 /// What an author said of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spoken {
+pub struct CommitMessage {
     /// The envelope.
     pub id: EnvelopeId,
     /// Its messages, one a paragraph.
@@ -32,46 +32,47 @@ pub struct Spoken {
     pub time: Time,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// What happened to a conflict, in order.
-    pub fn story(&self, id: &ConflictId) -> Result<Vec<Happening>, StoreError> {
-        let (from, to) = (rows::happening(id, 0), rows::happening(id, u32::MAX));
-        let (mut story, mut failed) = (Vec::new(), None);
+    pub fn conflict_log(&self, id: &ConflictId) -> Result<Vec<ConflictEvent>, StoreError> {
+        let (from, to) = (rows::event(id, 0), rows::event(id, u32::MAX));
+        let (mut conflict_log, mut failed) = (Vec::new(), None);
         self.read.scan(Table::History, &from, &to, &mut |_, value| {
             match entry::value_of(value) {
-                Ok(happening) => story.push(happening),
+                Ok(event) => conflict_log.push(event),
                 Err(error) => failed = Some(error),
             }
-            let more = failed.is_none() && story.len() < STORY_MAX;
+            let more = failed.is_none() && conflict_log.len() < LOG_MAX;
             if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        failed.map_or(Ok(story), Err)
+        failed.map_or(Ok(conflict_log), Err)
     }
 
     /// What happened to conflicts of all domains after one revision and not after another, in order.
-    pub fn happened(&self, after: Revision, until: Revision) -> Result<Vec<Told>, StoreError> {
+    pub fn conflict_events(&self, after: Revision, until: Revision) -> Result<Vec<LoggedEvent>, StoreError> {
         let highest = ConflictId(Digest([0xff; 32]));
-        let (from, to) = (rows::happened(after, &highest, u32::MAX), rows::happened(until, &highest, u32::MAX));
+        let (from, to) =
+            (rows::conflict_events(after, &highest, u32::MAX), rows::conflict_events(until, &highest, u32::MAX));
         let mut keys = Vec::new();
         self.read.scan(Table::History, &from, &to, &mut |key, _| {
             keys.extend(place(key));
             ControlFlow::Continue(())
         })?;
         let told = |(id, place): (ConflictId, u32)| {
-            let happening = entry::load_row(self.read, Table::History, &rows::happening(&id, place))?;
-            Ok(Told { id, happening: happening.ok_or_else(|| entry::damaged("what happened to a conflict"))? })
+            let event = entry::load_row(self.read, Table::History, &rows::event(&id, place))?;
+            Ok(LoggedEvent { id, event: event.ok_or_else(|| entry::damaged("what happened to a conflict"))? })
         };
         keys.into_iter().map(told).collect()
     }
 
     /// The envelope that made a revision of a domain, and what its author said of it; none where nobody's did.
-    pub fn spoken(&self, domain: &str, revision: Revision) -> Result<Option<Spoken>, QueryError> {
+    pub fn commit_message(&self, domain: &str, revision: Revision) -> Result<Option<CommitMessage>, QueryError> {
         let row = self.read.get(Table::History, &rows::log(self.number(domain)?, revision))?;
         let Some(id) = row.and_then(|id| id.try_into().ok()).map(|id| EnvelopeId(Digest(id))) else {
             return Ok(None);
         };
         let verdict = self.ledger.verdict(self.read, &id)?;
-        Ok(verdict.map(|verdict| Spoken { id, message: verdict.messages.join("\n\n"), time: verdict.time }))
+        Ok(verdict.map(|verdict| CommitMessage { id, message: verdict.messages.join("\n\n"), time: verdict.time }))
     }
 
     /// Conflicts whose ids begin with these digits of lower-case hex, at most so many.

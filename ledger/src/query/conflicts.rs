@@ -1,11 +1,11 @@
 //! Conflicts, open and settled.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::format::receipt::Rung;
 use crate::policy::{Approvals, Step};
-use crate::state::conflict_log::Voice;
+use crate::state::conflict_log::Actor;
 use crate::state::record::{AuthorRecord, ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -79,10 +79,10 @@ pub struct SideEntry {
     /// The author's organisation; none for a replica's analyser.
     pub organisation: Option<String>,
     /// Who proposed it, or said the same later.
-    pub supporters: Vec<Voice>,
+    pub supporters: Vec<Actor>,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// Conflicts by the revision that opened them, newest first, of all domains or of one, all or only those that are
     /// open (or settled), after the conflict `from`.
     pub fn conflicts(

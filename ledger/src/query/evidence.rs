@@ -1,7 +1,7 @@
 //! Recorded evidence (E5).
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::proof::{EvidenceProof, Proof};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, rows};
@@ -25,7 +25,7 @@ pub struct EvidenceEntry {
     pub recorded_at: SeqNum,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// Evidence in the order in which it was recorded, after the evidence `from`.
     pub fn evidence(&self, from: Option<Digest>, limit: usize) -> Result<Page<EvidenceEntry>, QueryError> {
         let limit = page::limit(limit);

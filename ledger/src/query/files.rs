@@ -1,7 +1,7 @@
 //! Files and domains.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
@@ -71,7 +71,7 @@ pub struct DomainEntry {
     pub revision: Revision,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// All domains, by name.
     pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
         let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);

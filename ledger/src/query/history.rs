@@ -1,7 +1,7 @@
 //! What happened: the log, and the difference of two revisions.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::receipt::PathChange;
 use crate::state::record::Verdict;
 use crate::state::store::{StoreError, Table};
@@ -47,7 +47,7 @@ pub struct PathDifference {
     pub to: Option<File>,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// Accepted envelopes of a domain, or those that changed a path, newest first, before the revision `from`.
     pub fn log(
         &self,

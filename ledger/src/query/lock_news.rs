@@ -1,13 +1,13 @@
 //! What became of requests for locks, for people.
 
-use super::Moment;
+use super::StateView;
 use crate::lock::LockNews;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// What became of requests for locks in all domains after one revision and not after another, in order. What ended by
     /// itself is told at the end of its slot.
     pub fn lock_news(&self, after: Revision, until: Revision) -> Result<Vec<LockNews>, StoreError> {

@@ -1,7 +1,7 @@
 //! Locks: who holds which, and who stands in line.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::lock::{AuthorLocks, Held, LeftLine, LockRequest, Queue, Wanted, node};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -29,7 +29,7 @@ pub struct LockEntry {
     pub waits_for: Vec<PublicKey>,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// Locks of a domain by path and author, at a path and below it or all of them, after the cursor `from`.
     ///
     /// A page reads as many rows as it has items, and for those that wait the line of those who wait; how many locks there
@@ -97,8 +97,8 @@ impl<'a> Moment<'a> {
         let waits = found.iter().any(|(_, request)| request.wants.is_some());
         let queue = if waits { Queue::of(self.read, domain)? } else { Queue::default() };
         let entry = |(path, request): (String, LockRequest)| {
-            let standing = queue.standing(self.read, domain, &path, &request)?;
-            let (place, waits_for) = standing.map_or((None, vec![]), |found| (Some(found.place), found.waits_for));
+            let position = queue.position(self.read, domain, &path, &request)?;
+            let (place, waits_for) = position.map_or((None, vec![]), |found| (Some(found.place), found.waits_for));
             let LockRequest { author, organisation, held, wants } = request;
             Ok(LockEntry { path, author, organisation, held, wants, place, waits_for })
         };

@@ -14,9 +14,9 @@ mod proofs;
 mod proposals;
 mod conflict_log;
 
-pub use authors::{AuthorStanding, MemberEntry};
+pub use authors::{AuthorEntry, MemberEntry};
 pub use causality::{Causality, Order};
-pub use conflict_log::{Spoken, Told};
+pub use conflict_log::{CommitMessage, LoggedEvent};
 pub use conflicts::{ConflictEntry, SideEntry};
 pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};
@@ -30,7 +30,7 @@ use crate::state::store::{Read, StoreError};
 
 /// A ledger with a reader of the same moment: what was committed with it, nothing earlier or later.
 #[derive(Clone, Copy)]
-pub struct Moment<'a> {
+pub struct StateView<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) read: &'a dyn Read,
 }
@@ -54,12 +54,12 @@ pub enum QueryError {
 
 impl Ledger {
     /// The state as `read` has it; `read` must be of the moment that this ledger stands at.
-    pub fn moment<'a>(&'a self, read: &'a dyn Read) -> Moment<'a> {
-        Moment { ledger: self, read }
+    pub fn view<'a>(&'a self, read: &'a dyn Read) -> StateView<'a> {
+        StateView { ledger: self, read }
     }
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     fn number(&self, domain: &str) -> Result<u32, QueryError> {
         let domain = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;
         Ok(domain.record.number)

@@ -1,6 +1,6 @@
 //! Proofs of what a state holds, for readers who trust no node.
 
-use super::Moment;
+use super::StateView;
 use crate::proof::{Checkpoint, Epochs, FileProof, MarkProof, Marked, ProveError, ReceiptProof, SlotProof, TreeProof};
 use crate::state::record::DomainRoot;
 use crate::state::slot::{Listed, SlotLeaf};
@@ -10,7 +10,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::EnvelopeId;
 use quorate_pbft::{Committee, Digest, Epoch, Kind, QuorumCert, SeqNum, checkpoint_digest, merkle_path};
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// The proof of what stands at a path in this state, which `certificate` must certify.
     pub fn prove_file(
         &self,
@@ -22,7 +22,7 @@ impl<'a> Moment<'a> {
         self.prove_file_through(&Epochs::of(self.ledger.genesis()), certificate, domain, path, mark)
     }
 
-    /// As [`Moment::prove_file`], where the certificate is of an epoch that the genesis does not begin.
+    /// As [`StateView::prove_file`], where the certificate is of an epoch that the genesis does not begin.
     pub fn prove_file_through(
         &self,
         epochs: &Epochs,
@@ -57,7 +57,7 @@ impl<'a> Moment<'a> {
         self.prove_receipt_through(&Epochs::of(self.ledger.genesis()), certificate, id)
     }
 
-    /// As [`Moment::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.
+    /// As [`StateView::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.
     pub fn prove_receipt_through(
         &self,
         epochs: &Epochs,
@@ -74,8 +74,8 @@ impl<'a> Moment<'a> {
 }
 
 impl Checkpoint {
-    fn of(moment: &Moment, certificate: &QuorumCert, epochs: &Epochs) -> Result<Self, ProveError> {
-        let ledger = moment.ledger;
+    fn of(view: &StateView, certificate: &QuorumCert, epochs: &Epochs) -> Result<Self, ProveError> {
+        let ledger = view.ledger;
         let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
         let signed = |informed: &Committee| {
             certificate.digest() == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), informed)
@@ -95,23 +95,23 @@ impl Checkpoint {
             group_root: ledger.group().root(),
             group_count: ledger.group().count(),
             head: ledger.head().clone(),
-            head_path: ledger.group().prove(&key_of(name::HEAD), moment.read)?,
+            head_path: ledger.group().prove(&key_of(name::HEAD), view.read)?,
         })
     }
 }
 
 impl SlotProof {
     /// The proof of the first thing in a slot's list that is wanted.
-    fn of(moment: &Moment, seq: SeqNum, wanted: impl Fn(&Listed) -> bool) -> Result<Self, ProveError> {
-        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(moment.read, Table::History, &rows::slot(seq))?;
+    fn of(view: &StateView, seq: SeqNum, wanted: impl Fn(&Listed) -> bool) -> Result<Self, ProveError> {
+        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(view.read, Table::History, &rows::slot(seq))?;
         let (slot, list) = row.ok_or(ProveError::Unknown("the slot"))?;
         let place = list.iter().position(wanted).ok_or(ProveError::Unknown("the receipt or mark"))?;
         let digests: Vec<Digest> = list.iter().map(Listed::digest).collect();
         let index = seq.previous().ok_or(ProveError::Unknown("the slot"))?;
-        let range = &moment.ledger.head().range;
+        let slots = &view.ledger.head().slots;
         Ok(Self {
             slot,
-            slot_path: range.prove(index.get(), moment.read)?.ok_or(ProveError::Unknown("the slot"))?,
+            slot_path: slots.prove(index.get(), view.read)?.ok_or(ProveError::Unknown("the slot"))?,
             place: place as u32, // the list's length is a u32 in its leaf
             list_path: merkle_path(&digests, place).ok_or(ProveError::Unknown("the receipt or mark"))?,
         })
@@ -119,6 +119,6 @@ impl SlotProof {
 }
 
 /// The path of an entry of the group's tree.
-fn group_path(moment: &Moment, name: &[u8]) -> Result<TreeProof, ProveError> {
-    Ok(moment.ledger.group().prove(&key_of(name), moment.read)?)
+fn group_path(view: &StateView, name: &[u8]) -> Result<TreeProof, ProveError> {
+    Ok(view.ledger.group().prove(&key_of(name), view.read)?)
 }

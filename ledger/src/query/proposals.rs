@@ -1,12 +1,12 @@
 //! Policies, proposals to change them, and changes that wait for the word of others.
 
 use super::page::{self, Page};
-use super::{Moment, QueryError};
+use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::format::governance::Proposal;
-use crate::policy::attestation::{Pending, Progress};
+use crate::policy::attestation::{PendingChange, Progress};
 use crate::policy::{DomainPolicy, GroupPolicy};
-use crate::state::electorate::{Quorum, Reach};
+use crate::state::electorate::{Quorum, Threshold};
 use crate::state::record::DomainRecord;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
@@ -36,7 +36,7 @@ struct Proposed {
     proposal: Proposal,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> StateView<'a> {
     /// A domain's policy.
     pub fn policy(&self, domain: &str) -> Result<&'a DomainPolicy, QueryError> {
         let domain = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;
@@ -49,19 +49,19 @@ impl<'a> Moment<'a> {
     }
 
     /// What it takes to change a domain's policy now, and whether it can be done there.
-    pub fn reach(&self, domain: &str) -> Result<Reach, QueryError> {
-        Ok(Quorum::of_domain(&self.read, self.policy(domain)?)?.reach())
+    pub fn threshold(&self, domain: &str) -> Result<Threshold, QueryError> {
+        Ok(Quorum::of_domain(&self.read, self.policy(domain)?)?.threshold())
     }
 
     /// What it takes to decide for the group now, and whether that is what its policy asks for.
-    pub fn reach_of_group(&self) -> Result<Reach, StoreError> {
-        Ok(Quorum::of_group(&self.read, &self.ledger.group_policy())?.reach())
+    pub fn threshold_of_group(&self) -> Result<Threshold, StoreError> {
+        Ok(Quorum::of_group(&self.read, &self.ledger.group_policy())?.threshold())
     }
 
     /// A change that waits for the word of others, and how far it is.
-    pub fn pending(&self, domain: &str, id: &EnvelopeId) -> Result<Option<(Pending, Progress)>, QueryError> {
-        let pending: Option<Pending> = entry::load(self.read, self.number(domain)?, &name::pending(id))?;
-        let progress = |pending: &Pending| pending.progress(self.ledger.organisations());
+    pub fn pending(&self, domain: &str, id: &EnvelopeId) -> Result<Option<(PendingChange, Progress)>, QueryError> {
+        let pending: Option<PendingChange> = entry::load(self.read, self.number(domain)?, &name::pending(id))?;
+        let progress = |pending: &PendingChange| pending.progress(self.ledger.organisations());
         Ok(pending.map(|pending| (pending.clone(), progress(&pending))))
     }
 
@@ -71,7 +71,7 @@ impl<'a> Moment<'a> {
         domain: &str,
         from: Option<EnvelopeId>,
         limit: usize,
-    ) -> Result<Page<(EnvelopeId, Pending)>, QueryError> {
+    ) -> Result<Page<(EnvelopeId, PendingChange)>, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
         let start = match from {
             None => rows::waiting(number, Revision::GENESIS, &EnvelopeId(Digest::ZERO)),
@@ -191,8 +191,8 @@ impl<'a> Moment<'a> {
     /// What concerns the group is decided in its own domain, and nothing else is.
     fn needed(&self, domain: &str) -> Result<u32, StoreError> {
         match self.decided_in(domain)? {
-            record if record.number == GROUP => Ok(self.reach_of_group()?.needed),
-            record => Ok(Quorum::of_domain(&self.read, &record.policy)?.reach().needed),
+            record if record.number == GROUP => Ok(self.threshold_of_group()?.needed),
+            record => Ok(Quorum::of_domain(&self.read, &record.policy)?.threshold().needed),
         }
     }
 }

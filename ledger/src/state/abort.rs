@@ -9,28 +9,28 @@ use quorate_pbft::{Digest, PublicKey};
 
 /// A stage said no, something is missing, or the disk failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum Abort {
     /// A verdict.
     Refused(Refusal),
     /// No verdict.
-    Unsettled(Why),
+    Deferred(DeferReason),
     /// The replica stops.
     Store(StoreError),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for Abort {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<StoreError> for Stop {
+impl From<StoreError> for Abort {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl Stop {
+impl Abort {
     pub(crate) fn refused(code: Code, detail: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(code, detail))
     }
@@ -51,7 +51,7 @@ impl Stop {
 
 /// An envelope that was in a slot and got no verdict (A2, A3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsettled {
+pub struct Deferred {
     /// The envelope.
     pub id: EnvelopeId,
     /// Its author.
@@ -63,12 +63,12 @@ pub struct Unsettled {
     /// Number of its last change.
     pub to_seq: u64,
     /// What is the matter.
-    pub why: Why,
+    pub why: DeferReason,
 }
 
 /// Why an envelope got no verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum DeferReason {
     /// Its author's number before it is missing: put it on a lane again when the gap has closed.
     Gap {
         /// The number that is next.
@@ -84,7 +84,7 @@ pub enum Why {
     Taken,
 }
 
-impl Why {
+impl DeferReason {
     /// Whether the same bytes may get a verdict later (A2).
     pub fn may_wait(&self) -> bool {
         matches!(self, Self::Gap { .. } | Self::Dependency(_) | Self::Content(_))

@@ -1,7 +1,7 @@
 //! The author's own view: what a change was made on, before any merging.
 
 use crate::state::chain::{self, Link};
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::{FileRecord, ViewRecord};
 use crate::state::store::StoreError;
 use crate::state::{name, tree, versions};
@@ -39,21 +39,21 @@ impl AuthorView {
     }
 
     /// What stands at a path.
-    pub(crate) fn file(&self, draft: &Draft, domain: u32, path: &str) -> Result<Option<File>, StoreError> {
+    pub(crate) fn file(&self, overlay: &Overlay, domain: u32, path: &str) -> Result<Option<File>, StoreError> {
         if let Some(written) = self.written.get(path) {
             return Ok(*written);
         }
         let key = tree::key_of(&name::file(path));
         if let Some(link) = &self.link
-            && let Some(written) = chain::written(draft.stored(), link, &key)?
+            && let Some(written) = chain::written(overlay.stored(), link, &key)?
         {
             return Ok(written);
         }
-        let current: Option<FileRecord> = draft.get(domain, &name::file(path))?;
+        let current: Option<FileRecord> = overlay.get(domain, &name::file(path))?;
         if current.is_none() {
             return Ok(None); // within the horizon nothing ever stood there
         }
-        let version = versions::at(draft, (domain, &key), current.as_ref(), self.first)?;
+        let version = versions::at(overlay, (domain, &key), current.as_ref(), self.first)?;
         Ok(version.and_then(|(_, file)| file))
     }
 

@@ -4,8 +4,8 @@
 //! on cost nothing, and a long chain costs each of its links only what that link wrote. All of it can be derived
 //! from the authors' verdicts.
 
-use crate::state::abort::Stop;
-use crate::state::overlay::Draft;
+use crate::state::abort::Abort;
+use crate::state::overlay::Overlay;
 use crate::state::record::Verdict;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{self, Key};
@@ -37,22 +37,22 @@ struct Chain {
 }
 
 /// The place of an accepted envelope, as what another one is now based on.
-pub(crate) fn enter(draft: &mut Draft, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Stop> {
-    if let Some(link) = entry::load_row(draft.stored(), Table::History, &rows::link(&id))? {
+pub(crate) fn enter(overlay: &mut Overlay, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Abort> {
+    if let Some(link) = entry::load_row(overlay.stored(), Table::History, &rows::link(&id))? {
         return Ok(link);
     }
-    let (link, chain) = place(draft.stored(), id, verdict)?;
+    let (link, chain) = place(overlay.stored(), id, verdict)?;
     for (path, file) in &verdict.view.writes {
         let key = tree::key_of(&name::file(path));
-        draft.derive(Table::History, &rows::chain_write(&link.chain, &key, link.depth), file)?;
+        overlay.derive(Table::History, &rows::chain_write(&link.chain, &key, link.depth), file)?;
     }
-    draft.derive(Table::History, &rows::chain(&link.chain), &chain)?;
-    draft.derive(Table::History, &rows::link(&id), &link)?;
+    overlay.derive(Table::History, &rows::chain(&link.chain), &chain)?;
+    overlay.derive(Table::History, &rows::link(&id), &link)?;
     Ok(link)
 }
 
 /// At the end of its parent's chain, or the start of a new one.
-fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Chain), Stop> {
+fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Chain), Abort> {
     let start = |parent, forks| (Link { chain: id, depth: 1 }, Chain { length: 1, parent, forks });
     let Some(parent) = &verdict.view.parent else {
         return Ok(start(None, 0));
@@ -65,7 +65,7 @@ fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Ch
         return Ok((Link { depth, ..parent }, Chain { length: depth, ..chain }));
     }
     if chain.forks == FORKS_MAX {
-        return Err(Stop::refused(Code::BaseUnknown, format!("the chain of bases forks more than {FORKS_MAX} times")));
+        return Err(Abort::refused(Code::BaseUnknown, format!("the chain of bases forks more than {FORKS_MAX} times")));
     }
     Ok(start(Some(parent), chain.forks + 1))
 }

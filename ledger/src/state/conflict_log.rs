@@ -7,22 +7,22 @@ use quorate_pbft::{PublicKey, ReplicaId, Time};
 
 /// One thing that happened to a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Happening {
+pub struct ConflictEvent {
     /// The revision that did it; the end of the slot for what is no author's envelope.
     pub revision: Revision,
     /// Ledger time of its slot.
     pub time: Time,
     /// Whose word it is.
-    pub by: Voice,
+    pub by: Actor,
     /// What.
-    pub what: Deed,
+    pub what: ConflictEventKind,
 }
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
-pub enum Voice {
+pub enum Actor {
     /// Somebody who signed an envelope.
     Author(PublicKey) = 1,
     /// A replica's analyser: an item on its own lane, signed with the bundle that holds it.
@@ -35,7 +35,7 @@ pub enum Voice {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
-pub enum Deed {
+pub enum ConflictEventKind {
     /// Two sides met: 0 stood there, 1 came later.
     Opened = 1,
     /// One more side, of somebody who had not seen the conflict.

@@ -22,7 +22,7 @@ pub(crate) type Domains = BTreeMap<String, Arc<Domain>>;
 
 /// What a domain is to somebody who executes envelopes in it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct DomainView<'a> {
     pub(crate) name: &'a str,
     pub(crate) record: &'a DomainRecord,
     /// The group's own policy.
@@ -41,7 +41,7 @@ pub(crate) struct Place<'a> {
     pub(crate) changed: Revision,
 }
 
-impl Place<'_> {
+impl DomainView<'_> {
     pub(crate) fn rates(&self) -> &Rates {
         if self.record.number == GROUP { &self.group.rates } else { &self.record.policy.rates }
     }

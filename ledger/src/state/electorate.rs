@@ -16,20 +16,20 @@ use std::collections::BTreeSet;
 
 /// Organisations that a policy counts, and those of them that have a voice now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Voices {
+pub struct Electorate {
     /// Named by the policy, directly or by an author's key.
     pub named: u32,
     /// Of these, those for which somebody can speak.
-    pub heard: u32,
+    pub active: u32,
 }
 
 /// Where somebody stands who wants to change a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reach {
+pub struct Threshold {
     /// Organisations that must agree.
     pub needed: u32,
     /// Those that can.
-    pub voices: Voices,
+    pub electorate: Electorate,
     /// Whether too few can, by what the policy itself asks, or nobody can propose anything: a domain's policy is then the
     /// group's to change, and the group's own is changed by the quorum of whoever is left.
     pub is_stuck: bool,
@@ -38,27 +38,27 @@ pub struct Reach {
 /// Whose agreement counts now, and how many it takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Quorum {
-    circle: Circle,
-    reach: Reach,
+    members: Members,
+    threshold: Threshold,
     /// Organisations that speak by whom the policy names, though it is stuck.
     represented: BTreeSet<String>,
 }
 
 /// The organisations of a policy.
 #[derive(Debug, Clone)]
-enum Circle {
+enum Members {
     /// Every organisation of the group.
-    All(Voices),
+    All(Electorate),
     These {
         named: BTreeSet<String>,
-        heard: BTreeSet<String>,
+        active: BTreeSet<String>,
     },
 }
 
-impl Voices {
+impl Electorate {
     /// How many must agree where nothing else is said.
     pub fn quorum(&self) -> u32 {
-        let (most, honest) = (2 * u64::from(self.heard) / 3 + 1, self.named.saturating_sub(1) / 3 + 1);
+        let (most, honest) = (2 * u64::from(self.active) / 3 + 1, self.named.saturating_sub(1) / 3 + 1);
         u32::try_from(most).unwrap_or(u32::MAX).max(honest)
     }
 }
@@ -66,32 +66,32 @@ impl Voices {
 impl Quorum {
     /// What it takes to change a domain's policy.
     pub(crate) fn of_domain(entries: &impl Entries, policy: &DomainPolicy) -> Result<Self, StoreError> {
-        let circle = match policy.approvals.by.is_empty() {
-            true => Circle::of(entries, policy.writers.iter().chain(&policy.readers))?,
-            false => Circle::of(entries, policy.approvals.by.iter())?,
+        let members = match policy.approvals.by.is_empty() {
+            true => Members::of(entries, policy.writers.iter().chain(&policy.readers))?,
+            false => Members::of(entries, policy.approvals.by.iter())?,
         };
-        let proposers = Circle::of(entries, policy.writers.iter())?.voices().heard;
-        let mut quorum = Self::of_circle(circle, &policy.approvals);
-        quorum.reach.is_stuck |= proposers == 0;
+        let proposers = Members::of(entries, policy.writers.iter())?.electorate().active;
+        let mut quorum = Self::of_circle(members, &policy.approvals);
+        quorum.threshold.is_stuck |= proposers == 0;
         Ok(quorum)
     }
 
     /// What it takes to decide for the group: as its policy says, while that can be met; else the quorum of those that are
     /// left decides, and any author speaks for an organisation of which nobody is left whom the policy names.
     pub(crate) fn of_group(entries: &impl Entries, policy: &GroupPolicy) -> Result<Self, StoreError> {
-        let all = || Circle::all(entries);
-        let circle = match policy.approvals.by.is_empty() {
+        let all = || Members::all(entries);
+        let members = match policy.approvals.by.is_empty() {
             true => all()?,
-            false => Circle::of(entries, policy.approvals.by.iter())?,
+            false => Members::of(entries, policy.approvals.by.iter())?,
         };
-        let quorum = Self::of_circle(circle, &policy.approvals);
-        if !quorum.reach.is_stuck {
+        let quorum = Self::of_circle(members, &policy.approvals);
+        if !quorum.threshold.is_stuck {
             return Ok(quorum);
         }
         let mut left = Self::of_circle(all()?, &Approvals::default());
-        left.reach.is_stuck = true;
-        if let Circle::These { heard, .. } = quorum.circle {
-            left.represented = heard;
+        left.threshold.is_stuck = true;
+        if let Members::These { active, .. } = quorum.members {
+            left.represented = active;
         }
         Ok(left)
     }
@@ -110,20 +110,20 @@ impl Quorum {
         1 + policy.approvals.by.len()
     }
 
-    fn of_circle(circle: Circle, approvals: &Approvals) -> Self {
-        let voices = circle.voices();
-        let needed = approvals.organisations.unwrap_or_else(|| voices.quorum());
-        let reach = Reach { needed, voices, is_stuck: voices.heard < needed };
-        Self { circle, reach, represented: BTreeSet::new() }
+    fn of_circle(members: Members, approvals: &Approvals) -> Self {
+        let electorate = members.electorate();
+        let needed = approvals.organisations.unwrap_or_else(|| electorate.quorum());
+        let threshold = Threshold { needed, electorate, is_stuck: electorate.active < needed };
+        Self { members, threshold, represented: BTreeSet::new() }
     }
 
-    pub(crate) fn reach(&self) -> Reach {
-        self.reach
+    pub(crate) fn threshold(&self) -> Threshold {
+        self.threshold
     }
 
     /// Whether any author of an organisation speaks for it, as the policy is stuck and names nobody else who could.
     pub(crate) fn lets_anybody_speak_for(&self, organisation: &str) -> bool {
-        self.reach.is_stuck && !self.represented.contains(organisation)
+        self.threshold.is_stuck && !self.represented.contains(organisation)
     }
 
     /// Whether so many agree. Who has no voice any more does not count: else a minority could agree, leave, and so lower
@@ -131,18 +131,18 @@ impl Quorum {
     pub(crate) fn is_met(&self, entries: &impl Entries, agreed: &[String]) -> Result<bool, StoreError> {
         let mut count = 0;
         for organisation in agreed {
-            count += u32::from(self.circle.hears(entries, organisation)?);
+            count += u32::from(self.members.hears(entries, organisation)?);
         }
-        Ok(count >= self.reach.needed)
+        Ok(count >= self.threshold.needed)
     }
 }
 
-impl Circle {
+impl Members {
     fn of<'a>(entries: &impl Entries, who: impl Iterator<Item = &'a Principal> + Clone) -> Result<Self, StoreError> {
         if who.clone().any(|who| *who == Principal::Everyone) {
             return Self::all(entries);
         }
-        let (mut named, mut heard) = (BTreeSet::new(), BTreeSet::new());
+        let (mut named, mut active) = (BTreeSet::new(), BTreeSet::new());
         for who in who {
             let (organisation, speaks) = match who {
                 Principal::Everyone => continue,
@@ -156,30 +156,30 @@ impl Circle {
                 },
             };
             if speaks {
-                heard.insert(organisation.clone());
+                active.insert(organisation.clone());
             }
             named.insert(organisation);
         }
-        Ok(Self::These { named, heard })
+        Ok(Self::These { named, active })
     }
 
     fn all(entries: &impl Entries) -> Result<Self, StoreError> {
         let named = entries.entry(GROUP, name::ORGANISATIONS)?.unwrap_or(0);
-        let heard = entries.entry(GROUP, name::VOICES)?.unwrap_or(0);
-        Ok(Self::All(Voices { named, heard }))
+        let active = entries.entry(GROUP, name::ACTIVE_ORGANISATIONS)?.unwrap_or(0);
+        Ok(Self::All(Electorate { named, active }))
     }
 
-    fn voices(&self) -> Voices {
+    fn electorate(&self) -> Electorate {
         match self {
-            Self::All(voices) => *voices,
-            Self::These { named, heard } => Voices { named: named.len() as u32, heard: heard.len() as u32 },
+            Self::All(electorate) => *electorate,
+            Self::These { named, active } => Electorate { named: named.len() as u32, active: active.len() as u32 },
         }
     }
 
     fn hears(&self, entries: &impl Entries, organisation: &str) -> Result<bool, StoreError> {
         match self {
             Self::All(_) => Ok(authors(entries, organisation)?.is_some_and(|authors| authors > 0)),
-            Self::These { heard, .. } => Ok(heard.contains(organisation)),
+            Self::These { active, .. } => Ok(active.contains(organisation)),
         }
     }
 }
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_quorum_is_of_those_who_have_a_voice_and_one_of_it_is_honest() {
-        let quorum = |named, heard| Voices { named, heard }.quorum();
+        let quorum = |named, active| Electorate { named, active }.quorum();
         assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|all| quorum(all, all)), [1, 2, 3, 3, 4, 5, 5]);
         assert_eq!([0, 1, 2, 3].map(|left| quorum(4, left)), [2, 2, 2, 3]);
         assert_eq!([0, 1, 2, 3, 4, 5].map(|left| quorum(7, left)), [3, 3, 3, 3, 3, 4]);

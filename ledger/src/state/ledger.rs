@@ -4,7 +4,7 @@ use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, Head, Usage};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{Tree, state_root};
@@ -76,9 +76,9 @@ impl Ledger {
         }
         store.put(Table::Meta, GENESIS, genesis.bytes())?;
         let mut ledger = Self::at_genesis(genesis);
-        let mut draft = Draft::new(store);
-        ledger.found(&mut draft);
-        ledger.commit(&mut draft)?;
+        let mut overlay = Overlay::new(store);
+        ledger.found(&mut overlay);
+        ledger.commit(&mut overlay)?;
         Ok(ledger)
     }
 
@@ -186,33 +186,33 @@ impl Ledger {
     }
 
     /// Writes what the genesis names.
-    fn found(&mut self, draft: &mut Draft) {
+    fn found(&mut self, overlay: &mut Overlay) {
         let genesis = Arc::clone(&self.genesis);
         let file = genesis.file();
-        draft.put(GROUP, name::RULES.to_vec(), &rules());
+        overlay.put(GROUP, name::RULES.to_vec(), &rules());
         for organisation in &file.organisations {
-            draft.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
+            overlay.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
         }
         let mut authors: BTreeMap<&str, u32> = BTreeMap::new();
         for author in &file.authors {
             *authors.entry(&author.organisation).or_default() += 1;
             let organisation = author.organisation.clone();
             let record = AuthorRecord { organisation, since: Revision::GENESIS, revoked: None };
-            draft.put(GROUP, name::author(&author.key), &record);
+            overlay.put(GROUP, name::author(&author.key), &record);
         }
-        draft.put(GROUP, name::VOICES.to_vec(), &(authors.len() as u32)); // a genesis holds fewer than 2^32 bytes
+        overlay.put(GROUP, name::ACTIVE_ORGANISATIONS.to_vec(), &(authors.len() as u32)); // a genesis holds fewer than 2^32 bytes
         for (organisation, count) in authors {
-            draft.put(GROUP, name::authors_of(organisation), &count);
+            overlay.put(GROUP, name::authors_of(organisation), &count);
         }
         for (number, rules) in (1..).zip(&file.domains) {
             let policy = DomainPolicy::new(rules.writers.clone(), rules.readers.clone());
             let record = DomainRecord { number, since: Revision::GENESIS, policy };
-            draft.put(GROUP, name::domain(&rules.name), &record);
-            draft.put(number, name::USAGE.to_vec(), &Usage::default());
+            overlay.put(GROUP, name::domain(&rules.name), &record);
+            overlay.put(number, name::USAGE.to_vec(), &Usage::default());
             self.take_note(Decision::Domain(rules.name.clone(), record));
         }
-        draft.put(GROUP, name::ORGANISATIONS.to_vec(), &self.organisations);
-        draft.put(GROUP, name::POLICY.to_vec(), &*self.policy);
+        overlay.put(GROUP, name::ORGANISATIONS.to_vec(), &self.organisations);
+        overlay.put(GROUP, name::POLICY.to_vec(), &*self.policy);
     }
 
     /// Keeps in memory what was decided.
@@ -232,8 +232,8 @@ impl Ledger {
     }
 
     /// Writes the entries of a slot, hashes the trees that they touch, and stores the root.
-    pub(crate) fn commit(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
-        let mut changes = draft.write()?;
+    pub(crate) fn commit(&mut self, overlay: &mut Overlay) -> Result<(), StoreError> {
+        let mut changes = overlay.write()?;
         let mut group = changes.remove(&GROUP).unwrap_or_default();
         for (name, domain) in Arc::make_mut(&mut self.domains) {
             let Some(changes) = changes.remove(&domain.record.number) else {
@@ -242,14 +242,14 @@ impl Ledger {
             let domain = Arc::make_mut(domain);
             domain.tree.touch(&changes);
             let root = DomainRoot { root: domain.tree.root(), count: domain.tree.count() };
-            draft.put(GROUP, name::domain_root(name), &root);
+            overlay.put(GROUP, name::domain_root(name), &root);
         }
-        draft.put(GROUP, name::HEAD.to_vec(), &self.head);
-        group.extend(draft.write()?.remove(&GROUP).unwrap_or_default());
+        overlay.put(GROUP, name::HEAD.to_vec(), &self.head);
+        group.extend(overlay.write()?.remove(&GROUP).unwrap_or_default());
         self.group.touch(&group);
         self.executed = self.point();
         let root = self.executed.state_root;
-        draft.store().put(Table::Meta, ROOT, &root.0)
+        overlay.store().put(Table::Meta, ROOT, &root.0)
     }
 
     fn point(&self) -> ExecutedPoint {

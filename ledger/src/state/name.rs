@@ -13,7 +13,7 @@ pub(crate) const USAGE: &[u8] = b"U";
 /// How many organisations there are, in the group's tree.
 pub(crate) const ORGANISATIONS: &[u8] = b"N";
 /// How many organisations have a voice: somebody is enrolled for them. In the group's tree.
-pub(crate) const VOICES: &[u8] = b"V";
+pub(crate) const ACTIVE_ORGANISATIONS: &[u8] = b"V";
 
 /// The group's own policy, in the group's tree.
 pub(crate) const POLICY: &[u8] = b"P";

@@ -1,6 +1,6 @@
 //! What lies beyond the horizon leaves the state, at the same slot on every replica.
 
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::FileRecord;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows, versions};
@@ -12,33 +12,33 @@ use quorate_pbft::SeqNum;
 const PATHS_MAX: usize = 1_024;
 
 /// Removes the entries of paths that were deleted before `floor` and that nobody wrote since.
-pub(crate) fn deleted(draft: &mut Draft, floor: SeqNum) -> Result<(), StoreError> {
+pub(crate) fn deleted(overlay: &mut Overlay, floor: SeqNum) -> Result<(), StoreError> {
     let Some(last) = floor.previous().filter(|last| last.get() > 0) else {
         return Ok(());
     };
     let from = rows::deleted(Revision::GENESIS, 0, &[0; 32]);
     let to = rows::deleted(Revision::slot(last), u32::MAX, &[0xff; 32]);
     let mut found = Vec::new();
-    draft.stored().scan(Table::History, &from, &to, &mut |key, path| {
+    overlay.stored().scan(Table::History, &from, &to, &mut |key, path| {
         found.push((key.to_vec(), path.to_vec()));
         if found.len() < PATHS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     for (key, path) in found {
         let (since, domain) = place(&key).ok_or_else(|| entry::damaged("a deleted path"))?;
         let path = String::from_utf8(path).map_err(|_| entry::damaged("a deleted path"))?;
-        let record: Option<FileRecord> = draft.get(domain, &name::file(&path))?;
+        let record: Option<FileRecord> = overlay.get(domain, &name::file(&path))?;
         if record.as_ref().is_some_and(|record| record.is_gone() && record.since == since) {
-            draft.remove(domain, name::file(&path));
+            overlay.remove(domain, name::file(&path));
             if let Some(version) = record.and_then(|record| record.version()) {
-                versions::put(draft, (domain, &path), since, &version);
+                versions::put(overlay, (domain, &path), since, &version);
             }
             let listed = rows::listed(domain, &path);
-            draft.remove_row(Table::History, rows::known(&listed));
-            draft.put_row(Table::History, rows::forgotten(&listed), Vec::new());
+            overlay.remove_row(Table::History, rows::known(&listed));
+            overlay.put_row(Table::History, rows::forgotten(&listed), Vec::new());
         }
-        draft.remove_row(Table::History, key);
+        overlay.remove_row(Table::History, key);
     }
-    draft.accept()
+    overlay.commit()
 }
 
 fn place(key: &[u8]) -> Option<(Revision, u32)> {

@@ -1,11 +1,11 @@
 //! The values of entries, and the rows that entries vouch for by a running hash.
 
 use crate::format::receipt::{Receipt, Rung};
-use crate::policy::reputation::Deeds;
+use crate::policy::reputation::TrackRecord;
 use crate::policy::{DomainPolicy, Step};
-use crate::state::conflict_log::Voice;
+use crate::state::conflict_log::Actor;
 use crate::state::horizon::Marks;
-use crate::state::slot_log::Range;
+use crate::state::slot_log::SlotLog;
 use crate::vocabulary::conflict::{Class, Decider, Settled};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
@@ -32,7 +32,7 @@ pub struct Head {
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub lane_bytes: Vec<u64>,
     /// Size and peaks of the tree of executed slots.
-    pub range: Range,
+    pub slots: SlotLog,
     /// Which slots lie how far back in ledger time.
     pub times: Marks,
 }
@@ -47,7 +47,7 @@ impl Head {
             lane_hash: Digest::ZERO,
             tips: vec![Tip::default(); members],
             lane_bytes: vec![0; members],
-            range: Range::default(),
+            slots: SlotLog::default(),
             times: Marks::default(),
         }
     }
@@ -127,7 +127,7 @@ pub struct Sequence {
     /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
     pub repeated: Vec<u64>,
     /// What came of all this.
-    pub deeds: Deeds,
+    pub track_record: TrackRecord,
 }
 
 impl Sequence {
@@ -139,12 +139,19 @@ impl Sequence {
 
     /// Before the first envelope.
     pub fn new() -> Self {
-        Self { next: 1, attempt: 0, pending: 0, verdicts: Digest::ZERO, repeated: Vec::new(), deeds: Deeds::default() }
+        Self {
+            next: 1,
+            attempt: 0,
+            pending: 0,
+            verdicts: Digest::ZERO,
+            repeated: Vec::new(),
+            track_record: TrackRecord::default(),
+        }
     }
 
     /// What the author stands at by deeds in this domain alone.
-    pub(crate) fn figure(&self) -> u32 {
-        self.deeds.figure(self.repeated.len() as u64)
+    pub(crate) fn score(&self) -> u32 {
+        self.track_record.score(self.repeated.len() as u64)
     }
 }
 
@@ -284,11 +291,11 @@ pub struct ConflictRecord {
     /// How many sides each organisation's authors have proposed.
     pub proposals: BTreeMap<String, u32>,
     /// Who proposed a side, or said the same later.
-    pub supporters: BTreeMap<u32, BTreeSet<Voice>>,
+    pub supporters: BTreeMap<u32, BTreeSet<Actor>>,
     /// Length of the story.
-    pub happenings: u32,
-    /// Running hash over it; see [`super::conflict_log::Happening`].
-    pub story_hash: Digest,
+    pub events: u32,
+    /// Running hash over it; see [`super::conflict_log::ConflictEvent`].
+    pub log_hash: Digest,
     /// The change that settled it.
     pub settled: Option<Settled>,
 }

@@ -54,12 +54,12 @@ pub(crate) fn side(conflict: &ConflictId, index: u32) -> Vec<u8> {
 }
 
 /// History: (conflict, place) to what happened to it.
-pub(crate) fn happening(conflict: &ConflictId, place: u32) -> Vec<u8> {
+pub(crate) fn event(conflict: &ConflictId, place: u32) -> Vec<u8> {
     joined(b't', &[conflict.0.as_bytes(), &place.to_be_bytes()])
 }
 
 /// History: (revision, conflict, place) of what happened to it.
-pub(crate) fn happened(revision: Revision, conflict: &ConflictId, place: u32) -> Vec<u8> {
+pub(crate) fn conflict_events(revision: Revision, conflict: &ConflictId, place: u32) -> Vec<u8> {
     joined(b'j', &[&revision.key(), conflict.0.as_bytes(), &place.to_be_bytes()])
 }
 

@@ -9,7 +9,7 @@ use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, bounded, hash_parts};
 
 /// Size and peaks of the tree: all that appending and the root need.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub struct Range {
+pub struct SlotLog {
     /// Number of leaves.
     size: u64,
     /// Roots of the whole subtrees, largest first: one for each bit that is set in `size`.
@@ -32,7 +32,7 @@ fn row(level: u32, index: u64) -> [u8; 9] {
     row
 }
 
-impl Range {
+impl SlotLog {
     /// Number of leaves.
     pub fn size(&self) -> u64 {
         self.size
@@ -109,25 +109,25 @@ mod tests {
 
     #[test]
     fn every_leaf_is_proved_at_every_size() {
-        let (mut range, mut store) = (Range::default(), MemoryStore::new());
+        let (mut log, mut store) = (SlotLog::default(), MemoryStore::new());
         let values: Vec<Digest> = (0..40).map(|byte| Digest([byte; 32])).collect();
         for size in 0..=values.len() {
-            let root = range.root().expect("a peak for each bit");
+            let root = log.root().expect("a peak for each bit");
             assert_eq!(root, merkle_root(&values[..size]));
             for (index, value) in values[..size].iter().enumerate() {
-                let path = range.prove(index as u64, &store).expect("memory").expect("a leaf");
+                let path = log.prove(index as u64, &store).expect("memory").expect("a leaf");
                 assert!(merkle_proves(&root, value, index, size, &path), "{index} of {size}");
                 assert!(!merkle_proves(&root, value, (index + 1) % size, size, &path) || size == 1);
             }
             if let Some(value) = values.get(size) {
-                range.push(value, &mut store).expect("memory");
+                log.push(value, &mut store).expect("memory");
             }
         }
     }
 
     #[test]
     fn a_range_that_lacks_a_peak_has_no_root() {
-        let range = Range { size: 3, peaks: vec![Digest([1; 32])] };
-        assert_eq!(range.root(), None);
+        let log = SlotLog { size: 3, peaks: vec![Digest([1; 32])] };
+        assert_eq!(log.root(), None);
     }
 }

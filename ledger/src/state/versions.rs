@@ -4,7 +4,7 @@
 //! A replica may forget a version when what took its place is older than the slot at which the horizon begins, or when the
 //! path's record is gone: execution asks for none of these.
 
-use crate::state::overlay::Draft;
+use crate::state::overlay::Overlay;
 use crate::state::record::{FileRecord, Version};
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{self, Key};
@@ -14,9 +14,9 @@ use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
 
 /// Makes a row of a version that a path's record will not tell of any more.
-pub(crate) fn put(draft: &mut Draft, (domain, path): (u32, &str), since: Revision, version: &Version) {
+pub(crate) fn put(overlay: &mut Overlay, (domain, path): (u32, &str), since: Revision, version: &Version) {
     let row = rows::version(domain, &tree::key_of(&name::file(path)), since);
-    draft.put_row(Table::History, row, entry::bytes_of(version));
+    overlay.put_row(Table::History, row, entry::bytes_of(version));
 }
 
 /// Calls `each` for the versions that were there at `last`, newest first, until it breaks. `record` is what the reader

@@ -22,12 +22,12 @@ pub struct Admission {
     /// Whom its author belongs to.
     pub organisation: String,
     /// What the state says of it.
-    pub standing: Standing,
+    pub sequencing: Sequencing,
 }
 
 /// Where an envelope stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Sequencing {
     /// Its numbers are next.
     Ready,
     /// A number before it is missing (A2).
@@ -53,8 +53,8 @@ impl Ledger {
             let detail = format!("{} is not enrolled", envelope.body.author);
             return Ok(Err(Refusal::new(Code::UnknownAuthor, detail)));
         };
-        let standing = self.standing(read, id, &envelope)?;
-        Ok(standing.map(|standing| Admission { id, envelope, organisation, standing }))
+        let sequencing = self.sequencing(read, id, &envelope)?;
+        Ok(sequencing.map(|sequencing| Admission { id, envelope, organisation, sequencing }))
     }
 
     /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in an
@@ -67,7 +67,8 @@ impl Ledger {
         now: Time,
     ) -> Result<Option<TooFast>, StoreError> {
         let body = &admission.envelope.body;
-        let Some(domain) = self.domain(&body.domain).filter(|_| matches!(admission.standing, Standing::Ready)) else {
+        let Some(domain) = self.domain(&body.domain).filter(|_| matches!(admission.sequencing, Sequencing::Ready))
+        else {
             return Ok(None);
         };
         let (number, group) = (domain.record.number, self.group_policy());
@@ -81,14 +82,14 @@ impl Ledger {
         Ok(takes.err().filter(|too_fast| too_fast.wait_ms.is_some()))
     }
 
-    fn standing(
+    fn sequencing(
         &self,
         read: &dyn Read,
         id: EnvelopeId,
         envelope: &Envelope,
-    ) -> Result<Result<Standing, Refusal>, StoreError> {
+    ) -> Result<Result<Sequencing, Refusal>, StoreError> {
         if let Some(receipt) = self.receipt(read, &id)? {
-            return Ok(Ok(Standing::Judged(receipt)));
+            return Ok(Ok(Sequencing::Judged(receipt)));
         }
         let body = &envelope.body;
         let sequence = self.sequence(read, &body.domain, &body.author)?;
@@ -103,9 +104,9 @@ impl Ledger {
             let detail = format!("it begins at {first}, more than {gap_max} above the next number {next}");
             Err(Refusal::new(Code::GapTooWide, detail))
         } else if first > next {
-            Ok(Standing::Waits { next })
+            Ok(Sequencing::Waits { next })
         } else {
-            Ok(Standing::Ready)
+            Ok(Sequencing::Ready)
         })
     }
 

@@ -31,10 +31,10 @@ pub(crate) fn take(
     taken: impl Fn(&[u8]) -> Result<Option<Taken>, StoreError>,
 ) -> Result<Result<Takes, TooFast>, StoreError> {
     let load = Load { changes: body.changes.len() as u64, bytes: bytes as u64 };
-    let figure = numbers.figure();
+    let score = numbers.score();
     let whose =
-        if rates.by_standing { format!("this author, whose standing is {figure}") } else { "this author".into() };
-    let author = rates.of_author(figure).map(|rate| (rate, name::taken_by_author(&body.author), whose.as_str()));
+        if rates.by_standing { format!("this author, whose standing is {score}") } else { "this author".into() };
+    let author = rates.of_author(score).map(|rate| (rate, name::taken_by_author(&body.author), whose.as_str()));
     let summed = rates.organisation.map(|rate| (rate, name::taken_by_organisation(organisation), organisation));
     let mut takes = Takes::new();
     for (rate, name, whose) in author.into_iter().chain(summed) {

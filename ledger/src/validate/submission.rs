@@ -1,6 +1,6 @@
 //! The stages that an envelope passes at its exact position, in order; the first that fails names the refusal.
 
-use crate::apply::{Done, Spent, Turn, check_paths};
+use crate::apply::{Applied, Applier, Spent, check_paths};
 use crate::format::body::Body;
 use crate::format::change::{Base, Change, Dependency, Op};
 use crate::format::composition;
@@ -9,10 +9,10 @@ use crate::format::envelope::Envelope;
 use crate::format::receipt::State;
 use crate::format::transaction::Entered;
 use crate::policy::covers;
-use crate::state::abort::{Stop, Why};
+use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
-use crate::state::domain::{Domains, Place};
-use crate::state::overlay::Draft;
+use crate::state::domain::{DomainView, Domains};
+use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, Sequence, Verdict, ViewRecord};
 use crate::state::store::{StoreError, Table};
 use crate::state::{chain, name};
@@ -25,17 +25,17 @@ use std::collections::BTreeMap;
 
 /// An accepted envelope.
 pub(crate) struct Accepted {
-    pub(crate) done: Done,
+    pub(crate) applied: Applied,
     /// The author's view after its last change.
     pub(crate) view: ViewRecord,
-    /// What it did in other domains: place among the [`Case::parts`], and what.
-    pub(crate) others: Vec<Done>,
+    /// What it did in other domains: place among the [`Submission::parts`], and what.
+    pub(crate) others: Vec<Applied>,
 }
 
 impl Accepted {
     /// Whether it takes effect only when others have had their say.
     pub(crate) fn waits(&self) -> bool {
-        !self.done.requirements.is_empty()
+        !self.applied.requirements.is_empty()
     }
 }
 
@@ -43,36 +43,36 @@ impl Accepted {
 pub(crate) struct Part<'a> {
     pub(crate) entered: Entered<'a>,
     /// None where there is no such domain.
-    pub(crate) place: Option<Place<'a>>,
+    pub(crate) place: Option<DomainView<'a>>,
 }
 
 /// An envelope at its turn.
-pub(crate) struct Case<'a> {
+pub(crate) struct Submission<'a> {
     pub(crate) id: EnvelopeId,
     pub(crate) envelope: &'a Envelope,
     /// The revision that it makes if it is accepted.
     pub(crate) revision: Revision,
     pub(crate) limits: &'a Limits,
     /// None where there is no such domain.
-    pub(crate) place: Option<Place<'a>>,
+    pub(crate) place: Option<DomainView<'a>>,
     /// All domains, for what an envelope depends on.
     pub(crate) domains: &'a Domains,
     /// Its changes for other domains.
     pub(crate) parts: Vec<Part<'a>>,
 }
 
-impl Case<'_> {
+impl Submission<'_> {
     fn body(&self) -> &Body {
         &self.envelope.body
     }
 
     /// Stage `signature`: who is it, and does the key still speak for them?
-    pub(crate) fn author(&self, draft: &Draft) -> Result<AuthorRecord, Stop> {
+    pub(crate) fn author(&self, overlay: &Overlay) -> Result<AuthorRecord, Abort> {
         let author = &self.body().author;
-        let record: Option<AuthorRecord> = draft.get(0, &name::author(author))?;
-        let record = record.ok_or_else(|| Stop::refused(Code::UnknownAuthor, format!("{author} is not enrolled")))?;
+        let record: Option<AuthorRecord> = overlay.get(0, &name::author(author))?;
+        let record = record.ok_or_else(|| Abort::refused(Code::UnknownAuthor, format!("{author} is not enrolled")))?;
         match record.revoked {
-            Some(at) => Err(Stop::refused(Code::Revoked, format!("{author} was revoked at {at}"))),
+            Some(at) => Err(Abort::refused(Code::Revoked, format!("{author} was revoked at {at}"))),
             None => Ok(record),
         }
     }
@@ -80,20 +80,25 @@ impl Case<'_> {
     /// Whether it is the envelope's turn (A2, A3): the first number is the next one, the attempt is a new one, and what
     /// it depends on has happened.
     /// `enrolled` is when its author was.
-    pub(crate) fn turn(&self, draft: &Draft, sequence: &Sequence, enrolled: Option<Revision>) -> Result<(), Stop> {
+    pub(crate) fn check_sequence(
+        &self,
+        overlay: &Overlay,
+        sequence: &Sequence,
+        enrolled: Option<Revision>,
+    ) -> Result<(), Abort> {
         let body = self.body();
         if body.from_seq > sequence.next {
-            return Err(Stop::Unsettled(Why::Gap { next: sequence.next }));
+            return Err(Abort::Deferred(DeferReason::Gap { next: sequence.next }));
         }
         if body.from_seq < sequence.next || body.attempt <= sequence.attempt {
-            let known = draft.bytes(Table::Receipts, &self.id.0.0)?.is_some();
-            return Err(Stop::Unsettled(if known { Why::Copy } else { Why::Taken }));
+            let known = overlay.bytes(Table::Receipts, &self.id.0.0)?.is_some();
+            return Err(Abort::Deferred(if known { DeferReason::Copy } else { DeferReason::Taken }));
         }
-        if self.may_be_old(enrolled) && self.was_refused(draft)? {
-            return Err(Stop::Unsettled(Why::Copy));
+        if self.may_be_old(enrolled) && self.was_refused(overlay)? {
+            return Err(Abort::Deferred(DeferReason::Copy));
         }
-        body.changes.iter().try_for_each(|change| self.dependencies(draft, change))?;
-        self.parts.iter().try_for_each(|part| self.turn_of(draft, part))
+        body.changes.iter().try_for_each(|change| self.dependencies(overlay, change))?;
+        self.parts.iter().try_for_each(|part| self.check_part_sequence(overlay, part))
     }
 
     /// Whether it can have been ordered before its author and its domain were there: not if it is based on what came
@@ -107,8 +112,8 @@ impl Case<'_> {
 
     /// Whether it had its verdict when nobody could keep its number: before its author was enrolled, or its domain was
     /// made. A verdict beyond the horizon need not be on this disk any more; the base of the envelope is older still.
-    fn was_refused(&self, draft: &Draft) -> Result<bool, StoreError> {
-        let verdict: Option<Verdict> = draft.row(Table::Receipts, &self.id.0.0)?;
+    fn was_refused(&self, overlay: &Overlay) -> Result<bool, StoreError> {
+        let verdict: Option<Verdict> = overlay.row(Table::Receipts, &self.id.0.0)?;
         let revision = verdict.and_then(|verdict| verdict.receipt.revision);
         let floor = self.place.map_or(SeqNum::default(), |place| place.floor);
         Ok(revision.is_some_and(|revision| revision.seq() >= floor))
@@ -116,57 +121,57 @@ impl Case<'_> {
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
     /// refused, but for a gap: that may close.
-    fn turn_of(&self, draft: &Draft, part: &Part) -> Result<(), Stop> {
+    fn check_part_sequence(&self, overlay: &Overlay, part: &Part) -> Result<(), Abort> {
         let (Some(place), Entered { seq, attempt, domain, .. }) = (part.place, part.entered) else {
             return Ok(()); // the stage `domain` refuses it
         };
-        let known = sequence(draft, place.record.number, self.body())?;
+        let known = sequence(overlay, place.record.number, self.body())?;
         if seq < known.next || (seq == known.next && attempt <= known.attempt) {
             let detail = format!("in {domain:?}: number {seq}, attempt {attempt} is taken; {} is next", known.next);
-            return Err(Stop::refused(Code::SequenceTaken, detail));
+            return Err(Abort::refused(Code::SequenceTaken, detail));
         }
         if seq - known.next > self.limits.gap_max {
             let detail = format!("in {domain:?}: number {seq} is too far above the next one, {}", known.next);
-            return Err(Stop::refused(Code::GapTooWide, detail));
+            return Err(Abort::refused(Code::GapTooWide, detail));
         }
         if seq > known.next {
             let (author, domain) = (self.body().author, domain.to_owned());
-            return Err(Stop::Unsettled(Why::Dependency(Dependency { author, domain, seq: seq - 1 })));
+            return Err(Abort::Deferred(DeferReason::Dependency(Dependency { author, domain, seq: seq - 1 })));
         }
         Ok(())
     }
 
-    fn dependencies(&self, draft: &Draft, change: &Change) -> Result<(), Stop> {
+    fn dependencies(&self, overlay: &Overlay, change: &Change) -> Result<(), Abort> {
         for dependency in composition::of_others(self.body(), change) {
             let sequence: Option<Sequence> = match self.domains.get(&dependency.domain) {
-                Some(domain) => draft.get(domain.record.number, &name::sequence(&dependency.author))?,
+                Some(domain) => overlay.get(domain.record.number, &name::sequence(&dependency.author))?,
                 None => None,
             };
             if sequence.is_none_or(|sequence| sequence.next <= dependency.seq) {
-                return Err(Stop::Unsettled(Why::Dependency(dependency.clone())));
+                return Err(Abort::Deferred(DeferReason::Dependency(dependency.clone())));
             }
         }
         Ok(())
     }
 
     /// Stages `sequence` (the bases) to `access`, with the effects left pending in the draft.
-    pub(crate) fn stages(&self, draft: &mut Draft, author: &AuthorRecord) -> Result<Accepted, Stop> {
+    pub(crate) fn stages(&self, overlay: &mut Overlay, author: &AuthorRecord) -> Result<Accepted, Abort> {
         let changes = &self.body().changes;
         let Some(place) = self.place else {
             changes.iter().try_for_each(check_paths)?;
-            return Err(Stop::refused(Code::UnknownDomain, format!("no domain {:?}", self.body().domain)));
+            return Err(Abort::refused(Code::UnknownDomain, format!("no domain {:?}", self.body().domain)));
         };
         let mut views = BTreeMap::new();
         for (index, change) in self.own_changes().iter().enumerate() {
-            if let Some(view) = self.view(draft, &place, change)? {
+            if let Some(view) = self.view(overlay, &place, change)? {
                 views.insert(index, view);
             }
         }
-        let mut accepted = self.content(draft, place, author, views)?;
+        let mut accepted = self.content(overlay, place, author, views)?;
         let mut roles = vec![self.membership(&place, author)?];
         for part in &self.parts {
             let role = part.place.as_ref().map_or(Ok(None), |place| self.membership(place, author));
-            roles.push(role.map_err(|stop| stop.within(&in_domain(part.entered.domain)))?);
+            roles.push(role.map_err(|abort| abort.within(&in_domain(part.entered.domain)))?);
         }
         let refusals = accepted.take_refusal().into_iter().chain(roles.into_iter().flatten());
         match refusals.min_by_key(|refusal| refusal.stage) {
@@ -190,7 +195,12 @@ impl Case<'_> {
     /// ordered; a change that waited for others does not come faster by it.
     ///
     /// By domain: a transaction takes of the rates of each.
-    pub(crate) fn rates(&self, draft: &Draft, author: &AuthorRecord, bytes: usize) -> Result<Vec<(u32, Takes)>, Stop> {
+    pub(crate) fn rates(
+        &self,
+        overlay: &Overlay,
+        author: &AuthorRecord,
+        bytes: usize,
+    ) -> Result<Vec<(u32, Takes)>, Abort> {
         let who = (self.body(), author.organisation.as_str());
         let mut taken = Vec::new();
         for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {
@@ -198,15 +208,15 @@ impl Case<'_> {
             if place.rates().are_none() {
                 continue;
             }
-            let numbers = sequence(draft, number, self.body())?;
-            let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| draft.get(number, name))?;
-            taken.push((number, takes.map_err(|too_fast| Stop::from(too_fast.refusal))?));
+            let numbers = sequence(overlay, number, self.body())?;
+            let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| overlay.get(number, name))?;
+            taken.push((number, takes.map_err(|too_fast| Abort::from(too_fast.refusal))?));
         }
         Ok(taken)
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
-    fn view(&self, draft: &mut Draft, place: &Place, change: &Change) -> Result<Option<AuthorView>, Stop> {
+    fn view(&self, overlay: &mut Overlay, place: &DomainView, change: &Change) -> Result<Option<AuthorView>, Abort> {
         match change.base {
             Base::Previous => Ok(None),
             Base::Revision(revision) => {
@@ -214,29 +224,29 @@ impl Case<'_> {
                 Ok(Some(AuthorView::of_revision(revision)))
             }
             Base::Envelope(id) => {
-                let verdict = self.earlier(draft, place, id)?;
+                let verdict = self.earlier(overlay, place, id)?;
                 self.within_horizon(place, verdict.view.first)?;
-                let link = chain::enter(draft, id, &verdict)?;
+                let link = chain::enter(overlay, id, &verdict)?;
                 Ok(Some(AuthorView::of_envelope(id, verdict.view.first, link)))
             }
         }
     }
 
-    fn within_horizon(&self, place: &Place, revision: Revision) -> Result<(), Stop> {
+    fn within_horizon(&self, place: &DomainView, revision: Revision) -> Result<(), Abort> {
         if revision.seq() >= self.revision.seq() {
-            return Err(Stop::refused(Code::BaseUnknown, format!("revision {revision} is not in the past")));
+            return Err(Abort::refused(Code::BaseUnknown, format!("revision {revision} is not in the past")));
         }
         if revision.seq() < place.floor {
             let detail = format!("revision {revision} lies beyond the horizon, which begins at slot {}", place.floor);
-            return Err(Stop::refused(Code::BaseTooOld, detail));
+            return Err(Abort::refused(Code::BaseTooOld, detail));
         }
         Ok(())
     }
 
     /// An earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk must not
     /// matter: it is unknown.
-    fn earlier(&self, draft: &Draft, place: &Place, id: EnvelopeId) -> Result<Verdict, Stop> {
-        let verdict: Option<Verdict> = draft.row(Table::Receipts, &id.0.0)?;
+    fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<Verdict, Abort> {
+        let verdict: Option<Verdict> = overlay.row(Table::Receipts, &id.0.0)?;
         let of_this_chain = |verdict: &Verdict| {
             let receipt = &verdict.receipt;
             let revision = receipt.revision.is_some_and(|revision| revision.seq() >= place.floor);
@@ -245,13 +255,13 @@ impl Case<'_> {
             revision && is_own && receipt.domain == place.name
         };
         let Some(verdict) = verdict.filter(of_this_chain) else {
-            return Err(Stop::refused(
+            return Err(Abort::refused(
                 Code::BaseUnknown,
                 format!("{id} is no earlier envelope of this author and domain"),
             ));
         };
         if verdict.receipt.state == State::Refused {
-            return Err(Stop::refused(Code::BaseRefused, format!("{id} was refused")));
+            return Err(Abort::refused(Code::BaseRefused, format!("{id} was refused")));
         }
         Ok(verdict)
     }
@@ -259,59 +269,64 @@ impl Case<'_> {
     /// Stage `content`: lays all changes over the files.
     fn content(
         &self,
-        draft: &mut Draft,
-        place: Place,
+        overlay: &mut Overlay,
+        place: DomainView,
         author: &AuthorRecord,
         mut views: BTreeMap<usize, AuthorView>,
-    ) -> Result<Accepted, Stop> {
+    ) -> Result<Accepted, Abort> {
         let who = (place, author.organisation.as_str());
-        let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
-        turn.carries(self.envelope);
+        let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
+        applier.carries(self.envelope);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.own_changes().iter().enumerate() {
             if let Some(named) = views.remove(&index) {
                 view = named;
             }
-            turn.is_in(self.name_of(index));
-            turn.change(change, &mut view)?;
+            applier.is_in(self.name_of(index));
+            applier.change(change, &mut view)?;
             if self.holds_together() {
-                turn.has_held()?;
+                applier.has_held()?;
             }
         }
-        let (done, spent) = turn.done_and_spent();
-        let others = self.content_of_parts(draft, author, spent)?;
-        Ok(Accepted { done, view: view.into_record(), others })
+        let (applied, spent) = applier.applied_and_spent();
+        let others = self.content_of_parts(overlay, author, spent)?;
+        Ok(Accepted { applied, view: view.into_record(), others })
     }
 
     /// Stage `content` in the other domains of a transaction.
-    fn content_of_parts(&self, draft: &mut Draft, author: &AuthorRecord, mut spent: Spent) -> Result<Vec<Done>, Stop> {
+    fn content_of_parts(
+        &self,
+        overlay: &mut Overlay,
+        author: &AuthorRecord,
+        mut spent: Spent,
+    ) -> Result<Vec<Applied>, Abort> {
         let mut others = Vec::new();
         for part in &self.parts {
             let (change, name) = (part.entered.change, in_domain(part.entered.domain));
             let Some(place) = part.place else {
                 check_paths(change)?;
                 let detail = format!("no domain {:?}", part.entered.domain);
-                return Err(Stop::refused(Code::UnknownDomain, detail));
+                return Err(Abort::refused(Code::UnknownDomain, detail));
             };
-            let view = self.view(draft, &place, change).map_err(|stop| stop.within(&name))?;
+            let view = self.view(overlay, &place, change).map_err(|abort| abort.within(&name))?;
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
             let who = (place, author.organisation.as_str());
-            let mut turn = Turn::new(draft, self.limits, who, (self.id, self.body().author), self.revision);
-            turn.carries(self.envelope);
-            turn.goes_on(spent);
-            turn.is_in(Some(name));
-            turn.change(change, &mut view)?;
-            turn.has_held()?;
-            let (done, more) = turn.done_and_spent();
+            let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
+            applier.carries(self.envelope);
+            applier.goes_on(spent);
+            applier.is_in(Some(name));
+            applier.change(change, &mut view)?;
+            applier.has_held()?;
+            let (applied, more) = applier.applied_and_spent();
             spent = more;
-            if let Some(requirement) = done.requirements.first() {
+            if let Some(requirement) = applied.requirements.first() {
                 let detail = format!(
                     "in {:?}: {:?} asks for the word of others, and a transaction cannot wait for it",
                     part.entered.domain, requirement.pattern
                 );
-                return Err(Stop::refused(Code::Approvals, detail));
+                return Err(Abort::refused(Code::Approvals, detail));
             }
-            others.push(done);
+            others.push(applied);
         }
         Ok(others)
     }
@@ -325,28 +340,28 @@ impl Case<'_> {
         composition::is_one(self.body()).then(|| format!("part {} of {count}, number {number}", index + 1))
     }
 
-    fn within_quotas(&self, place: &Place, accepted: &Accepted) -> Result<(), Stop> {
+    fn within_quotas(&self, place: &DomainView, accepted: &Accepted) -> Result<(), Abort> {
         if !self.parts.is_empty()
-            && let Some(requirement) = accepted.done.requirements.first()
+            && let Some(requirement) = accepted.applied.requirements.first()
         {
             let detail =
                 format!("{:?} asks for the word of others, and a transaction cannot wait for it", requirement.pattern);
-            return Err(Stop::refused(Code::Approvals, detail));
+            return Err(Abort::refused(Code::Approvals, detail));
         }
-        within_quota(place, &accepted.done)?;
+        within_quota(place, &accepted.applied)?;
         let parts = self.parts.iter().zip(&accepted.others);
         parts
-            .filter_map(|(part, done)| Some((part.place?, done)))
-            .try_for_each(|(place, done)| within_quota(&place, done))
+            .filter_map(|(part, applied)| Some((part.place?, applied)))
+            .try_for_each(|(place, applied)| within_quota(&place, applied))
     }
 
     /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do this:
     /// what comes between is asked first. Whoever the policy names to attest or to speak for an organisation may do that
     /// without being a writer.
-    fn membership(&self, place: &Place, author: &AuthorRecord) -> Result<Option<Refusal>, Stop> {
+    fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Abort> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
-        let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_word);
+        let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_opinion);
         let reads = covers(&policy.readers, key, organisation);
         // Whether the word of somebody who may speak counts is asked where it is heard.
         let may_speak = || reads || policy.names(key, organisation);
@@ -355,7 +370,7 @@ impl Case<'_> {
         } else if reads {
             Ok(Some(Refusal::new(Code::Role, format!("{key} may read {} and not write", place.name))))
         } else {
-            Err(Stop::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
+            Err(Abort::refused(Code::NotMember, format!("{key} is no member of {}", place.name)))
         }
     }
 }
@@ -363,8 +378,8 @@ impl Case<'_> {
 impl Accepted {
     /// What the first of the later stages has against it, in whatever domain.
     fn take_refusal(&mut self) -> Option<Refusal> {
-        let all = core::iter::once(&mut self.done).chain(&mut self.others);
-        all.filter_map(Done::take_refusal).min_by_key(|refusal| refusal.stage)
+        let all = core::iter::once(&mut self.applied).chain(&mut self.others);
+        all.filter_map(Applied::take_refusal).min_by_key(|refusal| refusal.stage)
     }
 }
 
@@ -373,20 +388,22 @@ fn in_domain(domain: &str) -> String {
 }
 
 /// Stage `access`: a domain that is full takes only what makes it smaller.
-fn within_quota(place: &Place, done: &Done) -> Result<(), Stop> {
+fn within_quota(place: &DomainView, applied: &Applied) -> Result<(), Abort> {
     let quota = &place.record.policy.quota;
-    let kinds =
-        [("files", place.held.0, done.files, quota.files_max), ("bytes", place.held.1, done.bytes, quota.bytes_max)];
+    let kinds = [
+        ("files", place.held.0, applied.files, quota.files_max),
+        ("bytes", place.held.1, applied.bytes, quota.bytes_max),
+    ];
     for (what, held, more, max) in kinds {
         let after = held.saturating_add_signed(more);
         if let Some(max) = max.filter(|max| more > 0 && after > *max) {
-            return Err(Stop::refused(Code::Quota, format!("{after} {what}, {} may hold {max}", place.name)));
+            return Err(Abort::refused(Code::Quota, format!("{after} {what}, {} may hold {max}", place.name)));
         }
     }
     Ok(())
 }
 
 /// An author's numbers in a domain as they stand.
-pub(crate) fn sequence(draft: &Draft, domain: u32, body: &Body) -> Result<Sequence, StoreError> {
-    Ok(draft.get(domain, &name::sequence(&body.author))?.unwrap_or_else(Sequence::new))
+pub(crate) fn sequence(overlay: &Overlay, domain: u32, body: &Body) -> Result<Sequence, StoreError> {
+    Ok(overlay.get(domain, &name::sequence(&body.author))?.unwrap_or_else(Sequence::new))
 }

@@ -35,7 +35,7 @@ impl World {
     /// The lock, or the place in line, of an author at a path of a domain.
     pub fn lock_in(&self, domain: &str, who: u8, path: &str) -> Option<LockEntry> {
         let key = author(who).public_key();
-        let (locks, _) = self.moment().locks_of(domain, &key).expect("a domain");
+        let (locks, _) = self.view().locks_of(domain, &key).expect("a domain");
         locks.into_iter().find(|lock| lock.path == path)
     }
 

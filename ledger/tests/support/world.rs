@@ -177,14 +177,14 @@ impl World {
         for who in [1, 2] {
             self.does_in(domain, who, &[Edit::Other(Op::Approve { proposal })]);
         }
-        let entry = self.moment().proposal(&proposal).expect("memory").expect("it was made");
+        let entry = self.view().proposal(&proposal).expect("memory").expect("it was made");
         assert!(entry.proposal.end.is_some_and(|end| end.failed.is_none()), "the policy was decided");
     }
 
     /// The verdict on an envelope in a slot of its own.
     pub fn verdict(&mut self, draft: &Draft) -> Receipt {
         let outcome = self.slot(&[draft]);
-        assert_eq!(outcome.unsettled, [], "it is the envelope's turn");
+        assert_eq!(outcome.deferred, [], "it is the envelope's turn");
         let receipt = outcome.receipts.into_iter().next().expect("a verdict");
         if receipt.state == quorate_ledger::State::Refused {
             self.numbers.insert((draft.who, draft.body.domain.clone()), draft.body.from_seq);
@@ -210,8 +210,8 @@ impl World {
 
     /// What is served at a path of `main`.
     pub fn text(&self, path: &str) -> Option<String> {
-        let file = self.moment().file("main", path, None).expect("memory does not fail").found()?;
-        let bytes = self.moment().content(&file.hash).expect("memory does not fail").expect("a content");
+        let file = self.view().file("main", path, None).expect("memory does not fail").found()?;
+        let bytes = self.view().content(&file.hash).expect("memory does not fail").expect("a content");
         Some(String::from_utf8(bytes).expect("text"))
     }
 
@@ -226,8 +226,8 @@ impl World {
         keys
     }
 
-    pub fn moment(&self) -> quorate_ledger::Moment<'_> {
-        self.ledger.moment(&self.store)
+    pub fn view(&self) -> quorate_ledger::StateView<'_> {
+        self.ledger.view(&self.store)
     }
 
     pub fn position(&self, lane: u16) -> Position {

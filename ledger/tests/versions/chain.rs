@@ -157,7 +157,7 @@ fn check_log(world: &World, domain: &str, path: &str, told: &Told) {
 fn log(world: &World, domain: &str, path: &str, limit: usize) -> Told {
     let (mut found, mut from) = (Vec::new(), None);
     loop {
-        let page = world.moment().log(domain, Some(path), from, limit).expect("a page");
+        let page = world.view().log(domain, Some(path), from, limit).expect("a page");
         found.extend(page.items.iter().map(|entry| (entry.revision, entry.id)));
         let Some(next) = page.next else { return found };
         from = Some(at(&next));

@@ -124,7 +124,7 @@ impl Story {
     fn go_on_elsewhere(&mut self, who: u8, mut draft: Draft) -> Draft {
         let (key, domain) = (author(who).public_key(), "other".to_owned());
         let seq = self.world.ledger.next_seq(&self.world.store, &key, &domain).expect("memory does not fail");
-        let attempt = self.world.moment().author(&domain, &key).expect("a known domain").attempt + 1;
+        let attempt = self.world.view().author(&domain, &key).expect("a known domain").attempt + 1;
         let path = self.dice.one_of(&PATHS[..PROMPT]);
         let text = format!("{}\n", self.dice.below(9)).into_bytes();
         let ops = vec![Op::Enter { domain, seq, attempt }, put(path, &text)];

@@ -17,7 +17,7 @@ const COMPARED: usize = 20;
 
 /// All files of `main`, now or at an earlier revision.
 pub fn files(world: &World, at: Option<Revision>) -> Files {
-    let page = world.moment().ls("main", "", at, None, 1_000).expect("a page");
+    let page = world.view().ls("main", "", at, None, 1_000).expect("a page");
     assert_eq!(page.next, None, "a thousand paths are more than there are");
     page.items.into_iter().map(named).collect()
 }
@@ -49,7 +49,7 @@ pub fn check(world: &World, pruned: &World, snapshots: &Snapshots, dice: &mut Di
 
 fn check_files(world: &World, at: Revision, expected: &Files) {
     for path in PATHS {
-        let found = world.moment().file("main", path, Some(at)).expect("a known revision").found();
+        let found = world.view().file("main", path, Some(at)).expect("a known revision").found();
         assert!(found.as_ref().is_none_or(|file| file.revision <= at), "{path} at {at}: {found:?}");
         assert_eq!(found.map(|file| named(file).1), expected.get(path).copied(), "{path} at {at}");
     }
@@ -59,7 +59,7 @@ fn check_files(world: &World, at: Revision, expected: &Files) {
 fn check_pages(world: &World, at: Revision, expected: &Files) {
     let (mut found, mut from) = (Files::new(), None::<String>);
     loop {
-        let page = world.moment().ls("main", "d", Some(at), from.as_deref(), 1).expect("a page");
+        let page = world.view().ls("main", "d", Some(at), from.as_deref(), 1).expect("a page");
         found.extend(page.items.into_iter().map(named));
         let Some(next) = page.next else { break };
         from = Some(next);
@@ -71,7 +71,7 @@ fn check_pages(world: &World, at: Revision, expected: &Files) {
 /// The log before a revision is the end of the whole log.
 fn check_log_before(world: &World, before: Revision, path: &str) {
     let log = |from| {
-        let page = world.moment().log("main", Some(path), from, 1_000).expect("a page");
+        let page = world.view().log("main", Some(path), from, 1_000).expect("a page");
         page.items.into_iter().map(|entry| entry.revision).collect::<Vec<_>>()
     };
     let expected: Vec<_> = log(None).into_iter().filter(|revision| *revision < before).collect();
@@ -80,7 +80,7 @@ fn check_log_before(world: &World, before: Revision, path: &str) {
 
 /// The difference of two revisions, in either order, is that of their snapshots.
 fn check_difference(world: &World, snapshots: &Snapshots, (a, b): (Revision, Revision)) {
-    let page = world.moment().diff("main", (a, b), None, 1_000).expect("known revisions");
+    let page = world.view().diff("main", (a, b), None, 1_000).expect("known revisions");
     let shown = |file: File| (file.mode, file.content);
     let told: Vec<_> =
         page.items.into_iter().map(|item| (item.path, (item.from.map(shown), item.to.map(shown)))).collect();

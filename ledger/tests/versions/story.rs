@@ -154,12 +154,12 @@ impl Story {
         let World { store, ledger, .. } = &mut self.pruned;
         let there = ledger.execute(store, decided).expect("memory does not fail");
         assert_eq!(outcome.receipts, there.receipts);
-        assert_eq!(outcome.unsettled, there.unsettled);
+        assert_eq!(outcome.deferred, there.deferred);
         assert_eq!(outcome.state_root, there.state_root);
     }
 
     fn note(&mut self, drafts: &[Draft], outcome: &Outcome) {
-        outcome.unsettled.iter().for_each(|_| self.tally.note(Seen::Postponed));
+        outcome.deferred.iter().for_each(|_| self.tally.note(Seen::Postponed));
         for draft in drafts {
             let id = self.world.id(draft);
             let receipt = outcome.receipts.iter().find(|receipt| receipt.id == id);
@@ -168,7 +168,7 @@ impl Story {
             }
         }
         outcome.receipts.iter().for_each(|receipt| self.note_receipt(receipt));
-        let moment = self.world.moment();
+        let moment = self.world.view();
         let is_open = |id: &ConflictId| moment.conflict(id).expect("memory does not fail");
         self.conflicts.retain(|id| is_open(id).is_some_and(|entry| entry.settled.is_none()));
     }

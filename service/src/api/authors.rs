@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{AuthorInfo, Identity, Page, Pending, Standing};
 use quorate_ledger::Revision;
-use quorate_ledger::standing::Repute;
+use quorate_ledger::reputation::Reputation;
 
 /// An author in a domain.
 pub async fn author(
@@ -25,8 +25,8 @@ pub async fn author(
         next_seq: executed.next_seq,
         attempt: executed.attempt,
         pending,
-        standing: standing(executed.organisation.is_some(), executed.revoked, executed.repute),
-        figure_here: executed.figure_here,
+        standing: standing(executed.organisation.is_some(), executed.revoked, executed.reputation),
+        figure_here: executed.score_here,
         rate: executed.rate,
         repeated: executed.repeated,
         revision: Revision::slot(moment.seq()),
@@ -42,18 +42,18 @@ pub async fn identities(State(service): Shared) -> Answer<Json<Page<Identity>>> 
     let moment = service.now().moment;
     let mut items = Vec::new();
     for (key, record) in moment.view().identities()? {
-        let repute = moment.view().repute(&key)?;
-        let standing = standing(true, record.revoked, repute);
+        let reputation = moment.view().reputation(&key)?;
+        let standing = standing(true, record.revoked, reputation);
         items.push(Identity { key, organisation: record.organisation, standing });
     }
     Ok(Json(Page { items, next: None }))
 }
 
-fn standing(enrolled: bool, revoked: Option<Revision>, repute: Repute) -> Standing {
+fn standing(enrolled: bool, revoked: Option<Revision>, reputation: Reputation) -> Standing {
     let state = match revoked {
         _ if !enrolled => "not enrolled".to_owned(),
         Some(revision) => format!("revoked at {revision}"),
         None => "good".to_owned(),
     };
-    Standing { state, figure: repute.figure, reasons: repute.reasons }
+    Standing { state, figure: reputation.score, reasons: reputation.reasons }
 }

@@ -6,12 +6,13 @@ use quorate_client::api::{
     ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,
 };
 use quorate_ledger::{
-    Class, ConflictEntry as Found, Decider, Deed, File, Happening, Moment, Principal, Settled, SideEntry, Voice,
+    Actor, Class, ConflictEntry as Found, ConflictEvent, ConflictEventKind, Decider, File, Principal, Settled,
+    SideEntry, StateView,
 };
 use quorate_pbft::PublicKey;
 
 /// A conflict as lists have it.
-pub fn entry(view: &Moment, found: Found) -> Answer<ConflictEntry> {
+pub fn entry(view: &StateView, found: Found) -> Answer<ConflictEntry> {
     let (mut sides, mut proposals) = (Vec::new(), Vec::new());
     for (number, held) in (1..).zip(&found.sides) {
         match &held.proposed {
@@ -47,18 +48,18 @@ pub fn entry(view: &Moment, found: Found) -> Answer<ConflictEntry> {
 }
 
 /// A conflict and what happened to it.
-pub fn story(view: &Moment, found: Found) -> Answer<ConflictStory> {
-    let story = view.story(&found.id)?.into_iter().map(|happening| told(view, happening)).collect();
+pub fn story(view: &StateView, found: Found) -> Answer<ConflictStory> {
+    let story = view.conflict_log(&found.id)?.into_iter().map(|event| told(view, event)).collect();
     Ok(ConflictStory { conflict: entry(view, found)?, story })
 }
 
 /// One thing that happened, as an event.
-pub fn news(view: &Moment, conflict: &Found, happening: Happening) -> ConflictNews {
+pub fn news(view: &StateView, conflict: &Found, event: ConflictEvent) -> ConflictNews {
     ConflictNews {
         conflict: conflict.id,
         domain: conflict.domain.clone(),
         path: conflict.path.clone(),
-        happening: told(view, happening),
+        happening: told(view, event),
     }
 }
 
@@ -71,8 +72,8 @@ fn file(file: File) -> ConflictFile {
     ConflictFile { mode: file.mode, hash: file.content, size: file.size }
 }
 
-fn side(view: &Moment, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
-    let spoken = view.spoken(domain, side.revision)?;
+fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
+    let spoken = view.commit_message(domain, side.revision)?;
     Ok(ConflictSide {
         number,
         author: side.author,
@@ -85,11 +86,11 @@ fn side(view: &Moment, domain: &str, number: u32, side: &SideEntry) -> Answer<Co
         envelope: spoken.as_ref().map(|spoken| spoken.id),
         time: spoken.as_ref().map(|spoken| spoken.time.get()),
         message: spoken.map(|spoken| spoken.message),
-        supporters: side.supporters.iter().map(|voice| speaker(view, *voice)).collect(),
+        supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
     })
 }
 
-fn proposal(view: &Moment, number: u32, side: &SideEntry, reason: &str) -> ConflictProposal {
+fn proposal(view: &StateView, number: u32, side: &SideEntry, reason: &str) -> ConflictProposal {
     ConflictProposal {
         number,
         revision: side.revision,
@@ -97,11 +98,11 @@ fn proposal(view: &Moment, number: u32, side: &SideEntry, reason: &str) -> Confl
         mode: side.file.map(|file| file.mode),
         size: side.file.map(|file| file.size),
         reason: reason.to_owned(),
-        supporters: side.supporters.iter().map(|voice| speaker(view, *voice)).collect(),
+        supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
     }
 }
 
-fn decider(view: &Moment, found: &Found) -> ConflictDecider {
+fn decider(view: &StateView, found: &Found) -> ConflictDecider {
     let arbiter = arbiter(&found.decider);
     ConflictDecider {
         needed: arbiter.is_none().then_some(found.needed),
@@ -119,7 +120,7 @@ fn arbiter(decider: &Decider) -> Option<Principal> {
     }
 }
 
-fn end(view: &Moment, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
+fn end(view: &StateView, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
     let stands = view.file(&found.domain, &found.path, Some(settled.revision))?.found();
     Ok(ConflictEnd {
         revision: settled.revision,
@@ -133,32 +134,32 @@ fn end(view: &Moment, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
     })
 }
 
-fn told(view: &Moment, happening: Happening) -> ConflictHappening {
-    let what = match happening.what {
-        Deed::Opened => ConflictDeed::Opened,
-        Deed::Joined { side } => ConflictDeed::Joined { number: number(side) },
-        Deed::Proposed { side, reason } => ConflictDeed::Proposed { number: number(side), reason },
-        Deed::Voted { organisation, side } => ConflictDeed::Voted { organisation, number: number(side) },
-        Deed::Passed { decider, deadline } => {
+fn told(view: &StateView, event: ConflictEvent) -> ConflictHappening {
+    let what = match event.what {
+        ConflictEventKind::Opened => ConflictDeed::Opened,
+        ConflictEventKind::Joined { side } => ConflictDeed::Joined { number: number(side) },
+        ConflictEventKind::Proposed { side, reason } => ConflictDeed::Proposed { number: number(side), reason },
+        ConflictEventKind::Voted { organisation, side } => ConflictDeed::Voted { organisation, number: number(side) },
+        ConflictEventKind::Passed { decider, deadline } => {
             ConflictDeed::Passed { arbiter: arbiter(&decider), deadline: deadline.map(|deadline| deadline.get()) }
         }
-        Deed::HeldUp { until, path } => ConflictDeed::HeldUp { until: until.get(), locked: path },
-        Deed::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
+        ConflictEventKind::HeldUp { until, path } => ConflictDeed::HeldUp { until: until.get(), locked: path },
+        ConflictEventKind::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
     };
-    let by = speaker(view, happening.by);
-    ConflictHappening { revision: happening.revision, time: happening.time.get(), by, what }
+    let by = speaker(view, event.by);
+    ConflictHappening { revision: event.revision, time: event.time.get(), by, what }
 }
 
-fn speaker(view: &Moment, voice: Voice) -> Speaker {
-    match voice {
-        Voice::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
-        Voice::Replica(replica) => Speaker::Replica { replica: replica.get() },
-        Voice::Deadline => Speaker::Deadline,
+fn speaker(view: &StateView, actor: Actor) -> Speaker {
+    match actor {
+        Actor::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
+        Actor::Replica(replica) => Speaker::Replica { replica: replica.get() },
+        Actor::Deadline => Speaker::Deadline,
     }
 }
 
 /// Whose author this is: an author's, or a member's for what an analyser proposed.
-fn organisation(view: &Moment, author: &PublicKey) -> Option<String> {
+fn organisation(view: &StateView, author: &PublicKey) -> Option<String> {
     view.organisation(author).ok().flatten()
 }
 

@@ -119,14 +119,14 @@ pub fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Re
     let view = moment.view();
     let mut known: BTreeMap<ConflictId, Found> = BTreeMap::new();
     let mut found = Vec::new();
-    for told in view.happened(seen, Revision::slot(until))? {
-        if !known.contains_key(&told.id)
-            && let Some(conflict) = view.conflict(&told.id)?
+    for logged in view.conflict_events(seen, Revision::slot(until))? {
+        if !known.contains_key(&logged.id)
+            && let Some(conflict) = view.conflict(&logged.id)?
         {
-            known.insert(told.id, conflict);
+            known.insert(logged.id, conflict);
         }
-        let conflict = known.get(&told.id);
-        found.extend(conflict.map(|conflict| (told.happening.revision, news(&view, conflict, told.happening))));
+        let conflict = known.get(&logged.id);
+        found.extend(conflict.map(|conflict| (logged.event.revision, news(&view, conflict, logged.event))));
     }
     Ok(found)
 }

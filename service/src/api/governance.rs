@@ -10,8 +10,8 @@ use axum::extract::State;
 use quorate_client::api::{
     Decides, Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
-use quorate_ledger::Reach;
-use quorate_ledger::{EnvelopeId, Pending, ProposalEntry as Found, ProposalId, Requirement};
+use quorate_ledger::Threshold;
+use quorate_ledger::{EnvelopeId, PendingChange as Waiting, ProposalEntry as Found, ProposalId, Requirement};
 use serde::Deserialize;
 
 /// A domain's policy.
@@ -22,20 +22,20 @@ pub async fn policy(
 ) -> Answer<Json<PolicyOfDomain>> {
     let (moment, _) = fresh.state(&service).await?;
     let policy = moment.view().policy(&domain)?.clone();
-    let decides = decides(moment.view().reach(&domain)?);
+    let decides = decides(moment.view().threshold(&domain)?);
     Ok(Json(PolicyOfDomain { domain, policy, decides }))
 }
 
 /// The group's own policy.
 pub async fn group_policy(State(service): Shared, InQuery(fresh): InQuery<Freshness>) -> Answer<Json<PolicyOfGroup>> {
     let (moment, _) = fresh.state(&service).await?;
-    let decides = decides(moment.view().reach_of_group()?);
+    let decides = decides(moment.view().threshold_of_group()?);
     Ok(Json(PolicyOfGroup { policy: moment.view().group_policy(), decides }))
 }
 
-fn decides(reach: Reach) -> Decides {
-    let Reach { needed, voices, is_stuck } = reach;
-    Decides { needed, voices: voices.heard, named: voices.named, stuck: is_stuck }
+fn decides(threshold: Threshold) -> Decides {
+    let Threshold { needed, electorate, is_stuck } = threshold;
+    Decides { needed, voices: electorate.active, named: electorate.named, stuck: is_stuck }
 }
 
 /// The query of the list.
@@ -131,8 +131,8 @@ pub async fn pending_changes(
     Ok(Json(Page { items, next: page.next }))
 }
 
-fn waiting(id: EnvelopeId, pending: Pending) -> PendingChange {
-    let Pending { author, organisation, since, requirements, organisations, validators, words: _ } = pending;
+fn waiting(id: EnvelopeId, pending: Waiting) -> PendingChange {
+    let Waiting { author, organisation, since, requirements, organisations, validators, opinions: _ } = pending;
     let required = |(place, required): (u32, Requirement)| Required {
         pattern: required.pattern,
         approvals: required.approvals,

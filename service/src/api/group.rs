@@ -7,7 +7,7 @@ use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{CheckpointEntry, Member, Page, Peer, Standing};
-use quorate_ledger::standing::Repute;
+use quorate_ledger::reputation::Reputation;
 use quorate_net::PeerInfo;
 use quorate_pbft::{ReplicaId, SeqNum, Time, View};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,14 +20,14 @@ pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
         key: member.key,
         peer_id: peer_id(&service, &links, member.replica),
         organisation: member.organisation,
-        standing: standing(member.evidence, member.repute),
+        standing: standing(member.evidence, member.reputation),
     });
     Ok(Json(Page { items: items.collect(), next: None }))
 }
 
-fn standing(evidence: u8, repute: Repute) -> Standing {
+fn standing(evidence: u8, reputation: Reputation) -> Standing {
     let state = if evidence > 0 { "accused" } else { "good" };
-    Standing { state: state.to_owned(), figure: repute.figure, reasons: repute.reasons }
+    Standing { state: state.to_owned(), figure: reputation.score, reasons: reputation.reasons }
 }
 
 fn peer_id(service: &Service, links: &[PeerInfo], replica: ReplicaId) -> String {

@@ -23,7 +23,7 @@ impl Engine {
         });
         let opened: Vec<ConflictId> = opened.take(ANALYSES_PER_SLOT_MAX).collect();
         for id in opened {
-            let analysis = self.ledger.moment(&work.batch).analyse(&id)?;
+            let analysis = self.ledger.view(&work.batch).analyse(&id)?;
             if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
                 self.step(Input::Submit(item), work)?;
             }

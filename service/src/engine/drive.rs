@@ -112,7 +112,7 @@ impl Engine {
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
         super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
         let roots = Roots::load(&snapshot)?;
-        let awaited = ledger.moment(&snapshot).next_deadline()?;
+        let awaited = ledger.view(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();

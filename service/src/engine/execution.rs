@@ -3,7 +3,7 @@
 use super::drive::{Engine, EngineError, Work};
 use super::mempool::Stream;
 use super::round::Notice;
-use quorate_ledger::{Receipt, Unsettled, Why};
+use quorate_ledger::{DeferReason, Deferred, Receipt};
 use quorate_pbft::{Decided, Executed};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Engine {
         moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
             self.mempool().of(author, domain).next().is_some() // a transaction used a number there
         }));
-        moved.extend(self.take_back(outcome.unsettled, work)?);
+        moved.extend(self.take_back(outcome.deferred, work)?);
         self.go_on(moved, work)?;
         Ok(executed)
     }
@@ -51,24 +51,24 @@ impl Engine {
     }
 
     /// What was ordered without a verdict waits here again, if it was taken here (A2). Returns whose it is.
-    fn take_back(&mut self, unsettled: Vec<Unsettled>, work: &mut Work) -> Result<BTreeSet<Stream>, EngineError> {
+    fn take_back(&mut self, deferred: Vec<Deferred>, work: &mut Work) -> Result<BTreeSet<Stream>, EngineError> {
         let now = self.own_clock;
         let mut moved = BTreeSet::new();
-        for Unsettled { id, author, domain, why, .. } in unsettled {
+        for Deferred { id, author, domain, why, .. } in deferred {
             if self.mempool().place(&id).is_none() {
                 continue;
             }
             match why {
-                Why::Gap { next } => self.mempool().came_back(&id, next),
-                Why::Dependency(_) | Why::Content(_) => self.mempool().park(&id, now),
-                Why::Taken => {
+                DeferReason::Gap { next } => self.mempool().came_back(&id, next),
+                DeferReason::Dependency(_) | DeferReason::Content(_) => self.mempool().park(&id, now),
+                DeferReason::Taken => {
                     // Below the next number it ends with all others there. At it, its attempt was judged in another
                     // envelope: it would count as being on the lane, and let what follows it go there without end.
                     self.mempool().remove(&id);
                     let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
                     work.round.notices.push(Notice::Overtaken { id, next_seq });
                 }
-                Why::Copy => {
+                DeferReason::Copy => {
                     self.mempool().remove(&id);
                     let receipt = self.ledger.receipt(&work.batch, &id)?;
                     work.round.notices.extend(receipt.map(|receipt| Notice::Verdict(Arc::new(receipt))));

@@ -15,8 +15,8 @@ pub struct Moment {
 
 impl Moment {
     /// For questions.
-    pub fn view(&self) -> quorate_ledger::Moment<'_> {
-        self.ledger.moment(&self.snapshot)
+    pub fn view(&self) -> quorate_ledger::StateView<'_> {
+        self.ledger.view(&self.snapshot)
     }
 
     /// The slot.

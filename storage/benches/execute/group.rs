@@ -93,8 +93,8 @@ impl Group {
     /// What it costs to read the first page of the open conflicts, and how many are on it.
     pub fn list(&self, limit: usize) -> (Cost, usize) {
         let moment = match &self.disk {
-            None => self.world.moment(),
-            Some(disk) => self.world.ledger.moment(&disk.moment),
+            None => self.world.view(),
+            Some(disk) => self.world.ledger.view(&disk.moment),
         };
         measured(|| moment.conflicts(None, Some(true), None, limit).expect("a healthy disk").items.len())
     }
@@ -111,7 +111,7 @@ impl Group {
             Some(disk) => disk.execute(ledger, &decided),
         };
         drop(held);
-        assert!(outcome.unsettled.is_empty() && outcome.receipts.iter().all(|receipt| receipt.state == expected));
+        assert!(outcome.deferred.is_empty() && outcome.receipts.iter().all(|receipt| receipt.state == expected));
         cost
     }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
 ///
 /// Rows beside the trees go to the store as soon as their envelope is accepted.
-pub(crate) struct Draft<'s> {
+pub(crate) struct Overlay<'s> {
     store: &'s mut dyn Store,
     /// What somebody asked for or wrote in this slot: most entries are asked for several times.
     known: RefCell<Named<Known>>,
@@ -34,7 +34,7 @@ struct Known {
     is_changed: bool,
 }
 
-impl<'s> Draft<'s> {
+impl<'s> Overlay<'s> {
     pub(crate) fn new(store: &'s mut dyn Store) -> Self {
         let (known, pending, rows) = Default::default();
         Self { store, known, pending, rows }
@@ -168,7 +168,7 @@ impl<'s> Draft<'s> {
     }
 
     /// The envelope in hand is accepted.
-    pub(crate) fn accept(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         for (tree, entries) in core::mem::take(&mut self.pending) {
             let known = self.known.get_mut().entry(tree).or_default();
             for (name, value) in entries {
@@ -186,14 +186,14 @@ impl<'s> Draft<'s> {
     }
 
     /// The envelope in hand changes nothing.
-    pub(crate) fn reject(&mut self) {
+    pub(crate) fn rollback(&mut self) {
         self.pending.clear();
         self.rows.clear();
     }
 
     /// Writes the entries of the slot; what changed in each tree.
     pub(crate) fn write(&mut self) -> Result<BTreeMap<TreeNumber, Changes>, StoreError> {
-        self.accept()?;
+        self.commit()?;
         let mut changes = BTreeMap::new();
         for (tree, entries) in self.known.take() {
             let changed = entries.into_iter().filter(|(_, known)| known.is_changed);
@@ -234,7 +234,7 @@ impl Known {
     }
 }
 
-impl entry::Entries for Draft<'_> {
+impl entry::Entries for Overlay<'_> {
     fn entry<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
         self.get(tree, name)
     }

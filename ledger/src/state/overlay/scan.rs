@@ -1,6 +1,6 @@
 //! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
 
-use super::Draft;
+use super::Overlay;
 use crate::state::store::{Read, StoreError, Table};
 use core::iter::Peekable;
 use core::ops::ControlFlow;
@@ -8,7 +8,7 @@ use core::ops::ControlFlow;
 /// What is called for each row of a scan.
 type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-impl Read for Draft<'_> {
+impl Read for Overlay<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.bytes(table, key)
     }

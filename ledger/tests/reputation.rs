@@ -4,15 +4,15 @@ mod support;
 
 use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::standing::Repute;
+use quorate_ledger::reputation::Reputation;
 use quorate_ledger::{Op, Receipt, State};
 use quorate_pbft::Signer;
 use support::author;
 use support::locks::grab;
 use support::world::{Edit, World, remove, write};
 
-fn of(world: &World, who: u8) -> Repute {
-    world.moment().repute(&author(who).public_key()).expect("memory")
+fn of(world: &World, who: u8) -> Reputation {
+    world.view().reputation(&author(who).public_key()).expect("memory")
 }
 
 fn says(world: &World, who: u8, reason: &str) -> bool {
@@ -34,12 +34,12 @@ fn attest(world: &mut World, who: u8, change: &Receipt, approve: bool) -> Receip
 #[test]
 fn changes_that_take_effect_raise_it_and_refused_ones_lower_it() {
     let mut world = World::new();
-    assert_eq!(of(&world, 0), Repute { figure: 500, reasons: vec![] });
+    assert_eq!(of(&world, 0), Reputation { score: 500, reasons: vec![] });
     world.does(0, &[write("a", "1")]);
-    let good = of(&world, 0).figure;
+    let good = of(&world, 0).score;
     assert!(good > 500);
     world.does(0, &[remove("nowhere")]);
-    assert!(of(&world, 0).figure < good);
+    assert!(of(&world, 0).score < good);
     assert!(says(&world, 0, "1 changes took effect") && says(&world, 0, "1 changes were refused"));
 }
 
@@ -58,7 +58,7 @@ fn a_number_that_was_used_twice_weighs_heavily() {
     let mut second = first.clone();
     second.body.changes[0].message = "another".into();
     world.slot(&[&first, &second]);
-    assert!(of(&world, 0).figure < 200);
+    assert!(of(&world, 0).score < 200);
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn a_lane_answers_for_strangers_and_hardly_for_refusals() {
     let refused = world.draft(1, world.now(), &[remove("nowhere")]);
     let [good, stranger, refused] = [&good, &stranger, &refused].map(|draft| world.item(draft));
     world.slot_of(vec![(0, vec![good]), (1, vec![stranger]), (2, vec![refused])]);
-    let members = world.moment().members().expect("memory");
-    let figures: Vec<u32> = members.iter().map(|member| member.repute.figure).collect();
-    assert!(figures[0] > 500 && figures[1] < 400 && figures[2] == 500 && figures[3] == 500, "{figures:?}");
-    assert_eq!(members[1].repute.reasons, ["1 envelopes of strangers let through"]);
+    let members = world.view().members().expect("memory");
+    let scores: Vec<u32> = members.iter().map(|member| member.reputation.score).collect();
+    assert!(scores[0] > 500 && scores[1] < 400 && scores[2] == 500 && scores[3] == 500, "{scores:?}");
+    assert_eq!(members[1].reputation.reasons, ["1 envelopes of strangers let through"]);
 }
