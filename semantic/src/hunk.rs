@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::diff3::{self, Chunk, Region, Touch};
+use crate::elements;
 use crate::imports;
+use crate::indent;
 use crate::ladder::Task;
-use crate::language::{self, Imports, Language};
+use crate::language::{self, Imports, Language, Shape};
 use crate::layout;
+use crate::lex;
 use crate::limits;
 use crate::lines::{self, Interner};
 use crate::pairs;
@@ -22,17 +25,30 @@ use crate::{Piece, Rung, Work};
 /// Steps of all the rules for one byte of a stretch, where they only read it.
 const READ_STEPS: usize = 16;
 
+/// Steps of looking whether one byte stands in a whole element, wherever the stretch is slid to.
+const ELEMENT_STEPS: usize = 64;
+
 /// What the three have at one stretch.
 #[derive(Debug)]
 pub(crate) struct Hunk {
     pub(crate) base: Vec<u8>,
     pub(crate) ours: Vec<u8>,
     pub(crate) theirs: Vec<u8>,
+    /// Lines that all three have above the stretch, a few.
+    pub(crate) above: Vec<u8>,
+    /// And below.
+    pub(crate) below: Vec<u8>,
     /// Whether blanks and most line ends mean nothing here.
     pub(crate) is_free: bool,
 }
 
 impl Hunk {
+    /// A stretch of nothing.
+    pub(crate) fn empty() -> Self {
+        let nothing = Vec::new;
+        Self { base: nothing(), ours: nothing(), theirs: nothing(), above: nothing(), below: nothing(), is_free: false }
+    }
+
     /// As a piece that nobody could merge.
     pub(crate) fn disputed(self) -> Piece {
         Piece::Disputed { base: self.base, ours: self.ours, theirs: self.theirs }
@@ -74,14 +90,31 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
     {
         return Some((bytes.to_vec(), Rung::Text));
     }
+    let merged = by_edits(hunk, language, mode, input.work)?;
+    let merged = merged.or_else(|| {
+        let shifted = indent::shifted(hunk).filter(|_| hunk.is_free || is_indented(hunk, language))?;
+        by_edits(&shifted, language, mode, input.work)?
+    });
+    merged.map(|bytes| (bytes, Rung::Text))
+}
+
+/// Whether lines are shifted without harm in a language of indentation: no string over lines may be near.
+fn is_indented(hunk: &Hunk, language: &Language) -> bool {
+    let has_fence = |side: &[u8]| [b"\"\"\"", b"'''"].iter().any(|fence| side.windows(3).any(|w| w == *fence));
+    matches!(language.shape, Shape::Indent(_))
+        && ![&hunk.base, &hunk.ours, &hunk.theirs].iter().any(|side| has_fence(side))
+}
+
+/// By lines, then by words; none within where no rule answers, none at all where none may.
+fn by_edits(hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Option<Vec<u8>>> {
     for cut in [Cut::Plain, Cut::Paired] {
-        match by_lines(hunk, cut, language, mode, input.work) {
-            Ok(bytes) => return Some((bytes, Rung::Text)),
+        match by_lines(hunk, cut, language, mode, work) {
+            Ok(bytes) => return Some(Some(bytes)),
             Err(No::Next) => (),
             Err(No::Never) => return None,
         }
     }
-    by_words(hunk, mode, input.work).map(|bytes| (bytes, Rung::Text))
+    Some(by_words(hunk, mode, work))
 }
 
 /// How the changes of a side are cut.
@@ -122,7 +155,7 @@ fn by_lines(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work: &Work)
             Chunk::Same(range) => out.push(lines.base[range].concat()),
             Chunk::Ours(_, range) | Chunk::Both(_, range) => out.push(lines.ours[range].concat()),
             Chunk::Theirs(_, range) => out.push(lines.theirs[range].concat()),
-            Chunk::Conflict(region) => out.push(inside(&region, &lines, mode, work).ok_or(No::Next)?),
+            Chunk::Conflict(region) => out.push(inside(&region, &lines, hunk, language, mode, work).ok_or(No::Next)?),
         }
     }
     let merged = out.concat();
@@ -137,6 +170,10 @@ fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &La
     }
     // What was added beside something was likely meant for it: not where the other side took that away.
     if (a.base.is_empty() && b.side.is_empty()) || (a.side.is_empty() && b.base.is_empty()) {
+        return Err(No::Next);
+    }
+    // What stands after an edit that leaves its block stands in another one.
+    if (a.base.is_empty() || b.base.is_empty()) && [&a, &b].iter().any(|edit| edit.leaves_its_block(language)) {
         return Err(No::Next);
     }
     // A comment speaks of the line below it.
@@ -160,6 +197,13 @@ struct Edit<'a> {
 }
 
 impl<'a> Edit<'a> {
+    /// Whether it closes more than what it replaces: what stands beside it would come to stand in another block.
+    fn leaves_its_block(&self, language: &Language) -> bool {
+        let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return false };
+        let closes = |lines: &[&[u8]]| lex::lowest(&lines.concat(), words.dialect);
+        closes(self.side) < closes(self.base)
+    }
+
     fn of(chunk: &Chunk, lines: &'a Lines) -> Option<Edit<'a>> {
         match chunk {
             Chunk::Ours(base, side) => {
@@ -174,26 +218,49 @@ impl<'a> Edit<'a> {
 }
 
 /// Lines that both changed: by words, or where nothing was there before, both.
-fn inside(region: &Region, lines: &Lines, mode: Mode, work: &Work) -> Option<Vec<u8>> {
+fn inside(
+    region: &Region,
+    lines: &Lines,
+    around: &Hunk,
+    language: &Language,
+    mode: Mode,
+    work: &Work,
+) -> Option<Vec<u8>> {
     let (base, ours, theirs) =
         (&lines.base[region.base.clone()], &lines.ours[region.ours.clone()], &lines.theirs[region.theirs.clone()]);
+    if base.is_empty()
+        && let Some(larger) = elements::larger(&ours.concat(), &theirs.concat())
+    {
+        return Some(larger.to_vec());
+    }
+    if base.is_empty() && mode.both_added == BothAdded::Elements {
+        // Among other edits nobody knows in which block it would come to stand.
+        let is_alone = lines.base.is_empty();
+        let (above, below) = (&around.above[..], &around.below[..]);
+        let (ours, theirs) = (ours.concat(), theirs.concat());
+        work.take_len(ELEMENT_STEPS * (ours.len() + theirs.len()))?;
+        let added = elements::Added { ours: &ours, theirs: &theirs, above, below };
+        return if is_alone { added.both(language) } else { None };
+    }
     if base.is_empty() && mode.both_added != BothAdded::Conflict {
         let (ours, theirs) = (ours.concat(), theirs.concat());
         let ours_first = (ours <= theirs) == (mode.both_added == BothAdded::SmallerFirst);
         let (first, second) = if ours_first { (ours, theirs) } else { (theirs, ours) };
         return first.ends_with(b"\n").then(|| [first, second].concat());
     }
-    let hunk = Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), is_free: false };
+    let hunk = Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), ..Hunk::empty() };
     by_words(&hunk, mode, work)
 }
 
 /// Whether a line that both added, each once, would stand twice.
 fn doubles_a_line(merged: &[u8], lines: &Lines) -> bool {
     let merged = lines::split(merged);
+    let entry =
+        |line: &'_ [u8]| line.trim_ascii_end().strip_suffix(b",").map_or(line.trim_ascii_end().len(), <[u8]>::len);
     let mut counts: BTreeMap<&[u8], [usize; 4]> = BTreeMap::new();
     for (column, file) in [&lines.base, &lines.ours, &lines.theirs, &merged].into_iter().enumerate() {
         for line in file.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric)) {
-            counts.entry(line).or_default()[column] += 1;
+            counts.entry(&line[..entry(line)]).or_default()[column] += 1;
         }
     }
     counts.values().any(|[b, o, t, m]| o > b && t > b && m > o.max(t))
@@ -280,7 +347,7 @@ mod tests {
         let work = Work::default();
         let input = Task { base: Some(b""), ours: b"", theirs: b"", path, options: &options, work: &work };
         let is_free = !path.ends_with(".py");
-        let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into(), is_free };
+        let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into(), is_free, ..Hunk::empty() };
         resolve(&hunk, &input, Mode::of(&input)).map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
     }
 

@@ -21,10 +21,9 @@ use syntax::{Statement, statements};
 pub(crate) fn resolve(hunk: &Hunk, style: Imports, work: &Work) -> Option<Vec<u8>> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let (base, ours, theirs) = (text(&hunk.base)?, text(&hunk.ours)?, text(&hunk.theirs)?);
-    let (base, end_b) = split_end(&base);
-    let (ours, end_o) = split_end(&ours);
-    let (theirs, end_t) = split_end(&theirs);
-    let [base, ours, theirs] = [base, ours, theirs].map(|side| statements(side, style, work));
+    let texts = [&base, &ours, &theirs].map(|side| split_end(side));
+    let [(_, end_b), (_, end_o), (_, end_t)] = texts;
+    let [base, ours, theirs] = texts.map(|(side, _)| statements(side, style, work));
     let (base, ours, theirs) = (base?, ours?, theirs?);
     if is_replaced_and_removed(&base, &ours, &theirs) {
         return None;
@@ -45,6 +44,10 @@ pub(crate) fn resolve(hunk: &Hunk, style: Imports, work: &Work) -> Option<Vec<u8
         kept.insert(place, rendered(place, &merged, [&base, &ours, &theirs], work)?);
     }
     let mut out = in_order(&kept, &ours, &theirs, work)?;
+    work.take_len(out.len() + texts.iter().map(|(text, _)| text.len()).sum::<usize>())?;
+    if is_comment_lost(&out, texts[0].0, [texts[1].0, texts[2].0], style) {
+        return None;
+    }
     let end = if end_o == end_b || end_o == end_t {
         end_t
     } else if end_t == end_b {
@@ -54,6 +57,27 @@ pub(crate) fn resolve(hunk: &Hunk, style: Imports, work: &Work) -> Option<Vec<u8
     };
     out.push_str(end);
     Some(out.into_bytes())
+}
+
+/// Whether an import may begin with this line.
+pub(crate) fn may_begin(line: &[u8], style: Imports) -> bool {
+    let Ok(line) = std::str::from_utf8(line) else { return false };
+    // A line of a block of imports is a path in quotes, with a name in front at the most.
+    let is_path = |bare: &str| {
+        let words = bare.split_whitespace().collect::<Vec<_>>();
+        bare.ends_with('"')
+            && words.len() <= 2
+            && words.last().is_some_and(|w| w.starts_with('"'))
+            && words[0] != "return"
+    };
+    parted::begins(line.trim(), style, false) || (style == Imports::Go && is_path(line.trim()))
+}
+
+/// Whether a comment that a side added above its statements is not in the result.
+fn is_comment_lost(merged: &str, base: &str, sides: [&str; 2], style: Imports) -> bool {
+    let has = |text: &str, line: &str| text.lines().any(|other| other.trim() == line);
+    let mut lines = sides.into_iter().flat_map(str::lines).map(str::trim);
+    lines.any(|line| syntax::is_lead(line, style) && !has(base, line) && !has(merged, line))
 }
 
 /// The blank lines at the end.
@@ -155,7 +179,7 @@ mod tests {
             base: base.into(),
             ours: ours.into(),
             theirs: theirs.into(),
-            is_free: false,
+            ..Hunk::empty()
         };
         let there = resolve(&hunk(ours, theirs), style, &Work::default());
         assert_eq!(there, resolve(&hunk(theirs, ours), style, &Work::default()), "the sides have no names");

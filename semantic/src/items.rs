@@ -4,6 +4,7 @@
 //! its language is cut no worse. What cannot be told apart stays one item.
 
 mod eager;
+mod fields;
 
 use std::ops::Range;
 

@@ -173,6 +173,15 @@ fn climb(input: &Task, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     if !is_gits && is_structured(input) {
         let outcome = by_keys(input).into_iter().find_map(|bytes| passes(bytes, Rung::Data));
         let outcome = outcome.or_else(|| code::merge(input).and_then(|bytes| passes(bytes, Rung::Code)));
+        let outcome =
+            outcome.or_else(|| rest_by_code(input, &pieces, rung).and_then(|bytes| passes(bytes, Rung::Code)));
+        let outcome = outcome.or_else(|| {
+            let (pieces, rung) = text::merge(input, Mode { both_added: BothAdded::Elements, ..Mode::of(input) })?;
+            match text::whole(&pieces) {
+                Some(bytes) => passes(bytes, rung),
+                None => rest_by_code(input, &pieces, rung).and_then(|bytes| passes(bytes, Rung::Code)),
+            }
+        });
         if let Some(outcome) = outcome {
             return outcome;
         }
@@ -192,6 +201,24 @@ fn climb(input: &Task, pieces: Vec<Piece>, rung: Rung) -> Outcome {
             conflict(Class::Value, gave_up, reason, pieces, proposal(input))
         }
     }
+}
+
+/// Declarations of the stretches that the rungs below left in dispute; what they agreed on stands in all three files.
+fn rest_by_code(input: &Task, pieces: &[Piece], rung: Rung) -> Option<Vec<u8>> {
+    // Where git agrees on as much, the whole files were tried before.
+    if rung == Rung::OneSided || text::is_whole(pieces) {
+        return None;
+    }
+    let mut files = [Vec::new(), Vec::new(), Vec::new()];
+    for piece in pieces {
+        let parts = match piece {
+            Piece::Agreed(bytes) => [bytes, bytes, bytes],
+            Piece::Disputed { base, ours, theirs } => [base, ours, theirs],
+        };
+        files.iter_mut().zip(parts).for_each(|(file, part)| file.extend_from_slice(part));
+    }
+    let [base, ours, theirs] = &files;
+    code::merge(&Task { base: Some(base), ours, theirs, ..*input })
 }
 
 /// Small enough for the rungs above text.

@@ -214,6 +214,20 @@ pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bo
     open.is_empty()
 }
 
+/// Lowest depth of brackets in a stretch, counted from its start: below 0 where it leaves the bracket that it begins in.
+pub(crate) fn lowest(text: &[u8], dialect: Dialect) -> isize {
+    let (mut depth, mut lowest) = (0isize, 0);
+    for token in tokens(text, dialect) {
+        depth += match token.kind {
+            Kind::Open => 1,
+            Kind::Close => -1,
+            _ => 0,
+        };
+        lowest = lowest.min(depth);
+    }
+    lowest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

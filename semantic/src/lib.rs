@@ -14,8 +14,9 @@
 //! 6. The checks of [`Check`], after whatever rung answered; a refusal makes a semantic conflict.
 //! 7. [`Rung::None`]: a [`Conflict`], with what could be merged as advice.
 //!
-//! A rung only turns a conflict into a clean answer; it never overrides a clean answer of an earlier one. The sides
-//! have no names: `merge(base, a, b)` and `merge(base, b, a)` give the same bytes up to the labels of a conflict.
+//! A rung only turns a conflict into a clean answer; it never overrides a clean answer of an earlier one. The rungs work on the
+//! stretches of one file together. Exchanged sides give the same outcome: `merge(base, a, b)` and `merge(base, b, a)` differ at
+//! most in the labels of a conflict, and in the order of what both added at one place, which stands in agreed order.
 //!
 //! Nothing here reads a clock, the environment, a file or a random number, starts a thread, or walks an unordered
 //! map: replicas that run it on the same bytes get the same bytes.
@@ -24,9 +25,11 @@ mod check;
 mod code;
 mod data;
 mod diff3;
+mod elements;
 mod entry;
 mod hunk;
 mod imports;
+mod indent;
 mod items;
 mod ladder;
 mod language;
@@ -62,7 +65,7 @@ pub use work::{STEPS_MAX, Work};
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 15, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 16, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

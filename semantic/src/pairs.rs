@@ -99,6 +99,17 @@ fn bag(line: &[u8]) -> Vec<&[u8]> {
     words
 }
 
+/// Shared words of two stretches in thousandths of all.
+pub(crate) fn alike(a: &[u8], b: &[u8]) -> u32 {
+    let bag = |text| {
+        let mut words: Vec<_> =
+            words::split(text).into_iter().filter(|w| w.iter().any(|b| words::is_word_byte(*b))).collect();
+        words.sort_unstable();
+        words
+    };
+    likeness(&bag(a), &bag(b))
+}
+
 /// Shared words in thousandths of all; two blank lines are the same line.
 fn likeness(a: &[&[u8]], b: &[&[u8]]) -> u32 {
     let (mut i, mut j, mut shared) = (0, 0, 0);

@@ -1,6 +1,7 @@
 //! Rung 2: lines.
 
 use crate::diff3::{self, Chunk, Region, Touch};
+use crate::elements::SLIDE_MAX;
 use crate::hunk::{self, Hunk};
 use crate::ladder::Task;
 use crate::layout::Layout;
@@ -28,6 +29,8 @@ pub(crate) enum BothAdded {
     SmallerFirst,
     /// Both stand, the larger text first.
     LargerFirst,
+    /// Both stand in agreed order, where each is made of whole elements.
+    Elements,
 }
 
 impl Mode {
@@ -57,6 +60,8 @@ impl<'a> Lines<'a> {
             base: self.base[region.base.clone()].concat(),
             ours: self.ours[region.ours.clone()].concat(),
             theirs: self.theirs[region.theirs.clone()].concat(),
+            above: self.base[region.base.start.saturating_sub(SLIDE_MAX)..region.base.start].concat(),
+            below: self.base[region.base.end..self.base.len().min(region.base.end + SLIDE_MAX)].concat(),
             is_free: false,
         }
     }
@@ -70,7 +75,7 @@ impl<'a> Lines<'a> {
             Chunk::Conflict(region) => return Some(self.hunk(region)),
         };
         let base = self.base[base.clone()].concat();
-        Some(Hunk { base, ours: ours.concat(), theirs: theirs.concat(), is_free: false })
+        Some(Hunk { base, ours: ours.concat(), theirs: theirs.concat(), ..Hunk::empty() })
     }
 
     /// The three files; none above the limits.

@@ -10,9 +10,18 @@ fn with(options: &Options, path: &str, base: &str, ours: &str, theirs: &str) -> 
         (Outcome::Conflict(a), Outcome::Conflict(b)) => {
             assert_eq!((a.class, a.reason, &a.proposal), (b.class, b.reason, &b.proposal))
         }
+        (Outcome::Clean { bytes: a, rung: by }, Outcome::Clean { bytes: b, rung: back }) => {
+            assert_eq!((by, sorted(a)), (back, sorted(b)), "the sides differ in the order of additions at most")
+        }
         _ => assert_eq!(there, back, "the sides have no names"),
     }
     there
+}
+
+fn sorted(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
+    lines.sort_unstable();
+    lines
 }
 
 #[track_caller]
@@ -89,6 +98,96 @@ fn text_merges_two_edits_of_one_line_where_policy_allows() {
 fn text_leaves_two_additions_at_one_place_alone() {
     let files = ["start();\nend();\n", "start();\nfirst();\nend();\n", "start();\nsecond();\nend();\n"];
     conflict("a.txt", files, Class::Value, Reason::SameLines);
+}
+
+// ── both added ──
+
+#[test]
+fn whole_elements_that_both_added_at_one_place_stand_in_agreed_order() {
+    let added = [
+        ("a.js", "start();\n", "  a.use(one);\n", "  b.use(two);\n", "end();\n"),
+        ("a.rs", "fn f() {\n", "    let a = one();\n", "    b(&two);\n", "}\n"),
+        ("a.go", "x := T{\n", "\tone: 1,\n", "\ttwo: f(),\n", "}\n"),
+        ("a.py", "def f():\n    a()\n", "    if b:\n        c()\n", "    d.e(g)\n", "    z()\n"),
+        ("A.java", "class A {\n", "    int x = 1;\n", "    @B\n    String y;\n", "}\n"),
+    ];
+    for (path, above, ours, theirs, below) in added {
+        let of = |added: &str| [above, added, below].concat();
+        let base = of("");
+        clean(path, [&base, &of(ours), &of(theirs)], Rung::Text, &of(&[ours, theirs].concat()));
+        clean(path, [&base, &of(theirs), &of(ours)], Rung::Text, &of(&[theirs, ours].concat()));
+    }
+}
+
+#[test]
+fn an_element_that_the_diff_cuts_in_the_middle_is_slid_to_its_border() {
+    let item = |name: &str, url: &str| format!("  {{\n    name: '{name}',\n    url: '{url}',\n  }},\n");
+    let of = |items: &[String]| format!("const all = [\n{}];\n", items.concat());
+    let [a, b, c, z] = [item("a", "x.org/1"), item("b", "y.com/2"), item("c", "v.net/3"), item("z", "w.io/9")];
+    let base = of(&[a.clone(), z.clone()]);
+    let (ours, theirs) = (of(&[a.clone(), b.clone(), z.clone()]), of(&[a.clone(), c.clone(), z.clone()]));
+    clean("a.js", [&base, &ours, &theirs], Rung::Text, &of(&[a, b, c, z]));
+}
+
+#[test]
+fn additions_that_may_be_about_one_thing_are_left_alone() {
+    let added = [
+        ("a.js", "const x = [\n  a,\n", "  one\n", "  two,\n", "];\n"),
+        ("a.go", "func f() {\n", "\tmax := a.b\n", "\tmax := c()\n", "}\n"),
+        ("a.rs", "fn f() {\n", "    let n = a(1);\n", "    let n = b.c();\n", "}\n"),
+        ("a.js", "start()\n", "  .then(one)\n", "  .catch(two)\n", ";\n"),
+        ("a.rs", "fn f() {\n", "    check(a, b, c);\n", "    check(a, b, d);\n", "}\n"),
+        ("a.rs", "fn f() {\n", "    if a {\n", "    b();\n", "}\n"),
+        ("a.rs", "fn f() {\n", "    a();\n", "        b();\n", "}\n"),
+        ("a.txt", "one\n", "two\n", "three\n", "four\n"),
+    ];
+    for (path, above, ours, theirs, below) in added {
+        let [base, ours, theirs] = ["", ours, theirs].map(|added| [above, added, below].concat());
+        let outcome = with(&Options::default(), path, &base, &ours, &theirs);
+        assert!(matches!(outcome, Outcome::Conflict(_)), "{path}: {outcome:?}");
+    }
+}
+
+#[test]
+fn of_two_additions_at_one_place_the_one_that_holds_the_other_stands() {
+    let files = ["a\nb\n", "a\nx 1\nb\n", "a\nx 1\ny 2\nb\n"];
+    clean("a.txt", files, Rung::Text, files[2]);
+    let files = ["f();\n", "f();\ng(x);\n", "f();\nif (y) {\n  g(x);\n}\n"];
+    clean("a.js", files, Rung::Text, files[2]);
+}
+
+#[test]
+fn an_edit_is_indented_as_the_other_side_indented_its_lines() {
+    let base = "fn f() {\n    one(1);\n    two(2);\n    three(3);\n}\n";
+    let ours = "fn f() {\n    if ready() {\n        one(1);\n        two(2);\n        three(3);\n    }\n}\n";
+    let theirs = "fn f() {\n    one(1);\n    two(7);\n    three(3);\n}\n";
+    clean("a.rs", [base, ours, theirs], Rung::Text, &ours.replace("two(2)", "two(7)"));
+    let (base, ours, theirs) =
+        ("a(1)\nb(2)\nc(3)\n", "with x:\n    a(1)\n    b(2)\n    c(3)\n", "a(1)\nb(2)\nnew(5)\nc(3)\n");
+    let merged = "with x:\n    a(1)\n    b(2)\n    new(5)\n    c(3)\n";
+    clean("a.py", [base, ours, theirs], Rung::Text, merged);
+}
+
+#[test]
+fn an_addition_beside_an_edit_that_leaves_its_block_is_left_alone() {
+    let base = "type I interface {\n\tA() int\n\tLast() int\n}\n";
+    let ours = "type I interface {\n\tA() int\n\tLast() error\n}\n\ntype S struct {\n\tx int\n}\n";
+    let theirs = "type I interface {\n\tA() int\n\tLast() int\n\tNew() string\n}\n";
+    let outcome = with(&Options::default(), "a.go", base, ours, theirs);
+    let in_interface =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).find("New()") < String::from_utf8_lossy(bytes).find("struct");
+    assert!(!matches!(&outcome, Outcome::Clean { bytes, .. } if !in_interface(bytes)), "{outcome:?}");
+}
+
+#[test]
+fn an_entry_that_one_side_added_and_the_other_made_of_its_neighbour_never_stands_twice() {
+    let files =
+        ["x = [\n  \"a\",\n  \"b\"\n]\n", "x = [\n  \"a\",\n  \"b\",\n  \"c\"\n]\n", "x = [\n  \"a\",\n  \"c\"\n]\n"];
+    for path in ["a.js", "a.py", "a.txt"] {
+        let outcome = with(&Options::default(), path, files[0], files[1], files[2]);
+        let twice = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches("\"c\"").count() > 1;
+        assert!(!matches!(&outcome, Outcome::Clean { bytes, .. } if twice(bytes)), "{path}: {outcome:?}");
+    }
 }
 
 // ── line ends ──
@@ -342,6 +441,25 @@ fn imports_keep_a_nameless_one_that_was_added_beside_a_removed_one() {
 }
 
 #[test]
+fn imports_keep_a_comment_that_one_side_added_above_one() {
+    let files = [
+        ("a.py", "import a\n", "# why\nimport a\nimport b\n", "import a\nimport b\nimport c\n", "# why\n"),
+        (
+            "a.ts",
+            "import 'z';\n",
+            "// why\nimport { a } from 'a';\nimport 'z';\n",
+            "import { a, b } from 'a';\nimport 'z';\n",
+            "// why\n",
+        ),
+    ];
+    for (path, base, ours, theirs, comment) in files {
+        let outcome = with(&Options::default(), path, base, ours, theirs);
+        let has = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(comment);
+        assert!(!matches!(&outcome, Outcome::Clean { bytes, .. } if !has(bytes)), "{path}: {outcome:?}");
+    }
+}
+
+#[test]
 fn imports_leave_a_removed_name_that_is_newly_used_alone() {
     let base = "import os\nimport re\n\nre.sub()\nold(re)\n";
     let ours = "import os\nimport sys\nimport re\n\nre.sub()\nold(re)\nnew(re)\n";
@@ -425,6 +543,56 @@ fn code_lets_a_section_that_moved_keep_the_other_sides_edit() {
     let theirs = [part("A", "of a"), part("B", "of b"), part("C", "of c, and more")].concat();
     let merged = [part("C", "of c, and more"), part("A", "of a"), part("B", "of b")].concat();
     clean("a.md", [&base, &ours, &theirs], Rung::Code, &merged);
+}
+
+// ── rungs together ──
+
+/// The most ordinary concurrent edit: a new function on each side, and what it needs.
+#[test]
+fn imports_and_declarations_of_one_file_merge_together() {
+    let files = [
+        (
+            "a.rs",
+            ["use std::a;\n", "use std::fmt;\n", "use std::io;\n"],
+            [
+                "\nfn first() {\n    one();\n}\n",
+                "\nfn second() {\n    two();\n}\n",
+                "\nfn third() {\n    three();\n}\n",
+            ],
+        ),
+        (
+            "a.py",
+            ["import a\n", "import b\n", "import c\n"],
+            ["\n\ndef first():\n    one()\n", "\n\ndef second():\n    two()\n", "\n\ndef third():\n    three()\n"],
+        ),
+        (
+            "A.java",
+            ["import a.A;\n", "import a.B;\n", "import a.C;\n"],
+            [
+                "\nclass A {\n    void one() {\n        a();\n    }\n",
+                "\n    void two() {\n        b();\n    }\n",
+                "\n    void three() {\n        c();\n    }\n",
+            ],
+        ),
+        (
+            "a.ts",
+            ["import { a } from 'a';\n", "import { b } from 'b';\n", "import { c } from 'c';\n"],
+            [
+                "\nfunction first() {\n  a();\n}\n",
+                "\nfunction second() {\n  b();\n}\n",
+                "\nfunction third() {\n  c();\n}\n",
+            ],
+        ),
+    ];
+    for (path, [import, ours_import, theirs_import], [first, second, third]) in files {
+        let end = if path == "A.java" { "}\n" } else { "" };
+        let base = [import, first, end].concat();
+        let (ours, theirs) =
+            ([import, ours_import, first, second, end].concat(), [import, theirs_import, first, third, end].concat());
+        let (imports, functions) = ([ours_import, theirs_import].concat(), format!("{second}{third}"));
+        let merged = [import, &imports, first, functions.as_str(), end].concat();
+        clean(path, [&base, &ours, &theirs], Rung::Code, &merged);
+    }
 }
 
 // ── checks ──

@@ -48,8 +48,9 @@ fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize
     let mut out = BTreeMap::new();
     let mut open: Vec<(usize, Item)> = code.items().into_iter().map(|i| (0, i)).collect();
     while let Some((container, item)) = open.pop() {
-        let Some(name) = item.name else { continue };
-        let id = names.id(container, bound(&name, language));
+        let field = || code.field(&item).filter(|_| container > 0);
+        let Some(name) = item.name.as_ref().map(|name| bound(name, language)).or_else(field) else { continue };
+        let id = names.id(container, name);
         if let Some(body) = item.body {
             input.work.take_len(READ_STEPS * body.len())?;
             open.extend(code.items_in(body, true).into_iter().map(|i| (id, i)));
@@ -140,6 +141,21 @@ mod tests {
             let [ours, theirs, merged] =
                 [one.into(), two.into(), format!("{one}{two}")].map(|end| format!("{base}{end}"));
             assert_eq!(refused(path, base, &ours, &theirs, &merged), Some(Check::DuplicateName), "{merged}");
+        }
+    }
+
+    #[test]
+    fn duplicate_name_stops_one_field_that_both_add_to_a_class() {
+        let added = [
+            ("A.java", "class A {\n", "    private int x = 1;\n", "    protected long x;\n"),
+            ("a.ts", "class A {\n", "  x = 1;\n", "  private x?: T;\n"),
+            ("a.ts", "interface A {\n", "  x: number;\n", "  readonly x: string;\n"),
+            ("a.js", "class A {\n", "  x = 1;\n", "  x() {\n  }\n"),
+        ];
+        for (path, open, one, two) in added {
+            let [base, ours, theirs, merged] = ["".into(), one.into(), two.into(), format!("{one}{two}")]
+                .map(|members: String| format!("{open}{members}}}\n"));
+            assert_eq!(refused(path, &base, &ours, &theirs, &merged), Some(Check::DuplicateName), "{merged}");
         }
     }
 

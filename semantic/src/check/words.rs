@@ -7,6 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::Check;
 use super::accounting::{Counts, counts, identifiers};
 use crate::ladder::Task;
+use crate::language::{self, Language, Shape};
+use crate::lex::{self, Kind};
 use crate::words;
 
 /// How often base must have a word for its removal to say that the file does without it.
@@ -21,14 +23,31 @@ pub(super) fn gone(input: &Task, merged: &[u8]) -> Option<Check> {
         let is_told = *base >= REMOVED_MIN || (*base > 0 && ours.max(theirs) > base);
         is_told && (*ours == 0 || *theirs == 0) && *merged > 0
     };
-    let free = counts(input, merged, |file| names(file).into_iter())?;
+    let language = language::of(input.path);
+    input.work.take_len(input.len() + merged.len())?;
+    let free = counts(input, merged, |file| names(file, language).into_iter())?;
     free.values().any(back).then_some(Check::GoneWord)
 }
 
-/// The words that name something by themselves: no numbers, and no members of something else (after a dot).
-fn names(file: &[u8]) -> Vec<&[u8]> {
+/// The words that name something by themselves: no numbers, no members of something else (after a dot), and of code no
+/// keywords and no words of comments.
+fn names<'a>(file: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
+    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return free_words(file, 0) };
+    let is_keyword = |word: &&[u8]| words.is_keyword(word);
     let (mut at, mut out) = (0, Vec::new());
-    for word in file.split(|b| !words::is_word_byte(*b)) {
+    let comments = lex::tokens(file, words.dialect).into_iter().filter(|token| token.kind == Kind::Comment);
+    for (from, to) in comments.map(|token| (token.from, token.to)).chain([(file.len(), file.len())]) {
+        out.extend(free_words(&file[..from], at));
+        at = to;
+    }
+    out.retain(|word| !is_keyword(word));
+    out
+}
+
+/// Words from a place on.
+fn free_words(file: &[u8], from: usize) -> Vec<&[u8]> {
+    let (mut at, mut out) = (from, Vec::new());
+    for word in file[from.min(file.len())..].split(|b| !words::is_word_byte(*b)) {
         let is_member = at > 0 && file[at - 1] == b'.';
         if word.first().is_some_and(|b| !b.is_ascii_digit()) && !is_member {
             out.push(word);

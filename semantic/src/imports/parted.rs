@@ -73,7 +73,7 @@ impl Parted {
 }
 
 /// Whether an import may begin with this line of a file.
-fn begins(bare: &str, style: Imports, in_block: bool) -> bool {
+pub(super) fn begins(bare: &str, style: Imports, in_block: bool) -> bool {
     match style {
         Imports::None => false,
         Imports::Go => (in_block && bare.contains('"')) || bare.starts_with("import \""),

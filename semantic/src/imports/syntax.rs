@@ -41,7 +41,7 @@ pub(super) fn statements(text: &str, style: Imports, work: &Work) -> Option<Vec<
 }
 
 /// Whether a line belongs to the statement after it.
-fn is_lead(bare: &str, style: Imports) -> bool {
+pub(super) fn is_lead(bare: &str, style: Imports) -> bool {
     match style {
         Imports::Python => bare.starts_with('#'),
         Imports::Rust => bare.starts_with("//") || (bare.starts_with("#[") && bare.ends_with(']')),
