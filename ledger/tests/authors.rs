@@ -262,7 +262,7 @@ fn the_gate_lets_in_what_may_get_a_verdict() {
     let admit = |world: &World, draft: &Draft| {
         let bytes = world.sign(draft).encode();
         let admitted = world.ledger.admit(&world.store, &bytes).expect("memory does not fail");
-        admitted.map(|admission| admission.standing).map_err(|refusal| refusal.code)
+        admitted.map(|admission| admission.standing).map_err(|refused| refused.refusal.code)
     };
     assert_eq!(admit(&world, &first), Ok(Standing::Ready));
     assert_eq!(admit(&world, &second), Ok(Standing::Waits { next: 1 }));
