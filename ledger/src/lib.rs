@@ -61,6 +61,8 @@ pub use format::change::{Base, Change, Dependency, Level, Op, Wishes};
 pub use format::check::EnvelopeCheck;
 pub use format::constants::{BadConstants, CHANGES_MAX, GROUP_DOMAIN, Limits, OPERATIONS_MAX};
 pub use format::envelope::Envelope;
+#[cfg(feature = "testing")]
+pub use format::envelope::work;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use format::governance::{Act, Proposal, ProposalEnd};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
@@ -82,5 +84,5 @@ pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
     LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
 };
-pub use validate::admission::{Admission, Sequencing};
+pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};
 pub use validate::rates::TooFast;

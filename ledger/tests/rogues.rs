@@ -246,6 +246,6 @@ fn names_of_folders_that_are_long_and_deep_have_a_bound_for_each_envelope() {
     let draft = world.draft(0, world.now(), &many);
     let bytes = world.sign(&draft).encode();
     let refused = world.ledger.admit(&world.store, &bytes).expect("memory").expect_err("too much");
-    assert_eq!(refused.code, Code::TooLarge);
+    assert_eq!(refused.refusal.code, Code::TooLarge);
     assert_eq!(world.slot(&[&draft]).receipts, []);
 }

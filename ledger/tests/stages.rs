@@ -52,7 +52,7 @@ fn is(receipt: &Receipt, code: Code) {
 
 /// What the gate says of these bytes.
 fn gate(world: &World, bytes: &[u8]) -> Option<Code> {
-    world.ledger.admit(&world.store, bytes).expect("memory").err().map(|refusal| refusal.code)
+    world.ledger.admit(&world.store, bytes).expect("memory").err().map(|refused| refused.refusal.code)
 }
 
 #[test]

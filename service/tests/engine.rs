@@ -164,7 +164,7 @@ impl Group {
             carried: vec![],
         };
         let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author());
-        Candidate::new(envelope.id(&self.genesis.group()), &envelope, envelope.encode())
+        Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
     }
 
     fn submit(&mut self, site: usize, envelope: &Candidate) {

@@ -23,19 +23,16 @@ mod maybe_hex;
 mod standing;
 mod status;
 
-pub use answer::{Page, Pending, Problem, Ticket};
-pub use causality::Causality;
-pub use conflicts::{
-    ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictFile, ConflictHappening, ConflictNews,
-    ConflictProposal, ConflictSide, ConflictStory, ConflictVote, Speaker,
-};
-pub use events::Event;
-pub use files::{AuthorInfo, Domain, LogEntry, TreeEntry};
-pub use governance::{Decides, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord};
-pub use group::{CheckpointEntry, EvidenceEntry, Identity, Member, Peer};
-pub use locks::{AuthorLocks, LockEntry, LockLeft, LockNews};
-pub use standing::Standing;
-pub use status::{Health, Mode, Role, StableCheckpoint, Status};
+pub use answer::*;
+pub use causality::*;
+pub use conflicts::*;
+pub use events::*;
+pub use files::*;
+pub use governance::*;
+pub use group::*;
+pub use locks::*;
+pub use standing::*;
+pub use status::*;
 
 /// `file`, `exec` or `link`.
 pub const MODE_HEADER: &str = "quorate-mode";

@@ -43,6 +43,17 @@ pub struct Envelope {
     pub contents: Vec<Vec<u8>>,
 }
 
+/// Work of this process on envelopes, for tests that count it.
+#[cfg(feature = "testing")]
+pub mod work {
+    use core::sync::atomic::AtomicU64;
+
+    /// Encodings read.
+    pub static DECODED: AtomicU64 = AtomicU64::new(0);
+    /// Signatures of authors checked.
+    pub static VERIFIED: AtomicU64 = AtomicU64::new(0);
+}
+
 impl Envelope {
     /// Signs changes. `contents` may hold what the changes name in any order; what they do not name is left out.
     pub fn sign(group: &Digest, mut body: Body, contents: Vec<Vec<u8>>, signer: &dyn Signer) -> Self {
@@ -70,6 +81,8 @@ impl Envelope {
 
     /// Reads an encoding and checks its form: stage `structure`.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        #[cfg(feature = "testing")]
+        work::DECODED.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         if bytes.len() as u64 > limits.envelope_bytes_max {
             let detail = format!("{} bytes, at most {} are allowed", bytes.len(), limits.envelope_bytes_max);
             return Err(Refusal::new(Code::TooLarge, detail));
@@ -85,6 +98,8 @@ impl Envelope {
 
     /// Whether the signature is that of the named author: stage `signature`.
     pub fn check_signature(&self, group: &Digest) -> Result<EnvelopeId, Refusal> {
+        #[cfg(feature = "testing")]
+        work::VERIFIED.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         let id = self.id(group);
         if Ed25519.verify(&self.body.author, &signed_bytes(&id), &self.signature) {
             Ok(id)

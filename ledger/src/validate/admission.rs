@@ -1,5 +1,6 @@
 //! The admission gate: what must not enter a lane stays out; all else is ordered, so that a refusal is a verdict.
 
+use crate::format::body::Body;
 use crate::format::constants::GROUP;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::Receipt;
@@ -23,6 +24,8 @@ pub struct Admission {
     pub organisation: String,
     /// What the state says of it.
     pub sequencing: Sequencing,
+    /// The author's numbers in the domain.
+    pub(crate) numbers: Sequence,
 }
 
 /// Where an envelope stands.
@@ -39,22 +42,50 @@ pub enum Sequencing {
     Judged(Receipt),
 }
 
+/// An envelope that may not enter a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAdmitted {
+    /// Stage, code and detail.
+    pub refusal: Refusal,
+    /// Numbers of an envelope that was refused for them.
+    pub numbers: Option<Numbers>,
+}
+
+/// Numbers of an envelope beside its author's next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// First number of the envelope.
+    pub from_seq: u64,
+    /// Last number of the envelope.
+    pub to_seq: u64,
+    /// The author's next number, as executed.
+    pub next_seq: u64,
+}
+
 impl Ledger {
     /// Says whether an envelope may enter a lane: stages `structure` and `signature`, and its place among its author's.
-    pub fn admit(&self, read: &dyn Read, bytes: &[u8]) -> Result<Result<Admission, Refusal>, StoreError> {
+    pub fn admit(&self, read: &dyn Read, bytes: &[u8]) -> Result<Result<Admission, NotAdmitted>, StoreError> {
         let checked = Envelope::decode(bytes, self.genesis().limits())
             .and_then(|envelope| Ok((envelope.check_signature(&self.genesis().group())?, envelope)));
         let (id, envelope) = match checked {
             Ok(checked) => checked,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err(refusal.into())),
         };
         let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;
         let Some(AuthorRecord { organisation, .. }) = author else {
             let detail = format!("{} is not enrolled", envelope.body.author);
-            return Ok(Err(Refusal::new(Code::UnknownAuthor, detail)));
+            return Ok(Err(Refusal::new(Code::UnknownAuthor, detail).into()));
         };
-        let sequencing = self.sequencing(read, id, &envelope)?;
-        Ok(sequencing.map(|sequencing| Admission { id, envelope, organisation, sequencing }))
+        if let Some(receipt) = self.receipt(read, &id)? {
+            let (sequencing, numbers) = (Sequencing::Judged(receipt), Sequence::new());
+            return Ok(Ok(Admission { id, envelope, organisation, sequencing, numbers }));
+        }
+        let numbers = self.sequence(read, &envelope.body.domain, &envelope.body.author)?;
+        let gap_max = self.genesis().limits().gap_max;
+        Ok(match follows(&envelope.body, &numbers, gap_max) {
+            Ok(sequencing) => Ok(Admission { id, envelope, organisation, sequencing, numbers }),
+            Err(refusal) => Err(NotAdmitted { refusal, numbers: Some(Numbers::of(&envelope.body, &numbers)) }),
+        })
     }
 
     /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in an
@@ -77,37 +108,8 @@ impl Ledger {
             return Ok(None);
         }
         let (who, now) = ((body, admission.organisation.as_str()), now.max(self.head().time));
-        let numbers = self.sequence(read, &body.domain, &body.author)?;
-        let takes = rates::take(rates, who, bytes, now, &numbers, |name| entry::load(read, number, name))?;
+        let takes = rates::take(rates, who, bytes, now, &admission.numbers, |name| entry::load(read, number, name))?;
         Ok(takes.err().filter(|too_fast| too_fast.wait_ms.is_some()))
-    }
-
-    fn sequencing(
-        &self,
-        read: &dyn Read,
-        id: EnvelopeId,
-        envelope: &Envelope,
-    ) -> Result<Result<Sequencing, Refusal>, StoreError> {
-        if let Some(receipt) = self.receipt(read, &id)? {
-            return Ok(Ok(Sequencing::Judged(receipt)));
-        }
-        let body = &envelope.body;
-        let sequence = self.sequence(read, &body.domain, &body.author)?;
-        let (next, first) = (sequence.next, body.from_seq);
-        let gap_max = self.genesis().limits().gap_max;
-        Ok(if first < next {
-            Err(Refusal::new(Code::Overlap, format!("it begins at {first}, the next number is {next}")))
-        } else if first == next && body.attempt <= sequence.attempt {
-            let detail = format!("attempt {} for number {next} had its verdict", sequence.attempt);
-            Err(Refusal::new(Code::SequenceTaken, detail))
-        } else if first - next > gap_max {
-            let detail = format!("it begins at {first}, more than {gap_max} above the next number {next}");
-            Err(Refusal::new(Code::GapTooWide, detail))
-        } else if first > next {
-            Ok(Sequencing::Waits { next })
-        } else {
-            Ok(Sequencing::Ready)
-        })
     }
 
     /// Whom an author belongs to, as executed; empty for a stranger.
@@ -136,5 +138,35 @@ impl Ledger {
             None => None,
         };
         Ok(stored.unwrap_or_else(Sequence::new))
+    }
+}
+
+/// Says where an envelope stands among its author's numbers.
+fn follows(body: &Body, numbers: &Sequence, gap_max: u64) -> Result<Sequencing, Refusal> {
+    let (next, first) = (numbers.next, body.from_seq);
+    if first < next {
+        Err(Refusal::new(Code::Overlap, format!("it begins at {first}, the next number is {next}")))
+    } else if first == next && body.attempt <= numbers.attempt {
+        let detail = format!("attempt {} for number {next} had its verdict", numbers.attempt);
+        Err(Refusal::new(Code::SequenceTaken, detail))
+    } else if first - next > gap_max {
+        let detail = format!("it begins at {first}, more than {gap_max} above the next number {next}");
+        Err(Refusal::new(Code::GapTooWide, detail))
+    } else if first > next {
+        Ok(Sequencing::Waits { next })
+    } else {
+        Ok(Sequencing::Ready)
+    }
+}
+
+impl Numbers {
+    fn of(body: &Body, numbers: &Sequence) -> Self {
+        Self { from_seq: body.from_seq, to_seq: body.to_seq, next_seq: numbers.next }
+    }
+}
+
+impl From<Refusal> for NotAdmitted {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, numbers: None }
     }
 }

@@ -8,7 +8,7 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 
 use super::service::Service;
-use crate::engine::{Candidate, Fate, Moment, NotTaken, Request};
+use crate::engine::{Candidate, Fate, NotTaken, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -16,7 +16,9 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::Ticket;
-use quorate_ledger::{Code, Envelope, EnvelopeId, Level, Receipt, Refusal, Revision, State as Verdict};
+use quorate_ledger::{
+    Admission, Code, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Revision, Standing, State as Verdict,
+};
 use quorate_pbft::{Item, ItemKind, Time};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -55,17 +57,19 @@ pub async fn offer(
 }
 
 async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
-    let candidate = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
+    let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes)
     } else {
         let shared = service.clone();
         service.blocking(move || gate(&shared, bytes)).await
     }?;
+    let candidate = match passed {
+        Passed::Judged(receipt) => return settled(service, Arc::new(receipt), level).await,
+        Passed::Candidate(candidate) => candidate,
+    };
     let waiting = waiting(&candidate);
+    // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let mut fate = service.reception.fate(candidate.id);
-    if let Some(receipt) = known(service, &candidate.id)? {
-        return settled(service, Arc::new(receipt), level).await;
-    }
     service.needs_quorum()?;
     let waits_for = ticket(service, candidate).await?;
     if level == Level::Eventual {
@@ -86,26 +90,35 @@ async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Re
     }
 }
 
+/// An envelope that passed the gate.
+enum Passed {
+    /// The same bytes had their verdict.
+    Judged(Receipt),
+    /// It may enter a lane.
+    Candidate(Candidate),
+}
+
 /// The gate: what must not enter a lane stays out, with stage and code.
-fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Candidate> {
+fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
     let moment = service.now().moment;
-    match moment.ledger.admit(&moment.snapshot, &bytes)? {
-        Ok(admission) => {
-            // What waits here already was let in once: the same bytes again are no error.
-            let is_new = service.mempool().place(&admission.id).is_none();
-            if is_new
-                && let Some(too_fast) =
-                    moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
-            {
-                let wait_ms = too_fast.wait_ms.unwrap_or_default();
-                return Err(refused(service, &moment, &bytes, too_fast.refusal)?.after_ms(wait_ms));
-            }
-            let item = Item { kind: ItemKind::Envelope, bytes };
-            service.payload.is_valid(&item); // remembered: not verified again inside a bundle (G2)
-            Ok(Candidate::new(admission.id, &admission.envelope, item.bytes))
-        }
-        Err(refusal) => Err(refused(service, &moment, &bytes, refusal)?),
+    let admission = match moment.ledger.admit(&moment.snapshot, &bytes)? {
+        Ok(admission) => admission,
+        Err(not_admitted) => return Err(refused(service, not_admitted)),
+    };
+    // An envelope that is in the mempool was let in once: the same bytes again are no error.
+    if service.mempool().place(&admission.id).is_none()
+        && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
+    {
+        let wait_ms = too_fast.wait_ms.unwrap_or_default();
+        return Err(refused(service, too_fast.refusal.into()).after_ms(wait_ms));
     }
+    let Admission { id, envelope, organisation, standing, .. } = admission;
+    if let Standing::Judged(receipt) = standing {
+        return Ok(Passed::Judged(receipt));
+    }
+    let item = Item { kind: ItemKind::Envelope, bytes };
+    service.payload.remember(&item); // not verified again inside a bundle (G2)
+    Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
 }
 
 /// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
@@ -115,31 +128,27 @@ fn clock() -> Time {
 }
 
 /// A refusal as a problem; one about numbers says which is next.
-fn refused(service: &Service, moment: &Moment, bytes: &[u8], refusal: Refusal) -> Answer<Failure> {
+fn refused(service: &Service, NotAdmitted { refusal, numbers }: NotAdmitted) -> Failure {
     tracing::info!(stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
     service.metrics.gate_refused.get_or_create(&Kind::of(refusal.code)).inc();
+    if let Some(numbers) = numbers {
+        return not_taken(taken(refusal.code, numbers));
+    }
     let status = match refusal.code {
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Rate => StatusCode::TOO_MANY_REQUESTS,
-        Code::SequenceTaken | Code::Overlap | Code::GapTooWide => return numbers(moment, bytes, refusal),
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    Ok(Failure::refused(status, &refusal.stage.to_string(), &refusal.code.to_string(), refusal.detail))
+    Failure::refused(status, &refusal.stage.to_string(), &refusal.code.to_string(), refusal.detail)
 }
 
 /// Numbers that are all used belong to another envelope; some that are used overlap.
-fn numbers(moment: &Moment, bytes: &[u8], refusal: Refusal) -> Answer<Failure> {
-    let limits = moment.ledger.genesis().limits();
-    let Ok(Envelope { body, .. }) = Envelope::decode(bytes, limits) else {
-        return Ok(Failure::bad_request(refusal.detail));
-    };
-    let next_seq = moment.ledger.next_seq(&moment.snapshot, &body.author, &body.domain)?;
-    let from_seq = body.from_seq;
-    Ok(not_taken(match refusal.code {
+fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTaken {
+    match code {
         Code::GapTooWide => NotTaken::GapTooWide { from_seq, next_seq },
-        Code::Overlap if body.to_seq >= next_seq => NotTaken::Overlap { from_seq, next_seq },
+        Code::Overlap if to_seq >= next_seq => NotTaken::Overlap { from_seq, next_seq },
         _ => NotTaken::SequenceTaken { from_seq, next_seq },
-    }))
+    }
 }
 
 fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {

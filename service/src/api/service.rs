@@ -8,6 +8,7 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
 use crate::metrics::Metrics;
+use crate::pool::CachedPayload;
 use quorate_client::api::Mode;
 use quorate_ledger::{Genesis, StoreError};
 use quorate_net::Network;
@@ -44,7 +45,7 @@ pub struct Service {
     /// Envelopes that wait for their verdict.
     pub mempool: Arc<Mutex<Mempool>>,
     /// Remembers checked envelopes for the verification pool (G2).
-    pub payload: Arc<dyn quorate_pbft::PayloadCheck>,
+    pub payload: Arc<CachedPayload>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// The links to the other replicas.

@@ -36,7 +36,6 @@ impl Engine {
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
-        let candidate = Candidate { organisation: self.ledger.organisation(&work.batch, &author)?, ..candidate };
         let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
         if taken == Ok(Place::Lane) {
             if !self.put_on_lane(bytes, work)? {

@@ -16,8 +16,7 @@ pub(super) fn recall(
     let own = recovered.bundles.iter().filter(|bundle| bundle.header.lane == me);
     for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
         let organisation = ledger.organisation(read, &envelope.body.author)?;
-        let candidate = Candidate { organisation, ..Candidate::new(id, &envelope, bytes) };
-        mempool.restore(candidate, ledger.executed().time);
+        mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);
     }
     Ok(())
 }

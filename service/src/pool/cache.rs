@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 /// Things remembered in each of the two generations of a cache: some seconds of a busy group at 32 bytes each.
 const REMEMBERED_MAX: usize = 1 << 16;
 
-/// Public keys kept decompressed: members and the authors seen last, about 200 bytes each.
-const KEYS_MAX: usize = 1 << 13;
+/// Public keys kept decompressed: those of members, about 200 bytes each. Authors' signatures are checked by the ledger.
+const KEYS_MAX: usize = 1 << 10;
 
 /// Digests of what was found valid. The older half is forgotten when the newer is full.
 #[derive(Debug, Default)]
@@ -95,11 +95,20 @@ impl CachedPayload {
     pub fn new(check: Arc<dyn PayloadCheck>) -> Self {
         Self { check, valid: Remembered::default() }
     }
+
+    /// Remembers an item that was found valid elsewhere.
+    pub fn remember(&self, item: &Item) {
+        self.valid.insert(digest_of(item));
+    }
+}
+
+fn digest_of(item: &Item) -> [u8; 32] {
+    hash_parts("quorate/v1/checked-item", &[&[item.kind as u8], &item.bytes]).0
 }
 
 impl PayloadCheck for CachedPayload {
     fn is_valid(&self, item: &Item) -> bool {
-        let whole = hash_parts("quorate/v1/checked-item", &[&[item.kind as u8], &item.bytes]).0;
+        let whole = digest_of(item);
         if self.valid.contains(&whole) {
             return true;
         }
@@ -160,6 +169,18 @@ mod tests {
             self.0.fetch_add(1, Ordering::Relaxed);
             !item.bytes.is_empty()
         }
+    }
+
+    #[test]
+    fn an_item_that_the_gate_remembers_is_not_checked() {
+        let counting = Arc::new(Counting::default());
+        let cached = CachedPayload::new(counting.clone());
+        let item = Item { kind: ItemKind::Envelope, bytes: vec![1] };
+
+        cached.remember(&item);
+
+        assert!(cached.is_valid(&item));
+        assert_eq!(counting.0.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -69,7 +69,11 @@ impl EngineMachine {
 
     fn candidate(&self, item: Item) -> Candidate {
         let envelope = Envelope::decode(&item.bytes, self.genesis.limits()).expect("clients sign good envelopes");
-        Candidate::new(envelope.id(&self.genesis.group()), &envelope, item.bytes)
+        let organisation = self.engine.as_ref().map_or_else(String::new, |engine| {
+            let moment = engine.published().moment;
+            moment.ledger.organisation(&moment.snapshot, &envelope.body.author).expect("a good disk")
+        });
+        Candidate::new(envelope.id(&self.genesis.group()), &envelope, organisation, item.bytes)
     }
 
     fn name_of(&self, receipt: &Receipt) -> Option<EnvelopeName> {

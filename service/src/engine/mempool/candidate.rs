@@ -29,14 +29,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
-    /// where it is taken.
-    pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {
+    /// The candidate of a checked envelope; `organisation` is its author's, `bytes` its encoding.
+    pub fn new(id: EnvelopeId, envelope: &Envelope, organisation: String, bytes: Vec<u8>) -> Self {
         let body = &envelope.body;
         Self {
             id,
             author: body.author,
-            organisation: String::new(),
+            organisation,
             domain: body.domain.clone(),
             from_seq: body.from_seq,
             to_seq: body.to_seq,

@@ -1,0 +1,55 @@
+//! The gate decodes and verifies once: all work on the envelope of one POST is counted, at a replica that is a group.
+
+use quorate_client::author::{Author, Draft, Outcome};
+use quorate_client::http::Client;
+use quorate_ledger::{Level, Op, State, work};
+use quorate_service::config::{Config, Overrides};
+use quorate_service::init::{Plan, make};
+use quorate_service::replica::{Options, Running};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Time within which a group of one has an envelope executed.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn plan(out: &Path) -> Plan {
+    let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
+    Plan { out: out.to_owned(), replicas: 1, orgs, base_port: 7_700, api_port: 8_700, name, domains }
+}
+
+/// A group of one replica, on ports that the system chooses.
+async fn launch(dir: &Path) -> Running {
+    let flags = Overrides {
+        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
+        api: Some(([127, 0, 0, 1], 0).into()),
+        ..Overrides::default()
+    };
+    let config = Config::load(dir, flags).expect("what init made");
+    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None }).await.expect("a replica")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_envelope_of_a_post_is_decoded_twice_and_verified_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = make(&plan(&folder.path().join("group"))).expect("a group");
+    let mut replica = launch(&made.replicas[0]).await;
+    let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
+    let mut author = Author::open(&made.authors["org"], client, "main").await.expect("its key");
+    let put = |path: &str| {
+        let content = vec![7; 100_000];
+        let hash = quorate_client::content::digest(&content);
+        let op = Op::Put { path: path.into(), mode: quorate_ledger::Mode::File, content: hash };
+        Draft { base: None, ops: vec![op], contents: vec![content], message: String::new() }
+    };
+    let before = (work::DECODED.load(Ordering::Relaxed), work::VERIFIED.load(Ordering::Relaxed));
+
+    let outcome = author.submit(&put("a"), Level::Sequential).await.expect("an answer");
+
+    let Outcome::Verdict(receipt) = outcome else { panic!("no verdict: {outcome:?}") };
+    assert_eq!(receipt.state, State::Applied, "{receipt:?}");
+    let decoded = work::DECODED.load(Ordering::Relaxed) - before.0;
+    let verified = work::VERIFIED.load(Ordering::Relaxed) - before.1;
+    assert_eq!((decoded, verified), (2, 1), "once at the gate and once at execution; once at the gate");
+    replica.stop().await.expect("an orderly end");
+}
