@@ -1,8 +1,8 @@
 //! Authenticated streams between replicas.
 //!
-//! [`start`] listens and keeps one connection to every other member (TCP, Noise, Yamux; the replica's ed25519 key is its
-//! libp2p identity), with two streams on it: [`Channel::Votes`] and [`Channel::Bulk`]. Frames of one channel keep their
-//! order; a bulk transfer never delays a vote. What a frame means is not known here.
+//! [`start`] listens and keeps one connection to every other member (TCP, Noise, Yamux; the replica's ed25519 key is
+//! its libp2p identity), with two streams on it: [`Channel::Votes`] and [`Channel::Bulk`]. Frames of one channel keep
+//! their order; a bulk transfer never delays a vote. The meaning of a frame is not known here.
 //!
 //! Reliability is not promised. A frame is lost when its queue is full, when its connection dies, or when its peer is
 //! away for long; the protocol's status and repair (rule N9) brings it again, and may bring it twice.
