@@ -1,4 +1,4 @@
-//! What the links do to messages: delay, loss, copies, cuts.
+//! Links of the network: delay, loss, copies, cuts.
 
 use crate::dice::Dice;
 use quorate_pbft::ReplicaId;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Microseconds of virtual time since the run began.
 pub type Micros = u64;
 
-/// How links and disks behave. Delays are microseconds.
+/// Behaviour of links and disks. Delays are microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weather {
     /// Least delay of a message.

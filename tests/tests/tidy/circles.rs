@@ -32,7 +32,7 @@ fn no_files_need_each_other_but_a_folders_head_and_its_own_child() {
     assert!(faults.is_empty(), "{}\n{advice}", faults.join("\n\n"));
 }
 
-/// One line for each arrow of a room in a circle: the shortest way back to where it begins.
+/// Circles of a room, as the shortest way back for each arrow in one, a line each.
 fn shown(room: &Room) -> Vec<String> {
     let arrows = room.arrows();
     let show = |circle: Vec<usize>| {

@@ -1,4 +1,4 @@
-//! What the pure rooms may not name, and how every file opens.
+//! Names that the pure rooms may not use, and the opening of every file.
 
 use crate::sources::{rooms, rust_files};
 

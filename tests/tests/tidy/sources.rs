@@ -9,7 +9,7 @@ pub fn root() -> PathBuf {
     tests.parent().expect("the tests room stands in the workspace").to_path_buf()
 }
 
-/// What `cargo metadata` says, with all dependencies.
+/// Output of `cargo metadata`, with all dependencies.
 pub fn metadata() -> serde_json::Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host()])

@@ -7,7 +7,7 @@
 pub enum Kind {
     /// Identifier, keyword or number.
     Word,
-    /// One character, or `::`.
+    /// Punctuation: a character, or `::`.
     Sign,
     /// String or character, with its quotes.
     Literal,
