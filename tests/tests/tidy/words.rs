@@ -40,7 +40,6 @@ const STILL_ABOVE: &[(&[&str], usize)] = &[
     (&["semantic"], 111),
     (&["ledger"], 574),
     (&["node", "service", "git"], 387),
-    (&["docs"], 110),
 ];
 
 /// Sentence of a file.
