@@ -39,7 +39,7 @@ impl Weather {
     };
 }
 
-/// One-way delays in milliseconds between Frankfurt, Virginia, Oregon, Singapore and São Paulo: half of the round
+/// Delays in milliseconds, one way, between Frankfurt, Virginia, Oregon, Singapore and São Paulo: half of the round
 /// trips that public cloud latency tables give, rounded.
 pub const REGIONS: [[u64; 5]; 5] =
     [[1, 45, 75, 80, 100], [45, 1, 35, 110, 58], [75, 35, 1, 85, 88], [80, 110, 85, 1, 160], [100, 58, 88, 160, 1]];
