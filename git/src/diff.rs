@@ -1,4 +1,4 @@
-//! What changes from one tree to another, once what a domain cannot hold is left out of both.
+//! Changes from one tree to another, once both are without the entries that a domain cannot hold.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

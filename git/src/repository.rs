@@ -35,7 +35,7 @@ pub struct Branch {
 /// A git repository, opened for reading. Belongs to one thread at a time.
 pub struct Repository {
     git: gix::Repository,
-    /// Where a shallow clone ends: these commits count as roots. Sorted.
+    /// Ends of a shallow clone: these commits count as roots. Sorted.
     shallow: Vec<ObjectId>,
     /// Bytes that a file may have; a larger one is left out.
     file_bytes_max: u64,
@@ -72,7 +72,7 @@ impl Repository {
         self.git.common_dir().to_owned()
     }
 
-    /// What is checked out here.
+    /// Branch that is checked out.
     pub fn head(&self) -> Result<Branch, GitError> {
         let unresolved = |cause| GitError::Reference { name: "HEAD".to_owned(), cause };
         let head = self.git.head().map_err(unresolved)?;
@@ -131,7 +131,7 @@ impl Repository {
         gix::objs::CommitRefIter::from_bytes(&commit.data, commit.id.kind()).parent_ids().collect()
     }
 
-    /// What `commit` changes in its first parent's files; everything, if it has no parent.
+    /// Changes of `commit` to its first parent's files; every file is new, if it has no parent.
     ///
     /// Operations come in the order of [`sort_operations`](super::sort_operations), skipped entries by path.
     pub fn changes(&self, commit: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
@@ -139,12 +139,12 @@ impl Repository {
         diff::compare(self, commit.id, parent.map(|parent| parent.tree), Some(commit.tree), None)
     }
 
-    /// What turns the files of one commit into those of another; of nothing, all of them.
+    /// Operations that turn the files of one commit into those of another; of nothing, a put of each.
     pub fn compare(&self, old: Option<&Commit>, new: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
         diff::compare(self, new.id, old.map(|old| old.tree), Some(new.tree), None)
     }
 
-    /// All files of a commit.
+    /// Files of a commit.
     pub fn tree(&self, commit: &Commit) -> Result<Tree, GitError> {
         let (operations, skipped) = self.compare(None, commit)?;
         let mut tree = Tree { skipped, ..Tree::default() };
@@ -152,7 +152,7 @@ impl Repository {
         Ok(tree)
     }
 
-    /// What a commit's tree holds at each of `paths`, which is less work than [`tree`](Self::tree).
+    /// Entries of a commit's tree at `paths`, which is less work than [`tree`](Self::tree).
     ///
     /// Has every one of `paths`; none where the tree has no file, or one that was left out.
     pub fn entries(&self, commit: &Commit, paths: &BTreeSet<String>) -> Result<Entries, GitError> {

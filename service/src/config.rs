@@ -1,7 +1,7 @@
-//! How one replica is set up on its machine: `config.toml`, overridden by the environment, overridden by flags.
+//! Configuration of a replica on its machine: `config.toml`, overridden by the environment, overridden by flags.
 //!
-//! Nothing here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is an
-//! error, so that a misspelt one never passes unnoticed.
+//! No setting here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is
+//! an error, so that a misspelt one never passes unnoticed.
 
 use crate::logging::LogFormat;
 use quorate_pbft::ReplicaId;
@@ -19,7 +19,7 @@ pub const GENESIS_FILE: &str = "genesis.json";
 /// The token for what tells of the node itself, in the replica's folder; only needed where the API is not on loopback.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
-/// What a replica needs to know of its machine.
+/// Settings of a replica on its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -36,7 +36,7 @@ pub struct Config {
     /// For people or as JSON.
     #[serde(default)]
     pub log_format: LogFormat,
-    /// Where the other replicas are: replica number to multiaddr. The own number may be there and is ignored.
+    /// Addresses of the other replicas: replica number to multiaddr. The own number may be there and is ignored.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
 }
@@ -49,7 +49,7 @@ fn default_log() -> String {
     "info".to_owned()
 }
 
-/// What flags or the environment say; each that is there wins over the file.
+/// Settings from flags and the environment; each that is there wins over the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// As [`Config::listen`].
@@ -66,7 +66,7 @@ pub struct Overrides {
     pub peers: Vec<String>,
 }
 
-/// What is wrong with a configuration, and where.
+/// Fault in a configuration, and its place.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -93,9 +93,9 @@ pub enum ConfigError {
     Environment {
         /// Its name.
         name: &'static str,
-        /// What it holds.
+        /// Value in the configuration.
         value: String,
-        /// What it should hold.
+        /// Form that it should have.
         expected: &'static str,
     },
 }

@@ -10,7 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use quorate_client::api::Mode;
 use quorate_net::{Channel, PeerInfo};
 
-/// One word that says which.
+/// Label that says which kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Kind {
     /// The word.
@@ -39,7 +39,7 @@ struct Build {
     version: &'static str,
 }
 
-/// Everything that is counted.
+/// Counters and gauges of a replica.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -122,7 +122,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All of them, at zero.
+    /// Registers every metric, at zero.
     pub fn new() -> Self {
         let mut metrics = Self::default();
         metrics.register_counters();

@@ -1,4 +1,5 @@
-//! What tells more of the node than of the group is open on loopback; elsewhere it needs the admin token.
+//! Access to answers that tell more of the node than of the group: open on loopback; elsewhere they need the admin
+//! token.
 
 use super::Shared;
 use super::problem::Failure;
@@ -8,14 +9,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use quorate_pbft::hash_parts;
 
-/// Who may see the node itself.
+/// Access to the node's own answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admin {
-    /// Everybody who reaches the address: it is loopback.
+    /// Open to every client that reaches the address: it is loopback.
     Everybody,
-    /// Whoever shows this token.
+    /// Open to clients that show this token.
     Token(String),
-    /// Nobody: no token is configured.
+    /// Closed: no token is configured.
     Nobody,
 }
 

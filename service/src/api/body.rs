@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// Time for a body to arrive: the largest at 10 Mbit/s.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
-/// How long what follows a refused body is read and thrown away, so that the sender sees the refusal and not a reset.
+/// Time for which the rest of a refused body is read and thrown away, so that the sender sees the refusal and not a
+/// reset.
 const DRAINS_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes of the first piece that is made room for where no length is announced.
 const KIB: usize = 1 << 10;

@@ -52,7 +52,7 @@ pub fn story(view: &Moment, found: Found) -> Answer<ConflictStory> {
     Ok(ConflictStory { conflict: entry(view, found)?, story })
 }
 
-/// One thing that happened, as an event.
+/// Event of a conflict's log.
 pub fn news(view: &Moment, conflict: &Found, happening: Happening) -> ConflictNews {
     ConflictNews {
         conflict: conflict.id,
@@ -157,7 +157,7 @@ fn speaker(view: &Moment, voice: Voice) -> Speaker {
     }
 }
 
-/// Whose author this is: an author's, or a member's for what an analyser proposed.
+/// Organisation of a key: an author's, or a member's for what an analyser proposed.
 fn organisation(view: &Moment, author: &PublicKey) -> Option<String> {
     view.organisation(author).ok().flatten()
 }

@@ -206,7 +206,7 @@ fn waiting(candidate: &Candidate) -> Receipt {
     }
 }
 
-/// Where an envelope stands.
+/// Answers with an envelope's receipt or ticket.
 pub async fn look(
     State(service): Shared,
     InPath(id): InPath<String>,

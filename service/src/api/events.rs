@@ -28,7 +28,7 @@ use std::time::Duration;
 
 /// Slots looked through at a time.
 const SLOTS_PER_LOOK: u64 = 256;
-/// How often an idle stream says that it lives.
+/// Interval at which an idle stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The query.
@@ -38,7 +38,7 @@ pub struct Start {
     from: Option<String>,
 }
 
-/// Everything after a position, and then what happens.
+/// Streams the events after a position, and then those to come.
 pub async fn stream(
     State(service): Shared,
     InQuery(start): InQuery<Start>,
@@ -55,7 +55,7 @@ pub async fn stream(
 /// A reader's place in the order.
 struct Reader {
     service: Arc<Service>,
-    /// Everything up to here was sent or is ready.
+    /// Position up to which every event was sent or is ready.
     seen: Revision,
     ready: VecDeque<(Revision, Event)>,
 }
@@ -104,7 +104,7 @@ impl Reader {
     }
 }
 
-/// What happened after `seen`, up to the end of the slot `until`, in order.
+/// Events after `seen`, up to the end of the slot `until`, in order.
 fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Event)>> {
     let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     let domains = moment.view().domains()?.into_iter().map(|domain| domain.name);
@@ -126,8 +126,8 @@ fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revisi
     Ok(found)
 }
 
-/// What stands at one position is told whole: only its last event carries the position, those before it the one to go
-/// on from. So a reader who breaks off in the middle is told some twice and misses nothing.
+/// Events of one position are told whole: only the last carries the position, those before it the one to go on from. So
+/// a reader who breaks off in the middle is told some twice and misses nothing.
 fn positioned(found: Vec<(Revision, Event)>, seen: Revision) -> Vec<(Revision, Event)> {
     let (mut positions, mut before) = (Vec::new(), seen);
     for (place, (revision, _)) in found.iter().enumerate() {

@@ -24,7 +24,7 @@ pub struct TreeQuery {
     fresh: Freshness,
     #[serde(flatten)]
     cut: Cut,
-    /// What the paths begin with.
+    /// Beginning of the paths.
     #[serde(default)]
     prefix: String,
 }
@@ -141,7 +141,7 @@ pub struct LogQuery {
     path: Option<String>,
 }
 
-/// What was accepted, newest first.
+/// Lists accepted envelopes, newest first.
 pub async fn log(
     State(service): Shared,
     InPath(domain): InPath<String>,

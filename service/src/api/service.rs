@@ -1,4 +1,4 @@
-//! What handlers share.
+//! State that the handlers share.
 
 use super::admin::Admin;
 use super::problem::{Answer, Failure};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-/// How long a request waits for the group at most. A client that wants to wait longer asks again.
+/// Time that a request waits for the group at most. A client that wants to wait longer asks again.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// KiB of envelopes that may be on their way in at once: eight of the largest.
@@ -21,19 +21,19 @@ pub const BODIES_KIB_MAX: usize = 256 << 10;
 
 /// A running replica, as its API sees it.
 pub struct Service {
-    /// What the group descends from.
+    /// Genesis of the group.
     pub genesis: Arc<Genesis>,
     /// Root of the state that the genesis made.
     pub genesis_root: Digest,
-    /// Who may see the node itself.
+    /// Access to the node's own answers.
     pub admin: Admin,
     /// The replica's place in the member list.
     pub me: ReplicaId,
-    /// What the core's thread last made known.
+    /// State that the core's thread last published.
     pub published: watch::Receiver<Published>,
     /// The door to the core's thread.
     pub inbox: Arc<Inbox>,
-    /// Who waits for what.
+    /// Callers waiting for answers.
     pub reception: Arc<Reception>,
     /// Envelopes that wait for their verdict.
     pub mempool: Arc<Mutex<Mempool>>,

@@ -9,7 +9,7 @@ use quorate_pbft::{ReplicaId, Time};
 
 use super::service::Service;
 
-/// Where the replica stands.
+/// Answers with the replica's status.
 pub async fn status(State(service): Shared) -> Json<Status> {
     Json(of(&service))
 }

@@ -39,7 +39,6 @@ const STILL_ABOVE: &[(&[&str], usize)] = &[
     (&["pbft"], 236),
     (&["semantic"], 111),
     (&["ledger"], 574),
-    (&["node", "service", "git"], 387),
 ];
 
 /// Sentence of a file.
