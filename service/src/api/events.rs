@@ -1,7 +1,7 @@
 //! `/v1/events`: what was agreed, as it happens; resumable from any position.
 //!
 //! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence or in which a
-//! lease was over. What happened to conflicts and locks comes before the receipt of the same revision. The group's own
+//! lease was over. News of conflicts and locks comes before the receipt of the same revision. The group's own
 //! receipts (`@group`) are told as those of every domain; a transaction's once. Events are read from the ledger, so a
 //! reader that was away misses nothing, and a slow one holds nothing up.
 
