@@ -8,24 +8,29 @@ use crate::modules::Room;
 use crate::sources::root;
 
 /// Rooms that are held to this, and the arrows that may still stand in circles there. Lower it with each that goes.
-const STILL_IN_CIRCLES: &[(&[&str], usize)] = &[
-    (&["ledger"], 225),
-    (&["storage"], 9),
-    (&["net"], 2),
-    (&["client"], 0),
-    (&["bench"], 2),
-    (&["node", "service", "git"], 41),
+const STILL_IN_CIRCLES: &[(&str, usize)] = &[
+    ("ledger", 11),
+    ("storage", 9),
+    ("net", 0),
+    ("client", 0),
+    ("bench", 2),
+    ("git", 4),
+    ("service", 35),
+    ("node", 0),
 ];
 
 #[test]
 fn no_files_need_each_other_but_a_folders_head_and_its_own_child() {
     let mut faults = Vec::new();
-    for (rooms, allowed) in STILL_IN_CIRCLES {
-        let found: Vec<String> = rooms.iter().flat_map(|name| shown(&Room::read(&root(), name))).collect();
-        println!("{}: {} arrows between files stand in circles", rooms.join(", "), found.len());
+    for (name, allowed) in STILL_IN_CIRCLES {
+        let found = shown(&Room::read(&root(), name));
+        println!("{name}: {} arrows between files stand in circles", found.len());
         if found.len() > *allowed {
-            let (rooms, found, count) = (rooms.join(", "), found.join("\n"), found.len());
-            faults.push(format!("{rooms}: {count} arrows stand in circles, {allowed} may:\n{found}"));
+            faults.push(format!(
+                "{name}: {} arrows stand in circles, {allowed} may:\n{}",
+                found.len(),
+                found.join("\n")
+            ));
         }
     }
     let advice = "Move the name that both need into a file of its own below them, or next to its only user.";
