@@ -30,7 +30,7 @@ pub struct Config {
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
-    /// What is logged, as `tracing` filters write it: `info`, `warn,quorate_service=debug`, …
+    /// Filter of the log, as `tracing` writes it: `info`, `warn,quorate_service=debug`, …
     #[serde(default = "default_log")]
     pub log: String,
     /// For people or as JSON.

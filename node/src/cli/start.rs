@@ -12,7 +12,7 @@ use std::process;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long a graceful stop may take before it becomes a sudden one.
+/// Time that a graceful stop may take before it becomes a sudden one.
 const STOPS_WITHIN: Duration = Duration::from_secs(9);
 
 /// Run a replica in the foreground
@@ -30,10 +30,10 @@ pub struct Start {
     /// Folder of the database
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where another replica is; may stand several times
+    /// Address of another replica; may stand several times
     #[arg(long = "peer", value_name = "NUMBER=MULTIADDR")]
     peers: Vec<String>,
-    /// What is logged: a tracing filter such as info or warn,quorate_service=debug
+    /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
     /// For people or for programs
@@ -55,7 +55,7 @@ enum StartError {
     /// The log filter is wrong.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Something that it needs is not there.
+    /// Requirement that the replica did not find.
     #[error(transparent)]
     Launch(#[from] LaunchError),
     /// The operating system said no.

@@ -187,7 +187,7 @@ fn accepted(ticket: Ticket) -> Response {
     (StatusCode::ACCEPTED, Json(ticket)).into_response()
 }
 
-/// What is known of an envelope without a verdict.
+/// Receipt of an envelope without a verdict.
 fn waiting(candidate: &Candidate) -> Receipt {
     Receipt {
         id: candidate.id,

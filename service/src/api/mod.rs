@@ -44,7 +44,7 @@ use axum::routing::get;
 use routes::Readers;
 use std::sync::Arc;
 
-/// What every handler has at hand.
+/// State that handlers share.
 pub type Shared = State<Arc<Service>>;
 
 /// Router of every route in [`routes::table`].

@@ -29,8 +29,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What waiting needs to know of an envelope; `bytes` are its encoding. Whom its author belongs to is looked up
-    /// where it is taken.
+    /// Reads from an envelope the fields that the mempool needs; `bytes` are its encoding. The author's organisation is
+    /// looked up when it is taken.
     pub fn new(id: EnvelopeId, envelope: &Envelope, bytes: Vec<u8>) -> Self {
         let body = &envelope.body;
         Self {
@@ -45,7 +45,7 @@ impl Candidate {
         }
     }
 
-    /// What it takes of the budgets.
+    /// Bytes that it takes of the budgets.
     pub(super) fn weight(&self) -> usize {
         self.bytes.len() + ENTRY_BYTES
     }

@@ -135,7 +135,7 @@ impl Mempool {
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
 
-    /// It has its verdict, or will never have one.
+    /// Removes an envelope that has its verdict, or will never have one.
     pub fn remove(&mut self, id: &EnvelopeId) -> Option<Candidate> {
         let (stream, from) = self.ids.remove(id)?;
         let waiting = self.streams.get_mut(&stream)?.remove(&from)?;
@@ -243,7 +243,7 @@ impl Mempool {
         stream.into_iter().flat_map(BTreeMap::values).map(|waiting| &waiting.candidate)
     }
 
-    /// All waiting envelopes with their places, by author, domain and number.
+    /// Waiting envelopes with their places, by author, domain and number.
     pub fn all(&self) -> impl Iterator<Item = (&Candidate, Place)> {
         self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.candidate, waiting.place))
     }
