@@ -94,8 +94,17 @@ struct OpenMerge {
     written: Vec<Entries>,
 }
 
+impl Repository {
+    /// The plan that replays what `tip` can reach, with the newest `commits_max` commits of its first-parent line.
+    ///
+    /// Reads the commit graph now; trees are compared as the plan is walked.
+    pub fn plan(&self, tip: ObjectId, commits_max: usize) -> Result<Plan<'_>, GitError> {
+        Plan::new(self, tip, commits_max)
+    }
+}
+
 impl<'r> Plan<'r> {
-    pub(super) fn new(repository: &'r Repository, tip: ObjectId, commits_max: usize) -> Result<Self, GitError> {
+    fn new(repository: &'r Repository, tip: ObjectId, commits_max: usize) -> Result<Self, GitError> {
         let history = History::read(tip, commits_max, |id| repository.parents(id))?;
         let History { boundary, line, counts } = history;
         Ok(Self { repository, counts, boundary, line: line.into_iter(), open: None })

@@ -1,7 +1,6 @@
 //! Access to answers that tell more of the node than of the group: open on loopback; elsewhere they need the admin
 //! token.
 
-use super::Shared;
 use super::problem::Failure;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -36,8 +35,8 @@ impl Admin {
 }
 
 /// Lets admins through.
-pub async fn only(State(service): Shared, request: Request, next: Next) -> Result<Response, Failure> {
-    if service.admin.admits(&request) {
+pub async fn only(State(admin): State<Admin>, request: Request, next: Next) -> Result<Response, Failure> {
+    if admin.admits(&request) {
         return Ok(next.run(request).await);
     }
     let detail = "this API is not on loopback: send the token of admin.token as `Authorization: Bearer TOKEN`";

@@ -33,7 +33,7 @@ mod status;
 pub use admin::Admin;
 pub use listener::Bounded;
 use problem::Failure;
-pub use service::{BODIES_KIB_MAX, Service};
+pub use service::{BODIES_KIB_MAX, Service, Shared};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -44,12 +44,9 @@ use axum::routing::get;
 use routes::Readers;
 use std::sync::Arc;
 
-/// State that handlers share.
-pub type Shared = State<Arc<Service>>;
-
 /// Router of every route in [`routes::table`].
 pub fn router(service: Arc<Service>) -> Router {
-    let only = middleware::from_fn_with_state(service.clone(), admin::only);
+    let only = middleware::from_fn_with_state(service.admin.clone(), admin::only);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
         Readers::Clients => router.route(route.path, route.handler),
         Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),

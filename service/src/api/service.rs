@@ -4,6 +4,7 @@ use super::admin::Admin;
 use super::problem::{Answer, Failure};
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
 use crate::metrics::Metrics;
+use axum::extract::State;
 use quorate_client::api::Mode;
 use quorate_ledger::Genesis;
 use quorate_net::Network;
@@ -18,6 +19,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// KiB of envelopes that may be on their way in at once: eight of the largest.
 pub const BODIES_KIB_MAX: usize = 256 << 10;
+
+/// State that handlers share.
+pub type Shared = State<Arc<Service>>;
 
 /// A running replica, as its API sees it.
 pub struct Service {

@@ -14,8 +14,8 @@ const STILL_IN_CIRCLES: &[(&str, usize)] = &[
     ("net", 0),
     ("client", 0),
     ("bench", 2),
-    ("git", 4),
-    ("service", 35),
+    ("git", 0),
+    ("service", 15),
     ("node", 0),
 ];
 
