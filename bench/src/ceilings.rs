@@ -1,4 +1,4 @@
-//! What no such system can pass on this machine: signatures, disk and wire, measured bare.
+//! Ceilings of this machine that no such system can pass: signatures, disk and wire, measured bare.
 
 use anyhow::Context as _;
 use quorate_pbft::{Ed25519, Ed25519Signer, Signer as _, Verify as _};
@@ -14,7 +14,7 @@ const ROUND_TRIPS: u32 = 2_000;
 /// Microseconds of one bare step each.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ceilings {
-    /// One strict verification on one core.
+    /// Microseconds of a strict verification on one core.
     pub verify_us: f64,
     /// Appending 512 bytes to a file and syncing it.
     pub sync_us: f64,

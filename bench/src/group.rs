@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a replica may take to say that it is ready, and then to be able to vote.
+/// Time that a replica may take to say that it is ready, and then to be able to vote.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a replica may take to stop.
+/// Time that a replica may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Ports between a replica's own and its API's.
@@ -21,11 +21,11 @@ const API_PORTS_AFTER: u16 = 100;
 
 /// Running replicas.
 pub struct Group {
-    /// What `init` made.
+    /// Folder that `init` made.
     pub dir: PathBuf,
     /// Read back from there.
     pub genesis: Genesis,
-    /// Where each replica's API answers.
+    /// API addresses of the replicas.
     pub nodes: Vec<String>,
     children: Vec<Child>,
 }

@@ -1,7 +1,7 @@
 //! Load and measurements of a running group, from outside: what its users feel and what its processes cost.
 //!
-//! It starts replicas of the program it is given, drives them through their HTTP API, reads their processor time from
-//! the operating system, and measures in the same run the ceilings that no such system can pass on this machine.
+//! The bench starts replicas of the program it is given, drives them through their HTTP API, reads their processor time
+//! from the operating system, and measures in the same run the ceilings that no such system can pass on this machine.
 #![forbid(unsafe_code)]
 
 mod ceilings;
@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What to measure.
+/// Measurement to run, with its load.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BenchArgs {
     /// Replicas, all on this machine.
@@ -49,7 +49,7 @@ pub struct BenchArgs {
     /// Kill the primary in the middle of the load, and show the commits around it in steps of 100 ms.
     #[arg(long)]
     pub kill_primary: bool,
-    /// One JSON document instead of words.
+    /// Print a JSON document instead of words.
     #[arg(long)]
     pub json: bool,
 }

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 /// Files that one author writes in turn.
 const FILES_PER_AUTHOR: u64 = 64;
 
-/// How long one envelope may take before the run is called off.
+/// Time that an envelope may take before the run is called off.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
-/// One envelope and its verdict.
+/// Envelope with its verdict.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered {
     /// When it was handed in.
@@ -25,11 +25,11 @@ pub struct Answered {
     pub at: Instant,
 }
 
-/// What came out.
+/// Result of a run.
 pub struct Measured {
     /// Time of each envelope that was answered while counting, sorted.
     pub latencies: Vec<Duration>,
-    /// How long was counted.
+    /// Time over which commits were counted.
     pub elapsed: Duration,
     /// Processor time of all replicas while counting.
     pub cpu_seconds: f64,
@@ -56,7 +56,7 @@ pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
     Ok(Measured { latencies, elapsed, cpu_seconds })
 }
 
-/// All authors, spread over these nodes.
+/// Authors of the run, spread over these nodes.
 pub fn authors(args: &BenchArgs, group: &Group, nodes: &[usize]) -> anyhow::Result<Vec<Author>> {
     (0..args.authors).map(|index| Author::new(args, group, index, &group.nodes[nodes[index % nodes.len()]])).collect()
 }

@@ -1,7 +1,7 @@
 //! The primary is killed under load: how long is nothing committed?
 //!
 //! Authors wait at the other replicas only, several at each, so that every lane but the dead one always has a waiting
-//! bundle. What counts is what they see: an envelope is committed when its author holds the receipt.
+//! bundle. Commits are counted as authors see them: an envelope is committed when its author holds the receipt.
 
 use crate::group::Group;
 use crate::load::{self, Answered};
@@ -14,19 +14,19 @@ use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// What the time line shows before the kill.
+/// Part of the time line before the kill.
 const BEFORE: Duration = Duration::from_secs(1);
 
-/// What the time line shows after it.
+/// Part of the time line after it.
 const AFTER: Duration = Duration::from_secs(4);
 
-/// How long a question about the group may take.
+/// Time that a question about the group may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Base time-outs within which commits must go on.
 const TIMEOUTS: u64 = 2;
 
-/// One run.
+/// Result of a run with a kill.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outage {
     /// Replicas before the kill.
@@ -89,7 +89,7 @@ async fn status(group: &Group, node: usize) -> anyhow::Result<Status> {
     Ok(Client::new(&group.nodes[node], ANSWER_LIMIT)?.status().await?)
 }
 
-/// What the authors saw, and when.
+/// Answers that the authors got, with their times.
 struct Seen {
     answered: Vec<Answered>,
     begin: Instant,

@@ -1,11 +1,11 @@
-//! What was measured, beside what this machine can do at best.
+//! Report of a run: the measured figures beside what this machine can do at best.
 
 use crate::{BenchArgs, ceilings::Ceilings, load::Measured};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
-/// One run.
+/// Results of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Replicas.

@@ -13,7 +13,7 @@ const BAR: u64 = 60;
 /// Commits in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Where the step begins: milliseconds after the moment, negative before it.
+    /// Begin of the step: milliseconds after the moment, negative before it.
     pub from_ms: i64,
     /// Envelopes that were confirmed to their authors in it.
     pub commits: u64,
@@ -56,7 +56,7 @@ fn index(at: Instant, moment: Instant) -> i64 {
     }
 }
 
-/// One line for each step, as bars.
+/// Draws the steps as bars, a line for each.
 pub fn draw(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let most = steps.iter().map(|step| step.commits).max().unwrap_or(0).max(1);
     for Step { from_ms, commits } in steps {

@@ -29,34 +29,34 @@ pub enum SubmitError {
     /// No outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// Nothing was sent.
+    /// Failed before the envelope was sent.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// Nothing was signed: what this key signed before has no answer in time.
+    /// Refused to sign: an earlier envelope of this key has no answer in time.
     #[error("{error}; nothing was signed, because an earlier change may still be ordered: {id}")]
     Earlier {
         /// The earlier envelope, kept in the outbox.
         id: EnvelopeId,
-        /// What was waited for.
+        /// Error that ended the wait.
         error: ClientError,
     },
-    /// It was sent, and there was no answer in time. The envelope is kept in the outbox.
+    /// Sent without an answer in time. The envelope is kept in the outbox.
     #[error("{error}; the change may still be ordered: {}", .receipt.id)]
     Unanswered {
-        /// What is known of it: it waits.
+        /// Receipt so far: the envelope waits.
         receipt: Box<Receipt>,
-        /// What was waited for.
+        /// Error that ended the wait.
         error: ClientError,
     },
     /// The gate refused it: it was not ordered.
     #[error("{problem}")]
     Gate {
-        /// What a receipt would say.
+        /// Receipt as it would be.
         receipt: Box<Receipt>,
         /// As the node says it.
         problem: Box<Problem>,
     },
-    /// Something that must be kept beside the outbox could not be: nothing was sent.
+    /// File beside the outbox that could not be written: the envelope was not sent.
     #[error("{0}")]
     NotKept(String),
     /// The name cannot be a domain's.
@@ -64,7 +64,7 @@ pub enum SubmitError {
     Domain(String),
 }
 
-/// How a change was answered.
+/// Answer to a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The order has spoken.
@@ -76,7 +76,7 @@ pub enum Outcome {
 /// Operations that are not yet signed.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// What they are based on; none for the newest that this author can have seen.
+    /// Base of the changes; none for the newest that this author can have seen.
     pub base: Option<Base>,
     /// In order.
     pub ops: Vec<Op>,
@@ -111,7 +111,7 @@ impl Author {
         Ok(Self { signer, outbox, client, domain: domain.into() })
     }
 
-    /// Who signs.
+    /// Key that signs.
     pub fn key(&self) -> PublicKey {
         self.signer.public_key()
     }
@@ -334,14 +334,14 @@ impl Author {
     }
 }
 
-/// What became of an envelope that was sent.
+/// Result of sending an envelope.
 enum Sent {
     Answered(Box<Outcome>),
     /// Another machine took its number; this one is next.
     LostRace(u64),
 }
 
-/// What is known of an envelope before anybody judged it.
+/// Receipt of an envelope before its verdict.
 fn unjudged(id: EnvelopeId, body: &Body) -> Receipt {
     Receipt {
         id,
@@ -371,7 +371,7 @@ fn unanswered(known: Receipt, error: ClientError) -> SubmitError {
     SubmitError::Unanswered { receipt: Box::new(Receipt { detail, ..known }), error }
 }
 
-/// What has this name in JSON.
+/// Value with this name in JSON.
 fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
     serde_json::from_value(name.into()).ok()
 }

@@ -7,7 +7,7 @@ use quorate_pbft::PublicKey;
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
-/// What a node says of an envelope.
+/// Answer of a node about an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posted {
     /// The verdict.
@@ -17,7 +17,7 @@ pub enum Posted {
 }
 
 impl Client {
-    /// Where the node stands.
+    /// Asks for the node's status.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get(&["status"], &[]).await
     }
@@ -53,13 +53,13 @@ impl Client {
         }
     }
 
-    /// What the node knows of an envelope.
+    /// Asks for the receipt of an envelope, or its ticket.
     pub async fn envelope(&self, id: &EnvelopeId) -> Result<Posted, ClientError> {
         let answer = self.get_bytes(&["envelopes", &id.to_string()], &[]).await?;
         self.posted(answer.status, &answer.body)
     }
 
-    /// All items of a list, page by page, up to `limit`. A page may be short or empty and have a next one all the same,
+    /// Reads a list page by page, up to `limit` items. A page may be short or empty and have a next one all the same,
     /// where the node looked at many that were not asked for.
     pub async fn list<T: DeserializeOwned>(
         &self,
@@ -114,7 +114,7 @@ pub fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// What a ticket waits for, in words.
+/// Reason in words why a ticket waits.
 pub(crate) fn waits(ticket: &Ticket) -> String {
     match ticket.waits_for {
         Some(number) => format!("it waits for the author's number {number}"),

@@ -10,10 +10,10 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Bytes of one event: more than a receipt with all its paths, so that a node cannot fill our memory.
 const EVENT_BYTES_MAX: usize = 16 << 20;
 
-/// One event as it came.
+/// Server-sent event before its data is decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Raw {
-    /// Where to go on after it.
+    /// Cursor after this event.
     pub id: Option<String>,
     /// Its kind.
     pub event: String,
@@ -54,7 +54,7 @@ impl Events {
         }
     }
 
-    /// The connection is gone. What was half read comes again.
+    /// The connection is gone. An event that was half read comes again.
     async fn reopen(&mut self) -> Result<(), ClientError> {
         (self.stream, self.parser) = (None, Parser::default());
         self.client = self.client.renewed();

@@ -21,22 +21,22 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Why there is no answer, or not the wished one.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// What was given is no address of a node.
+    /// Address that is no URL of a node.
     #[error("`{node}` is not the URL of a node: {why}")]
     Address {
         /// As given.
         node: String,
-        /// What is wrong with it.
+        /// Fault in the URL.
         why: String,
     },
-    /// Nothing came in time. What was sent may still take effect.
+    /// No answer in time. A request that was sent may still take effect.
     #[error("no answer from {node} within {:.1} s; last: {last}", .waited.as_secs_f32())]
     NoAnswer {
-        /// Who was asked.
+        /// Node that was asked.
         node: String,
         /// For how long.
         waited: Duration,
-        /// How the last try ended.
+        /// End of the last try.
         last: String,
         /// The node's words, where it held back every single try (429): it has taken nothing of what was sent.
         held_back: Option<Box<Problem>>,
@@ -47,9 +47,9 @@ pub enum ClientError {
     /// The answer is not what this API gives.
     #[error("{node} gave an answer that is not quorate's: {why}")]
     Garbled {
-        /// Who was asked.
+        /// Node that was asked.
         node: String,
-        /// What is wrong with it.
+        /// Fault in the answer.
         why: String,
     },
 }
@@ -81,7 +81,7 @@ impl Answer {
     }
 }
 
-/// How one try ended.
+/// End of one try.
 enum Try {
     Answered(Answer),
     Again {
@@ -234,7 +234,7 @@ pub struct Tries<'c> {
     client: &'c Client,
     pause: Duration,
     last: String,
-    /// What the node said last, while it held back every try.
+    /// Last problem that the node reported while it held back every try.
     held_back: Option<Box<Problem>>,
     /// Whether a try may have been taken.
     is_uncertain: bool,

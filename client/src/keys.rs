@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The first line of a key file.
 pub const FIRST_LINE: &str = "quorate secret key, version 1: an ed25519 seed in hex; whoever has it signs as you";
 
-/// What a key file is at most: the first line, 64 digits, and two line ends.
+/// Bytes of a key file at most: the first line, 64 digits, and two line ends.
 const KEY_FILE_BYTES_MAX: u64 = 256;
 
 /// Why there is no key.
@@ -26,9 +26,9 @@ pub enum KeyError {
     /// The disk said no.
     #[error("{}: {error}", .path.display())]
     Io {
-        /// Where.
+        /// Path of the key file.
         path: PathBuf,
-        /// What.
+        /// Error of the operating system.
         error: io::Error,
     },
     /// The file holds something else.
@@ -41,7 +41,8 @@ pub enum KeyError {
 
 /// Makes a key from the operating system's randomness and writes it to `path`, readable by its owner alone.
 ///
-/// Where the file is, it is whole and durable. Errs with [`KeyError::Exists`] rather than overwrite anything.
+/// The file appears under its name only whole and durable. Errs with [`KeyError::Exists`] rather than overwrite
+/// anything.
 pub fn create(path: &Path) -> Result<Ed25519Signer, KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(KeyError::Randomness)?;

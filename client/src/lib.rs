@@ -1,4 +1,4 @@
-//! What a user of a quorate group needs, and nothing of what a replica is made of.
+//! Client side of a quorate group, without any part of a replica.
 #![forbid(unsafe_code)]
 
 pub mod api;

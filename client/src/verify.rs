@@ -5,12 +5,12 @@ use quorate_ledger::proof::{Proof, ProofError, Proved, ProvedFile};
 use quorate_ledger::{Genesis, GenesisError};
 use quorate_pbft::{Digest, EvidenceKind};
 
-/// What a proof must moreover show.
+/// Demands on a proof beyond its validity.
 #[derive(Debug, Clone, Default)]
 pub struct Demands {
-    /// That this is the content.
+    /// Content that must be the proved one.
     pub content: Option<Vec<u8>>,
-    /// That the read was asked with this nonce.
+    /// Nonce with which the read must have been asked.
     pub nonce: Option<Digest>,
 }
 
@@ -26,12 +26,12 @@ pub enum NotProved {
     /// Another content.
     #[error("the content has hash {found}, the proof is of {proved}")]
     Content {
-        /// What stands at the path; nothing where the proof says that nothing does.
+        /// State of the path; nothing where the proof is of an absence.
         proved: String,
-        /// What was given.
+        /// Digest of the content that was given.
         found: Digest,
     },
-    /// Somebody else's read, or one without a nonce.
+    /// Proof of another read, or of one without a nonce.
     #[error("the proof is not of a read with this nonce")]
     Nonce,
     /// A proof of a receipt or of evidence, where one of a file was asked for.
@@ -42,7 +42,7 @@ pub enum NotProved {
     NotEvidence,
 }
 
-/// What a proof file proves to whoever trusts this genesis and nothing else, if it meets the demands.
+/// Verifies a proof file with this genesis and nothing else, and holds it against the demands.
 pub fn verify(file: &[u8], genesis: &[u8], demands: &Demands) -> Result<Proved, NotProved> {
     let genesis = Genesis::parse(genesis)?;
     let proved = Proof::decode(file)?.verify(&genesis)?;
@@ -84,7 +84,7 @@ pub fn kind_name(kind: EvidenceKind) -> &'static str {
     }
 }
 
-/// What somebody did, after their name, by the interface's name of the fault; none for a name that it does not have.
+/// Offence in words, to follow the offender's name, by its name in the interface; none for an unknown name.
 pub fn kind_words(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "bundle" => "signed two bundles at one position of its lane",

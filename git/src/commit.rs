@@ -1,4 +1,4 @@
-//! What a commit says of itself.
+//! Metadata of a commit.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of an author's name and address in a change's message: a broken commit may have any number.
 const AUTHOR_BYTES_MAX: usize = 1 << 10;
 
-/// Somebody whom a commit names.
+/// Person whom a commit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// The name; bytes that no encoding explains are replaced.
@@ -41,7 +41,7 @@ pub struct Commit {
     pub tree: ObjectId,
     /// Its parents in order; none where the history ends, also where a shallow clone cuts it.
     pub parents: Vec<ObjectId>,
-    /// Who wrote it.
+    /// Author of the commit.
     pub author: Person,
     /// When, as seconds since 1970 and an offset; 1970 if the commit's date cannot be read.
     pub time: Time,

@@ -1,4 +1,4 @@
-//! What changes from one tree to another, once what a domain cannot hold is left out of both.
+//! Changes from one tree to another, once both are without the entries that a domain cannot hold.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -10,14 +10,47 @@ use quorate_ledger::path::PATH_BYTES_MAX;
 use super::envelope::sort_operations;
 use super::listing::{Listing, is_folder};
 use super::path::check_path;
-use super::{Entry, GitError, Mode, Operation, Reason, Repository, Skipped};
+use super::{Commit, Entries, Entry, GitError, Mode, Operation, Reason, Repository, Skipped, Tree};
+
+impl Repository {
+    /// Changes of `commit` to its first parent's files; every file is new, if it has no parent.
+    ///
+    /// Operations come in the order of [`sort_operations`](super::sort_operations), skipped entries by path.
+    pub fn changes(&self, commit: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
+        let parent = commit.parents.first().map(|&parent| self.commit(parent)).transpose()?;
+        compare(self, commit.id, parent.map(|parent| parent.tree), Some(commit.tree), None)
+    }
+
+    /// Operations that turn the files of one commit into those of another; of nothing, a put of each.
+    pub fn compare(&self, old: Option<&Commit>, new: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
+        compare(self, new.id, old.map(|old| old.tree), Some(new.tree), None)
+    }
+
+    /// Files of a commit.
+    pub fn tree(&self, commit: &Commit) -> Result<Tree, GitError> {
+        let (operations, skipped) = self.compare(None, commit)?;
+        let mut tree = Tree { skipped, ..Tree::default() };
+        operations.iter().for_each(|operation| tree.apply(operation));
+        Ok(tree)
+    }
+
+    /// Entries of a commit's tree at `paths`, which is less work than [`tree`](Self::tree).
+    ///
+    /// Has every one of `paths`; none where the tree has no file, or one that was left out.
+    pub fn entries(&self, commit: &Commit, paths: &BTreeSet<String>) -> Result<Entries, GitError> {
+        let (operations, _) = compare(self, commit.id, None, Some(commit.tree), Some(paths))?;
+        let mut entries: Entries = paths.iter().map(|path| (path.clone(), None)).collect();
+        entries.extend(operations.into_iter().map(|put| (put.path().to_owned(), put.entry())));
+        Ok(entries)
+    }
+}
 
 /// Compares two trees, nothing being the empty one. Gives the operations that turn `old` into `new`, in the order of
 /// [`sort_operations`], and what had to be left out of what is new in `new`, by path.
 ///
 /// Reads only folders that differ, and with a `scope` only those on the way to its paths; others are not compared.
 /// Skipped entries are marked with `commit`.
-pub(super) fn compare(
+fn compare(
     repository: &Repository,
     commit: ObjectId,
     old: Option<ObjectId>,

@@ -1,10 +1,10 @@
-//! What a tree holds, what a change does to it, and what had to be left out.
+//! Entries of a tree, operations on them, and entries that had to be left out.
 
 use std::fmt;
 
 use gix::ObjectId;
 
-/// What kind of file an entry is.
+/// Kind of file of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// A plain file.
@@ -18,7 +18,7 @@ pub enum Mode {
 /// A file as a tree holds it. Two entries are the same file exactly when they are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry {
-    /// What kind of file it is.
+    /// Kind of file.
     pub mode: Mode,
     /// Names the content, to be fetched with [`Repository::content`](super::Repository::content).
     pub blob: ObjectId,
@@ -26,19 +26,19 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// One edit of one path. A rename is a delete and a put.
+/// Edit of one path. A rename is a delete and a put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
     /// The path holds this entry from now on.
     Put {
-        /// Where.
+        /// Path of the file.
         path: String,
-        /// What.
+        /// New entry.
         entry: Entry,
     },
     /// The path holds nothing from now on.
     Delete {
-        /// Where.
+        /// Path of the file.
         path: String,
     },
 }
@@ -51,7 +51,7 @@ impl Operation {
         }
     }
 
-    /// What the path holds afterwards.
+    /// Entry of the path afterwards.
     pub fn entry(&self) -> Option<Entry> {
         match self {
             Self::Put { entry, .. } => Some(*entry),
@@ -63,7 +63,7 @@ impl Operation {
 /// Why an entry of git's tree is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// It is a commit of another repository.
+    /// Commit of another repository.
     Submodule,
     /// Its path is not UTF-8.
     NameNotUtf8,

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use gix::ObjectId;
 
-/// Why a repository could not be read or written. Nothing was changed in a repository that was only read.
+/// Why a repository could not be read or written. A repository that was only read is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// No repository was found, or its layout is not one that can be read.
     #[error("no readable git repository at {} or above it: {cause}", path.display())]
     Open {
-        /// Where the search began.
+        /// Path at which the search began.
         path: PathBuf,
-        /// What was found wrong.
+        /// Cause from the git library.
         cause: gix::Error,
     },
     /// HEAD names a branch without a commit.
@@ -26,7 +26,7 @@ pub enum GitError {
     Reference {
         /// Its name.
         name: String,
-        /// What was found wrong.
+        /// Cause from the git library.
         cause: gix::Error,
     },
     /// A commit that the history needs is not there, and the clone does not say that it is shallow.
@@ -40,7 +40,7 @@ pub enum GitError {
     Unreadable {
         /// Which one.
         id: ObjectId,
-        /// What was found wrong.
+        /// Cause from the git library.
         cause: gix::Error,
     },
     /// The content of a file is not there.
@@ -52,15 +52,15 @@ pub enum GitError {
     /// The list of commits where a shallow clone ends cannot be read.
     #[error("the list of a shallow clone's boundary cannot be read: {cause}")]
     Shallow {
-        /// What was found wrong.
+        /// Cause from the git library.
         cause: gix::Error,
     },
     /// A repository could not be written.
     #[error("cannot write the git repository at {}: {cause}", path.display())]
     Write {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What was found wrong.
+        /// Cause from the git library.
         cause: gix::Error,
     },
 }

@@ -1,12 +1,12 @@
-//! Who is replayed when: a pure function of the commit graph.
+//! Order of the replay: a pure function of the commit graph.
 
 use gix::ObjectId;
 use gix::hashtable::{HashMap, HashSet};
 
-/// What a change is based on.
+/// Base of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Base {
-    /// Nothing came before it: revision 0.
+    /// Revision 0, as no commit came before it.
     Genesis,
     /// The revision that this commit's last envelope reached.
     Revision(ObjectId),
@@ -19,7 +19,7 @@ pub enum Base {
 pub struct Side {
     /// Running number within the history, from 0: by it, authors are dealt out.
     pub number: usize,
-    /// What the side's first commit is based on; never an envelope.
+    /// Base of the side's first commit; never an envelope.
     pub base: Base,
     /// Its newest commits: one, unless other parents of an octopus merge fork from each other.
     pub tips: Vec<ObjectId>,
@@ -41,7 +41,7 @@ pub struct SideCommit {
     pub id: ObjectId,
     /// Index into [`Merge::sides`].
     pub side: usize,
-    /// What it is based on.
+    /// Base of the change.
     pub base: Base,
 }
 
@@ -59,11 +59,11 @@ pub struct Merge {
 pub struct LineCommit {
     /// Which one.
     pub id: ObjectId,
-    /// What must go in before it, if anything.
+    /// Merge whose sides must go in before it, if there is one.
     pub merge: Option<Merge>,
 }
 
-/// How much of what a history has.
+/// Counts of a history's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Commits of the first-parent line, without the boundary.
@@ -83,7 +83,7 @@ pub struct History {
     pub boundary: Option<ObjectId>,
     /// The first-parent line above the boundary, oldest first.
     pub line: Vec<LineCommit>,
-    /// How much of what it has.
+    /// Counts of its parts.
     pub counts: Counts,
 }
 
@@ -110,7 +110,7 @@ impl History {
     }
 }
 
-/// What became of a commit.
+/// Fate of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Replayed,
@@ -118,7 +118,7 @@ enum Fate {
     Below,
 }
 
-/// Where a side's own first-parent line ends.
+/// Foot of a side's own first-parent line.
 enum Foot {
     /// At a commit that was replayed before this merge, or at a root.
     Base(Base),

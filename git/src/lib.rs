@@ -16,8 +16,8 @@
 //! - Two sides of an octopus merge that fork from each other are one side with two tips, because a chain of
 //!   envelopes has one author.
 //!
-//! What the group's files cannot hold (see [`Reason`]) is left out of every tree before trees are compared, so the
-//! replay is exact for what remains: after each first-parent commit the domain equals [`Repository::tree`].
+//! Entries that the group's files cannot hold (see [`Reason`]) are left out of every tree before trees are compared, so
+//! the replay is exact for what remains: after each first-parent commit the domain equals [`Repository::tree`].
 //!
 //! Reading order: [`History`] decides who is replayed when (a pure function of the commit graph), `diff` says what a
 //! commit changes, [`Plan`] joins the two lazily, `envelope` packs operations under the limits.

@@ -1,4 +1,4 @@
-//! What one folder of git's tree lists, in git's order.
+//! Entries of one folder of git's tree, in git's order.
 
 use gix::objs::tree::EntryRef;
 use gix::objs::{TreeRefIter, tree::EntryKind};

@@ -8,21 +8,21 @@ use gix::ObjectId;
 use super::history::LineCommit;
 use super::{Base, Commit, Counts, Entry, GitError, History, Merge, Operation, Repository, SideCommit, Skipped};
 
-/// One commit as a change of files.
+/// Commit as a change of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// What the commit says of itself.
+    /// Metadata of the commit.
     pub commit: Commit,
-    /// What the change is based on. If it takes several envelopes, the later ones are based on the one before.
+    /// Base of the change. If it takes several envelopes, the later ones are based on the one before.
     pub base: Base,
-    /// What it does: the diff to the first parent, in the order of [`sort_operations`](super::sort_operations). None,
-    /// if the commit changes no files.
+    /// Operations: the diff to the first parent, in the order of [`sort_operations`](super::sort_operations). None, if
+    /// the commit changes no files.
     pub operations: Vec<Operation>,
-    /// What had to be left out of it, by path.
+    /// Entries that had to be left out of it, by path.
     pub skipped: Vec<Skipped>,
 }
 
-/// What paths hold; none where there is no file.
+/// Entries of paths; none where there is no file.
 pub type Entries = BTreeMap<String, Option<Entry>>;
 
 /// The end of a merge.
@@ -32,11 +32,11 @@ pub struct Closing {
     pub change: Change,
     /// For each side, the paths that it wrote, with what it wrote last.
     pub written: Vec<Entries>,
-    /// What the paths of `target` held when the merge began: the domain was git's tree of the first parent.
+    /// Entries of the paths of `target` when the merge began: the domain was git's tree of the first parent.
     pub before: Entries,
     /// Each path that the diff or a side touched, and files in whose place a side made folders, with what git's merge
-    /// commit has there. Where the domain holds something else, or a conflict, the merge's own change sets it.
-    /// Everywhere else the domain is as before the merge, and right.
+    /// commit has there. If the domain holds something else, or a conflict, the merge's own change sets it. Everywhere
+    /// else the domain is as before the merge, and right.
     pub target: Entries,
 }
 
@@ -55,7 +55,7 @@ impl Closing {
     }
 }
 
-/// One step of the replay.
+/// Step of the replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Brings in the whole tree below the newest commits. Comes first, or not at all.
@@ -68,7 +68,7 @@ pub enum Step {
     Side {
         /// Index into the open merge's sides.
         side: usize,
-        /// What it does.
+        /// Change of files.
         change: Change,
     },
     /// The merge ends with its own commit, by author 0.
@@ -86,7 +86,7 @@ pub struct Plan<'r> {
     open: Option<OpenMerge>,
 }
 
-/// What is left of the merge that is open, and what it has done.
+/// Rest of the merge that is open, and the entries that its sides wrote.
 struct OpenMerge {
     id: ObjectId,
     commits: vec::IntoIter<SideCommit>,
@@ -94,14 +94,23 @@ struct OpenMerge {
     written: Vec<Entries>,
 }
 
+impl Repository {
+    /// The plan that replays what `tip` can reach, with the newest `commits_max` commits of its first-parent line.
+    ///
+    /// Reads the commit graph now; trees are compared as the plan is walked.
+    pub fn plan(&self, tip: ObjectId, commits_max: usize) -> Result<Plan<'_>, GitError> {
+        Plan::new(self, tip, commits_max)
+    }
+}
+
 impl<'r> Plan<'r> {
-    pub(super) fn new(repository: &'r Repository, tip: ObjectId, commits_max: usize) -> Result<Self, GitError> {
+    fn new(repository: &'r Repository, tip: ObjectId, commits_max: usize) -> Result<Self, GitError> {
         let history = History::read(tip, commits_max, |id| repository.parents(id))?;
         let History { boundary, line, counts } = history;
         Ok(Self { repository, counts, boundary, line: line.into_iter(), open: None })
     }
 
-    /// How much the whole plan has, known before its first step.
+    /// Counts of the whole plan, known before its first step.
     pub fn counts(&self) -> Counts {
         self.counts
     }

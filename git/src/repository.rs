@@ -2,7 +2,6 @@
 //! partial clone.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gix::discover::upwards::{self, TrustPolicy};
@@ -12,7 +11,7 @@ use gix::sec::{Trust, trust::Mapping};
 use gix::{Object, ObjectId, ThreadSafeRepository};
 use quorate_ledger::Limits;
 
-use super::{Commit, Entries, GitError, Operation, Plan, Skipped, Tree, diff};
+use super::{Commit, GitError};
 
 /// Bytes of decoded objects kept in memory: the folders that consecutive commits share.
 const OBJECT_CACHE_BYTES: usize = 32 << 20;
@@ -35,7 +34,7 @@ pub struct Branch {
 /// A git repository, opened for reading. Belongs to one thread at a time.
 pub struct Repository {
     git: gix::Repository,
-    /// Where a shallow clone ends: these commits count as roots. Sorted.
+    /// Ends of a shallow clone: these commits count as roots. Sorted.
     shallow: Vec<ObjectId>,
     /// Bytes that a file may have; a larger one is left out.
     file_bytes_max: u64,
@@ -72,7 +71,7 @@ impl Repository {
         self.git.common_dir().to_owned()
     }
 
-    /// What is checked out here.
+    /// Branch that is checked out.
     pub fn head(&self) -> Result<Branch, GitError> {
         let unresolved = |cause| GitError::Reference { name: "HEAD".to_owned(), cause };
         let head = self.git.head().map_err(unresolved)?;
@@ -102,13 +101,6 @@ impl Repository {
         Ok(branches)
     }
 
-    /// The plan that replays what `tip` can reach, with the newest `commits_max` commits of its first-parent line.
-    ///
-    /// Reads the commit graph now; trees are compared as the plan is walked.
-    pub fn plan(&self, tip: ObjectId, commits_max: usize) -> Result<Plan<'_>, GitError> {
-        Plan::new(self, tip, commits_max)
-    }
-
     /// A commit without its files.
     pub fn commit(&self, id: ObjectId) -> Result<Commit, GitError> {
         let object = self.commit_object(id)?;
@@ -129,37 +121,6 @@ impl Repository {
             return Vec::new();
         }
         gix::objs::CommitRefIter::from_bytes(&commit.data, commit.id.kind()).parent_ids().collect()
-    }
-
-    /// What `commit` changes in its first parent's files; everything, if it has no parent.
-    ///
-    /// Operations come in the order of [`sort_operations`](super::sort_operations), skipped entries by path.
-    pub fn changes(&self, commit: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
-        let parent = commit.parents.first().map(|&parent| self.commit(parent)).transpose()?;
-        diff::compare(self, commit.id, parent.map(|parent| parent.tree), Some(commit.tree), None)
-    }
-
-    /// What turns the files of one commit into those of another; of nothing, all of them.
-    pub fn compare(&self, old: Option<&Commit>, new: &Commit) -> Result<(Vec<Operation>, Vec<Skipped>), GitError> {
-        diff::compare(self, new.id, old.map(|old| old.tree), Some(new.tree), None)
-    }
-
-    /// All files of a commit.
-    pub fn tree(&self, commit: &Commit) -> Result<Tree, GitError> {
-        let (operations, skipped) = self.compare(None, commit)?;
-        let mut tree = Tree { skipped, ..Tree::default() };
-        operations.iter().for_each(|operation| tree.apply(operation));
-        Ok(tree)
-    }
-
-    /// What a commit's tree holds at each of `paths`, which is less work than [`tree`](Self::tree).
-    ///
-    /// Has every one of `paths`; none where the tree has no file, or one that was left out.
-    pub fn entries(&self, commit: &Commit, paths: &BTreeSet<String>) -> Result<Entries, GitError> {
-        let (operations, _) = diff::compare(self, commit.id, None, Some(commit.tree), Some(paths))?;
-        let mut entries: Entries = paths.iter().map(|path| (path.clone(), None)).collect();
-        entries.extend(operations.into_iter().map(|put| (put.path().to_owned(), put.entry())));
-        Ok(entries)
     }
 
     /// The content of a file, or the target of a link.

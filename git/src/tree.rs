@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Entry, Operation, Skipped};
 
-/// All files of one commit that a domain can hold.
+/// Files of one commit that a domain can hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
     /// The files, by path.
     pub files: BTreeMap<String, Entry>,
-    /// What was left out, by path.
+    /// Entries that were left out, by path.
     pub skipped: Vec<Skipped>,
 }
 

@@ -31,8 +31,8 @@
 extern crate self as quorate_ledger;
 
 mod vocabulary;
-mod format;
 pub mod policy;
+mod format;
 mod state;
 pub mod proof;
 pub mod lock;

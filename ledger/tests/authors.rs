@@ -48,8 +48,8 @@ fn the_first_of_two_envelopes_for_one_number_counts_and_the_repetition_is_record
     second.body.changes[0].message = "another".into();
     let outcome = world.slot(&[&first, &second]);
     assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (1, &DeferReason::Taken));
-    let sequencing = world.view().author("main", &author(0).public_key()).expect("known");
-    assert_eq!((sequencing.next_seq, sequencing.repeated), (2, vec![1]));
+    let standing = world.view().author("main", &author(0).public_key()).expect("known");
+    assert_eq!((standing.next_seq, sequencing.repeated), (2, vec![1]));
 }
 
 #[test]
@@ -59,8 +59,8 @@ fn a_later_attempt_for_a_number_that_is_taken_is_no_repetition() {
     let mut second = first.clone();
     second.body.attempt = 2;
     world.slot(&[&first, &second]);
-    let sequencing = world.view().author("main", &author(0).public_key()).expect("known");
-    assert_eq!(sequencing.repeated, Vec::<u64>::new());
+    let standing = world.view().author("main", &author(0).public_key()).expect("known");
+    assert_eq!(standing.repeated, Vec::<u64>::new());
 }
 
 #[test]

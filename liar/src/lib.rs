@@ -10,14 +10,14 @@ use quorate_pbft::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// It lies about every slot whose number leaves [`LIE_REST`] when divided by this.
+/// Divisor of the slots to lie about: those whose number leaves [`LIE_REST`].
 const LIE_EVERY: u64 = 7;
 const LIE_REST: u64 = 3;
 
 /// The position at which a lane is forked: the second, so that an honest beginning goes before.
 const FORK_AT: u64 = 2;
 
-/// What a liar does.
+/// Lies of a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
     /// Votes for one digest towards the victim and for another towards the rest; as a primary it proposes two
@@ -43,7 +43,7 @@ impl Liar {
         Self { lie, me, victim, signer, fork: None, second_proposals: BTreeMap::new() }
     }
 
-    /// What leaves for `to` in place of `message`.
+    /// Message that leaves for `to` in place of `message`.
     pub fn outgoing(&mut self, to: ReplicaId, message: &Arc<Message>) -> Option<Arc<Message>> {
         match self.lie {
             Lie::Silent => None,

@@ -45,12 +45,12 @@ impl fmt::Display for Channel {
     }
 }
 
-/// One `T` for each channel.
+/// A value of `T` for each channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PerChannel<T> {
-    /// What belongs to [`Channel::Votes`].
+    /// Value of [`Channel::Votes`].
     pub votes: T,
-    /// What belongs to [`Channel::Bulk`].
+    /// Value of [`Channel::Bulk`].
     pub bulk: T,
 }
 

@@ -1,4 +1,4 @@
-//! What the network counts, for metrics and for people.
+//! Counters of the network, for metrics and for people.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -7,22 +7,22 @@ use quorate_pbft::ReplicaId;
 
 use crate::channel::PerChannel;
 
-/// One peer, as of now.
+/// State of one peer, as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
     /// Its place in the member list.
     pub id: ReplicaId,
     /// Its key, as libp2p writes it.
     pub peer_id: PeerId,
-    /// Where we dial it.
+    /// Address that we dial.
     pub address: Option<Multiaddr>,
     /// Whether votes can flow now.
     pub is_up: bool,
-    /// How often a votes link came up after the first time.
+    /// Count of votes links that came up after the first.
     pub reconnects: u64,
     /// Frames above the limit that it announced; each cost it the stream.
     pub oversized: u64,
-    /// How often another key answered at its address.
+    /// Count of handshakes in which another key answered at its address.
     pub wrong_key: u64,
     /// Traffic since start.
     pub traffic: PerChannel<Traffic>,

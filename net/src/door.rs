@@ -1,4 +1,4 @@
-//! Who may knock: bounds what one address can cost before it has shown a key.
+//! Gate before the handshake: bounds the cost of one address before it has shown a key.
 //!
 //! The limits on all handshakes together and on connections of one peer are `libp2p-connection-limits`; without these
 //! one host could use them up. A replica whose door is crowded still dials out, so its members stay connected.

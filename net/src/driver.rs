@@ -26,7 +26,7 @@ use crate::shared::Shared;
 use crate::streams::{Outcome, StreamEvent, Streams, opens};
 use crate::{member, transport};
 
-/// Those that refuse stand first.
+/// Behaviours that refuse stand first.
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     limits: Limits,

@@ -1,4 +1,4 @@
-//! What can keep the network from starting, and a frame from being queued.
+//! Errors that keep the network from starting, or a frame from being queued.
 
 use std::io;
 
@@ -7,26 +7,26 @@ use quorate_pbft::ReplicaId;
 
 use crate::channel::Channel;
 
-/// Why the network did not start. Nothing is left running.
+/// Why the network did not start. Every task has ended by then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The list has no such member.
     #[error("replica {me} is not in the member list; check the replica number against the genesis")]
     NotAMember {
-        /// Who we were told to be.
+        /// Our id in the configuration.
         me: ReplicaId,
     },
     /// The secret is another replica's.
     #[error("the secret key does not belong to replica {me}; use the key that the genesis names for it")]
     WrongSecret {
-        /// Who we were told to be.
+        /// Our id in the configuration.
         me: ReplicaId,
     },
     /// Not an ed25519 public key.
     #[error("the public key of replica {member} is not an ed25519 key; correct the member list")]
     BadKey {
-        /// Whose key.
+        /// Member with the faulty key.
         member: ReplicaId,
     },
     /// Two members have one number.
@@ -48,7 +48,7 @@ pub enum Error {
         "cannot reach replica {member} at {address}; use /ip4, /ip6 or /dns4, then /tcp and the port, and no peer id but {peer}"
     )]
     BadAddress {
-        /// Whose address.
+        /// Member with the faulty address.
         member: ReplicaId,
         /// The address.
         address: Multiaddr,
@@ -60,19 +60,19 @@ pub enum Error {
     Listen {
         /// The address asked for.
         address: Multiaddr,
-        /// What the operating system said.
+        /// Error of the operating system.
         cause: io::Error,
     },
     /// A member has a name for an address, and names cannot be looked up.
     #[error("cannot read this machine's name servers: {cause}; repair /etc/resolv.conf or use /ip4 addresses")]
     Names {
-        /// What the operating system said.
+        /// Error of the operating system.
         cause: io::Error,
     },
     /// The encrypted transport could not be set up.
     #[error("cannot set up encryption: {cause}")]
     Encryption {
-        /// What the library said.
+        /// Error of the library.
         cause: libp2p::noise::Error,
     },
 }
@@ -91,7 +91,7 @@ pub enum SendError {
     /// No such member, or this replica itself.
     #[error("replica {to} is no peer of this one")]
     NoSuchPeer {
-        /// Who was named.
+        /// Addressee that is no peer.
         to: ReplicaId,
     },
     /// Empty frames are heartbeats.
@@ -104,7 +104,7 @@ pub enum SendError {
         bytes: usize,
         /// The most that is allowed.
         max: usize,
-        /// Where.
+        /// Channel with the full queue.
         channel: Channel,
     },
 }

@@ -1,15 +1,15 @@
 //! Authenticated streams between replicas.
 //!
-//! [`start`] listens and keeps one connection to every other member (TCP, Noise, Yamux; the replica's ed25519 key is its
-//! libp2p identity), with two streams on it: [`Channel::Votes`] and [`Channel::Bulk`]. Frames of one channel keep their
-//! order; a bulk transfer never delays a vote. What a frame means is not known here.
+//! [`start`] listens and keeps one connection to every other member (TCP, Noise, Yamux; the replica's ed25519 key is
+//! its libp2p identity), with two streams on it: [`Channel::Votes`] and [`Channel::Bulk`]. Frames of one channel keep
+//! their order; a bulk transfer never delays a vote. The meaning of a frame is not known here.
 //!
 //! Reliability is not promised. A frame is lost when its queue is full, when its connection dies, or when its peer is
 //! away for long; the protocol's status and repair (rule N9) brings it again, and may bring it twice.
 //!
-//! Everything that others can make grow has a bound (`limits`, rule B): queues for each peer, channel and direction;
-//! bytes on the way; handshakes; connections. Whoever is not in the member list is refused when its handshake has shown
-//! its key, and one address can have only so many handshakes.
+//! Growth that others can cause has a bound (`limits`, rule B): queues for each peer, channel and direction; bytes on
+//! the way; handshakes; connections. A key outside the member list is refused as soon as its handshake shows it, and
+//! one address can have only so many handshakes.
 
 mod channel;
 mod counters;

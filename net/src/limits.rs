@@ -1,6 +1,6 @@
 //! Every bound of this room, with its unit and its reason.
 //!
-//! Nothing that a stranger or a member sends may grow memory, sockets or work beyond these.
+//! Bounds on the memory, sockets and work that strangers and members can cause.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub const VOTES_FRAME_BYTES_MAX: usize = 8 * MIB;
 /// A bundle may consist of one envelope of 32 MiB; 2 MiB more hold header, proofs and encoding.
 pub const BULK_FRAME_BYTES_MAX: usize = 34 * MIB;
 
-/// What a queue may hold; both bounds count.
+/// Capacity of a queue; both bounds count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueMax {
     pub(crate) frames: usize,
@@ -56,9 +56,10 @@ pub(crate) const STREAMS_MAX: usize = 8;
 
 /// Bytes of one connection that may be on their way or unread, all streams together.
 ///
-/// Yamux keeps 256 KiB of this for each of [`STREAMS_MAX`] streams and lets them share the rest, so a bulk stream has at
-/// most 1.25 MiB on its way. A vote waits behind no more than that: 0.1 s at 100 Mbit/s; and bulk still fills
-/// 125 Mbit/s at a round trip of 80 ms. It also bounds what a member can make us buffer by sending what we do not read.
+/// Yamux keeps 256 KiB of this for each of [`STREAMS_MAX`] streams and lets them share the rest, so a bulk stream has
+/// at most 1.25 MiB on its way. A vote waits behind no more than that: 0.1 s at 100 Mbit/s; and bulk still fills 125
+/// Mbit/s at a round trip of 80 ms. The window also bounds how much a member can make us buffer by sending data that we
+/// do not read.
 pub(crate) const RECEIVE_WINDOW_BYTES: usize = 3 * MIB;
 
 /// Connections with one peer: one, another while both sides dial at once, and two that died unseen.
@@ -88,10 +89,10 @@ pub(crate) const RETRY_MIN: Duration = Duration::from_millis(100);
 /// Longest wait before dialling or opening again, and how long a link must have lasted to start from the minimum.
 pub(crate) const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// How long the larger peer id waits for the smaller one to dial before it dials itself.
+/// Time that the larger peer id gives the smaller one to dial before it dials itself.
 pub(crate) const DIAL_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a connection may carry no stream: time for two tries to open one.
+/// Time that a connection may carry no stream: enough for two tries to open one.
 pub(crate) const UNUSED_MAX: Duration = Duration::from_secs(12);
 
 /// When a stream counts as dead.

@@ -1,4 +1,4 @@
-//! One stream at work: frames from the outbox go out, frames that come go to the inbox, until either side fails.
+//! Stream at work: frames from the outbox go out, incoming frames go to the inbox, until either side fails.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::inbox::Inbox;
 use crate::limits::{Pulse, WRITE_BUFFER_BYTES};
 use crate::peer::Peer;
 
-/// What a stream is for.
+/// Peer, channel and inbox that a stream serves.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) peer: Arc<Peer>,

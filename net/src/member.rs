@@ -1,4 +1,4 @@
-//! Who may connect: the voters of the epoch.
+//! Members that may connect: the voters of the epoch.
 //!
 //! A member is its ed25519 key; libp2p's peer id is that key in another encoding. Observers are not members: when they
 //! come they get a list and protocols of their own, and never these two channels.
@@ -10,14 +10,14 @@ use quorate_pbft::ReplicaId;
 
 use crate::error::Error;
 
-/// One voter, as the network knows it.
+/// Voter, as the network knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Its place in the member list.
     pub id: ReplicaId,
     /// Its ed25519 public key, as in the genesis.
     pub key: [u8; 32],
-    /// Where it listens; without one we wait for it to dial.
+    /// Address at which it listens; without one we wait for it to dial.
     pub address: Option<Multiaddr>,
 }
 

@@ -58,7 +58,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> OutboundConnectionUpgrade<C> for Multipl
     }
 }
 
-/// One connection's streams.
+/// Streams of one connection.
 #[derive(Debug)]
 pub(crate) struct Muxer<C> {
     connection: Connection<C>,

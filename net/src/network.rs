@@ -16,16 +16,16 @@ use crate::inbox::Events;
 use crate::member::{self, Member};
 use crate::shared::Shared;
 
-/// What a replica's network needs to know.
+/// Configuration of a replica's network.
 #[derive(Clone)]
 pub struct Config {
     /// This replica's ed25519 secret; its libp2p identity is the same key.
     pub secret: [u8; 32],
     /// Its place in the member list.
     pub me: ReplicaId,
-    /// All voters of the epoch, this one included. Nobody else gets past the handshake.
+    /// Voters of the epoch, this replica included. Other keys do not get past the handshake.
     pub members: Vec<Member>,
-    /// Where to listen: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 lets the system choose. May be empty.
+    /// Addresses to listen at: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 lets the system choose. May be empty.
     pub listen: Vec<Multiaddr>,
 }
 
@@ -105,12 +105,12 @@ impl Network {
         self.local
     }
 
-    /// Where it listens, ports filled in; empty once it has stopped.
+    /// Addresses that it listens at, ports filled in; empty once it has stopped.
     pub fn listen_addrs(&self) -> Vec<Multiaddr> {
         self.shared.addresses().clone()
     }
 
-    /// Closes everything and returns when the listen addresses are free again. What is queued is dropped.
+    /// Closes everything and returns when the listen addresses are free again. Queued frames are dropped.
     pub async fn stop(self) {
         self.stop.cancel();
         self.stopped.cancelled().await;

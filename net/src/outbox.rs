@@ -1,4 +1,4 @@
-//! What waits to be sent to one peer on one channel: a queue bounded by frames and bytes that refuses the newest.
+//! Frames to be sent to one peer on one channel: a queue bounded by frames and bytes that refuses the newest.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,8 +10,8 @@ use crate::limits::QueueMax;
 
 /// Filled by the shell, drained by the one task that writes the stream.
 ///
-/// It outlives streams: what waits while a peer is away goes out when it is back. What a dying stream had taken is
-/// lost; status and repair (rule N9) bring it again.
+/// The queue outlives streams: frames for a peer that is away go out when it is back. Frames that a dying stream had
+/// taken are lost; status and repair (rule N9) bring them again.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     max: QueueMax,

@@ -1,4 +1,4 @@
-//! One other member: its queues and its counters, shared by the handle, the driver and the links.
+//! Another member: its queues and its counters, shared by the handle, the driver and the links.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

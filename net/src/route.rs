@@ -1,4 +1,4 @@
-//! What to do next about one peer: dial, open a stream, close a connection. No sockets in here, and time comes in.
+//! Next steps for one peer: dial, open a stream, close a connection. No sockets in here, and time comes in.
 //!
 //! Rules:
 //! - The smaller peer id dials; the larger only when it has waited [`DIAL_PATIENCE`] for that.
@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use crate::channel::{Channel, PerChannel};
 use crate::limits::{DIAL_PATIENCE, RETRY_MAX, RETRY_MIN, UNUSED_MAX};
 
-/// What the driver must do for this peer, in this order.
+/// Step for the driver; several are done in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Todo {
     Dial,
@@ -180,7 +180,7 @@ impl Route {
         [dial, unused, self.open_at.votes, self.open_at.bulk].into_iter().flatten().min()
     }
 
-    /// One thing that is due; ask again until [`Route::due`] lies ahead.
+    /// Step that is due, if there is one; ask again until [`Route::due`] lies ahead.
     pub(crate) fn on_due(&mut self, now: Instant) -> Vec<Todo> {
         if self.dial_is_due(now) {
             self.dial = Dial::UnderWay;

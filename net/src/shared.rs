@@ -36,7 +36,7 @@ impl Shared {
         self.addresses().retain(|other| other != address);
     }
 
-    /// Nothing will come or go any more.
+    /// Marks the network as stopped: no frame comes or goes any more.
     pub(crate) fn stopped(&self) {
         self.addresses().clear();
         for peer in &self.peers {

@@ -1,6 +1,6 @@
 //! Streams of a connection: the smaller peer id asks for both channels, the larger accepts them.
 //!
-//! One side that opens, whoever dialled, means one stream for each channel without any talk about duplicates. (The
+//! Only one side opens, whoever dialled, so each channel has one stream without any talk about duplicates. (The
 //! ready-made `libp2p-stream` picks one of a peer's connections at random and drops streams while its reader is busy.)
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub(crate) fn opens(me: &PeerId, peer: &PeerId) -> bool {
     me < peer
 }
 
-/// What became of a stream.
+/// Result of opening a stream.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Ready(Stream),

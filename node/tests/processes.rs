@@ -1,6 +1,6 @@
 //! Whole replicas as processes on loopback: what a user of `quorate init` and `quorate start` sees.
 //!
-//! Everything waits for a condition with a time limit, and every process is stopped by its own id.
+//! Tests wait for conditions with a time limit, and every process is stopped by its own id.
 
 #[path = "processes/admission.rs"]
 mod admission;

@@ -1,7 +1,7 @@
-//! How one replica is set up on its machine: `config.toml`, overridden by the environment, overridden by flags.
+//! Configuration of a replica on its machine: `config.toml`, overridden by the environment, overridden by flags.
 //!
-//! Nothing here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is an
-//! error, so that a misspelt one never passes unnoticed.
+//! No setting here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is
+//! an error, so that a misspelt one never passes unnoticed.
 
 use crate::logging::LogFormat;
 use quorate_pbft::ReplicaId;
@@ -20,7 +20,7 @@ pub const GENESIS_FILE: &str = "genesis.json";
 /// proxy in front of the API opens nothing.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
-/// What a replica needs to know of its machine.
+/// Settings of a replica on its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -34,13 +34,13 @@ pub struct Config {
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
-    /// What is logged, as `tracing` filters write it: `info`, `warn,quorate_service=debug`, …
+    /// Filter of the log, as `tracing` writes it: `info`, `warn,quorate_service=debug`, …
     #[serde(default = "default_log")]
     pub log: String,
     /// For people or as JSON.
     #[serde(default)]
     pub log_format: LogFormat,
-    /// Where the other replicas are: replica number to multiaddr. The own number may be there and is ignored.
+    /// Addresses of the other replicas: replica number to multiaddr. The own number may be there and is ignored.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
 }
@@ -53,7 +53,7 @@ fn default_log() -> String {
     "info".to_owned()
 }
 
-/// What flags or the environment say; each that is there wins over the file.
+/// Settings from flags and the environment; each that is there wins over the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// As [`Config::listen`].
@@ -70,7 +70,7 @@ pub struct Overrides {
     pub peers: Vec<String>,
 }
 
-/// What is wrong with a configuration, and where.
+/// Fault in a configuration, and its place.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -97,9 +97,9 @@ pub enum ConfigError {
     Environment {
         /// Its name.
         name: &'static str,
-        /// What it holds.
+        /// Value in the configuration.
         value: String,
-        /// What it should hold.
+        /// Form that it should have.
         expected: &'static str,
     },
 }

@@ -17,9 +17,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-/// Where the genesis grows before it is renamed.
+/// Name under which the genesis grows before it is renamed.
 const DRAFT: &str = "genesis.json.unfinished";
-/// What a group is called whose keys one command has held.
+/// Name of a group whose keys one command has held.
 const TEST_NAME: &str = "TEST KEYS: quorate test group";
 /// The words by which `quorate start` knows such a group.
 pub const TEST_WORDS: &str = "TEST KEYS";
@@ -46,14 +46,14 @@ pub struct Plan {
     pub domains: Vec<String>,
 }
 
-/// What was made.
+/// Group as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Made {
     /// The folder.
     pub dir: PathBuf,
     /// The group's id.
     pub group: String,
-    /// What people call it.
+    /// Name of the group for people.
     pub name: String,
     /// The replicas' folders.
     pub replicas: Vec<PathBuf>,
@@ -69,7 +69,7 @@ pub enum InitError {
     /// There is a group already.
     #[error("{0} holds a genesis.json: a group is there already, and nothing was touched; give another --out")]
     Exists(PathBuf),
-    /// Something of that name is there and is not of an earlier `init`.
+    /// File of that name that is not of an earlier `init`.
     #[error("{0} is in the way and nothing was touched; move it away or give another --out")]
     InTheWay(PathBuf),
     /// Ports beyond 65535, or one that two things would listen on.
@@ -93,9 +93,9 @@ pub enum InitError {
     /// The disk said no.
     #[error("{path}: {source}")]
     Io {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
@@ -168,7 +168,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Everything in the folder that is named as `init` names things: the earlier one may have had another plan.
+    /// Files in the folder that are named as `init` names things: the earlier one may have had another plan.
     fn leftovers(&self) -> Result<Vec<PathBuf>, InitError> {
         let entries = fs::read_dir(&self.out).map_err(at(&self.out))?;
         let ours = |name: &str| name.starts_with("replica-") || (name.starts_with("author-") && name.contains(".key"));

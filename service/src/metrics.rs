@@ -11,7 +11,7 @@ use quorate_client::api::Mode;
 use quorate_net::{Channel, PeerInfo, Refused};
 use quorate_pbft::ReplicaId;
 
-/// One word that says which.
+/// Label that says which kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Kind {
     /// The word.
@@ -47,7 +47,7 @@ struct Build {
     version: &'static str,
 }
 
-/// Everything that is counted.
+/// Counters and gauges of a replica.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -142,7 +142,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All of them, at zero.
+    /// Registers every metric, at zero.
     pub fn new() -> Self {
         let mut metrics = Self::default();
         metrics.register_counters();

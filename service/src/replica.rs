@@ -1,4 +1,4 @@
-//! One replica, put together: disk, core, network, API.
+//! Replica as a whole: disk, core, network, API.
 
 use crate::api::{self, Admin, Answers, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// What to run.
+/// Replica to run.
 pub struct Options {
     /// The replica's folder: genesis and key.
     pub dir: PathBuf,
@@ -45,13 +45,13 @@ pub struct Interceptor {
     pub incoming: Passes,
 }
 
-/// What a replica needs and did not find.
+/// Requirement that a replica did not find.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}; `quorate init` makes a folder with what a replica needs")]
     Unreadable {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -59,7 +59,7 @@ pub enum LaunchError {
     /// The genesis is none.
     #[error("{path}: {source}")]
     Genesis {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
         /// Why.
         source: GenesisError,
@@ -80,7 +80,7 @@ pub enum LaunchError {
     /// An address is none.
     #[error("{what} {address:?} is not a multiaddr such as /ip4/127.0.0.1/tcp/7700")]
     Address {
-        /// Whose.
+        /// Setting that holds it.
         what: String,
         /// As configured.
         address: String,
@@ -91,7 +91,7 @@ pub enum LaunchError {
     /// The database does not open.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// What is in the database does not fit.
+    /// Database whose content does not fit.
     #[error("database: {0}")]
     Engine(#[from] EngineError),
     /// The database opens, and what is in it is not what was written.

@@ -1,4 +1,4 @@
-//! What commits, starts and pruning cost, on a file and in memory. `cargo bench -p quorate-storage [FOLDER]`
+//! Cost of commits, starts and pruning, on a file and in memory. `cargo bench -p quorate-storage [FOLDER]`
 
 use quorate_ledger::{Store, Table};
 use quorate_pbft::{
@@ -75,7 +75,7 @@ fn slots(name: &str, db: &Db) {
     });
 }
 
-/// What the simulator does at the start of a run and at each restart.
+/// Steps of the simulator at the start of a run and at each restart.
 fn starts() {
     report("memory, make a database", || drop(in_memory(&Disk::new())));
     let disk = Disk::new();

@@ -1,4 +1,4 @@
-//! What one group of steps wants durable.
+//! Durable writes of one group of steps.
 
 use crate::error::Poison;
 use crate::prune::Pruned;
@@ -18,9 +18,9 @@ use std::sync::Arc;
 /// New values by key; none where a row is removed.
 pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// One write transaction. Reads see what it wrote; nobody else does before [`Batch::commit`], and dropping it undoes
-/// everything. Writes wait in memory and go to their tables in key order: one walk down each tree, and no read of the
-/// batch can meet a table that is being written.
+/// Write transaction that becomes durable as a whole. Reads see what it wrote; nobody else does before
+/// [`Batch::commit`], and dropping it undoes everything. Writes wait in memory and go to their tables in key order: one
+/// walk down each tree, and no read of the batch can meet a table that is being written.
 pub struct Batch {
     writes: [Writes; Name::COUNT],
     snapshot: Snapshot,

@@ -20,7 +20,7 @@ const FILE: &str = "quorate.redb";
 /// A database in the making: never opened, made anew by the next [`Db::create`].
 const UNFINISHED: &str = "quorate.redb.new";
 
-/// What this program writes. Goes up with every change of a table's key or value.
+/// Version of the table layout that this program writes. Goes up with every change of a table's key or value.
 const FORMAT: u32 = 2;
 
 /// Pages of a file kept in memory: the tops of all trees and the newest rows of a busy group, and little enough for
@@ -46,7 +46,7 @@ pub struct Db {
 pub struct Stats {
     /// Length of the file, holes included; 0 for a database in memory.
     pub file_bytes: u64,
-    /// What the file takes on the disk; 0 for a database in memory.
+    /// Bytes allocated on the disk; 0 for a database in memory.
     pub disk_bytes: u64,
     /// Rows of each table, by its name on disk.
     pub rows: Vec<(&'static str, u64)>,

@@ -1,4 +1,4 @@
-//! What can go wrong, one enum for each door.
+//! Errors of the crate, one enum for each door.
 
 use quorate_ledger::StoreError;
 use quorate_pbft::{Digest, SeqNum, Signed, View};
@@ -16,23 +16,23 @@ pub enum DbError {
     /// `init` never overwrites what a replica promised.
     #[error("there is a database in {} already", .0.display())]
     Exists(PathBuf),
-    /// One key, one process.
+    /// Another process holds the lock on the database.
     #[error("the database in {} is in use by another process", .0.display())]
     Locked(PathBuf),
     /// A later program wrote it.
     #[error("the database has format {found}, this program knows formats up to {known}; use a newer program")]
     NewerFormat {
-        /// What the database says.
+        /// Version in the database.
         found: u32,
-        /// What this program writes.
+        /// Version that this program writes.
         known: u32,
     },
     /// An earlier program wrote it.
     #[error("the database has format {found}, this program reads format {known} only; use the program that wrote it")]
     OlderFormat {
-        /// What the database says.
+        /// Version in the database.
         found: u32,
-        /// What this program writes.
+        /// Version that this program writes.
         known: u32,
     },
     /// Another member's promises: with this key its owner would forget its own (E1).
@@ -60,7 +60,8 @@ impl<E: Into<redb::Error>> From<E> for DbError {
     }
 }
 
-/// Why a record was not taken. All but [`RecordError::Store`] are failures of the own replica (E1): it must stop.
+/// Why a record was not taken. Every variant but [`RecordError::Store`] is a failure of the own replica (E1): it must
+/// stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// A second, different statement for a position that has one.
@@ -68,7 +69,7 @@ pub enum RecordError {
     Contradiction {
         /// On disk or in the batch.
         stored: Box<Signed>,
-        /// What was to be written.
+        /// Statement that was to be written.
         new: Box<Signed>,
     },
     /// A statement at or below what was dropped: nobody can know any more what was said there.
@@ -79,7 +80,7 @@ pub enum RecordError {
     ViewWentBack {
         /// On disk or in the batch.
         stored: View,
-        /// What was to be written.
+        /// View that was to be written.
         new: View,
     },
     /// Two digests for one slot (N4).
@@ -89,7 +90,7 @@ pub enum RecordError {
         seq: SeqNum,
         /// On disk or in the batch.
         stored: Digest,
-        /// What was to be written.
+        /// Digest that was to be written.
         new: Digest,
     },
     /// A disk belongs to one group for ever.

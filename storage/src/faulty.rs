@@ -1,8 +1,8 @@
 //! A disk in memory that forgets, tears and fills up: for simulators and crash tests.
 //!
-//! What is written is visible at once and durable at the next sync. [`Disk::crash`] takes the power away: of what was
-//! not synced it keeps nothing, everything, or, by a seed, some writes and some halves of writes, whichever came first.
-//! A block counts as taken from its first write on, as on a file system with sparse files.
+//! Writes are visible at once and durable at the next sync. [`Disk::crash`] takes the power away: of what was not
+//! synced it keeps nothing, everything, or, by a seed, some writes and some halves of writes, whichever came first. A
+//! block counts as taken from its first write on, as on a file system with sparse files.
 
 use redb::StorageBackend;
 use std::collections::BTreeSet;
@@ -10,18 +10,18 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a drive writes whole or not at all.
+/// Bytes that a drive writes atomically.
 const SECTOR_BYTES: usize = 512;
 
-/// What a file system gives out.
+/// Bytes that a file system allocates at a time.
 const BLOCK_BYTES: u64 = 4_096;
 
-/// What a crash keeps of the writes since the last sync.
+/// Fate in a crash of the writes since the last sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// Nothing is lost: the process was killed, the machine runs on.
+    /// Every write survives: the process was killed, the machine runs on.
     Nothing,
-    /// Nothing is kept.
+    /// Every write since the last sync is lost.
     All,
     /// Each write is kept, lost or torn at sector bounds, late ones and early ones alike.
     Some {
@@ -54,8 +54,8 @@ struct State {
     blocks_max: Option<usize>,
 }
 
-/// A change since the last sync: what was there. What came is in the image; of two writes to one place within one sync
-/// the later one.
+/// A change since the last sync: what was there. The new bytes are in the image; of two writes to one place within one
+/// sync the later one.
 enum Change {
     Write { at: usize, old: Vec<u8> },
     Length { old: usize, cut_off: Vec<u8>, new: usize },

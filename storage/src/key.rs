@@ -14,7 +14,7 @@ pub(crate) const PRUNED: &[u8] = b"pruned";
 /// In [`crate::tables::Name::About`]: why this replica takes no part any more.
 pub(crate) const BROKEN: &[u8] = b"broken";
 
-/// Where an own statement stands (E1). As bytes: 25.
+/// Position of an own statement (E1). As bytes: 25.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) epoch: Epoch,
@@ -61,7 +61,7 @@ pub(crate) fn beside(lane: &[u8; 18], digest: Digest) -> [u8; 50] {
     join(&[lane, &digest.0])
 }
 
-/// What [`lane`] or [`beside`] made.
+/// Reverses [`lane`] and [`beside`].
 pub(crate) fn parse_lane(key: &[u8]) -> Result<(Epoch, ReplicaId, Position), StoreError> {
     let lane = key.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
     let (Some(epoch), Some(lane), Some(position)) = (number(key, 0), lane, number(key, 10)) else {
@@ -111,7 +111,7 @@ pub(crate) fn kept(signed: &Signed) -> [u8; 59] {
     join(&[&signed.signer.get().to_be_bytes(), &place, &signed.statement.digest.0])
 }
 
-/// What [`kept`] made.
+/// Reverses [`kept`].
 pub(crate) fn parse_kept(key: &[u8]) -> Result<(ReplicaId, Place, Digest), StoreError> {
     let signer = key.get(..2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
     let digest = key.get(27..).and_then(|bytes| bytes.try_into().ok()).map(Digest);

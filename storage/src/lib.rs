@@ -1,7 +1,7 @@
 //! The durable side of a replica: everything that it promised, holds and has executed, in one redb database.
 //!
 //! - [`Db`] is the database: made once by `init` ([`Db::create`]), only ever opened by `start` ([`Db::open`], E7).
-//! - [`Batch`] gathers what a group of steps wants durable: the core's records and the ledger's rows. One
+//! - [`Batch`] gathers what a group of steps wants durable: the core's records and the ledger's rows. A
 //!   [`Batch::commit`] is one durable commit; after it, and not before, messages may leave.
 //! - [`Snapshot`] reads one moment: for the ledger's queries, for what peers ask ([`Snapshot::supply`]) and for a
 //!   start ([`Snapshot::recover`]).
@@ -9,9 +9,8 @@
 //!
 //! # What a commit costs
 //!
-//! One `fdatasync`. redb's one-phase commit is used: an attacker against its checksum would have to control the order
-//! in which this machine flushes pages, which no peer does. After a crash the next open walks the whole file to
-//! rebuild redb's map of free pages, at the disk's speed.
+//! A commit is one `fdatasync`. After a crash the next open walks the whole file to rebuild redb's map of free pages,
+//! at the disk's speed.
 //!
 //! # Readers pin pages
 //!

@@ -1,12 +1,12 @@
-//! What may be forgotten, by E1's rule: what lies two checkpoint periods below a stable, executed checkpoint.
+//! Pruning by E1's rule: rows two checkpoint periods below a stable, executed checkpoint go.
 //!
 //! Of the slots so covered go own Vote and Checkpoint statements, accepted contents, prepared and stable certificates;
 //! of the lane positions that they executed own Bundle and Ack statements and lane certificates. The newest own
 //! statement of each kind (Ack: of each lane) and the newest certificate of each lane stay. Decided slots with their
 //! certificates and bundles stay too: from them a replica that is behind catches up (N9).
 //!
-//! What is left of a bundle that holds nothing but a read mark: its row of some 230 bytes, and a decided slot of some
-//! 400, which it may share with other bundles.
+//! Rows that stay of a bundle with nothing but a read mark: its own of some 230 bytes, and a decided slot of some 400,
+//! which it may share with other bundles.
 
 use crate::batch::Batch;
 use crate::key::{self, Place};
@@ -101,7 +101,7 @@ impl Pruned {
     }
 }
 
-/// What [`Batch::prune`] has come to: the bounds go up first, then the rows at or below them go.
+/// Progress of [`Batch::prune`]: the bounds go up first, then the rows at or below them go.
 #[derive(Default, BorshSerialize, BorshDeserialize)]
 struct Progress {
     pruned: Pruned,
@@ -121,7 +121,7 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Everything of the slots up to `seq` but what was decided.
+    /// Prunes the slots up to `seq`, but keeps their decisions.
     fn slots(&mut self, seq: SeqNum) -> Result<(), StoreError> {
         let epochs = own::epochs(self.batch)?;
         for kind in [Kind::PrePrepare, Kind::Prepare, Kind::Commit, Kind::Checkpoint] {

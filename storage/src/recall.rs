@@ -49,7 +49,7 @@ struct Recall<'a> {
 }
 
 impl Recall<'_> {
-    /// What the asker said about bundles of its own lane.
+    /// Adds the asker's statements about bundles of its own lane.
     fn bundles(&mut self, epoch: Epoch, tip: Position) -> Result<(), StoreError> {
         let (group, lane) = (self.group, self.asker);
         self.back(Name::Bundles, lane_range(epoch, lane), |key, value| {
@@ -58,7 +58,7 @@ impl Recall<'_> {
         })
     }
 
-    /// What it said about bundles of a lane.
+    /// Adds the asker's Acks of bundles of a lane.
     fn acks(&mut self, epoch: Epoch, lane: ReplicaId, tip: Position) -> Result<(), StoreError> {
         let (group, asker) = (self.group, self.asker);
         self.back(Name::LaneCerts, lane_range(epoch, lane), |key, value| {
@@ -68,7 +68,7 @@ impl Recall<'_> {
         })
     }
 
-    /// What it said about slots and the states after them.
+    /// Adds the asker's statements about slots and the states after them.
     fn slots(&mut self, stable: SeqNum) -> Result<(), StoreError> {
         let (group, asker) = (self.group, self.asker);
         let range = (Vec::new(), vec![u8::MAX; 16]);
@@ -92,7 +92,8 @@ impl Recall<'_> {
         })
     }
 
-    /// What is kept of it as evidence, or to become evidence. The core bounds how much that is (E2, E5).
+    /// Adds the asker's statements in evidence, and those retained because they may become evidence. The core bounds
+    /// how much that is (E2, E5).
     fn halves(&mut self) -> Result<(), StoreError> {
         let kept = self.of.kept(self.group)?;
         let proofs = self.of.evidence()?;

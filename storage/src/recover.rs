@@ -1,4 +1,4 @@
-//! What a start finds: [`Recovered`], put together by seeks and short ranges, however long the history is.
+//! State of the core at a start: [`Recovered`], put together by seeks and short ranges, however long the history is.
 
 use crate::key::{self, Place};
 use crate::own;
@@ -28,8 +28,8 @@ const KINDS: [Kind; 8] = [
 ];
 
 impl Snapshot {
-    /// Everything that the records left behind and that still matters, from where execution stands. `executed` is the
-    /// ledger's, read from the same snapshot.
+    /// Reads the records that still matter from where execution stands. `executed` is the ledger's, read from the same
+    /// snapshot.
     ///
     /// Votes, checkpoints and slots start above `low`, the highest stable checkpoint that is executed too: one that is
     /// not has not moved it, and below that one this replica may still have to repeat its word (C2).
@@ -231,7 +231,7 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// All rows of `from..=to`.
+    /// Calls `each` for the rows of `from..=to`, in key order.
     pub(crate) fn each(
         &self,
         table: Name,
@@ -243,7 +243,7 @@ impl Snapshot {
     }
 }
 
-/// Where execution stands in the lanes of an epoch.
+/// Executed positions of the lanes of an epoch.
 struct Lanes<'a> {
     epoch: Epoch,
     tips: &'a [Position],

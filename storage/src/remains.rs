@@ -1,4 +1,4 @@
-//! What one disk tells of who lied (E4).
+//! Statements on one disk that help to tell who lied (E4).
 
 use crate::key::{self, Place};
 use crate::row::{Accepted, Certified, Committed, LaneCert, Own, decode};
@@ -8,7 +8,7 @@ use quorate_ledger::StoreError;
 use quorate_pbft::{Digest, Remains, SeqNum, View};
 
 impl Snapshot {
-    /// What was decided at each slot of the newest epoch, ascending.
+    /// Decided digests of the newest epoch, ascending by slot.
     pub fn decisions(&self) -> Result<Vec<(SeqNum, Digest)>, StoreError> {
         let (epoch, mut found) = (self.epoch()?, Vec::new());
         self.each(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)), |at, value| {
@@ -21,7 +21,7 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// Everything of the newest epoch that was signed and is here; of decided slots those that are `wanted`.
+    /// Signed statements of the newest epoch on this disk; of decided slots those that are `wanted`.
     pub fn remains(&self, wanted: impl Fn(SeqNum) -> bool) -> Result<Remains, StoreError> {
         let Some(group) = self.group()? else { return Ok(Remains::default()) };
         let epoch = self.epoch()?;

@@ -81,7 +81,7 @@ pub(crate) fn bundle(bundle: &Bundle) -> Vec<u8> {
     encode(&(&bundle.header, bundle.statement.signature, &bundle.items))
 }
 
-/// What [`bundle`] made.
+/// Reverses [`bundle`].
 pub(crate) fn parse_bundle(value: &[u8], group: Digest, epoch: Epoch) -> Result<Bundle, StoreError> {
     let (header, signature, items): (BundleHeader, Signature, Vec<Item>) = decode(value)?;
     let statement = header_statement(&header, signature, group, epoch);

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 /// A key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
-/// What is called for each row of a scan.
+/// Callback for each row of a scan.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>;
 
 /// Which end of a range comes first.
@@ -36,7 +36,7 @@ impl Order {
     }
 }
 
-/// One moment of the database.
+/// Consistent read view of the database.
 pub(crate) trait Rows {
     /// The value under a key.
     fn row(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;

@@ -18,14 +18,15 @@ use std::sync::{Arc, OnceLock};
 /// Bytes to bytes, as all our tables are.
 pub(crate) type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// What was committed before it began. Cheap to take; see the crate's docs for what holding one costs.
+/// Consistent view of the rows that were committed before it began. Cheap to take; see the crate's docs for what
+/// holding one costs.
 pub struct Snapshot {
     tables: [OnceLock<ReadTable>; Name::COUNT],
     transaction: ReadTransaction,
     poison: Arc<Poison>,
 }
 
-/// What one table holds, counted page by page.
+/// Size of one table, counted page by page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSize {
     /// The table's name on disk.

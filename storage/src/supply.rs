@@ -1,4 +1,4 @@
-//! What peers ask for (N9, L5): answered from what was persisted, bounded in number and in bytes.
+//! Answers to peers (N9, L5) from persisted records, bounded in number and in bytes.
 
 use crate::key;
 use crate::record::committed;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// How much one answer holds at most.
+/// Bounds of one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SupplyLimits {
     /// Messages.

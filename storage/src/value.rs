@@ -97,7 +97,7 @@ impl<'t> Pieces<'t> {
     }
 }
 
-/// What a row stores whose value is in pieces.
+/// Head of a row whose value is split into pieces.
 fn head(length: usize) -> [u8; 9] {
     let mut head = [SPLIT; 9];
     head[..8].copy_from_slice(&(length as u64).to_le_bytes());

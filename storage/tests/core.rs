@@ -59,7 +59,7 @@ fn config(me: u16, incarnation: u64) -> ReplicaConfig {
     ReplicaConfig { me: ReplicaId::new(me), committee: committee(), constants, signer, verify, incarnation }
 }
 
-/// One process and its disk.
+/// Replica as a process with its disk.
 struct Node {
     me: u16,
     disk: Disk,

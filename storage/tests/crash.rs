@@ -12,7 +12,8 @@ use world::{bundle, digest, executed, own};
 /// Batches of the workload.
 const BATCHES: u64 = 12;
 
-/// One batch: a vote, a bundle of 40,000 bytes (kept in pieces) and the ledger's point, all with the batch's number.
+/// Commits a batch: a vote, a bundle of 40,000 bytes (kept in pieces) and the ledger's point, all with the batch's
+/// number.
 fn write(db: &Db, number: u64) -> Result<(), StoreError> {
     let mut batch = db.begin()?;
     let item = quorate_pbft::Item { kind: quorate_pbft::ItemKind::Envelope, bytes: vec![number as u8; 40_000] };
@@ -33,7 +34,7 @@ fn work(disk: &Disk) -> u64 {
     failed.map_or(BATCHES, |number| number - 1)
 }
 
-/// How many batches are on the disk; each must be there whole.
+/// Count of the batches on the disk; each must be there whole.
 fn batches_on(db: &Db) -> u64 {
     let snapshot = db.snapshot().unwrap();
     let point = snapshot.get(Table::Meta, b"point").unwrap();

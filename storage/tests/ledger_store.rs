@@ -1,4 +1,4 @@
-//! What the ledger sees: ordered tables, reads that see the batch's own writes, snapshots of one moment.
+//! Tables as the ledger sees them: ordered, a batch reads its own writes, snapshots are of one moment.
 
 mod world;
 

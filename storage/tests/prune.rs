@@ -1,4 +1,4 @@
-//! What is forgotten and what is not (E1, E5), and how much a read mark leaves.
+//! Rows that pruning drops and keeps (E1, E5), and how much a read mark leaves.
 
 mod world;
 
@@ -23,7 +23,7 @@ fn history(last: u64) -> Db {
     db
 }
 
-/// One call.
+/// Calls `prune` once, in a batch of its own.
 fn prune(db: &Db, stable: u64) -> bool {
     let mut batch = db.begin().unwrap();
     let is_left = batch.prune(SeqNum::new(stable), PERIOD).unwrap();
@@ -157,7 +157,7 @@ fn pruning_again_changes_nothing() {
     assert_eq!(all(&db), syncs);
 }
 
-/// "What read marks leave on disk is small and bounded": 1,000 slots, each with one bundle of one mark.
+/// Read marks leave a small, bounded rest on disk: 1,000 slots, each with one bundle of one mark.
 #[test]
 fn a_read_mark_leaves_less_than_a_kilobyte() {
     let db = history(1_000);

@@ -1,4 +1,4 @@
-//! What peers are told of what is stored: all that they ask for, within bounds (N9, E7).
+//! Answers to peers from the store: complete, within bounds (N9, E7).
 
 mod world;
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Runs at a time: the cores of the machine that CI has.
 const THREADS: usize = 2;
 
-/// How long failures are made smaller, all together.
+/// Time for making failures smaller, over the whole campaign.
 const SHRINKING: Duration = Duration::from_secs(60);
 
 /// A seed that failed.
@@ -25,17 +25,17 @@ pub struct FailedSeed {
     pub seed: u64,
     /// The preset that it ran with.
     pub preset: String,
-    /// Who found it.
+    /// Oracle that found it.
     pub oracle: String,
-    /// What it found.
+    /// Finding of the oracle.
     pub what: String,
     /// The command that runs it again.
     pub replay: String,
-    /// What is left of it after shrinking, of the first failure of each oracle.
+    /// Plan after shrinking, of the first failure of each oracle.
     pub shrunk: Option<String>,
 }
 
-/// What a campaign did.
+/// Results of a campaign.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     /// Runs.
@@ -50,9 +50,9 @@ pub struct Summary {
     pub attackers: BTreeMap<String, u64>,
     /// Faults by name.
     pub faults: BTreeMap<String, u64>,
-    /// What authors who lie tried, by name.
+    /// Counts of the tricks that dishonest authors tried, by name.
     pub tricks: BTreeMap<String, u64>,
-    /// What became of it, in the words of the oracle `authors`.
+    /// Counts of their fates, in the words of the oracle `authors`.
     pub tallies: BTreeMap<String, u64>,
     /// Seeds that failed, ascending.
     pub failures: Vec<FailedSeed>,
@@ -72,7 +72,7 @@ pub struct Summary {
     pub virtual_seconds: u64,
     /// Evidence recorded, by kind.
     pub evidence: BTreeMap<String, u64>,
-    /// What came nearest to each limit that an oracle watches.
+    /// Values nearest to each limit that an oracle watches.
     pub extremes: BTreeMap<String, Nearest>,
     /// Real seconds.
     pub seconds: f64,
@@ -81,16 +81,16 @@ pub struct Summary {
 /// The run in which something came nearest to its limit.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Nearest {
-    /// How large it was.
+    /// Largest value.
     pub value: u64,
-    /// How large it might have been in that run.
+    /// Limit in that run.
     pub limit: u64,
     /// The seed.
     pub seed: u64,
 }
 
 impl Nearest {
-    /// How much of the limit was used.
+    /// Percentage of the limit that was used.
     pub fn percent(&self) -> u64 {
         self.value.saturating_mul(100) / self.limit.max(1)
     }

@@ -40,12 +40,12 @@ impl Dice {
         self.below(100) < percent
     }
 
-    /// One of several things, which are not none.
+    /// Chooses among things, of which there is at least one.
     pub fn pick<'a, T>(&mut self, things: &'a [T]) -> &'a T {
         &things[self.below(things.len() as u64) as usize]
     }
 
-    /// One of several things with weights that are not all 0.
+    /// Chooses by weights that are not all 0.
     pub fn weighted<'a, T>(&mut self, things: &'a [(u64, T)]) -> &'a T {
         let mut at = self.below(things.iter().map(|(weight, _)| weight).sum());
         for (weight, thing) in things {

@@ -21,7 +21,7 @@ const STATES_MAX: usize = 60_000_000;
 /// Milliseconds at which a time-out has run out.
 const LATE: u64 = 100_000;
 
-/// What a search saw.
+/// Counts of a search.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Explored {
     /// Different states.
@@ -36,7 +36,7 @@ pub struct Explored {
     pub depth: usize,
     /// Whether every state was seen.
     pub complete: bool,
-    /// What went wrong, with the path to it.
+    /// Failures, each with the path to it.
     pub failures: Vec<String>,
     /// Real seconds.
     pub seconds: f64,
@@ -53,7 +53,7 @@ struct Pending {
 #[derive(Clone)]
 struct State {
     nodes: Vec<Node>,
-    /// What each replica has heard, in order, as a hash.
+    /// Hash for each replica of the messages that it has heard, in order.
     heard: Vec<Digest>,
     late: Vec<bool>,
     pending: Vec<Pending>,
@@ -156,7 +156,7 @@ impl Search {
         }
     }
 
-    /// What may be delivered later. During the search only what decides: votes, demands and starts.
+    /// Queues messages for delivery. During the search only what decides: votes, demands and starts.
     fn post(&self, state: &mut State, from: usize, sent: Vec<(Option<ReplicaId>, Arc<Message>)>, all: bool) {
         for (to, message) in sent {
             let decides = matches!(

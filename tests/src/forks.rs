@@ -1,9 +1,9 @@
 //! Forks: f + 1 members lie together, which no protocol of this kind survives, and are named afterwards (E4).
 //!
 //! The honest are parted into two halves that do not hear each other, and each liar goes on as two copies that know
-//! nothing of each other, one on each side: both sides have a quorum and go their own ways, in one view or through several.
-//! The copies of one side lie about what they promised besides. Whoever then reads the disks of the honest alone must find
-//! at least f + 1 liars, and nobody else, with proofs that hold by themselves.
+//! nothing of each other, one on each side: both sides have a quorum and go their own ways, in one view or through
+//! several. The copies of one side lie about what they promised besides. A reader of the honest disks alone must then
+//! find at least f + 1 liars, and nobody else, with proofs that hold by themselves.
 
 use crate::clients::Clients;
 use crate::dice::Dice;
@@ -22,7 +22,7 @@ const ROUND_MS: u64 = 50;
 /// Messages of a round; what a group says beyond that is lost.
 const MESSAGES_MAX: usize = 20_000;
 
-/// What a campaign did.
+/// Results of a campaign.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ForksSummary {
     /// Seeds played.
@@ -35,7 +35,7 @@ pub struct ForksSummary {
     pub across_views: u64,
     /// Proofs found, by kind.
     pub evidence: BTreeMap<String, u64>,
-    /// What went wrong: seed, and what.
+    /// Failures: seed, and the fault.
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
@@ -73,7 +73,7 @@ struct Outcome {
     wrong: Option<String>,
 }
 
-/// One process: an honest replica, or one copy of a liar.
+/// Process of an honest replica, or of one copy of a liar.
 #[derive(Clone)]
 struct Place {
     node: Node,

@@ -1,4 +1,4 @@
-//! Who signs how: real ed25519, verified once for the whole run, or a keyed hash that costs next to nothing.
+//! Signing in a run: real ed25519, verified once for the whole run, or a keyed hash that costs next to nothing.
 //!
 //! Both stand behind the same doors, so the core cannot tell.
 
@@ -9,10 +9,10 @@ use quorate_pbft::{Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How a run signs.
+/// Signature scheme of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signatures {
-    /// A hash of key and bytes. Whoever knows the public key can forge; no attacker here does.
+    /// A hash of key and bytes. The public key is enough to forge; no attacker here does.
     Keyed,
     /// The real thing.
     Ed25519,
@@ -27,7 +27,7 @@ impl std::fmt::Display for Signatures {
     }
 }
 
-/// All keys of a run.
+/// Keys of a run.
 #[derive(Clone)]
 pub struct Keys {
     /// The members' signers, by their place.
@@ -36,7 +36,7 @@ pub struct Keys {
     pub verify: Arc<dyn Verify>,
     /// The members.
     pub committee: Committee,
-    /// Those who sign envelopes.
+    /// Signers of envelopes.
     pub authors: Authors,
 }
 
@@ -49,10 +49,10 @@ pub struct Authors {
     pub numbers: BTreeMap<PublicKey, u16>,
 }
 
-/// How many honest authors a group has; theirs are the first numbers.
+/// Count of a group's honest authors; theirs are the first numbers.
 pub const AUTHORS: u16 = 5;
 
-/// How many may be anything else; their numbers follow.
+/// Count of authors that may be anything else; their numbers follow.
 pub const ROGUES: u16 = 4;
 
 impl Keys {
@@ -97,7 +97,7 @@ impl Authors {
         AUTHORS + ROGUES + organisation as u16
     }
 
-    /// Whom an author belongs to, in a group of `n`: one organisation for each replica.
+    /// Organisation of an author, in a group of `n`: each replica has one.
     pub fn organisation(author: u16, n: usize) -> usize {
         let firsts = [AUTHORS + ROGUES, AUTHORS, 0];
         let first = firsts.into_iter().find(|first| author >= *first).unwrap_or_default();
@@ -113,7 +113,7 @@ impl Authors {
     }
 }
 
-/// One organisation for each replica, everybody may write in `main`.
+/// Genesis with an organisation for each replica; everybody may write in `main`.
 fn genesis(keys: &Keys, constants: &Constants) -> Genesis {
     let n = keys.signers.len();
     let enrol = |purpose: Purpose, organisation: usize, signer: &dyn Signer| {

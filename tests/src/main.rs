@@ -32,13 +32,13 @@ struct Arguments {
 enum Command {
     /// Runs seeds; each is a whole group with faults, attackers and judges.
     Simulate {
-        /// How many seeds.
+        /// Count of seeds.
         #[arg(long)]
         seeds: u64,
         /// The first one.
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// One kind of trouble for all of them, instead of each its own.
+        /// Kind of trouble for all of them, instead of each its own.
         #[arg(long)]
         preset: Option<Preset>,
         /// Stops at the first failure and makes it no smaller.
@@ -75,7 +75,7 @@ enum Command {
     },
     /// Plays schedules in which one member runs twice.
     Twins {
-        /// How many schedules, spread evenly over all that there are.
+        /// Count of schedules, spread evenly over all that there are.
         #[arg(long)]
         schedules: u64,
         /// Prints one JSON document.
@@ -84,7 +84,7 @@ enum Command {
     },
     /// Lets f + 1 liars fork groups, and asks of what is left who lied.
     Forks {
-        /// How many seeds.
+        /// Count of seeds.
         #[arg(long)]
         seeds: u64,
         /// The first one.
@@ -96,7 +96,7 @@ enum Command {
     },
     /// Searches every order of deliveries of a small conversation with a lying primary.
     Explore {
-        /// How long at most.
+        /// Minutes at most.
         #[arg(long)]
         minutes: u64,
         /// Prints one JSON document.
@@ -369,7 +369,7 @@ fn print_summary(summary: &Summary, json: bool) {
     println!("{} failures", summary.failures.len());
 }
 
-/// What used most of its limit, and in which seed.
+/// Names the values that used most of their limits, with the seeds.
 fn nearest(summary: &Summary) -> String {
     let mut extremes: Vec<_> = summary.extremes.iter().collect();
     extremes.sort_by_key(|(_, nearest)| std::cmp::Reverse(nearest.percent()));

@@ -1,10 +1,10 @@
-//! What a liar may do to a message that an honest copy of it made: one part is changed and signed anew.
+//! Lies in a message that an honest copy of the liar made: one part is changed and signed anew.
 
 use crate::keys::Keys;
 use quorate_pbft::{Content, Digest, Message, NewView, ReplicaId, Signed, Statement, Time, ViewChange};
 use std::sync::Arc;
 
-/// One kind of lie.
+/// Kind of lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
     /// None: the copy's own words.
@@ -26,7 +26,7 @@ pub enum Mutation {
 }
 
 impl Mutation {
-    /// All of them.
+    /// Mutations in the order of their choice.
     pub const ALL: [Self; 8] = [
         Self::Honest,
         Self::Proposal,

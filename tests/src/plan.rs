@@ -1,4 +1,4 @@
-//! What a seed decides before anything happens. Shrinking takes things out of a plan and plays it again.
+//! Decisions of a seed before a run begins. Shrinking takes things out of a plan and plays it again.
 
 use crate::attackers::Attack;
 use crate::clients::Trick;
@@ -11,25 +11,25 @@ use quorate_pbft::{Constants, ReplicaId};
 /// A whole run, decided.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What it was made from; the run rolls its delays from it.
+    /// Seed that it was made from; the run rolls its delays from it.
     pub seed: u64,
-    /// What kind of trouble.
+    /// Kind of trouble.
     pub preset: Preset,
     /// Replicas.
     pub n: usize,
     /// The group's numbers.
     pub constants: Constants,
-    /// How they sign.
+    /// Signature scheme.
     pub signatures: Signatures,
-    /// Who is not honest, and how. At most f.
+    /// Dishonest replicas, each with its attack. At most f.
     pub attackers: Vec<(ReplicaId, Attack)>,
     /// Until the calm.
     pub weather: Weather,
-    /// What breaks, and when.
+    /// Faults with their times.
     pub faults: Vec<Fault>,
-    /// What clients ask for before the calm.
+    /// Requests of clients before the calm.
     pub requests: Vec<Request>,
-    /// Everybody's clocks.
+    /// Clocks of the replicas.
     pub clocks: Vec<Clock>,
     /// When the weather clears, links heal and everybody gets up.
     pub calm_at: Micros,
@@ -38,27 +38,27 @@ pub struct Plan {
 /// The clocks of one replica: how wrong they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Clock {
-    /// How far the wall clock is ahead at the beginning, in milliseconds.
+    /// Milliseconds that the wall clock is ahead at the beginning.
     pub ahead_ms: i64,
-    /// How much it gains, in parts of a million.
+    /// Gain of the wall clock, in parts of a million.
     pub wall_ppm: i64,
-    /// How much the clock that timers run by gains, in parts of a million.
+    /// Gain of the clock that timers run by, in parts of a million.
     pub ticks_ppm: i64,
 }
 
-/// Something that breaks for a while.
+/// Fault that lasts for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// When it begins.
     pub at: Micros,
-    /// How long it lasts; the calm ends it earlier.
+    /// Duration; the calm ends it earlier.
     pub lasts: Micros,
-    /// What it is.
+    /// Kind of fault.
     pub kind: FaultKind,
 }
 
 impl FaultKind {
-    /// What it is called in summaries.
+    /// Name in summaries.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Crash(_) => "crash",
@@ -70,18 +70,18 @@ impl FaultKind {
     }
 }
 
-/// What can break.
+/// Kinds of fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
     /// A process is killed; its disk keeps what was durable.
     Crash(ReplicaId),
-    /// All processes are killed at once.
+    /// Kill of every process at once.
     Blackout,
-    /// Nothing passes between these and the others.
+    /// Partition between these replicas and the others.
     Partition(Vec<ReplicaId>),
-    /// Nothing passes in this one direction.
+    /// Loss of every message in one direction.
     OneWay {
-        /// Who is not heard.
+        /// Sender that is not heard.
         from: ReplicaId,
         /// By whom.
         to: ReplicaId,
@@ -90,16 +90,16 @@ pub enum FaultKind {
     Clock(ReplicaId, i64),
 }
 
-/// Something that clients do.
+/// Act of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// When.
     pub at: Micros,
-    /// What.
+    /// Kind of act.
     pub kind: RequestKind,
 }
 
-/// What clients do.
+/// Acts of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestKind {
     /// Hands the author's next envelope to these replicas.
@@ -117,14 +117,14 @@ pub enum RequestKind {
     Trick {
         /// Which author.
         rogue: u16,
-        /// What it does.
+        /// Trick that the rogue tries.
         trick: Trick,
         /// To whom; two envelopes go to different ones.
         to: Vec<ReplicaId>,
     },
     /// An author's organisation takes its key away.
     Revoke {
-        /// Whose.
+        /// Rogue that signs.
         rogue: u16,
         /// To whom it is handed.
         to: Vec<ReplicaId>,
@@ -134,7 +134,7 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
-    /// What it is called in summaries, if it is a trick, or what others do about one.
+    /// Name in the run's summary of a trick, or of a measure against rogues; none for ordinary requests.
     pub fn trick_name(&self) -> Option<&'static str> {
         match self {
             Self::Trick { trick, .. } => Some(trick.name()),
@@ -168,7 +168,7 @@ impl Plan {
         self.attackers.iter().all(|(liar, _)| *liar != replica)
     }
 
-    /// All replicas.
+    /// Replicas of the group.
     pub fn replicas(&self) -> impl Iterator<Item = ReplicaId> + use<> {
         (0..self.n as u16).map(ReplicaId::new)
     }

@@ -1,4 +1,4 @@
-//! One seed, one run, one outcome. A panic inside is the run's failure.
+//! Run of one seed, with its outcome. A panic inside is the run's failure.
 
 use crate::oracles::Extreme;
 use crate::plan::Plan;
@@ -11,16 +11,16 @@ use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-/// What went wrong in a run.
+/// Failure of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Who says so; `invariant` for a panic.
+    /// Oracle that found it; `invariant` for a panic.
     pub oracle: String,
-    /// What it says.
+    /// Finding of the oracle.
     pub what: String,
 }
 
-/// What happened in a run, counted.
+/// Counts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Events of the queue.
@@ -41,9 +41,9 @@ pub struct Stats {
     pub restarts: u64,
     /// Evidence recorded, by kind.
     pub evidence: BTreeMap<EvidenceKind, u64>,
-    /// How often something happened that an oracle is there for.
+    /// Counts of the events that oracles are there for.
     pub tallies: BTreeMap<&'static str, u64>,
-    /// How near each oracle's limits came.
+    /// Distances to the oracles' limits.
     pub extremes: Vec<Extreme>,
 }
 
@@ -54,9 +54,9 @@ pub struct Outcome {
     pub seed: u64,
     /// Its preset.
     pub preset: Preset,
-    /// What went wrong, if anything did.
+    /// Failure of the run, if there is one.
     pub failure: Option<Failure>,
-    /// What was counted; nothing, if it panicked.
+    /// Counts; zero after a panic.
     pub stats: Stats,
     /// The lines, if they were wanted.
     pub trace: String,
@@ -73,7 +73,7 @@ pub fn run(plan: &Plan, trace: bool) -> Outcome {
 }
 
 thread_local! {
-    /// What the panic that is being caught on this thread says.
+    /// Words of the panic that is being caught on this thread.
     static CAUGHT: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
 }
 

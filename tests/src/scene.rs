@@ -1,4 +1,4 @@
-//! What oracles see: facts as they happen, and a survey of the group when somebody asks how far it is.
+//! View of the oracles: facts as they happen, and a survey of the group when an oracle asks how far it is.
 
 use crate::clients::{Claim, EnvelopeName};
 use crate::keys::Keys;
@@ -11,11 +11,11 @@ use quorate_pbft::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What stays the same during a run.
+/// Constants of a run.
 pub struct Scene<'a> {
-    /// What was decided beforehand, who lies among it.
+    /// Plan of the run, its liars included.
     pub plan: &'a Plan,
-    /// Everybody's keys.
+    /// Keys of members and authors.
     pub keys: &'a Keys,
     /// Virtual time.
     pub now: Micros,
@@ -25,22 +25,22 @@ pub struct Scene<'a> {
     pub clock: Time,
 }
 
-/// One thing that happened. Replicas named here are honest ones, unless a field says otherwise.
+/// Fact that oracles judge. Replicas named here are honest ones, unless a field says otherwise.
 pub enum Fact<'a> {
     /// An author, honest or not, signed an envelope; where there is a ledger.
     Signed(&'a Claim),
     /// A message left, before the network had it.
     Sent {
-        /// Whose.
+        /// Sender.
         from: ReplicaId,
-        /// What.
+        /// Message as sent.
         message: &'a Message,
     },
     /// A valid message came in, or the proof that somebody signed an invalid one.
     Heard {
-        /// Who heard it.
+        /// Receiver.
         by: ReplicaId,
-        /// What.
+        /// Message as received.
         message: &'a Message,
         /// The hearer's view.
         view: View,
@@ -49,9 +49,9 @@ pub enum Fact<'a> {
     },
     /// A slot was executed, and the disk has it: whoever asked may have been told.
     Executed {
-        /// By whom.
+        /// Replica that did it.
         by: ReplicaId,
-        /// What.
+        /// Decided slot.
         decided: &'a Decided,
         /// The outcome.
         executed: &'a Executed,
@@ -60,18 +60,18 @@ pub enum Fact<'a> {
     },
     /// Slots were executed, and the disk has them.
     Reached {
-        /// By whom.
+        /// Replica that did it.
         by: ReplicaId,
-        /// Where it stands now.
+        /// Executed point after it.
         point: &'a ExecutedPoint,
-        /// How many slots.
+        /// Count of the slots.
         slots: u64,
-        /// All evidence on its ledger.
+        /// Keys of the evidence on its ledger.
         recorded: &'a [EvidenceKey],
     },
     /// An envelope has its receipt: whoever asked may have been told.
     Verdict {
-        /// By whom.
+        /// Replica that did it.
         by: ReplicaId,
         /// The envelope.
         name: EnvelopeName,
@@ -82,21 +82,21 @@ pub enum Fact<'a> {
     },
     /// A certificate was written to a disk.
     Stored {
-        /// By whom.
+        /// Replica that did it.
         by: ReplicaId,
         /// The certificate.
         certificate: &'a ClaimedCert,
         /// Whether it is there as the proof that a slot is decided.
         decides: bool,
     },
-    /// How full everything is that peers can fill, now and then.
+    /// Fill of the memory that peers can fill, now and then.
     Holds {
-        /// Where.
+        /// Replica that holds it.
         by: ReplicaId,
-        /// How full.
+        /// Counts against their bounds.
         holdings: &'a Holdings,
     },
-    /// Everything healed and everybody is up.
+    /// Calm: faults are healed and every replica is up.
     Calm {
         /// The highest view of an honest replica.
         view: View,
@@ -105,12 +105,12 @@ pub enum Fact<'a> {
     },
     /// A process was killed.
     Killed {
-        /// Whose.
+        /// Replica whose process it is.
         replica: ReplicaId,
     },
     /// A process started and found this on its disk.
     Started {
-        /// Whose.
+        /// Replica whose process it is.
         replica: ReplicaId,
         /// The highest executed slot on the disk.
         executed: SeqNum,
@@ -119,9 +119,9 @@ pub enum Fact<'a> {
         /// For questions to its disk.
         machine: &'a dyn Machine,
     },
-    /// Somebody was accused.
+    /// Accusation of a member.
     Accused {
-        /// By whom.
+        /// Replica that did it.
         by: ReplicaId,
         /// The proof.
         evidence: &'a Evidence,
@@ -142,7 +142,7 @@ pub enum Fact<'a> {
     },
     /// A strong read was answered.
     ReadAnswered {
-        /// By whom.
+        /// Replica that did it.
         by: ReplicaId,
         /// Names it.
         reader: ReaderId,
@@ -151,7 +151,7 @@ pub enum Fact<'a> {
     },
 }
 
-/// How far an honest replica is.
+/// Progress of an honest replica.
 pub struct Standing<'a> {
     /// Which.
     pub replica: ReplicaId,
@@ -167,11 +167,11 @@ pub struct Standing<'a> {
     pub machine: &'a dyn Machine,
 }
 
-/// How far the honest replicas are.
+/// Progress of the honest replicas.
 pub struct Survey<'a> {
-    /// All of them, in order.
+    /// Honest replicas, in order.
     pub standings: Vec<Standing<'a>>,
-    /// Everything that clients asked for.
+    /// Envelopes that clients asked for.
     pub asked: &'a BTreeSet<EnvelopeName>,
 }
 

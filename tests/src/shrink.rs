@@ -23,7 +23,7 @@ pub fn shrink(plan: &Plan, oracle: &str, patience: Duration) -> Plan {
     }
 }
 
-/// What is left, in a few words.
+/// Rest of a shrunk plan, in a few words.
 pub fn describe(plan: &Plan) -> String {
     let (faults, requests, attackers) = (plan.faults.len(), plan.requests.len(), plan.attackers.len());
     let calm = plan.calm_at / 1_000;

@@ -1,4 +1,4 @@
-//! A group without a network: somebody else decides what is delivered to whom, and when. Nothing is ever lost on disk.
+//! A group without a network: somebody else decides what is delivered to whom, and when. Disks lose nothing.
 
 use crate::clients::ItemCheck;
 use crate::keys::{Keys, Signatures};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Wall clocks begin here: milliseconds since 1970.
 const WALL: u64 = 1_700_000_000_000;
 
-/// One replica as a value: a clone forks its future.
+/// Replica as a value: a clone forks its future.
 #[derive(Clone)]
 pub struct Node {
     /// Its place; two nodes may have the same one.
@@ -21,15 +21,15 @@ pub struct Node {
     replica: Replica,
     journal: Journal,
     book: Book,
-    /// What it executed: content and state after it.
+    /// Executed slots: content and state after each.
     pub executed: BTreeMap<SeqNum, (Digest, Digest)>,
     /// Why it takes no part any more.
     pub broken: Option<Broken>,
-    /// Whom it holds proof against.
+    /// Members against which it holds proof.
     pub accused: BTreeSet<ReplicaId>,
 }
 
-/// What a node sends: to whom, none for all others.
+/// Message of a node with its addressee; none for all others.
 pub type Sent = (Option<ReplicaId>, Arc<Message>);
 
 /// The keys and numbers of a small group.
@@ -73,7 +73,7 @@ impl Group {
         Unverified::new(from, message.clone()).verify(&self.context()).ok()
     }
 
-    /// What checks need to know.
+    /// Context for checking messages.
     pub fn context(&self) -> VerifyContext<'_> {
         VerifyContext {
             committee: &self.keys.committee,
@@ -94,7 +94,7 @@ impl Group {
         self.step(node, Input::Submit(item))
     }
 
-    /// One input, and everything that follows from it.
+    /// Steps through an input, and works off its effects.
     pub fn step(&self, node: &mut Node, input: Input) -> Vec<Sent> {
         let (mut inputs, mut effects, mut sent) = (VecDeque::from([input]), Effects::new(), Vec::new());
         while let Some(input) = inputs.pop_front() {
@@ -131,12 +131,12 @@ impl Node {
         self.replica.view()
     }
 
-    /// What its disk tells of who lied.
+    /// Statements on its disk that help to tell who lied.
     pub fn remains(&self) -> Remains {
         self.journal.remains()
     }
 
-    /// What it holds certificates for, executed or not.
+    /// Slots with a certificate, executed or not.
     pub fn decisions(&self) -> impl Iterator<Item = (SeqNum, Digest)> {
         let slots = self.journal.remains().certificates.into_iter().map(|certificate| certificate.seq);
         let slots: BTreeSet<SeqNum> = slots.collect();

@@ -22,7 +22,7 @@ impl Trace {
         }
     }
 
-    /// All lines.
+    /// Lines of the trace.
     pub fn text(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }

@@ -1,5 +1,5 @@
 //! Twins (Bano et al., OPODIS 2021): one member runs twice, two honest copies with one key that know nothing of each
-//! other, and the network is cut anew in every round. All schedules of a few rounds, each once.
+//! other, and the network is cut anew in every round. Schedules of a few rounds are played, each once.
 //!
 //! A schedule is a number: which member is doubled, for each round which of the five nodes stand together, and how what
 //! either copy says is changed on its way to members with an even number ([`Mutation`]). In a round what is sent between
@@ -30,12 +30,12 @@ const ROUND_MS: u64 = 50;
 /// Messages of a run; a schedule that needs more is cut off there.
 const MESSAGES_MAX: usize = 20_000;
 
-/// How many schedules there are.
+/// Count of the schedules.
 pub const SCHEDULES: u64 = MEMBERS as u64 * DIVISIONS.pow(ROUNDS) * MUTATIONS * MUTATIONS;
 /// Lies of one copy.
 const MUTATIONS: u64 = Mutation::ALL.len() as u64;
 
-/// What a campaign of schedules did.
+/// Results of a campaign of schedules.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct TwinsSummary {
     /// Schedules played, of [`SCHEDULES`].
@@ -48,7 +48,7 @@ pub struct TwinsSummary {
     pub mutated: u64,
     /// Schedules in which an honest replica held proof against the doubled member.
     pub caught: u64,
-    /// What went wrong: the schedule's number, and what.
+    /// Failures: the schedule's number, and the fault.
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
@@ -107,7 +107,7 @@ struct Run {
     /// The members, and last the twin.
     nodes: Vec<Node>,
     doubled: ReplicaId,
-    /// What becomes of the words of the doubled member and of its twin.
+    /// Lies in the messages of the doubled member and of its twin.
     lies: [Mutation; 2],
     changed_view: bool,
     mutated: bool,
@@ -166,7 +166,7 @@ impl Run {
         self.queue.clear();
     }
 
-    /// What reaches `to` in place of a message, where its sender lies.
+    /// Message that reaches `to` where the sender lies.
     fn told(&mut self, from: usize, to: usize, message: &Message) -> Option<Message> {
         let copy = if from == usize::from(MEMBERS) { 1 } else { 0 };
         let lies = self.nodes[from].id == self.doubled && self.nodes[to].id.get().is_multiple_of(2);

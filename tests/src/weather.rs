@@ -1,4 +1,4 @@
-//! What the links do to messages: delay, loss, copies, cuts.
+//! Links of the network: delay, loss, copies, cuts.
 
 use crate::dice::Dice;
 use quorate_pbft::ReplicaId;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Microseconds of virtual time since the run began.
 pub type Micros = u64;
 
-/// How links and disks behave. Delays are microseconds.
+/// Behaviour of links and disks. Delays are microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weather {
     /// Least delay of a message.
@@ -39,7 +39,7 @@ impl Weather {
     };
 }
 
-/// One-way delays in milliseconds between Frankfurt, Virginia, Oregon, Singapore and São Paulo: half of the round
+/// Delays in milliseconds, one way, between Frankfurt, Virginia, Oregon, Singapore and São Paulo: half of the round
 /// trips that public cloud latency tables give, rounded.
 pub const REGIONS: [[u64; 5]; 5] =
     [[1, 45, 75, 80, 100], [45, 1, 35, 110, 58], [75, 35, 1, 85, 88], [80, 110, 85, 1, 160], [100, 58, 88, 160, 1]];

@@ -3,12 +3,12 @@
 use quorate_ledger::{EnvelopeId, Receipt};
 use serde::{Deserialize, Serialize};
 
-/// One page of a list. The next one is asked for with `?from=` and the cursor.
+/// Page of a list. The next one is asked for with `?from=` and the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The entries, in the list's order.
     pub items: Vec<T>,
-    /// Where to go on; null at the end.
+    /// Cursor of the next page; null at the end.
     pub next: Option<String>,
 }
 
@@ -22,7 +22,7 @@ pub struct Problem {
     pub stage: Option<String>,
     /// A stable name, e.g. `sequence-taken`.
     pub code: String,
-    /// What happened, for people.
+    /// Description for people.
     pub detail: String,
     /// With `no-quorum` and a node that is not ready: the words of the status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ impl Problem {
 /// The promise to try: the body of 202 for an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// What is known of the envelope: state `waiting`, `queued` or `expired`, no revision, no lane.
+    /// Receipt so far: state `waiting`, `queued` or `expired`, no revision, no lane.
     #[serde(flatten)]
     pub receipt: Receipt,
     /// With a gap before it: the number that must come first.

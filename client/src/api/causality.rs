@@ -1,9 +1,9 @@
-//! What came before what (A4).
+//! Causal order of changes (A4).
 
 use quorate_ledger::EnvelopeId;
 use serde::{Deserialize, Serialize};
 
-/// How two changes stand to each other: `GET /v1/domains/{d}/causality`.
+/// Causal relation of two changes: `GET /v1/domains/{d}/causality`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Causality {
     /// The first change's envelope.

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct ConflictEntry {
     /// Names the conflict.
     pub id: ConflictId,
-    /// Where it is.
+    /// Domain of the path.
     pub domain: String,
-    /// Where it is.
+    /// Path in conflict.
     pub path: String,
     /// `value`, `structural` or `semantic`.
     pub class: String,
@@ -27,22 +27,22 @@ pub struct ConflictEntry {
     pub rung: Rung,
     /// The check that refused a merge which was otherwise clean.
     pub check: Option<String>,
-    /// What the first two sides began with; null where nothing stood there.
+    /// Common base of the first two sides; null where there was no file.
     pub base: Option<ConflictFile>,
-    /// What stands against each other, in the agreed order; the first of at most 256.
+    /// Contradicting versions, in the agreed order; the first of at most 256.
     pub sides: Vec<ConflictSide>,
-    /// What people and the replicas' analysers propose beside the sides.
+    /// Resolutions that people and the replicas' analysers propose beside the sides.
     pub proposals: Vec<ConflictProposal>,
-    /// Who decides, and until when; null once it is settled.
+    /// Authority that decides, and its deadline; null once the conflict is settled.
     pub decider: Option<ConflictDecider>,
-    /// What organisations voted for; of each its last vote.
+    /// Votes of the organisations; of each its last.
     pub votes: Vec<ConflictVote>,
     /// Ledger time at which a lock that keeps the decided end from taking effect is over; null where none does.
     #[serde(default)]
     pub waits_until: Option<u64>,
     /// `open` or `settled`.
     pub state: String,
-    /// How it ended.
+    /// Outcome; null while the conflict is open.
     pub settled: Option<ConflictEnd>,
 }
 
@@ -52,7 +52,7 @@ pub struct ConflictStory {
     /// The conflict.
     #[serde(flatten)]
     pub conflict: ConflictEntry,
-    /// What happened, in the agreed order.
+    /// Log of the conflict, in the agreed order.
     pub story: Vec<ConflictHappening>,
 }
 
@@ -68,12 +68,12 @@ pub struct ConflictFile {
     pub size: u64,
 }
 
-/// One side of a conflict.
+/// Side of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictSide {
     /// Its number, from 1: what `quorate conflicts vote` takes.
     pub number: u32,
-    /// Who wants it so.
+    /// Author of the change.
     #[serde(with = "hexed")]
     pub author: PublicKey,
     /// The author's organisation.
@@ -87,19 +87,19 @@ pub struct ConflictSide {
     pub mode: Option<Mode>,
     /// Bytes of the content.
     pub size: Option<u64>,
-    /// Where its author has it: another path than the conflict's where renames, or a file and a folder, collide.
+    /// Path that the author gave it: another than the conflict's where renames, or a file and a folder, collide.
     pub path: String,
     /// The envelope that brought it, while its log is kept.
     pub envelope: Option<EnvelopeId>,
-    /// What its author said of it.
+    /// Message of the author's envelope.
     pub message: Option<String>,
     /// Ledger time of that change.
     pub time: Option<u64>,
-    /// Who proposes that it stand: analysers, or people beside its author.
+    /// Analysers, and people beside its author, who propose that it stand.
     pub supporters: Vec<Speaker>,
 }
 
-/// Something that could end a conflict.
+/// Proposed resolution of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictProposal {
     /// Its number among the sides, from 1: what `quorate conflicts vote` takes.
@@ -115,20 +115,20 @@ pub struct ConflictProposal {
     pub size: Option<u64>,
     /// Why, in the words of whoever came first.
     pub reason: String,
-    /// Who proposes it.
+    /// Authors and analysers who propose it.
     pub supporters: Vec<Speaker>,
 }
 
-/// Whose word something is.
+/// Speaker in a conflict: an author, or a replica's analyser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "speaker", rename_all = "kebab-case")]
 pub enum Speaker {
-    /// Somebody who signed an envelope.
+    /// Signer of an envelope.
     Author {
         /// The key.
         #[serde(with = "hexed")]
         author: PublicKey,
-        /// Whose author that is.
+        /// Organisation that enrolled the author.
         organisation: Option<String>,
     },
     /// A replica's analyser.
@@ -140,41 +140,41 @@ pub enum Speaker {
     Deadline,
 }
 
-/// Who may end a conflict.
+/// Authority that may end a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictDecider {
     /// The arbiter, and nobody else; null: any writer who has seen all sides, and the organisations by their votes.
     pub arbiter: Option<Principal>,
     /// Organisations that must vote for one side; null where an arbiter decides.
     pub needed: Option<u32>,
-    /// How many organisations there are.
+    /// Organisations of which `needed` must vote.
     pub organisations: u32,
     /// Ledger time, in milliseconds, until which; null: for good.
     pub deadline: Option<u64>,
-    /// What of the path's policy comes then.
+    /// Steps of the path's policy that follow.
     pub then: Vec<Step>,
 }
 
 /// An organisation's vote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictVote {
-    /// Whose.
+    /// Organisation that voted.
     pub organisation: String,
     /// For which side or proposal.
     pub number: u32,
 }
 
-/// How a conflict ended.
+/// Outcome of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictEnd {
     /// The revision that ended it.
     pub revision: Revision,
     /// Ledger time of that revision.
     pub time: u64,
-    /// Whose content stands.
+    /// Author of the content that stands.
     #[serde(with = "hexed")]
     pub author: PublicKey,
-    /// That author's organisation.
+    /// Organisation of the author.
     pub organisation: Option<String>,
     /// `change`, `vote`, `last-writer` or `first-stands`.
     pub how: Ending,
@@ -187,32 +187,32 @@ pub struct ConflictEnd {
     pub receipt: EnvelopeId,
 }
 
-/// One thing that happened to a conflict.
+/// Entry of a conflict's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictHappening {
-    /// Where in the order.
+    /// Position in the order.
     pub revision: Revision,
     /// Ledger time.
     pub time: u64,
-    /// Whose word it is.
+    /// Speaker whose act it is.
     pub by: Speaker,
-    /// What.
+    /// Act, with its details.
     #[serde(flatten)]
     pub what: ConflictDeed,
 }
 
-/// What happened. Sides and proposals are named by their numbers.
+/// Act in a conflict. Sides and proposals are named by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum ConflictDeed {
     /// Two sides met.
     Opened,
-    /// One more side, of somebody who had not seen the conflict.
+    /// Side of an author who had not seen the conflict.
     Joined {
         /// Its number.
         number: u32,
     },
-    /// Somebody proposes it, or says the same as others before.
+    /// Resolution put forward, or supported once more.
     Proposed {
         /// Its number.
         number: u32,
@@ -221,7 +221,7 @@ pub enum ConflictDeed {
     },
     /// An organisation voted.
     Voted {
-        /// Whose vote.
+        /// Organisation that voted.
         organisation: String,
         /// For which side or proposal.
         number: u32,
@@ -233,14 +233,14 @@ pub enum ConflictDeed {
         /// Until when; null: for good.
         deadline: Option<u64>,
     },
-    /// It ended.
+    /// Conflict settled.
     Settled {
         /// By what.
         how: Ending,
         /// Which side or proposal stands; null for something new.
         number: Option<u32>,
     },
-    /// It is decided, and waits for somebody's lock.
+    /// Decision reached; a lock holds it up.
     HeldUp {
         /// Ledger time at which the lease is over.
         until: u64,
@@ -249,16 +249,16 @@ pub enum ConflictDeed {
     },
 }
 
-/// Something happened to a conflict: an event of `GET /v1/events`.
+/// News of a conflict: an event of `GET /v1/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictNews {
     /// The conflict.
     pub conflict: ConflictId,
-    /// Where it is.
+    /// Domain of the path.
     pub domain: String,
-    /// Where it is.
+    /// Path in conflict.
     pub path: String,
-    /// What happened.
+    /// Entry of the conflict's log.
     #[serde(flatten)]
     pub happening: ConflictHappening,
 }

@@ -4,7 +4,7 @@ use super::{CheckpointEntry, ConflictNews, EvidenceEntry, LockNews};
 use quorate_ledger::Receipt;
 use serde::{Deserialize, Serialize};
 
-/// One thing that happened; its position is the `id` of the server-sent event.
+/// Event of the stream; its position is the `id` of the server-sent event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Event {
@@ -12,9 +12,9 @@ pub enum Event {
     Receipt(Receipt),
     /// A replica was proved to be at fault.
     Evidence(EvidenceEntry),
-    /// Something happened to a conflict: it was opened, joined, voted on, settled …
+    /// News of a conflict: opened, joined, voted on, settled …
     Conflict(ConflictNews),
-    /// Something became of a request for a lock: granted, waiting, released, over …
+    /// News of a request for a lock: granted, waiting, released, over …
     Lock(LockNews),
     /// A checkpoint became stable.
     Checkpoint(CheckpointEntry),

@@ -18,7 +18,7 @@ pub struct Domain {
     pub revision: Revision,
 }
 
-/// What stands at a path: an item of `GET /v1/domains/{d}/tree`.
+/// File or link at a path: an item of `GET /v1/domains/{d}/tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeEntry {
     /// Full path in the domain.
@@ -43,14 +43,14 @@ pub struct LogEntry {
     pub id: EnvelopeId,
     /// The revision that it made.
     pub revision: Revision,
-    /// Who signed it.
+    /// Author of the change.
     #[serde(with = "hexed")]
     pub author: PublicKey,
-    /// What its author says of it.
+    /// Message of the author.
     pub message: String,
     /// Ledger time.
     pub time: u64,
-    /// What it did, as in its receipt.
+    /// Effects on paths, as in the receipt.
     pub changes: Vec<PathChange>,
 }
 
@@ -69,12 +69,12 @@ pub struct AuthorInfo {
     pub attempt: u64,
     /// Its envelopes that this node holds without a verdict, by number.
     pub pending: Vec<Pending>,
-    /// What it stands at.
+    /// Standing of the author.
     pub standing: Standing,
     /// The figure by deeds in this domain alone: what its rates may go by.
     #[serde(default)]
     pub figure_here: u32,
-    /// How fast the domain takes its changes now; null: as fast as they come.
+    /// Rate at which the domain takes the author's changes now; null: as fast as they come.
     #[serde(default)]
     pub rate: Option<Rate>,
     /// Numbers that this author used twice.

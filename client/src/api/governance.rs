@@ -1,4 +1,4 @@
-//! What the group decides about itself: policies, proposals, and changes that wait for the word of others.
+//! Governance: policies, proposals, and changes that wait for approvals and attestations.
 
 use quorate_ledger::policy::{DomainPolicy, GroupPolicy};
 use quorate_ledger::{Act, EnvelopeId, ProposalId, Revision, hexed};
@@ -13,20 +13,20 @@ pub struct PolicyOfDomain {
     pub domain: String,
     /// The whole policy, as a proposal to change it spells it.
     pub policy: DomainPolicy,
-    /// What it takes to change it now.
+    /// Quorum that can change the policy now.
     pub decides: Decides,
 }
 
-/// What it takes to decide for the whole group: `GET /v1/policy`.
+/// Policy of the whole group: `GET /v1/policy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyOfGroup {
     /// The whole policy.
     pub policy: GroupPolicy,
-    /// What it takes to decide now.
+    /// Quorum that can decide now.
     pub decides: Decides,
 }
 
-/// Who can change a policy as things stand.
+/// Quorum for changes of a policy, as things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decides {
     /// Organisations that must agree.
@@ -47,16 +47,16 @@ pub struct ProposalEntry {
     pub id: ProposalId,
     /// The domain in which it is approved; `@group` for what concerns the whole group.
     pub domain: String,
-    /// Who made it.
+    /// Author of the proposal.
     #[serde(with = "hexed")]
     pub author: PublicKey,
     /// The revision that made it.
     pub since: Revision,
-    /// What is proposed.
+    /// Act that is proposed.
     pub proposal: Act,
     /// Organisations that agree, ascending.
     pub approvals: Vec<String>,
-    /// How many must, by the policy as it stands now.
+    /// Count of approvals that the policy asks for now.
     pub needed: u32,
     /// `open`, `effective`, or `failed` when it could not be done any more once enough agreed.
     pub state: String,
@@ -71,20 +71,20 @@ pub struct ProposalEntry {
 pub struct PendingChange {
     /// Its envelope.
     pub id: EnvelopeId,
-    /// Whose change it is.
+    /// Author of the change.
     #[serde(with = "hexed")]
     pub author: PublicKey,
     /// The author's organisation, which has no say in it.
     pub organisation: String,
     /// The revision that ordered it.
     pub since: Revision,
-    /// What it needs: all of them.
+    /// Approvals and attestations that it needs, each of them.
     pub requirements: Vec<Required>,
-    /// What other organisations say.
+    /// Answers of other organisations.
     pub organisations: BTreeMap<String, bool>,
 }
 
-/// What the rule of a path asks of others.
+/// Approvals and attestations that the rule of a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Required {
     /// The rule's pattern.
@@ -98,7 +98,7 @@ pub struct Required {
 /// A validator and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidatorWord {
-    /// Who may speak here, as a policy names somebody.
+    /// Validator that may attest, as the policy names it.
     pub validator: quorate_ledger::Principal,
     /// Its word; null until it has spoken.
     pub word: Option<bool>,

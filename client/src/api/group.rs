@@ -15,21 +15,21 @@ pub struct Member {
     pub key: PublicKey,
     /// Its libp2p name, derived from the key.
     pub peer_id: String,
-    /// Who runs it.
+    /// Organisation that runs the replica.
     pub organisation: String,
-    /// What it stands at.
+    /// Standing of the organisation.
     pub standing: Standing,
 }
 
-/// Who may sign changes: an item of `GET /v1/identities`.
+/// Author enrolled in the group: an item of `GET /v1/identities`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The author's key.
     #[serde(with = "hexed")]
     pub key: PublicKey,
-    /// Who enrolled it.
+    /// Organisation that enrolled the author.
     pub organisation: String,
-    /// What it stands at.
+    /// Standing of the author.
     pub standing: Standing,
 }
 
@@ -40,7 +40,7 @@ pub struct Peer {
     pub replica: Option<u16>,
     /// Its libp2p name.
     pub peer_id: String,
-    /// Where it is connected or looked for; null if unknown.
+    /// Address at which it is connected or looked for; null if unknown.
     pub address: Option<String>,
     /// Whether a connection stands.
     pub connected: bool,
@@ -65,7 +65,7 @@ pub struct CheckpointEntry {
     /// Hash of all that was executed up to it.
     #[serde(with = "hexed")]
     pub lane_hash: Digest,
-    /// Who signed it, ascending.
+    /// Replicas that signed the evidence, ascending.
     pub signers: Vec<u16>,
 }
 
@@ -85,9 +85,9 @@ pub struct EvidenceEntry {
     pub kind: String,
     /// Epoch in which the offender has that number.
     pub epoch: u64,
-    /// Where it happened: the view, or for an acknowledgement the lane.
+    /// View of the offence, or the lane of an acknowledgement.
     pub view: u64,
-    /// Where it happened: the slot, or the position in a lane.
+    /// Slot of the offence, or the position in a lane.
     pub seq: u64,
     /// The slot in which it was recorded.
     pub recorded_at: u64,

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 /// An author's request for one path: an item of `GET /v1/domains/{d}/locks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockEntry {
-    /// Where.
+    /// Domain of the lock.
     pub domain: String,
     /// A file or folder; `.` is the root.
     pub path: String,
-    /// Whose.
+    /// Author of the lock.
     #[serde(with = "hexed")]
     pub author: PublicKey,
     /// The author's organisation.
     pub organisation: String,
     /// `held`, `waiting`, or `converting`: held, and more is asked for.
     pub state: String,
-    /// How it is held; null while it only waits.
+    /// Mode in which it is held; null while it only waits.
     pub mode: Option<LockMode>,
     /// The fencing token; null while it only waits.
     pub token: Option<u64>,
@@ -26,7 +26,7 @@ pub struct LockEntry {
     pub since: Option<Revision>,
     /// Ledger time at which the lease is over; null while it only waits.
     pub until: Option<u64>,
-    /// What it waits for; null once it has it.
+    /// Mode that it waits for; null once it is granted.
     pub wants: Option<LockMode>,
     /// Place in line, from 1; null where it does not wait.
     pub place: Option<u32>,
@@ -48,14 +48,14 @@ pub struct LockLeft {
     pub at: u64,
 }
 
-/// Something became of a request for a lock: an event of `GET /v1/events`.
+/// News of a request for a lock: an event of `GET /v1/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockNews {
-    /// Where.
+    /// Domain of the lock.
     pub domain: String,
     /// A file or folder; `.` is the root.
     pub path: String,
-    /// Whose request.
+    /// Author of the request.
     #[serde(with = "hexed")]
     pub author: PublicKey,
     /// The author's organisation.

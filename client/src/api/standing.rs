@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What somebody stands at.
+/// Standing of an author or organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// `good`, `not enrolled`, `revoked at` a revision, or of a replica `accused`: there is evidence against it.
     pub state: String,
     /// 0 to 1,000 by ordered deeds; 500 at the start.
     pub figure: u32,
-    /// What counts, in words; empty for somebody new.
+    /// Reasons in words; empty for a newcomer.
     pub reasons: Vec<String>,
 }

@@ -5,7 +5,7 @@ use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Where a node stands. `state_root` and `lane_hash` are those after exactly `executed_seq`.
+/// Status of a node. `state_root` and `lane_hash` are those after exactly `executed_seq`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Hash of the genesis.
@@ -74,7 +74,7 @@ pub struct Health {
     pub reasons: Vec<String>,
 }
 
-/// What a node is in its group.
+/// Role of a node in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -88,11 +88,11 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// It can.
+    /// The node votes.
     Active,
-    /// Something has waited 3 s and fewer than q members are heard.
+    /// A request has waited 3 s, and fewer than q members are heard.
     ReadOnly,
-    /// It restarted and does not yet know what it may have promised (E7).
+    /// A restarted node that does not yet know what it may have promised (E7).
     Recovering,
     /// An observer, or a disk that is older than its promises.
     Following,

@@ -6,10 +6,10 @@ use crate::outbox::Place;
 use quorate_ledger::{Base, Change, Dependency, Envelope, EnvelopeId, Level, Op, State, Wishes};
 use quorate_pbft::Signer as _;
 
-/// One change of a [`Plan`].
+/// Change of a [`Plan`].
 #[derive(Debug, Clone)]
 pub struct Planned {
-    /// What it is based on.
+    /// Revision or envelope that it is based on.
     pub base: Base,
     /// In order.
     pub ops: Vec<Op>,
@@ -45,7 +45,7 @@ impl Author {
         self.sign_and_send(&domains, level, sign, signed).await
     }
 
-    /// What became of an envelope of this outbox: accepted, refused, or not known yet.
+    /// State of an envelope of this outbox: accepted, refused, or none yet; none at all if it is unknown.
     pub fn fate(&self, id: &EnvelopeId) -> Option<Option<State>> {
         self.outbox.find(id).map(crate::outbox::Entry::state)
     }

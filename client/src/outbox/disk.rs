@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Ends the name of a file that is being written. Whoever holds the lock may remove it.
+/// Ends the name of a file that is being written. Such a file may be removed under the lock.
 pub(super) const DRAFT: &str = ".tmp";
 
 /// Makes the folder, readable by its owner alone, if it is not there.

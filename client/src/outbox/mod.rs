@@ -1,4 +1,4 @@
-//! What a key has signed: on disk before it is sent, kept until it is answered.
+//! Envelopes that a key has signed: on disk before they are sent, kept until they are answered.
 //!
 //! So one key on one machine never signs two envelopes for one (number, attempt), whichever replicas it talks to and
 //! however it was killed. Beside the key `FILE` lies the folder `FILE.outbox/`:
@@ -40,17 +40,17 @@ pub enum OutboxError {
     /// The disk said no.
     #[error("{}: {error}", .path.display())]
     Io {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// A file holds what no outbox writes. It may have been sent, so nobody should guess.
+    /// A file holds what no outbox writes. Its envelope may have been sent, so the outbox does not guess.
     #[error("{} is damaged: {why}; if its change is known to be ordered or lost, remove the file", .path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault in the file.
         why: String,
     },
     /// Numbers of two groups must not mix.
@@ -63,7 +63,7 @@ pub enum OutboxError {
     },
 }
 
-/// How an envelope was answered.
+/// Answer to an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
@@ -111,7 +111,7 @@ impl Entry {
         self.name.from_seq == earlier.name.from_seq && self.to_seq >= earlier.to_seq
     }
 
-    /// What was said of it; none before somebody did. What the gate refused counts as refused.
+    /// Verdict on it; none before there is an answer. A refusal by the gate counts as refused.
     pub fn state(&self) -> Option<State> {
         match self.answer.as_ref()? {
             Answer::Verdict(receipt) => Some(receipt.state),
@@ -180,14 +180,14 @@ impl Outbox {
         self.group
     }
 
-    /// What has no answer, in the order in which it must be sent.
+    /// Envelopes without an answer, in the order in which they must be sent.
     pub fn unanswered(&self) -> Vec<Name> {
         let all = self.entries.values().flatten();
         all.filter(|entry| entry.answer.is_none()).map(|entry| entry.name.clone()).collect()
     }
 
     /// The newest envelope of a domain without an answer that comes before a number: what an envelope with that number
-    /// is based on. (What comes after it waits for it, and can be nobody's base before.)
+    /// is based on. (A later envelope waits for that number, so it cannot be a base before.)
     pub fn newest_unanswered(&self, domain: &str, before: u64) -> Option<EnvelopeId> {
         let earlier = |entry: &&Entry| entry.answer.is_none() && entry.to_seq < before;
         self.entries.get(domain)?.iter().rfind(earlier).map(|entry| entry.id)
@@ -261,8 +261,8 @@ impl Outbox {
         disk::write(&self.folder, file, bytes).map_err(|error| OutboxError::Io { path: self.folder.join(file), error })
     }
 
-    /// Drops the oldest answered envelopes of a domain. What numbers depend on stays: the newest that took effect, and
-    /// the highest attempt for each number above it.
+    /// Drops the oldest answered envelopes of a domain. Entries on which numbers depend stay: the newest that took
+    /// effect, and the highest attempt for each number above it.
     fn forget(&mut self, domain: &str) -> Result<(), OutboxError> {
         let Some(entries) = self.entries.get_mut(domain) else { return Ok(()) };
         let newest = entries.iter().rposition(Entry::took_effect).unwrap_or(0);

@@ -23,7 +23,7 @@ impl Name {
         format!("{}-{}-{}{ending}", self.domain, self.from_seq, self.attempt)
     }
 
-    /// What a file with that ending is about; none for a name that no outbox writes.
+    /// Envelope that a file with that ending is about; none for a name that no outbox writes.
     pub(super) fn parse(file: &str, ending: &str) -> Option<Self> {
         let (rest, attempt) = file.strip_suffix(ending)?.rsplit_once('-')?;
         let (domain, from_seq) = rest.rsplit_once('-')?;

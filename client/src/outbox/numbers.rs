@@ -3,7 +3,7 @@
 use super::Entry;
 use crate::api::AuthorInfo;
 
-/// Where an envelope stands among its author's in a domain.
+/// Position of an envelope among its author's in a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Number of the first change.

@@ -1,4 +1,4 @@
-//! What the disk holds after a kill, and what is made of it.
+//! Outboxes as a kill leaves them on disk, and their recovery.
 
 use super::testing::{info, receipt};
 use super::*;

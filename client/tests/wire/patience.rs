@@ -1,4 +1,4 @@
-//! What the client tries again, and when it gives up.
+//! Retries of the client, and when it gives up.
 
 use crate::scripted::{self, Reply};
 use quorate_client::api::{Health, Problem};

@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-/// What it does with a request.
+/// Answer to a request.
 #[derive(Clone)]
 pub enum Reply {
     /// Closes the connection without a word.
@@ -23,7 +23,7 @@ pub enum Reply {
     Http(&'static str, String),
 }
 
-/// One request as it came.
+/// Request as it came.
 pub struct Request {
     /// Method and target.
     pub line: String,

@@ -111,7 +111,7 @@ fn schema_twice(story: &mut Story, main: &mut Line) -> Result<(), GitError> {
 const EVENING: &str = r#""leaves": "2025-06-20T21:45", "ship": "Mariella Åland", "lanes": 1050"#;
 const CORRECTED: &str = r#""leaves": "2025-06-20T21:30", "ship": "Mariella Åland", "lanes": 980"#;
 
-/// One side moves a file that the other one edits.
+/// Move of a file on one side, edit of it on the other.
 fn moved_example(story: &mut Story, main: &mut Line) -> Result<(), GitError> {
     let mut edited = main.fork();
     let lanes = Replace(EXAMPLE, EVENING, CORRECTED);

@@ -1,8 +1,8 @@
 //! A small repository to replay where there is none: four ferry companies agree on a format for timetables.
 //!
-//! It is written from constants, so its commit ids are the same everywhere. It has merges that are clean for git and
-//! some that are not, and every kind of file: a binary one, an executable, a link, an empty one, one without a final
-//! newline, names with spaces and accents, a file that becomes a folder.
+//! The sample is written from constants, so its commit ids are the same everywhere. Some of its merges are clean for
+//! git and some are not, and it has every kind of file: a binary one, an executable, a link, an empty one, one without
+//! a final newline, names with spaces and accents, a file that becomes a folder.
 
 mod agreement;
 mod beginnings;

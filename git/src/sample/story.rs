@@ -17,7 +17,7 @@ const START_SECONDS: i64 = 1_740_960_000;
 /// When people commit on a working day, in minutes.
 const MINUTES: [i64; 3] = [8 * 60 + 10, 11 * 60 + 5, 14 * 60 + 20];
 
-/// Somebody who writes commits.
+/// Author of commits.
 pub(super) struct Author {
     pub name: &'static str,
     pub email: &'static str,
@@ -25,7 +25,7 @@ pub(super) struct Author {
     pub zone_hours: i32,
 }
 
-/// What a commit does to one file.
+/// Edit of one file in a commit.
 #[derive(Clone, Copy)]
 pub(super) enum Edit {
     /// A plain file with this content.
@@ -49,7 +49,7 @@ type Files = BTreeMap<String, (EntryKind, Vec<u8>)>;
 pub(super) struct Line {
     files: Files,
     tip: Option<ObjectId>,
-    /// What was done since it was forked.
+    /// Edits since it was forked.
     edits: Vec<Edit>,
 }
 
@@ -63,7 +63,7 @@ impl Line {
 /// The repository in the making.
 pub(super) struct Story {
     writer: Writer,
-    /// How many commits there are.
+    /// Count of the commits so far.
     commits: i64,
 }
 

@@ -1,4 +1,4 @@
-//! How a commit's operations are packed into envelopes.
+//! Packing of a commit's operations into envelopes.
 
 use gix::ObjectId;
 use gix::hash::Kind;
@@ -21,7 +21,7 @@ fn puts(count: usize, size: u64) -> Vec<Operation> {
     (0..count).map(|index| put(format!("{index:06}"), size)).collect()
 }
 
-/// How many operations go into each envelope.
+/// Count of the operations in each envelope.
 fn sizes(operations: &[Operation]) -> Vec<usize> {
     let ranges = pack(operations, 0, &Limits::default());
     let covered: Vec<usize> = ranges.iter().cloned().flatten().collect();

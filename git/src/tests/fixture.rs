@@ -118,7 +118,7 @@ pub fn told(repository: &Repository, plan: Plan<'_>) -> Vec<String> {
     plan.map(|step| tell(step.expect("a step"))).collect()
 }
 
-/// What each path of a commit holds, as text.
+/// Text at each path of a commit.
 pub fn texts(repository: &Repository, id: ObjectId) -> BTreeMap<String, String> {
     let commit = repository.commit(id).expect("a commit");
     let files = repository.tree(&commit).expect("a tree").files;

@@ -1,4 +1,4 @@
-//! Where a repository may be, and what state it may be in.
+//! Repositories in all places and states.
 
 use std::fs;
 use std::path::Path;

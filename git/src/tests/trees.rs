@@ -1,4 +1,4 @@
-//! What commits change: shapes of files and folders.
+//! Changes of commits: shapes of files and folders.
 
 use gix::objs::tree::EntryKind::{self, Blob, BlobExecutable, Link};
 

@@ -1,4 +1,4 @@
-//! What a domain cannot hold is left out of every tree, with its reason.
+//! Entries that a domain cannot hold are left out of every tree, with their reasons.
 
 use std::fs;
 

@@ -2,7 +2,6 @@
 
 use super::{Execution, leases};
 use crate::apply::Applier;
-use crate::query::StateView;
 use crate::state::abort::Abort;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, rows};
@@ -13,13 +12,6 @@ use std::collections::BTreeSet;
 
 /// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
 const DEADLINES_MAX: usize = 256;
-
-impl StateView<'_> {
-    /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
-    pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
-        earliest(self.read)
-    }
-}
 
 impl Execution<'_, '_> {
     /// Works off the deadlines that have passed, the oldest first.
@@ -83,7 +75,8 @@ fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
     (first, rows::deadline(until, &ConflictId(Digest([0xff; 32]))))
 }
 
-fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+/// Earliest deadline of a conflict or a lease.
+pub(crate) fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
     let (conflict, lease) = (earliest_conflict(read)?, leases::earliest(read)?);
     Ok(conflict.into_iter().chain(lease).min())
 }

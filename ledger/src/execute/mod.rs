@@ -1,7 +1,7 @@
 //! Execution of one decided slot (L5, N6): its bundles in order, their items in order.
 
 mod analysis;
-mod deadlines;
+pub(crate) mod deadlines;
 mod envelope;
 mod blocked;
 mod leases;

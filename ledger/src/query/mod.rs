@@ -25,8 +25,10 @@ pub use locks::LockEntry;
 pub use page::Page;
 pub use proposals::ProposalEntry;
 
+use crate::execute::deadlines;
 use crate::state::ledger::Ledger;
 use crate::state::store::{Read, StoreError};
+use quorate_pbft::Time;
 
 /// A ledger with a reader of the same moment: what was committed with it, nothing earlier or later.
 #[derive(Clone, Copy)]
@@ -60,6 +62,11 @@ impl Ledger {
 }
 
 impl<'a> StateView<'a> {
+    /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
+    pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
+        deadlines::earliest(self.read)
+    }
+
     fn number(&self, domain: &str) -> Result<u32, QueryError> {
         let domain = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;
         Ok(domain.record.number)

@@ -1,4 +1,4 @@
-//! One host that keeps the door busy.
+//! Host that keeps the door busy with silent connections.
 
 use std::net::SocketAddr;
 

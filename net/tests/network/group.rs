@@ -17,7 +17,7 @@ pub struct Node {
     pub events: Events,
 }
 
-/// Who is in the group, and where everybody listens.
+/// Members of the group with their secrets and addresses.
 #[derive(Clone)]
 pub struct Group {
     pub members: Vec<Member>,

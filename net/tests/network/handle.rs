@@ -1,4 +1,4 @@
-//! What the handle promises its caller.
+//! Promises of the handle to its caller.
 
 use quorate_net::{Channel, Error, Event, SendError};
 

@@ -1,4 +1,4 @@
-//! Who is no member gets nothing and disturbs nobody.
+//! Strangers get nothing and disturb nobody.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! What to do about a refusal, by its code.
+//! Advice after a refusal, by its code.
 
 use super::print::plain;
 use quorate_ledger::{Code, Receipt};
 
-/// What whoever was refused can do next; none where nobody was, or the detail of the refusal says it all.
+/// Next step of the refused author; none where nothing was refused, or the detail of the refusal says it all.
 pub fn on(receipt: &Receipt) -> Option<String> {
     about(receipt.code?, &plain(&receipt.domain))
 }

@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// What every change is given.
+/// Arguments of every change.
 #[derive(Debug, clap::Args)]
 pub struct Terms {
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub struct Terms {
     scope: Scope,
     #[command(flatten)]
     signing: Signing,
-    /// What the change is based on: a revision, or an earlier envelope of this key [default: the newest]
+    /// Base of the change: a revision, or an earlier envelope of this key [default: the newest]
     #[arg(long, value_name = "REV|ENVELOPE", value_parser = parse_base)]
     base: Option<Base>,
     /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
@@ -35,7 +35,7 @@ pub struct Terms {
     /// Only while this key holds the lock with this token (see `quorate lock`); may be given several times
     #[arg(long, value_name = "TOKEN")]
     fence: Vec<u64>,
-    /// What the change is for, for people
+    /// Purpose of the change, for people
     #[arg(long, short, default_value = "", value_name = "TEXT")]
     message: String,
 }
@@ -43,11 +43,11 @@ pub struct Terms {
 /// Write a file
 #[derive(Debug, clap::Args)]
 pub struct Put {
-    /// Where in the domain
+    /// Path in the domain
     path: String,
-    /// What to write; `-` or nothing reads standard input
+    /// Content to write; `-` or nothing reads standard input
     file: Option<PathBuf>,
-    /// What it is [default: as FILE is]
+    /// Kind of file [default: as FILE is]
     #[arg(long, value_parser = parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub struct Put {
 /// Remove a file
 #[derive(Debug, clap::Args)]
 pub struct Rm {
-    /// Where in the domain
+    /// Path in the domain
     path: String,
     #[command(flatten)]
     terms: Terms,
@@ -66,9 +66,9 @@ pub struct Rm {
 /// Rename a file; edits that others make meanwhile go along
 #[derive(Debug, clap::Args)]
 pub struct Mv {
-    /// Where it is
+    /// Present path
     from: String,
-    /// Where it will be
+    /// New path
     to: String,
     #[command(flatten)]
     terms: Terms,
@@ -183,7 +183,7 @@ pub fn lines(receipt: &Receipt) -> Vec<String> {
     lines
 }
 
-/// What became of a path, with the rung that merged it.
+/// Outcome of a path in words, with the rung that merged it.
 pub fn outcome(change: &PathChange) -> String {
     match change.outcome {
         PathOutcome::Merged => format!("merged ({})", word(change.rung)),
@@ -208,7 +208,7 @@ fn taken(ticket: &Ticket, json: bool) -> Outcome {
     Ok(())
 }
 
-/// What a command is to write: a file of this machine, or standard input.
+/// Content that a command is to write: a file of this machine, or standard input.
 pub fn given(file: Option<&Path>) -> Result<(Mode, Vec<u8>), Failure> {
     let (mode, bytes) = match file.filter(|file| *file != Path::new("-")) {
         Some(file) => read(file).map_err(|error| Failure::file(file, error))?,
@@ -224,7 +224,7 @@ pub fn given(file: Option<&Path>) -> Result<(Mode, Vec<u8>), Failure> {
     Ok((mode, bytes))
 }
 
-/// What stands at a path of this machine: links as links, the executable bit as mode.
+/// File or link of this machine: links as links, the executable bit as mode.
 fn read(file: &Path) -> io::Result<(Mode, Vec<u8>)> {
     let found = fs::symlink_metadata(file)?;
     if found.is_symlink() {
@@ -234,7 +234,7 @@ fn read(file: &Path) -> io::Result<(Mode, Vec<u8>)> {
     Ok((mode, read_all(fs::File::open(file)?)?))
 }
 
-/// All of it, up to one byte more than any group takes.
+/// Reads to the end, up to one byte more than any group takes.
 fn read_all(from: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(Constants::ITEM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;

@@ -40,16 +40,16 @@ pub struct Plan {
     /// Its policy, a JSON file as `quorate policy show` prints one; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["writers", "readers"])]
     policy: Option<PathBuf>,
-    /// Who may change files: `*`, `org:NAME`, `key:HEX`
+    /// Principals that may change files: `*`, `org:NAME`, `key:HEX`
     #[arg(long, value_name = "WHO", value_delimiter = ',', default_value = "*")]
     writers: Vec<Principal>,
-    /// Who may read; writers may as well
+    /// Principals that may read; writers may as well
     #[arg(long, value_name = "WHO", value_delimiter = ',', default_value = "*")]
     readers: Vec<Principal>,
 }
 
 impl Plan {
-    /// What is proposed.
+    /// Act to propose.
     pub fn act(&self) -> Result<Act, Failure> {
         let policy = match &self.policy {
             Some(file) => document::read(file)?,

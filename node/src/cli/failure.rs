@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well: an exit code, what happened, and what to do next.
+//! Failure of a command: an exit code, what happened, and what to do next.
 
 use super::advice;
 use quorate_client::author::SubmitError;
@@ -34,7 +34,7 @@ pub struct Failure {
     next: Option<String>,
 }
 
-/// What every command returns.
+/// Result of every command.
 pub type Outcome = Result<(), Failure>;
 
 impl Failure {
@@ -87,7 +87,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Printing fails when the reader has gone: `quorate ls | head`. That is no mistake of anybody.
+/// Printing fails when the reader has gone: `quorate ls | head`. A closed pipe is no mistake of anybody.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -161,7 +161,7 @@ impl From<SubmitError> for Failure {
     }
 }
 
-/// How to learn what became of a change without an answer.
+/// Advice on how to learn the fate of a change without an answer.
 fn later(id: &EnvelopeId) -> String {
     format!("`quorate receipt {id}` tells; the next command with this key sends it again first")
 }

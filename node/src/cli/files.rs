@@ -46,7 +46,7 @@ pub async fn ls(args: &Ls) -> Outcome {
     Ok(table.print("no files")?)
 }
 
-/// All files of a domain at one moment: later pages name the revision that the first one was read at.
+/// Lists the files of a domain at one moment: later pages name the revision that the first one was read at.
 pub async fn tree(client: &Client, domain: &str, at: &str, level: &str) -> Result<Vec<TreeEntry>, Failure> {
     let pinned = if at.is_empty() { newest(client, domain, level).await? } else { at.to_owned() };
     Ok(client.list(&["domains", domain, "tree"], &[("at", &pinned)], LIST_MAX).await?)
@@ -74,10 +74,10 @@ pub struct Log {
     /// its envelope or by the revision that it made
     #[arg(long, num_args = 2, value_names = ["FIRST", "SECOND"])]
     causal: Vec<String>,
-    /// How many entries to show
+    /// Entries to show at most
     #[arg(long, short = 'n', default_value_t = LIST_MAX, value_name = "N")]
     limit: usize,
-    /// What the answer must have seen
+    /// Consistency of the answer
     #[arg(long, default_value = "strong", value_parser = super::reach::parse_level, value_name = "LEVEL")]
     level: Level,
     #[command(flatten)]
@@ -104,7 +104,7 @@ pub async fn log(args: &Log) -> Outcome {
     Ok(())
 }
 
-/// What came before what (A4).
+/// Prints the causal order of two envelopes (A4).
 async fn causal(args: &Log, client: &Client, first: &str, second: &str) -> Outcome {
     let query = [("first", first), ("second", second), ("level", level_name(args.level))];
     let found: Causality = client.get(&["domains", &args.scope.domain, "causality"], &query).await?;
@@ -155,7 +155,7 @@ struct Difference {
     to: Option<Side>,
 }
 
-/// What stands at a path on one side of a difference.
+/// File at a path on one side of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 struct Side {
     mode: Mode,
@@ -188,7 +188,7 @@ pub async fn diff(args: &Diff) -> Outcome {
     Ok(())
 }
 
-/// What differs, by path.
+/// Differences between two trees, by path.
 fn compare(before: &[TreeEntry], after: &[TreeEntry]) -> Vec<Difference> {
     let mut sides = std::collections::BTreeMap::<&str, (Option<Side>, Option<Side>)>::new();
     before.iter().for_each(|entry| sides.entry(&entry.path).or_default().0 = Some(Side::of(entry)));

@@ -37,7 +37,7 @@ pub struct Find {
     json: bool,
 }
 
-/// Runs the command. Nothing in a store is believed: what is named is proved from the genesis.
+/// Runs the command. No store is believed: a member is named only with a proof from the genesis.
 pub fn run(args: &Find) -> Outcome {
     let genesis = read_genesis(&args.genesis)?;
     let committee = genesis.committee(Epoch::default()).expect("a genesis begins epoch 0");
@@ -70,7 +70,7 @@ fn read_genesis(path: &Path) -> Result<Genesis, Failure> {
     Genesis::parse(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
-/// What the stores hold of the slots that they disagree about, and of the newest ones.
+/// Rows in the stores about the slots that they disagree on, and about the newest ones.
 fn gather(stores: &[PathBuf], window: u64) -> Result<Remains, Failure> {
     let failed = |path: &Path, error: String| Failure::new(Exit::Usage, format!("{}: {error}", path.display()));
     let mut opened = Vec::new();

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Print the content of a file
 #[derive(Debug, clap::Args)]
 pub struct Get {
-    /// Where in the domain
+    /// Path in the domain
     path: String,
     /// Write a proof that anybody can check offline: waits for a stable checkpoint and prints the content at it
     #[arg(long, value_name = "FILE", conflicts_with = "at")]

@@ -27,7 +27,7 @@ pub struct Approve {
 pub struct Attest {
     /// The envelope that waits, as `put` printed it
     envelope: EnvelopeId,
-    /// It must not take effect
+    /// Attest that it must not take effect
     #[arg(long)]
     reject: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Attest {
     word: SignedRequest,
 }
 
-/// What `--json` prints of a proposal: the receipt of the change, and where the proposal stands.
+/// Output with `--json` about a proposal: the receipt of the change, and the proposal's state.
 #[derive(Serialize)]
 struct Decided<'a> {
     #[serde(flatten)]
@@ -47,7 +47,7 @@ struct Decided<'a> {
     needed: u32,
 }
 
-/// What `--json` prints of an attestation: its receipt, and what became of the change that waited.
+/// Output with `--json` about an attestation: its receipt, and the state of the change that waited.
 #[derive(Serialize)]
 struct Attested<'a> {
     #[serde(flatten)]
@@ -95,7 +95,7 @@ pub async fn attest(args: &Attest) -> Outcome {
     Ok(lines.iter().try_for_each(print::say)?)
 }
 
-/// What a change that waits still needs, for people.
+/// Approvals and attestations that a waiting change still needs, for people.
 pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     let for_it = pending.organisations.iter().filter(|(_, word)| **word).map(|(name, _)| plain(name));
     let for_it: Vec<String> = for_it.collect();
@@ -148,7 +148,7 @@ async fn look(client: &Client, id: ProposalId) -> Result<ProposalEntry, Failure>
     Ok(client.get(&["proposals", &id.to_string()], &[("level", "sequential")]).await?)
 }
 
-/// Where a proposal stands, for people.
+/// State of a proposal, for people.
 pub fn lines(proposal: &ProposalEntry) -> Vec<String> {
     let agreed: Vec<String> = proposal.approvals.iter().map(|name| plain(name)).collect();
     let by = if agreed.is_empty() { "nobody".to_owned() } else { agreed.join(", ") };

@@ -18,7 +18,7 @@ pub struct StatusArgs {
     explain: bool,
 }
 
-/// Where the group stands.
+/// Prints the group's status.
 pub async fn status(args: &StatusArgs) -> Outcome {
     let client = args.reach.client()?;
     let raw: Value = client.get(&["status"], &[]).await?;

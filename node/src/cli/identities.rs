@@ -48,10 +48,10 @@ pub enum Command {
 /// An author who is not enrolled yet.
 #[derive(Debug, clap::Args)]
 pub struct Newcomer {
-    /// What `quorate keys prove` printed for the newcomer, or the newcomer's key file
+    /// Proof that `quorate keys prove` printed for the newcomer, or the newcomer's key file
     #[arg(value_name = "FILE")]
     new: PathBuf,
-    /// Whom a key file will belong to [default: the organisation of the signer]
+    /// Organisation for a key file [default: the organisation of the signer]
     #[arg(long, value_name = "NAME")]
     org: Option<String>,
 }

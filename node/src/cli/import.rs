@@ -1,7 +1,7 @@
 //! `quorate import --git`: a git history into a domain, signed by one author.
 //!
-//! It follows first parents: a merge is one change, its diff to its first parent, so after each commit the domain has
-//! what git's tree has. The commits of other parents are counted as folded.
+//! The import follows first parents: a merge is one change, its diff to its first parent, so after each commit the
+//! domain has what git's tree has. The commits of other parents are counted as folded.
 
 use super::change;
 use super::failure::{Failure, Outcome};
@@ -40,7 +40,7 @@ pub struct Import {
     reach: Reach,
 }
 
-/// What was done so far.
+/// Counts so far.
 #[derive(Debug, Default)]
 struct Tally {
     commits: usize,

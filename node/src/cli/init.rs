@@ -11,7 +11,7 @@ pub struct Init {
     /// Folder for the group; may exist as long as it holds no genesis.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How many replicas
+    /// Replicas of the group
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     replicas: u16,
     /// Names of the organisations; replica i belongs to number i modulo how many there are [default: one for each
@@ -24,7 +24,7 @@ pub struct Init {
     /// Replica i serves its API on this port + i
     #[arg(long, default_value_t = 8700, value_name = "P")]
     api_port: u16,
-    /// What people call the group
+    /// Name of the group for people
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Print one JSON document

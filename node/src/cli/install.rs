@@ -36,7 +36,7 @@ fn settings(program: &str) -> [(&'static str, String); 4] {
     ]
 }
 
-/// One word for a shell.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

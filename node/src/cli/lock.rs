@@ -93,7 +93,7 @@ pub struct Release {
 pub struct List {
     /// Only here and below
     path: Option<String>,
-    /// What the answer must have seen: strong sees every write confirmed before, at any replica
+    /// Consistency of the answer: strong sees every write confirmed before, at any replica
     #[arg(long, default_value = "strong", value_parser = parse_level, value_name = "LEVEL")]
     level: Level,
     #[command(flatten)]
@@ -102,7 +102,7 @@ pub struct List {
     reach: Reach,
 }
 
-/// What `--json` prints of a request: the receipt of the change, and where the request stands now.
+/// Output with `--json` about a request: the receipt of the change, and the request's state.
 #[derive(Serialize)]
 struct Requested<'a> {
     #[serde(flatten)]
@@ -179,7 +179,7 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, d
     }
 }
 
-/// Where a request stands.
+/// State of a request.
 enum Stands<'a> {
     Held(&'a LockEntry),
     Waits(&'a LockEntry),

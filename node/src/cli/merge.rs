@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What git takes for an error of a merge driver.
+/// Exit code that git takes for an error of a merge driver.
 pub const ERROR: u8 = 129;
 
 /// Longest conflict marker, in characters: above any that a file of text could need, and far from filling a disk.
@@ -23,7 +23,7 @@ pub struct Args {
     /// The common ancestor
     #[arg(required_unless_present = "install", conflicts_with = "install")]
     base: Option<PathBuf>,
-    /// One side
+    /// First side of the merge
     #[arg(required_unless_present = "install")]
     ours: Option<PathBuf>,
     /// The other side

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Columns that line up. All but the last are as wide as their widest cell.
+/// Columns that line up. Every column but the last is as wide as its widest cell.
 pub struct Table {
     rows: Vec<Vec<String>>,
 }

@@ -34,7 +34,7 @@ pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(An
     Ok((file, Some(nonce).filter(|nonce| !nonce.is_empty())))
 }
 
-/// What makes a strong read the reader's own.
+/// Nonce that makes a strong read the reader's own.
 fn fresh_nonce() -> Result<String, Failure> {
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| Failure::usage(format!("no randomness from the system: {error}")))?;

@@ -76,7 +76,7 @@ async fn show(id: &str, reach: &Reach) -> Outcome {
     Ok(print::json(&proposal.proposal)?)
 }
 
-/// What is proposed, in one word as JSON spells it.
+/// Kind of the proposed act, in one word as JSON spells it.
 fn kind(proposal: &ProposalEntry) -> String {
     let act = serde_json::to_value(&proposal.proposal).unwrap_or_default();
     change::word(&act["act"])

@@ -22,7 +22,7 @@ pub enum Command {
         #[command(flatten)]
         word: SignedRequest,
     },
-    /// What it takes to decide for the whole group
+    /// A new policy of the whole group
     GroupPolicy {
         /// The whole policy, a JSON file; `-` reads standard input
         file: PathBuf,
@@ -59,7 +59,7 @@ pub enum Command {
         #[command(flatten)]
         word: SignedRequest,
     },
-    /// That an author of any organisation loses the key
+    /// The loss of a key, for an author of any organisation
     Revoke {
         /// The author's key, in hex or as a key file
         #[arg(value_name = "AUTHOR")]

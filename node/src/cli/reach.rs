@@ -7,7 +7,7 @@ use quorate_ledger::{Level, Revision};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where `quorate init` puts the API of replica 0.
+/// Address at which `quorate init` puts the API of replica 0.
 const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
 
 /// Which node to ask, for how long, and how to print the answer.
@@ -41,7 +41,7 @@ pub struct Scope {
     pub domain: String,
 }
 
-/// Whose key signs.
+/// Key that signs.
 #[derive(Debug, clap::Args)]
 pub struct Signing {
     /// Key file of the author; its outbox lies beside it
@@ -60,10 +60,10 @@ impl Signing {
     }
 }
 
-/// How fresh an answer must be.
+/// Consistency that an answer must have.
 #[derive(Debug, clap::Args)]
 pub struct Freshness {
-    /// What the answer must have seen: strong sees every write confirmed before, at any replica
+    /// Consistency of the answer: strong sees every write confirmed before, at any replica
     #[arg(long, default_value = "strong", value_parser = parse_level, value_name = "LEVEL")]
     pub level: Level,
     /// Read the files as they were at this revision

@@ -16,7 +16,7 @@ pub struct SignedRequest {
     /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
     #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
     pub level: Level,
-    /// What it is for, for people
+    /// Purpose of the change, for people
     #[arg(long, short, default_value = "", value_name = "TEXT")]
     pub message: String,
 }

@@ -12,7 +12,7 @@ use std::process;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long a graceful stop may take before it becomes a sudden one.
+/// Time that a graceful stop may take before it becomes a sudden one.
 const STOPS_WITHIN: Duration = Duration::from_secs(9);
 
 /// As the operating system says that there is no room.
@@ -40,7 +40,7 @@ pub struct Start {
     /// Where another replica is; may stand several times
     #[arg(long = "peer", value_name = "NUMBER=MULTIADDR")]
     peers: Vec<String>,
-    /// What is logged: a tracing filter such as info or warn,quorate_service=debug
+    /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
     /// For people or for programs

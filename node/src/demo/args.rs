@@ -1,4 +1,4 @@
-//! What the demo is asked for.
+//! Arguments of the demo.
 
 use super::DemoError;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ pub struct Args {
     /// The git repository to replay [default: the one around this folder, else a small one that is made]
     #[arg(long, value_name = "PATH")]
     pub repo: Option<PathBuf>,
-    /// How many of the newest commits of the first-parent line
+    /// Newest commits of the first-parent line to replay
     #[arg(long, default_value_t = 2000, value_name = "N")]
     pub commits: usize,
     /// `all`: each local branch into a domain of its own
     #[arg(long, value_enum, value_name = "WHICH")]
     pub branches: Option<Branches>,
-    /// How many replicas
+    /// Replicas of the group
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub replicas: u16,
-    /// What one of them does [default: equivocate]
+    /// Behaviour of one of them [default: equivocate]
     #[arg(long, value_enum, value_name = "LIE")]
     pub byzantine: Option<Byzantine>,
     /// Empty folder for the group, which stays [default: a temporary one, which stays too]
@@ -39,19 +39,19 @@ pub enum Branches {
     All,
 }
 
-/// What one replica does.
+/// Behaviour of one replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Byzantine {
     /// Says two different things.
     Equivocate,
     /// Says nothing.
     Silent,
-    /// All are honest.
+    /// No replica lies.
     None,
 }
 
 impl Args {
-    /// What one replica does in a group of this size: fewer than four bear no liar.
+    /// Behaviour of one replica in a group of this size: fewer than four bear no liar.
     pub fn byzantine(&self) -> Result<Byzantine, DemoError> {
         let bears = self.replicas >= REPLICAS_FOR_A_LIAR;
         match self.byzantine {

@@ -1,4 +1,4 @@
-//! Somebody who signs for one organisation and waits for each verdict.
+//! Author who signs for one organisation and waits for each verdict.
 
 use super::DemoError;
 use quorate_client::calls::Posted;
@@ -21,7 +21,7 @@ pub struct Author {
     next_seq: u64,
 }
 
-/// What one commit came to.
+/// Envelopes of a commit, ordered.
 pub struct Ordered {
     /// The last envelope.
     pub envelope: EnvelopeId,
@@ -29,7 +29,7 @@ pub struct Ordered {
     pub revision: Revision,
     /// Receipts of all its envelopes.
     pub receipts: Vec<Receipt>,
-    /// How long each took.
+    /// Latency of each envelope.
     pub latencies: Vec<Duration>,
 }
 

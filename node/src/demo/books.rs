@@ -1,11 +1,11 @@
-//! What was replayed, counted.
+//! Counts of a replay.
 
 use quorate_git::{Counts, Skipped, Tree};
 use quorate_ledger::{ConflictId, Rung};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One branch, replayed.
+/// Replay of one branch.
 pub struct Replayed {
     /// Its domain.
     pub domain: String,
@@ -13,9 +13,9 @@ pub struct Replayed {
     pub tip: quorate_git::ObjectId,
     /// The tree that the domain must hold now.
     pub tree: Tree,
-    /// How much the plan had.
+    /// Counts of the plan.
     pub counts: Counts,
-    /// What became of it.
+    /// Counts of the outcomes.
     pub tally: Tally,
 }
 
@@ -34,7 +34,7 @@ pub struct Tally {
     pub conflicts: usize,
     /// These by class.
     pub classes: BTreeMap<String, usize>,
-    /// One of them, to look at.
+    /// Conflict to look at, for an example.
     pub example: Option<ConflictId>,
     /// Of the clean ones, as git's merge commit has it.
     pub clean_equal: usize,
@@ -42,9 +42,9 @@ pub struct Tally {
     pub corrected: usize,
     /// Clean merges by the rung that answered.
     pub rungs: BTreeMap<Rung, usize>,
-    /// What git has and the group cannot hold.
+    /// Paths in git that the group cannot hold.
     pub skipped: Vec<Skipped>,
-    /// How long each envelope took to its verdict.
+    /// Latency of each envelope to its verdict.
     pub latencies: Vec<Duration>,
 }
 
@@ -69,7 +69,7 @@ impl Tally {
     }
 }
 
-/// All branches.
+/// Replays of the branches.
 #[derive(Default)]
 pub struct Books {
     replayed: Vec<Replayed>,

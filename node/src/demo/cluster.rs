@@ -17,16 +17,16 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// How long a process may take to be ready, and then to be able to vote.
+/// Time that a process may take to be ready, and then to be able to vote.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long one may take to stop.
+/// Time that a process may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long one question may take: longer than anything that is not broken.
+/// Time that a question may take: longer than any answer of a sound replica.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 
-/// How long a read at the liar may take; nobody depends on its answer.
+/// Time that a read at the liar may take; nobody depends on its answer.
 const LIAR_ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bundles on the liar's lane before the replay begins: enough that it has forked it.
@@ -38,7 +38,7 @@ const LIAR: u16 = 0;
 /// The one that is told something else than the rest: neither the next primary nor the one after it.
 const VICTIM: u16 = 3;
 
-/// What a replica's process writes to standard error, in its folder.
+/// File in a replica's folder with the standard error of its process.
 const LOG_FILE: &str = "log.txt";
 
 /// A process and its standard output, which must stay open.
@@ -109,7 +109,7 @@ impl Cluster {
         &self.genesis
     }
 
-    /// Somebody who asks this replica.
+    /// Client of this replica.
     pub fn client(&self, replica: u16) -> Result<Client, DemoError> {
         Ok(Client::new(&self.made.apis[usize::from(replica)], ANSWER_LIMIT)?)
     }

@@ -49,7 +49,7 @@ impl<'r> Contents<'r> {
     }
 }
 
-/// One domain as one replica serves it.
+/// Reader of a domain at one replica.
 pub struct DomainReader {
     client: Client,
     domain: String,
@@ -71,7 +71,7 @@ impl DomainReader {
         Ok(())
     }
 
-    /// What stands at each of these paths; paths without anything are left out.
+    /// Entries at these paths; paths without any are left out.
     pub async fn entries(
         &self,
         paths: impl ExactSizeIterator<Item = &String>,
@@ -89,14 +89,14 @@ impl DomainReader {
         Ok(found)
     }
 
-    /// What is open, by path: also where nothing stands any more.
+    /// Open conflicts by path, also where no file stands any more.
     pub async fn open_conflicts(&self) -> Result<BTreeMap<String, ConflictEntry>, DemoError> {
         let query = [("domain", self.domain.as_str()), ("state", "open")];
         let open: Vec<ConflictEntry> = self.client.renewed().list(&["conflicts"], &query, FILES_MAX).await?;
         Ok(open.into_iter().map(|conflict| (conflict.path.clone(), conflict)).collect())
     }
 
-    /// All files.
+    /// Files of the domain.
     pub async fn tree(&self, at: Option<Revision>) -> Result<BTreeMap<String, TreeEntry>, DemoError> {
         let all = self.list("", at, FILES_MAX).await?;
         Ok(all.into_iter().map(|entry| (entry.path.clone(), entry)).collect())

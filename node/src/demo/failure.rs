@@ -1,4 +1,4 @@
-//! How a demo ends when it does not end well.
+//! Failure of a demo.
 
 use quorate_client::http::ClientError;
 use quorate_client::keys::KeyError;
@@ -34,7 +34,7 @@ pub enum DemoError {
     NotReady {
         /// Which one.
         replica: u16,
-        /// What it wrote.
+        /// Log of the process.
         log: PathBuf,
     },
     /// A replica did not answer.
@@ -45,7 +45,7 @@ pub enum DemoError {
     Change {
         /// Of which commit.
         commit: String,
-        /// What happened to it.
+        /// Fault in words.
         what: String,
     },
     /// The domain is not what git has.
@@ -53,11 +53,11 @@ pub enum DemoError {
     Differs {
         /// The commit.
         commit: String,
-        /// Who was asked.
+        /// Replica that was asked.
         replica: u16,
-        /// Where.
+        /// Path that differs.
         path: String,
-        /// How.
+        /// Difference in words.
         what: String,
     },
     /// No port is free.
@@ -66,9 +66,9 @@ pub enum DemoError {
     /// The disk said no.
     #[error("{}: {error}", .path.display())]
     File {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What.
+        /// Error of the operating system.
         error: io::Error,
     },
     /// The operating system said no.

@@ -1,4 +1,4 @@
-//! What came out: who was caught, whether all agree, and whether every replica has git's files.
+//! Judgement of the demo: the liars caught, agreement between replicas, and whether each has git's files.
 
 use super::books::Books;
 use super::cluster::Cluster;
@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long evidence may take to be ordered, and replicas to come to rest at one slot.
+/// Time that evidence may take to be ordered, and replicas to come to rest at one slot.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(200);
 
-/// What an equivocating replica is caught at.
+/// Faults by which an equivocating replica is caught.
 const EXPECTED: [&str; 2] = ["bundle", "proposal"];
 
 /// A proof that anybody can check.
@@ -28,9 +28,9 @@ const EXPECTED: [&str; 2] = ["bundle", "proposal"];
 pub struct Caught {
     /// The replica.
     pub signer: u16,
-    /// What it did.
+    /// Kind of the fault.
     pub kind: String,
-    /// Where.
+    /// Slot, or position in a lane, of the fault.
     pub seq: u64,
     /// The proof.
     pub file: String,

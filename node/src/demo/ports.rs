@@ -9,7 +9,7 @@ const LAST: u16 = 32_000;
 
 /// The first of `count` ports in a row on loopback that nobody listens on now.
 ///
-/// Where the search begins depends on the process, so that two demos at once seldom meet.
+/// The search begins at a port that depends on the process, so that two demos at once seldom meet.
 pub fn free(count: u16) -> Result<u16, DemoError> {
     let span = u32::from(LAST - FIRST - count);
     let begin = std::process::id().wrapping_mul(97) % span;

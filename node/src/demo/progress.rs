@@ -1,4 +1,4 @@
-//! What goes on, on standard error: a line that is written over at a terminal, whole lines elsewhere.
+//! Progress on standard error: a line that is written over at a terminal, whole lines elsewhere.
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _, stderr};
@@ -27,7 +27,7 @@ impl Progress {
         let _ = writeln!(stderr(), "{clear}demo: {line}");
     }
 
-    /// How far it is; shown now and then.
+    /// Shows the progress now and then.
     pub fn at(&self, line: fmt::Arguments<'_>) {
         let pace = if self.terminal { PACE_TERMINAL } else { PACE_LOG };
         let mut told = self.told.lock().expect("nothing panics while it is held");

@@ -20,7 +20,7 @@ pub fn watch(pid: u32) {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(pid);
 }
 
-/// It ended, and its number may soon be another's.
+/// Removes a process that ended, as its number may soon be another's.
 pub fn forget(pid: u32) {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).retain(|running| *running != pid);
 }

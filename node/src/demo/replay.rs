@@ -18,7 +18,7 @@ use std::time::Instant;
 /// After so many commits of the first-parent line the whole tree is compared.
 const WHOLE_TREE_EVERY: usize = 100;
 
-/// One branch on its way into its domain.
+/// Branch on its way into its domain.
 pub struct Replay<'r> {
     repository: &'r Repository,
     plan: Plan<'r>,
@@ -257,7 +257,7 @@ fn set(path: &str, entry: Option<Entry>) -> Operation {
     }
 }
 
-/// What the touched paths must hold afterwards.
+/// Entries that the touched paths must hold afterwards.
 fn targets(operations: &[Operation]) -> BTreeMap<String, Option<Entry>> {
     operations.iter().map(|operation| (operation.path().to_owned(), operation.entry())).collect()
 }

@@ -1,4 +1,4 @@
-//! Where the history comes from, and which branch goes into which domain.
+//! Source of the history, and the domain of each branch.
 
 use super::{Args, Branches, DemoError};
 use quorate_git::{ObjectId, Repository, write_sample};

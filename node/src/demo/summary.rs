@@ -1,4 +1,4 @@
-//! What the demo tells at its end: for people as text, for scripts as JSON.
+//! Summary of a demo: for people as text, for scripts as JSON.
 
 use super::books::Books;
 use super::cluster::Cluster;
@@ -13,10 +13,10 @@ use std::time::Duration;
 /// Skipped paths that are told one by one to people; programs get all.
 const SKIPPED_SHOWN: usize = 5;
 
-/// One demo.
+/// Summary of a demo.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
-    /// How many there were.
+    /// Count of the replicas.
     pub replicas: u16,
     /// Commits that went in as changes of their own.
     pub commits_replayed: usize,
@@ -32,7 +32,7 @@ pub struct Summary {
     pub conflicts: usize,
     /// These by class: `value`, `structural`, `semantic`.
     pub conflict_classes: BTreeMap<String, usize>,
-    /// One of them: `quorate conflicts show` tells its story.
+    /// Conflict for an example: `quorate conflicts show` tells its story.
     pub conflict_example: Option<String>,
     /// Of the clean ones, as git's merge commit has them.
     pub merged_equal: usize,
@@ -44,7 +44,7 @@ pub struct Summary {
     pub folded: usize,
     /// Commits that went in as several envelopes.
     pub split: usize,
-    /// What git has and a group cannot hold.
+    /// Paths in git that a group cannot hold.
     pub skipped: Vec<SkippedPath>,
     /// Proofs of the liar's faults.
     pub evidence: Vec<Caught>,
@@ -56,7 +56,7 @@ pub struct Summary {
     pub agreed: bool,
     /// Whether every honest replica has git's files.
     pub files_equal: bool,
-    /// Where it has not, first.
+    /// First path at which a domain differs from git.
     pub difference: Option<String>,
     /// Whether the liar was caught, and nobody else accused.
     pub caught: bool,
@@ -68,14 +68,14 @@ pub struct Summary {
     pub p99_ms: f64,
     /// The whole demo.
     pub seconds: f64,
-    /// What it leaves.
+    /// Folder that the demo leaves.
     pub dir: String,
 }
 
 /// A path that was left out.
 #[derive(Debug, Clone, Serialize)]
 pub struct SkippedPath {
-    /// Where.
+    /// Path in git's tree.
     pub path: String,
     /// By which commit it would have come.
     pub commit: String,
@@ -242,7 +242,7 @@ impl Summary {
     }
 }
 
-/// What a class of conflict is, for people.
+/// Meaning of a class of conflict, for people.
 fn meaning(class: &str) -> &'static str {
     match class {
         "value" => "the same thing was given two values",

@@ -15,7 +15,7 @@ fn desk() -> (Group, PathBuf, PathBuf, PathBuf) {
     (group, one, other, file)
 }
 
-/// Waits until somebody of this organisation holds the only lock of the domain. Nobody makes slots by asking.
+/// Waits until somebody of this organisation holds the only lock of the domain. The question itself makes no slots.
 fn until_held_by(group: &Group, organisation: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

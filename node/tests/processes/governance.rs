@@ -16,7 +16,7 @@ pub fn run(group: &Group, key: &Path, replica: usize, args: &[&str]) -> Output {
         .expect("quorate runs")
 }
 
-/// What a command prints that must end with this exit code.
+/// Output of a command that must end with this exit code.
 pub fn says(group: &Group, key: &Path, replica: usize, args: &[&str], code: i32) -> Value {
     let output = run(group, key, replica, &[args, &["--json"]].concat());
     let errors = String::from_utf8_lossy(&output.stderr);

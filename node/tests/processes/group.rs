@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 /// Ports of these tests: from here, in steps, so that tests beside each other do not meet.
 const PORTS: std::ops::Range<u16> = 22_000..22_980;
-/// How long anything may take on a busy machine.
+/// Time that anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A group on this machine.

@@ -48,7 +48,7 @@ pub fn open(to: SocketAddr, path: &str) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// What comes until it contains `text` or the stream ends.
+/// Text that comes until it contains `text` or the stream ends.
 pub fn read_until(stream: &mut TcpStream, text: &str) -> std::io::Result<String> {
     let (mut come, mut piece) = (String::new(), [0; 4_096]);
     while !come.contains(text) {

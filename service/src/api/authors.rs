@@ -37,7 +37,7 @@ fn pending(candidate: &Candidate) -> Pending {
     Pending { id: candidate.id, from_seq: candidate.from_seq, to_seq: candidate.to_seq, attempt: candidate.attempt }
 }
 
-/// Everybody who may sign changes, by key.
+/// Lists the enrolled authors by key.
 pub async fn identities(State(service): Shared) -> Answer<Json<Page<Identity>>> {
     let moment = service.now().moment;
     let mut items = Vec::new();

@@ -19,7 +19,7 @@ pub struct Pair {
     second: String,
 }
 
-/// How they stand to each other, and why.
+/// Answers with the causal order of two envelopes, and why.
 pub async fn order(
     State(service): Shared,
     InPath(domain): InPath<String>,

@@ -53,7 +53,7 @@ pub fn story(view: &StateView, found: Found) -> Answer<ConflictStory> {
     Ok(ConflictStory { conflict: entry(view, found)?, story })
 }
 
-/// One thing that happened, as an event.
+/// Event of a conflict's log.
 pub fn news(view: &StateView, conflict: &Found, event: ConflictEvent) -> ConflictNews {
     ConflictNews {
         conflict: conflict.id,
@@ -158,7 +158,7 @@ fn speaker(view: &StateView, actor: Actor) -> Speaker {
     }
 }
 
-/// Whose author this is: an author's, or a member's for what an analyser proposed.
+/// Organisation of a key: an author's, or a member's for what an analyser proposed.
 fn organisation(view: &StateView, author: &PublicKey) -> Option<String> {
     view.organisation(author).ok().flatten()
 }

@@ -77,7 +77,7 @@ fn named(moment: &Moment, digits: &str) -> Answer<Page<ConflictEntry>> {
     Ok(Page { items, next: None })
 }
 
-/// One conflict and its story.
+/// Answers with a conflict and its log.
 pub async fn one(
     State(service): Shared,
     InPath(id): InPath<String>,
@@ -88,7 +88,7 @@ pub async fn one(
     service.blocking(move || story(&moment.view(), found(&moment, &id)?)).await.map(Json)
 }
 
-/// What the base, a side or a proposal of a conflict holds.
+/// Answers with the content of a conflict's base, side or proposal.
 pub async fn content(
     State(service): Shared,
     InPath((id, hash)): InPath<(String, String)>,
@@ -114,7 +114,7 @@ async fn moment(service: &Service, fresh: Freshness) -> Answer<Arc<Moment>> {
     Ok(Freshness { level, ..fresh }.state(service).await?.0)
 }
 
-/// What happened to conflicts after `seen`, up to the end of the slot `until`, in order.
+/// News of conflicts after `seen`, up to the end of the slot `until`, in order.
 pub fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, ConflictNews)>> {
     let view = moment.view();
     let mut known: BTreeMap<ConflictId, Found> = BTreeMap::new();

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{Domain, Page};
 
-/// All domains, by name.
+/// Lists the domains by name.
 pub async fn list(State(service): Shared) -> Answer<Json<Page<Domain>>> {
     let moment = service.now().moment;
     let domains = moment.view().domains()?.into_iter();

@@ -198,7 +198,7 @@ fn accepted(ticket: Ticket) -> Response {
     (StatusCode::ACCEPTED, Json(ticket)).into_response()
 }
 
-/// What is known of an envelope without a verdict.
+/// Receipt of an envelope without a verdict.
 fn waiting(candidate: &Candidate) -> Receipt {
     Receipt {
         id: candidate.id,
@@ -217,7 +217,7 @@ fn waiting(candidate: &Candidate) -> Receipt {
     }
 }
 
-/// Where an envelope stands.
+/// Answers with an envelope's receipt or ticket.
 pub async fn look(
     State(service): Shared,
     InPath(id): InPath<String>,

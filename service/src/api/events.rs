@@ -1,7 +1,7 @@
 //! `/v1/events`: what was agreed, as it happens; resumable from any position.
 //!
 //! An event's position is a revision: that of its receipt, or the slot that recorded a piece of evidence or in which a
-//! lease was over. What happened to conflicts and locks comes before the receipt of the same revision. The group's own
+//! lease was over. News of conflicts and locks comes before the receipt of the same revision. The group's own
 //! receipts (`@group`) are told as those of every domain; a transaction's once. Events are read from the ledger, so a
 //! reader that was away misses nothing, and a slow one holds nothing up: a stream prepares names of receipts, and each
 //! event only when its socket takes it.
@@ -86,7 +86,7 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
 /// A reader's place in the order.
 struct Reader {
     service: Arc<Service>,
-    /// Everything up to here was sent or is in the look.
+    /// Position up to which every event was sent or is ready.
     seen: Revision,
     look: Look,
     /// Events of the look that were sent.

@@ -23,7 +23,7 @@ pub struct TreeQuery {
     fresh: Freshness,
     #[serde(flatten)]
     cut: Cut,
-    /// What the paths begin with.
+    /// Beginning of the paths.
     #[serde(default)]
     prefix: String,
 }

@@ -62,7 +62,7 @@ pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) ->
     Ok(Json(Page { items: page.items.into_iter().map(entry).collect(), next: page.next }))
 }
 
-/// One proposal.
+/// Answers with a proposal.
 pub async fn one(
     State(service): Shared,
     InPath(id): InPath<String>,

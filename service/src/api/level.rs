@@ -1,4 +1,4 @@
-//! How fresh an answer must be (R).
+//! Consistency levels of answers (R).
 
 use super::problem::{Answer, Failure};
 use super::service::Service;

@@ -54,7 +54,7 @@ pub async fn of_author(
     Ok(Json(AuthorLocks { locks, left: left.collect() }))
 }
 
-/// What became of requests for locks after `seen`, up to the end of the slot `until`, in order.
+/// News of requests for locks after `seen`, up to the end of the slot `until`, in order.
 pub fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, LockNews)>> {
     let view = moment.view();
     let told = view.lock_news(seen, Revision::slot(until))?.into_iter();

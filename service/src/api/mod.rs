@@ -51,12 +51,9 @@ use axum::routing::get;
 use routes::Readers;
 use std::sync::Arc;
 
-/// What every handler has at hand.
-pub type Shared = State<Arc<Service>>;
-
 /// Router of every route in [`routes::table`].
 pub fn router(service: Arc<Service>) -> Router {
-    let only = middleware::from_fn_with_state(service.clone(), admin::only);
+    let only = middleware::from_fn_with_state(service.admin.clone(), admin::only);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
         Readers::Clients => router.route(route.path, route.handler),
         Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),

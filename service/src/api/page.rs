@@ -13,12 +13,12 @@ pub const LIMIT_MAX: usize = 1_000;
 pub struct Cut {
     /// The cursor that the page before gave.
     pub from: Option<String>,
-    /// How many items, at most. As text: a query's parts have no types.
+    /// Count of items, at most. As text: a query's parts have no types.
     pub limit: Option<String>,
 }
 
 impl Cut {
-    /// How many items.
+    /// Count of items to answer with.
     pub fn limit(&self) -> Answer<usize> {
         let Some(text) = self.limit.as_deref().filter(|text| !text.is_empty()) else { return Ok(LIMIT) };
         let limit: usize = text.parse().map_err(|_| Failure::bad_request(format!("limit: {text:?} is no number")))?;

@@ -16,7 +16,7 @@ pub struct Failure {
     retry_after: u64,
 }
 
-/// What handlers answer.
+/// Answer of a handler.
 pub type Answer<T> = Result<T, Failure>;
 
 impl From<Problem> for Failure {
@@ -52,7 +52,7 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
-    /// Nothing of that name.
+    /// Answers that nothing has this name.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }

@@ -9,7 +9,7 @@ use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use std::sync::Arc;
 
-/// One address with its handler, and its description for programs that make clients.
+/// Address of the interface with its handler, and its description for programs that make clients.
 pub struct Route {
     /// Address; `{name}` stands for one part of it, `{*name}` for all that is left.
     pub path: &'static str,

@@ -1,4 +1,4 @@
-//! What handlers share.
+//! State that the handlers share.
 
 use super::admin::Admin;
 use super::answers::Answers;
@@ -18,29 +18,32 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-/// How long a request waits for the group at most. A client that wants to wait longer asks again.
+/// Time that a request waits for the group at most. A client that wants to wait longer asks again.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Requests that wait for a revision that is not there yet.
 pub const WAITS_FOR_FUTURE_MAX: usize = 256;
 
+/// State that handlers share.
+pub type Shared = State<Arc<Service>>;
+
 /// A running replica, as its API sees it.
 pub struct Service {
-    /// What the group descends from.
+    /// Genesis of the group.
     pub genesis: Arc<Genesis>,
     /// Root of the state that the genesis made.
     pub genesis_root: Digest,
-    /// Who may see the node itself.
+    /// Access to the node's own answers.
     pub admin: Admin,
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Vec<String>,
     /// The replica's place in the member list.
     pub me: ReplicaId,
-    /// What the core's thread last made known.
+    /// State that the core's thread last published.
     pub published: watch::Receiver<Published>,
     /// The door to the core's thread.
     pub inbox: Arc<Inbox>,
-    /// Who waits for what.
+    /// Callers waiting for answers.
     pub reception: Arc<Reception>,
     /// Envelopes that wait for their verdict.
     pub mempool: Arc<Mutex<Mempool>>,

@@ -21,9 +21,9 @@ const SLOTS_PER_ROUND_MAX: usize = 64;
 /// Bytes of bundles executed before a commit: what one commit to a slow disk writes in a fraction of a second.
 const EXECUTED_BYTES_PER_ROUND_MAX: u64 = 16 << 20;
 
-/// Who a replica is.
+/// Identity and configuration of a replica.
 pub struct Setup {
-    /// What its group descends from.
+    /// Genesis of the group.
     pub genesis: Arc<Genesis>,
     /// Its place in the member list.
     pub me: ReplicaId,
@@ -38,7 +38,7 @@ pub struct Setup {
 /// Why an engine cannot go on. The process must stop; what is on disk is a whole round.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The disk said no. Nobody knows whether the last round is on it.
+    /// The disk said no. The last round may or may not be on it.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A promise would have been broken (E1): a fault of this program or of the disk.
@@ -52,7 +52,7 @@ pub enum EngineError {
     Epoch(Epoch),
 }
 
-/// One replica: core, ledger and disk.
+/// Replica with core, ledger and disk.
 pub struct Engine {
     pub(super) db: Db,
     pub(super) replica: Replica,
@@ -139,7 +139,8 @@ impl Engine {
         })
     }
 
-    /// One round: time, then the requests in order, then one commit. What it returns may leave.
+    /// Works off a round: time, then the requests in order, then one commit. Messages and notices in its result may
+    /// leave.
     pub fn round(&mut self, now: Now, requests: Vec<Request>) -> Result<Round, EngineError> {
         let before = self.ledger.clone();
         let mut work = Work {
@@ -264,7 +265,7 @@ impl Engine {
         if self.deferred.is_empty() { self.replica.next_wakeup() } else { Some(now.ticks) }
     }
 
-    /// What whoever reads may know: all of it durable.
+    /// Snapshot published to readers, durable as a whole.
     pub fn published(&self) -> Published {
         let (pending, bytes) = {
             let mempool = self.mempool();

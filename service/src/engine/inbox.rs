@@ -1,4 +1,4 @@
-//! What waits for the core's thread: messages from the pool and requests from the API, each bounded on its own, so that
+//! Queue of the core's thread: messages from the pool and requests from the API, each bounded on its own, so that
 //! neither keeps the other out.
 
 use super::Request;
@@ -34,7 +34,7 @@ struct State {
 #[error("no room for another request")]
 pub struct NoRoom;
 
-/// What one round takes.
+/// Requests of a round, or the end.
 #[derive(Debug)]
 pub enum Woken<T> {
     /// There may be work, or the time is over.
@@ -67,7 +67,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// What has come, waiting for it at most `patience`.
+    /// Takes the queued requests, waiting for the first at most `patience`.
     pub fn round(&self, patience: Duration) -> Woken<Vec<Request>> {
         let mut state = self.lock();
         if state.is_empty() && !state.closed {

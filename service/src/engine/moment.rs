@@ -4,7 +4,7 @@ use quorate_ledger::Ledger;
 use quorate_pbft::{SeqNum, Time};
 use quorate_storage::Snapshot;
 
-/// What the group had agreed on after one slot, durable here.
+/// Agreed state after a slot, durable here.
 #[derive(Debug)]
 pub struct Moment {
     /// The tops of the state's trees.

@@ -5,7 +5,7 @@ use super::held::Certified;
 use super::report::Report;
 use std::sync::Arc;
 
-/// What the core's thread last made known.
+/// State that the core's thread last published.
 #[derive(Debug, Clone)]
 pub struct Published {
     /// The newest state.

@@ -1,4 +1,4 @@
-//! Who waits for what: the callers of the API, told after the commit that made their answer durable.
+//! Callers of the API, told after the commit that made their answer durable.
 //!
 //! A caller that goes away is forgotten at once, so nobody can fill this with calls that were given up.
 
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// What becomes of an envelope that was taken.
+/// Fate of an envelope that was taken.
 #[derive(Debug, Clone)]
 pub enum Fate {
     /// Its verdict.
@@ -22,7 +22,7 @@ pub enum Fate {
         /// Its author's next number.
         next_seq: u64,
     },
-    /// It waited for its gap for too long.
+    /// The envelope waited for its gap for too long.
     Expired,
 }
 
@@ -32,7 +32,7 @@ pub type Ticket = Result<Option<u64>, NotTaken>;
 /// The answer to a strong read: its mark and the place of its nonce there, or why it was refused.
 pub type ReadAnswer = Result<(Arc<Mark>, usize), &'static str>;
 
-/// Everybody who waits.
+/// Board of waiting callers.
 #[derive(Debug, Default)]
 pub struct Reception {
     next: AtomicU64,

@@ -41,10 +41,10 @@ pub struct Report {
     pub pending_bytes: usize,
 }
 
-/// What is known of another member.
+/// Facts about another member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerFacts {
-    /// Who.
+    /// Number of the member.
     pub replica: ReplicaId,
     /// When it was last heard, by this machine's clock.
     pub heard_at: Option<Time>,

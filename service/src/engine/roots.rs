@@ -1,14 +1,14 @@
 //! Roots of checkpoints, kept beside their certificates.
 //!
-//! A certificate holds the hash of a checkpoint's roots, not the roots. Whoever asks for the newest stable checkpoint
-//! wants them, also after a restart: a row for each checkpoint slot since the stable one says what they are.
+//! A certificate holds the hash of a checkpoint's roots, not the roots. Readers want the newest stable checkpoint's
+//! roots, also after a restart: a row for each checkpoint slot since the stable one holds them.
 
 use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::{Digest, SeqNum};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-/// How the keys of these rows begin, among the single values.
+/// Prefix of these rows' keys, among the single values.
 const PREFIX: &[u8] = b"checkpoint/";
 
 /// The state roots of the stable checkpoint and of those after it.
@@ -20,7 +20,7 @@ fn key(seq: SeqNum) -> Vec<u8> {
 }
 
 impl Roots {
-    /// What the disk holds.
+    /// Reads the rows on the disk.
     pub(super) fn load(read: &dyn Read) -> Result<Self, StoreError> {
         let mut roots = Self::default();
         let (from, to) = (key(SeqNum::default()), key(SeqNum::new(u64::MAX)));

@@ -1,4 +1,4 @@
-//! What comes into one round of the engine and what leaves it after its commit.
+//! Input of an engine's round, and its output after the commit.
 
 use super::mempool::{Candidate, NotTaken};
 use quorate_ledger::{EnvelopeId, Receipt};
@@ -8,14 +8,14 @@ use std::sync::Arc;
 /// Names a caller who waits for an answer about an envelope.
 pub type CallerId = u64;
 
-/// Something for the engine to do.
+/// Task for the engine.
 #[derive(Debug)]
 pub enum Request {
     /// A peer said something.
     Message(Box<Verified<Message>>),
     /// An author's envelope that passed the gate.
     Submit {
-        /// Who gets the ticket.
+        /// Caller that gets the ticket.
         caller: CallerId,
         /// The envelope.
         envelope: Candidate,
@@ -49,19 +49,19 @@ pub struct Mark {
     pub nonces: Vec<Digest>,
 }
 
-/// Something that whoever waits may be told. All of it is durable.
+/// Notice for waiting callers. Its facts are durable.
 #[derive(Debug)]
 pub enum Notice {
     /// An envelope waits here, on the lane or for a number.
     Taken {
-        /// Who asked.
+        /// Caller that asked.
         caller: CallerId,
         /// With a gap before it, the number that must come first.
         waits_for: Option<u64>,
     },
     /// An envelope does not wait here.
     NotTaken {
-        /// Who asked.
+        /// Caller that asked.
         caller: CallerId,
         /// Why.
         why: NotTaken,
@@ -99,7 +99,7 @@ pub enum Notice {
     Broken(Broken),
 }
 
-/// What one round did. Everything in it may leave: the commit is on the disk.
+/// Output of a round. Every part may leave: the commit is on the disk.
 #[derive(Debug, Default)]
 pub struct Round {
     /// Messages, in the order in which they must leave.

@@ -19,13 +19,13 @@ const NAME: &str = "core";
 /// Longest sleep without news: the report says who was heard in the last 2 s.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
 
-/// What the thread needs beside the engine.
+/// Connections of the thread to the world.
 pub struct Surroundings {
-    /// Where requests come from.
+    /// Source of requests.
     pub inbox: Arc<Inbox>,
-    /// Who is told.
+    /// Callers to be told.
     pub reception: Arc<Reception>,
-    /// Where readers look.
+    /// Snapshot for readers.
     pub published: watch::Sender<Published>,
     /// Counters.
     pub metrics: Arc<Metrics>,
@@ -33,7 +33,7 @@ pub struct Surroundings {
     pub send: Box<dyn FnMut(Outgoing) + Send>,
 }
 
-/// Starts the thread. It ends when the inbox is closed and empty, or with the error that stops the replica.
+/// Starts the thread. The thread ends when the inbox is closed and empty, or with the error that stops the replica.
 pub fn run(engine: Engine, around: Surroundings) -> io::Result<JoinHandle<Result<(), EngineError>>> {
     thread::Builder::new().name(NAME.to_owned()).spawn(move || {
         let inbox = around.inbox.clone();
@@ -68,7 +68,7 @@ fn patience(engine: &Engine, now: Now) -> Duration {
 }
 
 impl Surroundings {
-    /// Everything here is durable: messages first, for others wait for them; then readers; then who asked.
+    /// Lets the results of a committed round out: messages first, for others wait for them; then readers; then callers.
     fn let_out(&mut self, engine: &Engine, mut round: Round) {
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);

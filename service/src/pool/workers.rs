@@ -9,15 +9,15 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-/// What every check needs: who may sign, and how signatures and items are checked.
+/// Context of every check: members' keys, and how signatures and items are checked.
 pub struct Checker {
     /// The members of the epoch.
     pub committee: Committee,
     /// Sizes.
     pub constants: Constants,
-    /// How signatures are checked.
+    /// Verifier of signatures.
     pub verify: Arc<dyn Verify>,
-    /// How items are checked.
+    /// Verifier of items.
     pub payload: Arc<dyn PayloadCheck>,
 }
 

@@ -15,7 +15,7 @@ const LOAD: usize = 10_000;
 /// Far from every size that is measured, so that changes meet the files in no order.
 const STRIDE: usize = 7_919;
 
-/// Where the rows are.
+/// Store that holds the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Memory,
@@ -74,7 +74,7 @@ impl Group {
         }
     }
 
-    /// What `slots` slots cost that change `changes` of the loaded files each.
+    /// Cost of `slots` slots that change `changes` of the loaded files each.
     pub fn change(&mut self, slots: usize, changes: usize) -> Cost {
         let mut cost = Cost::default();
         for _ in 0..slots {
@@ -90,7 +90,7 @@ impl Group {
         cost
     }
 
-    /// What it costs to read the first page of the open conflicts, and how many are on it.
+    /// Cost of reading the first page of open conflicts, and how many entries it has.
     pub fn list(&self, limit: usize) -> (Cost, usize) {
         let moment = match &self.disk {
             None => self.world.view(),

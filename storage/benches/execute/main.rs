@@ -1,4 +1,4 @@
-//! What executing a change costs: with few and many files in state, in memory and over the database, and with open
+//! Cost of executing a change: with few and many files in state, in memory and over the database, and with open
 //! conflicts elsewhere. `cargo bench -p quorate-storage --bench execute [rounds]`
 //!
 //! A change is a signed envelope with one put of 256 bytes, checked before. Machines are noisy: the groups that are

@@ -1,4 +1,5 @@
-//! What the executing thread spends: its own processor time, the clock on the wall, bytes handed to the file system.
+//! Resources spent by the executing thread: processor time of its own, wall-clock time, bytes written to the file
+//! system.
 
 use std::fs::read_to_string;
 use std::ops::Add;
@@ -30,7 +31,7 @@ impl Add for Cost {
     }
 }
 
-/// What something costs. Not inlined, so that a profiler can count this alone.
+/// Runs an action and returns its cost. Not inlined, so that a profiler can count this alone.
 #[inline(never)]
 pub fn measured<T>(act: impl FnOnce() -> T) -> (Cost, T) {
     let (cpu, written, begin) = (cpu(), written(), Instant::now());

@@ -100,8 +100,8 @@ pub fn lane_cert(bundle: &Bundle) -> QuorumCert {
     cert(Kind::Ack, u64::from(bundle.header.lane.get()), tip.position.get(), tip.digest)
 }
 
-/// Everything that replica 0, the primary, writes down for slot `seq` that cuts a bundle with one read mark of lane
-/// `lane` at position `position`.
+/// Records that replica 0, the primary, writes for slot `seq`, which cuts a bundle with one read mark of lane `lane` at
+/// position `position`.
 pub fn mark_slot(seq: u64, lane: u16, position: u64) -> Vec<Record> {
     let bundle = mark_bundle(lane, position);
     let content = content(&[(lane, tip_of(&bundle))], seq);

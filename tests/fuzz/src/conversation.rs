@@ -17,7 +17,7 @@ const VIEWS: u64 = 4;
 /// Water mark of the group.
 const WINDOW: u64 = 8;
 
-/// What was said so far that later messages carry.
+/// Demands and starts so far, which later messages carry.
 #[derive(Default)]
 pub struct Conversation {
     demands: BTreeMap<(View, ReplicaId), (Signed, Arc<ViewChange>)>,
@@ -271,7 +271,7 @@ fn evidence(source: &mut Source<'_>) -> Message {
     }
 }
 
-/// What others say that this replica promised (E7), or one more loose statement of any kind.
+/// Statement that this replica is said to have promised (E7), or one more loose statement of any kind.
 fn other(source: &mut Source<'_>) -> Message {
     let kinds = [Kind::Prepare, Kind::Commit, Kind::Checkpoint, Kind::ViewChange, Kind::NewView, Kind::Bundle];
     let kind = kinds[source.below(6) as usize];

@@ -1,4 +1,5 @@
-//! What the fuzzing targets share: bytes read as choices, keys that sign anything, and a replica on a disk in memory.
+//! Common parts of the fuzzing targets: bytes read as choices, keys that sign anything, and a replica on a disk in
+//! memory.
 
 pub mod conversation;
 mod group;

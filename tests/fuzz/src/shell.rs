@@ -1,4 +1,4 @@
-//! One replica with its disk, and the watch over what it says.
+//! Replica with its disk, and the watch over its statements.
 
 use crate::{Anybody, committee, config};
 use quorate_pbft::{
@@ -97,7 +97,7 @@ impl Shell {
         }
     }
 
-    /// One input, and everything that follows from it.
+    /// Steps through an input, and works off its effects.
     pub fn step(&mut self, input: Input) {
         let mut out = Effects::new();
         self.replica.step(input, &mut out);

@@ -14,7 +14,7 @@ impl<'a> Source<'a> {
         self.0.is_empty()
     }
 
-    /// One byte, zero at the end.
+    /// Next byte, zero at the end.
     pub fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
@@ -40,12 +40,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// One of `choices`.
+    /// Choice out of `choices`.
     pub fn pick<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
         choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// Everything that is left.
+    /// Bytes that are left.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }

@@ -86,7 +86,7 @@ fn text(bytes: &[u8]) {
     }
 }
 
-/// What is read is written as it was.
+/// Checks that a text which can be read is written as it was.
 fn spelled<T: FromStr + Display>(text: &str) {
     if let Ok(read) = text.parse::<T>() {
         assert_eq!(read.to_string(), text, "a second spelling");

@@ -1,5 +1,6 @@
 //! The core under any sequence of verified messages, ticks, executions and restarts, with every member's key in the
-//! fuzzer's hand. It may stop, follow or refuse; it never panics, never loops, and never says two things at one place.
+//! fuzzer's hand. The core may stop, follow or refuse; it never panics, never loops, and never says two things at one
+//! place.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

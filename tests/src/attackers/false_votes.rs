@@ -15,7 +15,7 @@ pub(super) struct FalseVotes {
     heard: BTreeMap<(SeqNum, View, Digest), Signed>,
     /// The starts of views, as demands must name them.
     starts: BTreeMap<View, Digest>,
-    /// What it said for each view: the same to everybody.
+    /// View change that it sent for each view: the same to everybody.
     said: BTreeMap<View, Arc<Message>>,
 }
 

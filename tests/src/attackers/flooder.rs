@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Pieces with each status: in a few seconds more than any limit that counts statements of one signer.
 const PIECES: u64 = 120;
 
-/// What it floods with.
+/// Kind of statement that it floods with.
 #[derive(Clone, Copy)]
 enum Sort {
     Commits,

@@ -5,7 +5,7 @@ use super::{Attacker, Mask, another};
 use quorate_pbft::{Digest, Kind, Message, ReplicaId, SeqNum, View, ViewChange};
 use std::sync::Arc;
 
-/// How far ahead.
+/// Distance in views at which it lies.
 const VIEWS: u64 = 1_000;
 
 pub(super) struct Future(pub(super) Mask);

@@ -1,6 +1,6 @@
-//! Low cut: as a primary adds to its cuts, of a lane that it would leave out, a bundle that was executed long ago, under
-//! a digest that nothing has.
-//! Must survive: everything. It changes nothing where it is executed, and must not mislead whoever lags (L4).
+//! Low cut: as a primary adds to its cuts, of a lane that it would leave out, a bundle that was executed long ago,
+//! under a digest that nothing has. Must survive: everything. The bundle changes nothing where it is executed, and must
+//! not mislead a replica that lags (L4).
 
 use super::rewriting::Rewriting;
 use super::{Attacker, Mask, another};

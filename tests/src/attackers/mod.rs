@@ -71,7 +71,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    /// All of them, with weights.
+    /// Attacks with their weights in the dice.
     pub const ALL: &[(u64, Self)] = &[
         (10, Self::Equivocator),
         (3, Self::AckForker),
@@ -94,7 +94,7 @@ impl Attack {
         (3, Self::WrongStart),
     ];
 
-    /// Those that were thought of later, with weights.
+    /// Attacks that were added later, with weights; older seeds draw as before.
     pub const LATER: &[(u64, Self)] = &[
         (2, Self::AckInvalid),
         (3, Self::FalseVotes),
@@ -104,7 +104,7 @@ impl Attack {
         (4, Self::TwoFaced),
     ];
 
-    /// Those that were thought of later still, with weights.
+    /// Attacks that were added last, with weights.
     pub const NEWEST: &[(u64, Self)] = &[(2, Self::Splits), (1, Self::Contrary)];
 
     /// The attacker that plays it as `me`.
@@ -156,10 +156,10 @@ impl fmt::Display for Attack {
 
 /// A replica that is not honest: a real one whose messages are bent on their way.
 pub trait Attacker {
-    /// What leaves for `to` in place of `message`.
+    /// Messages that leave for `to` in place of `message`.
     fn outgoing(&mut self, to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>>;
 
-    /// Something came in, valid or not.
+    /// Notes an incoming message, valid or not.
     fn overhear(&mut self, _message: &Arc<Message>) {}
 
     /// Whether the replica inside may hear this.
@@ -167,16 +167,16 @@ pub trait Attacker {
         true
     }
 
-    /// How long this is held back.
+    /// Time by which this message is held back.
     fn delay(&self, _message: &Message) -> Micros {
         0
     }
 }
 
-/// Who an attacker pretends to be.
+/// Honest member that an attacker poses as.
 struct Mask {
     me: ReplicaId,
-    /// Whom it picks on: the same member in every run.
+    /// Member that it picks on: the same in every run.
     victim: ReplicaId,
     committee: Committee,
     constants: Constants,

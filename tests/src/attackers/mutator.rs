@@ -78,7 +78,7 @@ impl Mutator {
         })
     }
 
-    /// One field of a statement; signed anew whoever's it was.
+    /// Changes one field of a statement, and signs anew for any signer.
     fn signed(&mut self, signed: &Signed) -> Signed {
         let mut statement = signed.statement;
         let (up, number) = (self.dice.chance(50), self.number());

@@ -6,7 +6,7 @@ use quorate_pbft::{Content, Message, SeqNum, Signed, Statement, View};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What was proposed in place of something.
+/// Proposals that were made in place of honest ones.
 #[derive(Default)]
 pub(super) struct Rewriting(BTreeMap<(View, SeqNum), Signed>);
 

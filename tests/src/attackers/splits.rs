@@ -16,7 +16,7 @@ const PIECES: u64 = 60;
 /// Positions above the own lane's newest bundle at which it lies: nearly as far as anybody listens.
 const AHEAD: u64 = 400;
 
-/// What it says things about.
+/// Subject of its contradictions.
 #[derive(Clone, Copy)]
 enum About {
     Lane,
@@ -57,7 +57,7 @@ impl Splits {
         }
     }
 
-    /// What it says of one position to a member.
+    /// Contradicting statements about one position, as a member gets them.
     fn pieces(&mut self, to: ReplicaId) -> Vec<Message> {
         let counted = self.counts.entry(to).or_default();
         *counted += 1;

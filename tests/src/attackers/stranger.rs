@@ -14,7 +14,7 @@ const PERCENT: u64 = 30;
 pub(super) struct Stranger {
     mask: Mask,
     dice: Dice,
-    /// What signed elsewhere: every member's key.
+    /// Signers of every member's key that sign elsewhere.
     elsewhere: Vec<Arc<dyn Signer>>,
     /// The number in the victim's last question for what it promised.
     asked: u64,
@@ -25,7 +25,7 @@ impl Stranger {
         Self { mask, dice, elsewhere: keys.signers.clone(), asked: 0 }
     }
 
-    /// Somebody's statement about something else at the same place, in another group or in the next epoch.
+    /// Statement of a member about another digest at the same place, in another group or in the next epoch.
     fn foreign(&mut self, of: &Signed) -> Signed {
         let digest = another(&of.statement.digest);
         let there = match self.dice.chance(50) {

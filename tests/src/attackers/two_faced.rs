@@ -10,7 +10,7 @@ use quorate_pbft::{
 };
 use std::sync::Arc;
 
-/// What a replica signs, but for Status.
+/// Kinds of statement that a replica signs, but for Status.
 const KINDS: &[Kind] = &[
     Kind::Bundle,
     Kind::Ack,

@@ -1,4 +1,4 @@
-//! One mistake after the other: planted, built, and looked for.
+//! Hunt for planted mistakes: each is planted, built, and looked for.
 
 use super::{Mistake, Workshop};
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How long the run of one mistake may take.
+/// Time that the run of a mistake may take.
 const RUN_MAX: Duration = Duration::from_secs(600);
 
 /// A mistake, and whether the machine found it.
@@ -27,13 +27,13 @@ pub struct Hunted {
     pub by: Option<String>,
     /// Seeds, or schedules, until then; an exhaustive search counts none.
     pub seeds: Option<u64>,
-    /// What is wrong, in words.
+    /// Mistake in words.
     pub what: String,
     /// The rules that it breaks.
     pub breaks: String,
     /// Why it was not found, if that was not the machine's fault: it did not build, say.
     pub error: Option<String>,
-    /// What the finder said.
+    /// Output of the finder.
     pub said: Option<String>,
     /// Real seconds of build and run.
     pub seconds: f64,

@@ -4,10 +4,10 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the patches are, from the root of the repository.
+/// Folder of the patches, from the root of the repository.
 const FOLDER: &str = "tests/bugs";
 
-/// What `run` may begin with.
+/// Commands with which `run` may begin.
 const COMMANDS: [&str; 3] = ["simulate", "explore", "twins"];
 
 /// A known mistake that can be planted.
@@ -17,7 +17,7 @@ pub struct Mistake {
     pub name: String,
     /// The patch file, from the root of the repository.
     pub patch: PathBuf,
-    /// What is wrong then, in words.
+    /// Mistake in words.
     pub what: String,
     /// The rules that it breaks.
     pub breaks: String,
@@ -27,7 +27,7 @@ pub struct Mistake {
     pub files: Vec<PathBuf>,
 }
 
-/// All mistakes of a repository, by name.
+/// Reads the mistakes of a repository, by name.
 pub fn all(root: &Path) -> Result<Vec<Mistake>> {
     let folder = root.join(FOLDER);
     let entries = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;

@@ -34,7 +34,7 @@ impl Workshop {
         Ok(Self { root: root.to_path_buf(), dir: dir.canonicalize()? })
     }
 
-    /// Where a run's report goes.
+    /// Path of a run's report.
     pub fn report(&self) -> PathBuf {
         self.dir.join("report.json")
     }
@@ -106,7 +106,7 @@ impl Workshop {
     }
 }
 
-/// All files below a folder.
+/// Files below a folder.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(next) = folders.pop() {

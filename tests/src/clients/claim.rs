@@ -1,4 +1,4 @@
-//! What an author signed, written down where it was signed: judges go by this and read no envelope.
+//! Claims of authors, written down where they sign: judges go by these and read no envelope.
 
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{Digest, Item, hash};
@@ -10,34 +10,34 @@ pub struct Claim {
     pub id: EnvelopeId,
     /// Its item on a lane ([`item_digest`]).
     pub item: Digest,
-    /// Who signed it.
+    /// Author that signed it.
     pub author: u16,
-    /// Where its number counts.
+    /// Domain in which its number counts.
     pub domain: &'static str,
     /// The author's number there.
     pub number: u64,
     /// Which attempt for it.
     pub attempt: u64,
-    /// What it is based on.
+    /// Base of the change.
     pub ground: Ground,
-    /// What it does.
+    /// Effect of the change.
     pub deed: Deed,
     /// An envelope of this author, with this number and in the same domain, that must have been accepted first.
     pub after: Option<(u16, u64)>,
 }
 
-/// What a change is based on.
+/// Base of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
     /// The genesis, which everybody has seen.
     Genesis,
     /// An earlier envelope of the same author and domain.
     After(EnvelopeId),
-    /// What is not there: a revision to come, nobody's envelope, or another author's.
+    /// Base that does not exist: a revision to come, nobody's envelope, or another author's.
     Forged,
 }
 
-/// What a change does, as far as it matters for verdicts.
+/// Effect of a change, as far as it matters for verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
     /// Writes to a file that everybody may write.

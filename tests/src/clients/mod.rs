@@ -1,6 +1,6 @@
 //! Authors who sign envelopes, hand them in, and ask again until they are executed.
 //!
-//! Where there is a ledger they are real envelopes. To the core alone an envelope is bytes: there it is an author, a
+//! In runs with a ledger they are real envelopes. To the core alone an envelope is bytes: there it is an author, a
 //! number and a text, under a tag.
 
 mod claim;
@@ -26,7 +26,7 @@ const SHARED_FILES: u64 = 3;
 /// Names an envelope: its author and number.
 pub type EnvelopeName = (u16, u64);
 
-/// What the clients of a run have asked for.
+/// Requests of the clients of a run.
 #[derive(Default)]
 pub struct Clients {
     ledger: Option<(Keys, Arc<Genesis>)>,
@@ -50,7 +50,7 @@ struct Draft {
     deed: Deed,
     /// An author's number that it waits for, and the same for the ledger.
     after: Option<(u16, u64, Dependency)>,
-    /// What it does, unless it writes.
+    /// Operation in place of a write.
     op: Option<Op>,
     /// Bytes of an honest text; a rogue's are its own.
     bytes: usize,
@@ -95,17 +95,17 @@ impl Clients {
         *next - 1
     }
 
-    /// What was signed since it was asked last, where there is a ledger.
+    /// Claims signed since the last call, where there is a ledger.
     pub fn claims(&mut self) -> Vec<Claim> {
         std::mem::take(&mut self.claims)
     }
 
-    /// Everything that must be executed in the end.
+    /// Envelopes that must be executed in the end.
     pub fn asked(&self) -> impl Iterator<Item = &EnvelopeName> {
         self.made.keys()
     }
 
-    /// What is not in `executed`.
+    /// Envelopes that are not in `executed`.
     pub fn missing<'a>(&'a self, executed: &'a BTreeSet<EnvelopeName>) -> impl Iterator<Item = &'a Item> {
         self.made.iter().filter(|(name, _)| !executed.contains(name)).map(|(_, item)| item)
     }

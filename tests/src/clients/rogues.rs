@@ -26,7 +26,7 @@ const LOCKED: &str = "locked";
 /// A slot that no run comes to.
 const FUTURE: SeqNum = SeqNum::new(1 << 40);
 
-/// Something that an author does who is not honest.
+/// Act of a dishonest author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trick {
     /// A change like anybody's: after a revocation it is a trick.
@@ -45,7 +45,7 @@ pub enum Trick {
     Votes,
 }
 
-/// What a forged base pretends.
+/// Pretence of a forged base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forgery {
     /// To have seen the future.
@@ -57,7 +57,7 @@ pub enum Forgery {
 }
 
 impl Trick {
-    /// What it is called in summaries.
+    /// Name of the trick in summaries.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Writes => "writes",
@@ -77,7 +77,8 @@ pub fn rogue(index: u16) -> u16 {
 }
 
 impl Clients {
-    /// What a rogue signs whose next number and attempt are these. Nothing, where there is no ledger.
+    /// Envelopes of a trick, signed by a rogue whose next number and attempt are these. Empty, where there is no
+    /// ledger.
     pub fn trick(&mut self, rogue: u16, trick: Trick, (number, attempt): (u64, u64)) -> Vec<Item> {
         if self.ledger.is_none() {
             return Vec::new();

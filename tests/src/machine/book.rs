@@ -1,4 +1,4 @@
-//! What execution leaves where there is no ledger: names executed once, evidence recorded once, and a root over all.
+//! Execution without a ledger: names executed once, evidence recorded once, and a root over all.
 
 use crate::clients::{EnvelopeName, name};
 use quorate_pbft::{Decided, Digest, Evidence, EvidenceKey, Executed, ItemKind, SeqNum, VerifyContext, hash_parts};

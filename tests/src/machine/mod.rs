@@ -18,7 +18,7 @@ use quorate_pbft::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Where a message goes.
+/// Destination of a message.
 #[derive(Debug, Clone)]
 pub enum Outgoing {
     /// To one replica.
@@ -27,18 +27,18 @@ pub enum Outgoing {
     All(Arc<Message>),
 }
 
-/// What a machine tells the world.
+/// News of a machine for the world.
 #[derive(Debug)]
 pub enum News {
-    /// It executed a slot, and the disk has it.
+    /// Slot executed and durable.
     Executed(Arc<Decided>, Executed),
-    /// It executed slots, and the disk has them; of machines that do not show the slots themselves.
+    /// Slots executed and durable, of machines that do not show the slots themselves.
     Reached {
-        /// Where it stands.
+        /// Executed point after them.
         point: ExecutedPoint,
-        /// How many slots.
+        /// Count of the slots.
         slots: u64,
-        /// All evidence on its ledger.
+        /// Keys of the evidence on its ledger.
         recorded: Vec<EvidenceKey>,
     },
     /// An envelope has its receipt, and the disk has it.
@@ -50,11 +50,11 @@ pub enum News {
         /// Whether it proves that a slot is decided.
         decides: bool,
     },
-    /// It accuses somebody.
+    /// Evidence against a member.
     Accused(Evidence),
-    /// It takes no part any more.
+    /// The machine has stopped for good.
     Broke(Broken),
-    /// It refused an input.
+    /// Input refused.
     Refused(Rejected),
     /// A strong read may be answered from the state after a slot.
     ReadAnswered(ReaderId, SeqNum),
@@ -65,9 +65,9 @@ pub enum News {
     },
 }
 
-/// One replica with its disk.
+/// Replica with its disk.
 pub trait Machine {
-    /// Something happens to it; nothing, when it only wakes.
+    /// Hands in an input; none, when the machine only wakes.
     fn input(&mut self, now: Now, input: Option<Input>, news: &mut Vec<News>);
 
     /// Whether something waits for the disk.
@@ -99,7 +99,7 @@ pub trait Machine {
         BTreeMap::new()
     }
 
-    /// What a peer would get from the disk.
+    /// Messages that a peer would get from the disk.
     fn supplied(&self, wanted: &Wanted) -> Vec<Message>;
 
     /// The bundles of a lane at a position that a peer would get from the disk.
@@ -136,7 +136,7 @@ pub trait Machine {
     }
 }
 
-/// What a peer asks for one bundle by, and the digests of what it gets.
+/// Question of a peer for one bundle.
 fn wanted(lane: ReplicaId, position: Position) -> Wanted {
     Wanted::Bundles { lane, from: position, to: position }
 }

@@ -20,12 +20,12 @@ enum Place {
     State,
 }
 
-/// What somebody holds a certificate for.
+/// Meaning of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Claim {
-    /// What its kind says.
+    /// Meaning of the certificate's kind.
     Plain,
-    /// That a slot is decided: q Commits or n Prepares.
+    /// Decision of a slot: q Commits or n Prepares.
     Decision,
 }
 
@@ -69,7 +69,7 @@ impl Certificates {
     }
 }
 
-/// What it is about, if it proves it.
+/// Place that a certificate proves something about.
 fn check(claimed: &ClaimedCert, claim: Claim, scene: &Scene<'_>) -> Result<(Place, u64, u64), &'static str> {
     let members = scene.keys.signers.len();
     let quorum = 2 * members / 3 + 1;

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(super) struct Confirmed {
-    /// Where each was executed first, and who said so.
+    /// Place of each envelope's first execution, and the replica that reported it.
     places: BTreeMap<EnvelopeName, ((SeqNum, usize), ReplicaId)>,
-    /// What somebody may have been told by each.
+    /// Envelopes whose receipt each replica may have handed out.
     told: BTreeMap<ReplicaId, BTreeSet<EnvelopeName>>,
 }
 

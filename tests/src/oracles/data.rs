@@ -50,7 +50,8 @@ impl Data {
         self.contents.entry(content.digest()).or_insert_with(|| content.cut.clone());
     }
 
-    /// How far any honest replica has executed a lane: whoever votes first for a tip has checked it, or executed it.
+    /// Highest position of a lane that an honest replica has executed: the first honest vote for a tip comes after a
+    /// check or an execution.
     fn furthest(&self, lane: ReplicaId) -> Position {
         let tips = self.executed.values().filter_map(|tips| tips.get(lane.index()));
         tips.map(|tip| tip.position).max().unwrap_or_default()
@@ -75,8 +76,9 @@ impl Data {
         Ok(())
     }
 
-    /// L3: of a certified bundle and of all below it at least f + 1 honest replicas hold the data. Who made a bundle has
-    /// made all below it, though a crash may have kept it from sending one, which in a group of one nobody ever sees.
+    /// L3: of a certified bundle and of all below it at least f + 1 honest replicas hold the data. The owner of a
+    /// bundle has made every bundle below it, though a crash may have kept it from sending one, which in a group of one
+    /// nobody ever sees.
     fn is_held(&mut self, name: Name, scene: &Scene<'_>) -> Verdict {
         let enough = scene.plan.faulty_max() + 1;
         let (lane, mut at) = (name.0, name);

@@ -103,7 +103,7 @@ fn is_split(holders: &[(ReplicaId, Digest)]) -> bool {
     holders.iter().any(|(_, digest)| Some(digest) != holders.first().map(|(_, first)| first))
 }
 
-/// Whoever floods says more than anybody has to keep (E2).
+/// True for liars whose statements must be kept; a flooder says more than anybody has to keep (E2).
 fn is_liar(signer: ReplicaId, scene: &Scene<'_>) -> bool {
     scene.plan.attackers.iter().any(|(liar, attack)| *liar == signer && *attack != Attack::Flooder)
 }

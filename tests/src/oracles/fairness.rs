@@ -1,8 +1,9 @@
 //! Every honest organisation's change is ordered within a stated number of views after the network calms.
 //!
-//! Everything that was asked for and is not ordered by then is handed to every honest replica. Each liar can be primary
-//! once in a row of n views, start its view, and starve some lane until the timer of that lane runs out (V1 a); the view
-//! that the group is in may be lost, one that some were already asking for, and one more to a slow primary (V7).
+//! Envelopes that were asked for and are not ordered by then are handed to every honest replica. Each liar can be
+//! primary once in a row of n views, start its view, and starve some lane until the timer of that lane runs out (V1 a);
+//! the view that the group is in may be lost, one that some were already asking for, and one more to a slow primary
+//! (V7).
 
 use super::{Extreme, Oracle, Verdict};
 use crate::clients::{self, EnvelopeName};

@@ -17,7 +17,7 @@ use quorate_pbft::SeqNum;
 const STATUSES: u64 = 4;
 /// Message delays of three phases, a view change with its fetches, and the way of a bundle, each with its commit to disk.
 const DELAYS: u64 = 40;
-/// How much longer a slow clock makes everything: a tenth, and rounding.
+/// Percentage of the time that a run takes with a slow clock: a tenth more, and rounding.
 const SLOW_CLOCK_PERCENT: u64 = 112;
 
 #[derive(Default)]

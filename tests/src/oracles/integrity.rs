@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Integrity {
-    /// What honest owners sent.
+    /// Bundles that honest owners sent.
     sent: BTreeMap<(ReplicaId, Position), Digest>,
     /// The tip of each lane after each slot that a replica executed, so that a restart can go back.
     tips: BTreeMap<ReplicaId, Vec<Vec<Tip>>>,

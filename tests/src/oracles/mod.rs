@@ -24,39 +24,39 @@ mod write_once;
 use crate::scene::{Fact, Scene, Survey};
 use std::collections::BTreeMap;
 
-/// What a judge says of a fact: nothing, or what is wrong.
+/// Verdict of a judge on a fact: nothing, or the fault in words.
 pub type Verdict = Result<(), String>;
 
 /// The largest value that something with a limit had in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extreme {
-    /// What.
+    /// Name of the limit.
     pub what: &'static str,
-    /// How large.
+    /// Value in the run.
     pub value: u64,
-    /// How large it may be.
+    /// Value that it may have.
     pub limit: u64,
 }
 
-/// One judge.
+/// Judge of a run.
 pub trait Oracle {
     /// Its name in summaries.
     fn name(&self) -> &'static str;
 
-    /// Something happened.
+    /// Judges the next fact.
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict;
 
-    /// What has still to happen, the network being calm; an answer at the deadline is a failure.
+    /// Event that has still to come, the network being calm; an answer at the deadline is a failure.
     fn waits_for(&self, _survey: &Survey<'_>, _scene: &Scene<'_>) -> Option<String> {
         None
     }
 
-    /// How near the limits came that it watches.
+    /// Distances to the limits that it watches.
     fn extremes(&self) -> Vec<Extreme> {
         Vec::new()
     }
 
-    /// How often something happened that it is there for.
+    /// Counts of the events that it is there for.
     fn tallies(&self) -> BTreeMap<&'static str, u64> {
         BTreeMap::new()
     }
@@ -67,7 +67,7 @@ pub trait Oracle {
     }
 }
 
-/// One of each.
+/// Set of oracles with one of each.
 pub fn all() -> Vec<Box<dyn Oracle>> {
     vec![
         Box::<agreement::Agreement>::default(),

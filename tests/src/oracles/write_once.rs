@@ -1,5 +1,5 @@
-//! Nothing signed twice differently on the wire (E1, pitfall 1): of one honest replica no two different statements for
-//! one position are ever sent, by itself or by anybody who relays them.
+//! Statements on the wire are written once (E1, pitfall 1): of one honest replica no two different statements for one
+//! position are ever sent, by itself or by anybody who relays them.
 
 use super::{Oracle, Verdict};
 use crate::scene::{Fact, Scene, statements};

@@ -11,15 +11,15 @@ use quorate_pbft::{Constants, ReplicaId};
 use std::fmt;
 use std::str::FromStr;
 
-/// One millisecond.
+/// Microseconds of a millisecond.
 pub const MILLI: Micros = 1_000;
-/// One second.
+/// Microseconds of a second.
 pub const SECOND: Micros = 1_000 * MILLI;
 
 /// A kind of trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Preset {
-    /// Nothing breaks; the attacker has good weather too.
+    /// No fault; the attacker has good weather too.
     Calm,
     /// Loss, copies, late messages.
     Lossy,
@@ -27,7 +27,7 @@ pub enum Preset {
     Partitions,
     /// Processes are killed and start again, the primary too.
     Crashes,
-    /// All of it at once.
+    /// Loss, partitions and crashes at once.
     Storm,
     /// The members stand on four continents.
     Regions,
@@ -67,8 +67,8 @@ pub const LARGE: usize = 31;
 /// To how many replicas of a large group a client hands what it hands to everybody elsewhere.
 const EVERYWHERE_IN_LARGE_GROUPS: usize = 3;
 
-/// Liars of a group of [`LARGE`] that talk, and of larger ones fewer, but one. What a single one makes honest replicas say
-/// costs the cube of the group: each lane carries the evidence, to everybody, and everybody acknowledges it to everybody.
+/// Liars of a group of [`LARGE`] that talk, and of larger ones fewer, but one. The evidence against a single one costs
+/// the cube of the group in messages: each lane carries it, to everybody, and everybody acknowledges it to everybody.
 /// The others, up to f, are silent.
 const LOUD_IN_LARGE_GROUPS: usize = 3;
 
@@ -86,7 +86,7 @@ const LATER_PERCENT: u64 = 30;
 const NEWEST_PERCENT: u64 = 10;
 
 impl Preset {
-    /// All of them.
+    /// Presets in the order of the table.
     pub fn all() -> impl Iterator<Item = Self> {
         PRESETS.iter().map(|(preset, ..)| *preset)
     }
@@ -97,7 +97,7 @@ impl Preset {
         *dice.weighted(&weights)
     }
 
-    /// Everything that this kind of trouble decides with these dice.
+    /// Plan that this kind of trouble makes with these dice.
     pub fn plan(self, seed: u64, dice: &Dice) -> Plan {
         let n = self.size(&mut dice.fork(2));
         let mut planner = Planner {

@@ -20,7 +20,7 @@ const LIMITED_PERCENT: u64 = 40;
 /// Requests for one lock that come one soon after the other, by two rogues in turn.
 const LOCKS: u16 = 6;
 
-/// One or two authors who lie, each several times.
+/// Requests of one or two dishonest authors, each with several tricks.
 pub(super) fn requests(preset: Preset, n: usize, mut dice: Dice, calm_at: Micros) -> Vec<Request> {
     if preset != Preset::Disk || !dice.chance(ROGUE_PERCENT) {
         return Vec::new();

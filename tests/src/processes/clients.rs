@@ -27,7 +27,7 @@ pub const REGISTERS: usize = 5;
 /// The domain of all registers.
 pub const DOMAIN: &str = "main";
 
-/// How long a client waits at one replica before it tries another.
+/// Time that a client waits at one replica before it tries another.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Between two operations of one author, in milliseconds.
@@ -39,17 +39,17 @@ const WRITES_PERCENT: u64 = 60;
 /// A verdict that was given to an author: it must never be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
-    /// What was signed.
+    /// Envelope that was signed.
     pub id: EnvelopeId,
-    /// Where it stands.
+    /// Revision at which it took effect.
     pub revision: Option<Revision>,
 }
 
-/// What all authors share.
+/// State that the authors share.
 pub struct Shared {
     /// A client for each replica.
     pub clients: Vec<Client>,
-    /// What they did and saw.
+    /// Operations and their results.
     pub history: History,
     confirmed: Mutex<Vec<Confirmed>>,
     refused: Mutex<BTreeMap<String, u64>>,
@@ -63,7 +63,7 @@ pub struct Shared {
 
 /// Running authors.
 pub struct Load {
-    /// What they share.
+    /// State that they share.
     pub shared: Arc<Shared>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -115,7 +115,7 @@ impl Shared {
         (micros > 0).then(|| Duration::from_micros(micros))
     }
 
-    /// Everything that was confirmed.
+    /// Confirmed changes.
     pub fn confirmed(&self) -> Vec<Confirmed> {
         locked(&self.confirmed).clone()
     }
@@ -125,7 +125,7 @@ impl Shared {
         locked(&self.refused).clone()
     }
 
-    /// What no honest group would have done.
+    /// Results that no honest group would give.
     pub fn failures(&self) -> Vec<String> {
         locked(&self.failures).clone()
     }
@@ -183,7 +183,7 @@ impl Shared {
     }
 }
 
-/// One author.
+/// Author at work.
 struct Worker {
     index: usize,
     key: PathBuf,
@@ -270,7 +270,7 @@ pub fn path(register: usize) -> String {
     format!("register-{register}")
 }
 
-/// One line, so that no merge can make one of two.
+/// Write of a single line, so that no merge can make one of two.
 fn draft(register: usize, number: u64, at: Revision) -> Draft {
     let text = format!("write {number}").into_bytes();
     let op = Op::Put { path: path(register), mode: Mode::File, content: content::digest(&text) };

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// How long a fault lasts.
+/// Time that a fault lasts.
 const HOLD: Duration = Duration::from_secs(5);
 
 /// Calm before the next one.
@@ -29,10 +29,10 @@ const RESUME_LIMIT: Duration = Duration::from_secs(10);
 /// pauses between tries grow as long as a cut lasts, and the machine's cores have other work too.
 const RECOVER_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long the group may take until all of it can vote for the first time.
+/// Time that the group may take until each replica can vote for the first time.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long one question about the group may take.
+/// Time that a question about the group may take.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 /// Between two looks at something that is waited for.
@@ -44,7 +44,7 @@ pub enum Halt {
     /// SIGINT or SIGTERM.
     #[error("interrupted")]
     Interrupted,
-    /// Nothing can be judged any more.
+    /// Run that can be judged no further.
     #[error("{0}")]
     Broken(String),
 }
@@ -67,9 +67,9 @@ pub struct Conductor {
     pub runtime: Runtime,
     /// Its authors.
     pub load: Load,
-    /// What is troubled.
+    /// Group under trouble.
     pub group: Group,
-    /// What should not have happened.
+    /// Failures so far.
     pub failures: Vec<String>,
     pub(super) dice: Dice,
     interrupted: Arc<AtomicBool>,
@@ -105,7 +105,7 @@ impl Conductor {
         }
     }
 
-    /// One fault from its beginning until nobody feels it any more.
+    /// Plays a fault from its beginning until no client feels it any more.
     pub fn episode(&mut self, fault: Fault) -> Result<Episode, Halt> {
         let (view, primary) = self.primary()?;
         let mut episode = Episode::new(fault, fault.victim(primary, REPLICAS), view);
@@ -162,13 +162,13 @@ impl Conductor {
         most.map(|(found, _)| found).ok_or_else(|| Halt::Broken("no replica answers".to_owned()))
     }
 
-    /// What a replica says of itself, if it says so at once.
+    /// Status that a replica reports, if it answers at once.
     fn status(&self, number: usize) -> Option<Status> {
         let client = Client::new(&node(number), ANSWER_LIMIT).ok()?;
         self.runtime.block_on(client.status()).ok()
     }
 
-    /// Where all replicas stand, in words.
+    /// Positions of the replicas, in words.
     fn standing(&mut self) -> String {
         let word = |number: usize| match (self.group.lost(number), self.status(number)) {
             (Some(lost), _) => format!("{lost}: {}", self.group.last_words(number)),

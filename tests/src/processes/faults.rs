@@ -1,4 +1,4 @@
-//! What is done to the group, one fault at a time.
+//! Faults of the group, begun and ended one at a time.
 
 use super::group::ON_SMALL_DISK;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// All links between replicas are slow, uneven and lossy.
+    /// Slow, uneven and lossy links between replicas.
     FoulWeather,
     /// The primary is killed with SIGKILL, and started again.
     KillPrimary,
@@ -21,22 +21,22 @@ pub enum Fault {
     MutePrimary,
     /// The next primary hears nobody, but is heard.
     DeafBackup,
-    /// Nothing passes between the primary and the others.
+    /// Partition between the primary and the others.
     IsolatePrimary,
     /// The group falls into two halves, neither of them a quorum.
     SplitInHalves,
-    /// The disk of one replica is full. It stops, cannot be started, and starts when there is room again.
+    /// The disk of one replica is full. The replica stops, cannot be started, and starts when there is room again.
     FullDisk,
     /// The primary's wall clock jumps one hour ahead, and back.
     ClockAhead,
     /// The primary's wall clock jumps one hour back, and ahead.
     ClockBehind,
-    /// All replicas are killed with SIGKILL at once, and started again.
+    /// SIGKILL for every replica at once, and a start.
     KillAll,
 }
 
 impl Fault {
-    /// All of them, in the order of a round.
+    /// Faults in the order of a round.
     pub const ALL: &[Self] = &[
         Self::FoulWeather,
         Self::KillPrimary,

@@ -33,7 +33,7 @@ pub enum GroupError {
     /// This machine does not let us: no root, no namespaces or no TUN devices.
     #[error("no network namespaces with TUN devices here: {0}")]
     NoPlaces(io::Error),
-    /// Everything else.
+    /// Failure of the machinery itself.
     #[error("{0}")]
     Broken(String),
 }
@@ -52,7 +52,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// Makes a group of `program` with so many authors in an empty folder. Nothing runs yet.
+    /// Makes a group of `program` with so many authors in an empty folder. No process runs yet.
     pub fn make(program: &Path, folder: &Path, authors: usize, dice: Dice) -> Result<Self, GroupError> {
         let broken = |error: io::Error| GroupError::Broken(format!("{}: {error}", folder.display()));
         let disk = SmallDisk { at: folder.join("small-disk"), bytes: SMALL_DISK_BYTES };
@@ -107,7 +107,7 @@ impl Group {
         self.replicas[number].take().ok_or_else(|| format!("replica {number} does not run"))
     }
 
-    /// How a replica ended that should not have; none while it runs or if it was taken.
+    /// Unexpected end of a replica, in words; none while it runs or if it was taken.
     pub fn lost(&mut self, number: usize) -> Option<String> {
         let status = self.replicas[number].as_mut()?.ended(Duration::ZERO)?;
         Some(format!("replica {number} ended by itself: {status}"))

@@ -1,24 +1,24 @@
-//! What clients did and saw: one operation after the other for each client, many at a time over all.
+//! History of the clients: one operation after the other for each client, many at a time over all.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What stands in a register: the number of the write that put it there; none before the first.
+/// Value of a register: the number of the write that put it there; none before the first.
 pub type Value = Option<u64>;
 
-/// What was asked of a register, and what came of it.
+/// Operation on a register, with its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// A strong read saw this.
     Read(Value),
     /// A change based on having read `expected`. No two writes of a run have the same number.
     Write {
-        /// What its author had read.
+        /// Value that its author had read.
         expected: Value,
         /// Its own number.
         number: u64,
-        /// What the receipt says.
+        /// Result by the receipt.
         outcome: Written,
     },
 }
@@ -26,20 +26,20 @@ pub enum Action {
 /// The verdict on a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It took effect.
+    /// The write took effect.
     Applied,
-    /// Somebody had changed or disputed the register since it was read: it goes on as it was, in conflict.
+    /// Another write had changed or disputed the register since it was read: it goes on as it was, in conflict.
     Disputed,
     /// No verdict until the end: it may have happened, or may still.
     Unknown,
 }
 
-/// One operation of one client. Times are since the history began.
+/// Operation of a client, with its times. Times are since the history began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
-    /// Who.
+    /// Index of the client.
     pub client: usize,
-    /// What.
+    /// Operation and result.
     pub action: Action,
     /// When it was asked.
     pub call: Duration,
@@ -47,7 +47,7 @@ pub struct Operation {
     pub answer: Option<Duration>,
 }
 
-/// All operations of a run, by register.
+/// Operations of a run, by register.
 #[derive(Debug)]
 pub struct History {
     begin: Instant,
@@ -70,7 +70,7 @@ impl History {
         self.locked().entry(register).or_default().push(operation);
     }
 
-    /// All of them, each register's in the order of the calls.
+    /// Copies the operations, each register's in the order of the calls.
     pub fn registers(&self) -> BTreeMap<usize, Vec<Operation>> {
         let mut registers = self.locked().clone();
         registers.values_mut().for_each(|operations| operations.sort_by_key(|operation| operation.call));

@@ -9,28 +9,28 @@ use quorate_ledger::{EnvelopeId, Revision};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long the replicas may take to stand at one point once nobody writes any more.
+/// Time that the replicas may take to reach one point once no client writes any more.
 const AGREE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long one answer may take.
+/// Time that an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Items of a list that are asked for: more than a run writes.
 const ITEMS_MAX: usize = 1_000_000;
 
-/// What was found.
+/// Findings of the judge.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// Where all replicas stand; none if they do not stand together.
+    /// Status at which the replicas agree; none if they do not.
     pub agreed: Option<Status>,
     /// Accusations of replicas, all over.
     pub accusations: usize,
     /// Registers whose history was explained.
     pub explained: usize,
-    /// What is wrong.
+    /// Failures found.
     pub failures: Vec<String>,
 }
 
@@ -153,7 +153,7 @@ mod tests {
         assert!(told[0].contains("stands at 3") && told[1].contains("is lost"), "{told:?}");
     }
 
-    /// What a replica would say that has executed so far and has this state.
+    /// Status of a replica that has executed so far and has this state.
     fn status(replica: u16, executed_seq: u64, state: u8) -> Status {
         let (root, zero) = (Digest([state; 32]).to_string(), Digest([0; 32]).to_string());
         let status = serde_json::json!({

@@ -1,7 +1,7 @@
-//! What only the kernel can do: namespaces, TUN devices, signals. All `unsafe` of this room is here.
+//! Kernel interfaces: namespaces, TUN devices, signals. The room's `unsafe` code is in this file only.
 //!
-//! Everything is anonymous: a namespace lives as long as a file or a process holds it, a TUN device as long as its file,
-//! a mount as long as its namespace. So nothing is left behind, however this process ends.
+//! Kernel objects are anonymous: a namespace lives as long as a file or a process holds it, a TUN device as long as its
+//! file, a mount as long as its namespace. So nothing is left behind, however this process ends.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Name of the device in each namespace.
 const DEVICE: &str = "quorate0";
 
-/// What `ioctl` answers and takes, with the name of the call for an error.
+/// Result of `ioctl` and its like, with the name of the call for an error.
 fn checked(what: &str, outcome: libc::c_int) -> io::Result<libc::c_int> {
     if outcome >= 0 {
         return Ok(outcome);
@@ -118,7 +118,7 @@ pub fn readable(files: &[File], patience: Duration) -> io::Result<Vec<usize>> {
 
 /// The command's process will live in these namespaces, and be killed when the thread that starts it ends.
 ///
-/// It stands at the root of its file system: name files by their whole path.
+/// The process stands at the root of its file system: name files by their whole path.
 pub fn settle(command: &mut Command, network: &File, mounts: &File) {
     let (network, mounts): (RawFd, RawFd) = (network.as_raw_fd(), mounts.as_raw_fd());
     let move_in = move || {

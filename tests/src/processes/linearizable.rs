@@ -22,7 +22,7 @@ pub struct Unexplained {
     pub explained: usize,
     /// Operations in all.
     pub operations: usize,
-    /// Those that could come next in it, and none does.
+    /// Operations that could come next in it, none of which fits.
     pub stuck_at: Vec<Operation>,
     /// The register at that point.
     pub register: Register,
@@ -73,11 +73,11 @@ pub fn check(operations: &[Operation]) -> Result<(), Unexplained> {
     Search::new(operations).run()
 }
 
-/// One choice on the way down.
+/// Choice on the way down.
 struct Step {
-    /// What could come here.
+    /// Operations that could come here.
     candidates: Vec<usize>,
-    /// How many of them were tried.
+    /// Count of those that were tried.
     tried: usize,
     /// The register before it.
     before: Register,

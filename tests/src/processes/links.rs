@@ -1,10 +1,10 @@
-//! What the switch does to a packet: how late, whether at all.
+//! Fate of packets in the switch: lost, or late by how much.
 
 use crate::dice::Dice;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How the links between replicas are; those to the clients are always good.
+/// Quality of the links between replicas; those to the clients are always good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weather {
     /// Every packet takes at least this long, in microseconds.
@@ -22,10 +22,10 @@ impl Weather {
     pub const FOUL: Self = Self { delay_us: 25_000, jitter_us: 15_000, loss_per_mille: 20 };
 }
 
-/// What becomes of one packet.
+/// Fate of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It arrives after this time.
+    /// Arrival after this time.
     Arrives(Duration),
     /// Lost by chance.
     Lost,
@@ -33,7 +33,7 @@ pub enum Fate {
     Cut,
 }
 
-/// All links, each in one direction.
+/// Links of the group, each in one direction.
 #[derive(Debug, Clone)]
 pub struct Links {
     replicas: usize,
@@ -48,17 +48,17 @@ impl Links {
         Self { replicas, weather: Weather::FAIR, cut: BTreeSet::new() }
     }
 
-    /// Nothing from `from` arrives at `to` any more; the other direction stays.
+    /// Cuts the link from `from` to `to`; the other direction stays.
     pub fn cut(&mut self, from: usize, to: usize) {
         self.cut.insert((from, to));
     }
 
-    /// Nothing passes between this replica and the others, in either direction.
+    /// Cuts the links between this replica and the others, in either direction.
     pub fn isolate(&mut self, replica: usize) {
         self.split(&[replica]);
     }
 
-    /// Nothing passes between these replicas and the others, in either direction.
+    /// Cuts the links between these replicas and the others, in either direction.
     pub fn split(&mut self, side: &[usize]) {
         let others = (0..self.replicas).filter(|replica| !side.contains(replica));
         for other in others {
@@ -66,7 +66,7 @@ impl Links {
         }
     }
 
-    /// All links are good again.
+    /// Makes every link good again.
     pub fn heal(&mut self) {
         *self = Self::new(self.replicas);
     }

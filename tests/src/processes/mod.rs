@@ -4,7 +4,7 @@
 //! [`faults::Fault`]. At the end all replicas must agree, nothing that was confirmed may be lost, what the authors saw must
 //! be linearizable, and nobody may be accused. `docs/testing.md` says what was seen.
 //!
-//! Nothing is left behind on any way out: processes die with the thread that started them (`PR_SET_PDEATHSIG`), and
+//! The run leaves no trace on any way out: processes die with the thread that started them (`PR_SET_PDEATHSIG`), and
 //! namespaces, devices and mounts are anonymous (see [`kernel`]).
 
 pub mod clients;
@@ -34,10 +34,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use summary::{Operations, Summary};
 
-/// How long authors may go on asking for verdicts at the end.
+/// Time that authors may go on asking for verdicts at the end.
 const FINISH_LIMIT: Duration = Duration::from_secs(30);
 
-/// What to do.
+/// Plan of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `quorate` to run.
@@ -56,7 +56,7 @@ pub enum NoVerdict {
     /// SIGINT or SIGTERM; everything is stopped.
     #[error("interrupted; everything that was started is stopped")]
     Interrupted,
-    /// Something that a run needs is not there.
+    /// Part of the machinery that is missing or fails.
     #[error("{0}")]
     Broken(String),
 }

@@ -11,9 +11,9 @@ use std::process::Command;
 /// A disk in memory for one place.
 #[derive(Debug, Clone)]
 pub struct SmallDisk {
-    /// Where it is mounted; an empty folder.
+    /// Mount point: an empty folder.
     pub at: PathBuf,
-    /// How much it holds.
+    /// Capacity in bytes.
     pub bytes: u64,
 }
 
@@ -86,5 +86,5 @@ impl Place {
     }
 }
 
-/// What fills the small disk.
+/// Name of the file that fills the small disk.
 const BALLAST: &str = "ballast";

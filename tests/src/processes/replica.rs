@@ -1,4 +1,4 @@
-//! One replica as a process.
+//! Replica as a process.
 
 use super::kernel;
 use std::io::{self, BufRead as _, BufReader};
@@ -6,10 +6,10 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// How long a replica may take until its API answers.
+/// Time that a replica may take until its API answers.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long one may take to stop when it is asked to.
+/// Time that a replica may take to stop when it is asked to.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Between two looks at a process.
@@ -65,7 +65,7 @@ impl Replica {
         }
     }
 
-    /// How it ended, if it does within the limit.
+    /// Exit status, if it ends within the limit.
     pub fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {

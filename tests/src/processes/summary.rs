@@ -1,4 +1,4 @@
-//! What a run was, for people and for scripts.
+//! Summary of a run, for people and for scripts.
 
 use super::faults::Fault;
 use super::history::{Action, History, Written};
@@ -7,10 +7,10 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One fault and how long it was felt.
+/// Fault, and how long clients felt it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Episode {
-    /// What was done.
+    /// Fault that was played.
     pub fault: Fault,
     /// To whom; null if not to one replica.
     pub victim: Option<usize>,
@@ -22,7 +22,7 @@ pub struct Episode {
     pub resumed_ms: Option<u64>,
     /// From its end until every replica had caught up, could vote and had confirmed a write called later.
     pub recovered_ms: Option<u64>,
-    /// What else was seen.
+    /// Notes on the way.
     pub notes: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl Episode {
     }
 }
 
-/// What the clients did.
+/// Counts of the clients' operations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Operations {
     /// Strong reads that were answered.
@@ -65,14 +65,14 @@ impl Operations {
     }
 }
 
-/// One run.
+/// Summary of a run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
-    /// What chance was seeded with.
+    /// Seed of the dice.
     pub seed: u64,
     /// Faults, in their order.
     pub episodes: Vec<Episode>,
-    /// What the clients did.
+    /// Operations of the clients.
     pub operations: Operations,
     /// Registers whose history has one order that explains it.
     pub linearizable: usize,
@@ -86,13 +86,13 @@ pub struct Summary {
     pub view: Option<u64>,
     /// Accusations of replicas, which are all honest.
     pub accusations: usize,
-    /// What the switch did.
+    /// Packets in the switch.
     pub packets: Packets,
-    /// What could not be done here: the whole run is one, each kind of fault is one.
+    /// Skipped parts: the whole run is one, each kind of fault is one.
     pub skipped: usize,
     /// Why not.
     pub skip_reasons: Vec<String>,
-    /// What is wrong.
+    /// Failures found.
     pub failures: Vec<String>,
     /// By the clock.
     pub seconds: f64,

@@ -29,7 +29,7 @@ const BURST_MAX: usize = 64;
 /// Longest sleep, so that a stop is noticed.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
-/// What became of all packets.
+/// Counts of packets by their fate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Packets {
     /// Delivered.
@@ -40,7 +40,7 @@ pub struct Packets {
     pub cut: u64,
 }
 
-/// What the switch's owner changes and reads.
+/// State that the switch shares with its owner.
 struct Shared {
     links: Mutex<Links>,
     packets: Mutex<Packets>,
@@ -68,7 +68,7 @@ impl Switch {
         locked(&self.shared.links)
     }
 
-    /// What became of all packets so far.
+    /// Counts of packets so far.
     pub fn packets(&self) -> Packets {
         *locked(&self.shared.packets)
     }

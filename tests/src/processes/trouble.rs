@@ -8,17 +8,17 @@ use super::links::Weather;
 use super::summary::Episode;
 use std::time::Duration;
 
-/// How long a replica with a full disk may take to notice.
+/// Time that a replica with a full disk may take to notice.
 const NOTICE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How far a clock jumps: beyond every bound on ledger time.
+/// Jump of a clock: beyond every bound on ledger time.
 const JUMP: Duration = Duration::from_secs(3_600);
 
-/// How often a replica crashes again in a loop of crashes.
+/// Crashes of a replica in a loop of crashes.
 const CRASHES: usize = 5;
 
-/// It has come back for less than so many milliseconds then: long enough to sign something, short enough to have to ask
-/// what it had signed.
+/// Milliseconds at most between its start and the next crash: long enough to sign something, short enough to have to
+/// ask what it had signed.
 const CRASH_WITHIN_MS: u64 = 600;
 
 impl Conductor {

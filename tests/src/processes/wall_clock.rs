@@ -1,8 +1,8 @@
 //! A wall clock that can be set. Preloaded into a replica's process, it stands before the C library's `clock_gettime`.
 //!
-//! The file named by `QUORATE_TESTS_WALL_CLOCK` holds how many milliseconds the clock is ahead: eight bytes, signed, little
-//! end first. The ninth byte becomes 1 once the clock is in use. Other clocks than the wall clock stay as they are, as on a
-//! machine whose time is set. It is compiled by itself, without any crate; see `clocks.rs`.
+//! The file named by `QUORATE_TESTS_WALL_CLOCK` holds how many milliseconds the clock is ahead: eight bytes, signed,
+//! little end first. The ninth byte becomes 1 once the clock is in use. Other clocks than the wall clock stay as they
+//! are, as on a machine whose time is set. The file is compiled by itself, without any crate; see `clocks.rs`.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ use std::mem;
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 
-/// Where the file's name is.
+/// Name of the variable that names the file.
 const FILE: &str = "QUORATE_TESTS_WALL_CLOCK";
 
 /// `CLOCK_REALTIME` and `CLOCK_REALTIME_COARSE` of Linux.
@@ -62,7 +62,7 @@ fn set(time: &mut Timespec, ahead_ms: i64) {
     time.nanoseconds = nanoseconds.rem_euclid(1_000_000_000);
 }
 
-/// What the file says; nothing where there is none.
+/// Milliseconds in the file; 0 without one.
 fn ahead_ms() -> i64 {
     static SETTING: OnceLock<Option<File>> = OnceLock::new();
     let setting = SETTING.get_or_init(|| {

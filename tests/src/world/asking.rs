@@ -10,13 +10,13 @@ use crate::scene::Fact;
 use crate::weather::{Micros, Weather};
 use quorate_pbft::{Digest, Input, Item, ReplicaId, Signer};
 
-/// How often somebody looks whether everything is done.
+/// Interval at which the world looks whether the run is over.
 pub(super) const LOOK: Micros = 20 * MILLI;
 
-/// How long clients wait before they ask again, once it is calm.
+/// Time that clients wait before they ask again, once it is calm.
 const ASK_AGAIN: Micros = 2 * SECOND;
 
-/// How many replicas of a large group are asked, about.
+/// Count of replicas that clients ask in a large group, about.
 const ASKED_IN_LARGE_GROUPS: usize = 4;
 
 /// The author who asks each replica for one more change once it is calm.
@@ -120,8 +120,8 @@ impl World<'_> {
         self.queue.push(self.now + LOOK, Event::Look);
     }
 
-    /// Whom clients ask once it is calm: every honest replica, in a large group a few, spread over it. There each lane
-    /// with something on it costs every replica the acknowledgements of all.
+    /// Replicas that clients ask once it is calm: every honest one, in a large group a few, spread over it. There each
+    /// lane with something on it costs every replica the acknowledgements of all.
     fn asked_replicas(&self) -> Vec<ReplicaId> {
         let honest: Vec<ReplicaId> = self.plan.honest().collect();
         let step = if self.plan.n >= LARGE { honest.len() / ASKED_IN_LARGE_GROUPS } else { 1 };

@@ -9,7 +9,7 @@ use crate::weather::Micros;
 use quorate_pbft::{ReplicaId, SeqNum};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long after the calm everything must be done: two caps of the view timer and a second.
+/// Time after the calm by which a run must be over: two caps of the view timer and a second.
 const PATIENCE: Micros = 61 * SECOND;
 
 impl<'a> World<'a> {

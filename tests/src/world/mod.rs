@@ -125,7 +125,7 @@ impl<'a> World<'a> {
         self.count_at_the_end();
     }
 
-    /// What went wrong, what was counted, and the lines of the run.
+    /// Failure, counts and trace of the run.
     pub fn into_parts(self) -> (Option<Failure>, Stats, Trace) {
         (self.failure, self.stats, self.trace)
     }

@@ -1,4 +1,4 @@
-//! What machines tell: to the judges, the trace and the counters.
+//! News of machines for the judges, the trace and the counters.
 
 use super::World;
 use crate::machine::News;

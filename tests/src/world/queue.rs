@@ -1,4 +1,4 @@
-//! What is going to happen, in the order of virtual time; what was scheduled first comes first.
+//! Queue of future events, in the order of virtual time; of two at one time the one scheduled first.
 
 use super::network::Parcel;
 use crate::weather::Micros;
@@ -7,7 +7,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-/// Something that is going to happen.
+/// Future event.
 pub(super) enum Event {
     Deliver { to: ReplicaId, parcel: Rc<Parcel> },
     Wake(ReplicaId),
@@ -20,7 +20,7 @@ pub(super) enum Event {
     Look,
 }
 
-/// All of it.
+/// Heap of the scheduled events.
 #[derive(Default)]
 pub(super) struct Queue {
     heap: BinaryHeap<Reverse<Scheduled>>,

@@ -1,4 +1,4 @@
-//! One place in the group: a machine, perhaps a liar around it, and clocks of its own.
+//! Seat of a group member: a machine, perhaps a liar around it, and clocks of its own.
 
 use crate::attackers::Attacker;
 use crate::keys::Keys;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Wall clocks begin here: milliseconds since 1970.
 const WALL: u64 = 1_700_000_000_000;
 
-/// One million: rates of clocks are parts of it.
+/// Divisor of clock rates, which are in parts of a million.
 const MILLION: i128 = 1_000_000;
 
 pub(super) struct Seat {
@@ -27,7 +27,7 @@ pub(super) struct Seat {
     /// Messages that it heard.
     pub(super) heard: u64,
     clock: Clock,
-    /// How far faults have moved its wall clock, in milliseconds.
+    /// Milliseconds by which faults have moved its wall clock.
     jumped: i64,
 }
 
@@ -86,7 +86,7 @@ impl Seat {
     }
 }
 
-/// What a clock shows that gains this many parts in a million.
+/// Time shown by a clock that gains this many parts in a million.
 fn scaled(now: Micros, ppm: i64) -> Micros {
     let shown = i128::from(now) * (MILLION + i128::from(ppm)) / MILLION;
     u64::try_from(shown).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! What breaks, and is mended.
+//! Faults of the world: they break and mend links, disks and processes.
 
 use super::World;
 use crate::plan::FaultKind;

@@ -3,10 +3,10 @@
 use crate::sources::{root, rust_files};
 use std::fs;
 
-/// Folders in reading order: what is signed, what is kept, what changes it, and what reads it. A new folder, or another
-/// order, starts here.
+/// Folders in reading order: words and policies, signed forms, state, its changes, its readers. A new folder, or another order,
+/// starts here.
 const FOLDERS: &[&str] =
-    &["vocabulary", "format", "policy", "state", "proof", "lock", "apply", "validate", "execute", "query"];
+    &["vocabulary", "policy", "format", "state", "proof", "lock", "apply", "validate", "execute", "query"];
 
 #[test]
 fn modules_at_the_top_of_ledger_are_its_folders_in_reading_order() {

@@ -1,10 +1,18 @@
-//! The house stays straight: who may depend on whom, what the pure rooms may not name, which licences come in.
+//! The house stays straight: dependencies of rooms, folders and files, names that the pure rooms may not use, licences,
+//! sizes of rooms and objects, and the words with which docs begin.
 
 mod arrows;
 mod bounded;
+mod circles;
 mod dependencies;
 mod ledger_folders;
 mod licences;
+mod modules;
+mod names;
 mod pure;
 mod rules;
+mod sentences;
+mod sizes;
 mod sources;
+mod tokens;
+mod words;

@@ -1,6 +1,6 @@
-//! What the pure rooms may not name, and how every file opens.
+//! Names that the pure rooms may not use, and the opening of every file.
 
-use crate::sources::{root, rust_files};
+use crate::sources::{rooms, rust_files};
 
 /// Rooms that are functions of their inputs: the same bytes on every replica.
 const PURE: &[&str] = &["pbft/src", "semantic/src", "ledger/src"];
@@ -37,10 +37,8 @@ fn pure_rooms_name_no_clock_no_unordered_map_no_float_and_nothing_outside() {
 
 #[test]
 fn every_file_says_first_what_it_is_for() {
-    let rooms = std::fs::read_dir(root()).expect("the workspace");
-    let rooms = rooms.filter_map(|entry| entry.ok()).filter(|entry| entry.path().join("Cargo.toml").exists());
-    for room in rooms {
-        for file in rust_files(&room.file_name().to_string_lossy()) {
+    for room in rooms() {
+        for file in rust_files(&room) {
             let text = std::fs::read_to_string(&file).expect("a source file");
             assert!(text.starts_with("//!"), "{}: does not open with //!", file.display());
         }

@@ -21,7 +21,7 @@ fn functions() -> BTreeSet<String> {
     texts.flat_map(names).collect()
 }
 
-/// What stands between backticks and looks like a test: `a_sentence_of_words`, with or without its file.
+/// Test names between backticks: `a_sentence_of_words`, with or without its file.
 fn named_tests(document: &str) -> Vec<&str> {
     let quoted = document.split('`').skip(1).step_by(2);
     let names = quoted.map(|quoted| quoted.rsplit("::").next().unwrap_or(quoted));

@@ -20,7 +20,7 @@ pub struct List {
     /// Only those that are settled
     #[arg(long)]
     settled: bool,
-    /// How many to show
+    /// Conflicts to show at most
     #[arg(long, short = 'n', default_value_t = LIST_MAX, value_name = "N")]
     limit: usize,
     #[command(flatten)]

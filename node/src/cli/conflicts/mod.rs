@@ -32,7 +32,7 @@ pub enum Command {
 /// Which node, and what its answer must have seen.
 #[derive(Debug, clap::Args)]
 pub struct Ask {
-    /// What the answer must have seen: strong sees every write confirmed before, at any replica
+    /// Consistency of the answer: strong sees every write confirmed before, at any replica
     #[arg(long, default_value = "strong", value_parser = parse_level, value_name = "LEVEL")]
     level: Level,
     #[command(flatten)]

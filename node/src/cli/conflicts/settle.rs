@@ -18,16 +18,16 @@ use std::path::{Path, PathBuf};
 pub struct Propose {
     /// The conflict's id, or the beginning of it
     id: String,
-    /// What should stand at its path; `-` reads standard input
+    /// Content proposed for its path; `-` reads standard input
     #[arg(required_unless_present = "delete", conflicts_with = "delete")]
     file: Option<PathBuf>,
-    /// Nothing should stand there
+    /// Propose that no file stands there
     #[arg(long)]
     delete: bool,
     /// Why, for those who vote
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
-    /// What it is [default: as FILE is]
+    /// Kind of file [default: as FILE is]
     #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
     #[command(flatten)]
@@ -51,23 +51,23 @@ pub struct Vote {
 pub struct Resolve {
     /// The conflict's id, or the beginning of it
     id: String,
-    /// What is to stand at its path; `-` reads standard input
+    /// Content for its path; `-` reads standard input
     #[arg(required_unless_present_any = ["delete", "side"], conflicts_with_all = ["delete", "side"])]
     file: Option<PathBuf>,
     /// This side or proposal is to stand
     #[arg(long, conflicts_with = "delete", value_name = "NUMBER")]
     side: Option<u32>,
-    /// Nothing is to stand there
+    /// Settle it without a file there
     #[arg(long)]
     delete: bool,
-    /// What it is [default: as FILE is]
+    /// Kind of file [default: as FILE is]
     #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
     #[command(flatten)]
     word: SignedRequest,
 }
 
-/// What `--json` prints: the receipt, and where the conflict stands.
+/// Output with `--json`: the receipt, and the conflict's state.
 #[derive(Serialize)]
 struct Answered<'a> {
     #[serde(flatten)]
@@ -80,7 +80,7 @@ struct Answered<'a> {
     /// Organisations that voted for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     votes: Option<usize>,
-    /// How many must; null where an arbiter decides, or it is over.
+    /// Votes that are needed; null where an arbiter decides, or it is over.
     needed: Option<u32>,
     /// The receipt of the settlement.
     settled: Option<String>,

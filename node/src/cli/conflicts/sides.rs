@@ -1,4 +1,4 @@
-//! What stands against each other, as differences to what all began with.
+//! Sides of a conflict, as differences to their common base.
 
 use super::super::failure::Failure;
 use super::super::print::{plain, size};
@@ -40,7 +40,7 @@ impl Contents {
         Ok(Self(contents))
     }
 
-    /// What somebody made of the base: a unified difference, or words where there is none.
+    /// Difference of a side to the base: unified, or words where there is none.
     pub fn difference(&self, conflict: &ConflictEntry, made: (Option<Digest>, Option<u64>)) -> String {
         let base = conflict.base.map(|base| (base.hash, base.size));
         let Some((hash, bytes)) = made.0.zip(made.1) else {
@@ -57,8 +57,8 @@ impl Contents {
         }
     }
 
-    /// How far the first two sides merge, with git's markers where they disagree; none where there is nothing to show
-    /// line by line.
+    /// Partial merge of the first two sides, with git's markers where they disagree; none where there is nothing to
+    /// show line by line.
     pub fn partial_merge(&self, conflict: &ConflictEntry) -> Option<String> {
         let [first, second, ..] = &conflict.sides[..] else { return None };
         let base = match &conflict.base {
@@ -123,7 +123,7 @@ pub fn disputed(marked: &str) -> String {
     out
 }
 
-/// Somebody's text, indented; a long one is cut.
+/// Text of an author, indented; a long one is cut.
 pub fn indented(text: &str, by: &str) -> Vec<String> {
     let lines = text.lines().count();
     let shown = text.lines().take(LINES_SHOWN).map(|line| format!("{by}{}", plain(&line.replace('\t', "    "))));

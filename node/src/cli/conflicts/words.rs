@@ -9,7 +9,7 @@ use quorate_ledger::policy::{Principle, Step, Strategy};
 use quorate_ledger::{Ending, Principal, Rung};
 use std::collections::BTreeSet;
 
-/// What a class of conflict means.
+/// Meaning of a class of conflict.
 pub fn class(name: &str) -> &'static str {
     match name {
         "value" => "the same thing was given two values",
@@ -19,7 +19,7 @@ pub fn class(name: &str) -> &'static str {
     }
 }
 
-/// Where the merge ladder ended.
+/// Last rung of the merge ladder, in words.
 pub fn rung(rung: Rung) -> &'static str {
     match rung {
         Rung::OneSided => "there was nothing to merge line by line",
@@ -31,7 +31,7 @@ pub fn rung(rung: Rung) -> &'static str {
     }
 }
 
-/// Who says something.
+/// Speaker in words: an author, or a replica's analyser.
 pub fn speaker(speaker: &Speaker) -> String {
     match speaker {
         Speaker::Author { author, organisation: Some(organisation) } => {
@@ -67,7 +67,7 @@ pub fn numbered(conflict: &ConflictEntry, number: u32) -> String {
     if is_proposal { format!("proposal {number}") } else { format!("side {number}") }
 }
 
-/// Who decides, until when, and what then.
+/// Authority that decides, its deadline, and the step after it.
 pub fn decider(decider: &ConflictDecider) -> Vec<String> {
     let mut lines = Vec::new();
     match (&decider.arbiter, decider.needed) {
@@ -87,7 +87,7 @@ pub fn decider(decider: &ConflictDecider) -> Vec<String> {
     lines
 }
 
-/// What the policy says comes after a deadline.
+/// Step of the policy after a deadline.
 fn then(steps: &[Step]) -> String {
     let next = steps.iter().find_map(|step| match &step.strategy {
         Strategy::Vote(_) => Some("the organisations vote".to_owned()),
@@ -122,7 +122,7 @@ pub fn votes(conflict: &ConflictEntry) -> Vec<String> {
     numbers.into_iter().map(tally).collect()
 }
 
-/// What happened, a line each; a reason that was given before is not told again.
+/// Log of a conflict, a line each; a reason that was given before is not told again.
 pub fn time_line(story: &[ConflictHappening]) -> Vec<String> {
     let mut told = BTreeSet::new();
     let line = |happening: &ConflictHappening| {
@@ -137,7 +137,7 @@ pub fn time_line(story: &[ConflictHappening]) -> Vec<String> {
     story.iter().map(line).collect()
 }
 
-/// What somebody did.
+/// Act in a conflict, with its speaker.
 pub fn deed(happening: &ConflictHappening) -> String {
     let who = speaker(&happening.by);
     match &happening.what {
@@ -170,7 +170,7 @@ pub fn deed(happening: &ConflictHappening) -> String {
     }
 }
 
-/// How it ended.
+/// End of a conflict in words.
 pub fn end(conflict: &ConflictEntry, end: &ConflictEnd) -> String {
     let by = end.organisation.as_deref().map_or_else(|| short(end.author), plain);
     let stands = match (end.number, end.hash) {

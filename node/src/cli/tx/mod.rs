@@ -1,7 +1,7 @@
 //! `quorate tx`: several changes, of one domain or of several, that take effect together or not at all.
 //!
-//! Begin, add, show and abort happen on this machine; only commit signs and sends. What is added for one domain becomes a
-//! composition, what is added for several a transaction.
+//! Begin, add, show and abort happen on this machine; only commit signs and sends. Changes added for one domain become
+//! a composition, for several a transaction.
 
 mod open;
 
@@ -43,13 +43,13 @@ pub async fn run(command: &Command) -> Outcome {
 
 #[derive(Debug, clap::Args)]
 pub struct Begin {
-    /// What all changes are based on [default: the newest revision]
+    /// Base of the changes [default: the newest revision]
     #[arg(long, value_name = "REV")]
     base: Option<Revision>,
     /// Refuse it when a file of any of its domains has changed since that revision, not only where changes clash
     #[arg(long)]
     anchored: bool,
-    /// What it is for, for people
+    /// Purpose of the changes, for people
     #[arg(long, short, default_value = "", value_name = "TEXT")]
     message: String,
     #[command(flatten)]
@@ -60,12 +60,12 @@ pub struct Begin {
 
 #[derive(Debug, clap::Args)]
 pub struct Add {
-    /// Where in the domain; not for --fence
+    /// Path in the domain; not for --fence
     #[arg(required_unless_present = "fence", conflicts_with = "fence")]
     path: Option<String>,
-    /// What to write; `-` or nothing reads standard input
+    /// Content to write; `-` or nothing reads standard input
     file: Option<PathBuf>,
-    /// What it is [default: as FILE is]
+    /// Kind of file [default: as FILE is]
     #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
     /// Remove the file
@@ -92,7 +92,7 @@ pub struct Commit {
     word: SignedRequest,
 }
 
-/// What happens on this machine only.
+/// Arguments of the commands that act on this machine only.
 #[derive(Debug, clap::Args)]
 pub struct Local {
     #[command(flatten)]

@@ -17,7 +17,7 @@ const LIST: &str = "tx.json";
 /// A transaction before it is signed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Open {
-    /// What all parts are based on.
+    /// Base of every part.
     pub base: Revision,
     /// Whether it is refused when any of its domains has changed since.
     pub anchored: bool,
@@ -29,14 +29,14 @@ pub struct Open {
     pub parts: Vec<Part>,
 }
 
-/// One operation.
+/// Operation of the transaction.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Part {
     /// Counted from 1.
     pub number: usize,
-    /// Where.
+    /// Domain of the operation.
     pub domain: String,
-    /// What.
+    /// Operation and its path.
     #[serde(flatten)]
     pub what: What,
     /// Parts that it depends on, where all are of one domain.
@@ -44,13 +44,13 @@ pub struct Part {
     pub after: Vec<usize>,
 }
 
-/// What a part does.
+/// Operation of a part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub enum What {
     /// Writes a file.
     Put {
-        /// Where.
+        /// Path in the domain.
         path: String,
         /// As what.
         mode: Mode,
@@ -59,7 +59,7 @@ pub enum What {
     },
     /// Removes a file.
     Rm {
-        /// Where.
+        /// Path in the domain.
         path: String,
     },
     /// Renames a file.
@@ -87,7 +87,7 @@ impl Folder {
         Self(folder.into())
     }
 
-    /// What is open, if something is.
+    /// Open transaction, if there is one.
     pub fn read(&self) -> Result<Option<Open>, Failure> {
         let path = self.0.join(LIST);
         match fs::read(&path) {
@@ -99,7 +99,7 @@ impl Folder {
         }
     }
 
-    /// What must be open.
+    /// Open transaction; a failure if there is none.
     pub fn open(&self) -> Result<Open, Failure> {
         let none = || Failure::no("no transaction is open for this key").next("`quorate tx begin` opens one");
         self.read()?.ok_or_else(none)
@@ -133,7 +133,7 @@ impl Folder {
         }
     }
 
-    /// What is to be signed, and the domain that it is signed in: the first that something was added for.
+    /// Plan to sign, and the domain that it is signed in: the first that something was added for.
     pub fn plan(&self, open: &Open) -> Result<(String, Plan), Failure> {
         let Some(first) = open.parts.first() else {
             return Err(Failure::no("nothing was added to the transaction").next("`quorate tx add` adds a change"));
@@ -155,14 +155,14 @@ impl Folder {
 }
 
 impl Open {
-    /// All that was added for a domain, as one change.
+    /// Parts of a domain, as one change.
     fn change_in(&self, domain: &str) -> Planned {
         let parts = self.parts.iter().filter(|part| part.domain == domain);
         let ops = self.anchor().into_iter().chain(parts.map(|part| part.what.op())).collect();
         Planned { base: Base::Revision(self.base), ops, message: self.message.clone(), after: vec![] }
     }
 
-    /// All that was added for the one domain: a change for each, all of which hold together.
+    /// Parts of the one domain: a change for each, and the changes hold together.
     fn composition(&self) -> Vec<Planned> {
         let change = |(place, part): (usize, &Part)| {
             let anchor = self.anchor().filter(|_| place == 0);

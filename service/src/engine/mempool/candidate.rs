@@ -3,8 +3,8 @@
 use quorate_ledger::{Envelope, EnvelopeId};
 use quorate_pbft::{PublicKey, Time};
 
-/// What an envelope counts beside its bytes: its places in the maps here, with copies of its domain's name. Without it
-/// a budget of bytes would hold many times as much in small envelopes, each for a domain of its own.
+/// Bytes that an envelope counts beside its own: its places in the maps here, with copies of its domain's name. Without
+/// it a budget of bytes would hold many times as much in small envelopes, each for a domain of its own.
 pub(super) const ENTRY_BYTES: usize = 1_024;
 
 /// A checked envelope, as far as waiting goes.
@@ -12,11 +12,11 @@ pub(super) const ENTRY_BYTES: usize = 1_024;
 pub struct Candidate {
     /// Names it.
     pub id: EnvelopeId,
-    /// Who signed it.
+    /// Author of the envelope.
     pub author: PublicKey,
-    /// Whom the author belonged to when it came.
+    /// Organisation of the author when it came.
     pub organisation: String,
-    /// Where it belongs.
+    /// Domain of the envelope.
     pub domain: String,
     /// Its first number.
     pub from_seq: u64,
@@ -44,13 +44,13 @@ impl Candidate {
         }
     }
 
-    /// What it takes of the budgets.
+    /// Bytes that it takes of the budgets.
     pub(super) fn weight(&self) -> usize {
         self.bytes.len() + ENTRY_BYTES
     }
 }
 
-/// Where a waiting envelope is.
+/// Place of a waiting envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// Handed to the core for the own lane.
@@ -83,15 +83,15 @@ pub enum NotTaken {
     /// Another envelope holds one of its numbers.
     #[error("another envelope holds number {from_seq} or one after it; {next_seq} is free")]
     SequenceTaken {
-        /// Where it begins.
+        /// First number of the envelope.
         from_seq: u64,
         /// The first free number.
         next_seq: u64,
     },
-    /// It begins below the next number and is no copy.
+    /// The envelope begins below the next number and is no copy.
     #[error("it begins at {from_seq}, the next number is {next_seq}")]
     Overlap {
-        /// Where it begins.
+        /// First number of the envelope.
         from_seq: u64,
         /// The next number.
         next_seq: u64,
@@ -99,7 +99,7 @@ pub enum NotTaken {
     /// Too far ahead.
     #[error("it begins at {from_seq}, too far above the next number {next_seq}")]
     GapTooWide {
-        /// Where it begins.
+        /// First number of the envelope.
         from_seq: u64,
         /// The next number.
         next_seq: u64,

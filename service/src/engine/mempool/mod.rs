@@ -1,8 +1,9 @@
 //! Envelopes that were taken here and have no verdict yet (rule A2).
 //!
-//! One that follows what is executed, or what is already on the own lane, goes on the lane at once. One with a gap
-//! before it waits here and goes on the lane when the gap has closed. What was executed without a verdict, because the
-//! lanes ran in another order, comes back here. Everything is bounded, by author and in all.
+//! An envelope that follows what is executed, or what is already on the own lane, goes on the lane at once. An envelope
+//! with a gap before it waits here and goes on the lane when the gap has closed. An envelope that was executed without
+//! a verdict, because the lanes ran in another order, comes back here. Count and bytes are bounded, by author and in
+//! total.
 
 mod candidate;
 #[cfg(test)]
@@ -32,7 +33,7 @@ const LOOK_EVERY_MS: u64 = 1_000;
 /// An author's envelopes in one domain.
 pub type Stream = (PublicKey, String);
 
-/// All of them, in the order of their numbers.
+/// Mempool: waiting envelopes, in the order of their numbers.
 #[derive(Debug)]
 pub struct Mempool {
     gap_max: u64,
@@ -134,7 +135,7 @@ impl Mempool {
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
 
-    /// It has its verdict, or will never have one.
+    /// Removes an envelope that has its verdict, or will never have one.
     pub fn remove(&mut self, id: &EnvelopeId) -> Option<Candidate> {
         let (stream, from) = self.ids.remove(id)?;
         let waiting = self.streams.get_mut(&stream)?.remove(&from)?;
@@ -148,15 +149,15 @@ impl Mempool {
         Some(waiting.candidate)
     }
 
-    /// It was executed without a verdict, because of a gap before it: it waits here again.
+    /// Puts an envelope back that was executed without a verdict, because of a gap before it.
     pub fn came_back(&mut self, id: &EnvelopeId, waits_for: u64) {
         if let Some(waiting) = self.get_mut(id) {
             waiting.place = Place::Gap { waits_for };
         }
     }
 
-    /// Something else than a number is missing, or the lane had no room: it is tried again later, by the replica's own
-    /// clock, as ledger time stands still in an idle group.
+    /// Parks an envelope that lacks something else than a number, or found no room on the lane: it is tried again
+    /// later, by the replica's own clock, as ledger time stands still in an idle group.
     pub fn park(&mut self, id: &EnvelopeId, now: Time) {
         if let Some(waiting) = self.get_mut(id) {
             let pause = PARK_MS.saturating_mul(1 << waiting.tries.min(20));
@@ -214,14 +215,14 @@ impl Mempool {
         ids.iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// Whose parked envelopes may be tried again.
+    /// Streams with parked envelopes that may be tried again.
     pub fn unparked(&self, now: Time) -> BTreeSet<Stream> {
         let due = |waiting: &&Waiting| matches!(waiting.place, Place::Parked { until } if until <= now);
         let all = self.streams.values().flat_map(BTreeMap::values);
         all.filter(due).map(|waiting| (waiting.candidate.author, waiting.candidate.domain.clone())).collect()
     }
 
-    /// Where an envelope waits; none if it does not.
+    /// Place of a waiting envelope; none for another.
     pub fn place(&self, id: &EnvelopeId) -> Option<Place> {
         self.get(id).map(|waiting| waiting.place)
     }
@@ -242,12 +243,12 @@ impl Mempool {
         stream.into_iter().flat_map(BTreeMap::values).map(|waiting| &waiting.candidate)
     }
 
-    /// All waiting envelopes with their places, by author, domain and number.
+    /// Waiting envelopes with their places, by author, domain and number.
     pub fn all(&self) -> impl Iterator<Item = (&Candidate, Place)> {
         self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.candidate, waiting.place))
     }
 
-    /// How many wait.
+    /// Count of waiting envelopes.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
@@ -263,7 +264,7 @@ impl Mempool {
     }
 }
 
-/// Bytes that wait no more. Nothing is kept of whoever has none waiting.
+/// Bytes that wait no more. An entry without bytes is dropped.
 fn give_back<K: Ord>(budgets: &mut BTreeMap<K, usize>, whose: &K, bytes: usize) {
     if let Some(left) = budgets.get_mut(whose) {
         *left -= bytes;

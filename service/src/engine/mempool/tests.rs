@@ -1,4 +1,4 @@
-//! What may wait, where, and for how long.
+//! Bounds of the mempool, and its places.
 
 use super::candidate::ENTRY_BYTES;
 use super::*;

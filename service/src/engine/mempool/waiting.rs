@@ -11,7 +11,7 @@ pub(super) struct Waiting {
     taken: Time,
     /// Ledger time of the first look after a slot that came later; its wait counts from here.
     since: Option<Time>,
-    /// How often it was parked.
+    /// Count of its parkings.
     pub(super) tries: u32,
 }
 

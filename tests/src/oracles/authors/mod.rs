@@ -19,7 +19,7 @@ use turns::{Said, Turns};
 
 #[derive(Default)]
 pub(super) struct Authors {
-    /// Everything that was signed, by its item.
+    /// Claims of authors, by their item.
     claims: BTreeMap<Digest, Claim>,
     tallies: BTreeMap<&'static str, u64>,
 }

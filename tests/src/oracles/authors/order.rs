@@ -6,7 +6,7 @@ use quorate_pbft::{Bundle, Digest, ItemKind, Message, Position, ReplicaId, SeqNu
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One executed slot.
+/// Executed slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slot {
     /// Its place.

@@ -1,5 +1,5 @@
-//! What each envelope's turn must bring, worked out from the order and from what its author knows of it (A1 to A3):
-//! accepted, refused, or no verdict at all.
+//! Expected verdicts, worked out from the order and from the authors' claims (A1 to A3): accepted, refused, or none at
+//! all.
 
 use crate::clients::{Claim, Deed, Ground};
 use quorate_ledger::EnvelopeId;
@@ -11,9 +11,9 @@ const REPEATED_SHOWN_MAX: usize = 64;
 /// The order has spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
-    /// It took effect.
+    /// The envelope took effect.
     Accepted,
-    /// It did nothing.
+    /// The envelope did nothing.
     Refused,
 }
 
@@ -24,7 +24,7 @@ struct Stream {
     accepted: u64,
     /// The highest attempt that had a verdict for the number after them.
     attempt: u64,
-    /// What had a verdict, by number and attempt.
+    /// Envelopes with a verdict, by number and attempt.
     judged: BTreeMap<(u64, u64), EnvelopeId>,
     repeated: BTreeSet<u64>,
 }
@@ -45,15 +45,15 @@ pub(super) struct Turns {
     revoked: BTreeSet<u16>,
     proposals: BTreeMap<EnvelopeId, (usize, Rate)>,
     rate: Option<Rate>,
-    /// Who holds the one lock, and until when.
+    /// Holder of the one lock, and the end of its lease.
     lock: Option<(u16, u64)>,
-    /// How often something happened that authors should not do.
+    /// Count of each misdeed of authors.
     pub(super) tallies: BTreeMap<&'static str, u64>,
 }
 
 impl Turns {
-    /// The turn of an envelope at a ledger time. Where it has one, `too_fast` says whether the ledger called it too fast:
-    /// of that only the bounds are known here. An error: no ledger may say so.
+    /// The turn of an envelope at a ledger time. For an envelope with a turn `too_fast` says whether the ledger called
+    /// it too fast: of that only the bounds are known here. An error: no ledger may say so.
     pub(super) fn turn(&mut self, claim: &Claim, time: u64, too_fast: bool) -> Result<(), String> {
         let stream = self.streams.entry((claim.author, claim.domain)).or_default();
         if claim.number > stream.accepted + 1 {
@@ -127,7 +127,7 @@ impl Turns {
         }
     }
 
-    /// Whoever is refused for the rate has had all of it accepted before.
+    /// Errs if an author was refused for the rate before its whole allowance was accepted.
     fn may_be_too_fast(&self, claim: &Claim) -> Result<(), String> {
         let rate = self.rate.as_ref().filter(|_| claim.domain == "main");
         let taken = |rate: &Rate| rate.taken.get(&claim.author).map_or(0, Vec::len) as u64;
@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// What is said of each in this order, all at one time.
+    /// Verdicts on the claims in this order, all at one time.
     fn said(claims: &[Claim]) -> (Vec<Option<Said>>, Turns) {
         let mut turns = Turns::default();
         claims.iter().for_each(|claim| turns.turn(claim, 1_000, false).expect("no rates"));
