@@ -13,11 +13,11 @@ use alloc::sync::Arc;
 /// Whether a replica takes part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It votes, once its recall is done.
+    /// Votes, once its recall is done.
     Member,
     /// Its disk is older than its promises: it follows and signs nothing but Status (E7).
     Follower(Signed),
-    /// It has stopped.
+    /// Stopped for good.
     Stopped(Broken),
 }
 
@@ -30,7 +30,7 @@ impl Standing {
     }
 }
 
-/// One member's own part of a replica: everything that signing, sending and waking need.
+/// The own part of a replica: all that signing, sending and waking need.
 #[derive(Clone)]
 pub(crate) struct Member {
     pub(crate) me: ReplicaId,
@@ -131,7 +131,7 @@ impl Member {
 
     /// Signs and writes into the table; the caller persists it before it leaves. None while nothing may be signed.
     ///
-    /// What was signed before is returned as it was (E1).
+    /// A statement signed before is returned as it was (E1).
     pub(crate) fn promise(&mut self, kind: Kind, view: View, seq: SeqNum, digest: Digest) -> Option<Signed> {
         if !self.may_sign() {
             return None;

@@ -16,7 +16,7 @@ use crate::views::Views;
 use crate::wire::{Committee, Message, ReplicaId, Signer, Ticks, Verify};
 use alloc::sync::Arc;
 
-/// Who a replica is and what its group agreed on.
+/// Identity of a replica, and the numbers that its group agreed on.
 #[derive(Clone)]
 pub struct ReplicaConfig {
     /// Its place in the member list.
@@ -33,7 +33,7 @@ pub struct ReplicaConfig {
     pub incarnation: u64,
 }
 
-/// One replica: a value. Cloning it forks its future.
+/// A replica: a value. Cloning it forks its future.
 #[derive(Clone)]
 pub struct Replica {
     pub(crate) member: Member,
@@ -99,7 +99,7 @@ impl Replica {
         if let Err(rejected) = outcome {
             out.push(Effect::Refused(rejected));
         }
-        self.settle(out);
+        self.advance(out);
         invariants::check(self);
     }
 
@@ -129,7 +129,7 @@ impl Replica {
             Message::Checkpoint(signed) => self.on_checkpoint(signed, out),
             Message::StableCheckpoint(claimed) => self.on_stable_checkpoint(claimed, out),
             Message::Status { statement, body } => self.on_status(from, statement, body, out),
-            Message::Half(signed) => self.on_half(signed, out),
+            Message::Contradiction(signed) => self.on_contradiction(signed, out),
             Message::Evidence(evidence) => self.on_evidence(evidence, out),
             Message::Bundle(bundle) => self.on_bundle(bundle, out),
             Message::Content { content, certificates } => self.on_content(content, certificates, out),
@@ -142,7 +142,7 @@ impl Replica {
     }
 
     /// Does everything that has become possible, until nothing is left to do.
-    fn settle(&mut self, out: &mut Effects) {
+    fn advance(&mut self, out: &mut Effects) {
         loop {
             while let Some(message) = self.member.loopback.pop_front() {
                 let message = Arc::unwrap_or_clone(message);

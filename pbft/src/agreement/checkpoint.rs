@@ -116,6 +116,100 @@ impl Checkpoints {
     }
 }
 
+impl Replica {
+    /// Signs the state after the slot that was just executed.
+    pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
+        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member));
+        self.order.checkpoints.own.insert(seq, digest);
+        if self.order.checkpoints.own.len() > OWN_MAX {
+            self.order.checkpoints.own.pop_first();
+        }
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        if seq > self.order.checkpoints.newest_seq() {
+            self.member.sign_checkpoint(seq, digest, out);
+        }
+    }
+
+    pub(crate) fn on_checkpoint(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+        let (seq, digest) = (signed.statement.seq, signed.statement.digest);
+        self.hear(&signed, out);
+        if seq <= self.order.checkpoints.newest_seq() {
+            return Ok(());
+        }
+        if seq > self.order.executed().plus(2 * self.member.constants.window) {
+            return Err(Rejected::OutsideWindow { from: signed.signer, seq });
+        }
+        self.order.checkpoints.add(signed);
+        if let Some(certificate) = self.member.committee.assemble(self.order.checkpoints.votes_for(seq, digest)) {
+            self.learn_stable(certificate, out);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_stable_checkpoint(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
+        self.learn_stable(claimed.into_checked(&self.member.committee), out);
+        Ok(())
+    }
+
+    pub(crate) fn learn_stable(&mut self, certificate: QuorumCert, out: &mut Effects) {
+        for statement in certificate.statements(self.member.committee.group()) {
+            self.hear(&statement, out);
+        }
+        if certificate.seq() > self.order.checkpoints.newest_seq() {
+            if self.order.checkpoints.next.is_none() {
+                self.order.checkpoints.next = Some(certificate.clone());
+            }
+            self.order.checkpoints.ahead = Some(certificate);
+            self.check_stable(out);
+        }
+    }
+
+    /// Moves `low` when execution has reached the newest certified checkpoint, and compares the states (C2, C3).
+    pub(crate) fn check_stable(&mut self, out: &mut Effects) {
+        let executed = self.order.executed();
+        let newest = self.order.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
+        let lowest = self.order.checkpoints.next.take_if(|next| next.seq() <= executed);
+        let Some(certificate) = newest.or(lowest) else { return };
+        if self.order.checkpoints.next.is_none() {
+            self.order.checkpoints.next = self.order.checkpoints.ahead.clone();
+        }
+        let (seq, certified) = (certificate.seq(), certificate.digest());
+        assert!(self.order.low() < seq && seq <= executed, "I5: stable {seq} below the last or above execution");
+        let own = self.order.checkpoints.own.get(&seq).copied();
+        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member)));
+        if let Some(ours) = own.filter(|ours| *ours != certified) {
+            self.member.stop(Broken::Diverged { seq, ours, certified }, out);
+            return;
+        }
+        out.persist(Record::Stable(certificate.clone()));
+        self.order.checkpoints.stable = Some(certificate);
+        self.order.checkpoints.low_since = self.member.now.ticks;
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        self.drop_below_stable(seq);
+    }
+
+    /// Executed and covered: it leaves memory; the disk keeps it.
+    fn drop_below_stable(&mut self, seq: SeqNum) {
+        self.order.checkpoints.own = self.order.checkpoints.own.split_off(&seq.next());
+        self.order.checkpoints.votes.retain(|(of, _), _| *of > seq);
+        self.order.log.drop_up_to(seq);
+        self.order.log.touch_all(); // The window has moved.
+        self.order.carry_slots(&self.views, &self.member); // S2
+        let tips = self.lanes.executed().into_iter().map(|position| SeqNum::new(position.get())).collect();
+        self.order.checkpoints.tips.push_back((self.order.executed(), tips));
+        let old = SeqNum::new(seq.get().saturating_sub(REMEMBERED_PERIODS * self.member.constants.checkpoint_period));
+        let mut floors = None;
+        while self.order.checkpoints.tips.front().is_some_and(|(of, _)| *of <= old) {
+            floors = self.order.checkpoints.tips.pop_front();
+        }
+        let Some((_, floors)) = floors else { return };
+        let lanes = floors.into_iter().enumerate().map(|(index, floor)| (ReplicaId::new(index as u16), floor));
+        self.member.promises.raise_floors(old, lanes);
+        self.member.promises.prune(self.member.me);
+        self.witness.drop_votes_up_to(old);
+    }
+}
+
 impl Order {
     /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
     pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
@@ -149,98 +243,5 @@ impl Member {
         if let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest, out) {
             self.broadcast(Message::Checkpoint(signed), out);
         }
-    }
-}
-
-impl Replica {
-    /// Signs the state after the slot that was just executed.
-    pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
-        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member));
-        self.order.checkpoints.own.insert(seq, digest);
-        if self.order.checkpoints.own.len() > OWN_MAX {
-            self.order.checkpoints.own.pop_first();
-        }
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
-        if seq > self.order.checkpoints.newest_seq() {
-            self.member.sign_checkpoint(seq, digest, out);
-        }
-    }
-
-    pub(crate) fn on_checkpoint(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
-        let (seq, digest) = (signed.statement.seq, signed.statement.digest);
-        self.hear(&signed, out);
-        if seq <= self.order.checkpoints.newest_seq() {
-            return Ok(());
-        }
-        if seq > self.order.executed().plus(2 * self.member.constants.window) {
-            return Err(Rejected::OutsideWindow { from: signed.signer, seq });
-        }
-        self.order.checkpoints.add(signed);
-        if let Some(certificate) = self.member.committee.assemble(self.order.checkpoints.votes_for(seq, digest)) {
-            self.learn_stable(certificate, out);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn on_stable_checkpoint(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
-        self.learn_stable(claimed.into_checked(self.member.committee.epoch()), out);
-        Ok(())
-    }
-
-    pub(crate) fn learn_stable(&mut self, certificate: QuorumCert, out: &mut Effects) {
-        for statement in certificate.statements(self.member.committee.group()) {
-            self.hear(&statement, out);
-        }
-        if certificate.seq() > self.order.checkpoints.newest_seq() {
-            if self.order.checkpoints.next.is_none() {
-                self.order.checkpoints.next = Some(certificate.clone());
-            }
-            self.order.checkpoints.ahead = Some(certificate);
-            self.check_stable(out);
-        }
-    }
-
-    /// Moves `low` when execution has reached the newest certified checkpoint, and compares the states (C2, C3).
-    pub(crate) fn check_stable(&mut self, out: &mut Effects) {
-        let executed = self.order.executed();
-        let newest = self.order.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
-        let lowest = self.order.checkpoints.next.take_if(|next| next.seq() <= executed);
-        let Some(certificate) = newest.or(lowest) else { return };
-        if self.order.checkpoints.next.is_none() {
-            self.order.checkpoints.next = self.order.checkpoints.ahead.clone();
-        }
-        let (seq, certified) = (certificate.seq(), certificate.digest());
-        let own = self.order.checkpoints.own.get(&seq).copied();
-        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member)));
-        if let Some(ours) = own.filter(|ours| *ours != certified) {
-            self.member.stop(Broken::Diverged { seq, ours, certified }, out);
-            return;
-        }
-        out.persist(Record::Stable(certificate.clone()));
-        self.order.checkpoints.stable = Some(certificate);
-        self.order.checkpoints.low_since = self.member.now.ticks;
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
-        self.drop_below_stable(seq);
-    }
-
-    /// Executed and covered: it leaves memory; the disk keeps it.
-    fn drop_below_stable(&mut self, seq: SeqNum) {
-        self.order.checkpoints.own = self.order.checkpoints.own.split_off(&seq.next());
-        self.order.checkpoints.votes.retain(|(of, _), _| *of > seq);
-        self.order.log.drop_up_to(seq);
-        self.order.log.touch_all(); // The window has moved.
-        self.order.carry_slots(&self.views, &self.member); // S2
-        let tips = self.lanes.executed().into_iter().map(|position| SeqNum::new(position.get())).collect();
-        self.order.checkpoints.tips.push_back((self.order.executed(), tips));
-        let old = SeqNum::new(seq.get().saturating_sub(REMEMBERED_PERIODS * self.member.constants.checkpoint_period));
-        let mut floors = None;
-        while self.order.checkpoints.tips.front().is_some_and(|(of, _)| *of <= old) {
-            floors = self.order.checkpoints.tips.pop_front();
-        }
-        let Some((_, floors)) = floors else { return };
-        let lanes = floors.into_iter().enumerate().map(|(index, floor)| (ReplicaId::new(index as u16), floor));
-        self.member.promises.raise_floors(old, lanes);
-        self.member.promises.prune(self.member.me);
-        self.witness.drop_votes_up_to(old);
     }
 }

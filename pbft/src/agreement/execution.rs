@@ -22,7 +22,7 @@ struct Running {
     next: ExecutedPoint,
 }
 
-/// Where execution stands.
+/// Executed state, the slot at work and the next deadline.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     point: ExecutedPoint,
@@ -43,7 +43,7 @@ impl Execution {
         self.point = point;
     }
 
-    /// What is executed.
+    /// The executed point.
     pub(crate) fn point(&self) -> &ExecutedPoint {
         &self.point
     }
@@ -57,7 +57,7 @@ impl Execution {
         checkpoint_digest(&self.point.lane_hash, &self.point.state_root, committee)
     }
 
-    /// What the ledger waits for, as the shell says it after a start (T3).
+    /// Deadline that the ledger waits for, as the shell says it after a start (T3).
     pub(crate) fn set_deadline(&mut self, deadline: Option<Time>) {
         self.deadline = deadline;
     }
@@ -72,6 +72,38 @@ impl Execution {
 fn lane_hash(so_far: Digest, bundle: &Tip, lane: ReplicaId) -> Digest {
     let (lane, position) = (lane.get().to_le_bytes(), bundle.position.get().to_le_bytes());
     hash_parts("quorate/v1/lane-hash", &[&so_far.0, &lane, &position, &bundle.digest.0])
+}
+
+impl Replica {
+    pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
+        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
+            return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
+        };
+        assert!(running.next.seq == self.order.executed().next(), "I6: slot {} executed out of order", running.seq);
+        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
+        self.order.execution.deadline = executed.deadline;
+        for lane in self.member.committee.replicas() {
+            let point = self.order.execution.point();
+            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
+            if tip.position > self.lanes[lane].executed.position {
+                self.lanes[lane].executed_up_to(tip, bytes);
+                self.lanes.touched.insert(lane);
+            }
+        }
+        self.lanes.answer_reads(&self.member, executed.seq, out);
+        for key in &executed.recorded {
+            self.accusations.record(*key);
+            let forgotten = self.witness.forget(key.signer, key.kind);
+            forgotten.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
+        }
+        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
+            self.take_checkpoint(out);
+        }
+        self.check_stable(out);
+        self.order.drop_long_executed(&self.member);
+        self.order.touch_unvoted();
+        Ok(())
+    }
 }
 
 impl Order {
@@ -94,6 +126,7 @@ impl Order {
                 continue; // L4: changes nothing.
             }
             for bundle in lanes[lane].path_to(*tip)? {
+                assert!(bundle.header.parent == next.tips[index].digest, "I18: lane {lane} is executed with a gap");
                 next.tips[index] = bundle.header.tip();
                 next.lane_bytes[index] = bundle.header.lane_bytes;
                 next.lane_hash = lane_hash(next.lane_hash, &next.tips[index], lane);
@@ -108,7 +141,7 @@ impl Order {
         Some((decided, next))
     }
 
-    /// How far the next slot advances a lane, if it is decided.
+    /// Tip to which the next slot advances a lane, if it is decided.
     pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
         let content = self.log.get(self.executed().next())?.decided()?;
         content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
@@ -120,7 +153,7 @@ impl Order {
         self.log.drop_unvoted_up_to(old);
     }
 
-    /// What execution made votable: certificates at or below the executed tips are not needed any more.
+    /// Slots that execution made votable: certificates at or below the executed tips are not needed any more.
     fn touch_unvoted(&mut self) {
         let waiting: Vec<SeqNum> =
             self.log.above(self.executed()).filter(|(_, slot)| slot.committed.is_none()).map(|(seq, _)| seq).collect();
@@ -133,9 +166,7 @@ impl Order {
     pub(crate) fn executed_digest(&self, member: &Member) -> Digest {
         self.execution.executed_digest(&member.committee)
     }
-}
 
-impl Order {
     /// Hands out the next slot, if it is decided and all its data is here.
     pub(crate) fn execute(
         &mut self,
@@ -181,36 +212,5 @@ impl Order {
             }
             seq = seq.next();
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
-        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
-            return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
-        };
-        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
-        self.order.execution.deadline = executed.deadline;
-        for lane in self.member.committee.replicas() {
-            let point = self.order.execution.point();
-            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
-            if tip.position > self.lanes[lane].executed.position {
-                self.lanes[lane].executed_up_to(tip, bytes);
-                self.lanes.touched.insert(lane);
-            }
-        }
-        self.lanes.answer_reads(&self.member, executed.seq, out);
-        for key in &executed.recorded {
-            self.accusations.record(*key);
-            let settled = self.witness.settle(key.signer, key.kind);
-            settled.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
-        }
-        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
-            self.take_checkpoint(out);
-        }
-        self.check_stable(out);
-        self.order.drop_long_executed(&self.member);
-        self.order.touch_unvoted();
-        Ok(())
     }
 }

@@ -13,159 +13,6 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-impl Member {
-    /// T2, the bound behind: asked only of what comes straight from the primary.
-    fn check_not_stale(&self, statement: &Signed, content: &Content) -> Result<(), Rejected> {
-        let behind = self.constants.clock_behind_ms;
-        let voted_long = self.recall.done_since().is_some_and(|since| self.now.ticks.since(since) > behind);
-        let theirs = content.time.unwrap_or_default();
-        let (from, ours) = (statement.signer, self.now.wall);
-        if voted_long && theirs.get().saturating_add(behind) < ours.get() {
-            return Err(Rejected::Clock { from, theirs, ours });
-        }
-        Ok(())
-    }
-}
-
-impl Order {
-    /// Executed before a restart and not in memory any more: nothing about it is open.
-    pub(crate) fn is_settled(&self, seq: SeqNum) -> bool {
-        seq <= self.executed() && self.log.get(seq).is_none()
-    }
-
-    /// Keeps each signer's vote of its highest view.
-    fn keep_vote(&mut self, signed: Signed) -> Result<(), Rejected> {
-        let seq = signed.statement.seq;
-        if !self.in_window(seq) {
-            return Err(Rejected::OutsideWindow { from: signed.signer, seq });
-        }
-        if self.is_settled(seq) {
-            return Ok(());
-        }
-        let slot = self.log.touch(seq);
-        let votes = if signed.statement.kind == Kind::Prepare { &mut slot.prepares } else { &mut slot.commits };
-        let vote = votes.entry(signed.signer).or_insert(signed);
-        if vote.statement.view < signed.statement.view {
-            *vote = signed;
-        }
-        Ok(())
-    }
-
-    /// Gives a content to every slot that names it.
-    pub(crate) fn keep_content(&mut self, lanes: &mut Lanes, content: Content) {
-        let digest = content.digest();
-        let wanting: Vec<SeqNum> =
-            self.log.iter().filter(|(_, slot)| slot.wants(&digest)).map(|(seq, _)| seq).collect();
-        if wanting.is_empty() {
-            return;
-        }
-        for (lane, tip) in &content.cut {
-            lanes[*lane].cite(*tip);
-        }
-        let content = Arc::new(content);
-        for seq in wanting {
-            self.log.touch(seq).offer(content.clone(), digest);
-        }
-    }
-
-    /// T2 ahead, and the pace of empty slots (N7). If not, the slot is looked at again when it may be.
-    fn is_timely(&mut self, lanes: &Lanes, member: &mut Member, seq: SeqNum, content: &Content) -> bool {
-        let earliest = content.time.unwrap_or_default().get().saturating_sub(member.constants.clock_ahead_ms);
-        if earliest > member.now.wall.get() {
-            self.log.touch_later(seq);
-            member.wake_at_wall(Time::new(earliest));
-            return false;
-        }
-        let pace = self.proposing.empty_vote_at.map(|at| at.after(member.constants.cut_delay_ms));
-        if self.is_empty_slot(lanes, seq, content) {
-            if pace.is_some_and(|due| !member.is_due(due)) {
-                self.log.touch_later(seq);
-                return false;
-            }
-            self.proposing.empty_vote_at = Some(member.now.ticks);
-        }
-        true
-    }
-
-    /// Remembers what Q reports.
-    fn note_vote(&mut self, member: &Member, seq: SeqNum, pre_prepare: Signed) {
-        let now = member.now.ticks;
-        let slot = self.log.touch(seq);
-        slot.voted = Some(pre_prepare);
-        slot.voted_at = now;
-    }
-
-    fn newly_prepared(&self, member: &Member, view: Option<View>, seq: SeqNum) -> Option<(Signed, QuorumCert)> {
-        let view = view.filter(|_| member.may_sign())?;
-        let slot = self.log.get(seq)?;
-        let pre_prepare = slot.proposal?.statement;
-        let digest = pre_prepare.statement.digest;
-        let committed = member.promises.get(Kind::Commit, view, seq).is_some();
-        if let Some(prepared) = slot.prepared.as_ref().filter(|prepared| prepared.certificate.view() == view) {
-            // A crash between the certificate and the Commit leaves the first alone.
-            return (!committed).then(|| (prepared.pre_prepare, prepared.certificate.clone()));
-        }
-        let known = slot.prepared.as_ref().is_some_and(|prepared| prepared.certificate.view() > view);
-        let own = slot.prepares.get(&member.me).is_some_and(|own| own.statement.view == view);
-        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
-        if known || !own || !agrees {
-            return None;
-        }
-        let votes = slot.prepares_for(view, digest);
-        let certificate = member.committee.assemble(votes.take(member.committee.quorum()))?;
-        Some((pre_prepare, certificate))
-    }
-
-    /// N5: Prepares of one view from every member.
-    fn fast_commit(&self, member: &Member, slot: &Slot) -> Option<QuorumCert> {
-        let first = slot.prepares.values().next()?.statement;
-        let all =
-            slot.prepares.len() == member.committee.len() && slot.prepares.values().all(|vote| vote.statement == first);
-        if all { member.committee.assemble(slot.prepares.values()) } else { None }
-    }
-}
-
-impl Order {
-    /// The proposal and its content, if this replica may vote for them and has not.
-    pub(crate) fn votable(
-        &self,
-        lanes: &Lanes,
-        member: &Member,
-        active: Option<View>,
-        seq: SeqNum,
-    ) -> Option<(Proposal, Arc<Content>)> {
-        let view = active?;
-        let slot = self.log.get(seq)?;
-        let proposal = slot.proposal?;
-        let digest = proposal.statement.statement.digest;
-        assert_eq!(proposal.statement.statement.view, view, "I3: a proposal of another view");
-        let free = member.may_sign() && self.in_window(seq) && member.promises.get(Kind::Prepare, view, seq).is_none();
-        // N8: never against a commit certificate.
-        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
-        let content = slot.content(&digest)?;
-        let vouched = proposal.carried || content.cut.iter().all(|(lane, tip)| lanes[*lane].vouches_for(*tip));
-        (free && agrees && vouched).then(|| (proposal, content.clone()))
-    }
-}
-
-impl Order {
-    /// Sends Commit on q Prepares, the own among them (N3).
-    fn vote_commit(&mut self, views: &Views, member: &mut Member, seq: SeqNum, out: &mut Effects) {
-        let Some((pre_prepare, certificate)) = self.newly_prepared(member, views.active(), seq) else {
-            return;
-        };
-        let (view, digest) = (certificate.view(), certificate.digest());
-        out.persist(Record::Prepared(certificate.clone()));
-        let now = member.now.ticks;
-        let slot = self.log.touch(seq);
-        slot.prepared = Some(Prepared { certificate, pre_prepare });
-        slot.voted_at = now;
-        if let Some(signed) = member.sign(Kind::Commit, view, seq, digest, out) {
-            member.broadcast(Message::Commit(signed), out);
-        }
-    }
-}
-
 impl Replica {
     /// The primary's choice, straight from it: statement, content and certificates at once.
     pub(crate) fn on_pre_prepare(
@@ -201,7 +48,7 @@ impl Replica {
         if !self.order.in_window(seq) {
             return Err(Rejected::OutsideWindow { from, seq });
         }
-        if self.order.is_settled(seq) {
+        if self.order.is_closed(seq) {
             return Ok(());
         }
         if !self.views.may_propose_at(view, seq, digest) {
@@ -265,9 +112,9 @@ impl Replica {
         out: &mut Effects,
     ) -> Result<(), Rejected> {
         let seq = certificate.seq;
-        let certificate = certificate.into_checked(self.member.committee.epoch());
+        let certificate = certificate.into_checked(&self.member.committee);
         let statements: Vec<Signed> = certificate.statements(self.member.committee.group()).collect();
-        let open = seq > self.order.low() && !self.order.is_settled(seq);
+        let open = seq > self.order.low() && !self.order.is_closed(seq);
         if open && self.order.in_reach(seq) {
             self.commit(certificate, out);
             self.order.keep_content(&mut self.lanes, content);
@@ -286,6 +133,8 @@ impl Replica {
         let (seq, digest, now, null) =
             (certificate.seq(), certificate.digest(), self.member.now.ticks, self.order.null);
         let view = certificate.view();
+        let decides = certificate.kind() == Kind::Commit || certificate.signers().len() == self.member.committee.len();
+        assert!(decides, "I14: slot {seq} decided by a certificate of {:?}", certificate.kind());
         let slot = self.order.log.touch(seq);
         if let Some(known) = &slot.committed {
             let first = known.digest();
@@ -371,5 +220,162 @@ impl Replica {
         for (lane, tip) in &content.cut {
             self.lanes.commit_tip(&self.member, *lane, *tip);
         }
+    }
+}
+
+impl Order {
+    /// Executed before a restart and not in memory any more: nothing about it is open.
+    pub(crate) fn is_closed(&self, seq: SeqNum) -> bool {
+        seq <= self.executed() && self.log.get(seq).is_none()
+    }
+
+    /// Keeps each signer's vote of its highest view.
+    fn keep_vote(&mut self, signed: Signed) -> Result<(), Rejected> {
+        let seq = signed.statement.seq;
+        if !self.in_window(seq) {
+            return Err(Rejected::OutsideWindow { from: signed.signer, seq });
+        }
+        if self.is_closed(seq) {
+            return Ok(());
+        }
+        let slot = self.log.touch(seq);
+        let votes = if signed.statement.kind == Kind::Prepare { &mut slot.prepares } else { &mut slot.commits };
+        let vote = votes.entry(signed.signer).or_insert(signed);
+        if vote.statement.view < signed.statement.view {
+            *vote = signed;
+        }
+        Ok(())
+    }
+
+    /// Gives a content to every slot that names it.
+    pub(crate) fn keep_content(&mut self, lanes: &mut Lanes, content: Content) {
+        let digest = content.digest();
+        let wanting: Vec<SeqNum> =
+            self.log.iter().filter(|(_, slot)| slot.wants(&digest)).map(|(seq, _)| seq).collect();
+        if wanting.is_empty() {
+            return;
+        }
+        for (lane, tip) in &content.cut {
+            lanes[*lane].cite(*tip);
+        }
+        let content = Arc::new(content);
+        for seq in wanting {
+            self.log.touch(seq).offer(content.clone(), digest);
+        }
+    }
+
+    /// T2 ahead, and the pace of empty slots (N7). If not, the slot is looked at again when it may be.
+    fn is_timely(&mut self, lanes: &Lanes, member: &mut Member, seq: SeqNum, content: &Content) -> bool {
+        let earliest = content.time.unwrap_or_default().get().saturating_sub(member.constants.clock_ahead_ms);
+        if earliest > member.now.wall.get() {
+            self.log.touch_later(seq);
+            member.wake_at_wall(Time::new(earliest));
+            return false;
+        }
+        let pace = self.proposing.empty_vote_at.map(|at| at.after(member.constants.cut_delay_ms));
+        if self.is_empty_slot(lanes, seq, content) {
+            if pace.is_some_and(|due| !member.is_due(due)) {
+                self.log.touch_later(seq);
+                return false;
+            }
+            self.proposing.empty_vote_at = Some(member.now.ticks);
+        }
+        true
+    }
+
+    /// Remembers what Q reports.
+    fn note_vote(&mut self, member: &Member, seq: SeqNum, pre_prepare: Signed) {
+        let now = member.now.ticks;
+        let slot = self.log.touch(seq);
+        let (view, digest) = (pre_prepare.statement.view, pre_prepare.statement.digest);
+        assert!(slot.voted.is_none_or(|voted| voted.statement.view <= view), "I16: vote for {seq} in an earlier view");
+        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
+        assert!(agrees, "I17: vote for {seq} against its commit certificate");
+        slot.voted = Some(pre_prepare);
+        slot.voted_at = now;
+    }
+
+    fn newly_prepared(&self, member: &Member, view: Option<View>, seq: SeqNum) -> Option<(Signed, QuorumCert)> {
+        let view = view.filter(|_| member.may_sign())?;
+        let slot = self.log.get(seq)?;
+        let pre_prepare = slot.proposal?.statement;
+        let digest = pre_prepare.statement.digest;
+        let committed = member.promises.get(Kind::Commit, view, seq).is_some();
+        if let Some(prepared) = slot.prepared.as_ref().filter(|prepared| prepared.certificate.view() == view) {
+            // A crash between the certificate and the Commit leaves the first alone.
+            return (!committed).then(|| (prepared.pre_prepare, prepared.certificate.clone()));
+        }
+        let known = slot.prepared.as_ref().is_some_and(|prepared| prepared.certificate.view() > view);
+        let own = slot.prepares.get(&member.me).is_some_and(|own| own.statement.view == view);
+        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
+        if known || !own || !agrees {
+            return None;
+        }
+        let votes = slot.prepares_for(view, digest);
+        let certificate = member.committee.assemble(votes.take(member.committee.quorum()))?;
+        Some((pre_prepare, certificate))
+    }
+
+    /// N5: Prepares of one view from every member.
+    fn fast_commit(&self, member: &Member, slot: &Slot) -> Option<QuorumCert> {
+        let first = slot.prepares.values().next()?.statement;
+        let all =
+            slot.prepares.len() == member.committee.len() && slot.prepares.values().all(|vote| vote.statement == first);
+        if all { member.committee.assemble(slot.prepares.values()) } else { None }
+    }
+
+    /// The proposal and its content, if this replica may vote for them and has not.
+    pub(crate) fn votable(
+        &self,
+        lanes: &Lanes,
+        member: &Member,
+        active: Option<View>,
+        seq: SeqNum,
+    ) -> Option<(Proposal, Arc<Content>)> {
+        let view = active?;
+        let slot = self.log.get(seq)?;
+        let proposal = slot.proposal?;
+        let digest = proposal.statement.statement.digest;
+        assert_eq!(proposal.statement.statement.view, view, "I3: a proposal of another view");
+        let free = member.may_sign() && self.in_window(seq) && member.promises.get(Kind::Prepare, view, seq).is_none();
+        // N8: never against a commit certificate.
+        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
+        let content = slot.content(&digest)?;
+        let vouched = proposal.carried || content.cut.iter().all(|(lane, tip)| lanes[*lane].vouches_for(*tip));
+        (free && agrees && vouched).then(|| (proposal, content.clone()))
+    }
+
+    /// Sends Commit on q Prepares, the own among them (N3).
+    fn vote_commit(&mut self, views: &Views, member: &mut Member, seq: SeqNum, out: &mut Effects) {
+        let Some((pre_prepare, certificate)) = self.newly_prepared(member, views.active(), seq) else {
+            return;
+        };
+        let (view, digest) = (certificate.view(), certificate.digest());
+        let own = member.promises.get(Kind::Prepare, view, seq);
+        assert!(own.is_some_and(|own| own.statement.digest == digest), "I15: Commit of {seq} without an own Prepare");
+        out.persist(Record::Prepared(certificate.clone()));
+        let now = member.now.ticks;
+        let slot = self.log.touch(seq);
+        let older = slot.prepared.as_ref().is_none_or(|prepared| prepared.certificate.view() <= view);
+        assert!(older, "I16: slot {seq} prepared in an earlier view than before");
+        slot.prepared = Some(Prepared { certificate, pre_prepare });
+        slot.voted_at = now;
+        if let Some(signed) = member.sign(Kind::Commit, view, seq, digest, out) {
+            member.broadcast(Message::Commit(signed), out);
+        }
+    }
+}
+
+impl Member {
+    /// T2, the bound behind: asked only of what comes straight from the primary.
+    fn check_not_stale(&self, statement: &Signed, content: &Content) -> Result<(), Rejected> {
+        let behind = self.constants.clock_behind_ms;
+        let voted_long = self.recall.done_since().is_some_and(|since| self.now.ticks.since(since) > behind);
+        let theirs = content.time.unwrap_or_default();
+        let (from, ours) = (statement.signer, self.now.wall);
+        if voted_long && theirs.get().saturating_add(behind) < ours.get() {
+            return Err(Rejected::Clock { from, theirs, ours });
+        }
+        Ok(())
     }
 }

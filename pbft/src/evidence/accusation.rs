@@ -3,7 +3,7 @@
 use crate::agreement::order::Order;
 use crate::effects::{Effect, Effects, Record, Rejected};
 use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
-use crate::evidence::witness::Witness;
+use crate::evidence::witness::{POSITIONS_REMEMBERED_MAX, Witness};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 /// Positions above a lane's certified tip at which statements are remembered: an owner has eight out (L1), and whoever
 /// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the rest.
 const POSITIONS_AHEAD_MAX: u64 = 512;
+const _: () = assert!(POSITIONS_AHEAD_MAX < POSITIONS_REMEMBERED_MAX as u64);
 
 /// Pieces of evidence against one replica; further pairs are refused unread (E5).
 const PER_SIGNER_MAX: usize = 8;
@@ -60,149 +61,6 @@ impl Accusations {
     }
 }
 
-impl Order {
-    /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.
-    fn is_remembered(&self, member: &Member, seq: SeqNum) -> bool {
-        let oldest = self.low().get().saturating_sub(2 * member.constants.checkpoint_period);
-        seq.get() >= oldest && (self.in_reach(seq) || seq <= self.low())
-    }
-}
-
-impl Member {
-    /// What this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that come late
-    /// are statements like any other (E5).
-    fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::wire::Digest> {
-        self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
-    }
-
-    /// What this replica signed after a slot, also where a later checkpoint has taken it from memory.
-    fn signed_at(&self, seq: SeqNum) -> Option<crate::wire::Digest> {
-        self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
-    }
-
-    /// What others say about a proposal or a header: of which kind it is, and in which view; that of an Ack names the lane.
-    fn said_about(&self, signed: &Signed) -> Option<(EvidenceKind, View)> {
-        let Statement { kind, view, .. } = signed.statement;
-        match kind {
-            Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
-            Kind::Bundle => Some((EvidenceKind::Ack, View::of_lane(signed.signer))),
-            _ => None,
-        }
-    }
-
-    /// Whose proposal, or header, the statements of a kind and view are about.
-    fn said_first(&self, kind: EvidenceKind, view: View) -> ReplicaId {
-        match kind {
-            EvidenceKind::Ack => view.lane(),
-            _ => self.committee.primary(view),
-        }
-    }
-
-    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
-    /// it on the disk.
-    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert, out: &mut Effects) {
-        let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
-        others.for_each(|signed| out.persist(Record::Kept(signed)));
-    }
-}
-
-impl Witness {
-    /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
-    fn goes_by_in_lane(&self, lanes: &Lanes, lane: View, position: SeqNum) -> Option<crate::wire::Digest> {
-        let at = crate::wire::Position::new(position.get());
-        let of = lanes.get(lane.lane())?;
-        let acked = || (of.acked.position == at).then_some(of.acked.digest);
-        let owner = lane.lane();
-        let heard = || Some(self.bundle_at(owner, position)?.statement.digest);
-        of.on_chain(at).or_else(acked).or_else(heard)
-    }
-
-    /// A start that this replica did not enter: whoever entered another one of that view holds the other half (E2).
-    pub(crate) fn pass_on_start(
-        &mut self,
-        views: &Views,
-        accusations: &Accusations,
-        member: &Member,
-        signed: &Signed,
-        out: &mut Effects,
-    ) {
-        let ours =
-            signed.signer == member.me || views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
-        if !ours && !accusations.is_known(&key_of(signed)) && self.may_send(signed.signer, member.now.ticks.get()) {
-            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
-        }
-    }
-
-    /// Starts of views that are passed, on the way to `next`, without being entered.
-    pub(crate) fn pass_on_starts(
-        &mut self,
-        views: &Views,
-        accusations: &Accusations,
-        member: &Member,
-        next: View,
-        out: &mut Effects,
-    ) {
-        let entered = views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
-        for signed in self.starts_between(member.committee.replicas(), entered.next(), next) {
-            self.pass_on_start(views, accusations, member, &signed, out);
-        }
-    }
-
-    fn keep_apart(
-        &mut self,
-        accusations: &Accusations,
-        member: &Member,
-        signed: &Signed,
-        split: bool,
-        out: &mut Effects,
-    ) {
-        let wanted = signed.signer != member.me && !accusations.is_recorded(&key_of(signed));
-        if wanted && self.keep(signed, false) && self.may_send(signed.signer, member.now.ticks.get()) {
-            out.persist(Record::Kept(*signed));
-            self.wrote(signed).into_iter().for_each(|old| out.persist(Record::Dropped(old)));
-            if !split {
-                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
-            }
-        }
-    }
-
-    /// Not written down: an owner or a primary that goes on saying two things would fill the disk with honest words.
-    fn keep_fitting(&mut self, accusations: &Accusations, member: &Member, signed: &Signed) {
-        if signed.signer != member.me && !accusations.is_recorded(&key_of(signed)) {
-            self.keep(signed, true);
-        }
-    }
-}
-
-impl Accusations {
-    /// E5: gossip it and put it on the own lane, once.
-    pub(crate) fn accuse(
-        &mut self,
-        lanes: &mut Lanes,
-        views: &mut Views,
-        member: &Member,
-        evidence: Evidence,
-        out: &mut Effects,
-    ) {
-        let key = evidence.key();
-        if self.is_known(&key) || self.against(key.signer) >= PER_SIGNER_MAX {
-            return;
-        }
-        self.add(evidence.clone());
-        out.persist(Record::Evidence(evidence.clone()));
-        out.push(Effect::Accuse(evidence.clone()));
-        lanes.own.push(item_of(&evidence));
-        views.leave_equivocator(member, &evidence);
-        out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Evidence(evidence))));
-    }
-
-    /// After a restart: what was not recorded goes on the lane again.
-    pub(crate) fn accuse_again(&mut self, lanes: &mut Lanes) {
-        let items: Vec<Item> = self.held().map(item_of).collect();
-        items.into_iter().for_each(|item| lanes.own.push(item));
-    }
-}
-
 impl Replica {
     /// Takes in a valid statement of anybody, wherever it was found.
     pub(crate) fn hear(&mut self, signed: &Signed, out: &mut Effects) {
@@ -224,7 +82,7 @@ impl Replica {
             self.review_all(kind, view, statement.seq, out);
         }
         if statement.kind.is_vote() {
-            self.accusations.compare_with_demand(&mut self.lanes, &mut self.views, &self.member, signed, out);
+            self.accusations.compare_with_view_change(&mut self.lanes, &mut self.views, &self.member, signed, out);
         }
         self.review(signed, out);
     }
@@ -279,7 +137,7 @@ impl Replica {
         }
     }
 
-    /// All statements heard at a position, once it is known what this replica goes by there.
+    /// Reviews the statements heard at a position, once its reference digest is known.
     pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum, out: &mut Effects) {
         for signed in self.witness.heard_at(self.member.committee.replicas(), kind, view, seq) {
             self.review(&signed, out);
@@ -296,7 +154,7 @@ impl Replica {
     }
 
     /// The other half of something: a statement like any other (E2).
-    pub(crate) fn on_half(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+    pub(crate) fn on_contradiction(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
         self.hear(&signed, out);
         Ok(())
     }
@@ -314,6 +172,150 @@ impl Replica {
         // Whoever hears of a split position from its proof compares there like all others.
         statements.iter().for_each(|signed| self.hear(signed, out));
         Ok(())
+    }
+}
+
+impl Witness {
+    /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
+    fn goes_by_in_lane(&self, lanes: &Lanes, lane: View, position: SeqNum) -> Option<crate::wire::Digest> {
+        let at = crate::wire::Position::new(position.get());
+        let of = lanes.get(lane.lane())?;
+        let acked = || (of.acked.position == at).then_some(of.acked.digest);
+        let owner = lane.lane();
+        let heard = || Some(self.bundle_at(owner, position)?.statement.digest);
+        of.on_chain(at).or_else(acked).or_else(heard)
+    }
+
+    /// A start that this replica did not enter: whoever entered another one of that view holds the other half (E2).
+    pub(crate) fn pass_on_new_view(
+        &mut self,
+        views: &Views,
+        accusations: &Accusations,
+        member: &Member,
+        signed: &Signed,
+        out: &mut Effects,
+    ) {
+        let ours =
+            signed.signer == member.me || views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
+        if !ours && !accusations.is_known(&key_of(signed)) && self.may_send(signed.signer, member.now.ticks.get()) {
+            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Contradiction(*signed))));
+        }
+    }
+
+    /// Starts of views that are passed, on the way to `next`, without being entered.
+    pub(crate) fn pass_on_new_views(
+        &mut self,
+        views: &Views,
+        accusations: &Accusations,
+        member: &Member,
+        next: View,
+        out: &mut Effects,
+    ) {
+        let entered = views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
+        for signed in self.new_views_between(member.committee.replicas(), entered.next(), next) {
+            self.pass_on_new_view(views, accusations, member, &signed, out);
+        }
+    }
+
+    fn keep_apart(
+        &mut self,
+        accusations: &Accusations,
+        member: &Member,
+        signed: &Signed,
+        split: bool,
+        out: &mut Effects,
+    ) {
+        let wanted = signed.signer != member.me && !accusations.is_recorded(&key_of(signed));
+        if wanted && self.keep(signed, false) && self.may_send(signed.signer, member.now.ticks.get()) {
+            out.persist(Record::Kept(*signed));
+            self.wrote(signed).into_iter().for_each(|old| out.persist(Record::Dropped(old)));
+            if !split {
+                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Contradiction(*signed))));
+            }
+        }
+    }
+
+    /// Not written down: an owner or a primary that goes on saying two things would fill the disk with honest words.
+    fn keep_fitting(&mut self, accusations: &Accusations, member: &Member, signed: &Signed) {
+        if signed.signer != member.me && !accusations.is_recorded(&key_of(signed)) {
+            self.keep(signed, true);
+        }
+    }
+}
+
+impl Order {
+    /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.
+    fn is_remembered(&self, member: &Member, seq: SeqNum) -> bool {
+        let oldest = self.low().get().saturating_sub(2 * member.constants.checkpoint_period);
+        seq.get() >= oldest && (self.in_reach(seq) || seq <= self.low())
+    }
+}
+
+impl Member {
+    /// Digest that this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that come late
+    /// are statements like any other (E5).
+    fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::wire::Digest> {
+        self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
+    }
+
+    /// Digest that this replica signed after a slot, also where a later checkpoint has taken it from memory.
+    fn signed_at(&self, seq: SeqNum) -> Option<crate::wire::Digest> {
+        self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
+    }
+
+    /// Kind and view of the votes or Acks about a proposal or a header; the view of an Ack names the lane.
+    fn said_about(&self, signed: &Signed) -> Option<(EvidenceKind, View)> {
+        let Statement { kind, view, .. } = signed.statement;
+        match kind {
+            Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
+            Kind::Bundle => Some((EvidenceKind::Ack, View::of_lane(signed.signer))),
+            _ => None,
+        }
+    }
+
+    /// Proposer, or lane owner, that the statements of a kind and view are about.
+    fn said_first(&self, kind: EvidenceKind, view: View) -> ReplicaId {
+        match kind {
+            EvidenceKind::Ack => view.lane(),
+            _ => self.committee.primary(view),
+        }
+    }
+
+    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
+    /// it on the disk.
+    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert, out: &mut Effects) {
+        let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
+        others.for_each(|signed| out.persist(Record::Kept(signed)));
+    }
+}
+
+impl Accusations {
+    /// E5: gossip it and put it on the own lane, once.
+    pub(crate) fn accuse(
+        &mut self,
+        lanes: &mut Lanes,
+        views: &mut Views,
+        member: &Member,
+        evidence: Evidence,
+        out: &mut Effects,
+    ) {
+        let key = evidence.key();
+        if self.is_known(&key) || self.against(key.signer) >= PER_SIGNER_MAX {
+            return;
+        }
+        assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");
+        self.add(evidence.clone());
+        out.persist(Record::Evidence(evidence.clone()));
+        out.push(Effect::Accuse(evidence.clone()));
+        lanes.own.push(item_of(&evidence));
+        views.leave_equivocator(member, &evidence);
+        out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Evidence(evidence))));
+    }
+
+    /// After a restart: what was not recorded goes on the lane again.
+    pub(crate) fn accuse_again(&mut self, lanes: &mut Lanes) {
+        let items: Vec<Item> = self.held().map(item_of).collect();
+        items.into_iter().for_each(|item| lanes.own.push(item));
     }
 }
 

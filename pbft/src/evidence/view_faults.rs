@@ -3,7 +3,7 @@
 use crate::effects::Effects;
 use crate::evidence::accusation::Accusations;
 use crate::evidence::proof::Evidence;
-use crate::evidence::view_evidence::{InvalidDemand, Omission};
+use crate::evidence::view_evidence::{InvalidViewChange, Omission};
 use crate::evidence::witness::Witness;
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -23,16 +23,16 @@ impl Accusations {
         of: ReplicaId,
         out: &mut Effects,
     ) {
-        let Some((demand, body)) = views.latest.get(&of).filter(|_| of != member.me) else { return };
+        let Some((view_change, body)) = views.latest.get(&of).filter(|_| of != member.me) else { return };
         let window = member.constants.window;
-        let proof = witness.votes_of(of).find_map(|vote| Omission::find(vote, demand, body, window));
+        let proof = witness.votes_of(of).find_map(|vote| Omission::find(vote, view_change, body, window));
         if let Some(proof) = proof {
             self.accuse(lanes, views, member, Evidence::Omission(Box::new(proof)), out);
         }
     }
 
     /// E3: a vote that came after its signer's demand.
-    pub(crate) fn compare_with_demand(
+    pub(crate) fn compare_with_view_change(
         &mut self,
         lanes: &mut Lanes,
         views: &mut Views,
@@ -40,8 +40,8 @@ impl Accusations {
         vote: &Signed,
         out: &mut Effects,
     ) {
-        let Some((demand, body)) = views.latest.get(&vote.signer) else { return };
-        if let Some(proof) = Omission::find(vote, demand, body, member.constants.window) {
+        let Some((view_change, body)) = views.latest.get(&vote.signer) else { return };
+        if let Some(proof) = Omission::find(vote, view_change, body, member.constants.window) {
             self.accuse(lanes, views, member, Evidence::Omission(Box::new(proof)), out);
         }
     }
@@ -57,11 +57,12 @@ impl Accusations {
     ) {
         let Some((start, named)) = views.start(&digest) else { return };
         let window = member.constants.window;
-        let demands = views.latest.values();
-        let proofs: Vec<InvalidDemand> =
-            demands.filter_map(|(demand, body)| InvalidDemand::against(demand, body, start, named, window)).collect();
+        let view_changes = views.latest.values();
+        let proofs: Vec<InvalidViewChange> = view_changes
+            .filter_map(|(view_change, body)| InvalidViewChange::against(view_change, body, start, named, window))
+            .collect();
         for proof in proofs {
-            self.accuse(lanes, views, member, Evidence::InvalidDemand(Box::new(proof)), out);
+            self.accuse(lanes, views, member, Evidence::InvalidViewChange(Box::new(proof)), out);
         }
     }
 }

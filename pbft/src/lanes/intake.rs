@@ -1,4 +1,4 @@
-//! What arrives for lanes: bundles, acknowledgements, certificates (L2, L3).
+//! Messages about lanes: bundles, acknowledgements, certificates (L2, L3).
 
 use crate::effects::{Broken, Effects, Record, Rejected};
 use crate::evidence::proof::EvidenceKind;
@@ -10,6 +10,96 @@ use crate::replica::Replica;
 use crate::wire::{Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Tip, View};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+impl Replica {
+    pub(crate) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<(), Rejected> {
+        self.hear(&bundle.statement, out);
+        let header = &bundle.header;
+        let (id, position, tip) = (header.lane, header.position, header.tip());
+        let lane = &self.lanes[id];
+        if position <= lane.executed.position || lane.held(tip).is_some() {
+            let primary = self.primary();
+            self.lanes.repeat_ack(&mut self.member, primary, id, tip, out);
+            return Ok(());
+        }
+        let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
+        let bytes_max = lane.executed_bytes.saturating_add(self.member.constants.lane_ahead_bytes_max);
+        let chained = lane.on_chain(position) == Some(tip.digest);
+        let next = self.order.next_tip(id).unwrap_or_default().max(lane.executed.position.next());
+        if position > last || (header.lane_bytes > bytes_max && position > next) {
+            return Err(Rejected::Bundle { lane: id, position, why: "too far ahead of execution" });
+        }
+        let lane = &mut self.lanes[id];
+        lane.hold(bundle, false, self.member.now.ticks);
+        self.pursuits.is_due = true;
+        if chained && let Err(fork) = lane.walk(tip) {
+            self.member.stop_at_fork(id, fork, out);
+        }
+        self.lanes.touched.insert(id);
+        Ok(())
+    }
+
+    pub(crate) fn on_ack(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+        let statement = signed.statement;
+        let id = statement.view.lane();
+        let tip = Tip { position: Position::new(statement.seq.get()), digest: statement.digest };
+        let Some(lane) = self.lanes.get(id) else {
+            return Err(Rejected::Unknown { from: signed.signer, what: "lane" });
+        };
+        let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
+        if tip.position > last {
+            return Err(Rejected::Bundle { lane: id, position: tip.position, why: "acknowledged too far ahead" });
+        }
+        self.hear(&signed, out);
+        let concerned = id == self.member.me || self.member.committee.primary(self.views.number) == self.member.me;
+        let lane = &mut self.lanes[id];
+        if !concerned || !lane.add_ack(tip.position, signed) {
+            return Ok(());
+        }
+        if let Some(certificate) = self.member.committee.assemble(lane.acks(tip)) {
+            self.learn_lane_cert(certificate, false, out);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_lane_cert(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
+        self.learn_lane_cert(claimed.into_checked(&self.member.committee), false, out);
+        Ok(())
+    }
+
+    /// Certificates that travel beside a content (L4).
+    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>, out: &mut Effects) {
+        for claimed in claimed {
+            self.learn_lane_cert(claimed.into_checked(&self.member.committee), true, out);
+        }
+    }
+
+    fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool, out: &mut Effects) {
+        let Some(id) = certificate.lane() else { return };
+        let statements: Vec<Signed> = certificate.statements(self.member.committee.group()).collect();
+        let (lane, seq) = (certificate.view(), certificate.seq());
+        match self.lanes[id].certify(certificate.clone(), cited, self.member.now.ticks) {
+            Err(fork) => {
+                self.member.keep_conflict(&certificate, out);
+                self.member.stop_at_fork(id, fork, out);
+            }
+            Ok(false) => (),
+            Ok(true) => {
+                self.lanes.touched.insert(id);
+                self.pursuits.is_due = true;
+                self.order.log.touch_all();
+                out.persist(Record::LaneCert(certificate.clone()));
+                if id == self.member.me {
+                    self.member.broadcast(Message::LaneCert(certificate.claim().clone()), out);
+                }
+                self.review_all(EvidenceKind::Ack, lane, seq, out);
+            }
+        }
+        for statement in &statements {
+            self.hear(statement, out);
+        }
+    }
+}
 
 impl Lanes {
     /// L2: the Ack goes out again whenever the bundle comes again.
@@ -81,21 +171,13 @@ impl Lanes {
             return;
         }
         let view = View::of_lane(id);
+        assert!(lane.held(tip).is_some_and(|held| held.stored), "I7: Ack of a bundle that is not stored");
         if let Some(signed) = member.sign(Kind::Ack, view, SeqNum::new(tip.position.get()), tip.digest, out) {
             self[id].acked = tip;
             self.send_ack(member, primary, id, signed, out);
         }
     }
-}
 
-impl Member {
-    fn stop_at_fork(&mut self, lane: ReplicaId, fork: Fork, out: &mut Effects) {
-        let Fork { position, first, second } = fork;
-        self.stop(Broken::LaneFork { lane, position, first, second }, out);
-    }
-}
-
-impl Lanes {
     /// The next slot to execute advances a lane to this tip: its voters saw its certificate.
     pub(crate) fn want_tip(
         &mut self,
@@ -116,92 +198,9 @@ impl Lanes {
     }
 }
 
-impl Replica {
-    pub(crate) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<(), Rejected> {
-        self.hear(&bundle.statement, out);
-        let header = &bundle.header;
-        let (id, position, tip) = (header.lane, header.position, header.tip());
-        let lane = &self.lanes[id];
-        if position <= lane.executed.position || lane.held(tip).is_some() {
-            let primary = self.primary();
-            self.lanes.repeat_ack(&mut self.member, primary, id, tip, out);
-            return Ok(());
-        }
-        let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
-        let bytes_max = lane.executed_bytes.saturating_add(self.member.constants.lane_ahead_bytes_max);
-        let chained = lane.on_chain(position) == Some(tip.digest);
-        let next = self.order.next_tip(id).unwrap_or_default().max(lane.executed.position.next());
-        if position > last || (header.lane_bytes > bytes_max && position > next) {
-            return Err(Rejected::Bundle { lane: id, position, why: "too far ahead of execution" });
-        }
-        let lane = &mut self.lanes[id];
-        lane.hold(bundle, false, self.member.now.ticks);
-        self.pursuits.is_due = true;
-        if chained && let Err(fork) = lane.walk(tip) {
-            self.member.stop_at_fork(id, fork, out);
-        }
-        self.lanes.touched.insert(id);
-        Ok(())
-    }
-
-    pub(crate) fn on_ack(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
-        let statement = signed.statement;
-        let id = statement.view.lane();
-        let tip = Tip { position: Position::new(statement.seq.get()), digest: statement.digest };
-        let Some(lane) = self.lanes.get(id) else {
-            return Err(Rejected::Unknown { from: signed.signer, what: "lane" });
-        };
-        let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
-        if tip.position > last {
-            return Err(Rejected::Bundle { lane: id, position: tip.position, why: "acknowledged too far ahead" });
-        }
-        self.hear(&signed, out);
-        let concerned = id == self.member.me || self.member.committee.primary(self.views.number) == self.member.me;
-        let lane = &mut self.lanes[id];
-        if !concerned || !lane.add_ack(tip.position, signed) {
-            return Ok(());
-        }
-        if let Some(certificate) = self.member.committee.assemble(lane.acks(tip)) {
-            self.learn_lane_cert(certificate, false, out);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn on_lane_cert(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
-        self.learn_lane_cert(claimed.into_checked(self.member.committee.epoch()), false, out);
-        Ok(())
-    }
-
-    /// Certificates that travel beside a content (L4).
-    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>, out: &mut Effects) {
-        for claimed in claimed {
-            self.learn_lane_cert(claimed.into_checked(self.member.committee.epoch()), true, out);
-        }
-    }
-
-    fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool, out: &mut Effects) {
-        let Some(id) = certificate.lane() else { return };
-        let statements: Vec<Signed> = certificate.statements(self.member.committee.group()).collect();
-        let (lane, seq) = (certificate.view(), certificate.seq());
-        match self.lanes[id].certify(certificate.clone(), cited, self.member.now.ticks) {
-            Err(fork) => {
-                self.member.keep_conflict(&certificate, out);
-                self.member.stop_at_fork(id, fork, out);
-            }
-            Ok(false) => (),
-            Ok(true) => {
-                self.lanes.touched.insert(id);
-                self.pursuits.is_due = true;
-                self.order.log.touch_all();
-                out.persist(Record::LaneCert(certificate.clone()));
-                if id == self.member.me {
-                    self.member.broadcast(Message::LaneCert(certificate.claim().clone()), out);
-                }
-                self.review_all(EvidenceKind::Ack, lane, seq, out);
-            }
-        }
-        for statement in &statements {
-            self.hear(statement, out);
-        }
+impl Member {
+    fn stop_at_fork(&mut self, lane: ReplicaId, fork: Fork, out: &mut Effects) {
+        let Fork { position, first, second } = fork;
+        self.stop(Broken::LaneFork { lane, position, first, second }, out);
     }
 }

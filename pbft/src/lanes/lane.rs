@@ -1,5 +1,6 @@
-//! One replica's lane as another sees it: bundles, their chain, acknowledgements and certificates (L1 to L6).
+//! A lane as seen by a replica: bundles, their chain, acknowledgements and certificates (L1 to L6).
 
+use crate::limits::Constants;
 use crate::wire::{Bundle, Digest, Position, QuorumCert, ReplicaId, Signed, Ticks, Tip, View};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -7,6 +8,7 @@ use alloc::vec::Vec;
 
 /// Acks of one signer that are kept for a lane: twice what an owner may have out (L1), so that an honest one's fit.
 const ACKS_PER_SIGNER_MAX: usize = 16;
+const _: () = assert!(ACKS_PER_SIGNER_MAX as u64 >= 2 * Constants::UNCERTIFIED_BUNDLES_MAX);
 
 /// A bundle in memory.
 #[derive(Debug, Clone)]
@@ -138,7 +140,7 @@ impl Lane {
         })
     }
 
-    /// Where acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its data is here)
+    /// Anchor from which acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its data is here)
     /// and the executed tip; of equals, not the own Ack. With the lane's bytes up to there (L2).
     pub(crate) fn anchor(&self) -> (Tip, u64) {
         let mut best = (self.executed, self.executed_bytes);
@@ -306,6 +308,7 @@ impl Lane {
 
     /// The lane was executed up to `tip`: what lies at or below it leaves memory; the disk keeps it (L6).
     pub(crate) fn executed_up_to(&mut self, tip: Tip, bytes: u64) {
+        assert!(tip.position >= self.executed.position, "I20: execution of a lane goes back");
         self.executed = tip;
         self.executed_bytes = bytes;
         self.commit(tip.position, Ticks::default());

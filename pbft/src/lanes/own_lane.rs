@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 /// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance.
 pub(crate) const PENDING_BYTES_MAX: u64 = 64 << 20;
 
-/// What this replica wants ordered.
+/// Items that wait for a bundle, and the newest bundle made.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnLane {
     pending: VecDeque<Item>,
@@ -102,6 +102,7 @@ impl Lanes {
             items_root: items_root(&items),
             lane_bytes: self.own.lane_bytes + bytes,
         };
+        assert!(header.is_well_formed(&member.constants), "I19: an own bundle that others refuse");
         let tip = header.tip();
         let seq = SeqNum::new(tip.position.get());
         let statement = member.promise(Kind::Bundle, View::new(0), seq, tip.digest).expect("asked before: may sign");

@@ -43,6 +43,25 @@ impl Reads {
     }
 }
 
+impl Replica {
+    pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
+        if self.is_read_only() {
+            return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
+        }
+        if self.member.standing != crate::member::Standing::Member {
+            return Err(Rejected::Read { reader, why: "this replica has no lane of its own" });
+        }
+        if self.lanes.reads.waiting.len() >= READERS_MAX {
+            return Err(Rejected::Read { reader, why: "too many reads wait" });
+        }
+        if self.lanes.reads.waiting.is_empty() {
+            self.lanes.reads.since = self.member.now.ticks;
+        }
+        self.lanes.reads.waiting.push((reader, nonce));
+        Ok(())
+    }
+}
+
 impl Lanes {
     /// Puts one mark for all waiting reads among the pending items, when its pace allows.
     pub(crate) fn place_read_mark(&mut self, member: &mut Member) {
@@ -70,24 +89,5 @@ impl Lanes {
         for (position, readers) in core::mem::replace(&mut self.reads.out, later) {
             out.push(Effect::ReadReady { readers, seq, position });
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
-        if self.is_read_only() {
-            return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
-        }
-        if self.member.standing != crate::member::Standing::Member {
-            return Err(Rejected::Read { reader, why: "this replica has no lane of its own" });
-        }
-        if self.lanes.reads.waiting.len() >= READERS_MAX {
-            return Err(Rejected::Read { reader, why: "too many reads wait" });
-        }
-        if self.lanes.reads.waiting.is_empty() {
-            self.lanes.reads.since = self.member.now.ticks;
-        }
-        self.lanes.reads.waiting.push((reader, nonce));
-        Ok(())
     }
 }

@@ -13,16 +13,16 @@ use alloc::vec::Vec;
 /// For how long the owner of a lane who did not answer is asked last (L5).
 const SILENT_OWNER_MS: u64 = 10_000;
 
-/// What is pursued; one question of each is out at a time.
+/// Subjects that are pursued; one question of each is out at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Quest {
     Slots,
     Content(SeqNum),
     Bundles(ReplicaId),
-    Start(View, Digest),
+    NewViewMsg(View, Digest),
 }
 
-/// Something that is needed now, and who may have it.
+/// A subject that is missing now, and the peers that may have it.
 struct Need {
     quest: Quest,
     wanted: Wanted,
@@ -45,7 +45,7 @@ struct Pursuit {
 pub(crate) struct Pursuits {
     out: BTreeMap<Quest, Pursuit>,
     looked_at: Ticks,
-    /// Something arrived that may call for the next question.
+    /// Set by an arrival that may call for the next question.
     pub(crate) is_due: bool,
 }
 
@@ -102,7 +102,7 @@ impl Replica {
     }
 }
 
-/// Everything that is missing now, with the peers that may have it.
+/// Subjects that are missing now, with the peers that may have them.
 struct Needs<'a>(&'a Replica);
 
 impl Needs<'_> {
@@ -110,7 +110,7 @@ impl Needs<'_> {
         let mut needs = Vec::new();
         needs.extend(self.of_slots());
         needs.extend(self.of_views());
-        needs.extend(self.of_starts());
+        needs.extend(self.of_named_new_views());
         for (seq, slot) in self.0.order.log.above(self.0.order.executed()) {
             needs.extend(self.of_content(seq, slot));
         }
@@ -135,7 +135,7 @@ impl Needs<'_> {
         (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
     }
 
-    /// The starts of views that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
+    /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
     fn of_views(&self) -> Vec<Need> {
         let mut claimed: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
         for peer in self.0.member.others() {
@@ -146,15 +146,15 @@ impl Needs<'_> {
                 claimed.entry((status.view, status.new_view)).or_default().push(peer);
             }
         }
-        claimed.into_iter().map(|((view, digest), peers)| need_of_start(view, digest, peers)).collect()
+        claimed.into_iter().map(|((view, digest), peers)| need_of_new_view(view, digest, peers)).collect()
     }
 
-    /// V4: the starts that demands name.
-    fn of_starts(&self) -> impl Iterator<Item = Need> {
+    /// V4: the starts that ViewChanges name.
+    fn of_named_new_views(&self) -> impl Iterator<Item = Need> {
         let me = self.0.member.me;
         self.0.views.lacking().into_iter().map(move |((view, digest), mut peers)| {
             peers.retain(|peer| *peer != me);
-            need_of_start(view, digest, peers)
+            need_of_new_view(view, digest, peers)
         })
     }
 
@@ -210,7 +210,7 @@ impl Needs<'_> {
     }
 }
 
-fn need_of_start(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
-    let (quest, wanted) = (Quest::Start(view, digest), Wanted::NewView { view, digest });
+fn need_of_new_view(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
+    let (quest, wanted) = (Quest::NewViewMsg(view, digest), Wanted::NewView { view, digest });
     Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), peers }
 }

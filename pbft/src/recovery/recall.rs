@@ -9,7 +9,7 @@ use crate::wire::{Kind, Message, ReplicaId, SeqNum, Signed, Ticks};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// Who has answered.
+/// Progress of the recall: who has answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Recall {
     needed: usize,
@@ -33,34 +33,6 @@ impl Recall {
 
     pub(crate) fn answered(&self) -> usize {
         self.answered.len()
-    }
-}
-
-impl Order {
-    /// The own stored statements about a slot in a view, with the content if this replica is its primary.
-    pub(crate) fn own_votes(
-        &self,
-        lanes: &Lanes,
-        member: &Member,
-        view: crate::wire::View,
-        seq: SeqNum,
-    ) -> Vec<Message> {
-        let mut votes = Vec::new();
-        let Some(slot) = self.log.get(seq) else { return votes };
-        if let Some(statement) = member.promises.get(Kind::Prepare, view, seq)
-            && let Some(pre_prepare) = slot.voted.filter(|voted| voted.statement.view == view)
-        {
-            votes.push(Message::Prepare { statement: *statement, pre_prepare });
-        }
-        if let Some(content) = slot.proposed().and_then(|digest| slot.content(&digest))
-            && member.committee.primary(view) == member.me
-        {
-            votes.push(lanes.content_message(content));
-        }
-        if let Some(signed) = member.promises.get(Kind::Commit, view, seq) {
-            votes.push(Message::Commit(*signed));
-        }
-        votes
     }
 }
 
@@ -117,8 +89,9 @@ impl Replica {
         Ok(())
     }
 
-    /// From here on this replica signs. Everything that waited for that is looked at again.
+    /// From here on this replica signs. Slots and lanes that waited for that are looked at again.
     fn finish_recall(&mut self, out: &mut Effects) {
+        assert!(self.member.recall.answered.len() >= self.member.recall.needed, "I8: recall ends with too few answers");
         self.member.recall.done_since = Some(self.member.now.ticks);
         self.views.since = self.member.now.ticks;
         if !self.member.may_sign() {
@@ -140,5 +113,33 @@ impl Replica {
                 out.push(crate::effects::Effect::Broadcast(alloc::sync::Arc::new(message)));
             }
         }
+    }
+}
+
+impl Order {
+    /// The own stored statements about a slot in a view, with the content if this replica is its primary.
+    pub(crate) fn own_votes(
+        &self,
+        lanes: &Lanes,
+        member: &Member,
+        view: crate::wire::View,
+        seq: SeqNum,
+    ) -> Vec<Message> {
+        let mut votes = Vec::new();
+        let Some(slot) = self.log.get(seq) else { return votes };
+        if let Some(statement) = member.promises.get(Kind::Prepare, view, seq)
+            && let Some(pre_prepare) = slot.voted.filter(|voted| voted.statement.view == view)
+        {
+            votes.push(Message::Prepare { statement: *statement, pre_prepare });
+        }
+        if let Some(content) = slot.proposed().and_then(|digest| slot.content(&digest))
+            && member.committee.primary(view) == member.me
+        {
+            votes.push(lanes.content_message(content));
+        }
+        if let Some(signed) = member.promises.get(Kind::Commit, view, seq) {
+            votes.push(Message::Commit(*signed));
+        }
+        votes
     }
 }

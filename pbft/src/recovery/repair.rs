@@ -1,4 +1,4 @@
-//! Status, and answers to those who are behind (N9). Everything else may be dropped at any time.
+//! Status, and answers to those who are behind (N9). Any other message may be dropped at any time.
 
 use crate::agreement::slot::Slot;
 use crate::effects::{Effect, Effects, Rejected, Wanted};
@@ -7,7 +7,7 @@ use crate::member::Member;
 use crate::recovery::answer::Answer;
 use crate::recovery::help::Help;
 use crate::replica::Replica;
-use crate::views::Demand;
+use crate::views::ViewChangeMsg;
 use crate::views::Views;
 use crate::wire::{Content, LaneStatus, Message, ReplicaId, SeqNum, Signed, SlotStatus, StatusBody, Ticks, Tip};
 use alloc::sync::Arc;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 /// Every how manieth status names all lanes (N9).
 const ALL_LANES_EVERY: u64 = 10;
-/// What a question counts whose answer the disk gives: 64 in a second are as much as a peer may have (B).
+/// Bytes charged for a question that the disk answers: 64 in a second are as much as a peer may have (B).
 const SUPPLY_BYTES: u64 = 1 << 20;
 /// The own statuses so far.
 #[derive(Debug, Clone, Default)]
@@ -24,43 +24,6 @@ pub(crate) struct OwnStatus {
     at: Option<Ticks>,
     lanes: Vec<LaneStatus>,
     was_stuck: bool,
-}
-
-impl Views {
-    /// Prepared means in this view: who prepared a slot in an earlier one may lack every Prepare of this one.
-    fn slot_status(&self, slot: &Slot) -> Option<SlotStatus> {
-        let prepared = slot.prepared.as_ref().map(|prepared| prepared.certificate.view());
-        if slot.committed.is_some() && slot.recorded {
-            Some(SlotStatus::Committed)
-        } else if prepared.is_some() && prepared == self.active() {
-            Some(SlotStatus::Prepared)
-        } else {
-            slot.proposal.map(|_| SlotStatus::Accepted)
-        }
-    }
-}
-
-impl Lanes {
-    fn lane_statuses(&self, member: &Member) -> Vec<LaneStatus> {
-        let of = |lane: ReplicaId| {
-            let known = &self[lane];
-            let newer = |tip: Tip| if tip.position > known.executed.position { tip } else { known.executed };
-            let own = if lane == member.me { self.own.tip } else { known.acked };
-            LaneStatus { acknowledged: newer(own), certified: newer(known.certified()) }
-        };
-        member.committee.replicas().map(of).collect()
-    }
-
-    /// A content with the certificates of its tips, as far as they are here.
-    pub(crate) fn content_message(&self, content: &Content) -> Message {
-        let certificates = content.cut.iter().filter_map(|(lane, tip)| self[*lane].certificate(*tip));
-        let certificates = certificates.map(|certificate| certificate.claim().clone()).collect();
-        Message::Content { content: content.clone(), certificates }
-    }
-
-    pub(crate) fn is_old_bundle(&self, member: &Member, bundle: &crate::wire::Bundle) -> bool {
-        self[member.me].held(bundle.header.tip()).is_some_and(|held| member.is_old(held.since))
-    }
 }
 
 impl Replica {
@@ -86,7 +49,7 @@ impl Replica {
         let all = self.own_status.counter.is_multiple_of(ALL_LANES_EVERY);
         let lanes = self.member.committee.replicas().zip(self.lanes.lane_statuses(&self.member));
         let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
-        let demand = |(signed, body): &Demand| (signed.signer, body.view, signed.statement.digest);
+        let view_change = |(signed, body): &ViewChangeMsg| (signed.signer, body.view, signed.statement.digest);
         let slots = self
             .order
             .log
@@ -102,8 +65,8 @@ impl Replica {
             slots: slots.collect(),
             lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
             stuck,
-            new_view: self.views.start_digest(),
-            view_changes: self.views.demands().map(demand).collect(),
+            new_view: self.views.new_view_digest(),
+            view_changes: self.views.view_changes().map(view_change).collect(),
             kept: self.witness.kept_digests(),
         }
     }
@@ -148,6 +111,43 @@ impl Replica {
         let bytes = out.since(before).map(weight).sum();
         self.peers[from].answered(bytes);
         Ok(())
+    }
+}
+
+impl Views {
+    /// Prepared means in this view: who prepared a slot in an earlier one may lack every Prepare of this one.
+    fn slot_status(&self, slot: &Slot) -> Option<SlotStatus> {
+        let prepared = slot.prepared.as_ref().map(|prepared| prepared.certificate.view());
+        if slot.committed.is_some() && slot.recorded {
+            Some(SlotStatus::Committed)
+        } else if prepared.is_some() && prepared == self.active() {
+            Some(SlotStatus::Prepared)
+        } else {
+            slot.proposal.map(|_| SlotStatus::Accepted)
+        }
+    }
+}
+
+impl Lanes {
+    fn lane_statuses(&self, member: &Member) -> Vec<LaneStatus> {
+        let of = |lane: ReplicaId| {
+            let known = &self[lane];
+            let newer = |tip: Tip| if tip.position > known.executed.position { tip } else { known.executed };
+            let own = if lane == member.me { self.own.tip } else { known.acked };
+            LaneStatus { acknowledged: newer(own), certified: newer(known.certified()) }
+        };
+        member.committee.replicas().map(of).collect()
+    }
+
+    /// A content with the certificates of its tips, as far as they are here.
+    pub(crate) fn content_message(&self, content: &Content) -> Message {
+        let certificates = content.cut.iter().filter_map(|(lane, tip)| self[*lane].certificate(*tip));
+        let certificates = certificates.map(|certificate| certificate.claim().clone()).collect();
+        Message::Content { content: content.clone(), certificates }
+    }
+
+    pub(crate) fn is_old_bundle(&self, member: &Member, bundle: &crate::wire::Bundle) -> bool {
+        self[member.me].held(bundle.header.tip()).is_some_and(|held| member.is_old(held.since))
     }
 }
 

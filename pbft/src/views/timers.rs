@@ -29,21 +29,7 @@ impl Views {
         }
         Some(self.quorum_at?.after(self.timeout_ms(member)))
     }
-}
 
-impl Order {
-    /// V1 a: paused while the content of a committed slot is missing.
-    fn lacks_decided_content(&self) -> bool {
-        self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
-    }
-
-    fn committed_time(&self) -> crate::wire::Time {
-        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
-        ahead.fold(self.execution.point().time, crate::wire::Time::max)
-    }
-}
-
-impl Views {
     /// Asks for the next view when a timer of the current one has run out.
     pub(crate) fn watch_timers(
         &mut self,
@@ -149,6 +135,18 @@ impl Views {
             return None;
         }
         Some(*self.timers.overdue_since.get_or_insert(member.now.ticks))
+    }
+}
+
+impl Order {
+    /// V1 a: paused while the content of a committed slot is missing.
+    fn lacks_decided_content(&self) -> bool {
+        self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
+    }
+
+    fn committed_time(&self) -> crate::wire::Time {
+        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
+        ahead.fold(self.execution.point().time, crate::wire::Time::max)
     }
 }
 

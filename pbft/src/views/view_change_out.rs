@@ -10,6 +10,33 @@ use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
 use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::sync::Arc;
 
+impl Replica {
+    pub(crate) fn on_view_change(
+        &mut self,
+        statement: Signed,
+        body: Arc<ViewChange>,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        self.hear(&statement, out);
+        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
+        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
+        proposed.for_each(|signed| self.hear(signed, out));
+        let from = statement.signer;
+        let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
+        if !newer {
+            return Ok(());
+        }
+        if let Some(claimed) = &body.checkpoint {
+            self.learn_stable(claimed.clone().into_checked(&self.member.committee), out);
+        }
+        self.views.latest.insert(from, (statement, body));
+        self.accusations.find_omissions(&mut self.lanes, &mut self.views, &self.witness, &self.member, from, out);
+        self.pursuits.is_due = true;
+        self.views.drop_unnamed(&self.order);
+        Ok(())
+    }
+}
+
 impl Views {
     /// The time-out of this moment (V2).
     pub(crate) fn timeout_ms(&self, member: &Member) -> u64 {
@@ -38,9 +65,7 @@ impl Views {
     pub(crate) fn leave_view(&mut self, view: View) {
         self.leave = Some(view);
     }
-}
 
-impl Views {
     /// V3: f + 1 members ask for later views.
     pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member, out: &mut Effects) {
         if let Some(view) = self.pull(member.committee.weak()).filter(|view| *view > self.number)
@@ -59,17 +84,21 @@ impl Views {
         self.early.retain(|(of, _), _| *of >= view);
         order.log.forget_proposals();
         out.persist(Record::View { epoch: member.committee.epoch(), view, changing: true });
-        self.demand_view(order, member, out);
+        self.send_view_change(order, member, out);
     }
 
     /// Signs the demand for the view that is asked for, once; what was signed before stays as it was (E1).
-    pub(crate) fn demand_view(&mut self, order: &Order, member: &mut Member, out: &mut Effects) {
+    pub(crate) fn send_view_change(&mut self, order: &Order, member: &mut Member, out: &mut Effects) {
         let view = self.number;
         if !self.changing || !member.may_sign() || member.promises.get(Kind::ViewChange, view, SeqNum::new(0)).is_some()
         {
             return;
         }
         let body = Arc::new(self.view_change(order, view));
+        assert!(
+            body.is_well_formed(&member.committee, member.constants.window),
+            "I19: an own ViewChange that others refuse"
+        );
         let digest = body.digest(member.constants.window);
         let Some(statement) = member.promise(Kind::ViewChange, view, SeqNum::new(0), digest) else { return };
         out.persist(Record::ViewChange { statement, body: body.clone() });
@@ -97,32 +126,5 @@ impl Views {
             prepared: prepared.filter(|entry| in_window(entry.seq())).collect(),
             voted: voted.filter(|entry| in_window(entry.seq())).collect(),
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_view_change(
-        &mut self,
-        statement: Signed,
-        body: Arc<ViewChange>,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        self.hear(&statement, out);
-        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
-        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
-        proposed.for_each(|signed| self.hear(signed, out));
-        let from = statement.signer;
-        let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
-        if !newer {
-            return Ok(());
-        }
-        if let Some(claimed) = &body.checkpoint {
-            self.learn_stable(claimed.clone().into_checked(self.member.committee.epoch()), out);
-        }
-        self.views.latest.insert(from, (statement, body));
-        self.accusations.find_omissions(&mut self.lanes, &mut self.views, &self.witness, &self.member, from, out);
-        self.pursuits.is_due = true;
-        self.views.drop_unnamed_starts(&self.order);
-        Ok(())
     }
 }

@@ -219,7 +219,7 @@ fn as_it_is(message: &Arc<Message>) -> Vec<Arc<Message>> {
 /// Whether a message tells a replica what was signed in its name: it would stop, as an honest one must (E7).
 fn speaks_of(message: &Message, me: ReplicaId) -> bool {
     match message {
-        Message::Half(signed) => signed.signer == me,
+        Message::Contradiction(signed) => signed.signer == me,
         Message::Evidence(evidence) => evidence.key().signer == me,
         Message::Recalled { statements, .. } => statements.iter().any(|signed| signed.signer == me),
         _ => false,
