@@ -172,6 +172,9 @@ impl Replica {
         if !proposal.carried && !self.order.is_timely(&self.lanes, &mut self.member, seq, &content) {
             return;
         }
+        if !proposal.carried {
+            self.views.judge_pace(&mut self.lanes, &self.peers, &self.member, &content);
+        }
         // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no content.
         let fresh =
             proposal.carried || self.order.log.get(seq).is_some_and(|slot| slot.voted != Some(proposal.statement));
@@ -214,9 +217,6 @@ impl Replica {
         out.persist(record);
         let empty = self.order.is_empty_slot(&self.lanes, seq, &content);
         self.views.note_progress(&certificate, empty);
-        if self.views.active() == Some(certificate.view()) {
-            self.views.judge_pace(&self.lanes, &self.member, seq, &content);
-        }
         for (lane, tip) in &content.cut {
             self.lanes.commit_tip(&self.member, *lane, *tip);
         }

@@ -48,6 +48,12 @@ impl Order {
         self.low() < seq && seq <= self.low().plus(self.window)
     }
 
+    /// The slots of the window.
+    pub(crate) fn window(&self) -> impl DoubleEndedIterator<Item = SeqNum> + use<> {
+        let low = self.low();
+        (1..=self.window).map(move |step| low.plus(step))
+    }
+
     /// Whether a decision for a slot is kept: a replica that is behind keeps a window above what it has executed.
     pub(crate) fn in_reach(&self, seq: SeqNum) -> bool {
         self.low() < seq && seq <= self.executed().max(self.low()).plus(self.window)

@@ -7,7 +7,9 @@ use crate::lanes::lane::Fork;
 use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::replica::Replica;
-use crate::wire::{Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Tip, View};
+use crate::wire::{
+    Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -90,6 +92,11 @@ impl Replica {
                 self.order.log.touch_all();
                 out.persist(Record::LaneCert(certificate.clone()));
                 if id == self.member.me {
+                    let made = self.lanes[id]
+                        .held(certificate.tip())
+                        .map(|held| held.since)
+                        .filter(|at| *at > Ticks::default());
+                    made.into_iter().for_each(|at| self.views.pace.note_certified(self.member.now.ticks.since(at)));
                     self.member.broadcast(Message::LaneCert(certificate.claim().clone()), out);
                 }
                 self.review_all(EvidenceKind::Ack, lane, seq, out);

@@ -8,13 +8,14 @@ use crate::recovery::peer::Peers;
 use crate::replica::Replica;
 use crate::views::Views;
 use crate::views::waiting::Wait;
-use crate::wire::{Message, ReplicaId, SeqNum, Ticks};
+use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks};
+use alloc::vec::Vec;
 
 /// Since when the timers of the current view run, as far as nothing else says it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Timers {
-    /// When the content of a committed slot was last missing.
-    paused_at: Ticks,
+    /// When the content of a committed slot was last missing, or the window was full of committed slots.
+    pub(crate) paused_at: Ticks,
     /// The lowest open slot, and since when it is the lowest.
     open_slot: Option<(SeqNum, Ticks)>,
     /// Since when a deadline is overdue (T3).
@@ -61,21 +62,20 @@ impl Views {
         member: &mut Member,
         out: &mut Effects,
     ) -> Option<Ticks> {
-        if order.lacks_decided_content() {
+        if order.lacks_decided_content() || order.is_window_committed() {
             self.timers.paused_at = member.now.ticks;
         }
-        let lanes: alloc::vec::Vec<_> =
+        let lanes: Vec<_> =
             member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane, out)).collect();
-        let waits = [
-            self.slot_timer(order, peers, member),
-            order.checkpoint_wait(member).map(|(since, _)| since),
-            self.deadline_timer(order, member),
-        ];
-        let since = lanes.into_iter().chain(waits.into_iter().flatten()).min()?;
+        let checkpoint = order.checkpoint_wait(member).map(|(since, _)| since);
+        let paused = [checkpoint, self.deadline_timer(order, member)].into_iter().flatten().chain(lanes);
+        let paused = paused.map(|since| since.max(self.timers.paused_at)).min();
+        let since = paused.into_iter().chain(self.slot_timer(order, peers, member)).min()?;
         Some(since.max(self.since).after(self.timeout_ms(member)))
     }
 
-    /// V1 a: a lane waits since its certificate came, if the primary has it too; at half time it is sent there.
+    /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it at
+    /// half time.
     fn lane_timer(
         &mut self,
         lanes: &mut Lanes,
@@ -84,25 +84,43 @@ impl Views {
         id: ReplicaId,
         out: &mut Effects,
     ) -> Option<Ticks> {
-        let (since, _) = lanes.lane_wait(id)?;
-        let since = since.max(self.since).max(self.timers.paused_at);
-        let (view, primary) = (self.number, member.committee.primary(self.number));
-        let lane = &lanes[id];
-        let tip = lane.certified();
-        let knows = id == member.me
-            || primary == member.me
-            || primary == id
-            || lane.told == Some(view)
-            || peers[primary].certified(id).position > lane.committed;
-        if !knows {
-            if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
-                return None;
-            }
-            let claimed = lane.certificate(tip)?.claim().clone();
-            lanes[id].told = Some(view);
-            member.send(primary, Message::LaneCert(claimed), out);
+        let (oldest, since) = lanes[id].oldest_uncut()?;
+        if let Some(at) = self.shown_at(lanes, peers, member, id, oldest) {
+            return Some(since.max(at));
         }
-        Some(since)
+        let since = since.max(self.since).max(self.timers.paused_at);
+        if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
+            return None;
+        }
+        let lane = &mut lanes[id];
+        let tip = lane.certified();
+        let claimed = lane.certificate(tip)?.claim().clone();
+        lane.shown = Some((self.number, tip.position, member.now.ticks));
+        member.send(member.committee.primary(self.number), Message::LaneCert(claimed), out);
+        Some(member.now.ticks)
+    }
+
+    /// Since when the primary is known to have a certificate of a lane at `position` or above.
+    pub(crate) fn shown_at(
+        &self,
+        lanes: &mut Lanes,
+        peers: &Peers,
+        member: &Member,
+        id: ReplicaId,
+        position: Position,
+    ) -> Option<Ticks> {
+        let primary = member.committee.primary(self.number);
+        if [member.me, primary].contains(&id) || primary == member.me {
+            return Some(Ticks::default());
+        }
+        let lane = &mut lanes[id];
+        let seen = peers[primary].certified(id).position;
+        let known = lane.shown.filter(|(view, up_to, _)| *view == self.number && *up_to >= position);
+        if known.is_none() && seen >= position {
+            lane.shown = Some((self.number, seen, member.now.ticks));
+        }
+        let shown = lane.shown.filter(|(view, up_to, _)| *view == self.number && *up_to >= position);
+        shown.map(|(_, _, at)| at)
     }
 
     /// V1 b: since this very slot became the lowest that is open.

@@ -34,6 +34,13 @@ impl Replica {
 }
 
 impl Order {
+    /// V1: every slot of the window is committed; what is waited for is the checkpoint, which no primary can hurry.
+    pub(crate) fn is_window_committed(&self) -> bool {
+        let is_committed =
+            |seq: SeqNum| seq <= self.executed() || self.log.get(seq).is_some_and(|slot| slot.committed.is_some());
+        self.window().rev().all(is_committed)
+    }
+
     /// V1 b.
     pub(crate) fn slot_wait(&self) -> Option<(Ticks, Wait)> {
         let mut expected = self.executed().next();
@@ -82,6 +89,7 @@ impl Lanes {
     /// V1 a: a certificate above every committed tip, since it is known or since the lane last advanced.
     pub(crate) fn lane_wait(&self, id: ReplicaId) -> Option<(Ticks, Wait)> {
         let lane = &self[id];
-        Some((lane.waiting_since?, Wait::Lane(id)))
+        let (_, since) = lane.oldest_uncut()?;
+        Some((since, Wait::Lane(id)))
     }
 }
