@@ -106,8 +106,8 @@ pub enum Record {
         /// Its body.
         body: Arc<NewView>,
     },
-    /// A start that this replica did not enter, beside those that it did: a start on this disk rests on a ViewChange that
-    /// names it (V4), or it is the reason of [`Record::Broken`] (E4).
+    /// A start that this replica did not enter, beside those that it did: a start on this disk rests on a ViewChange
+    /// that names it (V4), or it is the reason of [`Record::Broken`] (E4).
     NamedNewView {
         /// Its statement.
         statement: Signed,
@@ -364,15 +364,6 @@ impl Effects {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Effects added after the first `before`.
-    pub(crate) fn since(&self, before: usize) -> impl Iterator<Item = &Effect> {
-        self.list.iter().skip(before)
     }
 
     pub(crate) fn push(&mut self, effect: Effect) {

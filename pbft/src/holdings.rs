@@ -41,7 +41,7 @@ pub struct Holdings {
     pub certificates: usize,
     /// Newest ViewChanges (V4).
     pub view_changes: usize,
-    /// Starts of views (V4).
+    /// NewViews (V4).
     pub new_views: usize,
     /// Proposals of a view that has not started here.
     pub early: usize,
@@ -83,7 +83,7 @@ impl Replica {
             early: self.views.early.len(),
             asking: self.pursuits.len(),
             reads: self.lanes.reads.count(),
-            pending_bytes: self.lanes.own.pending_bytes(),
+            pending_bytes: self.lanes.own.pending_bytes,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn check(r: &Replica) {
             assert!(prepared.certificate.view() <= view, "I4: slot {seq} prepared in a later view");
         }
     }
-    if let Some(slot) = r.order.log.get(executed).filter(|_| executed > r.order.checkpoints.found_executed()) {
+    if let Some(slot) = r.order.log.get(executed).filter(|_| executed > r.order.checkpoints.found_executed) {
         assert!(slot.recorded, "I6: slot {executed} executed and not decided");
     }
     for lane in r.lanes.iter() {

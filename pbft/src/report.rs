@@ -141,7 +141,7 @@ impl Replica {
             heard: self.peers.heard(&self.member),
             quorum: self.member.committee.quorum(),
             waiting: self.order.longest_wait(&self.lanes, &self.member),
-            pending_bytes: self.lanes.own.pending_bytes(),
+            pending_bytes: self.lanes.own.pending_bytes,
             room: self.room(),
             reads: self.lanes.reads.count(),
             peers: self
@@ -182,7 +182,7 @@ impl Replica {
 
     /// Bytes of items that may be submitted before [`crate::Rejected::LaneFull`].
     pub fn room(&self) -> u64 {
-        PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes())
+        PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes)
     }
 
     /// The executed point.

@@ -48,10 +48,10 @@ impl Order {
         self.low() < seq && seq <= self.low().plus(self.window)
     }
 
-    /// The slots of the window.
-    pub(crate) fn window(&self) -> impl DoubleEndedIterator<Item = SeqNum> + use<> {
-        let low = self.low();
-        (1..=self.window).map(move |step| low.plus(step))
+    /// Whether every slot of the window is decided: then the checkpoint is waited for, which no primary can hurry (V1).
+    pub(crate) fn is_window_decided(&self) -> bool {
+        let is_decided = |seq| seq <= self.executed() || self.log.get(seq).is_some_and(|slot| slot.committed.is_some());
+        (1..=self.window).rev().all(|step| is_decided(self.low().plus(step)))
     }
 
     /// Whether a decision for a slot is kept: a replica that is behind keeps a window above what it has executed.

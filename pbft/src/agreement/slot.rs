@@ -156,10 +156,6 @@ impl Log {
         core::mem::take(&mut self.touched)
     }
 
-    pub(crate) fn touch_later(&mut self, seq: SeqNum) {
-        self.touched.insert(seq);
-    }
-
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (SeqNum, &Slot)> {
         self.slots.iter().map(|(seq, slot)| (*seq, slot))
     }

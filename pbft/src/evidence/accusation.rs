@@ -1,19 +1,20 @@
 //! Noticing two different words, making the halves meet, and bringing the proof to the ledger (E2, E5).
 
 use crate::agreement::order::Order;
-use crate::effects::{Effect, Effects, Record, Rejected};
+use crate::effects::{Effect, Record, Rejected};
 use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 use crate::evidence::witness::{POSITIONS_REMEMBERED_MAX, Witness};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::views::Views;
 use crate::wire::{Item, ItemKind, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Statement, View};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Positions above a lane's certified tip at which statements are remembered: an owner has eight out (L1), and whoever
-/// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the rest.
+/// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the
+/// rest.
 const POSITIONS_AHEAD_MAX: u64 = 512;
 const _: () = assert!(POSITIONS_AHEAD_MAX < POSITIONS_REMEMBERED_MAX as u64);
 
@@ -63,9 +64,9 @@ impl Accusations {
 
 impl Replica {
     /// Takes in a valid statement of anybody, wherever it was found.
-    pub(crate) fn hear(&mut self, signed: &Signed, out: &mut Effects) {
+    pub(crate) fn hear(&mut self, signed: &Signed) {
         if signed.signer == self.member.me {
-            self.member.meet_own(signed, out);
+            self.member.meet_own(signed);
             return;
         }
         let statement = &signed.statement;
@@ -75,16 +76,16 @@ impl Replica {
         let opens = matches!(statement.kind, Kind::PrePrepare | Kind::Bundle) && !self.witness.has(signed);
         if let Some(evidence) = self.witness.hear(signed) {
             self.views.leave_equivocator(&self.member, &evidence);
-            self.accusations.accuse(&mut self.lanes, &mut self.views, &self.member, evidence, out);
-            self.split_position(signed, out);
+            self.accuse(evidence);
+            self.split_position(signed);
         }
         if let Some((kind, view)) = self.member.said_about(signed).filter(|_| opens) {
-            self.review_all(kind, view, statement.seq, out);
+            self.review_all(kind, view, statement.seq);
         }
         if statement.kind.is_vote() {
-            self.accusations.compare_with_view_change(&mut self.lanes, &mut self.views, &self.member, signed, out);
+            self.compare_with_view_change(signed);
         }
-        self.review(signed, out);
+        self.review(signed);
     }
 
     /// B: whether a statement lies where an honest one can; what lies elsewhere would only push that out of memory.
@@ -107,10 +108,10 @@ impl Replica {
         }
     }
 
-    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two. It sends the
-    /// former on, but not where everybody knows of two: sent by everybody to everybody they would cost the cube of the
-    /// group. All hold the same there, and who does not learns so from a status.
-    fn review(&mut self, signed: &Signed, out: &mut Effects) {
+    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two. It sends
+    /// the former on, but not where everybody knows of two: sent by everybody to everybody they would cost the cube of
+    /// the group. All hold the same there, and who does not learns so from a status.
+    fn review(&mut self, signed: &Signed) {
         let statement = &signed.statement;
         let reference = match statement.kind {
             Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
@@ -131,35 +132,29 @@ impl Replica {
         let split = self.witness.is_split(kind, self.member.said_first(kind, statement.view), at);
         let unfit = reference.is_some_and(|digest| digest != statement.digest);
         if unfit {
-            self.witness.keep_apart(&self.accusations, &self.member, signed, split, out);
+            self.witness.keep_apart(&self.accusations, &mut self.member, signed, split);
         } else if split {
             self.witness.keep_fitting(&self.accusations, &self.member, signed);
         }
     }
 
     /// Reviews the statements heard at a position, once its reference digest is known.
-    pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum, out: &mut Effects) {
+    pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) {
         for signed in self.witness.heard_at(self.member.committee.replicas(), kind, view, seq) {
-            self.review(&signed, out);
+            self.review(&signed);
         }
     }
 
     /// Two proposals at one position, or two headers: whoever voted there may have done so for both.
-    fn split_position(&mut self, signed: &Signed, out: &mut Effects) {
+    fn split_position(&mut self, signed: &Signed) {
         let seq = signed.statement.seq;
         let Some((kind, view)) = self.member.said_about(signed) else { return };
         if self.witness.mark_split(kind, self.member.said_first(kind, view), (view, seq)) {
-            self.review_all(kind, view, seq, out);
+            self.review_all(kind, view, seq);
         }
     }
 
-    /// The other half of something: a statement like any other (E2).
-    pub(crate) fn on_contradiction(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
-        self.hear(&signed, out);
-        Ok(())
-    }
-
-    pub(crate) fn on_evidence(&mut self, evidence: Evidence, out: &mut Effects) -> Result<(), Rejected> {
+    pub(crate) fn on_evidence(&mut self, evidence: Evidence) -> Result<(), Rejected> {
         let signer = evidence.key().signer;
         if self.accusations.is_known(&evidence.key()) {
             return Ok(());
@@ -168,10 +163,42 @@ impl Replica {
             return Err(Rejected::EnoughEvidence { signer });
         }
         let statements = evidence.statements();
-        self.accusations.accuse(&mut self.lanes, &mut self.views, &self.member, evidence, out);
+        self.accuse(evidence);
         // Whoever hears of a split position from its proof compares there like all others.
-        statements.iter().for_each(|signed| self.hear(signed, out));
+        statements.iter().for_each(|signed| self.hear(signed));
         Ok(())
+    }
+
+    /// E5: gossip it and put it on the own lane, once.
+    pub(crate) fn accuse(&mut self, evidence: Evidence) {
+        let key = evidence.key();
+        if self.accusations.is_known(&key) || self.accusations.against(key.signer) >= PER_SIGNER_MAX {
+            return;
+        }
+        assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");
+        self.accusations.add(evidence.clone());
+        self.member.out.persist(Record::Evidence(evidence.clone()));
+        self.member.out.push(Effect::Accuse(evidence.clone()));
+        self.lanes.own.push(item_of(&evidence));
+        self.views.leave_equivocator(&self.member, &evidence);
+        self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence))));
+    }
+
+    /// A NewView that this replica did not enter: who entered another one of that view lacks this contradiction (E2).
+    pub(crate) fn pass_on_new_view(&mut self, signed: &Signed) {
+        let entered = self.views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
+        let known = signed.signer == self.member.me || entered || self.accusations.is_known(&key_of(signed));
+        if !known && self.witness.may_send(signed.signer, self.member.now.ticks.get()) {
+            self.member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
+        }
+    }
+
+    /// NewViews of views that are passed, on the way to `next`, without being entered.
+    pub(crate) fn pass_on_new_views(&mut self, next: View) {
+        let entered = self.views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
+        for signed in self.witness.new_views_between(self.member.committee.replicas(), entered.next(), next) {
+            self.pass_on_new_view(&signed);
+        }
     }
 }
 
@@ -186,51 +213,13 @@ impl Witness {
         of.on_chain(at).or_else(acked).or_else(heard)
     }
 
-    /// A start that this replica did not enter: whoever entered another one of that view holds the other half (E2).
-    pub(crate) fn pass_on_new_view(
-        &mut self,
-        views: &Views,
-        accusations: &Accusations,
-        member: &Member,
-        signed: &Signed,
-        out: &mut Effects,
-    ) {
-        let ours =
-            signed.signer == member.me || views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
-        if !ours && !accusations.is_known(&key_of(signed)) && self.may_send(signed.signer, member.now.ticks.get()) {
-            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Contradiction(*signed))));
-        }
-    }
-
-    /// Starts of views that are passed, on the way to `next`, without being entered.
-    pub(crate) fn pass_on_new_views(
-        &mut self,
-        views: &Views,
-        accusations: &Accusations,
-        member: &Member,
-        next: View,
-        out: &mut Effects,
-    ) {
-        let entered = views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
-        for signed in self.new_views_between(member.committee.replicas(), entered.next(), next) {
-            self.pass_on_new_view(views, accusations, member, &signed, out);
-        }
-    }
-
-    fn keep_apart(
-        &mut self,
-        accusations: &Accusations,
-        member: &Member,
-        signed: &Signed,
-        split: bool,
-        out: &mut Effects,
-    ) {
+    fn keep_apart(&mut self, accusations: &Accusations, member: &mut Member, signed: &Signed, split: bool) {
         let wanted = signed.signer != member.me && !accusations.is_recorded(&key_of(signed));
         if wanted && self.keep(signed, false) && self.may_send(signed.signer, member.now.ticks.get()) {
-            out.persist(Record::Kept(*signed));
-            self.wrote(signed).into_iter().for_each(|old| out.persist(Record::Dropped(old)));
+            member.out.persist(Record::Kept(*signed));
+            self.wrote(signed).into_iter().for_each(|old| member.out.persist(Record::Dropped(old)));
             if !split {
-                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Contradiction(*signed))));
+                member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
             }
         }
     }
@@ -252,8 +241,8 @@ impl Order {
 }
 
 impl Member {
-    /// Digest that this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that come late
-    /// are statements like any other (E5).
+    /// Digest that this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that
+    /// come late are statements like any other (E5).
     fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::wire::Digest> {
         self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
     }
@@ -281,37 +270,15 @@ impl Member {
         }
     }
 
-    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
-    /// it on the disk.
-    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert, out: &mut Effects) {
+    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied
+    /// finds it on the disk.
+    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert) {
         let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
-        others.for_each(|signed| out.persist(Record::Kept(signed)));
+        others.for_each(|signed| self.out.persist(Record::Kept(signed)));
     }
 }
 
 impl Accusations {
-    /// E5: gossip it and put it on the own lane, once.
-    pub(crate) fn accuse(
-        &mut self,
-        lanes: &mut Lanes,
-        views: &mut Views,
-        member: &Member,
-        evidence: Evidence,
-        out: &mut Effects,
-    ) {
-        let key = evidence.key();
-        if self.is_known(&key) || self.against(key.signer) >= PER_SIGNER_MAX {
-            return;
-        }
-        assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");
-        self.add(evidence.clone());
-        out.persist(Record::Evidence(evidence.clone()));
-        out.push(Effect::Accuse(evidence.clone()));
-        lanes.own.push(item_of(&evidence));
-        views.leave_equivocator(member, &evidence);
-        out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Evidence(evidence))));
-    }
-
     /// After a restart: what was not recorded goes on the lane again.
     pub(crate) fn accuse_again(&mut self, lanes: &mut Lanes) {
         let items: Vec<Item> = self.held().map(item_of).collect();

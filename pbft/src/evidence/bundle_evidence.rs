@@ -1,8 +1,8 @@
 //! Proof that a lane's owner signed a bundle that no honest owner signs (E6).
 //!
-//! Only what no later event can have caused counts: what the header alone shows, an item that may never be on a lane, and
-//! items that are not those that the header counts. Whoever hands a bundle on may have changed its items; so each proof
-//! rests on what lies under the root that the owner signed, never on what travelled beside it.
+//! Only what no later event can have caused counts: what the header alone shows, an item that may never be on a lane,
+//! and items that are not those that the header counts. Whoever hands a bundle on may have changed its items; so each
+//! proof rests on what lies under the root that the owner signed, never on what travelled beside it.
 
 use crate::evidence::view_evidence::LeafPath;
 use crate::limits::Constants;

@@ -1,10 +1,10 @@
 //! Naming the guilty after more than f replicas were faulty (E4).
 //!
-//! Two certificates that contradict each other exist only if q − f or more replicas lied. In one view (or beside each other
-//! in a lane) their common signers did. Across views those may be honest; then the lie stands in the first start that does
-//! not carry what was decided: in a ViewChange that leaves it out, in one whose entry a start on the way contradicts, or in the
-//! start itself. All of these are pairs of signed things, so whoever has the remains of the group need only hold
-//! everything against everything: no path through the views has to be guessed.
+//! Two certificates that contradict each other exist only if q − f or more replicas lied. In one view (or beside each
+//! other in a lane) their common signers did. Across views those may be honest; then the lie stands in the first start
+//! that does not carry what was decided: in a ViewChange that leaves it out, in one whose entry a start on the way
+//! contradicts, or in the start itself. All of these are pairs of signed things, so whoever has the remains of the
+//! group need only hold everything against everything: no path through the views has to be guessed.
 //!
 //! Remains are not believed: a finding is proved like any evidence, or it is not named.
 
@@ -27,9 +27,9 @@ pub struct Remains {
     pub statements: Vec<Signed>,
     /// Certificates of any kind.
     pub certificates: Vec<ClaimedCert>,
-    /// Demands for views.
+    /// ViewChanges for views.
     pub view_changes: Vec<(Signed, Arc<ViewChange>)>,
-    /// Starts of views.
+    /// NewViews.
     pub new_views: Vec<(Signed, Arc<NewView>)>,
     /// Proofs that somebody made before.
     pub evidence: Vec<Evidence>,

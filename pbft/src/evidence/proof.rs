@@ -23,7 +23,7 @@ pub enum EvidenceKind {
     Checkpoint = 4,
     /// Two ViewChanges for one view.
     ViewChange = 5,
-    /// Two starts of one view.
+    /// Two NewViews.
     NewView = 6,
     /// A signed bundle that no honest owner signs (E6).
     InvalidBundle = 7,

@@ -1,7 +1,7 @@
 //! Proof that a ViewChange, or the start of one, is not what an honest replica says (E3).
 //!
-//! Each proof carries the leaves that it is about and their paths, never a whole message: the digest of a ViewChange or a
-//! start is a Merkle root with a head and a leaf for each slot (V4).
+//! Each proof carries the leaves that it is about and their paths, never a whole message: the digest of a ViewChange or
+//! a start is a Merkle root with a head and a leaf for each slot (V4).
 
 use crate::views::view_change::{
     Claim, NewView, SlotClaims, ViewChange, new_view_head, new_view_slot, select, view_change_head,
@@ -71,7 +71,8 @@ pub struct Omission {
 pub struct InvalidViewChange {
     /// The part.
     pub leaf: ViewChangeLeaf,
-    /// Digest that the NewView named by an entry carries in the slot, with its path under the digest that the entry names.
+    /// Digest that the NewView named by an entry carries in the slot, with its path under the digest that the entry
+    /// names.
     pub named: Option<(Option<Digest>, LeafPath)>,
 }
 

@@ -24,13 +24,14 @@ pub(crate) struct Witness {
     remembered_max: usize,
     kept_max: usize,
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
-    /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer, oldest
-    /// first; with each whether it fits.
+    /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer,
+    /// oldest first; with each whether it fits.
     kept: BTreeMap<ReplicaId, Vec<(Signed, bool)>>,
     /// Of those the ones that were written down, oldest first: no more of a signer than are kept apart at all.
     rows: BTreeMap<ReplicaId, Vec<Signed>>,
-    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart. By who said
-    /// two things there, so that nobody who does so at many positions pushes out others' (B: budgets are never shared).
+    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart. By who
+    /// said two things there, so that nobody who does so at many positions pushes out others' (B: budgets are never
+    /// shared).
     split: BTreeMap<(EvidenceKind, ReplicaId), BTreeSet<(SeqNum, View)>>,
     /// Halves sent for each signer in the second that began at the tick.
     sent: BTreeMap<ReplicaId, (u64, u32)>,
@@ -100,7 +101,8 @@ impl Witness {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
     }
 
-    /// Statements heard at a position: for proposals the votes of every kind, for Acks those for the lane that `view` names.
+    /// Statements heard at a position: for proposals the votes of every kind, for Acks those for the lane that `view`
+    /// names.
     pub(crate) fn heard_at(
         &self,
         signers: impl Iterator<Item = ReplicaId>,
@@ -116,7 +118,7 @@ impl Witness {
         signers.flat_map(of).filter_map(|(_, places)| places.get(&place).copied()).collect()
     }
 
-    /// Starts of views from `from` to below `below`.
+    /// NewViews from `from` to below `below`.
     pub(crate) fn new_views_between(
         &self,
         signers: impl Iterator<Item = ReplicaId>,
@@ -189,8 +191,8 @@ impl Witness {
         self.split.get(&(kind, by)).is_some_and(|split| split.contains(&(seq, view)))
     }
 
-    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more. Returned are the
-    /// rows on the disk, or on their way to it.
+    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more. Returned are
+    /// the rows on the disk, or on their way to it.
     pub(crate) fn forget(&mut self, signer: ReplicaId, kind: EvidenceKind) -> Vec<Signed> {
         let is_about = |signed: &Signed| EvidenceKind::of(signed.statement.kind) == kind;
         if let Some(kept) = self.kept.get_mut(&signer) {

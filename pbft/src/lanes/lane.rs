@@ -146,8 +146,8 @@ impl Lane {
         })
     }
 
-    /// Anchor from which acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its data is here)
-    /// and the executed tip; of equals, not the own Ack. With the lane's bytes up to there (L2).
+    /// Anchor from which acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its
+    /// data is here) and the executed tip; of equals, not the own Ack. With the lane's bytes up to there (L2).
     pub(crate) fn anchor(&self) -> (Tip, u64) {
         let mut best = (self.executed, self.executed_bytes);
         for tip in [self.acked, self.certified()] {
@@ -343,7 +343,8 @@ impl Lane {
         self.acks.retain(|(position, _), _| above(position));
     }
 
-    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one (B).
+    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one
+    /// (B).
     pub(crate) fn trim(&mut self, bytes_max: u64) {
         let loose: Vec<((Position, Digest), u64)> = self.loose_bundles().collect();
         let mut bytes = 0;

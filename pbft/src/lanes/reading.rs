@@ -1,6 +1,6 @@
 //! Strong reads: a read mark is ordered, and the answer is the state in which it was executed (R).
 
-use crate::effects::{Effect, Effects, Rejected};
+use crate::effects::{Effect, Rejected};
 use crate::input::ReaderId;
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -83,11 +83,11 @@ impl Lanes {
     }
 
     /// The marks in the bundles of the own lane that were executed now.
-    pub(crate) fn answer_reads(&mut self, member: &Member, seq: SeqNum, out: &mut Effects) {
+    pub(crate) fn answer_reads(&mut self, member: &mut Member, seq: SeqNum) {
         let tip = self[member.me].executed.position;
         let later = self.reads.out.split_off(&tip.next());
         for (position, readers) in core::mem::replace(&mut self.reads.out, later) {
-            out.push(Effect::ReadReady { readers, seq, position });
+            member.out.push(Effect::ReadReady { readers, seq, position });
         }
     }
 }

@@ -93,7 +93,7 @@ impl Answer<'_> {
     fn new_view(&mut self, view: View, digest: Digest) {
         let (replica, to) = (self.replica, self.to);
         let by_view = replica.views.new_view_of(view);
-        let found = replica.views.start(&digest).or_else(|| by_view.filter(|_| digest == Digest::ZERO));
+        let found = replica.views.new_views.get(&digest).or_else(|| by_view.filter(|_| digest == Digest::ZERO));
         match found {
             Some((statement, body)) => {
                 self.out.send(to, Message::NewView { statement: *statement, body: body.clone() });

@@ -1,7 +1,7 @@
 //! Asking for what is missing: one peer at a time, the next after a time-out (N9, L5).
 
 use crate::agreement::slot::Slot;
-use crate::effects::{Effects, Wanted};
+use crate::effects::Wanted;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
@@ -57,7 +57,7 @@ impl Pursuits {
 }
 
 impl Pursuits {
-    fn pursue_one(&mut self, lanes: &mut Lanes, member: &Member, need: Need, out: &mut Effects) {
+    fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need) {
         let now = member.now.ticks;
         let grace = now.after(member.constants.base_timeout_ms / 10);
         let pursuit = self.out.entry(need.quest).or_insert(Pursuit { last: None, asked: None, tries: 0, next: grace });
@@ -79,13 +79,13 @@ impl Pursuits {
         // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
         let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
         pursuit.next = now.after(member.constants.base_timeout_ms / patience);
-        out.send(*peer, Message::Ask(need.wanted));
+        member.out.send(*peer, Message::Ask(need.wanted));
     }
 }
 
 impl Replica {
     /// Asks for what has been missing for a while.
-    pub(crate) fn pursue(&mut self, out: &mut Effects) {
+    pub(crate) fn pursue(&mut self) {
         let passed = self.member.now.ticks > self.pursuits.looked_at;
         if passed || core::mem::take(&mut self.pursuits.is_due) {
             self.pursuits.looked_at = self.member.now.ticks;
@@ -93,7 +93,7 @@ impl Replica {
             let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
             self.pursuits.out.retain(|quest, _| needed(quest));
             for need in needs {
-                self.pursuits.pursue_one(&mut self.lanes, &self.member, need, out);
+                self.pursuits.pursue_one(&mut self.lanes, &mut self.member, need);
             }
         }
         if let Some(next) = self.pursuits.out.values().map(|pursuit| pursuit.next).min() {
@@ -142,7 +142,7 @@ impl Needs<'_> {
             let Some(status) = &self.0.peers[peer].status else { continue };
             let later =
                 status.view > self.0.views.number || (status.view == self.0.views.number && self.0.views.changing);
-            if later && status.new_view != Digest::ZERO && self.0.views.start(&status.new_view).is_none() {
+            if later && status.new_view != Digest::ZERO && self.0.views.new_views.get(&status.new_view).is_none() {
                 claimed.entry((status.view, status.new_view)).or_default().push(peer);
             }
         }

@@ -90,7 +90,7 @@ impl Help<'_> {
         }
     }
 
-    /// V3: the own demand is repeated to whoever does not hold it; E2: other halves of what a peer holds.
+    /// V3: the own ViewChange is repeated to whoever does not hold it; E2: other halves of what a peer holds.
     fn views(&mut self) {
         let (replica, to) = (self.replica, self.to);
         let Some(status) = &replica.peers[to].status else { return };
@@ -121,7 +121,8 @@ impl Help<'_> {
     }
 
     /// E2: contradicting statements that the peer lacks: of each signer whose set differs, the next few in turn,
-    /// contradictions before the statements that they contradict. The peer would forget those below its retention floor.
+    /// contradictions before the statements that they contradict. The peer would forget those below its retention
+    /// floor.
     fn contradictions(&mut self) {
         let (replica, to) = (self.replica, self.to);
         let peer = &replica.peers[to];

@@ -65,7 +65,7 @@ pub struct Recovered {
     pub evidence: Vec<Evidence>,
     /// The own newest ViewChange for a view (V3).
     pub view_change: Option<(Signed, Arc<ViewChange>)>,
-    /// Starts of views of this epoch, ascending by view, as far back as a slot above the stable checkpoint was prepared
+    /// NewViews of this epoch, ascending by view, as far back as a slot above the stable checkpoint was prepared
     /// or voted for (V4); of older ones the newest.
     pub new_views: Vec<(Signed, Arc<NewView>)>,
     /// Starts that were not entered (V4, E4).

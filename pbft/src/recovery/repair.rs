@@ -28,7 +28,7 @@ pub(crate) struct OwnStatus {
 
 impl Replica {
     /// Sends a status when one is due, or when this replica has just got stuck.
-    pub(crate) fn tell_status(&mut self, out: &mut Effects) {
+    pub(crate) fn tell_status(&mut self) {
         let stuck = self.order.is_stuck(&self.lanes, &mut self.member);
         let due = self.own_status.at.map(|at| at.after(self.member.constants.status_period_ms));
         if let Some(due) = due.filter(|due| *due > self.member.now.ticks && (!stuck || self.own_status.was_stuck)) {
@@ -41,7 +41,7 @@ impl Replica {
         self.own_status.was_stuck = stuck;
         self.own_status.lanes = self.lanes.lane_statuses(&self.member);
         let statement = self.member.sign_status(SeqNum::new(self.own_status.counter), body.digest());
-        out.push(Effect::Broadcast(Arc::new(Message::Status { statement, body })));
+        self.member.out.push(Effect::Broadcast(Arc::new(Message::Status { statement, body })));
         self.member.wake_at(self.member.now.ticks.after(self.member.constants.status_period_ms));
     }
 
@@ -71,13 +71,7 @@ impl Replica {
         }
     }
 
-    pub(crate) fn on_status(
-        &mut self,
-        from: ReplicaId,
-        statement: Signed,
-        body: StatusBody,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
+    pub(crate) fn on_status(&mut self, from: ReplicaId, statement: Signed, body: StatusBody) -> Result<(), Rejected> {
         if statement.signer != from || from == self.member.me {
             return Err(Rejected::Unknown { from, what: "a status of its own" });
         }
@@ -90,7 +84,9 @@ impl Replica {
         let pause = self.member.constants.status_period_ms / 2;
         if peer.helped_at.is_none_or(|at| now.since(at) >= pause) {
             peer.helped_at = Some(now);
-            Help { replica: self, to: from, out }.give();
+            let mut out = core::mem::take(&mut self.member.out);
+            Help { replica: self, to: from, out: &mut out }.give();
+            self.member.out = out;
             let peer = &mut self.peers[from];
             peer.turn = peer.turn.wrapping_add(1);
         }
@@ -98,7 +94,7 @@ impl Replica {
     }
 
     /// Answers a question, within the asker's limits.
-    pub(crate) fn on_ask(&mut self, from: ReplicaId, wanted: Wanted, out: &mut Effects) -> Result<(), Rejected> {
+    pub(crate) fn on_ask(&mut self, from: ReplicaId, wanted: Wanted) -> Result<(), Rejected> {
         let now = self.member.now.ticks;
         let Some(peer) = self.peers.get_mut(from).filter(|_| from != self.member.me) else {
             return Err(Rejected::Unknown { from, what: "itself" });
@@ -106,9 +102,11 @@ impl Replica {
         if !peer.may_ask(now) {
             return Err(Rejected::TooOften { from });
         }
-        let before = out.len();
-        Answer { replica: self, to: from, out }.give(wanted);
-        let bytes = out.since(before).map(weight).sum();
+        let mut answer = Effects::new();
+        Answer { replica: self, to: from, out: &mut answer }.give(wanted);
+        let answer = answer.take();
+        let bytes = answer.iter().map(weight).sum();
+        answer.into_iter().for_each(|effect| self.member.out.push(effect));
         self.peers[from].answered(bytes);
         Ok(())
     }

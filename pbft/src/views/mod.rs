@@ -9,7 +9,6 @@ pub(crate) mod slow_primary;
 #[cfg(test)]
 mod view_change_search;
 
-use crate::effects::Effects;
 use crate::replica::Replica;
 use crate::views::slow_primary::Pace;
 use crate::views::timers::Timers;
@@ -65,10 +64,6 @@ impl Views {
     /// The start of the current view, if it has one.
     pub(crate) fn new_view_of(&self, view: View) -> Option<&NewViewMsg> {
         self.new_views.get(self.entered.get(&view)?)
-    }
-
-    pub(crate) fn start(&self, digest: &Digest) -> Option<&NewViewMsg> {
-        self.new_views.get(digest)
     }
 
     pub(crate) fn view_change_of(&self, member: ReplicaId) -> Option<&ViewChangeMsg> {
@@ -141,22 +136,22 @@ impl Views {
 
 impl Replica {
     /// Does what ViewChanges and starts have made possible.
-    pub(crate) fn advance_views(&mut self, out: &mut Effects) {
+    pub(crate) fn advance_views(&mut self) {
         if self.member.standing != crate::member::Standing::Member {
-            self.enter_waiting(out);
+            self.enter_waiting();
             return;
         }
-        self.views.join_later_view(&mut self.order, &mut self.member, out);
+        self.views.join_later_view(&mut self.order, &mut self.member);
         if self.member.may_sign()
             && let Some(view) = self.views.leave.take()
             && self.views.active() == Some(view)
         {
-            self.views.ask_for_view(&mut self.order, &mut self.member, view.next(), out);
+            self.views.ask_for_view(&mut self.order, &mut self.member, view.next());
         }
-        self.views.send_view_change(&self.order, &mut self.member, out);
-        self.views.send_new_view(&mut self.order, &mut self.member, out);
-        self.enter_waiting(out);
-        self.views.watch_timers(&mut self.lanes, &mut self.order, &self.peers, &mut self.member, out);
+        self.views.send_view_change(&self.order, &mut self.member);
+        self.views.send_new_view(&mut self.order, &mut self.member);
+        self.enter_waiting();
+        self.views.watch_timers(&mut self.lanes, &mut self.order, &self.peers, &mut self.member);
     }
 
     /// After a restart: what was stored of views.

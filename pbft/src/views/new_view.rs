@@ -2,7 +2,7 @@
 
 use crate::agreement::order::Order;
 use crate::agreement::slot::Proposal;
-use crate::effects::{Broken, Effect, Effects, Record, Rejected};
+use crate::effects::{Broken, Effect, Record, Rejected};
 use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::InvalidNewView;
 use crate::member::Member;
@@ -17,17 +17,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Replica {
-    pub(crate) fn on_new_view(
-        &mut self,
-        statement: Signed,
-        body: Arc<NewView>,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
+    pub(crate) fn on_new_view(&mut self, statement: Signed, body: Arc<NewView>) -> Result<(), Rejected> {
         let news = !self.witness.has(&statement);
-        self.hear(&statement, out);
+        self.hear(&statement);
         // Statements like any other, whatever becomes of the start that carries them (E2).
-        body.view_changes.iter().for_each(|(signed, _)| self.hear(signed, out));
-        body.pre_prepares.iter().for_each(|signed| self.hear(signed, out));
+        body.view_changes.iter().for_each(|(signed, _)| self.hear(signed));
+        body.pre_prepares.iter().for_each(|signed| self.hear(signed));
         let (from, digest, view) = (statement.signer, statement.statement.digest, body.view);
         let computed = body.recompute(&self.member.committee, self.order.null);
         let carried: Vec<_> =
@@ -37,16 +32,10 @@ impl Replica {
             if let Some(proof) =
                 InvalidNewView::find(&statement, &body, &self.member.committee, self.order.null, window)
             {
-                self.accusations.accuse(
-                    &mut self.lanes,
-                    &mut self.views,
-                    &self.member,
-                    Evidence::InvalidNewView(Box::new(proof)),
-                    out,
-                );
+                self.accuse(Evidence::InvalidNewView(Box::new(proof)));
             }
             if news {
-                self.witness.pass_on_new_view(&self.views, &self.accusations, &self.member, &statement, out);
+                self.pass_on_new_view(&statement);
             }
             return Err(Rejected::WrongNewView { from, view });
         }
@@ -54,15 +43,16 @@ impl Replica {
         let current = view > self.views.number || (view == self.views.number && self.views.changing);
         if !wanted && !current {
             if news {
-                self.witness.pass_on_new_view(&self.views, &self.accusations, &self.member, &statement, out);
+                self.pass_on_new_view(&statement);
             }
             return Ok(());
         }
         self.views.new_views.insert(digest, (statement, body));
-        self.accusations.find_contradictions(&mut self.lanes, &mut self.views, &self.member, digest, out);
+        self.find_contradictions(digest);
         self.pursuits.is_due = true;
         if current {
-            let better = self.views.waiting.and_then(|of| self.views.start(&of)).is_none_or(|(_, at)| at.view < view);
+            let better =
+                self.views.waiting.and_then(|of| self.views.new_views.get(&of)).is_none_or(|(_, at)| at.view < view);
             if better {
                 self.views.waiting = Some(digest);
             }
@@ -72,8 +62,9 @@ impl Replica {
     }
 
     /// V4, V5: enters the waiting start's view once everything that it rests on is here and agrees.
-    pub(crate) fn enter_waiting(&mut self, out: &mut Effects) {
-        let Some((statement, start)) = self.views.waiting.and_then(|digest| self.views.start(&digest)).cloned() else {
+    pub(crate) fn enter_waiting(&mut self) {
+        let Some((statement, start)) = self.views.waiting.and_then(|digest| self.views.new_views.get(&digest)).cloned()
+        else {
             return;
         };
         let passed = start.view < self.views.number || (start.view == self.views.number && !self.views.changing);
@@ -83,32 +74,34 @@ impl Replica {
             _ if passed => self.views.waiting = None,
             Err(()) => {
                 self.views.waiting = None;
-                self.witness.pass_on_new_view(&self.views, &self.accusations, &self.member, &statement, out);
-                out.push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
+                self.pass_on_new_view(&statement);
+                self.member
+                    .out
+                    .push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
             }
             Ok(counted) if counted.contains(&false) => (),
-            Ok(_) => self.enter_view(statement, start, out),
+            Ok(_) => self.enter_view(statement, start),
         }
     }
 
-    fn enter_view(&mut self, statement: Signed, start: Arc<NewView>, out: &mut Effects) {
+    fn enter_view(&mut self, statement: Signed, start: Arc<NewView>) {
         let (view, epoch) = (start.view, self.member.committee.epoch());
         assert!(view >= self.views.number, "I10: view {view} entered from {}", self.views.number);
         for signed in &start.pre_prepares {
             let (seq, carried) = (signed.statement.seq, signed.statement.digest);
             let committed = self.order.log.get(seq).and_then(|slot| slot.committed.as_ref());
             if let Some(committed) = committed.map(|certificate| certificate.digest()).filter(|of| *of != carried) {
-                self.views.keep_named(&start, out);
-                out.persist(Record::NamedNewView { statement, body: start.clone() });
-                self.member.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried }, out);
+                self.views.keep_named(&mut self.member, &start);
+                self.member.out.persist(Record::NamedNewView { statement, body: start.clone() });
+                self.member.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried });
                 return;
             }
         }
-        self.views.keep_named(&start, out);
-        out.persist(Record::NewView { statement, body: start.clone() });
-        out.persist(Record::View { epoch, view, changing: false });
+        self.views.keep_named(&mut self.member, &start);
+        self.member.out.persist(Record::NewView { statement, body: start.clone() });
+        self.member.out.persist(Record::View { epoch, view, changing: false });
         self.order.log.forget_proposals();
-        self.witness.pass_on_new_views(&self.views, &self.accusations, &self.member, view, out);
+        self.pass_on_new_views(view);
         (self.views.number, self.views.changing) = (view, false);
         self.views.entered.insert(view, statement.statement.digest);
         self.views.waiting = None;
@@ -118,44 +111,44 @@ impl Replica {
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
         if let Some(claimed) = start.checkpoint() {
-            self.learn_stable(claimed.clone().into_checked(&self.member.committee), out);
+            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
         }
         self.order.carry_slots(&self.views, &self.member);
-        start.pre_prepares.iter().for_each(|signed| self.hear(signed, out));
-        self.hear_early_votes(view, out);
-        self.take_early(view, out);
+        start.pre_prepares.iter().for_each(|signed| self.hear(signed));
+        self.hear_early_votes(view);
+        self.take_early(view);
         self.order.log.touch_all();
         self.lanes.touched.extend(self.member.committee.replicas());
         self.views.drop_unnamed(&self.order);
     }
 
     /// The view has started: what came too early for it is taken up.
-    fn take_early(&mut self, view: View, out: &mut Effects) {
+    fn take_early(&mut self, view: View) {
         for ((of, _), (statement, content)) in core::mem::take(&mut self.views.early) {
-            if of == view && self.receive_proposal(statement, out).is_ok() {
+            if of == view && self.receive_proposal(statement).is_ok() {
                 self.order.keep_content(&mut self.lanes, content);
             }
         }
     }
 
     /// E2: votes of a view are compared from when it is entered; those that came before it are in the slots.
-    fn hear_early_votes(&mut self, view: View, out: &mut Effects) {
+    fn hear_early_votes(&mut self, view: View) {
         let votes = self.order.log.iter().flat_map(|(_, slot)| slot.prepares.values().chain(slot.commits.values()));
         let early: Vec<Signed> = votes.filter(|vote| vote.statement.view == view).copied().collect();
         for vote in early {
-            self.hear(&vote, out);
+            self.hear(&vote);
         }
     }
 }
 
 impl Views {
-    /// V4, E4: whoever goes by a start serves those that its ViewChanges name, also after a restart, and can show them to
-    /// who asks later which of the ViewChanges was wrong.
-    fn keep_named(&self, start: &NewView, out: &mut Effects) {
+    /// V4, E4: whoever goes by a start serves those that its ViewChanges name, also after a restart, and can show them
+    /// to who asks later which of the ViewChanges was wrong.
+    fn keep_named(&self, member: &mut Member, start: &NewView) {
         let named: BTreeSet<(View, Digest)> = start.view_changes.iter().flat_map(|(_, of)| of.named()).collect();
         for (view, digest) in named.into_iter().filter(|(view, digest)| self.entered.get(view) != Some(digest)) {
-            if let Some((statement, body)) = self.start(&digest).filter(|(_, start)| start.view == view) {
-                out.persist(Record::NamedNewView { statement: *statement, body: body.clone() });
+            if let Some((statement, body)) = self.new_views.get(&digest).filter(|(_, start)| start.view == view) {
+                member.out.persist(Record::NamedNewView { statement: *statement, body: body.clone() });
             }
         }
     }
@@ -188,7 +181,7 @@ impl Views {
     }
 
     /// V5, as the primary of the view that is asked for: q ViewChanges that count, and what follows from them.
-    pub(crate) fn send_new_view(&mut self, order: &mut Order, member: &mut Member, out: &mut Effects) {
+    pub(crate) fn send_new_view(&mut self, order: &mut Order, member: &mut Member) {
         let view = self.number;
         let mine = self.changing && member.committee.primary(view) == member.me && member.may_sign();
         let started = member.promises.get(Kind::NewView, view, SeqNum::new(0)).is_some();
@@ -220,17 +213,17 @@ impl Views {
         );
         let digest = body.digest(member.constants.window);
         let Some(statement) = member.promise(Kind::NewView, view, SeqNum::new(0), digest) else { return };
-        self.keep_named(&body, out);
+        self.keep_named(member, &body);
         // The start first: its statements' rows mean nothing without it.
-        out.persist(Record::NewView { statement, body: body.clone() });
+        member.out.persist(Record::NewView { statement, body: body.clone() });
         for signed in &body.pre_prepares {
-            out.persist(Record::Statement(*signed));
+            member.out.persist(Record::Statement(*signed));
         }
-        out.persist(Record::Statement(statement));
+        member.out.persist(Record::Statement(statement));
         order.note_started(&body);
         self.entered.insert(view, digest);
         self.new_views.insert(digest, (statement, body.clone()));
-        member.broadcast(Message::NewView { statement, body }, out);
+        member.broadcast(Message::NewView { statement, body });
     }
 
     /// B, V4: starts stay while the current view, an own entry, or a member's latest ViewChange rests on them.

@@ -1,7 +1,8 @@
 //! A primary that is only just fast enough to escape the timers (V7, pitfall 34).
 //!
-//! Certificates of lanes are made without the primary. So the wait of certified bundles for a proposal is held against the
-//! time that the own last bundles took to be certified, never against an earlier primary, who may have lied as well.
+//! Certificates of lanes are made without the primary. So the wait of certified bundles for a proposal is held against
+//! the time that the own last bundles took to be certified, never against an earlier primary, who may have lied as
+//! well.
 
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -73,8 +74,8 @@ fn push(samples: &mut VecDeque<u64>, sample: u64) {
 }
 
 impl Views {
-    /// V7: judges the primary by a proposal that was just accepted. A certificate waits from when it came, the primary had
-    /// it, the view began and a slot was free.
+    /// V7: judges the primary by a proposal that was just accepted. A certificate waits from when it came, the primary
+    /// had it, the view began and a slot was free.
     pub(crate) fn judge_pace(&mut self, lanes: &mut Lanes, peers: &Peers, member: &Member, content: &Content) {
         let Some(view) = self.active().filter(|view| member.committee.primary(*view) != member.me) else { return };
         let (now, began) = (member.now.ticks, self.since.max(self.timers.paused_at));

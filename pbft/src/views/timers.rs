@@ -1,14 +1,11 @@
 //! When this replica asks for another primary (V1 to V3).
 
 use crate::agreement::order::Order;
-use crate::effects::Effects;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
-use crate::replica::Replica;
 use crate::views::Views;
-use crate::views::waiting::Wait;
-use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks};
+use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks, Time};
 use alloc::vec::Vec;
 
 /// Since when the timers of the current view run, as far as nothing else says it.
@@ -32,41 +29,26 @@ impl Views {
     }
 
     /// Asks for the next view when a timer of the current one has run out.
-    pub(crate) fn watch_timers(
-        &mut self,
-        lanes: &mut Lanes,
-        order: &mut Order,
-        peers: &Peers,
-        member: &mut Member,
-        out: &mut Effects,
-    ) {
+    pub(crate) fn watch_timers(&mut self, lanes: &mut Lanes, order: &mut Order, peers: &Peers, member: &mut Member) {
         if !member.may_sign() {
             return;
         }
-        let due =
-            if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member, out) };
+        let due = if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member) };
         if !due.is_some_and(|due| member.is_due(due)) {
             return;
         }
         self.failures = self.failures.saturating_add(1);
         let next = self.number.next();
-        self.ask_for_view(order, member, next, out);
+        self.ask_for_view(order, member, next);
     }
 
     /// V1: when the primary has had its time. Every wait begins anew with a view (pitfall 36).
-    fn primary_due(
-        &mut self,
-        lanes: &mut Lanes,
-        order: &Order,
-        peers: &Peers,
-        member: &mut Member,
-        out: &mut Effects,
-    ) -> Option<Ticks> {
-        if order.lacks_decided_content() || order.is_window_committed() {
+    fn primary_due(&mut self, lanes: &mut Lanes, order: &Order, peers: &Peers, member: &mut Member) -> Option<Ticks> {
+        if order.lacks_decided_content() || order.is_window_decided() {
             self.timers.paused_at = member.now.ticks;
         }
         let lanes: Vec<_> =
-            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane, out)).collect();
+            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane)).collect();
         let checkpoint = order.checkpoint_wait(member).map(|(since, _)| since);
         let paused = [checkpoint, self.deadline_timer(order, member)].into_iter().flatten().chain(lanes);
         let paused = paused.map(|since| since.max(self.timers.paused_at)).min();
@@ -74,16 +56,9 @@ impl Views {
         Some(since.max(self.since).after(self.timeout_ms(member)))
     }
 
-    /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it at
-    /// half time.
-    fn lane_timer(
-        &mut self,
-        lanes: &mut Lanes,
-        peers: &Peers,
-        member: &mut Member,
-        id: ReplicaId,
-        out: &mut Effects,
-    ) -> Option<Ticks> {
+    /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it
+    /// at half time.
+    fn lane_timer(&mut self, lanes: &mut Lanes, peers: &Peers, member: &mut Member, id: ReplicaId) -> Option<Ticks> {
         let (oldest, since) = lanes[id].oldest_uncut()?;
         if let Some(at) = self.shown_at(lanes, peers, member, id, oldest) {
             return Some(since.max(at));
@@ -96,7 +71,7 @@ impl Views {
         let tip = lane.certified();
         let claimed = lane.certificate(tip)?.claim().clone();
         lane.shown = Some((self.number, tip.position, member.now.ticks));
-        member.send(member.committee.primary(self.number), Message::LaneCert(claimed), out);
+        member.send(member.committee.primary(self.number), Message::LaneCert(claimed));
         Some(member.now.ticks)
     }
 
@@ -116,21 +91,15 @@ impl Views {
         let lane = &mut lanes[id];
         let seen = peers[primary].certified(id).position;
         let known = lane.shown.filter(|(view, up_to, _)| *view == self.number && *up_to >= position);
-        if known.is_none() && seen >= position {
-            lane.shown = Some((self.number, seen, member.now.ticks));
-        }
-        let shown = lane.shown.filter(|(view, up_to, _)| *view == self.number && *up_to >= position);
-        shown.map(|(_, _, at)| at)
+        lane.shown = known.or((seen >= position).then_some((self.number, seen, member.now.ticks))).or(lane.shown);
+        known.or(lane.shown.filter(|_| seen >= position)).map(|(_, _, at)| at)
     }
 
     /// V1 b: since this very slot became the lowest that is open.
     fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<Ticks> {
-        let slot = match order.slot_wait() {
-            Some((_, Wait::Slot(seq))) => Some(seq),
-            _ => None,
-        };
-        // What others have decided is fetched; that blames nobody.
-        let Some(seq) = slot.filter(|seq| peers.decided(member, *seq) < member.committee.weak()) else {
+        // A slot that others have decided is fetched; that blames nobody.
+        let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());
+        let Some((_, seq)) = open else {
             self.timers.open_slot = None;
             return None;
         };
@@ -145,10 +114,10 @@ impl Views {
 
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.
     fn deadline_timer(&mut self, order: &Order, member: &mut Member) -> Option<Ticks> {
-        let deadline = order.execution.deadline().filter(|deadline| *deadline > order.committed_time())?;
+        let deadline = order.execution.deadline.filter(|deadline| *deadline > order.committed_time())?;
         let due = deadline.get().saturating_add(member.constants.clock_behind_ms);
         if due > member.now.wall.get() {
-            member.wake_at_wall(crate::wire::Time::new(due));
+            member.wake_at_wall(Time::new(due));
             self.timers.overdue_since = None;
             return None;
         }
@@ -162,10 +131,8 @@ impl Order {
         self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
     }
 
-    fn committed_time(&self) -> crate::wire::Time {
+    fn committed_time(&self) -> Time {
         let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
-        ahead.fold(self.execution.point().time, crate::wire::Time::max)
+        ahead.fold(self.execution.point().time, Time::max)
     }
 }
-
-impl Replica {}

@@ -34,15 +34,8 @@ impl Replica {
 }
 
 impl Order {
-    /// V1: every slot of the window is committed; what is waited for is the checkpoint, which no primary can hurry.
-    pub(crate) fn is_window_committed(&self) -> bool {
-        let is_committed =
-            |seq: SeqNum| seq <= self.executed() || self.log.get(seq).is_some_and(|slot| slot.committed.is_some());
-        self.window().rev().all(is_committed)
-    }
-
-    /// V1 b.
-    pub(crate) fn slot_wait(&self) -> Option<(Ticks, Wait)> {
+    /// V1 b: the lowest slot that is open below one that is proposed or decided, and since when.
+    pub(crate) fn open_slot(&self) -> Option<(Ticks, SeqNum)> {
         let mut expected = self.executed().next();
         let mut slots =
             self.log.above(self.executed()).filter(|(_, slot)| slot.proposal.is_some() || slot.committed.is_some());
@@ -50,7 +43,7 @@ impl Order {
             let (seq, slot) = slots.next()?;
             if seq > expected || slot.committed.is_none() {
                 let since = slot.proposal.map_or(slot.committed_at, |proposal| proposal.arrived);
-                return Some((since, Wait::Slot(expected)));
+                return Some((since, expected));
             }
             expected = seq.next();
         }
@@ -74,7 +67,11 @@ impl Order {
         let own_bundle = uncertified.filter_map(|bundle| own.held(bundle.header.tip())).map(|held| held.since).min();
         let own_bundle = own_bundle.map(|since| (since, Wait::OwnBundle));
         let lanes = member.committee.replicas().filter_map(|lane| lanes.lane_wait(lane));
-        let waits = own_bundle.into_iter().chain(lanes).chain(self.slot_wait()).chain(self.checkpoint_wait(member));
+        let waits = own_bundle
+            .into_iter()
+            .chain(lanes)
+            .chain(self.open_slot().map(|(since, seq)| (since, Wait::Slot(seq))))
+            .chain(self.checkpoint_wait(member));
         waits.min_by_key(|(since, _)| *since)
     }
 
