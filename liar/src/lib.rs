@@ -57,7 +57,7 @@ impl Liar {
     pub fn hearing(&self) -> impl Fn(&Message) -> bool + use<> {
         let me = self.me;
         move |message| match message {
-            Message::Half(signed) => signed.signer != me,
+            Message::Contradiction(signed) => signed.signer != me,
             Message::Evidence(evidence) => evidence.key().signer != me,
             _ => true,
         }

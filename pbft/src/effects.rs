@@ -1,4 +1,4 @@
-//! What a replica asks of the world, in the order in which it must happen.
+//! Effects that a replica asks of the world, in the order in which it must happen.
 
 use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// One thing to do.
+/// An order to the world.
 #[derive(Debug, Clone)]
 pub enum Effect {
     /// A barrier: nothing after it may leave before it is durable.
@@ -20,7 +20,7 @@ pub enum Effect {
     Send {
         /// Never the replica itself.
         to: ReplicaId,
-        /// What to send.
+        /// The message.
         message: Arc<Message>,
     },
     /// To all other replicas.
@@ -29,9 +29,9 @@ pub enum Effect {
     Execute(Arc<Decided>),
     /// Answer a peer from what was persisted.
     Supply {
-        /// Who asked.
+        /// The asker.
         to: ReplicaId,
-        /// What for; within the limits of one answer.
+        /// Subject of the question; within the limits of one answer.
         wanted: Wanted,
     },
     /// The read mark of these reads was executed: answer them from the state after `seq` (R).
@@ -51,7 +51,7 @@ pub enum Effect {
     Broken(Broken),
 }
 
-/// What must survive a crash.
+/// Records that must survive a crash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// An own statement, written once under (epoch, kind, view, seq) (E1).
@@ -82,37 +82,37 @@ pub enum Record {
     Committed {
         /// q Commits, or n Prepares.
         certificate: QuorumCert,
-        /// What was decided.
+        /// The decided content.
         content: Content,
     },
     /// A stable checkpoint (C2).
     Stable(QuorumCert),
     /// A statement of somebody else that is kept as one half of evidence (E2).
     Kept(Signed),
-    /// One of those that need not be kept any more: newer ones of its signer fill the window (E2, B).
+    /// A kept statement that is not needed any more: newer ones of its signer fill the window (E2, B).
     Dropped(Signed),
     /// Proof of a fault (E5).
     Evidence(Evidence),
-    /// The own demand for a view, whole, to be sent again (V3).
+    /// The own ViewChange for a view, whole, to be sent again (V3).
     ViewChange {
         /// Its statement; its row follows.
         statement: Signed,
-        /// What it says.
+        /// Its body.
         body: Arc<ViewChange>,
     },
-    /// The start of a view that this replica made or entered; entries of later demands name it (V4).
+    /// The NewView that this replica made or entered; entries of later ViewChanges name it (V4).
     NewView {
         /// Its statement; if it is an own one, its row follows.
         statement: Signed,
-        /// What it says.
+        /// Its body.
         body: Arc<NewView>,
     },
-    /// A start that this replica did not enter, beside those that it did: a start on this disk rests on a demand that
-    /// names it (V4), or it is the reason of [`Record::Broken`] (E4).
-    NamedStart {
+    /// A start that this replica did not enter, beside those that it did: a start on this disk rests on a ViewChange
+    /// that names it (V4), or it is the reason of [`Record::Broken`] (E4).
+    NamedNewView {
         /// Its statement.
         statement: Signed,
-        /// What it says.
+        /// Its body.
         body: Arc<NewView>,
     },
     /// Why this replica takes no part any more: nor does it after a restart (N4, C3, E7). The newest reason stays.
@@ -126,7 +126,7 @@ pub struct Decided {
     pub epoch: Epoch,
     /// Its place in the order.
     pub seq: SeqNum,
-    /// What was decided.
+    /// The decided content.
     pub content: Content,
     /// Ledger time: the running maximum over executed slots (T1).
     pub time: Time,
@@ -136,7 +136,7 @@ pub struct Decided {
     pub lane_hash: Digest,
 }
 
-/// Something that can be asked for by name.
+/// Subjects of questions between replicas.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Wanted {
     /// Decided slots, from the first to the last named, with the certificates of their tips.
@@ -155,7 +155,7 @@ pub enum Wanted {
     },
     /// Bundles of a lane, from the first to the last named.
     Bundles {
-        /// Whose lane.
+        /// The owner.
         lane: ReplicaId,
         /// First.
         from: Position,
@@ -164,7 +164,7 @@ pub enum Wanted {
     },
     /// The newest stable checkpoint's certificate.
     StableCheckpoint,
-    /// The start of a view (V4); with a zero digest, the one that the asked replica entered it by.
+    /// The NewView (V4); with a zero digest, the one that the asked replica entered it by.
     NewView {
         /// The view.
         view: View,
@@ -192,7 +192,7 @@ pub enum Rejected {
     /// A vote for a view that is not ours.
     #[error("{from} speaks for view {theirs}, we are in {ours}")]
     OtherView {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
         /// Its view.
         theirs: View,
@@ -202,7 +202,7 @@ pub enum Rejected {
     /// A PrePrepare by somebody who may not.
     #[error("{from} is not the primary of view {view}")]
     NotPrimary {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
         /// The view.
         view: View,
@@ -210,7 +210,7 @@ pub enum Rejected {
     /// A slot that is not between the water marks.
     #[error("{from} asks for slot {seq}, outside the water marks")]
     OutsideWindow {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
         /// The slot.
         seq: SeqNum,
@@ -218,15 +218,15 @@ pub enum Rejected {
     /// A Prepare that carries the PrePrepare of something else.
     #[error("{from} prepared something else at slot {seq} than the PrePrepare that it carries")]
     Unfit {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
         /// The slot.
         seq: SeqNum,
     },
-    /// A start of a view that does not follow from the demands that it carries (V5).
-    #[error("{from} starts view {view} with what does not follow")]
+    /// A start of a view that does not follow from the ViewChanges that it carries (V5).
+    #[error("{from} new_views view {view} with what does not follow")]
     WrongNewView {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
         /// The view.
         view: View,
@@ -234,15 +234,15 @@ pub enum Rejected {
     /// A second, different statement for one position.
     #[error("{signer} said two things at slot or position {seq}")]
     Equivocation {
-        /// Who.
+        /// The signer of both.
         signer: ReplicaId,
-        /// Where.
+        /// The slot or position.
         seq: SeqNum,
     },
     /// A proposal whose time is too far from our clock (T2).
     #[error("{from} proposes time {theirs}, our clock says {ours}")]
     Clock {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
         /// Its time.
         theirs: Time,
@@ -252,28 +252,28 @@ pub enum Rejected {
     /// A bundle beyond what may be stored ahead of execution (L2), or one that does not fit its lane.
     #[error("bundle {position} of lane {lane} does not fit: {why}")]
     Bundle {
-        /// Whose lane.
+        /// The owner.
         lane: ReplicaId,
-        /// Where.
+        /// The slot or position.
         position: Position,
-        /// What is wrong.
+        /// The fault.
         why: &'static str,
     },
     /// A peer asks more often than it may.
     #[error("{from} asks too often")]
     TooOften {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
     },
     /// The own lane has no room; the author is told to come again.
     #[error("the own lane is full")]
     LaneFull,
-    /// Something that no group of this size, epoch or state has.
+    /// A lane, slot or question that no group of this size, epoch or state has.
     #[error("{from} speaks of something that is not there: {what}")]
     Unknown {
-        /// Who.
+        /// The sender.
         from: ReplicaId,
-        /// What it spoke of.
+        /// The thing spoken of.
         what: &'static str,
     },
     /// More pieces of evidence against one replica than are kept (E5).
@@ -309,15 +309,15 @@ pub enum Broken {
         second: Digest,
     },
     /// A valid start of a view contradicts a commit certificate (N8): more than f replicas are faulty.
-    #[error("view {view} starts with {carried} in slot {seq}, where {committed} was decided")]
+    #[error("view {view} new_views with {carried} in slot {seq}, where {committed} was decided")]
     NewViewAgainstCommit {
         /// The view.
         view: View,
         /// The slot.
         seq: SeqNum,
-        /// What was decided.
+        /// The decided content.
         committed: Digest,
-        /// What the view starts with.
+        /// Digest that the view starts with.
         carried: Digest,
     },
     /// The certified checkpoint is not our state (C3).
@@ -327,17 +327,17 @@ pub enum Broken {
         seq: SeqNum,
         /// Ours.
         ours: Digest,
-        /// What q replicas say.
+        /// Digest that q replicas signed.
         certified: Digest,
     },
     /// Two certified bundles of a lane that do not lie on one chain: more than f replicas are faulty (L3).
     #[error("lane {lane} was certified as {first} and as {second} at {position}")]
     LaneFork {
-        /// Whose lane.
+        /// The owner.
         lane: ReplicaId,
-        /// Where.
+        /// The slot or position.
         position: Position,
-        /// One.
+        /// The digest known first.
         first: Digest,
         /// The other.
         second: Digest,
@@ -370,15 +370,6 @@ impl Effects {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// What was added after the first `before`.
-    pub(crate) fn since(&self, before: usize) -> impl Iterator<Item = &Effect> {
-        self.list.iter().skip(before)
     }
 
     pub(crate) fn push(&mut self, effect: Effect) {

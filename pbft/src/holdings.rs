@@ -1,4 +1,4 @@
-//! How full everything is that peers can fill (B): for metrics, and for whoever checks the limits.
+//! Fill of every buffer that peers can grow (B): for metrics, and for tests of the limits.
 
 use crate::agreement::slot::Slot;
 use crate::lanes::lane::Lane;
@@ -17,7 +17,7 @@ pub struct Holdings {
     pub checkpoint_votes: usize,
     /// Series of statements remembered to be compared (E2): one for each signer and kind, for Acks and lane.
     pub series: usize,
-    /// Statements in the longest series of votes, checkpoints, demands or starts of views.
+    /// Statements in the longest series of votes, checkpoints, ViewChanges or NewViews.
     pub remembered: usize,
     /// Statements in the longest series of Bundle or Ack statements.
     pub remembered_of_lanes: usize,
@@ -39,10 +39,10 @@ pub struct Holdings {
     pub acks: usize,
     /// Lane certificates in the fullest lane.
     pub certificates: usize,
-    /// Newest demands for views (V4).
-    pub demands: usize,
-    /// Starts of views (V4).
-    pub starts: usize,
+    /// Newest ViewChanges (V4).
+    pub view_changes: usize,
+    /// NewViews (V4).
+    pub new_views: usize,
     /// Proposals of a view that has not started here.
     pub early: usize,
     /// Questions that are out.
@@ -54,7 +54,7 @@ pub struct Holdings {
 }
 
 impl Replica {
-    /// How full everything is that peers, and those who submit, can fill.
+    /// Fill of every buffer that peers and submitters can grow.
     pub fn holdings(&self) -> Holdings {
         let slots = || self.order.log.iter().map(|(_, slot)| slot);
         let fullest = |count: fn(&Slot) -> usize| slots().map(count).max().unwrap_or(0);
@@ -78,12 +78,12 @@ impl Replica {
             loose_bytes: loose().map(|(_, bytes)| bytes).max().unwrap_or(0),
             acks: most(Lane::most_acks),
             certificates: most(Lane::certificates_count),
-            demands: self.views.latest.len(),
-            starts: self.views.starts.len(),
+            view_changes: self.views.latest.len(),
+            new_views: self.views.new_views.len(),
             early: self.views.early.len(),
             asking: self.pursuits.len(),
             reads: self.lanes.reads.count(),
-            pending_bytes: self.lanes.own.pending_bytes(),
+            pending_bytes: self.lanes.own.pending_bytes,
         }
     }
 }

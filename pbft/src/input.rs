@@ -1,4 +1,4 @@
-//! What can happen to a replica.
+//! Inputs of a replica.
 
 use crate::evidence::proof::EvidenceKey;
 use crate::wire::{Digest, Item, Message, SeqNum, Ticks, Time, Verified};
@@ -16,13 +16,13 @@ pub struct Now {
 /// Names a read that waits inside one replica.
 pub type ReaderId = u64;
 
-/// One thing that happened.
+/// An event.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant)] // Messages are the common case, and large; a box for each would cost more.
 pub enum Input {
     /// Time has come; whatever is due happens. The shell sends one before each batch of other inputs.
     Tick(Now),
-    /// Somebody said something.
+    /// A verified message of a peer.
     Message(Verified<Message>),
     /// An item that was checked for this replica's own lane: an envelope that its gate let in.
     Submit(Item),

@@ -1,15 +1,6 @@
-//! What must hold after every step, in release too. A violation is our own bug, never a peer's doing.
+//! Invariants after every step, in release too. A violation is our own bug, never a peer's doing.
 //!
-//! ```text
-//! I1  A statement in the table is never replaced (E1): asserted where rows are written, in `promises.rs`.
-//! I2  Every slot in memory lies above the stable checkpoint and within a window of it or of execution (N2).
-//! I3  A proposal that a slot goes by is of the current view, which is not changing (N2, V6).
-//! I4  A prepared certificate is of no view above the own one (N3).
-//! I5  Execution never lies below the stable checkpoint, and `low` is executed (C2).
-//! I6  What was executed since the start was decided, if it is in memory (N6).
-//! I7  The own lane is never shorter than its executed tip, and no Ack lies above what its lane holds or has (L1, L2).
-//! I8  A replica that has not finished its recall has signed nothing since it started (E7): see `promise`.
-//! ```
+//! `docs/invariants.md` lists all of them by number, with the places that assert them.
 
 use crate::replica::Replica;
 
@@ -29,12 +20,20 @@ pub(crate) fn check(r: &Replica) {
         if let Some(proposal) = &slot.proposal {
             assert!(r.views.active() == Some(proposal.statement.statement.view), "I3: slot {seq} goes by another view");
         }
+        if let Some(certificate) = &slot.committed {
+            assert!(certificate.seq() == seq, "I2: slot {seq} holds the decision of {}", certificate.seq());
+        }
         if let Some(prepared) = &slot.prepared {
             assert!(prepared.certificate.view() <= view, "I4: slot {seq} prepared in a later view");
         }
     }
-    if let Some(slot) = r.order.log.get(executed).filter(|_| executed > r.order.checkpoints.found_executed()) {
+    if let Some(slot) = r.order.log.get(executed).filter(|_| executed > r.order.checkpoints.found_executed) {
         assert!(slot.recorded, "I6: slot {executed} executed and not decided");
+    }
+    for lane in r.lanes.iter() {
+        let known = lane.acked.position <= lane.executed.position || lane.held(lane.acked).is_some();
+        assert!(known, "I7: Ack of {:?}, which the lane does not hold", lane.acked);
+        assert!(lane.certified().position >= lane.executed.position, "I20: a lane is executed beyond its certificates");
     }
     let own = &r.lanes[r.member.me];
     assert!(

@@ -42,7 +42,7 @@ pub struct Journal {
     evidence: BTreeMap<EvidenceKey, Evidence>,
     view_change: Option<(Signed, Arc<ViewChange>)>,
     new_views: BTreeMap<View, (Signed, Arc<NewView>)>,
-    named_starts: BTreeMap<(View, Digest), (Signed, Arc<NewView>)>,
+    named_new_views: BTreeMap<(View, Digest), (Signed, Arc<NewView>)>,
     broken: Option<Broken>,
 }
 
@@ -65,7 +65,7 @@ impl Journal {
             evidence: BTreeMap::new(),
             view_change: None,
             new_views: BTreeMap::new(),
-            named_starts: BTreeMap::new(),
+            named_new_views: BTreeMap::new(),
             broken: None,
         }
     }
@@ -102,8 +102,8 @@ impl Journal {
             Record::NewView { statement, body } => {
                 self.new_views.insert(body.view, (*statement, body.clone()));
             }
-            Record::NamedStart { statement, body } => {
-                self.named_starts.insert((body.view, statement.statement.digest), (*statement, body.clone()));
+            Record::NamedNewView { statement, body } => {
+                self.named_new_views.insert((body.view, statement.statement.digest), (*statement, body.clone()));
             }
             Record::Broken(broken) => self.broken = Some(broken.clone()),
             Record::Kept(signed) => {
@@ -138,7 +138,7 @@ impl Journal {
         }
     }
 
-    /// What a restart finds.
+    /// Records that a restart finds.
     pub fn recovered(&self) -> Recovered {
         let above = |lane: ReplicaId, position: Position| position > self.executed.tips[lane.index()].position;
         let stable = self.stable.as_ref().map_or(SeqNum::new(0), |claimed| claimed.seq);
@@ -157,7 +157,7 @@ impl Journal {
             evidence: self.evidence.values().cloned().collect(),
             view_change: self.view_change.clone(),
             new_views: self.new_views.values().cloned().collect(),
-            named_starts: self.named_starts.values().cloned().collect(),
+            named_new_views: self.named_new_views.values().cloned().collect(),
             broken: self.broken.clone(),
         }
     }
@@ -177,7 +177,7 @@ impl Journal {
             }
             Wanted::NewView { view, digest } => {
                 let entered = self.new_views.get(view).filter(|(of, _)| of.statement.digest == *digest);
-                let found = entered.or_else(|| self.named_starts.get(&(*view, *digest)));
+                let found = entered.or_else(|| self.named_new_views.get(&(*view, *digest)));
                 let message = |(statement, body): &(Signed, Arc<NewView>)| Message::NewView {
                     statement: *statement,
                     body: body.clone(),
@@ -212,7 +212,7 @@ impl Journal {
         plain.filter(|signed| signed.signer == asker).chain(said).collect()
     }
 
-    /// What it tells of who lied (E4).
+    /// Remains for an investigation (E4).
     pub fn remains(&self) -> Remains {
         let slots = || self.slots.values();
         let proposed = slots().flat_map(|slot| slot.accepted.values()).map(|(signed, _)| *signed);
@@ -224,8 +224,8 @@ impl Journal {
         Remains {
             statements: own.chain(self.kept.iter().copied()).chain(proposed).chain(bundles).collect(),
             certificates: prepared.chain(committed).chain(lanes).chain(self.stable.clone()).collect(),
-            demands: self.view_change.clone().into_iter().collect(),
-            starts: self.new_views.values().chain(self.named_starts.values()).cloned().collect(),
+            view_changes: self.view_change.clone().into_iter().collect(),
+            new_views: self.new_views.values().chain(self.named_new_views.values()).cloned().collect(),
             evidence: self.evidence.values().cloned().collect(),
         }
     }
@@ -235,7 +235,7 @@ impl Journal {
         self.slots.get(&seq)?.committed.as_ref()
     }
 
-    /// Where execution stands, for judges.
+    /// The executed point, for judges.
     pub fn executed(&self) -> &ExecutedPoint {
         &self.executed
     }

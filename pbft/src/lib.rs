@@ -1,44 +1,46 @@
-//! How replicas agree on one order: PBFT with signatures over certified lanes.
+//! Agreement on one order: PBFT with signatures over certified lanes.
 //!
-//! This crate is a state machine without I/O. It has no clock, no thread, no socket, no randomness and no `std`.
+//! This crate is a state machine without I/O. Clocks, threads, sockets, randomness and `std` are outside.
 //! [`Replica::step`] is the one door in; [`Effects`] is the one door out. The same value runs under a node, under a
 //! simulator and in a search.
 //!
 //! # The protocol as rules
 //!
-//! `n` replicas, `f = (n − 1) / 3` of which may lie, `q = n − f`. Rules carry names that `docs/protocol.md` explains one
-//! by one, each with the test that checks it; comments, tests and commits use the same names.
+//! `n` replicas, `f = (n − 1) / 3` of which may lie, `q = n − f`. Rules carry names that `docs/protocol.md` explains
+//! one by one, each with the test that checks it; comments, tests and commits use the same names.
 //!
 //! * **Everything signed is a [`Statement`]**, written into a table before it is sent and never rebuilt (E1). A second,
-//!   different statement of one signer for one position is evidence (E2), and so is a demand or a start of a view that no
-//!   honest replica signs (E3); halves that different replicas hold are made to meet, and the proof goes onto the
-//!   finder's lane until the ledger has recorded it (E5).
-//! * **Data travels in lanes** (L1): each replica's own hash chain of [`Bundle`]s. On a bundle, and all between it and an
-//!   anchor, store it and sign an Ack (L2). On q Acks a tip is certified (L3).
+//!   different statement of one signer for one position is evidence (E2), and so is a ViewChange or a start of a view
+//!   that no honest replica signs (E3); halves that different replicas hold are made to meet, and the proof goes onto
+//!   the finder's lane until the ledger has recorded it (E5).
+//! * **Data travels in lanes** (L1): each replica's own hash chain of [`Bundle`]s. On a bundle, and all between it and
+//!   an anchor, store it and sign an Ack (L2). On q Acks a tip is certified (L3).
 //! * **A slot decides a cut** (L4): one certified tip for each lane, a time, a mark. On a PrePrepare of the current
-//!   primary whose content and certificates are here: store, sign Prepare (N2). On q Prepares, the own among them: store
-//!   the certificate, sign Commit (N3). On q Commits of one view, or n Prepares of one view, it is decided (N4, N5).
-//! * **Execute in order** (N6) once the data is here (L5). After every [`Constants::checkpoint_period`]th and every marked
-//!   slot sign a Checkpoint (C1); on q equal ones drop what lies below (C2).
-//! * **When the primary does not do what it could** (V1), sign a demand for the next view with everything promised so far
-//!   (V4). On f + 1 demands for later views, join (V3). On q demands the new primary proposes what follows from them; every
-//!   replica computes that again (V5) and accepts nothing else in those slots (V6).
-//! * **Anything may be lost.** A status at intervals says what a replica has; who is behind asks, one peer at a time (N9).
+//!   primary whose content and certificates are here: store, sign Prepare (N2). On q Prepares, the own among them:
+//!   store the certificate, sign Commit (N3). On q Commits of one view, or n Prepares of one view, it is decided (N4,
+//!   N5).
+//! * **Execute in order** (N6) once the data is here (L5). After every [`Constants::checkpoint_period`]th and every
+//!   marked slot sign a Checkpoint (C1); on q equal ones drop what lies below (C2).
+//! * **When the primary does not do what it could** (V1), sign a ViewChange for the next view with everything promised
+//!   so far (V4). On f + 1 ViewChanges for later views, join (V3). On q ViewChanges the new primary proposes what
+//!   follows from them; every replica computes that again (V5) and accepts nothing else in those slots (V6).
+//! * **Anything may be lost.** A status at intervals says what a replica has; who is behind asks, one peer at a time
+//!   (N9).
 //! * **After a start** sign nothing until q − 1 others have said what they know of the own statements (E7).
 //!
 //! # Deviations from the paper
 //!
 //! OSDI '99 and TOCS 2002 (Castro and Liskov); each with its reason.
 //!
-//! * Requests are not proposed; certified lane tips are. Proposals stay small whatever the data weighs, and no vote waits
-//!   for data.
+//! * Requests are not proposed; certified lane tips are. Proposals stay small whatever the data weighs, and no vote
+//!   waits for data.
 //! * Signatures everywhere, no MACs: evidence must convince third parties.
 //! * The primary signs a Prepare like everyone, so that its vote counts once and in one place (pitfall 30).
 //! * n Prepares decide as well (N5). The choice of a NewView therefore looks at Q before it falls back to null, with
 //!   support counted at a view *or later* (V5); `view_change_search.rs` searches that choice.
 //! * Q reports only what was signed last, not every view: with support "at a view or later" that is enough.
-//! * A demand carries its checkpoint's certificate and its certificates by value, a start its demands by value: nothing
-//!   is taken on somebody's word, and wrong ones are evidence.
+//! * A ViewChange carries its checkpoint's certificate and its certificates by value, a start its ViewChanges by value:
+//!   nothing is taken on somebody's word, and wrong ones are evidence.
 //! * Timers end with commits, not with execution: a primary cannot be blamed for data that others withhold (V1).
 //! * Checkpoints are also taken when the group falls idle, after a slot that carries a mark (C1).
 //! * There is no state transfer here yet: who is behind fetches decided slots and bundles, of which none are dropped.
@@ -70,7 +72,7 @@ pub use effects::{Broken, Decided, Effect, Effects, Record, Rejected, Wanted};
 pub use evidence::bundle_evidence::{BundleFault, InvalidBundle};
 pub use evidence::forensics::{Conflict, Findings, Remains};
 pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
-pub use evidence::view_evidence::{DemandLeaf, InvalidDemand, InvalidStart, LeafPath, Omission, StartLeaf};
+pub use evidence::view_evidence::{InvalidNewView, InvalidViewChange, LeafPath, NewViewLeaf, Omission, ViewChangeLeaf};
 pub use holdings::Holdings;
 pub use input::{Executed, Input, Now, ReaderId};
 #[cfg(feature = "testing")]

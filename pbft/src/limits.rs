@@ -21,9 +21,9 @@ pub struct Constants {
     pub mark_age_ms: u64,
     /// Time between two statuses (N9).
     pub status_period_ms: u64,
-    /// How far ahead of a replica's clock a proposal may be (T2).
+    /// Furthest that a proposal may be ahead of a replica's clock (T2).
     pub clock_ahead_ms: u64,
-    /// How far behind it (T2); at least the cap of the view timer.
+    /// Furthest behind it (T2); at least the cap of the view timer.
     pub clock_behind_ms: u64,
     /// Bytes of one bundle, unless it holds a single item (L1).
     pub bundle_bytes_max: u32,
@@ -34,6 +34,22 @@ pub struct Constants {
 }
 
 impl Constants {
+    /// The numbers of a new genesis.
+    pub const STANDARD: Self = Self {
+        checkpoint_period: 128,
+        window: 256,
+        base_timeout_ms: 1_000,
+        timeout_cap_ms: 30_000,
+        cut_delay_ms: 20,
+        mark_period_ms: 50,
+        mark_age_ms: 200,
+        status_period_ms: 500,
+        clock_ahead_ms: 2_000,
+        clock_behind_ms: 60_000,
+        bundle_bytes_max: 1 << 20,
+        lane_ahead_bundles_max: 4_096,
+        lane_ahead_bytes_max: 64 << 20,
+    };
     /// Bytes of one item: an envelope of 32 MiB and its frame.
     pub const ITEM_BYTES_MAX: usize = (32 << 20) + (64 << 10);
     /// Items of one bundle: 1 MiB of the smallest.
@@ -50,20 +66,21 @@ impl Constants {
 
 impl Default for Constants {
     fn default() -> Self {
-        Self {
-            checkpoint_period: 128,
-            window: 256,
-            base_timeout_ms: 1_000,
-            timeout_cap_ms: 30_000,
-            cut_delay_ms: 20,
-            mark_period_ms: 50,
-            mark_age_ms: 200,
-            status_period_ms: 500,
-            clock_ahead_ms: 2_000,
-            clock_behind_ms: 60_000,
-            bundle_bytes_max: 1 << 20,
-            lane_ahead_bundles_max: 4_096,
-            lane_ahead_bytes_max: 64 << 20,
-        }
+        Self::STANDARD
     }
 }
+
+const _: () = {
+    let c = Constants::STANDARD;
+    assert!(c.window >= 2 * c.checkpoint_period, "the window outlives a checkpoint period");
+    assert!(c.window <= Constants::WINDOW_MAX, "a status speaks of one window");
+    assert!(c.clock_behind_ms >= c.timeout_cap_ms, "a NewView is not older than a proposal may be");
+    assert!(c.cut_delay_ms < c.mark_period_ms && c.mark_period_ms < c.mark_age_ms, "marks are rarer than cuts");
+    assert!(
+        c.mark_age_ms < c.base_timeout_ms && c.status_period_ms < c.base_timeout_ms,
+        "work is due before it is late"
+    );
+    assert!(c.base_timeout_ms < c.timeout_cap_ms, "time-outs can double");
+    assert!(Constants::ITEM_BYTES_MAX as u64 <= c.lane_ahead_bytes_max, "a lane has room for the largest item");
+    assert!(Constants::UNCERTIFIED_BUNDLES_MAX <= c.lane_ahead_bundles_max, "an owner's bundles fit its lane");
+};

@@ -13,11 +13,11 @@ use alloc::sync::Arc;
 /// Whether a replica takes part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It votes, once its recall is done.
+    /// Votes, once its recall is done.
     Member,
     /// Its disk is older than its promises: it follows and signs nothing but Status (E7).
     Follower(Signed),
-    /// It has stopped.
+    /// Stopped for good.
     Stopped(Broken),
 }
 
@@ -30,7 +30,7 @@ impl Standing {
     }
 }
 
-/// One member's own part of a replica: everything that signing, sending and waking need.
+/// The own part of a replica: all that signing, sending and waking need.
 #[derive(Clone)]
 pub(crate) struct Member {
     pub(crate) me: ReplicaId,
@@ -45,6 +45,8 @@ pub(crate) struct Member {
     /// Own messages on their way back in: they pass the same handlers as others'.
     pub(crate) loopback: VecDeque<Arc<Message>>,
     pub(crate) wake: Option<Ticks>,
+    /// Effects of the step at work, in order.
+    pub(crate) out: Effects,
 }
 
 impl Member {
@@ -68,6 +70,7 @@ impl Member {
             constants: Arc::new(constants),
             loopback: VecDeque::new(),
             wake: None,
+            out: Effects::new(),
         }
     }
 
@@ -87,18 +90,18 @@ impl Member {
     }
 
     /// Sends to all, and takes it in like everyone.
-    pub(crate) fn broadcast(&mut self, message: Message, out: &mut Effects) {
+    pub(crate) fn broadcast(&mut self, message: Message) {
         let message = Arc::new(message);
-        out.push(Effect::Broadcast(message.clone()));
+        self.out.push(Effect::Broadcast(message.clone()));
         self.loopback.push_back(message);
     }
 
     /// Sends to one, who may be this replica.
-    pub(crate) fn send(&mut self, to: ReplicaId, message: Message, out: &mut Effects) {
+    pub(crate) fn send(&mut self, to: ReplicaId, message: Message) {
         if to == self.me {
             self.loopback.push_back(Arc::new(message));
         } else {
-            out.send(to, message);
+            self.out.send(to, message);
         }
     }
 
@@ -131,7 +134,7 @@ impl Member {
 
     /// Signs and writes into the table; the caller persists it before it leaves. None while nothing may be signed.
     ///
-    /// What was signed before is returned as it was (E1).
+    /// A statement signed before is returned as it was (E1).
     pub(crate) fn promise(&mut self, kind: Kind, view: View, seq: SeqNum, digest: Digest) -> Option<Signed> {
         if !self.may_sign() {
             return None;
@@ -150,16 +153,9 @@ impl Member {
     }
 
     /// [`Self::promise`], persisted.
-    pub(crate) fn sign(
-        &mut self,
-        kind: Kind,
-        view: View,
-        seq: SeqNum,
-        digest: Digest,
-        out: &mut Effects,
-    ) -> Option<Signed> {
+    pub(crate) fn sign(&mut self, kind: Kind, view: View, seq: SeqNum, digest: Digest) -> Option<Signed> {
         let signed = self.promise(kind, view, seq, digest)?;
-        out.persist(Record::Statement(signed));
+        self.out.persist(Record::Statement(signed));
         Some(signed)
     }
 
@@ -179,24 +175,24 @@ impl Member {
     }
 
     /// E7: an own statement that is not on the disk says that the disk is older than its promises.
-    pub(crate) fn meet_own(&mut self, signed: &Signed, out: &mut Effects) {
+    pub(crate) fn meet_own(&mut self, signed: &Signed) {
         let statement = &signed.statement;
         let known = statement.kind == Kind::Status
             || self.promises.holds(statement)
             || self.promises.is_pruned(statement, self.me)
             || self.standing != Standing::Member;
         if !known {
-            self.stop(Broken::OlderThanPromises(*signed), out);
+            self.stop(Broken::OlderThanPromises(*signed));
         }
     }
 
     /// Takes no further part, for this reason.
-    pub(crate) fn stop(&mut self, broken: Broken, out: &mut Effects) {
+    pub(crate) fn stop(&mut self, broken: Broken) {
         if self.is_stopped() {
             return;
         }
         self.standing = Standing::of(broken.clone());
-        out.persist(Record::Broken(broken.clone()));
-        out.push(Effect::Broken(broken));
+        self.out.persist(Record::Broken(broken.clone()));
+        self.out.push(Effect::Broken(broken));
     }
 }

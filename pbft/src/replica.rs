@@ -16,7 +16,7 @@ use crate::views::Views;
 use crate::wire::{Committee, Message, ReplicaId, Signer, Ticks, Verify};
 use alloc::sync::Arc;
 
-/// Who a replica is and what its group agreed on.
+/// Identity of a replica, and the numbers that its group agreed on.
 #[derive(Clone)]
 pub struct ReplicaConfig {
     /// Its place in the member list.
@@ -33,7 +33,7 @@ pub struct ReplicaConfig {
     pub incarnation: u64,
 }
 
-/// One replica: a value. Cloning it forks its future.
+/// A replica: a value. Cloning it forks its future.
 #[derive(Clone)]
 pub struct Replica {
     pub(crate) member: Member,
@@ -79,27 +79,33 @@ impl Replica {
     ///
     /// Same state, same input, same effects: replaying inputs replays the run.
     pub fn step(&mut self, input: Input, out: &mut Effects) {
+        core::mem::swap(&mut self.member.out, out);
+        self.take_in(input);
+        core::mem::swap(&mut self.member.out, out);
+    }
+
+    fn take_in(&mut self, input: Input) {
         if self.member.is_stopped() {
             return;
         }
         let outcome = match input {
-            Input::Tick(now) => self.on_tick(now, out),
+            Input::Tick(now) => self.on_tick(now),
             Input::Message(verified) => {
                 let (from, message) = verified.into_parts();
-                self.on_message(from, message, out)
+                self.on_message(from, message)
             }
             Input::Submit(item) => self.lanes.on_submit(item),
             Input::Read { reader, nonce } => self.on_read(reader, nonce),
             Input::Deadline(deadline) => {
-                self.order.execution.set_deadline(deadline);
+                self.order.execution.deadline = deadline;
                 Ok(())
             }
-            Input::Executed(executed) => self.on_executed(executed, out),
+            Input::Executed(executed) => self.on_executed(executed),
         };
         if let Err(rejected) = outcome {
-            out.push(Effect::Refused(rejected));
+            self.member.out.push(Effect::Refused(rejected));
         }
-        self.settle(out);
+        self.advance();
         invariants::check(self);
     }
 
@@ -108,46 +114,55 @@ impl Replica {
         if self.member.is_stopped() { None } else { self.member.wake }
     }
 
-    fn on_tick(&mut self, now: Now, out: &mut Effects) -> Result<(), Rejected> {
+    fn on_tick(&mut self, now: Now) -> Result<(), Rejected> {
         self.member.now = Now { ticks: now.ticks.max(self.member.now.ticks), wall: now.wall };
-        self.ask_for_recall(out);
+        self.ask_for_recall();
         Ok(())
     }
 
-    fn on_message(&mut self, from: ReplicaId, message: Message, out: &mut Effects) -> Result<(), Rejected> {
+    fn on_message(&mut self, from: ReplicaId, message: Message) -> Result<(), Rejected> {
         if let Some(peer) = self.peers.get_mut(from) {
             peer.heard = Some(self.member.now.ticks);
         }
         match message {
             Message::PrePrepare { statement, content, certificates } => {
-                self.on_pre_prepare(from, statement, content, certificates, out)
+                self.on_pre_prepare(from, statement, content, certificates)
             }
-            Message::Prepare { statement, pre_prepare } => self.on_prepare(statement, pre_prepare, out),
-            Message::Commit(signed) => self.on_commit(signed, out),
-            Message::Ack(signed) => self.on_ack(signed, out),
-            Message::LaneCert(claimed) => self.on_lane_cert(claimed, out),
-            Message::Checkpoint(signed) => self.on_checkpoint(signed, out),
-            Message::StableCheckpoint(claimed) => self.on_stable_checkpoint(claimed, out),
-            Message::Status { statement, body } => self.on_status(from, statement, body, out),
-            Message::Half(signed) => self.on_half(signed, out),
-            Message::Evidence(evidence) => self.on_evidence(evidence, out),
-            Message::Bundle(bundle) => self.on_bundle(bundle, out),
-            Message::Content { content, certificates } => self.on_content(content, certificates, out),
-            Message::Decided { certificate, content } => self.on_decided(from, certificate, content, out),
-            Message::ViewChange { statement, body } => self.on_view_change(statement, body, out),
-            Message::NewView { statement, body } => self.on_new_view(statement, body, out),
-            Message::Ask(wanted) => self.on_ask(from, wanted, out),
-            Message::Recalled { incarnation, statements } => self.on_recalled(from, incarnation, statements, out),
+            Message::Prepare { statement, pre_prepare } => self.on_prepare(statement, pre_prepare),
+            Message::Commit(signed) => self.on_commit(signed),
+            Message::Ack(signed) => self.on_ack(signed),
+            Message::LaneCert(claimed) => {
+                self.learn_lane_cert(claimed.into_checked(&self.member.committee), false);
+                Ok(())
+            }
+            Message::Checkpoint(signed) => self.on_checkpoint(signed),
+            Message::StableCheckpoint(claimed) => {
+                self.learn_stable(claimed.into_checked(&self.member.committee));
+                Ok(())
+            }
+            Message::Status { statement, body } => self.on_status(from, statement, body),
+            Message::Contradiction(signed) => {
+                self.hear(&signed);
+                Ok(())
+            }
+            Message::Evidence(evidence) => self.on_evidence(evidence),
+            Message::Bundle(bundle) => self.on_bundle(bundle),
+            Message::Content { content, certificates } => self.on_content(content, certificates),
+            Message::Decided { certificate, content } => self.on_decided(from, certificate, content),
+            Message::ViewChange { statement, body } => self.on_view_change(statement, body),
+            Message::NewView { statement, body } => self.on_new_view(statement, body),
+            Message::Ask(wanted) => self.on_ask(from, wanted),
+            Message::Recalled { incarnation, statements } => self.on_recalled(from, incarnation, statements),
         }
     }
 
     /// Does everything that has become possible, until nothing is left to do.
-    fn settle(&mut self, out: &mut Effects) {
+    fn advance(&mut self) {
         loop {
             while let Some(message) = self.member.loopback.pop_front() {
                 let message = Arc::unwrap_or_clone(message);
-                if let Err(rejected) = self.on_message(self.member.me, message, out) {
-                    out.push(Effect::Refused(rejected));
+                if let Err(rejected) = self.on_message(self.member.me, message) {
+                    self.member.out.push(Effect::Refused(rejected));
                 }
             }
             if self.member.is_stopped() {
@@ -155,17 +170,17 @@ impl Replica {
             }
             self.member.wake = None;
             let primary = self.primary();
-            self.lanes.advance_lanes(&mut self.member, primary, out);
-            self.lanes.make_bundles(&mut self.member, out);
-            self.advance_views(out);
-            self.advance_slots(out);
-            self.propose(out);
-            self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member, out);
+            self.lanes.advance_lanes(&mut self.member, primary);
+            self.lanes.make_bundles(&mut self.member);
+            self.advance_views();
+            self.advance_slots();
+            self.propose();
+            self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
             if self.member.loopback.is_empty() && self.lanes.touched.is_empty() {
                 break;
             }
         }
-        self.pursue(out);
-        self.tell_status(out);
+        self.pursue();
+        self.tell_status();
     }
 }

@@ -13,7 +13,7 @@ use crate::views::waiting::Wait;
 use crate::wire::{Digest, QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, Tip, View};
 use alloc::vec::Vec;
 
-/// Where a replica stands at one moment.
+/// State of a replica at one moment.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The highest view entered or asked for.
@@ -23,7 +23,7 @@ pub struct Report {
     /// Its primary.
     pub primary: ReplicaId,
     /// The view that each member asks for, as far as it is known (V3).
-    pub demands: Vec<(ReplicaId, View)>,
+    pub view_changes: Vec<(ReplicaId, View)>,
     /// The time-out of this moment (V2), milliseconds.
     pub timeout_ms: u64,
     /// Position and hashes of what is executed.
@@ -42,7 +42,7 @@ pub struct Report {
     pub heard: usize,
     /// q.
     pub quorum: usize,
-    /// What has waited longest, and since when.
+    /// The longest wait, and since when.
     pub waiting: Option<(Ticks, Wait)>,
     /// Bytes of items that wait for a bundle.
     pub pending_bytes: u64,
@@ -74,7 +74,7 @@ pub struct Report {
     pub hopeless_checkpoint: bool,
 }
 
-/// What is known of a peer.
+/// State of a peer, as last heard.
 #[derive(Debug, Clone)]
 pub struct PeerReport {
     /// When anything was last heard from it; none for the replica itself.
@@ -83,7 +83,7 @@ pub struct PeerReport {
     pub status: Option<StatusBody>,
 }
 
-/// Where a lane stands.
+/// State of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneReport {
     /// The executed tip.
@@ -98,12 +98,12 @@ pub struct LaneReport {
     pub held_bytes: u64,
 }
 
-/// What a slot has and waits for.
+/// State of a slot, and what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotReport {
     /// The slot.
     pub seq: SeqNum,
-    /// What the primary of this view proposed.
+    /// Digest that the primary of this view proposed.
     pub proposed: Option<Digest>,
     /// Prepares that agree with it.
     pub prepares: usize,
@@ -123,27 +123,14 @@ pub struct SlotReport {
     pub without_data: Vec<ReplicaId>,
 }
 
-impl Lanes {
-    fn lane_report(&self, id: ReplicaId) -> LaneReport {
-        let lane = &self[id];
-        LaneReport {
-            executed: lane.executed,
-            certified: lane.certified(),
-            acknowledged: lane.acked,
-            held: lane.held_count(),
-            held_bytes: lane.held_bytes(),
-        }
-    }
-}
-
 impl Replica {
-    /// Everything that people and metrics ask for.
+    /// The report for people and metrics.
     pub fn report(&self) -> Report {
         Report {
             view: self.views.number,
             changing: self.views.changing,
             primary: self.member.committee.primary(self.views.number),
-            demands: self.views.demands().map(|(signed, body)| (signed.signer, body.view)).collect(),
+            view_changes: self.views.view_changes().map(|(signed, body)| (signed.signer, body.view)).collect(),
             timeout_ms: self.views.timeout_ms(&self.member),
             executed: self.order.execution.point().clone(),
             stable: self.order.low(),
@@ -154,7 +141,7 @@ impl Replica {
             heard: self.peers.heard(&self.member),
             quorum: self.member.committee.quorum(),
             waiting: self.order.longest_wait(&self.lanes, &self.member),
-            pending_bytes: self.lanes.own.pending_bytes(),
+            pending_bytes: self.lanes.own.pending_bytes,
             room: self.room(),
             reads: self.lanes.reads.count(),
             peers: self
@@ -195,10 +182,10 @@ impl Replica {
 
     /// Bytes of items that may be submitted before [`crate::Rejected::LaneFull`].
     pub fn room(&self) -> u64 {
-        PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes())
+        PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes)
     }
 
-    /// Where execution stands.
+    /// The executed point.
     pub fn executed_point(&self) -> &ExecutedPoint {
         self.order.execution.point()
     }
@@ -246,6 +233,19 @@ impl Replica {
             without_data: lanes_where(&|lane, tip| {
                 tip.position > lane.executed.position && lane.path_to(tip).is_none()
             }),
+        }
+    }
+}
+
+impl Lanes {
+    fn lane_report(&self, id: ReplicaId) -> LaneReport {
+        let lane = &self[id];
+        LaneReport {
+            executed: lane.executed,
+            certified: lane.certified(),
+            acknowledged: lane.acked,
+            held: lane.held_count(),
+            held_bytes: lane.held_bytes(),
         }
     }
 }

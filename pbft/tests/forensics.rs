@@ -118,7 +118,7 @@ fn forgotten_decision() -> Remains {
         certificate(Kind::Commit, 0, 1, digest(1), &[0, 1, 2]),
         certificate(Kind::Commit, 1, 1, digest(2), &[1, 2, 3]),
     ]);
-    remains.starts.push(started);
+    remains.new_views.push(started);
     remains
 }
 
@@ -131,7 +131,7 @@ fn a_decision_that_later_demands_leave_out_names_those_who_left_it_out() {
 
 #[test]
 fn without_the_start_between_two_decisions_of_different_views_nobody_is_named() {
-    let remains = Remains { starts: Vec::new(), ..forgotten_decision() };
+    let remains = Remains { new_views: Vec::new(), ..forgotten_decision() };
     let findings = investigate(&remains);
     assert_eq!((names(&findings), findings.conflicts.len()), (Vec::new(), 1));
 }
@@ -140,7 +140,7 @@ fn without_the_start_between_two_decisions_of_different_views_nobody_is_named() 
 fn a_fast_decision_that_later_demands_leave_out_names_those_who_left_it_out() {
     let started = start(1, vec![demand(1, nothing(1)), demand(2, nothing(1)), demand(3, nothing(1))]);
     let mut remains = of_certificates(vec![certificate(Kind::Prepare, 0, 1, digest(1), &[0, 1, 2, 3])]);
-    remains.starts.push(started);
+    remains.new_views.push(started);
     assert_eq!(names(&investigate(&remains)), [1, 2, 3]);
 }
 
@@ -164,7 +164,7 @@ fn a_claim_against_the_start_that_it_names_is_found() {
     assert_eq!(wrong.1.carries(SeqNum::new(1)), Some(digest(2)), "it follows from what was claimed");
     let remains = Remains {
         certificates: vec![certificate(Kind::Commit, 0, 1, digest(1), &[0, 1, 2])],
-        starts: vec![right, wrong],
+        new_views: vec![right, wrong],
         ..Remains::default()
     };
     let findings = investigate(&remains);
@@ -180,7 +180,7 @@ fn a_start_that_carries_what_does_not_follow_names_its_primary() {
     let mut body = NewView::clone(&body);
     body.pre_prepares.push(proposed(1, 1, digest(9)));
     let signed = say(1, Kind::NewView, 1, 0, body.digest(WINDOW));
-    let remains = Remains { starts: vec![(signed, Arc::new(body))], ..Remains::default() };
+    let remains = Remains { new_views: vec![(signed, Arc::new(body))], ..Remains::default() };
     assert_eq!(names(&investigate(&remains)), [1]);
 }
 
@@ -209,7 +209,7 @@ fn a_demand_whose_body_is_not_what_was_signed_accuses_nobody() {
     let other = ViewChange { voted: vec![voted(0, digest(1), Digest::ZERO)], ..nothing(1) };
     let remains = Remains {
         statements: vec![say(1, Kind::Prepare, 0, 1, digest(2))],
-        demands: vec![(signed, Arc::new(other))],
+        view_changes: vec![(signed, Arc::new(other))],
         ..Remains::default()
     };
     assert_eq!(names(&investigate(&remains)), Vec::<usize>::new());
@@ -228,7 +228,7 @@ fn the_remains_of_an_honest_history_name_nobody() {
             certificate(Kind::Commit, 0, 1, digest(1), &[0, 1, 2]),
             certificate(Kind::Commit, 1, 1, digest(1), &[0, 1, 3]),
         ],
-        starts: vec![right],
+        new_views: vec![right],
         ..Remains::default()
     };
     let findings = investigate(&remains);

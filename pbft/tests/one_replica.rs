@@ -185,7 +185,7 @@ fn a_new_primary_reports_what_it_prepared_after_a_restart() {
 fn acknowledgements_of_lanes_that_nobody_has_are_not_kept() {
     let mut a = One::new(0);
     for view in 0..20_000u64 {
-        a.msg(3, Message::Half(st(Kind::Ack, view, 1, Digest([1; 32]), 3)));
+        a.msg(3, Message::Contradiction(st(Kind::Ack, view, 1, Digest([1; 32]), 3)));
     }
     assert_eq!(a.r.report().remembered, 4, "one for each lane that there is");
 }

@@ -114,7 +114,7 @@ fn statements_of_different_slots_views_or_signers_do_not_contradict_each_other()
 fn truncated_and_trailing_bytes_do_not_decode() {
     let messages = [
         Message::Commit(signed()),
-        Message::Half(signed()),
+        Message::Contradiction(signed()),
         Message::Prepare { statement: signed(), pre_prepare: signed() },
         Message::Recalled { incarnation: 7, statements: vec![signed()] },
     ];

@@ -77,7 +77,7 @@ fn who_saw_two_certified_bundles_at_one_position_can_show_who_lied() {
 fn a_follower_is_one_by_a_record_of_its_own() {
     let mut alone = Alone::new(4, 0);
     let lost = say(0, Kind::Prepare, 0, 3, Digest([5; 32]));
-    alone.hear(1, Message::Half(lost));
+    alone.hear(1, Message::Contradiction(lost));
     let kept = |effect: &Effect| matches!(effect, Effect::Persist(Record::Kept(_)));
     let mark = |effect: &Effect| matches!(effect, Effect::Persist(Record::Broken(Broken::OlderThanPromises(of))) if *of == lost);
     assert!(alone.effects.iter().any(mark) && !alone.effects.iter().any(kept));

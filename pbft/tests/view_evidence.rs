@@ -4,8 +4,8 @@ mod cluster;
 
 use cluster::{HashSigner, HashVerify, committee, context, id, key};
 use quorate_pbft::{
-    ClaimedCert, Constants, Content, Digest, Epoch, Evidence, InvalidDemand, InvalidStart, Kind, NewView, Omission,
-    PreparedEntry, SeqNum, Signed, Signer, Statement, View, ViewChange, VotedEntry,
+    ClaimedCert, Constants, Content, Digest, Epoch, Evidence, InvalidNewView, InvalidViewChange, Kind, NewView,
+    Omission, PreparedEntry, SeqNum, Signed, Signer, Statement, View, ViewChange, VotedEntry,
 };
 use std::sync::Arc;
 
@@ -121,7 +121,7 @@ fn an_omission_of_which_any_part_is_changed_proves_nothing() {
         |o| o.vote.signer = id(1),
         |o| o.vote.statement.seq = SeqNum::new(3),
         |o| o.leaf.seq = SeqNum::new(3),
-        |o| o.leaf.demand.statement.view = View::new(2),
+        |o| o.leaf.view_change.statement.view = View::new(2),
         |o| o.leaf.slot.siblings[0] = digest(7),
         |o| o.leaf.checkpoint = Some(certificate(Kind::Checkpoint, 0, 1, digest(9))),
     ];
@@ -133,8 +133,8 @@ fn an_omission_of_which_any_part_is_changed_proves_nothing() {
 }
 
 fn invalid_demand(body: &ViewChange) -> Option<Evidence> {
-    let found = InvalidDemand::find(&signed_demand(2, body), body, WINDOW, &committee(N), &HashVerify)?;
-    Some(Evidence::InvalidDemand(Box::new(found)))
+    let found = InvalidViewChange::find(&signed_demand(2, body), body, WINDOW, &committee(N), &HashVerify)?;
+    Some(Evidence::InvalidViewChange(Box::new(found)))
 }
 
 #[test]
@@ -153,8 +153,9 @@ fn no_honest_demand_is_invalid() {
     assert_eq!(invalid_demand(&honest_demand()), None);
     // Nor does evidence that points at a sound leaf prove anything.
     let body = honest_demand();
-    let leaf = quorate_pbft::DemandLeaf::of(&signed_demand(2, &body), &body, SeqNum::new(1), WINDOW).expect("a slot");
-    assert!(!proves(&Evidence::InvalidDemand(Box::new(InvalidDemand { leaf, named: None }))));
+    let leaf =
+        quorate_pbft::ViewChangeLeaf::of(&signed_demand(2, &body), &body, SeqNum::new(1), WINDOW).expect("a slot");
+    assert!(!proves(&Evidence::InvalidViewChange(Box::new(InvalidViewChange { leaf, named: None }))));
 }
 
 fn start(bodies: &[ViewChange], slots: &[Digest]) -> (Signed, NewView) {
@@ -166,8 +167,8 @@ fn start(bodies: &[ViewChange], slots: &[Digest]) -> (Signed, NewView) {
 }
 
 fn invalid_start(signed: &Signed, body: &NewView) -> Option<Evidence> {
-    let found = InvalidStart::find(signed, body, &committee(N), Content::NULL.digest(), WINDOW)?;
-    Some(Evidence::InvalidStart(Box::new(found)))
+    let found = InvalidNewView::find(signed, body, &committee(N), Content::NULL.digest(), WINDOW)?;
+    Some(Evidence::InvalidNewView(Box::new(found)))
 }
 
 #[test]
@@ -199,13 +200,16 @@ fn a_start_that_leaves_out_a_decided_slot_is_evidence() {
 fn evidence_against_a_start_needs_the_demands_that_it_rests_on() {
     let bodies = [honest_demand(), honest_demand(), honest_demand()];
     let (signed, body) = start(&bodies, &[digest(5), digest(2)]);
-    let Some(Evidence::InvalidStart(honest)) = invalid_start(&signed, &body) else { panic!("does not follow") };
-    let changes: [fn(&mut InvalidStart); 3] =
-        [|s| drop(s.demands.pop()), |s| s.demands[0] = s.demands[1].clone(), |s| s.leaf.carried = Some(digest(1))];
+    let Some(Evidence::InvalidNewView(honest)) = invalid_start(&signed, &body) else { panic!("does not follow") };
+    let changes: [fn(&mut InvalidNewView); 3] = [
+        |s| drop(s.view_changes.pop()),
+        |s| s.view_changes[0] = s.view_changes[1].clone(),
+        |s| s.leaf.carried = Some(digest(1)),
+    ];
     for change in changes {
         let mut changed = (*honest).clone();
         change(&mut changed);
-        assert!(!proves(&Evidence::InvalidStart(Box::new(changed))));
+        assert!(!proves(&Evidence::InvalidNewView(Box::new(changed))));
     }
 }
 
@@ -220,8 +224,8 @@ fn a_demand_that_disagrees_with_the_start_that_it_names_is_evidence() {
         voted: vec![VotedEntry { pre_prepare: proposed(1, 2, of), new_view: named.digest(WINDOW) }],
     };
     let lie = vote(digest(7));
-    let found = InvalidDemand::against(&signed_demand(3, &lie), &lie, &signed, &named, WINDOW).expect("disagrees");
-    assert!(proves(&Evidence::InvalidDemand(Box::new(found))));
+    let found = InvalidViewChange::against(&signed_demand(3, &lie), &lie, &signed, &named, WINDOW).expect("disagrees");
+    assert!(proves(&Evidence::InvalidViewChange(Box::new(found))));
     let truth = vote(digest(2));
-    assert_eq!(InvalidDemand::against(&signed_demand(3, &truth), &truth, &signed, &named, WINDOW), None);
+    assert_eq!(InvalidViewChange::against(&signed_demand(3, &truth), &truth, &signed, &named, WINDOW), None);
 }

@@ -31,6 +31,9 @@ pub(crate) struct Added<'a> {
     pub(crate) below: &'a [u8],
 }
 
+/// Joins two texts where both may stand.
+type Both<'f> = &'f dyn Fn(&[u8], &[u8]) -> Option<Vec<u8>>;
+
 impl Added<'_> {
     /// Both, ours first; none where one of them is no whole element, or both may be about one thing.
     pub(crate) fn both(&self, language: &Language) -> Option<Vec<u8>> {
@@ -50,7 +53,7 @@ impl Added<'_> {
     }
 
     /// The last lines of both and those above are the same: the additions may as well begin above those.
-    fn slid_up(&self, len: usize, both: &dyn Fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    fn slid_up(&self, len: usize, both: Both) -> Option<Vec<u8>> {
         let edge = last_lines(self.above, len)?;
         let slide = |side: &[u8]| Some([edge, side.strip_suffix(edge)?].concat());
         let both = both(&slide(self.ours)?, &slide(self.theirs)?)?;
@@ -58,7 +61,7 @@ impl Added<'_> {
     }
 
     /// The first lines of both and those below are the same.
-    fn slid_down(&self, len: usize, both: &dyn Fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    fn slid_down(&self, len: usize, both: Both) -> Option<Vec<u8>> {
         let edge = first_lines(self.below, len)?;
         let slide = |side: &[u8]| Some([side.strip_prefix(edge)?, edge].concat());
         let both = both(&slide(self.ours)?, &slide(self.theirs)?)?;

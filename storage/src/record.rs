@@ -39,7 +39,7 @@ impl Batch {
             Record::Evidence(evidence) => self.record_evidence(evidence),
             Record::ViewChange { statement, body } => self.record_view_change(statement, body),
             Record::NewView { statement, body } => self.record_new_view(statement, body),
-            Record::NamedStart { statement, body } => self.record_named_start(statement, body),
+            Record::NamedNewView { statement, body } => self.record_named_start(statement, body),
             Record::Broken(broken) => {
                 self.set(Name::About, key::BROKEN, encode(broken));
                 Ok(())

@@ -52,7 +52,7 @@ impl Snapshot {
             evidence: self.evidence()?,
             view_change: self.view_change(epoch)?,
             new_views: self.starts(epoch, |named| !named)?,
-            named_starts: self.starts(epoch, |named| named)?,
+            named_new_views: self.starts(epoch, |named| named)?,
             broken: self.row(Name::About, key::BROKEN)?.map(|value| decode(&value)).transpose()?,
             executed,
         })

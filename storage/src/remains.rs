@@ -28,8 +28,8 @@ impl Snapshot {
         let mut remains = Remains {
             statements: self.kept(group)?,
             certificates: Vec::new(),
-            demands: self.view_change(epoch)?.into_iter().collect(),
-            starts: self.starts(epoch, |_| true)?,
+            view_changes: self.view_change(epoch)?.into_iter().collect(),
+            new_views: self.starts(epoch, |_| true)?,
             evidence: self.evidence()?,
         };
         self.each(Name::Statements, &Place::FIRST, &Place::LAST, |at, value| {

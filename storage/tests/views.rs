@@ -35,7 +35,7 @@ fn entered((statement, body): (Signed, Arc<NewView>)) -> Record {
 }
 
 fn named((statement, body): (Signed, Arc<NewView>)) -> Record {
-    Record::NamedStart { statement, body }
+    Record::NamedNewView { statement, body }
 }
 
 /// V3: views only go up, and the newest demand says all.
@@ -54,7 +54,7 @@ fn the_start_of_every_view_comes_back_in_order() {
     [3, 1, 2].into_iter().for_each(|view| store(&db, &[entered(start(view, "a"))]));
 
     assert_eq!(recover(&db).new_views, [1, 2, 3].map(|view| start(view, "a")));
-    assert_eq!(recover(&db).named_starts, []);
+    assert_eq!(recover(&db).named_new_views, []);
 }
 
 /// E4: two starts of one view are the fault of its primary; who holds both can show both.
@@ -64,7 +64,7 @@ fn a_start_that_was_only_named_stands_beside_the_one_that_was_entered() {
     store(&db, &[entered(start(2, "a")), named(start(2, "b")), named(start(1, "c")), entered(start(3, "d"))]);
 
     assert_eq!(recover(&db).new_views, [start(2, "a"), start(3, "d")]);
-    assert_eq!(recover(&db).named_starts, [start(1, "c"), start(2, "b")]);
+    assert_eq!(recover(&db).named_new_views, [start(1, "c"), start(2, "b")]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn remains_hold_every_signed_thing_and_of_decided_slots_those_that_are_wanted() 
     let decided = remains.certificates.iter().filter(|cert| cert.kind == Kind::Commit);
     assert_eq!(decided.map(|cert| cert.seq.get()).collect::<Vec<_>>(), [2]);
     assert_eq!(remains.certificates.iter().filter(|cert| cert.kind == Kind::Prepare).count(), 3);
-    assert_eq!((remains.demands, remains.starts.len()), (vec![demand(1)], 2));
+    assert_eq!((remains.view_changes, remains.new_views.len()), (vec![demand(1)], 2));
     let decisions = snapshot.decisions().unwrap();
     assert_eq!(decisions.iter().map(|(seq, _)| seq.get()).collect::<Vec<_>>(), [1, 2, 3]);
 }

@@ -180,7 +180,10 @@ pub fn statements(message: &Message) -> Vec<Signed> {
     match message {
         Message::PrePrepare { statement, .. } | Message::Status { statement, .. } => vec![*statement],
         Message::Prepare { statement, pre_prepare } => vec![*statement, *pre_prepare],
-        Message::Commit(signed) | Message::Ack(signed) | Message::Checkpoint(signed) | Message::Half(signed) => {
+        Message::Commit(signed)
+        | Message::Ack(signed)
+        | Message::Checkpoint(signed)
+        | Message::Contradiction(signed) => {
             vec![*signed]
         }
         Message::Bundle(bundle) => vec![bundle.statement],

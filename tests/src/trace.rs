@@ -54,7 +54,7 @@ pub fn words(message: &Message) -> String {
                 body.lanes.len()
             )
         }
-        Message::Half(one) => format!("Half of {}", signed(one)),
+        Message::Contradiction(one) => format!("Contradiction of {}", signed(one)),
         Message::Evidence(evidence) => format!("Evidence {:?} against {}", evidence.key().kind, evidence.key().signer),
         Message::Bundle(bundle) => format!("{} with {} items", signed(&bundle.statement), bundle.items.len()),
         Message::Content { content, .. } => format!("Content {}", short(&content.digest())),

@@ -1,13 +1,11 @@
 //! Checkpoints: q replicas certify the state after a slot, and the log below it is dropped (C1, C2).
 
 use crate::agreement::order::Order;
-use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::proof::EvidenceKind;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::{
-    ClaimedCert, Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts,
-};
+use crate::wire::{Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -33,13 +31,13 @@ pub(crate) struct Checkpoints {
     own: BTreeMap<SeqNum, Digest>,
     /// The stable checkpoint that this replica has executed.
     stable: Option<QuorumCert>,
-    low_since: Ticks,
+    pub(crate) low_since: Ticks,
     /// The newest stable checkpoint above what is executed: where to fetch to.
     ahead: Option<QuorumCert>,
     /// The lowest one known: while execution runs behind the newest, `low` still moves.
     next: Option<QuorumCert>,
     /// The executed slot that was found on disk at start.
-    found_executed: SeqNum,
+    pub(crate) found_executed: SeqNum,
     /// Executed lane tips at stable checkpoints, to know which Ack and Bundle rows have become old.
     tips: VecDeque<(SeqNum, Vec<SeqNum>)>,
 }
@@ -48,10 +46,6 @@ impl Checkpoints {
     /// The highest stable checkpoint that is executed.
     pub(crate) fn low(&self) -> SeqNum {
         self.stable.as_ref().map_or(SeqNum::new(0), QuorumCert::seq)
-    }
-
-    pub(crate) fn low_since(&self) -> Ticks {
-        self.low_since
     }
 
     pub(crate) fn stable(&self) -> Option<&QuorumCert> {
@@ -65,10 +59,6 @@ impl Checkpoints {
 
     fn newest_seq(&self) -> SeqNum {
         self.newest().map_or(SeqNum::new(0), QuorumCert::seq)
-    }
-
-    pub(crate) fn found_executed(&self) -> SeqNum {
-        self.found_executed
     }
 
     pub(crate) fn resume(&mut self, stable: Option<QuorumCert>, executed: SeqNum) {
@@ -116,59 +106,23 @@ impl Checkpoints {
     }
 }
 
-impl Order {
-    /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
-    pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
-        for row in self.unstable_checkpoints(member, self.low()) {
-            self.checkpoints.own.insert(row.statement.seq, row.statement.digest);
-        }
-        let executed = self.executed();
-        let content = self.log.get(executed).and_then(|slot| slot.decided());
-        if content.is_some_and(|content| self.is_checkpoint_slot(member, executed, content)) {
-            self.checkpoints.own.entry(executed).or_insert(self.execution.executed_digest(&member.committee));
-        }
-    }
-
-    /// Signs what was executed while nothing could be signed (E7).
-    pub(crate) fn sign_missing_checkpoints(&mut self, member: &mut Member, out: &mut Effects) {
-        let missing: Vec<_> = self.checkpoints.own.iter().map(|(seq, digest)| (*seq, *digest)).collect();
-        for (seq, digest) in missing {
-            member.sign_checkpoint(seq, digest, out);
-        }
-    }
-
-    /// Own Checkpoint statements that are not yet covered by a stable one.
-    pub(crate) fn unstable_checkpoints(&self, member: &Member, above: SeqNum) -> Vec<Signed> {
-        let rows = member.promises.rows(Kind::Checkpoint, View::new(0));
-        rows.filter(|row| row.statement.seq > above.max(self.low())).copied().collect()
-    }
-}
-
-impl Member {
-    fn sign_checkpoint(&mut self, seq: SeqNum, digest: Digest, out: &mut Effects) {
-        if let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest, out) {
-            self.broadcast(Message::Checkpoint(signed), out);
-        }
-    }
-}
-
 impl Replica {
     /// Signs the state after the slot that was just executed.
-    pub(crate) fn take_checkpoint(&mut self, out: &mut Effects) {
-        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member));
+    pub(crate) fn take_checkpoint(&mut self) {
+        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member.committee));
         self.order.checkpoints.own.insert(seq, digest);
         if self.order.checkpoints.own.len() > OWN_MAX {
             self.order.checkpoints.own.pop_first();
         }
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq);
         if seq > self.order.checkpoints.newest_seq() {
-            self.member.sign_checkpoint(seq, digest, out);
+            self.member.sign_checkpoint(seq, digest);
         }
     }
 
-    pub(crate) fn on_checkpoint(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+    pub(crate) fn on_checkpoint(&mut self, signed: Signed) -> Result<(), Rejected> {
         let (seq, digest) = (signed.statement.seq, signed.statement.digest);
-        self.hear(&signed, out);
+        self.hear(&signed);
         if seq <= self.order.checkpoints.newest_seq() {
             return Ok(());
         }
@@ -177,31 +131,26 @@ impl Replica {
         }
         self.order.checkpoints.add(signed);
         if let Some(certificate) = self.member.committee.assemble(self.order.checkpoints.votes_for(seq, digest)) {
-            self.learn_stable(certificate, out);
+            self.learn_stable(certificate);
         }
         Ok(())
     }
 
-    pub(crate) fn on_stable_checkpoint(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
-        self.learn_stable(claimed.into_checked(self.member.committee.epoch()), out);
-        Ok(())
-    }
-
-    pub(crate) fn learn_stable(&mut self, certificate: QuorumCert, out: &mut Effects) {
+    pub(crate) fn learn_stable(&mut self, certificate: QuorumCert) {
         for statement in certificate.statements(self.member.committee.group()) {
-            self.hear(&statement, out);
+            self.hear(&statement);
         }
         if certificate.seq() > self.order.checkpoints.newest_seq() {
             if self.order.checkpoints.next.is_none() {
                 self.order.checkpoints.next = Some(certificate.clone());
             }
             self.order.checkpoints.ahead = Some(certificate);
-            self.check_stable(out);
+            self.check_stable();
         }
     }
 
     /// Moves `low` when execution has reached the newest certified checkpoint, and compares the states (C2, C3).
-    pub(crate) fn check_stable(&mut self, out: &mut Effects) {
+    pub(crate) fn check_stable(&mut self) {
         let executed = self.order.executed();
         let newest = self.order.checkpoints.ahead.take_if(|ahead| ahead.seq() <= executed);
         let lowest = self.order.checkpoints.next.take_if(|next| next.seq() <= executed);
@@ -210,16 +159,17 @@ impl Replica {
             self.order.checkpoints.next = self.order.checkpoints.ahead.clone();
         }
         let (seq, certified) = (certificate.seq(), certificate.digest());
+        assert!(self.order.low() < seq && seq <= executed, "I5: stable {seq} below the last or above execution");
         let own = self.order.checkpoints.own.get(&seq).copied();
-        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member)));
+        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member.committee)));
         if let Some(ours) = own.filter(|ours| *ours != certified) {
-            self.member.stop(Broken::Diverged { seq, ours, certified }, out);
+            self.member.stop(Broken::Diverged { seq, ours, certified });
             return;
         }
-        out.persist(Record::Stable(certificate.clone()));
+        self.member.out.persist(Record::Stable(certificate.clone()));
         self.order.checkpoints.stable = Some(certificate);
         self.order.checkpoints.low_since = self.member.now.ticks;
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq, out);
+        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq);
         self.drop_below_stable(seq);
     }
 
@@ -242,5 +192,42 @@ impl Replica {
         self.member.promises.raise_floors(old, lanes);
         self.member.promises.prune(self.member.me);
         self.witness.drop_votes_up_to(old);
+    }
+}
+
+impl Order {
+    /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
+    pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
+        for row in self.unstable_checkpoints(member, self.low()) {
+            self.checkpoints.own.insert(row.statement.seq, row.statement.digest);
+        }
+        let executed = self.executed();
+        let content = self.log.get(executed).and_then(|slot| slot.decided());
+        if content.is_some_and(|content| self.is_checkpoint_slot(member, executed, content)) {
+            let digest = self.executed_digest(&member.committee);
+            self.checkpoints.own.entry(executed).or_insert(digest);
+        }
+    }
+
+    /// Signs what was executed while nothing could be signed (E7).
+    pub(crate) fn sign_missing_checkpoints(&mut self, member: &mut Member) {
+        let missing: Vec<_> = self.checkpoints.own.iter().map(|(seq, digest)| (*seq, *digest)).collect();
+        for (seq, digest) in missing {
+            member.sign_checkpoint(seq, digest);
+        }
+    }
+
+    /// Own Checkpoint statements that are not yet covered by a stable one.
+    pub(crate) fn unstable_checkpoints(&self, member: &Member, above: SeqNum) -> Vec<Signed> {
+        let rows = member.promises.rows(Kind::Checkpoint, View::new(0));
+        rows.filter(|row| row.statement.seq > above.max(self.low())).copied().collect()
+    }
+}
+
+impl Member {
+    fn sign_checkpoint(&mut self, seq: SeqNum, digest: Digest) {
+        if let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest) {
+            self.broadcast(Message::Checkpoint(signed));
+        }
     }
 }

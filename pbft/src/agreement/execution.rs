@@ -2,7 +2,7 @@
 
 use crate::agreement::checkpoint::checkpoint_digest;
 use crate::agreement::order::Order;
-use crate::effects::{Decided, Effect, Effects, Record, Rejected};
+use crate::effects::{Decided, Effect, Record, Rejected};
 use crate::input::Executed;
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -22,12 +22,13 @@ struct Running {
     next: ExecutedPoint,
 }
 
-/// Where execution stands.
+/// Executed state, the slot at work and the next deadline.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     point: ExecutedPoint,
     running: Option<Running>,
-    deadline: Option<Time>,
+    /// The earliest deadline in ledger time that something waits for, as the shell says it (T3).
+    pub(crate) deadline: Option<Time>,
 }
 
 impl Execution {
@@ -43,28 +44,9 @@ impl Execution {
         self.point = point;
     }
 
-    /// What is executed.
+    /// The executed point.
     pub(crate) fn point(&self) -> &ExecutedPoint {
         &self.point
-    }
-
-    /// The earliest deadline in ledger time that something waits for (T3).
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        self.deadline
-    }
-
-    pub(crate) fn executed_digest(&self, committee: &Committee) -> Digest {
-        checkpoint_digest(&self.point.lane_hash, &self.point.state_root, committee)
-    }
-
-    /// What the ledger waits for, as the shell says it after a start (T3).
-    pub(crate) fn set_deadline(&mut self, deadline: Option<Time>) {
-        self.deadline = deadline;
-    }
-
-    /// Whether the shell works on a slot.
-    fn is_running(&self) -> bool {
-        self.running.is_some()
     }
 }
 
@@ -72,6 +54,38 @@ impl Execution {
 fn lane_hash(so_far: Digest, bundle: &Tip, lane: ReplicaId) -> Digest {
     let (lane, position) = (lane.get().to_le_bytes(), bundle.position.get().to_le_bytes());
     hash_parts("quorate/v1/lane-hash", &[&so_far.0, &lane, &position, &bundle.digest.0])
+}
+
+impl Replica {
+    pub(crate) fn on_executed(&mut self, executed: Executed) -> Result<(), Rejected> {
+        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
+            return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
+        };
+        assert!(running.next.seq == self.order.executed().next(), "I6: slot {} executed out of order", running.seq);
+        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
+        self.order.execution.deadline = executed.deadline;
+        for lane in self.member.committee.replicas() {
+            let point = self.order.execution.point();
+            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
+            if tip.position > self.lanes[lane].executed.position {
+                self.lanes[lane].executed_up_to(tip, bytes);
+                self.lanes.touched.insert(lane);
+            }
+        }
+        self.lanes.answer_reads(&mut self.member, executed.seq);
+        for key in &executed.recorded {
+            self.accusations.record(*key);
+            let forgotten = self.witness.forget(key.signer, key.kind);
+            forgotten.into_iter().for_each(|signed| self.member.out.persist(Record::Dropped(signed)));
+        }
+        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
+            self.take_checkpoint();
+        }
+        self.check_stable();
+        self.order.drop_long_executed(&self.member);
+        self.order.touch_unvoted();
+        Ok(())
+    }
 }
 
 impl Order {
@@ -94,6 +108,7 @@ impl Order {
                 continue; // L4: changes nothing.
             }
             for bundle in lanes[lane].path_to(*tip)? {
+                assert!(bundle.header.parent == next.tips[index].digest, "I18: lane {lane} is executed with a gap");
                 next.tips[index] = bundle.header.tip();
                 next.lane_bytes[index] = bundle.header.lane_bytes;
                 next.lane_hash = lane_hash(next.lane_hash, &next.tips[index], lane);
@@ -108,7 +123,7 @@ impl Order {
         Some((decided, next))
     }
 
-    /// How far the next slot advances a lane, if it is decided.
+    /// Tip to which the next slot advances a lane, if it is decided.
     pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
         let content = self.log.get(self.executed().next())?.decided()?;
         content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
@@ -120,31 +135,23 @@ impl Order {
         self.log.drop_unvoted_up_to(old);
     }
 
-    /// What execution made votable: certificates at or below the executed tips are not needed any more.
+    /// Slots that execution made votable: certificates at or below the executed tips are not needed any more.
     fn touch_unvoted(&mut self) {
         let waiting: Vec<SeqNum> =
             self.log.above(self.executed()).filter(|(_, slot)| slot.committed.is_none()).map(|(seq, _)| seq).collect();
         for seq in waiting {
-            self.log.touch_later(seq);
+            self.log.touch(seq);
         }
     }
 
     /// The digest that a Checkpoint after the executed slot says (C2).
-    pub(crate) fn executed_digest(&self, member: &Member) -> Digest {
-        self.execution.executed_digest(&member.committee)
+    pub(crate) fn executed_digest(&self, committee: &Committee) -> Digest {
+        let point = self.execution.point();
+        checkpoint_digest(&point.lane_hash, &point.state_root, committee)
     }
-}
-
-impl Order {
     /// Hands out the next slot, if it is decided and all its data is here.
-    pub(crate) fn execute(
-        &mut self,
-        lanes: &mut Lanes,
-        pursuits: &mut Pursuits,
-        member: &mut Member,
-        out: &mut Effects,
-    ) {
-        if self.execution.is_running() || member.is_stopped() {
+    pub(crate) fn execute(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member) {
+        if self.execution.running.is_some() || member.is_stopped() {
             return;
         }
         let seq = self.executed().next();
@@ -152,23 +159,23 @@ impl Order {
             return;
         };
         let content = content.clone();
-        self.want_decided(lanes, pursuits, member, out);
+        self.want_decided(lanes, pursuits, member);
         let Some((decided, next)) = self.assemble_slot(lanes, member, seq, &content) else { return };
         for bundle in &decided.bundles {
             // On the certified chain, so stored already unless its lane was not looked at since.
             if let Some(bundle) = lanes[bundle.header.lane].store(bundle.header.tip()) {
-                out.persist(Record::Bundle(bundle));
+                member.out.persist(Record::Bundle(bundle));
             }
         }
         self.execution.running = Some(Running { seq, content, next });
-        out.push(Effect::Execute(Arc::new(decided)));
+        member.out.push(Effect::Execute(Arc::new(decided)));
     }
 
     /// Wants the data of all slots that are decided without a gap (L5), so that who is behind fetches many at once.
     ///
     /// A tip above all tips of the slots below was certified before anybody honest voted for it. Any other changes
     /// nothing, and its digest is nobody's word (L4).
-    fn want_decided(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member, out: &mut Effects) {
+    fn want_decided(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member) {
         let mut reached = lanes.executed();
         let mut seq = self.executed().next();
         while let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) {
@@ -176,41 +183,10 @@ impl Order {
             for (lane, tip) in &content.cut {
                 if tip.position > reached[lane.index()] {
                     reached[lane.index()] = tip.position;
-                    lanes.want_tip(pursuits, member, *lane, *tip, out);
+                    lanes.want_tip(pursuits, member, *lane, *tip);
                 }
             }
             seq = seq.next();
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
-        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
-            return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
-        };
-        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
-        self.order.execution.deadline = executed.deadline;
-        for lane in self.member.committee.replicas() {
-            let point = self.order.execution.point();
-            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
-            if tip.position > self.lanes[lane].executed.position {
-                self.lanes[lane].executed_up_to(tip, bytes);
-                self.lanes.touched.insert(lane);
-            }
-        }
-        self.lanes.answer_reads(&self.member, executed.seq, out);
-        for key in &executed.recorded {
-            self.accusations.record(*key);
-            let settled = self.witness.settle(key.signer, key.kind);
-            settled.into_iter().for_each(|signed| out.persist(Record::Dropped(signed)));
-        }
-        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
-            self.take_checkpoint(out);
-        }
-        self.check_stable(out);
-        self.order.drop_long_executed(&self.member);
-        self.order.touch_unvoted();
-        Ok(())
     }
 }

@@ -48,6 +48,12 @@ impl Order {
         self.low() < seq && seq <= self.low().plus(self.window)
     }
 
+    /// Whether every slot of the window is decided: then the checkpoint is waited for, which no primary can hurry (V1).
+    pub(crate) fn is_window_decided(&self) -> bool {
+        let is_decided = |seq| seq <= self.executed() || self.log.get(seq).is_some_and(|slot| slot.committed.is_some());
+        (1..=self.window).rev().all(|step| is_decided(self.low().plus(step)))
+    }
+
     /// Whether a decision for a slot is kept: a replica that is behind keeps a window above what it has executed.
     pub(crate) fn in_reach(&self, seq: SeqNum) -> bool {
         self.low() < seq && seq <= self.executed().max(self.low()).plus(self.window)

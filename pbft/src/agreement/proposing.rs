@@ -1,8 +1,8 @@
-//! What the primary proposes and when (N1, N7, T3, C1).
+//! Proposals: their content and their pace (N1, N7, T3, C1).
 
 use crate::agreement::order::Order;
 use crate::agreement::slot::Slot;
-use crate::effects::{Effect, Effects, Record};
+use crate::effects::{Effect, Record};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
@@ -22,10 +22,52 @@ pub(crate) struct Proposing {
     pub(crate) carried: SeqNum,
 }
 
-/// What a primary would propose now.
+/// Content that a primary would propose now.
 struct Draft {
     cut: Vec<(ReplicaId, Tip)>,
     mark: bool,
+}
+
+impl Replica {
+    /// Proposes whatever is due, as far as the window reaches.
+    pub(crate) fn propose(&mut self) {
+        while self.views.is_primary(&self.member) && self.member.may_sign() {
+            let seq = self.order.next_seq(&self.member, self.views.number);
+            if !self.order.in_window(seq) {
+                return;
+            }
+            let Some(draft) = self.order.draft(&self.lanes, &mut self.member, seq) else { return };
+            self.propose_content(seq, draft);
+        }
+    }
+
+    fn propose_content(&mut self, seq: SeqNum, draft: Draft) {
+        let content = Content { cut: draft.cut, time: Some(self.member.now.wall), mark: draft.mark };
+        let digest = content.digest();
+        assert!(content.is_well_formed(self.member.committee.len()), "I19: an own proposal that others refuse");
+        let certificates: Vec<_> =
+            content.cut.iter().filter_map(|(lane, tip)| self.lanes[*lane].certificate(*tip)).collect();
+        let certificates = certificates.into_iter().map(|certificate| certificate.claim().clone()).collect();
+        let statement =
+            self.member.promise(Kind::PrePrepare, self.views.number, seq, digest).expect("asked before: may sign");
+        // The content first: a primary that restarts must be able to send what it promised (V6).
+        self.member.out.persist(Record::Accepted { pre_prepare: statement, content: content.clone() });
+        self.member.out.persist(Record::Statement(statement));
+        self.order.proposing.cut_at = Some(self.member.now.ticks);
+        for (lane, tip) in &content.cut {
+            self.lanes[*lane].cite(*tip);
+        }
+        self.member.out.push(Effect::Broadcast(Arc::new(Message::PrePrepare {
+            statement,
+            content: content.clone(),
+            certificates,
+        })));
+        self.receive_proposal(statement).expect("the next slot of the own view has no proposal");
+        let slot = self.order.log.touch(seq);
+        slot.offer(Arc::new(content), digest);
+        slot.voted = Some(statement);
+        self.advance_slots();
+    }
 }
 
 impl Views {
@@ -71,7 +113,7 @@ impl Order {
         tips.filter(|(lane, tip)| tip.position > reached[lane.index()]).collect()
     }
 
-    /// How far each lane is cut by the slots below `seq`, decided or proposed.
+    /// Positions up to which each lane is cut by the slots below `seq`, decided or proposed.
     fn reached_below(&self, lanes: &Lanes, seq: SeqNum) -> Vec<Position> {
         let mut reached = lanes.executed();
         let below = self.log.above(self.executed()).take_while(|(other, _)| *other < seq);
@@ -101,15 +143,15 @@ impl Order {
         let marked = slots
             .filter_map(|(other, slot)| Some((other, slot, slot.leading()?)))
             .find(|(other, _, content)| self.is_checkpoint_slot(member, *other, content));
-        marked.map_or((self.low(), self.checkpoints.low_since()), |(other, slot, _)| (other, at(slot)))
+        marked.map_or((self.low(), self.checkpoints.low_since), |(other, slot, _)| (other, at(slot)))
     }
 
     /// The oldest decided slot that no checkpoint slot covers, and since when.
     fn oldest_uncovered(&self, member: &Member, seq: SeqNum) -> Option<(SeqNum, Ticks)> {
         let (last, _) = self.last_checkpoint_slot(member, seq);
-        if self.checkpoints.found_executed() > last {
+        if self.checkpoints.found_executed > last {
             // Executed before a restart: whether it was covered is not known any more.
-            return Some((self.checkpoints.found_executed(), member.recall.done_since().unwrap_or_default()));
+            return Some((self.checkpoints.found_executed, member.recall.done_since.unwrap_or_default()));
         }
         let decided = self.log.above(last).filter(|(other, _)| *other < seq);
         decided.filter(|(_, slot)| slot.committed.is_some()).map(|(other, slot)| (other, slot.committed_at)).next()
@@ -129,7 +171,7 @@ impl Order {
 
     /// T3: a deadline has passed by the own clock and no slot reaches it yet.
     fn is_deadline_due(&mut self, member: &mut Member) -> bool {
-        let Some(deadline) = self.execution.deadline().filter(|deadline| *deadline > self.newest_time()) else {
+        let Some(deadline) = self.execution.deadline.filter(|deadline| *deadline > self.newest_time()) else {
             return false;
         };
         if deadline > member.now.wall {
@@ -142,46 +184,5 @@ impl Order {
     fn newest_time(&self) -> Time {
         let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.leading()?.time);
         ahead.fold(self.execution.point().time, Time::max)
-    }
-}
-
-impl Replica {
-    /// Proposes whatever is due, as far as the window reaches.
-    pub(crate) fn propose(&mut self, out: &mut Effects) {
-        while self.views.is_primary(&self.member) && self.member.may_sign() {
-            let seq = self.order.next_seq(&self.member, self.views.number);
-            if !self.order.in_window(seq) {
-                return;
-            }
-            let Some(draft) = self.order.draft(&self.lanes, &mut self.member, seq) else { return };
-            self.propose_content(seq, draft, out);
-        }
-    }
-
-    fn propose_content(&mut self, seq: SeqNum, draft: Draft, out: &mut Effects) {
-        let content = Content { cut: draft.cut, time: Some(self.member.now.wall), mark: draft.mark };
-        let digest = content.digest();
-        let certificates: Vec<_> =
-            content.cut.iter().filter_map(|(lane, tip)| self.lanes[*lane].certificate(*tip)).collect();
-        let certificates = certificates.into_iter().map(|certificate| certificate.claim().clone()).collect();
-        let statement =
-            self.member.promise(Kind::PrePrepare, self.views.number, seq, digest).expect("asked before: may sign");
-        // The content first: a primary that restarts must be able to send what it promised (V6).
-        out.persist(Record::Accepted { pre_prepare: statement, content: content.clone() });
-        out.persist(Record::Statement(statement));
-        self.order.proposing.cut_at = Some(self.member.now.ticks);
-        for (lane, tip) in &content.cut {
-            self.lanes[*lane].cite(*tip);
-        }
-        out.push(Effect::Broadcast(Arc::new(Message::PrePrepare {
-            statement,
-            content: content.clone(),
-            certificates,
-        })));
-        self.receive_proposal(statement, out).expect("the next slot of the own view has no proposal");
-        let slot = self.order.log.touch(seq);
-        slot.offer(Arc::new(content), digest);
-        slot.voted = Some(statement);
-        self.advance_slots(out);
     }
 }

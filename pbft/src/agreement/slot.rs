@@ -1,4 +1,4 @@
-//! What a replica knows of one slot, and the log of slots above the stable checkpoint.
+//! Slots with their proposals, votes and decisions, and the log of slots above the stable checkpoint.
 
 use crate::wire::{Content, Digest, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ pub(crate) struct Prepared {
     pub(crate) pre_prepare: Signed,
 }
 
-/// One slot.
+/// Proposals, votes and decision of a slot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slot {
     pub(crate) proposal: Option<Proposal>,
@@ -83,7 +83,7 @@ impl Slot {
         }
     }
 
-    /// How many contents it keeps.
+    /// Contents kept.
     pub(crate) fn contents_count(&self) -> usize {
         self.contents.len()
     }
@@ -154,10 +154,6 @@ impl Log {
 
     pub(crate) fn take_touched(&mut self) -> BTreeSet<SeqNum> {
         core::mem::take(&mut self.touched)
-    }
-
-    pub(crate) fn touch_later(&mut self, seq: SeqNum) {
-        self.touched.insert(seq);
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (SeqNum, &Slot)> {

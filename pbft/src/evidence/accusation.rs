@@ -1,20 +1,22 @@
 //! Noticing two different words, making the halves meet, and bringing the proof to the ledger (E2, E5).
 
 use crate::agreement::order::Order;
-use crate::effects::{Effect, Effects, Record, Rejected};
+use crate::effects::{Effect, Record, Rejected};
 use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
-use crate::evidence::witness::Witness;
+use crate::evidence::witness::{POSITIONS_REMEMBERED_MAX, Witness};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::views::Views;
 use crate::wire::{Item, ItemKind, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Statement, View};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Positions above a lane's certified tip at which statements are remembered: an owner has eight out (L1), and whoever
-/// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the rest.
+/// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the
+/// rest.
 const POSITIONS_AHEAD_MAX: u64 = 512;
+const _: () = assert!(POSITIONS_AHEAD_MAX < POSITIONS_REMEMBERED_MAX as u64);
 
 /// Pieces of evidence against one replica; further pairs are refused unread (E5).
 const PER_SIGNER_MAX: usize = 8;
@@ -60,154 +62,11 @@ impl Accusations {
     }
 }
 
-impl Order {
-    /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.
-    fn is_remembered(&self, member: &Member, seq: SeqNum) -> bool {
-        let oldest = self.low().get().saturating_sub(2 * member.constants.checkpoint_period);
-        seq.get() >= oldest && (self.in_reach(seq) || seq <= self.low())
-    }
-}
-
-impl Member {
-    /// What this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that come late
-    /// are statements like any other (E5).
-    fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::wire::Digest> {
-        self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
-    }
-
-    /// What this replica signed after a slot, also where a later checkpoint has taken it from memory.
-    fn signed_at(&self, seq: SeqNum) -> Option<crate::wire::Digest> {
-        self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
-    }
-
-    /// What others say about a proposal or a header: of which kind it is, and in which view; that of an Ack names the lane.
-    fn said_about(&self, signed: &Signed) -> Option<(EvidenceKind, View)> {
-        let Statement { kind, view, .. } = signed.statement;
-        match kind {
-            Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
-            Kind::Bundle => Some((EvidenceKind::Ack, View::of_lane(signed.signer))),
-            _ => None,
-        }
-    }
-
-    /// Whose proposal, or header, the statements of a kind and view are about.
-    fn said_first(&self, kind: EvidenceKind, view: View) -> ReplicaId {
-        match kind {
-            EvidenceKind::Ack => view.lane(),
-            _ => self.committee.primary(view),
-        }
-    }
-
-    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied finds
-    /// it on the disk.
-    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert, out: &mut Effects) {
-        let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
-        others.for_each(|signed| out.persist(Record::Kept(signed)));
-    }
-}
-
-impl Witness {
-    /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
-    fn goes_by_in_lane(&self, lanes: &Lanes, lane: View, position: SeqNum) -> Option<crate::wire::Digest> {
-        let at = crate::wire::Position::new(position.get());
-        let of = lanes.get(lane.lane())?;
-        let acked = || (of.acked.position == at).then_some(of.acked.digest);
-        let owner = lane.lane();
-        let heard = || Some(self.bundle_at(owner, position)?.statement.digest);
-        of.on_chain(at).or_else(acked).or_else(heard)
-    }
-
-    /// A start that this replica did not enter: whoever entered another one of that view holds the other half (E2).
-    pub(crate) fn pass_on_start(
-        &mut self,
-        views: &Views,
-        accusations: &Accusations,
-        member: &Member,
-        signed: &Signed,
-        out: &mut Effects,
-    ) {
-        let ours =
-            signed.signer == member.me || views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
-        if !ours && !accusations.is_known(&key_of(signed)) && self.may_send(signed.signer, member.now.ticks.get()) {
-            out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
-        }
-    }
-
-    /// Starts of views that are passed, on the way to `next`, without being entered.
-    pub(crate) fn pass_on_starts(
-        &mut self,
-        views: &Views,
-        accusations: &Accusations,
-        member: &Member,
-        next: View,
-        out: &mut Effects,
-    ) {
-        let entered = views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
-        for signed in self.starts_between(member.committee.replicas(), entered.next(), next) {
-            self.pass_on_start(views, accusations, member, &signed, out);
-        }
-    }
-
-    fn keep_apart(
-        &mut self,
-        accusations: &Accusations,
-        member: &Member,
-        signed: &Signed,
-        split: bool,
-        out: &mut Effects,
-    ) {
-        let wanted = signed.signer != member.me && !accusations.is_recorded(&key_of(signed));
-        if wanted && self.keep(signed, false) && self.may_send(signed.signer, member.now.ticks.get()) {
-            out.persist(Record::Kept(*signed));
-            self.wrote(signed).into_iter().for_each(|old| out.persist(Record::Dropped(old)));
-            if !split {
-                out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Half(*signed))));
-            }
-        }
-    }
-
-    /// Not written down: an owner or a primary that goes on saying two things would fill the disk with honest words.
-    fn keep_fitting(&mut self, accusations: &Accusations, member: &Member, signed: &Signed) {
-        if signed.signer != member.me && !accusations.is_recorded(&key_of(signed)) {
-            self.keep(signed, true);
-        }
-    }
-}
-
-impl Accusations {
-    /// E5: gossip it and put it on the own lane, once.
-    pub(crate) fn accuse(
-        &mut self,
-        lanes: &mut Lanes,
-        views: &mut Views,
-        member: &Member,
-        evidence: Evidence,
-        out: &mut Effects,
-    ) {
-        let key = evidence.key();
-        if self.is_known(&key) || self.against(key.signer) >= PER_SIGNER_MAX {
-            return;
-        }
-        self.add(evidence.clone());
-        out.persist(Record::Evidence(evidence.clone()));
-        out.push(Effect::Accuse(evidence.clone()));
-        lanes.own.push(item_of(&evidence));
-        views.leave_equivocator(member, &evidence);
-        out.push(Effect::Broadcast(alloc::sync::Arc::new(Message::Evidence(evidence))));
-    }
-
-    /// After a restart: what was not recorded goes on the lane again.
-    pub(crate) fn accuse_again(&mut self, lanes: &mut Lanes) {
-        let items: Vec<Item> = self.held().map(item_of).collect();
-        items.into_iter().for_each(|item| lanes.own.push(item));
-    }
-}
-
 impl Replica {
     /// Takes in a valid statement of anybody, wherever it was found.
-    pub(crate) fn hear(&mut self, signed: &Signed, out: &mut Effects) {
+    pub(crate) fn hear(&mut self, signed: &Signed) {
         if signed.signer == self.member.me {
-            self.member.meet_own(signed, out);
+            self.member.meet_own(signed);
             return;
         }
         let statement = &signed.statement;
@@ -217,16 +76,16 @@ impl Replica {
         let opens = matches!(statement.kind, Kind::PrePrepare | Kind::Bundle) && !self.witness.has(signed);
         if let Some(evidence) = self.witness.hear(signed) {
             self.views.leave_equivocator(&self.member, &evidence);
-            self.accusations.accuse(&mut self.lanes, &mut self.views, &self.member, evidence, out);
-            self.split_position(signed, out);
+            self.accuse(evidence);
+            self.split_position(signed);
         }
         if let Some((kind, view)) = self.member.said_about(signed).filter(|_| opens) {
-            self.review_all(kind, view, statement.seq, out);
+            self.review_all(kind, view, statement.seq);
         }
         if statement.kind.is_vote() {
-            self.accusations.compare_with_demand(&mut self.lanes, &mut self.views, &self.member, signed, out);
+            self.compare_with_view_change(signed);
         }
-        self.review(signed, out);
+        self.review(signed);
     }
 
     /// B: whether a statement lies where an honest one can; what lies elsewhere would only push that out of memory.
@@ -249,10 +108,10 @@ impl Replica {
         }
     }
 
-    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two. It sends the
-    /// former on, but not where everybody knows of two: sent by everybody to everybody they would cost the cube of the
-    /// group. All hold the same there, and who does not learns so from a status.
-    fn review(&mut self, signed: &Signed, out: &mut Effects) {
+    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two. It sends
+    /// the former on, but not where everybody knows of two: sent by everybody to everybody they would cost the cube of
+    /// the group. All hold the same there, and who does not learns so from a status.
+    fn review(&mut self, signed: &Signed) {
         let statement = &signed.statement;
         let reference = match statement.kind {
             Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
@@ -273,35 +132,29 @@ impl Replica {
         let split = self.witness.is_split(kind, self.member.said_first(kind, statement.view), at);
         let unfit = reference.is_some_and(|digest| digest != statement.digest);
         if unfit {
-            self.witness.keep_apart(&self.accusations, &self.member, signed, split, out);
+            self.witness.keep_apart(&self.accusations, &mut self.member, signed, split);
         } else if split {
             self.witness.keep_fitting(&self.accusations, &self.member, signed);
         }
     }
 
-    /// All statements heard at a position, once it is known what this replica goes by there.
-    pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum, out: &mut Effects) {
+    /// Reviews the statements heard at a position, once its reference digest is known.
+    pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) {
         for signed in self.witness.heard_at(self.member.committee.replicas(), kind, view, seq) {
-            self.review(&signed, out);
+            self.review(&signed);
         }
     }
 
     /// Two proposals at one position, or two headers: whoever voted there may have done so for both.
-    fn split_position(&mut self, signed: &Signed, out: &mut Effects) {
+    fn split_position(&mut self, signed: &Signed) {
         let seq = signed.statement.seq;
         let Some((kind, view)) = self.member.said_about(signed) else { return };
         if self.witness.mark_split(kind, self.member.said_first(kind, view), (view, seq)) {
-            self.review_all(kind, view, seq, out);
+            self.review_all(kind, view, seq);
         }
     }
 
-    /// The other half of something: a statement like any other (E2).
-    pub(crate) fn on_half(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
-        self.hear(&signed, out);
-        Ok(())
-    }
-
-    pub(crate) fn on_evidence(&mut self, evidence: Evidence, out: &mut Effects) -> Result<(), Rejected> {
+    pub(crate) fn on_evidence(&mut self, evidence: Evidence) -> Result<(), Rejected> {
         let signer = evidence.key().signer;
         if self.accusations.is_known(&evidence.key()) {
             return Ok(());
@@ -310,10 +163,126 @@ impl Replica {
             return Err(Rejected::EnoughEvidence { signer });
         }
         let statements = evidence.statements();
-        self.accusations.accuse(&mut self.lanes, &mut self.views, &self.member, evidence, out);
+        self.accuse(evidence);
         // Whoever hears of a split position from its proof compares there like all others.
-        statements.iter().for_each(|signed| self.hear(signed, out));
+        statements.iter().for_each(|signed| self.hear(signed));
         Ok(())
+    }
+
+    /// E5: gossip it and put it on the own lane, once.
+    pub(crate) fn accuse(&mut self, evidence: Evidence) {
+        let key = evidence.key();
+        if self.accusations.is_known(&key) || self.accusations.against(key.signer) >= PER_SIGNER_MAX {
+            return;
+        }
+        assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");
+        self.accusations.add(evidence.clone());
+        self.member.out.persist(Record::Evidence(evidence.clone()));
+        self.member.out.push(Effect::Accuse(evidence.clone()));
+        self.lanes.own.push(item_of(&evidence));
+        self.views.leave_equivocator(&self.member, &evidence);
+        self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence))));
+    }
+
+    /// A NewView that this replica did not enter: who entered another one of that view lacks this contradiction (E2).
+    pub(crate) fn pass_on_new_view(&mut self, signed: &Signed) {
+        let entered = self.views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
+        let known = signed.signer == self.member.me || entered || self.accusations.is_known(&key_of(signed));
+        if !known && self.witness.may_send(signed.signer, self.member.now.ticks.get()) {
+            self.member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
+        }
+    }
+
+    /// NewViews of views that are passed, on the way to `next`, without being entered.
+    pub(crate) fn pass_on_new_views(&mut self, next: View) {
+        let entered = self.views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
+        for signed in self.witness.new_views_between(self.member.committee.replicas(), entered.next(), next) {
+            self.pass_on_new_view(&signed);
+        }
+    }
+}
+
+impl Witness {
+    /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
+    fn goes_by_in_lane(&self, lanes: &Lanes, lane: View, position: SeqNum) -> Option<crate::wire::Digest> {
+        let at = crate::wire::Position::new(position.get());
+        let of = lanes.get(lane.lane())?;
+        let acked = || (of.acked.position == at).then_some(of.acked.digest);
+        let owner = lane.lane();
+        let heard = || Some(self.bundle_at(owner, position)?.statement.digest);
+        of.on_chain(at).or_else(acked).or_else(heard)
+    }
+
+    fn keep_apart(&mut self, accusations: &Accusations, member: &mut Member, signed: &Signed, split: bool) {
+        let wanted = signed.signer != member.me && !accusations.is_recorded(&key_of(signed));
+        if wanted && self.keep(signed, false) && self.may_send(signed.signer, member.now.ticks.get()) {
+            member.out.persist(Record::Kept(*signed));
+            self.wrote(signed).into_iter().for_each(|old| member.out.persist(Record::Dropped(old)));
+            if !split {
+                member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
+            }
+        }
+    }
+
+    /// Not written down: an owner or a primary that goes on saying two things would fill the disk with honest words.
+    fn keep_fitting(&mut self, accusations: &Accusations, member: &Member, signed: &Signed) {
+        if signed.signer != member.me && !accusations.is_recorded(&key_of(signed)) {
+            self.keep(signed, true);
+        }
+    }
+}
+
+impl Order {
+    /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.
+    fn is_remembered(&self, member: &Member, seq: SeqNum) -> bool {
+        let oldest = self.low().get().saturating_sub(2 * member.constants.checkpoint_period);
+        seq.get() >= oldest && (self.in_reach(seq) || seq <= self.low())
+    }
+}
+
+impl Member {
+    /// Digest that this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that
+    /// come late are statements like any other (E5).
+    fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::wire::Digest> {
+        self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
+    }
+
+    /// Digest that this replica signed after a slot, also where a later checkpoint has taken it from memory.
+    fn signed_at(&self, seq: SeqNum) -> Option<crate::wire::Digest> {
+        self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
+    }
+
+    /// Kind and view of the votes or Acks about a proposal or a header; the view of an Ack names the lane.
+    fn said_about(&self, signed: &Signed) -> Option<(EvidenceKind, View)> {
+        let Statement { kind, view, .. } = signed.statement;
+        match kind {
+            Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
+            Kind::Bundle => Some((EvidenceKind::Ack, View::of_lane(signed.signer))),
+            _ => None,
+        }
+    }
+
+    /// Proposer, or lane owner, that the statements of a kind and view are about.
+    fn said_first(&self, kind: EvidenceKind, view: View) -> ReplicaId {
+        match kind {
+            EvidenceKind::Ack => view.lane(),
+            _ => self.committee.primary(view),
+        }
+    }
+
+    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied
+    /// finds it on the disk.
+    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert) {
+        let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
+        others.for_each(|signed| self.out.persist(Record::Kept(signed)));
+    }
+}
+
+impl Accusations {
+    /// After a restart: what was not recorded goes on the lane again.
+    pub(crate) fn accuse_again(&mut self, lanes: &mut Lanes) {
+        let items: Vec<Item> = self.held().map(item_of).collect();
+        items.into_iter().for_each(|item| lanes.own.push(item));
     }
 }
 

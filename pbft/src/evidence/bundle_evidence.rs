@@ -1,8 +1,8 @@
 //! Proof that a lane's owner signed a bundle that no honest owner signs (E6).
 //!
-//! Only what no later event can have caused counts: what the header alone shows, an item that may never be on a lane, and
-//! items that are not those that the header counts. Whoever hands a bundle on may have changed its items; so each proof
-//! rests on what lies under the root that the owner signed, never on what travelled beside it.
+//! Only what no later event can have caused counts: what the header alone shows, an item that may never be on a lane,
+//! and items that are not those that the header counts. Whoever hands a bundle on may have changed its items; so each
+//! proof rests on what lies under the root that the owner signed, never on what travelled beside it.
 
 use crate::evidence::view_evidence::LeafPath;
 use crate::limits::Constants;
@@ -15,21 +15,21 @@ use borsh::{BorshDeserialize, BorshSerialize};
 /// Bytes of items in one proof: the proof is an item of its finder's lane, with room for header and path.
 const PROOF_ITEMS_BYTES_MAX: usize = Constants::ITEM_BYTES_MAX - (8 << 10);
 
-/// What is wrong with a signed bundle.
+/// Fault of a signed bundle.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum BundleFault {
     /// The header alone shows it: malformed, oversized, or signed for another place.
     Header = 1,
-    /// One of its items may not be on a lane, or is larger than all are said to be.
+    /// An item may not be on a lane, or is larger than all are said to be.
     Item {
         /// The item.
         item: Item,
-        /// Where it lies under the header's root.
+        /// Its path under the header's root.
         path: LeafPath,
     } = 2,
-    /// All its items: they are not as many, or not as large, as the header says.
+    /// The items are not as many, or not as large, as the header says.
     Items(#[borsh(deserialize_with = "bounded::list::<{ Constants::ITEMS_MAX }, _, _>")] Vec<Item>) = 3,
 }
 
@@ -40,7 +40,7 @@ pub struct InvalidBundle {
     pub statement: Signed,
     /// The header.
     pub header: BundleHeader,
-    /// What is wrong.
+    /// The fault.
     pub fault: BundleFault,
 }
 
@@ -64,7 +64,7 @@ impl BundleHeader {
 }
 
 impl InvalidBundle {
-    /// What a bundle proves against its owner; nothing if it is valid, or if the fault may be that of who handed it on.
+    /// Proof against the owner of a bundle; none if it is valid, or if the fault may be that of who handed it on.
     pub fn find(bundle: &Bundle, context: &VerifyContext<'_>) -> Option<Self> {
         let Bundle { header, statement, items } = bundle;
         let found = |fault| Some(Self { statement: *statement, header: header.clone(), fault });

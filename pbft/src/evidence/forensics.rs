@@ -1,15 +1,15 @@
 //! Naming the guilty after more than f replicas were faulty (E4).
 //!
-//! Two certificates that contradict each other exist only if q − f or more replicas lied. In one view (or beside each other
-//! in a lane) their common signers did. Across views those may be honest; then the lie stands in the first start that does
-//! not carry what was decided: in a demand that leaves it out, in one whose entry a start on the way contradicts, or in the
-//! start itself. All of these are pairs of signed things, so whoever has the remains of the group need only hold
-//! everything against everything: no path through the views has to be guessed.
+//! Two certificates that contradict each other exist only if q − f or more replicas lied. In one view (or beside each
+//! other in a lane) their common signers did. Across views those may be honest; then the lie stands in the first start
+//! that does not carry what was decided: in a ViewChange that leaves it out, in one whose entry a start on the way
+//! contradicts, or in the start itself. All of these are pairs of signed things, so whoever has the remains of the
+//! group need only hold everything against everything: no path through the views has to be guessed.
 //!
-//! Nothing in the remains is believed. What is found is proved like any evidence, or it is not named.
+//! Remains are not believed: a finding is proved like any evidence, or it is not named.
 
 use crate::evidence::proof::{Evidence, EvidenceKey};
-use crate::evidence::view_evidence::{InvalidDemand, InvalidStart, Omission};
+use crate::evidence::view_evidence::{InvalidNewView, InvalidViewChange, Omission};
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{ClaimedCert, Digest, Kind, QuorumCert, ReplicaId, SeqNum, Signed, Statement, VerifyContext, View};
 use alloc::boxed::Box;
@@ -20,17 +20,17 @@ use alloc::vec::Vec;
 /// Pieces found at one position that are looked at: two words of each store of the largest group.
 const WORDS_PER_POSITION_MAX: usize = 512;
 
-/// What is left of a group, in stores or elsewhere: all of one epoch, all of it unread.
+/// Remains of a group, in stores or elsewhere: all of one epoch, all of it unread.
 #[derive(Debug, Clone, Default)]
 pub struct Remains {
     /// Statements of anybody.
     pub statements: Vec<Signed>,
     /// Certificates of any kind.
     pub certificates: Vec<ClaimedCert>,
-    /// Demands for views.
-    pub demands: Vec<(Signed, Arc<ViewChange>)>,
-    /// Starts of views.
-    pub starts: Vec<(Signed, Arc<NewView>)>,
+    /// ViewChanges for views.
+    pub view_changes: Vec<(Signed, Arc<ViewChange>)>,
+    /// NewViews.
+    pub new_views: Vec<(Signed, Arc<NewView>)>,
     /// Proofs that somebody made before.
     pub evidence: Vec<Evidence>,
 }
@@ -44,7 +44,7 @@ pub struct Conflict {
     pub second: QuorumCert,
 }
 
-/// What the remains prove.
+/// Proofs and conflicts found in remains.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings {
     /// Certificates that contradict each other, one pair for each slot, checkpoint or lane position.
@@ -54,7 +54,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Who is proved guilty of something.
+    /// Replicas that are proved guilty of something.
     pub fn culprits(&self) -> BTreeSet<ReplicaId> {
         self.proofs.iter().map(|proof| proof.key().signer).collect()
     }
@@ -65,8 +65,8 @@ impl Remains {
     pub fn extend(&mut self, other: Self) {
         self.statements.extend(other.statements);
         self.certificates.extend(other.certificates);
-        self.demands.extend(other.demands);
-        self.starts.extend(other.starts);
+        self.view_changes.extend(other.view_changes);
+        self.new_views.extend(other.new_views);
         self.evidence.extend(other.evidence);
     }
 
@@ -74,8 +74,8 @@ impl Remains {
     pub fn investigate(&self, context: &VerifyContext<'_>) -> Findings {
         let mut inquest = Inquest::new(self, context);
         inquest.equivocations();
-        inquest.demands();
-        inquest.starts();
+        inquest.view_changes();
+        inquest.new_views();
         let conflicts = inquest.conflicts(self);
         let known = self.evidence.iter().cloned();
         known.for_each(|evidence| inquest.accuse(evidence));
@@ -83,7 +83,7 @@ impl Remains {
     }
 }
 
-/// Where two words of one signer cannot both be honest: votes of one view and slot are one place (E2).
+/// Place at which two words of one signer cannot both be honest: votes of one view and slot are one place (E2).
 type Position = (ReplicaId, Option<Kind>, View, SeqNum);
 
 fn position(signed: &Signed) -> Option<Position> {
@@ -96,8 +96,8 @@ struct Inquest<'a> {
     context: &'a VerifyContext<'a>,
     words: BTreeMap<Position, Vec<Signed>>,
     /// By digest, each with the statement that names it; only bodies that are what their statements say.
-    demands: BTreeMap<(ReplicaId, Digest), (Signed, Arc<ViewChange>)>,
-    starts: BTreeMap<Digest, (Signed, Arc<NewView>)>,
+    view_changes: BTreeMap<(ReplicaId, Digest), (Signed, Arc<ViewChange>)>,
+    new_views: BTreeMap<Digest, (Signed, Arc<NewView>)>,
     proofs: BTreeMap<EvidenceKey, Evidence>,
 }
 
@@ -106,12 +106,12 @@ impl<'a> Inquest<'a> {
         let mut inquest = Self {
             context,
             words: BTreeMap::new(),
-            demands: BTreeMap::new(),
-            starts: BTreeMap::new(),
+            view_changes: BTreeMap::new(),
+            new_views: BTreeMap::new(),
             proofs: BTreeMap::new(),
         };
-        remains.starts.iter().for_each(|(signed, body)| inquest.read_start(signed, body));
-        remains.demands.iter().for_each(|(signed, body)| inquest.read_demand(signed, body));
+        remains.new_views.iter().for_each(|(signed, body)| inquest.read_start(signed, body));
+        remains.view_changes.iter().for_each(|(signed, body)| inquest.read_view_change(signed, body));
         remains.certificates.iter().for_each(|claimed| inquest.read_certificate(claimed));
         remains.statements.iter().for_each(|signed| inquest.read(*signed));
         remains.evidence.iter().flat_map(Evidence::statements).for_each(|signed| inquest.read(signed));
@@ -138,11 +138,11 @@ impl<'a> Inquest<'a> {
         }
     }
 
-    fn read_demand(&mut self, signed: &Signed, body: &Arc<ViewChange>) {
+    fn read_view_change(&mut self, signed: &Signed, body: &Arc<ViewChange>) {
         let window = self.context.constants.window;
         let small = body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window;
         let named = (signed.signer, signed.statement.digest);
-        if !small || self.demands.contains_key(&named) {
+        if !small || self.view_changes.contains_key(&named) {
             return;
         }
         let whole = signed.statement.kind == Kind::ViewChange && signed.statement.digest == body.digest(window);
@@ -150,7 +150,7 @@ impl<'a> Inquest<'a> {
             return;
         }
         self.read(*signed);
-        self.demands.insert(named, (*signed, body.clone()));
+        self.view_changes.insert(named, (*signed, body.clone()));
         body.checkpoint.iter().for_each(|claimed| self.read_certificate(claimed));
         for entry in &body.prepared {
             self.read_certificate(&entry.certificate);
@@ -163,7 +163,7 @@ impl<'a> Inquest<'a> {
         let window = self.context.constants.window;
         let digest = signed.statement.digest;
         let small = body.pre_prepares.len() as u64 <= window && body.view_changes.len() <= self.context.committee.len();
-        if !small || self.starts.contains_key(&digest) {
+        if !small || self.new_views.contains_key(&digest) {
             return;
         }
         let whole = signed.statement.kind == Kind::NewView && digest == body.digest(window);
@@ -171,8 +171,8 @@ impl<'a> Inquest<'a> {
             return;
         }
         self.read(*signed);
-        self.starts.insert(digest, (*signed, body.clone()));
-        body.view_changes.iter().for_each(|(signed, demand)| self.read_demand(signed, demand));
+        self.new_views.insert(digest, (*signed, body.clone()));
+        body.view_changes.iter().for_each(|(signed, view_change)| self.read_view_change(signed, view_change));
         body.pre_prepares.iter().for_each(|signed| self.read(*signed));
     }
 
@@ -198,45 +198,45 @@ impl<'a> Inquest<'a> {
         }
     }
 
-    /// E3: demands that are not sound, that a start contradicts which they name, or that leave something out.
-    fn demands(&mut self) {
+    /// E3: ViewChanges that are not sound, that a start contradicts which they name, or that leave something out.
+    fn view_changes(&mut self) {
         let (committee, verify) = (self.context.committee, self.context.verify);
         let window = self.context.constants.window;
-        for (signed, body) in self.demands.clone().into_values() {
-            if let Some(found) = InvalidDemand::find(&signed, &body, window, committee, verify) {
-                self.accuse(Evidence::InvalidDemand(Box::new(found)));
+        for (signed, body) in self.view_changes.clone().into_values() {
+            if let Some(found) = InvalidViewChange::find(&signed, &body, window, committee, verify) {
+                self.accuse(Evidence::InvalidViewChange(Box::new(found)));
             }
             let named: BTreeSet<Digest> = body.named().map(|(_, digest)| digest).collect();
             for digest in named {
-                let Some((start, named)) = self.starts.get(&digest) else { continue };
-                if let Some(found) = InvalidDemand::against(&signed, &body, start, named, window) {
-                    self.accuse(Evidence::InvalidDemand(Box::new(found)));
+                let Some((start, named)) = self.new_views.get(&digest) else { continue };
+                if let Some(found) = InvalidViewChange::against(&signed, &body, start, named, window) {
+                    self.accuse(Evidence::InvalidViewChange(Box::new(found)));
                 }
             }
             self.omissions(&signed, &body);
         }
     }
 
-    fn omissions(&mut self, demand: &Signed, body: &ViewChange) {
+    fn omissions(&mut self, view_change: &Signed, body: &ViewChange) {
         let (window, base) = (self.context.constants.window, body.base());
-        let from = (demand.signer, None, View::new(0), SeqNum::new(0));
-        let to = (demand.signer, None, body.view, SeqNum::new(0));
+        let from = (view_change.signer, None, View::new(0), SeqNum::new(0));
+        let to = (view_change.signer, None, body.view, SeqNum::new(0));
         let votes = self.words.range(from..to).flat_map(|(_, words)| words);
         let reach = |vote: &&Signed| base < vote.statement.seq && vote.statement.seq <= base.plus(window);
         let left_out: Vec<Omission> =
-            votes.filter(reach).filter_map(|vote| Omission::find(vote, demand, body, window)).collect();
+            votes.filter(reach).filter_map(|vote| Omission::find(vote, view_change, body, window)).collect();
         for found in left_out {
             self.accuse(Evidence::Omission(Box::new(found)));
         }
     }
 
-    /// E3: starts that do not follow from their demands.
-    fn starts(&mut self) {
+    /// E3: starts that do not follow from their ViewChanges.
+    fn new_views(&mut self) {
         let (committee, window) = (self.context.committee, self.context.constants.window);
         let null = crate::wire::Content::NULL.digest();
-        for (signed, body) in self.starts.clone().into_values() {
-            if let Some(found) = InvalidStart::find(&signed, &body, committee, null, window) {
-                self.accuse(Evidence::InvalidStart(Box::new(found)));
+        for (signed, body) in self.new_views.clone().into_values() {
+            if let Some(found) = InvalidNewView::find(&signed, &body, committee, null, window) {
+                self.accuse(Evidence::InvalidNewView(Box::new(found)));
             }
         }
     }

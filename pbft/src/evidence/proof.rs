@@ -1,14 +1,14 @@
 //! Proof of a replica's fault that needs no trust in who hands it over (E2 to E6).
 
 use crate::evidence::bundle_evidence::InvalidBundle;
-use crate::evidence::view_evidence::{InvalidDemand, InvalidStart, Omission};
+use crate::evidence::view_evidence::{InvalidNewView, InvalidViewChange, Omission};
 use crate::wire::{Digest, Epoch, Kind, QuorumCert, ReplicaId, SeqNum, Signed, VerifyContext, View, hash};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// What somebody is proved to have done. The numbers are part of the encoding.
+/// Faults that can be proved. The numbers are part of the encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -21,22 +21,22 @@ pub enum EvidenceKind {
     Proposal = 3,
     /// Two checkpoints of one slot.
     Checkpoint = 4,
-    /// Two demands for one view.
+    /// Two ViewChanges for one view.
     ViewChange = 5,
-    /// Two starts of one view.
+    /// Two NewViews.
     NewView = 6,
     /// A signed bundle that no honest owner signs (E6).
     InvalidBundle = 7,
-    /// A demand for a view that leaves out what its signer voted for (E3).
+    /// A ViewChange that leaves out what its signer voted for (E3).
     Omission = 8,
-    /// A demand for a view with a part that does not verify (E3).
+    /// A ViewChange with a part that does not verify (E3).
     InvalidViewChange = 9,
     /// A start of a view that does not follow from what it carries (E3).
     InvalidNewView = 10,
 }
 
 impl EvidenceKind {
-    /// What two different statements of a kind prove.
+    /// The fault that two different statements of a kind prove.
     pub fn of(kind: Kind) -> Self {
         match kind {
             Kind::Bundle => Self::Bundle,
@@ -49,14 +49,14 @@ impl EvidenceKind {
     }
 }
 
-/// What evidence is recorded under: once for each (E5).
+/// Key under which evidence is recorded: once for each (E5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct EvidenceKey {
     /// The offender.
     pub signer: ReplicaId,
     /// The epoch in which the offender has that number.
     pub epoch: Epoch,
-    /// What was done.
+    /// The fault.
     pub kind: EvidenceKind,
 }
 
@@ -66,12 +66,12 @@ pub struct EvidenceKey {
 pub enum Evidence {
     /// Two statements of one signer that cannot both be honest (E2), the smaller encoding first.
     Equivocation(Signed, Signed),
-    /// A demand for a view that leaves out what its signer voted for (E3).
+    /// A ViewChange that leaves out what its signer voted for (E3).
     Omission(Box<Omission>),
-    /// A demand for a view with a part that no honest replica signs (E3).
-    InvalidDemand(Box<InvalidDemand>),
-    /// A start of a view that does not follow from its demands (E3).
-    InvalidStart(Box<InvalidStart>),
+    /// A ViewChange with a part that no honest replica signs (E3).
+    InvalidViewChange(Box<InvalidViewChange>),
+    /// A start of a view that does not follow from its ViewChanges (E3).
+    InvalidNewView(Box<InvalidNewView>),
     /// A signed bundle that no honest owner signs (E6).
     InvalidBundle(Box<InvalidBundle>),
 }
@@ -100,9 +100,9 @@ impl Evidence {
     pub fn is_well_formed(&self) -> bool {
         match self {
             Self::Equivocation(a, b) => Self::pair(a, b).as_ref() == Some(self),
-            Self::Omission(omission) => omission.vote.signer == omission.leaf.demand.signer,
-            Self::InvalidDemand(invalid) => invalid.leaf.demand.statement.kind == Kind::ViewChange,
-            Self::InvalidStart(invalid) => invalid.leaf.start.statement.kind == Kind::NewView,
+            Self::Omission(omission) => omission.vote.signer == omission.leaf.view_change.signer,
+            Self::InvalidViewChange(invalid) => invalid.leaf.view_change.statement.kind == Kind::ViewChange,
+            Self::InvalidNewView(invalid) => invalid.leaf.new_view.statement.kind == Kind::NewView,
             Self::InvalidBundle(invalid) => invalid.statement.statement.kind == Kind::Bundle,
         }
     }
@@ -113,8 +113,8 @@ impl Evidence {
         let proved = match self {
             Self::Equivocation(a, b) => a.is_valid(committee, verify) && b.is_valid(committee, verify),
             Self::Omission(omission) => omission.is_valid(committee, verify),
-            Self::InvalidDemand(invalid) => invalid.is_valid(committee, verify),
-            Self::InvalidStart(invalid) => invalid.is_valid(committee, verify),
+            Self::InvalidViewChange(invalid) => invalid.is_valid(committee, verify),
+            Self::InvalidNewView(invalid) => invalid.is_valid(committee, verify),
             Self::InvalidBundle(invalid) => invalid.is_valid(context),
         };
         self.is_well_formed() && proved
@@ -124,20 +124,20 @@ impl Evidence {
     pub fn statements(&self) -> Vec<Signed> {
         match self {
             Self::Equivocation(a, b) => vec![*a, *b],
-            Self::Omission(omission) => vec![omission.vote, omission.leaf.demand],
-            Self::InvalidDemand(invalid) => vec![invalid.leaf.demand],
-            Self::InvalidStart(invalid) => vec![invalid.leaf.start],
+            Self::Omission(omission) => vec![omission.vote, omission.leaf.view_change],
+            Self::InvalidViewChange(invalid) => vec![invalid.leaf.view_change],
+            Self::InvalidNewView(invalid) => vec![invalid.leaf.new_view],
             Self::InvalidBundle(invalid) => vec![invalid.statement],
         }
     }
 
-    /// What it is recorded under.
+    /// The key that it is recorded under.
     pub fn key(&self) -> EvidenceKey {
         let (signed, kind) = match self {
             Self::Equivocation(a, _) => (a, EvidenceKind::of(a.statement.kind)),
             Self::Omission(omission) => (&omission.vote, EvidenceKind::Omission),
-            Self::InvalidDemand(invalid) => (&invalid.leaf.demand, EvidenceKind::InvalidViewChange),
-            Self::InvalidStart(invalid) => (&invalid.leaf.start, EvidenceKind::InvalidNewView),
+            Self::InvalidViewChange(invalid) => (&invalid.leaf.view_change, EvidenceKind::InvalidViewChange),
+            Self::InvalidNewView(invalid) => (&invalid.leaf.new_view, EvidenceKind::InvalidNewView),
             Self::InvalidBundle(invalid) => (&invalid.statement, EvidenceKind::InvalidBundle),
         };
         EvidenceKey { signer: signed.signer, epoch: signed.statement.epoch, kind }
@@ -148,8 +148,8 @@ impl Evidence {
         match self {
             Self::Equivocation(a, _) => (a.statement.view, a.statement.seq),
             Self::Omission(omission) => (omission.vote.statement.view, omission.vote.statement.seq),
-            Self::InvalidDemand(invalid) => (invalid.leaf.demand.statement.view, invalid.leaf.seq),
-            Self::InvalidStart(invalid) => (invalid.leaf.start.statement.view, invalid.leaf.seq),
+            Self::InvalidViewChange(invalid) => (invalid.leaf.view_change.statement.view, invalid.leaf.seq),
+            Self::InvalidNewView(invalid) => (invalid.leaf.new_view.statement.view, invalid.leaf.seq),
             Self::InvalidBundle(invalid) => (View::new(0), invalid.statement.statement.seq),
         }
     }

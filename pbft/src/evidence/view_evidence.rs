@@ -1,7 +1,7 @@
-//! Proof that a demand for a view, or the start of one, is not what an honest replica says (E3).
+//! Proof that a ViewChange, or the start of one, is not what an honest replica says (E3).
 //!
-//! Each proof carries the leaves that it is about and their paths, never a whole message: the digest of a demand or a
-//! start is a Merkle root with a head and a leaf for each slot (V4).
+//! Each proof carries the leaves that it is about and their paths, never a whole message: the digest of a ViewChange or
+//! a start is a Merkle root with a head and a leaf for each slot (V4).
 
 use crate::limits::Constants;
 use crate::views::view_change::{
@@ -14,7 +14,7 @@ use crate::wire::{
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// Where a leaf stands in a tree, and its siblings up to the root. What a leaf says binds its slot.
+/// A leaf's place in a tree, and its siblings up to the root. Its content binds its slot.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct LeafPath {
     /// Place of the leaf; the head is at 0.
@@ -26,31 +26,31 @@ pub struct LeafPath {
     pub siblings: Vec<Digest>,
 }
 
-/// What a demand says of one slot, under the demand's own statement.
+/// Claims of a ViewChange about one slot, under its own statement.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct DemandLeaf {
+pub struct ViewChangeLeaf {
     /// Kind ViewChange.
-    pub demand: Signed,
+    pub view_change: Signed,
     /// The checkpoint in its head.
     pub checkpoint: Option<ClaimedCert>,
     /// The head's path.
     pub head: LeafPath,
     /// The slot.
     pub seq: SeqNum,
-    /// What it says of the slot.
+    /// P and Q of the slot.
     pub claims: SlotClaims,
     /// The slot's path.
     pub slot: LeafPath,
 }
 
-/// What a start says of one slot, under its own statement.
+/// Digest that a NewView carries in one slot, under its own statement.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct StartLeaf {
+pub struct NewViewLeaf {
     /// Kind NewView.
-    pub start: Signed,
-    /// Whose demands it rests on, with their digests.
+    pub new_view: Signed,
+    /// Signers of its ViewChanges, with their digests.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
-    pub demands: Vec<(ReplicaId, Digest)>,
+    pub view_changes: Vec<(ReplicaId, Digest)>,
     /// The head's path.
     pub head: LeafPath,
     /// The slot.
@@ -61,32 +61,33 @@ pub struct StartLeaf {
     pub slot: LeafPath,
 }
 
-/// A vote, and a demand of the same signer for a later view that leaves it out.
+/// A vote, and a ViewChange of the same signer for a later view that leaves it out.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Omission {
     /// PrePrepare, Prepare or Commit.
     pub vote: Signed,
-    /// What the demand says of the vote's slot.
-    pub leaf: DemandLeaf,
+    /// Claims of the ViewChange about the vote's slot.
+    pub leaf: ViewChangeLeaf,
 }
 
-/// A demand with a part that does not verify, or that disagrees with the start that it names.
+/// A ViewChange with a part that does not verify, or that disagrees with the start that it names.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct InvalidDemand {
+pub struct InvalidViewChange {
     /// The part.
-    pub leaf: DemandLeaf,
-    /// What the start named by an entry carries in the slot, with its path under the digest that the entry names.
+    pub leaf: ViewChangeLeaf,
+    /// Digest that the NewView named by an entry carries in the slot, with its path under the digest that the entry
+    /// names.
     pub named: Option<(Option<Digest>, LeafPath)>,
 }
 
-/// A start that carries in one slot what does not follow from its demands.
+/// A start that carries in one slot what does not follow from its ViewChanges.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct InvalidStart {
-    /// What it carries.
-    pub leaf: StartLeaf,
-    /// What each of its demands says of the slot, in its order.
+pub struct InvalidNewView {
+    /// The NewView's leaf.
+    pub leaf: NewViewLeaf,
+    /// The leaf of each of its ViewChanges for the slot, in its order.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
-    pub demands: Vec<DemandLeaf>,
+    pub view_changes: Vec<ViewChangeLeaf>,
 }
 
 impl LeafPath {
@@ -100,15 +101,15 @@ impl LeafPath {
     }
 }
 
-impl DemandLeaf {
-    /// A demand's leaf of a slot; none outside its window.
-    pub fn of(demand: &Signed, body: &ViewChange, seq: SeqNum, window: u64) -> Option<Self> {
+impl ViewChangeLeaf {
+    /// A ViewChange's leaf of a slot; none outside its window.
+    pub fn of(view_change: &Signed, body: &ViewChange, seq: SeqNum, window: u64) -> Option<Self> {
         let leaves = body.leaves(window);
         let place = seq.get().checked_sub(body.base().get()).filter(|place| *place > 0)?;
         let slot = LeafPath::of(&leaves, usize::try_from(place).ok()?)?;
         let head = LeafPath::of(&leaves, 0)?;
         let (claims, checkpoint) = (body.claims(seq), body.checkpoint.clone());
-        Some(Self { demand: *demand, checkpoint, head, seq, claims, slot })
+        Some(Self { view_change: *view_change, checkpoint, head, seq, claims, slot })
     }
 
     fn base(&self) -> SeqNum {
@@ -117,10 +118,10 @@ impl DemandLeaf {
 
     /// Both leaves are in the signed tree.
     fn is_signed(&self, committee: &Committee, verify: &dyn Verify) -> bool {
-        let statement = &self.demand.statement;
+        let statement = &self.view_change.statement;
         let head = view_change_head(statement.view, &self.checkpoint);
         statement.kind == Kind::ViewChange
-            && self.demand.is_valid(committee, verify)
+            && self.view_change.is_valid(committee, verify)
             && self.head.proves(&statement.digest, &head)
             && self.slot.proves(&statement.digest, &self.claims.digest(self.seq))
     }
@@ -134,7 +135,7 @@ impl DemandLeaf {
             let statement = &pre_prepare.statement;
             statement.kind == Kind::PrePrepare
                 && statement.seq == self.seq
-                && statement.view < self.demand.statement.view
+                && statement.view < self.view_change.statement.view
                 && pre_prepare.signer == committee.primary(statement.view)
                 && (*new_view == Digest::ZERO) == (statement.view.get() == 0)
                 && pre_prepare.is_valid(committee, verify)
@@ -151,20 +152,20 @@ impl DemandLeaf {
 }
 
 impl Omission {
-    /// The vote and the demand as evidence, if the demand leaves the vote out.
-    pub fn find(vote: &Signed, demand: &Signed, body: &ViewChange, window: u64) -> Option<Self> {
+    /// The vote and the ViewChange as evidence, if the ViewChange leaves the vote out.
+    pub fn find(vote: &Signed, view_change: &Signed, body: &ViewChange, window: u64) -> Option<Self> {
         let said = &vote.statement;
-        if !is_left_out(vote, &body.claims(said.seq)) || vote.signer != demand.signer || said.view >= body.view {
+        if !is_left_out(vote, &body.claims(said.seq)) || vote.signer != view_change.signer || said.view >= body.view {
             return None;
         }
-        Some(Self { vote: *vote, leaf: DemandLeaf::of(demand, body, said.seq, window)? })
+        Some(Self { vote: *vote, leaf: ViewChangeLeaf::of(view_change, body, said.seq, window)? })
     }
 
     pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
-        let (vote, demand) = (&self.vote.statement, &self.leaf.demand.statement);
-        let about = self.vote.signer == self.leaf.demand.signer
+        let (vote, view_change) = (&self.vote.statement, &self.leaf.view_change.statement);
+        let about = self.vote.signer == self.leaf.view_change.signer
             && vote.kind.is_vote()
-            && vote.view < demand.view
+            && vote.view < view_change.view
             && vote.seq == self.leaf.seq
             && self.leaf.base() < vote.seq;
         // An entry that does not verify covers nothing (E3: no *valid* P).
@@ -183,10 +184,10 @@ fn is_left_out(vote: &Signed, claims: &SlotClaims) -> bool {
     !entry.is_some_and(|at| at.view > said.view || (at.view == said.view && at.digest == said.digest))
 }
 
-impl InvalidDemand {
-    /// The first slot of a demand that is not sound, as evidence.
+impl InvalidViewChange {
+    /// The first slot of a ViewChange that is not sound, as evidence.
     pub fn find(
-        demand: &Signed,
+        view_change: &Signed,
         body: &ViewChange,
         window: u64,
         committee: &Committee,
@@ -194,13 +195,19 @@ impl InvalidDemand {
     ) -> Option<Self> {
         let entries = body.prepared.iter().map(|entry| entry.seq()).chain(body.voted.iter().map(|entry| entry.seq()));
         let slots = entries.chain(core::iter::once(body.base().next()));
-        let mut leaves = slots.filter_map(|seq| DemandLeaf::of(demand, body, seq, window));
+        let mut leaves = slots.filter_map(|seq| ViewChangeLeaf::of(view_change, body, seq, window));
         let leaf = leaves.find(|leaf| !leaf.is_sound(committee, verify))?;
         Some(Self { leaf, named: None })
     }
 
-    /// The first entry of a demand that the start it names contradicts.
-    pub fn against(demand: &Signed, body: &ViewChange, start: &Signed, named: &NewView, window: u64) -> Option<Self> {
+    /// The first entry of a ViewChange that the start it names contradicts.
+    pub fn against(
+        view_change: &Signed,
+        body: &ViewChange,
+        start: &Signed,
+        named: &NewView,
+        window: u64,
+    ) -> Option<Self> {
         let digest = start.statement.digest;
         let prepared = body.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
         let voted = body.voted.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
@@ -213,7 +220,10 @@ impl InvalidDemand {
         let seq = pre_prepare.statement.seq;
         let place = seq.get().checked_sub(named.base().get())?;
         let path = LeafPath::of(&named.leaves(window), usize::try_from(place).ok()?)?;
-        Some(Self { leaf: DemandLeaf::of(demand, body, seq, window)?, named: Some((named.carries(seq), path)) })
+        Some(Self {
+            leaf: ViewChangeLeaf::of(view_change, body, seq, window)?,
+            named: Some((named.carries(seq), path)),
+        })
     }
 
     pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
@@ -234,8 +244,8 @@ impl InvalidDemand {
     }
 }
 
-impl InvalidStart {
-    /// The first slot of a start that does not follow from its demands, as evidence.
+impl InvalidNewView {
+    /// The first slot of a start that does not follow from its ViewChanges, as evidence.
     pub fn find(start: &Signed, body: &NewView, committee: &Committee, null: Digest, window: u64) -> Option<Self> {
         let computed = body.recompute(committee, null);
         let found = computed.iter().copied().chain(body.pre_prepares.iter().map(|signed| {
@@ -244,32 +254,39 @@ impl InvalidStart {
         }));
         let mut wrong = found.filter(|(seq, digest)| body.carries(*seq).unwrap_or(null) != *digest);
         let (seq, _) = wrong.next()?;
-        let demands: Option<Vec<DemandLeaf>> =
-            body.view_changes.iter().map(|(signed, demand)| DemandLeaf::of(signed, demand, seq, window)).collect();
+        let view_changes: Option<Vec<ViewChangeLeaf>> = body
+            .view_changes
+            .iter()
+            .map(|(signed, view_change)| ViewChangeLeaf::of(signed, view_change, seq, window))
+            .collect();
         let leaves = body.leaves(window);
         let place = usize::try_from(seq.get().checked_sub(body.base().get())?).ok()?;
-        let leaf = StartLeaf {
-            start: *start,
-            demands: body.view_changes.iter().map(|(signed, _)| (signed.signer, signed.statement.digest)).collect(),
+        let leaf = NewViewLeaf {
+            new_view: *start,
+            view_changes: body
+                .view_changes
+                .iter()
+                .map(|(signed, _)| (signed.signer, signed.statement.digest))
+                .collect(),
             head: LeafPath::of(&leaves, 0)?,
             seq,
             carried: body.carries(seq),
             slot: LeafPath::of(&leaves, place)?,
         };
-        Some(Self { leaf, demands: demands? })
+        Some(Self { leaf, view_changes: view_changes? })
     }
 
     pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
-        let start = &self.leaf.start.statement;
+        let start = &self.leaf.new_view.statement;
         let named: Vec<(ReplicaId, Digest)> =
-            self.demands.iter().map(|leaf| (leaf.demand.signer, leaf.demand.statement.digest)).collect();
+            self.view_changes.iter().map(|leaf| (leaf.view_change.signer, leaf.view_change.statement.digest)).collect();
         let signed = start.kind == Kind::NewView
-            && self.leaf.start.is_valid(committee, verify)
-            && named == self.leaf.demands
+            && self.leaf.new_view.is_valid(committee, verify)
+            && named == self.leaf.view_changes
             && self.leaf.head.proves(&start.digest, &new_view_head(start.view, &named))
             && self.leaf.slot.proves(&start.digest, &new_view_slot(self.leaf.seq, self.leaf.carried));
-        let about = self.demands.iter().all(|leaf| {
-            let same = leaf.seq == self.leaf.seq && leaf.demand.statement.view == start.view;
+        let about = self.view_changes.iter().all(|leaf| {
+            let same = leaf.seq == self.leaf.seq && leaf.view_change.statement.view == start.view;
             same && leaf.base() < leaf.seq && leaf.is_signed(committee, verify)
         });
         signed && about && !self.follows(committee)
@@ -277,7 +294,7 @@ impl InvalidStart {
 
     /// V5 for this one slot. Null at the end and nothing at all are the same here.
     fn follows(&self, committee: &Committee) -> bool {
-        let claims: Vec<Claim> = self.demands.iter().map(|leaf| Claim::of(&leaf.claims)).collect();
+        let claims: Vec<Claim> = self.view_changes.iter().map(|leaf| Claim::of(&leaf.claims)).collect();
         let null = crate::wire::Content::NULL.digest();
         let chosen = select(&claims, committee.quorum() - committee.faulty_max());
         chosen.unwrap_or(null) == self.leaf.carried.unwrap_or(null)

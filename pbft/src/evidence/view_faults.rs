@@ -1,67 +1,41 @@
-//! Noticing demands and starts that no honest replica signs (E3).
+//! ViewChanges and NewViews that no honest replica signs, as they are noticed (E3).
 
-use crate::effects::Effects;
-use crate::evidence::accusation::Accusations;
 use crate::evidence::proof::Evidence;
-use crate::evidence::view_evidence::{InvalidDemand, Omission};
-use crate::evidence::witness::Witness;
-use crate::lanes::Lanes;
-use crate::member::Member;
-use crate::views::Views;
+use crate::evidence::view_evidence::{InvalidViewChange, Omission};
+use crate::replica::Replica;
 use crate::wire::{Digest, ReplicaId, Signed};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-impl Accusations {
-    /// E3: the newest demand of a member against every vote of it that was heard.
-    pub(crate) fn find_omissions(
-        &mut self,
-        lanes: &mut Lanes,
-        views: &mut Views,
-        witness: &Witness,
-        member: &Member,
-        of: ReplicaId,
-        out: &mut Effects,
-    ) {
-        let Some((demand, body)) = views.latest.get(&of).filter(|_| of != member.me) else { return };
-        let window = member.constants.window;
-        let proof = witness.votes_of(of).find_map(|vote| Omission::find(vote, demand, body, window));
+impl Replica {
+    /// E3: the newest ViewChange of a member against every vote of it that was heard.
+    pub(crate) fn find_omissions(&mut self, of: ReplicaId) {
+        let Some((view_change, body)) = self.views.latest.get(&of).filter(|_| of != self.member.me) else { return };
+        let window = self.member.constants.window;
+        let proof = self.witness.votes_of(of).find_map(|vote| Omission::find(vote, view_change, body, window));
         if let Some(proof) = proof {
-            self.accuse(lanes, views, member, Evidence::Omission(Box::new(proof)), out);
+            self.accuse(Evidence::Omission(Box::new(proof)));
         }
     }
 
-    /// E3: a vote that came after its signer's demand.
-    pub(crate) fn compare_with_demand(
-        &mut self,
-        lanes: &mut Lanes,
-        views: &mut Views,
-        member: &Member,
-        vote: &Signed,
-        out: &mut Effects,
-    ) {
-        let Some((demand, body)) = views.latest.get(&vote.signer) else { return };
-        if let Some(proof) = Omission::find(vote, demand, body, member.constants.window) {
-            self.accuse(lanes, views, member, Evidence::Omission(Box::new(proof)), out);
+    /// E3: a vote that came after its signer's ViewChange.
+    pub(crate) fn compare_with_view_change(&mut self, vote: &Signed) {
+        let Some((view_change, body)) = self.views.latest.get(&vote.signer) else { return };
+        if let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window) {
+            self.accuse(Evidence::Omission(Box::new(proof)));
         }
     }
 
-    /// E3: demands that the starts which they name contradict.
-    pub(crate) fn find_contradictions(
-        &mut self,
-        lanes: &mut Lanes,
-        views: &mut Views,
-        member: &Member,
-        digest: Digest,
-        out: &mut Effects,
-    ) {
-        let Some((start, named)) = views.start(&digest) else { return };
-        let window = member.constants.window;
-        let demands = views.latest.values();
-        let proofs: Vec<InvalidDemand> =
-            demands.filter_map(|(demand, body)| InvalidDemand::against(demand, body, start, named, window)).collect();
+    /// E3: ViewChanges that contradict the NewView that they name.
+    pub(crate) fn find_contradictions(&mut self, digest: Digest) {
+        let Some((start, named)) = self.views.new_views.get(&digest) else { return };
+        let window = self.member.constants.window;
+        let view_changes = self.views.latest.values();
+        let proofs: Vec<InvalidViewChange> = view_changes
+            .filter_map(|(view_change, body)| InvalidViewChange::against(view_change, body, start, named, window))
+            .collect();
         for proof in proofs {
-            self.accuse(lanes, views, member, Evidence::InvalidDemand(Box::new(proof)), out);
+            self.accuse(Evidence::InvalidViewChange(Box::new(proof)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each replica was heard to say, so that a second, different word is noticed (E2, E5).
+//! Statements heard of each replica, so that a second, different one is noticed (E2, E5).
 
 use crate::evidence::proof::{Evidence, EvidenceKind};
 use crate::wire::{Digest, Kind, ReplicaId, SeqNum, Signed, View, merkle_root};
@@ -10,12 +10,12 @@ use alloc::vec::Vec;
 const REMEMBERED_WINDOWS: u64 = 3;
 
 /// Bundle and Ack statements of one signer and lane that are remembered: more than lie above a certified tip.
-const POSITIONS_REMEMBERED_MAX: usize = 1_024;
+pub(crate) const POSITIONS_REMEMBERED_MAX: usize = 1_024;
 
 /// Statements sent on for one signer in a second (E2).
-const HALVES_PER_SECOND_MAX: u32 = 32;
+const CONTRADICTIONS_PER_SECOND_MAX: u32 = 32;
 
-/// Whose statements of what: signer, kind of evidence, and of Acks the lane, of votes the kind.
+/// Series of statements that are compared: signer, kind of evidence, and of Acks the lane, of votes the kind.
 type Series = (ReplicaId, EvidenceKind, u64);
 
 /// The first statement of every signer at every position, and those kept apart because they do not fit.
@@ -24,13 +24,14 @@ pub(crate) struct Witness {
     remembered_max: usize,
     kept_max: usize,
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
-    /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer, oldest
-    /// first; with each whether it fits.
+    /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer,
+    /// oldest first; with each whether it fits.
     kept: BTreeMap<ReplicaId, Vec<(Signed, bool)>>,
     /// Of those the ones that were written down, oldest first: no more of a signer than are kept apart at all.
     rows: BTreeMap<ReplicaId, Vec<Signed>>,
-    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart. By who said
-    /// two things there, so that nobody who does so at many positions pushes out others' (B: budgets are never shared).
+    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart. By who
+    /// said two things there, so that nobody who does so at many positions pushes out others' (B: budgets are never
+    /// shared).
     split: BTreeMap<(EvidenceKind, ReplicaId), BTreeSet<(SeqNum, View)>>,
     /// Halves sent for each signer in the second that began at the tick.
     sent: BTreeMap<ReplicaId, (u64, u32)>,
@@ -100,7 +101,8 @@ impl Witness {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
     }
 
-    /// What was heard at a position: for proposals the votes of every kind, for Acks those for the lane that `view` names.
+    /// Statements heard at a position: for proposals the votes of every kind, for Acks those for the lane that `view`
+    /// names.
     pub(crate) fn heard_at(
         &self,
         signers: impl Iterator<Item = ReplicaId>,
@@ -116,19 +118,19 @@ impl Witness {
         signers.flat_map(of).filter_map(|(_, places)| places.get(&place).copied()).collect()
     }
 
-    /// Starts of views from `from` to below `below`.
-    pub(crate) fn starts_between(
+    /// NewViews from `from` to below `below`.
+    pub(crate) fn new_views_between(
         &self,
         signers: impl Iterator<Item = ReplicaId>,
         from: View,
         below: View,
     ) -> Vec<Signed> {
         let series = signers.filter_map(|signer| self.first.get(&(signer, EvidenceKind::NewView, 0)));
-        let starts = series.flat_map(|places| places.values());
-        starts.filter(|signed| (from..below).contains(&signed.statement.view)).copied().collect()
+        let new_views = series.flat_map(|places| places.values());
+        new_views.filter(|signed| (from..below).contains(&signed.statement.view)).copied().collect()
     }
 
-    /// Everything remembered of one signer, ascending by place within each kind.
+    /// Statements remembered of one signer, ascending by place within each kind.
     pub(crate) fn series_of(
         &self,
         signer: ReplicaId,
@@ -138,7 +140,7 @@ impl Witness {
         series.map(|(_, places)| places.values())
     }
 
-    /// Keeps a statement apart; whether it became one just now. What fits makes room for what does not.
+    /// Keeps a statement apart; whether it became one just now. Fitting statements make room for contradictions.
     pub(crate) fn keep(&mut self, signed: &Signed, fits: bool) -> bool {
         let kept = self.kept.entry(signed.signer).or_default();
         if kept.iter().any(|(other, _)| other.statement == signed.statement) {
@@ -172,7 +174,7 @@ impl Witness {
             (*second, *count) = (ticks / 1_000, 0);
         }
         *count += 1;
-        *count <= HALVES_PER_SECOND_MAX
+        *count <= CONTRADICTIONS_PER_SECOND_MAX
     }
 
     /// `by` said two things there. Whether that is news.
@@ -189,15 +191,15 @@ impl Witness {
         self.split.get(&(kind, by)).is_some_and(|split| split.contains(&(seq, view)))
     }
 
-    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more. Those that are
-    /// on the disk, or on their way to it.
-    pub(crate) fn settle(&mut self, signer: ReplicaId, kind: EvidenceKind) -> Vec<Signed> {
-        let is_settled = |signed: &Signed| EvidenceKind::of(signed.statement.kind) == kind;
+    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more. Returned are
+    /// the rows on the disk, or on their way to it.
+    pub(crate) fn forget(&mut self, signer: ReplicaId, kind: EvidenceKind) -> Vec<Signed> {
+        let is_about = |signed: &Signed| EvidenceKind::of(signed.statement.kind) == kind;
         if let Some(kept) = self.kept.get_mut(&signer) {
-            kept.retain(|(signed, _)| !is_settled(signed));
+            kept.retain(|(signed, _)| !is_about(signed));
         }
         let rows = self.rows.entry(signer).or_default();
-        rows.extract_if(.., |signed| is_settled(signed)).collect()
+        rows.extract_if(.., |signed| is_about(signed)).collect()
     }
 
     /// Votes and checkpoints at or below `seq` are no longer needed (E5); the newest of each kind stays (E7).
@@ -221,7 +223,7 @@ impl Witness {
         full.map(|(signer, kept)| (*signer, digest(kept))).collect()
     }
 
-    /// What is kept apart of a signer, oldest first, and whether it fits.
+    /// Contradicting statements of a signer, oldest first, and whether it fits.
     pub(crate) fn kept_of(&self, signer: ReplicaId) -> &[(Signed, bool)] {
         self.kept.get(&signer).map_or(&[], Vec::as_slice)
     }
@@ -231,7 +233,7 @@ impl Witness {
         self.first.values().map(BTreeMap::len).sum()
     }
 
-    /// How many series there are, for reports.
+    /// Series, for reports.
     pub(crate) fn series_count(&self) -> usize {
         self.first.len()
     }

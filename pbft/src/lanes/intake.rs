@@ -1,130 +1,27 @@
-//! What arrives for lanes: bundles, acknowledgements, certificates (L2, L3).
+//! Messages about lanes: bundles, acknowledgements, certificates (L2, L3).
 
-use crate::effects::{Broken, Effects, Record, Rejected};
+use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::proof::EvidenceKind;
 use crate::lanes::Lanes;
 use crate::lanes::lane::Fork;
 use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::replica::Replica;
-use crate::wire::{Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Tip, View};
+use crate::wire::{
+    Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-impl Lanes {
-    /// L2: the Ack goes out again whenever the bundle comes again.
-    fn repeat_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, tip: Tip, out: &mut Effects) {
-        let view = View::of_lane(lane);
-        let same = member.promises.get(Kind::Ack, view, SeqNum::new(tip.position.get()));
-        let row = same.or_else(|| {
-            let covers = self[lane].acked.position >= tip.position;
-            member.promises.highest(Kind::Ack, view).filter(|_| covers)
-        });
-        if let Some(signed) = row.copied().filter(|_| member.may_sign()) {
-            self.send_ack(member, primary, lane, signed, out);
-        }
-    }
-
-    fn send_ack(
-        &mut self,
-        member: &mut Member,
-        primary: ReplicaId,
-        lane: ReplicaId,
-        signed: Signed,
-        out: &mut Effects,
-    ) {
-        member.send(lane, Message::Ack(signed), out);
-        if primary != lane {
-            member.send(primary, Message::Ack(signed), out);
-        }
-    }
-
-    /// A committed slot names this tip. Whether it is on the chain is known only when the slot is the next (L4): below
-    /// the tips executed by then, any digest may stand in a cut.
-    pub(crate) fn commit_tip(&mut self, member: &Member, id: ReplicaId, tip: Tip) {
-        let now = member.now.ticks;
-        self[id].commit(tip.position, now);
-        self.touched.insert(id);
-    }
-
-    /// Stores and acknowledges what has become possible, and drops what does not fit.
-    pub(crate) fn advance_lanes(&mut self, member: &mut Member, primary: ReplicaId, out: &mut Effects) {
-        for id in core::mem::take(&mut self.touched) {
-            let lane = &mut self[id];
-            for tip in lane.unstored() {
-                if let Some(bundle) = lane.store(tip) {
-                    out.persist(Record::Bundle(bundle));
-                }
-            }
-            self.acknowledge(member, primary, id, out);
-            self[id].trim(u64::from(member.constants.bundle_bytes_max));
-        }
-    }
-
-    /// L2: one Ack for the highest bundle that is held together with everything between it and an anchor.
-    fn acknowledge(&mut self, member: &mut Member, primary: ReplicaId, id: ReplicaId, out: &mut Effects) {
-        let lane = &mut self[id];
-        let bytes_max = lane.executed_bytes.saturating_add(member.constants.lane_ahead_bytes_max);
-        let (mut tip, mut bytes) = lane.anchor();
-        let from = tip;
-        while let Some(held) = lane.extends(tip, bytes) {
-            let header = &held.bundle.header;
-            if header.lane_bytes > bytes_max && header.position > lane.executed.position.next() {
-                break;
-            }
-            (tip, bytes) = (header.tip(), header.lane_bytes);
-            if let Some(bundle) = lane.store(tip) {
-                out.persist(Record::Bundle(bundle));
-            }
-        }
-        if tip == from || tip.position <= lane.acked.position {
-            return;
-        }
-        let view = View::of_lane(id);
-        if let Some(signed) = member.sign(Kind::Ack, view, SeqNum::new(tip.position.get()), tip.digest, out) {
-            self[id].acked = tip;
-            self.send_ack(member, primary, id, signed, out);
-        }
-    }
-}
-
-impl Member {
-    fn stop_at_fork(&mut self, lane: ReplicaId, fork: Fork, out: &mut Effects) {
-        let Fork { position, first, second } = fork;
-        self.stop(Broken::LaneFork { lane, position, first, second }, out);
-    }
-}
-
-impl Lanes {
-    /// The next slot to execute advances a lane to this tip: its voters saw its certificate.
-    pub(crate) fn want_tip(
-        &mut self,
-        pursuits: &mut Pursuits,
-        member: &mut Member,
-        id: ReplicaId,
-        tip: Tip,
-        out: &mut Effects,
-    ) {
-        if self[id].on_chain(tip.position) == Some(tip.digest) {
-            return;
-        }
-        if let Err(fork) = self[id].want(tip) {
-            member.stop_at_fork(id, fork, out);
-        }
-        self.touched.insert(id);
-        pursuits.is_due = true;
-    }
-}
-
 impl Replica {
-    pub(crate) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<(), Rejected> {
-        self.hear(&bundle.statement, out);
+    pub(crate) fn on_bundle(&mut self, bundle: Arc<Bundle>) -> Result<(), Rejected> {
+        self.hear(&bundle.statement);
         let header = &bundle.header;
         let (id, position, tip) = (header.lane, header.position, header.tip());
         let lane = &self.lanes[id];
         if position <= lane.executed.position || lane.held(tip).is_some() {
             let primary = self.primary();
-            self.lanes.repeat_ack(&mut self.member, primary, id, tip, out);
+            self.lanes.repeat_ack(&mut self.member, primary, id, tip);
             return Ok(());
         }
         let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
@@ -138,13 +35,13 @@ impl Replica {
         lane.hold(bundle, false, self.member.now.ticks);
         self.pursuits.is_due = true;
         if chained && let Err(fork) = lane.walk(tip) {
-            self.member.stop_at_fork(id, fork, out);
+            self.member.stop_at_fork(id, fork);
         }
         self.lanes.touched.insert(id);
         Ok(())
     }
 
-    pub(crate) fn on_ack(&mut self, signed: Signed, out: &mut Effects) -> Result<(), Rejected> {
+    pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {
         let statement = signed.statement;
         let id = statement.view.lane();
         let tip = Tip { position: Position::new(statement.seq.get()), digest: statement.digest };
@@ -155,53 +52,143 @@ impl Replica {
         if tip.position > last {
             return Err(Rejected::Bundle { lane: id, position: tip.position, why: "acknowledged too far ahead" });
         }
-        self.hear(&signed, out);
+        self.hear(&signed);
         let concerned = id == self.member.me || self.member.committee.primary(self.views.number) == self.member.me;
         let lane = &mut self.lanes[id];
         if !concerned || !lane.add_ack(tip.position, signed) {
             return Ok(());
         }
         if let Some(certificate) = self.member.committee.assemble(lane.acks(tip)) {
-            self.learn_lane_cert(certificate, false, out);
+            self.learn_lane_cert(certificate, false);
         }
-        Ok(())
-    }
-
-    pub(crate) fn on_lane_cert(&mut self, claimed: ClaimedCert, out: &mut Effects) -> Result<(), Rejected> {
-        self.learn_lane_cert(claimed.into_checked(self.member.committee.epoch()), false, out);
         Ok(())
     }
 
     /// Certificates that travel beside a content (L4).
-    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>, out: &mut Effects) {
+    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>) {
         for claimed in claimed {
-            self.learn_lane_cert(claimed.into_checked(self.member.committee.epoch()), true, out);
+            self.learn_lane_cert(claimed.into_checked(&self.member.committee), true);
         }
     }
 
-    fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool, out: &mut Effects) {
+    pub(crate) fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool) {
         let Some(id) = certificate.lane() else { return };
         let statements: Vec<Signed> = certificate.statements(self.member.committee.group()).collect();
         let (lane, seq) = (certificate.view(), certificate.seq());
         match self.lanes[id].certify(certificate.clone(), cited, self.member.now.ticks) {
             Err(fork) => {
-                self.member.keep_conflict(&certificate, out);
-                self.member.stop_at_fork(id, fork, out);
+                self.member.keep_conflict(&certificate);
+                self.member.stop_at_fork(id, fork);
             }
             Ok(false) => (),
             Ok(true) => {
                 self.lanes.touched.insert(id);
                 self.pursuits.is_due = true;
                 self.order.log.touch_all();
-                out.persist(Record::LaneCert(certificate.clone()));
+                self.member.out.persist(Record::LaneCert(certificate.clone()));
                 if id == self.member.me {
-                    self.member.broadcast(Message::LaneCert(certificate.claim().clone()), out);
+                    let made = self.lanes[id]
+                        .held(certificate.tip())
+                        .map(|held| held.since)
+                        .filter(|at| *at > Ticks::default());
+                    made.into_iter().for_each(|at| self.views.pace.note_certified(self.member.now.ticks.since(at)));
+                    self.member.broadcast(Message::LaneCert(certificate.claim().clone()));
                 }
-                self.review_all(EvidenceKind::Ack, lane, seq, out);
+                self.review_all(EvidenceKind::Ack, lane, seq);
             }
         }
         for statement in &statements {
-            self.hear(statement, out);
+            self.hear(statement);
         }
+    }
+}
+
+impl Lanes {
+    /// L2: the Ack goes out again whenever the bundle comes again.
+    fn repeat_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, tip: Tip) {
+        let view = View::of_lane(lane);
+        let same = member.promises.get(Kind::Ack, view, SeqNum::new(tip.position.get()));
+        let row = same.or_else(|| {
+            let covers = self[lane].acked.position >= tip.position;
+            member.promises.highest(Kind::Ack, view).filter(|_| covers)
+        });
+        if let Some(signed) = row.copied().filter(|_| member.may_sign()) {
+            self.send_ack(member, primary, lane, signed);
+        }
+    }
+
+    fn send_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, signed: Signed) {
+        member.send(lane, Message::Ack(signed));
+        if primary != lane {
+            member.send(primary, Message::Ack(signed));
+        }
+    }
+
+    /// A committed slot names this tip. Whether it is on the chain is known only when the slot is the next (L4): below
+    /// the tips executed by then, any digest may stand in a cut.
+    pub(crate) fn commit_tip(&mut self, member: &Member, id: ReplicaId, tip: Tip) {
+        let now = member.now.ticks;
+        self[id].commit(tip.position, now);
+        self.touched.insert(id);
+    }
+
+    /// Stores and acknowledges what has become possible, and drops what does not fit.
+    pub(crate) fn advance_lanes(&mut self, member: &mut Member, primary: ReplicaId) {
+        for id in core::mem::take(&mut self.touched) {
+            let lane = &mut self[id];
+            for tip in lane.unstored() {
+                if let Some(bundle) = lane.store(tip) {
+                    member.out.persist(Record::Bundle(bundle));
+                }
+            }
+            self.acknowledge(member, primary, id);
+            self[id].trim(u64::from(member.constants.bundle_bytes_max));
+        }
+    }
+
+    /// L2: one Ack for the highest bundle that is held together with everything between it and an anchor.
+    fn acknowledge(&mut self, member: &mut Member, primary: ReplicaId, id: ReplicaId) {
+        let lane = &mut self[id];
+        let bytes_max = lane.executed_bytes.saturating_add(member.constants.lane_ahead_bytes_max);
+        let (mut tip, mut bytes) = lane.anchor();
+        let from = tip;
+        while let Some(held) = lane.extends(tip, bytes) {
+            let header = &held.bundle.header;
+            if header.lane_bytes > bytes_max && header.position > lane.executed.position.next() {
+                break;
+            }
+            (tip, bytes) = (header.tip(), header.lane_bytes);
+            if let Some(bundle) = lane.store(tip) {
+                member.out.persist(Record::Bundle(bundle));
+            }
+        }
+        if tip == from || tip.position <= lane.acked.position {
+            return;
+        }
+        let view = View::of_lane(id);
+        assert!(lane.held(tip).is_some_and(|held| held.stored), "I7: Ack of a bundle that is not stored");
+        if let Some(signed) = member.sign(Kind::Ack, view, SeqNum::new(tip.position.get()), tip.digest) {
+            self[id].acked = tip;
+            self.send_ack(member, primary, id, signed);
+        }
+    }
+
+    /// The next slot to execute advances a lane to this tip: its voters saw its certificate.
+    pub(crate) fn want_tip(&mut self, pursuits: &mut Pursuits, member: &mut Member, id: ReplicaId, tip: Tip) {
+        if self[id].on_chain(tip.position) == Some(tip.digest) {
+            return;
+        }
+        if let Err(fork) = self[id].want(tip) {
+            member.stop_at_fork(id, fork);
+        }
+        self.touched.insert(id);
+        pursuits.is_due = true;
+    }
+}
+
+impl Member {
+    fn stop_at_fork(&mut self, lane: ReplicaId, fork: Fork) {
+        let Fork { position, first, second } = fork;
+        self.stop(Broken::LaneFork { lane, position, first, second });
     }
 }

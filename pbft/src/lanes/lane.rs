@@ -1,12 +1,18 @@
-//! One replica's lane as another sees it: bundles, their chain, acknowledgements and certificates (L1 to L6).
+//! A lane as seen by a replica: bundles, their chain, acknowledgements and certificates (L1 to L6).
 
+use crate::limits::Constants;
 use crate::wire::{Bundle, Digest, Position, QuorumCert, ReplicaId, Signed, Ticks, Tip, View};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Acks of one signer that are kept for a lane: twice what an owner may have out (L1), so that an honest one's fit.
 const ACKS_PER_SIGNER_MAX: usize = 16;
+
+/// Certified bundles of a lane that are timed while no cut has them; younger ones are noticed when these are cut.
+const UNCUT_MAX: usize = 64;
+
+const _: () = assert!(ACKS_PER_SIGNER_MAX as u64 >= 2 * Constants::UNCERTIFIED_BUNDLES_MAX);
 
 /// A bundle in memory.
 #[derive(Debug, Clone)]
@@ -46,12 +52,14 @@ pub(crate) struct Lane {
     pub(crate) acked: Tip,
     /// The highest tip in a committed slot.
     pub(crate) committed: Position,
-    /// Since when a certificate lies above every committed tip, or since one last advanced this lane (V1 a).
-    pub(crate) waiting_since: Option<Ticks>,
+    /// Certified bundles above it, oldest first, with when each certificate came (V1 a, V7).
+    uncut: VecDeque<(Position, Ticks)>,
+    /// The highest tip that a proposal of this view was accepted for (V7).
+    pub(crate) proposed: Position,
     /// When its owner last left a question for its bundles unanswered.
     pub(crate) silent_at: Option<Ticks>,
-    /// The view in which the primary was sent a certificate above the committed tips (V1 a).
-    pub(crate) told: Option<View>,
+    /// The view in whose primary's hands a certificate was found to be, up to where, and since when (V1 a).
+    pub(crate) shown: Option<(View, Position, Ticks)>,
     held: BTreeMap<(Position, Digest), Held>,
     /// Digests of the certified chain as far as it is known, walking down from certified tips.
     chain: BTreeMap<Position, Digest>,
@@ -138,8 +146,8 @@ impl Lane {
         })
     }
 
-    /// Where acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its data is here)
-    /// and the executed tip; of equals, not the own Ack. With the lane's bytes up to there (L2).
+    /// Anchor from which acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its
+    /// data is here) and the executed tip; of equals, not the own Ack. With the lane's bytes up to there (L2).
     pub(crate) fn anchor(&self) -> (Tip, u64) {
         let mut best = (self.executed, self.executed_bytes);
         for tip in [self.acked, self.certified()] {
@@ -178,9 +186,7 @@ impl Lane {
         }
         self.certificates.insert(tip.position, Certified { certificate, cited, since: now });
         let top = self.certified().position;
-        if top > self.committed && self.waiting_since.is_none() {
-            self.waiting_since = Some(now);
-        }
+        self.note_uncut(now);
         self.acks.retain(|(position, _), _| *position > top);
         self.want(tip).map(|()| true)
     }
@@ -192,13 +198,33 @@ impl Lane {
         }
     }
 
-    /// A committed cut names this position: what still waits, waits anew (V1 a).
+    /// A committed cut names this position: the next oldest certificate above it waits on (V1 a).
     pub(crate) fn commit(&mut self, position: Position, now: Ticks) {
         if position > self.committed {
             self.committed = position;
-            self.told = None;
-            self.waiting_since = (self.certified().position > position).then_some(now);
+            self.uncut.retain(|(of, _)| *of > position);
+            self.note_uncut(now);
         }
+    }
+
+    fn note_uncut(&mut self, now: Ticks) {
+        let top = self.certified().position;
+        let last = self.uncut.back().map_or(self.committed, |(last, _)| *last);
+        if top > last && self.uncut.len() < UNCUT_MAX {
+            self.uncut.push_back((top, now));
+        }
+    }
+
+    /// The oldest certified bundle that is in no committed cut, and since when it is certified (V1 a).
+    pub(crate) fn oldest_uncut(&self) -> Option<(Position, Ticks)> {
+        self.uncut.front().copied()
+    }
+
+    /// When each certified bundle up to `tip` came that no proposal of this view has covered yet (V7).
+    pub(crate) fn proposes(&mut self, tip: Position) -> Vec<(Position, Ticks)> {
+        let from = self.proposed;
+        self.proposed = from.max(tip);
+        self.uncut.iter().filter(|(position, _)| from < *position && *position <= tip).copied().collect()
     }
 
     /// Puts a tip that is certified or committed on the known chain, and walks down from it.
@@ -306,6 +332,7 @@ impl Lane {
 
     /// The lane was executed up to `tip`: what lies at or below it leaves memory; the disk keeps it (L6).
     pub(crate) fn executed_up_to(&mut self, tip: Tip, bytes: u64) {
+        assert!(tip.position >= self.executed.position, "I20: execution of a lane goes back");
         self.executed = tip;
         self.executed_bytes = bytes;
         self.commit(tip.position, Ticks::default());
@@ -316,7 +343,8 @@ impl Lane {
         self.acks.retain(|(position, _), _| above(position));
     }
 
-    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one (B).
+    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one
+    /// (B).
     pub(crate) fn trim(&mut self, bytes_max: u64) {
         let loose: Vec<((Position, Digest), u64)> = self.loose_bundles().collect();
         let mut bytes = 0;

@@ -33,6 +33,11 @@ impl Lanes {
         self.all.iter()
     }
 
+    /// Another primary has to propose anew what is not decided (V7).
+    pub(crate) fn enter_view(&mut self) {
+        self.all.iter_mut().for_each(|lane| lane.proposed = Position::default());
+    }
+
     /// Positions of the executed tips.
     pub(crate) fn executed(&self) -> Vec<Position> {
         self.iter().map(|lane| lane.executed.position).collect()

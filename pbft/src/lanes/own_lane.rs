@@ -1,6 +1,6 @@
 //! The own lane: pending items become bundles (L1).
 
-use crate::effects::{Effect, Effects, Record, Rejected};
+use crate::effects::{Effect, Record, Rejected};
 use crate::lanes::Lanes;
 use crate::limits::Constants;
 use crate::member::Member;
@@ -12,11 +12,11 @@ use alloc::vec::Vec;
 /// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance.
 pub(crate) const PENDING_BYTES_MAX: u64 = 64 << 20;
 
-/// What this replica wants ordered.
+/// Items that wait for a bundle, and the newest bundle made.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnLane {
     pending: VecDeque<Item>,
-    pending_bytes: u64,
+    pub(crate) pending_bytes: u64,
     /// The newest bundle that was made.
     pub(crate) tip: Tip,
     /// Bytes of the lane up to it.
@@ -24,10 +24,6 @@ pub(crate) struct OwnLane {
 }
 
 impl OwnLane {
-    pub(crate) fn pending_bytes(&self) -> u64 {
-        self.pending_bytes
-    }
-
     pub(crate) fn is_idle(&self) -> bool {
         self.pending.is_empty()
     }
@@ -64,10 +60,10 @@ impl Lanes {
     }
 
     /// Makes bundles: the next one when the last is certified or a full one waits, a few at most uncertified.
-    pub(crate) fn make_bundles(&mut self, member: &mut Member, out: &mut Effects) {
+    pub(crate) fn make_bundles(&mut self, member: &mut Member) {
         self.place_read_mark(member);
         while member.may_sign() && !self.own.is_idle() && self.may_make_bundle(member) {
-            self.make_bundle(member, out);
+            self.make_bundle(member);
             self.place_read_mark(member);
         }
     }
@@ -87,7 +83,7 @@ impl Lanes {
         in_pace && fits
     }
 
-    fn make_bundle(&mut self, member: &mut Member, out: &mut Effects) {
+    fn make_bundle(&mut self, member: &mut Member) {
         let lane = &self[member.me];
         let ahead = self.own.lane_bytes.saturating_sub(lane.executed_bytes);
         let room = member.constants.lane_ahead_bytes_max.saturating_sub(ahead);
@@ -102,6 +98,7 @@ impl Lanes {
             items_root: items_root(&items),
             lane_bytes: self.own.lane_bytes + bytes,
         };
+        assert!(header.is_well_formed(&member.constants), "I19: an own bundle that others refuse");
         let tip = header.tip();
         let seq = SeqNum::new(tip.position.get());
         let statement = member.promise(Kind::Bundle, View::new(0), seq, tip.digest).expect("asked before: may sign");
@@ -113,10 +110,10 @@ impl Lanes {
             self.reads.bundled(tip.position);
         }
         // The bundle first: a statement without its bundle would leave a lane that cannot go on.
-        out.persist(Record::Bundle(bundle.clone()));
-        out.persist(Record::Statement(statement));
+        member.out.persist(Record::Bundle(bundle.clone()));
+        member.out.persist(Record::Statement(statement));
         self[member.me].hold(bundle.clone(), true, member.now.ticks);
         self.touched.insert(member.me);
-        out.push(Effect::Broadcast(Arc::new(Message::Bundle(bundle))));
+        member.out.push(Effect::Broadcast(Arc::new(Message::Bundle(bundle))));
     }
 }

@@ -1,6 +1,6 @@
 //! Strong reads: a read mark is ordered, and the answer is the state in which it was executed (R).
 
-use crate::effects::{Effect, Effects, Rejected};
+use crate::effects::{Effect, Rejected};
 use crate::input::ReaderId;
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -43,6 +43,25 @@ impl Reads {
     }
 }
 
+impl Replica {
+    pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
+        if self.is_read_only() {
+            return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
+        }
+        if self.member.standing != crate::member::Standing::Member {
+            return Err(Rejected::Read { reader, why: "this replica has no lane of its own" });
+        }
+        if self.lanes.reads.waiting.len() >= READERS_MAX {
+            return Err(Rejected::Read { reader, why: "too many reads wait" });
+        }
+        if self.lanes.reads.waiting.is_empty() {
+            self.lanes.reads.since = self.member.now.ticks;
+        }
+        self.lanes.reads.waiting.push((reader, nonce));
+        Ok(())
+    }
+}
+
 impl Lanes {
     /// Puts one mark for all waiting reads among the pending items, when its pace allows.
     pub(crate) fn place_read_mark(&mut self, member: &mut Member) {
@@ -64,30 +83,11 @@ impl Lanes {
     }
 
     /// The marks in the bundles of the own lane that were executed now.
-    pub(crate) fn answer_reads(&mut self, member: &Member, seq: SeqNum, out: &mut Effects) {
+    pub(crate) fn answer_reads(&mut self, member: &mut Member, seq: SeqNum) {
         let tip = self[member.me].executed.position;
         let later = self.reads.out.split_off(&tip.next());
         for (position, readers) in core::mem::replace(&mut self.reads.out, later) {
-            out.push(Effect::ReadReady { readers, seq, position });
+            member.out.push(Effect::ReadReady { readers, seq, position });
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
-        if self.is_read_only() {
-            return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
-        }
-        if self.member.standing != crate::member::Standing::Member {
-            return Err(Rejected::Read { reader, why: "this replica has no lane of its own" });
-        }
-        if self.lanes.reads.waiting.len() >= READERS_MAX {
-            return Err(Rejected::Read { reader, why: "too many reads wait" });
-        }
-        if self.lanes.reads.waiting.is_empty() {
-            self.lanes.reads.since = self.member.now.ticks;
-        }
-        self.lanes.reads.waiting.push((reader, nonce));
-        Ok(())
     }
 }

@@ -15,8 +15,9 @@ pub(crate) const BYTES_PER_ANSWER_MAX: u64 = 4 << 20;
 const STATEMENTS_MAX: usize = 2_048;
 /// Of these, of one kind, and of Acks of one lane: a window of votes.
 const STATEMENTS_PER_SERIES_MAX: usize = 256;
+const _: () = assert!(STATEMENTS_PER_SERIES_MAX <= STATEMENTS_MAX && SLOTS_PER_ANSWER_MAX <= BUNDLES_PER_ANSWER_MAX);
 
-/// One answer, from one moment's state.
+/// An answer, from one moment's state.
 pub(crate) struct Answer<'a> {
     pub(crate) replica: &'a Replica,
     pub(crate) to: ReplicaId,
@@ -88,11 +89,11 @@ impl Answer<'_> {
         }
     }
 
-    /// Whoever sends a demand, or a start that carries it, serves the starts that it names.
+    /// NewViews that an own ViewChange or NewView names are served by its sender (V4).
     fn new_view(&mut self, view: View, digest: Digest) {
         let (replica, to) = (self.replica, self.to);
-        let by_view = replica.views.start_of(view);
-        let found = replica.views.start(&digest).or_else(|| by_view.filter(|_| digest == Digest::ZERO));
+        let by_view = replica.views.new_view_of(view);
+        let found = replica.views.new_views.get(&digest).or_else(|| by_view.filter(|_| digest == Digest::ZERO));
         match found {
             Some((statement, body)) => {
                 self.out.send(to, Message::NewView { statement: *statement, body: body.clone() });

@@ -1,7 +1,7 @@
 //! Asking for what is missing: one peer at a time, the next after a time-out (N9, L5).
 
 use crate::agreement::slot::Slot;
-use crate::effects::{Effects, Wanted};
+use crate::effects::Wanted;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
@@ -13,16 +13,16 @@ use alloc::vec::Vec;
 /// For how long the owner of a lane who did not answer is asked last (L5).
 const SILENT_OWNER_MS: u64 = 10_000;
 
-/// What is pursued; one question of each is out at a time.
+/// Subjects that are pursued; one question of each is out at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Quest {
     Slots,
     Content(SeqNum),
     Bundles(ReplicaId),
-    Start(View, Digest),
+    NewViewMsg(View, Digest),
 }
 
-/// Something that is needed now, and who may have it.
+/// A subject that is missing now, and the peers that may have it.
 struct Need {
     quest: Quest,
     wanted: Wanted,
@@ -45,7 +45,7 @@ struct Pursuit {
 pub(crate) struct Pursuits {
     out: BTreeMap<Quest, Pursuit>,
     looked_at: Ticks,
-    /// Something arrived that may call for the next question.
+    /// Set by an arrival that may call for the next question.
     pub(crate) is_due: bool,
 }
 
@@ -57,7 +57,7 @@ impl Pursuits {
 }
 
 impl Pursuits {
-    fn pursue_one(&mut self, lanes: &mut Lanes, member: &Member, need: Need, out: &mut Effects) {
+    fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need) {
         let now = member.now.ticks;
         let grace = now.after(member.constants.base_timeout_ms / 10);
         let pursuit = self.out.entry(need.quest).or_insert(Pursuit { last: None, asked: None, tries: 0, next: grace });
@@ -79,13 +79,13 @@ impl Pursuits {
         // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
         let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
         pursuit.next = now.after(member.constants.base_timeout_ms / patience);
-        out.send(*peer, Message::Ask(need.wanted));
+        member.out.send(*peer, Message::Ask(need.wanted));
     }
 }
 
 impl Replica {
     /// Asks for what has been missing for a while.
-    pub(crate) fn pursue(&mut self, out: &mut Effects) {
+    pub(crate) fn pursue(&mut self) {
         let passed = self.member.now.ticks > self.pursuits.looked_at;
         if passed || core::mem::take(&mut self.pursuits.is_due) {
             self.pursuits.looked_at = self.member.now.ticks;
@@ -93,7 +93,7 @@ impl Replica {
             let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
             self.pursuits.out.retain(|quest, _| needed(quest));
             for need in needs {
-                self.pursuits.pursue_one(&mut self.lanes, &self.member, need, out);
+                self.pursuits.pursue_one(&mut self.lanes, &mut self.member, need);
             }
         }
         if let Some(next) = self.pursuits.out.values().map(|pursuit| pursuit.next).min() {
@@ -102,7 +102,7 @@ impl Replica {
     }
 }
 
-/// Everything that is missing now, with the peers that may have it.
+/// Subjects that are missing now, with the peers that may have them.
 struct Needs<'a>(&'a Replica);
 
 impl Needs<'_> {
@@ -110,7 +110,7 @@ impl Needs<'_> {
         let mut needs = Vec::new();
         needs.extend(self.of_slots());
         needs.extend(self.of_views());
-        needs.extend(self.of_starts());
+        needs.extend(self.of_named_new_views());
         for (seq, slot) in self.0.order.log.above(self.0.order.executed()) {
             needs.extend(self.of_content(seq, slot));
         }
@@ -135,26 +135,26 @@ impl Needs<'_> {
         (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
     }
 
-    /// The starts of views that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
+    /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
     fn of_views(&self) -> Vec<Need> {
         let mut claimed: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
         for peer in self.0.member.others() {
             let Some(status) = &self.0.peers[peer].status else { continue };
             let later =
                 status.view > self.0.views.number || (status.view == self.0.views.number && self.0.views.changing);
-            if later && status.new_view != Digest::ZERO && self.0.views.start(&status.new_view).is_none() {
+            if later && status.new_view != Digest::ZERO && self.0.views.new_views.get(&status.new_view).is_none() {
                 claimed.entry((status.view, status.new_view)).or_default().push(peer);
             }
         }
-        claimed.into_iter().map(|((view, digest), peers)| need_of_start(view, digest, peers)).collect()
+        claimed.into_iter().map(|((view, digest), peers)| need_of_new_view(view, digest, peers)).collect()
     }
 
-    /// V4: the starts that demands name.
-    fn of_starts(&self) -> impl Iterator<Item = Need> {
+    /// V4: the starts that ViewChanges name.
+    fn of_named_new_views(&self) -> impl Iterator<Item = Need> {
         let me = self.0.member.me;
         self.0.views.lacking().into_iter().map(move |((view, digest), mut peers)| {
             peers.retain(|peer| *peer != me);
-            need_of_start(view, digest, peers)
+            need_of_new_view(view, digest, peers)
         })
     }
 
@@ -210,7 +210,7 @@ impl Needs<'_> {
     }
 }
 
-fn need_of_start(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
-    let (quest, wanted) = (Quest::Start(view, digest), Wanted::NewView { view, digest });
+fn need_of_new_view(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
+    let (quest, wanted) = (Quest::NewViewMsg(view, digest), Wanted::NewView { view, digest });
     Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), peers }
 }

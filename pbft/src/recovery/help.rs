@@ -2,6 +2,7 @@
 
 use crate::effects::Effects;
 use crate::evidence::proof::EvidenceKind;
+use crate::limits::Constants;
 use crate::recovery::answer::BYTES_PER_ANSWER_MAX;
 use crate::replica::Replica;
 use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, Signed, SlotStatus, View};
@@ -11,8 +12,9 @@ use alloc::vec::Vec;
 const SLOTS_PER_HELP_MAX: usize = 64;
 /// Bundles, and their bytes, that are sent again for one status: as many as an owner may have out.
 const BUNDLES_PER_HELP_MAX: usize = 8;
+const _: () = assert!(BUNDLES_PER_HELP_MAX as u64 == Constants::UNCERTIFIED_BUNDLES_MAX);
 /// Contradicting statements that are sent again for one status: as many as may be sent in a second for a signer (E2).
-const HALVES_PER_HELP_MAX: usize = 32;
+const CONTRADICTIONS_PER_HELP_MAX: usize = 32;
 /// Checkpoint statements that are sent again for one status.
 const CHECKPOINTS_PER_HELP_MAX: usize = 16;
 
@@ -29,7 +31,7 @@ impl Help<'_> {
         self.forks();
         self.checkpoints();
         self.views();
-        self.halves();
+        self.contradictions();
         if self.replica.member.may_sign() {
             self.acks();
             self.votes();
@@ -69,7 +71,7 @@ impl Help<'_> {
             for tip in [peer.acknowledged(lane), peer.certified(lane)] {
                 let heard = replica.witness.bundle_at(lane, SeqNum::new(tip.position.get()));
                 if let Some(other) = heard.filter(|heard| heard.statement.digest != tip.digest) {
-                    self.out.send(to, Message::Half(*other));
+                    self.out.send(to, Message::Contradiction(*other));
                     break;
                 }
             }
@@ -88,13 +90,13 @@ impl Help<'_> {
         }
     }
 
-    /// V3: the own demand is repeated to whoever does not hold it; E2: other halves of what a peer holds.
+    /// V3: the own ViewChange is repeated to whoever does not hold it; E2: other halves of what a peer holds.
     fn views(&mut self) {
         let (replica, to) = (self.replica, self.to);
         let Some(status) = &replica.peers[to].status else { return };
         let own = replica
             .views
-            .demand_of(replica.member.me)
+            .view_change_of(replica.member.me)
             .filter(|(_, body)| body.view == replica.views.number && replica.views.changing);
         let holds = |of: &Signed| {
             let said = (replica.member.me, replica.views.number, of.statement.digest);
@@ -105,22 +107,23 @@ impl Help<'_> {
             self.out.send(to, Message::ViewChange { statement: *statement, body: body.clone() });
         }
         for (member, view, digest) in &status.view_changes {
-            let held = replica.views.demand_of(*member).filter(|(_, body)| body.view == *view);
+            let held = replica.views.view_change_of(*member).filter(|(_, body)| body.view == *view);
             if let Some((signed, _)) = held.filter(|(signed, _)| signed.statement.digest != *digest) {
-                self.out.send(to, Message::Half(*signed));
+                self.out.send(to, Message::Contradiction(*signed));
             }
         }
-        if let Some((signed, _)) = replica.views.start_of(status.view)
+        if let Some((signed, _)) = replica.views.new_view_of(status.view)
             && status.new_view != Digest::ZERO
             && signed.statement.digest != status.new_view
         {
-            self.out.send(to, Message::Half(*signed));
+            self.out.send(to, Message::Contradiction(*signed));
         }
     }
 
     /// E2: contradicting statements that the peer lacks: of each signer whose set differs, the next few in turn,
-    /// contradictions before the statements that they contradict. The peer would forget those below its retention floor.
-    fn halves(&mut self) {
+    /// contradictions before the statements that they contradict. The peer would forget those below its retention
+    /// floor.
+    fn contradictions(&mut self) {
         let (replica, to) = (self.replica, self.to);
         let peer = &replica.peers[to];
         let Some(status) = &peer.status else { return };
@@ -138,11 +141,14 @@ impl Help<'_> {
         let kept =
             differing.flat_map(|(signer, _)| replica.witness.kept_of(signer)).filter(|(signed, _)| is_of_use(signed));
         let (fitting, others): (Vec<_>, Vec<_>) = kept.partition(|(_, fits)| *fits);
-        let mut left = HALVES_PER_HELP_MAX;
-        for halves in [others, fitting].into_iter().filter(|halves| !halves.is_empty()) {
-            let (from, count) = (peer.turn.wrapping_mul(HALVES_PER_HELP_MAX) % halves.len(), halves.len().min(left));
-            for (signed, _) in halves.iter().cycle().skip(from).take(count) {
-                self.out.send(to, Message::Half(*signed));
+        let mut left = CONTRADICTIONS_PER_HELP_MAX;
+        for contradictions in [others, fitting].into_iter().filter(|contradictions| !contradictions.is_empty()) {
+            let (from, count) = (
+                peer.turn.wrapping_mul(CONTRADICTIONS_PER_HELP_MAX) % contradictions.len(),
+                contradictions.len().min(left),
+            );
+            for (signed, _) in contradictions.iter().cycle().skip(from).take(count) {
+                self.out.send(to, Message::Contradiction(*signed));
             }
             left -= count;
         }

@@ -1,4 +1,4 @@
-//! What a replica knows of another one.
+//! Other members, as known from their messages and statuses.
 
 use crate::member::Member;
 use crate::wire::{LaneStatus, ReplicaId, SeqNum, SlotStatus, StatusBody, Ticks, Tip};
@@ -13,7 +13,7 @@ const ANSWERS_PER_SECOND_MAX: u32 = 256;
 /// Bytes of answers to one peer in a second (B): half a gigabit.
 const ANSWER_BYTES_PER_SECOND_MAX: u64 = 64 << 20;
 
-/// One member, as seen from here.
+/// A member, as seen from here.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     /// When anything came from it.
@@ -24,14 +24,14 @@ pub(crate) struct Peer {
     counter: SeqNum,
     /// When it was last sent what its status lacks.
     pub(crate) helped_at: Option<Ticks>,
-    /// How often it was sent what it does not keep apart.
+    /// Rounds of contradicting statements that it was sent.
     pub(crate) turn: usize,
     second: u64,
     answers: u32,
     bytes: u64,
 }
 
-/// All members, by place in the member list; the own place stays empty.
+/// The members, by place in the member list; the own place stays empty.
 #[derive(Debug, Clone)]
 pub(crate) struct Peers(Vec<Peer>);
 
@@ -119,7 +119,7 @@ impl Peer {
         })
     }
 
-    /// What its status says of a slot above its executed one.
+    /// State of a slot in its status, above its executed one.
     pub(crate) fn slot(&self, seq: SeqNum) -> Option<SlotStatus> {
         let slots = &self.status.as_ref()?.slots;
         let index = slots.binary_search_by_key(&seq, |(of, _)| *of).ok()?;

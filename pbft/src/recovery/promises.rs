@@ -21,7 +21,7 @@ impl Promises {
         Self { rows: BTreeMap::new(), votes_floor: SeqNum::new(0), lane_floors: BTreeMap::new() }
     }
 
-    /// What was signed for this position.
+    /// The statement signed for this position.
     pub(crate) fn get(&self, kind: Kind, view: View, seq: SeqNum) -> Option<&Signed> {
         self.rows.get(&(kind, view, seq))
     }
@@ -56,13 +56,13 @@ impl Promises {
         self.rows.range(range).next_back().map(|(_, row)| row)
     }
 
-    /// All rows of a kind in a view, ascending.
+    /// Rows of a kind in a view, ascending.
     pub(crate) fn rows(&self, kind: Kind, view: View) -> impl Iterator<Item = &Signed> {
         let range = (kind, view, SeqNum::new(0))..=(kind, view, SeqNum::new(u64::MAX));
         self.rows.range(range).map(|(_, row)| row)
     }
 
-    /// Everything at or below these may be missing from the rows: a disk hands out only what is above.
+    /// Raises the floors: rows at or below them may be missing: a disk hands out only what is above.
     pub(crate) fn raise_floors(&mut self, votes: SeqNum, lanes: impl IntoIterator<Item = (ReplicaId, SeqNum)>) {
         self.votes_floor = self.votes_floor.max(votes);
         for (lane, position) in lanes {

@@ -1,7 +1,7 @@
 //! After a start: what did I say before? Nothing is signed until q − 1 others have answered (E7).
 
 use crate::agreement::order::Order;
-use crate::effects::{Effects, Rejected, Wanted};
+use crate::effects::{Rejected, Wanted};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
@@ -9,13 +9,13 @@ use crate::wire::{Kind, Message, ReplicaId, SeqNum, Signed, Ticks};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// Who has answered.
+/// Progress of the recall: who has answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Recall {
     needed: usize,
     answered: BTreeSet<ReplicaId>,
     asked_at: Option<Ticks>,
-    done_since: Option<Ticks>,
+    pub(crate) done_since: Option<Ticks>,
 }
 
 impl Recall {
@@ -27,12 +27,87 @@ impl Recall {
         self.done_since.is_some()
     }
 
-    pub(crate) fn done_since(&self) -> Option<Ticks> {
-        self.done_since
-    }
-
     pub(crate) fn answered(&self) -> usize {
         self.answered.len()
+    }
+}
+
+impl Replica {
+    /// Asks everyone who has not answered, at intervals, until enough have.
+    pub(crate) fn ask_for_recall(&mut self) {
+        if self.member.recall.is_done() {
+            return;
+        }
+        if self.member.recall.answered.len() >= self.member.recall.needed {
+            self.finish_recall();
+            return;
+        }
+        let due = self
+            .member
+            .recall
+            .asked_at
+            .is_none_or(|at| self.member.now.ticks.since(at) >= self.member.constants.status_period_ms);
+        if !due {
+            return;
+        }
+        self.member.recall.asked_at = Some(self.member.now.ticks);
+        let tips = self.member.committee.replicas().map(|lane| (lane, self.lanes[lane].executed.position));
+        let wanted = Wanted::Recall {
+            incarnation: self.member.incarnation,
+            stable: self.order.low(),
+            tips: tips.collect(),
+            known: Vec::new(),
+        };
+        for peer in self.member.committee.replicas() {
+            if peer != self.member.me && !self.member.recall.answered.contains(&peer) {
+                self.member.out.send(peer, Message::Ask(wanted.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn on_recalled(
+        &mut self,
+        from: ReplicaId,
+        incarnation: u64,
+        statements: Vec<Signed>,
+    ) -> Result<(), Rejected> {
+        if incarnation != self.member.incarnation || from == self.member.me {
+            return Err(Rejected::Unknown { from, what: "question" });
+        }
+        for signed in &statements {
+            self.hear(signed);
+        }
+        self.member.recall.answered.insert(from);
+        if !self.member.recall.is_done() && self.member.recall.answered.len() >= self.member.recall.needed {
+            self.finish_recall();
+        }
+        Ok(())
+    }
+
+    /// From here on this replica signs. Slots and lanes that waited for that are looked at again.
+    fn finish_recall(&mut self) {
+        assert!(self.member.recall.answered.len() >= self.member.recall.needed, "I8: recall ends with too few answers");
+        self.member.recall.done_since = Some(self.member.now.ticks);
+        self.views.since = self.member.now.ticks;
+        if !self.member.may_sign() {
+            return;
+        }
+        self.order.sign_missing_checkpoints(&mut self.member);
+        self.lanes.touched.extend(self.member.committee.replicas());
+        self.order.log.touch_all();
+        self.repeat_votes();
+    }
+
+    /// V6, pitfall 11: what was in flight goes out again, as it was signed.
+    fn repeat_votes(&mut self) {
+        let Some(view) = self.views.active() else { return };
+        let in_flight: Vec<SeqNum> =
+            self.order.log.iter().filter(|(_, slot)| slot.committed.is_none()).map(|(seq, _)| seq).collect();
+        for seq in in_flight {
+            for message in self.order.own_votes(&self.lanes, &self.member, view, seq) {
+                self.member.out.push(crate::effects::Effect::Broadcast(alloc::sync::Arc::new(message)));
+            }
+        }
     }
 }
 
@@ -61,84 +136,5 @@ impl Order {
             votes.push(Message::Commit(*signed));
         }
         votes
-    }
-}
-
-impl Replica {
-    /// Asks everyone who has not answered, at intervals, until enough have.
-    pub(crate) fn ask_for_recall(&mut self, out: &mut Effects) {
-        if self.member.recall.is_done() {
-            return;
-        }
-        if self.member.recall.answered.len() >= self.member.recall.needed {
-            self.finish_recall(out);
-            return;
-        }
-        let due = self
-            .member
-            .recall
-            .asked_at
-            .is_none_or(|at| self.member.now.ticks.since(at) >= self.member.constants.status_period_ms);
-        if !due {
-            return;
-        }
-        self.member.recall.asked_at = Some(self.member.now.ticks);
-        let tips = self.member.committee.replicas().map(|lane| (lane, self.lanes[lane].executed.position));
-        let wanted = Wanted::Recall {
-            incarnation: self.member.incarnation,
-            stable: self.order.low(),
-            tips: tips.collect(),
-            known: Vec::new(),
-        };
-        for peer in self.member.committee.replicas() {
-            if peer != self.member.me && !self.member.recall.answered.contains(&peer) {
-                out.send(peer, Message::Ask(wanted.clone()));
-            }
-        }
-    }
-
-    pub(crate) fn on_recalled(
-        &mut self,
-        from: ReplicaId,
-        incarnation: u64,
-        statements: Vec<Signed>,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        if incarnation != self.member.incarnation || from == self.member.me {
-            return Err(Rejected::Unknown { from, what: "question" });
-        }
-        for signed in &statements {
-            self.hear(signed, out);
-        }
-        self.member.recall.answered.insert(from);
-        if !self.member.recall.is_done() && self.member.recall.answered.len() >= self.member.recall.needed {
-            self.finish_recall(out);
-        }
-        Ok(())
-    }
-
-    /// From here on this replica signs. Everything that waited for that is looked at again.
-    fn finish_recall(&mut self, out: &mut Effects) {
-        self.member.recall.done_since = Some(self.member.now.ticks);
-        self.views.since = self.member.now.ticks;
-        if !self.member.may_sign() {
-            return;
-        }
-        self.order.sign_missing_checkpoints(&mut self.member, out);
-        self.lanes.touched.extend(self.member.committee.replicas());
-        self.order.log.touch_all();
-        self.repeat_votes(out);
-    }
-
-    /// V6, pitfall 11: what was in flight goes out again, as it was signed.
-    fn repeat_votes(&mut self, out: &mut Effects) {
-        let Some(view) = self.views.active() else { return };
-        let in_flight: Vec<SeqNum> =
-            self.order.log.iter().filter(|(_, slot)| slot.committed.is_none()).map(|(seq, _)| seq).collect();
-        for seq in in_flight {
-            for message in self.order.own_votes(&self.lanes, &self.member, view, seq) {
-                out.push(crate::effects::Effect::Broadcast(alloc::sync::Arc::new(message)));
-            }
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a replica finds on its disk when it starts (E1, E7).
+//! Records that a replica finds on its disk when it starts (E1, E7).
 
 use crate::effects::Broken;
 use crate::evidence::proof::Evidence;
@@ -7,7 +7,7 @@ use crate::wire::{Bundle, ClaimedCert, Content, Digest, Epoch, SeqNum, Signed, T
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Where execution stands; all of it is under the state root.
+/// The executed point; all of it is under the state root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExecutedPoint {
     /// The highest executed slot.
@@ -24,7 +24,7 @@ pub struct ExecutedPoint {
     pub state_root: Digest,
 }
 
-/// One slot above the stable checkpoint.
+/// A slot above the stable checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveredSlot {
     /// Its place.
@@ -37,7 +37,7 @@ pub struct RecoveredSlot {
     pub committed: Option<(ClaimedCert, Content)>,
 }
 
-/// Everything that [`crate::Record`]s left behind and that still matters.
+/// State that [`crate::Record`]s left behind and that still matters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovered {
     /// The epoch that the replica was in.
@@ -46,7 +46,7 @@ pub struct Recovered {
     pub view: View,
     /// Whether that view had not started yet.
     pub changing: bool,
-    /// Where execution stands.
+    /// The executed point.
     pub executed: ExecutedPoint,
     /// The newest stable checkpoint.
     pub stable: Option<ClaimedCert>,
@@ -63,13 +63,13 @@ pub struct Recovered {
     pub kept: Vec<Signed>,
     /// Evidence not yet recorded on the ledger.
     pub evidence: Vec<Evidence>,
-    /// The own newest demand for a view (V3).
+    /// The own newest ViewChange for a view (V3).
     pub view_change: Option<(Signed, Arc<ViewChange>)>,
-    /// Starts of views of this epoch, ascending by view, as far back as a slot above the stable checkpoint was prepared
+    /// NewViews of this epoch, ascending by view, as far back as a slot above the stable checkpoint was prepared
     /// or voted for (V4); of older ones the newest.
     pub new_views: Vec<(Signed, Arc<NewView>)>,
     /// Starts that were not entered (V4, E4).
-    pub named_starts: Vec<(Signed, Arc<NewView>)>,
+    pub named_new_views: Vec<(Signed, Arc<NewView>)>,
     /// Why the replica takes no part any more.
     pub broken: Option<Broken>,
 }

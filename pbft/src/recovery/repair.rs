@@ -1,4 +1,4 @@
-//! Status, and answers to those who are behind (N9). Everything else may be dropped at any time.
+//! Status, and answers to those who are behind (N9). Any other message may be dropped at any time.
 
 use crate::agreement::slot::Slot;
 use crate::effects::{Effect, Effects, Rejected, Wanted};
@@ -7,7 +7,7 @@ use crate::member::Member;
 use crate::recovery::answer::Answer;
 use crate::recovery::help::Help;
 use crate::replica::Replica;
-use crate::views::Demand;
+use crate::views::ViewChangeMsg;
 use crate::views::Views;
 use crate::wire::{Content, LaneStatus, Message, ReplicaId, SeqNum, Signed, SlotStatus, StatusBody, Ticks, Tip};
 use alloc::sync::Arc;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 /// Every how manieth status names all lanes (N9).
 const ALL_LANES_EVERY: u64 = 10;
-/// What a question counts whose answer the disk gives: 64 in a second are as much as a peer may have (B).
+/// Bytes charged for a question that the disk answers: 64 in a second are as much as a peer may have (B).
 const SUPPLY_BYTES: u64 = 1 << 20;
 /// The own statuses so far.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,92 @@ pub(crate) struct OwnStatus {
     at: Option<Ticks>,
     lanes: Vec<LaneStatus>,
     was_stuck: bool,
+}
+
+impl Replica {
+    /// Sends a status when one is due, or when this replica has just got stuck.
+    pub(crate) fn tell_status(&mut self) {
+        let stuck = self.order.is_stuck(&self.lanes, &mut self.member);
+        let due = self.own_status.at.map(|at| at.after(self.member.constants.status_period_ms));
+        if let Some(due) = due.filter(|due| *due > self.member.now.ticks && (!stuck || self.own_status.was_stuck)) {
+            self.member.wake_at(due);
+            return;
+        }
+        let body = self.status_body(stuck);
+        self.own_status.counter += 1;
+        self.own_status.at = Some(self.member.now.ticks);
+        self.own_status.was_stuck = stuck;
+        self.own_status.lanes = self.lanes.lane_statuses(&self.member);
+        let statement = self.member.sign_status(SeqNum::new(self.own_status.counter), body.digest());
+        self.member.out.push(Effect::Broadcast(Arc::new(Message::Status { statement, body })));
+        self.member.wake_at(self.member.now.ticks.after(self.member.constants.status_period_ms));
+    }
+
+    fn status_body(&self, stuck: bool) -> StatusBody {
+        let all = self.own_status.counter.is_multiple_of(ALL_LANES_EVERY);
+        let lanes = self.member.committee.replicas().zip(self.lanes.lane_statuses(&self.member));
+        let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
+        let view_change = |(signed, body): &ViewChangeMsg| (signed.signer, body.view, signed.statement.digest);
+        let slots = self
+            .order
+            .log
+            .above(self.order.executed())
+            .filter_map(|(seq, slot)| Some((seq, self.views.slot_status(slot)?)));
+        StatusBody {
+            incarnation: self.member.incarnation,
+            epoch: self.member.committee.epoch(),
+            view: self.views.number,
+            changing: self.views.changing,
+            stable: self.order.low(),
+            executed: self.order.executed(),
+            slots: slots.collect(),
+            lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
+            stuck,
+            new_view: self.views.new_view_digest(),
+            view_changes: self.views.view_changes().map(view_change).collect(),
+            kept: self.witness.kept_digests(),
+        }
+    }
+
+    pub(crate) fn on_status(&mut self, from: ReplicaId, statement: Signed, body: StatusBody) -> Result<(), Rejected> {
+        if statement.signer != from || from == self.member.me {
+            return Err(Rejected::Unknown { from, what: "a status of its own" });
+        }
+        let now = self.member.now.ticks;
+        let peer = &mut self.peers[from];
+        if !peer.accept(statement.statement.seq, body) {
+            return Ok(());
+        }
+        self.pursuits.is_due = true;
+        let pause = self.member.constants.status_period_ms / 2;
+        if peer.helped_at.is_none_or(|at| now.since(at) >= pause) {
+            peer.helped_at = Some(now);
+            let mut out = core::mem::take(&mut self.member.out);
+            Help { replica: self, to: from, out: &mut out }.give();
+            self.member.out = out;
+            let peer = &mut self.peers[from];
+            peer.turn = peer.turn.wrapping_add(1);
+        }
+        Ok(())
+    }
+
+    /// Answers a question, within the asker's limits.
+    pub(crate) fn on_ask(&mut self, from: ReplicaId, wanted: Wanted) -> Result<(), Rejected> {
+        let now = self.member.now.ticks;
+        let Some(peer) = self.peers.get_mut(from).filter(|_| from != self.member.me) else {
+            return Err(Rejected::Unknown { from, what: "itself" });
+        };
+        if !peer.may_ask(now) {
+            return Err(Rejected::TooOften { from });
+        }
+        let mut answer = Effects::new();
+        Answer { replica: self, to: from, out: &mut answer }.give(wanted);
+        let answer = answer.take();
+        let bytes = answer.iter().map(weight).sum();
+        answer.into_iter().for_each(|effect| self.member.out.push(effect));
+        self.peers[from].answered(bytes);
+        Ok(())
+    }
 }
 
 impl Views {
@@ -60,94 +146,6 @@ impl Lanes {
 
     pub(crate) fn is_old_bundle(&self, member: &Member, bundle: &crate::wire::Bundle) -> bool {
         self[member.me].held(bundle.header.tip()).is_some_and(|held| member.is_old(held.since))
-    }
-}
-
-impl Replica {
-    /// Sends a status when one is due, or when this replica has just got stuck.
-    pub(crate) fn tell_status(&mut self, out: &mut Effects) {
-        let stuck = self.order.is_stuck(&self.lanes, &mut self.member);
-        let due = self.own_status.at.map(|at| at.after(self.member.constants.status_period_ms));
-        if let Some(due) = due.filter(|due| *due > self.member.now.ticks && (!stuck || self.own_status.was_stuck)) {
-            self.member.wake_at(due);
-            return;
-        }
-        let body = self.status_body(stuck);
-        self.own_status.counter += 1;
-        self.own_status.at = Some(self.member.now.ticks);
-        self.own_status.was_stuck = stuck;
-        self.own_status.lanes = self.lanes.lane_statuses(&self.member);
-        let statement = self.member.sign_status(SeqNum::new(self.own_status.counter), body.digest());
-        out.push(Effect::Broadcast(Arc::new(Message::Status { statement, body })));
-        self.member.wake_at(self.member.now.ticks.after(self.member.constants.status_period_ms));
-    }
-
-    fn status_body(&self, stuck: bool) -> StatusBody {
-        let all = self.own_status.counter.is_multiple_of(ALL_LANES_EVERY);
-        let lanes = self.member.committee.replicas().zip(self.lanes.lane_statuses(&self.member));
-        let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
-        let demand = |(signed, body): &Demand| (signed.signer, body.view, signed.statement.digest);
-        let slots = self
-            .order
-            .log
-            .above(self.order.executed())
-            .filter_map(|(seq, slot)| Some((seq, self.views.slot_status(slot)?)));
-        StatusBody {
-            incarnation: self.member.incarnation,
-            epoch: self.member.committee.epoch(),
-            view: self.views.number,
-            changing: self.views.changing,
-            stable: self.order.low(),
-            executed: self.order.executed(),
-            slots: slots.collect(),
-            lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
-            stuck,
-            new_view: self.views.start_digest(),
-            view_changes: self.views.demands().map(demand).collect(),
-            kept: self.witness.kept_digests(),
-        }
-    }
-
-    pub(crate) fn on_status(
-        &mut self,
-        from: ReplicaId,
-        statement: Signed,
-        body: StatusBody,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        if statement.signer != from || from == self.member.me {
-            return Err(Rejected::Unknown { from, what: "a status of its own" });
-        }
-        let now = self.member.now.ticks;
-        let peer = &mut self.peers[from];
-        if !peer.accept(statement.statement.seq, body) {
-            return Ok(());
-        }
-        self.pursuits.is_due = true;
-        let pause = self.member.constants.status_period_ms / 2;
-        if peer.helped_at.is_none_or(|at| now.since(at) >= pause) {
-            peer.helped_at = Some(now);
-            Help { replica: self, to: from, out }.give();
-            let peer = &mut self.peers[from];
-            peer.turn = peer.turn.wrapping_add(1);
-        }
-        Ok(())
-    }
-
-    /// Answers a question, within the asker's limits.
-    pub(crate) fn on_ask(&mut self, from: ReplicaId, wanted: Wanted, out: &mut Effects) -> Result<(), Rejected> {
-        let now = self.member.now.ticks;
-        let Some(peer) = self.peers.get_mut(from).filter(|_| from != self.member.me) else {
-            return Err(Rejected::Unknown { from, what: "itself" });
-        };
-        if !peer.may_ask(now) {
-            return Err(Rejected::TooOften { from });
-        }
-        let before = out.len();
-        Answer { replica: self, to: from, out }.give(wanted);
-        let bytes = out.since(before).map(weight).sum();
-        self.peers[from].answered(bytes);
-        Ok(())
     }
 }
 

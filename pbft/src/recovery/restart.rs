@@ -9,19 +9,8 @@ use crate::replica::{Replica, ReplicaConfig};
 use crate::wire::{ClaimedCert, Content, Kind, Position, QuorumCert, SeqNum, Signed, Ticks, Tip, Verify, View};
 use alloc::sync::Arc;
 
-impl Witness {
-    /// A certificate from the own disk, checked like anyone's; its statements are remembered (E7: others ask for them).
-    fn recheck(&mut self, member: &Member, claimed: ClaimedCert, verify: &dyn Verify) -> Option<QuorumCert> {
-        let certificate = member.committee.check(claimed, verify).ok()?;
-        for signed in certificate.statements(member.committee.group()).filter(|signed| signed.signer != member.me) {
-            self.hear(&signed);
-        }
-        Some(certificate)
-    }
-}
-
 impl Replica {
-    /// The replica that wrote these records. It signs nothing until others have told it what it signed (E7).
+    /// The replica that wrote these records. Nothing is signed until others have told it what it signed (E7).
     ///
     /// # Panics
     ///
@@ -56,7 +45,7 @@ impl Replica {
         for slot in recovered.slots {
             self.resume_slot(slot, verify);
         }
-        self.resume_views(recovered.view_change, recovered.new_views, recovered.named_starts);
+        self.resume_views(recovered.view_change, recovered.new_views, recovered.named_new_views);
         if let Some(broken) = recovered.broken {
             self.member.standing = Standing::of(broken); // It was found out before the restart.
         }
@@ -172,5 +161,16 @@ impl Replica {
         if named {
             slot.offer(Arc::new(content), digest);
         }
+    }
+}
+
+impl Witness {
+    /// A certificate from the own disk, checked like anyone's; its statements are remembered (E7: others ask for them).
+    fn recheck(&mut self, member: &Member, claimed: ClaimedCert, verify: &dyn Verify) -> Option<QuorumCert> {
+        let certificate = member.committee.check(claimed, verify).ok()?;
+        for signed in certificate.statements(member.committee.group()).filter(|signed| signed.signer != member.me) {
+            self.hear(&signed);
+        }
+        Some(certificate)
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of views: demands for them, and their starts (V3 to V6).
+//! Views: ViewChanges for them, NewViews that start them, timers that leave them (V1 to V7).
 
 pub(crate) mod view_change;
 pub(crate) mod view_change_out;
@@ -9,7 +9,6 @@ pub(crate) mod slow_primary;
 #[cfg(test)]
 mod view_change_search;
 
-use crate::effects::Effects;
 use crate::replica::Replica;
 use crate::views::slow_primary::Pace;
 use crate::views::timers::Timers;
@@ -22,12 +21,12 @@ use alloc::vec::Vec;
 /// Views above the expected one of which statements are remembered: fewer than the smallest window keeps.
 const VIEWS_AHEAD_MAX: u64 = 4;
 
-/// A demand with its statement.
-pub(crate) type Demand = (Signed, Arc<ViewChange>);
+/// A ViewChange with its statement.
+pub(crate) type ViewChangeMsg = (Signed, Arc<ViewChange>);
 /// A start with its statement.
-pub(crate) type Start = (Signed, Arc<NewView>);
+pub(crate) type NewViewMsg = (Signed, Arc<NewView>);
 
-/// What is known of views and their changes.
+/// The own view, and what members said about views.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Views {
     /// The highest view ever asked for or entered.
@@ -36,13 +35,13 @@ pub(crate) struct Views {
     pub(crate) changing: bool,
     pub(crate) timers: Timers,
     pub(crate) pace: Pace,
-    /// Each member's demand of its highest view, the own one too.
-    pub(crate) latest: BTreeMap<ReplicaId, Demand>,
+    /// Each member's ViewChange of its highest view, the own one too.
+    pub(crate) latest: BTreeMap<ReplicaId, ViewChangeMsg>,
     /// Verified starts by digest.
-    pub(crate) starts: BTreeMap<Digest, Start>,
+    pub(crate) new_views: BTreeMap<Digest, NewViewMsg>,
     /// The start by which this replica entered a view: one for each view (V4).
     pub(crate) entered: BTreeMap<View, Digest>,
-    /// A start of a view not below the own one that waits for the starts that its demands name.
+    /// A start of a view not below the own one that waits for the starts that its ViewChanges name.
     pub(crate) waiting: Option<Digest>,
     /// Proposals of the next view that came before its start: the two travel on different streams.
     pub(crate) early: BTreeMap<(View, SeqNum), (Signed, Content)>,
@@ -50,7 +49,7 @@ pub(crate) struct Views {
     pub(crate) leave: Option<View>,
     /// When the current view was entered, or asked for.
     pub(crate) since: Ticks,
-    /// When q demands for the asked view or later were there (V3).
+    /// When q ViewChanges for the asked view or later were there (V3).
     pub(crate) quorum_at: Option<Ticks>,
     /// Views in a row without a commit that is not of an empty slot: the exponent of the back-off (V2).
     pub(crate) failures: u32,
@@ -63,19 +62,15 @@ impl Views {
     }
 
     /// The start of the current view, if it has one.
-    pub(crate) fn start_of(&self, view: View) -> Option<&Start> {
-        self.starts.get(self.entered.get(&view)?)
+    pub(crate) fn new_view_of(&self, view: View) -> Option<&NewViewMsg> {
+        self.new_views.get(self.entered.get(&view)?)
     }
 
-    pub(crate) fn start(&self, digest: &Digest) -> Option<&Start> {
-        self.starts.get(digest)
-    }
-
-    pub(crate) fn demand_of(&self, member: ReplicaId) -> Option<&Demand> {
+    pub(crate) fn view_change_of(&self, member: ReplicaId) -> Option<&ViewChangeMsg> {
         self.latest.get(&member)
     }
 
-    pub(crate) fn demands(&self) -> impl Iterator<Item = &Demand> {
+    pub(crate) fn view_changes(&self) -> impl Iterator<Item = &ViewChangeMsg> {
         self.latest.values()
     }
 
@@ -96,7 +91,7 @@ impl Views {
         own.max(self.pull(committee.weak()).unwrap_or_default()).plus(VIEWS_AHEAD_MAX)
     }
 
-    /// Whether every start that a demand names is here and agrees with its entries (V4). `Err` if one disagrees.
+    /// Whether every start that a ViewChange names is here and agrees with its entries (V4). `Err` if one disagrees.
     pub(crate) fn counts(&self, body: &ViewChange) -> Result<bool, ()> {
         let mut complete = true;
         let prepared = body.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
@@ -106,7 +101,7 @@ impl Views {
             if statement.view.get() == 0 {
                 continue;
             }
-            match self.starts.get(&named) {
+            match self.new_views.get(&named) {
                 None => complete = false,
                 Some((_, start)) if start.view != statement.view => return Err(()),
                 Some((_, start)) if statement.seq <= start.last() => {
@@ -120,17 +115,17 @@ impl Views {
         Ok(complete)
     }
 
-    /// Starts that are named by a latest demand, or by a demand of the waiting start, and are not here.
+    /// Starts that are named by a latest ViewChange, or by a ViewChange of the waiting start, and are not here.
     pub(crate) fn lacking(&self) -> BTreeMap<(View, Digest), Vec<ReplicaId>> {
         let mut lacking: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
-        let waiting = self.waiting.and_then(|digest| self.starts.get(&digest));
+        let waiting = self.waiting.and_then(|digest| self.new_views.get(&digest));
         let carried = waiting.into_iter().flat_map(|(signed, start)| {
             start.view_changes.iter().map(move |(of, body)| (of.signer, signed.signer, body))
         });
         let latest = self.latest.iter().map(|(member, (_, body))| (*member, *member, body));
         for (member, server, body) in latest.chain(carried) {
             // One at a time for each member (V4).
-            for named in body.named().filter(|(_, digest)| !self.starts.contains_key(digest)).take(1) {
+            for named in body.named().filter(|(_, digest)| !self.new_views.contains_key(digest)).take(1) {
                 let from = lacking.entry(named).or_default();
                 from.extend([member, server].into_iter().filter(|peer| !from.contains(peer)).collect::<BTreeSet<_>>());
             }
@@ -140,31 +135,36 @@ impl Views {
 }
 
 impl Replica {
-    /// Does what demands and starts have made possible.
-    pub(crate) fn advance_views(&mut self, out: &mut Effects) {
+    /// Does what ViewChanges and starts have made possible.
+    pub(crate) fn advance_views(&mut self) {
         if self.member.standing != crate::member::Standing::Member {
-            self.enter_waiting(out);
+            self.enter_waiting();
             return;
         }
-        self.views.join_later_view(&mut self.order, &mut self.member, out);
+        self.views.join_later_view(&mut self.order, &mut self.member);
         if self.member.may_sign()
             && let Some(view) = self.views.leave.take()
             && self.views.active() == Some(view)
         {
-            self.views.ask_for_view(&mut self.order, &mut self.member, view.next(), out);
+            self.views.ask_for_view(&mut self.order, &mut self.member, view.next());
         }
-        self.views.demand_view(&self.order, &mut self.member, out);
-        self.views.start_own_view(&mut self.order, &mut self.member, out);
-        self.enter_waiting(out);
-        self.views.watch_timers(&mut self.lanes, &mut self.order, &self.peers, &mut self.member, out);
+        self.views.send_view_change(&self.order, &mut self.member);
+        self.views.send_new_view(&mut self.order, &mut self.member);
+        self.enter_waiting();
+        self.views.watch_timers(&mut self.lanes, &mut self.order, &self.peers, &mut self.member);
     }
 
     /// After a restart: what was stored of views.
-    pub(crate) fn resume_views(&mut self, demand: Option<Demand>, starts: Vec<Start>, named: Vec<Start>) {
+    pub(crate) fn resume_views(
+        &mut self,
+        view_change: Option<ViewChangeMsg>,
+        new_views: Vec<NewViewMsg>,
+        named: Vec<NewViewMsg>,
+    ) {
         for (statement, body) in named {
-            self.views.starts.insert(statement.statement.digest, (statement, body));
+            self.views.new_views.insert(statement.statement.digest, (statement, body));
         }
-        for (statement, body) in starts {
+        for (statement, body) in new_views {
             let (view, digest) = (body.view, statement.statement.digest);
             if statement.signer == self.member.me {
                 self.member.promises.write(statement);
@@ -185,13 +185,13 @@ impl Replica {
             if statement.signer != self.member.me {
                 self.witness.hear(&statement);
             }
-            self.views.starts.insert(digest, (statement, body));
+            self.views.new_views.insert(digest, (statement, body));
         }
-        if let Some((statement, body)) = demand {
+        if let Some((statement, body)) = view_change {
             self.member.promises.write(statement);
             self.views.latest.insert(self.member.me, (statement, body));
         }
-        if let Some((_, start)) = self.views.active().and_then(|view| self.views.start_of(view)) {
+        if let Some((_, start)) = self.views.active().and_then(|view| self.views.new_view_of(view)) {
             self.order.proposing.carried = start.last();
         }
     }

@@ -2,12 +2,12 @@
 
 use crate::agreement::order::Order;
 use crate::agreement::slot::Proposal;
-use crate::effects::{Broken, Effect, Effects, Record, Rejected};
+use crate::effects::{Broken, Effect, Record, Rejected};
 use crate::evidence::proof::Evidence;
-use crate::evidence::view_evidence::InvalidStart;
+use crate::evidence::view_evidence::InvalidNewView;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::views::Demand;
+use crate::views::ViewChangeMsg;
 use crate::views::Views;
 use crate::views::view_change::{NewView, ViewChange, recompute};
 use crate::wire::{Content, Digest, Kind, Message, SeqNum, Signed, View};
@@ -16,27 +16,152 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+impl Replica {
+    pub(crate) fn on_new_view(&mut self, statement: Signed, body: Arc<NewView>) -> Result<(), Rejected> {
+        let news = !self.witness.has(&statement);
+        self.hear(&statement);
+        // Statements like any other, whatever becomes of the start that carries them (E2).
+        body.view_changes.iter().for_each(|(signed, _)| self.hear(signed));
+        body.pre_prepares.iter().for_each(|signed| self.hear(signed));
+        let (from, digest, view) = (statement.signer, statement.statement.digest, body.view);
+        let computed = body.recompute(&self.member.committee, self.order.null);
+        let carried: Vec<_> =
+            body.pre_prepares.iter().map(|signed| (signed.statement.seq, signed.statement.digest)).collect();
+        if computed != carried {
+            let window = self.member.constants.window;
+            if let Some(proof) =
+                InvalidNewView::find(&statement, &body, &self.member.committee, self.order.null, window)
+            {
+                self.accuse(Evidence::InvalidNewView(Box::new(proof)));
+            }
+            if news {
+                self.pass_on_new_view(&statement);
+            }
+            return Err(Rejected::WrongNewView { from, view });
+        }
+        let wanted = self.views.lacking().contains_key(&(view, digest));
+        let current = view > self.views.number || (view == self.views.number && self.views.changing);
+        if !wanted && !current {
+            if news {
+                self.pass_on_new_view(&statement);
+            }
+            return Ok(());
+        }
+        self.views.new_views.insert(digest, (statement, body));
+        self.find_contradictions(digest);
+        self.pursuits.is_due = true;
+        if current {
+            let better =
+                self.views.waiting.and_then(|of| self.views.new_views.get(&of)).is_none_or(|(_, at)| at.view < view);
+            if better {
+                self.views.waiting = Some(digest);
+            }
+        }
+        self.views.drop_unnamed(&self.order);
+        Ok(())
+    }
+
+    /// V4, V5: enters the waiting start's view once everything that it rests on is here and agrees.
+    pub(crate) fn enter_waiting(&mut self) {
+        let Some((statement, start)) = self.views.waiting.and_then(|digest| self.views.new_views.get(&digest)).cloned()
+        else {
+            return;
+        };
+        let passed = start.view < self.views.number || (start.view == self.views.number && !self.views.changing);
+        let counted: Result<Vec<bool>, ()> =
+            start.view_changes.iter().map(|(_, body)| self.views.counts(body)).collect();
+        match counted {
+            _ if passed => self.views.waiting = None,
+            Err(()) => {
+                self.views.waiting = None;
+                self.pass_on_new_view(&statement);
+                self.member
+                    .out
+                    .push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
+            }
+            Ok(counted) if counted.contains(&false) => (),
+            Ok(_) => self.enter_view(statement, start),
+        }
+    }
+
+    fn enter_view(&mut self, statement: Signed, start: Arc<NewView>) {
+        let (view, epoch) = (start.view, self.member.committee.epoch());
+        assert!(view >= self.views.number, "I10: view {view} entered from {}", self.views.number);
+        for signed in &start.pre_prepares {
+            let (seq, carried) = (signed.statement.seq, signed.statement.digest);
+            let committed = self.order.log.get(seq).and_then(|slot| slot.committed.as_ref());
+            if let Some(committed) = committed.map(|certificate| certificate.digest()).filter(|of| *of != carried) {
+                self.views.keep_named(&mut self.member, &start);
+                self.member.out.persist(Record::NamedNewView { statement, body: start.clone() });
+                self.member.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried });
+                return;
+            }
+        }
+        self.views.keep_named(&mut self.member, &start);
+        self.member.out.persist(Record::NewView { statement, body: start.clone() });
+        self.member.out.persist(Record::View { epoch, view, changing: false });
+        self.order.log.forget_proposals();
+        self.pass_on_new_views(view);
+        (self.views.number, self.views.changing) = (view, false);
+        self.views.entered.insert(view, statement.statement.digest);
+        self.views.waiting = None;
+        self.views.pace.enter();
+        self.lanes.enter_view();
+        self.views.since = self.member.now.ticks;
+        self.views.quorum_at = None;
+        self.order.proposing.carried = start.last();
+        if let Some(claimed) = start.checkpoint() {
+            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
+        }
+        self.order.carry_slots(&self.views, &self.member);
+        start.pre_prepares.iter().for_each(|signed| self.hear(signed));
+        self.hear_early_votes(view);
+        self.take_early(view);
+        self.order.log.touch_all();
+        self.lanes.touched.extend(self.member.committee.replicas());
+        self.views.drop_unnamed(&self.order);
+    }
+
+    /// The view has started: what came too early for it is taken up.
+    fn take_early(&mut self, view: View) {
+        for ((of, _), (statement, content)) in core::mem::take(&mut self.views.early) {
+            if of == view && self.receive_proposal(statement).is_ok() {
+                self.order.keep_content(&mut self.lanes, content);
+            }
+        }
+    }
+
+    /// E2: votes of a view are compared from when it is entered; those that came before it are in the slots.
+    fn hear_early_votes(&mut self, view: View) {
+        let votes = self.order.log.iter().flat_map(|(_, slot)| slot.prepares.values().chain(slot.commits.values()));
+        let early: Vec<Signed> = votes.filter(|vote| vote.statement.view == view).copied().collect();
+        for vote in early {
+            self.hear(&vote);
+        }
+    }
+}
+
 impl Views {
-    /// V4, E4: whoever goes by a start serves those that its demands name, also after a restart, and can show them to
-    /// who asks later which of the demands was wrong.
-    fn keep_named_starts(&self, start: &NewView, out: &mut Effects) {
+    /// V4, E4: whoever goes by a start serves those that its ViewChanges name, also after a restart, and can show them
+    /// to who asks later which of the ViewChanges was wrong.
+    fn keep_named(&self, member: &mut Member, start: &NewView) {
         let named: BTreeSet<(View, Digest)> = start.view_changes.iter().flat_map(|(_, of)| of.named()).collect();
         for (view, digest) in named.into_iter().filter(|(view, digest)| self.entered.get(view) != Some(digest)) {
-            if let Some((statement, body)) = self.start(&digest).filter(|(_, start)| start.view == view) {
-                out.persist(Record::NamedStart { statement: *statement, body: body.clone() });
+            if let Some((statement, body)) = self.new_views.get(&digest).filter(|(_, start)| start.view == view) {
+                member.out.persist(Record::NamedNewView { statement: *statement, body: body.clone() });
             }
         }
     }
 
     /// Whether the view's start carries the slot.
     pub(crate) fn is_carried(&self, view: View, seq: SeqNum) -> bool {
-        self.start_of(view).is_some_and(|(_, start)| start.carries(seq).is_some())
+        self.new_view_of(view).is_some_and(|(_, start)| start.carries(seq).is_some())
     }
 
-    /// V6: in the slots that the start of a view covers, only what it carries is accepted.
+    /// V6: in the slots that the NewView covers, only what it carries is accepted.
     pub(crate) fn may_propose_at(&self, view: View, seq: SeqNum, digest: Digest) -> bool {
         view.get() == 0
-            || self.start_of(view).is_some_and(|(_, start)| seq > start.last() || start.carries(seq) == Some(digest))
+            || self.new_view_of(view).is_some_and(|(_, start)| seq > start.last() || start.carries(seq) == Some(digest))
     }
 
     /// Keeps what the next view's primary proposes until its start is here.
@@ -49,45 +174,28 @@ impl Views {
         }
     }
 
-    /// What a start that this replica entered says about itself, for Status.
-    pub(crate) fn start_digest(&self) -> Digest {
+    /// Digest of the NewView that this replica entered, for Status.
+    pub(crate) fn new_view_digest(&self) -> Digest {
         let active = self.active();
-        active.and_then(|view| self.start_of(view)).map_or(Digest::ZERO, |(signed, _)| signed.statement.digest)
+        active.and_then(|view| self.new_view_of(view)).map_or(Digest::ZERO, |(signed, _)| signed.statement.digest)
     }
-}
 
-impl Order {
-    /// Q reports what this replica started a view with, whether it holds the contents or not.
-    pub(crate) fn note_started(&mut self, start: &NewView) {
-        for signed in &start.pre_prepares {
-            let seq = signed.statement.seq;
-            if !self.in_window(seq) || self.is_settled(seq) {
-                continue;
-            }
-            let slot = self.log.touch(seq);
-            if slot.voted.is_none_or(|voted| voted.statement.view < start.view) {
-                slot.voted = Some(*signed);
-            }
-        }
-    }
-}
-
-impl Views {
-    /// V5, as the primary of the view that is asked for: q demands that count, and what follows from them.
-    pub(crate) fn start_own_view(&mut self, order: &mut Order, member: &mut Member, out: &mut Effects) {
+    /// V5, as the primary of the view that is asked for: q ViewChanges that count, and what follows from them.
+    pub(crate) fn send_new_view(&mut self, order: &mut Order, member: &mut Member) {
         let view = self.number;
         let mine = self.changing && member.committee.primary(view) == member.me && member.may_sign();
         let started = member.promises.get(Kind::NewView, view, SeqNum::new(0)).is_some();
         if !mine || started {
             return;
         }
-        let counted = |demand: &&Demand| demand.1.view == view && self.counts(&demand.1) == Ok(true);
-        let demands: Vec<Demand> = self.demands().filter(counted).cloned().collect();
-        let own = demands.iter().position(|(signed, _)| signed.signer == member.me);
-        if demands.len() < member.committee.quorum() || own.is_none() {
+        let counted =
+            |view_change: &&ViewChangeMsg| view_change.1.view == view && self.counts(&view_change.1) == Ok(true);
+        let view_changes: Vec<ViewChangeMsg> = self.view_changes().filter(counted).cloned().collect();
+        let own = view_changes.iter().position(|(signed, _)| signed.signer == member.me);
+        if view_changes.len() < member.committee.quorum() || own.is_none() {
             return;
         }
-        let mut view_changes = demands;
+        let mut view_changes = view_changes;
         view_changes.truncate(member.committee.quorum());
         let bodies: Vec<&ViewChange> = view_changes.iter().map(|(_, body)| &**body).collect();
         let slots = recompute(&bodies, &member.committee, order.null);
@@ -99,23 +207,27 @@ impl Views {
             slots.into_iter().map(|(seq, digest)| member.promise(Kind::PrePrepare, view, seq, digest)).collect();
         let Some(pre_prepares) = promised else { return };
         let body = Arc::new(NewView { view, view_changes, pre_prepares });
+        assert!(
+            body.is_well_formed(&member.committee, member.constants.window),
+            "I19: an own NewView that others refuse"
+        );
         let digest = body.digest(member.constants.window);
         let Some(statement) = member.promise(Kind::NewView, view, SeqNum::new(0), digest) else { return };
-        self.keep_named_starts(&body, out);
+        self.keep_named(member, &body);
         // The start first: its statements' rows mean nothing without it.
-        out.persist(Record::NewView { statement, body: body.clone() });
+        member.out.persist(Record::NewView { statement, body: body.clone() });
         for signed in &body.pre_prepares {
-            out.persist(Record::Statement(*signed));
+            member.out.persist(Record::Statement(*signed));
         }
-        out.persist(Record::Statement(statement));
+        member.out.persist(Record::Statement(statement));
         order.note_started(&body);
         self.entered.insert(view, digest);
-        self.starts.insert(digest, (statement, body.clone()));
-        member.broadcast(Message::NewView { statement, body }, out);
+        self.new_views.insert(digest, (statement, body.clone()));
+        member.broadcast(Message::NewView { statement, body });
     }
 
-    /// B, V4: starts stay while the current view, an own entry, or a member's latest demand rests on them.
-    pub(crate) fn drop_unnamed_starts(&mut self, order: &Order) {
+    /// B, V4: starts stay while the current view, an own entry, or a member's latest ViewChange rests on them.
+    pub(crate) fn drop_unnamed(&mut self, order: &Order) {
         let own = order.log.iter().flat_map(|(_, slot)| {
             let prepared = slot.prepared.as_ref().map(|prepared| prepared.certificate.view());
             let voted = slot.voted.map(|voted| voted.statement.view);
@@ -127,25 +239,39 @@ impl Views {
         named.extend(self.latest.values().flat_map(|(_, body)| body.named().map(|(_, digest)| digest)));
         if let Some(digest) = self.waiting {
             named.insert(digest);
-            let (_, start) = &self.starts[&digest];
+            let (_, start) = &self.new_views[&digest];
             named.extend(start.view_changes.iter().flat_map(|(_, body)| body.named().map(|(_, digest)| digest)));
         }
-        self.starts.retain(|digest, _| named.contains(digest));
+        self.new_views.retain(|digest, _| named.contains(digest));
         let oldest = views.first().copied().unwrap_or_default();
         self.entered.retain(|view, digest| *view >= oldest || named.contains(digest));
-        assert!(self.waiting.is_none() || !self.starts.is_empty(), "B: the waiting start is kept");
+        assert!(self.waiting.is_none() || !self.new_views.is_empty(), "B: the waiting start is kept");
     }
 }
 
 impl Order {
+    /// Q reports what this replica started a view with, whether it holds the contents or not.
+    pub(crate) fn note_started(&mut self, start: &NewView) {
+        for signed in &start.pre_prepares {
+            let seq = signed.statement.seq;
+            if !self.in_window(seq) || self.is_closed(seq) {
+                continue;
+            }
+            let slot = self.log.touch(seq);
+            if slot.voted.is_none_or(|voted| voted.statement.view < start.view) {
+                slot.voted = Some(*signed);
+            }
+        }
+    }
+
     /// V6: the slots of the current view's start, as far as the window reaches; again when it has moved (S2).
     pub(crate) fn carry_slots(&mut self, views: &Views, member: &Member) {
         let Some(view) = views.active() else { return };
-        let Some((_, start)) = views.start_of(view).cloned() else { return };
+        let Some((_, start)) = views.new_view_of(view).cloned() else { return };
         let (arrived, null) = (member.now.ticks, self.null);
         for statement in &start.pre_prepares {
             let (seq, digest) = (statement.statement.seq, statement.statement.digest);
-            if !self.in_window(seq) || self.is_settled(seq) {
+            if !self.in_window(seq) || self.is_closed(seq) {
                 continue;
             }
             let slot = self.log.touch(seq);
@@ -155,135 +281,6 @@ impl Order {
                     slot.offer(Arc::new(Content::NULL), null);
                 }
             }
-        }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_new_view(
-        &mut self,
-        statement: Signed,
-        body: Arc<NewView>,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        let news = !self.witness.has(&statement);
-        self.hear(&statement, out);
-        // Statements like any other, whatever becomes of the start that carries them (E2).
-        body.view_changes.iter().for_each(|(signed, _)| self.hear(signed, out));
-        body.pre_prepares.iter().for_each(|signed| self.hear(signed, out));
-        let (from, digest, view) = (statement.signer, statement.statement.digest, body.view);
-        let computed = body.recompute(&self.member.committee, self.order.null);
-        let carried: Vec<_> =
-            body.pre_prepares.iter().map(|signed| (signed.statement.seq, signed.statement.digest)).collect();
-        if computed != carried {
-            let window = self.member.constants.window;
-            if let Some(proof) = InvalidStart::find(&statement, &body, &self.member.committee, self.order.null, window)
-            {
-                self.accusations.accuse(
-                    &mut self.lanes,
-                    &mut self.views,
-                    &self.member,
-                    Evidence::InvalidStart(Box::new(proof)),
-                    out,
-                );
-            }
-            if news {
-                self.witness.pass_on_start(&self.views, &self.accusations, &self.member, &statement, out);
-            }
-            return Err(Rejected::WrongNewView { from, view });
-        }
-        let wanted = self.views.lacking().contains_key(&(view, digest));
-        let current = view > self.views.number || (view == self.views.number && self.views.changing);
-        if !wanted && !current {
-            if news {
-                self.witness.pass_on_start(&self.views, &self.accusations, &self.member, &statement, out);
-            }
-            return Ok(());
-        }
-        self.views.starts.insert(digest, (statement, body));
-        self.accusations.find_contradictions(&mut self.lanes, &mut self.views, &self.member, digest, out);
-        self.pursuits.is_due = true;
-        if current {
-            let better = self.views.waiting.and_then(|of| self.views.start(&of)).is_none_or(|(_, at)| at.view < view);
-            if better {
-                self.views.waiting = Some(digest);
-            }
-        }
-        self.views.drop_unnamed_starts(&self.order);
-        Ok(())
-    }
-
-    /// V4, V5: enters the waiting start's view once everything that it rests on is here and agrees.
-    pub(crate) fn enter_waiting(&mut self, out: &mut Effects) {
-        let Some((statement, start)) = self.views.waiting.and_then(|digest| self.views.start(&digest)).cloned() else {
-            return;
-        };
-        let passed = start.view < self.views.number || (start.view == self.views.number && !self.views.changing);
-        let counted: Result<Vec<bool>, ()> =
-            start.view_changes.iter().map(|(_, body)| self.views.counts(body)).collect();
-        match counted {
-            _ if passed => self.views.waiting = None,
-            Err(()) => {
-                self.views.waiting = None;
-                self.witness.pass_on_start(&self.views, &self.accusations, &self.member, &statement, out);
-                out.push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
-            }
-            Ok(counted) if counted.contains(&false) => (),
-            Ok(_) => self.enter_view(statement, start, out),
-        }
-    }
-
-    fn enter_view(&mut self, statement: Signed, start: Arc<NewView>, out: &mut Effects) {
-        let (view, epoch) = (start.view, self.member.committee.epoch());
-        for signed in &start.pre_prepares {
-            let (seq, carried) = (signed.statement.seq, signed.statement.digest);
-            let committed = self.order.log.get(seq).and_then(|slot| slot.committed.as_ref());
-            if let Some(committed) = committed.map(|certificate| certificate.digest()).filter(|of| *of != carried) {
-                self.views.keep_named_starts(&start, out);
-                out.persist(Record::NamedStart { statement, body: start.clone() });
-                self.member.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried }, out);
-                return;
-            }
-        }
-        self.views.keep_named_starts(&start, out);
-        out.persist(Record::NewView { statement, body: start.clone() });
-        out.persist(Record::View { epoch, view, changing: false });
-        self.order.log.forget_proposals();
-        self.witness.pass_on_starts(&self.views, &self.accusations, &self.member, view, out);
-        (self.views.number, self.views.changing) = (view, false);
-        self.views.entered.insert(view, statement.statement.digest);
-        self.views.waiting = None;
-        self.views.pace.enter();
-        self.views.since = self.member.now.ticks;
-        self.views.quorum_at = None;
-        self.order.proposing.carried = start.last();
-        if let Some(claimed) = start.checkpoint() {
-            self.learn_stable(claimed.clone().into_checked(epoch), out);
-        }
-        self.order.carry_slots(&self.views, &self.member);
-        start.pre_prepares.iter().for_each(|signed| self.hear(signed, out));
-        self.hear_early_votes(view, out);
-        self.take_early(view, out);
-        self.order.log.touch_all();
-        self.lanes.touched.extend(self.member.committee.replicas());
-        self.views.drop_unnamed_starts(&self.order);
-    }
-
-    /// The view has started: what came too early for it is taken up.
-    fn take_early(&mut self, view: View, out: &mut Effects) {
-        for ((of, _), (statement, content)) in core::mem::take(&mut self.views.early) {
-            if of == view && self.receive_proposal(statement, out).is_ok() {
-                self.order.keep_content(&mut self.lanes, content);
-            }
-        }
-    }
-
-    /// E2: votes of a view are compared from when it is entered; those that came before it are in the slots.
-    fn hear_early_votes(&mut self, view: View, out: &mut Effects) {
-        let votes = self.order.log.iter().flat_map(|(_, slot)| slot.prepares.values().chain(slot.commits.values()));
-        let early: Vec<Signed> = votes.filter(|vote| vote.statement.view == view).copied().collect();
-        for vote in early {
-            self.hear(&vote, out);
         }
     }
 }

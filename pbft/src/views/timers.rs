@@ -1,20 +1,18 @@
 //! When this replica asks for another primary (V1 to V3).
 
 use crate::agreement::order::Order;
-use crate::effects::Effects;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
-use crate::replica::Replica;
 use crate::views::Views;
-use crate::views::waiting::Wait;
-use crate::wire::{Message, ReplicaId, SeqNum, Ticks};
+use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks, Time};
+use alloc::vec::Vec;
 
 /// Since when the timers of the current view run, as far as nothing else says it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Timers {
-    /// When the content of a committed slot was last missing.
-    paused_at: Ticks,
+    /// When the content of a committed slot was last missing, or the window was full of committed slots.
+    pub(crate) paused_at: Ticks,
     /// The lowest open slot, and since when it is the lowest.
     open_slot: Option<(SeqNum, Ticks)>,
     /// Since when a deadline is overdue (T3).
@@ -29,104 +27,79 @@ impl Views {
         }
         Some(self.quorum_at?.after(self.timeout_ms(member)))
     }
-}
 
-impl Order {
-    /// V1 a: paused while the content of a committed slot is missing.
-    fn lacks_decided_content(&self) -> bool {
-        self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
-    }
-
-    fn committed_time(&self) -> crate::wire::Time {
-        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
-        ahead.fold(self.execution.point().time, crate::wire::Time::max)
-    }
-}
-
-impl Views {
     /// Asks for the next view when a timer of the current one has run out.
-    pub(crate) fn watch_timers(
-        &mut self,
-        lanes: &mut Lanes,
-        order: &mut Order,
-        peers: &Peers,
-        member: &mut Member,
-        out: &mut Effects,
-    ) {
+    pub(crate) fn watch_timers(&mut self, lanes: &mut Lanes, order: &mut Order, peers: &Peers, member: &mut Member) {
         if !member.may_sign() {
             return;
         }
-        let due =
-            if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member, out) };
+        let due = if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member) };
         if !due.is_some_and(|due| member.is_due(due)) {
             return;
         }
         self.failures = self.failures.saturating_add(1);
         let next = self.number.next();
-        self.ask_for_view(order, member, next, out);
+        self.ask_for_view(order, member, next);
     }
 
     /// V1: when the primary has had its time. Every wait begins anew with a view (pitfall 36).
-    fn primary_due(
-        &mut self,
-        lanes: &mut Lanes,
-        order: &Order,
-        peers: &Peers,
-        member: &mut Member,
-        out: &mut Effects,
-    ) -> Option<Ticks> {
-        if order.lacks_decided_content() {
+    fn primary_due(&mut self, lanes: &mut Lanes, order: &Order, peers: &Peers, member: &mut Member) -> Option<Ticks> {
+        if order.lacks_decided_content() || order.is_window_decided() {
             self.timers.paused_at = member.now.ticks;
         }
-        let lanes: alloc::vec::Vec<_> =
-            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane, out)).collect();
-        let waits = [
-            self.slot_timer(order, peers, member),
-            order.checkpoint_wait(member).map(|(since, _)| since),
-            self.deadline_timer(order, member),
-        ];
-        let since = lanes.into_iter().chain(waits.into_iter().flatten()).min()?;
+        let lanes: Vec<_> =
+            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane)).collect();
+        let checkpoint = order.checkpoint_wait(member).map(|(since, _)| since);
+        let paused = [checkpoint, self.deadline_timer(order, member)].into_iter().flatten().chain(lanes);
+        let paused = paused.map(|since| since.max(self.timers.paused_at)).min();
+        let since = paused.into_iter().chain(self.slot_timer(order, peers, member)).min()?;
         Some(since.max(self.since).after(self.timeout_ms(member)))
     }
 
-    /// V1 a: a lane waits since its certificate came, if the primary has it too; at half time it is sent there.
-    fn lane_timer(
-        &mut self,
+    /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it
+    /// at half time.
+    fn lane_timer(&mut self, lanes: &mut Lanes, peers: &Peers, member: &mut Member, id: ReplicaId) -> Option<Ticks> {
+        let (oldest, since) = lanes[id].oldest_uncut()?;
+        if let Some(at) = self.shown_at(lanes, peers, member, id, oldest) {
+            return Some(since.max(at));
+        }
+        let since = since.max(self.since).max(self.timers.paused_at);
+        if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
+            return None;
+        }
+        let lane = &mut lanes[id];
+        let tip = lane.certified();
+        let claimed = lane.certificate(tip)?.claim().clone();
+        lane.shown = Some((self.number, tip.position, member.now.ticks));
+        member.send(member.committee.primary(self.number), Message::LaneCert(claimed));
+        Some(member.now.ticks)
+    }
+
+    /// Since when the primary is known to have a certificate of a lane at `position` or above.
+    pub(crate) fn shown_at(
+        &self,
         lanes: &mut Lanes,
         peers: &Peers,
-        member: &mut Member,
+        member: &Member,
         id: ReplicaId,
-        out: &mut Effects,
+        position: Position,
     ) -> Option<Ticks> {
-        let (since, _) = lanes.lane_wait(id)?;
-        let since = since.max(self.since).max(self.timers.paused_at);
-        let (view, primary) = (self.number, member.committee.primary(self.number));
-        let lane = &lanes[id];
-        let tip = lane.certified();
-        let knows = id == member.me
-            || primary == member.me
-            || primary == id
-            || lane.told == Some(view)
-            || peers[primary].certified(id).position > lane.committed;
-        if !knows {
-            if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
-                return None;
-            }
-            let claimed = lane.certificate(tip)?.claim().clone();
-            lanes[id].told = Some(view);
-            member.send(primary, Message::LaneCert(claimed), out);
+        let primary = member.committee.primary(self.number);
+        if [member.me, primary].contains(&id) || primary == member.me {
+            return Some(Ticks::default());
         }
-        Some(since)
+        let lane = &mut lanes[id];
+        let seen = peers[primary].certified(id).position;
+        let known = lane.shown.filter(|(view, up_to, _)| *view == self.number && *up_to >= position);
+        lane.shown = known.or((seen >= position).then_some((self.number, seen, member.now.ticks))).or(lane.shown);
+        known.or(lane.shown.filter(|_| seen >= position)).map(|(_, _, at)| at)
     }
 
     /// V1 b: since this very slot became the lowest that is open.
     fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<Ticks> {
-        let slot = match order.slot_wait() {
-            Some((_, Wait::Slot(seq))) => Some(seq),
-            _ => None,
-        };
-        // What others have decided is fetched; that blames nobody.
-        let Some(seq) = slot.filter(|seq| peers.decided(member, *seq) < member.committee.weak()) else {
+        // A slot that others have decided is fetched; that blames nobody.
+        let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());
+        let Some((_, seq)) = open else {
             self.timers.open_slot = None;
             return None;
         };
@@ -141,10 +114,10 @@ impl Views {
 
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.
     fn deadline_timer(&mut self, order: &Order, member: &mut Member) -> Option<Ticks> {
-        let deadline = order.execution.deadline().filter(|deadline| *deadline > order.committed_time())?;
+        let deadline = order.execution.deadline.filter(|deadline| *deadline > order.committed_time())?;
         let due = deadline.get().saturating_add(member.constants.clock_behind_ms);
         if due > member.now.wall.get() {
-            member.wake_at_wall(crate::wire::Time::new(due));
+            member.wake_at_wall(Time::new(due));
             self.timers.overdue_since = None;
             return None;
         }
@@ -152,4 +125,14 @@ impl Views {
     }
 }
 
-impl Replica {}
+impl Order {
+    /// V1 a: paused while the content of a committed slot is missing.
+    fn lacks_decided_content(&self) -> bool {
+        self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
+    }
+
+    fn committed_time(&self) -> Time {
+        let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
+        ahead.fold(self.execution.point().time, Time::max)
+    }
+}

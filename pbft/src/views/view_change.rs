@@ -1,4 +1,4 @@
-//! What replicas say to change the primary, and what a new one must propose (V4, V5).
+//! ViewChange and NewView as they travel, and the choice that follows from q ViewChanges (V4, V5).
 
 use crate::limits::Constants;
 use crate::wire::{ClaimedCert, Committee, Digest, ReplicaId, SeqNum, Signed, View, bounded, hash, merkle_root};
@@ -27,7 +27,7 @@ pub struct VotedEntry {
     pub new_view: Digest,
 }
 
-/// A demand for a view, with everything that its sender has promised (V4). The statement beside it says its digest.
+/// A ViewChange, with everything that its sender has promised (V4). The statement beside it says its digest.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ViewChange {
     /// The view that is asked for.
@@ -42,20 +42,20 @@ pub struct ViewChange {
     pub voted: Vec<VotedEntry>,
 }
 
-/// The start of a view: q demands for it and what follows from them (V5). The statement beside it says its digest.
+/// The NewView: q ViewChanges for it and what follows from them (V5). The statement beside it says its digest.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct NewView {
     /// The view that starts.
     pub view: View,
-    /// q demands for it, ascending by signer.
+    /// q ViewChanges for it, ascending by signer.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub view_changes: Vec<(Signed, Arc<ViewChange>)>,
-    /// The primary's statement for every slot that the demands decide, ascending and without gaps.
+    /// The primary's statement for every slot that the ViewChanges decide, ascending and without gaps.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::WINDOW_MAX as usize }, _, _>")]
     pub pre_prepares: Vec<Signed>,
 }
 
-/// What one demand says of one slot: a leaf of its tree.
+/// Claims of a ViewChange about one slot: a leaf of its tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct SlotClaims {
     /// P.
@@ -84,7 +84,7 @@ impl ViewChange {
         self.checkpoint.as_ref().map_or(SeqNum::new(0), |certificate| certificate.seq)
     }
 
-    /// What the statement beside it says: a Merkle root with a head and one leaf for each slot of the window (V4).
+    /// Digest in the statement beside it: a Merkle root with a head and one leaf for each slot of the window (V4).
     pub fn digest(&self, window: u64) -> Digest {
         merkle_root(&self.leaves(window))
     }
@@ -104,7 +104,7 @@ impl ViewChange {
         leaves
     }
 
-    /// What it says of a slot.
+    /// P and Q of a slot.
     pub fn claims(&self, seq: SeqNum) -> SlotClaims {
         let prepared = self.prepared.iter().find(|entry| entry.seq() == seq).cloned();
         let voted = self.voted.iter().find(|entry| entry.seq() == seq).cloned();
@@ -150,7 +150,7 @@ impl ViewChange {
         self.view.get() > 0 && ascending && prepared && voted && self.names_one_start_for_a_view()
     }
 
-    /// V4: a replica accepts one NewView for a view, so an honest demand names no two of one view.
+    /// V4: a replica accepts one NewView for a view, so an honest ViewChange names no two of one view.
     fn names_one_start_for_a_view(&self) -> bool {
         let mut named: BTreeMap<View, Digest> = BTreeMap::new();
         self.named().all(|(view, digest)| *named.entry(view).or_insert(digest) == digest)
@@ -164,13 +164,13 @@ impl SlotClaims {
     }
 }
 
-/// The first leaf of a demand.
+/// The first leaf of a ViewChange.
 pub fn view_change_head(view: View, checkpoint: &Option<ClaimedCert>) -> Digest {
     hash("quorate/v1/view-change", &(view, checkpoint))
 }
 
 impl NewView {
-    /// The highest checkpoint that its demands carry.
+    /// The highest checkpoint that its ViewChanges carry.
     pub fn base(&self) -> SeqNum {
         self.view_changes.iter().map(|(_, body)| body.base()).max().unwrap_or_default()
     }
@@ -192,7 +192,7 @@ impl NewView {
         Some(self.pre_prepares[at].statement.digest)
     }
 
-    /// What the statement beside it says: a Merkle root with a head and one leaf for each slot of the window (V4).
+    /// Digest in the statement beside it: a Merkle root with a head and one leaf for each slot of the window (V4).
     pub fn digest(&self, window: u64) -> Digest {
         merkle_root(&self.leaves(window))
     }
@@ -213,9 +213,9 @@ impl NewView {
         leaves
     }
 
-    /// q demands for this view in order; statements of its view, from above its base, without gaps.
+    /// q ViewChanges for this view in order; statements of its view, from above its base, without gaps.
     pub fn is_well_formed(&self, committee: &Committee, window: u64) -> bool {
-        let demands = self.view_changes.len() == committee.quorum()
+        let view_changes = self.view_changes.len() == committee.quorum()
             && self.view_changes.windows(2).all(|pair| pair[0].0.signer < pair[1].0.signer)
             && self.view_changes.iter().all(|(_, body)| body.view == self.view);
         let primary = committee.primary(self.view);
@@ -224,10 +224,10 @@ impl NewView {
             let statement = &signed.statement;
             signed.signer == primary && statement.view == self.view && statement.seq == base.plus(step)
         });
-        demands && carried && self.pre_prepares.len() as u64 <= window
+        view_changes && carried && self.pre_prepares.len() as u64 <= window
     }
 
-    /// V5: the digest of every slot that the demands decide; `null` where they found nothing.
+    /// V5: the digest of every slot that the ViewChanges decide; `null` where they found nothing.
     pub fn recompute(&self, committee: &Committee, null: Digest) -> Vec<(SeqNum, Digest)> {
         let bodies: Vec<&ViewChange> = self.view_changes.iter().map(|(_, body)| &**body).collect();
         recompute(&bodies, committee, null)
@@ -244,11 +244,11 @@ pub fn new_view_slot(seq: SeqNum, digest: Option<Digest>) -> Digest {
     hash("quorate/v1/new-view-slot", &(seq, digest))
 }
 
-/// V5 for a set of demands: slots from above the highest checkpoint to the last one that found a value.
-pub(crate) fn recompute(demands: &[&ViewChange], committee: &Committee, null: Digest) -> Vec<(SeqNum, Digest)> {
-    let base = demands.iter().map(|body| body.base()).max().unwrap_or_default();
+/// V5 for a set of ViewChanges: slots from above the highest checkpoint to the last one that found a value.
+pub(crate) fn recompute(view_changes: &[&ViewChange], committee: &Committee, null: Digest) -> Vec<(SeqNum, Digest)> {
+    let base = view_changes.iter().map(|body| body.base()).max().unwrap_or_default();
     let mut claims: BTreeMap<SeqNum, Vec<Claim>> = BTreeMap::new();
-    for body in demands {
+    for body in view_changes {
         for (seq, of) in body.by_slot().into_iter().filter(|(seq, _)| *seq > base) {
             claims.entry(seq).or_default().push(Claim::of(&of));
         }
@@ -270,7 +270,7 @@ pub(crate) fn recompute(demands: &[&ViewChange], committee: &Committee, null: Di
     slots
 }
 
-/// P and Q of one demand for one slot, as far as the choice needs them.
+/// P and Q of one ViewChange for one slot, as far as the choice needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Claim {
     pub(crate) prepared: Option<(View, Digest)>,
@@ -289,8 +289,9 @@ impl Claim {
 
 /// V5 for one slot: the digest of the highest P, if its view is at least that of the Q support; else what Q supports.
 ///
-/// A digest has support at view u when `support` (q − f) demands report it at u or later; u is the largest such view.
-/// One Q entry counted only at its exact view would lose a fast commit over two view changes; Q before P a slow one.
+/// A digest has support at view u when `support` (q − f) ViewChanges report it at u or later; u is the largest such
+/// view. A Q entry counted only at its exact view would lose a fast commit over two view changes; Q before P a slow
+/// one.
 pub(crate) fn select(claims: &[Claim], support: usize) -> Option<Digest> {
     let mut views: BTreeMap<Digest, Vec<View>> = BTreeMap::new();
     for (view, digest) in claims.iter().filter_map(|claim| claim.voted) {

@@ -1,7 +1,7 @@
 //! Asking for another primary (V1 to V4).
 
 use crate::agreement::order::Order;
-use crate::effects::{Effects, Record, Rejected};
+use crate::effects::{Record, Rejected};
 use crate::evidence::proof::Evidence;
 use crate::member::Member;
 use crate::replica::Replica;
@@ -9,6 +9,28 @@ use crate::views::Views;
 use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
 use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::sync::Arc;
+
+impl Replica {
+    pub(crate) fn on_view_change(&mut self, statement: Signed, body: Arc<ViewChange>) -> Result<(), Rejected> {
+        self.hear(&statement);
+        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
+        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
+        proposed.for_each(|signed| self.hear(signed));
+        let from = statement.signer;
+        let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
+        if !newer {
+            return Ok(());
+        }
+        if let Some(claimed) = &body.checkpoint {
+            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
+        }
+        self.views.latest.insert(from, (statement, body));
+        self.find_omissions(from);
+        self.pursuits.is_due = true;
+        self.views.drop_unnamed(&self.order);
+        Ok(())
+    }
+}
 
 impl Views {
     /// The time-out of this moment (V2).
@@ -38,43 +60,45 @@ impl Views {
     pub(crate) fn leave_view(&mut self, view: View) {
         self.leave = Some(view);
     }
-}
 
-impl Views {
     /// V3: f + 1 members ask for later views.
-    pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member, out: &mut Effects) {
+    pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member) {
         if let Some(view) = self.pull(member.committee.weak()).filter(|view| *view > self.number)
             && member.may_sign()
         {
-            self.ask_for_view(order, member, view, out);
+            self.ask_for_view(order, member, view);
         }
     }
 
     /// Asks for a view above the own one. The drafts of the old one are dropped (pitfall 25).
-    pub(crate) fn ask_for_view(&mut self, order: &mut Order, member: &mut Member, view: View, out: &mut Effects) {
+    pub(crate) fn ask_for_view(&mut self, order: &mut Order, member: &mut Member, view: View) {
         assert!(view > self.number, "V3: views only go up");
         (self.number, self.changing) = (view, true);
         self.since = member.now.ticks;
         self.quorum_at = None;
         self.early.retain(|(of, _), _| *of >= view);
         order.log.forget_proposals();
-        out.persist(Record::View { epoch: member.committee.epoch(), view, changing: true });
-        self.demand_view(order, member, out);
+        member.out.persist(Record::View { epoch: member.committee.epoch(), view, changing: true });
+        self.send_view_change(order, member);
     }
 
-    /// Signs the demand for the view that is asked for, once; what was signed before stays as it was (E1).
-    pub(crate) fn demand_view(&mut self, order: &Order, member: &mut Member, out: &mut Effects) {
+    /// Signs the ViewChange that is asked for, once; what was signed before stays as it was (E1).
+    pub(crate) fn send_view_change(&mut self, order: &Order, member: &mut Member) {
         let view = self.number;
         if !self.changing || !member.may_sign() || member.promises.get(Kind::ViewChange, view, SeqNum::new(0)).is_some()
         {
             return;
         }
         let body = Arc::new(self.view_change(order, view));
+        assert!(
+            body.is_well_formed(&member.committee, member.constants.window),
+            "I19: an own ViewChange that others refuse"
+        );
         let digest = body.digest(member.constants.window);
         let Some(statement) = member.promise(Kind::ViewChange, view, SeqNum::new(0), digest) else { return };
-        out.persist(Record::ViewChange { statement, body: body.clone() });
-        out.persist(Record::Statement(statement));
-        member.broadcast(Message::ViewChange { statement, body }, out);
+        member.out.persist(Record::ViewChange { statement, body: body.clone() });
+        member.out.persist(Record::Statement(statement));
+        member.broadcast(Message::ViewChange { statement, body });
     }
 
     /// V4: everything that this replica has promised above its stable checkpoint.
@@ -97,32 +121,5 @@ impl Views {
             prepared: prepared.filter(|entry| in_window(entry.seq())).collect(),
             voted: voted.filter(|entry| in_window(entry.seq())).collect(),
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn on_view_change(
-        &mut self,
-        statement: Signed,
-        body: Arc<ViewChange>,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        self.hear(&statement, out);
-        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
-        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
-        proposed.for_each(|signed| self.hear(signed, out));
-        let from = statement.signer;
-        let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
-        if !newer {
-            return Ok(());
-        }
-        if let Some(claimed) = &body.checkpoint {
-            self.learn_stable(claimed.clone().into_checked(self.member.committee.epoch()), out);
-        }
-        self.views.latest.insert(from, (statement, body));
-        self.accusations.find_omissions(&mut self.lanes, &mut self.views, &self.witness, &self.member, from, out);
-        self.pursuits.is_due = true;
-        self.views.drop_unnamed_starts(&self.order);
-        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Searches the choice of V5 over every way in which one slot can go through some views: which honest replicas vote,
-//! who of them prepares, whether it commits slowly or fast, whose demands a NewView takes, and what liars claim.
+//! who of them prepares, whether it commits slowly or fast, whose ViewChanges a NewView takes, and what liars claim.
 //!
-//! It was run once, with no loss found, over four view changes of four, three of five and six, and two of seven; the tests
-//! keep one view less, so that they take seconds.
+//! It was run once, with no loss found, over four view changes of four, three of five and six, and two of seven; the
+//! tests keep one view less, so that they take seconds.
 //!
 //! The real [`select`] answers; the search only plays the network and the liars. What is committed must be all that a
 //! later view can start with.
@@ -18,7 +18,7 @@ const DIGESTS: [u8; 3] = [0, 1, 2];
 
 type Vote = Option<(u64, u8)>;
 
-/// What one honest replica would report: Q and P.
+/// Q and P that an honest replica would report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 struct Local {
     voted: Vote,
@@ -34,7 +34,7 @@ struct State {
     certificates: BTreeSet<(u64, u8)>,
 }
 
-/// How the choice is made: the real one, or a known wrong one that the search must find.
+/// Choices: the real one, or a known wrong one that the search must find.
 type Choice = fn(&[Claim], usize) -> Option<Digest>;
 
 struct Search {
@@ -60,12 +60,12 @@ impl Search {
         for view in 0..=views {
             let mut next = BTreeSet::new();
             for state in frontier {
-                let starts = if view == 0 { BTreeSet::from([None]) } else { self.starts(&state, view) };
+                let new_views = if view == 0 { BTreeSet::from([None]) } else { self.new_views(&state, view) };
                 let lost = |start: &Option<u8>| state.committed.iter().any(|of| Some(*of) != *start);
-                if starts.iter().any(lost) {
+                if new_views.iter().any(lost) {
                     return Err(state);
                 }
-                for start in starts {
+                for start in new_views {
                     for proposals in proposals(view, start) {
                         self.play(&state, view, &proposals, &mut next);
                     }
@@ -77,9 +77,9 @@ impl Search {
         Ok(seen)
     }
 
-    /// Everything that a valid NewView can start with, over all sets of q demands.
-    fn starts(&self, state: &State, view: u64) -> BTreeSet<Option<u8>> {
-        let mut starts = BTreeSet::new();
+    /// Digests that a valid NewView can start with, over all sets of q ViewChanges.
+    fn new_views(&self, state: &State, view: u64) -> BTreeSet<Option<u8>> {
+        let mut new_views = BTreeSet::new();
         let lies: Vec<Vote> =
             core::iter::once(None).chain((0..view).flat_map(|u| DIGESTS.map(|d| Some((u, d))))).collect();
         for liars in 0..=self.f() {
@@ -93,12 +93,12 @@ impl Search {
                             last.prepared = at(shown);
                         }
                         let found = (self.choice)(&claims, self.q() - self.f());
-                        starts.insert(found.map(|digest| digest.0[0]));
+                        new_views.insert(found.map(|digest| digest.0[0]));
                     }
                 }
             }
         }
-        starts
+        new_views
     }
 
     /// One view: every honest replica votes for one of the proposals or for none; some of those who could prepare do.
@@ -140,7 +140,7 @@ impl Search {
     }
 }
 
-/// What a faulty primary may propose: two digests at once where the slot is free, or null; else only what was chosen.
+/// Proposals open to a faulty primary: two digests at once where the slot is free, or null; else only what was chosen.
 fn proposals(view: u64, start: Option<u8>) -> Vec<Vec<u8>> {
     match start {
         Some(digest) => vec![vec![digest]],

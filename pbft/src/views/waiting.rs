@@ -1,4 +1,4 @@
-//! What this replica waits for, and since when (V1, R).
+//! Waits of this replica, and since when they last (V1, R).
 
 use crate::agreement::order::Order;
 use crate::lanes::Lanes;
@@ -6,7 +6,7 @@ use crate::member::Member;
 use crate::replica::Replica;
 use crate::wire::{ReplicaId, SeqNum, Ticks};
 
-/// Something that a primary, or a quorum, can be expected to do.
+/// A step that a primary, or a quorum, can be expected to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// An own bundle has no certificate.
@@ -19,20 +19,23 @@ pub enum Wait {
     Checkpoint(SeqNum),
 }
 
-/// How long something waits until a replica that hears too few calls itself read-only (R).
+/// Longest wait of a replica that hears too few before it calls itself read-only (R).
 const READ_ONLY_AFTER_MS: u64 = 3_000;
 
-impl Lanes {
-    /// V1 a: a certificate above every committed tip, since it is known or since the lane last advanced.
-    pub(crate) fn lane_wait(&self, id: ReplicaId) -> Option<(Ticks, Wait)> {
-        let lane = &self[id];
-        Some((lane.waiting_since?, Wait::Lane(id)))
+impl Replica {
+    /// R: something has waited three seconds and fewer than q members are heard.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let waited = self
+            .order
+            .longest_wait(&self.lanes, &self.member)
+            .is_some_and(|(since, _)| self.member.now.ticks.since(since) >= READ_ONLY_AFTER_MS);
+        waited && self.peers.heard(&self.member) < self.member.committee.quorum()
     }
 }
 
 impl Order {
-    /// V1 b.
-    pub(crate) fn slot_wait(&self) -> Option<(Ticks, Wait)> {
+    /// V1 b: the lowest slot that is open below one that is proposed or decided, and since when.
+    pub(crate) fn open_slot(&self) -> Option<(Ticks, SeqNum)> {
         let mut expected = self.executed().next();
         let mut slots =
             self.log.above(self.executed()).filter(|(_, slot)| slot.proposal.is_some() || slot.committed.is_some());
@@ -40,7 +43,7 @@ impl Order {
             let (seq, slot) = slots.next()?;
             if seq > expected || slot.committed.is_none() {
                 let since = slot.proposal.map_or(slot.committed_at, |proposal| proposal.arrived);
-                return Some((since, Wait::Slot(expected)));
+                return Some((since, expected));
             }
             expected = seq.next();
         }
@@ -56,17 +59,19 @@ impl Order {
         let (seq, slot) = self.log.above(last).find(|(_, slot)| slot.committed.is_some())?;
         Some((slot.committed_at.after(member.constants.mark_age_ms), Wait::Checkpoint(seq)))
     }
-}
 
-impl Order {
-    /// What has waited longest.
+    /// The longest wait.
     pub(crate) fn longest_wait(&self, lanes: &Lanes, member: &Member) -> Option<(Ticks, Wait)> {
         let own = &lanes[member.me];
         let uncertified = own.stored_between(own.certified().position.next(), lanes.own.tip.position);
         let own_bundle = uncertified.filter_map(|bundle| own.held(bundle.header.tip())).map(|held| held.since).min();
         let own_bundle = own_bundle.map(|since| (since, Wait::OwnBundle));
         let lanes = member.committee.replicas().filter_map(|lane| lanes.lane_wait(lane));
-        let waits = own_bundle.into_iter().chain(lanes).chain(self.slot_wait()).chain(self.checkpoint_wait(member));
+        let waits = own_bundle
+            .into_iter()
+            .chain(lanes)
+            .chain(self.open_slot().map(|(since, seq)| (since, Wait::Slot(seq))))
+            .chain(self.checkpoint_wait(member));
         waits.min_by_key(|(since, _)| *since)
     }
 
@@ -77,13 +82,11 @@ impl Order {
     }
 }
 
-impl Replica {
-    /// R: something has waited three seconds and fewer than q members are heard.
-    pub(crate) fn is_read_only(&self) -> bool {
-        let waited = self
-            .order
-            .longest_wait(&self.lanes, &self.member)
-            .is_some_and(|(since, _)| self.member.now.ticks.since(since) >= READ_ONLY_AFTER_MS);
-        waited && self.peers.heard(&self.member) < self.member.committee.quorum()
+impl Lanes {
+    /// V1 a: a certificate above every committed tip, since it is known or since the lane last advanced.
+    pub(crate) fn lane_wait(&self, id: ReplicaId) -> Option<(Ticks, Wait)> {
+        let lane = &self[id];
+        let (_, since) = lane.oldest_uncut()?;
+        Some((since, Wait::Lane(id)))
     }
 }

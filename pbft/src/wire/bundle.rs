@@ -5,7 +5,7 @@ use crate::wire::{Digest, Position, ReplicaId, Signed, bounded, hash, hash_parts
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// What an item's bytes are. The core reads evidence and read marks; envelopes are the ledger's.
+/// Kinds of items. The core reads evidence and read marks; envelopes are the ledger's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -18,14 +18,15 @@ pub enum ItemKind {
     ReadMark = 3,
     /// A member's ordered statement (M2). Its place only: nothing makes or takes one yet.
     Member = 4,
-    /// What the lane's owner makes of a conflict: the ledger's. The bundle's signature is the owner's word for it.
+    /// A statement of the lane's owner about a conflict: the ledger's. The bundle's signature is the owner's word for
+    /// it.
     Analysis = 5,
 }
 
-/// One thing in a bundle: bytes with a kind.
+/// An item of a bundle: bytes with a kind.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Item {
-    /// What the bytes are.
+    /// Kind of the bytes.
     pub kind: ItemKind,
     /// The thing itself, in its one encoding.
     pub bytes: Vec<u8>,
@@ -41,7 +42,7 @@ impl Item {
 /// The signed part of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BundleHeader {
-    /// Whose lane.
+    /// The owner.
     pub lane: ReplicaId,
     /// Place in the lane, from 1.
     pub position: Position,
@@ -63,7 +64,7 @@ impl BundleHeader {
         Tip { position: self.position, digest: self.digest() }
     }
 
-    /// What Bundle and Ack statements say.
+    /// Digest in Bundle and Ack statements.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/bundle", self)
     }

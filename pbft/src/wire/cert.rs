@@ -44,7 +44,7 @@ pub enum CertError {
         /// q.
         needed: usize,
     },
-    /// Somebody did not sign this.
+    /// A signature is not its signer's.
     #[error("the signature of replica {0} does not fit")]
     Signature(ReplicaId),
 }
@@ -59,7 +59,7 @@ pub struct QuorumCert {
 }
 
 impl QuorumCert {
-    /// What its statements are about.
+    /// Kind of its statements.
     pub fn kind(&self) -> Kind {
         self.claimed.kind
     }
@@ -79,7 +79,7 @@ impl QuorumCert {
         self.claimed.seq
     }
 
-    /// What they agree on.
+    /// The digest that they agree on.
     pub fn digest(&self) -> Digest {
         self.claimed.digest
     }
@@ -94,7 +94,7 @@ impl QuorumCert {
         self.claimed.tip().1
     }
 
-    /// Who signed, ascending.
+    /// Signers, ascending.
     pub fn signers(&self) -> impl ExactSizeIterator<Item = ReplicaId> + '_ {
         self.claimed.signatures.iter().map(|(signer, _)| *signer)
     }
@@ -123,8 +123,9 @@ impl ClaimedCert {
     }
 
     /// The proof that this claim was found to be when the message that it came in was verified.
-    pub(crate) fn into_checked(self, epoch: Epoch) -> QuorumCert {
-        QuorumCert { epoch, claimed: self }
+    pub(crate) fn into_checked(self, committee: &Committee) -> QuorumCert {
+        assert!(committee.check_shape(&self).is_ok(), "I12: a certificate came in that proves nothing");
+        QuorumCert { epoch: committee.epoch(), claimed: self }
     }
 
     fn statement(&self, group: Digest, epoch: Epoch) -> Statement {

@@ -19,7 +19,12 @@ impl Committee {
         sorted.sort_unstable();
         let distinct = sorted.windows(2).all(|pair| pair[0] != pair[1]);
         let fits = !members.is_empty() && members.len() <= Constants::REPLICAS_MAX;
-        (distinct && fits).then_some(Self { group, epoch, members })
+        let committee = (distinct && fits).then_some(Self { group, epoch, members })?;
+        assert!(
+            2 * committee.quorum() >= committee.len() + committee.weak(),
+            "I13: two quorums share an honest replica"
+        );
+        Some(committee)
     }
 
     /// The group that this committee votes in: the hash of its genesis.
@@ -79,7 +84,7 @@ impl Committee {
         Some(ReplicaId::new(index as u16))
     }
 
-    /// All members in order.
+    /// The members in order.
     pub fn replicas(&self) -> impl DoubleEndedIterator<Item = ReplicaId> + use<> {
         (0..self.members.len() as u16).map(ReplicaId::new)
     }

@@ -1,4 +1,4 @@
-//! What a slot decides: a cut through the lanes, a time and a mark (L4). The digest does not contain the view.
+//! Content of a slot: a cut through the lanes, a time and a mark (L4). The digest does not contain the view.
 
 use crate::limits::Constants;
 use crate::wire::{Digest, ReplicaId, Time, Tip, bounded, hash};
@@ -8,7 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 /// The primary's clock at its proposal; null slots have none.
 pub type ProposalTime = Option<Time>;
 
-/// One slot's content.
+/// The content of a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct Content {
     /// At most one certified tip for each lane, ascending by lane.
@@ -24,7 +24,7 @@ impl Content {
     /// The empty content without a time, which a NewView puts where nothing was found.
     pub const NULL: Self = Self { cut: Vec::new(), time: None, mark: false };
 
-    /// What PrePrepare, Prepare and Commit say.
+    /// Digest in PrePrepare, Prepare and Commit.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/content", self)
     }

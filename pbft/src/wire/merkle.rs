@@ -1,7 +1,7 @@
 //! Merkle trees over digests, in the shape of RFC 9162: leaf tag, node tag, split at the largest power of two.
 //!
-//! One shape for everything that the core names by a root: items of a bundle, nonces of a read mark, slots of a view
-//! change.
+//! The one shape for everything that the core names by a root: items of a bundle, nonces of a read mark, slots of a
+//! view change.
 
 use crate::wire::{Digest, hash_parts};
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! What replicas send each other.
+//! Messages between replicas.
 
 use crate::effects::Wanted;
 use crate::evidence::proof::Evidence;
@@ -9,14 +9,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// One message. Nothing in it is believed before [`crate::Unverified::verify`].
+/// A message. Its content is not believed before [`crate::Unverified::verify`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Message {
     /// The primary's choice for a slot, its content, and the certificates of its tips (N1, L4).
     PrePrepare {
         /// Kind PrePrepare, digest of `content`.
         statement: Signed,
-        /// What is proposed.
+        /// The proposed content.
         content: Content,
         /// Lane certificates of the cut's tips, in its order; those that the sender has no more are left out.
         #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
@@ -39,15 +39,15 @@ pub enum Message {
     Checkpoint(Signed),
     /// q equal Checkpoints.
     StableCheckpoint(ClaimedCert),
-    /// How far the sender is (N9).
+    /// Progress of the sender (N9).
     Status {
         /// Kind Status, digest of `body`.
         statement: Signed,
-        /// What it says.
+        /// Its body.
         body: StatusBody,
     },
     /// A statement of anybody that contradicts another one: the other half of evidence (E2).
-    Half(Signed),
+    Contradiction(Signed),
     /// Proof of a fault (E5).
     Evidence(Evidence),
     /// A bundle with its data (L1).
@@ -64,12 +64,12 @@ pub enum Message {
     Decided {
         /// q Commits, or n Prepares (N5).
         certificate: ClaimedCert,
-        /// What was decided.
+        /// The decided content.
         content: Content,
     },
     /// "Send me this."
     Ask(Wanted),
-    /// What this replica has stored of the asker's own statements (E7).
+    /// Statements that this replica has stored of the asker's own statements (E7).
     Recalled {
         /// The number in the question.
         incarnation: u64,
@@ -77,18 +77,18 @@ pub enum Message {
         #[borsh(deserialize_with = "bounded::list::<{ Constants::RECALLED_MAX }, _, _>")]
         statements: Vec<Signed>,
     },
-    /// A demand for a view (V4).
+    /// A ViewChange (V4).
     ViewChange {
         /// Kind ViewChange, digest of `body`.
         statement: Signed,
-        /// What its sender has promised.
+        /// Promises of its sender.
         body: Arc<ViewChange>,
     },
-    /// The start of a view (V5).
+    /// The NewView (V5).
     NewView {
         /// Kind NewView, digest of `body`.
         statement: Signed,
-        /// q demands and what follows from them.
+        /// q ViewChanges and what follows from them.
         body: Arc<NewView>,
     },
 }
@@ -96,15 +96,24 @@ pub enum Message {
 impl Message {
     /// Whether it travels on the stream for bulk data, so that it never delays a vote.
     pub fn is_bulk(&self) -> bool {
-        matches!(
-            self,
-            Self::Evidence(Evidence::InvalidBundle(_))
-                | Self::Bundle(_)
-                | Self::Content { .. }
-                | Self::Decided { .. }
-                | Self::Recalled { .. }
-                | Self::ViewChange { .. }
-                | Self::NewView { .. }
-        )
+        match self {
+            Self::Bundle(_)
+            | Self::Content { .. }
+            | Self::Decided { .. }
+            | Self::Recalled { .. }
+            | Self::ViewChange { .. }
+            | Self::NewView { .. } => true,
+            Self::Evidence(evidence) => matches!(evidence, Evidence::InvalidBundle(_)),
+            Self::PrePrepare { .. }
+            | Self::Prepare { .. }
+            | Self::Commit(_)
+            | Self::Ack(_)
+            | Self::LaneCert(_)
+            | Self::Checkpoint(_)
+            | Self::StableCheckpoint(_)
+            | Self::Status { .. }
+            | Self::Contradiction(_)
+            | Self::Ask(_) => false,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that a replica signs is one statement (rules E).
+//! Statements: the one thing that a replica signs (rules E).
 
 use crate::wire::{Committee, Digest, Epoch, ReplicaId, SeqNum, Signature, Signer, Verify, View, hash};
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use core::fmt;
 /// Before each statement's encoding, so that no other signature can be read as one.
 const DOMAIN: &[u8] = b"quorate/v1/statement\0";
 
-/// What a statement is about. The numbers are part of the encoding.
+/// Kinds of statements. The numbers are part of the encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -29,7 +29,7 @@ pub enum Kind {
     ViewChange = 7,
     /// Start of a view: seq 0 (V5).
     NewView = 8,
-    /// How far a replica is: exempt from E1 and E2 (N9).
+    /// Progress of a replica: exempt from E1 and E2 (N9).
     Status = 9,
 }
 
@@ -40,20 +40,20 @@ impl Kind {
     }
 }
 
-/// What is signed: 89 bytes, one encoding.
+/// The signed statement: 89 bytes, one encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Statement {
     /// Hash of the genesis.
     pub group: Digest,
     /// Epoch whose member list names the signer.
     pub epoch: Epoch,
-    /// What it is about.
+    /// Its kind.
     pub kind: Kind,
     /// View, or what [`Kind`] says stands in its place.
     pub view: View,
     /// Slot, or what [`Kind`] says stands in its place.
     pub seq: SeqNum,
-    /// What is said about it.
+    /// Digest of its body.
     pub digest: Digest,
 }
 
@@ -88,9 +88,9 @@ impl Statement {
 /// A statement with the name and the signature of who made it. Not yet checked: see [`crate::Verified`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Signed {
-    /// What is said.
+    /// The statement.
     pub statement: Statement,
-    /// Who says so, as a place in the epoch's member list.
+    /// Signer, as a place in the epoch's member list.
     pub signer: ReplicaId,
     /// Over [`Statement::signed_bytes`].
     pub signature: Signature,

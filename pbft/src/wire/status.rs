@@ -1,4 +1,4 @@
-//! How far a replica is: what it tells the others at intervals and when stuck (N9).
+//! Progress of a replica, told to the others at intervals and when stuck (N9).
 
 use crate::limits::Constants;
 use crate::wire::{Digest, Epoch, ReplicaId, SeqNum, Tip, View, bounded, hash};
@@ -30,7 +30,7 @@ pub struct StatusBody {
     pub stuck: bool,
     /// Digest of the NewView by which it entered its view; zero in view 0 and while changing (E2).
     pub new_view: Digest,
-    /// The newest demand that it holds of each member, with its view and digest, ascending (E2, V3).
+    /// The newest ViewChange that it holds of each member, with its view and digest, ascending (E2, V3).
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub view_changes: Vec<(ReplicaId, View, Digest)>,
     /// For each signer of whom it keeps statements apart, a hash of that set, ascending (E2).
@@ -38,7 +38,7 @@ pub struct StatusBody {
     pub kept: Vec<(ReplicaId, Digest)>,
 }
 
-/// What a replica has of one slot.
+/// Progress of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -51,7 +51,7 @@ pub enum SlotStatus {
     Committed = 3,
 }
 
-/// What a replica has of one lane.
+/// Progress of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct LaneStatus {
     /// The newest bundle that it acknowledged; of its own lane the newest that it made.
@@ -61,7 +61,7 @@ pub struct LaneStatus {
 }
 
 impl StatusBody {
-    /// What the Status statement says.
+    /// Digest in the Status statement.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/status", self)
     }

@@ -3,7 +3,7 @@
 use crate::effects::Wanted;
 use crate::evidence::bundle_evidence::InvalidBundle;
 use crate::evidence::proof::Evidence;
-use crate::evidence::view_evidence::InvalidDemand;
+use crate::evidence::view_evidence::InvalidViewChange;
 use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
@@ -20,14 +20,14 @@ pub trait PayloadCheck: Send + Sync {
     fn is_valid(&self, item: &Item) -> bool;
 }
 
-/// What verification needs to know.
+/// Context of verification.
 #[derive(Clone, Copy)]
 pub struct VerifyContext<'a> {
     /// The members of the current epoch.
     pub committee: &'a Committee,
-    /// How signatures are checked.
+    /// Check of signatures.
     pub verify: &'a dyn Verify,
-    /// How items are checked.
+    /// Check of items.
     pub payload: &'a dyn PayloadCheck,
     /// Sizes.
     pub constants: &'a Constants,
@@ -125,7 +125,7 @@ impl VerifyContext<'_> {
                 ensure(body.view_changes.len() <= n && body.kept.len() <= n, Invalid::Malformed)?;
                 ensure(statement.statement.digest == body.digest(), Invalid::Mismatch)
             }
-            Message::Half(signed) => self.signature(signed),
+            Message::Contradiction(signed) => self.signature(signed),
             Message::Evidence(evidence) => ensure(evidence.is_valid(self), Invalid::Signature(evidence.key().signer)),
             Message::Bundle(bundle) => self.bundle(bundle),
             Message::Content { content, certificates } => self.content(content, certificates),
@@ -204,21 +204,23 @@ impl VerifyContext<'_> {
     /// The proof that somebody signed what no honest replica signs (E3, E6).
     fn proof(&self, message: &Message) -> Option<Evidence> {
         let found = match message {
-            Message::ViewChange { statement, body } => Evidence::InvalidDemand(self.invalid_demand(statement, body)?),
+            Message::ViewChange { statement, body } => {
+                Evidence::InvalidViewChange(self.invalid_view_change(statement, body)?)
+            }
             Message::Bundle(bundle) => Evidence::InvalidBundle(self.invalid_bundle(bundle)?),
             _ => return None,
         };
         found.is_valid(self).then_some(found)
     }
 
-    fn invalid_demand(&self, statement: &Signed, body: &ViewChange) -> Option<Box<InvalidDemand>> {
+    fn invalid_view_change(&self, statement: &Signed, body: &ViewChange) -> Option<Box<InvalidViewChange>> {
         let window = self.constants.window;
         let small = body.prepared.len() as u64 <= window && body.voted.len() as u64 <= window;
         // Its signer's word first: nobody makes us look for faults in what was never signed.
         if !small || self.signature(statement).is_err() || statement.statement.digest != body.digest(window) {
             return None;
         }
-        InvalidDemand::find(statement, body, window, self.committee, self.verify).map(Box::new)
+        InvalidViewChange::find(statement, body, window, self.committee, self.verify).map(Box::new)
     }
 
     fn invalid_bundle(&self, bundle: &Bundle) -> Option<Box<InvalidBundle>> {
@@ -236,8 +238,8 @@ impl VerifyContext<'_> {
         ensure(statement.signer == self.committee.primary(body.view), Invalid::Mismatch)?;
         ensure(body.is_well_formed(self.committee, self.constants.window), Invalid::Malformed)?;
         ensure(said.digest == body.digest(self.constants.window), Invalid::Mismatch)?;
-        for (signed, demand) in &body.view_changes {
-            self.view_change(signed, demand)?;
+        for (signed, view_change) in &body.view_changes {
+            self.view_change(signed, view_change)?;
         }
         body.pre_prepares.iter().try_for_each(|signed| self.statement(signed, &[Kind::PrePrepare]))
     }

@@ -140,7 +140,7 @@ impl Cluster {
                     "{index}: view {}{} demands {:?} timeout {} low {} executed {} recall {:?} follows {} broken {:?} waits {:?} pending {} asks {} lanes (exec, cert, ack) {lanes:?} slots {slots:?}\n",
                     r.view,
                     if r.changing { "?" } else { "" },
-                    r.demands,
+                    r.view_changes,
                     r.timeout_ms,
                     r.stable,
                     r.executed.seq,

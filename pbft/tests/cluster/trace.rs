@@ -109,7 +109,7 @@ impl Trace {
             }
             Message::Prepare { statement, .. } => self.said(statement),
             Message::Commit(signed) | Message::Ack(signed) | Message::Checkpoint(signed) => self.said(signed),
-            Message::Half(signed) => format!("says that {} said {}", signed.signer, self.said(signed)),
+            Message::Contradiction(signed) => format!("says that {} said {}", signed.signer, self.said(signed)),
             Message::LaneCert(claimed) | Message::StableCheckpoint(claimed) => self.certified(claimed),
             Message::Evidence(evidence) => format!("Evidence: {}", accusation(evidence)),
             Message::Bundle(bundle) => {

@@ -30,7 +30,7 @@ fn halves_are_sent_on_at_a_bounded_rate() {
 
 fn halves(replica: &Alone) -> Vec<Signed> {
     let half = |message: &Message| match message {
-        Message::Half(signed) => Some(*signed),
+        Message::Contradiction(signed) => Some(*signed),
         _ => None,
     };
     replica.sent().filter_map(half).collect()
@@ -91,7 +91,7 @@ fn where_an_owner_signed_two_headers_all_acks_of_that_position_are_compared() {
     let ack = say(2, Kind::Ack, 1, 1, first.statement.statement.digest);
     replica.hear(1, Message::Bundle(first.clone()));
     replica.hear(2, Message::Ack(ack));
-    replica.hear(0, Message::Half(second.statement));
+    replica.hear(0, Message::Contradiction(second.statement));
     assert_eq!((replica.kept(), halves(&replica)), (vec![], vec![]), "it fits: it is neither sent to all nor written");
     replica.status(2, 1);
     replica.status(0, 1);
@@ -123,7 +123,7 @@ fn two_pre_prepares_of_who_is_not_the_primary_are_its_own_fault_alone() {
     replica.propose(0, 0, 1, &empty(1_000));
     replica.prepare(1, 0, 1, empty(1_000).digest());
     for byte in [8, 9] {
-        replica.hear(2, Message::Half(say(2, Kind::PrePrepare, 0, 1, Digest([byte; 32]))));
+        replica.hear(2, Message::Contradiction(say(2, Kind::PrePrepare, 0, 1, Digest([byte; 32]))));
     }
     assert!(replica.kept().iter().all(|kept| kept.signer == id(2)));
     replica.effects.clear();
@@ -137,7 +137,7 @@ fn acks_of_the_certified_bundle_are_not_sent_on_and_the_others_are() {
     let mut replica = Alone::new(4, 3);
     let (first, second) = (bundle(1, Tip::default(), 0, envelope("a")), bundle(1, Tip::default(), 0, envelope("b")));
     let lie = say(2, Kind::Ack, 1, 1, first.statement.statement.digest);
-    replica.hear(0, Message::Half(first.statement));
+    replica.hear(0, Message::Contradiction(first.statement));
     replica.hear(2, Message::Ack(lie));
     replica.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, second.statement.statement.digest, &[0, 1, 3])));
     assert_eq!(halves(&replica), [lie]);
@@ -170,7 +170,7 @@ fn a_peer_whose_kept_sets_differ_is_sent_them_in_turn_and_a_few_at_a_time() {
         replica.effects.clear();
         replica.status(1, counter);
         let told = replica.sent_to(1).into_iter().filter_map(|message| match message {
-            Message::Half(signed) => Some((signed.signer, signed.statement.seq)),
+            Message::Contradiction(signed) => Some((signed.signer, signed.statement.seq)),
             _ => None,
         });
         sent.push(told.collect::<BTreeSet<_>>());

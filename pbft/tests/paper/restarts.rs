@@ -37,7 +37,7 @@ fn answers_to_another_incarnation_do_not_count() {
 fn an_own_statement_that_is_not_on_the_disk_makes_a_follower_also_after_a_restart() {
     let mut replica = Alone::new(4, 3);
     let forgotten = say(3, Kind::Commit, 0, 7, Digest([1; 32]));
-    replica.hear(1, Message::Half(forgotten));
+    replica.hear(1, Message::Contradiction(forgotten));
     assert!(replica.replica.report().following);
     replica.propose(0, 0, 1, &empty(1_000));
     assert_eq!(replica.said(Kind::Prepare), []);

@@ -98,19 +98,90 @@ fn a_starved_lane_asks_for_another_primary_although_other_slots_are_decided() {
     let mut backup = Alone::new(4, 3);
     let tip = bundle(1, Tip::default(), 0, envelope("starved")).header.tip();
     backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
-    for seq in 1..=9 {
+    for seq in 1..=14 {
         backup.tick(100);
-        backup.decide(seq, &empty(1_000 + seq));
+        backup.decide(seq, &Content { mark: true, ..empty(1_000 + seq) });
         backup.execute();
     }
-    assert_eq!(backup.asks_for_view(), None, "before the base time-out");
+    assert_eq!(backup.asks_for_view(), None, "a base time-out after the primary was told, which is at half time");
     let told = backup.sent_to(0).into_iter().any(|message| matches!(message, Message::LaneCert(_)));
     assert!(told, "the primary is told before it is blamed");
     backup.tick(110);
     assert_eq!(backup.asks_for_view(), Some(1));
 }
 
-/// V1 a: a committed cut that advances the lane starts its timer anew.
+/// V1 a: the oldest certified bundle is what waits; a trickle of cuts below it restarts nothing.
+#[test]
+fn a_lane_that_is_cut_more_slowly_than_it_is_certified_asks_for_another_primary() {
+    let mut backup = Alone::new(4, 3);
+    let mut chain = vec![bundle(1, Tip::default(), 0, envelope("first"))];
+    let mut cuts = 0;
+    for step in 1..=40 {
+        backup.tick(50);
+        let last = chain.last().expect("one at least");
+        let tip = last.header.tip();
+        backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, tip.position.get(), tip.digest, &[0, 1, 2])));
+        chain.push(bundle(1, tip, last.header.lane_bytes, envelope("next")));
+        if step % 18 == 0 {
+            cuts += 1;
+            let cut = vec![(id(1), chain[cuts - 1].header.tip())];
+            backup.decide(cuts as u64, &Content { cut, mark: true, ..empty(1_000) });
+        }
+    }
+    assert_eq!(cuts, 2, "a bundle in 900 ms is cut, and eighteen are certified");
+    assert_eq!(backup.asks_for_view(), Some(1), "within two time-outs");
+}
+
+/// V1: a window full of decisions waits for execution and its checkpoint, which no primary can hurry.
+#[test]
+fn a_full_window_that_is_executed_slowly_blames_nobody() {
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let mut backup = Alone::with(4, 3, &constants);
+    let first = bundle(1, Tip::default(), 0, envelope("cut"));
+    let second = bundle(1, first.header.tip(), first.header.lane_bytes, envelope("waits"));
+    for waits in [&first, &second] {
+        let tip = waits.header.tip();
+        backup.hear(1, Message::Bundle(waits.clone()));
+        backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, tip.position.get(), tip.digest, &[0, 1, 2])));
+    }
+    backup.decide(1, &Content { cut: vec![(id(1), first.header.tip())], ..empty(1_000) });
+    (2..=8).for_each(|seq| backup.decide(seq, &empty(1_000 + seq)));
+    (0..300).for_each(|_| backup.tick(100));
+    assert_eq!(backup.asks_for_view(), None, "the second bundle waits for a slot that nobody may propose");
+    backup.execute();
+    (0..20).for_each(|_| backup.tick(100));
+    assert_eq!(backup.asks_for_view(), None, "executed, and not stable yet");
+}
+
+/// A replica whose own bundles are certified in `own_ms`, and whose primary proposes them after `wait_ms`.
+fn under_a_primary_that_waits(own_ms: u64, wait_ms: u64) -> Alone {
+    let mut backup = Alone::new(4, 3);
+    for seq in 1..=66 {
+        backup.effects.clear();
+        backup.step(Input::Submit(envelope("own")));
+        let Some((_, position, digest)) = backup.said(Kind::Bundle).last().copied() else { break };
+        backup.tick(own_ms);
+        (0..2).for_each(|signer| backup.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, position, digest))));
+        backup.tick(wait_ms);
+        let tip = Tip { position: Position::new(position), digest };
+        let content = Content { cut: vec![(id(3), tip)], mark: true, ..empty(backup.now) };
+        backup.propose(0, 0, seq, &content);
+        backup.decide(seq, &content);
+        backup.execute();
+    }
+    backup
+}
+
+/// V7: the group's own certifications are the measure, not an earlier primary.
+#[test]
+fn a_primary_ten_times_slower_than_own_certifications_is_left() {
+    assert_eq!(under_a_primary_that_waits(20, 200).asks_for_view(), Some(1));
+    assert_eq!(under_a_primary_that_waits(20, 150).asks_for_view(), None, "seven and a half times");
+    assert_eq!(under_a_primary_that_waits(2, 90).asks_for_view(), None, "nobody notices 90 ms");
+    assert_eq!(under_a_primary_that_waits(100, 200).asks_for_view(), None, "the network is slow");
+}
+
+/// V1 a: a committed cut that covers the oldest certificate moves the timer on to the next.
 #[test]
 fn a_lane_that_is_cut_in_time_asks_for_nothing() {
     let mut backup = Alone::new(4, 3);

@@ -40,7 +40,7 @@ impl Conversation {
             12 => Message::Ask(wanted(source)),
             13 => self.demand(source),
             14 => self.start(source),
-            15 => Message::Half(vote(source, Kind::Prepare)),
+            15 => Message::Contradiction(vote(source, Kind::Prepare)),
             16 => evidence(source),
             _ => other(source),
         }
@@ -267,7 +267,7 @@ fn evidence(source: &mut Source<'_>) -> Message {
     let half = |byte| signed(kind, view, seq, Digest([byte; 32]), signer);
     match Evidence::pair(&half(1), &half(2)) {
         Some(evidence) => Message::Evidence(evidence),
-        None => Message::Half(half(1)),
+        None => Message::Contradiction(half(1)),
     }
 }
 
@@ -278,6 +278,6 @@ fn other(source: &mut Source<'_>) -> Message {
     let statement = vote(source, kind);
     match source.below(4) {
         0 => Message::Recalled { incarnation: 1 + source.below(3), statements: vec![statement] },
-        _ => Message::Half(statement),
+        _ => Message::Contradiction(statement),
     }
 }

@@ -47,12 +47,14 @@ impl Flooder {
         let seq = SeqNum::new(if self.far { count << 32 } else { count });
         match self.sort {
             Sort::Commits => Message::Commit(mask.say(Kind::Commit, View::new(count % 3), seq, digest)),
-            Sort::Acks if self.far => Message::Half(mask.say(Kind::Ack, View::new(count), SeqNum::new(1), digest)),
+            Sort::Acks if self.far => {
+                Message::Contradiction(mask.say(Kind::Ack, View::new(count), SeqNum::new(1), digest))
+            }
             Sort::Acks => Message::Ack(mask.say(Kind::Ack, lane, seq, digest)),
             Sort::Checkpoints => Message::Checkpoint(mask.say(Kind::Checkpoint, View::new(0), seq, digest)),
-            Sort::Headers => Message::Half(mask.say(Kind::Bundle, View::new(0), seq, digest)),
-            Sort::Starts => Message::Half(mask.say(Kind::NewView, View::new(seq.get()), zero, digest)),
-            Sort::Demands => Message::Half(mask.say(Kind::ViewChange, View::new(seq.get()), zero, digest)),
+            Sort::Headers => Message::Contradiction(mask.say(Kind::Bundle, View::new(0), seq, digest)),
+            Sort::Starts => Message::Contradiction(mask.say(Kind::NewView, View::new(seq.get()), zero, digest)),
+            Sort::Demands => Message::Contradiction(mask.say(Kind::ViewChange, View::new(seq.get()), zero, digest)),
             Sort::Questions => Message::Ask(self.question(view, seq, digest)),
         }
     }

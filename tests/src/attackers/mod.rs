@@ -26,6 +26,7 @@ mod splits;
 mod starver;
 mod stranger;
 mod time_edge;
+mod trickler;
 mod two_faced;
 mod wrong_start;
 
@@ -66,6 +67,7 @@ pub enum Attack {
     Starver,
     Stranger,
     TimeEdge,
+    Trickler,
     TwoFaced,
     WrongStart,
 }
@@ -107,6 +109,9 @@ impl Attack {
     /// Attacks that were added last, with weights.
     pub const NEWEST: &[(u64, Self)] = &[(2, Self::Splits), (1, Self::Contrary)];
 
+    /// The newest of all.
+    pub const LATEST: &[(u64, Self)] = &[(1, Self::Trickler)];
+
     /// The attacker that plays it as `me`.
     pub fn attacker(self, me: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
         let mask = Mask::new(me, keys, &plan.constants);
@@ -137,6 +142,7 @@ impl Attack {
             Self::Starver => Box::new(starver::Starver::new(mask)),
             Self::Stranger => Box::new(stranger::Stranger::new(mask, keys, dice)),
             Self::TimeEdge => Box::new(time_edge::TimeEdge::new(mask)),
+            Self::Trickler => Box::new(trickler::Trickler::new(mask)),
             Self::TwoFaced => Box::new(two_faced::TwoFaced::new(mask, dice)),
             Self::WrongStart => Box::new(wrong_start::WrongStart(mask)),
         }
@@ -219,7 +225,7 @@ fn as_it_is(message: &Arc<Message>) -> Vec<Arc<Message>> {
 /// Whether a message tells a replica what was signed in its name: it would stop, as an honest one must (E7).
 fn speaks_of(message: &Message, me: ReplicaId) -> bool {
     match message {
-        Message::Half(signed) => signed.signer == me,
+        Message::Contradiction(signed) => signed.signer == me,
         Message::Evidence(evidence) => evidence.key().signer == me,
         Message::Recalled { statements, .. } => statements.iter().any(|signed| signed.signer == me),
         _ => false,

@@ -49,7 +49,7 @@ impl Mutator {
             Message::Commit(signed) => Message::Commit(self.signed(signed)),
             Message::Ack(signed) => Message::Ack(self.signed(signed)),
             Message::Checkpoint(signed) => Message::Checkpoint(self.signed(signed)),
-            Message::Half(signed) => Message::Half(self.signed(signed)),
+            Message::Contradiction(signed) => Message::Contradiction(self.signed(signed)),
             Message::LaneCert(claimed) => Message::LaneCert(self.certificate(claimed)),
             Message::StableCheckpoint(claimed) => Message::StableCheckpoint(self.certificate(claimed)),
             Message::Decided { certificate, content } => {

@@ -82,7 +82,10 @@ impl Splits {
         let halves = [one, another(&one)];
         let at = usize::from(to.get() % 2);
         let heard = if self.both { &halves[..] } else { &halves[at..=at] };
-        heard.iter().map(|digest| Message::Half(self.mask.say(kind, view, SeqNum::new(seq), *digest))).collect()
+        heard
+            .iter()
+            .map(|digest| Message::Contradiction(self.mask.say(kind, view, SeqNum::new(seq), *digest)))
+            .collect()
     }
 }
 

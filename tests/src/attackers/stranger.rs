@@ -39,7 +39,7 @@ impl Stranger {
         let foreign = self.foreign(known);
         let pair = (foreign.min(*known), foreign.max(*known));
         match (self.dice.below(4), known.statement.kind) {
-            (0, _) => Message::Half(foreign),
+            (0, _) => Message::Contradiction(foreign),
             (1, _) => Message::Evidence(Evidence::Equivocation(pair.0, pair.1)),
             (2, _) => Message::Recalled { incarnation: self.asked, statements: vec![foreign] },
             (_, Kind::Ack) => Message::Ack(foreign),
@@ -61,7 +61,7 @@ impl Attacker for Stranger {
             leaving.push(Arc::new(self.hand_around(&own)));
             let victim = Signed { signer: self.mask.victim, ..own };
             let victims = self.foreign(&victim);
-            leaving.push(Arc::new(Message::Half(victims)));
+            leaving.push(Arc::new(Message::Contradiction(victims)));
             leaving.push(Arc::new(Message::Recalled { incarnation: self.asked, statements: vec![victims] }));
         }
         leaving

@@ -52,8 +52,8 @@ fn limits(holds: &Holdings, plan: &Plan) -> [(&'static str, u64, u64); 21] {
         ("loose bytes of a lane", loose(holds), u64::from(constants.bundle_bytes_max)),
         ("acks of a signer in a lane", count(holds.acks), ACKS_OF_A_SIGNER),
         ("certificates of a lane", count(holds.certificates), constants.lane_ahead_bundles_max),
-        ("demands", count(holds.demands), n),
-        ("starts", count(holds.starts), starts),
+        ("demands", count(holds.view_changes), n),
+        ("starts", count(holds.new_views), starts),
         ("early proposals", count(holds.early), 2 * window),
         // The next slots, a content for each, each lane, and starts that peers claim or name.
         ("questions", count(holds.asking), 1 + 3 * window + 4 * n),

@@ -85,6 +85,9 @@ const LATER_PERCENT: u64 = 30;
 /// Liars of 100 that are of those that were thought of later still, with dice of their own again.
 const NEWEST_PERCENT: u64 = 10;
 
+/// Liars of 100 that are the newest of all, with dice of their own once more.
+const LATEST_PERCENT: u64 = 5;
+
 impl Preset {
     /// Presets in the order of the table.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -108,6 +111,7 @@ impl Preset {
             later: dice.fork(5),
             rogue: dice.fork(6),
             newest: dice.fork(7),
+            latest: dice.fork(8),
         };
         planner.plan(seed)
     }
@@ -151,6 +155,8 @@ struct Planner {
     rogue: Dice,
     /// For liars that were thought of later still.
     newest: Dice,
+    /// For the newest liars of all.
+    latest: Dice,
 }
 
 impl Planner {
@@ -214,7 +220,8 @@ impl Planner {
             let attack = *self.dice.weighted(Attack::ALL);
             let later = self.later.chance(LATER_PERCENT).then(|| *self.later.weighted(Attack::LATER));
             let newest = self.newest.chance(NEWEST_PERCENT).then(|| *self.newest.weighted(Attack::NEWEST));
-            let later = newest.or(later);
+            let latest = self.latest.chance(LATEST_PERCENT).then(|| *self.latest.weighted(Attack::LATEST));
+            let later = latest.or(newest).or(later);
             let loud = self.n < LARGE || attackers.len() < (LOUD_IN_LARGE_GROUPS * LARGE / self.n).max(1);
             attackers.push((liar, if loud { later.unwrap_or(attack) } else { Attack::Silent }));
         }

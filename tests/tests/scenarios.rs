@@ -1,0 +1,46 @@
+//! Named scenarios: a plan made by hand for one rule, and the real core in the simulated world.
+
+use quorate_pbft::{Constants, ReplicaId};
+use quorate_tests::attackers::Attack;
+use quorate_tests::campaign::simulate;
+use quorate_tests::plan::{Plan, Request, RequestKind};
+use quorate_tests::presets::{MILLI, Preset, SECOND};
+use quorate_tests::run::run;
+use quorate_tests::weather::Weather;
+
+/// Four replicas in good weather; each is handed twenty changes a second for `seconds`.
+fn busy(seconds: u64) -> Plan {
+    let write = |at: u64| {
+        let to = ReplicaId::new((at % 4) as u16);
+        let kind = RequestKind::Write { author: (at % 4) as u16, to: vec![to], bytes: 100 };
+        Request { at: 100 * MILLI + at * 12_500, kind }
+    };
+    let requests = (0..80 * seconds).map(write).collect();
+    let calm_at = seconds * SECOND;
+    let (weather, constants) = (Weather::CALM, Constants::default());
+    let (attackers, faults) = (Vec::new(), Vec::new());
+    Plan { constants, weather, attackers, faults, requests, calm_at, ..Plan::of(1, Some(Preset::Short)) }
+}
+
+/// V1 a: the clock runs from the oldest certified bundle that is in no committed cut.
+#[test]
+fn a_primary_that_lets_bundles_trickle_into_its_cuts_is_left() {
+    let plan = Plan { attackers: vec![(ReplicaId::new(0), Attack::Trickler)], ..busy(6) };
+    let outcome = run(&plan, false);
+    assert_eq!(outcome.failure, None);
+    assert!(outcome.stats.view_changes > 0, "the trickler is primary of the first view for ever");
+}
+
+/// V1, V7: nobody honest is left in good weather.
+#[test]
+fn an_honest_primary_under_load_is_not_left() {
+    let outcome = run(&busy(6), false);
+    assert_eq!(outcome.failure, None);
+    assert_eq!(outcome.stats.view_changes, 0);
+}
+
+#[test]
+fn the_first_seeds_find_nothing() {
+    let summary = simulate(0..400, None, |_, _| ());
+    assert!(summary.failures.is_empty(), "{:?}", summary.failures);
+}
