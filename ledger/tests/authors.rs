@@ -49,7 +49,7 @@ fn the_first_of_two_envelopes_for_one_number_counts_and_the_repetition_is_record
     let outcome = world.slot(&[&first, &second]);
     assert_eq!((outcome.receipts.len(), &outcome.deferred[0].why), (1, &DeferReason::Taken));
     let standing = world.view().author("main", &author(0).public_key()).expect("known");
-    assert_eq!((standing.next_seq, sequencing.repeated), (2, vec![1]));
+    assert_eq!((standing.next_seq, standing.repeated), (2, vec![1]));
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_content_with_a_changed_bit_is_not_handed_out() {
     let hash = digest(b"content");
     world.store.put(Table::Contents, &hash.0, b"cOntent").expect("memory does not fail");
 
-    let read = world.ledger.moment(&world.store).content(&hash);
+    let read = world.ledger.view(&world.store).content(&hash);
 
     assert!(read.is_err_and(|error| error.to_string().contains(&format!("the content {hash} is damaged"))));
 }

@@ -176,7 +176,7 @@ fn a_new_organisation_gets_its_first_author_by_vote_and_counts_from_then_on() {
     let proof = prove_possession(Purpose::Author, "org-9", &author(7));
     let act = Act::Enrol { key: key(7), organisation: "org-9".into(), proof };
     let id = proposed(&mut world, GROUP_DOMAIN, 0, act);
-    let needed = |world: &World| world.view().reach_of_group().expect("memory").needed;
+    let needed = |world: &World| world.view().threshold_of_group().expect("memory").needed;
     assert_eq!(needed(&world), 3, "four of five have a voice");
     in_group(&mut world, 1, approve(id));
     assert_eq!(world.does(7, &[write("a", "x")]).code, Some(Code::UnknownAuthor));
@@ -321,11 +321,14 @@ fn a_rotated_key_keeps_its_organisations_voice() {
     let mut world = World::new();
     let proof = prove_possession(Purpose::Author, "org-0", &author(7));
     in_group(&mut world, 0, Edit::Other(Op::Rotate { key: key(7), proof }));
-    let reach = world.view().reach("main").expect("known");
-    assert_eq!((reach.needed, reach.voices.heard, reach.voices.named, reach.is_stuck), (3, 4, 4, false));
+    let threshold = world.view().threshold("main").expect("known");
+    assert_eq!(
+        (threshold.needed, threshold.electorate.active, threshold.electorate.named, threshold.is_stuck),
+        (3, 4, 4, false)
+    );
     in_group(&mut world, 7, revoke(7));
-    let reach = world.view().reach("main").expect("known");
-    assert_eq!((reach.needed, reach.voices.heard, reach.is_stuck), (3, 3, false));
+    let threshold = world.view().threshold("main").expect("known");
+    assert_eq!((threshold.needed, threshold.electorate.active, threshold.is_stuck), (3, 3, false));
 }
 
 #[test]
@@ -333,8 +336,8 @@ fn a_domain_that_lost_its_voices_is_the_groups_to_rescue() {
     let mut world = World::new();
     world.decide("other", closed(&[0, 1], Some(2)));
     in_group(&mut world, 1, revoke(1));
-    let reach = world.view().reach("other").expect("known");
-    assert_eq!((reach.needed, reach.voices.heard, reach.is_stuck), (2, 1, true));
+    let threshold = world.view().threshold("other").expect("known");
+    assert_eq!((threshold.needed, threshold.electorate.active, threshold.is_stuck), (2, 1, true));
     let alone = proposed(&mut world, "other", 0, Act::SetPolicy { policy: open() });
     assert_eq!(end(&world, alone), None, "who is left does not decide alone what two were to decide");
     let id = proposed(&mut world, GROUP_DOMAIN, 0, rescue("other"));
@@ -351,7 +354,7 @@ fn a_domain_without_a_writer_is_the_groups_to_rescue() {
     let mut world = World::new();
     let policy = DomainPolicy::new(vec![Principal::Author(key(0))], vec![Principal::Everyone]);
     world.decide("other", policy);
-    assert!(!world.view().reach("other").expect("known").is_stuck);
+    assert!(!world.view().threshold("other").expect("known").is_stuck);
     in_group(&mut world, 0, revoke(0));
     let id = proposed(&mut world, GROUP_DOMAIN, 1, rescue("other"));
     for who in [2, 3] {
@@ -396,14 +399,14 @@ fn a_group_whose_policy_cannot_be_met_decides_by_the_quorum_of_those_left() {
         in_group(&mut world, who, approve(id));
     }
     in_group(&mut world, 3, revoke(3));
-    let reach = world.view().reach_of_group().expect("memory");
-    assert_eq!((reach.needed, reach.voices.heard, reach.is_stuck), (3, 3, true));
+    let threshold = world.view().threshold_of_group().expect("memory");
+    assert_eq!((threshold.needed, threshold.electorate.active, threshold.is_stuck), (3, 3, true));
     let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::SetGroupPolicy { policy: GroupPolicy::default() });
     in_group(&mut world, 1, approve(id));
     assert_eq!(end(&world, id), None);
     in_group(&mut world, 2, approve(id));
     assert_eq!(end(&world, id), Some(true));
-    assert!(!world.view().reach_of_group().expect("memory").is_stuck);
+    assert!(!world.view().threshold_of_group().expect("memory").is_stuck);
 }
 
 #[test]
@@ -437,7 +440,7 @@ fn whoever_the_policy_still_names_goes_on_speaking_for_its_organisation_alone() 
         in_group(&mut world, who, approve(id));
     }
     in_group(&mut world, 2, revoke(2));
-    assert!(world.view().reach_of_group().expect("memory").is_stuck);
+    assert!(world.view().threshold_of_group().expect("memory").is_stuck);
     let act = Act::SetGroupPolicy { policy: GroupPolicy::default() };
     let id = proposed(&mut world, GROUP_DOMAIN, 7, act);
     assert_eq!(in_group(&mut world, 8, approve(id)).code, Some(Code::Role), "org-1 has its officer");
@@ -460,7 +463,7 @@ fn fewer_than_one_honest_organisation_never_decide() {
     assert_eq!(end(&world, id), None);
     let id = proposed(&mut world, "main", 3, Act::SetPolicy { policy: closed(&[3], Some(1)) });
     assert_eq!(end(&world, id), None);
-    assert_eq!(world.view().reach_of_group().expect("memory").needed, 2);
+    assert_eq!(world.view().threshold_of_group().expect("memory").needed, 2);
 }
 
 /// A rescue gives a domain that is there already another policy: it uses up no number.

@@ -167,7 +167,7 @@ fn an_authors_rate_grows_with_good_deeds_up_to_twice_what_it_was() {
     }
     world.time += 60_000;
     let (score, later) = (standing(&world, 3, "main").score_here, taken(&mut world, 3, "main"));
-    assert!(score > 900 && later > first && later <= 40, "{later} at {figure}");
+    assert!(score > 900 && later > first && later <= 40, "{later} at {score}");
 }
 
 #[test]

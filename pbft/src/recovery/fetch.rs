@@ -142,7 +142,7 @@ impl Needs<'_> {
             let Some(status) = &self.0.peers[peer].status else { continue };
             let later =
                 status.view > self.0.views.number || (status.view == self.0.views.number && self.0.views.changing);
-            if later && status.new_view != Digest::ZERO && self.0.views.new_views.get(&status.new_view).is_none() {
+            if later && status.new_view != Digest::ZERO && !self.0.views.new_views.contains_key(&status.new_view) {
                 claimed.entry((status.view, status.new_view)).or_default().push(peer);
             }
         }

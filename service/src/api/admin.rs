@@ -1,6 +1,5 @@
 //! What tells more of the node than of the group: open on loopback where no token is configured, else with the token.
 
-use super::Shared;
 use super::host;
 use super::problem::Failure;
 use axum::extract::{Request, State};
@@ -39,8 +38,8 @@ impl Admin {
 }
 
 /// Lets admins through.
-pub async fn only(State(service): Shared, request: Request, next: Next) -> Result<Response, Failure> {
-    if service.admin.admits(request.headers()) {
+pub async fn only(State(admin): State<Admin>, request: Request, next: Next) -> Result<Response, Failure> {
+    if admin.admits(request.headers()) {
         return Ok(next.run(request).await);
     }
     let detail = "this is for operators: put a secret into the file admin.token in the replica's folder, start it again, \

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::Ticket;
 use quorate_ledger::{
-    Admission, Code, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Revision, Standing, State as Verdict,
+    Admission, Code, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Revision, Sequencing, State as Verdict,
 };
 use quorate_pbft::{Item, ItemKind, Time};
 use serde::Deserialize;
@@ -112,8 +112,8 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
         let wait_ms = too_fast.wait_ms.unwrap_or_default();
         return Err(refused(service, too_fast.refusal.into()).after_ms(wait_ms));
     }
-    let Admission { id, envelope, organisation, standing, .. } = admission;
-    if let Standing::Judged(receipt) = standing {
+    let Admission { id, envelope, organisation, sequencing, .. } = admission;
+    if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
     let item = Item { kind: ItemKind::Envelope, bytes };

@@ -40,7 +40,7 @@ pub use door::serve;
 pub use events::Streams;
 pub use pace::Pace;
 use problem::Failure;
-pub use service::{Service, WAITS_FOR_FUTURE_MAX};
+pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 
 use axum::Router;
 use axum::extract::{Request, State};

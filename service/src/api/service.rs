@@ -9,6 +9,7 @@ use super::problem::{Answer, Failure};
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
 use crate::metrics::Metrics;
 use crate::pool::CachedPayload;
+use axum::extract::State;
 use quorate_client::api::Mode;
 use quorate_ledger::{Genesis, StoreError};
 use quorate_net::Network;
