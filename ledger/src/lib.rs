@@ -45,6 +45,7 @@ mod query;
 #[path = "../tests/support/mod.rs"]
 mod testing;
 
+pub use vocabulary::bounds::{CHANGES_MAX, OPERATIONS_MAX};
 pub use vocabulary::conflict::{Class, Decider, Ending, Settled};
 pub use vocabulary::event::Event;
 pub use vocabulary::file::{File, Mode};
@@ -59,7 +60,7 @@ pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use format::body::Body;
 pub use format::change::{Base, Change, Dependency, Level, Op, Wishes};
 pub use format::check::EnvelopeCheck;
-pub use format::constants::{BadConstants, CHANGES_MAX, GROUP_DOMAIN, Limits, OPERATIONS_MAX};
+pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits};
 pub use format::envelope::Envelope;
 #[cfg(feature = "testing")]
 pub use format::envelope::work;

@@ -1,7 +1,7 @@
 //! The body of an envelope: everything that its author signs.
 
 use crate::format::change::{Change, Room};
-use crate::format::constants::{CHANGES_MAX, OPERATIONS_MAX};
+use crate::vocabulary::bounds::{CHANGES_MAX, OPERATIONS_MAX};
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, PublicKey, bounded};

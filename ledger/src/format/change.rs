@@ -1,7 +1,7 @@
 //! Changes: operations on files and on the group itself, and what their author had seen.
 
-use crate::format::constants::OPERATIONS_MAX;
 use crate::format::governance::Act;
+use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::file::Mode;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 use crate::vocabulary::lock::LockMode;

@@ -1,5 +1,6 @@
 //! The numbers that a group fixes in its genesis.
 
+use crate::vocabulary::bounds::{CHANGES_MAX, OPERATIONS_MAX};
 use quorate_pbft::Constants;
 use serde::{Deserialize, Serialize};
 
@@ -8,12 +9,6 @@ pub const GROUP_DOMAIN: &str = "@group";
 
 /// The number of the group's own tree.
 pub(crate) const GROUP: u32 = 0;
-
-/// Changes of one envelope that are decoded; no group allows more.
-pub const CHANGES_MAX: usize = 1_024;
-/// Operations of one envelope that are decoded; no group allows more. Each entry of the lists in a proposed policy counts
-/// as one, for it fills as much memory.
-pub const OPERATIONS_MAX: usize = 16_384;
 
 /// Limits of the ledger, each the same on every replica. They are fields of the genesis's `constants`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

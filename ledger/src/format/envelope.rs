@@ -4,8 +4,9 @@
 
 use crate::format::body::Body;
 use crate::format::change::{Base, Change, Op};
-use crate::format::constants::{Limits, OPERATIONS_MAX};
+use crate::format::constants::Limits;
 use crate::format::{composition, transaction};
+use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::path;
 use crate::vocabulary::verdict::{Code, Refusal};

@@ -1,6 +1,6 @@
 //! Receipts: the verdict on an envelope at its exact position.
 
-use crate::format::constants::OPERATIONS_MAX;
+use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::hexed;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;

@@ -16,8 +16,8 @@ pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy};
 
-use crate::format::constants::OPERATIONS_MAX;
 use crate::policy::attestation::Requirement;
+use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::name::Principal;
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};

@@ -8,7 +8,7 @@ const ROOMS: &[&str] = &["pbft/src", "ledger/src"];
 /// Types that are only ever read from the replica's own disk.
 const STORED: &[&str] = &[
     "Requirement",
-    "Pending",
+    "PendingChange",
     "Proposal",
     "AuthorLocks",
     "LockNode",
