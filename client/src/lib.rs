@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+#[cfg(feature = "http")]
 pub mod author;
+#[cfg(feature = "http")]
 pub mod calls;
 pub mod content;
+#[cfg(feature = "http")]
 pub mod events;
+#[cfg(feature = "http")]
 pub mod http;
 pub mod keys;
 pub mod outbox;

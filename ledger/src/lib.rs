@@ -26,6 +26,8 @@
 //!   sides of a conflict) that a running hash in an entry vouches for. Rows that only say the same in another order
 //!   (listings, chains by path) can be derived again.
 #![forbid(unsafe_code)]
+// Much of the records and of their rows is for execution alone.
+#![cfg_attr(not(feature = "execution"), allow(dead_code, unused_imports))]
 
 #[cfg(test)]
 extern crate self as quorate_ledger;
@@ -35,10 +37,15 @@ pub mod policy;
 mod format;
 mod state;
 pub mod proof;
+#[cfg(feature = "execution")]
 pub mod lock;
+#[cfg(feature = "execution")]
 mod apply;
+#[cfg(feature = "execution")]
 mod validate;
+#[cfg(feature = "execution")]
 mod execute;
+#[cfg(feature = "execution")]
 mod query;
 
 #[cfg(test)]
@@ -74,16 +81,23 @@ pub use policy::reputation;
 pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
+#[cfg(feature = "execution")]
 pub use state::ledger::{Ledger, OpenError, RULES};
+#[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, Head};
 pub use state::store::{Read, Store, StoreError, Table};
 
+#[cfg(feature = "execution")]
 pub use execute::outcome::Outcome;
+#[cfg(feature = "execution")]
 pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
+#[cfg(feature = "execution")]
 pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
     LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
 };
+#[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};
+#[cfg(feature = "execution")]
 pub use validate::rates::TooFast;

@@ -1,8 +1,8 @@
 //! Checks of policies before they are in force: what is too long, or could never be met.
 
 use super::{
-    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, RULES_MAX, STRATEGIES_MAX,
-    Strategy, VALIDATORS_MAX, glob,
+    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, RULES_MAX, Rate, Rates,
+    STRATEGIES_MAX, Strategy, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
 
@@ -10,6 +10,9 @@ use crate::vocabulary::name::Principal;
 const FORBIDDEN_BYTES_MAX: usize = 256;
 /// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.
 const SCHEMAS_BYTES_MAX: usize = 1 << 20;
+
+/// Milliseconds that a rate may look back: a day.
+const PERIOD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// Why a policy cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,5 +114,34 @@ impl Approvals {
             Some(needed) if needed == 0 || needed > organisations => Err(BadPolicy::Approvals(needed)),
             _ => Ok(()),
         }
+    }
+}
+
+impl Rates {
+    fn check(&self) -> Result<(), BadPolicy> {
+        [self.author, self.organisation].iter().flatten().try_for_each(Rate::check)
+    }
+}
+
+impl Rate {
+    fn check(&self) -> Result<(), BadPolicy> {
+        let known = (1..=PERIOD_MS_MAX).contains(&self.per_ms) && self.changes != Some(0) && self.bytes != Some(0);
+        if known { Ok(()) } else { Err(BadPolicy::Rate) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_that_mean_nothing_are_refused() {
+        let rate = Rate { per_ms: 1_000, changes: Some(10), bytes: None };
+        for bad in
+            [Rate { per_ms: 0, ..rate }, Rate { per_ms: PERIOD_MS_MAX + 1, ..rate }, Rate { changes: Some(0), ..rate }]
+        {
+            assert_eq!(bad.check(), Err(BadPolicy::Rate));
+        }
+        assert_eq!(rate.check(), Ok(()));
     }
 }

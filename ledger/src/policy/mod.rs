@@ -1,7 +1,9 @@
 //! Policies: who may do what, where, and what must be true of what they do.
 
 pub(crate) mod attestation;
+#[cfg(feature = "execution")]
 mod check;
+#[cfg(feature = "execution")]
 mod content;
 pub mod glob;
 mod rate;
@@ -9,7 +11,9 @@ pub mod reputation;
 mod schema;
 mod strategy;
 
+#[cfg(feature = "execution")]
 pub use check::BadPolicy;
+#[cfg(feature = "execution")]
 pub(crate) use content::Checks;
 pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};

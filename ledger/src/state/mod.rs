@@ -13,10 +13,17 @@ pub(crate) mod horizon;
 pub(crate) mod domain;
 pub(crate) mod electorate;
 pub(crate) mod abort;
+#[cfg(feature = "execution")]
 pub(crate) mod overlay;
+#[cfg(feature = "execution")]
 pub(crate) mod versions;
+#[cfg(feature = "execution")]
 pub(crate) mod chain;
+#[cfg(feature = "execution")]
 pub(crate) mod author_view;
+#[cfg(feature = "execution")]
 pub(crate) mod prune;
+#[cfg(feature = "execution")]
 pub(crate) mod ledger;
+#[cfg(feature = "execution")]
 pub(crate) mod memory_store;

@@ -15,4 +15,5 @@ mod sentences;
 mod sizes;
 mod sources;
 mod tokens;
+mod weight;
 mod words;
