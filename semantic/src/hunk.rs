@@ -1,4 +1,4 @@
-//! One stretch of lines that both sides changed, and the rules that may still make it one.
+//! A stretch of lines that both sides changed, and the rules that may still make it one.
 //!
 //! In order: import statements as a set; edits of different lines, cut as the diff cuts them; the same with edited
 //! lines paired; edits of different words on different lines. What git merges cleanly never comes here.
@@ -28,7 +28,7 @@ const READ_STEPS: usize = 16;
 /// Steps of looking whether one byte stands in a whole element, wherever the stretch is slid to.
 const ELEMENT_STEPS: usize = 64;
 
-/// What the three have at one stretch.
+/// Text of the three at one stretch.
 #[derive(Debug)]
 pub(crate) struct Hunk {
     pub(crate) base: Vec<u8>,
@@ -131,7 +131,7 @@ fn leaves_its_block(base: &[u8], side: &[u8], language: &Language) -> bool {
     lex::lowest(side, words.dialect) < lex::lowest(base, words.dialect)
 }
 
-/// How the changes of a side are cut.
+/// Cut of the changes of a side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cut {
     /// As the line diff gives them.
