@@ -40,7 +40,7 @@ pub enum Check {
     DuplicateKey,
     /// A declaration is stated more often than either side has it.
     DuplicateName,
-    /// Something stands above what it needs when it runs.
+    /// A statement stands above what it needs when it runs.
     DefinitionOrder,
     /// The items of a list do not count on.
     Numbering,
@@ -68,7 +68,7 @@ impl Check {
         }
     }
 
-    /// What went wrong, in one clause.
+    /// Fault in one clause.
     pub fn words(self) -> &'static str {
         match self {
             Check::LineAccounting => "a line would be lost, or stand more often than the sides explain",
@@ -116,7 +116,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Options, Work};
 
-    /// What the checks say of a wrong merge.
+    /// Verdict of the checks on a wrong merge.
     pub(crate) fn refused(path: &str, base: &str, ours: &str, theirs: &str, merged: &str) -> Option<Check> {
         let options = Options::default();
         let input = Task {

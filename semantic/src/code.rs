@@ -30,7 +30,7 @@ pub(crate) fn merge(input: &Task) -> Option<Vec<u8>> {
     merge_items(input, base, ours, theirs, 0)
 }
 
-/// One side's items.
+/// Items of one side.
 struct Cut<'a> {
     text: &'a [u8],
     code: &'a Code<'a>,

@@ -22,7 +22,7 @@ pub(crate) use json::{restore_commas, strip_commas};
 /// Deepest nesting that is read; a deeper file is text.
 const DEPTH_MAX: usize = 128;
 
-/// What a file says.
+/// Value of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
     /// A scalar as it is spelled; strings with their quotes resolved where that is certain.
@@ -78,12 +78,12 @@ struct Merger<'a> {
     options: &'a Options,
     /// Keys from the root.
     place: Vec<&'a str>,
-    /// Whose additions to a list come first.
+    /// True if our additions to a list come first.
     is_first_ours: bool,
     work: &'a Work,
 }
 
-/// What a map holds, by key.
+/// Values of a map, by key.
 type Map = BTreeMap<String, Value>;
 
 impl<'a> Merger<'a> {

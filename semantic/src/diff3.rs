@@ -31,10 +31,10 @@ pub(crate) fn hunks(base: &[u32], side: &[u32], ids: u32, work: &Work) -> Option
     Some(diff.hunks().map(|h| Hunk { base: range(h.before), side: range(h.after) }).collect())
 }
 
-/// One stretch of a three-way alignment.
+/// Stretch of a three-way alignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// All three agree; the range is in base.
+    /// The three agree; the range is in base.
     Same(Range<usize>),
     /// Ours alone changed; the ranges are in base and ours.
     Ours(Range<usize>, Range<usize>),
@@ -46,7 +46,7 @@ pub(crate) enum Chunk {
     Conflict(Region),
 }
 
-/// Where two changes meet: the whole stretch that both together cover, in each of the three.
+/// Meeting of two changes: the whole stretch that both together cover, in each of the three.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Region {
     pub(crate) base: Range<usize>,
@@ -54,7 +54,7 @@ pub(crate) struct Region {
     pub(crate) theirs: Range<usize>,
 }
 
-/// What two changes may do without being in conflict.
+/// Freedom of two changes that are not in conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Touch {
     /// git's rule: changes that touch conflict.

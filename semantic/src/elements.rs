@@ -1,6 +1,6 @@
 //! Whole elements that both sides added at one place: statements, members, items of a list.
 //!
-//! Nothing stood there before, each side is complete in itself, and they have little in common: then both stand, in
+//! Base has nothing there, each side is complete in itself, and they have little in common: then both stand, in
 //! agreed order. A line diff cuts repeated ends (`}, {`) wherever it meets them first, so the stretch is slid along
 //! equal lines until it begins and ends where an element does.
 
@@ -88,7 +88,7 @@ fn are_two_elements(ours: &[u8], theirs: &[u8], words: &Words) -> bool {
         && pairs::alike(ours, theirs) <= ALIKE_MAX
 }
 
-/// One or more whole elements.
+/// Whole elements, one or more.
 struct Element<'a> {
     indent: &'a [u8],
     ends_with_comma: bool,

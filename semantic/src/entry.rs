@@ -3,7 +3,7 @@
 use crate::ladder::{self, Input};
 use crate::{Class, Conflict, Options, Outcome, Reason, Rung, Work};
 
-/// What stands at a path.
+/// Entry of a path: file, executable, link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// An ordinary file.
@@ -14,7 +14,7 @@ pub enum Kind {
     Link,
 }
 
-/// One side's entry at a path.
+/// Entry of one side at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// File, executable or link.

@@ -1,4 +1,4 @@
-//! One stretch of lines that both sides changed, and the rules that may still make it one.
+//! A stretch of lines that both sides changed, and the rules that may still make it one.
 //!
 //! In order: import statements as a set; edits of different lines, cut as the diff cuts them; the same with edited
 //! lines paired; edits of different words on different lines. What git merges cleanly never comes here.
@@ -28,7 +28,7 @@ const READ_STEPS: usize = 16;
 /// Steps of looking whether one byte stands in a whole element, wherever the stretch is slid to.
 const ELEMENT_STEPS: usize = 64;
 
-/// What the three have at one stretch.
+/// Text of the three at one stretch.
 #[derive(Debug)]
 pub(crate) struct Hunk {
     pub(crate) base: Vec<u8>,
@@ -90,34 +90,48 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
     {
         return Some((bytes.to_vec(), Rung::Text));
     }
-    let merged = by_edits(hunk, language, mode, input.work)?;
-    let merged = merged.or_else(|| {
-        let shifted = indent::shifted(hunk).filter(|_| hunk.is_free || is_indented(hunk, language))?;
-        by_edits(&shifted, language, mode, input.work)?
-    });
+    let merged = match indent::shifted(hunk) {
+        Some(shifted) => by_shifted(&shifted, hunk, language, mode, input.work),
+        None => by_edits(hunk, language, mode, input.work),
+    };
     merged.map(|bytes| (bytes, Rung::Text))
 }
 
-/// Whether lines are shifted without harm in a language of indentation: no string over lines may be near.
-fn is_indented(hunk: &Hunk, language: &Language) -> bool {
-    let has_fence = |side: &[u8]| [b"\"\"\"", b"'''"].iter().any(|fence| side.windows(3).any(|w| w == *fence));
-    matches!(language.shape, Shape::Indent(_))
-        && ![&hunk.base, &hunk.ours, &hunk.theirs].iter().any(|side| has_fence(side))
+/// An edit of lines that the other side shifted. Where indentation says something, no other rule may place it.
+fn by_shifted(shifted: &Hunk, hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Vec<u8>> {
+    let says_something = matches!(language.shape, Shape::Indent(_));
+    let merged =
+        if hunk.is_free || says_something && !has_fence(hunk) { by_edits(shifted, language, mode, work) } else { None };
+    merged.or_else(|| if says_something { None } else { by_edits(hunk, language, mode, work) })
 }
 
-/// By lines, then by words; none within where no rule answers, none at all where none may.
-fn by_edits(hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Option<Vec<u8>>> {
+/// Whether a string over lines may be near, whose lines are not shifted without harm.
+fn has_fence(hunk: &Hunk) -> bool {
+    let has = |side: &[u8]| [b"\"\"\"", b"'''"].iter().any(|fence| side.windows(fence.len()).any(|w| w == *fence));
+    [&hunk.base, &hunk.ours, &hunk.theirs].iter().any(|side| has(side))
+}
+
+/// By lines, then by words.
+fn by_edits(hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Vec<u8>> {
     for cut in [Cut::Plain, Cut::Paired] {
         match by_lines(hunk, cut, language, mode, work) {
-            Ok(bytes) => return Some(Some(bytes)),
+            Ok(bytes) => return Some(bytes),
             Err(No::Next) => (),
             Err(No::Never) => return None,
         }
     }
-    Some(by_words(hunk, mode, work))
+    // Words of one line may stand in two blocks.
+    let leaves = |side: &[u8]| leaves_its_block(&hunk.base, side, language);
+    if leaves(&hunk.ours) || leaves(&hunk.theirs) { None } else { by_words(hunk, mode, work) }
 }
 
-/// How the changes of a side are cut.
+/// Whether a side closes more than what it replaces: what stands beside it would come to stand in another block.
+fn leaves_its_block(base: &[u8], side: &[u8], language: &Language) -> bool {
+    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return false };
+    lex::lowest(side, words.dialect) < lex::lowest(base, words.dialect)
+}
+
+/// Cut of the changes of a side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cut {
     /// As the line diff gives them.
@@ -197,11 +211,8 @@ struct Edit<'a> {
 }
 
 impl<'a> Edit<'a> {
-    /// Whether it closes more than what it replaces: what stands beside it would come to stand in another block.
     fn leaves_its_block(&self, language: &Language) -> bool {
-        let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return false };
-        let closes = |lines: &[&[u8]]| lex::lowest(&lines.concat(), words.dialect);
-        closes(self.side) < closes(self.base)
+        leaves_its_block(&self.base.concat(), &self.side.concat(), language)
     }
 
     fn of(chunk: &Chunk, lines: &'a Lines) -> Option<Edit<'a>> {

@@ -159,7 +159,7 @@ fn binds_each_name_once(merged: &BTreeSet<Fact>, sides: [&[Statement]; 2]) -> bo
     })
 }
 
-/// How often each name is bound.
+/// Counts of the names that are bound.
 fn bindings<'a>(facts: &BTreeSet<Fact<'a>>) -> BTreeMap<&'a str, usize> {
     let places: BTreeSet<&str> = facts.iter().map(|(place, _)| *place).collect();
     let names = facts.iter().map(|(_, name)| bound(name)).chain(places.into_iter().filter_map(default_name));

@@ -3,6 +3,9 @@
 use crate::hunk::Hunk;
 use crate::lines;
 
+/// Lines that must be shifted alike before it is a shift.
+const LINES_MIN: usize = 2;
+
 /// Blanks that every line has in front more, or less, than before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shift<'a> {
@@ -32,6 +35,9 @@ impl<'a> Shift<'a> {
     fn of(base: &'a [u8], side: &'a [u8]) -> Option<Self> {
         let said = |text: &'a [u8]| lines::split(text).into_iter().filter(|l| !l.trim_ascii().is_empty());
         let (mut rest, mut shift) = (said(side), None);
+        if said(base).count() < LINES_MIN {
+            return None;
+        }
         for line in said(base) {
             let there = rest.find(|other| other.trim_ascii() == line.trim_ascii())?;
             let this = Self::between(indent(line), indent(there))?;

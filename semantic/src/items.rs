@@ -19,7 +19,7 @@ pub(crate) const DEPTH_MAX: usize = 256;
 /// Attribute of a Rust module whose place matters.
 const MACRO_USE: &[u8] = b"macro_use";
 
-/// One piece of the file.
+/// Piece of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
     /// Blank lines and comments in front, the declaration, and the rest of its last line.
@@ -28,11 +28,11 @@ pub(crate) struct Item {
     pub(crate) name: Option<String>,
     /// Whether another order of it among its siblings means the same.
     pub(crate) unordered: bool,
-    /// Where its members stand, if it holds declarations.
+    /// Place of its members, if it holds declarations.
     pub(crate) body: Option<Range<usize>>,
 }
 
-/// What separates the items of a file.
+/// Borders between the items of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CutBy {
     Brackets,
@@ -173,7 +173,7 @@ impl<'a> Code<'a> {
         self.rest(out, from..span.end, start..tokens.end)
     }
 
-    /// What is left at the end is one more item.
+    /// The rest at the end is one more item.
     fn rest(&self, mut out: Vec<Item>, span: Range<usize>, tokens: Range<usize>) -> Vec<Item> {
         if !span.is_empty() {
             let item = self.item(span, tokens, false);

@@ -10,7 +10,7 @@ use crate::lines;
 use crate::text::{self, BothAdded, Mode};
 use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung, Work};
 
-/// One file with its two sides.
+/// A file with its two sides.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The common ancestor; none, or empty, where both sides added the file.
@@ -25,7 +25,7 @@ pub struct Input<'a> {
     pub options: &'a Options,
 }
 
-/// One file with its two sides, and what merging it may still cost.
+/// A file with its two sides, and the steps left for merging it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task<'a> {
     pub(crate) base: Option<&'a [u8]>,
@@ -264,7 +264,7 @@ fn without_commas(input: &Task) -> Option<[Vec<u8>; 3]> {
     Some([data::strip_commas(input.base?)?, data::strip_commas(input.ours)?, data::strip_commas(input.theirs)?])
 }
 
-/// What the rules that need a policy would give, for somebody to decide on.
+/// Merge by the rules that need a policy, for somebody to decide on.
 fn proposal(input: &Task) -> Option<Vec<u8>> {
     let mode = Mode { same_line: true, newest_version: true, ..Mode::of(input) };
     text::whole(&text::merge(input, mode)?.0)

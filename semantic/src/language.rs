@@ -1,4 +1,4 @@
-//! What the rungs know about a language: tables, not code. A path's extension chooses the row.
+//! Knowledge of the rungs about a language: tables, not code. A path's extension chooses the row.
 
 use crate::lex::Dialect;
 
@@ -7,11 +7,11 @@ use crate::lex::Dialect;
 pub(crate) struct Language {
     /// For reports and tests.
     pub(crate) name: &'static str,
-    /// How imports are written.
+    /// Syntax of imports.
     pub(crate) imports: Imports,
-    /// What the file is made of.
+    /// Parts of the file.
     pub(crate) shape: Shape,
-    /// What starts a comment that runs to the end of its line.
+    /// Mark of a comment that runs to the end of its line.
     pub(crate) line_comment: &'static str,
 }
 
@@ -22,7 +22,7 @@ impl Language {
     }
 }
 
-/// How a language writes imports.
+/// Import syntax of a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Imports {
     /// None, or none that form a set.
@@ -39,7 +39,7 @@ pub(crate) enum Imports {
     Java,
 }
 
-/// What a file is made of.
+/// Parts of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Lines.

@@ -15,10 +15,10 @@ use crate::line_ends::LineEnds;
 use crate::lines;
 use crate::words;
 
-/// Where layout is free, in each of the three files.
+/// Free layout of each of the three files.
 pub(crate) struct Layout([Free; 3]);
 
-/// One file: where its lines start, and where strings run over them.
+/// A file: where its lines start, and where strings run over them.
 struct Free {
     starts: Vec<usize>,
     strings: Vec<Range<usize>>,

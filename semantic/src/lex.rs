@@ -1,9 +1,9 @@
 //! Just enough of a lexer to know brackets, strings and comments from code, for every language with one table.
 //!
-//! It cannot fail and never backtracks over more than a line: what it does not understand is a mark of one character.
+//! Cutting cannot fail and never backtracks over more than a line: what it does not understand is a mark of one character.
 //! Two merges of the same bytes therefore cut alike on every machine, which no C scanner promises.
 
-/// What a piece of code is.
+/// Kind of a piece of code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// An identifier, keyword or number.
@@ -30,7 +30,7 @@ pub(crate) struct Token {
     pub(crate) to: usize,
 }
 
-/// How a language writes strings and comments.
+/// Strings and comments of a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// `//`, `/* /* */ */`, `"…"` over lines, `r#"…"#`, `'c'` and lifetimes.
@@ -116,7 +116,7 @@ fn block_comment_len(rest: &[u8], nests: bool) -> usize {
     i
 }
 
-/// What starts at a quote.
+/// Text that starts at a quote.
 enum Quoted {
     /// No string.
     Not,

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use crate::words::is_word_byte;
 
-/// How the lines of a file end.
+/// Line ends of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineEnds {
-    /// All with a line feed alone.
+    /// A line feed alone, on every line.
     Lf,
-    /// All with a carriage return before it.
+    /// A carriage return before it, on every line.
     CrLf,
     /// Some so and some so.
     Mixed,
@@ -52,12 +52,12 @@ impl LineEnds {
     }
 }
 
-/// What the sides did to the line ends of the whole file.
+/// Change of the line ends of the whole file by the sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turned {
     /// Nothing that concerns every line.
     No,
-    /// All lines of the merge end so.
+    /// Lines of the merge end so.
     To(LineEnds),
     /// The sides turned a mixed file each to other ends.
     Apart,

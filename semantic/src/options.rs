@@ -1,4 +1,4 @@
-//! What a path's policy may change about a merge.
+//! Policy of a path about a merge.
 
 /// Policy for one merge. The default is what is right without anybody looking.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,7 +18,7 @@ pub struct Options {
 /// Says what identifies the items of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListKey {
-    /// Where the list stands: keys from the root joined by dots, `*` for any one key (`jobs.*.steps`).
+    /// Place of the list: keys from the root joined by dots, `*` for any one key (`jobs.*.steps`).
     pub list: String,
     /// The key of each item that identifies it.
     pub key: String,

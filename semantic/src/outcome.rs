@@ -1,11 +1,11 @@
-//! What a merge answers: bytes, or a conflict that keeps both sides and says why.
+//! Answer of a merge: bytes, or a conflict that keeps both sides and says why.
 
 use crate::Check;
 
 /// The answer of [`crate::merge`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// One file came out, and every check passed.
+    /// A file came out, and every check passed.
     Clean {
         /// The merged file.
         bytes: Vec<u8>,
@@ -54,7 +54,7 @@ pub enum Class {
     Value,
     /// Moved, renamed, deleted or reshaped on one side, edited on the other.
     Structural,
-    /// It merges as text, but a check refuses the result.
+    /// Text merges, but a check refuses the result.
     Semantic,
 }
 
@@ -100,7 +100,7 @@ impl Conflict {
 pub enum Reason {
     /// Both sides changed the same lines.
     SameLines,
-    /// One side deleted what the other edited.
+    /// A side deleted what the other edited.
     DeletedAndEdited,
     /// Both sides made the file, differently.
     BothAdded,
@@ -112,7 +112,7 @@ pub enum Reason {
     Kinds,
     /// Both sides changed how the lines end, each to something else.
     LineEnds,
-    /// It would take more steps than one merge may.
+    /// More steps would be taken than one merge may.
     TooMuchWork,
     /// Above a limit of [`crate::limits`].
     TooLarge,
@@ -121,7 +121,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// One clause for a report.
+    /// Clause for a report.
     pub fn words(self) -> &'static str {
         match self {
             Reason::SameLines => "both sides changed the same lines",

@@ -84,7 +84,7 @@ fn pairs(from: &[&[u8]], to: &[&[u8]], keyed: bool) -> Vec<(usize, usize)> {
     out
 }
 
-/// What stands before `=` or `:`.
+/// Key of a line: the text before `=` or `:`.
 fn key(line: &[u8]) -> &[u8] {
     line.split(|b| matches!(b, b'=' | b':')).next().unwrap_or(line).trim_ascii()
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where one side moved files, from old path to new.
+/// Moves of one side's files, from old path to new.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Renames {
     files: BTreeMap<String, String>,
@@ -13,7 +13,7 @@ pub struct Renames {
     directories: BTreeMap<String, String>,
 }
 
-/// Where an entry of base stands after both sides.
+/// Place of an entry of base after both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// At this path.
@@ -40,7 +40,7 @@ impl Renames {
         Renames { files, directories }
     }
 
-    /// Where this side has what the other side knows as `path`: moved with its file, or with its directory.
+    /// Path on this side of what the other side knows as `path`: moved with its file, or with its directory.
     pub fn follow(&self, path: &str) -> String {
         if let Some(to) = self.files.get(path) {
             return to.clone();
@@ -54,7 +54,7 @@ impl Renames {
         moved.map_or_else(|| path.to_string(), |(from, to)| format!("{to}{}", &path[from.len()..]))
     }
 
-    /// Where an entry of base stands after both sides moved it.
+    /// Place of an entry of base after both sides moved it.
     pub fn destination(path: &str, ours: &Renames, theirs: &Renames) -> Destination {
         let (o, t) = (ours.follow(path), theirs.follow(path));
         if o == t || t == path {

@@ -10,7 +10,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Terms<T> {
     first: T,
-    /// What was taken away, with what came in its place.
+    /// Content taken away, with what came in its place.
     changes: Vec<(T, T)>,
 }
 

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::lines::{self, Interner};
 use crate::{Piece, Rung, Work};
 
-/// What the rules for disputed stretches may do.
+/// Permissions of the rules for disputed stretches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode {
     /// Merge edits of different words of one line.
@@ -20,7 +20,7 @@ pub(crate) struct Mode {
     pub(crate) both_added: BothAdded,
 }
 
-/// What to do with different lines added at one place.
+/// Treatment of different lines added at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BothAdded {
     /// They conflict.
@@ -34,7 +34,7 @@ pub(crate) enum BothAdded {
 }
 
 impl Mode {
-    /// What the path's policy allows.
+    /// Mode that the path's policy allows.
     pub(crate) fn of(input: &Task) -> Mode {
         Mode {
             same_line: input.options.same_line,
@@ -66,7 +66,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Where both sides do not say the same; one that changed nothing there stands as base does.
+    /// Stretch on which the sides differ; a side that changed nothing there stands as base does.
     fn region(&self, chunk: &Chunk) -> Option<Hunk> {
         let (base, ours, theirs) = match chunk {
             Chunk::Same(_) | Chunk::Both(..) => return None,
@@ -97,7 +97,7 @@ impl<'a> Lines<'a> {
         diff3::align([&b, &o, &t], interner.len(), Touch::Never, work)
     }
 
-    /// What a stretch without a conflict says.
+    /// Text of a stretch without a conflict.
     fn agreed(&self, chunk: &Chunk) -> Option<Vec<u8>> {
         match chunk {
             Chunk::Same(base) => Some(self.base[base.clone()].concat()),
@@ -148,7 +148,7 @@ pub(crate) fn disputes(input: &Task) -> Vec<Hunk> {
     regions.collect()
 }
 
-/// What a merge that a check refused was made of: disputed is what git leaves in conflict, and where it leaves nothing,
+/// Pieces of a merge that a check refused: disputed is what git leaves in conflict, and where it leaves nothing,
 /// every change that one side alone made. So nobody takes the refused merge for a clean one.
 pub(crate) fn reopened(input: &Task) -> Vec<Piece> {
     let read = Lines::of(input).and_then(|lines| Some((lines.chunks(input.work)?, lines)));

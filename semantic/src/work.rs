@@ -1,4 +1,4 @@
-//! What a merge may cost, counted in steps: a byte read, a cell compared, a token walked over. Never time, so every
+//! Cost of a merge, counted in steps: a byte read, a cell compared, a token walked over. Never time, so every
 //! replica stops at the same place.
 
 use std::cell::Cell;

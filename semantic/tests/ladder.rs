@@ -570,7 +570,7 @@ fn imports_and_declarations_of_one_file_merge_together() {
             ["import a.A;\n", "import a.B;\n", "import a.C;\n"],
             [
                 "\nclass A {\n    void one() {\n        a();\n    }\n",
-                "\n    void two() {\n        b();\n    }\n",
+                "\n    void duo() {\n        b();\n    }\n",
                 "\n    void three() {\n        c();\n    }\n",
             ],
         ),

@@ -7,7 +7,7 @@ use crate::ladder::Task;
 use crate::lines;
 use crate::words;
 
-/// How often something stands in base, ours, theirs and the result.
+/// Counts of a piece in base, ours, theirs and the result.
 pub(super) type Counts = [i64; 4];
 
 pub(super) fn lines(input: &Task, merged: &[u8]) -> Option<Check> {
@@ -32,7 +32,7 @@ pub(super) fn identifiers(file: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Steps of finding one piece among all.
 const LOOK_STEPS: u64 = 16;
 
-/// How often each piece stands where; none out of steps.
+/// Counts of each piece in each file; none out of steps.
 pub(super) fn counts<'a, I: Iterator<Item = &'a [u8]>>(
     input: &Task<'a>,
     merged: &'a [u8],

@@ -1,4 +1,4 @@
-//! Nothing that one side added is missing: neither an import nor a word of any other line.
+//! Additions of one side are in the result: each import, and each word of any other line.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn told<'a>(input: &Task, line: &'a [u8]) -> Vec<&'a [u8]> {
     words::split(line).into_iter().filter(is_told).collect()
 }
 
-/// How often each word stands in base, ours, theirs and the result; none out of steps.
+/// Counts of each word in base, ours, theirs and the result; none out of steps.
 fn words_of<'a>(input: &Task, files: [&'a [u8]; 4]) -> Option<BTreeMap<&'a [u8], Counts>> {
     let mut counts: BTreeMap<&[u8], Counts> = BTreeMap::new();
     for (column, file) in files.into_iter().enumerate() {
@@ -48,7 +48,7 @@ fn words_of<'a>(input: &Task, files: [&'a [u8]; 4]) -> Option<BTreeMap<&'a [u8],
     Some(counts)
 }
 
-/// How often each word stands in lines that both sides added alike: once for both will do.
+/// Counts of each word in lines that both sides added alike: once for both will do.
 fn shared<'a>(input: &Task, files: [&'a [u8]; 4]) -> Option<BTreeMap<&'a [u8], i64>> {
     let mut lines: BTreeMap<&[u8], Counts> = BTreeMap::new();
     for (column, file) in files.into_iter().enumerate() {

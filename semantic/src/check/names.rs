@@ -1,6 +1,6 @@
 //! No declaration is stated more often than either side has it.
 //!
-//! What counts is the name that a declaration binds, whatever word declares it: a `struct` and an `enum` of one name
+//! Names count that a declaration binds, whatever word declares it: a `struct` and an `enum` of one name
 //! collide, and so do two methods whose parameters only have other names.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ impl Names {
     }
 }
 
-/// How often each name is bound; none out of steps.
+/// Counts of the names that are bound; none out of steps.
 fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize, usize>> {
     if file.len() > limits::STRUCTURE_BYTES_MAX {
         return None;
@@ -64,12 +64,12 @@ fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize
     Some(out)
 }
 
-/// How a module's one default export starts.
+/// Start of a module's one default export.
 const EXPORT_DEFAULT: &[u8] = b"export default ";
-/// What it is counted under: no name that a declaration can bind.
+/// Name that it is counted under: none that a declaration can bind.
 const EXPORT_DEFAULT_NAME: &str = "export default";
 
-/// What an item's name binds: for `struct A` and `enum A` the same.
+/// Name that an item binds: for `struct A` and `enum A` the same.
 fn bound(name: &str, language: &Language) -> String {
     if let Some((method, parameters)) = name.strip_prefix("method ").and_then(|m| m.split_once('(')) {
         let overloads = language.imports == Imports::Java;

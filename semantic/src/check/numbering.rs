@@ -40,7 +40,7 @@ impl List {
     }
 }
 
-/// How often an item's number is not the one after that of the item before.
+/// Count of items whose number is not the one after that of the item before.
 fn breaks(file: &[u8]) -> usize {
     let (mut open, mut out): (Vec<List>, usize) = (Vec::new(), 0);
     let mut fence: Option<&[u8]> = None;

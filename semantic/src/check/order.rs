@@ -1,4 +1,4 @@
-//! What runs from top to bottom finds its names defined.
+//! Statements that run from top to bottom find their names defined.
 
 use super::Check;
 use crate::items::{Code, Early};

@@ -1,4 +1,4 @@
-//! It still parses, and data say what merging key by key says.
+//! Code still parses, and data say what merging key by key says.
 
 use super::Check;
 use crate::Rung;

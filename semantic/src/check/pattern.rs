@@ -1,6 +1,6 @@
 //! A change that one side made to line after line, and the new line of the other side that misses it.
 //!
-//! One side renames `v1-a`, `v1-b`, `v1-c` to `v2-…` while the other adds `v1-d`: both edits stand apart, and what
+//! A side renames `v1-a`, `v1-b`, `v1-c` to `v2-…` while the other adds `v1-d`: both edits stand apart, and what
 //! comes out is what neither wants.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub(super) fn missed(input: &Task) -> Option<Check> {
     is_missed.then_some(Check::Pattern)
 }
 
-/// What one side did to the lines.
+/// Edits of the lines by one side.
 struct Edits<'a> {
     changed: Vec<(&'a [u8], &'a [u8])>,
     added: Vec<&'a [u8]>,
@@ -53,7 +53,7 @@ impl<'a> Edits<'a> {
     }
 }
 
-/// What was replaced by what, each with the piece after it.
+/// Replacement of pieces by others, each with the piece after it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Change<'a> {
     from: Vec<&'a [u8]>,

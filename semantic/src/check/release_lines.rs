@@ -1,6 +1,6 @@
 //! Two release lines of one thing meet, and more than the version is disputed.
 //!
-//! One side tries out the next major version, the other maintains the one before. The newer number is right then. What
+//! A side tries out the next major version, the other maintains the one before. The newer number is right then. What
 //! else they dispute was chosen for two different things, and that the edits stand on different lines says little.
 
 use super::Check;
@@ -26,7 +26,7 @@ pub(super) fn meet(input: &Task) -> Option<Check> {
     (has(Dispute::Lines) && has(Dispute::Else)).then_some(Check::ReleaseLines)
 }
 
-/// What a disputed stretch is about.
+/// Subject of a disputed stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dispute {
     /// Which of two release lines goes on, and nothing else.

@@ -11,9 +11,9 @@ use crate::language::{self, Language, Shape};
 use crate::lex::{self, Kind};
 use crate::words;
 
-/// How often base must have a word for its removal to say that the file does without it.
+/// Count that a word needs in base for its removal to say that the file does without it.
 ///
-/// One that stood once is removed by most edits of its line; measured, that says nothing, unless the other side uses the
+/// A word that stood once is removed by most edits of its line; measured, that says nothing, unless the other side uses the
 /// word more often than before.
 const REMOVED_MIN: i64 = 2;
 

@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// What stands at `indent`: a list, a map, or a scalar.
+    /// Value at `indent`: a list, a map, or a scalar.
     fn block(&mut self, indent: usize, depth: usize) -> Result<Value, Unread> {
         if depth >= DEPTH_MAX {
             return Err(Unread::Unparsed);
@@ -202,7 +202,7 @@ fn is_item(text: &str) -> bool {
     text == "-" || text.starts_with("- ")
 }
 
-/// Where the colon of a key stands: outside quotes and brackets, before a blank or the end.
+/// Place of a key's colon: outside quotes and brackets, before a blank or the end.
 fn key_len(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut i = match bytes.first()? {

@@ -1,4 +1,4 @@
-//! What the diff engine may do at most for two sequences, told before it runs.
+//! Upper bound of the diff engine's work for two sequences, told before it runs.
 //!
 //! The engine (Myers, "An O(ND) Difference Algorithm", 1986, with the cuts of git's xdiff) strips what both begin and end
 //! with and what only one has. Of the rest it walks at most as many diagonals as its cap on the edit distance, each as

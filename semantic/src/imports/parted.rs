@@ -15,7 +15,7 @@ const STATEMENT_LINES_MAX: usize = 64;
 pub(crate) struct Parted {
     /// Names with their places.
     facts: BTreeSet<(String, String)>,
-    /// Everything else, comments and attributes above the statements included.
+    /// Text of everything else, comments and attributes above the statements included.
     pub(crate) rest: String,
 }
 

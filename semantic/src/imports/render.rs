@@ -33,7 +33,7 @@ pub(super) fn rendered(
     }
 }
 
-/// One statement for each name, where that is how both sides write them.
+/// A statement for each name, where that is how both sides write them.
 fn single_lines(wanted: &BTreeSet<&str>, ours: &[Statement], theirs: &[Statement]) -> Option<Vec<Statement>> {
     if ours.iter().chain(theirs).any(|s| s.names.len() != 1) {
         return None;

@@ -4,12 +4,12 @@ use crate::language::Imports;
 use crate::words;
 use crate::work::Work;
 
-/// One import statement.
+/// Import statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     /// Blank lines, comments and attributes in front, then the statement, with its line end.
     pub(super) text: String,
-    /// Everything that is not a name: visibility, attributes, the place.
+    /// Text that is not a name: visibility, attributes, the place.
     pub(super) place: String,
     /// The names it brings, as written.
     pub(super) names: Vec<String>,

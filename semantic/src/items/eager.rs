@@ -1,4 +1,4 @@
-//! What a file needs while it runs from top to bottom: names that must be defined above where they stand.
+//! Needs of a file that runs from top to bottom: names that must be defined above where they stand.
 //!
 //! A class needs its bases, a function its decorators and default values, a statement all that it names; the body of a
 //! function runs later. Knows words, not scopes: it errs towards a use, and who compares two files asks only for uses
@@ -23,7 +23,7 @@ const AT_ONCE: &[&str] = &["if", "for", "while", "switch", "catch", "with"];
 /// A use above the definition: the class that both stand in (empty for the file), who uses, what.
 pub(crate) type Early<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-/// What a stretch of items says of its names.
+/// Names of a stretch of items.
 #[derive(Default)]
 struct Names<'a> {
     used: BTreeSet<&'a [u8]>,
@@ -63,7 +63,7 @@ impl<'a> Code<'a> {
         Some(read.into_iter().flat_map(|(_, names)| names.used).collect())
     }
 
-    /// Who an item is, and its names.
+    /// Name of an item, and the names in it.
     fn names(
         &self,
         item: &Item,
@@ -161,7 +161,7 @@ impl<'a> Code<'a> {
         before.is_some_and(|before| ["(", ",", "*"].iter().any(|mark| self.is(before, mark.as_bytes())))
     }
 
-    /// What statements define: by `=`, by `import`, and by declarations in their blocks.
+    /// Names that statements define: by `=`, by `import`, and by declarations in their blocks.
     fn define(&self, tokens: Range<usize>, defined: &mut BTreeSet<&'a [u8]>) {
         let (mut is_first, mut imports, mut depth) = (true, false, 0usize);
         for i in tokens.clone() {
