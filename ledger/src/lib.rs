@@ -1,14 +1,15 @@
-//! What an ordered change means: a deterministic state machine over signed envelopes.
+//! Meaning of ordered changes: a deterministic state machine over signed envelopes.
 //!
 //! [`Ledger::execute`] is the one door in for what a group has decided, [`Ledger::admit`] the gate for what somebody
-//! would like to have decided, and a [`StateView`] answers questions about the state of one moment. All of it is a function
-//! of its inputs: no clock, no randomness, no floating point, no walk over an unordered map. Two replicas that execute
-//! the same slots have the same [`Ledger::state_root`], whatever machine they run on and whatever they have pruned.
+//! would like to have decided, and a [`StateView`] answers questions about the state of one moment. Execution is a
+//! function of its inputs: no clock, no randomness, no floating point, no walk over an unordered map. Two replicas that
+//! execute the same slots have the same [`Ledger::state_root`], whatever machine they run on and whatever they have
+//! pruned.
 //!
-//! **Where to start reading.** The modules stand in reading order, and each names only those before it. `vocabulary`,
-//! `format` and `policy` are what is signed; `state` is what stands under the root, and `proof` shows it to outsiders;
-//! `lock` keeps the lines for paths; `apply` lays operations over the files; `validate` has the gate and the stages that
-//! an envelope passes at its position; `execute` runs a decided slot; `query` answers readers.
+//! **Reading order.** The modules stand in reading order, and each names only those before it. `vocabulary`, `format`
+//! and `policy` are what is signed; `state` is what stands under the root, and `proof` shows it to outsiders; `lock`
+//! keeps the lines for paths; `apply` lays operations over the files; `validate` has the gate and the stages that an
+//! envelope passes at its position; `execute` runs a decided slot; `query` answers readers.
 //!
 //! # Rules
 //!
@@ -16,13 +17,13 @@
 //!   a copy are no verdicts: they come back as [`Deferred`], and nothing changes.
 //! - **Stages** are in order and the first that fails names the refusal ([`Stage`], [`Code`]). An envelope is accepted or
 //!   refused whole. A refusal leaves its receipt and the attempt, nothing else.
-//! - **Bases.** Every change is merged against what its author saw: a revision, or the author's own chain. Nothing is ever
-//!   overwritten unseen.
-//! - **Conflicts are state.** All sides are kept, the path goes on serving what was agreed, and whoever has seen all sides
-//!   may settle it, where the path's policy does not name somebody else.
-//! - **Horizon.** A base may lie so far back in ledger time and in bytes of superseded contents. What lies beyond cannot be
-//!   reached by execution, so each replica may prune it as it likes.
-//! - **One root.** Executing the next slot reads entries of the trees, and rows (versions of a path, verdicts of an author,
+//! - **Bases.** Every change is merged against what its author saw: a revision, or the author's own chain. No file is
+//!   ever overwritten unseen.
+//! - **Conflicts are state.** The sides are kept, the path goes on serving what was agreed, and an author who has seen
+//!   all sides may settle it, where the path's policy does not name somebody else.
+//! - **Horizon.** A base may lie so far back in ledger time and in bytes of superseded contents. State beyond the
+//!   horizon cannot be reached by execution, so each replica may prune it as it likes.
+//! - **Root.** Executing the next slot reads entries of the trees, and rows (versions of a path, verdicts of an author,
 //!   sides of a conflict) that a running hash in an entry vouches for. Rows that only say the same in another order
 //!   (listings, chains by path) can be derived again.
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! What replicas' analysers propose: ordered items of their lanes, counted, and never anybody's edit.
+//! Proposals of replicas' analysers: ordered items of their lanes, counted, and never anybody's edit.
 
 mod support;
 

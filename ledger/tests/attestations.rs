@@ -167,7 +167,7 @@ fn a_validator_who_is_no_member_attests_and_has_no_say_in_anything_else() {
     assert_eq!(states(&attest(&mut world, 3, tested.id, true))[1], (State::Applied, None));
 }
 
-/// Where a policy says who speaks for an organisation, nobody else approves for it.
+/// If a policy says who speaks for an organisation, nobody else approves for it.
 #[test]
 fn only_those_who_speak_for_an_organisation_approve_for_it() {
     let by = vec![Principal::Author(author(1).public_key())];

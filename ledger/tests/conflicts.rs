@@ -71,7 +71,7 @@ fn a_conflict_can_be_settled_by_deleting() {
     assert!(conflict(&world, &id).settled.is_some());
 }
 
-/// One side deleted the file first: nothing is served, and that is what the conflict is settled to.
+/// The first side deleted the file: nothing is served, and that is what the conflict is settled to.
 #[test]
 fn a_conflict_where_nothing_is_served_can_be_settled_by_deleting() {
     let mut world = World::new();

@@ -14,8 +14,8 @@ use std::process::Command;
 use support::author;
 use support::world::{Edit, World, remove, rename, revision, write};
 
-/// The root after the story. Both profiles must come to it. Whoever changes what a slot means comes to another one, and
-/// writes it down here together with a new version of the rules.
+/// The root after the story. Both profiles must come to it. A change of a slot's meaning comes to another root, to be
+/// written down here together with a new version of the rules.
 const ROOT: &str = "4c287c496bc13bed051061059454afaf9ab73e4bf538ac8753dd095dd6f42181";
 
 /// Slots of the story, and how far a base may lie back.
@@ -53,7 +53,7 @@ impl Story {
         }
     }
 
-    /// One slot: one to three authors do something, each on a base within the horizon.
+    /// Executes a slot: one to three authors act, each on a base within the horizon.
     fn slot(&mut self) {
         let mut drafts = Vec::new();
         let first = self.dice.below(4);
@@ -210,7 +210,7 @@ impl Story {
     }
 }
 
-/// Nothing beyond the horizon can reach execution, so each replica may forget it when it likes.
+/// State beyond the horizon cannot reach execution, so each replica may forget it when it likes.
 #[test]
 fn what_was_pruned_does_not_matter() {
     let mut conflict_log = Story::new();

@@ -143,7 +143,7 @@ fn a_check_that_would_take_for_ever_is_refused() {
     assert_eq!(world.does(0, &[write("a", "[]")]).state, State::Applied);
 }
 
-/// One envelope asks for many checks that are cheap each.
+/// An envelope asks for many checks that are cheap each.
 #[test]
 fn the_checks_of_one_envelope_have_one_budget() {
     let mut world = World::new();

@@ -44,7 +44,7 @@ fn claim(statement: Statement, signer: fn(u8) -> Ed25519Signer, count: u8) -> Cl
     ClaimedCert { kind, view, seq, digest, signatures: (0..count).map(sign).collect() }
 }
 
-/// What three of the four first members sign at the end of their epoch, in the state as it is.
+/// Step that three of the four first members sign at the end of their epoch, in the state as it is.
 fn step(world: &World) -> EpochStep {
     let next = successors(world);
     let point = world.ledger.executed();

@@ -1,4 +1,4 @@
-//! What changes do to files.
+//! Effects of changes on files.
 
 mod support;
 

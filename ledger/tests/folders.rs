@@ -106,7 +106,7 @@ fn what_stands_at_the_new_place_already_is_a_conflict_and_nothing_is_lost() {
     assert_eq!(world.text("new/c").as_deref(), Some("theirs\n"));
 }
 
-/// One author renames a full folder; another one, who has not seen it, adds thousands of files to it in one change. The
+/// An author renames a full folder; another, who has not seen it, adds thousands of files to it in one change. The
 /// folder is looked through once, not for each of them.
 #[test]
 fn thousands_of_new_files_follow_a_renamed_folder_in_about_the_time_of_others() {

@@ -1,4 +1,4 @@
-//! Who belongs to the group, who decides, and from which position on.
+//! Membership of the group, its decisions, and the position from which they hold.
 
 mod support;
 
@@ -246,7 +246,7 @@ fn open() -> DomainPolicy {
     DomainPolicy::new(vec![Principal::Everyone], vec![Principal::Everyone])
 }
 
-/// What became of a proposal: none while it is open, else whether it took effect.
+/// End of a proposal: none while it is open, else whether it took effect.
 fn end(world: &World, id: ProposalId) -> Option<bool> {
     let entry = world.view().proposal(&id).expect("memory").expect("proposed");
     entry.proposal.end.map(|end| end.failed.is_none())

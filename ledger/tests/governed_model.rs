@@ -17,7 +17,7 @@ use support::world::{Edit, World, write};
 const ORGANISATIONS: u8 = 4;
 const AUTHORS: u8 = 8;
 
-/// What somebody does.
+/// Act of an author.
 #[derive(Debug, Clone)]
 enum Deed {
     Write(Zone, u8, &'static str),
@@ -119,7 +119,7 @@ struct Proposed {
 
 type Said = (State, Option<Code>);
 
-/// What the ledger should say and hold.
+/// Model of the ledger's answers and state.
 struct Model {
     authors: BTreeMap<u8, (u8, bool)>,
     policy: usize,
@@ -201,7 +201,7 @@ impl Model {
         (!self.writes(organisation)).then_some(Code::Role)
     }
 
-    /// What those who only speak are refused for.
+    /// Refusal of an author who may only approve or attest.
     fn word_fails(&self, organisation: u8, counts: bool) -> Option<Code> {
         let member = self.writes(organisation) || self.reads(organisation);
         if !member {
@@ -270,7 +270,7 @@ impl Model {
         }
     }
 
-    /// What is said to the word, and to the change if it ends by it.
+    /// Answers to the attestation, and to the change if it ends by it.
     fn attest(&mut self, who: u8, number: Option<usize>, word: bool) -> Result<Option<Said>, Code> {
         let organisation = self.who(who)?;
         let number = number.ok_or(Code::UnknownPending)?;
@@ -370,7 +370,7 @@ impl Both {
         Self { world: World::new(), model: Model::new(), written: 0 }
     }
 
-    /// What the ledger says to a deed, and what the model expects.
+    /// Answers of the ledger to an act, and those that the model expects.
     fn does(&mut self, who: u8, deed: &Deed) -> (Vec<Said>, Vec<Said>) {
         match deed {
             Deed::Write(zone, file, content) => {
@@ -421,7 +421,8 @@ impl Both {
         }
     }
 
-    /// What waits for others is written to a path of its own, so that nothing has to be merged when it takes effect.
+    /// Path of a write: a change that waits for others gets one of its own, so that nothing has to be merged when it
+    /// takes effect.
     fn path(&mut self, zone: Zone, file: u8) -> String {
         self.written += 1;
         match zone {

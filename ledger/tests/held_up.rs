@@ -331,7 +331,7 @@ fn the_line_moves_on_where_a_vote_ends_the_conflict_in_the_slot_of_the_release()
     assert!(world.token(1, "d/a").is_some(), "who stood in line has it now");
 }
 
-/// Nothing but the decision stood in the way of the second lock, and the decision is gone.
+/// Only the decision stood in the way of the second lock, and the decision is gone.
 #[test]
 fn the_line_moves_on_where_a_conflict_that_waited_is_passed_on() {
     let arbiter = Strategy::Arbitrate(Principal::Organisation("org-3".into()));
@@ -347,7 +347,7 @@ fn the_line_moves_on_where_a_conflict_that_waited_is_passed_on() {
     assert!(world.token(1, "d/a").is_some());
 }
 
-/// What was voted for cannot stand where a folder is by now: nobody is named to decide any more.
+/// The side that was voted for cannot stand where a folder is by now: nobody is named to decide any more.
 #[test]
 fn the_line_moves_on_where_a_conflict_that_waited_stays_open() {
     let mut world = with(vec![]);

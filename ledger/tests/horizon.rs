@@ -1,4 +1,4 @@
-//! What lies beyond the horizon: nothing there can be met by execution, whatever a replica still keeps of it.
+//! State beyond the horizon: execution cannot meet it, whatever a replica still keeps of it.
 
 mod support;
 
@@ -10,7 +10,7 @@ fn short() -> World {
     World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() })
 }
 
-/// All that was before lies beyond the horizon.
+/// Lets time pass until every earlier revision lies beyond the horizon.
 fn time_passes(world: &mut World) {
     for _ in 0..4 {
         world.time += 2_000;
@@ -79,7 +79,7 @@ fn paths_that_left_the_state_do_not_decide_where_a_file_goes() {
     assert_eq!(served[0], served[1], "two replicas of one order");
 }
 
-/// One change with so many operations, of which all have the same content.
+/// Executes a change with so many operations that share one content.
 fn bulk(world: &mut World, edits: &[Edit]) {
     let mut draft = world.draft(0, world.now(), edits);
     draft.contents.truncate(1);

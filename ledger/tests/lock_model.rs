@@ -11,7 +11,7 @@ use support::world::{World, write};
 const DOMAINS: [&str; 2] = ["main", "other"];
 const PATHS: [&str; 7] = ["", "a", "a/b", "a/b/c", "a/d", "e", "e/f"];
 
-/// What somebody does.
+/// Act of an author.
 #[derive(Debug, Clone)]
 enum Deed {
     Acquire { who: u8, place: (usize, usize), mode: LockMode, lease: u64, wait: u64 },
@@ -89,7 +89,7 @@ impl Model {
         (self.requests.get(key).is_none_or(|request| request.held.is_none()), asked)
     }
 
-    /// Whom something stands behind.
+    /// Requests that a request stands behind.
     fn blockers(&self, key: &Key, mode: LockMode, asked: u64) -> BTreeSet<u8> {
         let mine = self.turn(key, asked);
         let others = self.requests.iter().filter(|(other, _)| other.0 != key.0 && other.1 == key.1);
@@ -131,7 +131,8 @@ impl Model {
         }
     }
 
-    /// What is over at this time, in the order of time, then of domain and the order in which the ledger keeps them.
+    /// Ends the requests whose time is over, in the order of time, then of domain and the order in which the ledger
+    /// keeps them.
     fn passes(&mut self, now: u64, order: impl Fn(&Key) -> (u32, Vec<u8>, Vec<u8>)) {
         self.now = now;
         loop {
@@ -288,10 +289,10 @@ fn said(world: &mut World, deed: &Deed, count: usize) -> Said {
     }
 }
 
-/// What is held (mode, token, end), what is awaited (mode, end), and who is waited for.
+/// Lock that is held (mode, token, end), lock that is awaited (mode, end), and the authors waited for.
 type Shown = (Option<(LockMode, u64, u64)>, Option<(LockMode, u64)>, BTreeSet<u8>);
 
-/// Everything that is held or awaited, as the ledger shows it.
+/// Locks that are held or awaited, as the ledger shows them.
 fn shown(world: &World) -> BTreeMap<Key, Shown> {
     use quorate_pbft::Signer as _;
     let mut found = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What becomes of requests for locks is told in order, from any position on.
+//! News of requests for locks come in order, from any position on.
 
 mod support;
 

@@ -80,7 +80,7 @@ fn all_pages_together_are_all_locks_in_order() {
     assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "each once, in order");
 }
 
-/// Whoever asks for the root waits for more than can be shown.
+/// A request for the root waits for more than can be shown.
 #[test]
 fn one_who_waits_for_everything_is_shown_at_a_bounded_price() {
     let mut many = world(960);

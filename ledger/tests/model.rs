@@ -8,7 +8,7 @@ use quorate_semantic::{Entry, EntryOutcome, Kind, Options, merge_entries};
 use std::collections::BTreeMap;
 use support::world::{Draft, Edit, World, remove, rename, write};
 
-/// What somebody does: who, on which base, to which paths.
+/// Act of an author: base and paths.
 #[derive(Debug, Clone)]
 struct Deed {
     who: u8,
@@ -16,7 +16,7 @@ struct Deed {
     edits: Vec<(u8, Option<Vec<u8>>)>,
 }
 
-/// What somebody has seen, as a way back from now.
+/// Base that an author has seen, as a way back from now.
 #[derive(Debug, Clone)]
 enum Seen {
     /// The revision so many slots ago.
@@ -45,7 +45,7 @@ impl Model {
         self.snapshots.range(..=revision).next_back().map(|(_, files)| files.clone()).unwrap_or_default()
     }
 
-    /// What the ledger should answer: nothing for a refusal.
+    /// Verdict that the ledger should give: none for a refusal.
     fn execute(&mut self, id: EnvelopeId, base: Base, edits: &[(String, Option<Vec<u8>>)], now: Revision) -> Verdict {
         let (first, mut view) = match base {
             Base::Revision(revision) => (revision, self.at(revision)),
@@ -103,7 +103,7 @@ impl Model {
     }
 }
 
-/// What became of each path; none for a refusal.
+/// Outcome of each path; none for a refusal.
 type Verdict = Option<BTreeMap<String, PathOutcome>>;
 
 fn graver(a: PathOutcome, b: PathOutcome) -> PathOutcome {

@@ -11,7 +11,7 @@ use quorate_pbft::{
 use support::world::{World, at, remove, revision, write};
 use support::{digest, replica};
 
-/// What all four members would sign after the newest slot.
+/// Certificate that all four members would sign after the newest slot.
 fn certificate(world: &World) -> QuorumCert {
     let committee = world.genesis.committee(Epoch::new(0)).expect("the first epoch");
     let point = world.ledger.executed();

@@ -138,7 +138,7 @@ fn by_standing(changes: u32) -> World {
     world(Rates { author: Some(per_minute(changes)), by_standing: true, ..Rates::default() })
 }
 
-/// How many changes of an author are taken before one is too many.
+/// Count of an author's changes that are taken before the first is too many.
 fn taken(world: &mut World, who: u8, domain: &str) -> u32 {
     for count in 0.. {
         let receipt = world.does_in(domain, who, &[write(&format!("by-{who}"), &format!("{} {count}", world.time))]);

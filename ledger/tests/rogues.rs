@@ -27,9 +27,9 @@ enum Trick {
     Ahead(u64),
     /// The same envelope over and over.
     Again(usize),
-    /// One number with ever higher attempts, each refused.
+    /// A number with ever higher attempts, each refused.
     Attempts(usize),
-    /// What depends on something that never happens.
+    /// An envelope that depends on a number that is never used.
     Waits,
     /// The key is revoked, and signs on.
     Revoked,
@@ -110,7 +110,7 @@ impl Stage {
         }
     }
 
-    /// One slot: the tricks around an honest change. Returns what was said of all.
+    /// Executes a slot: the tricks around an honest change. Returns what was said of all.
     fn slot(&mut self, trick: &Trick, n: usize) -> Outcome {
         let mut drafts = self.tricks(trick, n);
         let mut honest = self.world.draft(HONEST, self.world.now(), &[write("honest", &format!("{n}\n"))]);
@@ -204,7 +204,8 @@ fn a_flood_of_refused_attempts_leaves_the_state_as_small_as_it_was() {
     assert_eq!(entries(&stage.world), before);
 }
 
-/// What was refused because its author or its domain was not there yet is refused for good, whoever orders it again.
+/// An envelope that was refused because its author or its domain was not there yet is refused for good, whoever orders
+/// it again.
 #[test]
 fn a_refusal_of_somebody_not_yet_enrolled_is_not_taken_back_by_ordering_the_envelope_again() {
     let mut world = World::new();

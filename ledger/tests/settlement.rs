@@ -1,4 +1,4 @@
-//! What decides where changes meet: the policy's strategies, votes, arbiters.
+//! Settlement where changes meet: the policy's strategies, votes, arbiters.
 
 mod support;
 

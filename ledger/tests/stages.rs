@@ -50,7 +50,7 @@ fn is(receipt: &Receipt, code: Code) {
     assert_eq!((&receipt.changes[..], &receipt.conflicts[..]), (&[][..], &[][..]));
 }
 
-/// What the gate says of these bytes.
+/// Answer of the gate to these bytes.
 fn gate(world: &World, bytes: &[u8]) -> Option<Code> {
     world.ledger.admit(&world.store, bytes).expect("memory").err().map(|refused| refused.refusal.code)
 }
@@ -165,7 +165,7 @@ fn access_is_refused() {
     is(&world.does(0, &[write("a", &"x".repeat(5_000))]), Code::Rate);
 }
 
-/// Somebody whose change breaks everything puts one thing right after the other.
+/// An author whose change breaks every rule mends one after the other.
 #[test]
 fn the_first_stage_that_fails_names_the_refusal() {
     let mut world = world();

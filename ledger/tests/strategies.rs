@@ -13,12 +13,12 @@ const PATH: &str = "a.toml";
 
 const CLASSES: [Class; 3] = [Class::Value, Class::Structural, Class::Semantic];
 
-/// What must come of it.
+/// Expected end.
 #[derive(Debug, PartialEq)]
 enum End {
-    /// It takes effect with this state, and this stands at the path.
+    /// The change takes effect with this state, and this content stands at the path.
     Stands(State, Option<&'static str>),
-    /// All sides are kept, and these decide.
+    /// The conflict keeps all sides, and this authority decides.
     Open(Decider),
     /// The later change is refused.
     Refused,
@@ -38,7 +38,7 @@ fn sides(class: Class) -> (&'static str, Edit, Edit) {
     }
 }
 
-/// What author 2 wants.
+/// Content that author 2 wants.
 fn later(class: Class) -> Option<&'static str> {
     match class {
         Class::Value => Some("10\n"),
@@ -77,7 +77,7 @@ fn organisation(n: u8) -> Principal {
     Principal::Organisation(format!("org-{n}"))
 }
 
-/// What a strategy alone makes of a class.
+/// End that a strategy alone brings about for a class.
 fn expected(strategy: &Strategy, class: Class) -> End {
     let open = || End::Open(Decider::Writers(None));
     match strategy {

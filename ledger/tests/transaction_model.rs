@@ -29,14 +29,14 @@ const LEASE_MS: u64 = 3_600_000;
 /// Milliseconds of one slot of the world.
 const BACK_MAX: u64 = 4;
 
-/// What a change does to one path; contents are numbers.
+/// Edit of one path; contents are numbers.
 #[derive(Debug, Clone, Copy)]
 enum Edits {
     Put(usize, u8),
     Delete(usize),
 }
 
-/// One change: how many slots its base lies back, and what it does. A later one may see what those before it did.
+/// Part of an envelope: its edits, and how many slots its base lies back. A later one may see what those before it did.
 #[derive(Debug, Clone)]
 struct Part {
     edits: Vec<Edits>,
@@ -60,13 +60,13 @@ struct Entry {
 enum Deed {
     Lock(usize),
     Release(usize),
-    /// One change on the newest revision.
+    /// Single change on the newest revision.
     Write(Edits),
     Composition(Vec<Part>, Option<(u8, usize, i8)>),
     Transaction(Part, Vec<Entry>),
 }
 
-/// Who does it in which domain, and by how much its number and attempt are wrong.
+/// Envelope that an author sends to a domain, and by how much its number and attempt are wrong.
 #[derive(Debug, Clone)]
 struct Sent {
     who: u8,
@@ -76,7 +76,7 @@ struct Sent {
     deed: Deed,
 }
 
-/// What the order should say.
+/// Expected answer to the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
     Done,
@@ -111,7 +111,7 @@ impl DomainModel {
     }
 }
 
-/// What stages after `content` have against it, the first of each.
+/// Refusals by stages after `content`, the first of each.
 #[derive(Debug, Default)]
 struct Later {
     anchor: Option<Code>,
@@ -183,7 +183,7 @@ impl Model {
         self.domains[domain].numbers(who).next > seq
     }
 
-    /// What is said to the envelope, which it changes, in the slot after `now`.
+    /// Answer to the envelope, which the model changes for it, in the slot after `now`.
     fn order(&mut self, sent: &Sent, envelope: &Body, now: u64) -> Said {
         let (who, domain) = (sent.who, sent.domain);
         let known = self.domains[domain].numbers(who);
@@ -208,7 +208,7 @@ impl Model {
         said
     }
 
-    /// What must have happened before, here and in the domains that it enters.
+    /// Numbers that must have been used before, here and in the domains that it enters.
     fn waits(&self, sent: &Sent, entered: &[(usize, u64, u64)]) -> Result<(), Said> {
         if let Deed::Composition(_, Some((whose, domain, off))) = &sent.deed {
             let seq = self.domains[*domain].numbers(*whose).next.saturating_add_signed(i64::from(*off));
@@ -519,7 +519,7 @@ impl Both {
         self.change(&entry.part, ops)
     }
 
-    /// What the ledger says, and what the model expects.
+    /// Answers of the ledger and of the model.
     fn does(&mut self, sent: &Sent) -> (Said, Said) {
         let body = self.envelope(sent);
         let now = self.now();
@@ -548,7 +548,7 @@ impl Both {
         (said, expected)
     }
 
-    /// What both hold of a domain: files, and the numbers of all authors.
+    /// State of a domain to compare: files, and the numbers of all authors.
     fn held(&self, domain: usize) -> (BTreeMap<String, quorate_pbft::Digest>, Vec<Numbers>) {
         let moment = self.world.view();
         let listed = moment.ls(DOMAINS[domain], "", None, None, 1_000).expect("known").items;

@@ -16,8 +16,8 @@ pub const CONFIG_FILE: &str = "config.toml";
 pub const REPLICA_KEY_FILE: &str = "replica.key";
 /// The group's genesis in each replica's folder.
 pub const GENESIS_FILE: &str = "genesis.json";
-/// The token for what tells of the node itself, in the replica's folder. Where it is, loopback needs it too, so that a
-/// proxy in front of the API opens nothing.
+/// The token for what tells of the node itself, in the replica's folder. A replica with this file asks for the token on
+/// loopback too, so that a proxy in front of the API opens nothing.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
 /// Settings of a replica on its machine.

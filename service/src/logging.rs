@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 /// Libraries that tell of each thing that a peer does: a peer must not fill the log. A filter that names them wins.
 const QUIET: &str = "yamux=off,libp2p=off,libp2p_swarm=warn,libp2p_tcp=warn";
 
-/// Who reads the logs.
+/// Readers of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {

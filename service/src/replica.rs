@@ -101,7 +101,7 @@ pub enum LaunchError {
     Damaged {
         /// The folder.
         path: PathBuf,
-        /// What was found.
+        /// Fault in words.
         why: String,
     },
     /// The network does not start.

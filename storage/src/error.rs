@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 /// Why there is no open database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// Nothing there. `start` never makes one: a lost disk must not look like a new replica (E7).
+    /// No database at this path. `start` never makes one: a lost disk must not look like a new replica (E7).
     #[error("there is no database in {}; where it is lost, `quorate start --new-database` begins anew", .0.display())]
     Missing(PathBuf),
     /// `init` never overwrites what a replica promised.

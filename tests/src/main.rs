@@ -160,7 +160,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
     },
-    /// One attacker, as `attack` starts it.
+    /// Play an attacker, as `attack` starts it.
     #[command(hide = true)]
     AttackAs {
         /// Which.

@@ -21,7 +21,8 @@ const SIDES_MAX: u32 = 256;
 const PROPOSALS_PER_ORGANISATION_MAX: u32 = 16;
 
 impl Applier<'_, '_> {
-    /// One more side to vote for. It is nobody's edit, so whoever has not seen it may settle the conflict all the same.
+    /// Proposes a side to vote for. As nobody's edit, it need not be seen: an author who has not seen it may settle the
+    /// conflict all the same.
     pub(super) fn suggest(&mut self, id: &ConflictId, file: Option<(Mode, Digest)>, reason: &str) -> Result<(), Abort> {
         let conflict = self.open_conflict(id)?;
         if reason.len() > REASON_BYTES_MAX {
@@ -42,7 +43,7 @@ impl Applier<'_, '_> {
         self.put_forward(id, Actor::Author(self.author()), file, reason)
     }
 
-    /// What a replica's analyser proposes: once for each conflict, and nothing that the path's rule does not allow.
+    /// Takes an analyser's proposal: once for each conflict, and none that the path's rule does not allow.
     pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Abort> {
         let id = analysis.conflict;
         let conflict = self.open_conflict(&id)?;

@@ -8,7 +8,7 @@ use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
-    /// Takes the signer's word on a pending change. What follows from it happens after this envelope.
+    /// Takes the signer's word on a pending change. Effects of the answer happen after this envelope.
     pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Abort> {
         let pending: Option<PendingChange> = self.overlay.get(self.domain, &name::pending(id))?;
         let mut pending =

@@ -1,4 +1,4 @@
-//! What one envelope may cost those who execute it. Counted in bytes and searches, so every replica stops alike.
+//! Bounds on an envelope's cost of execution. Counted in bytes and searches, so every replica stops alike.
 //!
 //! Operations may name contents that are there already, so a small envelope could ask for the same large merge thousands
 //! of times.
@@ -13,7 +13,7 @@ const STEPS_MAX: u64 = 2 * quorate_semantic::STEPS_MAX;
 const SEARCHES_MAX: u32 = 256;
 
 /// Files of renamed folders that one envelope may have looked at, to find where its files belong: some hundreds of the
-/// largest folders. What comes after stays where its author put it.
+/// largest folders. Later files stay where their author put them.
 const LOOKS_MAX: usize = 65_536;
 /// Locks that one envelope asks for or gives back: each is a look at a whole line.
 const LOCKS_MAX: u32 = 16;
@@ -22,7 +22,7 @@ const LOCKS_MAX: u32 = 16;
 /// times. No single operation needs as many.
 const VOICES_MAX: usize = 16_384;
 
-/// What is left.
+/// Rest of the budget.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: u64,

@@ -15,7 +15,7 @@ use crate::vocabulary::verdict::Code;
 const CHILDREN_ASKED_MAX: usize = 256;
 
 impl Applier<'_, '_> {
-    /// Whether a file may come to stand at `path`. Where the author could see what is in the way, that is a refusal; where
+    /// Whether a file may come to stand at `path`. If the author could see what is in the way, that is a refusal; if
     /// somebody else put it there meanwhile, a structural conflict at the file's path, and the answer is no.
     pub(super) fn has_room(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
         Ok(self.has_folder(path, made, view)? && self.is_no_folder(path, made, view)?)

@@ -7,8 +7,8 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::ConflictId;
 use quorate_pbft::hash;
 
-/// Happenings of a conflict that are told one by one. What comes later counts all the same; only deadlines and the end,
-/// of which a policy has few, are told beyond.
+/// Happenings of a conflict that are told one by one. Later ones count all the same; only deadlines and the end, of
+/// which a policy has few, are told beyond.
 const EVENTS_MAX: u32 = 4_096;
 
 impl Applier<'_, '_> {

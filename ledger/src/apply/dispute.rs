@@ -175,7 +175,8 @@ impl Applier<'_, '_> {
         self.promote_freed()
     }
 
-    /// Whose side of a conflict is not what stands now. Whoever ends it by another content than before has lost nothing.
+    /// Notes the authors of sides that do not stand now. An author who ends it by another content than before has lost
+    /// nothing.
     fn note_losers(&mut self, id: &ConflictId, conflict: &ConflictRecord, now: Option<File>) -> Result<(), StoreError> {
         for index in 0..conflict.sides.min(LOSERS_MAX) {
             let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
@@ -191,7 +192,7 @@ impl Applier<'_, '_> {
     }
 }
 
-/// What stands at a path, as a side of a conflict.
+/// Side of a conflict, made of the file at a path.
 pub(super) fn side_of(path: &str, record: &FileRecord) -> Side {
     let (author, revision, path) = (record.author, record.since, path.to_owned());
     Side { author, revision, path, file: record.file, proposed: None }

@@ -16,7 +16,7 @@ impl Applier<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
     ///
-    /// A side that has won and waits for a lock goes on waiting: it was decided in time. What is settled stays so.
+    /// A side that has won and waits for a lock goes on waiting: it was decided in time. A settled conflict stays so.
     pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let conflict = self.conflict(id)?;
         if conflict.settled.is_some() {
@@ -84,7 +84,7 @@ impl Applier<'_, '_> {
         Ok(self.is_held_up(id, paths)?)
     }
 
-    /// Nobody is named to decide any more.
+    /// Leaves a conflict open, with no decider named any more.
     pub(crate) fn leave_open(&mut self, id: &ConflictId) -> Result<(), StoreError> {
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;

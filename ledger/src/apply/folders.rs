@@ -25,7 +25,7 @@ const FILES_MAX: usize = 256;
 const MOVES_MAX: usize = 16;
 
 impl Applier<'_, '_> {
-    /// Where a file that its author adds belongs, if others renamed its folder meanwhile.
+    /// Folder to which a file that its author adds belongs, if others renamed its folder meanwhile.
     pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
         for folder in path::folders(path) {
             if !self.overlay.has_below(self.domain, folder)? {
@@ -40,7 +40,8 @@ impl Applier<'_, '_> {
         Ok(None)
     }
 
-    /// Nothing is left in `folder`: where all that the author saw there went. New files of one folder ask once.
+    /// Renames of a folder of which nothing is left: the new places of the files that the author saw there. New files
+    /// of one folder ask once.
     fn renames_of_others(&mut self, folder: &str, view: &AuthorView) -> Result<Option<Renames>, StoreError> {
         let Some(known) = self.known_below(folder)? else { return Ok(None) };
         if !self.budget.take_looks(known.len()) {
@@ -59,7 +60,7 @@ impl Applier<'_, '_> {
         Ok((!seen.is_empty()).then(|| Renames::of(&tree(&seen), &tree(&there), &told)))
     }
 
-    /// Where others moved a file since the author looked, and what it is there now.
+    /// New path of a file that others moved since the author looked, and the file there now.
     fn went(&self, path: &str, view: &AuthorView) -> Result<Option<(String, File)>, StoreError> {
         let mut place = path.to_owned();
         for _ in 0..MOVES_MAX {
@@ -157,7 +158,7 @@ impl Applier<'_, '_> {
     }
 }
 
-/// Where the merge layer says that a new file belongs; none where it stays.
+/// Path at which the merge layer puts a new file; none where it stays.
 fn follow(renames: &Renames, path: &str) -> Option<String> {
     let to = renames.follow(path);
     (to != path).then_some(to)

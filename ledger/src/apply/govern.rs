@@ -20,7 +20,7 @@ use quorate_pbft::{PublicKey, Signature};
 use std::sync::Arc;
 
 impl Applier<'_, '_> {
-    /// One operation that is not about files.
+    /// Applies an operation of governance.
     pub(super) fn govern(&mut self, op: &Op) -> Result<(), Abort> {
         match op {
             Op::Enrol { key, organisation, proof } => {
@@ -90,7 +90,7 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// One author more of an organisation, or one less: with the first it has a voice, with the last it loses it.
+    /// Counts an author of an organisation more, or one less: with the first it has a voice, with the last it loses it.
     fn count_author(&mut self, organisation: &str, more: bool) -> Result<(), StoreError> {
         let known = |count: Option<u32>| count.unwrap_or(0);
         let (authors, electorate) = (
@@ -117,7 +117,7 @@ impl Applier<'_, '_> {
         keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| format!("{key}: {why}"))
     }
 
-    /// Nobody can give back the locks of a revoked author any more: they end here.
+    /// Revokes a key and ends its locks, which nobody could give back any more.
     fn revoke(&mut self, key: &PublicKey, record: AuthorRecord) -> Result<(), StoreError> {
         self.count_author(&record.organisation, false)?;
         let record = AuthorRecord { revoked: Some(self.revision), ..record };
@@ -179,7 +179,7 @@ impl Applier<'_, '_> {
         self.speaks() || (self.domain == GROUP && quorum.lets_anybody_speak_for(self.organisation))
     }
 
-    /// Whose agreement counts here, as it is after everything before in the envelope.
+    /// Quorum of this domain, as it is after everything before in the envelope.
     fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
         if let Some(known) = &self.quorum {
             return Ok(known.clone());

@@ -1,4 +1,4 @@
-//! What the policy of a path says of an operation: stages `schema` and `ownership`.
+//! Policy of a path against an operation: stages `schema` and `ownership`.
 
 use super::Applier;
 use crate::policy::PathRule;
@@ -11,7 +11,7 @@ use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
-    /// Holds an operation on a path against the path's rule. What it breaks is refused at its stage, which comes later.
+    /// Holds an operation on a path against the path's rule. A breach is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
         self.is_unlocked(path)?;
         let Some(rule) = self.place.record.policy.rule(path) else {
@@ -56,7 +56,7 @@ impl Applier<'_, '_> {
         rule.requirement().filter(|required| required.asks_others_than(&self.author()))
     }
 
-    /// What the rule of a path has against an operation there; `stands` says whether its author saw a file.
+    /// Objections of a path's rule to an operation there; `stands` says whether its author saw a file.
     fn objections(
         &mut self,
         rule: &PathRule,
@@ -81,7 +81,7 @@ impl Applier<'_, '_> {
         Ok(objections)
     }
 
-    /// What the rule of a path does not allow of a file there.
+    /// Breach by a file of the rule of its path.
     pub(super) fn breaks(&mut self, path: &str, file: &File) -> Result<Option<(Code, String)>, StoreError> {
         let rule = self.place.record.policy.rule(path);
         let Some(rule) = rule.filter(|rule| rule.reads_content() && file.mode != Mode::Link) else {

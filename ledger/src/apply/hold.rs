@@ -1,8 +1,8 @@
-//! What was decided together waits for the locks of the paths that it writes: a lock keeps everybody else out, votes and
+//! Collective decisions wait for the locks of the paths that they write: a lock keeps everybody else out, votes and
 //! deadlines too.
 //!
-//! It waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would keep it
-//! out any longer.
+//! A decision waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would
+//! keep it out any longer.
 
 use super::Applier;
 use crate::lock::holder;
@@ -14,7 +14,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::ConflictId;
 use quorate_pbft::PublicKey;
 
-/// Nobody's key: no lock is its own.
+/// Key that nobody has: no lock is its own.
 const NOBODY: PublicKey = PublicKey([0; 32]);
 
 /// The paths that are written where a side of a conflict wins.

@@ -75,8 +75,8 @@ impl<'s> Applier<'_, 's> {
         Ok(against.is_some())
     }
 
-    /// Ends what an author holds or awaits, in every domain. It protects nothing from here on, and leaves the line with
-    /// the leases that are over.
+    /// Ends what an author holds or awaits, in every domain. A lock that ended protects nothing from here on, and
+    /// leaves the line with the leases that are over.
     pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
         let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
         for (domain, path) in known.places {
@@ -105,7 +105,7 @@ impl<'s> Applier<'_, 's> {
         Manager { overlay: self.overlay, domain, now, revision, changes: &mut self.applied.locks }
     }
 
-    /// What the line says no to is refused at its stage, which comes later.
+    /// A refusal by the line is kept for its stage, which comes later.
     fn later<T>(&mut self, answer: Result<T, Abort>) -> Result<Option<T>, Abort> {
         match answer {
             Ok(answer) => Ok(Some(answer)),

@@ -8,9 +8,9 @@ use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
 
-/// What became of three versions of a file.
+/// Result of merging three versions of a file.
 pub(super) enum Merged {
-    /// One version, and the rung that made it.
+    /// Single version, and the rung that made it.
     Clean(Option<File>, Rung),
     /// None.
     Unclean(Disagreement),
@@ -85,7 +85,7 @@ impl Applier<'_, '_> {
     }
 }
 
-/// What the rule of a path says of its merges.
+/// Merge options of a path's rule.
 pub(crate) fn merge_options(rule: Option<&PathRule>) -> Options {
     rule.map_or_else(Options::default, |rule| Options {
         same_line: rule.same_line,

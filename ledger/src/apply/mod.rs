@@ -1,6 +1,6 @@
-//! One envelope's turn: what its operations do to the files of its domain.
+//! Application of an envelope: the effects of its operations on the files of its domain.
 //!
-//! Everything here works on the pending part of the [`Overlay`]; a refusal at any point leaves nothing behind.
+//! Writes go to the pending part of the [`Overlay`]; a refusal at any point leaves nothing behind.
 
 mod analyse;
 mod anchor;
@@ -59,32 +59,32 @@ pub(crate) struct Applier<'t, 's> {
     revision: Revision,
     id: EnvelopeId,
     author: PublicKey,
-    /// Where contents travel along.
+    /// Envelope whose contents travel along.
     envelope: Option<&'t Envelope>,
     /// Place of the operation in hand among all of the envelope.
     index: u32,
-    /// What the envelope may still cost.
+    /// Budget that the envelope has left.
     budget: Budget,
-    /// What holds its contents against the rules of their paths.
+    /// Checks of its contents against the rules of their paths.
     checks: Checks,
-    /// Where others moved the files of folders of which nothing is left, as the change in hand sees it.
+    /// Folders of which nothing is left, with the renames that others made, as the change in hand sees them.
     renamed: BTreeMap<String, Option<Renames>>,
-    /// How refusals name the change in hand, where it is a part of something.
+    /// Name of the change in hand in refusals, where it is a part of something.
     part: Option<String>,
     /// Paths for whose locks a conflict waits no more: their lines move on once it is known what becomes of it.
     freed: Vec<String>,
-    /// Whose agreement counts in the domain, until somebody is enrolled or revoked.
+    /// Quorum of the domain, until somebody is enrolled or revoked.
     quorum: Option<Arc<Quorum>>,
     applied: Applied,
 }
 
-/// What an envelope has used up of what it may cost, over all its domains.
+/// Budget that an envelope has used up, over all its domains.
 pub(crate) struct Spent {
     budget: Budget,
     index: u32,
 }
 
-/// What an envelope did.
+/// Effects of an envelope.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     changes: BTreeMap<String, (PathOutcome, Rung)>,
@@ -102,30 +102,30 @@ pub(crate) struct Applied {
     pub(crate) files: i64,
     /// Bytes of files more or less.
     pub(crate) bytes: i64,
-    /// What the group decided by it.
+    /// Decisions of the group that it completed.
     pub(crate) decisions: Vec<Decision>,
-    /// What others must say before it takes effect.
+    /// Approvals and attestations that must come before it takes effect.
     pub(crate) requirements: Vec<Requirement>,
     /// Pending changes that now have all the words that they need, or cannot get them.
     pub(crate) resolved: Vec<(EnvelopeId, Progress)>,
     is_pending: bool,
-    /// What stages after `content` have against it: the first of each stage.
+    /// Refusals by stages after `content`: the first of each stage.
     later: BTreeMap<Stage, Refusal>,
-    /// What observers are told.
+    /// Events for observers.
     pub(crate) events: Vec<Event>,
     /// Authors of sides that lost a conflict.
     pub(crate) lost: BTreeSet<PublicKey>,
-    /// What became of requests for locks.
+    /// Steps of requests for locks.
     pub(crate) locks: Vec<LockChange>,
 }
 
 impl Applied {
-    /// What a change does that waits for others: nothing yet.
+    /// Effects of a change that waits for others: none yet.
     pub(crate) fn pending() -> Self {
         Self { is_pending: true, ..Self::default() }
     }
 
-    /// What the first of the later stages has against it.
+    /// Refusal by the first of the later stages.
     pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
         self.later.pop_first().map(|(_, refusal)| refusal)
     }
@@ -145,7 +145,7 @@ impl Applied {
         !self.changes.is_empty()
     }
 
-    /// What the receipt says of each path.
+    /// Effects on paths, for the receipt.
     pub(crate) fn changes(&self) -> Vec<PathChange> {
         let change = |(path, (outcome, rung)): (&String, &(PathOutcome, Rung))| PathChange {
             path: path.clone(),
@@ -155,7 +155,7 @@ impl Applied {
         self.changes.iter().map(change).collect()
     }
 
-    /// What the receipt says of the whole.
+    /// State of the whole, for the receipt.
     pub(crate) fn state(&self) -> State {
         let any = |wanted| self.changes.values().any(|(outcome, _)| *outcome == wanted);
         if self.is_pending {
@@ -226,12 +226,12 @@ impl<'t, 's> Applier<'t, 's> {
         self.part = part;
     }
 
-    /// What the envelope did in other domains counts.
+    /// Continues with the budget that the envelope's part in another domain left.
     pub(crate) fn goes_on(&mut self, spent: Spent) {
         (self.budget, self.index) = (spent.budget, spent.index);
     }
 
-    /// What it did, and what is left for other domains.
+    /// Effects, and the budget that is left for other domains.
     pub(crate) fn applied_and_spent(self) -> (Applied, Spent) {
         (self.applied, Spent { budget: self.budget, index: self.index })
     }
@@ -253,7 +253,7 @@ impl<'t, 's> Applier<'t, 's> {
         self.envelope = Some(envelope);
     }
 
-    /// What it did.
+    /// Effects of the envelope.
     pub(crate) fn applied(self) -> Applied {
         self.applied
     }

@@ -18,7 +18,7 @@ use crate::vocabulary::verdict::Code;
 const MOVES_FOLLOWED_MAX: usize = 16;
 
 impl Applier<'_, '_> {
-    /// One operation; afterwards it is part of the author's view.
+    /// Applies an operation; afterwards it is part of the author's view.
     pub(super) fn operation(&mut self, op: &Op, view: &mut AuthorView) -> Result<(), Abort> {
         match op {
             _ if self.domain == GROUP => self.govern(op)?,
@@ -67,7 +67,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    /// What the author sees at a path; there must be something.
+    /// File that the author sees at a path; there must be one.
     fn seen(&self, path: &str, view: &AuthorView) -> Result<File, Abort> {
         let file = view.file(self.overlay, self.domain, path)?;
         file.ok_or_else(|| Abort::at(Code::MissingPath, path, "no such file in the base of the change"))
@@ -111,7 +111,7 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Where the path is in conflict: settles it if the author has seen it, else joins. Says whether it was.
+    /// Handles a path in conflict: settles it if the author has seen it, else joins. Says whether it was.
     fn meets_conflict(
         &mut self,
         path: &str,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const DIGITS_MAX: usize = 1_000;
 
 impl Principle {
-    /// What it makes of two contents, the same whichever comes first; none where it does not apply.
+    /// Content chosen from two, the same whichever comes first; none where the principle does not apply.
     pub(super) fn decide(&self, base: &[u8], a: &[u8], b: &[u8], path: &str) -> Option<Vec<u8>> {
         match self {
             // Equal numbers that are spelled differently: the smaller spelling, so that the sides stay nameless.

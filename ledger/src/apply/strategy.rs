@@ -1,4 +1,4 @@
-//! What decides where a path has moved since the base of a change: the policy's strategies, in order.
+//! Resolution where a path has moved since the base of a change: the policy's strategies, in order.
 
 use super::Applier;
 use super::merge::{Disagreement, Merged};
@@ -17,16 +17,16 @@ use quorate_pbft::Time;
 /// Why a file with an owner who makes it anew is not merged.
 const GENERATED: &str = "it is made from other files, and its owner makes it anew";
 
-/// What becomes of an edit.
+/// Fate of an edit.
 pub(super) enum Answer {
     /// This stands at the path.
     Set(Option<File>, PathOutcome, Rung),
-    /// All sides are kept.
+    /// Dispute, in which all sides are kept.
     Dispute(Disagreement),
 }
 
 impl Applier<'_, '_> {
-    /// What becomes of `made`, made of `base`, where `record` is what stands there.
+    /// Fate of `made`, made of `base`, where `record` is what stands there.
     pub(super) fn answer(
         &mut self,
         path: &str,
@@ -92,7 +92,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    /// What an owner's word or a principle says; none where it says nothing.
+    /// Answer by an owner's authority or a principle; none where it does not apply.
     fn decided(
         &mut self,
         path: &str,
@@ -149,8 +149,8 @@ impl Applier<'_, '_> {
         Ok(author.map(|author| author.organisation))
     }
 
-    /// Who may end a conflict of this class at a path, until when, and what comes then. Where the policy refuses such
-    /// changes, nobody needs to.
+    /// Authority that may end a conflict of this class at a path, its deadline, and the steps that come then. No
+    /// authority is needed where the policy refuses such changes.
     pub(super) fn decider(&self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Abort> {
         let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
         let steps: Vec<&Step> = steps.iter().filter(|step| step.class.is_none_or(|of| of == class)).collect();
@@ -166,7 +166,7 @@ impl Applier<'_, '_> {
     }
 }
 
-/// Who decides by this step from now on, and until when; none if it names nobody.
+/// Authority by this step from now on, and its deadline; none if the step names nobody.
 pub(super) fn decider(step: &Step, now: Time) -> Option<(Decider, Option<Time>)> {
     let decider = match &step.strategy {
         Strategy::Vote(organisations) => Decider::Writers(*organisations),

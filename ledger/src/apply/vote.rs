@@ -75,8 +75,8 @@ impl Applier<'_, '_> {
         })
     }
 
-    /// A side wins. One that its author has at another path leaves the conflict's path empty. The first side is what stood
-    /// when the conflict was opened: at another path it is there already, or somebody took it away since.
+    /// A side wins. A side that its author has at another path leaves the conflict's path empty. The first side is what
+    /// stood when the conflict was opened: at another path it is there already, or somebody took it away since.
     pub(super) fn win(
         &mut self,
         id: &ConflictId,

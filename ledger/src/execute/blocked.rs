@@ -8,7 +8,7 @@ use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 use std::collections::BTreeSet;
 
-/// Conflicts that are asked for again in one slot because locks were given back. What is above waits for the end of the
+/// Conflicts that are asked for again in one slot because locks were given back. Further ones wait for the end of the
 /// lease, as if the lock had been kept.
 const RESUMED_MAX: usize = 256;
 

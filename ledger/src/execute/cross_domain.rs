@@ -1,4 +1,4 @@
-//! What a transaction leaves in the domains beside its own.
+//! Effects of a transaction in the domains beside its own.
 
 use super::Execution;
 use crate::apply::Applied;

@@ -1,4 +1,4 @@
-//! What is due in ledger time (T1), after everything else in a slot.
+//! Deadlines in ledger time (T1), after everything else in a slot.
 
 use super::{Execution, leases};
 use crate::apply::Applier;
@@ -43,7 +43,7 @@ impl Execution<'_, '_> {
         failed.map_or(Ok(found), Err)
     }
 
-    /// What becomes of a conflict by nobody's envelope: see [`Execution::concluded`].
+    /// Changes a conflict by nobody's envelope: see [`Execution::concluded`].
     pub(super) fn by_itself(
         &mut self,
         id: &ConflictId,

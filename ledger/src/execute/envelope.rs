@@ -22,14 +22,14 @@ use quorate_pbft::{Position, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where an envelope was executed.
+/// Position at which an envelope was executed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     pub(super) lane: ReplicaId,
     pub(super) position: Position,
 }
 
-/// What an envelope meets: shared with the ledger, so that the slot can go on changing it.
+/// Surroundings of an envelope's execution: shared with the ledger, so that the slot can go on changing it.
 pub(super) struct Context {
     genesis: Arc<Genesis>,
     domains: Arc<Domains>,
@@ -152,7 +152,8 @@ impl Execution<'_, '_> {
         Ok(())
     }
 
-    /// It passes, but others must have their say: its number is used, and nothing else changes yet.
+    /// Files an envelope as pending: its number is used, and nothing else changes until its approvals and attestations
+    /// are in.
     fn pend(
         &mut self,
         submission: &Submission,
@@ -198,8 +199,8 @@ impl Execution<'_, '_> {
         }
     }
 
-    /// The words are in: a pending change takes effect here, or is refused here. One that waits no more was decided a
-    /// moment ago: a change that took effect with it had a word on it too.
+    /// The words are in: a pending change takes effect here, or is refused here. A change that is no longer pending was
+    /// decided a moment ago: a change that took effect with it held an answer for it too.
     fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
         let Some(bytes) = self.overlay.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };

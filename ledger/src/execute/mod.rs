@@ -59,21 +59,21 @@ pub(crate) struct Execution<'l, 's> {
     recorded: Vec<EvidenceKey>,
     events: Vec<Event>,
     epoch: Epoch,
-    /// What each lane brought.
+    /// Service of each lane in this slot.
     services: BTreeMap<ReplicaId, Service>,
-    /// Who lost conflicts, by domain, since it was last written.
+    /// Authors that lost conflicts, by domain, since it was last written.
     losers: Vec<(u32, PublicKey)>,
-    /// Whose numbers moved in other domains than their envelope's.
+    /// Authors whose numbers moved in other domains than their envelope's.
     moved: Vec<(PublicKey, String)>,
     /// Pending changes to look at again after the envelope in hand.
     resolved: VecDeque<(EnvelopeId, Progress)>,
     /// Conflicts that the envelope in hand has brought enough votes for.
     won: Vec<ConflictId>,
-    /// What became of requests for locks.
+    /// Steps of requests for locks.
     lock_news: Vec<LockNews>,
     /// Domains and paths at which locks were given back, or their leases were over.
     freed: BTreeSet<(u32, String)>,
-    /// What domains keep of old contents, where this slot changed it.
+    /// Usage of domains for old contents, where this slot changed it.
     usage: BTreeMap<String, Usage>,
 }
 
@@ -135,9 +135,9 @@ impl<'l, 's> Execution<'l, 's> {
         }
     }
 
-    /// Records evidence once for (signer, epoch, kind), at most [`OFFENCES_MAX`] for a signer (E5). What is surplus is
-    /// not even verified; what was recorded before is named in the outcome again, for replicas that forgot it (at a
-    /// restart, say) and still hold their own.
+    /// Records evidence once for (signer, epoch, kind), at most [`OFFENCES_MAX`] for a signer (E5). Surplus evidence is
+    /// not even verified; evidence that was recorded before is named in the outcome again, for replicas that forgot it
+    /// (at a restart, say) and still hold their own.
     fn evidence(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
         let Some(evidence) = check::evidence(bytes) else {

@@ -1,4 +1,4 @@
-//! What executing a slot gives back.
+//! Outcome of executing a slot.
 
 use crate::format::receipt::Receipt;
 use crate::state::abort::Deferred;
@@ -14,11 +14,11 @@ pub struct Outcome {
     pub recorded: Vec<EvidenceKey>,
     /// The earliest deadline in ledger time that something waits for (T3).
     pub deadline: Option<Time>,
-    /// One for each verdict, in execution order.
+    /// Receipts, one for each verdict, in execution order.
     pub receipts: Vec<Receipt>,
     /// Envelopes without a verdict, in execution order (A2).
     pub deferred: Vec<Deferred>,
-    /// What observers are told beside the receipts.
+    /// Events for observers beside the receipts.
     pub events: Vec<Event>,
     /// Author and domain of each number that a transaction used in another domain than its receipt's.
     pub moved: Vec<(PublicKey, String)>,

@@ -1,4 +1,4 @@
-//! What a slot adds to the records of authors and replicas.
+//! Additions of a slot to the records of authors and replicas.
 
 use super::Execution;
 use crate::format::body::Body;

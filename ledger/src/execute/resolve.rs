@@ -1,7 +1,7 @@
 //! Settlements that are nobody's envelope: what votes or a deadline brought about, as a change of its own.
 //!
-//! Such a change has no number of its author's. It is told in the log, has its receipt and is proved under the conflict's
-//! own id; its author is that of the side which stands, its numbers are 0.
+//! Such a change has no number of its author's. The log tells it, and it has its receipt and its proof under the
+//! conflict's own id; its author is that of the side which stands, its numbers are 0.
 
 use super::Execution;
 use super::envelope::Origin;
@@ -17,7 +17,7 @@ use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Digest, Position, PublicKey};
 
 impl Execution<'_, '_> {
-    /// Enough organisations have voted: the winner takes effect here. Where it cannot, the conflict stays open, and the
+    /// Enough organisations have voted: the winner takes effect here. If it cannot, the conflict stays open, and the
     /// next vote asks again.
     pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<(), StoreError> {
         let context = self.context(domain);

@@ -14,7 +14,7 @@ use crate::vocabulary::verdict::Refusal;
 use quorate_pbft::hash;
 
 impl Execution<'_, '_> {
-    /// The order has spoken.
+    /// Records the verdict on an envelope: receipt, number, revision and history.
     pub(super) fn record_verdict(
         &mut self,
         submission: &Submission,
@@ -43,7 +43,7 @@ impl Execution<'_, '_> {
         self.publish(verdict.receipt)
     }
 
-    /// The order has spoken again, on a change that was pending: no number moves.
+    /// Records the final verdict on a change that was pending: receipt, revision and history; no number moves.
     pub(super) fn record_final(
         &mut self,
         submission: &Submission,
@@ -119,7 +119,7 @@ impl Execution<'_, '_> {
         self.account(domain, applied, receipt.revision.unwrap_or_default());
     }
 
-    /// What it did beyond the entries.
+    /// Books the effects beyond the entries.
     pub(super) fn account(&mut self, domain: &str, applied: Applied, revision: Revision) {
         let changes_files = applied.changes_files();
         self.events.extend(applied.events);

@@ -19,12 +19,12 @@ pub const ANALYSIS_REASON_BYTES_MAX: usize = 1_024;
 /// Bytes of the encoding beside content and reason, with room to spare.
 const FRAME_BYTES_MAX: usize = 64 + NAME_BYTES_MAX;
 
-/// What should stand at the path of a conflict, and why.
+/// Resolution that an analyser proposes for a conflict, and why.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Analysis {
     /// The conflict.
     pub conflict: ConflictId,
-    /// What should stand there; none for nothing.
+    /// File that should be at the path; none for a deletion.
     pub file: Option<(Mode, Vec<u8>)>,
     /// Which rung gave up, which check refused, how far the merge came: the same words from every honest replica.
     pub reason: String,

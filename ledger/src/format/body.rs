@@ -6,10 +6,10 @@ use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, PublicKey, bounded};
 
-/// What is signed.
+/// Part of an envelope that is signed.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Body {
-    /// Who signs.
+    /// Author that signs.
     pub author: PublicKey,
     /// The domain of all its changes.
     pub domain: String,
@@ -19,7 +19,7 @@ pub struct Body {
     pub to_seq: u64,
     /// Higher than that of every earlier envelope that the author signed for this number (A3).
     pub attempt: u64,
-    /// One for each number.
+    /// Changes, one for each number.
     #[borsh(deserialize_with = "changes")]
     pub changes: Vec<Change>,
     /// SHA-256 of each content that travels along, ascending. A content that the path has within the base horizon need

@@ -15,26 +15,26 @@ use serde::{Deserialize, Serialize};
 /// Dependencies of one change.
 const DEPENDENCIES_MAX: usize = 16;
 
-/// One edit of one path, or one step of the group's own affairs.
+/// Operation: an edit of one path, or a step of governance.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Op {
     /// The path has this content, whatever it had before.
     Put {
-        /// Where.
+        /// Path in the domain.
         path: String,
         /// As what.
         mode: Mode,
         /// SHA-256 of the content.
         content: Digest,
     } = 1,
-    /// Nothing stands at the path.
+    /// Deletion of the file at a path.
     Delete {
-        /// Where.
+        /// Path in the domain.
         path: String,
     } = 2,
-    /// What stood at one path stands at another one; edits that others made meanwhile go along.
+    /// Move of a file to another path; edits that others made meanwhile go along.
     Rename {
         /// From where.
         from: String,
@@ -45,7 +45,7 @@ pub enum Op {
     Enrol {
         /// The new author's key.
         key: PublicKey,
-        /// Whom it will belong to.
+        /// Organisation to which the key will belong.
         organisation: String,
         /// The new key's signature of [`crate::keys::possession_bytes`].
         proof: Signature,
@@ -64,7 +64,7 @@ pub enum Op {
     } = 18,
     /// Proposes something; the proposer's organisation agrees by it.
     Propose {
-        /// What.
+        /// Act that is proposed.
         act: Act,
     } = 19,
     /// The signer's organisation agrees with a proposal of this domain.
@@ -83,7 +83,7 @@ pub enum Op {
     Suggest {
         /// The conflict.
         conflict: ConflictId,
-        /// What should stand at its path; none for nothing.
+        /// File that should be at its path; none for a deletion.
         file: Option<(Mode, Digest)>,
         /// Why.
         reason: String,
@@ -99,7 +99,7 @@ pub enum Op {
     Acquire {
         /// A file or folder; empty for the root.
         path: String,
-        /// How.
+        /// Mode of the lock.
         mode: LockMode,
         /// Milliseconds of ledger time from the grant to the end.
         lease_ms: u64,
@@ -141,7 +141,7 @@ impl Op {
         }
     }
 
-    /// Whether it only says what somebody thinks of what others propose: approvals, attestations, votes.
+    /// True for approvals, attestations and votes.
     pub fn is_opinion(&self) -> bool {
         matches!(self, Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. })
     }
@@ -157,7 +157,7 @@ impl Op {
     }
 }
 
-/// What the author of a change had seen.
+/// Base of a change: the state that its author had seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -171,7 +171,7 @@ pub enum Base {
     Previous = 3,
 }
 
-/// How consistent the author wants the answer to be; metadata for whoever waits.
+/// Consistency that the author wants of the answer; metadata for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
@@ -187,10 +187,10 @@ pub enum Level {
     Strong = 4,
 }
 
-/// Something that must have happened first: the author's number in the domain has been used.
+/// Number of an author in the domain that must have been used first.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Dependency {
-    /// Whose change.
+    /// Author of that number.
     pub author: PublicKey,
     /// In which domain.
     pub domain: String,
@@ -213,7 +213,7 @@ pub struct Wishes {
 /// The atomic unit: operations on one domain that take effect together.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Change {
-    /// What the author had seen.
+    /// Base of the change.
     pub base: Base,
     /// In order; each sees those before it.
     #[borsh(deserialize_with = "operations")]
@@ -222,7 +222,7 @@ pub struct Change {
     pub message: String,
     /// By the author's clock, milliseconds since the Unix epoch. Metadata: orders nothing.
     pub time_ms: u64,
-    /// What the author would like.
+    /// Wishes of the author.
     pub wishes: Wishes,
 }
 

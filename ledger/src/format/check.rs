@@ -1,4 +1,4 @@
-//! What may be on a lane at all: a pure function of the bytes and the genesis (rule E6).
+//! Validity of a lane's items: a pure function of the bytes and the genesis (rule E6).
 
 use crate::format::analysis::Analysis;
 use crate::format::constants::Limits;

@@ -1,9 +1,9 @@
 //! Compositions: envelopes whose changes hold together.
 //!
 //! A change that depends on a number of its own envelope makes it a composition: each change is a part, and all of them
-//! take effect as they were written (merged with what others did, where that is clean), or none does. Where one part would
-//! be refused, come into conflict or be overruled by somebody's authority, the whole is refused, and the refusal names the
-//! part. A part depends on parts before it, so the order of the numbers is an order of the dependencies.
+//! take effect as they were written (merged with what others did, where that is clean), or none does. If one part would
+//! be refused, come into conflict or be overruled by a principal's authority, the whole is refused, and the refusal
+//! names the part. A part depends on parts before it, so the order of the numbers is an order of the dependencies.
 
 use crate::format::body::Body;
 use crate::format::change::{Change, Dependency};
@@ -14,7 +14,7 @@ pub(crate) fn is_own(body: &Body, dependency: &Dependency) -> bool {
     dependency.author == body.author && dependency.domain == body.domain && numbers.contains(&dependency.seq)
 }
 
-/// What a change depends on outside its envelope.
+/// Dependencies of a change outside its envelope.
 pub(crate) fn of_others<'a>(body: &'a Body, change: &'a Change) -> impl Iterator<Item = &'a Dependency> {
     change.wishes.depends_on.iter().filter(|dependency| !is_own(body, dependency))
 }

@@ -4,7 +4,8 @@ use crate::vocabulary::bounds::{CHANGES_MAX, OPERATIONS_MAX};
 use quorate_pbft::Constants;
 use serde::{Deserialize, Serialize};
 
-/// The domain that envelopes name for what concerns the whole group. It has no files, and no domain can be named so.
+/// The domain that envelopes name for what concerns the whole group. The group's domain has no files, and no domain can
+/// be named so.
 pub const GROUP_DOMAIN: &str = "@group";
 
 /// The number of the group's own tree.
@@ -22,13 +23,13 @@ pub struct Limits {
     pub changes_max: u32,
     /// Operations of one envelope, over all its changes.
     pub operations_max: u32,
-    /// How far back a base may lie, in milliseconds of ledger time.
+    /// Milliseconds of ledger time that a base may lie back.
     pub base_horizon_ms: u64,
     /// Bytes of old contents that a domain keeps within the horizon; the oldest leave first.
     pub base_horizon_bytes: u64,
-    /// How far above its author's next number an envelope may begin.
+    /// Distance above its author's next number at which an envelope may begin.
     pub gap_max: u64,
-    /// How long an envelope may wait for a gap to close, in milliseconds of ledger time.
+    /// Milliseconds of ledger time that an envelope may wait for a gap to close.
     pub wait_ms: u64,
 }
 

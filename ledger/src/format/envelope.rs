@@ -1,4 +1,4 @@
-//! Envelopes: what an author signs. One encoding, one id, accepted or refused whole.
+//! Envelopes: what an author signs. An envelope has one encoding and one id, and is accepted or refused whole.
 //!
 //! `docs/encoding.md` gives the bytes; a test checks its vectors.
 
@@ -29,13 +29,13 @@ const GOVERNING_MAX: usize = 64;
 /// Bytes of the names of all folders above the paths of one envelope, [`FOLDER_BYTES`] more for each: everybody looks all
 /// of them up, and those of one path are up to a thousand times as long as it is.
 const FOLDERS_BYTES_MAX: usize = 64 << 20;
-/// What a folder counts beside its name.
+/// Bytes that a folder counts beside its name.
 const FOLDER_BYTES: usize = 64;
 
 /// A signed body with the contents that travel along, in the order of [`Body::carried`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Envelope {
-    /// What is signed.
+    /// Part of an envelope that is signed.
     pub body: Body,
     /// Over the group and the body.
     pub signature: Signature,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
-/// What the file's `format` says.
+/// Value of the file's `format`.
 pub const FORMAT: &str = "quorate-genesis-1";
 /// Bytes of a genesis: what a reader takes before it parses.
 pub const GENESIS_BYTES_MAX: usize = 16 << 20;
@@ -25,13 +25,13 @@ const GROUP_NAME_CHARS_MAX: usize = 200;
 pub struct GenesisFile {
     /// [`FORMAT`].
     pub format: String,
-    /// What people call the group.
+    /// Name of the group for people.
     pub name: String,
-    /// Who takes part: names, ascending.
+    /// Names of the organisations that take part, ascending.
     pub organisations: Vec<String>,
     /// The voters; replica i is the i-th.
     pub members: Vec<Enrolment>,
-    /// Who may sign changes, beside whom the group enrols later; ascending by key.
+    /// Authors from the beginning, beside those that the group enrols later; ascending by key.
     pub authors: Vec<Enrolment>,
     /// The domains that exist from the start, ascending by name.
     pub domains: Vec<DomainRules>,
@@ -62,9 +62,9 @@ pub struct Enrolment {
 pub struct DomainRules {
     /// Its name.
     pub name: String,
-    /// Who may change files; they may read as well.
+    /// Principals that may change files; they may read as well.
     pub writers: Vec<Principal>,
-    /// Who may read; tells observers and the API, not replicas, which hold everything.
+    /// Principals that may read; tells observers and the API, not replicas, which hold everything.
     pub readers: Vec<Principal>,
 }
 
@@ -88,7 +88,7 @@ pub enum GenesisError {
         /// As it stands there.
         name: String,
     },
-    /// Somebody belongs to an organisation that is not listed.
+    /// Key of an organisation that is not listed.
     #[error("organisation {0:?} is not listed")]
     Organisation(String),
     /// A key that may not be enrolled.
@@ -96,7 +96,7 @@ pub enum GenesisError {
     Key {
         /// The key.
         key: PublicKey,
-        /// What is wrong with it.
+        /// Fault of the key.
         why: BadKey,
     },
     /// No members, too many, or one twice.
@@ -147,12 +147,12 @@ impl Genesis {
         &self.bytes
     }
 
-    /// What stands in it.
+    /// Content of the file.
     pub fn file(&self) -> &GenesisFile {
         &self.file
     }
 
-    /// What people call the group.
+    /// Name of the group for people.
     pub fn name(&self) -> &str {
         &self.file.name
     }

@@ -1,4 +1,4 @@
-//! What the group decides about itself: people, organisations, domains and their policies, as ordered changes.
+//! Governance: people, organisations, domains and their policies, as ordered changes.
 
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::vocabulary::hexed;
@@ -7,7 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
-/// What can be proposed.
+/// Act that can be proposed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "kebab-case", tag = "act", deny_unknown_fields)]
 #[borsh(use_discriminant = true)]
@@ -40,7 +40,7 @@ pub enum Act {
         /// The author's key.
         #[serde(with = "hexed")]
         key: PublicKey,
-        /// Whom it will belong to.
+        /// Organisation to which the key will belong.
         organisation: String,
         /// The key's signature of [`crate::keys::possession_bytes`].
         #[serde(with = "hexed")]
@@ -83,19 +83,19 @@ impl Act {
 /// A proposal and who agrees.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Proposal {
-    /// Who made it.
+    /// Author of the proposal.
     pub author: PublicKey,
     /// The revision that made it.
     pub since: Revision,
-    /// What is proposed.
+    /// Act that is proposed.
     pub act: Act,
     /// Organisations that agree, ascending; the proposer's is one of them.
     pub approvals: Vec<String>,
-    /// How it ended; none while it is open.
+    /// End of the proposal; none while it is open.
     pub end: Option<ProposalEnd>,
 }
 
-/// How a proposal ended.
+/// End of a proposal.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ProposalEnd {
     /// The revision at which enough had agreed.

@@ -9,7 +9,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, PublicKey, ReplicaId, bounded, hash};
 use serde::{Deserialize, Serialize};
 
-/// What became of an envelope.
+/// State of an envelope.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
@@ -35,7 +35,7 @@ pub enum State {
     Pending = 8,
 }
 
-/// What became of one path.
+/// Outcome of one path.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
@@ -83,12 +83,12 @@ pub enum Rung {
     None = 6,
 }
 
-/// What an envelope did to one path.
+/// Effect of an envelope on one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct PathChange {
-    /// Where it took effect; after somebody's rename that is another path than the author named.
+    /// Path at which it took effect; after somebody's rename that is another path than the author named.
     pub path: String,
-    /// What became of it.
+    /// State of the envelope.
     pub outcome: PathOutcome,
     /// Which rung answered.
     pub rung: Rung,
@@ -111,7 +111,7 @@ pub struct Receipt {
     pub from_seq: u64,
     /// Number of its last change.
     pub to_seq: u64,
-    /// What became of it.
+    /// Outcome of the path.
     pub state: State,
     /// The revision that it made, or at which it was refused; none while it waits.
     pub revision: Option<Revision>,
@@ -127,14 +127,14 @@ pub struct Receipt {
     /// Conflicts that it opened or joined, ascending; then those that it proposed for, voted on or settled.
     #[borsh(deserialize_with = "bounded::list::<ENTRIES_MAX, _, _>")]
     pub conflicts: Vec<ConflictId>,
-    /// One for each path that it changed, ascending by path.
+    /// Effects on paths, ascending by path.
     #[borsh(deserialize_with = "bounded::list::<ENTRIES_MAX, _, _>")]
     pub changes: Vec<PathChange>,
 }
 
 impl Receipt {
-    /// What it changed in a domain: the receipt of a transaction names paths of other domains than its own as
-    /// `domain//path`, which no path can be.
+    /// Effects in a domain: the receipt of a transaction names paths of other domains than its own as `domain//path`,
+    /// which no path can be.
     pub fn changes_in(&self, domain: &str) -> Vec<PathChange> {
         let here = |change: &PathChange| match change.path.split_once("//") {
             None => (self.domain == domain).then(|| change.clone()),

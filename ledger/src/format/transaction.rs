@@ -1,12 +1,12 @@
 //! Transactions: one envelope with changes of several domains of one group, executed at one position.
 //!
-//! The first changes of the envelope are its own domain's. Each change after them begins with [`Op::Enter`], which names
-//! another domain and the author's number there, and is for that domain; its base is a revision. The envelope takes effect
-//! in all domains at one revision, and uses its numbers in all of them; or it is refused, once, and uses none. Each domain
-//! consents by its own policy, as if the change had come alone (the anchor check): membership, path rules, locks and quota,
-//! and with [`Op::Anchor`] that nothing has changed there since the revision that the author read. As for compositions, a
-//! conflict is a refusal. What would have to wait for the word of others is refused: a transaction is decided where it is
-//! ordered.
+//! The first changes of the envelope are its own domain's. Each change after them begins with [`Op::Enter`], which
+//! names another domain and the author's number there, and is for that domain; its base is a revision. The envelope
+//! takes effect in all domains at one revision, and uses its numbers in all of them; or it is refused, once, and uses
+//! none. Each domain consents by its own policy, as if the change had come alone (the anchor check): membership, path
+//! rules, locks and quota, and with [`Op::Anchor`] that nothing has changed there since the revision that the author
+//! read. As for compositions, a conflict is a refusal. A change that would have to wait for approvals or attestations
+//! is refused: a transaction is decided where it is ordered.
 //!
 //! # Across groups
 //!
@@ -48,13 +48,13 @@ impl Body {
     }
 }
 
-/// What a transaction can do in another domain than its own.
+/// True for operations that a transaction may hold for another domain than its own.
 fn is_for_others(op: &Op) -> bool {
     let is_about_locks = matches!(op, Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. });
     op.paths().next().is_some() || is_about_locks || matches!(op, Op::Anchor { .. })
 }
 
-/// What is wrong with the form of a transaction; none for other envelopes.
+/// Fault in the form of a transaction; none for other envelopes.
 pub(crate) fn malformed(body: &Body) -> Option<&'static str> {
     let is_enter = |op: &Op| matches!(op, Op::Enter { .. });
     let first = body.changes.iter().position(|change| change.ops.iter().any(is_enter))?;

@@ -10,7 +10,8 @@ use crate::vocabulary::revision::Revision;
 use quorate_pbft::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Waiting requests that are looked at in search of circles. What is not found ends when somebody's time is over.
+/// Waiting requests that are looked at in search of circles. Circles beyond these steps end when a request's time is
+/// over.
 const STEPS_MAX: usize = 256;
 
 /// A request that waits, in its domain.
@@ -81,7 +82,7 @@ fn waits(overlay: &Overlay, author: &PublicKey) -> Result<Vec<Waiting>, StoreErr
     Ok(found)
 }
 
-/// Whom a request waits for.
+/// Authors whom a request waits for.
 fn waits_for(waiting: &Waiting, line: &[At]) -> BTreeSet<PublicKey> {
     let Some(ask) = waiting.at.ask() else { return BTreeSet::new() };
     line.iter().filter(|other| other.blocks(&ask)).map(|other| other.request.author).collect()

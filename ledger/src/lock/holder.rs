@@ -1,4 +1,4 @@
-//! What a write asks of the locks of others, and of its author's own.
+//! Locks that a write needs of its author, and must not meet of others.
 
 use super::line::above;
 use super::record::{Held, LockNode, LockRequest, LockTable};

@@ -1,4 +1,4 @@
-//! Who stands in whose way.
+//! Conflicts between requests for locks.
 
 use super::record::{LockNode, LockRequest};
 use crate::state::overlay::Overlay;
@@ -15,13 +15,13 @@ pub(crate) struct At {
     pub(super) request: LockRequest,
 }
 
-/// Something that an author asks for, held or not.
+/// Request of an author for a mode on a path, granted or not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) author: &'a PublicKey,
     pub(super) path: &'a str,
     pub(super) mode: LockMode,
-    /// Where it stands in line.
+    /// Place in line.
     pub(super) turn: Turn,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn fit(path: &str, mode: LockMode, other_path: &str, other_mode: Lock
 }
 
 impl At {
-    /// What it waits for, as an ask.
+    /// Request that it waits for, as an ask.
     pub(super) fn ask(&self) -> Option<Ask<'_>> {
         let wants = self.request.wants.as_ref()?;
         let turn = Turn::new(self.request.held.is_some(), wants.ticket);
@@ -89,7 +89,7 @@ pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
     root.into_iter().chain(path::folders(path))
 }
 
-/// All requests at a path, above it and below it, as the envelope in hand sees them.
+/// Requests at a path, above it and below it, as the envelope in hand sees them.
 pub(super) fn related(overlay: &Overlay, domain: u32, path: &str) -> Result<Vec<At>, StoreError> {
     let mut paths: Vec<String> = above(path).map(str::to_owned).collect();
     paths.push(path.to_owned());
@@ -106,7 +106,7 @@ pub(super) fn related(overlay: &Overlay, domain: u32, path: &str) -> Result<Vec<
     Ok(found)
 }
 
-/// What is at a path, as the envelope in hand sees it.
+/// Requests at a path, as the envelope in hand sees them.
 pub(super) fn node(overlay: &Overlay, domain: u32, path: &str) -> Result<LockNode, StoreError> {
     Ok(overlay.get(domain, &name::lock(path))?.unwrap_or_default())
 }

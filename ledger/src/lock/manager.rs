@@ -33,7 +33,7 @@ pub(crate) struct Manager<'a, 's> {
     pub(crate) changes: &'a mut Vec<LockChange>,
 }
 
-/// What became of a request, for observers.
+/// Step of a request, for observers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LockChange {
     pub(crate) domain: u32,
@@ -42,7 +42,7 @@ pub(crate) struct LockChange {
     pub(crate) step: LockStep,
 }
 
-/// What became of a request, as it is kept for readers. No execution depends on it.
+/// Step of a request, as it is kept for readers. No execution depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct LockNews {
     /// The revision that did it; the end of the slot where no envelope did.
@@ -53,13 +53,13 @@ pub struct LockNews {
     pub domain: String,
     /// The path; empty for the root.
     pub path: String,
-    /// Whose request.
+    /// Author of the request.
     pub author: PublicKey,
-    /// What.
+    /// Step of the request.
     pub step: LockStep,
 }
 
-/// What an author asks for.
+/// Request of an author, as it comes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) author: PublicKey,
@@ -70,7 +70,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) wait_ms: u64,
 }
 
-/// What an author got.
+/// Answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placed {
     /// The lock.

@@ -1,16 +1,17 @@
 //! Locks on paths: who holds which, who waits in line, and until when.
 //!
-//! A lock is held on a file or a folder, the root included, in one of the five modes of Gray's hierarchical locking (Gray
-//! et al., "Granularity of Locks", 1976). Whoever locks a path intends something on every folder above it, so two requests
-//! meet where one's path is the other's or lies above it. The line is one for each domain and first come, first served:
+//! A lock is held on a file or a folder, the root included, in one of the five modes of Gray's hierarchical locking
+//! (Gray et al., "Granularity of Locks", 1976). A lock on a path implies an intention on every folder above it, so two
+//! requests meet where one's path is the other's or lies above it. The line is one for each domain and first come,
+//! first served:
 //!
 //! - **Grant.** A request is granted when it fits everything that others hold, and everything that others asked for before
 //!   it and still wait for. So a shared lock never passes an exclusive one that waits.
-//! - **Conversion.** Whoever holds a path and asks for more keeps what it holds, and stands before all who hold nothing
-//!   there: behind them it would wait for those who wait for it.
-//! - **Lease.** A lock is held for a while of ledger time. It can be renewed as long as nobody waits for it: whoever stands
-//!   in line gets it when the lease is over, whatever the holder does.
-//! - **Revocation.** What a revoked key holds or awaits is over where it is revoked, or goes on with another key.
+//! - **Conversion.** A holder who asks for more keeps its lock, and stands before all who hold nothing there: behind
+//!   them it would wait for those who wait for it.
+//! - **Lease.** A lock is held for a while of ledger time. The holder can renew it as long as nobody waits for it: the
+//!   next in line gets it when the lease is over, whatever the holder does.
+//! - **Revocation.** Locks and requests of a revoked key are over where it is revoked, or go on with another key.
 //! - **Token.** Every grant has a number larger than all before it in the domain. An envelope that names it is refused once
 //!   the lock is gone (fencing).
 //! - **Deadlock.** When a request closes a circle of authors who wait for each other, in whatever domains, the youngest

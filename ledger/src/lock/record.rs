@@ -1,4 +1,4 @@
-//! What is under the root: the requests at each path, and the numbers of a domain's line.
+//! Lock state under the root: the requests at each path, and the numbers of a domain's line.
 
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::revision::Revision;
@@ -9,20 +9,20 @@ use std::collections::BTreeMap;
 /// An author's request for one path: what it holds, what it waits for, or both.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct LockRequest {
-    /// Whose.
+    /// Author of the request.
     pub author: PublicKey,
     /// The author's organisation.
     pub organisation: String,
-    /// What is held; none while it only waits.
+    /// Lock that is held; none while it only waits.
     pub held: Option<Held>,
-    /// What it waits for; none once it has it.
+    /// Lock that it waits for; none once it is granted.
     pub wants: Option<Wanted>,
 }
 
 /// A granted lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Held {
-    /// How.
+    /// Mode of the lock.
     pub mode: LockMode,
     /// Larger than that of every earlier grant in the domain.
     pub token: u64,
@@ -35,7 +35,7 @@ pub struct Held {
 /// A place in line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Wanted {
-    /// How.
+    /// Mode of the lock.
     pub mode: LockMode,
     /// Smaller than that of whoever asked later.
     pub ticket: u64,
@@ -47,7 +47,7 @@ pub struct Wanted {
     pub lease_ms: u64,
 }
 
-/// All requests at one path, by author.
+/// Requests at one path, by author.
 #[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct LockNode {
     pub(crate) requests: Vec<LockRequest>,
@@ -62,7 +62,7 @@ pub(crate) struct LockTable {
     pub(crate) tickets: u64,
     /// Requests, held or waiting.
     pub(crate) requests: u32,
-    /// Those that wait.
+    /// Count of waiting requests.
     pub(crate) waiting: u32,
     /// Requests by organisation, for those that have any.
     pub(crate) organisations: BTreeMap<String, u32>,
@@ -94,7 +94,7 @@ impl LockNode {
 }
 
 impl LockTable {
-    /// One request more of an organisation, or one less.
+    /// Counts a request of an organisation more, or one less.
     pub(crate) fn count(&mut self, organisation: &str, more: bool) {
         let count = self.organisations.entry(organisation.to_owned()).or_default();
         if more {
@@ -107,7 +107,7 @@ impl LockTable {
         }
     }
 
-    /// One that waits more, or one less.
+    /// Counts a waiting request more, or one less.
     pub(crate) fn count_waiting(&mut self, before: bool, after: bool) {
         self.waiting = self.waiting.saturating_sub(u32::from(before)) + u32::from(after);
     }

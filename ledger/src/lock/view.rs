@@ -1,4 +1,4 @@
-//! The line as readers see it. What one request costs to show is bounded, however long the line is.
+//! The line as readers see it. Cost of showing a request is bounded, however long the line is.
 
 use super::line::{At, above};
 use super::record::{LockNode, LockRequest};
@@ -14,18 +14,18 @@ const BELOW_MAX: usize = 64;
 /// Authors that a request is said to wait for.
 const WAITS_FOR_MAX: usize = 64;
 
-/// Everybody who stands in line in a domain.
+/// Requests that stand in line in a domain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Queue {
     waiting: Vec<At>,
 }
 
-/// Where a request stands.
+/// Place of a request in line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueuePosition {
     /// Among those who wait for what it waits for, from 1.
     pub(crate) place: u32,
-    /// Whom it waits for, ascending: those found within the bounds.
+    /// Authors that it waits for, ascending: those found within the bounds.
     pub(crate) waits_for: Vec<PublicKey>,
 }
 
@@ -50,7 +50,7 @@ impl Queue {
         Ok(Self { waiting })
     }
 
-    /// Where a request stands; none for one that does not wait.
+    /// Place of a request in line; none for one that does not wait.
     pub(crate) fn position(
         &self,
         read: &dyn Read,

@@ -1,7 +1,8 @@
 //! Changes that wait for the word of others: approvals of organisations, attestations of validators.
 //!
-//! Such a change is ordered as pending. It takes effect as a change of its own at the position at which the last word that
-//! it needs is ordered, or is refused there when it cannot be reached any more. Everybody's first word stands.
+//! Such a change is ordered as pending. The change takes effect as a change of its own at the position at which the
+//! last approval or attestation that it needs is ordered, or is refused there when it cannot be reached any more. The
+//! first answer of each stands.
 
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
@@ -9,46 +10,46 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeMap;
 
-/// What the rule of a path asks of others before a change takes effect.
+/// Approvals and attestations that the rule of a path asks for before a change takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Requirement {
     /// The rule's pattern.
     pub pattern: String,
     /// Organisations other than the author's that must approve.
     pub approvals: u32,
-    /// Validators, of whom ⌊2n/3⌋ + 1 must attest; none for none. Whose change it is counts for nothing here.
+    /// Validators, of whom ⌊2n/3⌋ + 1 must attest; none for none. The change's own author is not asked.
     pub validators: Vec<Principal>,
 }
 
 /// A change that waits.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct PendingChange {
-    /// Whose change it is.
+    /// Author of the change.
     pub author: PublicKey,
     /// The author's organisation when it was ordered.
     pub organisation: String,
     /// The revision that ordered it.
     pub since: Revision,
-    /// What it needs: all of them.
+    /// Requirements, each of which must be met.
     pub requirements: Vec<Requirement>,
-    /// What other organisations say.
+    /// Answers of other organisations.
     pub organisations: BTreeMap<String, bool>,
-    /// What validators say, by place in the requirements and in the list there.
+    /// Answers of validators, by place in the requirements and in the list there.
     pub validators: BTreeMap<(u32, u32), bool>,
-    /// Whose words these are.
+    /// Answers by the key that signed them.
     pub opinions: BTreeMap<PublicKey, bool>,
 }
 
-/// How far a pending change is.
+/// Progress of a pending change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// It needs more words.
+    /// The change needs more answers.
     Waits,
-    /// It has all that it needs.
+    /// The change has every answer that it needs.
     Approved,
-    /// It cannot get enough approvals any more.
+    /// Enough approvals cannot be reached any more.
     Disapproved,
-    /// It cannot get enough attestations any more.
+    /// Enough attestations cannot be reached any more.
     Refuted,
 }
 
@@ -94,7 +95,7 @@ impl PendingChange {
         asked
     }
 
-    /// How far it is in a group of so many organisations.
+    /// Progress in a group of so many organisations.
     pub fn progress(&self, organisations: u32) -> Progress {
         let others = u64::from(organisations.saturating_sub(1));
         let (yes, no) = count(self.organisations.values());

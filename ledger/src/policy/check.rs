@@ -23,7 +23,7 @@ pub enum BadPolicy {
     /// Not a pattern.
     #[error("{0:?} is not a pattern of paths")]
     Pattern(String),
-    /// Nobody could ever change it, or it would change by itself.
+    /// A policy that nobody could ever change, or that would change by itself.
     #[error("approvals of {0} organisations can never be reached, or mean nothing")]
     Approvals(u32),
     /// A schema that cannot be used.
@@ -31,7 +31,7 @@ pub enum BadPolicy {
     Schema {
         /// The rule's pattern.
         pattern: String,
-        /// What is wrong, and where.
+        /// Fault and its place.
         why: String,
     },
     /// A rate of nothing, or of no time, or of more than a day.

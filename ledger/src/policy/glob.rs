@@ -38,7 +38,7 @@ fn one_name(reached: &[bool], part: &str, names: &[&str]) -> Vec<bool> {
     (0..reached.len()).map(next).collect()
 }
 
-/// One component against its part.
+/// Matches a component against its part.
 fn name_fits(part: &str, name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     let mut reached = vec![false; name.len() + 1];

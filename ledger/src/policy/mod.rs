@@ -46,56 +46,56 @@ const STRATEGIES_MAX: usize = 32;
 /// Validators of one rule.
 const VALIDATORS_MAX: usize = 256;
 
-/// What a domain's members may do. Changed by proposals that need the approvals that it names itself.
+/// Policy of a domain: rights of its members. Changed by proposals that need the approvals that it names itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DomainPolicy {
-    /// Who may change files.
+    /// Principals that may change files.
     #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub writers: Vec<Principal>,
-    /// Who may read. Writers may as well.
+    /// Principals that may read. Writers may as well.
     #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub readers: Vec<Principal>,
-    /// What it takes to change this policy.
+    /// Approvals that a change of this policy takes.
     #[serde(default)]
     pub approvals: Approvals,
     /// Rules for paths; the first whose pattern fits decides.
     #[serde(default)]
     #[borsh(deserialize_with = "rules")]
     pub paths: Vec<PathRule>,
-    /// What the domain may hold.
+    /// Quota of the domain.
     #[serde(default)]
     pub quota: Quota,
-    /// How fast it takes changes.
+    /// Rates at which it takes changes.
     #[serde(default)]
     pub rates: Rates,
 }
 
-/// Who must agree.
+/// Approvals: how many organisations must agree, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
     /// Organisations that must agree, the proposer's included; none: [`crate::Electorate::quorum`] of those that have a voice.
     pub organisations: Option<u32>,
-    /// Who may speak for an organisation; empty: every author that it has enrolled.
+    /// Principals that may speak for an organisation; empty: every author that it has enrolled.
     #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub by: Vec<Principal>,
 }
 
-/// What must be true of paths that fit a pattern.
+/// Rule for paths that fit a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PathRule {
     /// See [`glob`].
     pub pattern: String,
-    /// Who may change them; empty: every writer.
+    /// Principals that may change them; empty: every writer.
     #[borsh(deserialize_with = "bounded::list::<PRINCIPALS_MAX, _, _>")]
     pub owners: Vec<Principal>,
     /// Once a file stands there it may not be changed, moved or deleted.
     pub write_once: bool,
     /// Bytes of a file.
     pub size_max: Option<u64>,
-    /// What the content must parse as.
+    /// Format as which the content must parse.
     pub format: Option<Format>,
     /// Texts that the content may not have, compared by bytes.
     #[borsh(deserialize_with = "bounded::list::<FORBIDDEN_MAX, _, _>")]
@@ -105,14 +105,14 @@ pub struct PathRule {
     /// Validators, of whom ⌊2n/3⌋ + 1 must attest before a change takes effect; empty: nobody need.
     #[borsh(deserialize_with = "bounded::list::<VALIDATORS_MAX, _, _>")]
     pub validators: Vec<Principal>,
-    /// What decides where two changes meet; empty: merge, then whoever has seen all sides, or a vote.
+    /// Strategies where two changes meet, in order; empty: merge, then any author who has seen all sides, or a vote.
     #[borsh(deserialize_with = "bounded::list::<STRATEGIES_MAX, _, _>")]
     pub strategies: Vec<Step>,
     /// Whether edits of different words of one line may be merged.
     pub same_line: bool,
     /// Whether the newer of two bumps of one version wins.
     pub newest_version: bool,
-    /// What the shape of the document must be; its format is JSON, TOML or YAML.
+    /// Schema of the document; its format is JSON, TOML or YAML.
     pub schema: Option<Schema>,
 }
 
@@ -144,7 +144,7 @@ impl Format {
     }
 }
 
-/// What a domain may hold.
+/// Bounds on the content of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quota {
@@ -154,13 +154,14 @@ pub struct Quota {
     pub bytes_max: Option<u64>,
 }
 
-/// What it takes to change what concerns the whole group.
+/// Policy for decisions that concern the whole group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupPolicy {
-    /// What it takes to change this policy, to make domains, and to add organisations and their first authors.
+    /// Approvals that it takes to change this policy, to make domains, and to add organisations and their first
+    /// authors.
     pub approvals: Approvals,
-    /// How fast the group's own domain takes changes.
+    /// Rates at which the group's own domain takes changes.
     #[serde(default)]
     pub rates: Rates,
 }
@@ -215,7 +216,7 @@ impl PathRule {
         1 + self.owners.len() + self.forbidden.len() + self.validators.len() + self.strategies.len()
     }
 
-    /// What it asks of others before a change takes effect.
+    /// Approvals and attestations that it asks for before a change takes effect.
     pub(crate) fn requirement(&self) -> Option<Requirement> {
         let (approvals, validators) = (self.approvals, self.validators.clone());
         let asks = approvals > 0 || !validators.is_empty();
@@ -234,7 +235,7 @@ impl PathRule {
 }
 
 impl Approvals {
-    /// How many of `n` organisations must vote for one side of a conflict.
+    /// Organisations of `n` that must vote for one side of a conflict.
     pub fn needed(&self, n: u32) -> u32 {
         self.organisations.unwrap_or(2 * n / 3 + 1)
     }

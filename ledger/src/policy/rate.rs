@@ -1,7 +1,7 @@
 //! Rates: how much of something in how much ledger time.
 //!
 //! A leaky bucket with one number for what is left (the generic cell rate algorithm): the ledger time at which all that
-//! was taken will have leaked out. It is state under the root, moved by accepted envelopes only.
+//! was taken will have leaked out. The bucket is state under the root, moved by accepted envelopes only.
 
 use crate::policy::reputation;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -25,7 +25,7 @@ pub struct Rates {
     pub by_standing: bool,
 }
 
-/// How much may be accepted in any stretch of ledger time; twice as much at the most where one stretch meets the next.
+/// Rate of acceptance in any stretch of ledger time; twice as much at the most where one stretch meets the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
@@ -39,14 +39,14 @@ pub struct Rate {
     pub bytes: Option<u64>,
 }
 
-/// What somebody has taken: ledger time, in thousandths of a millisecond, at which it will have leaked out.
+/// Fill of the buckets: ledger time, in thousandths of a millisecond, at which they will have leaked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct Taken {
     changes: u64,
     bytes: u64,
 }
 
-/// What an envelope takes.
+/// Load of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) changes: u64,
@@ -58,7 +58,7 @@ pub(crate) struct Load {
 pub(crate) struct TooMuch {
     /// Of what.
     pub(crate) what: &'static str,
-    /// How much is allowed.
+    /// Bound of the rate.
     pub(crate) max: u64,
     /// In how many milliseconds.
     pub(crate) per_ms: u64,
@@ -87,7 +87,7 @@ impl Rate {
         Self { changes, bytes: self.bytes.map(|bytes| reputation::scaled(bytes, score)), ..*self }
     }
 
-    /// What is taken after this load, or why it is too much now.
+    /// Fill after this load, or why it is too much now.
     pub(crate) fn take(&self, taken: &Taken, load: Load, now: Time) -> Result<Taken, TooMuch> {
         let bucket = |what, max: Option<u64>, taken, load| match max {
             Some(max) => self.bucket(taken, load, max, now).map_err(|wait_ms| TooMuch {

@@ -1,9 +1,9 @@
 //! Standing: the record of authors and replicas, from what the ledger saw in order, and a figure made of it.
 //!
-//! Everything counted is an ordered event, so every replica counts alike. Who signed a certificate is not: which q of the
-//! votes a replica holds differs from replica to replica, so signers never count. The figure goes from 0 to 1,000; whoever
-//! is new stands at 500, and good deeds and misdeeds pull it up and down the more slowly the more there are of the other
-//! kind. Policy may use it for rates ([`crate::policy::Rates`]) and, at an epoch change only, for the order of primaries
+//! Counted events are ordered, so every replica counts alike. Signing a certificate does not count: the q votes that a
+//! replica holds differ from replica to replica. The figure goes from 0 to 1,000; whoever is new stands at 500, and
+//! good deeds and misdeeds pull it up and down the more slowly the more there are of the other kind. Policy may use it
+//! for rates ([`crate::policy::Rates`]) and, at an epoch change only, for the order of primaries
 //! ([`order_of_primaries`]): within an epoch nobody's deeds move anybody's turn.
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -25,7 +25,7 @@ const STRANGER_WEIGHT: u64 = 10;
 /// Refused envelopes on the own lane that count as one misdeed: the gate lets them through so that there is a receipt.
 const REFUSED_PER_MISDEED: u64 = 8;
 
-/// What an author did in a domain.
+/// Deeds of an author in a domain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct TrackRecord {
     /// Envelopes that took effect.
@@ -42,7 +42,7 @@ pub struct TrackRecord {
     pub wrong: u64,
 }
 
-/// What a replica's lane brought.
+/// Service of a replica's lane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Service {
     /// Envelopes that took effect.
@@ -59,7 +59,7 @@ pub struct Reputation {
     /// 0 to 1,000; 500 at the start.
     #[serde(rename = "figure")]
     pub score: u32,
-    /// What counts, in words; empty for somebody new.
+    /// Reasons in words; empty for a newcomer.
     pub reasons: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ impl TrackRecord {
         }
     }
 
-    /// What an author with these deeds, who used so many numbers twice, stands at.
+    /// Reputation of an author with these deeds, who used so many numbers twice.
     pub fn reputation(&self, repeated: u64) -> Reputation {
         let counts = [
             (self.effective, "changes took effect"),
@@ -109,8 +109,8 @@ impl Service {
         }
     }
 
-    /// What a replica with this service stands at, against whose key so many proofs of misbehaviour are recorded. Each of
-    /// these leaves a quarter.
+    /// Reputation of a replica with this service, against whose key so many proofs of misbehaviour are recorded. Each
+    /// of these leaves a quarter.
     pub fn reputation(&self, evidence: u8) -> Reputation {
         let bad = self.strangers.saturating_mul(STRANGER_WEIGHT).saturating_add(self.refused / REFUSED_PER_MISDEED);
         let quartered = score(self.effective, bad).checked_shr(2 * u32::from(evidence)).unwrap_or(0);

@@ -1,6 +1,6 @@
 //! JSON Schema: what of a document's shape a rule asks for.
 //!
-//! A schema stands in the policy, so it is state like all else there. It refers to nothing outside itself. Regular
+//! A schema stands in the policy, so it is state like all else there. References lead to nothing outside it. Regular
 //! expressions are those that take linear time: no look-around, no back references. `format` says nothing.
 
 use borsh::{BorshDeserialize, BorshSerialize};

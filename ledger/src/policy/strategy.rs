@@ -1,18 +1,18 @@
-//! Who or what decides where two changes of one path meet: an ordered list, the first that answers wins.
+//! Strategies for two changes that meet at a path: an ordered list, the first that answers wins.
 
 use crate::vocabulary::conflict::Class;
 use crate::vocabulary::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-/// One entry of the list.
+/// Entry of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Only for conflicts of this class; none: for all, and before anything is merged.
     #[serde(default)]
     pub class: Option<Class>,
-    /// What to do.
+    /// Strategy to follow.
     pub strategy: Strategy,
     /// For a vote or an arbiter: after so many milliseconds of ledger time the next entry decides; none: never.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub enum Strategy {
     Rule(Principle) = 3,
     /// Organisations vote: so many, or ⌊2n/3⌋ + 1.
     Vote(Option<u32>) = 4,
-    /// Somebody named decides, and nobody else.
+    /// A named principal decides, and nobody else.
     Arbitrate(Principal) = 5,
     /// The later in the order wins.
     LastWriterWins = 6,

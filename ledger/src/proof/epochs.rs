@@ -37,7 +37,7 @@ pub struct Epochs {
 }
 
 impl Epochs {
-    /// Only the epoch that the genesis begins. All there is until a group has reconfigured itself.
+    /// Only the epoch that the genesis begins. A group has no other until it has reconfigured itself.
     pub fn of(genesis: &Genesis) -> Self {
         let first = genesis.committee(Epoch::new(0)).expect("a genesis begins epoch 0");
         Self { committees: vec![first.clone()], steps: Vec::new() }
@@ -48,7 +48,7 @@ impl Epochs {
         steps.iter().try_fold(Self::of(genesis), |epochs, step| epochs.followed_by(step.clone()))
     }
 
-    /// One epoch more.
+    /// Adds the next epoch.
     pub fn followed_by(mut self, step: EpochStep) -> Result<Self, ProofError> {
         let last = self.newest();
         let next = following(last, &step.members).ok_or(ProofError::Epoch)?;

@@ -1,4 +1,4 @@
-//! What stands at a path at a checkpoint.
+//! Proof of the file at a path at a checkpoint, or of its absence.
 
 use super::checkpoint::{Checkpoint, holds};
 use super::{NonceProof, ProofError, SlotProof};
@@ -42,14 +42,14 @@ pub struct Marked {
     pub nonce: NonceProof,
 }
 
-/// What a file proof shows.
+/// Statement of a verified file proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvedFile {
     /// The domain.
     pub domain: String,
     /// The path.
     pub path: String,
-    /// What is served there; none where nothing is.
+    /// File that is served there; none where nothing is.
     pub file: Option<File>,
     /// The revision that made it so; none where nothing was ever known to stand there.
     pub revision: Option<Revision>,
@@ -59,7 +59,7 @@ pub struct ProvedFile {
     pub seq: SeqNum,
     /// Ledger time at the checkpoint.
     pub time: Time,
-    /// Who signed the checkpoint.
+    /// Replicas that signed the checkpoint.
     pub signers: Vec<ReplicaId>,
     /// The nonce of the strong read, with the slot in which its mark was executed.
     pub nonce: Option<(Digest, SeqNum)>,

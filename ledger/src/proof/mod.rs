@@ -26,18 +26,18 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{CertError, EvidenceKey, PublicKey, SeqNum, View};
 use sha2::{Digest as _, Sha256};
 
-/// How a proof file begins.
+/// First bytes of a proof file.
 const TAG: &[u8] = b"quorate-proof-1\n";
 
 /// Bytes of a proof file: what a reader takes before it decodes. The largest part is a receipt of many paths.
 pub const PROOF_BYTES_MAX: usize = 128 << 20;
 
-/// What a proof file holds.
+/// Content of a proof file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Proof {
-    /// What stands at a path at a checkpoint, or that nothing does.
+    /// Presence of a file at a path at a checkpoint, or its absence.
     File(Box<FileProof>) = 1,
     /// The verdict on an envelope.
     Receipt(Box<ReceiptProof>) = 2,
@@ -45,10 +45,10 @@ pub enum Proof {
     Evidence(Box<EvidenceProof>) = 3,
 }
 
-/// What a proof shows to whoever has the genesis.
+/// Statement of a verified proof, for a holder of the genesis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proved {
-    /// What stands at a path.
+    /// File at a path.
     File(ProvedFile),
     /// The verdict on an envelope.
     Receipt(ProvedReceipt),
@@ -63,9 +63,9 @@ pub struct ProvedEvidence {
     pub what: EvidenceKey,
     /// The offender's key.
     pub key: PublicKey,
-    /// Where it happened.
+    /// View of the offence.
     pub view: View,
-    /// Where it happened.
+    /// Slot, or position in a lane, of the offence.
     pub seq: SeqNum,
 }
 
@@ -126,7 +126,7 @@ impl Proof {
         borsh::from_slice(body).map_err(|_| ProofError::Malformed)
     }
 
-    /// What it proves to somebody who trusts the genesis and nothing else.
+    /// Verifies the proof for a reader who trusts the genesis and nothing else.
     pub fn verify(&self, genesis: &Genesis) -> Result<Proved, ProofError> {
         match self {
             Self::File(proof) => proof.verify(genesis).map(Proved::File),

@@ -14,7 +14,7 @@ pub struct NonceProof {
     steps: Vec<NonceStep>,
 }
 
-/// One step up.
+/// Step up the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -48,7 +48,7 @@ impl NonceProof {
         self.nonce
     }
 
-    /// What the mark must hold.
+    /// Root that the mark must hold.
     pub fn root(&self) -> Digest {
         self.steps.iter().fold(leaf(&self.nonce), |below, step| match step {
             NonceStep::Left(sibling) => node(sibling, &below),

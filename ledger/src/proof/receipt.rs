@@ -1,4 +1,4 @@
-//! What happened in a slot: a verdict, or an executed read mark.
+//! Proof of an event in a slot: a verdict, or an executed read mark.
 
 use super::ProofError;
 use super::checkpoint::Checkpoint;
@@ -30,7 +30,7 @@ pub struct ReceiptProof {
     pub(crate) receipt: Receipt,
 }
 
-/// What a receipt proof shows.
+/// Statement of a verified receipt proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvedReceipt {
     /// The verdict.
@@ -39,7 +39,7 @@ pub struct ProvedReceipt {
     pub seq: SeqNum,
     /// Ledger time at the checkpoint.
     pub time: Time,
-    /// Who signed the checkpoint.
+    /// Replicas that signed the checkpoint.
     pub signers: Vec<ReplicaId>,
 }
 

@@ -1,4 +1,4 @@
-//! What a replica's analyser would make of a conflict: a function of the state, so every honest replica says the same.
+//! Analysis of a conflict by a replica: a function of the state, so every honest replica says the same.
 
 use super::StateView;
 use crate::apply::{kind, merge_options, mode};

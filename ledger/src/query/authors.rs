@@ -19,15 +19,15 @@ pub struct AuthorEntry {
     pub attempt: u64,
     /// Numbers that the author used twice (A3), ascending.
     pub repeated: Vec<u64>,
-    /// Whom the author belongs to; none for somebody who is not enrolled.
+    /// Organisation of the author; none if the key is not enrolled.
     pub organisation: Option<String>,
     /// The revision that revoked the key.
     pub revoked: Option<Revision>,
-    /// What the author stands at in the group.
+    /// Reputation of the author in the group.
     pub reputation: Reputation,
     /// The figure by deeds in this domain alone: what its rates may go by.
     pub score_here: u32,
-    /// How fast the domain takes the author's changes now; none: as fast as they come.
+    /// Rate at which the domain takes the author's changes now; none: as fast as they come.
     pub rate: Option<Rate>,
 }
 
@@ -38,11 +38,11 @@ pub struct MemberEntry {
     pub replica: ReplicaId,
     /// Its key.
     pub key: PublicKey,
-    /// Who runs it.
+    /// Organisation that runs it.
     pub organisation: String,
     /// Proofs of misbehaviour that are recorded against its key.
     pub evidence: u8,
-    /// What it stands at.
+    /// Reputation of the organisation.
     pub reputation: Reputation,
 }
 
@@ -64,7 +64,7 @@ impl<'a> StateView<'a> {
         Ok(if domain == GROUP_DOMAIN { self.group_policy().rates } else { self.policy(domain)?.rates })
     }
 
-    /// What an author stands at, by deeds in all domains.
+    /// Reputation of an author, by deeds in all domains.
     pub fn reputation(&self, key: &PublicKey) -> Result<Reputation, StoreError> {
         let (mut track_record, mut repeated) = (TrackRecord::default(), 0);
         for domain in self.ledger.domains().values() {
@@ -77,7 +77,7 @@ impl<'a> StateView<'a> {
         Ok(track_record.reputation(repeated))
     }
 
-    /// Everybody who may sign changes, by key.
+    /// Authors that the group has enrolled, by key.
     pub fn identities(&self) -> Result<Vec<(PublicKey, AuthorRecord)>, StoreError> {
         let mut found = Vec::new();
         entry::entries(self.read, |name, value| {
@@ -96,7 +96,7 @@ impl<'a> StateView<'a> {
         Ok(record.map(|record| record.organisation))
     }
 
-    /// How many organisations there are.
+    /// Count of the organisations.
     pub fn organisations(&self) -> u32 {
         self.ledger.organisations()
     }

@@ -1,4 +1,4 @@
-//! What came before what (A4): derived from what each change was based on, claimed by nobody.
+//! Causal order (A4): derived from the bases of changes, claimed by nobody.
 
 use super::StateView;
 use crate::format::receipt::State;
@@ -10,7 +10,7 @@ use crate::vocabulary::revision::Revision;
 /// Links of a chain that one answer follows.
 const LINKS_MAX: usize = 100_000;
 
-/// How two envelopes stand to each other.
+/// Causal relation of two envelopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The second was made by somebody who had seen the first.
@@ -23,7 +23,7 @@ pub enum Order {
     Same,
 }
 
-/// How two envelopes stand to each other, and why.
+/// Causal relation of two envelopes, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Causality {
     /// The first to the second.
@@ -33,10 +33,11 @@ pub struct Causality {
 }
 
 impl<'a> StateView<'a> {
-    /// How two envelopes stand to each other; none if one of them had no verdict, or was refused: it changed nothing.
+    /// Causal relation of two envelopes; none if one of them had no verdict, or was refused: it changed nothing.
     ///
-    /// The executed cut of the revision that a change names is its vector clock. It covers every lane position that was
-    /// executed up to that revision, and for a chain also the chain's own, never the cuts at which those were executed.
+    /// The executed cut of the revision that a change names is its vector clock. The clock covers every lane position
+    /// that was executed up to that revision, and for a chain also the chain's own, never the cuts at which those were
+    /// executed.
     pub fn causality(&self, first: &EnvelopeId, second: &EnvelopeId) -> Result<Option<Causality>, StoreError> {
         let verdicts = (self.ledger.verdict(self.read, first)?, self.ledger.verdict(self.read, second)?);
         let (Some(a), Some(b)) = verdicts else {

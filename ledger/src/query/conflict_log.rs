@@ -1,4 +1,4 @@
-//! What happened to conflicts, for people.
+//! Log of conflicts, for people.
 
 use super::{QueryError, StateView};
 use crate::state::conflict_log::ConflictEvent;
@@ -12,16 +12,16 @@ use quorate_pbft::{Digest, Time};
 /// Happenings of one conflict that one answer tells: all of a usual one.
 const LOG_MAX: usize = 4_096;
 
-/// Something that happened to some conflict.
+/// Logged event with its conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedEvent {
     /// The conflict.
     pub id: ConflictId,
-    /// What.
+    /// Event in the conflict's log.
     pub event: ConflictEvent,
 }
 
-/// What an author said of a change.
+/// Message of an author with a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitMessage {
     /// The envelope.
@@ -33,7 +33,7 @@ pub struct CommitMessage {
 }
 
 impl<'a> StateView<'a> {
-    /// What happened to a conflict, in order.
+    /// Log of a conflict, in order.
     pub fn conflict_log(&self, id: &ConflictId) -> Result<Vec<ConflictEvent>, StoreError> {
         let (from, to) = (rows::event(id, 0), rows::event(id, u32::MAX));
         let (mut conflict_log, mut failed) = (Vec::new(), None);
@@ -48,7 +48,7 @@ impl<'a> StateView<'a> {
         failed.map_or(Ok(conflict_log), Err)
     }
 
-    /// What happened to conflicts of all domains after one revision and not after another, in order.
+    /// Events of conflicts in all domains after one revision and not after another, in order.
     pub fn conflict_events(&self, after: Revision, until: Revision) -> Result<Vec<LoggedEvent>, StoreError> {
         let highest = ConflictId(Digest([0xff; 32]));
         let (from, to) =

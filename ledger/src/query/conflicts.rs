@@ -41,21 +41,21 @@ pub struct ConflictEntry {
     pub since: Revision,
     /// Ledger time of that slot.
     pub opened: Time,
-    /// What the first two sides began with.
+    /// Common base of the first two sides.
     pub base: Option<File>,
     /// In the order in which they came; the first of at most 256.
     pub sides: Vec<SideEntry>,
-    /// How many there are.
+    /// Count of the sides.
     pub sides_count: u32,
-    /// Who may end it.
+    /// Authority that may end it.
     pub decider: Decider,
-    /// How many organisations must vote for one side; 0 where an arbiter decides.
+    /// Organisations that must vote for one side; 0 where an arbiter decides.
     pub needed: u32,
     /// Ledger time at which the next of `rest` decides; none: never.
     pub deadline: Option<Time>,
     /// Ledger time at which a lock that keeps the decided end from taking effect is over; none where none does.
     pub held_up: Option<Time>,
-    /// What of the path's policy comes after the decider.
+    /// Steps of the path's policy after the decider.
     pub rest: Vec<Step>,
     /// Organisations' votes for sides by their number.
     pub votes: BTreeMap<String, u32>,
@@ -63,22 +63,22 @@ pub struct ConflictEntry {
     pub settled: Option<Settled>,
 }
 
-/// One side.
+/// Side of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SideEntry {
-    /// Whose.
+    /// Author of the side.
     pub author: PublicKey,
     /// The revision that brought it.
     pub revision: Revision,
-    /// Where its author has it.
+    /// Path that the author gave it.
     pub path: String,
-    /// What stands there; none where its author wants nothing there.
+    /// File of the side; none for a deletion.
     pub file: Option<File>,
     /// Why somebody proposes it; none for a side that took part in the clash.
     pub proposed: Option<String>,
     /// The author's organisation; none for a replica's analyser.
     pub organisation: Option<String>,
-    /// Who proposed it, or said the same later.
+    /// Authors and analysers that proposed it or support it.
     pub supporters: Vec<Actor>,
 }
 
@@ -122,7 +122,7 @@ impl<'a> StateView<'a> {
         }
     }
 
-    /// One conflict.
+    /// Conflict with this id.
     pub fn conflict(&self, id: &ConflictId) -> Result<Option<ConflictEntry>, StoreError> {
         let place: Option<String> = entry::load_row(self.read, Table::History, &rows::conflict_domain(id))?;
         place.map(|domain| self.conflict_in(*id, domain)).transpose()

@@ -17,9 +17,9 @@ pub struct EvidenceEntry {
     pub what: EvidenceKey,
     /// The offender's key.
     pub key: PublicKey,
-    /// Where it happened; what it means depends on the kind.
+    /// View of the offence; its meaning depends on the kind.
     pub view: View,
-    /// Where it happened.
+    /// Slot, or position in a lane, of the offence.
     pub seq: SeqNum,
     /// The slot that recorded it.
     pub recorded_at: SeqNum,

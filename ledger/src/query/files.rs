@@ -16,7 +16,7 @@ use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 use std::collections::BTreeSet;
 
-/// What stands at a path.
+/// File at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
     /// Its name in the domain.
@@ -38,9 +38,9 @@ pub struct FileEntry {
 pub enum Found {
     /// A file, in conflict or not.
     File(FileEntry),
-    /// Nothing is served, because the sides of this conflict never agreed on anything.
+    /// No file is served, because the sides of this conflict never agreed on anything.
     Disputed(ConflictId),
-    /// Nothing stands there.
+    /// No file is at the path.
     Nothing,
 }
 
@@ -59,9 +59,9 @@ impl Found {
 pub struct DomainEntry {
     /// Its name.
     pub name: String,
-    /// Who may change files.
+    /// Principals that may change files.
     pub writers: Vec<Principal>,
-    /// Who may read.
+    /// Principals that may read.
     pub readers: Vec<Principal>,
     /// Root of its tree.
     pub root: Digest,
@@ -72,7 +72,7 @@ pub struct DomainEntry {
 }
 
 impl<'a> StateView<'a> {
-    /// All domains, by name.
+    /// Domains by name.
     pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
         let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
         let domains = domains.map(|(name, domain)| {
@@ -98,7 +98,7 @@ impl<'a> StateView<'a> {
         Ok(newest)
     }
 
-    /// What stands at a path, now or at an earlier revision.
+    /// File at a path, now or at an earlier revision.
     pub fn file(&self, domain: &str, path: &str, at: Option<Revision>) -> Result<Found, QueryError> {
         let number = self.number(domain)?;
         match at {

@@ -1,4 +1,4 @@
-//! What happened: the log, and the difference of two revisions.
+//! History: the log, and the difference of two revisions.
 
 use super::page::{self, Page};
 use super::{QueryError, StateView};
@@ -24,7 +24,7 @@ pub struct LogEntry {
     pub id: EnvelopeId,
     /// The revision that it made.
     pub revision: Revision,
-    /// Who signed it.
+    /// Author of the envelope.
     pub author: PublicKey,
     /// The messages of its changes, one a paragraph.
     pub message: String,
@@ -32,7 +32,7 @@ pub struct LogEntry {
     pub time: Time,
     /// By the author's clock, milliseconds since the Unix epoch.
     pub author_time_ms: u64,
-    /// What it did, as in its receipt.
+    /// Effects on paths, as in the receipt.
     pub changes: Vec<PathChange>,
 }
 
@@ -41,9 +41,9 @@ pub struct LogEntry {
 pub struct PathDifference {
     /// Its name.
     pub path: String,
-    /// What the first revision has there.
+    /// File in the first revision.
     pub from: Option<File>,
-    /// What the second has.
+    /// File in the second revision.
     pub to: Option<File>,
 }
 

@@ -1,4 +1,4 @@
-//! What became of requests for locks, for people.
+//! News of requests for locks, for people.
 
 use super::StateView;
 use crate::lock::LockNews;
@@ -8,8 +8,8 @@ use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
 
 impl<'a> StateView<'a> {
-    /// What became of requests for locks in all domains after one revision and not after another, in order. What ended by
-    /// itself is told at the end of its slot.
+    /// News of requests for locks in all domains after one revision and not after another, in order. Requests that
+    /// ended by themselves are told at the end of their slot.
     pub fn lock_news(&self, after: Revision, until: Revision) -> Result<Vec<LockNews>, StoreError> {
         let (from, to) = (rows::lock_news(after, u32::MAX), rows::lock_news(until, u32::MAX));
         let (mut found, mut failed) = (Vec::new(), None);

@@ -15,13 +15,13 @@ use quorate_pbft::PublicKey;
 pub struct LockEntry {
     /// The path; empty for the root.
     pub path: String,
-    /// Whose.
+    /// Author of the request.
     pub author: PublicKey,
     /// The author's organisation.
     pub organisation: String,
-    /// What is held; none while it only waits.
+    /// Lock that is held; none while it only waits.
     pub held: Option<Held>,
-    /// What it waits for; none once it has it.
+    /// Lock that it waits for; none once it is granted.
     pub wants: Option<Wanted>,
     /// Its place among those who wait for what it waits for, from 1; none where it does not wait.
     pub place: Option<u32>,

@@ -3,12 +3,12 @@
 /// Items of one page; a larger wish is cut to this.
 pub(super) const ITEMS_MAX: usize = 1_000;
 
-/// One page of a list.
+/// Page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// In the list's order.
     pub items: Vec<T>,
-    /// Where the next page begins; none at the end.
+    /// Beginning of the next page; none at the end.
     pub next: Option<String>,
 }
 

@@ -23,7 +23,7 @@ pub struct ProposalEntry {
     pub id: ProposalId,
     /// The domain in which it is approved.
     pub domain: String,
-    /// What is proposed, and who agrees.
+    /// Proposed act, and the organisations that agree.
     pub proposal: Proposal,
     /// Organisations that must agree, by the policy and by who has a voice as it stands now.
     pub needed: u32,
@@ -48,12 +48,12 @@ impl<'a> StateView<'a> {
         (*self.ledger.group_policy()).clone()
     }
 
-    /// What it takes to change a domain's policy now, and whether it can be done there.
+    /// Quorum for changing a domain's policy now, and whether it can be reached there.
     pub fn threshold(&self, domain: &str) -> Result<Threshold, QueryError> {
         Ok(Quorum::of_domain(&self.read, self.policy(domain)?)?.threshold())
     }
 
-    /// What it takes to decide for the group now, and whether that is what its policy asks for.
+    /// Quorum for decisions of the group now, and whether that is what its policy asks for.
     pub fn threshold_of_group(&self) -> Result<Threshold, StoreError> {
         Ok(Quorum::of_group(&self.read, &self.ledger.group_policy())?.threshold())
     }
@@ -95,7 +95,7 @@ impl<'a> StateView<'a> {
 
     /// Proposals, newest first, of all domains or of one, after the proposal `from`.
     ///
-    /// A page looks at a thousand of them at the most. Where most are of other domains, or not open, it may have fewer
+    /// A page looks at a thousand of them at the most. If most are of other domains, or not open, it may have fewer
     /// items than asked for, or none, and say where to go on.
     pub fn proposals(
         &self,
@@ -135,7 +135,7 @@ impl<'a> StateView<'a> {
         Ok(Page { items: self.with_needed(items)?, next: next.or(unseen) })
     }
 
-    /// One proposal.
+    /// Proposal with this id.
     pub fn proposal(&self, id: &ProposalId) -> Result<Option<ProposalEntry>, StoreError> {
         let entries = self.with_needed(self.proposed(id)?.into_iter().collect())?;
         Ok(entries.into_iter().next())
@@ -188,7 +188,7 @@ impl<'a> StateView<'a> {
         found.into_iter().map(entry).collect()
     }
 
-    /// What concerns the group is decided in its own domain, and nothing else is.
+    /// Approvals needed for a proposal: of the group's own domain by its policy, of another by the domain's.
     fn needed(&self, domain: &str) -> Result<u32, StoreError> {
         match self.decided_in(domain)? {
             record if record.number == GROUP => Ok(self.threshold_of_group()?.needed),

@@ -62,7 +62,7 @@ pub struct Deferred {
     pub from_seq: u64,
     /// Number of its last change.
     pub to_seq: u64,
-    /// What is the matter.
+    /// Input that is missing.
     pub why: DeferReason,
 }
 
@@ -74,11 +74,11 @@ pub enum DeferReason {
         /// The number that is next.
         next: u64,
     },
-    /// What it depends on has not happened: put it on a lane again later.
+    /// Dependency that has not happened: put it on a lane again later.
     Dependency(Dependency),
     /// A content that neither travels along nor stood at its path within the base horizon.
     Content(Digest),
-    /// It had its verdict: the receipt is known.
+    /// Envelope that had its verdict: the receipt is known.
     Copy,
     /// Its number has had another envelope's verdict.
     Taken,

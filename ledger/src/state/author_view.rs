@@ -38,7 +38,7 @@ impl AuthorView {
         self.first
     }
 
-    /// What stands at a path.
+    /// File at a path, as the author sees it.
     pub(crate) fn file(&self, overlay: &Overlay, domain: u32, path: &str) -> Result<Option<File>, StoreError> {
         if let Some(written) = self.written.get(path) {
             return Ok(*written);
@@ -62,7 +62,7 @@ impl AuthorView {
         self.written.insert(path.to_owned(), file);
     }
 
-    /// What the next envelope of the chain needs of it.
+    /// Record that the next envelope of the chain needs.
     pub(crate) fn into_record(self) -> ViewRecord {
         ViewRecord { first: self.first, parent: self.parent, writes: self.written.into_iter().collect() }
     }

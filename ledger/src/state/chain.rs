@@ -1,8 +1,8 @@
 //! Chains of envelopes that were sent without waiting for each: who wrote what last.
 //!
-//! An envelope's writes are laid out by path when another one is first based on it, so envelopes that nobody builds
-//! on cost nothing, and a long chain costs each of its links only what that link wrote. All of it can be derived
-//! from the authors' verdicts.
+//! An envelope's writes are laid out by path when another one is first based on it, so envelopes that nobody builds on
+//! cost nothing, and a long chain costs each of its links only what that link wrote. Chain rows can be derived from the
+//! authors' verdicts.
 
 use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
@@ -31,7 +31,7 @@ pub(crate) struct Link {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 struct Chain {
     length: u64,
-    /// Where it left another chain.
+    /// Link at which it left another chain.
     parent: Option<Link>,
     forks: u32,
 }
@@ -75,7 +75,7 @@ fn chain(read: &dyn Read, id: &EnvelopeId) -> Result<Chain, StoreError> {
     chain.ok_or_else(|| entry::damaged("a chain"))
 }
 
-/// What the chain wrote last at a path; none where it never wrote there.
+/// Last write of the chain at a path; none where it never wrote there.
 pub(crate) fn written(read: &dyn Read, link: &Link, path: &Key) -> Result<Option<Option<File>>, StoreError> {
     let mut at = Some(*link);
     while let Some(link) = at {

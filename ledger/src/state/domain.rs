@@ -17,19 +17,19 @@ pub(crate) struct Domain {
     pub(crate) tree: Tree,
 }
 
-/// All domains by name; shared, so that a version of the ledger costs a count for each.
+/// Domains by name; shared, so that a version of the ledger costs a count for each.
 pub(crate) type Domains = BTreeMap<String, Arc<Domain>>;
 
-/// What a domain is to somebody who executes envelopes in it.
+/// Read-only view of a domain during execution: policy, usage, horizon, ledger time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DomainView<'a> {
     pub(crate) name: &'a str,
     pub(crate) record: &'a DomainRecord,
     /// The group's own policy.
     pub(crate) group: &'a GroupPolicy,
-    /// How many organisations there are.
+    /// Count of the organisations.
     pub(crate) organisations: u32,
-    /// How many domains there are, the group's included: the number of the next one.
+    /// Count of the domains, the group's included: the number of the next one.
     pub(crate) domains: u32,
     /// Ledger time of the slot.
     pub(crate) time: Time,
@@ -47,7 +47,7 @@ impl DomainView<'_> {
     }
 }
 
-/// Something that is in memory as well as in the state.
+/// Decision that changes memory as well as the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// A domain is new, or has a new policy.

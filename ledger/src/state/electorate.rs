@@ -1,9 +1,9 @@
 //! Voices: the organisations whose word counts under a policy, how many of them must agree, and what happens when too few
 //! are left. `docs/adr/when-too-few-are-left.md` says why it is so.
 //!
-//! An organisation has a voice while somebody is enrolled who speaks for it. Where a policy names no number, ⌊2h/3⌋ + 1 of
-//! the h organisations that have a voice must agree, and never fewer than f + 1 of the n that it names, f = ⌊(n − 1)/3⌋: so
-//! at least one of them is honest, however many have left.
+//! An organisation has a voice while somebody is enrolled who speaks for it. Without a number in the policy, ⌊2h/3⌋ + 1
+//! of the h organisations that have a voice must agree, and never fewer than f + 1 of the n that it names, f = ⌊(n −
+//! 1)/3⌋: so at least one of them is honest, however many have left.
 
 use crate::format::constants::GROUP;
 use crate::policy::{Approvals, DomainPolicy, GroupPolicy};
@@ -23,19 +23,19 @@ pub struct Electorate {
     pub active: u32,
 }
 
-/// Where somebody stands who wants to change a policy.
+/// Approvals that a change of a policy needs and can get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threshold {
     /// Organisations that must agree.
     pub needed: u32,
-    /// Those that can.
+    /// Organisations that can agree.
     pub electorate: Electorate,
     /// Whether too few can, by what the policy itself asks, or nobody can propose anything: a domain's policy is then the
     /// group's to change, and the group's own is changed by the quorum of whoever is left.
     pub is_stuck: bool,
 }
 
-/// Whose agreement counts now, and how many it takes.
+/// Organisations that count now, and how many must agree.
 #[derive(Debug, Clone)]
 pub(crate) struct Quorum {
     members: Members,
@@ -56,7 +56,7 @@ enum Members {
 }
 
 impl Electorate {
-    /// How many must agree where nothing else is said.
+    /// Default quorum, where the policy names none.
     pub fn quorum(&self) -> u32 {
         let (most, honest) = (2 * u64::from(self.active) / 3 + 1, self.named.saturating_sub(1) / 3 + 1);
         u32::try_from(most).unwrap_or(u32::MAX).max(honest)
@@ -64,7 +64,7 @@ impl Electorate {
 }
 
 impl Quorum {
-    /// What it takes to change a domain's policy.
+    /// Quorum for changing a domain's policy.
     pub(crate) fn of_domain(entries: &impl Entries, policy: &DomainPolicy) -> Result<Self, StoreError> {
         let members = match policy.approvals.by.is_empty() {
             true => Members::of(entries, policy.writers.iter().chain(&policy.readers))?,
@@ -76,7 +76,7 @@ impl Quorum {
         Ok(quorum)
     }
 
-    /// What it takes to decide for the group: as its policy says, while that can be met; else the quorum of those that are
+    /// Quorum for decisions of the group: as its policy says, while that can be met; else the quorum of those that are
     /// left decides, and any author speaks for an organisation of which nobody is left whom the policy names.
     pub(crate) fn of_group(entries: &impl Entries, policy: &GroupPolicy) -> Result<Self, StoreError> {
         let all = || Members::all(entries);
@@ -126,8 +126,8 @@ impl Quorum {
         self.threshold.is_stuck && !self.represented.contains(organisation)
     }
 
-    /// Whether so many agree. Who has no voice any more does not count: else a minority could agree, leave, and so lower
-    /// the number for what it agreed to.
+    /// Whether so many agree. An organisation that has no voice any more does not count: else a minority could agree,
+    /// leave, and so lower the number for what it agreed to.
     pub(crate) fn is_met(&self, entries: &impl Entries, agreed: &[String]) -> Result<bool, StoreError> {
         let mut count = 0;
         for organisation in agreed {
@@ -184,7 +184,7 @@ impl Members {
     }
 }
 
-/// How many keys an organisation has that are enrolled and not revoked; none where there is no such organisation.
+/// Count of an organisation's keys that are enrolled and not revoked; none where there is no such organisation.
 fn authors(entries: &impl Entries, organisation: &str) -> Result<Option<u32>, StoreError> {
     let known: Option<crate::vocabulary::revision::Revision> =
         entries.entry(GROUP, &name::organisation(organisation))?;

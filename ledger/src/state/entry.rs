@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 /// Bytes that most values fit into. `borsh::to_vec` reserves 1,024, which rows that wait for their commit would keep.
 const VALUE_BYTES: usize = 256;
 
-/// What a leaf of a tree says of an entry's value.
+/// Hash of an entry's value, as a leaf of a tree holds it.
 pub(crate) fn value_hash(value: &[u8]) -> Digest {
     hash_parts("quorate/v1/value", &[value])
 }
@@ -84,7 +84,7 @@ pub(crate) fn sound_content(hash: &Digest, bytes: Vec<u8>) -> Result<Vec<u8>, St
     if is_sound { Ok(bytes) } else { Err(StoreError(format!("the content {hash} is damaged"))) }
 }
 
-/// Where entries are read: what an envelope in hand sees, or what was committed.
+/// Source of entries: the state as an envelope in hand sees it, or as it was committed.
 pub(crate) trait Entries {
     /// An entry of a tree.
     fn entry<T: BorshDeserialize>(&self, number: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError>;
@@ -105,7 +105,7 @@ pub(crate) fn load_row<T: BorshDeserialize>(
     read.get(table, key)?.map(|value| value_of(&value)).transpose()
 }
 
-/// All entries of the group's tree.
+/// Calls `each` for the entries of the group's tree.
 pub(crate) fn entries(
     read: &dyn Read,
     mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,

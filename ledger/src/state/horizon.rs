@@ -1,4 +1,4 @@
-//! How far back a base may lie, in coarse steps that fit into one entry.
+//! Horizon of bases, in coarse steps that fit into one entry.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{SeqNum, bounded};
@@ -14,7 +14,7 @@ pub struct Marks {
     /// (measure, slot): when the slot was over, this much had been measured.
     #[borsh(deserialize_with = "bounded::list::<MARKS_MAX, _, _>")]
     marks: Vec<(u64, SeqNum)>,
-    /// Everything below this slot lies beyond the horizon.
+    /// Lowest slot within the horizon.
     floor: SeqNum,
 }
 

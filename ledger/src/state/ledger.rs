@@ -29,16 +29,16 @@ pub enum OpenError {
     /// The disk said no, or what is on it cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nothing was created here.
+    /// No ledger was created here.
     #[error("there is no ledger here")]
     Absent,
     /// There is one already.
     #[error("there is a ledger here already")]
     Present,
-    /// It belongs to another group.
+    /// Ledger of another group.
     #[error("the ledger is of another genesis")]
     OtherGenesis,
-    /// It was executed by other rules than this program's.
+    /// Ledger that was executed by other rules than this program's.
     #[error("the ledger was executed by {theirs:?}, this program executes by {ours:?}")]
     OtherRules {
         /// On the disk.
@@ -51,7 +51,7 @@ pub enum OpenError {
     Damaged {
         /// The root that was stored.
         expected: Digest,
-        /// What the entries hash to.
+        /// Root of the entries as they are.
         found: Digest,
     },
 }
@@ -119,7 +119,7 @@ impl Ledger {
         &self.genesis
     }
 
-    /// Where execution stands, as the core wants to know it.
+    /// Executed point, as the core wants to know it.
     pub fn executed(&self) -> &ExecutedPoint {
         &self.executed
     }
@@ -129,7 +129,7 @@ impl Ledger {
         Revision::slot(self.head.seq)
     }
 
-    /// How far the group is.
+    /// Head of the group's state.
     pub fn head(&self) -> &Head {
         &self.head
     }

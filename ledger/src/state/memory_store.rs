@@ -17,7 +17,7 @@ pub struct MemoryStore {
 struct Key {
     /// The first sixteen bytes, zeros where there are fewer.
     front: u128,
-    /// All of it: keys of which one is the other and zeros have one front.
+    /// Whole key: keys of which one is the other and zeros have one front.
     whole: Box<[u8]>,
 }
 

@@ -3,16 +3,16 @@
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
 
-/// How far the group is: [`super::record::Head`].
+/// Head of the group: [`super::record::Head`].
 pub(crate) const HEAD: &[u8] = b"H";
 /// Which rules the group executes by.
 pub(crate) const RULES: &[u8] = b"R";
-/// What a domain holds of old contents: [`super::record::Usage`].
+/// Usage of a domain for old contents: [`super::record::Usage`].
 pub(crate) const USAGE: &[u8] = b"U";
 
-/// How many organisations there are, in the group's tree.
+/// Count of the organisations, in the group's tree.
 pub(crate) const ORGANISATIONS: &[u8] = b"N";
-/// How many organisations have a voice: somebody is enrolled for them. In the group's tree.
+/// Count of the organisations that have a voice: somebody is enrolled for them. In the group's tree.
 pub(crate) const ACTIVE_ORGANISATIONS: &[u8] = b"V";
 
 /// The group's own policy, in the group's tree.
@@ -26,7 +26,7 @@ pub(crate) fn lock(path: &str) -> Vec<u8> {
     named(b'k', path.as_bytes())
 }
 
-/// Where an author holds locks or waits for them, in the group's tree.
+/// Places of an author's locks, held or awaited, in the group's tree.
 pub(crate) fn author_locks(key: &PublicKey) -> Vec<u8> {
     named(b'j', &key.0)
 }
@@ -63,7 +63,7 @@ pub(crate) fn organisation(name: &str) -> Vec<u8> {
     named(b'o', name.as_bytes())
 }
 
-/// How many keys of an organisation are enrolled and not revoked, in the group's tree.
+/// Count of an organisation's keys that are enrolled and not revoked, in the group's tree.
 pub(crate) fn authors_of(organisation: &str) -> Vec<u8> {
     named(b'v', organisation.as_bytes())
 }
@@ -81,12 +81,12 @@ pub(crate) fn evidence(key: &PublicKey, epoch: Epoch, kind: EvidenceKind) -> Vec
     name
 }
 
-/// How much evidence is recorded against a replica's key, in the group's tree.
+/// Count of recorded evidence against a replica's key, in the group's tree.
 pub(crate) fn offences(key: &PublicKey) -> Vec<u8> {
     named(b'x', &key.0)
 }
 
-/// What a replica's lane brought, by its key, in the group's tree.
+/// Service of a replica's lane, by its key, in the group's tree.
 pub(crate) fn service(key: &PublicKey) -> Vec<u8> {
     named(b'y', &key.0)
 }
@@ -101,12 +101,12 @@ pub(crate) fn sequence(key: &PublicKey) -> Vec<u8> {
     named(b's', &key.0)
 }
 
-/// How much an author took of its rate, in the domain's tree.
+/// Fill of an author's rate, in the domain's tree.
 pub(crate) fn taken_by_author(key: &PublicKey) -> Vec<u8> {
     named(b'q', &key.0)
 }
 
-/// How much an organisation took of its rate, in the domain's tree.
+/// Fill of an organisation's rate, in the domain's tree.
 pub(crate) fn taken_by_organisation(name: &str) -> Vec<u8> {
     named(b'Q', name.as_bytes())
 }

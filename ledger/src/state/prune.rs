@@ -1,4 +1,4 @@
-//! What lies beyond the horizon leaves the state, at the same slot on every replica.
+//! Pruning of the state: entries beyond the horizon go at the same slot on every replica.
 
 use crate::state::overlay::Overlay;
 use crate::state::record::FileRecord;

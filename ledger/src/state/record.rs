@@ -14,7 +14,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip, bounded};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far the group is: everything that executing the next slot reads beside the entries themselves.
+/// Head of the group: the values that executing the next slot reads beside the entries themselves.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Head {
     /// The epoch of the last executed slot.
@@ -73,13 +73,13 @@ impl Head {
 /// A path: what stands there, since when, and what stood there before.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct FileRecord {
-    /// What is served; none where it was deleted, or where a conflict has no agreed content.
+    /// File that is served; none where it was deleted, or where a conflict has no agreed content.
     pub file: Option<File>,
     /// The revision that made it so.
     pub since: Revision,
-    /// Who made it so.
+    /// Author of the write.
     pub author: PublicKey,
-    /// Where it went, if a rename took it away.
+    /// Path to which a rename took it, if one did.
     pub moved_to: Option<String>,
     /// The open conflict.
     pub conflict: Option<ConflictId>,
@@ -95,7 +95,7 @@ impl FileRecord {
         self.file.is_none() && self.conflict.is_none()
     }
 
-    /// What stands there as it is kept once something else does; none where nobody ever wrote.
+    /// Version to keep once another takes its place; none where nobody ever wrote.
     pub(crate) fn version(&self) -> Option<Version> {
         self.envelope.map(|envelope| Version { file: self.file, envelope, before: self.before })
     }
@@ -105,7 +105,7 @@ impl FileRecord {
 /// [`FileRecord::before`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Version {
-    /// What stood there.
+    /// File of the version.
     pub file: Option<File>,
     /// The envelope that made it so.
     pub envelope: EnvelopeId,
@@ -126,7 +126,7 @@ pub struct Sequence {
     pub verdicts: Digest,
     /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
     pub repeated: Vec<u64>,
-    /// What came of all this.
+    /// Deeds that came of all this.
     pub track_record: TrackRecord,
 }
 
@@ -149,16 +149,16 @@ impl Sequence {
         }
     }
 
-    /// What the author stands at by deeds in this domain alone.
+    /// Reputation of the author by deeds in this domain alone.
     pub(crate) fn score(&self) -> u32 {
         self.track_record.score(self.repeated.len() as u64)
     }
 }
 
-/// One verdict on an envelope of an author: a row, authenticated by [`Sequence::verdicts`].
+/// Verdict on an envelope of an author: a row, authenticated by [`Sequence::verdicts`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Verdict {
-    /// What was said.
+    /// Receipt as it was given.
     pub receipt: Receipt,
     /// The envelope's attempt.
     pub attempt: u64,
@@ -185,7 +185,7 @@ pub struct ViewRecord {
     pub first: Revision,
     /// The envelope whose view this one was laid over.
     pub parent: Option<EnvelopeId>,
-    /// What this envelope wrote, ascending by path.
+    /// Writes of this envelope, ascending by path.
     pub writes: Vec<(String, Option<File>)>,
 }
 
@@ -196,7 +196,7 @@ pub struct DomainRecord {
     pub number: u32,
     /// The revision that made it.
     pub since: Revision,
-    /// Who may do what.
+    /// Policy of the domain.
     pub policy: DomainPolicy,
 }
 
@@ -212,7 +212,7 @@ pub struct DomainRoot {
 /// An author as enrolled.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct AuthorRecord {
-    /// Whom it belongs to.
+    /// Organisation to which the key belongs.
     pub organisation: String,
     /// The revision that enrolled it.
     pub since: Revision,
@@ -272,25 +272,25 @@ pub struct ConflictRecord {
     pub opened: Time,
     /// The revision of its newest side: a change that has seen this one has seen all.
     pub latest: Revision,
-    /// What the first two sides began with.
+    /// Common base of the first two sides.
     pub base: Option<File>,
     /// Number of sides.
     pub sides: u32,
     /// Running hash over all sides; see [`Side`].
     pub sides_hash: Digest,
-    /// Who may end it.
+    /// Authority that may end it.
     pub decider: Decider,
     /// Ledger time at which the next of `rest` decides; none: never.
     pub deadline: Option<Time>,
     /// The locks that what was decided waits for; none while nothing is decided, or nothing is in its way.
     pub held_up: Option<Hold>,
-    /// What of the policy's strategies comes after the decider, as it was when the conflict began.
+    /// Steps of the policy's strategies after the decider, as they were when the conflict began.
     pub rest: Vec<Step>,
     /// Organisations' votes for sides by their number; the last vote of each counts.
     pub votes: BTreeMap<String, u32>,
-    /// How many sides each organisation's authors have proposed.
+    /// Count of proposed sides, by organisation.
     pub proposals: BTreeMap<String, u32>,
-    /// Who proposed a side, or said the same later.
+    /// Authors and analysers that proposed a side or support it, by side.
     pub supporters: BTreeMap<u32, BTreeSet<Actor>>,
     /// Length of the story.
     pub events: u32,
@@ -309,16 +309,16 @@ pub struct Hold {
     pub paths: Vec<String>,
 }
 
-/// One side of a conflict: a row, authenticated by [`ConflictRecord::sides_hash`].
+/// Side of a conflict: a row, authenticated by [`ConflictRecord::sides_hash`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Side {
-    /// Whose.
+    /// Author of the side.
     pub author: PublicKey,
     /// The revision that brought it.
     pub revision: Revision,
-    /// Where the author has it; another path than the conflict's where a file and a folder, or renames, collide.
+    /// Path that the author gave it; another than the conflict's where a file and a folder, or renames, collide.
     pub path: String,
-    /// What the author has there; none for a deletion.
+    /// File of the author; none for a deletion.
     pub file: Option<File>,
     /// Why somebody proposes it; none for a side that took part in the clash.
     pub proposed: Option<String>,

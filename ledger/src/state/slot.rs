@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, SeqNum, hash};
 
-/// One thing in a slot's list: what a proof can show to have happened there.
+/// Entry in a slot's list: an event of which there can be a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -21,7 +21,7 @@ impl Listed {
     }
 }
 
-/// What the tree of executed slots says of one.
+/// Leaf of a slot in the tree of executed slots.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SlotLeaf {
     /// The slot.

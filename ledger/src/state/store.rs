@@ -1,4 +1,4 @@
-//! What the ledger needs of a disk: ordered tables of bytes, read and written inside one durable commit.
+//! Store interface: ordered tables of bytes, read and written inside one durable commit.
 
 use core::ops::ControlFlow;
 

@@ -47,7 +47,7 @@ pub(crate) fn back_from(
     failed.map_or(Ok(()), Err)
 }
 
-/// What stood at a path in a revision, and which revision made it so; none where nobody had written yet.
+/// Version of a path in a revision, and the revision that made it so; none where nobody had written yet.
 pub(crate) fn at(
     read: &dyn Read,
     of: (u32, &Key),

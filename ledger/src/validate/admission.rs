@@ -18,17 +18,17 @@ use quorate_pbft::{PublicKey, Time};
 pub struct Admission {
     /// Names it.
     pub id: EnvelopeId,
-    /// What was signed.
+    /// Envelope as it was decoded.
     pub envelope: Envelope,
-    /// Whom its author belongs to.
+    /// Organisation of its author.
     pub organisation: String,
-    /// What the state says of it.
+    /// Sequencing of the envelope by the state.
     pub sequencing: Sequencing,
     /// The author's numbers in the domain.
     pub(crate) numbers: Sequence,
 }
 
-/// Where an envelope stands.
+/// Sequencing of an envelope among its author's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sequencing {
     /// Its numbers are next.
@@ -88,8 +88,8 @@ impl Ledger {
         })
     }
 
-    /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in an
-    /// idle group. One that never fits is not held back here, so that its refusal is a verdict.
+    /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in
+    /// an idle group. An envelope that never fits is not held back here, so that its refusal is a verdict.
     pub fn comes_too_fast(
         &self,
         read: &dyn Read,
@@ -112,7 +112,7 @@ impl Ledger {
         Ok(takes.err().filter(|too_fast| too_fast.wait_ms.is_some()))
     }
 
-    /// Whom an author belongs to, as executed; empty for a stranger.
+    /// Organisation of an author, as executed; empty for a stranger.
     pub fn organisation(&self, read: &dyn Read, author: &PublicKey) -> Result<String, StoreError> {
         let author: Option<AuthorRecord> = entry::load(read, GROUP, &name::author(author))?;
         Ok(author.map_or_else(String::new, |author| author.organisation))

@@ -20,8 +20,8 @@ pub struct TooFast {
     pub wait_ms: Option<u64>,
 }
 
-/// What is taken after an envelope of so many bytes, or by how much it comes too fast. `numbers` are the author's in the
-/// domain before it: its standing there may count.
+/// Fill of the rates after an envelope of so many bytes, or by how much it comes too fast. `numbers` are the author's
+/// in the domain before it: its standing there may count.
 pub(crate) fn take(
     rates: &Rates,
     (body, organisation): (&Body, &str),

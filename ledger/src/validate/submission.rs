@@ -28,7 +28,7 @@ pub(crate) struct Accepted {
     pub(crate) applied: Applied,
     /// The author's view after its last change.
     pub(crate) view: ViewRecord,
-    /// What it did in other domains: place among the [`Submission::parts`], and what.
+    /// Effects in other domains: the place among the [`Submission::parts`], and the effect.
     pub(crate) others: Vec<Applied>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Submission<'a> {
     pub(crate) limits: &'a Limits,
     /// None where there is no such domain.
     pub(crate) place: Option<DomainView<'a>>,
-    /// All domains, for what an envelope depends on.
+    /// Domains in which an envelope's dependencies are looked up.
     pub(crate) domains: &'a Domains,
     /// Its changes for other domains.
     pub(crate) parts: Vec<Part<'a>>,
@@ -110,8 +110,8 @@ impl Submission<'_> {
         begun > Revision::GENESIS.seq() && !self.body().changes.first().is_some_and(is_newer)
     }
 
-    /// Whether it had its verdict when nobody could keep its number: before its author was enrolled, or its domain was
-    /// made. A verdict beyond the horizon need not be on this disk any more; the base of the envelope is older still.
+    /// True if the envelope was refused before its author was enrolled or its domain existed, when no number of its
+    /// author could be kept. Receipts beyond the horizon are ignored: replicas may have pruned them.
     fn was_refused(&self, overlay: &Overlay) -> Result<bool, StoreError> {
         let verdict: Option<Verdict> = overlay.row(Table::Receipts, &self.id.0.0)?;
         let revision = verdict.and_then(|verdict| verdict.receipt.revision);
@@ -331,7 +331,7 @@ impl Submission<'_> {
         Ok(others)
     }
 
-    /// How a refusal names a change of what holds together.
+    /// Name by which a refusal calls a change of a composition or transaction.
     fn name_of(&self, index: usize) -> Option<String> {
         if !self.parts.is_empty() {
             return Some(in_domain(&self.body().domain));
@@ -355,9 +355,9 @@ impl Submission<'_> {
             .try_for_each(|(place, applied)| within_quota(&place, applied))
     }
 
-    /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do this:
-    /// what comes between is asked first. Whoever the policy names to attest or to speak for an organisation may do that
-    /// without being a writer.
+    /// Stage `domain`: is the author a member? And what stage `access` will say, if members of that kind may not do
+    /// this: what comes between is asked first. Authors whom the policy names to attest or to speak for an organisation
+    /// may do that without being writers.
     fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Abort> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
@@ -376,7 +376,7 @@ impl Submission<'_> {
 }
 
 impl Accepted {
-    /// What the first of the later stages has against it, in whatever domain.
+    /// Refusal by the first of the later stages, in whatever domain.
     fn take_refusal(&mut self) -> Option<Refusal> {
         let all = core::iter::once(&mut self.applied).chain(&mut self.others);
         all.filter_map(Applied::take_refusal).min_by_key(|refusal| refusal.stage)

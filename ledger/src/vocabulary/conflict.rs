@@ -19,22 +19,22 @@ pub enum Class {
     Value = 1,
     /// Moved, renamed, deleted or reshaped on one side, edited on the other.
     Structural = 2,
-    /// It merges as text, but a check refuses the result.
+    /// A merge as text that a check refuses.
     Semantic = 3,
 }
 
-/// Who may end a conflict.
+/// Authority that may end a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Decider {
     /// Any writer who has seen all sides, and a vote of so many organisations, or of ⌊2n/3⌋ + 1.
     Writers(Option<u32>) = 1,
-    /// Nobody but these.
+    /// Only this principal.
     Arbiter(Principal) = 2,
 }
 
-/// Who ended a conflict.
+/// Settlement of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Settled {
     /// The revision that did.
@@ -43,7 +43,7 @@ pub struct Settled {
     pub author: PublicKey,
     /// Ledger time of its slot.
     pub time: Time,
-    /// How it ended.
+    /// Ending of the conflict.
     pub how: Ending,
     /// The side that stands; none where somebody wrote something of their own.
     pub side: Option<u32>,
@@ -51,7 +51,7 @@ pub struct Settled {
     pub receipt: EnvelopeId,
 }
 
-/// How a conflict ended.
+/// Ending of a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]

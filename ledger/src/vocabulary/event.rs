@@ -4,7 +4,7 @@ use crate::vocabulary::ids::{ConflictId, ProposalId};
 use crate::vocabulary::lock::LockStep;
 use quorate_pbft::PublicKey;
 
-/// Something that people want to hear of.
+/// Event that people want to hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A conflict began.
@@ -16,7 +16,7 @@ pub enum Event {
         /// Its path.
         path: String,
     },
-    /// Something was proposed.
+    /// New proposal.
     Proposed {
         /// The proposal.
         id: ProposalId,
@@ -39,15 +39,15 @@ pub enum Event {
         /// Its path.
         path: String,
     },
-    /// Something became of a request for a lock.
+    /// Step of a request for a lock.
     Lock {
         /// Its domain.
         domain: String,
         /// Its path; empty for the root.
         path: String,
-        /// Whose request.
+        /// Author of the request.
         author: PublicKey,
-        /// What became of it.
+        /// Step of the request.
         step: LockStep,
     },
 }

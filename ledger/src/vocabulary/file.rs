@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 
-/// What stands at a path.
+/// Mode of a file.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
@@ -20,7 +20,7 @@ pub enum Mode {
     Link = 3,
 }
 
-/// What stands at a path.
+/// File: mode, digest and size of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct File {
     /// File, executable or link.

@@ -6,12 +6,12 @@ use quorate_pbft::{Ed25519, PublicKey, Signature, Signer, Verify};
 /// Before what a proof of possession signs.
 const POSSESSION: &[u8] = b"quorate/v1/possession\0";
 
-/// What a key is enrolled for. A proof for one purpose says nothing about another.
+/// Purpose for which a key is enrolled. A proof for one purpose says nothing about another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// A voter.
     Member,
-    /// Somebody who signs changes.
+    /// Author, who signs changes.
     Author,
 }
 

@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-/// What the holder of a lock may count on.
+/// Mode of a lock, by the guarantee that its holder has.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
@@ -15,16 +15,16 @@ pub enum LockMode {
     Is = 1,
     /// Intends to lock something below for writing.
     Ix = 2,
-    /// Nobody else changes anything here or below.
+    /// Shared: nobody else changes anything here or below.
     S = 3,
     /// As `S`, and intends to lock something below for writing.
     Six = 4,
-    /// Nobody else locks or changes anything here or below.
+    /// Exclusive: nobody else locks or changes anything here or below.
     X = 5,
 }
 
 impl LockMode {
-    /// All of them, the weakest first.
+    /// Modes, the weakest first.
     pub const ALL: [Self; 5] = [Self::Is, Self::Ix, Self::S, Self::Six, Self::X];
 
     /// Whether two authors may hold these on one path.
@@ -45,7 +45,7 @@ impl LockMode {
         }
     }
 
-    /// What whoever holds this intends on every folder above.
+    /// Intention that a holder has on every folder above.
     pub fn intention(self) -> Self {
         match self {
             Self::Is | Self::S => Self::Is,
@@ -59,18 +59,18 @@ impl LockMode {
     }
 }
 
-/// What can become of a request.
+/// Step in the life of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum LockStep {
-    /// It has the lock, with this token.
+    /// Granted, with this token.
     Granted(u64) = 1,
-    /// It stands in line.
+    /// Put in line.
     Waits = 2,
     /// Its author gave it back.
     Released = 3,
-    /// It is gone.
+    /// Gone, by this end.
     Left(LockEnd) = 4,
 }
 
@@ -80,9 +80,9 @@ pub enum LockStep {
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum LockEnd {
-    /// It stood in line for as long as it wanted to.
+    /// The request stood in line for as long as it wanted to.
     Waited = 1,
-    /// It was the youngest of a circle of requests that waited for each other.
+    /// The request was the youngest of a circle of requests that waited for each other.
     Deadlock = 2,
     /// The lease was over.
     Lease = 3,

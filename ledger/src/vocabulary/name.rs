@@ -17,14 +17,14 @@ pub fn is_name(text: &str) -> bool {
     first && text.len() <= NAME_BYTES_MAX && text.bytes().all(legal)
 }
 
-/// Somebody a rule speaks of: written `*`, `org:NAME` or `key:HEX`.
+/// Principal of a rule: written `*`, `org:NAME` or `key:HEX`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub enum Principal {
     /// Every enrolled author.
     Everyone,
     /// Every author of an organisation.
     Organisation(String),
-    /// One author.
+    /// Author with this key.
     Author(PublicKey),
 }
 

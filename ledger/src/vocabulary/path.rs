@@ -7,7 +7,7 @@ pub const PATH_BYTES_MAX: usize = 4_096;
 /// Bytes of one component: what common file systems take.
 pub const COMPONENT_BYTES_MAX: usize = 255;
 
-/// What is wrong with a path.
+/// Fault of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadPath {
     /// No bytes, or more than [`PATH_BYTES_MAX`].

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum Stage {
     /// The envelope's form and size.
     Structure = 1,
-    /// Who signed it.
+    /// Key and signature of the author.
     Signature = 2,
     /// Its place among its author's envelopes, and the bases that it names.
     Sequence = 3,
@@ -30,7 +30,7 @@ pub enum Stage {
     Access = 8,
 }
 
-/// What is wrong, in one word that never changes.
+/// Reason of a refusal, in one word that never changes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
@@ -42,7 +42,7 @@ pub enum Code {
     Malformed = 1,
     /// Above a limit.
     TooLarge = 2,
-    /// Something stands after its end.
+    /// Bytes after the end.
     TrailingBytes = 3,
     /// The signature is not the named author's.
     BadSignature = 4,
@@ -52,7 +52,7 @@ pub enum Code {
     Revoked = 6,
     /// Another envelope holds one of its numbers.
     SequenceTaken = 7,
-    /// It begins below the next number and is no copy.
+    /// Range that begins below the next number and is no copy.
     Overlap = 8,
     /// Too far above the next number.
     GapTooWide = 9,
@@ -86,7 +86,7 @@ pub enum Code {
     NotOwner = 23,
     /// The path may be written once.
     WriteOnce = 24,
-    /// Somebody else holds the lock.
+    /// Lock of another author.
     Lock = 25,
     /// The author's role does not allow it.
     Role = 26,
@@ -94,7 +94,7 @@ pub enum Code {
     Quota = 27,
     /// Too many in too short a time.
     Rate = 28,
-    /// What is proposed, enrolled or revoked cannot be.
+    /// Act that cannot be proposed, enrolled or revoked so.
     BadAct = 29,
     /// No such open proposal in this domain.
     UnknownProposal = 30,
@@ -144,9 +144,9 @@ shown_as_in_json!(Stage, Code);
 pub struct Refusal {
     /// The first stage that failed.
     pub stage: Stage,
-    /// What is wrong.
+    /// Reason of the refusal.
     pub code: Code,
-    /// What, where, and what was expected. Bounded; the same on every replica.
+    /// Detail for people: the fault, its place, and what was expected. Bounded; the same on every replica.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a question costs, in rows.
+//! Cost of a question, in rows.
 
 use core::cell::Cell;
 use core::ops::ControlFlow;
@@ -15,7 +15,7 @@ impl<'a> Counting<'a> {
         Self { read, rows: Cell::new(0) }
     }
 
-    /// How many were handed out so far.
+    /// Count of the rows handed out so far.
     pub fn rows(&self) -> usize {
         self.rows.get()
     }

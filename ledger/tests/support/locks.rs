@@ -60,7 +60,7 @@ impl World {
     }
 }
 
-/// What a refusal says: its code in words, or the state of whatever was not refused.
+/// Answer of a receipt: its code in words, or the state of an envelope that was not refused.
 pub fn answer(receipt: &Receipt) -> String {
     match (receipt.stage, receipt.code) {
         (Some(stage), Some(code)) => format!("{stage}: {code}"),

@@ -65,12 +65,12 @@ pub fn put(path: &str, content: &[u8]) -> Op {
     Op::Put { path: path.into(), mode: Mode::File, content: digest(content) }
 }
 
-/// One change by author 0 in `main`, based on genesis.
+/// Body with a change by author 0 in `main`, based on genesis.
 pub fn body(seq: u64, ops: Vec<Op>) -> Body {
     body_of(0, seq, ops)
 }
 
-/// One change in `main`, based on genesis.
+/// Body with a change in `main`, based on genesis.
 pub fn body_of(n: u8, seq: u64, ops: Vec<Op>) -> Body {
     let change = Change::new(Base::Revision(Revision::GENESIS), ops, "a message", 1_700_000_000_000);
     Body {

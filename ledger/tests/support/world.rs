@@ -26,7 +26,7 @@ pub struct World {
     attempts: u64,
 }
 
-/// What somebody wants to send: author, domain, changes, contents.
+/// Envelope to send: author, domain, changes, contents.
 #[derive(Clone)]
 pub struct Draft {
     pub body: Body,
@@ -55,12 +55,12 @@ impl World {
         Base::Revision(self.ledger.revision())
     }
 
-    /// One change in `main` with the author's next number.
+    /// Draft with a change in `main` and the author's next number.
     pub fn draft(&mut self, who: u8, base: Base, ops: &[Edit]) -> Draft {
         self.draft_in("main", who, base, ops)
     }
 
-    /// One change with the author's next number.
+    /// Draft with a change and the author's next number.
     pub fn draft_in(&mut self, domain: &str, who: u8, base: Base, ops: &[Edit]) -> Draft {
         let seq = self.numbers.entry((who, domain.into())).or_insert(1);
         self.attempts += 1; // one more than any before, whatever became of those
@@ -152,7 +152,7 @@ impl World {
         Bundle { header, statement, items }
     }
 
-    /// One author's change on the newest revision, in a slot of its own; it gets a verdict.
+    /// Executes an author's change on the newest revision, in a slot of its own; it gets a verdict.
     pub fn does(&mut self, who: u8, ops: &[Edit]) -> Receipt {
         let draft = self.draft(who, self.now(), ops);
         self.verdict(&draft)
@@ -208,7 +208,7 @@ impl World {
         *number -= 1;
     }
 
-    /// What is served at a path of `main`.
+    /// Text that is served at a path of `main`.
     pub fn text(&self, path: &str) -> Option<String> {
         let file = self.view().file("main", path, None).expect("memory does not fail").found()?;
         let bytes = self.view().content(&file.hash).expect("memory does not fail").expect("a content");
@@ -242,7 +242,7 @@ pub enum Edit {
     Mode(String, Mode, Digest),
     Delete(String),
     Rename(String, String),
-    /// Something that is not about files.
+    /// Operation that is not about files.
     Other(Op),
 }
 

@@ -1,4 +1,4 @@
-//! What the rows of a path must say: a version is vouched for by what came after it, the last one by the path's record.
+//! Rows of a path: a version is vouched for by what came after it, the last one by the path's record.
 
 use crate::story::{Seen, Tally};
 use crate::support::world::{World, at};
@@ -35,7 +35,7 @@ struct Version {
 type Key = Vec<u8>;
 /// Versions of one path, oldest first.
 type Versions = Vec<(Revision, Version)>;
-/// What made versions of one path, newest first.
+/// Envelopes that made the versions of one path, newest first.
 type Told = Vec<(Revision, EnvelopeId)>;
 
 /// Every row of a table that begins with `prefix`.
@@ -104,7 +104,7 @@ pub fn check(world: &World, (number, domain): (u32, &str), tally: &mut Tally) {
     }
 }
 
-/// What made the last version: nothing where a conflict is all that ever was.
+/// Envelope that made the last version: none where a conflict is all that ever was.
 fn newest(path: &str, record: &Record, tally: &mut Tally) -> Told {
     if let Some(envelope) = record.envelope {
         return vec![(record.since, envelope)];

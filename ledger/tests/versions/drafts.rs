@@ -1,4 +1,4 @@
-//! What the authors do: dice choose the paths, the bases and the company of each change.
+//! Drafts of the authors: dice choose the paths, the bases and the company of each change.
 
 use crate::past::{Files, files};
 use crate::story::Story;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Paths of `main`: those that merge or are voted on, then those where deadlines pass or others must agree.
 pub const PATHS: [&str; 11] =
     ["a", "b", "c", "d/a", "d/b", "d/e/a", "d/e/b", "g/a", "rejected/a", "timed/a", "reviewed/a"];
-/// How many of them answer within their slot.
+/// Count of authors that answer within their slot.
 const PROMPT: usize = 8;
 /// Folders that are renamed, whole.
 const MOVES: [(&str, &str); 5] = [("d", "h"), ("h", "d"), ("d", "d/e"), ("d/e", "rejected"), ("d/e", "h/i")];
@@ -60,7 +60,7 @@ pub fn policy() -> DomainPolicy {
 }
 
 impl Story {
-    /// What an author sends next.
+    /// Next envelope of an author.
     pub fn draft(&mut self, who: u8) -> Draft {
         match self.dice.below(12) {
             0 | 1 if !self.waiting.is_empty() => self.word(who),
@@ -93,7 +93,7 @@ impl Story {
         self.world.draft(who, now, &edits)
     }
 
-    /// One to three changes, the later ones on what the first ones made, or held together by a dependency.
+    /// Changes of a draft: one to three, the later ones on what the first ones made, or held together by a dependency.
     fn changes(&mut self, who: u8) -> Draft {
         let base = self.base(who);
         let edits = self.edits(base);
@@ -202,7 +202,7 @@ impl Story {
         self.dice.one_of(&PATHS[..known])
     }
 
-    /// One of the author's last changes, also one that waits, or what the author has seen of the others'.
+    /// Base: one of the author's last changes, also one that waits, or what the author has seen of the others'.
     fn base(&mut self, who: u8) -> Base {
         let now = self.world.ledger.revision();
         let revision = |seen| (Base::Revision(seen), seen);
@@ -217,7 +217,7 @@ impl Story {
         if is_lost && !self.dice.once_in(4) { Base::Revision(now) } else { base }
     }
 
-    /// One of the newest revisions that a snapshot was taken of.
+    /// Revision of one of the newest snapshots.
     fn snapshot(&mut self) -> Revision {
         let newest: Vec<Revision> = self.snapshots.keys().rev().take(SNAPSHOTS_BACK).copied().collect();
         self.dice.one_of(&newest)

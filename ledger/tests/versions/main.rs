@@ -1,7 +1,7 @@
 //! Versions of paths against snapshots of every revision: long stories of four authors, told by dice.
 //!
-//! What the rows say of the past must be what was read when it was the present, whatever became of each change, and the
-//! same verdicts must come from a store that was pruned and opened anew before each slot.
+//! Rows about the past must say what was read when it was the present, whatever became of each change, and the same
+//! verdicts must come from a store that was pruned and opened anew before each slot.
 
 mod chain;
 mod drafts;

@@ -1,4 +1,4 @@
-//! What is read of the past, against snapshots that were taken when it was the present.
+//! Reads of the past, against snapshots that were taken when it was the present.
 
 use crate::drafts::{Dice, PATHS};
 use crate::support::world::World;
@@ -6,16 +6,16 @@ use quorate_ledger::{File, FileEntry, Mode, Revision};
 use quorate_pbft::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What stands at each path.
+/// Files by path.
 pub type Files = BTreeMap<String, (Mode, Digest)>;
-/// All files of `main` at revisions.
+/// Files of `main` by revision.
 pub type Snapshots = BTreeMap<Revision, Files>;
 
 /// Revisions that are listed by pages, and pairs that are compared, at each look at the past.
 const LISTED: usize = 6;
 const COMPARED: usize = 20;
 
-/// All files of `main`, now or at an earlier revision.
+/// Files of `main`, now or at an earlier revision.
 pub fn files(world: &World, at: Option<Revision>) -> Files {
     let page = world.view().ls("main", "", at, None, 1_000).expect("a page");
     assert_eq!(page.next, None, "a thousand paths are more than there are");

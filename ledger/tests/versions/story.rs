@@ -15,16 +15,16 @@ const LEAP_MS: u64 = 200;
 /// Once in so many slots.
 const LEAP_IN: u64 = 40;
 
-/// What a story is told in.
+/// Surroundings of a story.
 #[derive(Clone, Copy)]
 pub struct Setting {
-    /// How far back bases may lie.
+    /// Milliseconds that bases may lie back.
     pub horizon_ms: u64,
     /// Whether snapshots are taken after each envelope of a slot too. Then nobody writes where a change may wait.
     pub is_by_place: bool,
 }
 
-/// What a story came by, or what was checked of it.
+/// Event of a story, or check that it underwent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Seen {
     /// An envelope's verdict.
@@ -33,7 +33,7 @@ pub enum Seen {
     Refused(Code),
     /// No verdict yet: a content is missing, or a number.
     Postponed,
-    /// What votes or a deadline made.
+    /// Change by votes or a deadline.
     ByItself(State),
     /// Others agreed to a change that waited, or did not.
     Word(bool),
@@ -47,13 +47,13 @@ pub enum Seen {
     Version,
     /// A record of a conflict where nobody's change ever took effect.
     ConflictAlone,
-    /// All versions of a path up to a deletion that the horizon has passed.
+    /// Versions of a path up to a deletion that the horizon has passed.
     FormerLife,
     /// A version that was superseded before the horizon, and forgotten.
     Pruned,
 }
 
-/// How often each thing was seen.
+/// Count of each kind of event.
 #[derive(Debug, Default)]
 pub struct Tally(BTreeMap<Seen, usize>);
 
@@ -132,7 +132,7 @@ impl Story {
         self.draft(who)
     }
 
-    /// What stands between two envelopes of a slot: what a slot of the first ones leaves.
+    /// Takes a snapshot between two envelopes of a slot: the state that a slot of the first ones leaves.
     fn snapshot_after(&mut self, first: &[Draft]) {
         let mut world = self.world.clone();
         let outcome = world.slot(&first.iter().collect::<Vec<_>>());
@@ -173,7 +173,7 @@ impl Story {
         self.conflicts.retain(|id| is_open(id).is_some_and(|entry| entry.settled.is_none()));
     }
 
-    /// How an envelope that was not refused was made.
+    /// Notes the ways in which an envelope that was not refused was made.
     fn note_ways(&mut self, draft: &Draft) {
         for change in &draft.body.changes {
             if matches!(change.base, Base::Envelope(id) if self.waiting.contains(&id)) {

@@ -37,7 +37,7 @@ pub struct Start {
     /// replays everything from the others, and follows without a vote if they know what it signed before
     #[arg(long)]
     new_database: bool,
-    /// Where another replica is; may stand several times
+    /// Address of another replica; may stand several times
     #[arg(long = "peer", value_name = "NUMBER=MULTIADDR")]
     peers: Vec<String>,
     /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
@@ -65,7 +65,7 @@ enum StartError {
     /// No new database could be made.
     #[error(transparent)]
     NewDatabase(#[from] InitError),
-    /// Something that it needs is not there.
+    /// Requirement that the replica did not find.
     #[error(transparent)]
     Launch(#[from] LaunchError),
     /// The operating system said no.

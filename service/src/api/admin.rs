@@ -1,4 +1,5 @@
-//! What tells more of the node than of the group: open on loopback where no token is configured, else with the token.
+//! Access to answers that tell more of the node than of the group: open on loopback where no token is configured, else
+//! with the token.
 
 use super::host;
 use super::problem::Failure;
@@ -11,7 +12,7 @@ use quorate_pbft::hash_parts;
 /// Headers by which a proxy tells that it asks for somebody else.
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
-/// Who may see the node itself.
+/// Access to the node's own answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admin {
     /// Programs of this machine: the address is loopback. A proxy that says so is none.

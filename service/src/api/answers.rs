@@ -12,7 +12,7 @@ const UNREAD_KIB: usize = 64 << 10;
 const SMALL_BYTES: usize = 16 << 10;
 /// Answers that are made at a time: each reads much of the disk, or hashes much.
 const MADE_AT_A_TIME: usize = 4;
-/// How long an answer waits for its turn and its room.
+/// Time that an answer waits for its turn and its room.
 const ROOM_WITHIN: Duration = Duration::from_secs(10);
 
 /// Turns and room for large answers.

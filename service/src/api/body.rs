@@ -21,7 +21,8 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(5);
 /// Bytes a second that a body comes with at least.
 const RATE_MIN: usize = 16 << 10;
-/// How long what follows a refused body is read and thrown away, so that the sender sees the refusal and not a reset.
+/// Time for which the rest of a refused body is read and thrown away, so that the sender sees the refusal and not a
+/// reset.
 const DRAINS_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes of a small body.
 const SMALL_BYTES: usize = 64 << 10;

@@ -1,7 +1,7 @@
 //! The API's door: who is let in, and whose connection is closed when others need the room.
 //!
-//! A connection that asks nothing, sends half a request or does not read its answer is *idle*. Where there is no room,
-//! the connection that has been idle for longest goes, so that silence shuts out nobody.
+//! A connection that asks nothing, sends half a request or does not read its answer is *idle*. When room runs out, the
+//! connection that has been idle for longest goes, so that silence shuts out nobody.
 
 use axum::Router;
 use axum::body::Body;
@@ -113,7 +113,7 @@ async fn sweep(door: Arc<Door>, stop: CancellationToken) {
     }
 }
 
-/// All connections.
+/// Seats of the open connections.
 struct Door {
     seats: Mutex<Seats>,
 }
@@ -124,7 +124,7 @@ struct Seats {
     taken: BTreeMap<u64, Arc<Seat>>,
 }
 
-/// One connection's place.
+/// Seat of a connection.
 pub struct Seat {
     from: IpAddr,
     opened: Instant,

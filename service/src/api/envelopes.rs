@@ -94,7 +94,7 @@ async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Re
 enum Passed {
     /// The same bytes had their verdict.
     Judged(Receipt),
-    /// It may enter a lane.
+    /// Envelope that may enter a lane.
     Candidate(Candidate),
 }
 

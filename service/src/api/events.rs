@@ -32,7 +32,7 @@ use tokio::sync::OwnedSemaphorePermit;
 const SLOTS_PER_LOOK: u64 = 64;
 /// Bytes of an event that is written once for all streams.
 const SHARED_BYTES_MAX: usize = 8 << 10;
-/// How often an idle stream says that it lives.
+/// Interval at which an idle stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The query.
@@ -42,7 +42,7 @@ pub struct Start {
     from: Option<String>,
 }
 
-/// Everything after a position, and then what happens.
+/// Streams the events after a position, and then those to come.
 pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, headers: HeaderMap) -> Answer<Response> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let from = match last.or(start.from).filter(|text| !text.is_empty()) {
@@ -162,7 +162,7 @@ fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>>
     Ok(bytes)
 }
 
-/// What happened after `seen`, up to the end of the slot `until`, in order.
+/// Events after `seen`, up to the end of the slot `until`, in order.
 fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Found)>> {
     let (view, end) = (moment.view(), Revision::slot(until));
     let mut receipts = Vec::new();
@@ -184,8 +184,8 @@ fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revisi
     Ok(found)
 }
 
-/// What stands at one position is told whole: only its last event carries the position, those before it the one to go
-/// on from. So a reader who breaks off in the middle is told some twice and misses nothing.
+/// Events of one position are told whole: only the last carries the position, those before it the one to go on from. So
+/// a reader who breaks off in the middle is told some twice and misses nothing.
 fn positioned(found: Vec<(Revision, Found)>, seen: Revision) -> Vec<(Revision, Found)> {
     let (mut positions, mut before) = (Vec::new(), seen);
     for (place, (revision, _)) in found.iter().enumerate() {

@@ -168,7 +168,7 @@ const LOG_STEP: usize = 4;
 const LOG_ENTRY_BYTES: usize = 300;
 const LOG_PATH_BYTES: usize = 60;
 
-/// What was accepted, newest first.
+/// Lists accepted envelopes, newest first.
 pub async fn log(
     State(service): Shared,
     InPath(domain): InPath<String>,

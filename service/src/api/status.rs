@@ -14,7 +14,7 @@ pub const BEHIND_SLOTS_MAX: u64 = 64;
 /// Slots behind the others that are not worth a word: what a busy group is apart for a moment.
 const BEHIND_SLOTS_USUAL: u64 = 4;
 
-/// Where the replica stands.
+/// Answers with the replica's status.
 pub async fn status(State(service): Shared) -> Json<Status> {
     Json(of(&service))
 }

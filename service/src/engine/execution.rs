@@ -50,7 +50,8 @@ impl Engine {
         moved
     }
 
-    /// What was ordered without a verdict waits here again, if it was taken here (A2). Returns whose it is.
+    /// Takes envelopes that were ordered without a verdict back into the mempool, if they were taken here (A2). Returns
+    /// whose it is.
     fn take_back(&mut self, deferred: Vec<Deferred>, work: &mut Work) -> Result<BTreeSet<Stream>, EngineError> {
         let now = self.own_clock;
         let mut moved = BTreeSet::new();

@@ -18,12 +18,12 @@ const VICTIM: usize = 2;
 const FLIPS: usize = 10;
 /// Files of the group.
 const FILES: usize = 150;
-/// How long a request may take.
+/// Time that a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Exit code of a command that says what is wrong with what it was given.
 const REFUSED: i32 = 2;
 
-/// What became of all databases.
+/// Fates of the databases.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Flips {
     /// Databases.
@@ -36,7 +36,7 @@ pub struct Flips {
     pub harmless: usize,
     /// Replicas that refused some files.
     pub named: usize,
-    /// What must not be, in words.
+    /// Failures in words.
     pub failures: Vec<String>,
 }
 

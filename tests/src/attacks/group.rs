@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 /// Seats of the group.
 const REPLICAS: u16 = 4;
-/// How long a replica that does not start may take to end.
+/// Time that a replica that does not start may take to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(15);
 /// Between two looks at a process.
 const LOOK: Duration = Duration::from_millis(50);
-/// Where free ports are looked for.
+/// Range in which free ports are looked for.
 const PORTS: std::ops::Range<u16> = 24_000..30_000;
 
 /// The group. Dropping it ends all of it.
@@ -23,7 +23,7 @@ pub struct Group {
     program: PathBuf,
     target: Target,
     address_space: Option<u64>,
-    /// One for each honest seat.
+    /// Processes by honest seat.
     replicas: Vec<Option<Replica>>,
 }
 
@@ -99,7 +99,7 @@ impl Group {
         String::from_utf8_lossy(&log).lines().last().unwrap_or_default().to_owned()
     }
 
-    /// How honest replicas ended that should run.
+    /// Ends of honest replicas that should run.
     pub fn ended(&mut self) -> Vec<String> {
         let ended = self.replicas.iter_mut().enumerate().filter_map(|(seat, replica)| {
             let status = replica.as_mut()?.ended(Duration::ZERO)?;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long one try may take.
+/// Time that a try may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two changes.
 const REST: Duration = Duration::from_millis(40);
@@ -23,7 +23,7 @@ const HISTORY_ENVELOPES: usize = 12;
 /// Paths of each.
 const HISTORY_PATHS: usize = 6_000;
 
-/// What somebody waited for, and when it was there.
+/// Wait for an answer, from its begin to its end.
 #[derive(Debug, Clone, Copy)]
 struct Served {
     begun: Instant,
@@ -67,7 +67,7 @@ impl Honest {
         Self { waits, threads: vec![author, health] }
     }
 
-    /// What was served between two moments. A wait that began in it and has not ended counts as long as it lasts.
+    /// Service between two moments. A wait that began in it and has not ended counts as long as it lasts.
     pub fn between(&self, begin: Instant, end: Instant) -> Service {
         let times = |served: &Mutex<Vec<Served>>| {
             let served = served.lock().expect("nothing panics with it");
@@ -106,7 +106,7 @@ fn alone(work: impl Future<Output = ()>) {
     runtime.expect("a runtime").block_on(work);
 }
 
-/// One change after another; one that has no verdict is asked for until there is one.
+/// Writes one change after another; a change that has no verdict is asked for until there is one.
 async fn write(target: &Target, replica: usize, waits: &Waits) {
     let Ok(client) = Client::new(&target.node(replica), PATIENCE) else { return };
     let mut number = 0;

@@ -1,4 +1,4 @@
-//! What only the kernel can do here: signals and limits.
+//! Kernel interfaces: signals and limits.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;

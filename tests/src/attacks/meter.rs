@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::fs;
 use std::sync::Mutex;
 
-/// What one process took in a stretch of time.
+/// Resources that a process took in a stretch of time.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Taken {
     /// The highest resident memory, in MiB.

@@ -32,18 +32,18 @@ pub const OTHER: usize = 1;
 /// Between the end of an attack and the look at what is left of it.
 const SETTLES: Duration = Duration::from_secs(2);
 
-/// What to do.
+/// Plan of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `quorate` to run.
     pub program: PathBuf,
     /// Attacks, each alone, in their order.
     pub attacks: Vec<Attack>,
-    /// How long an author is measured before and after each attack.
+    /// Time that an author is measured before and after each attack.
     pub quiet: Duration,
-    /// How long each attack lasts.
+    /// Time that each attack lasts.
     pub each: Duration,
-    /// How long all of them attack together in the end; zero: not at all.
+    /// Time that the attackers attack together in the end; zero: not at all.
     pub together: Duration,
     /// Whether delays count as harm; on a busy machine they are noise.
     pub delays_count: bool,
@@ -69,7 +69,7 @@ pub fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Summary, String> {
     Ok(summary)
 }
 
-/// One attack, or several at once, between two quiet stretches.
+/// Plays an attack, or several at once, between two quiet stretches.
 fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> Result<Outcome, String> {
     group.revive()?;
     let meter = Meter::of(group.pids());

@@ -1,4 +1,4 @@
-//! What a run of attacks showed, for people and as JSON.
+//! Summary of a run of attacks, for people and as JSON.
 
 use super::honest::Service;
 use super::meter::Taken;
@@ -8,9 +8,9 @@ use std::fmt;
 
 /// MiB of resident memory that no replica may pass.
 pub const RSS_MAX_MIB: u64 = 512;
-/// How much longer an author may wait at the attacked replica than in quiet.
+/// Factor by which an author may wait longer at the attacked replica than in quiet.
 const SLOWER_ATTACKED: u64 = 4;
-/// How much longer at another one, in tenths.
+/// Factor for another replica, in tenths.
 const SLOWER_OTHER_TENTHS: u64 = 15;
 /// Milliseconds of wait that are not worth a word, whatever quiet was.
 const SLACK_MS: u64 = 50;
@@ -59,7 +59,7 @@ impl fmt::Display for Three {
     }
 }
 
-/// One attack.
+/// Outcome of an attack.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// Its name, or all names.

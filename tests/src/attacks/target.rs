@@ -61,7 +61,7 @@ impl Target {
         Ok(Ed25519Signer::from_seed(&self.secret()?))
     }
 
-    /// What the liar needs to join the network in its own seat.
+    /// Configuration with which the liar joins the network in its own seat.
     pub fn network(&self) -> anyhow::Result<quorate_net::Config> {
         let genesis = self.genesis()?;
         let committee = genesis.committee(Epoch::new(0)).expect("a genesis begins epoch 0");

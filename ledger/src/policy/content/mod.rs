@@ -1,4 +1,4 @@
-//! What a rule says of a content: size, format, forbidden texts.
+//! Rules for contents: size, format, forbidden texts.
 
 mod document;
 mod schema;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Steps that one envelope may have its documents held against schemas: some tenths of a second at the worst.
 const STEPS_MAX: u64 = 4_000_000;
 
-/// What one envelope may still cost those who hold its contents against rules, and what is made ready for it.
+/// Validation budget left for one envelope, and its compiled schemas.
 pub(crate) struct Checks {
     steps: u64,
     /// By the pattern of their rules: the first of several rules with one pattern is the one that decides.
@@ -27,15 +27,15 @@ impl Default for Checks {
 }
 
 impl PathRule {
-    /// What of a content this rule does not allow, if it is the only one of its envelope: for whoever wants to know
-    /// before signing.
+    /// Fault of a content by this rule, if it is the only one of its envelope: for clients that want to know before
+    /// signing.
     pub fn refuses(&self, content: &[u8]) -> Option<(Code, String)> {
         Checks::default().broken(self, content)
     }
 }
 
 impl Checks {
-    /// What of a content its rule does not allow.
+    /// Fault of a content by its rule.
     pub(crate) fn broken(&mut self, rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {
         if let Some(size_max) = rule.size_max.filter(|size_max| content.len() as u64 > *size_max) {
             return Some((Code::Validator, format!("{} bytes, at most {size_max} are allowed", content.len())));

@@ -41,7 +41,7 @@ impl Compiled {
         self.plan.steps(document)
     }
 
-    /// Where a document breaks it; none if it fits.
+    /// Place where a document breaks it; none if it fits.
     pub(crate) fn broken(&self, document: &Value) -> Option<String> {
         if self.validator.is_valid(document) {
             return None;

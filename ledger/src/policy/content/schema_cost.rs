@@ -1,9 +1,9 @@
-//! What holding a document against a schema may cost, known before it is done.
+//! Cost bound of holding a document against a schema, known before it is done.
 //!
 //! A schema can ask for exponential work: two branches that each ask for two branches of the level below. So its parts
-//! are laid out as a graph first. One that returns to itself without going deeper into the document is refused, and for
-//! each depth of a document it is known how often one value there is looked at, at most. The count depends on the schema
-//! and the document alone, so every replica refuses alike.
+//! are laid out as a graph first. A part that returns to itself without going deeper into the document is refused, and
+//! for each depth of a document it is known how often one value there is looked at, at most. The count depends on the
+//! schema and the document alone, so every replica refuses alike.
 
 use super::document::DEPTH_MAX;
 use serde_json::{Map, Value};
@@ -77,7 +77,7 @@ struct Part {
     all_below: Vec<usize>,
 }
 
-/// How a word applies subschemas.
+/// Application of subschemas by a keyword.
 #[derive(Clone, Copy)]
 enum Applies {
     Nowhere,
@@ -112,7 +112,7 @@ impl Plan {
         total
     }
 
-    /// What each part costs one value that lies `depth` levels below the one that it is applied to, from the same for
+    /// Cost of each part for one value that lies `depth` levels below the one that it is applied to, from the same for
     /// a level less.
     fn level(&self, depth: usize, below: &[Cost]) -> Vec<Cost> {
         let mut level = vec![Cost::default(); self.parts.len()];
@@ -168,7 +168,7 @@ struct Reader {
     parts: Vec<Part>,
     /// JSON pointers of parts.
     places: BTreeMap<String, usize>,
-    /// Who refers to which place.
+    /// References with their targets.
     refers: Vec<(usize, String)>,
 }
 

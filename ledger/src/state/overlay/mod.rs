@@ -1,4 +1,4 @@
-//! What a slot has changed so far, and what the envelope in hand would change on top of it.
+//! Writes of a slot so far, and those of the envelope in hand on top of them.
 
 mod scan;
 
@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 /// Rows beside the trees go to the store as soon as their envelope is accepted.
 pub(crate) struct Overlay<'s> {
     store: &'s mut dyn Store,
-    /// What somebody asked for or wrote in this slot: most entries are asked for several times.
+    /// Entries that were read or written in this slot: most are asked for several times.
     known: RefCell<Named<Known>>,
-    /// What the envelope in hand writes; none where it removes.
+    /// Writes of the envelope in hand; none where it removes.
     pending: Named<Option<Vec<u8>>>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
 }
@@ -40,7 +40,7 @@ impl<'s> Overlay<'s> {
         Self { store, known, pending, rows }
     }
 
-    /// What was written before the envelope in hand, entries of this slot excepted.
+    /// Rows as they were before the envelope in hand, entries of this slot excepted.
     pub(crate) fn stored(&self) -> &dyn Read {
         &*self.store
     }
@@ -127,8 +127,8 @@ impl<'s> Overlay<'s> {
         self.store.put(table, key, &entry::bytes_of(value))
     }
 
-    /// Whether a file stands at a path as the envelope in hand sees it. Nothing is remembered of paths that were only
-    /// asked for: those of the folders above a file are many times as long as its own.
+    /// Whether a file stands at a path as the envelope in hand sees it. Paths that were only asked for are not
+    /// remembered: those of the folders above a file are many times as long as its own.
     pub(crate) fn is_listed(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
         Ok(self.bytes(Table::Names, &rows::listed(domain, path))?.is_some())
     }

@@ -5,7 +5,7 @@ use crate::state::store::{Read, StoreError, Table};
 use core::iter::Peekable;
 use core::ops::ControlFlow;
 
-/// What is called for each row of a scan.
+/// Callback for each row of a scan.
 type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
 impl Read for Overlay<'_> {
@@ -27,7 +27,7 @@ impl Read for Overlay<'_> {
 /// A row that the envelope in hand wrote; no value where it removed it.
 pub(super) type Written<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// What the envelope wrote, while the stored rows pass by in the same order.
+/// Writes of the envelope, laid over the stored rows as these pass by in the same order.
 struct Laid<'w, 'e, I: Iterator<Item = Written<'w>>> {
     written: Peekable<I>,
     is_before: fn(&[u8], &[u8]) -> bool,

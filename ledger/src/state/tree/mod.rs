@@ -21,10 +21,10 @@ const BUCKET: usize = 8;
 /// A node that has no more leaves than this becomes a bucket; half of one, so that it does not flutter.
 const JOIN: u64 = BUCKET as u64 / 2;
 
-/// Where an entry hangs: SHA-256 of its name.
+/// Position of an entry in the tree: SHA-256 of its name.
 pub(crate) type Key = [u8; 32];
 
-/// What changed in a tree: the hash of each new value, none where the entry is gone.
+/// Changes of a tree: the hash of each new value, none where the entry is gone.
 pub(crate) type Changes = BTreeMap<Key, Option<Digest>>;
 
 /// The place of a name in its tree.
@@ -42,7 +42,7 @@ pub(crate) fn node(left: &Digest, right: &Digest) -> Digest {
     hash_parts("quorate/v1/branch", &[&left.0, &right.0])
 }
 
-/// What a checkpoint certifies of the state.
+/// Root of the state that a checkpoint certifies.
 pub(crate) fn state_root(group: &Digest, count: u64) -> Digest {
     hash("quorate/v1/state", &(group, count))
 }
@@ -55,7 +55,7 @@ pub(crate) fn bit(key: &Key, depth: usize) -> bool {
 /// A tree's number in the tables; 0 is the group's.
 pub(crate) type TreeNumber = u32;
 
-/// One tree: its number and what of it is in memory.
+/// Tree: its number and the part of it that is in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
     number: TreeNumber,
@@ -225,7 +225,7 @@ impl Top {
     }
 }
 
-/// All leaves below some nodes, ascending by key.
+/// Leaves below some nodes, ascending by key.
 fn all(nodes: &[Top]) -> Vec<Leaf> {
     let below = |node: &Top| match &node.below {
         Below::Bucket(bucket) => bucket.to_vec(),
@@ -249,7 +249,7 @@ fn merged(bucket: &[Leaf], touched: &[Touched]) -> Vec<Leaf> {
     leaves
 }
 
-/// All leaves of a tree as they are stored, ascending by key.
+/// Leaves of a tree as they are stored, ascending by key.
 fn leaves(read: &dyn Read, number: TreeNumber) -> Result<Vec<Leaf>, StoreError> {
     let mut found = Vec::new();
     let mut is_damaged = false;

@@ -9,7 +9,8 @@ const DEPTH_MAX: usize = 256;
 
 /// A path from an entry's place up to the root of its tree.
 ///
-/// It has one encoding: a bit for each level says whether the sibling there is empty, and empty ones are not written.
+/// A proof has one encoding: a bit for each level says whether the sibling there is empty, and empty ones are not
+/// written.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct TreeProof {
     /// Levels from the root to the place.

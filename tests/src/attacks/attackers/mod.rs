@@ -1,4 +1,4 @@
-//! Who attacks, one a file.
+//! Attackers, one a file.
 
 mod dense_bundles;
 mod dense_posts;
@@ -45,7 +45,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    /// All of them.
+    /// Presets in the order of the table.
     pub const ALL: [Self; 11] = [
         Self::DensePosts,
         Self::DenseBundles,

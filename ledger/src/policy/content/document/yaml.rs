@@ -1,7 +1,7 @@
 //! YAML: whether it parses, and plain YAML as data.
 //!
-//! What one reader takes for one thing and the next for another (anchors, aliases, tags, merge keys, keys that are no
-//! texts, several documents) parses, but is not held against a schema.
+//! Documents on which two readers may differ (anchors, aliases, tags, merge keys, keys that are no texts, several
+//! documents) parse, but are not held against a schema.
 
 use super::{DEPTH_MAX, no_number};
 use saphyr_parser::{Event, Parser, ScalarStyle};
