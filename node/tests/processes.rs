@@ -6,6 +6,8 @@
 mod admission;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/doors.rs"]
+mod doors;
 #[path = "processes/governance.rs"]
 mod governance;
 #[path = "processes/group.rs"]

@@ -135,6 +135,9 @@ enum Command {
         /// Seconds of all attacks at once, in the end.
         #[arg(long, default_value_t = 0)]
         together: u64,
+        /// Judges memory and who lives, and not how long anybody waited: for a busy machine.
+        #[arg(long)]
+        lasting: bool,
         /// MiB of address space that each replica has.
         #[arg(long, value_name = "MIB")]
         address_space: Option<u64>,
@@ -216,12 +219,15 @@ fn main() -> ExitCode {
             let faults = if only.is_empty() { Fault::ALL.to_vec() } else { only };
             run_processes(&processes::Plan { program, time: Duration::from_secs(60 * minutes), seed, faults }, json)
         }
-        Command::Attack { attacks, seconds, quiet, together, address_space, program, json } => {
+        Command::Attack { attacks, seconds, quiet, together, lasting, address_space, program, json } => {
             let Some(program) = the_program(program) else { return ExitCode::from(2) };
             let attacks = if attacks.is_empty() { Attack::ALL.to_vec() } else { attacks };
             let [quiet, each, together] = [quiet, seconds, together].map(Duration::from_secs);
             let address_space = address_space.map(|mib| mib << 20);
-            run_attacks(&attacks::Plan { program, attacks, quiet, each, together, address_space }, json)
+            run_attacks(
+                &attacks::Plan { program, attacks, quiet, each, together, delays_count: !lasting, address_space },
+                json,
+            )
         }
         Command::Flips { stores, seed, program } => {
             let Some(program) = the_program(program) else { return ExitCode::from(2) };

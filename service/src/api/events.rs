@@ -11,6 +11,7 @@ use super::page::LIMIT_MAX;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::service::Service;
+use super::streams::{Found, Look};
 use super::{conflicts, evidence, locks};
 use crate::engine::Moment;
 use axum::body::{Body, Bytes};
@@ -19,18 +20,16 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use quorate_client::api::Event;
-use quorate_ledger::{EnvelopeId, GROUP_DOMAIN, Revision};
+use quorate_ledger::{GROUP_DOMAIN, Revision};
 use quorate_pbft::SeqNum;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Slots looked through at a time.
 const SLOTS_PER_LOOK: u64 = 64;
-/// Streams at a time.
-const STREAMS_MAX: usize = 256;
 /// Bytes of an event that is written once for all streams.
 const SHARED_BYTES_MAX: usize = 8 << 10;
 /// How often an idle stream says that it lives.
@@ -43,31 +42,6 @@ pub struct Start {
     from: Option<String>,
 }
 
-/// What streams share.
-pub struct Streams {
-    room: Arc<Semaphore>,
-    /// The newest look: hundreds of subscribers to what happens now ask for the same.
-    newest: Mutex<Option<(Revision, SeqNum, Look)>>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { room: Arc::new(Semaphore::new(STREAMS_MAX)), newest: Mutex::default() }
-    }
-}
-
-/// Events of some slots, each with the position to go on from.
-type Look = Arc<Vec<(Revision, Found)>>;
-
-/// An event, or the name of a receipt, which may be large.
-#[derive(Debug, Clone)]
-enum Found {
-    Receipt(EnvelopeId),
-    Event(Event),
-    /// As it is sent.
-    Written(Bytes),
-}
-
 /// Everything after a position, and then what happens.
 pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, headers: HeaderMap) -> Answer<Response> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -75,8 +49,7 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
         Some(text) => text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")))?,
         None => Revision::slot(service.now().moment.seq()),
     };
-    let room = service.streams.room.clone().try_acquire_owned();
-    let room = room.map_err(|_| Failure::busy("too many streams of events are open"))?;
+    let room = service.streams.room().ok_or_else(|| Failure::busy("too many streams of events are open"))?;
     let reader = Reader { service, seen: from, look: Look::default(), place: 0, _room: room };
     let pieces = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.piece().await?), reader)));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
@@ -151,15 +124,7 @@ impl Reader {
         if !is_newest {
             return find.await.ok();
         }
-        let mut newest = self.service.streams.newest.lock().await;
-        match &*newest {
-            Some((from, to, look)) if (*from, *to) == (seen, until) => Some(look.clone()),
-            _ => {
-                let look = find.await.ok()?;
-                *newest = Some((seen, until, look.clone()));
-                Some(look)
-            }
-        }
+        self.service.streams.newest((seen, until), async { find.await.ok() }).await
     }
 }
 

@@ -32,15 +32,16 @@ mod proofs;
 mod routes;
 mod service;
 mod status;
+mod streams;
 
 pub use admin::Admin;
 pub use answers::Answers;
 pub use body::Room;
 pub use door::serve;
-pub use events::Streams;
 pub use pace::Pace;
 use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
+pub use streams::Streams;
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -3,9 +3,9 @@
 use super::admin::Admin;
 use super::answers::Answers;
 use super::body::Room;
-use super::events::Streams;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
+use super::streams::Streams;
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
 use crate::metrics::Metrics;
 use crate::pool::CachedPayload;

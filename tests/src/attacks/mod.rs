@@ -45,6 +45,8 @@ pub struct Plan {
     pub each: Duration,
     /// How long all of them attack together in the end; zero: not at all.
     pub together: Duration,
+    /// Whether delays count as harm; on a busy machine they are noise.
+    pub delays_count: bool,
     /// Bytes of address space of each replica; none: as much as there is.
     pub address_space: Option<u64>,
 }

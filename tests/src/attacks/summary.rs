@@ -102,22 +102,27 @@ impl Outcome {
         }
     }
 
-    /// What should not have been.
-    pub fn failures(&self) -> Vec<String> {
+    /// Harm that does not depend on how busy the machine is: who ended, and memory.
+    pub fn lasting_harm(&self) -> Vec<String> {
+        let rss = self.during.rss_max().max(self.after.rss_max());
+        let mut found = self.ended.clone();
+        found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
+        found
+    }
+
+    /// Harm to those who wait.
+    pub fn delays(&self) -> Vec<String> {
         let (before, during) = (&self.before, &self.during);
         let slow = |who: &str, before: &Service, during: &Service, tenths: u64| {
             let allowed = before.p99_ms.saturating_mul(tenths) / 10 + SLACK_MS;
             (during.p99_ms > allowed)
                 .then(|| format!("an author at {who} waits {} ms, allowed {allowed}", shown(during.p99_ms)))
         };
-        let rss = during.rss_max().max(self.after.rss_max());
         let health = during.attacked.health_max_ms.max(during.other.health_max_ms);
-        let mut found = self.ended.clone();
-        found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
-        found.extend(slow("the attacked replica", &before.attacked, &during.attacked, 10 * SLOWER_ATTACKED));
-        found.extend(slow("another replica", &before.other, &during.other, SLOWER_OTHER_TENTHS));
-        found.extend((health > HEALTH_MAX_MS).then(|| format!("/healthz takes {} ms", shown(health))));
-        found
+        let attacked = slow("the attacked replica", &before.attacked, &during.attacked, 10 * SLOWER_ATTACKED);
+        let other = slow("another replica", &before.other, &during.other, SLOWER_OTHER_TENTHS);
+        let probe = (health > HEALTH_MAX_MS).then(|| format!("/healthz takes {} ms", shown(health)));
+        attacked.into_iter().chain(other).chain(probe).collect()
     }
 }
 
@@ -130,6 +135,8 @@ pub struct Summary {
     pub seconds: u64,
     /// Bytes of address space of each replica.
     pub address_space: Option<u64>,
+    /// Whether delays count as harm.
+    pub delays_count: bool,
     /// In their order.
     pub attacks: Vec<Outcome>,
 }
@@ -138,12 +145,23 @@ impl Summary {
     /// Of a plan, with nothing in it yet.
     pub fn new(plan: &Plan) -> Self {
         let seconds = plan.each.as_secs();
-        Self { attacker_cores: ATTACKER_CORES, seconds, address_space: plan.address_space, attacks: vec![] }
+        Self {
+            attacker_cores: ATTACKER_CORES,
+            seconds,
+            address_space: plan.address_space,
+            delays_count: plan.delays_count,
+            attacks: vec![],
+        }
+    }
+
+    fn harm(&self, outcome: &Outcome) -> Vec<String> {
+        let delays = if self.delays_count { outcome.delays() } else { vec![] };
+        outcome.lasting_harm().into_iter().chain(delays).collect()
     }
 
     /// Attacks that did harm.
     pub fn failed(&self) -> usize {
-        self.attacks.iter().filter(|outcome| !outcome.failures().is_empty()).count()
+        self.attacks.iter().filter(|outcome| !self.harm(outcome).is_empty()).count()
     }
 }
 
@@ -168,7 +186,7 @@ impl fmt::Display for Summary {
                 f,
                 "{name:<20} {held:>5.2} {honest_p99_ms:>20} {other_p99_ms:>20} {health:>7} {rss_mib:>15} {disk:>9}"
             )?;
-            outcome.failures().iter().try_for_each(|what| writeln!(f, "    HARM {what}"))?;
+            self.harm(outcome).iter().try_for_each(|what| writeln!(f, "    HARM {what}"))?;
         }
         write!(f, "{} attacks, {} did harm", self.attacks.len(), self.failed())
     }

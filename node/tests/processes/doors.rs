@@ -1,0 +1,113 @@
+//! Strangers at the API: they take bounded room, and shut out nobody.
+
+use crate::group::{Group, eventually};
+use crate::http;
+use quorate_ledger::{Base, Body, Change, Envelope, Genesis, Mode, Op, Revision};
+use quorate_pbft::{Digest, Signer as _};
+use sha2::{Digest as _, Sha256};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Paths of a wide change.
+const WIDE: usize = 4_000;
+
+/// An envelope of the first author that puts one content at many paths.
+fn wide(group: &Group, seq: u64) -> Vec<u8> {
+    let genesis = std::fs::read(group.dir().join("genesis.json")).expect("a file");
+    let id = Genesis::parse(&genesis).expect("a genesis").group();
+    let content = Digest(Sha256::digest(b"x").into());
+    let put = |path: usize| Op::Put { path: format!("a/rather/long/folder-{seq}/{path}"), mode: Mode::File, content };
+    let ops = (0..WIDE).map(put).collect();
+    let signer = group.author();
+    let body = Body {
+        author: signer.public_key(),
+        domain: "main".to_owned(),
+        from_seq: seq,
+        to_seq: seq,
+        attempt: 1,
+        changes: vec![Change::new(Base::Revision(Revision::GENESIS), ops, "wide", 0)],
+        carried: Vec::new(),
+    };
+    Envelope::sign(&id, body, vec![b"x".to_vec()], &signer).encode()
+}
+
+#[test]
+fn a_page_of_the_log_is_bounded_in_bytes_and_the_next_one_goes_on() {
+    let group = Group::running(1);
+    for seq in 1..=8 {
+        assert_eq!(group.offer(0, &wide(&group, seq)).status, 200);
+    }
+
+    let (mut pages, mut seen, mut from) = (0, 0, String::new());
+    loop {
+        let page = group.get(0, &format!("/v1/domains/main/log?limit=1000&level=sequential&from={from}"));
+        assert!(page.body.len() < 2 << 20, "{} bytes", page.body.len());
+        (pages, seen) = (pages + 1, seen + page.json()["items"].as_array().expect("items").len());
+        match page.json()["next"].as_str() {
+            Some(next) => from = next.to_owned(),
+            None => break,
+        }
+    }
+
+    assert_eq!(seen, 8);
+    assert!(pages > 1, "{pages} pages");
+}
+
+#[test]
+fn bodies_that_are_announced_and_do_not_come_keep_no_other_out() {
+    let mut group = Group::running(1);
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(group.api(0)).expect("there is room");
+        let head = "POST /v1/envelopes HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 33554432\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("it listens");
+        silent.push(stream);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+
+    group.put(0, "a", "1");
+}
+
+#[test]
+fn a_stream_that_nobody_reads_ends_and_others_go_on() {
+    let mut group = Group::running(1);
+    assert_eq!(group.offer(0, &wide(&group, 1)).status, 200);
+    let _unread: Vec<TcpStream> =
+        (0..50).map(|_| http::open(group.api(0), "/v1/events?from=0").expect("a stream")).collect();
+    let mut read = http::open(group.api(0), "/v1/events?from=0").expect("a stream");
+
+    assert!(http::read_until(&mut read, "event: receipt").expect("an event").contains("id: "));
+    let envelope = group.envelope_at(2, 1, "b", "2");
+    assert_eq!(group.offer(0, &envelope).status, 200);
+    eventually("the API answers", || (group.get(0, "/healthz").status == 200).then_some(()));
+}
+
+#[test]
+fn a_page_of_another_site_reads_nothing_through_a_browser() {
+    let mut group = Group::running(1);
+    group.put(0, "secret", "1");
+    let ask = |host: &str, path: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        http::ask(group.api(0), &head, &[]).expect("an answer")
+    };
+
+    for path in ["/v1/status", "/v1/domains/main/files/secret?level=sequential", "/metrics"] {
+        assert_eq!((ask("127.0.0.1", path).status, ask("evil.example", path).status), (200, 421), "{path}");
+    }
+}
+
+#[test]
+fn a_token_closes_what_is_for_operators_on_loopback_too() {
+    let mut group = Group::init(1);
+    std::fs::write(group.dir().join("replica-0/admin.token"), "secret\n").expect("a file");
+    group.start_all();
+    let ask = |token: &str| {
+        let head = format!(
+            "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        http::ask(group.api(0), &head, &[]).expect("an answer").status
+    };
+
+    assert_eq!((group.get(0, "/metrics").status, ask("guess"), ask("secret")), (403, 403, 200));
+}
