@@ -1,6 +1,6 @@
 //! A group of real processes on this machine, stopped by their pids on every way out.
 
-use crate::BenchArgs;
+use crate::args::BenchArgs;
 use anyhow::{Context as _, bail, ensure};
 use quorate_client::api::{Mode, Status};
 use quorate_client::http::Client;

@@ -4,6 +4,7 @@
 //! from the operating system, and measures in the same run the ceilings that no such system can pass on this machine.
 #![forbid(unsafe_code)]
 
+mod args;
 mod ceilings;
 mod group;
 mod load;
@@ -11,48 +12,13 @@ mod outage;
 mod report;
 mod timeline;
 
+pub use args::BenchArgs;
 pub use outage::Outage;
 pub use report::Report;
 pub use timeline::Step;
 
 use anyhow::Context as _;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// Measurement to run, with its load.
-#[derive(Debug, Clone, clap::Args)]
-pub struct BenchArgs {
-    /// Replicas, all on this machine.
-    #[arg(long, default_value_t = 4)]
-    pub replicas: u16,
-    /// Authors, each waiting for one answer before it sends its next envelope.
-    #[arg(long, default_value_t = 64)]
-    pub authors: usize,
-    /// Changes in one envelope.
-    #[arg(long, default_value_t = 1)]
-    pub changes: u64,
-    /// Bytes of one file.
-    #[arg(long, default_value_t = 256)]
-    pub bytes: usize,
-    /// Seconds of load before counting begins.
-    #[arg(long, default_value_t = 3)]
-    pub warm_up: u64,
-    /// Seconds that count.
-    #[arg(long, default_value_t = 15)]
-    pub seconds: u64,
-    /// First of the replicas' ports; the API's follow after 100.
-    #[arg(long, default_value_t = 23_400)]
-    pub base_port: u16,
-    /// Folder for the group; a temporary one by default.
-    #[arg(long)]
-    pub dir: Option<PathBuf>,
-    /// Kill the primary in the middle of the load, and show the commits around it in steps of 100 ms.
-    #[arg(long)]
-    pub kill_primary: bool,
-    /// Print a JSON document instead of words.
-    #[arg(long)]
-    pub json: bool,
-}
 
 /// Measures `program`, the path of a `quorate` executable.
 pub async fn measure(args: &BenchArgs, program: PathBuf) -> anyhow::Result<Report> {
@@ -78,9 +44,4 @@ pub async fn outage(args: &BenchArgs, program: PathBuf) -> anyhow::Result<Outage
     let outage = outage::run(args, &mut group).await?;
     group.stop()?;
     Ok(outage)
-}
-
-/// Time that counts.
-fn counted(args: &BenchArgs) -> Duration {
-    Duration::from_secs(args.seconds)
 }

@@ -1,6 +1,7 @@
 //! Closed-loop authors: each sends an envelope, waits for its receipt, and sends the next.
 
-use crate::{BenchArgs, counted, group::Group};
+use crate::args::BenchArgs;
+use crate::group::Group;
 use anyhow::{Context as _, bail};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
@@ -38,7 +39,7 @@ pub struct Measured {
 /// Drives the group with all authors at once.
 pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
     let begin = Instant::now() + Duration::from_secs(args.warm_up);
-    let end = begin + counted(args);
+    let end = begin + args.counted();
     let nodes: Vec<usize> = (0..group.nodes.len()).collect();
     let authors = authors(args, group, &nodes)?;
     let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(author.work(end))).collect();

@@ -3,10 +3,10 @@
 //! Authors wait at the other replicas only, several at each, so that every lane but the dead one always has a waiting
 //! bundle. Commits are counted as authors see them: an envelope is committed when its author holds the receipt.
 
+use crate::args::BenchArgs;
 use crate::group::Group;
 use crate::load::{self, Answered};
 use crate::timeline::{self, Step};
-use crate::{BenchArgs, counted};
 use anyhow::{Context as _, ensure};
 use quorate_client::api::Status;
 use quorate_client::http::Client;
@@ -65,7 +65,7 @@ pub async fn run(args: &BenchArgs, group: &mut Group) -> anyhow::Result<Outage> 
 
     let begin = Instant::now();
     let kill_at = begin + Duration::from_secs(args.warm_up).max(BEFORE);
-    let end = kill_at + counted(args).max(AFTER);
+    let end = kill_at + args.counted().max(AFTER);
     let tasks: Vec<_> =
         load::authors(args, group, &others)?.into_iter().map(|author| tokio::spawn(author.work(end))).collect();
     tokio::time::sleep_until(kill_at.into()).await;

@@ -1,6 +1,8 @@
 //! Report of a run: the measured figures beside what this machine can do at best.
 
-use crate::{BenchArgs, ceilings::Ceilings, load::Measured};
+use crate::args::BenchArgs;
+use crate::ceilings::Ceilings;
+use crate::load::Measured;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;

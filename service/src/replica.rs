@@ -188,7 +188,7 @@ impl Running {
             genesis,
             genesis_root,
             admin,
-            hosts: config.hosts,
+            hosts: config.hosts.into(),
             me,
             published,
             inbox,

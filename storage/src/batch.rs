@@ -1,22 +1,18 @@
 //! Durable writes of one group of steps.
 
 use crate::error::Poison;
-use crate::prune::Pruned;
+use crate::pruned::Pruned;
 use crate::rows::{Each, Order, Rows};
 use crate::snapshot::Snapshot;
-use crate::tables::Name;
+use crate::tables::{Name, Writes};
 use crate::value;
 use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::Digest;
 use redb::{Database, WriteTransaction};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
-
-/// New values by key; none where a row is removed.
-pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Write transaction that becomes durable as a whole. Reads see what it wrote; nobody else does before
 /// [`Batch::commit`], and dropping it undoes everything. Writes wait in memory and go to their tables in key order: one

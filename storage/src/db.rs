@@ -1,11 +1,11 @@
 //! The database: made once, opened at every start, locked while open.
 
-use crate::batch::{Batch, Writes};
+use crate::batch::Batch;
 use crate::error::{DbError, Poison};
 use crate::key;
 use crate::row::{decode, encode};
 use crate::snapshot::Snapshot;
-use crate::tables::Name;
+use crate::tables::{Name, Writes};
 use crate::value;
 use quorate_ledger::StoreError;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableError};

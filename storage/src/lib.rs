@@ -23,6 +23,7 @@ mod db;
 mod error;
 
 mod prune;
+mod pruned;
 mod record;
 
 mod recall;
@@ -44,7 +45,8 @@ pub mod faulty;
 pub use batch::Batch;
 pub use db::{Db, Stats};
 pub use error::{DbError, RecordError};
-pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX, Pruned};
+pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
+pub use pruned::Pruned;
 pub use recall::{RECALL_LOOKBACK_ROWS, RECALL_STATEMENTS_MAX};
 pub use snapshot::{Snapshot, TableSize};
 pub use supply::SupplyLimits;

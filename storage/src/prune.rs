@@ -11,13 +11,13 @@
 use crate::batch::Batch;
 use crate::key::{self, Place};
 use crate::own;
+use crate::pruned::{Progress, Pruned};
 use crate::record::committed;
-use crate::row::{decode, encode};
+use crate::row::encode;
 use crate::rows::{Order, Row, Rows};
 use crate::tables::Name;
-use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::StoreError;
-use quorate_pbft::{Epoch, Kind, Position, ReplicaId, SeqNum, Signed, View};
+use quorate_pbft::{Epoch, Kind, Position, SeqNum, View};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -26,34 +26,6 @@ pub const PRUNE_SLOTS_MAX: u64 = 64;
 
 /// Rows that one call removes: a few milliseconds within a commit that others wait for.
 pub const PRUNE_ROWS_MAX: usize = 1_024;
-
-/// At or below what own statements are gone or going: nothing is signed there any more (E1).
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub struct Pruned {
-    /// For votes and checkpoints.
-    pub seq: SeqNum,
-    /// For Bundle and Ack statements: the executed tip of each lane after that slot. Lanes of `epoch`.
-    pub tips: BTreeMap<ReplicaId, Position>,
-    /// The epoch of that slot.
-    pub epoch: Epoch,
-}
-
-impl Pruned {
-    /// Whether a statement's place is one of those.
-    pub fn covers(&self, signed: &Signed) -> bool {
-        let said = &signed.statement;
-        let below = |lane: ReplicaId| {
-            let tip = self.tips.get(&lane).filter(|_| self.epoch == said.epoch);
-            tip.is_some_and(|tip| said.seq.get() <= tip.get())
-        };
-        match said.kind {
-            Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint => said.seq <= self.seq,
-            Kind::Bundle => below(signed.signer),
-            Kind::Ack => below(ReplicaId::new(said.view.get() as u16)),
-            Kind::ViewChange | Kind::NewView | Kind::Status => false,
-        }
-    }
-}
 
 impl Batch {
     /// Forgets what a stable checkpoint at `stable`, which this replica has executed, allows; `period` is the group's
@@ -92,25 +64,6 @@ impl Batch {
             }
         }
         Ok(bounds)
-    }
-}
-
-impl Pruned {
-    pub(crate) fn load(rows: &impl Rows) -> Result<Self, StoreError> {
-        Ok(Progress::load(rows)?.pruned)
-    }
-}
-
-/// Progress of [`Batch::prune`]: the bounds go up first, then the rows at or below them go.
-#[derive(Default, BorshSerialize, BorshDeserialize)]
-struct Progress {
-    pruned: Pruned,
-    unfinished: bool,
-}
-
-impl Progress {
-    fn load(rows: &impl Rows) -> Result<Self, StoreError> {
-        rows.row(Name::About, key::PRUNED)?.map_or(Ok(Self::default()), |value| decode(&value))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::error::RecordError;
 use crate::key::{self, Place};
 use crate::own;
-use crate::prune::Pruned;
+use crate::pruned::Pruned;
 use crate::row::{self, Accepted, Certified, Committed, LaneCert, Own, decode, encode};
 use crate::rows::{Order, Rows};
 use crate::tables::Name;

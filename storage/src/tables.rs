@@ -2,6 +2,10 @@
 
 use quorate_ledger::Table;
 use redb::TableDefinition;
+use std::collections::BTreeMap;
+
+/// New values by key; none where a row is removed.
+pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Names a table. The ledger's come last. The numbers are part of the keys of [`Name::Pieces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,7 @@
 //! 2 MiB, a file of 16 MiB twice itself, and each commit would write that. A piece fills one small run. The last byte
 //! of what a row stores says how its value is kept.
 
-use crate::batch::Writes;
-use crate::tables::{Definition, Name};
+use crate::tables::{Definition, Name, Writes};
 use quorate_ledger::StoreError;
 use redb::WriteTransaction;
 use std::borrow::Cow;

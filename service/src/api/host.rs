@@ -1,16 +1,16 @@
 //! The host that a request names: a page of another site that a browser was led here by reads nothing (DNS rebinding).
 
-use super::Shared;
 use super::problem::Failure;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Lets requests through that name an address, `localhost` or a configured host.
-pub async fn known(State(service): Shared, request: Request, next: Next) -> Result<Response, Failure> {
-    if is_known(request.headers(), &service.hosts) {
+pub async fn known(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Result<Response, Failure> {
+    if is_known(request.headers(), &hosts) {
         return Ok(next.run(request).await);
     }
     let detail = "this host is not served here: ask by address, or name the host in `hosts` of config.toml";

@@ -63,7 +63,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
-        .layer(middleware::from_fn_with_state(service.clone(), host::known))
+        .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)
 }

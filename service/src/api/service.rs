@@ -37,7 +37,7 @@ pub struct Service {
     /// Access to the node's own answers.
     pub admin: Admin,
     /// Names under which it is reached, beside addresses and `localhost`.
-    pub hosts: Vec<String>,
+    pub hosts: Arc<[String]>,
     /// The replica's place in the member list.
     pub me: ReplicaId,
     /// State that the core's thread last published.
