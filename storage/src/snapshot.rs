@@ -2,12 +2,13 @@
 
 use crate::error::Poison;
 use crate::key::{self, Place};
+use crate::own;
 use crate::row::decode;
 use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
 use crate::value;
 use quorate_ledger::{Read, StoreError, Table};
-use quorate_pbft::{Digest, Epoch};
+use quorate_pbft::{Digest, Epoch, Signed};
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
 use std::borrow::Cow;
 use std::fmt;
@@ -53,6 +54,12 @@ impl Snapshot {
     /// The group that this disk belongs to; none before the first record.
     pub(crate) fn group(&self) -> Result<Option<Digest>, StoreError> {
         self.row(Name::About, key::GROUP)?.map(|value| decode(&value)).transpose()
+    }
+
+    /// The own statement stored at (epoch, kind, view, seq) of `like`, for E7: whether a statement of our own that a
+    /// peer shows is on our disk.
+    pub fn own_statement(&self, like: &Signed) -> Result<Option<Signed>, StoreError> {
+        own::at(self, like.statement.group, Place::of(like))
     }
 
     /// The newest epoch of which anything is stored; 0 on a new disk.

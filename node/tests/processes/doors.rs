@@ -71,7 +71,7 @@ fn bodies_that_are_announced_and_do_not_come_keep_no_other_out() {
 
 #[test]
 fn a_stream_that_nobody_reads_ends_and_others_go_on() {
-    let mut group = Group::running(1);
+    let group = Group::running(1);
     assert_eq!(group.offer(0, &wide(&group, 1)).status, 200);
     let _unread: Vec<TcpStream> =
         (0..50).map(|_| http::open(group.api(0), "/v1/events?from=0").expect("a stream")).collect();
