@@ -50,7 +50,8 @@ impl Applier<'_, '_> {
             match &step.strategy {
                 Strategy::LastWriterWins => return self.last_side(id, conflict),
                 Strategy::Reject => return self.first_stands(id, conflict),
-                _ => (),
+                Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_) => (),
+                Strategy::Vote(_) | Strategy::Arbitrate(_) => (),
             }
             if let Some((named, deadline)) = decider(&step, self.place.time) {
                 (conflict.decider, conflict.deadline) = (named, deadline);

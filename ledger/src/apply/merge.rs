@@ -8,6 +8,21 @@ use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
 
+/// Versions of a file that meet: the base that its author saw, the current one, and the one that the author made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ThreeWay {
+    pub(super) base: Option<File>,
+    pub(super) current: Option<File>,
+    pub(super) made: Option<File>,
+}
+
+impl ThreeWay {
+    /// Bytes of the three contents.
+    pub(super) fn bytes(&self) -> u64 {
+        [self.base, self.current, self.made].iter().flatten().map(|file| file.size).sum()
+    }
+}
+
 /// Result of merging three versions of a file.
 pub(super) enum Merged {
     /// Single version, and the rung that made it.
@@ -45,21 +60,15 @@ impl Disagreement {
 
 impl Applier<'_, '_> {
     /// Merges what stands at `path` (the earlier side in the order) with what the author made of `base`.
-    pub(super) fn merge(
-        &mut self,
-        path: &str,
-        base: Option<File>,
-        current: Option<File>,
-        made: Option<File>,
-    ) -> Result<Merged, Abort> {
+    pub(super) fn merge(&mut self, path: &str, versions: ThreeWay) -> Result<Merged, Abort> {
+        let ThreeWay { base, current, made } = versions;
         if made == current || made == base {
             return Ok(Merged::Clean(current, Rung::OneSided));
         }
         if current == base {
             return Ok(Merged::Clean(made, Rung::OneSided));
         }
-        let bytes = [base, current, made].iter().flatten().map(|file| file.size).sum();
-        if !self.budget.take_bytes(bytes) || self.budget.is_out_of_steps() {
+        if !self.budget.take_bytes(versions.bytes()) || self.budget.is_out_of_steps() {
             return Ok(Merged::Unclean(Disagreement::value("the envelope asks for more merging than one may")));
         }
         let contents = [base, current, made].map(|file| file.map(|file| self.bytes(&file)).transpose());

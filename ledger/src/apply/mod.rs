@@ -78,6 +78,22 @@ pub(crate) struct Applier<'t, 's> {
     applied: Applied,
 }
 
+/// Author and revision to which an applied change is attributed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attribution<'t> {
+    pub(crate) id: EnvelopeId,
+    pub(crate) author: PublicKey,
+    pub(crate) organisation: &'t str,
+    pub(crate) revision: Revision,
+}
+
+impl Attribution<'_> {
+    /// Attribution of a settlement without an envelope: the conflict's id, and no author until the winner is known.
+    pub(crate) fn settlement(conflict: &ConflictId, revision: Revision) -> Self {
+        Self { id: EnvelopeId(conflict.0), author: PublicKey([0; 32]), organisation: "", revision }
+    }
+}
+
 /// Budget that an envelope has used up, over all its domains.
 pub(crate) struct Spent {
     budget: Budget,
@@ -192,10 +208,10 @@ impl<'t, 's> Applier<'t, 's> {
     pub(crate) fn new(
         overlay: &'t mut Overlay<'s>,
         limits: &'t Limits,
-        (place, organisation): (DomainView<'t>, &'t str),
-        (id, author): (EnvelopeId, PublicKey),
-        revision: Revision,
+        place: DomainView<'t>,
+        by: Attribution<'t>,
     ) -> Self {
+        let Attribution { id, author, organisation, revision } = by;
         let (domain, domain_name) = (place.record.number, place.name);
         let (envelope, index, part, freed, applied) = (None, 0, None, Vec::new(), Applied::default());
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);

@@ -2,7 +2,7 @@
 
 use super::Applier;
 use super::dispute::side_of;
-use super::merge::Disagreement;
+use super::merge::{Disagreement, ThreeWay};
 use super::strategy::Answer;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
@@ -53,8 +53,10 @@ impl Applier<'_, '_> {
             Op::Release { path } => self.release(path)?,
             Op::Fence { token } => self.fence(*token)?,
             Op::Anchor { revision } => self.anchored(*revision),
-            Op::Enter { .. } => (), // the case has brought the change here
-            _ => self.govern(op)?,
+            Op::Enter { .. } => (), // validation has brought the change here
+            Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } => self.govern(op)?,
+            Op::Propose { .. } | Op::Suggest { .. } => self.govern(op)?,
+            Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } => self.govern(op)?,
         }
         Ok(())
     }
@@ -199,7 +201,7 @@ impl Applier<'_, '_> {
     ) -> Result<(), Abort> {
         let record = record.unwrap_or_else(|| self.fresh());
         let current = record.file;
-        match self.answer(path, base, &record, made)? {
+        match self.answer(path, &record, ThreeWay { base, current, made })? {
             Answer::Set(file, outcome, rung) => {
                 if let (None, Some(file)) = (current, file)
                     && !self.has_room(path, file, view)?

@@ -1,7 +1,7 @@
 //! Resolution where a path has moved since the base of a change: the policy's strategies, in order.
 
 use super::Applier;
-use super::merge::{Disagreement, Merged};
+use super::merge::{Disagreement, Merged, ThreeWay};
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::policy::{Principle, Step, Strategy};
@@ -26,19 +26,13 @@ pub(super) enum Answer {
 }
 
 impl Applier<'_, '_> {
-    /// Fate of `made`, made of `base`, where `record` is what stands there.
-    pub(super) fn answer(
-        &mut self,
-        path: &str,
-        base: Option<File>,
-        record: &FileRecord,
-        made: Option<File>,
-    ) -> Result<Answer, Abort> {
-        let current = record.file;
+    /// Fate of an edit where `record` is what stands there.
+    pub(super) fn answer(&mut self, path: &str, record: &FileRecord, versions: ThreeWay) -> Result<Answer, Abort> {
+        let ThreeWay { base, current, made } = versions;
         if current == base {
             return Ok(Answer::Set(made, PathOutcome::Applied, Rung::OneSided));
         }
-        let merged = self.checked_merge(path, base, current, made)?;
+        let merged = self.checked_merge(path, versions)?;
         if made == base || made == current {
             return Ok(set_merged(merged));
         }
@@ -59,7 +53,7 @@ impl Applier<'_, '_> {
                     return Ok(Answer::Dispute(Disagreement { class, ..Disagreement::value(GENERATED) }));
                 }
                 Strategy::Authoritative(_) | Strategy::Rule(_) => {
-                    if let Some(answer) = self.decided(path, step, base, record, made)? {
+                    if let Some(answer) = self.decided(path, step, record, versions)? {
                         return Ok(answer);
                     }
                 }
@@ -75,14 +69,9 @@ impl Applier<'_, '_> {
     }
 
     /// A merge that the rule of its path holds against as well.
-    fn checked_merge(
-        &mut self,
-        path: &str,
-        base: Option<File>,
-        current: Option<File>,
-        made: Option<File>,
-    ) -> Result<Merged, Abort> {
-        match self.merge(path, base, current, made)? {
+    fn checked_merge(&mut self, path: &str, versions: ThreeWay) -> Result<Merged, Abort> {
+        let ThreeWay { current, made, .. } = versions;
+        match self.merge(path, versions)? {
             Merged::Clean(Some(file), _)
                 if Some(file) != made && Some(file) != current && self.breaks(path, &file)?.is_some() =>
             {
@@ -97,9 +86,8 @@ impl Applier<'_, '_> {
         &mut self,
         path: &str,
         step: &Step,
-        base: Option<File>,
         record: &FileRecord,
-        made: Option<File>,
+        versions: ThreeWay,
     ) -> Result<Option<Answer>, Abort> {
         match &step.strategy {
             Strategy::Authoritative(who) => {
@@ -107,32 +95,25 @@ impl Applier<'_, '_> {
                 let is_mine = who.covers(&self.author(), self.organisation);
                 let is_theirs = theirs.is_some_and(|organisation| who.covers(&record.author, &organisation));
                 Ok(match (is_mine, is_theirs) {
-                    (true, false) => Some(Answer::Set(made, PathOutcome::Applied, Rung::None)),
+                    (true, false) => Some(Answer::Set(versions.made, PathOutcome::Applied, Rung::None)),
                     (false, true) => Some(Answer::Set(record.file, PathOutcome::Overruled, Rung::None)),
                     _ => None,
                 })
             }
-            Strategy::Rule(principle) => self.by_principle(path, principle, base, record.file, made),
-            _ => Ok(None),
+            Strategy::Rule(principle) => self.by_principle(path, principle, versions),
+            Strategy::Merge | Strategy::Vote(_) | Strategy::Arbitrate(_) => Ok(None),
+            Strategy::LastWriterWins | Strategy::Reject => Ok(None),
         }
     }
 
-    fn by_principle(
-        &mut self,
-        path: &str,
-        principle: &Principle,
-        base: Option<File>,
-        current: Option<File>,
-        made: Option<File>,
-    ) -> Result<Option<Answer>, Abort> {
-        let (Some(current), Some(made)) = (current, made) else {
+    fn by_principle(&mut self, path: &str, principle: &Principle, versions: ThreeWay) -> Result<Option<Answer>, Abort> {
+        let ThreeWay { base, current: Some(current), made: Some(made) } = versions else {
             return Ok(None);
         };
         if current.mode != made.mode {
             return Ok(None);
         }
-        let bytes = [base, Some(current), Some(made)].iter().flatten().map(|file| file.size).sum();
-        if !self.budget.take_bytes(bytes) {
+        if !self.budget.take_bytes(versions.bytes()) {
             return Ok(None);
         }
         let base = base.map_or(Ok(Vec::new()), |base| self.bytes(&base))?;
@@ -171,7 +152,8 @@ pub(super) fn decider(step: &Step, now: Time) -> Option<(Decider, Option<Time>)>
     let decider = match &step.strategy {
         Strategy::Vote(organisations) => Decider::Writers(*organisations),
         Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => Decider::Arbiter(who.clone()),
-        _ => return None,
+        Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_) => return None,
+        Strategy::LastWriterWins | Strategy::Reject => return None,
     };
     Some((decider, step.deadline_ms.map(|after| Time::new(now.get().saturating_add(after)))))
 }

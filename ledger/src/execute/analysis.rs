@@ -1,12 +1,11 @@
 //! Analyses: items of a replica's own lane, ordered and counted, and no author's.
 
 use super::Execution;
-use crate::apply::Applier;
+use crate::apply::{Applier, Attribution};
 use crate::format::analysis::Analysis;
 use crate::state::abort::Abort;
 use crate::state::rows;
 use crate::state::store::{StoreError, Table};
-use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::ReplicaId;
 
@@ -21,9 +20,9 @@ impl Execution<'_, '_> {
         let Some(domain) = domain else { return Ok(()) };
         let context = self.context(&domain);
         let Some(place) = context.place(&domain) else { return Ok(()) };
-        let who = (EnvelopeId(analysis.conflict.0), member.key);
         let revision = Revision::slot(self.seq);
-        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, revision);
+        let by = Attribution { author: member.key, ..Attribution::settlement(&analysis.conflict, revision) };
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
         let taken = applier.analysed(lane, analysis);
         let applied = applier.applied();
         match taken {

@@ -1,13 +1,13 @@
 //! Deadlines in ledger time (T1), after everything else in a slot.
 
 use super::{Execution, leases};
-use crate::apply::Applier;
+use crate::apply::{Applier, Attribution};
 use crate::state::abort::Abort;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, rows};
-use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use crate::vocabulary::ids::ConflictId;
 use core::ops::ControlFlow;
-use quorate_pbft::{Digest, PublicKey, Time};
+use quorate_pbft::{Digest, Time};
 use std::collections::BTreeSet;
 
 /// Deadlines that are worked off in one slot: more wait for the next, so that no slot is long.
@@ -52,15 +52,14 @@ impl Execution<'_, '_> {
     ) -> Result<(), StoreError> {
         let context = self.context(domain);
         let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
-        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
+        let by = Attribution::settlement(id, context.revision());
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
         let applied = match act(&mut applier) {
             Ok(()) => applier.applied(),
             // Nothing can be refused of what nobody sent: the conflict stays open, and its deadline is over.
             Err(Abort::Refused(_) | Abort::Deferred(_)) => {
                 self.overlay.rollback();
-                let mut applier =
-                    Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
+                let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
                 applier.leave_open(id)?;
                 applier.applied()
             }

@@ -5,7 +5,7 @@
 
 use super::Execution;
 use super::envelope::Origin;
-use crate::apply::{Applied, Applier};
+use crate::apply::{Applied, Applier, Attribution};
 use crate::format::receipt::Receipt;
 use crate::state::abort::Abort;
 use crate::state::record::{ConflictRecord, Verdict, ViewRecord};
@@ -14,7 +14,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::conflict::{Ending, Settled};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{Digest, Position, PublicKey};
+use quorate_pbft::{Digest, Position};
 
 impl Execution<'_, '_> {
     /// Enough organisations have voted: the winner takes effect here. If it cannot, the conflict stays open, and the
@@ -22,8 +22,8 @@ impl Execution<'_, '_> {
     pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<(), StoreError> {
         let context = self.context(domain);
         let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
-        let who = (EnvelopeId(id.0), PublicKey([0; 32])); // until the winner is known
-        let mut applier = Applier::new(&mut self.overlay, context.limits(), (place, ""), who, context.revision());
+        let by = Attribution::settlement(id, context.revision());
+        let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
         let concluded = applier.conclude(id);
         let applied = applier.applied();
         match concluded {

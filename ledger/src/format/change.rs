@@ -132,6 +132,21 @@ pub enum Op {
     } = 36,
 }
 
+/// Kinds of operations, for stages that need no closer look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpKind {
+    /// Edits of files.
+    File,
+    /// Requests for locks.
+    Lock,
+    /// Affairs of the group, and proposals.
+    Governance,
+    /// Approvals, attestations and votes.
+    Opinion,
+    /// The frame of a transaction: which domain, and since when unchanged.
+    Transaction,
+}
+
 impl Op {
     /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes.
     fn entries(&self) -> usize {
@@ -141,17 +156,41 @@ impl Op {
         }
     }
 
-    /// True for approvals, attestations and votes.
-    pub fn is_opinion(&self) -> bool {
-        matches!(self, Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. })
+    /// Kind of the operation. A new operation is sorted here, and nowhere by default.
+    pub fn kind(&self) -> OpKind {
+        match self {
+            Self::Put { .. } | Self::Delete { .. } | Self::Rename { .. } => OpKind::File,
+            Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => OpKind::Lock,
+            Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => OpKind::Governance,
+            Self::Propose { .. } | Self::Suggest { .. } => OpKind::Governance,
+            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } => OpKind::Opinion,
+            Self::Enter { .. } | Self::Anchor { .. } => OpKind::Transaction,
+        }
     }
 
-    /// The paths that it names.
+    /// Content that the operation names, and that may travel along.
+    pub(crate) fn content(&self) -> Option<&Digest> {
+        match self {
+            Self::Put { content, .. } => Some(content),
+            Self::Suggest { file, .. } => file.as_ref().map(|(_, content)| content),
+            Self::Delete { .. } | Self::Rename { .. } => None,
+            Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => None,
+            Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } | Self::Propose { .. } => None,
+            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } => None,
+            Self::Enter { .. } | Self::Anchor { .. } => None,
+        }
+    }
+
+    /// Paths of the files that the operation edits.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let (first, second) = match self {
             Self::Put { path, .. } | Self::Delete { path } => (Some(path), None),
             Self::Rename { from, to } => (Some(from), Some(to)),
-            _ => (None, None),
+            Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => (None, None),
+            Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => (None, None),
+            Self::Propose { .. } | Self::Suggest { .. } => (None, None),
+            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } => (None, None),
+            Self::Enter { .. } | Self::Anchor { .. } => (None, None),
         };
         first.into_iter().chain(second).map(String::as_str)
     }

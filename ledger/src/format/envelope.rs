@@ -3,7 +3,7 @@
 //! `docs/encoding.md` gives the bytes; a test checks its vectors.
 
 use crate::format::body::Body;
-use crate::format::change::{Base, Change, Op};
+use crate::format::change::{Base, Change, Op, OpKind};
 use crate::format::constants::Limits;
 use crate::format::{composition, transaction};
 use crate::vocabulary::bounds::OPERATIONS_MAX;
@@ -131,7 +131,7 @@ impl Envelope {
             return Err(Refusal::new(Code::TooLarge, format!("{count} changes, 1 to {} fit", limits.changes_max)));
         }
         let governing =
-            body.changes.iter().flat_map(|change| &change.ops).filter(|op| op.paths().next().is_none()).count();
+            body.changes.iter().flat_map(|change| &change.ops).filter(|op| op.kind() != OpKind::File).count();
         if governing > GOVERNING_MAX {
             let detail = format!("{governing} operations that are not about files, at most {GOVERNING_MAX}");
             return Err(Refusal::new(Code::TooLarge, detail));
@@ -214,12 +214,7 @@ fn malformed(detail: &str) -> Refusal {
 
 /// The contents that the operations name.
 fn named_contents(body: &Body) -> std::collections::BTreeSet<Digest> {
-    let ops = body.changes.iter().flat_map(|change| &change.ops);
-    ops.filter_map(|op| match op {
-        Op::Put { content, .. } | Op::Suggest { file: Some((_, content)), .. } => Some(*content),
-        _ => None,
-    })
-    .collect()
+    body.changes.iter().flat_map(|change| &change.ops).filter_map(Op::content).copied().collect()
 }
 
 fn id_of(group: &Digest, body: &Body) -> EnvelopeId {

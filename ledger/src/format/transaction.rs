@@ -16,7 +16,7 @@
 //! preparations. The numbers 48 and 49 of [`Op`] are kept for these two.
 
 use crate::format::body::Body;
-use crate::format::change::{Base, Change, Op};
+use crate::format::change::{Base, Change, Op, OpKind};
 use crate::format::constants::GROUP_DOMAIN;
 
 /// Domains of one envelope beside its own.
@@ -50,8 +50,11 @@ impl Body {
 
 /// True for operations that a transaction may hold for another domain than its own.
 fn is_for_others(op: &Op) -> bool {
-    let is_about_locks = matches!(op, Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. });
-    op.paths().next().is_some() || is_about_locks || matches!(op, Op::Anchor { .. })
+    match op.kind() {
+        OpKind::File | OpKind::Lock => true,
+        OpKind::Transaction => !matches!(op, Op::Enter { .. }),
+        OpKind::Governance | OpKind::Opinion => false,
+    }
 }
 
 /// Fault in the form of a transaction; none for other envelopes.

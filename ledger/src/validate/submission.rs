@@ -1,8 +1,8 @@
 //! The stages that an envelope passes at its exact position, in order; the first that fails names the refusal.
 
-use crate::apply::{Applied, Applier, Spent, check_paths};
+use crate::apply::{Applied, Applier, Attribution, Spent, check_paths};
 use crate::format::body::Body;
-use crate::format::change::{Base, Change, Dependency, Op};
+use crate::format::change::{Base, Change, Dependency, OpKind};
 use crate::format::composition;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
@@ -266,6 +266,11 @@ impl Submission<'_> {
         Ok(verdict)
     }
 
+    fn attribution<'r>(&self, author: &'r AuthorRecord) -> Attribution<'r> {
+        let (id, revision, organisation) = (self.id, self.revision, author.organisation.as_str());
+        Attribution { id, author: self.body().author, organisation, revision }
+    }
+
     /// Stage `content`: lays all changes over the files.
     fn content(
         &self,
@@ -274,8 +279,7 @@ impl Submission<'_> {
         author: &AuthorRecord,
         mut views: BTreeMap<usize, AuthorView>,
     ) -> Result<Accepted, Abort> {
-        let who = (place, author.organisation.as_str());
-        let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
+        let mut applier = Applier::new(overlay, self.limits, place, self.attribution(author));
         applier.carries(self.envelope);
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.own_changes().iter().enumerate() {
@@ -310,8 +314,7 @@ impl Submission<'_> {
             };
             let view = self.view(overlay, &place, change).map_err(|abort| abort.within(&name))?;
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
-            let who = (place, author.organisation.as_str());
-            let mut applier = Applier::new(overlay, self.limits, who, (self.id, self.body().author), self.revision);
+            let mut applier = Applier::new(overlay, self.limits, place, self.attribution(author));
             applier.carries(self.envelope);
             applier.goes_on(spent);
             applier.is_in(Some(name));
@@ -361,7 +364,8 @@ impl Submission<'_> {
     fn membership(&self, place: &DomainView, author: &AuthorRecord) -> Result<Option<Refusal>, Abort> {
         let (key, organisation) = (&self.body().author, author.organisation.as_str());
         let policy = &place.record.policy;
-        let only_speaks = || self.body().changes.iter().flat_map(|change| &change.ops).all(Op::is_opinion);
+        let only_speaks =
+            || self.body().changes.iter().flat_map(|change| &change.ops).all(|op| op.kind() == OpKind::Opinion);
         let reads = covers(&policy.readers, key, organisation);
         // Whether the word of somebody who may speak counts is asked where it is heard.
         let may_speak = || reads || policy.names(key, organisation);
