@@ -9,7 +9,7 @@ use crate::sources::root;
 
 /// Rooms that are held to this, and the arrows that may still stand in circles there. Lower it with each that goes.
 const STILL_IN_CIRCLES: &[(&str, usize)] =
-    &[("ledger", 11), ("storage", 0), ("net", 0), ("client", 0), ("bench", 0), ("git", 0), ("service", 0), ("node", 0)];
+    &[("ledger", 10), ("storage", 0), ("net", 0), ("client", 0), ("bench", 0), ("git", 0), ("service", 0), ("node", 0)];
 
 #[test]
 fn no_files_need_each_other_but_a_folders_head_and_its_own_child() {
