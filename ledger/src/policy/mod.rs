@@ -8,6 +8,7 @@ mod content;
 pub mod glob;
 mod rate;
 pub mod reputation;
+mod format;
 mod schema;
 mod strategy;
 
@@ -15,6 +16,7 @@ mod strategy;
 pub use check::BadPolicy;
 #[cfg(feature = "execution")]
 pub(crate) use content::Checks;
+pub use format::{DOCUMENT_BYTES_MAX, Format};
 pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
@@ -31,9 +33,6 @@ use serde::{Deserialize, Serialize};
 /// The releases that decide what parses and what fits a schema. Replicas that differ here could answer differently.
 pub const VERSION: &str = "policy rules 2, serde_json 1.0.154, toml 1.2.1+spec-1.1.0, toml_parser 1.1.5+spec-1.1.0, \
     saphyr-parser 0.3.3, jsonschema 0.60.2, regex 1.13.1, regex-automata 0.4.18, regex-syntax 0.8.11";
-
-/// Bytes of a TOML or YAML content that is read, and of any that is held against a schema: what people write by hand.
-pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 /// Rules for paths in one policy.
 const RULES_MAX: usize = 256;
@@ -114,34 +113,6 @@ pub struct PathRule {
     pub newest_version: bool,
     /// Schema of the document; its format is JSON, TOML or YAML.
     pub schema: Option<Schema>,
-}
-
-/// A format that a content can be checked for: accepted alike on every replica.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
-#[serde(rename_all = "kebab-case")]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
-pub enum Format {
-    /// UTF-8 without NUL.
-    Text = 1,
-    /// JSON (RFC 8259), nested at most 127 deep.
-    Json = 2,
-    /// TOML 1.1, nested at most 80 deep, at most [`DOCUMENT_BYTES_MAX`].
-    Toml = 3,
-    /// YAML 1.2, any number of documents, at most [`DOCUMENT_BYTES_MAX`].
-    Yaml = 4,
-}
-
-impl Format {
-    /// For people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "JSON",
-            Self::Toml => "TOML",
-            Self::Yaml => "YAML",
-        }
-    }
 }
 
 /// Bounds on the content of a domain.

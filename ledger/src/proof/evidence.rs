@@ -1,11 +1,11 @@
 //! A replica's fault, with the way to the committee that it belonged to.
 
+use super::ProofError;
 use super::epochs::{EPOCHS_MAX, EpochStep, Epochs};
-use super::{ProofError, ProvedEvidence};
 use crate::format::check;
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Evidence, bounded};
+use quorate_pbft::{Evidence, EvidenceKey, PublicKey, SeqNum, View, bounded};
 
 /// Proof of a replica's fault (E5): it verifies from the genesis and the chain of epochs.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -14,6 +14,19 @@ pub struct EvidenceProof {
     #[borsh(deserialize_with = "bounded::list::<EPOCHS_MAX, _, _>")]
     epochs: Vec<EpochStep>,
     evidence: Evidence,
+}
+
+/// A replica's fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvedEvidence {
+    /// The offender's number, the epoch, and what it did.
+    pub what: EvidenceKey,
+    /// The offender's key.
+    pub key: PublicKey,
+    /// View of the offence.
+    pub view: View,
+    /// Slot, or position in a lane, of the offence.
+    pub seq: SeqNum,
 }
 
 impl EvidenceProof {

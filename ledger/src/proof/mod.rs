@@ -5,6 +5,7 @@
 //! nothing stands at one path could be turned into the equally true one about another.)
 
 mod checkpoint;
+mod error;
 mod epochs;
 mod evidence;
 mod file;
@@ -14,16 +15,15 @@ mod receipt;
 pub use crate::state::tree::proof::TreeProof;
 pub use checkpoint::Checkpoint;
 pub use epochs::{EpochStep, Epochs};
-pub use evidence::EvidenceProof;
+pub use error::{ProofError, ProveError};
+pub use evidence::{EvidenceProof, ProvedEvidence};
 pub(crate) use file::MarkProof;
 pub use file::{FileProof, Marked, ProvedFile};
 pub use nonce::{NonceProof, NonceStep};
 pub use receipt::{ProvedReceipt, ReceiptProof, SlotProof};
 
 use crate::format::genesis::Genesis;
-use crate::state::store::StoreError;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{CertError, EvidenceKey, PublicKey, SeqNum, View};
 use sha2::{Digest as _, Sha256};
 
 /// First bytes of a proof file.
@@ -54,56 +54,6 @@ pub enum Proved {
     Receipt(ProvedReceipt),
     /// A replica's fault.
     Evidence(ProvedEvidence),
-}
-
-/// A replica's fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProvedEvidence {
-    /// The offender's number, the epoch, and what it did.
-    pub what: EvidenceKey,
-    /// The offender's key.
-    pub key: PublicKey,
-    /// View of the offence.
-    pub view: View,
-    /// Slot, or position in a lane, of the offence.
-    pub seq: SeqNum,
-}
-
-/// Why a file proves nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProofError {
-    /// Not a proof file, or one that is spelled in another way than the one encoding.
-    #[error("not a proof file")]
-    Malformed,
-    /// The chain of epochs does not lead from the genesis to the proof's epoch, or through an impossible one.
-    #[error("the proof's epochs do not lead from this genesis to its own")]
-    Epoch,
-    /// The checkpoint is not certified by exactly q members.
-    #[error("the checkpoint's certificate: {0}")]
-    Certificate(CertError),
-    /// More signatures than q: one proof, one encoding.
-    #[error("{0} signatures are not exactly a quorum")]
-    Surplus(usize),
-    /// A path does not lead to the root that was signed.
-    #[error("{0} is not under the certified root")]
-    Path(&'static str),
-    /// The statements do not contradict each other, or a signature does not fit.
-    #[error("the evidence does not hold")]
-    Evidence,
-}
-
-/// Why a proof cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProveError {
-    /// The disk said no.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The certificate is not of this state.
-    #[error("the certificate is of another state")]
-    OtherState,
-    /// There is no such domain, receipt, slot or mark in this state.
-    #[error("{0} is not in this state")]
-    Unknown(&'static str),
 }
 
 impl Proof {

@@ -1,0 +1,41 @@
+//! Reasons why a proof does not hold, or cannot be made.
+
+use crate::state::store::StoreError;
+use quorate_pbft::CertError;
+
+/// Why a file proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// Not a proof file, or one that is spelled in another way than the one encoding.
+    #[error("not a proof file")]
+    Malformed,
+    /// The chain of epochs does not lead from the genesis to the proof's epoch, or through an impossible one.
+    #[error("the proof's epochs do not lead from this genesis to its own")]
+    Epoch,
+    /// The checkpoint is not certified by exactly q members.
+    #[error("the checkpoint's certificate: {0}")]
+    Certificate(CertError),
+    /// More signatures than q: one proof, one encoding.
+    #[error("{0} signatures are not exactly a quorum")]
+    Surplus(usize),
+    /// A path does not lead to the root that was signed.
+    #[error("{0} is not under the certified root")]
+    Path(&'static str),
+    /// The statements do not contradict each other, or a signature does not fit.
+    #[error("the evidence does not hold")]
+    Evidence,
+}
+
+/// Why a proof cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProveError {
+    /// The disk said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate is not of this state.
+    #[error("the certificate is of another state")]
+    OtherState,
+    /// There is no such domain, receipt, slot or mark in this state.
+    #[error("{0} is not in this state")]
+    Unknown(&'static str),
+}
