@@ -2,9 +2,9 @@
 
 use crate::api::{AuthorInfo, ENVELOPE_TYPE, Page, Status, Ticket};
 use crate::http::{Client, ClientError};
+use hyper::StatusCode;
 use quorate_ledger::{EnvelopeId, Level, Receipt};
 use quorate_pbft::PublicKey;
-use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
 /// Answer of a node about an envelope.

@@ -1,8 +1,9 @@
 //! Server-sent events, resumed where they broke off.
 
 use crate::http::{Client, ClientError};
-use reqwest::Response;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use crate::transport;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 
 /// The header that says where to go on.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -26,7 +27,7 @@ pub struct Events {
     client: Client,
     from: Option<String>,
     last: Option<String>,
-    stream: Option<Response>,
+    stream: Option<Incoming>,
     parser: Parser,
 }
 
@@ -47,7 +48,7 @@ impl Events {
                 Some(stream) => stream,
                 None => self.stream.insert(open(&self.client.renewed(), &self.from, &self.last).await?),
             };
-            match stream.chunk().await {
+            match transport::chunk(stream).await {
                 Ok(Some(bytes)) => self.parser.take(&bytes).map_err(|why| self.client.garbled(why))?,
                 Ok(None) | Err(_) => self.reopen().await?,
             }
@@ -62,12 +63,13 @@ impl Events {
     }
 }
 
-async fn open(client: &Client, from: &Option<String>, last: &Option<String>) -> Result<Response, ClientError> {
+async fn open(client: &Client, from: &Option<String>, last: &Option<String>) -> Result<Incoming, ClientError> {
     let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/event-stream"))]);
     if let Some(last) = last.as_ref().and_then(|last| HeaderValue::from_str(last).ok()) {
         headers.insert(LAST_EVENT_ID, last);
     }
-    client.stream(client.url(&["events"], &[("from", from.as_deref().unwrap_or_default())]), headers).await
+    let url = client.url(&["events"], &[("from", from.as_deref().unwrap_or_default())]);
+    Ok(client.stream(url, headers).await?.into_body())
 }
 
 /// Cuts a byte stream into events (WHATWG HTML, "server-sent events").

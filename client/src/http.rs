@@ -1,8 +1,11 @@
 //! Asking one node, patiently: what may pass by itself is tried again until the time is up.
 
+use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use crate::transport::{self, Full, Transport, TransportError};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,9 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Codes with which a node says that it took nothing, and that it may be asked again.
 const HELD_BACK: [&str; 2] = ["rate", "busy"];
+
+/// Reason of a try that took all the time that was left.
+const SILENT: &str = "it is silent";
 
 /// Pause after the first failed try; doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -57,8 +63,8 @@ pub enum ClientError {
 /// A node to ask, and until when.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    base: Url,
+    http: Transport,
+    base: Address,
     timeout: Duration,
     deadline: Instant,
 }
@@ -98,15 +104,8 @@ enum Try {
 impl Client {
     /// A client of the node at `node`, e.g. `http://127.0.0.1:8080`. The time runs from now.
     pub fn new(node: &str, timeout: Duration) -> Result<Self, ClientError> {
-        let wrong = |why: String| ClientError::Address { node: node.into(), why };
-        let base = Url::parse(node).map_err(|error| wrong(error.to_string()))?;
-        if base.scheme() != "http" || base.cannot_be_a_base() {
-            return Err(wrong("it must begin with http://".into()));
-        }
-        // No proxy: nodes are members of the group, mostly on loopback, and no proxy of the environment knows them.
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
-        let http = http.map_err(|error| wrong(words(&error)))?;
-        Ok(Self { http, base, timeout, deadline: Instant::now() + timeout })
+        let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
+        Ok(Self { http: Transport::new(), base, timeout, deadline: Instant::now() + timeout })
     }
 
     /// The same client with its whole time before it again.
@@ -116,20 +115,12 @@ impl Client {
 
     /// The node's address as text.
     pub fn node(&self) -> &str {
-        self.base.as_str().trim_end_matches('/')
+        self.base.as_str()
     }
 
     /// Address of a path below `/v1`, its components percent-encoded one by one, without the empty query parameters.
-    pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("v1").extend(path);
-        }
-        let given: Vec<_> = query.iter().filter(|(_, value)| !value.is_empty()).collect();
-        if !given.is_empty() {
-            url.query_pairs_mut().extend_pairs(given);
-        }
-        url
+    pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Uri {
+        self.base.below("v1", path, query)
     }
 
     /// GET, decoded from JSON.
@@ -139,25 +130,27 @@ impl Client {
 
     /// GET, as it comes.
     pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        self.ask(self.http.get(self.url(path, query))).await
+        self.ask(get(self.url(path, query), HeaderMap::new())).await
     }
 
     /// POST of bytes, which are the same in every try.
-    pub(crate) async fn post_bytes(&self, url: Url, kind: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
-        self.ask(self.http.post(url).header(CONTENT_TYPE, kind).body(body)).await
+    pub(crate) async fn post_bytes(&self, url: Uri, kind: &'static str, body: Vec<u8>) -> Result<Answer, ClientError> {
+        let mut request = Request::post(url).body(body.into()).expect("an address and a body");
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        self.ask(request).await
     }
 
     /// Begins an endless answer; only the beginning is tried again.
-    pub async fn stream(&self, url: Url, headers: HeaderMap) -> Result<Response, ClientError> {
+    pub(crate) async fn stream(&self, url: Uri, headers: HeaderMap) -> Result<Response<Incoming>, ClientError> {
         let mut tries = Tries::new(self);
         loop {
             let left = tries.left()?;
-            let sent = self.http.get(url.clone()).headers(headers.clone()).send();
+            let sent = self.http.send(get(url.clone(), headers.clone()));
             match tokio::time::timeout(left, sent).await {
                 Ok(Ok(response)) if response.status().is_success() => return Ok(response),
                 Ok(Ok(response)) => tries.note(self.read(response).await?).await?,
                 Ok(Err(error)) => tries.pause(words(&error), None).await?,
-                Err(_) => tries.pause("it is silent".into(), None).await?,
+                Err(_) => tries.pause(SILENT.into(), None).await?,
             }
         }
     }
@@ -177,15 +170,14 @@ impl Client {
         Tries::new(self)
     }
 
-    async fn ask(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
+    async fn ask(&self, request: Request<Full>) -> Result<Answer, ClientError> {
         let mut tries = Tries::new(self);
         loop {
-            let left = tries.left()?;
             // Copies a pointer to the body, not the body.
-            let copy = request.try_clone().expect("a body in memory can be sent again");
-            let outcome = match copy.timeout(left).send().await {
-                Ok(response) => self.read(response).await?,
-                Err(error) => Try::Again { why: words(&error), after: None },
+            let once = self.ask_once(request.clone());
+            let outcome = match tokio::time::timeout(tries.left()?, once).await {
+                Ok(outcome) => outcome?,
+                Err(_) => Try::Again { why: SILENT.into(), after: None },
             };
             match outcome {
                 Try::Answered(answer) => return Ok(answer),
@@ -194,9 +186,16 @@ impl Client {
         }
     }
 
-    async fn read(&self, response: Response) -> Result<Try, ClientError> {
+    async fn ask_once(&self, request: Request<Full>) -> Result<Try, ClientError> {
+        match self.http.send(request).await {
+            Ok(response) => self.read(response).await,
+            Err(error) => Ok(Try::Again { why: words(&error), after: None }),
+        }
+    }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Try, ClientError> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = match self.body(response).await? {
+        let body = match self.body(response.into_body()).await? {
             Ok(body) => body,
             Err(error) => return Ok(Try::Again { why: words(&error), after: None }),
         };
@@ -214,10 +213,10 @@ impl Client {
     }
 
     /// The outer error is the node's fault, the inner one the connection's.
-    async fn body(&self, mut response: Response) -> Result<Result<Vec<u8>, reqwest::Error>, ClientError> {
+    async fn body(&self, mut from: Incoming) -> Result<Result<Vec<u8>, TransportError>, ClientError> {
         let mut body = Vec::new();
         loop {
-            match response.chunk().await {
+            match transport::chunk(&mut from).await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_BYTES_MAX => {
                     return Err(self.garbled(format!("more than {ANSWER_BYTES_MAX} bytes")));
                 }
@@ -227,6 +226,12 @@ impl Client {
             }
         }
     }
+}
+
+fn get(url: Uri, headers: HeaderMap) -> Request<Full> {
+    let mut request = Request::get(url).body(Full::default()).expect("an address and no body");
+    *request.headers_mut() = headers;
+    request
 }
 
 /// Tries of one question until the client's time is up.
@@ -306,11 +311,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// An error with its causes, without the address, which the reader knows.
-fn words(error: &reqwest::Error) -> String {
+/// Deepest cause of an error: what the operating system or the other side said.
+fn words(error: &TransportError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    if error.is_timeout() { "it is silent".into() } else { cause.to_string() }
+    cause.to_string()
 }

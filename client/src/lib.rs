@@ -1,6 +1,8 @@
 //! Client side of a quorate group, without any part of a replica.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "http")]
+mod address;
 pub mod api;
 #[cfg(feature = "http")]
 pub mod author;
@@ -13,4 +15,6 @@ pub mod events;
 pub mod http;
 pub mod keys;
 pub mod outbox;
+#[cfg(feature = "http")]
+mod transport;
 pub mod verify;

@@ -1,0 +1,57 @@
+//! HTTP/1.1 to nodes over pooled connections, by hyper. No proxy and no redirect: nodes are members of the group, mostly on
+//! loopback, and no proxy of the environment knows them.
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::fmt;
+
+/// Whole body of a request; copies share the bytes.
+pub(crate) type Full = http_body_util::Full<Bytes>;
+
+/// Failure of a connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TransportError {
+    /// No answer began.
+    #[error("no answer")]
+    Send(#[from] hyper_util::client::legacy::Error),
+    /// The answer broke off.
+    #[error("the answer broke off")]
+    Body(#[from] hyper::Error),
+}
+
+/// Connections to nodes. Copies share them.
+#[derive(Clone)]
+pub(crate) struct Transport(Client<HttpConnector, Full>);
+
+impl Transport {
+    pub(crate) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
+    }
+
+    /// Sends a request; returns with the head of the answer.
+    pub(crate) async fn send(&self, request: Request<Full>) -> Result<Response<Incoming>, TransportError> {
+        Ok(self.0.request(request).await?)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+/// The next bytes of an answer; none at its end.
+pub(crate) async fn chunk(body: &mut Incoming) -> Result<Option<Bytes>, TransportError> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame?.into_data() {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
