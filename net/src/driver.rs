@@ -24,7 +24,7 @@ use crate::link::{Link, LinkEnd};
 use crate::route::{Route, Running, Todo};
 use crate::shared::Shared;
 use crate::streams::{Outcome, StreamEvent, Streams, opens};
-use crate::{member, transport};
+use crate::transport;
 
 /// Behaviours that refuse stand first.
 #[derive(NetworkBehaviour)]
@@ -52,8 +52,7 @@ impl Driver {
     pub(crate) fn new(keys: Keypair, shared: Arc<Shared>, stopped: CancellationToken) -> Result<Self, Error> {
         let now = Instant::now();
         let me = keys.public().to_peer_id();
-        let names = shared.peers.iter().filter_map(|peer| peer.member.address.as_ref()).any(has_name);
-        let transport = transport::build(&keys, names)?;
+        let transport = transport::build(&keys)?;
         let config = libp2p::swarm::Config::with_tokio_executor().with_max_negotiating_inbound_streams(STREAMS_MAX);
         let route = |peer: &PeerId, address: &Option<Multiaddr>| Route::new(opens(&me, peer), address.is_some(), now);
         Ok(Self {
@@ -310,10 +309,6 @@ impl Behaviour {
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
         Self { limits: Limits::new(limits), door: Door::new(now), members, streams: Streams::new(me) }
     }
-}
-
-fn has_name(address: &Multiaddr) -> bool {
-    address.iter().any(|part| member::is_name(&part))
 }
 
 fn is_crowded(cause: &libp2p::swarm::ConnectionDenied) -> bool {

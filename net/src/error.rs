@@ -63,12 +63,6 @@ pub enum Error {
         /// Error of the operating system.
         cause: io::Error,
     },
-    /// A member has a name for an address, and names cannot be looked up.
-    #[error("cannot read this machine's name servers: {cause}; repair /etc/resolv.conf or use /ip4 addresses")]
-    Names {
-        /// Error of the operating system.
-        cause: io::Error,
-    },
     /// The encrypted transport could not be set up.
     #[error("cannot set up encryption: {cause}")]
     Encryption {

@@ -22,6 +22,7 @@ mod limits;
 mod link;
 mod member;
 mod mux;
+mod names;
 mod network;
 mod outbox;
 mod peer;

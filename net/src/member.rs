@@ -72,8 +72,7 @@ fn is_host(part: &Protocol<'_>) -> bool {
     matches!(part, Protocol::Ip4(_) | Protocol::Ip6(_)) || is_name(part)
 }
 
-/// Whether this part of an address needs a name server.
-pub(crate) fn is_name(part: &Protocol<'_>) -> bool {
+fn is_name(part: &Protocol<'_>) -> bool {
     matches!(part, Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_))
 }
 

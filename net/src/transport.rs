@@ -8,20 +8,16 @@ use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, dns, noise, tcp};
+use libp2p::{Multiaddr, PeerId, noise, tcp};
 
 use crate::error::Error;
 use crate::limits::HANDSHAKE_TIME;
 use crate::mux::Multiplex;
+use crate::names::Named;
 
-/// Connections that have proved the other side's key. Name servers are asked only if `names` are among the addresses.
-pub(crate) fn build(keys: &Keypair, names: bool) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Error> {
-    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-    let sockets = if names {
-        dns::tokio::Transport::system(tcp).map_err(|cause| Error::Names { cause })?.boxed()
-    } else {
-        tcp.boxed()
-    };
+/// Connections that have proved the other side's key.
+pub(crate) fn build(keys: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Error> {
+    let sockets = Named::new(tcp::tokio::Transport::new(tcp::Config::default().nodelay(true)));
     let encryption = noise::Config::new(keys).map_err(|cause| Error::Encryption { cause })?;
     let secured = sockets.upgrade(Version::V1Lazy).authenticate(encryption);
     Ok(secured.multiplex(Multiplex).timeout(HANDSHAKE_TIME).boxed())
