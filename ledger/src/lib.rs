@@ -86,7 +86,7 @@ pub use state::electorate::{Electorate, Threshold};
 pub use state::ledger::{Ledger, OpenError, RULES};
 #[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;
-pub use state::record::{AuthorRecord, Head};
+pub use state::record::{AuthorRecord, ConflictRecord, Head, Side};
 pub use state::store::{Read, Store, StoreError, Table};
 
 #[cfg(feature = "execution")]

@@ -42,9 +42,9 @@ fn equal_proposals_of_all_replicas_are_one_with_its_supporters() {
     let sides = conflict(&world, &id).sides;
     assert_eq!(sides.len(), 3);
     assert_eq!(sides[2].supporters, replicas(&[0, 1, 2, 3]));
-    let reason = sides[2].proposed.as_deref().expect("a proposal has its reason");
+    let reason = sides[2].side.proposed.as_deref().expect("a proposal has its reason");
     assert!(reason.contains("rung `text`") && reason.contains("both sides changed the same lines"), "{reason}");
-    assert_eq!(sides[2].file.map(|file| file.content), Some(support::digest(b"the limit is 20 an hour\n")));
+    assert_eq!(sides[2].side.file.map(|file| file.content), Some(support::digest(b"the limit is 20 an hour\n")));
 }
 
 #[test]

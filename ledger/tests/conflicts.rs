@@ -23,11 +23,19 @@ fn disputed() -> (World, ConflictId) {
 fn a_conflict_keeps_all_sides_and_the_path_serves_what_was_agreed() {
     let (world, id) = disputed();
     let conflict = conflict(&world, &id);
-    assert_eq!((conflict.path.as_str(), conflict.class, conflict.since), ("a", Class::Value, at("3.1")));
-    let sides: Vec<_> = conflict.sides.iter().map(|side| (side.revision, side.file.map(|file| file.content))).collect();
+    assert_eq!(
+        (conflict.record.path.as_str(), conflict.record.class, conflict.record.since),
+        ("a", Class::Value, at("3.1"))
+    );
+    let sides: Vec<_> = conflict
+        .sides
+        .iter()
+        .map(|entry| &entry.side)
+        .map(|side| (side.revision, side.file.map(|file| file.content)))
+        .collect();
     let digest = |text: &str| Some(support::digest(text.as_bytes()));
     assert_eq!(sides, [(at("2.1"), digest("one\n")), (at("3.1"), digest("two\n"))]);
-    assert_eq!(conflict.base.map(|file| file.content), digest("base\n"));
+    assert_eq!(conflict.record.base.map(|file| file.content), digest("base\n"));
     assert_eq!(world.text("a").as_deref(), Some("one\n"));
 }
 
@@ -50,7 +58,7 @@ fn a_change_that_has_seen_the_conflict_settles_it() {
     let receipt = world.does_on(revision("3"), 3, &[write("a", "both\n")]);
     assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
     assert_eq!(world.text("a").as_deref(), Some("both\n"));
-    assert_eq!(conflict(&world, &id).settled.map(|settled| settled.revision), Some(at("4.1")));
+    assert_eq!(conflict(&world, &id).record.settled.map(|settled| settled.revision), Some(at("4.1")));
     assert_eq!(world.view().conflicts(None, Some(true), None, 10).expect("known").items, []);
     assert_eq!(world.view().conflicts(None, None, None, 10).expect("known").items.len(), 1);
 }
@@ -68,7 +76,7 @@ fn a_conflict_can_be_settled_by_deleting() {
     let (mut world, id) = disputed();
     world.does(3, &[remove("a")]);
     assert_eq!(world.text("a"), None);
-    assert!(conflict(&world, &id).settled.is_some());
+    assert!(conflict(&world, &id).record.settled.is_some());
 }
 
 /// The first side deleted the file: nothing is served, and that is what the conflict is settled to.
@@ -82,7 +90,7 @@ fn a_conflict_where_nothing_is_served_can_be_settled_by_deleting() {
     assert_eq!(unseen.code, Some(quorate_ledger::Code::MissingPath));
     let receipt = world.does(3, &[remove("a")]);
     assert_eq!((receipt.state, receipt.changes[0].outcome), (State::Applied, PathOutcome::Settled));
-    assert!(conflict(&world, &id).settled.is_some());
+    assert!(conflict(&world, &id).record.settled.is_some());
     assert_eq!(world.does(3, &[remove("a")]).code, Some(quorate_ledger::Code::MissingPath));
 }
 
@@ -91,7 +99,7 @@ fn a_change_with_an_older_base_joins() {
     let (mut world, id) = disputed();
     let receipt = world.does_on(revision("2"), 3, &[write("a", "three\n")]);
     assert_eq!((receipt.state, receipt.conflicts), (State::Conflict, vec![id]));
-    assert_eq!(conflict(&world, &id).sides_count, 3);
+    assert_eq!(conflict(&world, &id).record.sides, 3);
     assert_eq!(world.text("a").as_deref(), Some("one\n"));
 }
 
@@ -100,7 +108,7 @@ fn who_has_not_seen_the_newest_side_joins_too() {
     let (mut world, id) = disputed();
     world.does_on(revision("2"), 3, &[write("a", "three\n")]);
     assert_eq!(world.does_on(revision("3"), 0, &[write("a", "four\n")]).state, State::Conflict);
-    assert_eq!(conflict(&world, &id).sides_count, 4);
+    assert_eq!(conflict(&world, &id).record.sides, 4);
     assert_eq!(world.does_on(revision("5"), 0, &[write("a", "five\n")]).state, State::Applied);
 }
 
@@ -111,7 +119,7 @@ fn a_delete_against_an_edit_is_structural() {
     world.does_on(revision("1"), 1, &[remove("a")]);
     let receipt = world.does_on(revision("1"), 2, &[write("a", "two\n")]);
     let conflict = conflict(&world, &receipt.conflicts[0]);
-    assert_eq!((conflict.class, conflict.sides[0].file), (Class::Structural, None));
+    assert_eq!((conflict.record.class, conflict.sides[0].side.file), (Class::Structural, None));
     assert_eq!(world.view().file("main", "a", None), Ok(Found::Disputed(receipt.conflicts[0])));
 }
 
@@ -120,7 +128,7 @@ fn two_files_of_one_name_are_a_conflict_of_values() {
     let mut world = World::new();
     world.does_on(revision("0"), 1, &[write("a", "one\n")]);
     let receipt = world.does_on(revision("0"), 2, &[write("a", "two\n")]);
-    assert_eq!(conflict(&world, &receipt.conflicts[0]).class, Class::Value);
+    assert_eq!(conflict(&world, &receipt.conflicts[0]).record.class, Class::Value);
 }
 
 #[test]
@@ -129,15 +137,15 @@ fn a_file_against_a_folder_is_a_conflict_at_the_files_path() {
     world.does_on(revision("0"), 1, &[write("a", "file\n")]);
     let receipt = world.does_on(revision("0"), 2, &[write("a/b", "folder\n")]);
     let file_first = conflict(&world, &receipt.conflicts[0]);
-    assert_eq!((file_first.path.as_str(), file_first.class), ("a", Class::Structural));
-    assert_eq!(file_first.sides.iter().map(|side| side.path.as_str()).collect::<Vec<_>>(), ["a", "a/b"]);
+    assert_eq!((file_first.record.path.as_str(), file_first.record.class), ("a", Class::Structural));
+    assert_eq!(file_first.sides.iter().map(|side| side.side.path.as_str()).collect::<Vec<_>>(), ["a", "a/b"]);
     assert_eq!((world.text("a").as_deref(), world.text("a/b")), (Some("file\n"), None));
 
     let mut world = World::new();
     world.does_on(revision("0"), 1, &[write("a/b", "folder\n")]);
     let receipt = world.does_on(revision("0"), 2, &[write("a", "file\n")]);
     let folder_first = conflict(&world, &receipt.conflicts[0]);
-    assert_eq!((folder_first.path.as_str(), folder_first.class), ("a", Class::Structural));
+    assert_eq!((folder_first.record.path.as_str(), folder_first.record.class), ("a", Class::Structural));
     assert_eq!((world.text("a"), world.text("a/b").as_deref()), (None, Some("folder\n")));
 }
 
@@ -162,7 +170,7 @@ fn moving_a_file_away_that_is_in_conflict_settles_it() {
     let (mut world, id) = disputed();
     world.does(3, &[rename("a", "c")]);
     assert_eq!((world.text("a"), world.text("c").as_deref()), (None, Some("one\n")));
-    assert!(conflict(&world, &id).settled.is_some());
+    assert!(conflict(&world, &id).record.settled.is_some());
 }
 
 #[test]
@@ -171,7 +179,7 @@ fn moving_a_file_without_having_seen_its_conflict_joins_it() {
     let receipt = world.does_on(revision("2"), 3, &[rename("a", "c")]);
     assert_eq!((receipt.state, receipt.conflicts), (State::Conflict, vec![id]));
     assert_eq!((world.text("a").as_deref(), world.text("c")), (Some("one\n"), None));
-    assert_eq!(conflict(&world, &id).sides[2].path, "c");
+    assert_eq!(conflict(&world, &id).sides[2].side.path, "c");
 }
 
 #[test]
@@ -181,14 +189,14 @@ fn moving_against_deleting_is_structural_at_the_new_place() {
     world.does_on(revision("1"), 1, &[remove("a")]);
     let receipt = world.does_on(revision("1"), 2, &[rename("a", "b")]);
     let moved_last = conflict(&world, &receipt.conflicts[0]);
-    assert_eq!((moved_last.path.as_str(), moved_last.class), ("b", Class::Structural));
+    assert_eq!((moved_last.record.path.as_str(), moved_last.record.class), ("b", Class::Structural));
 
     let mut world = World::new();
     world.does(0, &[write("a", "base\n")]);
     world.does_on(revision("1"), 1, &[rename("a", "b")]);
     let receipt = world.does_on(revision("1"), 2, &[remove("a")]);
     let moved_first = conflict(&world, &receipt.conflicts[0]);
-    assert_eq!((moved_first.path.as_str(), moved_first.class), ("b", Class::Structural));
+    assert_eq!((moved_first.record.path.as_str(), moved_first.record.class), ("b", Class::Structural));
     assert_eq!(world.text("b").as_deref(), Some("base\n"));
 }
 
@@ -211,7 +219,7 @@ fn conflicts_are_listed_newest_first_in_pages() {
         world.does_on(base, 2, &[write(path, "two\n")]);
     }
     let first = world.view().conflicts(Some("main"), Some(true), None, 2).expect("known");
-    let paths = |items: &[ConflictEntry]| items.iter().map(|conflict| conflict.path.clone()).collect::<Vec<_>>();
+    let paths = |items: &[ConflictEntry]| items.iter().map(|conflict| conflict.record.path.clone()).collect::<Vec<_>>();
     assert_eq!(paths(&first.items), ["c", "b"]);
     let cursor = first.next.expect("more").parse().expect("an id");
     let second = world.view().conflicts(Some("main"), Some(true), Some(cursor), 2).expect("known");

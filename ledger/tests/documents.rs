@@ -97,7 +97,7 @@ fn a_merge_that_breaks_the_schema_is_a_semantic_conflict() {
     let receipt = world.does_on(base, 2, &[write("x", &text("", "last: 1\n"))]);
     assert_eq!(receipt.state, State::Conflict);
     let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
-    assert_eq!(conflict.class, Class::Semantic);
+    assert_eq!(conflict.record.class, Class::Semantic);
 }
 
 #[test]

@@ -201,8 +201,8 @@ fn two_renames_of_one_file_to_different_places_are_a_structural_conflict() {
     let receipt = world.does_on(revision("1"), 2, &[rename("a", "c")]);
     assert_eq!((receipt.state, receipt.changes[0].path.as_str()), (State::Conflict, "c"));
     let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
-    assert_eq!(conflict.class, quorate_ledger::Class::Structural);
-    assert_eq!(conflict.sides.iter().map(|side| side.path.as_str()).collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(conflict.record.class, quorate_ledger::Class::Structural);
+    assert_eq!(conflict.sides.iter().map(|entry| entry.side.path.as_str()).collect::<Vec<_>>(), ["b", "c"]);
     assert_eq!(world.text("b").as_deref(), Some("x"));
 }
 

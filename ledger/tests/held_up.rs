@@ -57,11 +57,11 @@ fn enrol(world: &mut World, members: &[u8]) {
 }
 
 fn is_open(world: &World, id: &ConflictId) -> bool {
-    world.view().conflict(id).expect("memory").expect("a conflict").settled.is_none()
+    world.view().conflict(id).expect("memory").expect("a conflict").record.settled.is_none()
 }
 
 fn waits_until(world: &World, id: &ConflictId) -> Option<Time> {
-    world.view().conflict(id).expect("memory").expect("a conflict").held_up
+    world.view().conflict(id).expect("memory").expect("a conflict").record.held_up.map(|hold| hold.until)
 }
 
 fn served(world: &World) -> String {
@@ -261,9 +261,9 @@ fn a_winner_that_stands_at_another_path_waits_for_the_lock_there() {
     let receipt = world.does_on(base, 2, &[rename("x", "to-2")]);
     let id = receipt.conflicts[0];
     let sides = world.view().conflict(&id).expect("memory").expect("a conflict").sides;
-    let elsewhere = sides.iter().map(|side| side.path.clone()).find(|path| path != &receipt.changes[0].path);
+    let elsewhere = sides.iter().map(|side| side.side.path.clone()).find(|path| path != &receipt.changes[0].path);
     let Some(elsewhere) = elsewhere else { panic!("one side stands elsewhere: {sides:?}") };
-    let side = sides.iter().position(|side| side.path == elsewhere).expect("found above") as u32;
+    let side = sides.iter().position(|side| side.side.path == elsewhere).expect("found above") as u32;
     world.does(0, &[grab(&elsewhere, X)]);
     decide(&mut world, id, side);
     assert!(is_open(&world, &id));

@@ -293,15 +293,15 @@ proptest! {
             }
             let open = world.view().conflicts(None, Some(true), None, 100).expect("known").items;
             for conflict in &open {
-                let found = world.view().file("main", &conflict.path, None).expect("known");
+                let found = world.view().file("main", &conflict.record.path, None).expect("known");
                 let marked = match found {
                     Found::File(file) => file.conflict,
                     Found::Disputed(id) => Some(id),
                     Found::Nothing => None,
                 };
                 prop_assert_eq!(marked, Some(conflict.id));
-                prop_assert!(conflict.sides_count >= 2, "{:?}", conflict);
-                prop_assert!(conflict.class != Class::Semantic || conflict.base.is_some());
+                prop_assert!(conflict.record.sides >= 2, "{:?}", conflict);
+                prop_assert!(conflict.record.class != Class::Semantic || conflict.record.base.is_some());
             }
         }
         let reopened = Ledger::open(&world.store, &world.genesis).expect("it was written");

@@ -142,7 +142,7 @@ fn the_side_that_stood_elsewhere_when_a_conflict_was_opened_is_not_written_again
         world.does(who, &[Edit::Other(Op::Vote { conflict, side: 0 })]);
     }
     let entry = world.view().conflict(&conflict).expect("a healthy disk").expect("known");
-    assert!(entry.settled.is_some());
+    assert!(entry.record.settled.is_some());
     assert_eq!(world.text("vault/a"), None, "its owner took it away");
 }
 

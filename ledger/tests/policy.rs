@@ -76,7 +76,7 @@ fn a_merge_that_breaks_the_rule_of_its_path_is_a_semantic_conflict() {
     let receipt = world.does_on(base, 2, &[write("a", "1\n2\n3\n4\n5 and more\n")]);
     assert_eq!(receipt.state, State::Conflict);
     let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("a conflict");
-    assert_eq!(conflict.class, Class::Semantic);
+    assert_eq!(conflict.record.class, Class::Semantic);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn vote(world: &mut World, who: u8, conflict: ConflictId, side: u32) -> Receipt 
 }
 
 fn is_open(world: &World, id: &ConflictId) -> bool {
-    world.view().conflict(id).expect("memory").expect("a conflict").settled.is_none()
+    world.view().conflict(id).expect("memory").expect("a conflict").record.settled.is_none()
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn an_organisation_has_one_vote_and_may_change_it() {
     for side in [1, 1, 0] {
         vote(&mut world, 0, id, side);
     }
-    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").votes;
+    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").record.votes;
     assert_eq!(votes.into_iter().collect::<Vec<_>>(), [("org-0".to_owned(), 0)]);
     assert_eq!(vote(&mut world, 0, id, 2).code, Some(Code::UnknownConflict));
 }
@@ -169,7 +169,7 @@ fn what_somebody_suggests_can_be_voted_in() {
     draft.contents.push(b"both\n".to_vec());
     assert_eq!(world.verdict(&draft).state, State::Applied);
     let sides = world.view().conflict(&id).expect("memory").expect("a conflict").sides;
-    assert_eq!(sides[2].proposed.as_deref(), Some("peace"));
+    assert_eq!(sides[2].side.proposed.as_deref(), Some("peace"));
     vote(&mut world, 0, id, 2);
     vote(&mut world, 1, id, 2);
     assert_eq!((world.text("a").as_deref(), is_open(&world, &id)), (Some("both\n"), false));

@@ -33,7 +33,7 @@ fn ballot(conflict: ConflictId, side: u32) -> Edit {
 }
 
 fn is_open(world: &World, id: &ConflictId) -> bool {
-    world.view().conflict(id).expect("memory").expect("a conflict").settled.is_none()
+    world.view().conflict(id).expect("memory").expect("a conflict").record.settled.is_none()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn two_votes_of_an_organisation_in_one_envelope_are_one() {
     assert_eq!(receipt.state, State::Applied);
     assert!(is_open(&world, &id));
     world.does(0, &[ballot(id, 1), ballot(id, 0)]);
-    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").votes;
+    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").record.votes;
     assert_eq!(votes.into_iter().collect::<Vec<_>>(), [("org-0".to_owned(), 0)]);
 }
 
@@ -57,7 +57,7 @@ fn two_votes_signed_for_one_number_count_once() {
     second.body.changes[0].ops = vec![Op::Vote { conflict: id, side: 1 }];
     let outcome = world.slot(&[&first, &second]);
     assert_eq!((outcome.receipts.len(), outcome.deferred.len()), (1, 1), "the first in the order counts");
-    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").votes;
+    let votes = world.view().conflict(&id).expect("memory").expect("a conflict").record.votes;
     assert_eq!(votes.get("org-0"), Some(&0));
 }
 
@@ -83,7 +83,7 @@ fn a_vote_in_the_slot_of_the_deadline_is_too_late() {
     let late = world.draft(0, world.now(), &[ballot(id, 1)]);
     let outcome = world.slot(&[&late]);
     assert_eq!(outcome.receipts[0].code, Some(Code::BadAct));
-    let settled = world.view().conflict(&id).expect("memory").expect("a conflict").settled;
+    let settled = world.view().conflict(&id).expect("memory").expect("a conflict").record.settled;
     assert_eq!(settled.map(|settled| settled.how), Some(Ending::FirstStands));
     assert_eq!(world.text("a").as_deref(), Some("one\n"));
 }
@@ -188,7 +188,7 @@ fn a_conflict_in_a_renamed_folder_is_settled_at_the_new_place() {
 fn settling_at_the_base_revision_of_the_conflict_needs_no_vote() {
     let mut world = World::new();
     let id = clash(&mut world);
-    let since = world.view().conflict(&id).expect("memory").expect("a conflict").since;
+    let since = world.view().conflict(&id).expect("memory").expect("a conflict").record.since;
     let receipt = world.does_on(revision(&since.to_string()), 0, &[write("a", "seen\n")]);
     assert_eq!((receipt.state, is_open(&world, &id)), (State::Applied, false));
 }

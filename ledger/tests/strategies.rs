@@ -67,7 +67,7 @@ fn end(world: &World, receipt: &Receipt) -> End {
     match (receipt.state, receipt.conflicts.first()) {
         (State::Refused, _) => End::Refused,
         (State::Conflict, Some(id)) => {
-            End::Open(world.view().conflict(id).expect("memory").expect("a conflict").decider)
+            End::Open(world.view().conflict(id).expect("memory").expect("a conflict").record.decider)
         }
         (state, _) => End::Stands(state, world.text(PATH).map(|text| &*text.leak())),
     }
@@ -148,8 +148,8 @@ fn a_conflict_has_the_class_of_its_sides() {
         let mut world = World::new();
         let id = clash(&mut world, class).conflicts[0];
         let conflict = world.view().conflict(&id).expect("memory").expect("a conflict");
-        assert_eq!(conflict.class, class);
-        assert_eq!(conflict.check.is_some(), class == Class::Semantic, "only a check makes a semantic one");
+        assert_eq!(conflict.record.class, class);
+        assert_eq!(conflict.record.check.is_some(), class == Class::Semantic, "only a check makes a semantic one");
     }
 }
 

@@ -3,79 +3,40 @@
 use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
-use crate::format::receipt::Rung;
-use crate::policy::{Approvals, Step};
+use crate::policy::Approvals;
 use crate::state::conflict_log::Actor;
 use crate::state::record::{AuthorRecord, ConflictRecord, Side};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
-use crate::vocabulary::conflict::{Class, Decider, Settled};
-use crate::vocabulary::file::File;
+use crate::vocabulary::conflict::Decider;
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
-use quorate_pbft::{Digest, PublicKey, Time};
-use std::collections::BTreeMap;
+use quorate_pbft::Digest;
 
 /// Sides that one answer shows; a conflict may have more, and their number is told.
 const SIDES_MAX: u32 = 256;
 
-/// A disagreement.
+/// A conflict, its sides and what its electorate asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictEntry {
     /// Names it.
     pub id: ConflictId,
     /// Its domain.
     pub domain: String,
-    /// The path that is marked.
-    pub path: String,
-    /// Value, structural or semantic.
-    pub class: Class,
-    /// Why no rung answered.
-    pub reason: String,
-    /// The check that refused a merge which was otherwise clean.
-    pub check: Option<String>,
-    /// The last rung that tried.
-    pub rung: Rung,
-    /// The revision that opened it.
-    pub since: Revision,
-    /// Ledger time of that slot.
-    pub opened: Time,
-    /// Common base of the first two sides.
-    pub base: Option<File>,
+    /// State as the tree authenticates it.
+    pub record: ConflictRecord,
     /// In the order in which they came; the first of at most 256.
     pub sides: Vec<SideEntry>,
-    /// Count of the sides.
-    pub sides_count: u32,
-    /// Authority that may end it.
-    pub decider: Decider,
     /// Organisations that must vote for one side; 0 where an arbiter decides.
     pub needed: u32,
-    /// Ledger time at which the next of `rest` decides; none: never.
-    pub deadline: Option<Time>,
-    /// Ledger time at which a lock that keeps the decided end from taking effect is over; none where none does.
-    pub held_up: Option<Time>,
-    /// Steps of the path's policy after the decider.
-    pub rest: Vec<Step>,
-    /// Organisations' votes for sides by their number.
-    pub votes: BTreeMap<String, u32>,
-    /// The change that ended it; none while it is open.
-    pub settled: Option<Settled>,
 }
 
-/// Side of a conflict.
+/// Side of a conflict, and who stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SideEntry {
-    /// Author of the side.
-    pub author: PublicKey,
-    /// The revision that brought it.
-    pub revision: Revision,
-    /// Path that the author gave it.
-    pub path: String,
-    /// File of the side; none for a deletion.
-    pub file: Option<File>,
-    /// Why somebody proposes it; none for a side that took part in the clash.
-    pub proposed: Option<String>,
+    /// Side as it was recorded.
+    pub side: Side,
     /// The author's organisation; none for a replica's analyser.
     pub organisation: Option<String>,
     /// Authors and analysers that proposed it or support it.
@@ -100,7 +61,7 @@ impl<'a> StateView<'a> {
             None => row(self.ledger.revision(), &ConflictId(Digest([0xff; 32]))),
             Some(id) => {
                 let conflict = self.conflict(&id)?.ok_or(QueryError::Cursor)?;
-                row(conflict.since, &id)
+                row(conflict.record.since, &id)
             }
         };
         let (mut found, mut failed) = (Vec::new(), None);
@@ -108,7 +69,7 @@ impl<'a> StateView<'a> {
             if from.is_none() || key != to {
                 match self.conflict_row(key, place) {
                     Ok(conflict) if domain.is_some_and(|domain| domain != conflict.domain) => (),
-                    Ok(conflict) if open.is_some_and(|open| open == conflict.settled.is_some()) => (),
+                    Ok(conflict) if open.is_some_and(|open| open == conflict.record.settled.is_some()) => (),
                     Ok(conflict) => found.push(conflict),
                     Err(error) => failed = Some(error),
                 }
@@ -145,36 +106,15 @@ impl<'a> StateView<'a> {
             }
             Decider::Arbiter(_) => 0,
         };
-        Ok(ConflictEntry {
-            id,
-            domain,
-            path: record.path,
-            class: record.class,
-            reason: record.reason,
-            check: record.check,
-            rung: record.rung,
-            since: record.since,
-            opened: record.opened,
-            base: record.base,
-            sides,
-            sides_count: record.sides,
-            decider: record.decider,
-            needed,
-            deadline: record.deadline,
-            held_up: record.held_up.map(|hold| hold.until),
-            rest: record.rest,
-            votes: record.votes,
-            settled: record.settled,
-        })
+        Ok(ConflictEntry { id, domain, record, sides, needed })
     }
 
     fn side(&self, id: &ConflictId, record: &ConflictRecord, index: u32) -> Result<SideEntry, StoreError> {
         let side: Option<Side> = entry::load_row(self.read, Table::History, &rows::side(id, index))?;
-        let Side { author, revision, path, file, proposed } =
-            side.ok_or_else(|| entry::damaged("a side of a conflict"))?;
-        let enrolled: Option<AuthorRecord> = entry::load(self.read, GROUP, &name::author(&author))?;
+        let side = side.ok_or_else(|| entry::damaged("a side of a conflict"))?;
+        let enrolled: Option<AuthorRecord> = entry::load(self.read, GROUP, &name::author(&side.author))?;
         let organisation = enrolled.map(|enrolled| enrolled.organisation);
         let supporters = record.supporters.get(&index).into_iter().flatten().copied().collect();
-        Ok(SideEntry { author, revision, path, file, proposed, organisation, supporters })
+        Ok(SideEntry { side, organisation, supporters })
     }
 }

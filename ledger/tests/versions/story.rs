@@ -170,7 +170,7 @@ impl Story {
         outcome.receipts.iter().for_each(|receipt| self.note_receipt(receipt));
         let moment = self.world.view();
         let is_open = |id: &ConflictId| moment.conflict(id).expect("memory does not fail");
-        self.conflicts.retain(|id| is_open(id).is_some_and(|entry| entry.settled.is_none()));
+        self.conflicts.retain(|id| is_open(id).is_some_and(|entry| entry.record.settled.is_none()));
     }
 
     /// Notes the ways in which an envelope that was not refused was made.

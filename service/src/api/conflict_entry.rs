@@ -15,35 +15,35 @@ use quorate_pbft::PublicKey;
 pub fn entry(view: &StateView, found: Found) -> Answer<ConflictEntry> {
     let (mut sides, mut proposals) = (Vec::new(), Vec::new());
     for (number, held) in (1..).zip(&found.sides) {
-        match &held.proposed {
+        match &held.side.proposed {
             None => sides.push(side(view, &found.domain, number, held)?),
             Some(reason) => proposals.push(proposal(view, number, held, reason)),
         }
     }
-    let decider = found.settled.is_none().then(|| decider(view, &found));
-    let settled = found.settled.as_ref().map(|settled| end(view, &found, settled)).transpose()?;
+    let decider = found.record.settled.is_none().then(|| decider(view, &found));
+    let settled = found.record.settled.as_ref().map(|settled| end(view, &found, settled)).transpose()?;
     let vote = |(organisation, side): (&String, &u32)| ConflictVote {
         organisation: organisation.clone(),
         number: number(*side),
     };
     Ok(ConflictEntry {
         id: found.id,
-        class: class_name(found.class).to_owned(),
-        since: found.since,
-        opened: found.opened.get(),
-        reason: found.reason.clone(),
-        rung: found.rung,
-        check: found.check.clone(),
-        base: found.base.map(file),
+        class: class_name(found.record.class).to_owned(),
+        since: found.record.since,
+        opened: found.record.opened.get(),
+        reason: found.record.reason.clone(),
+        rung: found.record.rung,
+        check: found.record.check.clone(),
+        base: found.record.base.map(file),
         sides,
         proposals,
         decider,
-        votes: found.votes.iter().map(vote).collect(),
-        waits_until: found.held_up.map(|until| until.get()),
-        state: if found.settled.is_some() { "settled" } else { "open" }.to_owned(),
+        votes: found.record.votes.iter().map(vote).collect(),
+        waits_until: found.record.held_up.map(|hold| hold.until.get()),
+        state: if found.record.settled.is_some() { "settled" } else { "open" }.to_owned(),
         settled,
         domain: found.domain,
-        path: found.path,
+        path: found.record.path,
     })
 }
 
@@ -58,7 +58,7 @@ pub fn news(view: &StateView, conflict: &Found, event: ConflictEvent) -> Conflic
     ConflictNews {
         conflict: conflict.id,
         domain: conflict.domain.clone(),
-        path: conflict.path.clone(),
+        path: conflict.record.path.clone(),
         happening: told(view, event),
     }
 }
@@ -73,16 +73,16 @@ fn file(file: File) -> ConflictFile {
 }
 
 fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer<ConflictSide> {
-    let spoken = view.commit_message(domain, side.revision)?;
+    let spoken = view.commit_message(domain, side.side.revision)?;
     Ok(ConflictSide {
         number,
-        author: side.author,
+        author: side.side.author,
         organisation: side.organisation.clone(),
-        revision: side.revision,
-        hash: side.file.map(|file| file.content),
-        mode: side.file.map(|file| file.mode),
-        size: side.file.map(|file| file.size),
-        path: side.path.clone(),
+        revision: side.side.revision,
+        hash: side.side.file.map(|file| file.content),
+        mode: side.side.file.map(|file| file.mode),
+        size: side.side.file.map(|file| file.size),
+        path: side.side.path.clone(),
         envelope: spoken.as_ref().map(|spoken| spoken.id),
         time: spoken.as_ref().map(|spoken| spoken.time.get()),
         message: spoken.map(|spoken| spoken.message),
@@ -93,23 +93,23 @@ fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer
 fn proposal(view: &StateView, number: u32, side: &SideEntry, reason: &str) -> ConflictProposal {
     ConflictProposal {
         number,
-        revision: side.revision,
-        hash: side.file.map(|file| file.content),
-        mode: side.file.map(|file| file.mode),
-        size: side.file.map(|file| file.size),
+        revision: side.side.revision,
+        hash: side.side.file.map(|file| file.content),
+        mode: side.side.file.map(|file| file.mode),
+        size: side.side.file.map(|file| file.size),
         reason: reason.to_owned(),
         supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
     }
 }
 
 fn decider(view: &StateView, found: &Found) -> ConflictDecider {
-    let arbiter = arbiter(&found.decider);
+    let arbiter = arbiter(&found.record.decider);
     ConflictDecider {
         needed: arbiter.is_none().then_some(found.needed),
         arbiter,
         organisations: view.organisations(),
-        deadline: found.deadline.map(|deadline| deadline.get()),
-        then: found.rest.clone(),
+        deadline: found.record.deadline.map(|deadline| deadline.get()),
+        then: found.record.rest.clone(),
     }
 }
 
@@ -121,7 +121,7 @@ fn arbiter(decider: &Decider) -> Option<Principal> {
 }
 
 fn end(view: &StateView, found: &Found, settled: &Settled) -> Answer<ConflictEnd> {
-    let stands = view.file(&found.domain, &found.path, Some(settled.revision))?.found();
+    let stands = view.file(&found.domain, &found.record.path, Some(settled.revision))?.found();
     Ok(ConflictEnd {
         revision: settled.revision,
         time: settled.time.get(),

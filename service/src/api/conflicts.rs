@@ -97,7 +97,7 @@ pub async fn content(
     let (id, hash) = (ConflictId(digest(&id)?), digest(&hash)?);
     let moment = moment(&service, fresh).await?;
     let conflict = found(&moment, &id)?;
-    let files = conflict.sides.iter().filter_map(|side| side.file).chain(conflict.base);
+    let files = conflict.sides.iter().filter_map(|entry| entry.side.file).chain(conflict.record.base);
     let is_its = files.into_iter().any(|file| file.content == hash);
     let bytes = if is_its { moment.view().content(&hash)? } else { None };
     let bytes = bytes.ok_or_else(|| Failure::not_found(format!("conflict {id} has no content {hash} here")))?;
