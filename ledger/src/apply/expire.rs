@@ -80,7 +80,8 @@ impl Applier<'_, '_> {
                 side.map_or(Vec::new(), |(_, side)| written(conflict, &side))
             }
             Some(Strategy::Reject) => vec![conflict.path.clone()],
-            _ => Vec::new(),
+            Some(Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_)) => Vec::new(),
+            Some(Strategy::Vote(_) | Strategy::Arbitrate(_)) | None => Vec::new(),
         };
         Ok(self.is_held_up(id, paths)?)
     }

@@ -150,10 +150,7 @@ pub enum OpKind {
 impl Op {
     /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes.
     fn entries(&self) -> usize {
-        1 + match self {
-            Self::Propose { act } => act.entries(),
-            _ => 0,
-        }
+        1 + if let Self::Propose { act } = self { act.entries() } else { 0 }
     }
 
     /// Kind of the operation. A new operation is sorted here, and nowhere by default.

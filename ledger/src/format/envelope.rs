@@ -190,7 +190,10 @@ fn check_change(index: usize, change: &Change) -> Result<(), Refusal> {
     let bad_op = |op: &Op| match op {
         Op::Enter { domain, .. } => domain.len() > DOMAIN_BYTES_MAX,
         Op::Anchor { revision } => !revision.is_well_formed(),
-        _ => false,
+        Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => false,
+        Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. } => false,
+        Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. } | Op::Suggest { .. } => false,
+        Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } => false,
     };
     if change.ops.iter().any(bad_op) {
         return Err(malformed("a domain's name that is too long, or an anchor that is no revision"));

@@ -33,7 +33,7 @@ impl LockMode {
             (Self::Is, stronger) => stronger != Self::X,
             (Self::Ix, stronger) => stronger == Self::Ix,
             (Self::S, stronger) => stronger == Self::S,
-            _ => false,
+            (Self::Six | Self::X, _) => false,
         }
     }
 
