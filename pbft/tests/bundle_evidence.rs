@@ -124,6 +124,18 @@ fn an_item_that_is_larger_than_the_whole_bundle_says_is_proved_by_itself() {
     is_proved(resigned(wrong), |fault| matches!(fault, BundleFault::Item { item, .. } if item.bytes.len() == 4));
 }
 
+/// A proof travels to everybody from everybody who finds it.
+#[test]
+fn an_item_above_a_mebibyte_is_refused_without_a_proof() {
+    let of = |bytes: usize| {
+        let mut bundle = honest(vec![Item { bytes: vec![0; bytes], ..invalid_item() }]);
+        bundle.header.bytes = 1;
+        resigned(bundle)
+    };
+    assert!(proof(of(1 << 20)).is_some());
+    assert!(checked(of((1 << 20) + 1)).is_err() && proof(of((1 << 20) + 1)).is_none());
+}
+
 #[test]
 fn items_that_somebody_else_put_beside_an_honest_header_prove_nothing() {
     let good = honest(vec![envelope("a"), envelope("b")]);

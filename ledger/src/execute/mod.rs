@@ -164,7 +164,8 @@ impl<'l, 's> Execution<'l, 's> {
         self.overlay.put(0, entry_name, &EvidenceRecord { id, signer: key.signer, recorded_at: self.seq });
         self.overlay.put(0, count_name, &(count + 1));
         self.overlay.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
-        self.overlay.put_row(Table::History, rows::evidence_at(self.seq, &id), Vec::new());
+        let (view, seq) = evidence.place();
+        self.overlay.put_row(Table::History, rows::evidence_at(self.seq, &id), entry::bytes_of(&(key, view, seq)));
         self.overlay.commit()?;
         self.is_recorded(key);
         Ok(())

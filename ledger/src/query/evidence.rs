@@ -5,7 +5,7 @@ use super::{QueryError, StateView};
 use crate::proof::{EvidenceProof, Proof};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, rows};
-use core::ops::ControlFlow;
+use core::ops::{ControlFlow, RangeInclusive};
 use quorate_pbft::{Digest, Evidence, EvidenceKey, PublicKey, SeqNum, View};
 
 /// Proof of a replica's fault.
@@ -26,23 +26,29 @@ pub struct EvidenceEntry {
 }
 
 impl<'a> StateView<'a> {
-    /// Evidence in the order in which it was recorded, after the evidence `from`.
+    /// Evidence in the order in which it was recorded, after the evidence `from`. No proof is read: one may be as large as
+    /// a bundle.
     pub fn evidence(&self, from: Option<Digest>, limit: usize) -> Result<Page<EvidenceEntry>, QueryError> {
         let limit = page::limit(limit);
-        let first = rows::evidence_at(SeqNum::new(0), &Digest::ZERO);
-        let last = rows::evidence_at(SeqNum::new(u64::MAX), &Digest([0xff; 32]));
+        let mut found = self.evidence_in(SeqNum::new(0)..=SeqNum::new(u64::MAX))?;
+        if let Some(from) = from {
+            let place = found.iter().position(|evidence| evidence.id == from).ok_or(QueryError::Cursor)?;
+            found.drain(..=place);
+        }
+        found.truncate(limit + 1);
+        Ok(Page::cut(found, limit, |evidence| evidence.id.to_string()))
+    }
+
+    /// Evidence that these slots recorded, in order: at most eight for a replica.
+    pub fn evidence_in(&self, slots: RangeInclusive<SeqNum>) -> Result<Vec<EvidenceEntry>, StoreError> {
+        let first = rows::evidence_at(*slots.start(), &Digest::ZERO);
+        let last = rows::evidence_at(*slots.end(), &Digest([0xff; 32]));
         let mut found = Vec::new();
-        self.read.scan(Table::History, &first, &last, &mut |key, _| {
-            found.extend(place(key));
-            ControlFlow::Continue(()) // at most eight for a replica
+        self.read.scan(Table::History, &first, &last, &mut |key, value| {
+            found.push(self.evidence_entry(key, value));
+            ControlFlow::Continue(())
         })?;
-        let start = match from {
-            None => 0,
-            Some(from) => 1 + found.iter().position(|(_, id)| *id == from).ok_or(QueryError::Cursor)?,
-        };
-        let shown = found.drain(start..).take(limit + 1).map(|(seq, id)| self.evidence_entry(seq, id));
-        let shown = shown.collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(shown, limit, |evidence| evidence.id.to_string()))
+        found.into_iter().collect()
     }
 
     /// The proof file.
@@ -51,10 +57,9 @@ impl<'a> StateView<'a> {
         Ok(evidence.map(|evidence| Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode()))
     }
 
-    fn evidence_entry(&self, recorded_at: SeqNum, id: Digest) -> Result<EvidenceEntry, StoreError> {
-        let evidence: Option<Evidence> = entry::load_row(self.read, Table::History, &rows::evidence(&id))?;
-        let evidence = evidence.ok_or_else(|| entry::damaged("evidence"))?;
-        let (what, (view, seq)) = (evidence.key(), evidence.place());
+    fn evidence_entry(&self, key: &[u8], value: &[u8]) -> Result<EvidenceEntry, StoreError> {
+        let (recorded_at, id) = place(key).ok_or_else(|| entry::damaged("the place of evidence"))?;
+        let (what, view, seq): (EvidenceKey, View, SeqNum) = entry::value_of(value)?;
         let committee = self.ledger.genesis().committee(what.epoch);
         let key = committee.and_then(|committee| committee.key(what.signer)).copied();
         let key = key.ok_or_else(|| entry::damaged("the offender of evidence"))?;

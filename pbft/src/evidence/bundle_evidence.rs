@@ -12,8 +12,11 @@ use crate::wire::{
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// Bytes of items in one proof: the proof is an item of its finder's lane, with room for header and path.
-const PROOF_ITEMS_BYTES_MAX: usize = Constants::ITEM_BYTES_MAX - (8 << 10);
+/// Bytes of items in one proof. Every replica that finds the fault puts a proof of its own onto its lane, and each travels
+/// to all: a larger bound lets one bad bundle cost the group its own size, squared in the replicas.
+const PROOF_ITEMS_BYTES_MAX: usize = 1 << 20;
+
+const _: () = assert!(PROOF_ITEMS_BYTES_MAX + (8 << 10) <= Constants::ITEM_BYTES_MAX, "header and path have room too");
 
 /// Fault of a signed bundle.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

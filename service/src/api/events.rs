@@ -7,7 +7,6 @@
 //! event only when its socket takes it.
 
 use super::Shared;
-use super::page::LIMIT_MAX;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::service::Service;
@@ -173,7 +172,7 @@ fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revisi
     receipts.sort_unstable();
     receipts.dedup(); // a transaction is told once
     let mut found: Vec<_> = receipts.into_iter().map(|(revision, id)| (revision, Found::Receipt(id))).collect();
-    let proofs = view.evidence(None, LIMIT_MAX)?.items.into_iter();
+    let proofs = view.evidence_in(seen.seq()..=until)?.into_iter();
     let proofs = proofs.map(|proof| (Revision::slot(proof.recorded_at), Event::Evidence(evidence::entry(proof))));
     let fresh = proofs.filter(|(revision, _)| *revision > seen && *revision <= end);
     let conflicts = conflicts::between(moment, seen, until)?.into_iter();
