@@ -2,8 +2,7 @@
 
 use super::Applier;
 use super::hold::written;
-use super::strategy::decider;
-use crate::policy::{Step, Strategy};
+use crate::policy::Takeover;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
@@ -47,15 +46,14 @@ impl Applier<'_, '_> {
         conflict.decider = Decider::Writers(None);
         while !conflict.rest.is_empty() {
             let step = conflict.rest.remove(0);
-            match &step.strategy {
-                Strategy::LastWriterWins => return self.last_side(id, conflict),
-                Strategy::Reject => return self.first_stands(id, conflict),
-                Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_) => (),
-                Strategy::Vote(_) | Strategy::Arbitrate(_) => (),
-            }
-            if let Some((named, deadline)) = decider(&step, self.place.time) {
-                (conflict.decider, conflict.deadline) = (named, deadline);
-                break;
+            match step.strategy.takeover() {
+                Some(Takeover::LastWins) => return self.last_side(id, conflict),
+                Some(Takeover::FirstStands) => return self.first_stands(id, conflict),
+                Some(Takeover::Decides(decider)) => {
+                    (conflict.decider, conflict.deadline) = (decider, step.deadline(self.place.time));
+                    break;
+                }
+                None => (),
             }
         }
         if let Some(deadline) = conflict.deadline {
@@ -70,18 +68,13 @@ impl Applier<'_, '_> {
 
     /// Whether the next entry of the policy that answers would write, and a lock is in its way.
     fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Abort> {
-        let answers = |step: &&Step| {
-            let ends = matches!(step.strategy, Strategy::LastWriterWins | Strategy::Reject);
-            ends || decider(step, self.place.time).is_some()
-        };
-        let paths = match conflict.rest.iter().find(answers).map(|step| &step.strategy) {
-            Some(Strategy::LastWriterWins) => {
+        let paths = match conflict.rest.iter().find_map(|step| step.strategy.takeover()) {
+            Some(Takeover::LastWins) => {
                 let side = self.newest_side(id, conflict)?;
                 side.map_or(Vec::new(), |(_, side)| written(conflict, &side))
             }
-            Some(Strategy::Reject) => vec![conflict.path.clone()],
-            Some(Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_)) => Vec::new(),
-            Some(Strategy::Vote(_) | Strategy::Arbitrate(_)) | None => Vec::new(),
+            Some(Takeover::FirstStands) => vec![conflict.path.clone()],
+            Some(Takeover::Decides(_)) | None => Vec::new(),
         };
         Ok(self.is_held_up(id, paths)?)
     }

@@ -4,7 +4,7 @@ use super::Applier;
 use super::merge::{Disagreement, Merged, ThreeWay};
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::policy::{Principle, Step, Strategy};
+use crate::policy::{Principle, Step, Strategy, Takeover};
 use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::record::{AuthorRecord, FileRecord};
@@ -137,25 +137,14 @@ impl Applier<'_, '_> {
         let steps: Vec<&Step> = steps.iter().filter(|step| step.class.is_none_or(|of| of == class)).collect();
         for (index, step) in steps.iter().enumerate() {
             let rest = || steps[index + 1..].iter().map(|step| (*step).clone()).collect();
-            match decider(step, self.place.time) {
-                Some((decider, deadline)) => return Ok((decider, deadline, rest())),
-                None if step.strategy == Strategy::Reject => return Err(rejected(path)),
-                None => (),
+            match step.strategy.takeover() {
+                Some(Takeover::Decides(decider)) => return Ok((decider, step.deadline(self.place.time), rest())),
+                Some(Takeover::FirstStands) => return Err(rejected(path)),
+                Some(Takeover::LastWins) | None => (),
             }
         }
         Ok((Decider::Writers(None), None, Vec::new()))
     }
-}
-
-/// Authority by this step from now on, and its deadline; none if the step names nobody.
-pub(super) fn decider(step: &Step, now: Time) -> Option<(Decider, Option<Time>)> {
-    let decider = match &step.strategy {
-        Strategy::Vote(organisations) => Decider::Writers(*organisations),
-        Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => Decider::Arbiter(who.clone()),
-        Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_) => return None,
-        Strategy::LastWriterWins | Strategy::Reject => return None,
-    };
-    Some((decider, step.deadline_ms.map(|after| Time::new(now.get().saturating_add(after)))))
 }
 
 fn set_merged(merged: Merged) -> Answer {

@@ -20,7 +20,7 @@ pub use format::{DOCUMENT_BYTES_MAX, Format};
 pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
-pub use strategy::{Principle, Step, Strategy};
+pub use strategy::{Principle, Step, Strategy, Takeover};
 
 use crate::policy::attestation::Requirement;
 use crate::vocabulary::bounds::OPERATIONS_MAX;

@@ -1,8 +1,9 @@
 //! Strategies for two changes that meet at a path: an ordered list, the first that answers wins.
 
-use crate::vocabulary::conflict::Class;
+use crate::vocabulary::conflict::{Class, Decider};
 use crate::vocabulary::name::Principal;
 use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::Time;
 use serde::{Deserialize, Serialize};
 
 /// Entry of the list.
@@ -57,4 +58,37 @@ pub enum Principle {
     UnionOfLists = 4,
     /// The file is made from others: nothing is merged, and this owner, who has seen all sides, makes it anew.
     Regenerate(Principal) = 5,
+}
+
+/// Effect of a strategy on a conflict that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Takeover {
+    /// The side that came last wins.
+    LastWins,
+    /// The file that stands stays.
+    FirstStands,
+    /// This authority decides from now on.
+    Decides(Decider),
+}
+
+impl Strategy {
+    /// Effect on an open conflict; none: the next entry of the policy is asked.
+    pub fn takeover(&self) -> Option<Takeover> {
+        match self {
+            Self::Vote(organisations) => Some(Takeover::Decides(Decider::Writers(*organisations))),
+            Self::Arbitrate(who) | Self::Rule(Principle::Regenerate(who)) => {
+                Some(Takeover::Decides(Decider::Arbiter(who.clone())))
+            }
+            Self::LastWriterWins => Some(Takeover::LastWins),
+            Self::Reject => Some(Takeover::FirstStands),
+            Self::Merge | Self::Authoritative(_) | Self::Rule(_) => None,
+        }
+    }
+}
+
+impl Step {
+    /// Ledger time until which an authority that decides from `now` on may do so; none: for good.
+    pub(crate) fn deadline(&self, now: Time) -> Option<Time> {
+        self.deadline_ms.map(|after| Time::new(now.get().saturating_add(after)))
+    }
 }

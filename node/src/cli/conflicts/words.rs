@@ -5,8 +5,8 @@ use super::super::print::{plain, short};
 use quorate_client::api::{
     ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictHappening, ConflictVote, Speaker,
 };
-use quorate_ledger::policy::{Principle, Step, Strategy};
-use quorate_ledger::{Ending, Principal, Rung};
+use quorate_ledger::policy::{Step, Takeover};
+use quorate_ledger::{Decider, Ending, Principal, Rung};
 use std::collections::BTreeSet;
 
 /// Meaning of a class of conflict.
@@ -89,14 +89,11 @@ pub fn decider(decider: &ConflictDecider) -> Vec<String> {
 
 /// Step of the policy after a deadline.
 fn then(steps: &[Step]) -> String {
-    let next = steps.iter().find_map(|step| match &step.strategy {
-        Strategy::Vote(_) => Some("the organisations vote".to_owned()),
-        Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => {
-            Some(format!("{} decides", principal(who)))
-        }
-        Strategy::LastWriterWins => Some("the last side wins".to_owned()),
-        Strategy::Reject => Some("the first side stands".to_owned()),
-        Strategy::Merge | Strategy::Authoritative(_) | Strategy::Rule(_) => None,
+    let next = steps.iter().find_map(|step| step.strategy.takeover()).map(|takeover| match takeover {
+        Takeover::Decides(Decider::Writers(_)) => "the organisations vote".to_owned(),
+        Takeover::Decides(Decider::Arbiter(who)) => format!("{} decides", principal(&who)),
+        Takeover::LastWins => "the last side wins".to_owned(),
+        Takeover::FirstStands => "the first side stands".to_owned(),
     });
     next.unwrap_or_else(|| "any writer or a vote may still end it".to_owned())
 }
