@@ -2,6 +2,7 @@
 
 mod cli;
 mod demo;
+mod memory;
 
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 const INVARIANT_BROKEN: i32 = 70;
 
 fn main() -> ExitCode {
+    memory::bound();
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         print(panic);
