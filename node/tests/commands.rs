@@ -138,6 +138,18 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_path_that_names_no_file_is_told_before_anything_is_signed() {
+    let folder = folder(&[("file", "x")]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let to_nobody = ["--key", "key", "--node", "http://127.0.0.1:1", "--timeout", "0.3"];
+    for args in [&["put", "../x", "file"][..], &["put", "/etc/x", "file"], &["put", "", "file"], &["mv", "a", "b/"]] {
+        let said = quorate(folder.path(), &[args, &to_nobody].concat());
+        assert_eq!(code(&said), 2, "{args:?}: no node was asked");
+        assert!(String::from_utf8_lossy(&said.stderr).contains("nothing was signed"), "{args:?}");
+    }
+}
+
+#[test]
 fn a_policy_is_checked_without_a_node() {
     let bad = r#"{"writers": ["*"], "readers": [], "rates": {"author": {"per_ms": 0}}, "paths": [{"pattern": "a**"}]}"#;
     let files = [("good", r#"{"writers": ["*"], "readers": []}"#), ("bad", bad), ("typo", r#"{"wirters": []}"#)];
