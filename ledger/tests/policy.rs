@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Quota};
+use quorate_ledger::policy::{Approvals, BadPolicy, DomainPolicy, Fault, Format, PathRule, Quota, Step, Strategy};
 use quorate_ledger::{Class, Code, Principal, Stage, State};
 use support::world::{World, remove, rename, write};
 
@@ -122,4 +122,33 @@ fn of_several_failures_the_earliest_stage_is_named() {
     for (who, base, edits, expected) in failures {
         assert_eq!(world.does_on(base, who, &edits).code, Some(expected));
     }
+}
+
+#[test]
+fn an_arbiter_who_may_not_write_is_refused() {
+    let named = |name: &str| Principal::Organisation(name.into());
+    let step = Step { class: None, strategy: Strategy::Arbitrate(named("org-3")), deadline_ms: None };
+    let arbitrated = |owners: Vec<Principal>| PathRule { owners, strategies: vec![step.clone()], ..rule("**") };
+    let policy = |writers: Vec<Principal>, owners| DomainPolicy {
+        paths: vec![rule("a"), arbitrated(owners)],
+        ..DomainPolicy::new(writers, vec![Principal::Everyone])
+    };
+    let fault = Fault { place: "paths[1]".into(), why: BadPolicy::Arbiter(named("org-3")) };
+    for (writers, owners, faults) in [
+        (vec![Principal::Everyone], vec![], vec![]),
+        (vec![named("org-0"), named("org-3")], vec![], vec![]),
+        (vec![named("org-0"), named("org-1")], vec![], vec![fault.clone()]),
+        (vec![Principal::Everyone], vec![named("org-1")], vec![fault]),
+    ] {
+        assert_eq!(policy(writers, owners).faults(4).collect::<Vec<_>>(), faults);
+    }
+}
+
+#[test]
+fn each_fault_of_a_policy_is_found_with_its_place() {
+    let paths = vec![rule(""), rule("ok"), PathRule { approvals: 4, ..rule("**") }];
+    let approvals = Approvals { organisations: Some(5), by: vec![] };
+    let faults = DomainPolicy { paths, approvals, ..open() };
+    let places: Vec<String> = faults.faults(4).map(|fault| fault.place).collect();
+    assert_eq!(places, ["approvals", "paths[0]", "paths[2]"]);
 }

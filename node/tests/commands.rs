@@ -138,6 +138,50 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_path_that_names_no_file_is_told_before_anything_is_signed() {
+    let folder = folder(&[("file", "x")]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let to_nobody = ["--key", "key", "--node", "http://127.0.0.1:1", "--timeout", "0.3"];
+    for args in [&["put", "../x", "file"][..], &["put", "/etc/x", "file"], &["put", "", "file"], &["mv", "a", "b/"]] {
+        let said = quorate(folder.path(), &[args, &to_nobody].concat());
+        assert_eq!(code(&said), 2, "{args:?}: no node was asked");
+        assert!(String::from_utf8_lossy(&said.stderr).contains("nothing was signed"), "{args:?}");
+    }
+}
+
+#[test]
+fn a_policy_is_checked_without_a_node() {
+    let bad = r#"{"writers": ["*"], "readers": [], "rates": {"author": {"per_ms": 0}}, "paths": [{"pattern": "a**"}]}"#;
+    let files = [("good", r#"{"writers": ["*"], "readers": []}"#), ("bad", bad), ("typo", r#"{"wirters": []}"#)];
+    let folder = folder(&files);
+    let check = |name: &str| quorate(folder.path(), &["policy", "check", name, "--json"]);
+    let answer = |name: &str| -> serde_json::Value { serde_json::from_slice(&check(name).stdout).expect("JSON") };
+    assert_eq!((code(&check("good")), &answer("good")["ok"]), (0, &true.into()));
+    assert_eq!((code(&check("bad")), code(&check("typo"))), (1, 1));
+    let places = |name: &str| {
+        answer(name)["faults"].as_array().map(|all| all.iter().map(|one| one["place"].clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(places("bad"), Some(vec!["rates".into(), "paths[0]".into()]));
+    assert_eq!(places("typo"), Some(vec!["line 1, column 10".into()]));
+    let said = quorate(folder.path(), &["policy", "check", "bad"]);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("per_ms goes from 1"));
+}
+
+#[test]
+fn the_examples_of_the_handbook_pass_the_check() {
+    let text = include_str!("../../docs/policies.md");
+    let examples = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut found = 0;
+    for example in examples {
+        let folder = folder(&[("policy.json", example)]);
+        let checked = quorate(folder.path(), &["policy", "check", "policy.json", "--organisations", "4"]);
+        assert_eq!(code(&checked), 0, "{example}{}", String::from_utf8_lossy(&checked.stdout));
+        found += 1;
+    }
+    assert_eq!(found, 6);
+}
+
+#[test]
 fn a_node_that_is_not_there_is_3_in_time() {
     let folder = folder(&[("file", "x")]);
     assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);

@@ -1,8 +1,8 @@
 //! Checks of policies before they are in force: what is too long, or could never be met.
 
 use super::{
-    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, RULES_MAX, Rate, Rates,
-    STRATEGIES_MAX, Strategy, VALIDATORS_MAX, glob,
+    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, Principle, RULES_MAX, Rate,
+    Rates, STRATEGIES_MAX, Strategy, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
 
@@ -26,6 +26,9 @@ pub enum BadPolicy {
     /// A policy that nobody could ever change, or that would change by itself.
     #[error("approvals of {0} organisations can never be reached, or mean nothing")]
     Approvals(u32),
+    /// An arbiter who may not write, so that nobody could end a conflict.
+    #[error("{0} is to decide conflicts and may not change these paths")]
+    Arbiter(Principal),
     /// A schema that cannot be used.
     #[error("the schema for {pattern:?}: {why}")]
     Schema {
@@ -39,28 +42,59 @@ pub enum BadPolicy {
     Rate,
 }
 
+/// Fault of a policy, and its place in the JSON document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Field, or number of the rule.
+    pub place: String,
+    /// Reason for which it cannot be used.
+    pub why: BadPolicy,
+}
+
 impl DomainPolicy {
     /// Whether it can be used in a group of so many organisations.
     pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        let lists = [&self.writers, &self.readers].into_iter().chain(self.paths.iter().map(|rule| &rule.owners));
-        if lists.into_iter().any(|list| list.len() > PRINCIPALS_MAX) {
-            return Err(BadPolicy::TooLong("a list of principals"));
-        }
+        self.faults(organisations).next().map_or(Ok(()), |fault| Err(fault.why))
+    }
+
+    /// Faults in the order of their fields, of each rule the first: later ones are looked for only when asked for.
+    pub fn faults(&self, organisations: u32) -> impl Iterator<Item = Fault> + '_ {
+        let whole = [
+            ("writers", principals(&self.writers)),
+            ("readers", principals(&self.readers)),
+            ("paths", self.check_paths()),
+            ("rates", self.rates.check()),
+            ("approvals", self.approvals.check(organisations)),
+        ];
+        let whole = whole.into_iter().filter_map(|(place, checked)| Some((place.to_owned(), checked.err()?)));
+        let of_rule = move |(number, rule): (usize, &PathRule)| {
+            let checked = rule.check(organisations).and_then(|()| rule.check_arbiters(&self.writers));
+            Some((format!("paths[{number}]"), checked.err()?))
+        };
+        // Schemas are compiled only where there are not too many of them.
+        let rules = self.paths.iter().take(if self.check_paths().is_ok() { RULES_MAX } else { 0 }).enumerate();
+        whole.chain(rules.filter_map(of_rule)).map(|(place, why)| Fault { place, why })
+    }
+
+    fn check_paths(&self) -> Result<(), BadPolicy> {
         if self.paths.len() > RULES_MAX {
             return Err(BadPolicy::TooLong("the list of rules for paths"));
         }
         let schemas = self.paths.iter().filter_map(|rule| rule.schema.as_ref());
-        if schemas.map(|schema| schema.text().len()).sum::<usize>() > SCHEMAS_BYTES_MAX {
-            return Err(BadPolicy::TooLong("the text of all schemas"));
+        match schemas.map(|schema| schema.text().len()).sum::<usize>() > SCHEMAS_BYTES_MAX {
+            true => Err(BadPolicy::TooLong("the text of all schemas")),
+            false => Ok(()),
         }
-        self.rates.check()?;
-        self.approvals.check(organisations)?;
-        self.paths.iter().try_for_each(|rule| rule.check(organisations))
     }
+}
+
+fn principals(list: &[Principal]) -> Result<(), BadPolicy> {
+    if list.len() > PRINCIPALS_MAX { Err(BadPolicy::TooLong("a list of principals")) } else { Ok(()) }
 }
 
 impl PathRule {
     fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
+        principals(&self.owners)?;
         if self.approvals >= organisations {
             return Err(BadPolicy::Approvals(self.approvals));
         }
@@ -87,12 +121,35 @@ impl PathRule {
         self.check_schema().map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
     }
 
+    /// Refuses an arbiter who may not write: its verdict is a change.
+    fn check_arbiters(&self, writers: &[Principal]) -> Result<(), BadPolicy> {
+        let arbiters = self.strategies.iter().filter_map(|step| match &step.strategy {
+            Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => Some(who),
+            _ => None,
+        });
+        let may_act = |who: &Principal| {
+            let owns = self.owners.is_empty() || self.owners.iter().any(|owner| may_meet(owner, who));
+            owns && writers.iter().any(|writer| may_meet(writer, who))
+        };
+        let mut idle = arbiters.filter(|who| !may_act(who));
+        idle.next().map_or(Ok(()), |who| Err(BadPolicy::Arbiter(who.clone())))
+    }
+
     fn check_schema(&self) -> Result<(), String> {
         match (&self.schema, self.format) {
             (None, _) => Ok(()),
             (Some(_), None | Some(Format::Text)) => Err("the format must be json, toml or yaml".into()),
             (Some(schema), Some(_)) => schema.compile().map(drop),
         }
+    }
+}
+
+/// Whether some author may be both: the organisation of a key is not known here.
+fn may_meet(one: &Principal, other: &Principal) -> bool {
+    match (one, other) {
+        (Principal::Organisation(one), Principal::Organisation(other)) => one == other,
+        (Principal::Author(one), Principal::Author(other)) => one == other,
+        (Principal::Everyone | Principal::Organisation(_) | Principal::Author(_), _) => true,
     }
 }
 
@@ -107,9 +164,7 @@ impl GroupPolicy {
 impl Approvals {
     /// Whether they can be reached in a group of so many organisations.
     pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        if self.by.len() > PRINCIPALS_MAX {
-            return Err(BadPolicy::TooLong("a list of principals"));
-        }
+        principals(&self.by)?;
         match self.organisations {
             Some(needed) if needed == 0 || needed > organisations => Err(BadPolicy::Approvals(needed)),
             _ => Ok(()),

@@ -8,7 +8,7 @@ use quorate_client::api::Ticket;
 use quorate_client::author::{self, Author, Draft, SubmitError};
 use quorate_client::content;
 use quorate_client::outbox::Answer;
-use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State};
+use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State, path};
 use quorate_pbft::Constants;
 use serde::Serialize;
 use std::fs;
@@ -78,18 +78,27 @@ pub struct Mv {
 pub async fn put(args: &Put) -> Outcome {
     let (found, bytes) = given(args.file.as_deref())?;
     let mode = args.mode.unwrap_or(found);
-    let op = Op::Put { path: args.path.clone(), mode, content: content::digest(&bytes) };
+    let op = Op::Put { path: checked(&args.path)?, mode, content: content::digest(&bytes) };
     submit(&args.terms, op, vec![bytes]).await
 }
 
 /// Runs `quorate rm`.
 pub async fn rm(args: &Rm) -> Outcome {
-    submit(&args.terms, Op::Delete { path: args.path.clone() }, vec![]).await
+    submit(&args.terms, Op::Delete { path: checked(&args.path)? }, vec![]).await
 }
 
 /// Runs `quorate mv`.
 pub async fn mv(args: &Mv) -> Outcome {
-    submit(&args.terms, Op::Rename { from: args.from.clone(), to: args.to.clone() }, vec![]).await
+    submit(&args.terms, Op::Rename { from: checked(&args.from)?, to: checked(&args.to)? }, vec![]).await
+}
+
+/// A path that may name a file. A typing mistake is told here: once signed it would be ordered, and stay.
+fn checked(path: &str) -> Result<String, Failure> {
+    path::check(path).map_err(|why| {
+        Failure::usage(format!("{}: {why}; nothing was signed", plain(path)))
+            .next("a path is FOLDER/FILE, without a slash at either end")
+    })?;
+    Ok(path.to_owned())
 }
 
 async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {

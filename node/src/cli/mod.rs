@@ -27,6 +27,7 @@ mod merge;
 mod packager;
 mod pending;
 mod policy;
+mod policy_check;
 mod print;
 mod proof;
 mod proposals;

@@ -4,7 +4,7 @@ use super::failure::Outcome;
 use super::print;
 use super::reach::{Reach, Scope};
 use super::sending::SignedRequest;
-use super::{document, govern};
+use super::{document, govern, policy_check};
 use quorate_client::api::{Decides, PolicyOfDomain, PolicyOfGroup};
 use quorate_ledger::{Act, GROUP_DOMAIN};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Read a policy as the ledger would, without a node, and tell all that is wrong
+    Check(policy_check::Check),
     /// Propose a new policy; it takes effect once enough organisations agree
     Set {
         /// The whole policy, a JSON file; `-` reads standard input
@@ -60,6 +62,7 @@ pub async fn run(command: &Command) -> Outcome {
             }
             Ok(print::json(&found.policy)?)
         }
+        Command::Check(args) => policy_check::run(args),
         Command::Set { file, group: true, word, .. } => set_group(file, word).await,
         Command::Set { file, scope, word, .. } => set(file, scope, word).await,
     }

@@ -109,3 +109,28 @@ fn a_change_that_waits_takes_effect_with_the_last_word_that_it_needs() {
     assert_eq!((word(&attested, "state"), word(&attested, "envelope_state")), ("applied", "applied"));
     assert_eq!(group.file(2, "reviewed/a", "strong").text(), rules);
 }
+
+#[test]
+fn an_author_who_is_not_the_arbiter_is_told_so_and_adds_no_side() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
+    let policy = group.dir().join("policy.json");
+    let rules = r#"{"writers": ["*"], "readers": [], "paths": [{"pattern": "**", "strategies": [{"strategy": {"arbitrate": "org:org-3"}}]}]}"#;
+    std::fs::write(&policy, rules).expect("a file");
+    let set = says(&group, &keys[0], 0, &["policy", "set", text(&policy)], 0);
+    says(&group, &keys[1], 0, &["approve", word(&set, "proposal")], 0);
+    let agreed = says(&group, &keys[2], 0, &["approve", word(&set, "proposal")], 0);
+    let base = word(&agreed, "revision");
+    says(&group, &keys[0], 0, &["put", "a", text(&policy), "--base", base], 0);
+    let clash = says(&group, &keys[1], 0, &["put", "a", text(&keys[1]), "--base", base], 1);
+    let conflict = clash["conflicts"][0].as_str().expect("an id");
+
+    let resolve = ["conflicts", "resolve", conflict, "--side", "1"];
+    let refused = run(&group, &keys[1], 0, &resolve);
+    let sides = || group.get(0, &format!("/v1/conflicts/{conflict}")).json()["sides"].as_array().map(Vec::len);
+
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the organisation org-3 decides this conflict"));
+    assert_eq!(sides(), Some(2));
+    assert_eq!(word(&says(&group, &keys[3], 0, &resolve, 0), "conflict_state"), "settled");
+}

@@ -2,13 +2,14 @@
 
 use super::super::change::{self, send};
 use super::super::failure::{Failure, Outcome};
+use super::super::listing::LIST_MAX;
 use super::super::print;
 use super::super::sending::{SignedRequest, applied};
 use super::{find, told, words};
-use quorate_client::api::{ConflictEntry, ConflictStory};
+use quorate_client::api::{ConflictEntry, ConflictStory, Identity};
 use quorate_client::author::Draft;
-use quorate_client::content;
 use quorate_client::http::Client;
+use quorate_client::{content, keys};
 use quorate_ledger::{ConflictId, Level, Mode, Op, Receipt};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,7 @@ pub async fn vote(args: &Vote) -> Outcome {
 /// Runs `quorate conflicts resolve`.
 pub async fn resolve(args: &Resolve) -> Outcome {
     let (client, conflict) = open(&args.word, &args.id).await?;
+    may_settle(&args.word, &client, &conflict).await?;
     let change = match (&args.file, args.side) {
         (Some(file), _) => {
             let (found, bytes) = given(file)?;
@@ -125,6 +127,22 @@ pub async fn resolve(args: &Resolve) -> Outcome {
         (None, None) => (vec![Op::Delete { path: conflict.path.clone() }], vec![]),
     };
     say(&args.word, &client, &conflict, change, |_| args.side).await
+}
+
+/// Refuses to sign for anybody but the arbiter: the change would not settle the conflict but join it.
+async fn may_settle(word: &SignedRequest, client: &Client, conflict: &ConflictEntry) -> Outcome {
+    let Some(arbiter) = conflict.decider.as_ref().and_then(|decider| decider.arbiter.as_ref()) else { return Ok(()) };
+    let key = keys::public(word.signing.key()?)?;
+    let authors: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
+    let organisation = authors.into_iter().find(|author| author.key == key).map(|author| author.organisation);
+    if arbiter.covers(&key, &organisation.unwrap_or_default()) {
+        return Ok(());
+    }
+    Err(Failure::no(format!(
+        "{} decides this conflict, and nobody else; nothing was signed",
+        words::principal(arbiter)
+    ))
+    .next(format!("`quorate conflicts propose {}` puts your side before them", conflict.id)))
 }
 
 type Change = (Vec<Op>, Vec<Vec<u8>>);

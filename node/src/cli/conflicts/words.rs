@@ -98,7 +98,8 @@ fn then(steps: &[Step]) -> String {
     next.unwrap_or_else(|| "any writer or a vote may still end it".to_owned())
 }
 
-fn principal(who: &Principal) -> String {
+/// Principal in words, to stand before a verb.
+pub fn principal(who: &Principal) -> String {
     match who {
         Principal::Everyone => "everybody".into(),
         Principal::Organisation(name) => format!("the organisation {}", plain(name)),

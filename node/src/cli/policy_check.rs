@@ -1,0 +1,104 @@
+//! `quorate policy check`: a policy read as the ledger would read it, offline.
+
+use super::document;
+use super::failure::{Failure, Outcome};
+use super::print::{self, plain};
+use quorate_ledger::policy::{BadPolicy, DomainPolicy, Fault, GroupPolicy};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Arguments of `quorate policy check`.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The whole policy, a JSON file; `-` reads standard input
+    file: PathBuf,
+    /// It is the group's own policy instead of a domain's
+    #[arg(long)]
+    group: bool,
+    /// Organisations of the group: no more of them can approve
+    #[arg(long, value_name = "NUMBER", default_value_t = u32::MAX, hide_default_value = true)]
+    organisations: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Fault as it is printed.
+#[derive(Debug, Serialize)]
+struct Finding {
+    place: String,
+    fault: String,
+    advice: &'static str,
+}
+
+/// Output with `--json`.
+#[derive(Debug, Serialize)]
+struct Findings {
+    ok: bool,
+    faults: Vec<Finding>,
+}
+
+/// Runs the command.
+pub fn run(args: &Check) -> Outcome {
+    let faults = findings(args)?;
+    let ok = faults.is_empty();
+    if args.json {
+        print::json(&Findings { ok, faults })?;
+    } else if ok {
+        print::say("the policy can be proposed")?;
+    } else {
+        for Finding { place, fault, advice } in &faults {
+            print::say(format_args!("{place}: {}", plain(fault)))?;
+            print::say(format_args!("  {advice}"))?;
+        }
+    }
+    if ok { Ok(()) } else { Err(Failure::silent()) }
+}
+
+fn findings(args: &Check) -> Result<Vec<Finding>, Failure> {
+    let bytes = document::bytes(&args.file)?;
+    let faults = match args.group {
+        true => serde_json::from_slice(&bytes).map(|policy: GroupPolicy| {
+            let fault = policy.check(args.organisations).err();
+            fault.map(|why| Fault { place: "policy".into(), why }).into_iter().collect()
+        }),
+        false => serde_json::from_slice(&bytes)
+            .map(|policy: DomainPolicy| policy.faults(args.organisations).collect::<Vec<_>>()),
+    };
+    Ok(match faults {
+        Ok(faults) => faults.into_iter().map(Finding::of).collect(),
+        Err(error) => vec![Finding::unreadable(&error)],
+    })
+}
+
+impl Finding {
+    fn of(Fault { place, why }: Fault) -> Self {
+        Self { place, fault: why.to_string(), advice: advice(&why) }
+    }
+
+    fn unreadable(error: &serde_json::Error) -> Self {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Self {
+            place,
+            fault: error.to_string(),
+            advice: "correct the word there; `quorate policy show` prints an example",
+        }
+    }
+}
+
+fn advice(why: &BadPolicy) -> &'static str {
+    match why {
+        BadPolicy::TooLong(_) => {
+            "make it shorter: 1024 principals, 256 rules, 32 strategies, 256 named validators, \
+                                  64 forbidden texts of 1 to 256 bytes, 1 MiB of schemas"
+        }
+        BadPolicy::Pattern(_) => "write components with `*` and `?` between slashes; `**` stands alone: docs/**/*.md",
+        BadPolicy::Approvals(_) => {
+            "ask for at least one organisation, and for no more than the group has; a rule can \
+                                    ask only for others than the author's"
+        }
+        BadPolicy::Arbiter(_) => "name the arbiter among the writers, and among the owners of the rule if it has any",
+        BadPolicy::Schema { .. } => "give the rule format json, toml or yaml, and correct the schema",
+        BadPolicy::Rate => "give at least 1, or leave the bound out; per_ms goes from 1 to 86400000",
+    }
+}
