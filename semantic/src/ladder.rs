@@ -176,11 +176,11 @@ fn climb(input: &Task, pieces: Vec<Piece>, rung: Rung) -> Outcome {
         let outcome =
             outcome.or_else(|| rest_by_code(input, &pieces, rung).and_then(|bytes| passes(bytes, Rung::Code)));
         let outcome = outcome.or_else(|| {
-            let (pieces, rung) = text::merge(input, Mode { both_added: BothAdded::Elements, ..Mode::of(input) })?;
-            match text::whole(&pieces) {
-                Some(bytes) => passes(bytes, rung),
-                None => rest_by_code(input, &pieces, rung).and_then(|bytes| passes(bytes, Rung::Code)),
-            }
+            let [(bytes, rung), back] = in_both_orders(input)?;
+            let mut orders = [(&bytes, rung), (&back.0, back.1)];
+            orders.sort();
+            let stands = orders.iter().all(|(bytes, rung)| passes((*bytes).clone(), *rung).is_some());
+            stands.then(|| Outcome::Clean { bytes, rung: rung.max(Rung::Text) })
         });
         if let Some(outcome) = outcome {
             return outcome;
@@ -200,6 +200,22 @@ fn climb(input: &Task, pieces: Vec<Piece>, rung: Rung) -> Outcome {
             let reason = if input.base.is_none() { Reason::BothAdded } else { Reason::SameLines };
             conflict(Class::Value, gave_up, reason, pieces, proposal(input))
         }
+    }
+}
+
+/// What both added at one place, ours first and theirs first; none where only one of the two can be made, so that
+/// exchanged sides have the same outcome.
+fn in_both_orders(input: &Task) -> Option<[(Vec<u8>, Rung); 2]> {
+    let there = in_agreed_order(input)?;
+    let back = in_agreed_order(&Task { ours: input.theirs, theirs: input.ours, ..*input })?;
+    (lines::sorted(&there.0) == lines::sorted(&back.0)).then_some([there, back])
+}
+
+fn in_agreed_order(input: &Task) -> Option<(Vec<u8>, Rung)> {
+    let (pieces, rung) = text::merge(input, Mode { both_added: BothAdded::Elements, ..Mode::of(input) })?;
+    match text::whole(&pieces) {
+        Some(bytes) => Some((bytes, rung)),
+        None => Some((rest_by_code(input, &pieces, rung)?, Rung::Code)),
     }
 }
 

@@ -7,6 +7,13 @@ pub(crate) fn split(text: &[u8]) -> Vec<&[u8]> {
     text.split_inclusive(|b| *b == b'\n').collect()
 }
 
+/// Lines in the order of their bytes.
+pub(crate) fn sorted(text: &[u8]) -> Vec<&[u8]> {
+    let mut lines = split(text);
+    lines.sort_unstable();
+    lines
+}
+
 /// Gives equal slices equal numbers, in order of first sight.
 #[derive(Default)]
 pub(crate) struct Interner<'a> {

@@ -101,6 +101,13 @@ fn edited(source: &str, edits: &[(usize, u8)]) -> String {
     lines.join("\n") + "\n"
 }
 
+#[test]
+fn additions_that_stand_in_one_order_only_are_in_conflict() {
+    let ours = "*2\n\n*#:\n#:\n\n#z\n";
+    let theirs = "s0l\t=\na\r;++\n\n2\r;2\r;++\n\u{e}\n";
+    assert_eq!(text(merged("a.ts", "\n", ours, theirs)), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
