@@ -4,6 +4,8 @@
 
 #[path = "processes/admission.rs"]
 mod admission;
+#[path = "processes/ceremony.rs"]
+mod ceremony;
 #[path = "processes/coordination.rs"]
 mod coordination;
 #[path = "processes/doors.rs"]

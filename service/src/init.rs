@@ -67,10 +67,10 @@ pub struct Made {
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// There is a group already.
-    #[error("{0} holds a genesis.json: a group is there already, and nothing was touched; give another --out")]
+    #[error("{0} holds a genesis.json: a group is there already, and nothing was touched; give another folder")]
     Exists(PathBuf),
     /// File of that name that is not of an earlier `init`.
-    #[error("{0} is in the way and nothing was touched; move it away or give another --out")]
+    #[error("{0} is in the way and nothing was touched; move it away or give another folder")]
     InTheWay(PathBuf),
     /// Ports beyond 65535, or one that two things would listen on.
     #[error("ports {0} and on for replicas, {1} and on for APIs: they overlap or end above 65535")]
@@ -106,8 +106,7 @@ pub fn make(plan: &Plan) -> Result<Made, InitError> {
     let dir = &plan.out;
     fs::create_dir_all(dir).map_err(at(dir))?;
     plan.clear_the_way()?;
-    fs::write(dir.join(DRAFT), []).map_err(at(dir))?;
-    sync(dir)?;
+    begin(dir)?;
 
     let authors = plan.author_keys()?;
     let members = plan.member_keys()?;
@@ -115,13 +114,28 @@ pub fn make(plan: &Plan) -> Result<Made, InitError> {
     for number in 0..plan.replicas {
         plan.fill_replica(number, &genesis)?;
     }
-    sync(dir)?;
+    publish(dir, &genesis)?;
+    Ok(plan.made(&genesis))
+}
 
+/// Marks a folder as unfinished.
+pub(crate) fn begin(dir: &Path) -> Result<(), InitError> {
+    fs::write(dir.join(DRAFT), []).map_err(at(dir))?;
+    sync(dir)
+}
+
+/// Whether a folder was begun and not published.
+pub(crate) fn is_unfinished(dir: &Path) -> bool {
+    dir.join(DRAFT).symlink_metadata().is_ok()
+}
+
+/// Writes the genesis under its name, after all that stands in the folder already.
+pub(crate) fn publish(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
+    sync(dir)?;
     let draft = dir.join(DRAFT);
     write_durably(&draft, genesis.bytes())?;
     fs::rename(&draft, dir.join(GENESIS_FILE)).map_err(at(&draft))?;
-    sync(dir)?;
-    Ok(plan.made(&genesis))
+    sync(dir)
 }
 
 impl Plan {
@@ -155,7 +169,7 @@ impl Plan {
 
     /// Removes what an `init` left that was cut off; refuses to remove anything else.
     fn clear_the_way(&self) -> Result<(), InitError> {
-        let cut_off = self.out.join(DRAFT).symlink_metadata().is_ok();
+        let cut_off = is_unfinished(&self.out);
         let leftovers = if cut_off { self.leftovers()? } else { self.targets() };
         for path in leftovers {
             let Ok(found) = path.symlink_metadata() else { continue };
@@ -287,7 +301,7 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
     sync(data)
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), InitError> {
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), InitError> {
     let written = File::create(path).and_then(|mut file| {
         io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
@@ -295,11 +309,11 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), InitError> {
     written.map_err(at(path))
 }
 
-fn sync(dir: &Path) -> Result<(), InitError> {
+pub(crate) fn sync(dir: &Path) -> Result<(), InitError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> InitError + use<> {
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> InitError + use<> {
     let path = path.to_owned();
     move |source| InitError::Io { path, source }
 }

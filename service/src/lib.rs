@@ -1,9 +1,11 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts together, [`engine`] is the core's shell, [`pool`] verifies what the network
-//! brings, `api` answers clients; [`config`], [`init`], [`logging`] and [`metrics`] are what an operator meets.
+//! brings, `api` answers clients; [`config`], [`init`], [`ceremony`], [`seat`], [`logging`] and [`metrics`] are what an
+//! operator meets.
 
 mod api;
+pub mod ceremony;
 pub mod config;
 pub mod engine;
 pub mod init;
@@ -12,3 +14,4 @@ pub mod metrics;
 mod narrator;
 pub mod pool;
 pub mod replica;
+pub mod seat;

@@ -1,9 +1,10 @@
-//! JSON documents from files: policies and proofs of possession.
+//! JSON documents in files: policies, proofs of possession, drafts of a genesis.
 
 use super::failure::Failure;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 /// Bytes of a document that are read: more than any envelope that could propose it.
@@ -24,4 +25,35 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     };
     read.map_err(failed)?;
     Ok(bytes)
+}
+
+/// Makes a document; a file that is there is never overwritten.
+pub fn write_new(file: &Path, document: &impl Serialize) -> Result<(), Failure> {
+    write_new_bytes(file, &text(document))
+}
+
+/// Makes a file of these bytes; one that is there is never overwritten.
+pub fn write_new_bytes(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let made = fs::OpenOptions::new().write(true).create_new(true).open(file);
+    made.and_then(|mut out| out.write_all(bytes).and_then(|()| out.sync_all())).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::usage(format!("{} already exists and is left as it was; give another name", file.display()))
+        }
+        _ => Failure::file(file, error),
+    })
+}
+
+/// Puts a document in the place of the one that is there, whole or not at all.
+pub fn replace(file: &Path, document: &impl Serialize) -> Result<(), Failure> {
+    let mut draft = file.as_os_str().to_owned();
+    draft.push(format!(".{}.tmp", std::process::id()));
+    let draft = Path::new(&draft);
+    write_new_bytes(draft, &text(document))?;
+    fs::rename(draft, file).map_err(|error| Failure::file(file, error))
+}
+
+fn text(document: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(document).expect("a document is plain data");
+    text.push(b'\n');
+    text
 }

@@ -1,16 +1,21 @@
-//! `quorate init`: a test group on this machine.
+//! `quorate init`: a test group on this machine, or the folder of one member of a group that several organisations make.
 
 use super::failure::{Failure, Outcome};
+use super::genesis;
 use super::print;
 use quorate_service::init::{Made, Plan, make};
-use std::path::PathBuf;
+use quorate_service::seat::{Seat, SeatError, SeatPlan};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-/// Make genesis, keys, databases and configuration for a test group on this machine
+/// Make genesis, keys, databases and configuration for a test group on this machine; or, with --genesis, the folder of
+/// your own replica
 #[derive(Debug, clap::Args)]
 pub struct Init {
     /// Folder for the group; may exist as long as it holds no genesis.json
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "genesis")]
+    out: Option<PathBuf>,
     /// Replicas of the group
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     replicas: u16,
@@ -27,15 +32,49 @@ pub struct Init {
     /// Name of the group for people
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    own: Own,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
+/// Arguments of the folder of one replica.
+#[derive(Debug, clap::Args)]
+struct Own {
+    /// Make the folder of one replica of this genesis, as `quorate genesis build` made it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "replicas", "orgs", "base_port", "api_port", "name"],
+        requires_all = ["key", "dir"])]
+    genesis: Option<PathBuf>,
+    /// Key file of the replica; it is copied into the folder
+    #[arg(long, value_name = "FILE", requires = "genesis")]
+    key: Option<PathBuf>,
+    /// The folder to make
+    #[arg(long, value_name = "DIR", requires = "genesis")]
+    dir: Option<PathBuf>,
+    /// Draft of the genesis, for the addresses of all replicas
+    #[arg(long, value_name = "FILE", requires = "genesis")]
+    draft: Option<PathBuf>,
+    /// Multiaddr on which the others reach this replica
+    #[arg(long, value_name = "MULTIADDR", requires = "genesis")]
+    listen: Option<String>,
+    /// Address of the HTTP API
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8700", requires = "genesis")]
+    api: SocketAddr,
+    /// Address of another replica; may stand several times
+    #[arg(long = "peer", value_name = "NUMBER=MULTIADDR", requires = "genesis", value_parser = peer)]
+    peers: Vec<(u16, String)>,
+}
+
+fn peer(word: &str) -> Result<(u16, String), String> {
+    let parts = word.split_once('=').and_then(|(number, address)| Some((number.parse().ok()?, address.to_owned())));
+    parts.ok_or_else(|| "expected a replica's number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7700".to_owned())
+}
+
 impl Init {
-    fn plan(&self) -> Plan {
+    fn plan(&self, out: &Path) -> Plan {
         Plan {
-            out: self.out.clone(),
+            out: out.to_owned(),
             replicas: self.replicas,
             orgs: self.orgs.clone(),
             base_port: self.base_port,
@@ -46,13 +85,52 @@ impl Init {
     }
 }
 
-/// Makes the group and says what to do with it.
+impl Own {
+    fn plan(&self, genesis: &Path, key: &Path, dir: &Path) -> Result<SeatPlan, Failure> {
+        let draft = self.draft.as_deref().map(genesis::read_draft).transpose()?;
+        let drafted = draft.map(|draft| draft.addresses()).unwrap_or_default();
+        let mut peers: BTreeMap<u16, String> = (0..).zip(drafted).collect();
+        peers.extend(self.peers.iter().cloned());
+        let genesis = genesis::read(genesis)?;
+        let (listen, api) = (self.listen.clone(), self.api);
+        Ok(SeatPlan { dir: dir.to_owned(), genesis, key: key.to_owned(), listen, api, peers })
+    }
+}
+
+/// Makes the group, or the folder, and says what to do with it.
 pub fn run(args: &Init) -> Outcome {
-    let made = make(&args.plan()).map_err(Failure::usage)?;
-    if args.json {
+    match (&args.own, &args.out) {
+        (Own { genesis: Some(genesis), key: Some(key), dir: Some(dir), .. }, _) => {
+            own(&args.own.plan(genesis, key, dir)?, args.json)
+        }
+        (_, Some(out)) => test_group(&args.plan(out), args.json),
+        (_, None) => Err(Failure::usage("give --out, or --genesis with --key and --dir")),
+    }
+}
+
+fn test_group(plan: &Plan, as_json: bool) -> Outcome {
+    let made = make(plan).map_err(Failure::usage)?;
+    if as_json {
         return Ok(print::json(&made)?);
     }
     Ok(tell(&made)?)
+}
+
+fn own(plan: &SeatPlan, as_json: bool) -> Outcome {
+    let seat = plan.make().map_err(|error| match error {
+        SeatError::NoMember(_) => Failure::no(error),
+        _ => Failure::usage(error),
+    })?;
+    if as_json {
+        return Ok(print::json(&seat)?);
+    }
+    let Seat { dir, group, name, replica, api, missing } = &seat;
+    print::say(format!("replica {replica} of group {} ({group})", print::plain(name)))?;
+    print::say(format!("  quorate start --dir {}   # {api}", dir.display()))?;
+    for number in missing {
+        print::say(format!("  address of replica {number}: `peers` in {}/config.toml lacks it", dir.display()))?;
+    }
+    Ok(())
 }
 
 fn tell(made: &Made) -> std::io::Result<()> {

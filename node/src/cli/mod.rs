@@ -13,6 +13,7 @@ mod failure;
 mod file_read;
 mod files;
 mod forensics;
+mod genesis;
 mod get;
 mod govern;
 mod group;
@@ -61,6 +62,8 @@ pub struct Cli {
 enum Command {
     Demo(crate::demo::Args),
     Init(init::Init),
+    #[command(subcommand)]
+    Genesis(genesis::Command),
     Start(start::Start),
     Put(change::Put),
     Get(get::Get),
@@ -136,6 +139,7 @@ fn dispatch(command: &Command) -> Outcome {
     match command {
         Command::Demo(args) => demo::run(args),
         Command::Init(args) => init::run(args),
+        Command::Genesis(command) => genesis::run(command),
         Command::Start(args) => start::run(args),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),

@@ -41,6 +41,11 @@ impl Group {
             .stdout(Stdio::null())
             .status();
         assert!(made.expect("quorate runs").success(), "init");
+        Self::of(dir, api_port, replicas)
+    }
+
+    /// A group whose folders stand in `group` below this one, not running.
+    pub fn of(dir: tempfile::TempDir, api_port: u16, replicas: usize) -> Self {
         Self { dir, api_port, replicas: (0..replicas).map(|_| None).collect(), next_seq: 1 }
     }
 

@@ -1,0 +1,285 @@
+//! The ceremony: several organisations make one genesis, and no folder ever holds the keys of two.
+//!
+//! A draft goes round as a file. Each organisation adds an entry with the public halves of its keys and the proofs that
+//! it holds them; building puts the entries in the order of the organisations' names, so that the same entries make the
+//! same genesis, on whichever machine and in whichever order they came.
+
+use quorate_ledger::hexed;
+use quorate_ledger::keys::{BadKey, Purpose, check_possession, prove_possession};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, Principal, is_name};
+use quorate_pbft::{Constants, Ed25519Signer, PublicKey, Signature, Signer as _};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Value of a draft's `format`.
+const DRAFT_FORMAT: &str = "quorate-genesis-draft-1";
+/// Value of an entry's `format`.
+const ENTRY_FORMAT: &str = "quorate-genesis-entry-1";
+
+/// A genesis that is not yet complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// `quorate-genesis-draft-1`.
+    format: String,
+    /// Name, domains, constants and limits; its organisations, members and authors come from the entries.
+    genesis: GenesisFile,
+    /// Entries of the organisations, by name.
+    entries: BTreeMap<String, Entry>,
+}
+
+/// Keys with which an organisation takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// `quorate-genesis-entry-1`.
+    format: String,
+    /// Name of the organisation.
+    pub organisation: String,
+    /// Its replicas.
+    pub replicas: Vec<ReplicaEntry>,
+    /// Its authors from the beginning.
+    pub authors: Vec<ProvenKey>,
+}
+
+/// A voter in an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicaEntry {
+    /// The key.
+    #[serde(with = "hexed")]
+    key: PublicKey,
+    /// Its signature for voting in the organisation's name (rule M4).
+    #[serde(with = "hexed")]
+    proof: Signature,
+    /// Multiaddr on which the others reach it. It goes into configurations, never into the genesis.
+    pub listen: String,
+}
+
+/// An author's key with the proof that its owner holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenKey {
+    /// The key.
+    #[serde(with = "hexed")]
+    key: PublicKey,
+    /// Its signature for the purpose and the organisation (rule M4).
+    #[serde(with = "hexed")]
+    proof: Signature,
+}
+
+/// Why a draft does not take an entry, or makes no genesis.
+#[derive(Debug, thiserror::Error)]
+pub enum CeremonyError {
+    /// A file of another format.
+    #[error("format is {found:?}, expected {expected:?}")]
+    Format {
+        /// As the file says.
+        found: String,
+        /// Format of such a file.
+        expected: &'static str,
+    },
+    /// An organisation's name that is none.
+    #[error("{0:?} is no name of an organisation: lower-case letters, digits and inner hyphens, at most 64")]
+    Name(String),
+    /// Keys of an organisation that has others in the draft.
+    #[error("{0} is in the draft with other keys; who keeps the draft removes that entry first, if it is to change")]
+    Other(String),
+    /// A key that stands twice.
+    #[error("key {0} stands twice")]
+    Twice(PublicKey),
+    /// A key that may not be enrolled.
+    #[error("key {key} of {organisation}: {why}")]
+    Key {
+        /// Name of the organisation.
+        organisation: String,
+        /// The key.
+        key: PublicKey,
+        /// Fault of the key.
+        why: BadKey,
+    },
+    /// People in the draft's genesis itself.
+    #[error("`genesis` in the draft lists organisations, members or authors: those come from entries alone")]
+    People,
+    /// No genesis that a group can begin with.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+}
+
+impl Entry {
+    /// Entry of an organisation, proven with its own keys: replicas with the addresses on which the others reach them.
+    pub fn new(organisation: &str, replicas: &[(Ed25519Signer, String)], authors: &[Ed25519Signer]) -> Self {
+        let proven = |purpose, key: &Ed25519Signer| ProvenKey {
+            key: key.public_key(),
+            proof: prove_possession(purpose, organisation, key),
+        };
+        let replica = |(key, listen): &(_, String)| {
+            let ProvenKey { key, proof } = proven(Purpose::Member, key);
+            ReplicaEntry { key, proof, listen: listen.clone() }
+        };
+        Self {
+            format: ENTRY_FORMAT.to_owned(),
+            organisation: organisation.to_owned(),
+            replicas: replicas.iter().map(replica).collect(),
+            authors: authors.iter().map(|key| proven(Purpose::Author, key)).collect(),
+        }
+    }
+
+    /// Checks format, name and every proof.
+    pub fn check(&self) -> Result<(), CeremonyError> {
+        check_format(&self.format, ENTRY_FORMAT)?;
+        if !is_name(&self.organisation) {
+            return Err(CeremonyError::Name(self.organisation.clone()));
+        }
+        let fault = |(purpose, proven): (Purpose, ProvenKey)| {
+            let why = check_possession(purpose, &self.organisation, &proven.key, &proven.proof).err()?;
+            Some(CeremonyError::Key { organisation: self.organisation.clone(), key: proven.key, why })
+        };
+        self.keys().find_map(fault).map_or(Ok(()), Err)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = (Purpose, ProvenKey)> {
+        let replicas = self.replicas.iter().map(|replica| (Purpose::Member, replica.proven()));
+        replicas.chain(self.authors.iter().map(|author| (Purpose::Author, *author)))
+    }
+}
+
+impl ReplicaEntry {
+    fn proven(&self) -> ProvenKey {
+        ProvenKey { key: self.key, proof: self.proof }
+    }
+}
+
+impl Draft {
+    /// Draft without an entry; its domains are open to every author until somebody edits the file.
+    pub fn new(name: String, mut domains: Vec<String>) -> Self {
+        domains.sort();
+        let everyone = || vec![Principal::Everyone];
+        let open = |name| DomainRules { name, writers: everyone(), readers: everyone() };
+        let genesis = GenesisFile {
+            format: FORMAT.to_owned(),
+            name,
+            organisations: Vec::new(),
+            members: Vec::new(),
+            authors: Vec::new(),
+            domains: domains.into_iter().map(open).collect(),
+            constants: Constants::default(),
+            limits: Limits::default(),
+        };
+        Self { format: DRAFT_FORMAT.to_owned(), genesis, entries: BTreeMap::new() }
+    }
+
+    /// Entries, in the order of the organisations' names.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// Takes an organisation's entry; the same one again changes nothing.
+    pub fn add(&mut self, entry: Entry) -> Result<(), CeremonyError> {
+        entry.check()?;
+        match self.entries.get(&entry.organisation) {
+            Some(there) if *there == entry => return Ok(()),
+            Some(_) => return Err(CeremonyError::Other(entry.organisation)),
+            None => (),
+        }
+        self.entries.insert(entry.organisation.clone(), entry);
+        self.check()
+    }
+
+    /// The genesis that the entries make.
+    pub fn build(&self) -> Result<Genesis, CeremonyError> {
+        self.check()?;
+        let mut file = self.genesis.clone();
+        file.organisations = self.entries.keys().cloned().collect();
+        let of = |entry: &Entry, proven: ProvenKey| Enrolment {
+            organisation: entry.organisation.clone(),
+            key: proven.key,
+            proof: proven.proof,
+        };
+        for entry in self.entries() {
+            file.members.extend(entry.replicas.iter().map(|replica| of(entry, replica.proven())));
+            file.authors.extend(entry.authors.iter().map(|author| of(entry, *author)));
+        }
+        file.authors.sort_by_key(|author| author.key);
+        Ok(Genesis::build(file)?)
+    }
+
+    /// Addresses of the replicas, in the order of their numbers.
+    pub fn addresses(&self) -> Vec<String> {
+        self.entries().flat_map(|entry| &entry.replicas).map(|replica| replica.listen.clone()).collect()
+    }
+
+    fn check(&self) -> Result<(), CeremonyError> {
+        check_format(&self.format, DRAFT_FORMAT)?;
+        let people = &self.genesis;
+        if !people.organisations.is_empty() || !people.members.is_empty() || !people.authors.is_empty() {
+            return Err(CeremonyError::People);
+        }
+        for (name, entry) in &self.entries {
+            entry.check()?;
+            if *name != entry.organisation {
+                return Err(CeremonyError::Name(name.clone()));
+            }
+        }
+        let mut keys: Vec<PublicKey> = self.entries().flat_map(Entry::keys).map(|(_, proven)| proven.key).collect();
+        keys.sort();
+        let twice = keys.windows(2).find(|pair| pair[0] == pair[1]);
+        twice.map_or(Ok(()), |pair| Err(CeremonyError::Twice(pair[0])))
+    }
+}
+
+fn check_format(found: &str, expected: &'static str) -> Result<(), CeremonyError> {
+    if found == expected { Ok(()) } else { Err(CeremonyError::Format { found: found.to_owned(), expected }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(organisation: &str, seed: u8) -> Entry {
+        let key = |at| Ed25519Signer::from_seed(&[seed + at; 32]);
+        Entry::new(organisation, &[(key(0), format!("/ip4/10.0.0.{seed}/tcp/7700"))], &[key(1)])
+    }
+
+    fn draft(entries: &[Entry]) -> Draft {
+        let mut draft = Draft::new("ours".to_owned(), vec!["main".to_owned()]);
+        entries.iter().for_each(|entry| draft.add(entry.clone()).expect("a good entry"));
+        draft
+    }
+
+    #[test]
+    fn the_same_entries_make_the_same_genesis_in_whichever_order_they_come() {
+        let [acme, birch] = [entry("acme", 1), entry("birch", 3)];
+        let there = draft(&[acme.clone(), birch.clone()]).build().expect("a genesis");
+        let back = draft(&[birch, acme]).build().expect("a genesis");
+        assert_eq!(there.bytes(), back.bytes());
+        assert_eq!(there.file().members[0].organisation, "acme");
+    }
+
+    #[test]
+    fn an_entry_whose_proof_is_for_another_organisation_is_refused() {
+        let stolen = Entry { organisation: "birch".to_owned(), ..entry("acme", 1) };
+        let refused = draft(&[]).add(stolen);
+        assert!(matches!(refused, Err(CeremonyError::Key { why: BadKey::NoPossession, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn an_organisation_is_not_replaced_unasked() {
+        let mut draft = draft(&[entry("acme", 1)]);
+        draft.add(entry("acme", 1)).expect("the same once more");
+        assert!(matches!(draft.add(entry("acme", 5)), Err(CeremonyError::Other(_))));
+    }
+
+    #[test]
+    fn a_key_of_two_organisations_is_refused() {
+        let mut draft = draft(&[entry("acme", 1)]);
+        assert!(matches!(draft.add(entry("birch", 1)), Err(CeremonyError::Twice(_))));
+    }
+
+    #[test]
+    fn a_draft_that_lists_people_beside_its_entries_makes_no_genesis() {
+        let mut draft = draft(&[entry("acme", 1)]);
+        draft.genesis.organisations.push("birch".to_owned());
+        assert!(matches!(draft.build(), Err(CeremonyError::People)));
+    }
+}

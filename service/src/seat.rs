@@ -1,0 +1,162 @@
+//! Folder of one member of a group: configuration, genesis, its own key and an empty database.
+//!
+//! As with a test group `genesis.json` comes last, by rename: where it is, the folder is complete.
+
+use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::init::{InitError, at, begin, create_database, is_unfinished, publish, write_durably};
+use crate::logging::LogFormat;
+use quorate_client::keys;
+use quorate_ledger::Genesis;
+use quorate_pbft::{Ed25519Signer, Epoch, PublicKey, ReplicaId, Signer as _};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Folder of the database.
+const DATA: &str = "data";
+
+/// Folder to make.
+#[derive(Debug, Clone)]
+pub struct SeatPlan {
+    /// The folder; may exist as long as no replica's files are in it, but for the key itself.
+    pub dir: PathBuf,
+    /// Genesis of the group.
+    pub genesis: Genesis,
+    /// File of the replica's key, which is copied into the folder.
+    pub key: PathBuf,
+    /// Multiaddr on which the others reach this replica.
+    pub listen: Option<String>,
+    /// Address of the HTTP API.
+    pub api: SocketAddr,
+    /// Addresses of the others that are known.
+    pub peers: BTreeMap<u16, String>,
+}
+
+/// Folder as it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seat {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The group's id.
+    pub group: String,
+    /// Name of the group for people.
+    pub name: String,
+    /// The replica's number.
+    pub replica: u16,
+    /// URL of its API.
+    pub api: String,
+    /// Numbers of the others whose addresses its configuration lacks.
+    pub missing: Vec<u16>,
+}
+
+/// Why no folder was made.
+#[derive(Debug, thiserror::Error)]
+pub enum SeatError {
+    /// A key that votes in no replica's place.
+    #[error("key {0} is no replica of this genesis; `quorate genesis show` lists them")]
+    NoMember(PublicKey),
+    /// No address to listen on.
+    #[error("no address for replica {0}: give --listen MULTIADDR, or --draft with the draft that lists it")]
+    NoAddress(u16),
+    /// An address for a number that no replica has.
+    #[error("there is no replica {0}: the genesis has {1}")]
+    NoReplica(u16, usize),
+    /// A folder that could not be filled.
+    #[error(transparent)]
+    Init(#[from] InitError),
+}
+
+impl SeatPlan {
+    /// Makes the folder, or leaves one that has a replica as it is.
+    pub fn make(&self) -> Result<Seat, SeatError> {
+        let key = keys::read(&self.key).map_err(InitError::from)?;
+        let number = self.number(&key)?;
+        let config = self.config(number)?;
+        let dir = &self.dir;
+        self.check_free()?;
+        fs::create_dir_all(dir).map_err(at(dir))?;
+        begin(dir)?;
+        self.copy_key()?;
+        let text = toml::to_string(&config).expect("a configuration is plain data");
+        write_durably(&dir.join(CONFIG_FILE), text.as_bytes())?;
+        create_database(&dir.join(&config.data), &self.genesis)?;
+        publish(dir, &self.genesis)?;
+        Ok(self.made(number, &config))
+    }
+
+    fn number(&self, key: &Ed25519Signer) -> Result<u16, SeatError> {
+        let public = key.public_key();
+        let found = self.genesis.committee(Epoch::new(0)).and_then(|committee| committee.replica_of(&public));
+        found.map(ReplicaId::get).ok_or(SeatError::NoMember(public))
+    }
+
+    fn config(&self, number: u16) -> Result<Config, SeatError> {
+        let members = self.genesis.file().members.len();
+        if let Some(stray) = self.peers.keys().find(|peer| usize::from(**peer) >= members) {
+            return Err(SeatError::NoReplica(*stray, members));
+        }
+        let listen = self.listen.as_ref().or_else(|| self.peers.get(&number)).ok_or(SeatError::NoAddress(number))?;
+        let others = self.peers.iter().filter(|(peer, _)| **peer != number);
+        Ok(Config {
+            listen: listen.clone(),
+            api: self.api,
+            hosts: Vec::new(),
+            data: PathBuf::from(DATA),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            peers: others.map(|(peer, address)| (peer.to_string(), address.clone())).collect(),
+        })
+    }
+
+    /// Refuses a folder in which a replica's files stand, but for those of a plan that was cut off, and the key itself.
+    fn check_free(&self) -> Result<(), InitError> {
+        let file = |name: &str| self.dir.join(name);
+        if file(GENESIS_FILE).exists() {
+            return Err(InitError::Exists(self.dir.clone()));
+        }
+        if is_unfinished(&self.dir) {
+            return self.clear();
+        }
+        let is_other_key = |path: &PathBuf| path.canonicalize().ok() != self.key.canonicalize().ok();
+        let key = Some(file(REPLICA_KEY_FILE)).filter(is_other_key);
+        let targets = [CONFIG_FILE, DATA].map(file).into_iter().chain(key);
+        let in_the_way = targets.into_iter().find(|path| path.exists());
+        in_the_way.map_or(Ok(()), |path| Err(InitError::InTheWay(path)))
+    }
+
+    /// Removes the database and configuration that were begun. A key stays: it may be the only copy.
+    fn clear(&self) -> Result<(), InitError> {
+        let data = self.dir.join(DATA);
+        if data.exists() {
+            fs::remove_dir_all(&data).map_err(at(&data))?;
+        }
+        let config = self.dir.join(CONFIG_FILE);
+        if config.exists() { fs::remove_file(&config).map_err(at(&config)) } else { Ok(()) }
+    }
+
+    /// The key under its name in the folder; one that stands there from a plan that was cut off must be the same.
+    fn copy_key(&self) -> Result<(), InitError> {
+        let there = self.dir.join(REPLICA_KEY_FILE);
+        let seed = keys::read_seed(&self.key)?;
+        match there.exists() {
+            true if keys::read_seed(&there)? == seed => Ok(()),
+            true => Err(InitError::InTheWay(there)),
+            false => Ok(keys::write(&there, &seed)?),
+        }
+    }
+
+    fn made(&self, number: u16, config: &Config) -> Seat {
+        let members = self.genesis.file().members.len() as u16;
+        let is_missing = |peer: &u16| *peer != number && !self.peers.contains_key(peer);
+        Seat {
+            dir: self.dir.clone(),
+            group: self.genesis.group().to_string(),
+            name: self.genesis.name().to_owned(),
+            replica: number,
+            api: format!("http://{}", config.api),
+            missing: (0..members).filter(is_missing).collect(),
+        }
+    }
+}
