@@ -46,7 +46,7 @@ fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
     Enrolment { organisation: "org".into(), key: key.public_key(), proof: prove_possession(purpose, "org", key) }
 }
 
-fn genesis(replicas: u16) -> Genesis {
+fn genesis(replicas: u16, constants: Constants) -> Genesis {
     let everyone = || vec![Principal::Everyone];
     let file = GenesisFile {
         format: FORMAT.into(),
@@ -55,7 +55,7 @@ fn genesis(replicas: u16) -> Genesis {
         members: (0..replicas).map(|number| enrol(Purpose::Member, &member(number))).collect(),
         authors: vec![enrol(Purpose::Author, &author())],
         domains: vec![DomainRules { name: "main".into(), writers: everyone(), readers: everyone() }],
-        constants: Constants::default(),
+        constants,
         limits: Limits::default(),
     };
     Genesis::build(file).expect("a good genesis")
@@ -63,7 +63,11 @@ fn genesis(replicas: u16) -> Genesis {
 
 impl Group {
     fn new(replicas: u16) -> Self {
-        let genesis = Arc::new(genesis(replicas));
+        Self::with(replicas, Constants::default())
+    }
+
+    fn with(replicas: u16, constants: Constants) -> Self {
+        let genesis = Arc::new(genesis(replicas, constants));
         let sites = (0..replicas).map(|_| Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![] });
         let checker = Checker {
             committee: genesis.committee(Epoch::default()).expect("epoch 0").clone(),
@@ -254,6 +258,28 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     assert!(pending.lock().expect("one thread").place(&envelope.id).is_some());
     (1..4).for_each(|site| group.start(site));
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+}
+
+#[test]
+fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
+    let mut group = Group::with(4, Constants { checkpoint_period: 4, window: 8, ..Constants::default() });
+    for seq in 1..=30 {
+        let envelope = group.envelope(seq, &format!("file-{seq}"));
+        group.submit((seq % 4) as usize, &envelope);
+        group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+    }
+
+    let slots = group.executed(0).get();
+    group.crash(0, Loss::Nothing);
+    let db = Db::with_backend(group.sites[0].disk.backend()).expect("the disk");
+    let stats = db.stats().expect("the disk");
+    let rows = |table| stats.rows.iter().find(|(name, _)| *name == table).map(|(_, rows)| *rows);
+
+    assert!(slots >= 30, "{slots}");
+    for table in ["prepared", "accepted"] {
+        assert!(rows(table).is_some_and(|rows| rows <= 20), "{table}: {rows:?} of {slots} slots", rows = rows(table));
+    }
+    assert!(rows("committed").is_some_and(|rows| rows >= 30), "decided slots stay: laggards need them");
 }
 
 #[test]

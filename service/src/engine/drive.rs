@@ -9,8 +9,8 @@ use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
 use quorate_pbft::{
-    Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, ReaderId, Record, Rejected,
-    Replica, ReplicaConfig, ReplicaId, Signer, Ticks, Time, Verify, Wanted,
+    Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, QuorumCert, ReaderId, Record,
+    Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify, Wanted,
 };
 use quorate_storage::{Batch, Db, RecordError, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -73,6 +73,8 @@ pub struct Engine {
     moment: Arc<Moment>,
     reporter: Reporter,
     pub(super) roots: Roots,
+    /// The stable checkpoint up to which the disk is to be pruned, until it is.
+    unpruned: Option<SeqNum>,
     pub(super) broken: Option<Broken>,
 }
 
@@ -84,7 +86,7 @@ pub(super) struct Work {
     /// The last slot executed is a checkpoint: the state after it is wanted as it is.
     pub(super) at_checkpoint: bool,
     supplies: Vec<(ReplicaId, Wanted)>,
-    certificates: Vec<quorate_pbft::QuorumCert>,
+    certificates: Vec<QuorumCert>,
 }
 
 impl Engine {
@@ -107,6 +109,7 @@ impl Engine {
         let recovered = snapshot.recover(ledger.executed().clone())?;
         let mut held = Held::default();
         let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify.as_ref()).ok());
+        let unpruned = stable.as_ref().map(QuorumCert::seq);
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
@@ -123,6 +126,7 @@ impl Engine {
             replica,
             reporter,
             roots,
+            unpruned,
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
             db,
@@ -204,6 +208,7 @@ impl Engine {
                 work.batch.record(&record)?;
                 if let Record::Stable(certificate) = record {
                     self.roots.stable(&mut work.batch, certificate.seq())?;
+                    self.unpruned = Some(certificate.seq());
                     work.certificates.push(certificate);
                 }
             }
@@ -233,7 +238,10 @@ impl Engine {
 
     /// Makes the round durable, then takes what may be known from it.
     fn commit(&mut self, work: Work) -> Result<Round, EngineError> {
-        let Work { batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
+        let Work { mut batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
+        if !batch.is_empty() {
+            self.prune(&mut batch)?;
+        }
         round.committed = !batch.is_empty();
         batch.commit()?;
         if round.slots > 0 {
@@ -245,6 +253,15 @@ impl Engine {
         certificates.into_iter().for_each(|certificate| self.held.stable(certificate));
         self.supply(supplies, &mut round)?;
         Ok(round)
+    }
+
+    /// Forgets a bounded number of rows that E1 lets go, along with what is written anyway.
+    fn prune(&mut self, batch: &mut Batch) -> Result<(), EngineError> {
+        let Some(stable) = self.unpruned.filter(|stable| *stable <= self.ledger.executed().seq) else { return Ok(()) };
+        if !batch.prune(stable, self.constants.checkpoint_period)? {
+            self.unpruned = None;
+        }
+        Ok(())
     }
 
     /// Answers peers from what is durable (N9).
