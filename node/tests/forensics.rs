@@ -49,8 +49,8 @@ fn store(folder: &Path, replica: u16, record: &Record) {
     let Record::Committed { certificate, .. } = record else { panic!("a decision") };
     let genesis = std::fs::read(folder.join("g/genesis.json")).expect("a genesis");
     let group = Genesis::parse(&genesis).expect("a genesis").group();
-    let kept = certificate.statements(group).next().expect("signed");
-    batch.record(&Record::Kept(kept)).expect("a record");
+    let own = certificate.statements(group).find(|said| said.signer.get() == replica).expect("it signed");
+    batch.record(&Record::Statement(own)).expect("a record");
     batch.record(record).expect("a record");
     batch.commit().expect("a disk");
 }

@@ -2,10 +2,9 @@
 
 use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
-use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
-    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View, bounded,
+    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -87,10 +86,8 @@ pub enum Record {
     },
     /// A stable checkpoint (C2).
     Stable(QuorumCert),
-    /// A statement of somebody else that is kept as one half of evidence (E2).
-    Kept(Signed),
-    /// A kept statement that is not needed any more: newer ones of its signer fill the window (E2, B).
-    Dropped(Signed),
+    /// A certificate that contradicts one that is known, as it is: the reason of [`Record::Broken`] (E4).
+    Conflicting(QuorumCert),
     /// Proof of a fault (E5).
     Evidence(Evidence),
     /// The own ViewChange for a view, whole, to be sent again (V3).
@@ -171,18 +168,10 @@ pub enum Wanted {
         /// Digest of the NewView.
         digest: Digest,
     },
-    /// The asker's own statements that the asked one has stored (E7).
+    /// The asker's own statements that the asked one has in memory (E7).
     Recall {
         /// Drawn by the asker at its start; comes back in the answer.
         incarnation: u64,
-        /// The asker's stable checkpoint.
-        stable: SeqNum,
-        /// Its executed tip of each lane, ascending by lane.
-        #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
-        tips: Vec<(ReplicaId, Position)>,
-        /// Empty in a question. In [`Effect::Supply`]: what the asked core knows beside its disk, for the same answer.
-        #[borsh(deserialize_with = "bounded::list::<{ Constants::RECALLED_MAX }, _, _>")]
-        known: Vec<Signed>,
     },
 }
 
@@ -275,12 +264,6 @@ pub enum Rejected {
         from: ReplicaId,
         /// The thing spoken of.
         what: &'static str,
-    },
-    /// More pieces of evidence against one replica than are kept (E5).
-    #[error("enough is proved against {signer}")]
-    EnoughEvidence {
-        /// The offender.
-        signer: ReplicaId,
     },
     /// A strong read that cannot be served now (R).
     #[error("strong read {reader} refused: {why}")]

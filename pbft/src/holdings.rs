@@ -21,11 +21,9 @@ pub struct Holdings {
     pub remembered: usize,
     /// Statements in the longest series of Bundle or Ack statements.
     pub remembered_of_lanes: usize,
-    /// Statements kept apart for others to compare (E2), of the signer of whom there are most.
-    pub kept: usize,
-    /// Positions with two PrePrepares.
-    pub split: usize,
-    /// Evidence on its way to the ledger (E5), against the member against whom there is most.
+    /// Certified digests that statements are compared with (E2), of the subject of which most are known.
+    pub references: usize,
+    /// Evidence on its way to the ledger (E5).
     pub evidence: usize,
     /// Bundles in the fullest lane.
     pub bundles: usize,
@@ -69,9 +67,8 @@ impl Replica {
             series: self.witness.series_count(),
             remembered: self.witness.longest_series(false),
             remembered_of_lanes: self.witness.longest_series(true),
-            kept: self.member.committee.replicas().map(|of| self.witness.kept_of(of).len()).max().unwrap_or(0),
-            split: self.witness.split_count(),
-            evidence: self.member.committee.replicas().map(|of| self.accusations.against(of)).max().unwrap_or(0),
+            references: self.witness.most_references(),
+            evidence: self.accusations.held().count(),
             bundles: most(Lane::held_count),
             bundle_bytes: self.lanes.iter().map(Lane::held_bytes).max().unwrap_or(0),
             loose_bundles: loose().map(|(count, _)| count).max().unwrap_or(0),

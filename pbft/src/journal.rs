@@ -2,12 +2,12 @@
 
 use crate::effects::{Broken, Decided, Record, Wanted};
 use crate::evidence::forensics::Remains;
-use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
+use crate::evidence::proof::{Evidence, EvidenceKey};
 use crate::input::Executed;
 use crate::recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
-    Bundle, ClaimedCert, Content, Digest, Epoch, Kind, Message, Position, ReplicaId, SeqNum, Signed, Statement, View,
+    Bundle, ClaimedCert, Content, Digest, Epoch, Kind, Message, Position, ReplicaId, SeqNum, Signed, View,
 };
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Journal {
     bundles: BTreeMap<(ReplicaId, Position, Digest), Arc<Bundle>>,
     lane_certs: BTreeMap<(ReplicaId, Position), ClaimedCert>,
     slots: BTreeMap<SeqNum, SlotRecords>,
-    kept: Vec<Signed>,
+    conflicting: Vec<ClaimedCert>,
     evidence: BTreeMap<EvidenceKey, Evidence>,
     view_change: Option<(Signed, Arc<ViewChange>)>,
     new_views: BTreeMap<View, (Signed, Arc<NewView>)>,
@@ -61,7 +61,7 @@ impl Journal {
             bundles: BTreeMap::new(),
             lane_certs: BTreeMap::new(),
             slots: BTreeMap::new(),
-            kept: Vec::new(),
+            conflicting: Vec::new(),
             evidence: BTreeMap::new(),
             view_change: None,
             new_views: BTreeMap::new(),
@@ -106,11 +106,7 @@ impl Journal {
                 self.named_new_views.insert((body.view, statement.statement.digest), (*statement, body.clone()));
             }
             Record::Broken(broken) => self.broken = Some(broken.clone()),
-            Record::Kept(signed) => {
-                self.drop_kept(signed);
-                self.kept.push(*signed);
-            }
-            Record::Dropped(signed) => self.drop_kept(signed),
+            Record::Conflicting(certificate) => self.conflicting.push(certificate.claim().clone()),
             Record::Evidence(evidence) => {
                 self.evidence.insert(evidence.key(), evidence.clone());
             }
@@ -130,11 +126,6 @@ impl Journal {
         self.executed.state_root = executed.state_root;
         for key in &executed.recorded {
             self.evidence.remove(key);
-            let is_half = |signed: &Signed| {
-                let said = &signed.statement;
-                (signed.signer, said.epoch, EvidenceKind::of(said.kind)) == (key.signer, key.epoch, key.kind)
-            };
-            self.kept.retain(|signed| !is_half(signed));
         }
     }
 
@@ -153,7 +144,6 @@ impl Journal {
             bundles: self.bundles.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, b)| b.clone()).collect(),
             lane_certs: self.lane_certs.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, c)| c.clone()).collect(),
             slots: slots.map(|(seq, slot)| slot.recovered(*seq)).collect(),
-            kept: self.kept.clone(),
             evidence: self.evidence.values().cloned().collect(),
             view_change: self.view_change.clone(),
             new_views: self.new_views.values().cloned().collect(),
@@ -163,7 +153,7 @@ impl Journal {
     }
 
     /// Answers [`crate::Effect::Supply`].
-    pub fn supply(&self, asker: ReplicaId, wanted: &Wanted) -> Vec<Message> {
+    pub fn supply(&self, wanted: &Wanted) -> Vec<Message> {
         match wanted {
             Wanted::Slots { from, to } if from <= to => {
                 let decided = self.slots.range(*from..=*to).filter_map(|(_, slot)| slot.committed.clone());
@@ -184,32 +174,9 @@ impl Journal {
                 };
                 found.map(message).into_iter().collect()
             }
-            Wanted::Recall { incarnation, known, .. } => {
-                let statements = known.iter().copied().chain(self.said_by(asker)).collect();
-                vec![Message::Recalled { incarnation: *incarnation, statements }]
-            }
             Wanted::StableCheckpoint => self.stable.clone().map(Message::StableCheckpoint).into_iter().collect(),
             _ => Vec::new(),
         }
-    }
-
-    /// E7: the asker's statements in everything that is stored.
-    fn said_by(&self, asker: ReplicaId) -> Vec<Signed> {
-        let accepted = self.slots.values().flat_map(|slot| slot.accepted.values()).map(|(signed, _)| *signed);
-        let bundles = self.bundles.values().map(|bundle| bundle.statement);
-        let plain = accepted.chain(bundles).chain(self.kept.iter().copied());
-        let prepared = self.slots.values().filter_map(|slot| slot.prepared.as_ref());
-        let committed = self.slots.values().filter_map(|slot| slot.committed.as_ref()).map(|(claimed, _)| claimed);
-        let certificates = prepared.chain(committed).chain(self.lane_certs.values()).chain(&self.stable);
-        // The group stands in every own statement; a disk that signed nothing has nothing to answer with.
-        let group = self.statements.values().next().map(|signed| signed.statement.group);
-        let said = certificates.filter_map(|claimed| {
-            let (signer, signature) = claimed.signatures.iter().find(|(signer, _)| *signer == asker)?;
-            let ClaimedCert { kind, view, seq, digest, .. } = *claimed;
-            let statement = Statement { group: group?, epoch: self.epoch, kind, view, seq, digest };
-            Some(Signed { statement, signer: *signer, signature: *signature })
-        });
-        plain.filter(|signed| signed.signer == asker).chain(said).collect()
     }
 
     /// Remains for an investigation (E4).
@@ -222,8 +189,12 @@ impl Journal {
         let committed = slots().filter_map(|slot| slot.committed.as_ref()).map(|(claimed, _)| claimed.clone());
         let lanes = self.lane_certs.values().cloned();
         Remains {
-            statements: own.chain(self.kept.iter().copied()).chain(proposed).chain(bundles).collect(),
-            certificates: prepared.chain(committed).chain(lanes).chain(self.stable.clone()).collect(),
+            statements: own.chain(proposed).chain(bundles).collect(),
+            certificates: [
+                prepared.chain(committed).chain(lanes).chain(self.stable.clone()).collect(),
+                self.conflicting.clone(),
+            ]
+            .concat(),
             view_changes: self.view_change.clone().into_iter().collect(),
             new_views: self.new_views.values().chain(self.named_new_views.values()).cloned().collect(),
             evidence: self.evidence.values().cloned().collect(),
@@ -250,10 +221,6 @@ impl Journal {
         let key = (statement.kind, statement.view, statement.seq);
         let row = self.statements.entry(key).or_insert(signed);
         assert_eq!(row.statement, statement, "E1: two statements for one position");
-    }
-
-    fn drop_kept(&mut self, signed: &Signed) {
-        self.kept.retain(|kept| (kept.signer, kept.statement) != (signed.signer, signed.statement));
     }
 
     fn slot(&mut self, seq: SeqNum) -> &mut SlotRecords {

@@ -54,7 +54,7 @@ impl Member {
     ///
     /// If `me` is not in the member list, or the signer's key is not its key: a wrong configuration.
     pub(crate) fn new(config: ReplicaConfig) -> Self {
-        let ReplicaConfig { me, committee, constants, signer, verify: _, incarnation } = config;
+        let ReplicaConfig { me, committee, constants, signer, verify: _, incarnation, die: _ } = config;
         assert_eq!(committee.key(me), Some(&signer.public_key()), "replica {me} has another key in the member list");
         assert!(constants.window >= 2 * constants.checkpoint_period, "the window must outlive a checkpoint period");
         assert!(constants.window <= Constants::WINDOW_MAX, "a status speaks of one window");

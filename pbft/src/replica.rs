@@ -31,6 +31,8 @@ pub struct ReplicaConfig {
     pub verify: Arc<dyn Verify>,
     /// Drawn at random at each start; statuses and recalls are told apart by it (E1, E7).
     pub incarnation: u64,
+    /// Drawn at random at each start and told to nobody: seed of the die that picks words to send on (E2).
+    pub die: u64,
 }
 
 /// A replica: a value. Cloning it forks its future.
@@ -60,13 +62,14 @@ impl Replica {
     ///
     /// If `me` is not in the member list, or the signer's key is not its key: a wrong configuration.
     pub fn new(config: ReplicaConfig) -> Self {
+        let die = config.die;
         let member = Member::new(config);
         let n = member.committee.len();
         Self {
             lanes: Lanes::new(n),
             order: Order::new(n, member.constants.window),
             views: Views::default(),
-            witness: Witness::new(member.constants.window),
+            witness: Witness::new(member.constants.window, die),
             accusations: Accusations::default(),
             peers: Peers::new(n),
             own_status: OwnStatus::default(),

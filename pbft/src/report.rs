@@ -60,8 +60,6 @@ pub struct Report {
     pub evidence: Vec<Evidence>,
     /// Evidence that the ledger recorded while this replica ran.
     pub recorded: Vec<EvidenceKey>,
-    /// Statements kept apart for others to compare (E2).
-    pub kept: usize,
     /// Statements of others that are remembered to be compared (E2).
     pub remembered: usize,
     /// Own statements in the table (E1).
@@ -153,7 +151,6 @@ impl Replica {
             slots: self.order.log.above(self.order.executed()).map(|(seq, slot)| self.slot_report(seq, slot)).collect(),
             evidence: self.accusations.held().cloned().collect(),
             recorded: self.accusations.recorded().copied().collect(),
-            kept: self.witness.kept_count(),
             remembered: self.witness.remembered_count(),
             promises: self.member.promises.len(),
             asking: self.pursuits.len(),

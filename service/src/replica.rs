@@ -156,6 +156,7 @@ impl Running {
             signer: Arc::new(signer.clone()),
             verify: verify.clone(),
             incarnation: random()?,
+            die: random()?,
         };
         let data = config.data.clone();
         let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));

@@ -100,6 +100,7 @@ impl Group {
             signer: Arc::new(member(me.get())),
             verify: Arc::new(Ed25519),
             incarnation: self.starts,
+            die: self.starts,
         };
         let db = Db::with_backend(self.sites[site].disk.backend()).expect("the disk");
         self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));

@@ -1,7 +1,7 @@
 //! Keys: numbers big-endian, so that byte order is their order.
 
 use quorate_ledger::StoreError;
-use quorate_pbft::{Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Position, ReplicaId, SeqNum, Signed, View};
+use quorate_pbft::{Digest, Epoch, EvidenceKey, Kind, Position, QuorumCert, ReplicaId, SeqNum, Signed, View};
 
 /// In [`crate::tables::Name::About`]: the version of keys and values.
 pub(crate) const FORMAT: &[u8] = b"format";
@@ -105,45 +105,15 @@ pub(crate) fn parse_view(key: &[u8]) -> Result<View, StoreError> {
     number(key, 8).map(View::new).ok_or_else(|| StoreError("a view's key does not decode".into()))
 }
 
-/// A statement of somebody else: all that it says but the group.
-pub(crate) fn kept(signed: &Signed) -> [u8; 59] {
-    let place = Place::of(signed).key();
-    join(&[&signed.signer.get().to_be_bytes(), &place, &signed.statement.digest.0])
-}
-
-/// Reverses [`kept`].
-pub(crate) fn parse_kept(key: &[u8]) -> Result<(ReplicaId, Place, Digest), StoreError> {
-    let signer = key.get(..2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
-    let digest = key.get(27..).and_then(|bytes| bytes.try_into().ok()).map(Digest);
-    let (Some(signer), Some(digest)) = (signer, digest) else {
-        return Err(StoreError("the key of a kept statement does not decode".into()));
-    };
-    Ok((ReplicaId::new(signer), Place::parse(&key[2..27])?, digest))
-}
-
-/// From and to of one signer's kept statements of one epoch and kind.
-pub(crate) fn kept_of(signer: ReplicaId, epoch: Epoch, kind: Kind) -> ([u8; 59], [u8; 59]) {
-    let signer = signer.get().to_be_bytes();
-    let from = join(&[&signer, &Place::new(epoch, kind, 0, 0).key(), &[0; 32]]);
-    let to = join(&[&signer, &Place::new(epoch, kind, u64::MAX, u64::MAX).key(), &[u8::MAX; 32]]);
-    (from, to)
+/// A certificate that contradicts another one: its place, then its digest.
+pub(crate) fn conflicting(cert: &QuorumCert) -> [u8; 57] {
+    let place = Place { epoch: cert.epoch(), kind: cert.kind(), view: cert.view(), seq: cert.seq() };
+    join(&[&place.key(), &cert.digest().0])
 }
 
 /// Evidence: what it is recorded under, then which it is.
 pub(crate) fn evidence(key: &EvidenceKey, id: Digest) -> [u8; 43] {
     join(&[&key.signer.get().to_be_bytes(), &key.epoch.get().to_be_bytes(), &[key.kind as u8], &id.0])
-}
-
-/// The kinds of statement that evidence of a kind is made of.
-pub(crate) fn kinds_of(kind: EvidenceKind) -> &'static [Kind] {
-    match kind {
-        EvidenceKind::Bundle | EvidenceKind::InvalidBundle => &[Kind::Bundle],
-        EvidenceKind::Ack => &[Kind::Ack],
-        EvidenceKind::Proposal => &[Kind::PrePrepare, Kind::Prepare, Kind::Commit],
-        EvidenceKind::Checkpoint => &[Kind::Checkpoint],
-        EvidenceKind::ViewChange | EvidenceKind::Omission | EvidenceKind::InvalidViewChange => &[Kind::ViewChange],
-        EvidenceKind::NewView | EvidenceKind::InvalidNewView => &[Kind::NewView],
-    }
 }
 
 fn number(key: &[u8], at: usize) -> Option<u64> {

@@ -26,7 +26,6 @@ mod prune;
 mod pruned;
 mod record;
 
-mod recall;
 mod recover;
 mod remains;
 mod snapshot;
@@ -47,6 +46,5 @@ pub use db::{Db, Stats};
 pub use error::{DbError, RecordError};
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
-pub use recall::{RECALL_LOOKBACK_ROWS, RECALL_STATEMENTS_MAX};
 pub use snapshot::{Snapshot, TableSize};
 pub use supply::SupplyLimits;

@@ -31,11 +31,7 @@ impl Batch {
             Record::Prepared(cert) => self.record_prepared(cert),
             Record::Committed { certificate, content } => self.record_committed(certificate, content),
             Record::Stable(cert) => self.record_stable(cert),
-            Record::Kept(signed) => self.record_kept(signed),
-            Record::Dropped(signed) => {
-                self.remove(Name::Kept, &key::kept(signed));
-                Ok(())
-            }
+            Record::Conflicting(cert) => self.record_conflicting(cert),
             Record::Evidence(evidence) => self.record_evidence(evidence),
             Record::ViewChange { statement, body } => self.record_view_change(statement, body),
             Record::NewView { statement, body } => self.record_new_view(statement, body),
@@ -47,15 +43,10 @@ impl Batch {
         }
     }
 
-    /// The ledger has recorded evidence under this key (E5): the proof and the halves that were kept for it may go.
+    /// The ledger has recorded evidence under this key (E5): the proof may go.
     pub fn recorded(&mut self, proved: &EvidenceKey) -> Result<(), StoreError> {
         let (from, to) = (key::evidence(proved, Digest::ZERO), key::evidence(proved, Digest([u8::MAX; 32])));
-        self.remove_range(Name::Evidence, &from, &to)?;
-        for kind in key::kinds_of(proved.kind) {
-            let (from, to) = key::kept_of(proved.signer, proved.epoch, *kind);
-            self.remove_range(Name::Kept, &from, &to)?;
-        }
-        Ok(())
+        self.remove_range(Name::Evidence, &from, &to)
     }
 
     /// E1: one statement for a key, for ever; for a vote also one digest for its place (E2).
@@ -169,9 +160,10 @@ impl Batch {
         Ok(())
     }
 
-    fn record_kept(&mut self, signed: &Signed) -> Result<(), RecordError> {
-        self.check_group(signed.statement.group)?;
-        self.set(Name::Kept, &key::kept(signed), encode(&signed.signature));
+    /// E4: as it is, beside the one that it contradicts.
+    fn record_conflicting(&mut self, cert: &QuorumCert) -> Result<(), RecordError> {
+        let value = Certified { epoch: cert.epoch(), certificate: cert.claim().clone() };
+        self.set(Name::Conflicting, &key::conflicting(cert), encode(&value));
         Ok(())
     }
 

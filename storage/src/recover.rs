@@ -9,7 +9,7 @@ use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
     Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, NewView, Position, Recovered, RecoveredSlot,
-    ReplicaId, SeqNum, Signature, Signed, View, ViewChange,
+    ReplicaId, SeqNum, Signed, View, ViewChange,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -48,7 +48,6 @@ impl Snapshot {
             bundles: self.bundles(group, &lanes)?,
             lane_certs: self.lane_certs(&lanes)?,
             slots: self.slots(group, low.next())?,
-            kept: self.kept(group)?,
             evidence: self.evidence()?,
             view_change: self.view_change(epoch)?,
             new_views: self.starts(epoch, |named| !named)?,
@@ -181,16 +180,6 @@ impl Snapshot {
         }
         let named = self.row(Name::NewViews, &key::named_start(epoch, view, digest))?;
         named.map(|value| decode(&value)).transpose()
-    }
-
-    pub(crate) fn kept(&self, group: Digest) -> Result<Vec<Signed>, StoreError> {
-        let mut kept = Vec::new();
-        self.each(Name::Kept, &[], &[u8::MAX; 59], |at, value| {
-            let (signer, place, digest) = key::parse_kept(at)?;
-            kept.push(row::signed(group, place, digest, signer, decode::<Signature>(value)?));
-            Ok(())
-        })?;
-        Ok(kept)
     }
 
     pub(crate) fn evidence(&self) -> Result<Vec<Evidence>, StoreError> {

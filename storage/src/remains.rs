@@ -26,7 +26,7 @@ impl Snapshot {
         let Some(group) = self.group()? else { return Ok(Remains::default()) };
         let epoch = self.epoch()?;
         let mut remains = Remains {
-            statements: self.kept(group)?,
+            statements: Vec::new(),
             certificates: Vec::new(),
             view_changes: self.view_change(epoch)?.into_iter().collect(),
             new_views: self.starts(epoch, |_| true)?,
@@ -45,8 +45,8 @@ impl Snapshot {
             remains.statements.push(row.pre_prepare(group, seq, key::parse_view(at)?));
             Ok(())
         })?;
-        for table in [Name::Prepared, Name::Stable] {
-            self.each(table, &[], &last, |_, value| {
+        for table in [Name::Prepared, Name::Stable, Name::Conflicting] {
+            self.each(table, &[], &[u8::MAX; 57], |_, value| {
                 let row: Certified = decode(value)?;
                 remains.certificates.extend((row.epoch == epoch).then_some(row.certificate));
                 Ok(())

@@ -99,13 +99,6 @@ pub(crate) fn header_statement(header: &BundleHeader, signature: Signature, grou
     signed(group, place, header.digest(), header.lane, signature)
 }
 
-/// The statement of one signer in a certificate.
-pub(crate) fn statement_in(cert: &ClaimedCert, signer: ReplicaId, group: Digest, epoch: Epoch) -> Option<Signed> {
-    let (_, signature) = cert.signatures.iter().find(|(who, _)| *who == signer)?;
-    let place = Place { epoch, kind: cert.kind, view: cert.view, seq: cert.seq };
-    Some(signed(group, place, cert.digest, signer, *signature))
-}
-
 /// A statement put together again.
 pub(crate) fn signed(group: Digest, at: Place, digest: Digest, signer: ReplicaId, signature: Signature) -> Signed {
     let statement = Statement { group, epoch: at.epoch, kind: at.kind, view: at.view, seq: at.seq, digest };

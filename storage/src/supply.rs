@@ -36,12 +36,11 @@ impl Default for SupplyLimits {
 }
 
 impl Snapshot {
-    /// The answer to what `asker` wants, as far as it is here and within the limits: slots from the lowest on, each
+    /// The answer to a question, as far as it is here and within the limits: slots from the lowest on, each
     /// after those certificates of its tips that are here and that no slot before it in the answer named; bundles from
     /// the highest down, because the asker knows the highest one's digest and each names the one below; a content with
-    /// its certificates, or, if some are not here and the slot is decided, as the decided slot. `Recall` always has
-    /// one answer, an empty one too.
-    pub fn supply(&self, asker: ReplicaId, wanted: &Wanted, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
+    /// its certificates, or, if some are not here and the slot is decided, as the decided slot.
+    pub fn supply(&self, wanted: &Wanted, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
         let mut answer = Answer { messages: Vec::new(), bytes: 0, limits };
         match wanted {
             Wanted::Slots { from, to } => self.supply_slots(*from, *to, &mut answer)?,
@@ -54,11 +53,7 @@ impl Snapshot {
             Wanted::StableCheckpoint => {
                 answer.extend(self.stable(SeqNum::new(u64::MAX))?.map(Message::StableCheckpoint));
             }
-            Wanted::Recall { incarnation, stable, tips, known } => {
-                let mut statements = known.clone();
-                statements.extend(self.recall(asker, *stable, tips)?);
-                answer.extend([Message::Recalled { incarnation: *incarnation, statements }]);
-            }
+            Wanted::Recall { .. } => (), // the core answers it from memory (E7)
         }
         Ok(answer.messages)
     }

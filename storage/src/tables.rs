@@ -28,8 +28,8 @@ pub(crate) enum Name {
     Committed,
     /// seq to (epoch, certificate).
     Stable,
-    /// (signer, epoch, kind, view, seq, digest) to signature.
-    Kept,
+    /// (epoch, kind, view, seq, digest) to (epoch, certificate that contradicts another one).
+    Conflicting,
     /// (signer, epoch, kind, id) to evidence.
     Evidence,
     /// Parts of large values of the other tables: (table, key, index) to bytes.
@@ -70,7 +70,7 @@ impl Name {
         Self::Prepared,
         Self::Committed,
         Self::Stable,
-        Self::Kept,
+        Self::Conflicting,
         Self::Evidence,
         Self::Pieces,
         Self::Entries,
@@ -96,7 +96,7 @@ impl Name {
             Self::Prepared => "prepared",
             Self::Committed => "committed",
             Self::Stable => "stable",
-            Self::Kept => "kept",
+            Self::Conflicting => "conflicting",
             Self::Evidence => "evidence",
             Self::Pieces => "pieces",
             Self::Entries => "ledger-entries",

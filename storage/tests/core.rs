@@ -56,7 +56,15 @@ fn committee() -> Committee {
 fn config(me: u16, incarnation: u64) -> ReplicaConfig {
     let (signer, verify) = (Arc::new(Key(key(me))), Arc::new(Key(key(me))));
     let constants = Constants { checkpoint_period: 8, window: 16, ..Constants::default() };
-    ReplicaConfig { me: ReplicaId::new(me), committee: committee(), constants, signer, verify, incarnation }
+    ReplicaConfig {
+        me: ReplicaId::new(me),
+        committee: committee(),
+        constants,
+        signer,
+        verify,
+        incarnation,
+        die: incarnation,
+    }
 }
 
 /// Replica as a process with its disk.
@@ -140,7 +148,7 @@ impl Node {
         batch.commit()?;
         let snapshot = self.db.snapshot()?;
         for (to, wanted) in asked {
-            let answer = snapshot.supply(to, &wanted, SupplyLimits::default())?;
+            let answer = snapshot.supply(&wanted, SupplyLimits::default())?;
             outbox.extend(answer.into_iter().map(|message| (Some(to), Arc::new(message))));
         }
         Ok(outbox)

@@ -2,7 +2,7 @@
 
 mod world;
 
-use quorate_pbft::{Bundle, Digest, Epoch, Evidence, Kind, Record, Signed, View};
+use quorate_pbft::{Bundle, Digest, Epoch, Evidence, Kind, Record, View};
 use quorate_storage::RecordError;
 use std::sync::Arc;
 use world::{EPOCH, cert, content, db, digest, executed, mark_bundle, own, said, store, try_store};
@@ -146,37 +146,19 @@ fn parts_that_do_not_belong_together_are_refused() {
 }
 
 #[test]
-fn halves_and_proof_stay_until_the_ledger_has_recorded_evidence() {
+fn a_proof_stays_until_the_ledger_has_recorded_it() {
     let db = db();
-    let half = |signer, kind, name| said(signer, kind, 0, 3, digest(name));
-    let (a, b) = (half(2, Kind::Prepare, "a"), half(2, Kind::Commit, "b"));
-    let evidence = Evidence::pair(&a, &b).unwrap();
-    let others = [half(3, Kind::Prepare, "a"), half(2, Kind::Bundle, "a")];
-    let mut records: Vec<Record> = [a, b, others[0], others[1]].map(Record::Kept).to_vec();
-    records.push(Record::Evidence(evidence.clone()));
-    store(&db, &records);
+    let said = |kind, name| said(2, kind, 0, 3, digest(name));
+    let evidence = Evidence::pair(&said(Kind::Prepare, "a"), &said(Kind::Commit, "b")).unwrap();
+    store(&db, &[Record::Evidence(evidence.clone())]);
     let recover = || db.snapshot().unwrap().recover(executed(0, &[])).unwrap();
-    assert_eq!((recover().kept.len(), recover().evidence), (4, vec![evidence.clone()]));
+    assert_eq!(recover().evidence, std::slice::from_ref(&evidence));
 
     let mut batch = db.begin().unwrap();
     batch.recorded(&evidence.key()).unwrap();
     batch.commit().unwrap();
 
-    let mut left: Vec<Signed> = recover().kept;
-    left.sort();
-    let mut expected = others.to_vec();
-    expected.sort();
-    assert_eq!((left, recover().evidence), (expected, vec![]));
-}
-
-#[test]
-fn a_half_that_newer_ones_have_pushed_out_is_gone() {
-    let db = db();
-    let half = |seq| said(2, Kind::Prepare, 0, seq, digest("a"));
-    store(&db, &[Record::Kept(half(3)), Record::Kept(half(4))]);
-    store(&db, &[Record::Kept(half(5)), Record::Dropped(half(3))]);
-    let recovered = db.snapshot().unwrap().recover(executed(0, &[])).unwrap();
-    assert_eq!(recovered.kept, [half(4), half(5)]);
+    assert_eq!(recover().evidence, []);
 }
 
 #[test]

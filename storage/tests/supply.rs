@@ -1,22 +1,18 @@
-//! Answers to peers from the store: complete, within bounds (N9, E7).
+//! Answers to peers from the store: complete, within bounds (N9).
 
 mod world;
 
-use quorate_pbft::{
-    Digest, Ed25519, Evidence, Item, ItemKind, Kind, Message, Position, Record, ReplicaId, SeqNum, Signed, Wanted,
-};
-use quorate_storage::{Db, RECALL_STATEMENTS_MAX, SupplyLimits};
+use quorate_pbft::{Digest, Ed25519, Item, ItemKind, Kind, Message, Position, Record, ReplicaId, SeqNum, Wanted};
+use quorate_storage::{Db, SupplyLimits};
 use std::sync::Arc;
 use world::{cert, committee, content, db, digest, lane_cert, mark_bundle, mark_slot, said, store, tip_of};
-
-const ASKER: ReplicaId = ReplicaId::new(2);
 
 fn supply(db: &Db, wanted: &Wanted) -> Vec<Message> {
     supply_within(db, wanted, SupplyLimits::default())
 }
 
 fn supply_within(db: &Db, wanted: &Wanted, limits: SupplyLimits) -> Vec<Message> {
-    db.snapshot().unwrap().supply(ASKER, wanted, limits).unwrap()
+    db.snapshot().unwrap().supply(wanted, limits).unwrap()
 }
 
 fn slots(from: u64, to: u64) -> Wanted {
@@ -34,29 +30,11 @@ fn history() -> Db {
     db
 }
 
-fn recall(db: &Db, asker: u16, stable: u64, tips: &[(u16, u64)]) -> Vec<Signed> {
-    let tips = tips.iter().map(|(lane, tip)| (ReplicaId::new(*lane), Position::new(*tip))).collect();
-    let wanted = Wanted::Recall { incarnation: 77, stable: SeqNum::new(stable), tips, known: Vec::new() };
-    let answer = db.snapshot().unwrap().supply(ReplicaId::new(asker), &wanted, SupplyLimits::default()).unwrap();
-    let [Message::Recalled { incarnation: 77, statements }] = &answer[..] else { panic!("{answer:?}") };
-    statements.clone()
-}
-
-fn places(statements: &[Signed]) -> Vec<(Kind, u64, u64)> {
-    let mut places: Vec<_> = statements
-        .iter()
-        .map(|said| (said.statement.kind, said.statement.view.get(), said.statement.seq.get()))
-        .collect();
-    places.sort();
-    places
-}
-
 #[test]
 fn nothing_stored_nothing_supplied() {
     for wanted in [slots(1, 9), bundles(1, 9), Wanted::StableCheckpoint] {
         assert_eq!(supply(&db(), &wanted), []);
     }
-    assert_eq!(recall(&db(), 2, 0, &[]), [], "but a question about oneself always has an answer");
 }
 
 #[test]
@@ -205,75 +183,4 @@ fn what_is_supplied_verifies() {
         };
         committee().check(claimed, &Ed25519).unwrap();
     }
-    for said in recall(&db, 1, 0, &[]) {
-        assert!(said.is_valid(&committee(), &Ed25519), "{said:?}");
-    }
-}
-
-/// E7: statements inside bundles and certificates count as stored.
-#[test]
-fn recall_finds_what_the_asker_said_inside_bundles_and_certificates() {
-    let db = history();
-    store(&db, &[Record::Stable(cert(Kind::Checkpoint, 0, 4, digest("state")))]);
-
-    let expected = [
-        (Kind::Bundle, 0, 3),
-        (Kind::Bundle, 0, 4),
-        (Kind::Ack, 1, 3),
-        (Kind::Ack, 1, 4),
-        (Kind::Prepare, 0, 3),
-        (Kind::Prepare, 0, 4),
-        (Kind::Commit, 0, 3),
-        (Kind::Commit, 0, 4),
-        (Kind::Checkpoint, 0, 4),
-    ];
-    assert_eq!(places(&recall(&db, 1, 2, &[(1, 2)])), expected);
-}
-
-#[test]
-fn recall_finds_the_proposals_of_a_primary() {
-    let found = places(&recall(&history(), 0, 3, &[(1, 4)]));
-
-    assert!(found.contains(&(Kind::PrePrepare, 0, 4)) && !found.contains(&(Kind::PrePrepare, 0, 3)), "{found:?}");
-}
-
-#[test]
-fn recall_gives_the_newest_of_each_kind_even_below_the_askers_checkpoint() {
-    let found = places(&recall(&history(), 1, 100, &[(1, 100)]));
-
-    let newest = [(Kind::Bundle, 0, 4), (Kind::Ack, 1, 4), (Kind::Prepare, 0, 4), (Kind::Commit, 0, 4)];
-    assert_eq!(found, newest);
-}
-
-#[test]
-fn recall_leaves_out_what_others_said() {
-    let found = recall(&history(), 3, 0, &[]); // replica 3 signed nothing in this history
-
-    assert_eq!(found, []);
-}
-
-#[test]
-fn recall_hands_over_halves_and_evidence_against_the_asker() {
-    let db = db();
-    let half = said(2, Kind::ViewChange, 4, 0, digest("half"));
-    let (a, b) = (said(2, Kind::Prepare, 0, 3, digest("a")), said(2, Kind::Prepare, 0, 3, digest("b")));
-    store(&db, &[Record::Kept(half), Record::Evidence(Evidence::pair(&a, &b).unwrap())]);
-
-    let mut found = recall(&db, 2, 100, &[]);
-
-    found.sort();
-    let mut expected = vec![half, a, b];
-    expected.sort();
-    assert_eq!(found, expected);
-}
-
-#[test]
-fn recall_keeps_the_newest_when_there_is_too_much() {
-    let db = db();
-    let halves = RECALL_STATEMENTS_MAX as u64 + 10;
-    store(&db, &(1..=halves).map(|seq| Record::Kept(said(2, Kind::Prepare, 0, seq, digest("a")))).collect::<Vec<_>>());
-
-    let found = recall(&db, 2, 0, &[]);
-
-    assert_eq!((found.len(), found[0].statement.seq.get()), (RECALL_STATEMENTS_MAX, halves));
 }

@@ -3,12 +3,11 @@
 mod world;
 
 use quorate_pbft::{
-    Broken, Digest, Evidence, Kind, Message, NewView, Record, Recovered, ReplicaId, SeqNum, Signed, View, ViewChange,
-    Wanted,
+    Broken, Digest, Evidence, Kind, Message, NewView, Record, Recovered, SeqNum, Signed, View, ViewChange, Wanted,
 };
 use quorate_storage::{Db, SupplyLimits};
 use std::sync::Arc;
-use world::{db, digest, executed, mark_slot, said, store};
+use world::{cert, db, digest, executed, mark_slot, said, store};
 
 fn recover(db: &Db) -> Recovered {
     db.snapshot().unwrap().recover(executed(0, &[])).unwrap()
@@ -73,7 +72,7 @@ fn starts_are_handed_out_by_view_and_digest_whether_entered_or_named() {
     store(&db, &[entered(start(2, "a")), named(start(2, "b"))]);
     let ask = |digest: Digest| {
         let wanted = Wanted::NewView { view: View::new(2), digest };
-        db.snapshot().unwrap().supply(ReplicaId::new(3), &wanted, SupplyLimits::default()).unwrap()
+        db.snapshot().unwrap().supply(&wanted, SupplyLimits::default()).unwrap()
     };
 
     for (statement, body) in [start(2, "a"), start(2, "b")] {
@@ -98,20 +97,20 @@ fn why_a_replica_takes_no_part_comes_back_and_the_newest_reason_stays() {
     assert_eq!(recover(&db).broken, Some(diverged));
 }
 
-/// E7: the own key in use elsewhere is evidence against oneself; when it is recorded, the halves go, the mark stays.
+/// E7: the own key in use elsewhere is evidence against oneself; when it is recorded, the proof goes, the mark stays.
 #[test]
 fn recorded_evidence_does_not_make_a_follower_a_member_again() {
     let db = db();
     let two = ["one", "other"].map(|name| said(0, Kind::Prepare, 0, 7, digest(name)));
     let evidence = Evidence::pair(&two[0], &two[1]).unwrap();
-    store(&db, &[Record::Kept(two[0]), Record::Broken(older()), Record::Evidence(evidence.clone())]);
+    store(&db, &[Record::Broken(older()), Record::Evidence(evidence.clone())]);
     let mut batch = db.begin().unwrap();
     batch.recorded(&evidence.key()).unwrap();
     batch.commit().unwrap();
 
     let found = recover(&db);
 
-    assert_eq!((found.kept, found.evidence), (Vec::new(), Vec::new()));
+    assert_eq!(found.evidence, []);
     assert_eq!(found.broken, Some(older()));
 }
 
@@ -120,17 +119,24 @@ fn recorded_evidence_does_not_make_a_follower_a_member_again() {
 fn remains_hold_every_signed_thing_and_of_decided_slots_those_that_are_wanted() {
     let db = db();
     (1..=3).for_each(|seq| store(&db, &mark_slot(seq, 2, seq)));
-    let half = said(3, Kind::Prepare, 0, 2, digest("half"));
-    store(&db, &[Record::Kept(half), demanded(demand(1)), entered(start(1, "a")), named(start(1, "b"))]);
+    let other = cert(Kind::Commit, 0, 1, digest("other"));
+    store(
+        &db,
+        &[Record::Conflicting(other.clone()), demanded(demand(1)), entered(start(1, "a")), named(start(1, "b"))],
+    );
 
     let snapshot = db.snapshot().unwrap();
     let remains = snapshot.remains(|seq| seq.get() == 2).unwrap();
 
-    assert!(remains.statements.contains(&half));
+    assert!(remains.certificates.contains(other.claim()));
     let own = |kind| remains.statements.iter().filter(|said| said.statement.kind == kind).count();
     assert_eq!((own(Kind::Commit), own(Kind::Bundle) > 0 || own(Kind::Ack) > 0), (3, true));
     let decided = remains.certificates.iter().filter(|cert| cert.kind == Kind::Commit);
-    assert_eq!(decided.map(|cert| cert.seq.get()).collect::<Vec<_>>(), [2]);
+    assert_eq!(
+        decided.map(|cert| cert.seq.get()).collect::<Vec<_>>(),
+        [1, 2],
+        "the one that contradicts is wanted always"
+    );
     assert_eq!(remains.certificates.iter().filter(|cert| cert.kind == Kind::Prepare).count(), 3);
     assert_eq!((remains.view_changes, remains.new_views.len()), (vec![demand(1)], 2));
     let decisions = snapshot.decisions().unwrap();

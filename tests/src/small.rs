@@ -55,6 +55,7 @@ impl Group {
             signer: self.keys.signers[id.index()].clone(),
             verify: self.keys.verify.clone(),
             incarnation,
+            die: incarnation,
         });
         let journal = Journal::new(self.keys.committee.len());
         Node {
@@ -105,7 +106,7 @@ impl Group {
                     Effect::Broadcast(message) => sent.push((None, message)),
                     Effect::Persist(record) => node.journal.record(&record),
                     Effect::Supply { to, wanted } => {
-                        let answer = node.journal.supply(to, &wanted);
+                        let answer = node.journal.supply(&wanted);
                         sent.extend(answer.into_iter().map(|message| (Some(to), Arc::new(message))));
                     }
                     Effect::Broken(broken) => node.broken = Some(broken),

@@ -44,6 +44,7 @@ pub extern "C" fn quorate_pbft_step() -> usize {
         signer: Arc::new(signer),
         verify: Arc::new(Ed25519),
         incarnation: 1,
+        die: 1,
     });
     let mut effects = Effects::new();
     replica.step(Input::Tick(Now::default()), &mut effects);

@@ -2,7 +2,7 @@
 
 use crate::agreement::order::Order;
 use crate::effects::{Broken, Record, Rejected};
-use crate::evidence::proof::EvidenceKind;
+use crate::evidence::witness::Subject;
 use crate::member::Member;
 use crate::replica::Replica;
 use crate::wire::{Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts};
@@ -66,13 +66,6 @@ impl Checkpoints {
         self.found_executed = executed;
     }
 
-    /// The certified digest after a slot, or the own one.
-    pub(crate) fn goes_by(&self, seq: SeqNum) -> Option<Digest> {
-        let known = [&self.stable, &self.ahead].into_iter().flatten();
-        let certified = known.filter(|certificate| certificate.seq() == seq).map(QuorumCert::digest).next();
-        certified.or_else(|| self.own.get(&seq).copied())
-    }
-
     /// Whether no digest can get q votes any more: some replica has diverged (C3).
     pub(crate) fn is_hopeless(&self, n: usize, quorum: usize) -> bool {
         let mut counts: BTreeMap<SeqNum, BTreeMap<Digest, usize>> = BTreeMap::new();
@@ -114,7 +107,6 @@ impl Replica {
         if self.order.checkpoints.own.len() > OWN_MAX {
             self.order.checkpoints.own.pop_first();
         }
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq);
         if seq > self.order.checkpoints.newest_seq() {
             self.member.sign_checkpoint(seq, digest);
         }
@@ -140,6 +132,7 @@ impl Replica {
         for statement in certificate.statements(self.member.committee.group()) {
             self.hear(&statement);
         }
+        self.refer(Subject::State, certificate.seq(), certificate.digest());
         if certificate.seq() > self.order.checkpoints.newest_seq() {
             if self.order.checkpoints.next.is_none() {
                 self.order.checkpoints.next = Some(certificate.clone());
@@ -169,7 +162,6 @@ impl Replica {
         self.member.out.persist(Record::Stable(certificate.clone()));
         self.order.checkpoints.stable = Some(certificate);
         self.order.checkpoints.low_since = self.member.now.ticks;
-        self.review_all(EvidenceKind::Checkpoint, View::new(0), seq);
         self.drop_below_stable(seq);
     }
 

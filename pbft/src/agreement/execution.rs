@@ -3,6 +3,7 @@
 use crate::agreement::checkpoint::checkpoint_digest;
 use crate::agreement::order::Order;
 use crate::effects::{Decided, Effect, Record, Rejected};
+use crate::evidence::witness::Subject;
 use crate::input::Executed;
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -68,15 +69,16 @@ impl Replica {
             let point = self.order.execution.point();
             let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
             if tip.position > self.lanes[lane].executed.position {
-                self.lanes[lane].executed_up_to(tip, bytes);
+                let executed = self.lanes[lane].executed_up_to(tip, bytes);
                 self.lanes.touched.insert(lane);
+                for (position, digest) in executed {
+                    self.refer(Subject::Lane(lane), SeqNum::new(position.get()), digest);
+                }
             }
         }
         self.lanes.answer_reads(&mut self.member, executed.seq);
         for key in &executed.recorded {
             self.accusations.record(*key);
-            let forgotten = self.witness.forget(key.signer, key.kind);
-            forgotten.into_iter().for_each(|signed| self.member.out.persist(Record::Dropped(signed)));
         }
         if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
             self.take_checkpoint();

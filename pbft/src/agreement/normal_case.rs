@@ -3,7 +3,7 @@
 use crate::agreement::order::Order;
 use crate::agreement::slot::{Prepared, Proposal, Slot};
 use crate::effects::{Broken, Record, Rejected};
-use crate::evidence::proof::EvidenceKind;
+use crate::evidence::witness::Subject;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
@@ -64,7 +64,6 @@ impl Replica {
         if digest == null {
             slot.offer(Arc::new(Content::NULL), null);
         }
-        self.review_all(EvidenceKind::Proposal, view, seq);
         Ok(())
     }
 
@@ -120,14 +119,13 @@ impl Replica {
     pub(crate) fn commit(&mut self, certificate: QuorumCert) {
         let (seq, digest, now, null) =
             (certificate.seq(), certificate.digest(), self.member.now.ticks, self.order.null);
-        let view = certificate.view();
         let decides = certificate.kind() == Kind::Commit || certificate.signers().len() == self.member.committee.len();
         assert!(decides, "I14: slot {seq} decided by a certificate of {:?}", certificate.kind());
         let slot = self.order.log.touch(seq);
         if let Some(known) = &slot.committed {
             let first = known.digest();
             if first != digest {
-                self.member.keep_conflict(&certificate);
+                self.member.out.persist(Record::Conflicting(certificate));
                 self.member.stop(Broken::TwoCommits { seq, first, second: digest });
             }
             return;
@@ -138,7 +136,7 @@ impl Replica {
             slot.offer(Arc::new(Content::NULL), null);
         }
         self.pursuits.is_due = true;
-        self.review_all(EvidenceKind::Proposal, view, seq);
+        self.refer(Subject::Slot, seq, digest);
     }
 
     /// Looks again at every slot that something happened to.

@@ -102,16 +102,6 @@ impl Slot {
     pub(crate) fn commits_for(&self, view: View, digest: Digest) -> impl Iterator<Item = &Signed> + Clone {
         votes_for(&self.commits, view, digest)
     }
-
-    /// The digest that this replica goes by at (view, this slot), if it has accepted one or knows one certified.
-    pub(crate) fn reference(&self, view: View) -> Option<Digest> {
-        let proposed = self.proposal.map(|proposal| proposal.statement);
-        let prepared = self.prepared.as_ref().map(|prepared| prepared.pre_prepare);
-        let committed = self.committed.as_ref().map(|certificate| (certificate.view(), certificate.digest()));
-        let named = [proposed, prepared, self.voted].into_iter().flatten();
-        let named = named.map(|signed| (signed.statement.view, signed.statement.digest));
-        committed.into_iter().chain(named).find(|(of, _)| *of == view).map(|(_, digest)| digest)
-    }
 }
 
 fn votes_for(votes: &BTreeMap<ReplicaId, Signed>, view: View, digest: Digest) -> impl Iterator<Item = &Signed> + Clone {

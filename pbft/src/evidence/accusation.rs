@@ -1,13 +1,13 @@
-//! Noticing two different words, making the halves meet, and bringing the proof to the ledger (E2, E5).
+//! Contradicting words of a signer, and the proof of them on its way to the ledger (E2, E5).
 
 use crate::agreement::order::Order;
 use crate::effects::{Effect, Record, Rejected};
-use crate::evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
-use crate::evidence::witness::{POSITIONS_REMEMBERED_MAX, Witness};
+use crate::evidence::proof::{Evidence, EvidenceKey};
+use crate::evidence::witness::{Heard, POSITIONS_REMEMBERED_MAX, Subject};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::{Item, ItemKind, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Statement, View};
+use crate::wire::{Digest, Item, ItemKind, Kind, Message, ReplicaId, SeqNum, Signed, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,9 +17,6 @@ use alloc::vec::Vec;
 /// rest.
 const POSITIONS_AHEAD_MAX: u64 = 512;
 const _: () = assert!(POSITIONS_AHEAD_MAX < POSITIONS_REMEMBERED_MAX as u64);
-
-/// Pieces of evidence against one replica; further pairs are refused unread (E5).
-const PER_SIGNER_MAX: usize = 8;
 
 /// Evidence that this replica holds or knows recorded.
 #[derive(Debug, Clone, Default)]
@@ -38,12 +35,9 @@ impl Accusations {
         self.recorded.iter()
     }
 
-    fn is_known(&self, key: &EvidenceKey) -> bool {
-        self.held.contains_key(key) || self.recorded.contains(key)
-    }
-
-    fn is_recorded(&self, key: &EvidenceKey) -> bool {
-        self.recorded.contains(key)
+    /// Whether there is a proof against a replica already: one is enough (E2).
+    pub(crate) fn is_proved(&self, signer: ReplicaId) -> bool {
+        self.held.keys().chain(&self.recorded).any(|key| key.signer == signer)
     }
 
     pub(crate) fn add(&mut self, evidence: Evidence) {
@@ -55,11 +49,6 @@ impl Accusations {
         self.held.remove(&key);
         self.recorded.insert(key);
     }
-
-    pub(crate) fn against(&self, signer: ReplicaId) -> usize {
-        let of = |key: &&EvidenceKey| key.signer == signer;
-        self.held.keys().filter(of).count() + self.recorded.iter().filter(of).count()
-    }
 }
 
 impl Replica {
@@ -69,23 +58,24 @@ impl Replica {
             self.member.meet_own(signed);
             return;
         }
-        let statement = &signed.statement;
         if !self.is_heard(signed) {
             return;
         }
-        let opens = matches!(statement.kind, Kind::PrePrepare | Kind::Bundle) && !self.witness.has(signed);
-        if let Some(evidence) = self.witness.hear(signed) {
-            self.views.leave_equivocator(&self.member, &evidence);
-            self.accuse(evidence);
-            self.split_position(signed);
+        match self.witness.hear(signed) {
+            Heard::Known => (),
+            Heard::First => {
+                if self.contradicts(signed) {
+                    self.pass_on(signed);
+                }
+                if signed.statement.kind.is_vote() {
+                    self.compare_with_view_change(signed);
+                }
+            }
+            Heard::Second(evidence) => {
+                self.views.leave_equivocator(&self.member, &evidence);
+                self.accuse(*evidence);
+            }
         }
-        if let Some((kind, view)) = self.member.said_about(signed).filter(|_| opens) {
-            self.review_all(kind, view, statement.seq);
-        }
-        if statement.kind.is_vote() {
-            self.compare_with_view_change(signed);
-        }
-        self.review(signed);
     }
 
     /// B: whether a statement lies where an honest one can; what lies elsewhere would only push that out of memory.
@@ -108,71 +98,51 @@ impl Replica {
         }
     }
 
-    /// Keeps a statement apart if its digest is not the one that this replica goes by, or if there are two. It sends
-    /// the former on, but not where everybody knows of two: sent by everybody to everybody they would cost the cube of
-    /// the group. All hold the same there, and who does not learns so from a status.
-    fn review(&mut self, signed: &Signed) {
-        let statement = &signed.statement;
-        let reference = match statement.kind {
-            Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
-                let open = self.order.log.get(statement.seq).and_then(|slot| slot.reference(statement.view));
-                open.or_else(|| self.member.voted_for(statement.view, statement.seq)).or_else(|| {
-                    self.witness
-                        .proposed_at(self.member.committee.primary(statement.view), statement.view, statement.seq)
-                        .map(|signed| signed.statement.digest)
-                })
+    /// E2: a certificate is there: words that came before it are held against it.
+    pub(crate) fn refer(&mut self, subject: Subject, seq: SeqNum, digest: Digest) {
+        if !self.witness.refer(subject, seq, digest) {
+            return;
+        }
+        for signed in self.witness.heard_about(self.member.committee.replicas(), subject, seq) {
+            if self.contradicts(&signed) {
+                self.pass_on(&signed);
             }
-            Kind::Ack => self.witness.goes_by_in_lane(&self.lanes, statement.view, statement.seq),
-            Kind::Checkpoint => {
-                self.order.checkpoints.goes_by(statement.seq).or_else(|| self.member.signed_at(statement.seq))
-            }
-            _ => None,
-        };
-        let (kind, at) = (EvidenceKind::of(statement.kind), (statement.view, statement.seq));
-        let split = self.witness.is_split(kind, self.member.said_first(kind, statement.view), at);
-        let unfit = reference.is_some_and(|digest| digest != statement.digest);
-        if unfit {
-            self.witness.keep_apart(&self.accusations, &mut self.member, signed, split);
-        } else if split {
-            self.witness.keep_fitting(&self.accusations, &self.member, signed);
         }
     }
 
-    /// Reviews the statements heard at a position, once its reference digest is known.
-    pub(crate) fn review_all(&mut self, kind: EvidenceKind, view: View, seq: SeqNum) {
-        for signed in self.witness.heard_at(self.member.committee.replicas(), kind, view, seq) {
-            self.review(&signed);
-        }
+    /// Whether a statement differs from what is certified. A backup's vote for the proposal of its view does not, unless
+    /// that primary is proved a liar: honest backups voted so in a view that did not decide, and n replicas that send n
+    /// such votes to n would make a view change cost the cube of the group.
+    fn contradicts(&self, signed: &Signed) -> bool {
+        let (view, seq) = (signed.statement.view, signed.statement.seq);
+        let primary = self.member.committee.primary(view);
+        let proposed = || self.witness.proposed_at(primary, view, seq).map(|proposal| proposal.statement.digest);
+        let follows = || proposed() == Some(signed.statement.digest) && !self.accusations.is_proved(primary);
+        let backup = matches!(signed.statement.kind, Kind::Prepare | Kind::Commit);
+        self.witness.contradicts(signed) && !(backup && follows())
     }
 
-    /// Two proposals at one position, or two headers: whoever voted there may have done so for both.
-    fn split_position(&mut self, signed: &Signed) {
-        let seq = signed.statement.seq;
-        let Some((kind, view)) = self.member.said_about(signed) else { return };
-        if self.witness.mark_split(kind, self.member.said_first(kind, view), (view, seq)) {
-            self.review_all(kind, view, seq);
+    /// E2: sends a word that contradicts to all, once.
+    fn pass_on(&mut self, signed: &Signed) {
+        let wanted = signed.signer != self.member.me && !self.accusations.is_proved(signed.signer);
+        if wanted && self.witness.may_send(signed.signer, self.member.now.ticks.get()) {
+            self.member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
         }
     }
 
     pub(crate) fn on_evidence(&mut self, evidence: Evidence) -> Result<(), Rejected> {
-        let signer = evidence.key().signer;
-        if self.accusations.is_known(&evidence.key()) {
-            return Ok(());
-        }
-        if self.accusations.against(signer) >= PER_SIGNER_MAX {
-            return Err(Rejected::EnoughEvidence { signer });
-        }
-        let statements = evidence.statements();
+        // One's own words in it may be news (E7); of others' there is proof enough.
+        let me = self.member.me;
+        let own = evidence.statements().into_iter().filter(|signed| signed.signer == me);
+        own.for_each(|signed| self.member.meet_own(&signed));
+        self.views.leave_equivocator(&self.member, &evidence);
         self.accuse(evidence);
-        // Whoever hears of a split position from its proof compares there like all others.
-        statements.iter().for_each(|signed| self.hear(signed));
         Ok(())
     }
 
     /// E5: gossip it and put it on the own lane, once.
     pub(crate) fn accuse(&mut self, evidence: Evidence) {
-        let key = evidence.key();
-        if self.accusations.is_known(&key) || self.accusations.against(key.signer) >= PER_SIGNER_MAX {
+        if self.accusations.is_proved(evidence.key().signer) {
             return;
         }
         assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");
@@ -180,16 +150,13 @@ impl Replica {
         self.member.out.persist(Record::Evidence(evidence.clone()));
         self.member.out.push(Effect::Accuse(evidence.clone()));
         self.lanes.own.push(item_of(&evidence));
-        self.views.leave_equivocator(&self.member, &evidence);
         self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence))));
     }
 
     /// A NewView that this replica did not enter: who entered another one of that view lacks this contradiction (E2).
     pub(crate) fn pass_on_new_view(&mut self, signed: &Signed) {
-        let entered = self.views.entered.get(&signed.statement.view) == Some(&signed.statement.digest);
-        let known = signed.signer == self.member.me || entered || self.accusations.is_known(&key_of(signed));
-        if !known && self.witness.may_send(signed.signer, self.member.now.ticks.get()) {
-            self.member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
+        if self.views.entered.get(&signed.statement.view) != Some(&signed.statement.digest) {
+            self.pass_on(signed);
         }
     }
 
@@ -202,79 +169,11 @@ impl Replica {
     }
 }
 
-impl Witness {
-    /// The certified bundle, the one that this replica acknowledged, or the first of which it heard.
-    fn goes_by_in_lane(&self, lanes: &Lanes, lane: View, position: SeqNum) -> Option<crate::wire::Digest> {
-        let at = crate::wire::Position::new(position.get());
-        let of = lanes.get(lane.lane())?;
-        let acked = || (of.acked.position == at).then_some(of.acked.digest);
-        let owner = lane.lane();
-        let heard = || Some(self.bundle_at(owner, position)?.statement.digest);
-        of.on_chain(at).or_else(acked).or_else(heard)
-    }
-
-    fn keep_apart(&mut self, accusations: &Accusations, member: &mut Member, signed: &Signed, split: bool) {
-        let wanted = signed.signer != member.me && !accusations.is_recorded(&key_of(signed));
-        if wanted && self.keep(signed, false) && self.may_send(signed.signer, member.now.ticks.get()) {
-            member.out.persist(Record::Kept(*signed));
-            self.wrote(signed).into_iter().for_each(|old| member.out.persist(Record::Dropped(old)));
-            if !split {
-                member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
-            }
-        }
-    }
-
-    /// Not written down: an owner or a primary that goes on saying two things would fill the disk with honest words.
-    fn keep_fitting(&mut self, accusations: &Accusations, member: &Member, signed: &Signed) {
-        if signed.signer != member.me && !accusations.is_recorded(&key_of(signed)) {
-            self.keep(signed, true);
-        }
-    }
-}
-
 impl Order {
     /// E5: statements are of use from two periods below the stable checkpoint to the end of the window.
     fn is_remembered(&self, member: &Member, seq: SeqNum) -> bool {
         let oldest = self.low().get().saturating_sub(2 * member.constants.checkpoint_period);
         seq.get() >= oldest && (self.in_reach(seq) || seq <= self.low())
-    }
-}
-
-impl Member {
-    /// Digest that this replica voted for, also where a stable checkpoint has taken the slot from memory: votes that
-    /// come late are statements like any other (E5).
-    fn voted_for(&self, view: View, seq: SeqNum) -> Option<crate::wire::Digest> {
-        self.promises.get(Kind::Prepare, view, seq).map(|row| row.statement.digest)
-    }
-
-    /// Digest that this replica signed after a slot, also where a later checkpoint has taken it from memory.
-    fn signed_at(&self, seq: SeqNum) -> Option<crate::wire::Digest> {
-        self.promises.get(Kind::Checkpoint, View::new(0), seq).map(|row| row.statement.digest)
-    }
-
-    /// Kind and view of the votes or Acks about a proposal or a header; the view of an Ack names the lane.
-    fn said_about(&self, signed: &Signed) -> Option<(EvidenceKind, View)> {
-        let Statement { kind, view, .. } = signed.statement;
-        match kind {
-            Kind::PrePrepare if signed.signer == self.committee.primary(view) => Some((EvidenceKind::Proposal, view)),
-            Kind::Bundle => Some((EvidenceKind::Ack, View::of_lane(signed.signer))),
-            _ => None,
-        }
-    }
-
-    /// Proposer, or lane owner, that the statements of a kind and view are about.
-    fn said_first(&self, kind: EvidenceKind, view: View) -> ReplicaId {
-        match kind {
-            EvidenceKind::Ack => view.lane(),
-            _ => self.committee.primary(view),
-        }
-    }
-
-    /// E4: a certificate against what this replica goes by is the word of its signers; whoever asks later who lied
-    /// finds it on the disk.
-    pub(crate) fn keep_conflict(&mut self, certificate: &QuorumCert) {
-        let others = certificate.statements(self.committee.group()).filter(|signed| signed.signer != self.me);
-        others.for_each(|signed| self.out.persist(Record::Kept(signed)));
     }
 }
 
@@ -284,11 +183,6 @@ impl Accusations {
         let items: Vec<Item> = self.held().map(item_of).collect();
         items.into_iter().for_each(|item| lanes.own.push(item));
     }
-}
-
-fn key_of(signed: &Signed) -> EvidenceKey {
-    let Statement { epoch, kind, .. } = signed.statement;
-    EvidenceKey { signer: signed.signer, epoch, kind: EvidenceKind::of(kind) }
 }
 
 fn item_of(evidence: &Evidence) -> Item {

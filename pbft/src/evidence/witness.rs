@@ -1,9 +1,11 @@
-//! Statements heard of each replica, so that a second, different one is noticed (E2, E5).
+//! First words of each replica and certified references, so that a word which contradicts either is noticed (E2, E5).
 
 use crate::evidence::proof::{Evidence, EvidenceKind};
-use crate::wire::{Digest, Kind, ReplicaId, SeqNum, Signed, View, merkle_root};
-use alloc::collections::{BTreeMap, BTreeSet};
+use crate::wire::{Digest, Kind, ReplicaId, SeqNum, Signed, View, hash};
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 /// Statements of one signer and kind (Ack: and lane) that are remembered: three windows, so that what lies two
 /// checkpoint periods below the stable checkpoint is still there when the window above it is full (E5).
@@ -12,60 +14,98 @@ const REMEMBERED_WINDOWS: u64 = 3;
 /// Bundle and Ack statements of one signer and lane that are remembered: more than lie above a certified tip.
 pub(crate) const POSITIONS_REMEMBERED_MAX: usize = 1_024;
 
-/// Statements sent on for one signer in a second (E2).
-const CONTRADICTIONS_PER_SECOND_MAX: u32 = 32;
+/// Words of one signer that are sent on for certain in a second; of more a private die picks (E2).
+const PASSED_ON_PER_SECOND: u64 = 32;
 
 /// Series of statements that are compared: signer, kind of evidence, and of Acks the lane, of votes the kind.
 type Series = (ReplicaId, EvidenceKind, u64);
 
-/// The first statement of every signer at every position, and those kept apart because they do not fit.
-#[derive(Debug, Clone)]
-pub(crate) struct Witness {
-    remembered_max: usize,
-    kept_max: usize,
-    first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
-    /// Statements whose digest is not the one that this replica goes by, and others of split positions, by signer,
-    /// oldest first; with each whether it fits.
-    kept: BTreeMap<ReplicaId, Vec<(Signed, bool)>>,
-    /// Of those the ones that were written down, oldest first: no more of a signer than are kept apart at all.
-    rows: BTreeMap<ReplicaId, Vec<Signed>>,
-    /// Positions with two PrePrepares, and of lanes with two headers: every vote, or Ack, there is kept apart. By who
-    /// said two things there, so that nobody who does so at many positions pushes out others' (B: budgets are never
-    /// shared).
-    split: BTreeMap<(EvidenceKind, ReplicaId), BTreeSet<(SeqNum, View)>>,
-    /// Halves sent for each signer in the second that began at the tick.
-    sent: BTreeMap<ReplicaId, (u64, u32)>,
+/// Subject of certificates. Each has one digest at a slot or position, whatever the view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    /// Contents of slots: decided.
+    Slot,
+    /// Bundles of this replica's lane: certified or executed.
+    Lane(ReplicaId),
+    /// States after slots: stable.
+    State,
 }
 
-impl Witness {
-    pub(crate) fn new(window: u64) -> Self {
-        Self {
-            remembered_max: (REMEMBERED_WINDOWS * window) as usize,
-            kept_max: window as usize,
-            first: BTreeMap::new(),
-            kept: BTreeMap::new(),
-            rows: BTreeMap::new(),
-            split: BTreeMap::new(),
-            sent: BTreeMap::new(),
+impl Subject {
+    /// The subject of a statement; none of those about views, which statuses compare.
+    pub(crate) fn of(signed: &Signed) -> Option<Self> {
+        match signed.statement.kind {
+            Kind::PrePrepare | Kind::Prepare | Kind::Commit => Some(Self::Slot),
+            Kind::Bundle => Some(Self::Lane(signed.signer)),
+            Kind::Ack => Some(Self::Lane(signed.statement.view.lane())),
+            Kind::Checkpoint => Some(Self::State),
+            Kind::ViewChange | Kind::NewView | Kind::Status => None,
         }
     }
 
-    /// Remembers a statement; proof, if its signer said something else there.
-    pub(crate) fn hear(&mut self, signed: &Signed) -> Option<Evidence> {
-        let (series, place) = filed(signed)?;
+    /// First and last series of a signer with votes, Acks or checkpoints about it.
+    fn series(self, signer: ReplicaId) -> (Series, Series) {
+        match self {
+            Self::Slot => ((signer, EvidenceKind::Proposal, 0), (signer, EvidenceKind::Proposal, u64::MAX)),
+            Self::Lane(lane) => {
+                let series = (signer, EvidenceKind::Ack, View::of_lane(lane).get());
+                (series, series)
+            }
+            Self::State => ((signer, EvidenceKind::Checkpoint, 0), (signer, EvidenceKind::Checkpoint, 0)),
+        }
+    }
+}
+
+/// News of a statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A copy, or a statement that is never compared.
+    Known,
+    /// The first of its signer there.
+    First,
+    /// Not the first, and not the same.
+    Second(Box<Evidence>),
+}
+
+/// The first statement of every signer at every position, and the certified digests.
+#[derive(Debug, Clone)]
+pub(crate) struct Witness {
+    remembered_max: usize,
+    first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
+    references: BTreeMap<Subject, BTreeMap<SeqNum, Digest>>,
+    /// Words that might have been sent on for each signer in the second that began at the tick.
+    contrary: BTreeMap<ReplicaId, (u64, u64)>,
+    /// Seed of the die, and its throws so far.
+    die: (u64, u64),
+}
+
+impl Witness {
+    pub(crate) fn new(window: u64, die: u64) -> Self {
+        Self {
+            remembered_max: (REMEMBERED_WINDOWS * window) as usize,
+            first: BTreeMap::new(),
+            references: BTreeMap::new(),
+            contrary: BTreeMap::new(),
+            die: (die, 0),
+        }
+    }
+
+    /// Remembers a statement, if it is its signer's first there.
+    pub(crate) fn hear(&mut self, signed: &Signed) -> Heard {
+        let Some((series, place)) = filed(signed) else { return Heard::Known };
         if let Some(proof) = self.contradiction(signed, place) {
-            return Some(proof);
+            return Heard::Second(Box::new(proof));
         }
         let series = self.first.entry(series).or_default();
         if let Some(known) = series.get(&place) {
-            return Evidence::pair(known, signed);
+            return Evidence::pair(known, signed).map_or(Heard::Known, |proof| Heard::Second(Box::new(proof)));
         }
         series.insert(place, *signed);
         let lane = matches!(signed.statement.kind, Kind::Bundle | Kind::Ack);
         if series.len() > if lane { POSITIONS_REMEMBERED_MAX } else { self.remembered_max } {
             series.pop_first();
         }
-        None
+        Heard::First
     }
 
     /// E2: a vote of another kind at the same position, for something else.
@@ -101,21 +141,38 @@ impl Witness {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
     }
 
-    /// Statements heard at a position: for proposals the votes of every kind, for Acks those for the lane that `view`
-    /// names.
-    pub(crate) fn heard_at(
+    /// Learns what is certified. Whether that is news.
+    pub(crate) fn refer(&mut self, subject: Subject, seq: SeqNum, digest: Digest) -> bool {
+        let lane = matches!(subject, Subject::Lane(_));
+        let known = self.references.entry(subject).or_default();
+        let news = known.insert(seq, digest) != Some(digest);
+        if known.len() > if lane { POSITIONS_REMEMBERED_MAX } else { self.remembered_max } {
+            known.pop_first();
+        }
+        news
+    }
+
+    /// Whether something else is certified there.
+    pub(crate) fn contradicts(&self, signed: &Signed) -> bool {
+        let certified = Subject::of(signed)
+            .and_then(|subject| self.references.get(&subject))
+            .and_then(|of| of.get(&signed.statement.seq));
+        certified.is_some_and(|digest| *digest != signed.statement.digest)
+    }
+
+    /// First statements about a slot or position, in every view.
+    pub(crate) fn heard_about(
         &self,
         signers: impl Iterator<Item = ReplicaId>,
-        kind: EvidenceKind,
-        view: View,
+        subject: Subject,
         seq: SeqNum,
     ) -> Vec<Signed> {
-        let place = (if kind == EvidenceKind::Ack { View::new(0) } else { view }, seq);
         let of = |signer| {
-            let (from, to) = if kind == EvidenceKind::Ack { (view.get(), view.get()) } else { (0, u64::MAX) };
-            self.first.range((signer, kind, from)..=(signer, kind, to))
+            let (from, to) = subject.series(signer);
+            self.first.range(from..=to).flat_map(|(_, places)| in_every_view(places, seq))
         };
-        signers.flat_map(of).filter_map(|(_, places)| places.get(&place).copied()).collect()
+        let header = if let Subject::Lane(lane) = subject { self.bundle_at(lane, seq) } else { None };
+        signers.flat_map(of).chain(header).copied().collect()
     }
 
     /// NewViews from `from` to below `below`.
@@ -140,66 +197,23 @@ impl Witness {
         series.map(|(_, places)| places.values())
     }
 
-    /// Keeps a statement apart; whether it became one just now. Fitting statements make room for contradictions.
-    pub(crate) fn keep(&mut self, signed: &Signed, fits: bool) -> bool {
-        let kept = self.kept.entry(signed.signer).or_default();
-        if kept.iter().any(|(other, _)| other.statement == signed.statement) {
-            return false;
-        }
-        kept.push((*signed, fits));
-        if kept.len() > self.kept_max {
-            kept.remove(kept.iter().position(|(_, fits)| *fits).unwrap_or(0));
-        }
-        true
-    }
-
-    /// Notes that a statement is on the disk; those that need not be there any more.
-    pub(crate) fn wrote(&mut self, signed: &Signed) -> Vec<Signed> {
-        let rows = self.rows.entry(signed.signer).or_default();
-        rows.retain(|row| row.statement != signed.statement);
-        rows.push(*signed);
-        let beyond = rows.len().saturating_sub(self.kept_max);
-        rows.drain(..beyond).collect()
-    }
-
-    /// Notes what was found on the disk at start.
-    pub(crate) fn found(&mut self, signed: &Signed) {
-        self.rows.entry(signed.signer).or_default().push(*signed);
-    }
-
-    /// Whether another half of this signer may be sent on in this second.
+    /// Whether this word of a signer is sent on: the first 32 in a second are, and of n the nth with chance 32 / n. No
+    /// order in which a liar says things hides one: each has that chance, and all of a second together are
+    /// 32 (1 + ln(n / 32)).
     pub(crate) fn may_send(&mut self, signer: ReplicaId, ticks: u64) -> bool {
-        let (second, count) = self.sent.entry(signer).or_default();
+        let (second, count) = self.contrary.entry(signer).or_default();
         if *second != ticks / 1_000 {
             (*second, *count) = (ticks / 1_000, 0);
         }
         *count += 1;
-        *count <= CONTRADICTIONS_PER_SECOND_MAX
+        let count = *count;
+        count <= PASSED_ON_PER_SECOND || self.throw() % count < PASSED_ON_PER_SECOND
     }
 
-    /// `by` said two things there. Whether that is news.
-    pub(crate) fn mark_split(&mut self, kind: EvidenceKind, by: ReplicaId, (view, seq): (View, SeqNum)) -> bool {
-        let split = self.split.entry((kind, by)).or_default();
-        let news = split.insert((seq, view));
-        if split.len() > self.kept_max {
-            split.pop_first();
-        }
-        news
-    }
-
-    pub(crate) fn is_split(&self, kind: EvidenceKind, by: ReplicaId, (view, seq): (View, SeqNum)) -> bool {
-        self.split.get(&(kind, by)).is_some_and(|split| split.contains(&(seq, view)))
-    }
-
-    /// Evidence against this signer for this was recorded: its statements need not be kept apart any more. Returned are
-    /// the rows on the disk, or on their way to it.
-    pub(crate) fn forget(&mut self, signer: ReplicaId, kind: EvidenceKind) -> Vec<Signed> {
-        let is_about = |signed: &Signed| EvidenceKind::of(signed.statement.kind) == kind;
-        if let Some(kept) = self.kept.get_mut(&signer) {
-            kept.retain(|(signed, _)| !is_about(signed));
-        }
-        let rows = self.rows.entry(signer).or_default();
-        rows.extract_if(.., |signed| is_about(signed)).collect()
+    fn throw(&mut self) -> u64 {
+        self.die.1 += 1;
+        let [a, b, c, d, e, f, g, h, ..] = hash("quorate/v1/die", &self.die).0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// Votes and checkpoints at or below `seq` are no longer needed (E5); the newest of each kind stays (E7).
@@ -210,22 +224,9 @@ impl Witness {
                 places.retain(|place, _| place.1 > seq || Some(*place) == newest);
             }
         }
-    }
-
-    /// For each signer of whom statements are kept apart, a hash of that set, ascending.
-    pub(crate) fn kept_digests(&self) -> Vec<(ReplicaId, Digest)> {
-        let digest = |kept: &Vec<(Signed, bool)>| {
-            let mut digests: Vec<Digest> = kept.iter().map(|(signed, _)| signed.statement.id()).collect();
-            digests.sort_unstable();
-            merkle_root(&digests)
-        };
-        let full = self.kept.iter().filter(|(_, kept)| !kept.is_empty());
-        full.map(|(signer, kept)| (*signer, digest(kept))).collect()
-    }
-
-    /// Contradicting statements of a signer, oldest first, and whether it fits.
-    pub(crate) fn kept_of(&self, signer: ReplicaId) -> &[(Signed, bool)] {
-        self.kept.get(&signer).map_or(&[], Vec::as_slice)
+        for subject in [Subject::Slot, Subject::State] {
+            self.references.entry(subject).or_default().retain(|of, _| *of > seq);
+        }
     }
 
     /// Statements remembered, for reports.
@@ -245,15 +246,20 @@ impl Witness {
         series.map(|(_, places)| places.len()).max().unwrap_or(0)
     }
 
-    /// Positions with two PrePrepares, or of a lane with two headers, for reports: of whom there are most.
-    pub(crate) fn split_count(&self) -> usize {
-        self.split.values().map(BTreeSet::len).max().unwrap_or(0)
+    /// Certified digests of the subject of which most are known, for reports.
+    pub(crate) fn most_references(&self) -> usize {
+        self.references.values().map(BTreeMap::len).max().unwrap_or(0)
     }
+}
 
-    /// Statements kept apart, for reports.
-    pub(crate) fn kept_count(&self) -> usize {
-        self.kept.values().map(Vec::len).sum()
-    }
+/// Statements about a slot, one for each view in which there is one.
+fn in_every_view(places: &BTreeMap<(View, SeqNum), Signed>, seq: SeqNum) -> impl Iterator<Item = &Signed> {
+    let first = places.first_key_value().map(|((view, _), _)| *view);
+    let views = core::iter::successors(first, |view| {
+        let above = (Bound::Excluded((*view, SeqNum::new(u64::MAX))), Bound::Unbounded);
+        places.range(above).next().map(|((view, _), _)| *view)
+    });
+    views.filter_map(move |view| places.get(&(view, seq)))
 }
 
 fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
@@ -272,48 +278,41 @@ fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Epoch;
-    use crate::wire::Signature;
-    use crate::wire::Statement;
+    use crate::wire::{Epoch, Signature, Statement};
 
-    const WINDOW: u64 = 4;
-
-    fn signed(signer: u16, seq: u64) -> Signed {
-        let (group, digest) = (Digest::ZERO, Digest::ZERO);
-        let (kind, view, seq) = (Kind::Checkpoint, View::new(0), SeqNum::new(seq));
-        let statement = Statement { group, epoch: Epoch::new(0), kind, view, seq, digest };
-        Signed { statement, signer: ReplicaId::new(signer), signature: Signature([0; 64]) }
-    }
-
+    /// A liar writes any number for a view, the last one too.
     #[test]
-    fn whoever_splits_many_positions_pushes_out_only_its_own() {
-        let mut witness = Witness::new(WINDOW);
-        let at = |seq| (View::new(0), SeqNum::new(seq));
-        let (one, other) = (ReplicaId::new(1), ReplicaId::new(2));
-        assert!(witness.mark_split(EvidenceKind::Ack, one, at(1)));
-        for seq in 2..100 {
-            assert!(witness.mark_split(EvidenceKind::Ack, other, at(seq)));
+    fn words_of_every_view_are_found_and_the_last_view_ends_the_search() {
+        let mut witness = Witness::new(4, 1);
+        let liar = ReplicaId::new(1);
+        for view in [0, 7, u64::MAX] {
+            let (group, epoch, digest) = (Digest::ZERO, Epoch::new(0), Digest::ZERO);
+            let (kind, view, seq) = (Kind::Checkpoint, View::new(view), SeqNum::new(3));
+            let statement = Statement { group, epoch, kind, view, seq, digest };
+            assert_eq!(witness.hear(&Signed { statement, signer: liar, signature: Signature([0; 64]) }), Heard::First);
         }
-        assert!(witness.is_split(EvidenceKind::Ack, one, at(1)));
-        assert!(!witness.is_split(EvidenceKind::Ack, other, at(2)));
-        assert_eq!(witness.split_count() as u64, WINDOW);
+        let found = witness.heard_about([liar].into_iter(), Subject::State, SeqNum::new(3));
+        assert_eq!(found.len(), 3);
     }
 
     #[test]
-    fn of_what_is_written_down_the_newest_window_of_each_signer_stays() {
-        let mut witness = Witness::new(WINDOW);
-        for seq in 1..=WINDOW {
-            assert_eq!(witness.wrote(&signed(1, seq)), []);
-            assert_eq!(witness.wrote(&signed(2, seq)), [], "another signer has rows of its own");
-        }
-        assert_eq!(witness.wrote(&signed(1, 1)), [], "what is there is only newer now");
-        assert_eq!(witness.wrote(&signed(1, 9)), [signed(1, 2)]);
+    fn of_more_words_than_32_in_a_second_the_last_has_a_chance_like_the_first() {
+        let (liar, words) = (ReplicaId::new(1), 320);
+        let sent = (0..2_000).map(|die| {
+            let mut witness = Witness::new(4, die);
+            (0..words).map(|_| witness.may_send(liar, 0)).collect::<Vec<bool>>()
+        });
+        let sent: Vec<_> = sent.collect();
+        let times = |word: usize| sent.iter().filter(|run| run[word]).count();
+        assert_eq!(times(31), 2_000);
+        assert!((150..250).contains(&times(319)), "{} of 2,000 where 200 are expected", times(319));
+        assert!(sent.iter().all(|run| run.iter().filter(|sent| **sent).count() < 160), "32 (1 + ln 10) is 106");
     }
 
     #[test]
-    fn a_disk_with_too_many_rows_shrinks_with_the_next_one() {
-        let mut witness = Witness::new(WINDOW);
-        (1..=WINDOW + 2).for_each(|seq| witness.found(&signed(1, seq)));
-        assert_eq!(witness.wrote(&signed(1, 9)), [1, 2, 3].map(|seq| signed(1, seq)));
+    fn another_second_and_another_signer_begin_anew() {
+        let mut witness = Witness::new(4, 1);
+        assert_eq!((0..40).filter(|_| witness.may_send(ReplicaId::new(1), 0)).count().min(32), 32);
+        assert!(witness.may_send(ReplicaId::new(2), 0) && witness.may_send(ReplicaId::new(1), 1_000));
     }
 }

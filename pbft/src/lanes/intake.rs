@@ -1,7 +1,7 @@
 //! Messages about lanes: bundles, acknowledgements, certificates (L2, L3).
 
 use crate::effects::{Broken, Record, Rejected};
-use crate::evidence::proof::EvidenceKind;
+use crate::evidence::witness::Subject;
 use crate::lanes::Lanes;
 use crate::lanes::lane::Fork;
 use crate::member::Member;
@@ -74,10 +74,9 @@ impl Replica {
     pub(crate) fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool) {
         let Some(id) = certificate.lane() else { return };
         let statements: Vec<Signed> = certificate.statements(self.member.committee.group()).collect();
-        let (lane, seq) = (certificate.view(), certificate.seq());
         match self.lanes[id].certify(certificate.clone(), cited, self.member.now.ticks) {
             Err(fork) => {
-                self.member.keep_conflict(&certificate);
+                self.member.out.persist(Record::Conflicting(certificate));
                 self.member.stop_at_fork(id, fork);
             }
             Ok(false) => (),
@@ -94,7 +93,7 @@ impl Replica {
                     made.into_iter().for_each(|at| self.views.pace.note_certified(self.member.now.ticks.since(at)));
                     self.member.broadcast(Message::LaneCert(certificate.claim().clone()));
                 }
-                self.review_all(EvidenceKind::Ack, lane, seq);
+                self.refer(Subject::Lane(id), certificate.seq(), certificate.digest());
             }
         }
         for statement in &statements {

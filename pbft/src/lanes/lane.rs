@@ -330,17 +330,19 @@ impl Lane {
         self.acks.range(range).map(|(_, ack)| ack).filter(move |ack| ack.statement.digest == tip.digest)
     }
 
-    /// The lane was executed up to `tip`: what lies at or below it leaves memory; the disk keeps it (L6).
-    pub(crate) fn executed_up_to(&mut self, tip: Tip, bytes: u64) {
+    /// The lane was executed up to `tip`: what lies at or below it leaves memory; the disk keeps it (L6). Returns the
+    /// digests of the certified chain down there.
+    pub(crate) fn executed_up_to(&mut self, tip: Tip, bytes: u64) -> BTreeMap<Position, Digest> {
         assert!(tip.position >= self.executed.position, "I20: execution of a lane goes back");
         self.executed = tip;
         self.executed_bytes = bytes;
         self.commit(tip.position, Ticks::default());
         let above = |position: &Position| *position > tip.position;
         self.held.retain(|(position, _), _| above(position));
-        self.chain.retain(|position, _| above(position));
         self.certificates.retain(|position, _| above(position));
         self.acks.retain(|(position, _), _| above(position));
+        let later = self.chain.split_off(&tip.position.next());
+        core::mem::replace(&mut self.chain, later)
     }
 
     /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one

@@ -1,8 +1,9 @@
 //! Answers to questions (N9): from memory, or from the disk where memory has it no more.
 
 use crate::effects::{Effect, Effects, Wanted};
+use crate::limits::Constants;
 use crate::replica::Replica;
-use crate::wire::{Content, Digest, Kind, Message, Position, ReplicaId, SeqNum, Signed, View};
+use crate::wire::{Content, Digest, Message, Position, ReplicaId, SeqNum, Signed, View};
 use alloc::vec::Vec;
 
 /// Decided slots in one answer.
@@ -11,11 +12,10 @@ pub(crate) const SLOTS_PER_ANSWER_MAX: u64 = 64;
 pub(crate) const BUNDLES_PER_ANSWER_MAX: u64 = 64;
 /// Bytes of bundles in one answer; a larger one goes alone.
 pub(crate) const BYTES_PER_ANSWER_MAX: u64 = 4 << 20;
-/// Statements from memory in one answer to a recall; the disk adds what is in certificates.
-const STATEMENTS_MAX: usize = 2_048;
-/// Of these, of one kind, and of Acks of one lane: a window of votes.
-const STATEMENTS_PER_SERIES_MAX: usize = 256;
-const _: () = assert!(STATEMENTS_PER_SERIES_MAX <= STATEMENTS_MAX && SLOTS_PER_ANSWER_MAX <= BUNDLES_PER_ANSWER_MAX);
+/// Statements of one kind, and of Acks of one lane, in an answer to a recall: more than are signed within a status
+/// period, and with all lanes of the largest group still one answer.
+const STATEMENTS_PER_SERIES_MAX: usize = Constants::RECALLED_MAX / (Constants::REPLICAS_MAX + 8);
+const _: () = assert!(STATEMENTS_PER_SERIES_MAX > 0 && SLOTS_PER_ANSWER_MAX <= BUNDLES_PER_ANSWER_MAX);
 
 /// An answer, from one moment's state.
 pub(crate) struct Answer<'a> {
@@ -36,7 +36,7 @@ impl Answer<'_> {
                 }
             }
             Wanted::NewView { view, digest } => self.new_view(view, digest),
-            Wanted::Recall { incarnation, stable, tips, .. } => self.recall(incarnation, stable, tips),
+            Wanted::Recall { incarnation } => self.recall(incarnation),
         }
     }
 
@@ -102,29 +102,16 @@ impl Answer<'_> {
         }
     }
 
-    /// E7: every statement of the asker that is known and above what it has.
-    fn recall(&mut self, incarnation: u64, stable: SeqNum, tips: Vec<(ReplicaId, Position)>) {
+    /// E7: what is in memory of the asker's statements. A disk that is old lacks the newest of some kind first.
+    fn recall(&mut self, incarnation: u64) {
         let (replica, to) = (self.replica, self.to);
-        let tip_of = |lane: ReplicaId| {
-            let tip = tips.iter().find(|(of, _)| *of == lane).map(|(_, position)| position.get());
-            SeqNum::new(tip.unwrap_or(0))
-        };
-        let above = |signed: &&Signed| {
-            let statement = &signed.statement;
-            match statement.kind {
-                Kind::Bundle => statement.seq > tip_of(to),
-                Kind::Ack => statement.seq > tip_of(statement.view.lane()),
-                Kind::ViewChange | Kind::NewView => true,
-                _ => statement.seq > stable,
-            }
-        };
-        // The newest of each kind are what a disk that is too old lacks first.
-        let mut known: Vec<Signed> = Vec::new();
-        for series in replica.witness.series_of(to) {
-            known.extend(series.rev().filter(above).take(STATEMENTS_PER_SERIES_MAX).copied());
-        }
-        known.truncate(STATEMENTS_MAX);
-        let wanted = Wanted::Recall { incarnation, stable, tips, known };
-        self.out.push(Effect::Supply { to, wanted });
+        let newest = replica.witness.series_of(to).flat_map(|series| series.rev().take(STATEMENTS_PER_SERIES_MAX));
+        let mut statements: Vec<Signed> = newest.copied().collect();
+        // Votes of views above the own one are in decisions alone.
+        let decided = replica.order.log.iter().rev().filter_map(|(_, slot)| slot.committed.as_ref());
+        let votes = decided.flat_map(|certificate| certificate.statements(replica.member.committee.group()));
+        statements.extend(votes.filter(|signed| signed.signer == to).take(STATEMENTS_PER_SERIES_MAX));
+        assert!(statements.len() <= Constants::RECALLED_MAX, "B: an answer to a recall is bounded");
+        self.out.send(to, Message::Recalled { incarnation, statements });
     }
 }

@@ -1,7 +1,6 @@
 //! Sending a peer what its status lacks (N9): messages that this replica signed or owns, once they may have been lost.
 
 use crate::effects::Effects;
-use crate::evidence::proof::EvidenceKind;
 use crate::limits::Constants;
 use crate::recovery::answer::BYTES_PER_ANSWER_MAX;
 use crate::replica::Replica;
@@ -13,8 +12,6 @@ const SLOTS_PER_HELP_MAX: usize = 64;
 /// Bundles, and their bytes, that are sent again for one status: as many as an owner may have out.
 const BUNDLES_PER_HELP_MAX: usize = 8;
 const _: () = assert!(BUNDLES_PER_HELP_MAX as u64 == Constants::UNCERTIFIED_BUNDLES_MAX);
-/// Contradicting statements that are sent again for one status: as many as may be sent in a second for a signer (E2).
-const CONTRADICTIONS_PER_HELP_MAX: usize = 32;
 /// Checkpoint statements that are sent again for one status.
 const CHECKPOINTS_PER_HELP_MAX: usize = 16;
 
@@ -31,7 +28,6 @@ impl Help<'_> {
         self.forks();
         self.checkpoints();
         self.views();
-        self.contradictions();
         if self.replica.member.may_sign() {
             self.acks();
             self.votes();
@@ -117,40 +113,6 @@ impl Help<'_> {
             && signed.statement.digest != status.new_view
         {
             self.out.send(to, Message::Contradiction(*signed));
-        }
-    }
-
-    /// E2: contradicting statements that the peer lacks: of each signer whose set differs, the next few in turn,
-    /// contradictions before the statements that they contradict. The peer would forget those below its retention
-    /// floor.
-    fn contradictions(&mut self) {
-        let (replica, to) = (self.replica, self.to);
-        let peer = &replica.peers[to];
-        let Some(status) = &peer.status else { return };
-        let same = |signer: ReplicaId, digest: Digest| {
-            status.kept.binary_search_by_key(&signer, |(of, _)| *of).is_ok_and(|at| status.kept[at].1 == digest)
-        };
-        let oldest = status.stable.get().saturating_sub(2 * replica.member.constants.checkpoint_period);
-        let is_of_use = |signed: &Signed| {
-            let kind = EvidenceKind::of(signed.statement.kind);
-            let about_slots = matches!(kind, EvidenceKind::Proposal | EvidenceKind::Checkpoint);
-            !about_slots || signed.statement.seq.get() >= oldest
-        };
-        let digests = replica.witness.kept_digests().into_iter();
-        let differing = digests.filter(|(signer, digest)| *signer != to && !same(*signer, *digest));
-        let kept =
-            differing.flat_map(|(signer, _)| replica.witness.kept_of(signer)).filter(|(signed, _)| is_of_use(signed));
-        let (fitting, others): (Vec<_>, Vec<_>) = kept.partition(|(_, fits)| *fits);
-        let mut left = CONTRADICTIONS_PER_HELP_MAX;
-        for contradictions in [others, fitting].into_iter().filter(|contradictions| !contradictions.is_empty()) {
-            let (from, count) = (
-                peer.turn.wrapping_mul(CONTRADICTIONS_PER_HELP_MAX) % contradictions.len(),
-                contradictions.len().min(left),
-            );
-            for (signed, _) in contradictions.iter().cycle().skip(from).take(count) {
-                self.out.send(to, Message::Contradiction(*signed));
-            }
-            left -= count;
         }
     }
 

@@ -24,8 +24,6 @@ pub(crate) struct Peer {
     counter: SeqNum,
     /// When it was last sent what its status lacks.
     pub(crate) helped_at: Option<Ticks>,
-    /// Rounds of contradicting statements that it was sent.
-    pub(crate) turn: usize,
     second: u64,
     answers: u32,
     bytes: u64,
@@ -81,7 +79,6 @@ impl Peer {
             lanes: vec![LaneStatus::default(); n],
             counter: SeqNum::new(0),
             helped_at: None,
-            turn: 0,
             second: 0,
             answers: 0,
             bytes: 0,

@@ -51,13 +51,7 @@ impl Replica {
             return;
         }
         self.member.recall.asked_at = Some(self.member.now.ticks);
-        let tips = self.member.committee.replicas().map(|lane| (lane, self.lanes[lane].executed.position));
-        let wanted = Wanted::Recall {
-            incarnation: self.member.incarnation,
-            stable: self.order.low(),
-            tips: tips.collect(),
-            known: Vec::new(),
-        };
+        let wanted = Wanted::Recall { incarnation: self.member.incarnation };
         for peer in self.member.committee.replicas() {
             if peer != self.member.me && !self.member.recall.answered.contains(&peer) {
                 self.member.out.send(peer, Message::Ask(wanted.clone()));

@@ -59,8 +59,6 @@ pub struct Recovered {
     pub lane_certs: Vec<ClaimedCert>,
     /// Slots above the stable checkpoint, executed or not, ascending: a view change reports them all (V4).
     pub slots: Vec<RecoveredSlot>,
-    /// Halves of evidence (E2).
-    pub kept: Vec<Signed>,
     /// Evidence not yet recorded on the ledger.
     pub evidence: Vec<Evidence>,
     /// The own newest ViewChange for a view (V3).

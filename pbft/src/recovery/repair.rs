@@ -67,7 +67,6 @@ impl Replica {
             stuck,
             new_view: self.views.new_view_digest(),
             view_changes: self.views.view_changes().map(view_change).collect(),
-            kept: self.witness.kept_digests(),
         }
     }
 
@@ -87,8 +86,6 @@ impl Replica {
             let mut out = core::mem::take(&mut self.member.out);
             Help { replica: self, to: from, out: &mut out }.give();
             self.member.out = out;
-            let peer = &mut self.peers[from];
-            peer.turn = peer.turn.wrapping_add(1);
         }
         Ok(())
     }

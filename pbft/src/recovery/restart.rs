@@ -1,7 +1,7 @@
 //! From what the disk holds to a replica that goes on where it was (E1, E7, V6).
 
 use crate::agreement::slot::{Prepared, Proposal};
-use crate::evidence::witness::Witness;
+use crate::evidence::witness::{Subject, Witness};
 use crate::member::Member;
 use crate::member::Standing;
 use crate::recovery::recovered::{Recovered, RecoveredSlot};
@@ -48,11 +48,6 @@ impl Replica {
         self.resume_views(recovered.view_change, recovered.new_views, recovered.named_new_views);
         if let Some(broken) = recovered.broken {
             self.member.standing = Standing::of(broken); // It was found out before the restart.
-        }
-        for signed in recovered.kept.into_iter().filter(|signed| signed.signer != self.member.me) {
-            self.witness.hear(&signed);
-            self.witness.keep(&signed, false);
-            self.witness.found(&signed);
         }
         for evidence in recovered.evidence {
             self.accusations.add(evidence);
@@ -118,6 +113,7 @@ impl Replica {
         slot.commits.extend(commit.map(|vote| (vote.signer, vote)));
         if let Some((certificate, content)) = committed {
             let digest = certificate.digest();
+            self.witness.refer(Subject::Slot, seq, digest);
             slot.committed = Some(Arc::new(certificate));
             slot.recorded = true;
             slot.offer(Arc::new(content.clone()), digest);

@@ -46,7 +46,7 @@ pub enum Message {
         /// Its body.
         body: StatusBody,
     },
-    /// A statement of anybody that contradicts another one: the other half of evidence (E2).
+    /// A statement of anybody that contradicts a certificate, or another statement (E2).
     Contradiction(Signed),
     /// Proof of a fault (E5).
     Evidence(Evidence),
@@ -69,7 +69,7 @@ pub enum Message {
     },
     /// "Send me this."
     Ask(Wanted),
-    /// Statements that this replica has stored of the asker's own statements (E7).
+    /// The asker's own statements that the sender has in memory (E7).
     Recalled {
         /// The number in the question.
         incarnation: u64,

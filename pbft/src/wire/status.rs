@@ -33,9 +33,6 @@ pub struct StatusBody {
     /// The newest ViewChange that it holds of each member, with its view and digest, ascending (E2, V3).
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub view_changes: Vec<(ReplicaId, View, Digest)>,
-    /// For each signer of whom it keeps statements apart, a hash of that set, ascending (E2).
-    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
-    pub kept: Vec<(ReplicaId, Digest)>,
 }
 
 /// Progress of a slot.

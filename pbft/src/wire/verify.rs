@@ -1,6 +1,5 @@
 //! The only way for a message into the core: decoded, then verified, off the core's thread.
 
-use crate::effects::Wanted;
 use crate::evidence::bundle_evidence::InvalidBundle;
 use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::InvalidViewChange;
@@ -122,7 +121,7 @@ impl VerifyContext<'_> {
                 self.statement(statement, &[Kind::Status])?;
                 let n = self.committee.len();
                 ensure(body.slots.len() as u64 <= Constants::WINDOW_MAX && body.lanes.len() <= n, Invalid::Malformed)?;
-                ensure(body.view_changes.len() <= n && body.kept.len() <= n, Invalid::Malformed)?;
+                ensure(body.view_changes.len() <= n, Invalid::Malformed)?;
                 ensure(statement.statement.digest == body.digest(), Invalid::Mismatch)
             }
             Message::Contradiction(signed) => self.signature(signed),
@@ -132,7 +131,7 @@ impl VerifyContext<'_> {
             Message::Decided { certificate, content } => self.decided(certificate, content),
             Message::ViewChange { statement, body } => self.view_change(statement, body),
             Message::NewView { statement, body } => self.new_view(statement, body),
-            Message::Ask(wanted) => self.question(wanted),
+            Message::Ask(_) => Ok(()),
             Message::Recalled { statements, .. } => statements.iter().try_for_each(|signed| self.signature(signed)),
         }
     }
@@ -175,12 +174,6 @@ impl VerifyContext<'_> {
         self.certificate(certificate, &[Kind::Commit, Kind::Prepare])?;
         let all = certificate.signatures.len() == self.committee.len();
         ensure(certificate.kind == Kind::Commit || all, Invalid::Mismatch)
-    }
-
-    fn question(&self, wanted: &Wanted) -> Result<(), Invalid> {
-        let Wanted::Recall { tips, known, .. } = wanted else { return Ok(()) };
-        let ascending = tips.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        ensure(tips.len() <= self.committee.len() && ascending && known.is_empty(), Invalid::Malformed)
     }
 
     fn view_change(&self, statement: &Signed, body: &ViewChange) -> Result<(), Invalid> {

@@ -57,7 +57,6 @@ pub fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> StatusBody 
         stuck: false,
         new_view: Digest::ZERO,
         view_changes: vec![],
-        kept: vec![],
     }
 }
 
@@ -206,15 +205,6 @@ impl Alone {
             _ => None,
         });
         broken.collect()
-    }
-
-    /// Statements that were kept apart.
-    pub fn kept(&self) -> Vec<Signed> {
-        let kept = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Persist(Record::Kept(signed)) => Some(*signed),
-            _ => None,
-        });
-        kept.collect()
     }
 
     pub fn propose(&mut self, from: usize, view: u64, seq: u64, content: &Content) {

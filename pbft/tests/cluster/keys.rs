@@ -58,6 +58,7 @@ pub fn config(n: usize, me: usize, incarnation: u64, constants: &Constants) -> R
         signer: Arc::new(HashSigner(key(me))),
         verify: Arc::new(HashVerify),
         incarnation,
+        die: incarnation,
     }
 }
 

@@ -314,7 +314,7 @@ impl Cluster {
         }
         let mut leaving = core::mem::take(&mut node.outbox);
         for (to, wanted) in core::mem::take(&mut node.supplies) {
-            leaving.extend(node.disk.supply(to, &wanted).into_iter().map(|message| (to, Arc::new(message))));
+            leaving.extend(node.disk.supply(&wanted).into_iter().map(|message| (to, Arc::new(message))));
         }
         for (to, message) in leaving {
             self.transmit(at, to, message);

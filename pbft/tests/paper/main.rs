@@ -16,8 +16,8 @@ mod views;
 use cluster::alone::{Alone, bundle, certificate, empty, say};
 use cluster::{WALL, committee, envelope, id};
 use quorate_pbft::{
-    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, Input, Kind, Message, Position, Record,
-    Rejected, Signed, Tip, View, Wanted,
+    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Input, Kind, Message,
+    Position, Record, Rejected, Signed, Tip, View, Wanted,
 };
 
 /// A group of one, and all sizes at which f or the distance to the next f changes.

@@ -33,6 +33,8 @@ pub struct Setup {
     pub verify: Arc<dyn Verify>,
     /// Drawn at random at each start (E1, E7).
     pub incarnation: u64,
+    /// Drawn at random at each start, told to nobody (E2).
+    pub die: u64,
 }
 
 /// Why an engine cannot go on. The process must stop; what is on disk is a whole round.
@@ -92,7 +94,7 @@ pub(super) struct Work {
 impl Engine {
     /// Opens what the disk holds. The database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
-        let Setup { genesis, me, signer, verify, incarnation } = setup;
+        let Setup { genesis, me, signer, verify, incarnation, die } = setup;
         let snapshot = db.snapshot()?;
         let ledger = Ledger::open(&snapshot, &genesis)?;
         let epoch = Epoch::default();
@@ -105,6 +107,7 @@ impl Engine {
             signer,
             verify: verify.clone(),
             incarnation,
+            die,
         };
         let recovered = snapshot.recover(ledger.executed().clone())?;
         let mut held = Held::default();
@@ -271,7 +274,7 @@ impl Engine {
         }
         let snapshot = self.db.snapshot()?;
         for (to, wanted) in supplies {
-            let answer = snapshot.supply(to, &wanted, SupplyLimits::default())?;
+            let answer = snapshot.supply(&wanted, SupplyLimits::default())?;
             round.outbox.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
         }
         Ok(())

@@ -140,7 +140,6 @@ fn reason_name(rejected: &Rejected) -> &'static str {
         Rejected::TooOften { .. } => "too-often",
         Rejected::LaneFull => "lane-full",
         Rejected::Unknown { .. } => "unknown",
-        Rejected::EnoughEvidence { .. } => "enough-evidence",
         Rejected::Unfit { .. } => "unfit",
         Rejected::WrongNewView { .. } => "wrong-new-view",
         Rejected::Read { .. } => "read",

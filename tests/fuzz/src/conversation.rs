@@ -225,7 +225,6 @@ fn status(source: &mut Source<'_>) -> Message {
         stuck: source.coin(),
         new_view: Digest([source.below(2) as u8; 32]),
         view_changes: (0..source.below(3)).map(|_| named(source)).collect(),
-        kept: (0..source.below(3)).map(|_| (ReplicaId::new(source.below(6) as u16), Digest([1; 32]))).collect(),
     };
     Message::Status { statement: signed(Kind::Status, 0, counter, body.digest(), signer), body }
 }
@@ -256,7 +255,7 @@ fn wanted(source: &mut Source<'_>) -> Wanted {
         },
         3 => Wanted::StableCheckpoint,
         4 => Wanted::NewView { view: View::new(from), digest: Digest([source.below(2) as u8; 32]) },
-        _ => Wanted::Recall { incarnation: from, stable: SeqNum::new(to), tips: vec![], known: vec![] },
+        _ => Wanted::Recall { incarnation: from },
     }
 }
 

@@ -50,6 +50,7 @@ pub fn config(me: u16, incarnation: u64) -> ReplicaConfig {
         signer: Arc::new(Anybody(key(me))),
         verify: Arc::new(Anybody(key(me))),
         incarnation,
+        die: incarnation,
     }
 }
 

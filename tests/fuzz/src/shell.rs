@@ -115,7 +115,7 @@ impl Shell {
                 self.journal.record(&record);
             }
             Effect::Execute(decided) => self.to_execute.push_back(decided),
-            Effect::Supply { to, wanted } => drop(self.journal.supply(to, &wanted)),
+            Effect::Supply { wanted, .. } => drop(self.journal.supply(&wanted)),
             _ => (),
         }
     }

@@ -65,12 +65,7 @@ impl Flooder {
             0 => Wanted::Slots { from: SeqNum::new(1), to: SeqNum::new(u64::MAX) },
             1 => Wanted::Bundles { lane, from: Position::new(0), to: Position::new(u64::MAX) },
             2 => Wanted::Content { seq, digest },
-            3 => Wanted::Recall {
-                incarnation: self.count,
-                stable: SeqNum::new(0),
-                tips: Vec::new(),
-                known: Default::default(),
-            },
+            3 => Wanted::Recall { incarnation: self.count },
             _ => Wanted::NewView { view, digest },
         }
     }

@@ -134,7 +134,7 @@ impl Mutator {
             2 => body.view = View::new(number),
             3 => body.changing = !body.changing,
             4 => body.new_view = another(&body.new_view),
-            5 => body.kept.clear(),
+            5 => body.view_changes.clear(),
             6 => body.incarnation = number,
             7 => body.slots.reverse(),
             _ => {

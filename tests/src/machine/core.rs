@@ -7,7 +7,7 @@ use quorate_pbft::{
     Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Message, Now, ReaderId, Record, Replica,
     ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// An effect that waits for the disk.
@@ -96,7 +96,7 @@ impl CoreMachine {
                 }
                 Waiting::Leave(outgoing) => leaving.push(outgoing),
                 Waiting::Supply(to, wanted) => {
-                    let answer = self.journal.supply(to, &wanted);
+                    let answer = self.journal.supply(&wanted);
                     leaving.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
                 }
                 Waiting::Answer(reader, seq) => news.push(News::ReadAnswered(reader, seq)),
@@ -150,7 +150,7 @@ impl Machine for CoreMachine {
 
     fn start(&mut self, incarnation: u64) -> SeqNum {
         assert!(self.replica.is_none(), "the process runs");
-        let config = ReplicaConfig { incarnation, ..self.config.clone() };
+        let config = ReplicaConfig { incarnation, die: incarnation, ..self.config.clone() };
         self.replica = Some(Replica::recover(config, self.journal.recovered()));
         self.journal.executed().seq
     }
@@ -168,11 +168,7 @@ impl Machine for CoreMachine {
     }
 
     fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
-        self.journal.supply(self.config.me, wanted)
-    }
-
-    fn kept(&self) -> BTreeMap<ReplicaId, u64> {
-        super::by_signer(&self.journal.recovered().kept)
+        self.journal.supply(wanted)
     }
 
     fn recorded(&self) -> &BTreeSet<EvidenceKey> {

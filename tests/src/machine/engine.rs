@@ -184,6 +184,7 @@ impl Machine for EngineMachine {
             signer: self.signer.clone(),
             verify: self.verify.clone(),
             incarnation,
+            die: incarnation,
         };
         let engine = Engine::open(setup, db).unwrap_or_else(|error| panic!("the state is damaged: {error}"));
         let executed = engine.ledger().executed().seq;
@@ -209,17 +210,10 @@ impl Machine for EngineMachine {
         &self.recorded
     }
 
-    fn kept(&self) -> BTreeMap<ReplicaId, u64> {
-        let Some(engine) = &self.engine else { return BTreeMap::new() };
-        let moment = engine.published().moment;
-        let recovered = moment.snapshot.recover(moment.ledger.executed().clone()).expect("a good disk");
-        super::by_signer(&recovered.kept)
-    }
-
     fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let moment = engine.published().moment;
-        moment.snapshot.supply(self.me, wanted, SupplyLimits::default()).expect("a good disk")
+        moment.snapshot.supply(wanted, SupplyLimits::default()).expect("a good disk")
     }
 
     fn admits(&self, item: &Item, at: Time) -> bool {

@@ -13,7 +13,7 @@ use crate::dice::Dice;
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
     Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Item, Message, Now,
-    Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Signed, Ticks, Time, Wanted,
+    Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time, Wanted,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -107,9 +107,6 @@ pub trait Machine {
         digests(self.supplied(&wanted(lane, position)))
     }
 
-    /// Rows on the disk of what others said and what is kept apart to be compared (E2), by signer.
-    fn kept(&self) -> BTreeMap<ReplicaId, u64>;
-
     /// Whether the gate lets an envelope in that comes at this time; without a ledger there is none.
     fn admits(&self, _item: &Item, _at: Time) -> bool {
         true
@@ -139,12 +136,6 @@ pub trait Machine {
 /// Question of a peer for one bundle.
 fn wanted(lane: ReplicaId, position: Position) -> Wanted {
     Wanted::Bundles { lane, from: position, to: position }
-}
-
-fn by_signer(kept: &[Signed]) -> BTreeMap<ReplicaId, u64> {
-    let mut rows = BTreeMap::new();
-    kept.iter().for_each(|signed| *rows.entry(signed.signer).or_default() += 1);
-    rows
 }
 
 fn digests(answer: Vec<Message>) -> Vec<Digest> {

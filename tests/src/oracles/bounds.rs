@@ -13,8 +13,6 @@ const CONTENTS_OF_A_SLOT: u64 = 4;
 const CHECKPOINTS_OF_A_SIGNER: u64 = 64;
 /// E2: Bundle and Ack statements of one signer in one lane: twice what lies above a certified tip.
 const LANE_STATEMENTS_OF_A_SIGNER: u64 = 1_024;
-/// E5: pieces of evidence against one member.
-pub(super) const EVIDENCE_AGAINST_ONE: u64 = 8;
 /// L1: twice what an owner may have out without a certificate.
 const ACKS_OF_A_SIGNER: u64 = 16;
 /// R: strong reads that wait at one replica.
@@ -28,7 +26,7 @@ const ITEM_BYTES: u64 = (32 << 20) + (64 << 10);
 pub(super) struct Bounds(BTreeMap<&'static str, (u64, u64)>);
 
 /// Each buffer, how full it is and may be.
-fn limits(holds: &Holdings, plan: &Plan) -> [(&'static str, u64, u64); 21] {
+fn limits(holds: &Holdings, plan: &Plan) -> [(&'static str, u64, u64); 20] {
     let (n, constants) = (plan.n as u64, &plan.constants);
     let window = constants.window;
     let count = |count: usize| count as u64;
@@ -44,9 +42,8 @@ fn limits(holds: &Holdings, plan: &Plan) -> [(&'static str, u64, u64); 21] {
         ("series of statements", count(holds.series), n * (7 + n)),
         ("statements of a series", count(holds.remembered), 3 * window),
         ("statements of a lane", count(holds.remembered_of_lanes), LANE_STATEMENTS_OF_A_SIGNER),
-        ("kept apart of a signer", count(holds.kept), window),
-        ("split positions", count(holds.split), window),
-        ("evidence against one", count(holds.evidence), EVIDENCE_AGAINST_ONE),
+        ("references of a subject", count(holds.references), LANE_STATEMENTS_OF_A_SIGNER.max(3 * window)),
+        ("evidence", count(holds.evidence), n),
         ("bundles of a lane", count(holds.bundles), constants.lane_ahead_bundles_max + 1),
         ("bytes of a lane", holds.bundle_bytes, constants.lane_ahead_bytes_max + ITEM_BYTES),
         ("loose bytes of a lane", loose(holds), u64::from(constants.bundle_bytes_max)),
@@ -100,8 +97,8 @@ mod tests {
         let window = plan.constants.window as usize;
         let full = |holds: Holdings| limits(&holds, &plan).iter().filter(|(_, value, limit)| value > limit).count();
         assert_eq!(full(Holdings::default()), 0);
-        assert_eq!(full(Holdings { kept: window, remembered: 3 * window, acks: 16, ..Holdings::default() }), 0);
-        assert_eq!(full(Holdings { kept: window + 1, ..Holdings::default() }), 1);
+        assert_eq!(full(Holdings { evidence: plan.n, remembered: 3 * window, acks: 16, ..Holdings::default() }), 0);
+        assert_eq!(full(Holdings { evidence: plan.n + 1, ..Holdings::default() }), 1);
         assert_eq!(full(Holdings { remembered: 3 * window + 1, acks: 17, ..Holdings::default() }), 2);
         assert_eq!(full(Holdings { loose_bundles: 1, loose_bytes: u64::MAX, ..Holdings::default() }), 0);
         assert_eq!(full(Holdings { loose_bundles: 2, loose_bytes: 2 << 20, ..Holdings::default() }), 1);

@@ -1,18 +1,17 @@
-//! Every equivocation whose two halves two honest replicas hold is on the ledger in the end (E2, E5).
+//! Each signer of two words at one place that honest replicas compare is proved a liar on the ledger in the end (E2, E5).
 //!
-//! A replica holds a statement from when it heard it until it is killed, or a stable checkpoint lies two periods above.
-//! Votes beyond its view or its window are not asked for: it may drop them. Headers are compared with the tips that
-//! others announce, demands and starts with those that they hold (E2): two headers of which nobody honest acknowledged a
-//! bundle, and two statements about demands or starts that nobody honest has seen, need not meet. Nor need two votes for a
-//! slot that nobody honest has executed, or two acknowledgements of a bundle like that: there is nothing to keep them
-//! apart from.
+//! Compared are, in the calm, words at places with a certificate: votes for executed slots, acknowledgements of executed
+//! bundles, statements about stable checkpoints. A replica holds a word against the certificate if it heard the one and
+//! learned the other since it was started, and remembers it until a stable checkpoint lies two periods above. Votes beyond
+//! its view or its window it may drop. Headers are compared with the tips that others announce, ViewChanges and NewViews
+//! with those that they hold, in the storm too: two headers of which nobody honest acknowledged a bundle, and two statements
+//! about views of which nobody honest has seen a body, need not meet. One proof for each signer is enough.
 
-use super::bounds::EVIDENCE_AGAINST_ONE;
 use super::{Oracle, Verdict};
 use crate::attackers::Attack;
-use crate::scene::{Fact, Scene, Survey, statements};
+use crate::scene::{Fact, Scene, Standing, Survey, statements};
 use quorate_pbft::{
-    Digest, Epoch, EvidenceKey, EvidenceKind, Kind, Message, ReplicaId, SeqNum, Signed, Statement, View,
+    Digest, Epoch, EvidenceKind, ExecutedPoint, Kind, Message, ReplicaId, SeqNum, Signed, Statement, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Evidenced {
     heard: BTreeMap<Place, Vec<(ReplicaId, Digest)>>,
     split: Vec<Place>,
-    /// Bundles that an honest replica acknowledged, demands and starts that one has seen whole.
+    /// Bundles that an honest replica acknowledged, ViewChanges and NewViews that one has seen whole.
     announced: BTreeSet<Place>,
+    /// The executed point of each replica when its process started.
+    began: BTreeMap<ReplicaId, ExecutedPoint>,
+    /// Stable checkpoints that a running process has written down.
+    stable: BTreeSet<(ReplicaId, SeqNum)>,
 }
 
 /// Signer, kind (votes are one), epoch, view and slot.
@@ -34,8 +37,6 @@ fn place(signed: &Signed) -> Option<Place> {
         Kind::PrePrepare | Kind::Prepare | Kind::Commit => EvidenceKind::Proposal,
         Kind::Bundle => EvidenceKind::Bundle,
         Kind::Ack => EvidenceKind::Ack,
-        // Before the first slot nobody goes by anything.
-        Kind::Checkpoint if seq == SeqNum::new(0) => return None,
         Kind::Checkpoint => EvidenceKind::Checkpoint,
         Kind::ViewChange => EvidenceKind::ViewChange,
         Kind::NewView => EvidenceKind::NewView,
@@ -43,9 +44,14 @@ fn place(signed: &Signed) -> Option<Place> {
     Some((signed.signer, kind, epoch, view, seq))
 }
 
+/// Whether statuses say enough to compare statements of this kind.
+fn is_announced(kind: EvidenceKind) -> bool {
+    matches!(kind, EvidenceKind::Bundle | EvidenceKind::ViewChange | EvidenceKind::NewView)
+}
+
 impl Evidenced {
-    fn hear(&mut self, by: ReplicaId, signed: &Signed) {
-        let Some(place) = place(signed) else { return };
+    fn hear(&mut self, by: ReplicaId, signed: &Signed, calm: bool) {
+        let Some(place) = place(signed).filter(|place| calm || is_announced(place.1)) else { return };
         let holders = self.heard.entry(place).or_default();
         let digest = signed.statement.digest;
         if holders.contains(&(by, digest)) {
@@ -65,37 +71,44 @@ impl Evidenced {
         }
     }
 
-    /// Whether two different halves at this place are held by replicas that had no reason to drop them.
+    /// Whether two different words at this place are held by replicas that have something to compare them with.
     fn is_held(&self, place: &Place, survey: &Survey<'_>, scene: &Scene<'_>) -> bool {
-        let compared = matches!(place.1, EvidenceKind::Bundle | EvidenceKind::ViewChange | EvidenceKind::NewView);
-        if (compared && !self.announced.contains(place)) || !is_reached(place, survey) {
+        if is_announced(place.1) && !self.announced.contains(place) {
             return false;
         }
         let kept_below = 2 * scene.plan.constants.checkpoint_period;
         let keeps = |replica: &ReplicaId| {
             let standing = survey.standings.iter().find(|standing| standing.replica == *replica);
             let pruned = matches!(place.1, EvidenceKind::Proposal | EvidenceKind::Checkpoint);
-            standing.is_some_and(|standing| !pruned || place.4.plus(kept_below) > standing.stable)
+            standing.is_some_and(|standing| {
+                (!pruned || place.4.plus(kept_below) > standing.stable) && self.has_reference(place, standing)
+            })
         };
         let holders: Vec<_> =
             self.heard.get(place).into_iter().flatten().filter(|(by, _)| keeps(by)).copied().collect();
         is_split(&holders)
     }
-}
 
-/// Whether honest replicas go by something there: above the highest executed slot, and above the highest executed bundle
-/// of a lane, they may have nothing to compare a word with.
-fn is_reached((_, kind, _, view, seq): &Place, survey: &Survey<'_>) -> bool {
-    let mut cores = survey.standings.iter().filter_map(|standing| standing.machine.replica());
-    match kind {
-        EvidenceKind::Proposal | EvidenceKind::Checkpoint => {
-            survey.standings.iter().any(|standing| *seq <= standing.executed)
+    /// Whether a replica has learned since it started what is certified there.
+    fn has_reference(&self, (_, kind, _, view, seq): &Place, standing: &Standing<'_>) -> bool {
+        let Some(core) = standing.machine.replica() else { return false };
+        let (began, now) = (self.began.get(&standing.replica), core.executed_point());
+        let position = |point: &ExecutedPoint| {
+            let tip = point.tips.get(view.get() as usize);
+            SeqNum::new(tip.map_or(0, |tip| tip.position.get()))
+        };
+        let since = |of: &dyn Fn(&ExecutedPoint) -> SeqNum| began.map_or(SeqNum::new(0), of) < *seq && *seq <= of(now);
+        match kind {
+            EvidenceKind::Proposal => since(&|point| point.seq),
+            EvidenceKind::Ack => since(&position),
+            EvidenceKind::Checkpoint => self.stable.contains(&(standing.replica, *seq)),
+            _ => true,
         }
-        EvidenceKind::Ack => cores.any(|core| {
-            let tips = &core.executed_point().tips;
-            tips.get(view.get() as usize).is_some_and(|tip| seq.get() <= tip.position.get())
-        }),
-        _ => true,
+    }
+
+    fn forget(&mut self, replica: ReplicaId) {
+        self.heard.values_mut().for_each(|holders| holders.retain(|(by, _)| *by != replica));
+        self.stable.retain(|(by, _)| *by != replica);
     }
 }
 
@@ -103,7 +116,7 @@ fn is_split(holders: &[(ReplicaId, Digest)]) -> bool {
     holders.iter().any(|(_, digest)| Some(digest) != holders.first().map(|(_, first)| first))
 }
 
-/// True for liars whose statements must be kept; a flooder says more than anybody has to keep (E2).
+/// True for liars whose statements must be remembered; a flooder says more than anybody has room for (E2).
 fn is_liar(signer: ReplicaId, scene: &Scene<'_>) -> bool {
     scene.plan.attackers.iter().any(|(liar, attack)| *liar == signer && *attack != Attack::Flooder)
 }
@@ -129,15 +142,20 @@ impl Oracle for Evidenced {
             Fact::Heard { by, message, view, stable } => {
                 let lies = statements(message).into_iter().filter(|signed| is_liar(signed.signer, scene));
                 let due: Vec<Signed> = lies.filter(|signed| is_due(signed, *view, *stable, scene)).collect();
-                due.iter().for_each(|signed| self.hear(*by, signed));
+                due.iter().for_each(|signed| self.hear(*by, signed, scene.calm_since.is_some()));
                 if matches!(message, Message::ViewChange { .. } | Message::NewView { .. }) {
                     self.announced.extend(due.iter().filter_map(place));
                 }
             }
             Fact::Sent { message: Message::Ack(signed), .. } => self.acknowledge(&signed.statement),
-            Fact::Killed { replica } => {
-                self.heard.values_mut().for_each(|holders| holders.retain(|(by, _)| by != replica));
+            Fact::Stored { by, certificate, .. } if certificate.kind == Kind::Checkpoint => {
+                self.stable.insert((*by, certificate.seq));
             }
+            Fact::Started { replica, machine, .. } => {
+                let point = machine.replica().map(|core| core.executed_point().clone());
+                self.began.insert(*replica, point.unwrap_or_default());
+            }
+            Fact::Killed { replica } => self.forget(*replica),
             _ => (),
         }
         Ok(())
@@ -146,12 +164,10 @@ impl Oracle for Evidenced {
     fn waits_for(&self, survey: &Survey<'_>, scene: &Scene<'_>) -> Option<String> {
         self.split.iter().find_map(|place| {
             let (signer, kind, epoch, view, seq) = *place;
-            let key = EvidenceKey { signer, epoch, kind };
-            let recorded = survey.standings.iter().all(|standing| {
-                let against = standing.recorded.iter().filter(|recorded| recorded.signer == signer).count();
-                standing.recorded.contains(&key) || against as u64 >= EVIDENCE_AGAINST_ONE
-            });
-            let missing = !recorded && self.is_held(place, survey, scene);
+            let proves = |standing: &Standing<'_>| {
+                standing.recorded.iter().any(|key| (key.signer, key.epoch) == (signer, epoch))
+            };
+            let missing = !survey.standings.iter().all(proves) && self.is_held(place, survey, scene);
             missing.then(|| format!("{signer} said two things ({kind:?}, view {view}, slot {seq}), nobody proved it"))
         })
     }

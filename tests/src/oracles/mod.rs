@@ -12,7 +12,6 @@ mod fairness;
 mod first_commit;
 mod innocence;
 mod integrity;
-mod kept;
 mod no_gaps;
 mod progress;
 mod reads;
@@ -87,7 +86,6 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<confirmed::Confirmed>::default(),
         Box::<data::Data>::default(),
         Box::<bounds::Bounds>::default(),
-        Box::<kept::Kept>::default(),
         Box::<first_commit::FirstCommit>::default(),
         Box::<fairness::Fairness>::default(),
     ]

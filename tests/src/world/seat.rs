@@ -40,6 +40,7 @@ impl Seat {
             signer: keys.signers[me.index()].clone(),
             verify: keys.verify.clone(),
             incarnation: me.get() as u64 + 1,
+            die: 0,
         };
         let attack = plan.attackers.iter().find(|(liar, _)| *liar == me).map(|(_, attack)| *attack);
         Self {
