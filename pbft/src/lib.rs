@@ -10,9 +10,9 @@
 //! one by one, each with the test that checks it; comments, tests and commits use the same names.
 //!
 //! * **Everything signed is a [`Statement`]**, written into a table before it is sent and never rebuilt (E1). A second,
-//!   different statement of one signer for one position is evidence (E2), and so is a ViewChange or a start of a view
-//!   that no honest replica signs (E3); halves that different replicas hold are made to meet, and the proof goes onto
-//!   the finder's lane until the ledger has recorded it (E5).
+//!   different statement of one signer for one position is evidence (E2), and so is a ViewChange or a NewView
+//!   that no honest replica signs (E3). A word that differs from what is certified is sent to all once, so that one
+//!   proof comes about for each guilty signer, and goes onto the finder's lane until the ledger has recorded it (E5).
 //! * **Data travels in lanes** (L1): each replica's own hash chain of [`Bundle`]s. On a bundle, and all between it and
 //!   an anchor, store it and sign an Ack (L2). On q Acks a tip is certified (L3).
 //! * **A slot decides a cut** (L4): one certified tip for each lane, a time, a mark. On a PrePrepare of the current

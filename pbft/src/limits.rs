@@ -58,8 +58,9 @@ impl Constants {
     pub const UNCERTIFIED_BUNDLES_MAX: u64 = 8;
     /// Replicas of a group: what one byte string of signatures can reasonably hold.
     pub const REPLICAS_MAX: usize = 256;
-    /// Statements of one answer about what a replica has signed (E7).
-    pub const RECALLED_MAX: usize = 4_096;
+    /// Statements of one answer about what a replica has signed (E7): a largest window of each kind of vote, one of
+    /// those in decisions, and a few of each other kind and lane.
+    pub const RECALLED_MAX: usize = 20_480;
     /// Slots that one status speaks of.
     pub const WINDOW_MAX: u64 = 4_096;
 }

@@ -78,7 +78,7 @@ impl Replica {
         }
         self.lanes.answer_reads(&mut self.member, executed.seq);
         for key in &executed.recorded {
-            self.accusations.record(*key);
+            self.record(*key);
         }
         if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
             self.take_checkpoint();

@@ -45,7 +45,7 @@ impl Accusations {
     }
 
     /// The ledger has it: nothing more to do about it.
-    pub(crate) fn record(&mut self, key: EvidenceKey) {
+    fn record(&mut self, key: EvidenceKey) {
         self.held.remove(&key);
         self.recorded.insert(key);
     }
@@ -114,12 +114,25 @@ impl Replica {
     /// that primary is proved a liar: honest backups voted so in a view that did not decide, and n replicas that send n
     /// such votes to n would make a view change cost the cube of the group.
     fn contradicts(&self, signed: &Signed) -> bool {
+        let primary = self.member.committee.primary(signed.statement.view);
+        self.witness.contradicts(signed) && (!self.follows(signed) || self.accusations.is_proved(primary))
+    }
+
+    /// Whether this is a backup's vote for the proposal of its view that was heard here.
+    fn follows(&self, signed: &Signed) -> bool {
         let (view, seq) = (signed.statement.view, signed.statement.seq);
-        let primary = self.member.committee.primary(view);
-        let proposed = || self.witness.proposed_at(primary, view, seq).map(|proposal| proposal.statement.digest);
-        let follows = || proposed() == Some(signed.statement.digest) && !self.accusations.is_proved(primary);
+        let proposed = self.witness.proposed_at(self.member.committee.primary(view), view, seq);
         let backup = matches!(signed.statement.kind, Kind::Prepare | Kind::Commit);
-        self.witness.contradicts(signed) && !(backup && follows())
+        backup && proposed.is_some_and(|proposal| proposal.statement.digest == signed.statement.digest)
+    }
+
+    /// E2: a primary is proved a liar: votes for its proposals are held against what was decided after all.
+    fn review_followers(&mut self, primary: ReplicaId) {
+        let backups = self.member.committee.replicas().flat_map(|signer| self.witness.votes_of(signer));
+        let in_its_views = backups.filter(|vote| self.member.committee.primary(vote.statement.view) == primary);
+        let words = in_its_views.filter(|vote| self.follows(vote) && self.witness.contradicts(vote));
+        let words: Vec<Signed> = words.copied().collect();
+        words.iter().for_each(|vote| self.pass_on(vote));
     }
 
     /// E2: sends a word that contradicts to all, once.
@@ -150,7 +163,17 @@ impl Replica {
         self.member.out.persist(Record::Evidence(evidence.clone()));
         self.member.out.push(Effect::Accuse(evidence.clone()));
         self.lanes.own.push(item_of(&evidence));
-        self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence))));
+        self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence.clone()))));
+        self.review_followers(evidence.key().signer);
+    }
+
+    /// E5: the ledger has it. A proof that was ordered before anybody sent it here is news like any other.
+    pub(crate) fn record(&mut self, key: EvidenceKey) {
+        let news = !self.accusations.is_proved(key.signer);
+        self.accusations.record(key);
+        if news {
+            self.review_followers(key.signer);
+        }
     }
 
     /// A NewView that this replica did not enter: who entered another one of that view lacks this contradiction (E2).

@@ -12,10 +12,16 @@ pub(crate) const SLOTS_PER_ANSWER_MAX: u64 = 64;
 pub(crate) const BUNDLES_PER_ANSWER_MAX: u64 = 64;
 /// Bytes of bundles in one answer; a larger one goes alone.
 pub(crate) const BYTES_PER_ANSWER_MAX: u64 = 4 << 20;
-/// Statements of one kind, and of Acks of one lane, in an answer to a recall: more than are signed within a status
-/// period, and with all lanes of the largest group still one answer.
-const STATEMENTS_PER_SERIES_MAX: usize = Constants::RECALLED_MAX / (Constants::REPLICAS_MAX + 8);
-const _: () = assert!(STATEMENTS_PER_SERIES_MAX > 0 && SLOTS_PER_ANSWER_MAX <= BUNDLES_PER_ANSWER_MAX);
+/// Statements of one kind, and of Acks of one lane, in an answer to a recall, but for votes: these are signed in ascending
+/// order, so that an old disk lacks the newest first. Votes of a view may be signed in any order within a window, so a
+/// window of each kind is told, and one of those in decisions.
+const STATEMENTS_PER_SERIES_MAX: usize = 15;
+const _: () = {
+    let series = Constants::REPLICAS_MAX + 4;
+    let votes = 4 * Constants::WINDOW_MAX as usize;
+    assert!(series * STATEMENTS_PER_SERIES_MAX + votes <= Constants::RECALLED_MAX, "an answer to a recall fits");
+    assert!(SLOTS_PER_ANSWER_MAX <= BUNDLES_PER_ANSWER_MAX);
+};
 
 /// An answer, from one moment's state.
 pub(crate) struct Answer<'a> {
@@ -102,15 +108,19 @@ impl Answer<'_> {
         }
     }
 
-    /// E7: what is in memory of the asker's statements. A disk that is old lacks the newest of some kind first.
+    /// E7: what is in memory of the asker's newest statements.
     fn recall(&mut self, incarnation: u64) {
         let (replica, to) = (self.replica, self.to);
-        let newest = replica.witness.series_of(to).flat_map(|series| series.rev().take(STATEMENTS_PER_SERIES_MAX));
+        let window = replica.member.constants.window as usize;
+        let room = |signed: &Signed| if signed.statement.kind.is_vote() { window } else { STATEMENTS_PER_SERIES_MAX };
+        let newest = replica.witness.series_of(to).flat_map(|series| {
+            series.rev().enumerate().take_while(|(told, signed)| *told < room(signed)).map(|(_, signed)| signed)
+        });
         let mut statements: Vec<Signed> = newest.copied().collect();
         // Votes of views above the own one are in decisions alone.
         let decided = replica.order.log.iter().rev().filter_map(|(_, slot)| slot.committed.as_ref());
         let votes = decided.flat_map(|certificate| certificate.statements(replica.member.committee.group()));
-        statements.extend(votes.filter(|signed| signed.signer == to).take(STATEMENTS_PER_SERIES_MAX));
+        statements.extend(votes.filter(|signed| signed.signer == to).take(window));
         assert!(statements.len() <= Constants::RECALLED_MAX, "B: an answer to a recall is bounded");
         self.out.send(to, Message::Recalled { incarnation, statements });
     }

@@ -97,19 +97,26 @@ fn a_vote_of_a_view_that_did_not_decide_is_sent_on_when_it_differs_from_the_deci
 /// group. The proposal itself is sent on.
 #[test]
 fn a_vote_for_the_proposal_of_its_view_is_sent_on_only_if_that_primary_is_proved_a_liar() {
-    for lied in [false, true] {
+    for lies_at in [None, Some("first"), Some("last")] {
         let mut replica = Alone::new(7, 6);
         let (proposed, decided) = (empty(1_000), empty(1_001));
-        if lied {
-            [8, 9].into_iter().for_each(|byte| {
-                replica.hear(0, Message::Contradiction(say(0, Kind::Checkpoint, 0, 0, Digest([byte; 32]))))
-            });
-        }
+        let lie = |replica: &mut Alone, now| {
+            for byte in [8, 9].into_iter().filter(|_| lies_at == Some(now)) {
+                replica.hear(0, Message::Contradiction(say(0, Kind::Checkpoint, 0, 0, Digest([byte; 32]))));
+            }
+        };
+        lie(&mut replica, "first");
         replica.prepare(2, 0, 1, proposed.digest());
         let certificate = certificate(Kind::Commit, 1, 1, decided.digest(), &[1, 3, 4, 5, 6]);
         replica.hear(1, Message::Decided { certificate, content: decided });
+        lie(&mut replica, "last");
         let words = [say(0, Kind::PrePrepare, 0, 1, proposed.digest()), say(2, Kind::Prepare, 0, 1, proposed.digest())];
-        assert_eq!(passed_on(&replica), if lied { &words[1..] } else { &words[..1] }, "{lied}");
+        let expected = match lies_at {
+            None => &words[..1],
+            Some("first") => &words[1..],
+            _ => &words[..],
+        };
+        assert_eq!(passed_on(&replica), expected, "{lies_at:?}");
     }
 }
 
@@ -162,6 +169,7 @@ fn a_checkpoint_statement_that_differs_from_the_certified_one_is_sent_on() {
 fn a_replica_is_told_the_newest_of_each_kind_that_it_said() {
     let mut replica = Alone::new(4, 3);
     replica.prepare(2, 0, 1, empty(1).digest());
+    (2..=40).for_each(|seq| replica.prepare(2, 0, seq, empty(seq).digest()));
     let ack = say(2, Kind::Ack, 1, 1, Digest([5; 32]));
     (1..=200).for_each(|seq| replica.hear(2, Message::Ack(say(2, Kind::Ack, 1, seq, Digest([5; 32])))));
     let certificate = certificate(Kind::Commit, 3, 1, empty(1).digest(), &[0, 1, 2]);
@@ -174,5 +182,7 @@ fn a_replica_is_told_the_newest_of_each_kind_that_it_said() {
         has(&say(2, Kind::Prepare, 0, 1, empty(1).digest())) && has(&say(2, Kind::Commit, 3, 1, empty(1).digest()))
     );
     assert!(has(&say(2, Kind::Ack, 1, 200, Digest([5; 32]))) && !has(&ack), "the newest");
+    let all_votes = (2..=40).all(|seq| has(&say(2, Kind::Prepare, 0, seq, empty(seq).digest())));
+    assert!(all_votes, "votes of a view may be signed in any order within a window");
     assert!(statements.iter().all(|said| said.signer == id(2)));
 }
