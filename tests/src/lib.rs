@@ -28,6 +28,8 @@ pub mod kept;
 pub mod run;
 pub mod shrink;
 
+pub mod pace;
+
 pub mod explore;
 pub mod forks;
 pub mod small;

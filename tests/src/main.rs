@@ -6,6 +6,7 @@ use quorate_tests::bugs::{self, Hunted, Workshop};
 use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
 use quorate_tests::explore::{Explored, explore};
 use quorate_tests::forks::{ForksSummary, forks};
+use quorate_tests::pace::pace;
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
 use quorate_tests::processes::{self, NoVerdict, faults::Fault, summary::Summary as ProcessesSummary};
@@ -99,6 +100,12 @@ enum Command {
         /// Minutes at most.
         #[arg(long)]
         minutes: u64,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measures a healthy group in virtual time: changes, messages, hops, syncs and verifications.
+    Pace {
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -213,6 +220,14 @@ fn main() -> ExitCode {
             let found = explore(Duration::from_secs(60 * minutes));
             print_explored(&found, json);
             ExitCode::from(u8::from(!found.failures.is_empty()))
+        }
+        Command::Pace { json } => {
+            let measured = pace();
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&measured).expect("figures are plain data")),
+                false => println!("{measured}"),
+            }
+            ExitCode::SUCCESS
         }
         Command::Processes { minutes, seed, only, program, json } => {
             let Some(program) = the_program(program) else { return ExitCode::from(2) };

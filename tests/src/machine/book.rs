@@ -62,6 +62,11 @@ impl Book {
         }
     }
 
+    /// Envelopes that the newest slot executed.
+    pub fn newest(&self) -> impl Iterator<Item = EnvelopeName> {
+        self.slots.last().into_iter().flat_map(|page| page.envelopes.iter().copied())
+    }
+
     /// Envelopes executed.
     pub fn envelopes(&self) -> &BTreeSet<EnvelopeName> {
         &self.envelopes
