@@ -151,11 +151,7 @@ impl fmt::Display for Pace {
         write!(
             f,
             "one at a time: {:.1} hops, {:.1} syncs, {:.1} messages; {:.1} verifications a bundle, {:.1} a slot",
-            quiet.hops,
-            quiet.syncs,
-            quiet.messages_a_change,
-            quiet.verifications_a_bundle,
-            quiet.verifications_a_slot
+            quiet.hops, quiet.syncs, quiet.messages_a_change, quiet.verifications_a_bundle, quiet.verifications_a_slot
         )
     }
 }
