@@ -1,4 +1,4 @@
-//! Reads a git history and turns it into a replay plan; needs no `git` program.
+//! Reads a git history and turns it into a replay plan; writes a domain's history as a mirror. Needs no `git` program.
 //!
 //! The rules, for one branch:
 //!
@@ -20,7 +20,7 @@
 //! the replay is exact for what remains: after each first-parent commit the domain equals [`Repository::tree`].
 //!
 //! Reading order: [`History`] decides who is replayed when (a pure function of the commit graph), `diff` says what a
-//! commit changes, [`Plan`] joins the two lazily, `envelope` packs operations under the limits.
+//! commit changes, [`Plan`] joins the two lazily, `envelope` packs operations under the limits. [`Mirror`] is the way back.
 
 mod commit;
 mod diff;
@@ -29,6 +29,7 @@ mod envelope;
 mod error;
 mod history;
 mod listing;
+mod mirror;
 mod path;
 mod plan;
 mod repository;
@@ -44,6 +45,7 @@ pub use entry::{Entry, Mode, Operation, Reason, Skipped};
 pub use envelope::{pack, sort_operations};
 pub use error::GitError;
 pub use history::{Base, Counts, History, Merge, Side, SideCommit};
+pub use mirror::{Mirror, MirrorCommit};
 pub use path::check_path;
 pub use plan::{Change, Closing, Entries, Plan, Step};
 pub use repository::{Branch, Repository};

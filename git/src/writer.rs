@@ -32,6 +32,15 @@ impl Writer {
         }
     }
 
+    /// Goes on in the repository at `path`.
+    pub fn open(path: &Path) -> Result<Self, GitError> {
+        let git = ThreadSafeRepository::open_opts(path, gix::open::Options::isolated());
+        match git {
+            Ok(git) => Ok(Self { git: git.to_thread_local(), path: path.to_owned() }),
+            Err(cause) => Err(GitError::Write { path: path.to_owned(), cause }),
+        }
+    }
+
     /// Writes a content.
     pub fn blob(&self, content: &[u8]) -> Result<ObjectId, GitError> {
         self.written(self.git.write_blob(content))
@@ -54,7 +63,12 @@ impl Writer {
             here.entries.push(Entry { mode: EntryKind::Tree.into(), filename: name.into(), oid: self.tree(&inner)? });
         }
         here.entries.sort();
-        self.written(self.git.write_object(&here))
+        self.object(&here)
+    }
+
+    /// Writes a folder.
+    pub fn object(&self, tree: &Tree) -> Result<ObjectId, GitError> {
+        self.written(self.git.write_object(tree))
     }
 
     /// Writes a commit whose author also committed it.
@@ -65,10 +79,22 @@ impl Writer {
         parents: &[ObjectId],
         message: &str,
     ) -> Result<ObjectId, GitError> {
+        self.commit_by(author.clone(), author, tree, parents, message)
+    }
+
+    /// Writes a commit.
+    pub fn commit_by(
+        &self,
+        author: Signature,
+        committer: Signature,
+        tree: ObjectId,
+        parents: &[ObjectId],
+        message: &str,
+    ) -> Result<ObjectId, GitError> {
         let commit = Commit {
             tree,
             parents: parents.iter().copied().collect(),
-            committer: author.clone(),
+            committer,
             author,
             encoding: None,
             message: message.into(),

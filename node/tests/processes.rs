@@ -10,6 +10,8 @@ mod ceremony;
 mod coordination;
 #[path = "processes/doors.rs"]
 mod doors;
+#[path = "processes/export.rs"]
+mod export;
 #[path = "processes/governance.rs"]
 mod governance;
 #[path = "processes/group.rs"]

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::reach::Freshness;
 use quorate_client::content;
-use quorate_client::http::{Answer, Client};
+use quorate_client::http::{Answer, Client, ClientError};
 
 /// The address of a file below `/v1`, each component by itself.
 pub fn segments<'a>(domain: &'a str, path: &'a str) -> Vec<&'a str> {
@@ -30,6 +30,15 @@ impl FileRead<'_> {
     pub async fn proof(&self, client: &Client, nonce: &str) -> Result<Vec<u8>, Failure> {
         let query = [("proof", "true"), ("level", self.freshness.level()), ("nonce", nonce)];
         Ok(client.get_bytes(&segments(self.domain, self.path), &query).await?.body)
+    }
+}
+
+/// File of a domain in the state of a revision, held against its hash; none where nothing stands at the path.
+pub async fn at(client: &Client, domain: &str, path: &str, revision: &str) -> Result<Option<Answer>, Failure> {
+    match client.get_bytes(&segments(domain, path), &[("at", revision)]).await {
+        Ok(file) => check(client, &file).map(|()| Some(file)),
+        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -53,7 +53,7 @@ pub async fn tree(client: &Client, domain: &str, at: &str, level: &str) -> Resul
 }
 
 /// The revision that answers a read of this level now.
-async fn newest(client: &Client, domain: &str, level: &str) -> Result<String, Failure> {
+pub async fn newest(client: &Client, domain: &str, level: &str) -> Result<String, Failure> {
     let path = ["domains", domain, "tree"];
     let answer = client.get_bytes(&path, &[("level", level), ("limit", "1")]).await?;
     let at = answer.header(quorate_client::api::AT_HEADER).map(str::to_owned);

@@ -63,7 +63,8 @@ fn warn(path: &str, file: &Answer) {
     }
 }
 
-fn mode(client: &Client, file: &Answer) -> Result<Mode, Failure> {
+/// Mode of a file, as its header says.
+pub fn mode(client: &Client, file: &Answer) -> Result<Mode, Failure> {
     let name = file.header(MODE_HEADER).unwrap_or_default();
     serde_json::from_value(name.into()).map_err(|_| client.garbled(format!("`{name}` is no mode")).into())
 }

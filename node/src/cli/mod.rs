@@ -9,6 +9,7 @@ mod demo;
 mod document;
 mod domains;
 mod evidence;
+mod export;
 mod failure;
 mod file_read;
 mod files;
@@ -74,6 +75,7 @@ enum Command {
     Diff(files::Diff),
     Watch(watch::Watch),
     Import(import::Import),
+    Export(export::Export),
     Receipt(receipt::Receipt),
     Verify(verify::Verify),
     /// See what could not be merged
@@ -150,6 +152,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Diff(args) => wait(files::diff(args)),
         Command::Watch(args) => wait(watch::run(args)),
         Command::Import(args) => wait(import::run(args)),
+        Command::Export(args) => wait(export::run(args)),
         Command::Receipt(args) => wait(receipt::run(args)),
         Command::Verify(args) => verify::run(args),
         Command::Conflicts(command) => wait(conflicts::run(command)),

@@ -1,0 +1,173 @@
+//! `quorate export --git`: the history of a domain as a git repository.
+//!
+//! Each entry of the log makes one commit by a fixed rule, so that every replica and every run give the same commit ids.
+//! At the end the files must be those of the domain at the revision that was exported; else nothing is published.
+
+use super::failure::{Failure, Outcome};
+use super::file_read;
+use super::files;
+use super::get;
+use super::print::{self, plain};
+use super::reach::{Reach, Scope};
+use quorate_client::api::{LogEntry, TreeEntry};
+use quorate_client::content;
+use quorate_client::http::Client;
+use quorate_git::{self as git, Mirror, MirrorCommit, Person};
+use quorate_ledger::{Mode, Revision};
+use quorate_pbft::Digest;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Branch of the mirror.
+const BRANCH: &str = "main";
+
+/// Write the history of a domain as a git repository; every replica gives the same commit ids
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// The bare repository to make, or to bring up to date
+    #[arg(long, value_name = "DIR")]
+    git: PathBuf,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Change of a domain: what the commit says, and the paths that it may have touched.
+struct Revised {
+    commit: MirrorCommit,
+    paths: BTreeSet<String>,
+}
+
+/// An export on its way.
+struct Run<'a> {
+    args: &'a Export,
+    client: Client,
+    group: String,
+    mirror: Mirror,
+    /// Files as the mirror has them.
+    files: BTreeMap<String, (Mode, Digest)>,
+    tip: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(args: &Export) -> Outcome {
+    let begun = Instant::now();
+    let client = args.reach.client()?;
+    let group = client.status().await?.group.to_string();
+    let last = files::newest(&client, &args.scope.domain, "strong").await?;
+    let mirror = Mirror::open(&args.git).map_err(Failure::usage)?;
+    let mut run = Run { args, client, group, mirror, files: BTreeMap::new(), tip: None };
+    let history = run.history(&last).await?;
+    for (done, (revision, revised)) in history.iter().enumerate() {
+        run.commit(revision, revised).await?;
+        progress(done + 1, history.len());
+    }
+    run.check(&last).await?;
+    run.mirror.publish(BRANCH).map_err(Failure::usage)?;
+    run.report(history.len(), &last, begun)
+}
+
+impl Run<'_> {
+    /// Revisions up to one, oldest first.
+    async fn history(&self, last: &str) -> Result<BTreeMap<Revision, Revised>, Failure> {
+        let last: Revision = last.parse().map_err(|error| self.client.garbled(format!("revision: {error}")))?;
+        let domain = self.args.scope.domain.as_str();
+        let log: Vec<LogEntry> =
+            self.client.list(&["domains", domain, "log"], &[("level", "strong")], usize::MAX).await?;
+        let revised = log.iter().map(|entry| (entry.revision, self.revised(entry)));
+        Ok(revised.filter(|(revision, _)| *revision <= last).collect())
+    }
+
+    fn revised(&self, entry: &LogEntry) -> Revised {
+        let message = entry.message.trim_end().replace('\0', "\u{fffd}");
+        let title = if message.trim().is_empty() { "(no message)" } else { &message };
+        let (id, key, revision) = (entry.id, entry.author.to_string(), entry.revision);
+        let trailers = format!("Quorate-Envelope: {id}\nQuorate-Author: {key}\nQuorate-Revision: {revision}\n");
+        let host = format!("{}.quorate.invalid", print::short(&self.group));
+        let commit = MirrorCommit {
+            author: Person { name: print::short(&key), email: format!("{key}@{host}") },
+            committer: Person { name: "quorate".to_owned(), email: format!("quorate@{host}") },
+            seconds: (entry.time / 1_000) as i64,
+            message: format!("{title}\n\n{trailers}"),
+        };
+        Revised { commit, paths: entry.changes.iter().map(|change| change.path.clone()).collect() }
+    }
+
+    /// Brings the paths of a revision to its state and commits.
+    async fn commit(&mut self, revision: &Revision, revised: &Revised) -> Outcome {
+        let mut stand = Vec::new();
+        for path in &revised.paths {
+            match self.file(path, revision).await? {
+                None => self.delete(path),
+                Some((mode, bytes)) => stand.push((path, mode, bytes)),
+            }
+        }
+        for (path, mode, bytes) in stand {
+            self.files.insert(path.clone(), (mode, content::digest(&bytes)));
+            self.mirror.put(path, git_mode(mode), &bytes).map_err(Failure::usage)?;
+        }
+        self.tip = Some(self.mirror.commit(&revised.commit).map_err(Failure::usage)?.to_string());
+        Ok(())
+    }
+
+    fn delete(&mut self, path: &str) {
+        if self.files.remove(path).is_some() {
+            self.mirror.delete(path);
+        }
+    }
+
+    /// File at a path in the state of a revision, held against its hash; none where nothing stands.
+    async fn file(&self, path: &str, revision: &Revision) -> Result<Option<(Mode, Vec<u8>)>, Failure> {
+        let (client, domain) = (self.client.renewed(), &self.args.scope.domain);
+        let file = file_read::at(&client, domain, path, &revision.to_string()).await?;
+        file.map(|file| Ok((get::mode(&client, &file)?, file.body))).transpose()
+    }
+
+    /// Holds the mirror's files against the domain's.
+    async fn check(&self, last: &str) -> Outcome {
+        let tree: Vec<TreeEntry> = files::tree(&self.client.renewed(), &self.args.scope.domain, last, "").await?;
+        let there: BTreeMap<String, (Mode, Digest)> =
+            tree.into_iter().map(|entry| (entry.path, (entry.mode, entry.hash))).collect();
+        let paths = there.keys().chain(self.files.keys()).collect::<BTreeSet<_>>();
+        let differs = paths.into_iter().find(|path| there.get(*path) != self.files.get(*path));
+        differs.map_or(Ok(()), |path| {
+            let what = format!("{} is not in the mirror as it is in the domain at {last}", plain(path));
+            Err(Failure::no(what).next("no branch was published; please report this with `quorate log` of that path"))
+        })
+    }
+
+    fn report(&self, commits: usize, last: &str, begun: Instant) -> Outcome {
+        let (domain, tip) = (&self.args.scope.domain, self.tip.as_deref());
+        let (files, seconds) = (self.files.len(), begun.elapsed().as_secs_f64());
+        if io::stderr().is_terminal() {
+            eprintln!();
+        }
+        if self.args.reach.json {
+            return Ok(print::json(&json!({
+                "domain": domain, "revision": last, "commits": commits, "files": files, "tip": tip,
+                "branch": BRANCH, "dir": self.args.git, "seconds": seconds,
+            }))?);
+        }
+        let at = tip.map(print::short).unwrap_or_default();
+        print::say(format!("{commits} commits of {domain} up to revision {last} are in {}", self.args.git.display()))?;
+        Ok(print::say(format!("{BRANCH} is at {at}: `git clone {}`", self.args.git.display()))?)
+    }
+}
+
+fn progress(done: usize, total: usize) {
+    if io::stderr().is_terminal() {
+        eprint!("\r{done} of {total} commits");
+    }
+}
+
+fn git_mode(mode: Mode) -> git::Mode {
+    match mode {
+        Mode::File => git::Mode::File,
+        Mode::Exec => git::Mode::Exec,
+        Mode::Link => git::Mode::Link,
+    }
+}

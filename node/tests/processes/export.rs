@@ -1,0 +1,137 @@
+//! A domain's history as a git repository.
+
+use crate::governance::{author, run, says, text, word};
+use crate::group::Group;
+use quorate_git::{Mode, Repository};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A group with files of every kind, a rename, a file that became a folder, a merge, and a conflict that votes ended.
+struct Told {
+    group: Group,
+    keys: Vec<PathBuf>,
+    dir: tempfile::TempDir,
+}
+
+impl Told {
+    fn new() -> Self {
+        let group = Group::running(4);
+        let keys = (0..4).map(|number| author(&group, number)).collect();
+        let told = Self { group, keys, dir: tempfile::tempdir().expect("a folder") };
+        told.put(0, "notes/a.txt", "one\ntwo\nthree\nfour\n", &[]);
+        told.put(0, "bin/run", "#!/bin/sh\n", &["--mode", "exec"]);
+        told.put(0, "here", "notes/a.txt", &["--mode", "link"]);
+        told.put(0, "swap", "a file\n", &[]);
+        told.act(0, &["mv", "notes/a.txt", "notes/b.txt"], 0);
+        told.act(0, &["rm", "swap"], 0);
+        told.put(0, "swap/inner", "a folder\n", &[]);
+        told.merge();
+        told.vote();
+        told
+    }
+
+    /// Two sides change other lines of one file.
+    fn merge(&self) {
+        let base = word(&self.put(0, "both", "1\n2\n3\n4\n5\n", &[]), "revision").to_owned();
+        self.put(0, "both", "one\n2\n3\n4\n5\n", &["--base", &base]);
+        let merged = self.put(1, "both", "1\n2\n3\n4\nfive\n", &["--base", &base]);
+        assert_eq!(merged["state"], "merged", "{merged}");
+    }
+
+    /// Two sides change one line, and three organisations vote for the second.
+    fn vote(&self) {
+        let base = word(&self.put(0, "limit", "100\n", &[]), "revision").to_owned();
+        self.put(0, "limit", "200\n", &["--base", &base]);
+        let file = self.file("limit", "300\n");
+        let met = self.act(1, &["put", "limit", &file, "--base", &base], 1);
+        let conflict = met["conflicts"][0].as_str().expect("a conflict").to_owned();
+        for voter in 1..4 {
+            self.act(voter, &["conflicts", "vote", &conflict, "2"], 0);
+        }
+    }
+
+    fn put(&self, who: usize, path: &str, content: &str, more: &[&str]) -> Value {
+        let file = self.file(&path.replace('/', "-"), content);
+        self.act(who, &[&["put", path, &file], more].concat(), 0)
+    }
+
+    fn act(&self, who: usize, args: &[&str], code: i32) -> Value {
+        says(&self.group, &self.keys[who], 0, args, code)
+    }
+
+    fn file(&self, name: &str, content: &str) -> String {
+        let path = self.dir.path().join(name);
+        fs::write(&path, content).expect("a file");
+        text(&path).to_owned()
+    }
+
+    fn export(&self, replica: usize, name: &str) -> Value {
+        let dir = self.mirror(name);
+        says(&self.group, &self.keys[0], replica, &["export", "--git", text(&dir)], 0)
+    }
+
+    fn mirror(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+}
+
+/// Files at the tip of a mirror.
+fn files(mirror: &Path) -> Vec<(String, Mode, String)> {
+    let repository = Repository::open(mirror).expect("a repository");
+    let tip = repository.head().expect("a branch").tip;
+    let tree = repository.tree(&repository.commit(tip).expect("a commit")).expect("a tree");
+    let content = |blob| String::from_utf8(repository.content(blob).expect("a content")).expect("text");
+    tree.files.into_iter().map(|(path, entry)| (path, entry.mode, content(entry.blob))).collect()
+}
+
+#[test]
+fn every_replica_exports_the_same_commits_and_the_files_of_the_domain() {
+    let told = Told::new();
+
+    let [there, here] = [told.export(0, "there.git"), told.export(3, "here.git")];
+
+    assert_eq!(word(&there, "tip"), word(&here, "tip"));
+    let stand = files(&told.mirror("there.git"));
+    let names: Vec<&str> = stand.iter().map(|(path, ..)| path.as_str()).collect();
+    assert_eq!(names, ["bin/run", "both", "here", "limit", "notes/b.txt", "swap/inner"]);
+    let of = |name| stand.iter().find(|(path, ..)| path == name).expect("it stands");
+    assert_eq!((of("bin/run").1, of("here").1), (Mode::Exec, Mode::Link));
+    assert_eq!((of("both").2.as_str(), of("limit").2.as_str()), ("one\n2\n3\n4\nfive\n", "300\n"));
+}
+
+#[test]
+fn what_was_exported_once_keeps_its_commits_when_the_history_goes_on() {
+    let told = Told::new();
+    let before = word(&told.export(1, "mirror.git"), "tip").to_owned();
+    told.put(2, "later", "more\n", &[]);
+
+    told.export(2, "mirror.git");
+
+    let repository = Repository::open(&told.mirror("mirror.git")).expect("a repository");
+    let tip = repository.head().expect("a branch").tip;
+    let parents: Vec<String> = repository.parents(tip).expect("a commit").iter().map(ToString::to_string).collect();
+    assert_eq!(parents, [before]);
+}
+
+#[test]
+fn a_commit_names_the_envelope_its_author_and_its_revision() {
+    let told = Told::new();
+    told.export(0, "mirror.git");
+    let repository = Repository::open(&told.mirror("mirror.git")).expect("a repository");
+    let tip = repository.head().expect("a branch").tip;
+    let made = repository.commit(tip).expect("a commit").message;
+    assert!(made.starts_with("enough organisations voted"), "{made}");
+    let trailers = ["\nQuorate-Envelope: ", "\nQuorate-Author: ", "\nQuorate-Revision: "];
+    assert!(trailers.iter().all(|trailer| made.contains(trailer)), "{made}");
+}
+
+#[test]
+fn a_domain_that_is_not_there_makes_no_mirror() {
+    let group = Group::running(1);
+    let dir = tempfile::tempdir().expect("a folder");
+    let mirror = dir.path().join("none.git");
+    let output = run(&group, &author(&group, 0), 0, &["export", "--git", text(&mirror), "--domain", "nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!mirror.exists());
+}
