@@ -82,15 +82,33 @@ impl Replica {
     ///
     /// Same state, same input, same effects: replaying inputs replays the run.
     pub fn step(&mut self, input: Input, out: &mut Effects) {
-        core::mem::swap(&mut self.member.out, out);
-        self.take_in(input);
-        core::mem::swap(&mut self.member.out, out);
+        self.take_in(input, out);
+        self.advance(out);
     }
 
-    fn take_in(&mut self, input: Input) {
+    /// Takes in one input. Votes are counted, and bundles and slots made, in [`Self::advance`]: a round of inputs that
+    /// arrived together costs one count and one bundle, not one for each (N7).
+    pub fn take_in(&mut self, input: Input, out: &mut Effects) {
         if self.member.is_stopped() {
             return;
         }
+        core::mem::swap(&mut self.member.out, out);
+        self.on_input(input);
+        core::mem::swap(&mut self.member.out, out);
+    }
+
+    /// Does all that the inputs taken in so far have made possible.
+    pub fn advance(&mut self, out: &mut Effects) {
+        if self.member.is_stopped() {
+            return;
+        }
+        core::mem::swap(&mut self.member.out, out);
+        self.work();
+        invariants::check(self);
+        core::mem::swap(&mut self.member.out, out);
+    }
+
+    fn on_input(&mut self, input: Input) {
         let outcome = match input {
             Input::Tick(now) => self.on_tick(now),
             Input::Message(verified) => {
@@ -108,8 +126,6 @@ impl Replica {
         if let Err(rejected) = outcome {
             self.member.out.push(Effect::Refused(rejected));
         }
-        self.advance();
-        invariants::check(self);
     }
 
     /// When the next [`Input::Tick`] is due, if nothing else happens before.
@@ -159,8 +175,8 @@ impl Replica {
         }
     }
 
-    /// Does everything that has become possible, until nothing is left to do.
-    fn advance(&mut self) {
+    /// Works until nothing is left to do.
+    fn work(&mut self) {
         loop {
             while let Some(message) = self.member.loopback.pop_front() {
                 let message = Arc::unwrap_or_clone(message);
