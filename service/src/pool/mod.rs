@@ -6,5 +6,5 @@
 mod cache;
 mod workers;
 
-pub use cache::{CachedPayload, CachedVerify};
+pub use cache::{CachedPayload, CachedSigner, CachedVerify};
 pub use workers::{Checker, Pool};

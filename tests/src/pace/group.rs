@@ -1,6 +1,6 @@
 //! Four healthy replicas as the engine runs them: a round takes in all that came, its commit ends before anything leaves.
 
-use super::counting::{Counted, Counting};
+use super::counting::{Counted, Counting, Own};
 use crate::clients::{Clients, EnvelopeName, ItemCheck};
 use crate::dice::Dice;
 use crate::keys::{Keys, Signatures};
@@ -268,7 +268,7 @@ impl Seat {
             me,
             committee: keys.committee.clone(),
             constants: constants.clone(),
-            signer: keys.signers[me.index()].clone(),
+            signer: Arc::new(Own { signer: keys.signers[me.index()].clone(), known: verify.clone() }),
             verify: verify.clone(),
             incarnation: 1,
             die: 1,
