@@ -93,22 +93,6 @@ impl Replica {
             return;
         }
         core::mem::swap(&mut self.member.out, out);
-        self.on_input(input);
-        core::mem::swap(&mut self.member.out, out);
-    }
-
-    /// Does all that the inputs taken in so far have made possible.
-    pub fn advance(&mut self, out: &mut Effects) {
-        if self.member.is_stopped() {
-            return;
-        }
-        core::mem::swap(&mut self.member.out, out);
-        self.work();
-        invariants::check(self);
-        core::mem::swap(&mut self.member.out, out);
-    }
-
-    fn on_input(&mut self, input: Input) {
         let outcome = match input {
             Input::Tick(now) => self.on_tick(now),
             Input::Message(verified) => {
@@ -126,6 +110,15 @@ impl Replica {
         if let Err(rejected) = outcome {
             self.member.out.push(Effect::Refused(rejected));
         }
+        core::mem::swap(&mut self.member.out, out);
+    }
+
+    /// Does all that the inputs taken in so far have made possible, until nothing is left to do.
+    pub fn advance(&mut self, out: &mut Effects) {
+        core::mem::swap(&mut self.member.out, out);
+        while !self.member.is_stopped() && !self.settle() {}
+        invariants::check(self);
+        core::mem::swap(&mut self.member.out, out);
     }
 
     /// When the next [`Input::Tick`] is due, if nothing else happens before.
@@ -175,31 +168,30 @@ impl Replica {
         }
     }
 
-    /// Works until nothing is left to do.
-    fn work(&mut self) {
-        loop {
-            while let Some(message) = self.member.loopback.pop_front() {
-                let message = Arc::unwrap_or_clone(message);
-                if let Err(rejected) = self.on_message(self.member.me, message) {
-                    self.member.out.push(Effect::Refused(rejected));
-                }
-            }
-            if self.member.is_stopped() {
-                return;
-            }
-            self.member.wake = None;
-            let primary = self.primary();
-            self.lanes.advance_lanes(&mut self.member, primary);
-            self.lanes.make_bundles(&mut self.member);
-            self.advance_views();
-            self.advance_slots();
-            self.propose();
-            self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
-            if self.member.loopback.is_empty() && self.lanes.touched.is_empty() {
-                break;
+    /// Works once through all that may have become possible. Whether nothing more follows from it.
+    fn settle(&mut self) -> bool {
+        while let Some(message) = self.member.loopback.pop_front() {
+            let message = Arc::unwrap_or_clone(message);
+            if let Err(rejected) = self.on_message(self.member.me, message) {
+                self.member.out.push(Effect::Refused(rejected));
             }
         }
-        self.pursue();
-        self.tell_status();
+        if self.member.is_stopped() {
+            return true;
+        }
+        self.member.wake = None;
+        let primary = self.primary();
+        self.lanes.advance_lanes(&mut self.member, primary);
+        self.lanes.make_bundles(&mut self.member);
+        self.advance_views();
+        self.advance_slots();
+        self.propose();
+        self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
+        let settled = self.member.loopback.is_empty() && self.lanes.touched.is_empty();
+        if settled {
+            self.pursue();
+            self.tell_status();
+        }
+        settled
     }
 }
