@@ -7,4 +7,4 @@ mod cache;
 mod workers;
 
 pub use cache::{CachedPayload, CachedSigner, CachedVerify};
-pub use workers::{Checker, Pool};
+pub use workers::{Checker, Dropped, Pool};
