@@ -82,15 +82,17 @@ impl Replica {
     ///
     /// Same state, same input, same effects: replaying inputs replays the run.
     pub fn step(&mut self, input: Input, out: &mut Effects) {
-        core::mem::swap(&mut self.member.out, out);
-        self.take_in(input);
-        core::mem::swap(&mut self.member.out, out);
+        self.take_in(input, out);
+        self.advance(out);
     }
 
-    fn take_in(&mut self, input: Input) {
+    /// Takes in one input. Votes are counted, and bundles and slots made, in [`Self::advance`]: a round of inputs that
+    /// arrived together costs one count and one bundle, not one for each (N7).
+    pub fn take_in(&mut self, input: Input, out: &mut Effects) {
         if self.member.is_stopped() {
             return;
         }
+        core::mem::swap(&mut self.member.out, out);
         let outcome = match input {
             Input::Tick(now) => self.on_tick(now),
             Input::Message(verified) => {
@@ -108,8 +110,15 @@ impl Replica {
         if let Err(rejected) = outcome {
             self.member.out.push(Effect::Refused(rejected));
         }
-        self.advance();
+        core::mem::swap(&mut self.member.out, out);
+    }
+
+    /// Does all that the inputs taken in so far have made possible, until nothing is left to do.
+    pub fn advance(&mut self, out: &mut Effects) {
+        core::mem::swap(&mut self.member.out, out);
+        while !self.member.is_stopped() && !self.settle() {}
         invariants::check(self);
+        core::mem::swap(&mut self.member.out, out);
     }
 
     /// When the next [`Input::Tick`] is due, if nothing else happens before.
@@ -159,31 +168,30 @@ impl Replica {
         }
     }
 
-    /// Does everything that has become possible, until nothing is left to do.
-    fn advance(&mut self) {
-        loop {
-            while let Some(message) = self.member.loopback.pop_front() {
-                let message = Arc::unwrap_or_clone(message);
-                if let Err(rejected) = self.on_message(self.member.me, message) {
-                    self.member.out.push(Effect::Refused(rejected));
-                }
-            }
-            if self.member.is_stopped() {
-                return;
-            }
-            self.member.wake = None;
-            let primary = self.primary();
-            self.lanes.advance_lanes(&mut self.member, primary);
-            self.lanes.make_bundles(&mut self.member);
-            self.advance_views();
-            self.advance_slots();
-            self.propose();
-            self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
-            if self.member.loopback.is_empty() && self.lanes.touched.is_empty() {
-                break;
+    /// Works once through all that may have become possible. Whether nothing more follows from it.
+    fn settle(&mut self) -> bool {
+        while let Some(message) = self.member.loopback.pop_front() {
+            let message = Arc::unwrap_or_clone(message);
+            if let Err(rejected) = self.on_message(self.member.me, message) {
+                self.member.out.push(Effect::Refused(rejected));
             }
         }
-        self.pursue();
-        self.tell_status();
+        if self.member.is_stopped() {
+            return true;
+        }
+        self.member.wake = None;
+        let primary = self.primary();
+        self.lanes.advance_lanes(&mut self.member, primary);
+        self.lanes.make_bundles(&mut self.member);
+        self.advance_views();
+        self.advance_slots();
+        self.propose();
+        self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
+        let settled = self.member.loopback.is_empty() && self.lanes.touched.is_empty();
+        if settled {
+            self.pursue();
+            self.tell_status();
+        }
+        settled
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
 use crate::metrics::Metrics;
 use crate::narrator;
-use crate::pool::{CachedPayload, CachedVerify, Checker, Pool};
+use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
@@ -153,7 +153,7 @@ impl Running {
         let setup = Setup {
             genesis: genesis.clone(),
             me,
-            signer: Arc::new(signer.clone()),
+            signer: Arc::new(CachedSigner::new(signer.clone(), verify.clone())),
             verify: verify.clone(),
             incarnation: random()?,
             die: random()?,

@@ -7,7 +7,7 @@ use quorate_pbft::{
     ReplicaId, SeqNum, Signer, Statement, Verified, View,
 };
 use quorate_service::metrics::Metrics;
-use quorate_service::pool::{Checker, Pool};
+use quorate_service::pool::{Checker, Dropped, Pool};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
@@ -56,17 +56,20 @@ fn vote(seq: u64) -> Message {
     Message::Commit(statement.sign(ReplicaId::new(0), &Ed25519Signer::from_seed(&seed(0))))
 }
 
-/// Threads that verify, and hand on one message for each that the test takes.
-fn pool(events: Events) -> (Pool, Receiver<Verified<Message>>) {
-    let checker = Checker {
+fn checker() -> Checker {
+    Checker {
         committee: committee(),
         constants: Constants::default(),
         verify: Arc::new(Ed25519),
         payload: Arc::new(NoItems),
-    };
+    }
+}
+
+/// Threads that verify, and hand on one message for each that the test takes.
+fn pool(events: Events) -> (Pool, Receiver<Verified<Message>>) {
     let (give, take) = sync_channel(0);
     let deliver = move |message| drop(give.send(message));
-    let pool = Pool::start(2, events, Arc::new(checker), Arc::new(Metrics::new()), deliver);
+    let pool = Pool::start(2, events, Arc::new(checker()), Arc::new(Metrics::new()), deliver);
     (pool.expect("threads"), take)
 }
 
@@ -103,4 +106,14 @@ async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
     sender.stop().await;
     receiver.stop().await;
     tokio::task::spawn_blocking(move || drop(pool)).await.expect("no panic");
+}
+
+/// B: a ViewChange costs a thousand times a vote to check; on the channel of votes nothing would bound how often.
+#[test]
+fn a_bulk_message_counts_on_its_own_channel_only() {
+    let message = Message::Recalled { incarnation: 1, statements: Vec::new() };
+    let frame = borsh::to_vec(&message).expect("writing into memory cannot fail");
+    let check = |channel| checker().check(ReplicaId::new(1), channel, &frame);
+    assert!(matches!(check(Channel::Votes), Err(Dropped::WrongChannel)));
+    assert!(check(Channel::Bulk).is_ok());
 }

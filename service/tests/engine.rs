@@ -5,6 +5,7 @@ use quorate_ledger::{
     Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
     Ledger, Limits, Mode, Op, Principal, Receipt, Revision, State,
 };
+use quorate_net::Channel;
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
 use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Request, Round, Setup};
 use quorate_service::pool::Checker;
@@ -121,8 +122,9 @@ impl Group {
     fn turn(&mut self) {
         for site in 0..self.sites.len() {
             let frames = std::mem::take(&mut self.sites[site].inbox);
-            let messages =
-                frames.iter().map(|(from, frame)| self.checker.check(*from, frame).expect("honest messages"));
+            let messages = frames
+                .iter()
+                .map(|(from, frame)| self.checker.check(*from, Channel::Bulk, frame).expect("honest messages"));
             let requests = messages.map(|message| Request::Message(Box::new(message))).collect();
             if let Some(round) = self.round(site, requests) {
                 self.let_out(site, round);

@@ -115,22 +115,15 @@ impl Replica {
     /// such votes to n would make a view change cost the cube of the group.
     fn contradicts(&self, signed: &Signed) -> bool {
         let primary = self.member.committee.primary(signed.statement.view);
-        self.witness.contradicts(signed) && (!self.follows(signed) || self.accusations.is_proved(primary))
-    }
-
-    /// Whether this is a backup's vote for the proposal of its view that was heard here.
-    fn follows(&self, signed: &Signed) -> bool {
-        let (view, seq) = (signed.statement.view, signed.statement.seq);
-        let proposed = self.witness.proposed_at(self.member.committee.primary(view), view, seq);
-        let backup = matches!(signed.statement.kind, Kind::Prepare | Kind::Commit);
-        backup && proposed.is_some_and(|proposal| proposal.statement.digest == signed.statement.digest)
+        self.witness.contradicts(signed)
+            && (!self.witness.follows(signed, primary) || self.accusations.is_proved(primary))
     }
 
     /// E2: a primary is proved a liar: votes for its proposals are held against what was decided after all.
     fn review_followers(&mut self, primary: ReplicaId) {
         let backups = self.member.committee.replicas().flat_map(|signer| self.witness.votes_of(signer));
         let in_its_views = backups.filter(|vote| self.member.committee.primary(vote.statement.view) == primary);
-        let words = in_its_views.filter(|vote| self.follows(vote) && self.witness.contradicts(vote));
+        let words = in_its_views.filter(|vote| self.witness.follows(vote, primary) && self.witness.contradicts(vote));
         let words: Vec<Signed> = words.copied().collect();
         words.iter().for_each(|vote| self.pass_on(vote));
     }

@@ -136,6 +136,13 @@ impl Witness {
         self.first.get(&(primary, EvidenceKind::Proposal, Kind::PrePrepare as u64))?.get(&(view, seq))
     }
 
+    /// Whether this is a backup's vote for the proposal of its view that was heard here.
+    pub(crate) fn follows(&self, signed: &Signed, primary: ReplicaId) -> bool {
+        let proposed = self.proposed_at(primary, signed.statement.view, signed.statement.seq);
+        let backup = matches!(signed.statement.kind, Kind::Prepare | Kind::Commit);
+        backup && proposed.is_some_and(|proposal| proposal.statement.digest == signed.statement.digest)
+    }
+
     /// The header statement that was heard first at a position of a lane.
     pub(crate) fn bundle_at(&self, lane: ReplicaId, position: SeqNum) -> Option<&Signed> {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))

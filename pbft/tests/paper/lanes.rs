@@ -2,6 +2,28 @@
 
 use super::*;
 
+/// N7: what arrives together is taken in together.
+#[test]
+fn items_that_arrive_together_share_a_bundle() {
+    let mut owner = Alone::new(4, 1);
+    let mut out = quorate_pbft::Effects::new();
+    (0..16).for_each(|_| owner.replica.take_in(Input::Submit(envelope("together")), &mut out));
+    assert!(out.is_empty(), "nothing follows before the round is complete");
+    owner.replica.advance(&mut out);
+    let bundles: Vec<usize> = out
+        .take()
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Broadcast(message) => match &**message {
+                Message::Bundle(bundle) => Some(bundle.items.len()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bundles, [16]);
+}
+
 /// L4: content and certificates before the vote.
 #[test]
 fn a_vote_for_a_new_slot_waits_for_the_certificates_of_its_tips() {

@@ -25,7 +25,7 @@ impl Engine {
         for id in opened {
             let analysis = self.ledger.view(&work.batch).analyse(&id)?;
             if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
-                self.step(Input::Submit(item), work)?;
+                self.take_in(Input::Submit(item), work)?;
             }
         }
         Ok(())

@@ -169,39 +169,56 @@ impl Engine {
 
     fn work(&mut self, now: Now, requests: Vec<Request>, work: &mut Work) -> Result<(), EngineError> {
         (self.own_clock, self.wall) = (Time::new(now.ticks.get()), now.wall);
-        self.step(Input::Tick(now), work)?;
+        self.take_in(Input::Tick(now), work)?;
         if let Some(deadline) = self.awaited.take() {
-            self.step(Input::Deadline(Some(deadline)), work)?;
+            self.take_in(Input::Deadline(Some(deadline)), work)?;
         }
         while !work.is_full()
             && let Some(decided) = self.deferred.pop_front()
         {
             let executed = self.execute(&decided, work)?;
-            self.step(Input::Executed(executed), work)?;
+            self.take_in(Input::Executed(executed), work)?;
         }
         for request in requests {
             match request {
-                Request::Message(message) => self.step(Input::Message(*message), work)?,
+                Request::Message(message) => self.take_in(Input::Message(*message), work)?,
                 Request::Submit { caller, envelope } => self.submit(caller, envelope, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);
-                    self.step(Input::Read { reader, nonce }, work)?;
+                    self.take_in(Input::Read { reader, nonce }, work)?;
                 }
             }
         }
-        self.look_after_waiting(work)
+        self.look_after_waiting(work)?;
+        self.advance(work)
     }
 
-    /// Steps the core and works off everything that it asks for, in order.
-    pub(super) fn step(&mut self, input: Input, work: &mut Work) -> Result<(), EngineError> {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            self.replica.step(input, &mut self.effects);
-            for effect in self.effects.take() {
-                inputs.extend(self.work_off(effect, work)?.map(Input::Executed));
+    /// Hands an input to the core, which counts and decides once the round's inputs are all there.
+    pub(super) fn take_in(&mut self, input: Input, work: &mut Work) -> Result<(), EngineError> {
+        self.replica.take_in(input, &mut self.effects);
+        let executed = self.work_off_all(work)?;
+        assert!(executed.is_empty(), "the core hands out slots when it advances");
+        Ok(())
+    }
+
+    /// Lets the core do what the round's inputs have made possible, and works off all that it asks for, in order.
+    fn advance(&mut self, work: &mut Work) -> Result<(), EngineError> {
+        loop {
+            self.replica.advance(&mut self.effects);
+            let executed = self.work_off_all(work)?;
+            if executed.is_empty() {
+                return Ok(());
+            }
+            for outcome in executed {
+                self.take_in(Input::Executed(outcome), work)?;
             }
         }
-        Ok(())
+    }
+
+    fn work_off_all(&mut self, work: &mut Work) -> Result<Vec<Executed>, EngineError> {
+        let effects = self.effects.take();
+        let outcomes = effects.into_iter().map(|effect| self.work_off(effect, work));
+        outcomes.filter_map(Result::transpose).collect()
     }
 
     /// The outcome, if the effect was to execute and there was room to.

@@ -76,7 +76,7 @@ impl Engine {
     /// Whether the core took it for the own lane.
     fn put_on_lane(&mut self, bytes: Vec<u8>, work: &mut Work) -> Result<bool, EngineError> {
         let before = work.round.notices.len();
-        self.step(Input::Submit(Item { kind: ItemKind::Envelope, bytes }), work)?;
+        self.take_in(Input::Submit(Item { kind: ItemKind::Envelope, bytes }), work)?;
         let refused = |notice: &Notice| matches!(notice, Notice::Refused(Rejected::LaneFull));
         Ok(!work.round.notices[before..].iter().any(refused))
     }

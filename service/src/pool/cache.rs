@@ -2,7 +2,7 @@
 //!
 //! Only good answers are kept, so garbage cannot push them out, and a hit never says more than a check would.
 
-use quorate_pbft::{Item, PayloadCheck, PublicKey, Signature, Verify, hash_parts};
+use quorate_pbft::{Ed25519Signer, Item, PayloadCheck, PublicKey, Signature, Signer, Verify, hash_parts};
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -69,9 +69,38 @@ impl CachedVerify {
     }
 }
 
+/// Signs, and lets a cache know: own signatures come back in certificates and in the messages of others.
+pub struct CachedSigner {
+    signer: Ed25519Signer,
+    cache: Arc<CachedVerify>,
+}
+
+impl CachedSigner {
+    /// A signer whose signatures `cache` need not check.
+    pub fn new(signer: Ed25519Signer, cache: Arc<CachedVerify>) -> Self {
+        Self { signer, cache }
+    }
+}
+
+impl Signer for CachedSigner {
+    fn public_key(&self) -> PublicKey {
+        self.signer.public_key()
+    }
+
+    fn sign(&self, bytes: &[u8]) -> Signature {
+        let signature = self.signer.sign(bytes);
+        self.cache.fitting.insert(digest_of_signed(&self.public_key(), bytes, &signature));
+        signature
+    }
+}
+
+fn digest_of_signed(key: &PublicKey, bytes: &[u8], signature: &Signature) -> [u8; 32] {
+    hash_parts("quorate/v1/checked-signature", &[&key.0, &signature.0, bytes]).0
+}
+
 impl Verify for CachedVerify {
     fn verify(&self, key: &PublicKey, bytes: &[u8], signature: &Signature) -> bool {
-        let whole = hash_parts("quorate/v1/checked-signature", &[&key.0, &signature.0, bytes]).0;
+        let whole = digest_of_signed(key, bytes, signature);
         if self.fitting.contains(&whole) {
             return true;
         }
@@ -129,7 +158,7 @@ impl std::fmt::Debug for CachedPayload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_pbft::{Ed25519Signer, ItemKind, Signer};
+    use quorate_pbft::ItemKind;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
@@ -142,6 +171,18 @@ mod tests {
         assert!(verify.verify(&one.public_key(), b"said", &signature), "from memory");
         assert!(!verify.verify(&one.public_key(), b"unsaid", &signature));
         assert!(!verify.verify(&other.public_key(), b"said", &signature));
+    }
+
+    #[test]
+    fn an_own_signature_is_known_for_its_own_bytes_and_key_only() {
+        let (cache, other) = (Arc::new(CachedVerify::new()), Ed25519Signer::from_seed(&[2; 32]));
+        let own = CachedSigner::new(Ed25519Signer::from_seed(&[1; 32]), cache.clone());
+        let signature = own.sign(b"said");
+
+        assert!(cache.fitting.contains(&digest_of_signed(&own.public_key(), b"said", &signature)));
+        assert!(cache.verify(&own.public_key(), b"said", &signature));
+        assert!(!cache.verify(&own.public_key(), b"unsaid", &signature));
+        assert!(!cache.verify(&other.public_key(), b"said", &signature));
     }
 
     fn number_digest(number: u64) -> [u8; 32] {

@@ -6,5 +6,5 @@
 mod cache;
 mod workers;
 
-pub use cache::{CachedPayload, CachedVerify};
-pub use workers::{Checker, Pool};
+pub use cache::{CachedPayload, CachedSigner, CachedVerify};
+pub use workers::{Checker, Dropped, Pool};

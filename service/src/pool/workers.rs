@@ -1,7 +1,7 @@
 //! Threads that verify frames.
 
 use crate::metrics::Metrics;
-use quorate_net::{Event, Events};
+use quorate_net::{Channel, Event, Events};
 use quorate_pbft::{
     Committee, Constants, Invalid, Message, PayloadCheck, ReplicaId, Unverified, Verified, Verify, VerifyContext,
 };
@@ -27,15 +27,22 @@ pub enum Dropped {
     /// No message, or bytes after it.
     #[error("not a message: {0}")]
     Undecodable(String),
+    /// A large message on the channel of the urgent ones.
+    #[error("a bulk message on the channel of votes")]
+    WrongChannel,
     /// A message that is not what it claims.
     #[error(transparent)]
     Invalid(#[from] Invalid),
 }
 
 impl Checker {
-    /// Decodes a frame and checks everything that can be checked without the replica's state.
-    pub fn check(&self, from: ReplicaId, frame: &[u8]) -> Result<Verified<Message>, Dropped> {
+    /// Decodes a frame and checks everything that can be checked without the replica's state. What costs much to check
+    /// has its own channel, so that its sender's budget there is what it uses up.
+    pub fn check(&self, from: ReplicaId, channel: Channel, frame: &[u8]) -> Result<Verified<Message>, Dropped> {
         let message: Message = borsh::from_slice(frame).map_err(|error| Dropped::Undecodable(error.to_string()))?;
+        if message.is_bulk() && channel != Channel::Bulk {
+            return Err(Dropped::WrongChannel);
+        }
         let context = VerifyContext {
             committee: &self.committee,
             verify: self.verify.as_ref(),
@@ -85,8 +92,8 @@ impl Drop for Pool {
 
 fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Verified<Message>)) {
     while let Some(event) = events.blocking_recv() {
-        let Event::Received { from, frame, .. } = event else { continue }; // the network logs links
-        match checker.check(from, &frame) {
+        let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
+        match checker.check(from, channel, &frame) {
             Ok(message) => deliver(message),
             Err(dropped) => {
                 let bytes = frame.len();

@@ -1,4 +1,7 @@
 //! The core alone over a journal in memory: each effect is a step of its own, and a crash may fall between any two.
+//!
+//! Replicas with an odd number work in rounds, as the engine does: all that comes before a commit is taken in, and then
+//! counted once. The others count after each input.
 
 use super::{Book, Machine, News, Outgoing};
 use crate::clients::{EnvelopeName, ItemCheck};
@@ -7,7 +10,7 @@ use quorate_pbft::{
     Decided, Effect, Effects, EvidenceKey, Executed, Input, Journal, Kind, Message, Now, ReaderId, Record, Replica,
     ReplicaConfig, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An effect that waits for the disk.
@@ -27,6 +30,8 @@ pub struct CoreMachine {
     book: Book,
     waiting: Vec<Waiting>,
     told: Option<Now>,
+    /// Inputs were taken in and not counted yet.
+    in_round: bool,
 }
 
 impl CoreMachine {
@@ -34,19 +39,38 @@ impl CoreMachine {
     pub fn new(config: ReplicaConfig) -> Self {
         let journal = Journal::new(config.committee.len());
         let replica = Some(Replica::new(config.clone()));
-        Self { config, replica, journal, book: Book::default(), waiting: Vec::new(), told: None }
+        Self { config, replica, journal, book: Book::default(), waiting: Vec::new(), told: None, in_round: false }
     }
 
-    fn step(&mut self, input: Input, news: &mut Vec<News>) {
-        let mut inputs = VecDeque::from([input]);
+    fn works_in_rounds(&self) -> bool {
+        self.config.me.index() % 2 == 1
+    }
+
+    fn take_in(&mut self, input: Input, news: &mut Vec<News>) {
+        let Some(replica) = &mut self.replica else { return };
         let mut effects = Effects::new();
-        while let Some(input) = inputs.pop_front() {
-            let Some(replica) = &mut self.replica else { return };
-            replica.step(input, &mut effects);
-            for effect in effects.take() {
-                inputs.extend(self.work_off(effect, news).map(Input::Executed));
-            }
+        replica.take_in(input, &mut effects);
+        self.in_round = true;
+        let executed = self.work_off_all(&mut effects, news);
+        assert!(executed.is_empty(), "the core hands out slots when it advances");
+        if !self.works_in_rounds() {
+            self.advance(news);
         }
+    }
+
+    fn advance(&mut self, news: &mut Vec<News>) {
+        let mut effects = Effects::new();
+        while let Some(replica) = self.replica.as_mut().filter(|_| self.in_round) {
+            replica.advance(&mut effects);
+            let executed = self.work_off_all(&mut effects, news);
+            self.in_round = !executed.is_empty();
+            let Some(replica) = &mut self.replica else { return };
+            executed.into_iter().for_each(|outcome| replica.take_in(Input::Executed(outcome), &mut effects));
+        }
+    }
+
+    fn work_off_all(&mut self, effects: &mut Effects, news: &mut Vec<News>) -> Vec<Executed> {
+        effects.take().into_iter().filter_map(|effect| self.work_off(effect, news)).collect()
     }
 
     /// The outcome, if the effect was to execute.
@@ -121,23 +145,25 @@ impl Machine for CoreMachine {
     fn input(&mut self, now: Now, input: Option<Input>, news: &mut Vec<News>) {
         if self.told != Some(now) || input.is_none() {
             self.told = Some(now);
-            self.step(Input::Tick(now), news);
+            self.take_in(Input::Tick(now), news);
         }
         if let Some(input) = input {
-            self.step(input, news);
+            self.take_in(input, news);
         }
     }
 
     fn is_busy(&self) -> bool {
-        !self.waiting.is_empty()
+        self.in_round || !self.waiting.is_empty()
     }
 
     fn commit(&mut self, _now: Now, news: &mut Vec<News>) -> Vec<Outgoing> {
+        self.advance(news);
         let effects = std::mem::take(&mut self.waiting);
         self.make_durable(effects, news)
     }
 
     fn kill(&mut self, dice: &mut Dice, news: &mut Vec<News>) -> Vec<Outgoing> {
+        self.advance(news);
         let mut effects = std::mem::take(&mut self.waiting);
         let done = if dice.chance(50) { 0 } else { dice.below(effects.len() as u64 + 1) as usize };
         effects.truncate(done);

@@ -1,6 +1,6 @@
-//! Signatures that a replica verifies for the first time; the node remembers the others.
+//! Signatures that a replica verifies for the first time; the node remembers the others, and those that it made.
 
-use quorate_pbft::{Kind, PublicKey, Signature, Statement, Verify};
+use quorate_pbft::{Kind, PublicKey, Signature, Signer, Statement, Verify};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +57,24 @@ impl Verify for Counting {
             }
         }
         self.inner.verify(key, bytes, signature)
+    }
+}
+
+/// One replica's signer.
+pub(super) struct Own {
+    pub(super) signer: Arc<dyn Signer>,
+    pub(super) known: Arc<Counting>,
+}
+
+impl Signer for Own {
+    fn public_key(&self) -> PublicKey {
+        self.signer.public_key()
+    }
+
+    fn sign(&self, bytes: &[u8]) -> Signature {
+        let signature = self.signer.sign(bytes);
+        self.known.seen().0.insert((self.public_key(), signature));
+        signature
     }
 }
 

@@ -1,6 +1,6 @@
 //! Four healthy replicas as the engine runs them: a round takes in all that came, its commit ends before anything leaves.
 
-use super::counting::{Counted, Counting};
+use super::counting::{Counted, Counting, Own};
 use crate::clients::{Clients, EnvelopeName, ItemCheck};
 use crate::dice::Dice;
 use crate::keys::{Keys, Signatures};
@@ -10,7 +10,7 @@ use quorate_pbft::{
     Constants, Effect, Effects, Input, Message, Now, Replica, ReplicaConfig, ReplicaId, Ticks, Time, Unverified,
     VerifyContext,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const REPLICAS: u16 = 4;
@@ -268,7 +268,7 @@ impl Seat {
             me,
             committee: keys.committee.clone(),
             constants: constants.clone(),
-            signer: keys.signers[me.index()].clone(),
+            signer: Arc::new(Own { signer: keys.signers[me.index()].clone(), known: verify.clone() }),
             verify: verify.clone(),
             incarnation: 1,
             die: 1,
@@ -279,16 +279,17 @@ impl Seat {
 
     fn work(&mut self, now: Now, inputs: Vec<Input>, context: &VerifyContext<'_>) -> News {
         let (mut news, mut effects) = (News::default(), Effects::new());
-        for input in [Input::Tick(now)].into_iter().chain(inputs) {
-            let mut inputs = VecDeque::from([input]);
-            while let Some(input) = inputs.pop_front() {
-                self.replica.step(input, &mut effects);
-                for effect in effects.take() {
-                    inputs.extend(self.work_off(effect, &mut news, context));
-                }
+        let inputs = [Input::Tick(now)].into_iter().chain(inputs);
+        inputs.for_each(|input| self.replica.take_in(input, &mut effects));
+        loop {
+            self.replica.advance(&mut effects);
+            let executed: Vec<Input> =
+                effects.take().into_iter().filter_map(|effect| self.work_off(effect, &mut news, context)).collect();
+            if executed.is_empty() {
+                return news;
             }
+            executed.into_iter().for_each(|outcome| self.replica.take_in(outcome, &mut effects));
         }
-        news
     }
 
     /// What follows in the same round, if the effect was to execute.

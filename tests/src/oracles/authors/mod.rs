@@ -28,6 +28,7 @@ impl Authors {
     fn turns(&self, order: &[order::Slot], machine: &dyn Machine) -> Result<Turns, String> {
         let mut turns = Turns::default();
         for slot in order {
+            turns.begin_slot();
             for claim in slot.items.iter().filter_map(|item| self.claims.get(item)) {
                 let code = machine.verdict(&claim.id).and_then(|receipt| receipt.code);
                 let turn = turns.turn(claim, slot.time, code == Some(Code::Rate));

@@ -95,6 +95,11 @@ impl Turns {
         Ok(())
     }
 
+    /// Begins a slot: the lock of a key that was revoked leaves with the leases that are over.
+    pub(super) fn begin_slot(&mut self) {
+        self.lock = self.lock.filter(|(by, _)| !self.revoked.contains(by));
+    }
+
     /// Numbers of an author in `main` that more than one envelope was ordered for, with one attempt.
     pub(super) fn repeated(&self, author: u16) -> Vec<u64> {
         self.streams.get(&(author, "main")).into_iter().flat_map(|stream| stream.repeated.iter().copied()).collect()
@@ -145,7 +150,6 @@ impl Turns {
         match claim.deed {
             Deed::Revokes(whom) => {
                 self.revoked.insert(whom);
-                self.lock = self.lock.filter(|(by, _)| *by != whom);
             }
             Deed::Proposes { needed, changes, per_ms } => {
                 self.proposals.insert(claim.id, (needed, Rate { changes, per_ms, taken: BTreeMap::new() }));
@@ -250,6 +254,18 @@ mod tests {
         }
         let said: Vec<_> = turns.said.values().copied().collect();
         assert_eq!(said, [Said::Accepted, Said::Refused, Said::Accepted]);
+    }
+
+    #[test]
+    fn a_revoked_keys_lock_stands_in_the_way_until_its_slot_is_over() {
+        let lock =
+            |id, author, attempt| Claim { author, attempt, deed: Deed::Locks { lease_ms: 400 }, ..claim(id, 1, 1) };
+        let revokes = Claim { author: 9, domain: "@group", deed: Deed::Revokes(5), ..claim(2, 1, 1) };
+        let (_, mut turns) = said(&[lock(1, 5, 1), revokes, lock(3, 6, 1)]);
+        turns.begin_slot();
+        turns.turn(&lock(4, 6, 2), 1_001, false).expect("no rates");
+        let said: Vec<_> = turns.said.values().copied().collect();
+        assert_eq!(said, [Said::Accepted, Said::Accepted, Said::Refused, Said::Accepted]);
     }
 
     #[test]
