@@ -16,7 +16,9 @@ impl Address {
         let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
         match (uri.scheme(), uri.host()) {
             (Some(scheme), Some(host)) if *scheme == Scheme::HTTP && !host.is_empty() && uri.query().is_none() => {
-                Ok(Self(text.trim_end_matches('/').to_owned()))
+                let text = text.trim_end_matches('/');
+                // The API's own root, as somebody copied it from a document.
+                Ok(Self(text.strip_suffix("/v1").unwrap_or(text).to_owned()))
             }
             _ => Err("it must begin with http://"),
         }

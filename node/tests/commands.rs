@@ -192,6 +192,61 @@ fn a_node_that_is_not_there_is_3_in_time() {
 }
 
 #[test]
+fn a_lease_that_no_ledger_takes_is_told_before_anything_is_signed() {
+    let folder = folder(&[]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    for args in [&["--lease", "0"][..], &["--lease", "99999"], &["--wait", "99999"]] {
+        let said = quorate(folder.path(), &[&["lock", "acquire", "a", "--key", "key"], args].concat());
+        let words = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(code(&said) == 2 && words.contains("nothing was signed"), "{args:?}: {words}");
+    }
+}
+
+#[test]
+fn an_error_is_a_json_document_where_json_is_asked_for() {
+    let folder = folder(&[]);
+    let failed = quorate(folder.path(), &["put", "a", "nowhere", "--key", "nokey", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&failed.stdout).expect("JSON");
+    assert_eq!((document["exit"].as_i64(), code(&failed)), (Some(2), 2));
+    assert!(document["error"].as_str().is_some_and(|error| error.contains("nowhere")), "{document}");
+}
+
+#[test]
+fn an_empty_document_is_called_empty() {
+    let folder = folder(&[("ada.proof", "")]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let said = quorate(folder.path(), &["identities", "enrol", "ada.proof", "--key", "key"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("ada.proof is empty"));
+}
+
+#[test]
+fn a_missing_key_file_comes_with_the_way_to_one() {
+    let folder = folder(&[("file", "x")]);
+    let said = quorate(folder.path(), &["put", "a", "file", "--key", "nokey"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("quorate keys new --out FILE"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let folder = folder(&[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    let mut child = command.arg("man").stdout(std::process::Stdio::piped()).spawn().expect("it was built");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{folder:?}");
+}
+
+#[test]
+fn a_group_that_bears_nobody_is_called_so() {
+    let folder = folder(&[]);
+    let words = |replicas: &str, out: &str| {
+        let made = quorate(folder.path(), &["init", "--replicas", replicas, "--out", out]);
+        String::from_utf8_lossy(&made.stderr).into_owned()
+    };
+    assert!(words("3", "few").contains("3 replicas: none may fail or lie"));
+    assert_eq!(words("4", "enough"), "");
+}
+
+#[test]
 fn help_and_version_are_no_errors() {
     let folder = folder(&[]);
     for args in [&["--help"][..], &["--version"], &["merge", "--help"], &["help", "put"], &["man"]] {

@@ -18,6 +18,8 @@ mod group;
 mod http;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/newcomers.rs"]
+mod newcomers;
 #[path = "processes/ordering.rs"]
 mod ordering;
 #[path = "processes/outage.rs"]

@@ -101,6 +101,11 @@ impl Cluster {
         self.byzantine
     }
 
+    /// URL of the API of the first replica that does not lie.
+    pub fn first_honest_api(&self) -> &str {
+        self.honest().first().map_or("", |replica| &self.made.apis[usize::from(*replica)])
+    }
+
     pub fn dir(&self) -> &Path {
         &self.made.dir
     }

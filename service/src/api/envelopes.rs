@@ -8,14 +8,14 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 
 use super::service::Service;
-use crate::engine::{Candidate, Fate, NotTaken, Request};
+use crate::engine::{Candidate, Fate, NotTaken, Published, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use quorate_client::api::Ticket;
+use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
     Admission, Code, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Revision, Sequencing, State as Verdict,
 };
@@ -70,24 +70,37 @@ async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Re
     let waiting = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let mut fate = service.reception.fate(candidate.id);
-    service.needs_quorum()?;
+    if service.mempool().place(&candidate.id).is_none() {
+        service.needs_quorum()?;
+    }
     let waits_for = ticket(service, candidate).await?;
+    let promise = |receipt: Receipt| accepted(Ticket { receipt, waits_for, why: stuck(service) });
     if level == Level::Eventual {
-        return Ok(accepted(Ticket { receipt: waiting, waits_for }));
+        return Ok(promise(waiting));
     }
     let fate = tokio::select! {
         fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
+        _ = service.until(is_stuck) => return Ok(promise(waiting)),
         () = service.stop.cancelled() => return Err(Failure::stopping()),
     };
     match fate {
         Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
         Ok(Some(Fate::Overtaken { next_seq })) => Err(overtaken(waiting.from_seq, next_seq)),
-        Ok(Some(Fate::Expired)) => {
-            Ok(accepted(Ticket { receipt: Receipt { state: Verdict::Expired, ..waiting }, waits_for }))
-        }
+        Ok(Some(Fate::Expired)) => Ok(promise(Receipt { state: Verdict::Expired, ..waiting })),
         Ok(None) => Err(Failure::stopping()),
-        Err(_) => Ok(accepted(Ticket { receipt: waiting, waits_for })),
+        Err(_) => Ok(promise(waiting)),
     }
+}
+
+/// Whether something has waited for a quorum for so long that whoever waits should hear of it.
+fn is_stuck(published: &Published) -> bool {
+    published.report.mode == Mode::ReadOnly
+}
+
+/// Why nothing can be ordered now; none where it can.
+fn stuck(service: &Service) -> Option<String> {
+    let now = service.now();
+    is_stuck(&now).then(|| now.report.why.clone())
 }
 
 /// An envelope that passed the gate.
@@ -234,5 +247,7 @@ pub async fn look(
     let (Some(candidate), Some(place)) = (mempool.candidate(&id), mempool.place(&id)) else {
         return Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here")));
     };
-    Ok(accepted(Ticket { receipt: waiting(candidate), waits_for: place.waits_for() }))
+    let (receipt, waits_for) = (waiting(candidate), place.waits_for());
+    drop(mempool);
+    Ok(accepted(Ticket { receipt, waits_for, why: stuck(&service) }))
 }
