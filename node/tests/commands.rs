@@ -1,6 +1,8 @@
 //! The program as scripts see it: exit codes, and git's contract with `merge`.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -244,6 +246,36 @@ fn a_group_that_bears_nobody_is_called_so() {
     };
     assert!(words("3", "few").contains("3 replicas: none may fail or lie"));
     assert_eq!(words("4", "enough"), "");
+}
+
+/// A node that answers every request with this content under this hash; its address.
+fn node_that_serves(content: &'static str, hash: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            assert!(head.count() > 0, "a request");
+            let head = format!("HTTP/1.1 200 OK\r\netag: \"{hash}\"\r\nquorate-mode: file\r\nconnection: close");
+            let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{content}", content.len());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_content_that_is_not_what_its_hash_names_is_never_printed() {
+    let folder = folder(&[]);
+    let hash = quorate_client::content::digest(b"Kapellsk\xc3\xa4r").to_string();
+    let rotten = node_that_serves("Xapellsk\u{e4}r", hash.clone());
+    let sound = node_that_serves("Kapellsk\u{e4}r", hash);
+
+    let damaged = quorate(folder.path(), &["get", "ports", "--node", &rotten]);
+    let words = String::from_utf8_lossy(&damaged.stderr).into_owned();
+
+    assert_eq!((code(&damaged), damaged.stdout.len()), (3, 0), "{words}");
+    assert!(words.contains("its disk may be damaged"), "{words}");
+    assert_eq!(quorate(folder.path(), &["get", "ports", "--node", &sound]).stdout, "Kapellsk\u{e4}r".as_bytes());
 }
 
 #[test]

@@ -24,3 +24,5 @@ mod newcomers;
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/told.rs"]
+mod told;

@@ -84,6 +84,23 @@ fn a_stream_that_nobody_reads_ends_and_others_go_on() {
 }
 
 #[test]
+fn streams_that_nobody_reads_cost_bounded_memory() {
+    let group = Group::running(1);
+    for seq in 1..=12 {
+        assert_eq!(group.offer(0, &wide(&group, seq)).status, 200);
+    }
+    let before = group.resident_mib(0);
+
+    let _unread: Vec<TcpStream> =
+        (0..100).map(|_| http::open(group.api(0), "/v1/events?from=0").expect("a stream")).collect();
+    std::thread::sleep(Duration::from_secs(3));
+
+    // Each stream holding its 12 receipts of 4,000 paths would be 400 MiB and more.
+    let during = group.resident_mib(0);
+    assert!(during < before + 150, "{before} MiB before, {during} MiB with 100 streams");
+}
+
+#[test]
 fn a_page_of_another_site_reads_nothing_through_a_browser() {
     let mut group = Group::running(1);
     group.put(0, "secret", "1");
