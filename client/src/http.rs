@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem};
+use crate::tls::{self, TrustError};
 use crate::transport::{self, Full, Transport, TransportError};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -9,6 +10,7 @@ use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
@@ -44,6 +46,17 @@ pub enum ClientError {
         /// As given.
         node: String,
         /// Fault in the URL.
+        why: String,
+    },
+    /// Authorities that cannot be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The other side speaks no TLS, or shows a certificate that nobody trusted has signed.
+    #[error("no TLS with {node}: {why}")]
+    Tls {
+        /// Node that was asked.
+        node: String,
+        /// Fault in words.
         why: String,
     },
     /// No answer in time. A request that was sent may still take effect.
@@ -125,9 +138,14 @@ enum Try {
 impl Client {
     /// A client of the node at `node`, e.g. `http://127.0.0.1:8080`. The time runs from now.
     pub fn new(node: &str, timeout: Duration) -> Result<Self, ClientError> {
+        Self::trusting(node, timeout, None)
+    }
+
+    /// The same, trusting the authorities of a PEM file instead of the system's.
+    pub fn trusting(node: &str, timeout: Duration, ca: Option<&Path>) -> Result<Self, ClientError> {
         let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
         let deadline = Instant::now() + timeout;
-        Ok(Self { http: Transport::new(), base, timeout, deadline, notice: None })
+        Ok(Self { http: Transport::new(tls::trusting(base.is_tls(), ca)?), base, timeout, deadline, notice: None })
     }
 
     /// The same client with its whole time before it again.
@@ -174,7 +192,7 @@ impl Client {
             match tries.within(self.http.send(get(url.clone(), headers.clone()))).await? {
                 Some(Ok(response)) if response.status().is_success() => return Ok(response),
                 Some(Ok(response)) => tries.note(self.read(response).await?).await?,
-                Some(Err(error)) => tries.pause(words(&error), None).await?,
+                Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
                 None => tries.pause(SILENT.into(), None).await?,
             }
         }
@@ -213,7 +231,15 @@ impl Client {
     async fn ask_once(&self, request: Request<Full>) -> Result<Try, ClientError> {
         match self.http.send(request).await {
             Ok(response) => self.read(response).await,
-            Err(error) => Ok(Try::Again { why: words(&error), after: None }),
+            Err(error) => Ok(Try::Again { why: self.words(&error)?, after: None }),
+        }
+    }
+
+    /// Why a try failed; an error where no other try can do better.
+    fn words(&self, error: &TransportError) -> Result<String, ClientError> {
+        match fault_of_tls(error) {
+            Some(fault) => Err(ClientError::Tls { node: self.node().into(), why: fault.to_string() }),
+            None => Ok(words(error)),
         }
     }
 
@@ -369,6 +395,20 @@ fn reason(problem: &Problem) -> String {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+/// What TLS found wrong with the other side; none where the connection failed in another way.
+fn fault_of_tls(error: &TransportError) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if let Some(fault) = one.downcast_ref() {
+            return Some(fault);
+        }
+        // An error of the operating system hides the one that it was made of from `source`.
+        let inner = one.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = inner.map_or(one.source(), |inner| Some(inner));
+    }
+    None
 }
 
 /// Deepest cause of an error: what the operating system or the other side said.

@@ -24,5 +24,7 @@ mod newcomers;
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/tls.rs"]
+mod tls;
 #[path = "processes/told.rs"]
 mod told;

@@ -263,6 +263,8 @@ impl Plan {
             listen: listen(number),
             api: self.api(number),
             hosts: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
             data: PathBuf::from("data"),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -103,6 +103,8 @@ impl SeatPlan {
             listen: listen.clone(),
             api: self.api,
             hosts: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
             data: PathBuf::from(DATA),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -74,11 +74,6 @@ impl Failure {
         self
     }
 
-    /// Whether no node answered.
-    pub fn is_about_reach(&self) -> bool {
-        self.exit == Exit::Unreachable
-    }
-
     /// Tells standard error, and gives the code; with `--json`, a document on standard output where there is none.
     pub fn report(&self, json: bool) -> ExitCode {
         if json && !self.what.is_empty() && !print::has_printed() {
@@ -111,10 +106,10 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } => Exit::Usage,
+            ClientError::Address { .. } | ClientError::Trust(_) => Exit::Usage,
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
-            ClientError::NoAnswer { .. } | ClientError::Garbled { .. } => Exit::Unreachable,
+            ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
         };
         Self { next, ..Self::new(exit, error) }
     }
@@ -122,14 +117,17 @@ impl From<ClientError> for Failure {
 
 fn advice(error: &ClientError) -> Option<String> {
     match error {
-        ClientError::Address { .. } => Some("give --node http://HOST:PORT, or set QUORATE_NODE".into()),
+        ClientError::Address { .. } => {
+            Some("give --node http://HOST:PORT or https://HOST:PORT, or set QUORATE_NODE".into())
+        }
         ClientError::NoAnswer { last, .. } if last == NOTHING_LISTENS => Some(NOT_THERE.into()),
         ClientError::NoAnswer { last, .. } if last.starts_with("no-quorum") => {
             Some("a read with --level sequential answers from what this node has executed".into())
         }
         ClientError::NoAnswer { node, .. } => Some(format!("`quorate status --explain --node {node}` says why")),
         ClientError::Garbled { .. } => Some("is this the API address that `quorate start` printed?".into()),
-        ClientError::Refused(_) => None,
+        ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
+        ClientError::Refused(_) | ClientError::Trust(_) => None,
     }
 }
 

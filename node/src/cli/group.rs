@@ -38,8 +38,9 @@ pub async fn status(args: &StatusArgs) -> Outcome {
 
 /// A node that does not even tell of itself.
 fn unheard(error: ClientError) -> Failure {
+    let is_silent = matches!(error, ClientError::NoAnswer { .. });
     let failure = Failure::from(error);
-    if failure.is_about_reach() { failure.next(NOT_THERE) } else { failure }
+    if is_silent { failure.next(NOT_THERE) } else { failure }
 }
 
 fn facts(status: &Status) -> Table {

@@ -21,6 +21,9 @@ pub struct Reach {
     /// API address of a node
     #[arg(long, env = "QUORATE_NODE", default_value = DEFAULT_NODE, value_name = "URL")]
     node: String,
+    /// PEM file with the authorities to trust with an https:// node, instead of the system's
+    #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     timeout: f64,
@@ -34,7 +37,7 @@ impl Reach {
     pub fn client(&self) -> Result<Client, Failure> {
         let timeout =
             Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let client = Client::new(&self.node, timeout)?;
+        let client = Client::trusting(&self.node, timeout, self.ca.as_deref())?;
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }

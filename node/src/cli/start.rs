@@ -31,6 +31,12 @@ pub struct Start {
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS")]
     api: Option<SocketAddr>,
+    /// Certificate of the API in PEM: with it and its key the API speaks TLS
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Folder of the database
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -142,6 +148,8 @@ impl Start {
         Overrides {
             listen: self.listen.clone(),
             api: self.api,
+            tls_certificate: self.tls_certificate.clone(),
+            tls_key: self.tls_key.clone(),
             data: self.data.clone(),
             log: self.log.clone(),
             log_format: self.log_format,

@@ -33,6 +33,7 @@ mod routes;
 mod service;
 mod status;
 mod streams;
+mod tls;
 
 pub use admin::Admin;
 pub use answers::Answers;
@@ -42,6 +43,7 @@ pub use pace::Pace;
 use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use streams::Streams;
+pub use tls::{TlsError, acceptor};
 
 use axum::Router;
 use axum::extract::{Request, State};
