@@ -37,6 +37,9 @@ pub struct Config {
     /// Key of the certificate, in PEM; relative to the replica's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
+    /// Whether authors have a default rate at this replica, where their domain's policy sets none.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub default_rates: bool,
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
@@ -49,6 +52,14 @@ pub struct Config {
     /// Addresses of the other replicas: replica number to multiaddr. The own number may be there and is ignored.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn default_data() -> PathBuf {
@@ -70,6 +81,8 @@ pub struct Overrides {
     pub tls_certificate: Option<PathBuf>,
     /// As [`Config::tls_key`].
     pub tls_key: Option<PathBuf>,
+    /// As [`Config::default_rates`].
+    pub default_rates: Option<bool>,
     /// As [`Config::data`].
     pub data: Option<PathBuf>,
     /// As [`Config::log`].
@@ -145,6 +158,7 @@ impl Config {
         replace(&mut self.api, over.api);
         self.tls_certificate = over.tls_certificate.or(self.tls_certificate.take());
         self.tls_key = over.tls_key.or(self.tls_key.take());
+        replace(&mut self.default_rates, over.default_rates);
         replace(&mut self.data, over.data);
         replace(&mut self.log, over.log);
         replace(&mut self.log_format, over.log_format);
@@ -172,8 +186,8 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 }
 
 impl Overrides {
-    /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DATA`, `QUORATE_LOG`,
-    /// `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
+    /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DEFAULT_RATES`,
+    /// `QUORATE_DATA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
     /// commas between `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
@@ -181,6 +195,7 @@ impl Overrides {
             api: parsed(&read, "QUORATE_API", "an address such as 127.0.0.1:8000", |text| text.parse().ok())?,
             tls_certificate: read("QUORATE_TLS_CERTIFICATE").map(PathBuf::from),
             tls_key: read("QUORATE_TLS_KEY").map(PathBuf::from),
+            default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", "true or false", |text| text.parse().ok())?,
             data: read("QUORATE_DATA").map(PathBuf::from),
             log: read("QUORATE_LOG"),
             log_format: parsed(&read, "QUORATE_LOG_FORMAT", "text or json", |text| text.parse().ok())?,

@@ -265,6 +265,7 @@ impl Plan {
             hosts: Vec::new(),
             tls_certificate: None,
             tls_key: None,
+            default_rates: true,
             data: PathBuf::from("data"),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

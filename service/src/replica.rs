@@ -1,6 +1,6 @@
 //! Replica as a whole: disk, core, network, API.
 
-use crate::api::{self, Admin, Answers, Pace, Room, Service, Streams};
+use crate::api::{self, Admin, Answers, AuthorPace, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
@@ -209,6 +209,7 @@ impl Running {
             answers,
             streams,
             pace: Pace::default(),
+            author_pace: config.default_rates.then(AuthorPace::default),
             future,
             damage,
             stop,

@@ -105,6 +105,7 @@ impl SeatPlan {
             hosts: Vec::new(),
             tls_certificate: None,
             tls_key: None,
+            default_rates: true,
             data: PathBuf::from(DATA),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

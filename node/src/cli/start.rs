@@ -150,6 +150,7 @@ impl Start {
             api: self.api,
             tls_certificate: self.tls_certificate.clone(),
             tls_key: self.tls_key.clone(),
+            default_rates: None,
             data: self.data.clone(),
             log: self.log.clone(),
             log_format: self.log_format,

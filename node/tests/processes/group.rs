@@ -57,6 +57,16 @@ impl Group {
         group
     }
 
+    /// A group of one that takes changes of an author as fast as they come.
+    pub fn unpaced() -> Self {
+        let mut group = Self::init(1);
+        let file = group.dir().join("replica-0/config.toml");
+        let text = std::fs::read_to_string(&file).expect("a configuration");
+        std::fs::write(&file, format!("default_rates = false\n{text}")).expect("our file");
+        group.start_all();
+        group
+    }
+
     /// The folder that `init` made.
     pub fn dir(&self) -> PathBuf {
         self.dir.path().join("group")

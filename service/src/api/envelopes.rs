@@ -1,6 +1,7 @@
 //! `/v1/envelopes`: changes in, verdicts out (A1 to A3).
 
 use super::Shared;
+use super::author_pace;
 use super::body;
 use super::door::Seat;
 use super::param::{InPath, InQuery, digest};
@@ -8,7 +9,7 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 
 use super::service::Service;
-use crate::engine::{Candidate, Fate, NotTaken, Published, Request};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Published, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -17,12 +18,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
-    Admission, Code, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Revision, Sequencing, State as Verdict,
+    Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
+    State as Verdict,
 };
 use quorate_pbft::{Item, ItemKind, Time};
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
@@ -129,9 +131,24 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
+    if service.mempool().place(&id).is_none() {
+        charge(service, &moment, &envelope, bytes.len())?;
+    }
     let item = Item { kind: ItemKind::Envelope, bytes };
     service.payload.remember(&item); // not verified again inside a bundle (G2)
     Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
+}
+
+/// Charges an envelope to its author's default pace, where the domain's policy sets no rate.
+fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize) -> Answer<()> {
+    let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
+    let Some(pace) = service.author_pace.as_ref().filter(|_| !has_rate) else { return Ok(()) };
+    let charged = pace.charge(&envelope.body.author, author_pace::cost(envelope, bytes), Instant::now());
+    charged.map_err(|wait| {
+        let wait_ms = wait.as_millis() as u64 + 1;
+        let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
+        refused(service, Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
+    })
 }
 
 /// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.

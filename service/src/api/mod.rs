@@ -5,6 +5,7 @@
 
 mod admin;
 mod answers;
+mod author_pace;
 mod authors;
 mod body;
 mod causality;
@@ -37,6 +38,7 @@ mod tls;
 
 pub use admin::Admin;
 pub use answers::Answers;
+pub use author_pace::AuthorPace;
 pub use body::Room;
 pub use door::serve;
 pub use pace::Pace;

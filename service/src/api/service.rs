@@ -2,6 +2,7 @@
 
 use super::admin::Admin;
 use super::answers::Answers;
+use super::author_pace::AuthorPace;
 use super::body::Room;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
@@ -63,6 +64,8 @@ pub struct Service {
     pub answers: Answers,
     /// When strong reads may ask for a slot.
     pub pace: Pace,
+    /// Pace of authors whose domains set none; none: as fast as they come.
+    pub author_pace: Option<AuthorPace>,
     /// Streams of events.
     pub streams: Streams,
     /// Room for those who wait for the future.
