@@ -397,7 +397,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// What TLS found wrong with the other side; none where the connection failed in another way.
+/// Fault that TLS found with the other side; none where the connection failed in another way.
 fn fault_of_tls(error: &TransportError) -> Option<&rustls::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(one) = cause {

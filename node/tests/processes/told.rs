@@ -1,4 +1,4 @@
-//! What a replica tells its operator: in the log, in metrics, and in words about itself.
+//! Words of a replica to its operator: in the log, in metrics, and about itself.
 
 use crate::group::{Group, eventually};
 use std::io::Write as _;
