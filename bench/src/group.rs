@@ -126,6 +126,7 @@ fn init(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<()> {
 fn start(program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
     let log = std::fs::File::create(dir.join("log")).context("no log file")?;
     let mut child = Command::new(program)
+        .env("QUORATE_DEFAULT_RATES", "false") // the bench measures the group, not a limit
         .args(["start", "--dir"])
         .arg(dir)
         .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! Addresses of nodes: `http://host:port`, perhaps with a path that a reverse proxy put before the API.
+//! Addresses of nodes: `http://host:port` or `https://host:port`, perhaps with a path that a reverse proxy put before the API.
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
@@ -15,11 +15,20 @@ impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
         match (uri.scheme(), uri.host()) {
-            (Some(scheme), Some(host)) if *scheme == Scheme::HTTP && !host.is_empty() && uri.query().is_none() => {
-                Ok(Self(text.trim_end_matches('/').to_owned()))
+            (Some(scheme), Some(host))
+                if [Scheme::HTTP, Scheme::HTTPS].contains(scheme) && !host.is_empty() && uri.query().is_none() =>
+            {
+                let text = text.trim_end_matches('/');
+                // The API's own root, as somebody copied it from a document.
+                Ok(Self(text.strip_suffix("/v1").unwrap_or(text).to_owned()))
             }
-            _ => Err("it must begin with http://"),
+            _ => Err("it must begin with http:// or https://"),
         }
+    }
+
+    /// Whether the node speaks TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.0.starts_with("https:")
     }
 
     pub(crate) fn as_str(&self) -> &str {

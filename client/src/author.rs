@@ -116,6 +116,11 @@ impl Author {
         self.signer.public_key()
     }
 
+    /// Whether an envelope of this key has no answer yet: the domain may be other than the node knows it.
+    pub fn has_unanswered(&self) -> bool {
+        !self.outbox.unanswered().is_empty()
+    }
+
     /// Gives the next change the whole time again.
     pub fn renew(&mut self) {
         self.client = self.client.renewed();

@@ -1,7 +1,7 @@
 //! The questions of the API, one function each.
 
 use crate::api::{AuthorInfo, ENVELOPE_TYPE, Page, Status, Ticket};
-use crate::http::{Client, ClientError};
+use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
 use quorate_ledger::{EnvelopeId, Level, Receipt};
 use quorate_pbft::PublicKey;
@@ -43,6 +43,9 @@ impl Client {
                 Ok(Posted::Ticket(ticket)) => {
                     was_taken = true;
                     tries.pause(waits(&ticket), None).await?;
+                }
+                Err(ClientError::NoAnswer { last, .. }) if was_taken && last == NONE_SENT => {
+                    return Err(tries.given_up());
                 }
                 // A node that has taken it, and restarted, may hold it back: it may be on a lane all the same.
                 Err(ClientError::NoAnswer { node, waited, last, .. }) if was_taken => {
@@ -116,8 +119,9 @@ pub fn level_name(level: Level) -> &'static str {
 
 /// Reason in words why a ticket waits.
 pub(crate) fn waits(ticket: &Ticket) -> String {
-    match ticket.waits_for {
-        Some(number) => format!("it waits for the author's number {number}"),
-        None => "it was taken and has no verdict yet".into(),
+    match (ticket.waits_for, &ticket.why) {
+        (Some(number), _) => format!("it waits for the author's number {number}"),
+        (None, Some(why)) => format!("it was taken and waits for a quorum: {why}"),
+        (None, None) => "it was taken and has no verdict yet".into(),
     }
 }

@@ -2,11 +2,15 @@
 
 use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem};
+use crate::tls::{self, TrustError};
 use crate::transport::{self, Full, Transport, TransportError};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
@@ -15,8 +19,17 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Codes with which a node says that it took nothing, and that it may be asked again.
 const HELD_BACK: [&str; 2] = ["rate", "busy"];
 
+/// Reason where the time was up before a try.
+pub(crate) const NONE_SENT: &str = "none was sent";
+
 /// Reason of a try that took all the time that was left.
 const SILENT: &str = "it is silent";
+
+/// Reason of a try at whose address no program takes connections.
+pub const NOTHING_LISTENS: &str = "nothing listens there";
+
+/// Time without a byte after which a node is called silent.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Pause after the first failed try; doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -33,6 +46,17 @@ pub enum ClientError {
         /// As given.
         node: String,
         /// Fault in the URL.
+        why: String,
+    },
+    /// Authorities that cannot be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The other side speaks no TLS, or shows a certificate that nobody trusted has signed.
+    #[error("no TLS with {node}: {why}")]
+    Tls {
+        /// Node that was asked.
+        node: String,
+        /// Fault in words.
         why: String,
     },
     /// No answer in time. A request that was sent may still take effect.
@@ -67,6 +91,16 @@ pub struct Client {
     base: Address,
     timeout: Duration,
     deadline: Instant,
+    notice: Option<Notice>,
+}
+
+/// Word to people that a question still has no answer: once, after this time.
+#[derive(Debug, Clone, Copy)]
+pub struct Notice {
+    /// Time without an answer.
+    pub after: Duration,
+    /// Takes the node, and why its last try failed.
+    pub tell: fn(&str, &str),
 }
 
 /// A whole answer that is not an error.
@@ -104,13 +138,24 @@ enum Try {
 impl Client {
     /// A client of the node at `node`, e.g. `http://127.0.0.1:8080`. The time runs from now.
     pub fn new(node: &str, timeout: Duration) -> Result<Self, ClientError> {
+        Self::trusting(node, timeout, None)
+    }
+
+    /// The same, trusting the authorities of a PEM file instead of the system's.
+    pub fn trusting(node: &str, timeout: Duration, ca: Option<&Path>) -> Result<Self, ClientError> {
         let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
-        Ok(Self { http: Transport::new(), base, timeout, deadline: Instant::now() + timeout })
+        let deadline = Instant::now() + timeout;
+        Ok(Self { http: Transport::new(tls::trusting(base.is_tls(), ca)?), base, timeout, deadline, notice: None })
     }
 
     /// The same client with its whole time before it again.
     pub fn renewed(&self) -> Self {
         Self { deadline: Instant::now() + self.timeout, ..self.clone() }
+    }
+
+    /// The same client, which tells of a wait.
+    pub fn with_notice(self, notice: Notice) -> Self {
+        Self { notice: Some(notice), ..self }
     }
 
     /// The node's address as text.
@@ -144,13 +189,11 @@ impl Client {
     pub(crate) async fn stream(&self, url: Uri, headers: HeaderMap) -> Result<Response<Incoming>, ClientError> {
         let mut tries = Tries::new(self);
         loop {
-            let left = tries.left()?;
-            let sent = self.http.send(get(url.clone(), headers.clone()));
-            match tokio::time::timeout(left, sent).await {
-                Ok(Ok(response)) if response.status().is_success() => return Ok(response),
-                Ok(Ok(response)) => tries.note(self.read(response).await?).await?,
-                Ok(Err(error)) => tries.pause(words(&error), None).await?,
-                Err(_) => tries.pause(SILENT.into(), None).await?,
+            match tries.within(self.http.send(get(url.clone(), headers.clone()))).await? {
+                Some(Ok(response)) if response.status().is_success() => return Ok(response),
+                Some(Ok(response)) => tries.note(self.read(response).await?).await?,
+                Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
+                None => tries.pause(SILENT.into(), None).await?,
             }
         }
     }
@@ -174,10 +217,9 @@ impl Client {
         let mut tries = Tries::new(self);
         loop {
             // Copies a pointer to the body, not the body.
-            let once = self.ask_once(request.clone());
-            let outcome = match tokio::time::timeout(tries.left()?, once).await {
-                Ok(outcome) => outcome?,
-                Err(_) => Try::Again { why: SILENT.into(), after: None },
+            let outcome = match tries.within(self.ask_once(request.clone())).await? {
+                Some(outcome) => outcome?,
+                None => Try::Again { why: SILENT.into(), after: None },
             };
             match outcome {
                 Try::Answered(answer) => return Ok(answer),
@@ -189,7 +231,15 @@ impl Client {
     async fn ask_once(&self, request: Request<Full>) -> Result<Try, ClientError> {
         match self.http.send(request).await {
             Ok(response) => self.read(response).await,
-            Err(error) => Ok(Try::Again { why: words(&error), after: None }),
+            Err(error) => Ok(Try::Again { why: self.words(&error)?, after: None }),
+        }
+    }
+
+    /// Why a try failed; an error where no other try can do better.
+    fn words(&self, error: &TransportError) -> Result<String, ClientError> {
+        match fault_of_tls(error) {
+            Some(fault) => Err(ClientError::Tls { node: self.node().into(), why: fault.to_string() }),
+            None => Ok(words(error)),
         }
     }
 
@@ -202,7 +252,11 @@ impl Client {
         if status.is_success() {
             return Ok(Try::Answered(Answer { status, headers, body }));
         }
-        let problem = problem(status, &headers, &body);
+        let known = problem(&headers, &body);
+        if known.is_none() && status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+            return Err(self.garbled(format!("HTTP {status} of another program")));
+        }
+        let problem = known.unwrap_or_else(|| unexplained(status));
         if status == StatusCode::TOO_MANY_REQUESTS && HELD_BACK.contains(&problem.code.as_str()) {
             return Ok(Try::HeldBack { problem: Box::new(problem), after: retry_after(&headers) });
         }
@@ -239,6 +293,8 @@ pub struct Tries<'c> {
     client: &'c Client,
     pause: Duration,
     last: String,
+    begun: Instant,
+    is_told: bool,
     /// Last problem that the node reported while it held back every try.
     held_back: Option<Box<Problem>>,
     /// Whether a try may have been taken.
@@ -247,7 +303,33 @@ pub struct Tries<'c> {
 
 impl<'c> Tries<'c> {
     fn new(client: &'c Client) -> Self {
-        Self { client, pause: PAUSE_MIN, last: "none was sent".into(), held_back: None, is_uncertain: false }
+        let (pause, begun) = (PAUSE_MIN, Instant::now());
+        let last = NONE_SENT.into();
+        Self { client, pause, last, begun, is_told: false, held_back: None, is_uncertain: false }
+    }
+
+    /// Outcome of a try; none once the time is up.
+    async fn within<T>(&mut self, once: impl Future<Output = T>) -> Result<Option<T>, ClientError> {
+        let (mut once, left) = (std::pin::pin!(once), self.left()?);
+        if let Some(notice) = self.client.notice.filter(|_| !self.is_told) {
+            let quiet = notice.after.saturating_sub(self.begun.elapsed()).max(SILENCE).min(left);
+            if let Ok(outcome) = tokio::time::timeout(quiet, once.as_mut()).await {
+                return Ok(Some(outcome));
+            }
+            self.tell(SILENT);
+        }
+        Ok(tokio::time::timeout(self.left()?, once).await.ok())
+    }
+
+    /// Gives the client's notice where it is due.
+    fn tell(&mut self, why: &str) {
+        if let Some(notice) = self.client.notice
+            && !self.is_told
+            && self.begun.elapsed() >= notice.after
+        {
+            self.is_told = true;
+            (notice.tell)(self.client.node(), why);
+        }
     }
 
     /// The time that is left, or the error that ends it all.
@@ -258,6 +340,7 @@ impl<'c> Tries<'c> {
 
     /// Waits before the next try, because of `why`.
     pub async fn pause(&mut self, why: String, at_least: Option<Duration>) -> Result<(), ClientError> {
+        self.tell(&why);
         self.last = why;
         let pause = at_least.unwrap_or(self.pause).max(self.pause);
         if pause > self.left()? && at_least.is_some() {
@@ -281,21 +364,24 @@ impl<'c> Tries<'c> {
         }
     }
 
-    fn given_up(&self) -> ClientError {
+    /// The error that ends it all.
+    pub(crate) fn given_up(&self) -> ClientError {
         let (node, waited) = (self.client.node().into(), self.client.timeout);
         let held_back = self.held_back.clone().filter(|_| !self.is_uncertain);
         ClientError::NoAnswer { node, waited, last: self.last.clone(), held_back }
     }
 }
 
-/// The problem in an error's body, or one made of the status where the body holds none.
-fn problem(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Problem {
+/// The problem in an error's body.
+fn problem(headers: &HeaderMap, body: &[u8]) -> Option<Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let read = kind.starts_with(PROBLEM_TYPE).then(|| serde_json::from_slice(body).ok()).flatten();
-    read.unwrap_or_else(|| {
-        let reason = status.canonical_reason().unwrap_or("unknown status");
-        Problem::new(status.as_u16(), &format!("http-{}", status.as_u16()), reason)
-    })
+    kind.starts_with(PROBLEM_TYPE).then(|| serde_json::from_slice(body).ok()).flatten()
+}
+
+/// Problem made of the status, where the body holds none: a proxy's word, or that of a node under load.
+fn unexplained(status: StatusCode) -> Problem {
+    let reason = status.canonical_reason().unwrap_or("unknown status");
+    Problem::new(status.as_u16(), &format!("http-{}", status.as_u16()), reason)
 }
 
 /// Why a node cannot answer now: its own words, where the problem has them.
@@ -311,11 +397,26 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
+/// Fault that TLS found with the other side; none where the connection failed in another way.
+fn fault_of_tls(error: &TransportError) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if let Some(fault) = one.downcast_ref() {
+            return Some(fault);
+        }
+        // An error of the operating system hides the one that it was made of from `source`.
+        let inner = one.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = inner.map_or(one.source(), |inner| Some(inner));
+    }
+    None
+}
+
 /// Deepest cause of an error: what the operating system or the other side said.
 fn words(error: &TransportError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    let refused = cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == ErrorKind::ConnectionRefused);
+    if refused { NOTHING_LISTENS.into() } else { cause.to_string() }
 }

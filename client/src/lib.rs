@@ -16,5 +16,7 @@ pub mod http;
 pub mod keys;
 pub mod outbox;
 #[cfg(feature = "http")]
+pub mod tls;
+#[cfg(feature = "http")]
 mod transport;
 pub mod verify;

@@ -1,12 +1,14 @@
-//! HTTP/1.1 to nodes over pooled connections, by hyper. No proxy and no redirect: nodes are members of the group, mostly on
+//! HTTP/1.1 to nodes over pooled connections, by hyper; TLS by rustls where the address says so. No proxy and no redirect: nodes are members of the group, mostly on
 //! loopback, and no proxy of the environment knows them.
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use std::fmt;
 
 /// Whole body of a request; copies share the bytes.
@@ -25,12 +27,15 @@ pub(crate) enum TransportError {
 
 /// Connections to nodes. Copies share them.
 #[derive(Clone)]
-pub(crate) struct Transport(Client<HttpConnector, Full>);
+pub(crate) struct Transport(Client<HttpsConnector<HttpConnector>, Full>);
 
 impl Transport {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tls: ClientConfig) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        connector.enforce_http(false); // TLS goes over it
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
         Self(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
     }
 

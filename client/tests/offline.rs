@@ -68,8 +68,11 @@ fn any_flipped_byte_fails() {
 
 #[test]
 fn another_groups_genesis_proves_nothing() {
-    let failed = verify(&evidence(&genesis("a")), genesis("b").bytes(), &Demands::default());
-    assert_eq!(failed, Err(NotProved::Proof(ProofError::Evidence)));
+    let (theirs, ours) = (genesis("a"), genesis("b"));
+    let failed = verify(&evidence(&theirs), ours.bytes(), &Demands::default()).expect_err("of another group");
+    let (theirs, ours) = (theirs.group(), ours.group());
+    assert_eq!(failed, NotProved::Proof(ProofError::OtherGroup { theirs, ours }));
+    assert_eq!(failed.to_string(), format!("it is of group {theirs}, this genesis is of {ours}"));
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub use state::store::{Read, Store, StoreError, Table};
 #[cfg(feature = "execution")]
 pub use execute::outcome::Outcome;
 #[cfg(feature = "execution")]
-pub use lock::{Held, LeftLine, LockNews, LockRequest, Wanted};
+pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest, WAIT_MS_MAX, Wanted};
 #[cfg(feature = "execution")]
 pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,

@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::{Class, ConflictEntry, ConflictId, Found, PathOutcome, State};
+use quorate_ledger::{Class, ConflictEntry, ConflictId, Found, LogEntry, PathOutcome, State};
 use support::world::{World, at, remove, rename, revision, write};
 
 fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
@@ -101,6 +101,23 @@ fn a_change_with_an_older_base_joins() {
     assert_eq!((receipt.state, receipt.conflicts), (State::Conflict, vec![id]));
     assert_eq!(conflict(&world, &id).record.sides, 3);
     assert_eq!(world.text("a").as_deref(), Some("one\n"));
+}
+
+#[test]
+fn the_log_of_a_path_tells_of_sides_that_made_no_version_of_it() {
+    let (mut world, _) = disputed();
+    world.does(0, &[write("b", "elsewhere\n")]);
+    world.does_on(revision("2"), 3, &[write("a", "three\n")]);
+    let whole = world.view().log("main", None, None, 100).expect("a domain").items;
+    let of_a = whole.iter().filter(|entry| entry.changes.iter().any(|change| change.path == "a"));
+    let expected: Vec<_> = of_a.map(|entry| entry.revision).collect();
+
+    let told = |from, limit| world.view().log("main", Some("a"), from, limit).expect("a domain").items;
+    let revisions = |entries: Vec<LogEntry>| entries.iter().map(|entry| entry.revision).collect::<Vec<_>>();
+
+    assert!(expected.len() >= 3, "{expected:?}");
+    assert_eq!(revisions(told(None, 100)), expected);
+    assert_eq!(revisions(told(Some(expected[0]), 1)), expected[1..2]);
 }
 
 #[test]

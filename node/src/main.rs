@@ -1,6 +1,7 @@
 //! The program `quorate`.
 
 mod cli;
+mod counted;
 mod demo;
 mod memory;
 

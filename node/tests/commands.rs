@@ -1,6 +1,8 @@
 //! The program as scripts see it: exit codes, and git's contract with `merge`.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -189,6 +191,91 @@ fn a_node_that_is_not_there_is_3_in_time() {
     for args in [&["status"][..], &["get", "a"], &["put", "a", "file", "--key", "key"]] {
         assert_eq!(code(&quorate(folder.path(), &[args, &there].concat())), 3, "{args:?}");
     }
+}
+
+#[test]
+fn a_lease_that_no_ledger_takes_is_told_before_anything_is_signed() {
+    let folder = folder(&[]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    for args in [&["--lease", "0"][..], &["--lease", "99999"], &["--wait", "99999"]] {
+        let said = quorate(folder.path(), &[&["lock", "acquire", "a", "--key", "key"], args].concat());
+        let words = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(code(&said) == 2 && words.contains("nothing was signed"), "{args:?}: {words}");
+    }
+}
+
+#[test]
+fn an_error_is_a_json_document_where_json_is_asked_for() {
+    let folder = folder(&[]);
+    let failed = quorate(folder.path(), &["put", "a", "nowhere", "--key", "nokey", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&failed.stdout).expect("JSON");
+    assert_eq!((document["exit"].as_i64(), code(&failed)), (Some(2), 2));
+    assert!(document["error"].as_str().is_some_and(|error| error.contains("nowhere")), "{document}");
+}
+
+#[test]
+fn an_empty_document_is_called_empty() {
+    let folder = folder(&[("ada.proof", "")]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let said = quorate(folder.path(), &["identities", "enrol", "ada.proof", "--key", "key"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("ada.proof is empty"));
+}
+
+#[test]
+fn a_missing_key_file_comes_with_the_way_to_one() {
+    let folder = folder(&[("file", "x")]);
+    let said = quorate(folder.path(), &["put", "a", "file", "--key", "nokey"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("quorate keys new --out FILE"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let folder = folder(&[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    let mut child = command.arg("man").stdout(std::process::Stdio::piped()).spawn().expect("it was built");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{folder:?}");
+}
+
+#[test]
+fn a_group_that_bears_nobody_is_called_so() {
+    let folder = folder(&[]);
+    let words = |replicas: &str, out: &str| {
+        let made = quorate(folder.path(), &["init", "--replicas", replicas, "--out", out]);
+        String::from_utf8_lossy(&made.stderr).into_owned()
+    };
+    assert!(words("3", "few").contains("3 replicas: none may fail or lie"));
+    assert_eq!(words("4", "enough"), "");
+}
+
+/// A node that answers every request with this content under this hash; its address.
+fn node_that_serves(content: &'static str, hash: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            assert!(head.count() > 0, "a request");
+            let head = format!("HTTP/1.1 200 OK\r\netag: \"{hash}\"\r\nquorate-mode: file\r\nconnection: close");
+            let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{content}", content.len());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_content_that_is_not_what_its_hash_names_is_never_printed() {
+    let folder = folder(&[]);
+    let hash = quorate_client::content::digest(b"Kapellsk\xc3\xa4r").to_string();
+    let rotten = node_that_serves("Xapellsk\u{e4}r", hash.clone());
+    let sound = node_that_serves("Kapellsk\u{e4}r", hash);
+
+    let damaged = quorate(folder.path(), &["get", "ports", "--node", &rotten]);
+    let words = String::from_utf8_lossy(&damaged.stderr).into_owned();
+
+    assert_eq!((code(&damaged), damaged.stdout.len()), (3, 0), "{words}");
+    assert!(words.contains("its disk may be damaged"), "{words}");
+    assert_eq!(quorate(folder.path(), &["get", "ports", "--node", &sound]).stdout, "Kapellsk\u{e4}r".as_bytes());
 }
 
 #[test]

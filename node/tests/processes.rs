@@ -20,7 +20,13 @@ mod group;
 mod http;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/newcomers.rs"]
+mod newcomers;
 #[path = "processes/ordering.rs"]
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/tls.rs"]
+mod tls;
+#[path = "processes/told.rs"]
+mod told;

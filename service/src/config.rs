@@ -31,6 +31,15 @@ pub struct Config {
     /// Names under which clients reach the API, as through a proxy; addresses and `localhost` need no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// Certificate of the API, or a chain of them, in PEM; relative to the replica's folder. With it the API speaks TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, in PEM; relative to the replica's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// Whether authors have a default rate at this replica, where their domain's policy sets none.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub default_rates: bool,
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
@@ -43,6 +52,14 @@ pub struct Config {
     /// Addresses of the other replicas: replica number to multiaddr. The own number may be there and is ignored.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn default_data() -> PathBuf {
@@ -60,6 +77,12 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// As [`Config::api`].
     pub api: Option<SocketAddr>,
+    /// As [`Config::tls_certificate`].
+    pub tls_certificate: Option<PathBuf>,
+    /// As [`Config::tls_key`].
+    pub tls_key: Option<PathBuf>,
+    /// As [`Config::default_rates`].
+    pub default_rates: Option<bool>,
     /// As [`Config::data`].
     pub data: Option<PathBuf>,
     /// As [`Config::log`].
@@ -92,6 +115,9 @@ pub enum ConfigError {
     /// A peer that is not `number=multiaddr`, or a number that is no replica number.
     #[error("peer {0:?}: expected a replica number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7000")]
     Peer(String),
+    /// A certificate without its key, or a key without its certificate.
+    #[error("tls_certificate and tls_key go together; only one of them is set")]
+    Tls,
     /// An environment variable that does not parse.
     #[error("environment {name}={value:?}: {expected} expected")]
     Environment {
@@ -111,9 +137,12 @@ impl Config {
         config.apply(Overrides::from_environment(|name| std::env::var(name).ok())?)?;
         config.apply(flags)?;
         config.peer_addresses()?;
-        if config.data.is_relative() {
-            config.data = dir.join(&config.data);
+        if config.tls_certificate.is_some() != config.tls_key.is_some() {
+            return Err(ConfigError::Tls);
         }
+        let files = [Some(&mut config.data), config.tls_certificate.as_mut(), config.tls_key.as_mut()];
+        // An absolute path stays as it is.
+        files.into_iter().flatten().for_each(|file| *file = dir.join(&*file));
         Ok(config)
     }
 
@@ -127,6 +156,9 @@ impl Config {
     fn apply(&mut self, over: Overrides) -> Result<(), ConfigError> {
         replace(&mut self.listen, over.listen);
         replace(&mut self.api, over.api);
+        self.tls_certificate = over.tls_certificate.or(self.tls_certificate.take());
+        self.tls_key = over.tls_key.or(self.tls_key.take());
+        replace(&mut self.default_rates, over.default_rates);
         replace(&mut self.data, over.data);
         replace(&mut self.log, over.log);
         replace(&mut self.log_format, over.log_format);
@@ -154,12 +186,16 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 }
 
 impl Overrides {
-    /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_DATA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
+    /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DEFAULT_RATES`,
+    /// `QUORATE_DATA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
     /// commas between `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: read("QUORATE_LISTEN"),
             api: parsed(&read, "QUORATE_API", "an address such as 127.0.0.1:8000", |text| text.parse().ok())?,
+            tls_certificate: read("QUORATE_TLS_CERTIFICATE").map(PathBuf::from),
+            tls_key: read("QUORATE_TLS_KEY").map(PathBuf::from),
+            default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", "true or false", |text| text.parse().ok())?,
             data: read("QUORATE_DATA").map(PathBuf::from),
             log: read("QUORATE_LOG"),
             log_format: parsed(&read, "QUORATE_LOG_FORMAT", "text or json", |text| text.parse().ok())?,

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Name under which the genesis grows before it is renamed.
@@ -262,6 +263,9 @@ impl Plan {
             listen: listen(number),
             api: self.api(number),
             hosts: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
+            default_rates: true,
             data: PathBuf::from("data"),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
@@ -292,7 +296,8 @@ fn enrol(purpose: Purpose, organisation: &str, key: &Ed25519Signer) -> Enrolment
 
 /// A database that holds the state that the genesis makes: all of it in one commit.
 pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> {
-    fs::create_dir_all(data).map_err(at(data))?;
+    // Others of this machine read no contents past the policies.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(at(data))?;
     let db = Db::create(data)?;
     let failed = |error: &dyn std::fmt::Display| InitError::Ledger(error.to_string());
     let mut batch = db.begin().map_err(|error| failed(&error))?;

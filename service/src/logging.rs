@@ -45,9 +45,7 @@ pub struct LogError {
 
 /// Starts logging for this process. A second call changes nothing: the first one's settings stay.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), LogError> {
-    let parsed = EnvFilter::try_new(format!("{QUIET},{filter}"))
-        .map_err(|error| LogError { filter: filter.to_owned(), why: error.to_string() })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(quiet(filter)?).with_writer(std::io::stderr);
     // An error means that a subscriber is there already, as in a process that runs several replicas.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(is_terminal()).with_target(false).try_init(),
@@ -56,6 +54,59 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), LogError> {
     Ok(())
 }
 
+/// A filter under which libraries are silent unless it names them.
+fn quiet(filter: &str) -> Result<EnvFilter, LogError> {
+    let parsed = EnvFilter::try_new(format!("{QUIET},{filter}"));
+    parsed.map_err(|error| LogError { filter: filter.to_owned(), why: error.to_string() })
+}
+
 fn is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Log under a filter when a peer opens too many streams, and a replica says something.
+    fn log(filter: &str) -> String {
+        let page = Page::default();
+        let writer = page.clone();
+        let builder = tracing_subscriber::fmt().with_env_filter(quiet(filter).expect("a filter"));
+        tracing::subscriber::with_default(builder.with_writer(move || writer.clone()).finish(), || {
+            tracing::error!(target: "yamux::connection", "maximum number of streams reached");
+            tracing::warn!(target: "libp2p_swarm", "a word of the swarm");
+            tracing::info!("a word of ours");
+        });
+        let bytes = page.0.lock().expect("no panic").clone();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn a_peer_that_opens_streams_without_end_writes_no_line_of_the_log() {
+        let said = log("info");
+        assert!(said.contains("a word of ours") && said.contains("a word of the swarm"), "{said}");
+        assert!(!said.contains("maximum number of streams"), "{said}");
+    }
+
+    #[test]
+    fn a_filter_that_names_a_library_hears_it() {
+        assert!(log("info,yamux=error").contains("maximum number of streams"));
+    }
 }

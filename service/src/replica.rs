@@ -1,6 +1,6 @@
 //! Replica as a whole: disk, core, network, API.
 
-use crate::api::{self, Admin, Answers, Pace, Room, Service, Streams};
+use crate::api::{self, Admin, Answers, AuthorPace, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
@@ -107,6 +107,9 @@ pub enum LaunchError {
     /// The network does not start.
     #[error("network: {0}")]
     Net(#[from] quorate_net::Error),
+    /// A file that cannot serve for TLS.
+    #[error(transparent)]
+    Tls(#[from] api::TlsError),
     /// The API's address cannot be listened on.
     #[error("API address {address}: {source}")]
     Api {
@@ -123,6 +126,7 @@ pub enum LaunchError {
 /// A replica that runs.
 pub struct Running {
     api: SocketAddr,
+    scheme: &'static str,
     service: Arc<Service>,
     core: oneshot::Receiver<String>,
     server: JoinHandle<io::Result<()>>,
@@ -143,6 +147,9 @@ impl Running {
             name: genesis.name().to_owned(),
             key: signer.public_key().to_string(),
         })?;
+        let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
+        let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener =
             TcpListener::bind(config.api).await.map_err(|source| LaunchError::Api { address: config.api, source })?;
         let api = listener.local_addr().map_err(|source| LaunchError::Api { address: config.api, source })?;
@@ -202,18 +209,19 @@ impl Running {
             answers,
             streams,
             pace: Pace::default(),
+            author_pace: config.default_rates.then(AuthorPace::default),
             future,
             damage,
             stop,
         });
         tokio::spawn(narrator::narrate(service.published.clone()));
-        let server = tokio::spawn(api::serve(listener, api::router(service.clone()), service.stop.clone()));
-        Ok(Self { api, service, core, server, pool: Some(pool) })
+        let server = tokio::spawn(api::serve(listener, tls, api::router(service.clone()), service.stop.clone()));
+        Ok(Self { api, scheme, service, core, server, pool: Some(pool) })
     }
 
     /// The API's URL.
     pub fn api_url(&self) -> String {
-        format!("http://{}", self.api)
+        format!("{}://{}", self.scheme, self.api)
     }
 
     /// Its number in the group.

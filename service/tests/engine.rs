@@ -301,3 +301,30 @@ fn a_state_at_a_certified_checkpoint_is_at_hand_for_proofs() {
     let proof = held.moment.view().prove_file(&held.certificate, "main", "a", None).expect("a proof");
     assert!(quorate_ledger::proof::Proof::File(Box::new(proof)).verify(&group.genesis).is_ok());
 }
+
+#[test]
+fn a_replica_that_lags_says_how_far_it_is_behind_and_then_nothing() {
+    let mut group = Group::new(4);
+    group.crash(3, Loss::Nothing);
+    for seq in 1..=5 {
+        let envelope = group.envelope(seq, &format!("file-{seq}"));
+        group.submit(0, &envelope);
+        group.until("it is ordered", |group| group.receipt(0, &envelope.id).is_some());
+    }
+    group.start(3);
+
+    let behind = |group: &Group| group.sites[3].engine.as_ref().map_or(0, |engine| engine.published().report.behind);
+    for _ in 0..ROUNDS_MAX {
+        group.sites[3].inbox.retain(|(_, frame)| is_status(frame));
+        group.turn();
+        if behind(&group) > 0 {
+            break;
+        }
+    }
+    assert!(behind(&group) >= 5, "{} slots", behind(&group));
+    group.until("it caught up and says so", |group| group.roots_agree() && behind(group) == 0);
+}
+
+fn is_status(frame: &[u8]) -> bool {
+    matches!(borsh::from_slice(frame), Ok(quorate_pbft::Message::Status { .. }))
+}

@@ -55,6 +55,9 @@ pub struct Ticket {
     pub receipt: Receipt,
     /// With a gap before it: the number that must come first.
     pub waits_for: Option<u64>,
+    /// While the node cannot have anything ordered: the words of its status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// An envelope without a verdict, in short, as an author's `pending` lists it.

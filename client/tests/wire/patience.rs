@@ -2,7 +2,8 @@
 
 use crate::scripted::{self, Reply};
 use quorate_client::api::{Health, Problem};
-use quorate_client::http::{Client, ClientError};
+use quorate_client::http::{Client, ClientError, NOTHING_LISTENS, Notice};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const JSON: &str = "200 OK\r\ncontent-type: application/json";
@@ -75,6 +76,42 @@ async fn a_refusal_is_final() {
     assert_eq!(requests.try_iter().count(), 1);
 }
 
+#[tokio::test]
+async fn a_web_server_that_is_no_node_is_called_so() {
+    let (node, _requests) = scripted::node(vec![Reply::Http("404 Not Found", "<html>".into())]);
+    let ended = health(&node, Duration::from_secs(20)).await.expect_err("a page");
+    assert!(matches!(&ended, ClientError::Garbled { why, .. } if why.contains("404")), "{ended}");
+}
+
+#[tokio::test]
+async fn a_wait_is_told_once_and_a_refused_connection_at_once() {
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let tell = |_: &str, why: &str| TOLD.lock().expect("no panic").push(why.to_owned());
+    let client = Client::new("http://127.0.0.1:1", Duration::from_millis(400)).expect("an address");
+    let client = client.with_notice(Notice { after: Duration::ZERO, tell });
+
+    client.get::<Health>(&["health"], &[]).await.expect_err("nobody there");
+    assert_eq!(*TOLD.lock().expect("no panic"), [NOTHING_LISTENS]);
+}
+
+#[tokio::test]
+async fn silence_is_told_after_a_second() {
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let tell = |_: &str, why: &str| TOLD.lock().expect("no panic").push(why.to_owned());
+    let (node, _requests) = scripted::node(vec![Reply::Silence]);
+    let client = Client::new(&node, Duration::from_millis(1_500)).expect("an address");
+    let client = client.with_notice(Notice { after: Duration::from_secs(1), tell });
+
+    client.get::<Health>(&["health"], &[]).await.expect_err("no answer");
+    assert_eq!(*TOLD.lock().expect("no panic"), ["it is silent"]);
+}
+
+#[test]
+fn the_root_of_the_api_is_an_address_of_the_node() {
+    let client = Client::new("http://node:1/v1/", Duration::ZERO).expect("an address");
+    assert_eq!(client.url(&["status"], &[]).to_string(), "http://node:1/v1/status");
+}
+
 #[test]
 fn path_components_are_encoded_one_by_one() {
     let client = Client::new("http://node:1/behind/", Duration::ZERO).expect("an address");
@@ -83,8 +120,8 @@ fn path_components_are_encoded_one_by_one() {
 }
 
 #[test]
-fn only_http_is_an_address() {
-    for node in ["", "127.0.0.1:80", "https://x", "mailto:x"] {
+fn only_http_with_tls_or_without_is_an_address() {
+    for node in ["", "127.0.0.1:80", "ftp://x", "mailto:x"] {
         assert!(matches!(Client::new(node, Duration::ZERO), Err(ClientError::Address { .. })), "{node}");
     }
 }

@@ -85,7 +85,7 @@ fn answer(mut stream: TcpStream, reply: &Reply, request: &Request) {
             ("200 OK\r\ncontent-type: application/json", json(&receipt(request, *state, Some(revision))))
         }
         Reply::Ticket => {
-            let ticket = Ticket { receipt: receipt(request, State::Waiting, None), waits_for: None };
+            let ticket = Ticket { receipt: receipt(request, State::Waiting, None), waits_for: None, why: None };
             ("202 Accepted\r\ncontent-type: application/json", json(&ticket))
         }
         Reply::Hangup | Reply::Silence => return,

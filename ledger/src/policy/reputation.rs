@@ -79,12 +79,12 @@ impl TrackRecord {
     /// Reputation of an author with these deeds, who used so many numbers twice.
     pub fn reputation(&self, repeated: u64) -> Reputation {
         let counts = [
-            (self.effective, "changes took effect"),
-            (self.votes, "votes and approvals cast"),
+            (self.effective, "changes that took effect"),
+            (self.votes, "votes and approvals"),
             (self.attested, "attestations that held"),
-            (self.refused, "changes were refused"),
+            (self.refused, "changes refused"),
             (self.lost, "conflicts lost"),
-            (self.wrong, "attestations turned out wrong"),
+            (self.wrong, "attestations that turned out wrong"),
             (repeated, "numbers used twice"),
         ];
         Reputation { score: self.score(repeated), reasons: reasons(&counts) }
@@ -115,8 +115,8 @@ impl Service {
         let bad = self.strangers.saturating_mul(STRANGER_WEIGHT).saturating_add(self.refused / REFUSED_PER_MISDEED);
         let quartered = score(self.effective, bad).checked_shr(2 * u32::from(evidence)).unwrap_or(0);
         let counts = [
-            (self.effective, "envelopes on its lane took effect"),
-            (self.refused, "envelopes on its lane were refused"),
+            (self.effective, "envelopes on its lane that took effect"),
+            (self.refused, "envelopes on its lane refused"),
             (self.strangers, "envelopes of strangers let through"),
             (u64::from(evidence), "proofs of misbehaviour"),
         ];
@@ -144,7 +144,7 @@ fn score(good: u64, bad: u64) -> u32 {
 }
 
 fn reasons(counts: &[(u64, &str)]) -> Vec<String> {
-    counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+    counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{what}: {count}")).collect()
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ pub(super) fn check_checkpoint(
         return Err(ProofError::Surplus(certificate.signatures.len()));
     }
     if (certificate.kind, certificate.view, certificate.digest) != (Kind::Checkpoint, View::new(0), digest) {
-        return Err(ProofError::Path("the state"));
+        return Err(ProofError::NotCertified);
     }
     committee.check(certificate.clone(), &Ed25519).map(drop).map_err(ProofError::Certificate)
 }

@@ -1,7 +1,7 @@
 //! Reasons why a proof does not hold, or cannot be made.
 
 use crate::state::store::StoreError;
-use quorate_pbft::CertError;
+use quorate_pbft::{CertError, Digest};
 
 /// Why a file proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,17 @@ pub enum ProofError {
     /// The chain of epochs does not lead from the genesis to the proof's epoch, or through an impossible one.
     #[error("the proof's epochs do not lead from this genesis to its own")]
     Epoch,
+    /// Evidence that names another group.
+    #[error("it is of group {theirs}, this genesis is of {ours}")]
+    OtherGroup {
+        /// Group of the evidence.
+        theirs: Digest,
+        /// Group of the genesis.
+        ours: Digest,
+    },
+    /// The members signed another state than the one that the proof leads to, or the genesis has other members.
+    #[error("the members of this genesis did not certify its state: it is of another group, or forged")]
+    NotCertified,
     /// The checkpoint is not certified by exactly q members.
     #[error("the checkpoint's certificate: {0}")]
     Certificate(CertError),

@@ -41,6 +41,10 @@ impl EvidenceProof {
     }
 
     pub(super) fn verify(&self, genesis: &Genesis) -> Result<ProvedEvidence, ProofError> {
+        let (named, ours) = (self.evidence.statements(), genesis.group());
+        if let Some(other) = named.iter().find(|named| named.statement.group != ours) {
+            return Err(ProofError::OtherGroup { theirs: other.statement.group, ours });
+        }
         let epochs = Epochs::through(genesis, &self.epochs)?;
         let (committee, what) = (epochs.newest(), self.evidence.key());
         if committee.epoch() != what.epoch {

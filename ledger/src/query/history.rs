@@ -3,16 +3,16 @@
 use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::format::receipt::PathChange;
-use crate::state::record::Verdict;
+use crate::state::record::{ConflictRecord, Side, Verdict};
 use crate::state::store::{StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows, versions};
 use crate::vocabulary::file::File;
-use crate::vocabulary::ids::EnvelopeId;
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, Time};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths that one difference tells of; more is an error of the asker, who may ask for smaller steps.
 const PATHS_MAX: usize = 1_000_000;
@@ -48,7 +48,7 @@ pub struct PathDifference {
 }
 
 impl<'a> StateView<'a> {
-    /// Accepted envelopes of a domain, or those that changed a path, newest first, before the revision `from`.
+    /// Accepted envelopes of a domain, or those that changed a path or are a side of a conflict there, newest first, before the revision `from`.
     pub fn log(
         &self,
         domain: &str,
@@ -59,7 +59,7 @@ impl<'a> StateView<'a> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
         let ids = match path {
             None => self.ids_of_domain(number, from, limit + 1)?,
-            Some(path) => self.ids_of_path(number, path, from, limit + 1)?,
+            Some(path) => self.ids_of_path(domain, path, from, limit + 1)?,
         };
         let entries =
             ids.iter().map(|(revision, id)| self.log_entry(domain, *revision, id)).collect::<Result<Vec<_>, _>>()?;
@@ -108,19 +108,48 @@ impl<'a> StateView<'a> {
 
     fn ids_of_path(
         &self,
-        domain: u32,
+        domain: &str,
         path: &str,
         from: Option<Revision>,
         most: usize,
-    ) -> Result<Vec<Logged>, StoreError> {
-        let (key, record) = (key_of(&name::file(path)), self.record(domain, path)?);
+    ) -> Result<Vec<Logged>, QueryError> {
+        let number = self.number(domain)?;
+        let (key, record) = (key_of(&name::file(path)), self.record(number, path)?);
         let last = from.unwrap_or_else(|| self.ledger.revision());
-        let mut ids = Vec::new();
-        versions::back_from(self.read, (domain, &key), record.as_ref(), last, &mut |revision, version| {
-            if from != Some(revision) {
-                ids.push((revision, version.envelope));
+        let mut ids = self.sides_at(domain, path, last)?;
+        let mut found = 0;
+        versions::back_from(self.read, (number, &key), record.as_ref(), last, &mut |revision, version| {
+            ids.insert(revision, version.envelope);
+            found += 1;
+            if found <= most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(ids.into_iter().rev().filter(|(revision, _)| from != Some(*revision)).take(most).collect())
+    }
+
+    /// Envelopes that came into conflict at a path up to a revision: they made no version of it.
+    fn sides_at(&self, domain: &str, path: &str, last: Revision) -> Result<BTreeMap<Revision, EnvelopeId>, QueryError> {
+        let mut found = BTreeMap::new();
+        for id in self.conflicts_in(domain, last)? {
+            let record: Option<ConflictRecord> = entry::load(self.read, self.number(domain)?, &name::conflict(&id))?;
+            let Some(record) = record.filter(|record| record.path == path) else { continue };
+            for index in 0..record.sides {
+                let side: Option<Side> = entry::load_row(self.read, Table::History, &rows::side(&id, index))?;
+                let revision = side.ok_or_else(|| entry::damaged("a side of a conflict"))?.revision;
+                let envelope = self.envelope_at(domain, revision)?.filter(|_| revision <= last);
+                found.extend(envelope.map(|envelope| (revision, envelope)));
             }
-            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+        Ok(found)
+    }
+
+    /// Conflicts of a domain that began up to a revision.
+    fn conflicts_in(&self, domain: &str, last: Revision) -> Result<Vec<ConflictId>, StoreError> {
+        let first = rows::conflict(Revision::GENESIS, &ConflictId(Digest::ZERO));
+        let to = rows::conflict(last, &ConflictId(Digest([0xff; 32])));
+        let (mut ids, place) = (Vec::new(), entry::bytes_of(&domain.to_owned()));
+        self.read.scan(Table::History, &first, &to, &mut |key, value| {
+            ids.extend(key.last_chunk().filter(|_| value == place).map(|id| ConflictId(Digest(*id))));
+            ControlFlow::Continue(())
         })?;
         Ok(ids)
     }
@@ -133,7 +162,7 @@ impl<'a> StateView<'a> {
             id: receipt.id,
             revision,
             author: receipt.author,
-            message: messages.join("\n\n"),
+            message: paragraphs(messages),
             time,
             author_time_ms: time_ms,
             changes,
@@ -198,6 +227,12 @@ impl<'a> StateView<'a> {
         }
         Ok(paths)
     }
+}
+
+/// Messages of an envelope's changes as paragraphs; a transaction says the same in each of its domains.
+fn paragraphs(mut messages: Vec<String>) -> String {
+    messages.dedup();
+    messages.join("\n\n")
 }
 
 /// A revision, and the envelope that made it, or the conflict that was settled there without one.

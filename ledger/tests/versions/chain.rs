@@ -148,10 +148,20 @@ fn check_receipts(world: &World, path: &str, told: &Told) {
     }
 }
 
-/// The log of a path is what its versions tell, read at once or item by item.
+/// The log of a path is what its versions tell, and the sides of its conflicts; read at once or item by item.
 fn check_log(world: &World, domain: &str, path: &str, told: &Told) {
-    assert_eq!(log(world, domain, path, 1_000), *told, "{path}");
-    assert_eq!(log(world, domain, path, 1), *told, "{path}, item by item");
+    let whole = log(world, domain, path, 1_000);
+    let (versions, others): (Told, Told) = whole.iter().copied().partition(|entry| told.contains(entry));
+    assert_eq!(versions, *told, "{path}");
+    assert!(others.iter().all(|(revision, _)| sides(world, domain, path).contains(revision)), "{path}: {others:?}");
+    assert_eq!(log(world, domain, path, 1), whole, "{path}, item by item");
+}
+
+/// Revisions that brought the sides of conflicts at a path.
+fn sides(world: &World, domain: &str, path: &str) -> Vec<Revision> {
+    let conflicts = world.view().conflicts(Some(domain), None, None, 1_000).expect("a page").items;
+    let here = conflicts.into_iter().filter(|conflict| conflict.record.path == path);
+    here.flat_map(|conflict| conflict.sides).map(|entry| entry.side.revision).collect()
 }
 
 fn log(world: &World, domain: &str, path: &str, limit: usize) -> Told {

@@ -4,11 +4,15 @@ use super::advice;
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing, parse_level};
-use quorate_client::api::Ticket;
+use quorate_client::api::{Page, Ticket, TreeEntry};
 use quorate_client::author::{self, Author, Draft, SubmitError};
+use quorate_client::calls::level_name;
 use quorate_client::content;
+use quorate_client::http::{Client, ClientError};
 use quorate_client::outbox::Answer;
-use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State, path};
+use quorate_ledger::{
+    Base, Code, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State, path,
+};
 use quorate_pbft::Constants;
 use serde::Serialize;
 use std::fs;
@@ -103,9 +107,34 @@ fn checked(path: &str) -> Result<String, Failure> {
 
 async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
     let fences = terms.fence.iter().map(|token| Op::Fence { token: *token });
+    let mut author = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
+    if let Op::Delete { path } | Op::Rename { from: path, .. } = &op
+        && terms.base.is_none()
+        && !author.has_unanswered()
+    {
+        must_stand(&terms.reach.client()?, &terms.scope.domain, path).await?;
+    }
     let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
-    let answer = send(&terms.reach, &terms.signing, &terms.scope.domain, &draft, terms.level).await?;
-    report(answer, terms.reach.json)
+    report(author.submit(&draft, terms.level).await, terms.reach.json)
+}
+
+/// Refuses a path at which nothing stands. The group is asked before the answer is no, as the node may be behind.
+async fn must_stand(client: &Client, domain: &str, path: &str) -> Outcome {
+    for level in [Level::Sequential, Level::Strong] {
+        let query = [("prefix", path), ("level", level_name(level)), ("limit", "1")];
+        let page: Page<TreeEntry> = match client.get(&["domains", domain, "tree"], &query).await {
+            Ok(page) => page,
+            // An unknown domain is the ledger's to refuse.
+            Err(ClientError::Refused(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if page.items.iter().any(|entry| entry.path == path) {
+            return Ok(());
+        }
+    }
+    let code = Code::MissingPath;
+    Err(Failure::no(format!("{}: {code}: nothing stands at {}; nothing was signed", code.stage(), plain(path)))
+        .next("`quorate ls` shows what stands where"))
 }
 
 /// Sends what is unanswered, then signs a change and waits for its answer.
@@ -116,10 +145,14 @@ pub async fn send(
     draft: &Draft,
     level: Level,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    let client = reach.client()?;
-    let mut author = Author::open(signing.key()?, client, domain).await?;
+    Ok(author(reach, signing, domain).await?.submit(draft, level).await)
+}
+
+/// An author whose unanswered changes were sent again.
+async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<Author, Failure> {
+    let mut author = Author::open(signing.key()?, reach.client()?, domain).await?;
     author.resend().await?.iter().for_each(tell_earlier);
-    Ok(author.submit(draft, level).await)
+    Ok(author)
 }
 
 /// Tells of a change that an earlier command left unanswered, where its author should know.
@@ -213,6 +246,9 @@ fn taken(ticket: &Ticket, json: bool) -> Outcome {
     print::say(format_args!("{}  {}", word(receipt.state), receipt.id))?;
     if let Some(number) = ticket.waits_for {
         print::say(format_args!("  it waits for the author's number {number}"))?;
+    }
+    if let Some(why) = &ticket.why {
+        print::say(format_args!("  it waits for a quorum: {}", plain(why)))?;
     }
     Ok(())
 }

@@ -12,7 +12,12 @@ const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// Document in a file; `-` reads standard input.
 pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
-    serde_json::from_slice(&bytes(file)?).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+    let bytes = bytes(file)?;
+    if bytes.is_empty() {
+        let what = format!("{} is empty", file.display());
+        return Err(Failure::usage(what).next("did the command fail that was to write it?"));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
 /// Bytes of a document.

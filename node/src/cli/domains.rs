@@ -55,6 +55,7 @@ impl Plan {
             Some(file) => document::read(file)?,
             None => DomainPolicy::new(self.writers.clone(), self.readers.clone()),
         };
+        super::policy::tell_readers(&policy);
         Ok(Act::CreateDomain { name: self.name.clone(), policy })
     }
 }

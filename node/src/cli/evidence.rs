@@ -2,12 +2,12 @@
 
 use super::failure::{Failure, Outcome};
 use super::listing::{LIST_MAX, page, whole};
+use super::output;
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::EvidenceEntry;
 use quorate_client::http::Client;
 use serde_json::Value;
-use std::fs;
 use std::path::PathBuf;
 
 /// See who was caught doing what
@@ -83,7 +83,7 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
     let raw = items.into_iter().find(|item| item["id"] == *id).ok_or_else(none)?;
     if let Some(out) = out {
         let proof = client.renewed().get_bytes(&["evidence", &id], &[]).await?.body;
-        fs::write(out, proof).map_err(|error| Failure::file(out, error))?;
+        output::write(out, &proof)?;
     }
     if reach.json {
         return Ok(print::json(&raw)?);

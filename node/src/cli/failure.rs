@@ -1,11 +1,12 @@
 //! Failure of a command: an exit code, what happened, and what to do next.
 
-use super::advice;
+use super::{advice, print};
 use quorate_client::author::SubmitError;
-use quorate_client::http::ClientError;
+use quorate_client::http::{ClientError, NOTHING_LISTENS};
 use quorate_client::keys::KeyError;
 use quorate_client::outbox::OutboxError;
 use quorate_ledger::EnvelopeId;
+use serde_json::json;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -25,6 +26,10 @@ pub enum Exit {
     /// The disk is full.
     Disk = 74,
 }
+
+/// Advice where no node answers.
+pub const NOT_THERE: &str = "is it started, and is this the address that `quorate start` printed? --node URL or \
+                             QUORATE_NODE names another";
 
 /// Why a command ends with another code than 0.
 #[derive(Debug)]
@@ -69,8 +74,12 @@ impl Failure {
         self
     }
 
-    /// Tells standard error, and gives the code.
-    pub fn report(&self) -> ExitCode {
+    /// Tells standard error, and gives the code; with `--json`, a document on standard output where there is none.
+    pub fn report(&self, json: bool) -> ExitCode {
+        if json && !self.what.is_empty() && !print::has_printed() {
+            // The reader may have gone; the exit code tells it all the same.
+            let _ = print::json(&json!({ "error": self.what, "next": self.next, "exit": self.exit as u8 }));
+        }
         if !self.what.is_empty() {
             eprintln!("quorate: {}", self.what);
         }
@@ -87,13 +96,9 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Printing fails when the reader has gone: `quorate ls | head`. A closed pipe is no mistake of anybody.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::silent(),
-            _ => Self::usage(format!("standard output: {error}")),
-        }
+        Self::usage(format!("standard output: {error}"))
     }
 }
 
@@ -101,10 +106,10 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } => Exit::Usage,
+            ClientError::Address { .. } | ClientError::Trust(_) => Exit::Usage,
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
-            ClientError::NoAnswer { .. } | ClientError::Garbled { .. } => Exit::Unreachable,
+            ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
         };
         Self { next, ..Self::new(exit, error) }
     }
@@ -112,10 +117,17 @@ impl From<ClientError> for Failure {
 
 fn advice(error: &ClientError) -> Option<String> {
     match error {
-        ClientError::Address { .. } => Some("give --node http://HOST:PORT, or set QUORATE_NODE".into()),
+        ClientError::Address { .. } => {
+            Some("give --node http://HOST:PORT or https://HOST:PORT, or set QUORATE_NODE".into())
+        }
+        ClientError::NoAnswer { last, .. } if last == NOTHING_LISTENS => Some(NOT_THERE.into()),
+        ClientError::NoAnswer { last, .. } if last.starts_with("no-quorum") => {
+            Some("a read with --level sequential answers from what this node has executed".into())
+        }
         ClientError::NoAnswer { node, .. } => Some(format!("`quorate status --explain --node {node}` says why")),
         ClientError::Garbled { .. } => Some("is this the API address that `quorate start` printed?".into()),
-        ClientError::Refused(_) => None,
+        ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
+        ClientError::Refused(_) | ClientError::Trust(_) => None,
     }
 }
 
@@ -155,6 +167,7 @@ impl From<SubmitError> for Failure {
             SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
             _ => match error {
                 SubmitError::Client(error) => error.into(),
+                SubmitError::Key(error) => error.into(),
                 other => Self::usage(other),
             },
         }

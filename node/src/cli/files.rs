@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Outcome};
 use super::listing::{LIST_MAX, page};
+use super::names::Names;
 use super::print::{self, Table, plain, short, size};
 use super::reach::{Freshness, Reach, Scope};
 use super::{change, clock};
@@ -97,9 +98,10 @@ pub async fn log(args: &Log) -> Outcome {
     if args.reach.json {
         return Ok(print::json(&page(&raw))?);
     }
+    let mut names = Names::of(&client);
     for value in raw {
         let entry: LogEntry = serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()))?;
-        log_lines(&entry).iter().try_for_each(print::say)?;
+        log_lines(&entry, &names.author(&entry.author).await).iter().try_for_each(print::say)?;
     }
     Ok(())
 }
@@ -121,8 +123,8 @@ async fn causal(args: &Log, client: &Client, first: &str, second: &str) -> Outco
     Ok(print::say(format_args!("  {}", plain(&found.why)))?)
 }
 
-fn log_lines(entry: &LogEntry) -> Vec<String> {
-    let (id, author) = (short(entry.id), short(entry.author));
+fn log_lines(entry: &LogEntry, author: &str) -> Vec<String> {
+    let id = short(entry.id);
     let mut lines = vec![format!("{}  {id}  {}  by {author}", entry.revision, clock::date(entry.time))];
     lines.extend(entry.message.trim_end().lines().map(|line| format!("    {}", plain(line))));
     let what = |path: &quorate_ledger::PathChange| format!("  {}  {}", change::outcome(path), plain(&path.path));

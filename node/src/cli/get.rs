@@ -4,7 +4,7 @@ use super::failure::{Failure, Outcome};
 use super::file_read::FileRead;
 use super::print::{self, plain};
 use super::reach::{Freshness, Reach, Scope};
-use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, REVISION_HEADER};
+use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Mode;
@@ -41,19 +41,32 @@ pub async fn run(args: &Get) -> Outcome {
     let read = FileRead { domain: &args.scope.domain, path: &args.path, freshness: &args.freshness };
     let (file, nonce) = match &args.proof {
         Some(proof) => super::proof::get(&read, &client, proof).await?,
-        None => (read.content(&client, &args.freshness.at()).await?, None),
+        None => match read.content(&client, &args.freshness.at()).await {
+            Ok(file) => (file, None),
+            Err(failure) => return Err(folder(args, &client).await.unwrap_or(failure)),
+        },
     };
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
     match &args.out {
         Some(out) => write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?,
-        None if !args.reach.json => io::stdout().lock().write_all(&file.body)?,
+        None if !args.reach.json => print::bytes(&file.body)?,
         None => (),
     }
     if args.reach.json {
         print::json(&document(args, mode, &file, nonce.as_deref()))?;
     }
     Ok(())
+}
+
+/// A better word about a path at which a folder stands.
+async fn folder(args: &Get, client: &Client) -> Option<Failure> {
+    let prefix = format!("{}/", args.path);
+    let query = [("prefix", prefix.as_str()), ("level", "sequential"), ("limit", "1")];
+    let page: Page<TreeEntry> = client.get(&["domains", &args.scope.domain, "tree"], &query).await.ok()?;
+    let path = plain(&args.path);
+    let what = Failure::no(format!("{path} is a folder")).next(format!("`quorate ls {path}` lists what is in it"));
+    (!page.items.is_empty()).then_some(what)
 }
 
 fn warn(path: &str, file: &Answer) {

@@ -2,9 +2,10 @@
 
 use super::change;
 use super::failure::{Failure, Outcome};
-use super::listing::whole;
+use super::listing::{one, whole};
 use super::print::{self, plain};
 use super::reach::Scope;
+use super::receipt::parse_beginning;
 use super::sending::{SignedRequest, applied, submit};
 use quorate_client::api::{PendingChange, ProposalEntry};
 use quorate_client::author::{self, SubmitError};
@@ -25,8 +26,9 @@ pub struct Approve {
 /// Say whether a change that waits may take effect, as a validator or for your organisation
 #[derive(Debug, clap::Args)]
 pub struct Attest {
-    /// The envelope that waits, as `put` printed it
-    envelope: EnvelopeId,
+    /// The envelope that waits, as `put` printed it, or the beginning of it
+    #[arg(value_parser = parse_beginning)]
+    envelope: String,
     /// Attest that it must not take effect
     #[arg(long)]
     reject: bool,
@@ -73,7 +75,8 @@ pub async fn approve(args: &Approve) -> Outcome {
 
 /// Runs `quorate attest`.
 pub async fn attest(args: &Attest) -> Outcome {
-    let (word, envelope) = (&args.word, args.envelope);
+    let word = &args.word;
+    let envelope = waiting(&args.word.reach.client()?, &args.scope.domain, &args.envelope).await?;
     let answer = submit(word, &args.scope.domain, vec![Op::Attest { envelope, approve: !args.reject }]).await?;
     let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
     // The word is given, whatever this look says.
@@ -93,6 +96,16 @@ pub async fn attest(args: &Attest) -> Outcome {
     // Others may have had the last word meanwhile.
     let lines = pending.map(|pending| waits_for(&pending)).unwrap_or_default();
     Ok(lines.iter().try_for_each(print::say)?)
+}
+
+/// The one waiting change of a domain that begins so; a whole id is taken as it is.
+async fn waiting(client: &Client, domain: &str, beginning: &str) -> Result<EnvelopeId, Failure> {
+    if let Ok(id) = beginning.parse() {
+        return Ok(id);
+    }
+    let found = one(client, &["domains", domain, "pending"], "changes that wait", beginning).await;
+    let id = found.map_err(|failure| failure.next("`quorate pending list` shows them"))?;
+    id.parse().map_err(|_| client.garbled(format!("{id} is no envelope")).into())
 }
 
 /// Approvals and attestations that a waiting change still needs, for people.

@@ -1,11 +1,12 @@
 //! `quorate status`, `health`, `members`, `peers`: the group and its voters.
 
 use super::clock;
-use super::failure::Outcome;
+use super::failure::{Failure, NOT_THERE, Outcome};
 use super::listing::{LIST_MAX, list};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::{Health, Member, Mode, Peer, Role, Standing, Status};
+use quorate_client::http::ClientError;
 use serde_json::Value;
 
 /// `quorate status`.
@@ -20,8 +21,8 @@ pub struct StatusArgs {
 
 /// Prints the group's status.
 pub async fn status(args: &StatusArgs) -> Outcome {
-    let client = args.reach.client()?;
-    let raw: Value = client.get(&["status"], &[]).await?;
+    let client = args.reach.doctor()?;
+    let raw: Value = client.get(&["status"], &[]).await.map_err(unheard)?;
     if args.reach.json {
         return Ok(print::json(&raw)?);
     }
@@ -33,6 +34,13 @@ pub async fn status(args: &StatusArgs) -> Outcome {
         explanation(&status, &peers).iter().try_for_each(print::say)?;
     }
     Ok(())
+}
+
+/// A node that does not even tell of itself.
+fn unheard(error: ClientError) -> Failure {
+    let is_silent = matches!(error, ClientError::NoAnswer { .. });
+    let failure = Failure::from(error);
+    if is_silent { failure.next(NOT_THERE) } else { failure }
 }
 
 fn facts(status: &Status) -> Table {
@@ -121,8 +129,8 @@ fn name_of(peer: &Peer) -> String {
 
 /// A node's opinion of itself.
 pub async fn health(reach: &Reach) -> Outcome {
-    let client = reach.client()?;
-    let raw: Value = client.get(&["health"], &[]).await?;
+    let client = reach.doctor()?;
+    let raw: Value = client.get(&["health"], &[]).await.map_err(unheard)?;
     if reach.json {
         return Ok(print::json(&raw)?);
     }

@@ -7,6 +7,7 @@ use super::change;
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing};
+use crate::counted::counted;
 use quorate_client::author::{self, Author, Draft};
 use quorate_client::content;
 use quorate_git::{self as git, Change, Operation, Repository, Step};
@@ -150,21 +151,20 @@ impl Tally {
         }
         match self.conflicts {
             0 => Ok(()),
-            count => Err(Failure::no(format!("{count} conflicts with what others did"))
+            count => Err(Failure::no(format!("{} with what others did", counted(count, "conflict")))
                 .next("`quorate conflicts list` shows them")),
         }
     }
 
     fn words(&self, args: &Import, tip: &str, seconds: f64) -> Vec<String> {
-        let (commits, domain) = (self.commits, &args.scope.domain);
-        let mut words =
-            vec![format!("{commits} commits up to {} are in {domain}, in {seconds:.1} s", print::short(tip))];
+        let (commits, domain) = (counted(self.commits, "commit"), &args.scope.domain);
+        let mut words = vec![format!("{commits} up to {} in {domain}, in {seconds:.1} s", print::short(tip))];
         words.extend(self.revision.map(|revision| format!("newest revision {revision}")));
         if self.folded > 0 {
-            words.push(format!("{} commits of merged branches are folded into their merges", self.folded));
+            words.push(format!("folded into their merges: {} of merged branches", counted(self.folded, "commit")));
         }
         if self.split > 0 {
-            words.push(format!("{} commits were too large for one envelope and went in as several", self.split));
+            words.push(format!("too large for one envelope, sent as several: {}", counted(self.split, "commit")));
         }
         let left_out = |skipped: &Value| format!("left out: {}: {}", skipped["path"], skipped["reason"]);
         words.extend(self.skipped.iter().map(left_out));

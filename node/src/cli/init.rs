@@ -3,11 +3,15 @@
 use super::failure::{Failure, Outcome};
 use super::genesis;
 use super::print;
+use crate::counted::counted;
 use quorate_service::init::{Made, Plan, make};
 use quorate_service::seat::{Seat, SeatError, SeatPlan};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+/// Replicas from which on a group bears a faulty one: n = 3f + 1.
+const FIRST_TO_BEAR_ONE: usize = 4;
 
 /// Make genesis, keys, databases and configuration for a test group on this machine; or, with --genesis, the folder of
 /// your own replica
@@ -135,6 +139,10 @@ fn own(plan: &SeatPlan, as_json: bool) -> Outcome {
 
 fn tell(made: &Made) -> std::io::Result<()> {
     print::say(format!("group {} ({})", made.name, made.group))?;
+    if made.replicas.len() < FIRST_TO_BEAR_ONE {
+        let few = counted(made.replicas.len(), "replica");
+        eprintln!("quorate: {few}: none may fail or lie, or nothing is ordered; from {FIRST_TO_BEAR_ONE} on one may");
+    }
     for (dir, api) in made.replicas.iter().zip(&made.apis) {
         print::say(format!("  quorate start --dir {}   # {api}", dir.display()))?;
     }

@@ -42,14 +42,17 @@ pub async fn whole(client: &Client, list: &str, beginning: &str) -> Result<Strin
     if beginning.len() >= 64 {
         return Ok(beginning.into());
     }
-    let items: Vec<Value> = client.list(&[list], &[], LIST_MAX).await?;
+    let found = one(client, &[list], list, beginning).await;
+    found.map_err(|failure| failure.next(format!("`quorate {list} list` shows them; more digits name one of many")))
+}
+
+/// The one id in the list at an address that begins so.
+pub async fn one(client: &Client, path: &[&str], list: &str, beginning: &str) -> Result<String, Failure> {
+    let items: Vec<Value> = client.list(path, &[], LIST_MAX).await?;
     let ids = items.iter().filter_map(|item| item["id"].as_str()).filter(|id| id.starts_with(beginning));
     match ids.collect::<Vec<_>>()[..] {
         [id] => Ok(id.into()),
-        [] => Err(Failure::no(format!("no id in {list} begins with {beginning}"))
-            .next(format!("`quorate {list} list` shows them"))),
-        ref many => {
-            Err(Failure::usage(format!("{} ids begin with {beginning}", many.len())).next("give more of its digits"))
-        }
+        [] => Err(Failure::no(format!("no id in {list} begins with {beginning}"))),
+        ref many => Err(Failure::usage(format!("{} ids in {list} begin with {beginning}", many.len()))),
     }
 }

@@ -12,10 +12,13 @@ use quorate_client::author;
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
 use quorate_client::keys;
-use quorate_ledger::{Level, LockEnd, LockMode, Op, PathOutcome, Receipt, State};
+use quorate_ledger::{
+    LEASE_MS_MAX, LEASE_MS_MIN, Level, LockEnd, LockMode, Op, PathOutcome, Receipt, State, WAIT_MS_MAX,
+};
 use quorate_pbft::PublicKey;
 use serde::Serialize;
 use serde_json::Value;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Between two looks at the line.
@@ -118,13 +121,13 @@ struct Requested<'a> {
 }
 
 async fn acquire(args: &Acquire) -> Outcome {
-    let (lease_ms, wait_ms) = (millis("--lease", args.lease)?, millis("--wait", args.wait)?);
+    let (lease_ms, wait_ms) = (lease(args.lease)?, wait(args.wait)?);
     let op = Op::Acquire { path: in_ledger(&args.path), mode: args.mode, lease_ms, wait_ms };
     request(&args.word, &args.scope.domain, &args.path, vec![op], args.detach).await
 }
 
 async fn renew(args: &Renew) -> Outcome {
-    let lease_ms = millis("--lease", args.lease)?;
+    let lease_ms = lease(args.lease)?;
     let (client, key) = (args.word.reach.client()?, keys::public(args.word.signing.key()?)?);
     let known = mine(&client, &args.scope.domain, &key, Level::Strong).await?;
     let held = known.locks.iter().find(|lock| lock.path == args.path);
@@ -266,6 +269,23 @@ fn millis(option: &str, seconds: f64) -> Result<u64, Failure> {
     let duration =
         Duration::try_from_secs_f64(seconds).map_err(|error| Failure::usage(format!("{option}: {error}")))?;
     Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A lease that the ledger takes; a typing mistake is told before it is signed.
+fn lease(seconds: f64) -> Result<u64, Failure> {
+    within("--lease", seconds, LEASE_MS_MIN..=LEASE_MS_MAX)
+}
+
+/// A time in line that the ledger takes.
+fn wait(seconds: f64) -> Result<u64, Failure> {
+    within("--wait", seconds, 0..=WAIT_MS_MAX)
+}
+
+fn within(option: &str, seconds: f64, allowed: RangeInclusive<u64>) -> Result<u64, Failure> {
+    let asked = millis(option, seconds)?;
+    let (from, to) = (*allowed.start() as f64 / 1e3, *allowed.end() as f64 / 1e3);
+    let fault = || Failure::usage(format!("{option}: from {from} to {to} seconds, not {seconds}; nothing was signed"));
+    allowed.contains(&asked).then_some(asked).ok_or_else(fault)
 }
 
 fn parse_mode(text: &str) -> Result<LockMode, String> {

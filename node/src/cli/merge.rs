@@ -7,7 +7,6 @@ use super::{install, print};
 use quorate_semantic::{Conflict, Input, Labels, MARKER_SIZE, Options, Outcome, markers_of_size, report};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -65,7 +64,7 @@ pub fn run(args: &Args) -> ExitCode {
     match ended {
         Ok(clean) => ExitCode::from(u8::from(!clean)),
         Err(failure) => {
-            failure.report();
+            failure.report(args.json);
             ExitCode::from(ERROR)
         }
     }
@@ -84,7 +83,7 @@ fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, F
     if args.json {
         print::json(&document(&path, &outcome, &merged))?;
     } else if !args.driver {
-        io::stdout().lock().write_all(&merged.bytes)?;
+        print::bytes(&merged.bytes)?;
     }
     if args.explain {
         eprint!("{}", explanation(&path, &outcome));

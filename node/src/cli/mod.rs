@@ -26,7 +26,9 @@ mod keys;
 mod listing;
 mod lock;
 mod merge;
+mod names;
 mod packager;
+mod output;
 mod pending;
 mod policy;
 mod policy_check;
@@ -131,7 +133,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Command::Merge(args) }) => merge::run(&args),
         Ok(cli) => match dispatch(&cli.command) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => failure.report(),
+            Err(failure) => failure.report(args.iter().any(|arg| arg == "--json")),
         },
         Err(error) => wrong_usage(&args, &error),
     }

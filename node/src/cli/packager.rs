@@ -2,15 +2,15 @@
 
 use super::Cli;
 use super::failure::Outcome;
+use super::print;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
-use std::io::{self, Write as _};
 
 /// Writes completions for a shell to standard output.
 pub fn completions(shell: Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "quorate", &mut script);
-    Ok(io::stdout().lock().write_all(&script)?)
+    Ok(print::bytes(&script)?)
 }
 
 /// Writes the manual page, all commands one after the other, to standard output.
@@ -25,5 +25,5 @@ pub fn man() -> Outcome {
         part.render_description_section(&mut page)?;
         part.render_options_section(&mut page)?;
     }
-    Ok(io::stdout().lock().write_all(&page)?)
+    Ok(print::bytes(&page)?)
 }

@@ -6,7 +6,8 @@ use super::reach::{Reach, Scope};
 use super::sending::SignedRequest;
 use super::{document, govern, policy_check};
 use quorate_client::api::{Decides, PolicyOfDomain, PolicyOfGroup};
-use quorate_ledger::{Act, GROUP_DOMAIN};
+use quorate_ledger::policy::DomainPolicy;
+use quorate_ledger::{Act, GROUP_DOMAIN, Principal};
 use std::path::{Path, PathBuf};
 
 /// See and propose what a domain or the group demands
@@ -70,7 +71,17 @@ pub async fn run(command: &Command) -> Outcome {
 
 /// Proposes a domain's policy.
 pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
-    govern::propose(word, &scope.domain, Act::SetPolicy { policy: document::read(file)? }).await
+    let policy = document::read(file)?;
+    tell_readers(&policy);
+    govern::propose(word, &scope.domain, Act::SetPolicy { policy }).await
+}
+
+/// Tells whoever restricts readers what that does not do.
+pub fn tell_readers(policy: &DomainPolicy) {
+    if !policy.readers.contains(&Principal::Everyone) {
+        eprintln!("quorate: `readers` hides nothing: every GET of a replica's API is open; it says who is a member");
+        eprintln!("  encrypt what others must not read, or give it a group of its own");
+    }
 }
 
 /// Proposes that the group gives a domain a policy which cannot change its own.

@@ -1,7 +1,36 @@
 //! Results on standard output: aligned columns for people, JSON for programs.
 
 use serde::Serialize;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether standard output has got anything.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+/// Whether the reader of standard output has gone, as `head` does.
+static LEFT: AtomicBool = AtomicBool::new(false);
+
+/// Whether standard output has got anything.
+pub fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
+
+/// Whether the reader of standard output has gone: no mistake of anybody, and the end of a stream.
+pub fn reader_left() -> bool {
+    LEFT.load(Ordering::Relaxed)
+}
+
+/// Writes to standard output; a closed pipe is no mistake of anybody.
+fn out(write: impl FnOnce(&mut io::StdoutLock) -> io::Result<()>) -> io::Result<()> {
+    PRINTED.store(true, Ordering::Relaxed);
+    let mut out = io::stdout().lock();
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            LEFT.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        ended => ended,
+    }
+}
 
 /// Columns that line up. Every column but the last is as wide as its widest cell.
 pub struct Table {
@@ -25,15 +54,14 @@ impl Table {
             eprintln!("{none}");
             return Ok(());
         }
-        let mut out = io::stdout().lock();
-        let bold = out.is_terminal();
-        for (at, line) in self.lines().iter().enumerate() {
-            match bold && at == 0 {
-                true => writeln!(out, "\x1b[1m{line}\x1b[0m")?,
-                false => writeln!(out, "{line}")?,
-            }
-        }
-        Ok(())
+        let bold = io::stdout().is_terminal();
+        let heading = |at: usize| bold && at == 0;
+        out(|out| {
+            self.lines().iter().enumerate().try_for_each(|(at, line)| match heading(at) {
+                true => writeln!(out, "\x1b[1m{line}\x1b[0m"),
+                false => writeln!(out, "{line}"),
+            })
+        })
     }
 
     fn lines(&self) -> Vec<String> {
@@ -50,22 +78,22 @@ fn line(row: &[String], widths: &[usize]) -> String {
 
 /// Prints a value as one JSON document.
 pub fn json(value: &impl Serialize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)
+    bytes(format!("{}\n", serde_json::to_string_pretty(value)?).as_bytes())
 }
 
 /// Prints a value as one line of JSON, at once: part of a stream.
 pub fn json_line(value: &impl Serialize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)?;
-    out.flush()
+    bytes(format!("{}\n", serde_json::to_string(value)?).as_bytes())
 }
 
 /// Prints a line for people.
 pub fn say(line: impl std::fmt::Display) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
+    out(|out| writeln!(out, "{line}"))
+}
+
+/// Prints bytes as they are.
+pub fn bytes(bytes: &[u8]) -> io::Result<()> {
+    out(|out| out.write_all(bytes))
 }
 
 /// The first digits of an id, enough to tell it from others on a screen.
@@ -73,9 +101,13 @@ pub fn short(id: impl std::fmt::Display) -> String {
     id.to_string().chars().take(12).collect()
 }
 
-/// Text of others on a terminal: without control characters, on one line.
+/// Text of others on a terminal: on one line, without control characters and without those that turn its direction.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Bytes for people.
@@ -110,5 +142,6 @@ mod tests {
     #[test]
     fn the_text_of_others_cannot_steer_a_terminal() {
         assert_eq!(plain("a\x1b[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(plain("exe.\u{202e}txt"), "exe.\u{fffd}txt");
     }
 }

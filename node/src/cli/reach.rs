@@ -1,11 +1,16 @@
 //! Options that many commands share: which node, which domain, how fresh, in which form.
 
 use super::failure::Failure;
+use super::print::plain;
 use quorate_client::calls::level_name;
-use quorate_client::http::Client;
+use quorate_client::http::{Client, Notice};
 use quorate_ledger::{Level, Revision};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Time after which somebody at a terminal is told what is waited for.
+const WAITED: Duration = Duration::from_secs(1);
 
 /// Address at which `quorate init` puts the API of replica 0.
 const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
@@ -16,6 +21,9 @@ pub struct Reach {
     /// API address of a node
     #[arg(long, env = "QUORATE_NODE", default_value = DEFAULT_NODE, value_name = "URL")]
     node: String,
+    /// PEM file with the authorities to trust with an https:// node, instead of the system's
+    #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     timeout: f64,
@@ -29,8 +37,20 @@ impl Reach {
     pub fn client(&self) -> Result<Client, Failure> {
         let timeout =
             Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        Ok(Client::new(&self.node, timeout)?)
+        let client = Client::trusting(&self.node, timeout, self.ca.as_deref())?;
+        let notice = Notice { after: WAITED, tell };
+        Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }
+
+    /// A client that tells at once why it waits: for those who ask how a node does.
+    pub fn doctor(&self) -> Result<Client, Failure> {
+        Ok(self.client()?.with_notice(Notice { after: Duration::ZERO, tell }))
+    }
+}
+
+/// Tells what a command waits for.
+fn tell(node: &str, why: &str) {
+    eprintln!("quorate: waiting for {node}: {}", plain(why));
 }
 
 /// Which domain.

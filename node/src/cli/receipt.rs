@@ -3,13 +3,12 @@
 use super::change;
 use super::failure::{Failure, Outcome};
 use super::listing::LIST_MAX;
-use super::print;
 use super::reach::{Reach, Scope};
+use super::{output, print};
 use quorate_client::api::LogEntry;
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
 use quorate_ledger::EnvelopeId;
-use std::fs;
 use std::path::PathBuf;
 
 /// Show the verdict on an envelope
@@ -40,7 +39,7 @@ pub async fn run(args: &Receipt) -> Outcome {
             return Err(Failure::no(format!("{id} has no verdict yet: {}", change::word(receipt.state))));
         }
         let proof = client.get_bytes(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body;
-        fs::write(out, proof).map_err(|error| Failure::file(out, error))?;
+        output::write(out, &proof)?;
     }
     match (args.reach.json, &ticket) {
         (true, Some(ticket)) => print::json(ticket)?,
@@ -67,7 +66,8 @@ async fn whole(client: &Client, domain: &str, beginning: &str) -> Result<Envelop
     }
 }
 
-fn parse_beginning(text: &str) -> Result<String, &'static str> {
+/// Reads an id, or the beginning of one.
+pub fn parse_beginning(text: &str) -> Result<String, &'static str> {
     let hex = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
     (hex && (4..=64).contains(&text.len())).then(|| text.into()).ok_or("an id is 4 to 64 digits of lower-case hex")
 }

@@ -2,11 +2,12 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides};
+use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
 use quorate_service::replica::{LaunchError, Options, Running, read_genesis};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
@@ -30,6 +31,12 @@ pub struct Start {
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS")]
     api: Option<SocketAddr>,
+    /// Certificate of the API in PEM: with it and its key the API speaks TLS
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Folder of the database
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -100,6 +107,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    tell_readable_key(&dir.join(REPLICA_KEY_FILE));
     let mut running = Running::launch(Options { dir, config, interceptor: None }).await?;
     if running.name().contains(TEST_WORDS) {
         tracing::warn!(
@@ -140,6 +148,9 @@ impl Start {
         Overrides {
             listen: self.listen.clone(),
             api: self.api,
+            tls_certificate: self.tls_certificate.clone(),
+            tls_key: self.tls_key.clone(),
+            default_rates: None,
             data: self.data.clone(),
             log: self.log.clone(),
             log_format: self.log_format,
@@ -152,6 +163,14 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
     tracing::info!(data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())
+}
+
+/// Warns of a secret that others of this machine can read.
+fn tell_readable_key(key: &Path) {
+    let mode = std::fs::metadata(key).map(|file| file.permissions().mode() & 0o777).unwrap_or_default();
+    if mode & 0o077 != 0 {
+        tracing::warn!(file = %key.display(), mode = %format!("{mode:o}"), "other users can read the replica's key; chmod 600 it");
+    }
 }
 
 /// Whatever is on disk is whole rounds; nothing else needs an end.

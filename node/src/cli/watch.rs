@@ -1,6 +1,7 @@
 //! `quorate watch`: what happens, as it happens.
 
 use super::failure::Outcome;
+use super::names::Names;
 use super::print::{self, plain, short};
 use super::reach::Reach;
 use super::{change, conflicts};
@@ -25,7 +26,8 @@ pub struct Watch {
 pub async fn run(args: &Watch) -> Outcome {
     let client = args.reach.client()?;
     let mut events = Events::new(client.clone(), args.from.clone());
-    loop {
+    let mut names = Names::of(&client);
+    while !print::reader_left() {
         let event = events.next().await?;
         let value: Value = client.decode(event.data.as_bytes())?;
         let other = args.domain.as_deref().is_some_and(|domain| value["domain"].as_str().is_some_and(|d| d != domain));
@@ -35,9 +37,10 @@ pub async fn run(args: &Watch) -> Outcome {
         if args.reach.json {
             print::json_line(&positioned(value, event.id))?;
         } else if let Ok(event) = serde_json::from_value(value) {
-            lines(&event).iter().try_for_each(print::say)?;
+            lines(&event, &mut names).await.iter().try_for_each(print::say)?;
         }
     }
+    Ok(())
 }
 
 fn positioned(mut value: Value, position: Option<String>) -> Value {
@@ -47,11 +50,11 @@ fn positioned(mut value: Value, position: Option<String>) -> Value {
     value
 }
 
-fn lines(event: &Event) -> Vec<String> {
+async fn lines(event: &Event, names: &mut Names) -> Vec<String> {
     match event {
         Event::Receipt(receipt) => {
             let mut lines = change::lines(receipt);
-            lines[0] = format!("{}  {}  by {}", plain(&receipt.domain), lines[0], short(receipt.author));
+            lines[0] = format!("{}  {}  by {}", plain(&receipt.domain), lines[0], names.author(&receipt.author).await);
             lines
         }
         Event::Evidence(entry) => {

@@ -101,6 +101,11 @@ impl Cluster {
         self.byzantine
     }
 
+    /// URL of the API of the first replica that does not lie.
+    pub fn first_honest_api(&self) -> &str {
+        self.honest().first().map_or("", |replica| &self.made.apis[usize::from(*replica)])
+    }
+
     pub fn dir(&self) -> &Path {
         &self.made.dir
     }
@@ -144,7 +149,8 @@ impl Cluster {
 
     async fn launch_liar(&self, lie: Lie) -> Result<Running, DemoError> {
         let dir = self.folder(LIAR).to_owned();
-        let config = Config::load(&dir, Overrides::default()).map_err(quorate_service::replica::LaunchError::from)?;
+        let flags = Overrides { default_rates: Some(false), ..Overrides::default() };
+        let config = Config::load(&dir, flags).map_err(quorate_service::replica::LaunchError::from)?;
         let signer = keys::read(&dir.join(REPLICA_KEY_FILE))?;
         let mut liar = Liar::new(lie, ReplicaId::new(LIAR), ReplicaId::new(VICTIM), Arc::new(signer));
         let incoming = Box::new(liar.hearing());
@@ -211,6 +217,7 @@ async fn spawn(replica: u16, dir: &Path) -> Result<Process, DemoError> {
     let file = std::fs::File::create(&log).map_err(|error| DemoError::file(&log, error))?;
     let program = std::env::current_exe().map_err(DemoError::System)?;
     let mut child = Command::new(program)
+        .env("QUORATE_DEFAULT_RATES", "false") // a history replayed is nobody's flood
         .args(["start", "--dir"])
         .arg(dir)
         .stdin(Stdio::null())

@@ -3,6 +3,7 @@
 use super::books::Books;
 use super::cluster::Cluster;
 use super::judgement::{Caught, Verdict};
+use crate::counted::counted;
 use quorate_client::verify::kind_words;
 use quorate_ledger::Rung;
 use serde::Serialize;
@@ -70,6 +71,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Folder that the demo leaves.
     pub dir: String,
+    /// URL of the first honest replica's API.
+    pub node: String,
 }
 
 /// A path that was left out.
@@ -120,6 +123,7 @@ impl Summary {
             rungs: tally.rungs,
             seconds: elapsed.as_secs_f64(),
             dir: cluster.dir().display().to_string(),
+            node: cluster.first_honest_api().to_owned(),
         }
     }
 
@@ -149,8 +153,9 @@ impl Summary {
     fn tell_order(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} commits became {} signed changes in one agreed order",
-            self.commits_replayed, self.changes_ordered
+            "{} became {} in one agreed order",
+            counted(self.commits_replayed, "commit"),
+            counted(self.changes_ordered, "signed change")
         )?;
         writeln!(
             f,
@@ -160,8 +165,9 @@ impl Summary {
         if self.folded + self.split > 0 {
             writeln!(
                 f,
-                "  {} commits came with the merge that holds them, {} took several envelopes",
-                self.folded, self.split
+                "  {} came with the merge that holds them, {} took several envelopes",
+                counted(self.folded, "commit"),
+                self.split
             )?;
         }
         for skipped in self.skipped.iter().take(SKIPPED_SHOWN) {
@@ -174,7 +180,8 @@ impl Summary {
     }
 
     fn tell_merges(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} merges met {} paths that both sides had changed", self.merges_replayed, self.paths_both_sides)?;
+        let (merges, paths) = (counted(self.merges_replayed, "merge"), counted(self.paths_both_sides, "path"));
+        writeln!(f, "{merges} met {paths} that both sides had changed")?;
         if self.paths_both_sides > 0 {
             writeln!(f, "  {} merged, {} of them as people had merged them", self.merged_clean, self.merged_equal)?;
             let rungs: Vec<String> =
@@ -228,7 +235,8 @@ impl Summary {
         }
         writeln!(
             f,
-            "  quorate ls; quorate log; quorate conflicts list; quorate status   (with --node as `start` prints it)"
+            "  export QUORATE_NODE={}; quorate ls; quorate log; quorate conflicts list; quorate status",
+            self.node
         )?;
         if let Some(id) = &self.conflict_example {
             writeln!(f, "  quorate conflicts show {id}   (one of the conflicts, as a story)")?;

@@ -112,13 +112,13 @@ fn a_transaction_takes_effect_in_two_domains_or_in_none() {
 fn everybody_has_a_figure_with_its_reasons() {
     let (group, one, _, file) = desk();
     says(&group, &one, 0, &["put", "a", text(&file)], 0);
-    says(&group, &one, 0, &["rm", "nowhere"], 1);
+    says(&group, &one, 0, &["rm", "nowhere", "--base", "0"], 1);
     let key = quorate_client::keys::public(&one).expect("a key");
     let standing = group.get(0, &format!("/v1/domains/main/authors/{key}")).json()["standing"].clone();
     assert_eq!(word(&standing, "state"), "good");
     assert!(standing["figure"].as_u64().is_some_and(|figure| (400..600).contains(&figure)), "{standing}");
     let reasons: Vec<&Value> = standing["reasons"].as_array().expect("a list").iter().collect();
-    assert_eq!(reasons, ["1 changes took effect", "1 changes were refused"]);
+    assert_eq!(reasons, ["changes that took effect: 1", "changes refused: 1"]);
     let members = group.get(0, "/v1/members").json();
     assert!(members["items"].as_array().expect("a list").iter().all(|member| member["standing"]["figure"].is_u64()));
 }

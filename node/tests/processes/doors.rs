@@ -34,7 +34,7 @@ fn wide(group: &Group, seq: u64) -> Vec<u8> {
 
 #[test]
 fn a_page_of_the_log_is_bounded_in_bytes_and_the_next_one_goes_on() {
-    let group = Group::running(1);
+    let group = Group::unpaced();
     for seq in 1..=8 {
         assert_eq!(group.offer(0, &wide(&group, seq)).status, 200);
     }
@@ -55,6 +55,21 @@ fn a_page_of_the_log_is_bounded_in_bytes_and_the_next_one_goes_on() {
 }
 
 #[test]
+fn an_author_who_comes_faster_than_the_default_rate_is_told_when_to_come_again() {
+    let group = Group::running(1);
+    let offer = |seq: u64| http::post(group.api(0), "/v1/envelopes", &wide(&group, seq)).expect("an answer");
+    assert_eq!(offer(1).status, 202, "an envelope is let in whole");
+
+    let second = offer(2);
+
+    let seconds = second.headers.to_lowercase();
+    let after = seconds.lines().find_map(|line| line.strip_prefix("retry-after: ")?.trim().parse::<u64>().ok());
+    assert_eq!((second.status, second.json()["code"].as_str()), (429, Some("rate")), "{}", second.text());
+    assert!(after.is_some_and(|after| (1..=4).contains(&after)), "{after:?}");
+    assert!(matches!(offer(1).status, 200 | 202), "the same bytes again are no error");
+}
+
+#[test]
 fn bodies_that_are_announced_and_do_not_come_keep_no_other_out() {
     let mut group = Group::running(1);
     let mut silent = Vec::new();
@@ -71,7 +86,7 @@ fn bodies_that_are_announced_and_do_not_come_keep_no_other_out() {
 
 #[test]
 fn a_stream_that_nobody_reads_ends_and_others_go_on() {
-    let group = Group::running(1);
+    let group = Group::unpaced();
     assert_eq!(group.offer(0, &wide(&group, 1)).status, 200);
     let _unread: Vec<TcpStream> =
         (0..50).map(|_| http::open(group.api(0), "/v1/events?from=0").expect("a stream")).collect();
@@ -81,6 +96,23 @@ fn a_stream_that_nobody_reads_ends_and_others_go_on() {
     let envelope = group.envelope_at(2, 1, "b", "2");
     assert_eq!(group.offer(0, &envelope).status, 200);
     eventually("the API answers", || (group.get(0, "/healthz").status == 200).then_some(()));
+}
+
+#[test]
+fn streams_that_nobody_reads_cost_bounded_memory() {
+    let group = Group::unpaced();
+    for seq in 1..=12 {
+        assert_eq!(group.offer(0, &wide(&group, seq)).status, 200);
+    }
+    let before = group.resident_mib(0);
+
+    let _unread: Vec<TcpStream> =
+        (0..100).map(|_| http::open(group.api(0), "/v1/events?from=0").expect("a stream")).collect();
+    std::thread::sleep(Duration::from_secs(3));
+
+    // Each stream holding its 12 receipts of 4,000 paths would be 400 MiB and more.
+    let during = group.resident_mib(0);
+    assert!(during < before + 200, "{before} MiB before, {during} MiB with 100 streams");
 }
 
 #[test]

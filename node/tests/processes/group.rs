@@ -6,6 +6,7 @@ use quorate_ledger::{Base, Body, Change, Envelope, Genesis, Mode, Op, Revision};
 use quorate_pbft::{Digest, Ed25519Signer, Signer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,16 @@ impl Group {
         group
     }
 
+    /// A group of one that takes changes of an author as fast as they come.
+    pub fn unpaced() -> Self {
+        let mut group = Self::init(1);
+        let file = group.dir().join("replica-0/config.toml");
+        let text = std::fs::read_to_string(&file).expect("a configuration");
+        std::fs::write(&file, format!("default_rates = false\n{text}")).expect("our file");
+        group.start_all();
+        group
+    }
+
     /// The folder that `init` made.
     pub fn dir(&self) -> PathBuf {
         self.dir.path().join("group")
@@ -82,6 +93,26 @@ impl Group {
 
     /// Starts a replica with these flags more.
     pub fn start_with(&mut self, replica: usize, flags: &[&str]) {
+        self.start_as("http", replica, flags);
+    }
+
+    /// File with the log of replicas that were started with one.
+    pub fn log_file(&self, replica: usize) -> PathBuf {
+        self.dir().join(format!("replica-{replica}.log"))
+    }
+
+    /// Starts a replica that logs into its file what an operator sees.
+    pub fn start_logged(&mut self, replica: usize) {
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file(replica)).expect("our folder");
+        self.launch("http", replica, &["--log", "info"], log.into());
+    }
+
+    /// Starts a replica whose API has an address of this scheme.
+    pub fn start_as(&mut self, scheme: &str, replica: usize, flags: &[&str]) {
+        self.launch(scheme, replica, flags, Stdio::inherit());
+    }
+
+    fn launch(&mut self, scheme: &str, replica: usize, flags: &[&str], log: Stdio) {
         let mut child = Command::new(QUORATE)
             .arg("start")
             .arg("--dir")
@@ -89,13 +120,22 @@ impl Group {
             .args(flags)
             .env("QUORATE_LOG", "warn")
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("quorate runs");
         let mut line = String::new();
         let out = child.stdout.take().expect("it is piped");
         BufReader::new(out).read_line(&mut line).expect("a line");
-        assert!(line.starts_with(&format!("ready http://{} ", self.api(replica))), "{line:?}");
+        assert!(line.starts_with(&format!("ready {scheme}://{} ", self.api(replica))), "{line:?}");
         self.replicas[replica] = Some(child);
+    }
+
+    /// MiB that a replica holds in memory.
+    pub fn resident_mib(&self, replica: usize) -> u64 {
+        let pid = self.replicas[replica].as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") >> 10
     }
 
     /// `kill -9`.

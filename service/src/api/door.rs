@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,7 +47,12 @@ const NO_CONNECTION: Duration = Duration::from_millis(100);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX >= 512, "a proxy serves many");
 
 /// Serves the API until `stop`; returns when the last connection is closed.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let (door, tasks) = (Arc::new(Door::new()), TaskTracker::new());
     tasks.spawn(sweep(door.clone(), stop.clone()));
     loop {
@@ -57,9 +63,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         match accepted {
             Ok((stream, from)) => {
                 let (number, seat) = door.seat(from.ip(), Instant::now());
-                let (door, router, stop) = (door.clone(), router.clone(), stop.clone());
+                let (door, router, stop, tls) = (door.clone(), router.clone(), stop.clone(), tls.clone());
                 tasks.spawn(async move {
-                    converse(stream, &seat, router, stop).await;
+                    converse(stream, &seat, tls, router, stop).await;
                     door.leave(number);
                 });
             }
@@ -74,10 +80,37 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     Ok(())
 }
 
-/// Speaks HTTP on one connection until either side ends it, or its seat is needed.
-async fn converse(stream: TcpStream, seat: &Arc<Seat>, router: Router, stop: CancellationToken) {
+/// Speaks with one client, over TLS where that is wanted; a handshake has as long as the head of a request.
+async fn converse(
+    stream: TcpStream,
+    seat: &Arc<Seat>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) {
     // Small answers leave at once; a socket that cannot do that still works.
     let _ = stream.set_nodelay(true);
+    let watched = Watched { stream, seat: seat.clone() };
+    let Some(tls) = tls else { return speak(watched, seat, router, stop).await };
+    let secured = tokio::select! {
+        secured = tokio::time::timeout(HEAD_WITHIN, tls.accept(watched)) => secured,
+        () = seat.closed.cancelled() => return,
+        () = stop.cancelled() => return,
+    };
+    match secured {
+        Ok(Ok(secured)) => speak(secured, seat, router, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
+        Err(_) => tracing::debug!("no TLS in time"),
+    }
+}
+
+/// Speaks HTTP on one connection until either side ends it, or its seat is needed.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    seat: &Arc<Seat>,
+    router: Router,
+    stop: CancellationToken,
+) {
     let (router, served) = (TowerToHyperService::new(router), seat.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (seat, router) = (served.clone(), router.clone());
@@ -88,10 +121,10 @@ async fn converse(stream: TcpStream, seat: &Arc<Seat>, router: Router, stop: Can
             answer
         }
     });
-    let watched = TokioIo::new(Watched { stream, seat: seat.clone() });
+    let stream = TokioIo::new(stream);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(BUFFER_BYTES);
-    let connection = http.serve_connection(watched, service);
+    let connection = http.serve_connection(stream, service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => (),

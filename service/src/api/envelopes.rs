@@ -1,6 +1,7 @@
 //! `/v1/envelopes`: changes in, verdicts out (A1 to A3).
 
 use super::Shared;
+use super::author_pace;
 use super::body;
 use super::door::Seat;
 use super::param::{InPath, InQuery, digest};
@@ -8,21 +9,22 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 
 use super::service::Service;
-use crate::engine::{Candidate, Fate, NotTaken, Request};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Published, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use quorate_client::api::Ticket;
+use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
-    Admission, Code, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Revision, Sequencing, State as Verdict,
+    Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
+    State as Verdict,
 };
 use quorate_pbft::{Item, ItemKind, Time};
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
@@ -70,24 +72,37 @@ async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Re
     let waiting = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let mut fate = service.reception.fate(candidate.id);
-    service.needs_quorum()?;
+    if service.mempool().place(&candidate.id).is_none() {
+        service.needs_quorum()?;
+    }
     let waits_for = ticket(service, candidate).await?;
+    let promise = |receipt: Receipt| accepted(Ticket { receipt, waits_for, why: stuck(service) });
     if level == Level::Eventual {
-        return Ok(accepted(Ticket { receipt: waiting, waits_for }));
+        return Ok(promise(waiting));
     }
     let fate = tokio::select! {
         fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
+        _ = service.until(is_stuck) => return Ok(promise(waiting)),
         () = service.stop.cancelled() => return Err(Failure::stopping()),
     };
     match fate {
         Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
         Ok(Some(Fate::Overtaken { next_seq })) => Err(overtaken(waiting.from_seq, next_seq)),
-        Ok(Some(Fate::Expired)) => {
-            Ok(accepted(Ticket { receipt: Receipt { state: Verdict::Expired, ..waiting }, waits_for }))
-        }
+        Ok(Some(Fate::Expired)) => Ok(promise(Receipt { state: Verdict::Expired, ..waiting })),
         Ok(None) => Err(Failure::stopping()),
-        Err(_) => Ok(accepted(Ticket { receipt: waiting, waits_for })),
+        Err(_) => Ok(promise(waiting)),
     }
+}
+
+/// Whether something has waited for a quorum for so long that whoever waits should hear of it.
+fn is_stuck(published: &Published) -> bool {
+    published.report.mode == Mode::ReadOnly
+}
+
+/// Why nothing can be ordered now; none where it can.
+fn stuck(service: &Service) -> Option<String> {
+    let now = service.now();
+    is_stuck(&now).then(|| now.report.why.clone())
 }
 
 /// An envelope that passed the gate.
@@ -116,9 +131,24 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
+    if service.mempool().place(&id).is_none() {
+        charge(service, &moment, &envelope, bytes.len())?;
+    }
     let item = Item { kind: ItemKind::Envelope, bytes };
     service.payload.remember(&item); // not verified again inside a bundle (G2)
     Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
+}
+
+/// Charges an envelope to its author's default pace, where the domain's policy sets no rate.
+fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize) -> Answer<()> {
+    let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
+    let Some(pace) = service.author_pace.as_ref().filter(|_| !has_rate) else { return Ok(()) };
+    let charged = pace.charge(&envelope.body.author, author_pace::cost(envelope, bytes), Instant::now());
+    charged.map_err(|wait| {
+        let wait_ms = wait.as_millis() as u64 + 1;
+        let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
+        refused(service, Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
+    })
 }
 
 /// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
@@ -234,5 +264,7 @@ pub async fn look(
     let (Some(candidate), Some(place)) = (mempool.candidate(&id), mempool.place(&id)) else {
         return Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here")));
     };
-    Ok(accepted(Ticket { receipt: waiting(candidate), waits_for: place.waits_for() }))
+    let (receipt, waits_for) = (waiting(candidate), place.waits_for());
+    drop(mempool);
+    Ok(accepted(Ticket { receipt, waits_for, why: stuck(&service) }))
 }

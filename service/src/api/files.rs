@@ -162,8 +162,9 @@ pub struct LogQuery {
 
 /// Bytes of a page of the log: it ends with the entry that passes them.
 const LOG_PAGE_BYTES_MAX: usize = 1 << 20;
-/// Entries of the log that are read at a time.
+/// Entries of the log that are read at a time; more of one path, where each look also goes through the conflicts.
 const LOG_STEP: usize = 4;
+const LOG_STEP_OF_PATH: usize = 64;
 /// Bytes that an entry, and each path of it, take in JSON beside their texts.
 const LOG_ENTRY_BYTES: usize = 300;
 const LOG_PATH_BYTES: usize = 60;
@@ -189,8 +190,9 @@ fn log_page(
     limit: usize,
 ) -> Answer<Page<LogEntry>> {
     let (mut items, mut bytes) = (Vec::new(), 0);
+    let step = if path.is_some() { LOG_STEP_OF_PATH } else { LOG_STEP };
     loop {
-        let found = moment.view().log(domain, path, from, LOG_STEP.min(limit - items.len()))?;
+        let found = moment.view().log(domain, path, from, step.min(limit - items.len()))?;
         let (count, mut taken) = (found.items.len(), 0);
         for entry in found.items {
             (bytes, taken, from) = (bytes + weight(&entry), taken + 1, Some(entry.revision));

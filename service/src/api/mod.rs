@@ -5,6 +5,7 @@
 
 mod admin;
 mod answers;
+mod author_pace;
 mod authors;
 mod body;
 mod causality;
@@ -33,15 +34,18 @@ mod routes;
 mod service;
 mod status;
 mod streams;
+mod tls;
 
 pub use admin::Admin;
 pub use answers::Answers;
+pub use author_pace::AuthorPace;
 pub use body::Room;
 pub use door::serve;
 pub use pace::Pace;
 use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use streams::Streams;
+pub use tls::{TlsError, acceptor};
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{Mode, PROBLEM_TYPE, Problem};
 use quorate_ledger::{Code, QueryError, StoreError};
+use quorate_pbft::SeqNum;
 
 /// Seconds after which an author may try again when there is no room: some rounds of a busy group.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -57,6 +58,12 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
+    /// A revision that nobody has executed.
+    pub fn future(asked: SeqNum, newest: SeqNum) -> Self {
+        let detail = format!("there is no revision {asked} yet; the newest is {newest}");
+        Self::new(StatusCode::NOT_FOUND, "unknown-revision", detail)
+    }
+
     /// No room: come again.
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
@@ -77,6 +84,13 @@ impl Failure {
         let detail = format!("nothing was kept: the replica is {mode}: {why}");
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE.as_u16(), "no-quorum", detail);
         Problem { why: Some(why.to_owned()), mode: Some(mode), ..problem }.into()
+    }
+
+    /// The same about a strong read: there was nothing to keep, and weaker levels answer.
+    pub fn of_a_read(mut self) -> Self {
+        let detail = self.problem.detail.replace("nothing was kept: ", "no strong read now: ");
+        self.problem.detail = format!("{detail}; level=sequential answers from what is executed here");
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::admin::Admin;
 use super::answers::Answers;
+use super::author_pace::AuthorPace;
 use super::body::Room;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
@@ -21,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Time that a request waits for the group at most. A client that wants to wait longer asks again.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Time for news of a revision that neither this replica nor a member that it hears has executed.
+const NEWS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Requests that wait for a revision that is not there yet.
 pub const WAITS_FOR_FUTURE_MAX: usize = 256;
@@ -60,6 +64,8 @@ pub struct Service {
     pub answers: Answers,
     /// When strong reads may ask for a slot.
     pub pace: Pace,
+    /// Pace of authors whose domains set none; none: as fast as they come.
+    pub author_pace: Option<AuthorPace>,
     /// Streams of events.
     pub streams: Streams,
     /// Room for those who wait for the future.
@@ -121,7 +127,7 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
-        self.needs_quorum()?;
+        self.needs_quorum().map_err(Failure::of_a_read)?;
         self.pace.turn().await;
         let (reader, mut waiting) = self.reception.reader();
         self.ask(Request::Read { reader, nonce })?;
@@ -131,7 +137,7 @@ impl Service {
         };
         let (mark, place) = match answer {
             Ok(Some(Ok(read))) => read,
-            Ok(Some(Err(why))) => return Err(Failure::no_quorum(self.now().report.mode, why)),
+            Ok(Some(Err(why))) => return Err(Failure::no_quorum(self.now().report.mode, why).of_a_read()),
             Ok(None) => return Err(Failure::stopping()),
             Err(_) => return Err(Failure::too_slow()),
         };
@@ -144,12 +150,21 @@ impl Service {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::stopping()))
     }
 
-    /// Waits until a slot is executed here.
+    /// Waits until a slot is executed here; refused where nobody has heard of it.
     pub async fn executed(&self, seq: SeqNum) -> Answer<Arc<Moment>> {
         let room = self.future.try_acquire();
         let _room = room.map_err(|_| Failure::busy("too many requests wait for revisions that are not there yet"))?;
+        let is_known = self.until(|published| published.moment.seq() >= seq || is_claimed(published, seq));
+        if tokio::time::timeout(NEWS_WITHIN, is_known).await.is_err() {
+            return Err(Failure::future(seq, self.now().moment.seq()));
+        }
         Ok(self.until(|published| published.moment.seq() >= seq).await?.moment)
     }
+}
+
+/// Whether a member says that it has executed a slot.
+fn is_claimed(published: &Published, seq: SeqNum) -> bool {
+    published.report.peers.iter().any(|peer| peer.is_heard && peer.executed.is_some_and(|executed| executed >= seq))
 }
 
 /// A strong read that may answer.

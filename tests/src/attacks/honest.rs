@@ -150,7 +150,8 @@ async fn ask_health(target: &Target, replica: usize, waits: &Waits) {
     }
 }
 
-/// Wide changes by the third author, so that there is something to page through.
+/// Wide changes by the last two authors at all replicas, so that there is something to page through, and no author comes
+/// faster than a replica lets in.
 pub fn write_history(group: &Group) -> Result<(), String> {
     let (target, mut outcome) = (group.target().clone(), Ok(()));
     alone(async {
@@ -160,9 +161,9 @@ pub fn write_history(group: &Group) -> Result<(), String> {
 }
 
 async fn write_wide(target: &Target) -> Result<(), SubmitError> {
-    let client = Client::new(&target.node(0), Duration::from_secs(60))?;
     for number in 0..HISTORY_ENVELOPES {
-        let mut author = Author::open(&target.author_key(2), client.renewed(), "main").await?;
+        let client = Client::new(&target.node(number / 2 % 3), Duration::from_secs(60))?;
+        let mut author = Author::open(&target.author_key(2 + number % 2), client, "main").await?;
         author.submit(&wide(&format!("history/{number}"), HISTORY_PATHS), Level::Sequential).await?;
     }
     Ok(())

@@ -7,7 +7,7 @@ mod open;
 
 use super::change::{self, given, tell_earlier};
 use super::failure::{Failure, Outcome};
-use super::print::{self, plain};
+use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
 use open::{Folder, Open, Part, What};
@@ -217,6 +217,7 @@ fn tell(open: &Open, json: bool) -> Outcome {
     }
     let anchored = if open.anchored { ", anchored there" } else { "" };
     print::say(format_args!("a transaction based on {}{anchored}", open.base))?;
+    let mut table = Table::new(&["change", "domain", "what", "after"]);
     for part in &open.parts {
         let what = match &part.what {
             What::Put { path, .. } => format!("put {}", plain(path)),
@@ -225,8 +226,7 @@ fn tell(open: &Open, json: bool) -> Outcome {
             What::Fence { token } => format!("only with token {token}"),
         };
         let after: Vec<String> = part.after.iter().map(ToString::to_string).collect();
-        let after = if after.is_empty() { String::new() } else { format!("  after {}", after.join(", ")) };
-        print::say(format_args!("  {}  {}  {what}{after}", part.number, plain(&part.domain)))?;
+        table.row([part.number.to_string(), plain(&part.domain), what, after.join(", ")]);
     }
-    Ok(())
+    Ok(table.print("nothing was added yet")?)
 }

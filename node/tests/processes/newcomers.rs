@@ -1,0 +1,186 @@
+//! Commands as newcomers give them: mistakes are told at once, in words, and cost nothing.
+
+use crate::governance::{author, new_key, run, says, text, word};
+use crate::group::{Group, eventually};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn lines(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A group of one with a file, and its author.
+fn desk() -> (Group, PathBuf) {
+    let group = Group::running(1);
+    let key = author(&group, 0);
+    says(&group, &key, 0, &["put", "t/a", text(&new_key(&group, "any-file"))], 0);
+    (group, key)
+}
+
+#[test]
+fn removing_what_is_not_there_signs_nothing() {
+    let (group, key) = desk();
+    let before = group.status(0)["executed_seq"].as_u64();
+
+    for args in [&["rm", "nowhere"][..], &["mv", "nowhere", "b"]] {
+        let refused = run(&group, &key, 0, args);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(errors(&refused).contains("nothing stands at nowhere; nothing was signed"), "{}", errors(&refused));
+    }
+
+    let public = quorate_client::keys::public(&key).expect("a key");
+    let numbers = group.get(0, &format!("/v1/domains/main/authors/{public}")).json();
+    assert_eq!(numbers["next_seq"].as_u64(), Some(2), "{numbers} after {before:?}");
+    assert_eq!(run(&group, &key, 0, &["rm", "t/a"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_chain_may_remove_what_is_still_on_its_way() {
+    let (group, key) = desk();
+    let put = run(&group, &key, 0, &["put", "b", text(&key), "--level", "eventual"]);
+    assert_eq!(put.status.code(), Some(0), "{}", errors(&put));
+
+    let removed = run(&group, &key, 0, &["rm", "b"]);
+
+    assert_eq!(removed.status.code(), Some(0), "{}", errors(&removed));
+}
+
+#[test]
+fn a_revision_of_the_far_future_is_answered_at_once() {
+    let (group, key) = desk();
+    let begun = Instant::now();
+
+    let asked = [&["get", "t/a", "--at", "99999"][..], &["diff", "1", "99999"]].map(|args| run(&group, &key, 0, args));
+
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    for output in asked {
+        let words = errors(&output);
+        assert!(output.status.code() == Some(1) && words.contains("no revision 99999 yet; the newest is"), "{words}");
+    }
+}
+
+#[test]
+fn without_a_quorum_a_read_says_which_level_answers_and_a_change_why_it_waits() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    group.kill(2);
+    group.kill(3);
+    let key = author(&group, 1);
+
+    let put = run(&group, &key, 0, &["put", "a", text(&key), "--timeout", "8"]);
+    group.await_mode(0, "read-only");
+    let get = run(&group, &key, 0, &["get", "before", "--timeout", "1"]);
+    let strong = group.file(0, "before", "strong").json();
+
+    assert_eq!((put.status.code(), get.status.code()), (Some(3), Some(3)));
+    assert!(errors(&put).contains("waits for a quorum: hears 2 of 4, needs 3; silent: 2, 3"), "{}", errors(&put));
+    assert!(errors(&get).contains("--level sequential"), "{}", errors(&get));
+    let detail = word(&strong, "detail");
+    assert!(detail.starts_with("no strong read now") && !detail.contains("nothing was kept"), "{detail}");
+}
+
+#[test]
+fn a_node_that_is_not_there_is_named_at_once_and_is_no_advice_for_itself() {
+    let group = Group::init(1);
+    let output = run(&group, Path::new("k"), 0, &["status", "--explain", "--timeout", "0.3"]);
+
+    let words = errors(&output);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(words.starts_with("quorate: waiting for ") && words.contains("nothing listens there"), "{words}");
+    assert!(!words.contains("`quorate status"), "{words}");
+}
+
+#[test]
+fn people_read_organisations_and_folders_by_name() {
+    let (group, key) = desk();
+
+    let log = lines(&run(&group, &key, 0, &["log", "t/a"]));
+    let folder = run(&group, &key, 0, &["get", "t"]);
+
+    assert!(log.contains("by org-0 ("), "{log}");
+    assert!(
+        errors(&folder).contains("t is a folder") && errors(&folder).contains("quorate ls t"),
+        "{}",
+        errors(&folder)
+    );
+}
+
+#[test]
+fn a_proof_replaces_a_proof_and_no_other_file() {
+    let (group, key) = desk();
+    let (source, proof) = (new_key(&group, "source.rs"), group.dir().join("t.proof"));
+    let before = std::fs::read(&source).expect("a file");
+
+    let id = word(&says(&group, &key, 0, &["put", "b", text(&source)], 0), "id").to_owned();
+    for args in [&["receipt", &id, "--out", text(&source)][..], &["get", "b", "--proof", text(&source)]] {
+        let refused = run(&group, &key, 0, args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        assert!(errors(&refused).contains("is no proof; it is left as it was"), "{}", errors(&refused));
+    }
+    assert_eq!(std::fs::read(&source).expect("a file"), before);
+    for _ in 0..2 {
+        assert_eq!(run(&group, &key, 0, &["get", "b", "--proof", text(&proof)]).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_proof_of_another_group_is_called_so() {
+    let (group, key) = desk();
+    let (other, proof) = (Group::init(1), group.dir().join("t.proof"));
+    assert_eq!(run(&group, &key, 0, &["get", "t/a", "--proof", text(&proof)]).status.code(), Some(0));
+    let genesis = |group: &Group| group.dir().join("genesis.json");
+
+    let verify = |of: &Group| run(&group, &key, 0, &["verify", text(&proof), "--genesis", text(&genesis(of))]);
+
+    assert_eq!(verify(&group).status.code(), Some(0));
+    assert_eq!(verify(&other).status.code(), Some(1));
+    assert!(errors(&verify(&other)).contains("it is of another group, or forged"), "{}", errors(&verify(&other)));
+}
+
+#[test]
+fn a_change_that_waits_is_attested_by_the_beginning_of_its_id() {
+    let group = Group::running(1);
+    let key = author(&group, 0);
+
+    let unknown = run(&group, &key, 0, &["attest", "abcd1234"]);
+
+    assert!(errors(&unknown).contains("no id in changes that wait begins with abcd1234"), "{}", errors(&unknown));
+}
+
+#[test]
+fn readers_that_hide_nothing_are_told() {
+    let group = Group::running(1);
+    let made = run(&group, &author(&group, 0), 0, &["domains", "create", "lab", "--readers", "org:org-0"]);
+
+    assert_eq!(made.status.code(), Some(0), "{}", errors(&made));
+    assert!(errors(&made).contains("`readers` hides nothing"), "{}", errors(&made));
+}
+
+#[test]
+fn a_key_that_others_can_read_is_told_in_the_log_and_the_database_is_not_theirs() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let group = Group::init(1);
+    let folder = group.dir().join("replica-0");
+    let key = folder.join("replica.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("our file");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["start", "--log", "warn", "--dir"])
+        .arg(&folder)
+        .stderr(std::fs::File::create(group.dir().join("log")).expect("a file"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("quorate runs");
+
+    eventually("the log tells", || {
+        let log = std::fs::read_to_string(group.dir().join("log")).expect("a file");
+        log.contains("other users can read the replica's key").then_some(())
+    });
+    child.kill().and_then(|()| child.wait()).expect("it runs");
+    let data = std::fs::metadata(folder.join("data")).expect("a folder").permissions().mode();
+    assert_eq!(data & 0o077, 0, "{data:o}");
+}

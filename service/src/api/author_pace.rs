@@ -1,0 +1,89 @@
+//! Default pace of authors at this replica, where a domain's policy sets no rate for them.
+//!
+//! An author's envelopes cost time: a second for 1,000 operations, or for 8 MiB. They come as fast as they like until they
+//! have cost a second more than has passed; the envelope that goes beyond is let in whole, and paid for before the next.
+
+use quorate_ledger::Envelope;
+use quorate_pbft::PublicKey;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Operations in a second. A change without operations counts as one.
+const OPERATIONS: u64 = 1_000;
+/// Bytes in a second.
+const BYTES: u64 = 8 << 20;
+/// Time that an author may be ahead of the pace.
+const AHEAD: Duration = Duration::from_secs(1);
+/// Authors after which those who have paid for everything are forgotten.
+const AUTHORS_MAX: usize = 4_096;
+
+/// Moment at which each author's envelopes will have been paid for.
+#[derive(Default)]
+pub struct AuthorPace(Mutex<BTreeMap<PublicKey, Instant>>);
+
+impl AuthorPace {
+    /// Charges an envelope to its author; the time to wait before it may come, where it was not let in.
+    pub fn charge(&self, author: &PublicKey, cost: Duration, now: Instant) -> Result<(), Duration> {
+        let mut authors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if authors.len() >= AUTHORS_MAX {
+            authors.retain(|_, paid| *paid > now);
+        }
+        let paid = authors.get(author).copied().unwrap_or(now).max(now);
+        if paid > now + AHEAD {
+            return Err(paid - (now + AHEAD));
+        }
+        authors.insert(*author, paid + cost);
+        Ok(())
+    }
+}
+
+/// Cost of an envelope of so many bytes: by its operations, or by its bytes if that is more.
+pub fn cost(envelope: &Envelope, bytes: usize) -> Duration {
+    let operations: u64 = envelope.body.changes.iter().map(|change| change.ops.len().max(1) as u64).sum();
+    let micros = (operations * 1_000_000 / OPERATIONS).max(bytes as u64 * 1_000_000 / BYTES);
+    Duration::from_micros(micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: PublicKey = PublicKey([1; 32]);
+    const BOB: PublicKey = PublicKey([2; 32]);
+
+    #[test]
+    fn a_thousand_small_changes_a_second_go_on_for_ever_and_no_more() {
+        let (pace, begin) = (AuthorPace::default(), Instant::now());
+        let let_in = |every_us: u64, from: Instant| {
+            let at = |number: u64| from + Duration::from_micros(every_us * number);
+            (0..20_000).filter(|number| pace.charge(&ADA, Duration::from_millis(1), at(*number)).is_ok()).count()
+        };
+        assert_eq!(let_in(1_000, begin), 20_000);
+        // 20,000 in 5 s: those of 5 s, and of the second that an author may be ahead.
+        let many = let_in(250, begin + Duration::from_secs(60));
+        assert!((5_990..=6_010).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn a_wide_envelope_is_let_in_whole_and_paid_for_before_the_next() {
+        let (pace, now) = (AuthorPace::default(), Instant::now());
+        let wide = Duration::from_secs(16);
+        assert_eq!(pace.charge(&ADA, wide, now), Ok(()));
+        assert_eq!(pace.charge(&ADA, wide, now), Err(Duration::from_secs(15)));
+        assert_eq!(pace.charge(&BOB, wide, now), Ok(()), "others do not pay for it");
+        assert_eq!(pace.charge(&ADA, wide, now + Duration::from_secs(15)), Ok(()));
+    }
+
+    #[test]
+    fn many_authors_who_have_paid_are_forgotten() {
+        let (pace, now) = (AuthorPace::default(), Instant::now());
+        for number in 0..3 * AUTHORS_MAX as u64 {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            let at = now + Duration::from_millis(10 * number);
+            pace.charge(&PublicKey(key), Duration::from_millis(1), at).expect("a first change");
+        }
+        assert!(pace.0.lock().expect("no panic").len() <= AUTHORS_MAX);
+    }
+}
