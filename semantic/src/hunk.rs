@@ -183,8 +183,8 @@ fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &La
         return Ok(());
     }
     // What was added beside something was likely meant for it: not where the other side took that away.
-    if (a.base.is_empty() && b.side.is_empty()) || (a.side.is_empty() && b.base.is_empty()) {
-        return Err(No::Next);
+    if (a.base.is_empty() && b.takes_away()) || (a.takes_away() && b.base.is_empty()) {
+        return Err(No::Never);
     }
     // What stands after an edit that leaves its block stands in another one.
     if (a.base.is_empty() || b.base.is_empty()) && [&a, &b].iter().any(|edit| edit.leaves_its_block(language)) {
@@ -211,6 +211,12 @@ struct Edit<'a> {
 }
 
 impl<'a> Edit<'a> {
+    /// Whether nothing is left but blank lines.
+    fn takes_away(&self) -> bool {
+        let is_blank = |lines: &[&[u8]]| lines.iter().all(|line| line.trim_ascii().is_empty());
+        self.side.is_empty() || is_blank(self.side) && !is_blank(self.base)
+    }
+
     fn leaves_its_block(&self, language: &Language) -> bool {
         leaves_its_block(&self.base.concat(), &self.side.concat(), language)
     }
@@ -240,7 +246,7 @@ fn inside(
     let (base, ours, theirs) =
         (&lines.base[region.base.clone()], &lines.ours[region.ours.clone()], &lines.theirs[region.theirs.clone()]);
     if base.is_empty()
-        && let Some(larger) = elements::larger(&ours.concat(), &theirs.concat())
+        && let Some(larger) = elements::larger(&ours.concat(), &theirs.concat(), language)
     {
         return Some(larger.to_vec());
     }
