@@ -6,12 +6,12 @@
 
 mod accounting;
 mod additions;
+mod commented;
 mod names;
 mod numbering;
 mod order;
 mod parses;
 mod pattern;
-mod release_lines;
 mod words;
 
 use crate::Rung;
@@ -26,14 +26,16 @@ pub enum Check {
     WordAccounting,
     /// A statement or line that one side added is missing.
     Addition,
+    /// An import of one side binds a name that the other side began to use without it.
+    Rebound,
     /// A word that one side removed from the whole file is back.
     GoneWord,
     /// A line that one side added misses what the other did to all lines like it.
     Pattern,
-    /// Two release lines of one thing meet, and more than their version is disputed.
-    ReleaseLines,
     /// Two spellings that look the same (equal after NFC) meet; no side had both.
     Twins,
+    /// An entry stands beside its commented-out twin; no side had both.
+    CommentedOut,
     /// The file parses no more, though all three inputs did.
     Parses,
     /// A key stands twice in one map.
@@ -55,10 +57,11 @@ impl Check {
             Check::LineAccounting => "line-accounting",
             Check::WordAccounting => "word-accounting",
             Check::Addition => "addition",
+            Check::Rebound => "rebound",
             Check::GoneWord => "gone-word",
             Check::Pattern => "pattern",
-            Check::ReleaseLines => "release-lines",
             Check::Twins => "twins",
+            Check::CommentedOut => "commented-out",
             Check::Parses => "parses",
             Check::DuplicateKey => "duplicate-key",
             Check::DuplicateName => "duplicate-name",
@@ -74,10 +77,11 @@ impl Check {
             Check::LineAccounting => "a line would be lost, or stand more often than the sides explain",
             Check::WordAccounting => "a word would be lost, or stand more often than the sides explain",
             Check::Addition => "a statement or line that one side added would be missing",
+            Check::Rebound => "an import of one side would give a word of the other another meaning",
             Check::GoneWord => "a word that one side removed from the whole file would be back",
             Check::Pattern => "a new line would miss what the other side did to the lines like it",
-            Check::ReleaseLines => "two release lines meet, and more than their version is disputed",
             Check::Twins => "two spellings that look the same would meet",
+            Check::CommentedOut => "an entry would stand beside its commented-out twin",
             Check::Parses => "it would not parse, though all three inputs do",
             Check::DuplicateKey => "a key would stand twice",
             Check::DuplicateName => "a declaration would be stated more often than either side has it",
@@ -104,8 +108,8 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
             .or_else(|| additions::kept(input, merged))
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
-            .or_else(|| release_lines::meet(input))
             .or_else(|| words::twins(input, merged))
+            .or_else(|| commented::stands_beside(input, merged))
             .or_else(|| names::stated_once(input, merged))
     };
     of_every().or_else(|| if rung == Rung::OneSided { None } else { of_ours() })

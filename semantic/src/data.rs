@@ -70,7 +70,9 @@ pub(crate) fn merges(options: &Options, base: Option<&Value>, ours: &Value, thei
         merger.merge(base, Some(ours), Some(theirs)).flatten()
     };
     let orders: &[bool] = if options.union_lists { &[true, false] } else { &[true] };
-    orders.iter().filter_map(|order| merged(*order)).collect()
+    let mut out: Vec<Value> = orders.iter().filter_map(|order| merged(*order)).collect();
+    out.dedup();
+    out
 }
 
 /// A merge at a place in the file.

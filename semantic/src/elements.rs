@@ -11,6 +11,7 @@ use crate::language::{Language, Shape, Words};
 use crate::lex::{self, Kind, Token};
 use crate::lines;
 use crate::pairs;
+use crate::words;
 
 /// Most lines that a stretch is slid up or down.
 pub(crate) const SLIDE_MAX: usize = 8;
@@ -154,8 +155,8 @@ fn names<'a>(text: &'a [u8], said: &[&Token], words: &Words) -> BTreeSet<&'a [u8
 }
 
 /// Of two additions the one that has all words of the other in their order, and more.
-pub(crate) fn larger<'a>(ours: &'a [u8], theirs: &'a [u8]) -> Option<&'a [u8]> {
-    let [o, t] = [ours, theirs].map(said);
+pub(crate) fn larger<'a>(ours: &'a [u8], theirs: &'a [u8], language: &Language) -> Option<&'a [u8]> {
+    let [o, t] = [ours, theirs].map(|side| said(side, language));
     match (is_within(&o, &t), is_within(&t, &o)) {
         (true, false) => Some(theirs),
         (false, true) => Some(ours),
@@ -163,12 +164,18 @@ pub(crate) fn larger<'a>(ours: &'a [u8], theirs: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-fn said(text: &[u8]) -> Vec<&[u8]> {
-    crate::words::split(text).into_iter().filter(|word| !crate::words::is_blank(word)).collect()
+/// The words, each with whether it stands in a line of comment: no entry contains its commented-out twin.
+fn said<'a>(text: &'a [u8], language: &Language) -> Vec<(bool, &'a [u8])> {
+    let mark = language.line_comment.as_bytes();
+    let of_line = |line: &'a [u8]| {
+        let is_comment = !mark.is_empty() && line.trim_ascii_start().starts_with(mark);
+        words::split(line).into_iter().filter(|word| !words::is_blank(word)).map(move |word| (is_comment, word))
+    };
+    lines::split(text).into_iter().flat_map(of_line).collect()
 }
 
 /// Whether the words of `small`, at least one of them, stand in `large` in their order.
-fn is_within(small: &[&[u8]], large: &[&[u8]]) -> bool {
+fn is_within(small: &[(bool, &[u8])], large: &[(bool, &[u8])]) -> bool {
     let mut rest = large.iter();
     !small.is_empty() && small.iter().all(|word| rest.any(|other| other == word))
 }

@@ -3,8 +3,10 @@
 //! Nothing is parsed beyond brackets, line ends and the words of the language's table, so a file in a newer edition of
 //! its language is cut no worse. What cannot be told apart stays one item.
 
+mod borders;
 mod eager;
 mod fields;
+mod names;
 
 use std::ops::Range;
 
@@ -15,9 +17,6 @@ use crate::lex::{self, Kind, Token};
 
 /// Deepest nesting of brackets or containers that is cut; a deeper file stays text.
 pub(crate) const DEPTH_MAX: usize = 256;
-
-/// Attribute of a Rust module whose place matters.
-const MACRO_USE: &[u8] = b"macro_use";
 
 /// Piece of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,30 +93,6 @@ impl<'a> Code<'a> {
         Some(Code { text, words, cut_by, tokens, partner, opens, said, says })
     }
 
-    /// The sections of a Markdown file: each heading with what stands below it, whatever its level.
-    fn sections(&self) -> Vec<Item> {
-        let (mut out, mut from, mut at, mut fence, mut name) = (Vec::new(), 0, 0, None, None);
-        for line in self.text.split_inclusive(|b| *b == b'\n') {
-            let bare = line.trim_ascii();
-            match fence {
-                Some(mark) if bare.starts_with(mark) => fence = None,
-                Some(_) => (),
-                None => fence = [&b"```"[..], b"~~~"].into_iter().find(|mark| bare.starts_with(mark)),
-            }
-            if fence.is_none() && line.starts_with(b"#") {
-                if at > from {
-                    out.push(Item { span: from..at, name: name.take(), unordered: false, body: None });
-                }
-                (from, name) = (at, Some(String::from_utf8_lossy(bare).into_owned()));
-            }
-            at += line.len();
-        }
-        if at > from {
-            out.push(Item { span: from..at, name, unordered: false, body: None });
-        }
-        out
-    }
-
     /// The items of the whole file.
     pub(crate) fn items(&self) -> Vec<Item> {
         self.items_in(0..self.text.len(), false)
@@ -132,105 +107,6 @@ impl<'a> Code<'a> {
             CutBy::Indent => self.by_indent(span, first..last),
             CutBy::Headings => self.sections(),
         }
-    }
-
-    fn by_brackets(&self, span: Range<usize>, tokens: Range<usize>, members: bool) -> Vec<Item> {
-        let (mut out, mut from, mut start) = (Vec::new(), span.start, tokens.start);
-        let mut i = tokens.start;
-        // Of the item that began at `start`: whether something is assigned in it so far, and where it says something.
-        let (mut is_value, mut head) = (false, None);
-        while i < tokens.end {
-            let (next, ends) = match self.tokens[i].kind {
-                Kind::Open => {
-                    let close = self.partner[i];
-                    let ends = self.is(i, b"{") && !is_value && !self.goes_on(close + 1, tokens.end);
-                    (close + 1, ends)
-                }
-                Kind::Mark => {
-                    is_value |= self.is(i, b"=") && !self.is(i + 1, b">");
-                    (i + 1, self.is(i, b";"))
-                }
-                Kind::Line if self.words.lines_end && self.line_ends(start, i, tokens.end) => {
-                    let head = *head.get_or_insert_with(|| self.head(start..tokens.end).unwrap_or(tokens.end));
-                    (i + 1, head < i) // else nothing but decorators stands there yet
-                }
-                _ => (i + 1, false),
-            };
-            i = next;
-            if ends {
-                while i < tokens.end && self.tokens[i].kind == Kind::Comment && self.same_line(i - 1, i) {
-                    i += 1;
-                }
-                let to = self.end_of_line(i - 1, i, span.end);
-                out.push(self.item(from..to, start..i, members));
-                while i < tokens.end && self.tokens[i].from < to {
-                    i += 1;
-                }
-                (from, start) = (to, i);
-                (is_value, head) = (false, None);
-            }
-        }
-        self.rest(out, from..span.end, start..tokens.end)
-    }
-
-    /// The rest at the end is one more item.
-    fn rest(&self, mut out: Vec<Item>, span: Range<usize>, tokens: Range<usize>) -> Vec<Item> {
-        if !span.is_empty() {
-            let item = self.item(span, tokens, false);
-            out.push(Item { name: None, body: None, unordered: false, ..item });
-        }
-        out
-    }
-
-    fn by_indent(&self, span: Range<usize>, tokens: Range<usize>) -> Vec<Item> {
-        let (mut out, mut from, mut start) = (Vec::new(), span.start, tokens.start);
-        let heads = self.heads(tokens.clone());
-        for pair in heads.windows(2) {
-            if self.is_decorator(pair[0]) {
-                continue;
-            }
-            // The item ends with the last line that holds code before the next head; comments belong to what follows.
-            let last = self.last_said(start, pair[1]);
-            let last = last.map_or(pair[1], |i| i + 1);
-            let to = self.end_of_line(last.saturating_sub(1), last, span.end);
-            out.push(self.item(from..to, start..last, true));
-            (from, start) = (to, last);
-        }
-        if let Some(head) = heads.last() {
-            let last = self.last_said(*head, tokens.end);
-            let last = last.map_or(tokens.end, |i| i + 1);
-            let to = self.end_of_line(last - 1, last, span.end);
-            out.push(self.item(from..to, start..last, true));
-            (from, start) = (to, last);
-        }
-        self.rest(out, from..span.end, start..tokens.end)
-    }
-
-    /// Tokens that start a statement at the indentation of the first.
-    fn heads(&self, tokens: Range<usize>) -> Vec<usize> {
-        let (mut out, mut depth, mut fresh, mut indent) = (Vec::new(), 0usize, true, None);
-        for i in tokens {
-            match self.tokens[i].kind {
-                Kind::Line if depth == 0 => fresh = true,
-                Kind::Line | Kind::Comment => (),
-                kind => {
-                    if fresh && depth == 0 {
-                        let column = self.column(i);
-                        let indent = *indent.get_or_insert(column);
-                        if column <= indent && !self.is_one_of(i, &["else", "elif", "except", "finally"]) {
-                            out.push(i);
-                        }
-                    }
-                    fresh = false;
-                    depth = match kind {
-                        Kind::Open => depth + 1,
-                        Kind::Close => depth.saturating_sub(1),
-                        _ => depth,
-                    };
-                }
-            }
-        }
-        out
     }
 
     fn column(&self, i: usize) -> usize {
@@ -272,19 +148,6 @@ impl<'a> Code<'a> {
         self.text[token.to..max].iter().position(|b| *b == b'\n').map_or(max, |n| token.to + n + 1)
     }
 
-    /// Whether what follows a closing brace still belongs to the same item.
-    fn goes_on(&self, next: usize, end: usize) -> bool {
-        let Some(i) = self.next_said(next, end) else { return false };
-        if self.is_one_of(i, &["else", "catch", "finally"]) {
-            return true;
-        }
-        match self.tokens[i].kind {
-            Kind::Mark => !self.is(i, b"#") && !self.is(i, b"@") && (self.same_line(next - 1, i) || !self.is(i, b"*")),
-            Kind::Word | Kind::Open | Kind::Text => self.same_line(next - 1, i),
-            _ => false,
-        }
-    }
-
     /// The first token in `from..end` that is no line end or comment.
     fn next_said(&self, from: usize, end: usize) -> Option<usize> {
         self.says.get(from).copied().flatten().filter(|i| *i < end)
@@ -293,155 +156,6 @@ impl<'a> Code<'a> {
     /// The last such token in `from..end`.
     fn last_said(&self, from: usize, end: usize) -> Option<usize> {
         self.said[..end].last().copied().flatten().filter(|i| *i >= from)
-    }
-
-    /// Whether a line end ends the statement that began at `start`.
-    fn line_ends(&self, start: usize, line: usize, end: usize) -> bool {
-        let before = self.said[line].filter(|i| *i >= start);
-        let Some(before) = before else { return false };
-        let closes = matches!(self.tokens[before].kind, Kind::Word | Kind::Close | Kind::Text);
-        let after = self.next_said(line, end);
-        let joins = after.is_some_and(|i| match self.tokens[i].kind {
-            Kind::Mark => !self.is(i, b"@") && !self.is(i, b"#") && !self.is(i, b"*"),
-            Kind::Open => true,
-            _ => false,
-        });
-        closes && !joins
-    }
-
-    /// The first token that is no comment, attribute or decorator.
-    fn head(&self, tokens: Range<usize>) -> Option<usize> {
-        let mut i = tokens.start;
-        while i < tokens.end {
-            match self.tokens[i].kind {
-                Kind::Line | Kind::Comment => i += 1,
-                Kind::Mark if self.is(i, b"#") => {
-                    i += 1 + usize::from(self.is(i + 1, b"!"));
-                    if i < tokens.end && self.tokens[i].kind == Kind::Open {
-                        i = self.partner[i] + 1;
-                    }
-                }
-                Kind::Mark if self.is(i, b"@") && !self.is(i + 1, b"interface") => {
-                    i += 2;
-                    while self.is(i, b".") && i + 1 < tokens.end {
-                        i += 2;
-                    }
-                    if self.is(i, b"(") {
-                        i = self.partner[i] + 1;
-                    }
-                }
-                _ => return Some(i),
-            }
-        }
-        None
-    }
-
-    fn item(&self, span: Range<usize>, tokens: Range<usize>, members: bool) -> Item {
-        let plain = Item { span: span.clone(), name: None, unordered: false, body: None };
-        let Some(head) = self.head(tokens.clone()) else { return plain };
-        let i = self.past_modifiers(head, tokens.end);
-        if i >= tokens.end {
-            return plain;
-        }
-        let declared = self.words.declare.iter().find(|w| self.is(i, w.as_bytes()));
-        let Some(word) = declared else {
-            let name = if self.words.bare_members && (members || self.words.dialect == lex::Dialect::Shell) {
-                self.member(i..tokens.end)
-            } else {
-                None
-            };
-            return Item { unordered: name.is_some(), name, ..plain };
-        };
-        let name = self.declared_name(word, i..tokens.end);
-        // Macros of a module that exports them are there for what follows only.
-        let exports = || self.text[span.clone()].windows(MACRO_USE.len()).any(|w| w == MACRO_USE);
-        let unordered = name.is_some() && !self.words.ordered.contains(word) && !(*word == "mod" && exports());
-        let body = self.words.contain.contains(word).then(|| self.body(i..tokens.end)).flatten();
-        Item { span, name, unordered, body }
-    }
-
-    /// The first token after the words that may stand in front of a declaration.
-    fn past_modifiers(&self, mut i: usize, end: usize) -> usize {
-        while i < end && self.is_one_of(i, self.words.modify) && !self.names_itself(i, end) {
-            i += 1;
-            if self.is(i, b"(") && self.is_one_of(i - 1, &["pub"]) {
-                i = self.partner[i] + 1;
-            }
-            if i < end && self.tokens[i].kind == Kind::Text {
-                i += 1;
-            }
-        }
-        i
-    }
-
-    /// `static()` is a method of that name, not a modifier; `const X` declares, `const fn` modifies.
-    fn names_itself(&self, i: usize, end: usize) -> bool {
-        let declares = self.is_one_of(i, self.words.declare);
-        if declares && !self.is_one_of(i + 1, self.words.declare) && !self.is_one_of(i + 1, self.words.modify) {
-            return true;
-        }
-        i + 1 >= end || ["(", "=", ":", ";", ","].iter().any(|m| self.is(i + 1, m.as_bytes())) && !self.is(i, b"pub")
-    }
-
-    /// Kind and name: the word after `word`; for an `impl`, or a method with receiver, everything up to the body.
-    fn declared_name(&self, word: &str, tokens: Range<usize>) -> Option<String> {
-        let mut i = tokens.start + 1;
-        if word == "impl" {
-            let open = (i..tokens.end).find(|i| self.is(*i, b"{"))?;
-            return Some(format!("impl {}", self.squashed(i..open)));
-        }
-        let mut name = String::from(word);
-        while i < tokens.end && (self.is(i, b"!") || self.is(i, b"*") || self.is(i, b"mut")) {
-            i += 1;
-        }
-        if word == "func" && self.is(i, b"(") {
-            name = format!("{name} {}", self.squashed(i + 1..self.partner[i]));
-            i = self.partner[i] + 1;
-        }
-        (i < tokens.end && self.tokens[i].kind == Kind::Word)
-            .then(|| format!("{name} {}", String::from_utf8_lossy(self.bytes(i))))
-    }
-
-    /// A method's name with its parameters; only methods, for the order of fields can be observed.
-    fn member(&self, tokens: Range<usize>) -> Option<String> {
-        let open = tokens
-            .clone()
-            .find(|i| self.is(*i, b"(") || self.is(*i, b"=") || self.is(*i, b";") || self.is(*i, b"{"))?;
-        let has_body = (open..tokens.end).any(|i| self.is(i, b"{"));
-        if !self.is(open, b"(") || open == tokens.start || self.tokens[open - 1].kind != Kind::Word || !has_body {
-            return None;
-        }
-        let name = String::from_utf8_lossy(self.bytes(open - 1)).into_owned();
-        if ["if", "for", "while", "switch", "catch", "function", "return"].contains(&name.as_str())
-            || open - 1 > tokens.start + 12
-        {
-            return None;
-        }
-        Some(format!("method {name}({})", self.squashed(open + 1..self.partner[open])))
-    }
-
-    fn squashed(&self, tokens: Range<usize>) -> String {
-        let words = tokens.filter(|i| !matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment));
-        words.map(|i| String::from_utf8_lossy(self.bytes(i)).into_owned()).collect::<Vec<_>>().join(" ")
-    }
-
-    /// The members' place: between the braces, or the indented lines after the colon.
-    fn body(&self, tokens: Range<usize>) -> Option<Range<usize>> {
-        if self.cut_by == CutBy::Brackets {
-            let open = tokens.clone().find(|i| self.is(*i, b"{"))?;
-            let close = self.partner[open];
-            let from = self.end_of_line(open, open + 1, self.tokens[close].from);
-            let line = self.text[..self.tokens[close].from].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
-            return (from <= line).then_some(from..line);
-        }
-        let mut i = tokens.start;
-        while i < tokens.end && !self.is(i, b":") {
-            i = if self.tokens[i].kind == Kind::Open { self.partner[i] + 1 } else { i + 1 };
-        }
-        let line = (i..tokens.end).find(|i| self.tokens[*i].kind == Kind::Line)?;
-        let last = tokens.end - 1;
-        (i + 1 == line || self.tokens[i + 1].kind == Kind::Comment)
-            .then(|| self.tokens[line].to..self.end_of_line(last, tokens.end, self.text.len()))
     }
 }
 

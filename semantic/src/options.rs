@@ -1,14 +1,14 @@
 //! Policy of a path about a merge.
 
 /// Policy for one merge. The default is what is right without anybody looking.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Whether edits of different words of one line may be merged; else that merge is only proposed.
     pub same_line: bool,
     /// Whether the newer of two bumps of one version wins; else it is only proposed.
     pub newest_version: bool,
-    /// Whether items that both sides added to one place of a list of a data file are all kept; else two additions at
-    /// one place are a conflict, because their order may say something.
+    /// Whether items that both sides added to one place of a list of a data file are all kept, as by default; else two
+    /// additions at one place are a conflict, because their order may say something.
     pub union_lists: bool,
     /// Lists in data files whose items have an identity of their own. Where none is named, the first of `id`, `name`,
     /// `key`, `path`, `uses`, `package` that every item has, each item another, is it.
@@ -22,6 +22,12 @@ pub struct ListKey {
     pub list: String,
     /// The key of each item that identifies it.
     pub key: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { same_line: false, newest_version: false, union_lists: true, lists: Vec::new() }
+    }
 }
 
 impl Options {

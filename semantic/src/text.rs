@@ -137,17 +137,6 @@ pub(crate) fn merge(input: &Task, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     Some((out, highest))
 }
 
-/// The stretches that git would leave in conflict; none above the limits.
-pub(crate) fn disputes(input: &Task) -> Vec<Hunk> {
-    let read = Lines::of(input).and_then(|lines| Some((lines.chunks(input.work)?, lines)));
-    let Some((chunks, lines)) = read else { return Vec::new() };
-    let regions = chunks.into_iter().filter_map(|chunk| match chunk {
-        Chunk::Conflict(region) => Some(lines.hunk(&region)),
-        _ => None,
-    });
-    regions.collect()
-}
-
 /// Pieces of a merge that a check refused: disputed is what git leaves in conflict, and where it leaves nothing,
 /// every change that one side alone made. So nobody takes the refused merge for a clean one.
 pub(crate) fn reopened(input: &Task) -> Vec<Piece> {

@@ -19,13 +19,6 @@ pub(crate) fn newest<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8]) -> Optio
     }
 }
 
-/// Whether both grew, and one side tries out another major version than the one that the other goes on with.
-pub(crate) fn are_two_lines(base: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
-    let (Some(o), Some(t)) = (Version::read(ours), Version::read(theirs)) else { return false };
-    let are_apart = o.numbers[0] != t.numbers[0] && o.pre.is_empty() != t.pre.is_empty();
-    are_apart && newest(base, ours, theirs).is_some()
-}
-
 /// Whether this can be no plain number and no address: three numbers, or two that a range (`^1.2`), a `v` or a pre-release
 /// tells from `0.5`; or any where its line calls it a version.
 pub(crate) fn is_told(word: &[u8], line: &[&[u8]]) -> bool {
@@ -113,13 +106,6 @@ mod tests {
     fn a_release_and_its_own_pre_release_are_left_to_people() {
         assert_eq!(of("\"1.0.0\"", "\"2.0.0-rc.1\"", "\"2.0.0\""), None);
         assert_eq!(of("\"1.5.1\"", "\"2.0.0-alpha.12\"", "\"1.5.2\"").as_deref(), Some("\"2.0.0-alpha.12\""));
-    }
-
-    #[test]
-    fn a_pre_release_of_another_major_version_is_another_line() {
-        let apart = |ours: &str, theirs: &str| are_two_lines(b"\"1.5.1\"", ours.as_bytes(), theirs.as_bytes());
-        assert!(apart("\"2.0.0-alpha.12\"", "\"1.5.2\"") && apart("\"1.5.2\"", "\"2.0.0-alpha.12\""));
-        assert!(!apart("\"1.6.0-rc.1\"", "\"1.5.2\"") && !apart("\"2.0.0\"", "\"1.5.2\""));
     }
 
     #[test]

@@ -252,6 +252,45 @@ fn a_side_that_turned_some_lines_only_never_gives_way_as_if_it_had_only_laid_out
     assert!(!matches!(&outcome, Outcome::Clean { bytes, .. } if !kept(bytes)), "{outcome:?}");
 }
 
+#[test]
+fn an_addition_beside_lines_of_which_only_a_blank_one_is_left_is_refused() {
+    let files = [
+        "f() {\n    int kind = e.kind();\n    \n    use(e);\n}\n",
+        "f() {\n\n    use(e);\n}\n",
+        "f() {\n    Chooser c = chooser();\n    int kind = e.kind();\n    \n    use(e);\n}\n",
+    ];
+    conflict("A.java", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn an_entry_beside_its_commented_out_twin_is_stopped() {
+    let files = [
+        "start(node);\nend(node);\n",
+        "start(node);\nvisit(node);\nend(node);\n",
+        "start(node);\n// TODO 5011\n// visit(node);\nend(node);\n",
+    ];
+    conflict("a.js", files, Class::Semantic, Reason::Refused(Check::CommentedOut));
+}
+
+#[test]
+fn what_was_put_into_every_line_is_missed_by_no_other_line() {
+    let base = "f(a);\nf(b);\nf(c);\nx = 1;\ny = 2;\n";
+    let ours = "f(k, a);\nf(k, b);\nf(k, c);\nx = 3;\ny = 2;\n";
+    let theirs = "f(a);\nf(b);\nf(c);\nx = 1;\ny = 4;\ng(a);\n";
+    clean("a.js", [base, ours, theirs], Rung::Text, "f(k, a);\nf(k, b);\nf(k, c);\nx = 3;\ny = 4;\ng(a);\n");
+}
+
+#[test]
+fn an_import_of_a_name_that_the_other_side_uses_without_it_is_stopped() {
+    let file = |imports: &str, body: &str| {
+        format!("package a.b;\n\nimport c.Run;\n{imports}import z.Argument;\n\nclass A {{\n    {body}\n}}\n")
+    };
+    let base = file("", "int run() { return 0; }");
+    let ours = file("import org.Utils;\n", "Code run() { return Code.OK; }");
+    let theirs = file("import other.Code;\nimport org.Utils;\n", "Code run() { return Code.OK; }");
+    conflict("A.java", [&base, &ours, &theirs], Class::Semantic, Reason::Refused(Check::Rebound));
+}
+
 // ── data ──
 
 #[test]
@@ -294,9 +333,15 @@ fn data_leaves_one_new_key_with_two_values_alone() {
 }
 
 #[test]
-fn data_leaves_two_new_list_items_at_one_place_alone() {
+fn data_keeps_two_new_list_items_at_one_place() {
     let files = ["l:\n  - a\n", "l:\n  - a\n  - b\n", "l:\n  - a\n  - c\n"];
-    let outcome = with(&Options::default(), "a.yaml", files[0], files[1], files[2]);
+    clean("a.yaml", files, Rung::Data, "l:\n  - a\n  - b\n  - c\n");
+}
+
+#[test]
+fn data_leaves_two_new_list_items_at_one_place_alone_where_policy_says_so() {
+    let options = Options { union_lists: false, ..Options::default() };
+    let outcome = with(&options, "a.yaml", "l:\n  - a\n", "l:\n  - a\n  - b\n", "l:\n  - a\n  - c\n");
     assert!(matches!(outcome, Outcome::Conflict(_)));
 }
 

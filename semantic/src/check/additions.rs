@@ -1,9 +1,10 @@
 //! Additions of one side are in the result: each import, and each word of any other line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use super::accounting::Counts;
+use super::words::names as names_of;
 use crate::imports::Parted;
 use crate::ladder::Task;
 use crate::language;
@@ -21,11 +22,30 @@ pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
     let [base, ours, theirs, merged] = files;
     let (base, ours, theirs, merged) = (base?, ours?, theirs?, merged?);
     let is_import_missing = ours.is_missing_in(&merged, &base, &theirs) || theirs.is_missing_in(&merged, &base, &ours);
-    let files = [&base, &ours, &theirs, &merged].map(|file| file.rest.as_bytes());
+    if rebinds(input, &ours, [&base, &theirs])? || rebinds(input, &theirs, [&base, &ours])? {
+        return Some(Check::Rebound);
+    }
+    let told = [&base, &ours, &theirs, &merged].map(|file| file.told());
+    let files = [0, 1, 2, 3].map(|i: usize| told[i].as_bytes());
     let shared = shared(input, files)?;
     let is_word_missing = |(word, counts): (&&[u8], &Counts)| is_missing(counts, shared.get(word).copied());
     let is_missing = is_import_missing || words_of(input, files)?.iter().any(is_word_missing);
     is_missing.then_some(Check::Addition)
+}
+
+/// Whether an import that a side added binds a name which the other side began to use without it: there it means
+/// something else. None out of steps.
+fn rebinds(input: &Task, side: &Parted, [base, other]: [&Parted; 2]) -> Option<bool> {
+    let known: BTreeSet<&str> = base.names().union(&other.names()).copied().collect();
+    let (names, language) = (side.names(), language::of(input.path));
+    let mut added = names.difference(&known).peekable();
+    if added.peek().is_none() {
+        return Some(false);
+    }
+    input.work.take_len(base.rest.len() + other.rest.len())?;
+    let [was, used] =
+        [base, other].map(|file| names_of(file.rest.as_bytes(), language).into_iter().collect::<BTreeSet<_>>());
+    Some(added.any(|name| used.contains(name.as_bytes()) && !was.contains(name.as_bytes())))
 }
 
 /// The words of a line, as they are accounted for.

@@ -31,7 +31,7 @@ pub(super) fn gone(input: &Task, merged: &[u8]) -> Option<Check> {
 
 /// The words that name something by themselves: no numbers, no members of something else (after a dot), and of code no
 /// keywords and no words of comments.
-fn names<'a>(file: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
+pub(super) fn names<'a>(file: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
     let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return free_words(file, 0) };
     let is_keyword = |word: &&[u8]| words.is_keyword(word);
     let (mut at, mut out) = (0, Vec::new());

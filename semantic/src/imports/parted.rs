@@ -15,6 +15,8 @@ const STATEMENT_LINES_MAX: usize = 64;
 pub(crate) struct Parted {
     /// Names with their places.
     facts: BTreeSet<(String, String)>,
+    /// Lists in lists, as written.
+    lists: String,
     /// Text of everything else, comments and attributes above the statements included.
     pub(crate) rest: String,
 }
@@ -47,7 +49,7 @@ impl Parted {
                 for name in statement.names {
                     // What a list in a list takes is told by its words.
                     match name.contains('{') {
-                        true => self.rest.extend([&*name, "\n"]),
+                        true => self.lists.extend([&*name, "\n"]),
                         false => drop(self.facts.insert((statement.place.clone(), name))),
                     }
                 }
@@ -58,6 +60,17 @@ impl Parted {
             }
         }
         Some(0)
+    }
+
+    /// The names that it binds, those of lists in lists among more words.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        let listed = self.lists.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        self.facts.iter().map(|(_, name)| bound(name)).filter(|name| binds_a_name(name)).chain(listed).collect()
+    }
+
+    /// Text of which each word is accounted for: everything else, and lists in lists.
+    pub(crate) fn told(&self) -> String {
+        [&*self.rest, &self.lists].concat()
     }
 
     /// Whether a fact that this side added to `base` is missing in `merged`, though no move explains it: a name that

@@ -1,0 +1,158 @@
+//! Borders between items: at brackets and line ends, at indentation, at headings.
+
+use std::ops::Range;
+
+use super::{Code, Item};
+use crate::lex::Kind;
+
+impl Code<'_> {
+    pub(super) fn by_brackets(&self, span: Range<usize>, tokens: Range<usize>, members: bool) -> Vec<Item> {
+        let (mut out, mut from, mut start) = (Vec::new(), span.start, tokens.start);
+        let mut i = tokens.start;
+        // Of the item that began at `start`: whether something is assigned in it so far, and where it says something.
+        let (mut is_value, mut head) = (false, None);
+        while i < tokens.end {
+            let (next, ends) = match self.tokens[i].kind {
+                Kind::Open => {
+                    let close = self.partner[i];
+                    let ends = self.is(i, b"{") && !is_value && !self.goes_on(close + 1, tokens.end);
+                    (close + 1, ends)
+                }
+                Kind::Mark => {
+                    is_value |= self.is(i, b"=") && !self.is(i + 1, b">");
+                    (i + 1, self.is(i, b";"))
+                }
+                Kind::Line if self.words.lines_end && self.line_ends(start, i, tokens.end) => {
+                    let head = *head.get_or_insert_with(|| self.head(start..tokens.end).unwrap_or(tokens.end));
+                    (i + 1, head < i) // else nothing but decorators stands there yet
+                }
+                _ => (i + 1, false),
+            };
+            i = next;
+            if ends {
+                while i < tokens.end && self.tokens[i].kind == Kind::Comment && self.same_line(i - 1, i) {
+                    i += 1;
+                }
+                let to = self.end_of_line(i - 1, i, span.end);
+                out.push(self.item(from..to, start..i, members));
+                while i < tokens.end && self.tokens[i].from < to {
+                    i += 1;
+                }
+                (from, start) = (to, i);
+                (is_value, head) = (false, None);
+            }
+        }
+        self.rest(out, from..span.end, start..tokens.end)
+    }
+
+    /// The rest at the end is one more item.
+    fn rest(&self, mut out: Vec<Item>, span: Range<usize>, tokens: Range<usize>) -> Vec<Item> {
+        if !span.is_empty() {
+            let item = self.item(span, tokens, false);
+            out.push(Item { name: None, body: None, unordered: false, ..item });
+        }
+        out
+    }
+
+    pub(super) fn by_indent(&self, span: Range<usize>, tokens: Range<usize>) -> Vec<Item> {
+        let (mut out, mut from, mut start) = (Vec::new(), span.start, tokens.start);
+        let heads = self.heads(tokens.clone());
+        for pair in heads.windows(2) {
+            if self.is_decorator(pair[0]) {
+                continue;
+            }
+            // The item ends with the last line that holds code before the next head; comments belong to what follows.
+            let last = self.last_said(start, pair[1]);
+            let last = last.map_or(pair[1], |i| i + 1);
+            let to = self.end_of_line(last.saturating_sub(1), last, span.end);
+            out.push(self.item(from..to, start..last, true));
+            (from, start) = (to, last);
+        }
+        if let Some(head) = heads.last() {
+            let last = self.last_said(*head, tokens.end);
+            let last = last.map_or(tokens.end, |i| i + 1);
+            let to = self.end_of_line(last - 1, last, span.end);
+            out.push(self.item(from..to, start..last, true));
+            (from, start) = (to, last);
+        }
+        self.rest(out, from..span.end, start..tokens.end)
+    }
+
+    /// Tokens that start a statement at the indentation of the first.
+    fn heads(&self, tokens: Range<usize>) -> Vec<usize> {
+        let (mut out, mut depth, mut fresh, mut indent) = (Vec::new(), 0usize, true, None);
+        for i in tokens {
+            match self.tokens[i].kind {
+                Kind::Line if depth == 0 => fresh = true,
+                Kind::Line | Kind::Comment => (),
+                kind => {
+                    if fresh && depth == 0 {
+                        let column = self.column(i);
+                        let indent = *indent.get_or_insert(column);
+                        if column <= indent && !self.is_one_of(i, &["else", "elif", "except", "finally"]) {
+                            out.push(i);
+                        }
+                    }
+                    fresh = false;
+                    depth = match kind {
+                        Kind::Open => depth + 1,
+                        Kind::Close => depth.saturating_sub(1),
+                        _ => depth,
+                    };
+                }
+            }
+        }
+        out
+    }
+
+    /// Whether what follows a closing brace still belongs to the same item.
+    fn goes_on(&self, next: usize, end: usize) -> bool {
+        let Some(i) = self.next_said(next, end) else { return false };
+        if self.is_one_of(i, &["else", "catch", "finally"]) {
+            return true;
+        }
+        match self.tokens[i].kind {
+            Kind::Mark => !self.is(i, b"#") && !self.is(i, b"@") && (self.same_line(next - 1, i) || !self.is(i, b"*")),
+            Kind::Word | Kind::Open | Kind::Text => self.same_line(next - 1, i),
+            _ => false,
+        }
+    }
+
+    /// Whether a line end ends the statement that began at `start`.
+    fn line_ends(&self, start: usize, line: usize, end: usize) -> bool {
+        let before = self.said[line].filter(|i| *i >= start);
+        let Some(before) = before else { return false };
+        let closes = matches!(self.tokens[before].kind, Kind::Word | Kind::Close | Kind::Text);
+        let after = self.next_said(line, end);
+        let joins = after.is_some_and(|i| match self.tokens[i].kind {
+            Kind::Mark => !self.is(i, b"@") && !self.is(i, b"#") && !self.is(i, b"*"),
+            Kind::Open => true,
+            _ => false,
+        });
+        closes && !joins
+    }
+
+    /// The sections of a Markdown file: each heading with what stands below it, whatever its level.
+    pub(super) fn sections(&self) -> Vec<Item> {
+        let (mut out, mut from, mut at, mut fence, mut name) = (Vec::new(), 0, 0, None, None);
+        for line in self.text.split_inclusive(|b| *b == b'\n') {
+            let bare = line.trim_ascii();
+            match fence {
+                Some(mark) if bare.starts_with(mark) => fence = None,
+                Some(_) => (),
+                None => fence = [&b"```"[..], b"~~~"].into_iter().find(|mark| bare.starts_with(mark)),
+            }
+            if fence.is_none() && line.starts_with(b"#") {
+                if at > from {
+                    out.push(Item { span: from..at, name: name.take(), unordered: false, body: None });
+                }
+                (from, name) = (at, Some(String::from_utf8_lossy(bare).into_owned()));
+            }
+            at += line.len();
+        }
+        if at > from {
+            out.push(Item { span: from..at, name, unordered: false, body: None });
+        }
+        out
+    }
+}
