@@ -129,7 +129,7 @@ impl<'a> StateView<'a> {
     /// Envelopes that came into conflict at a path up to a revision: they made no version of it.
     fn sides_at(&self, domain: &str, path: &str, last: Revision) -> Result<BTreeMap<Revision, EnvelopeId>, QueryError> {
         let mut found = BTreeMap::new();
-        for id in self.conflicts_in(domain, last)? {
+        for id in self.conflicts_in(domain)? {
             let record: Option<ConflictRecord> = entry::load(self.read, self.number(domain)?, &name::conflict(&id))?;
             let Some(record) = record.filter(|record| record.path == path) else { continue };
             for index in 0..record.sides {
@@ -142,10 +142,10 @@ impl<'a> StateView<'a> {
         Ok(found)
     }
 
-    /// Conflicts of a domain that began up to a revision.
-    fn conflicts_in(&self, domain: &str, last: Revision) -> Result<Vec<ConflictId>, StoreError> {
+    /// Conflicts of a domain, open and settled. One may be younger than its first side.
+    fn conflicts_in(&self, domain: &str) -> Result<Vec<ConflictId>, StoreError> {
         let first = rows::conflict(Revision::GENESIS, &ConflictId(Digest::ZERO));
-        let to = rows::conflict(last, &ConflictId(Digest([0xff; 32])));
+        let to = rows::conflict(self.ledger.revision(), &ConflictId(Digest([0xff; 32])));
         let (mut ids, place) = (Vec::new(), entry::bytes_of(&domain.to_owned()));
         self.read.scan(Table::History, &first, &to, &mut |key, value| {
             ids.extend(key.last_chunk().filter(|_| value == place).map(|id| ConflictId(Digest(*id))));
