@@ -8,6 +8,8 @@ mod admission;
 mod ceremony;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/doctor.rs"]
+mod doctor;
 #[path = "processes/doors.rs"]
 mod doors;
 #[path = "processes/export.rs"]

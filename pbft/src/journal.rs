@@ -4,7 +4,7 @@ use crate::effects::{Broken, Decided, Record, Wanted};
 use crate::evidence::forensics::Remains;
 use crate::evidence::proof::{Evidence, EvidenceKey};
 use crate::input::Executed;
-use crate::recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
+use crate::recovery::recovered::{ExecutedPoint, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
     Bundle, ClaimedCert, Content, Digest, Epoch, Kind, Message, Position, ReplicaId, SeqNum, Signed, View,
@@ -143,6 +143,8 @@ impl Journal {
             statements: self.statements.values().copied().collect(),
             bundles: self.bundles.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, b)| b.clone()).collect(),
             lane_certs: self.lane_certs.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, c)| c.clone()).collect(),
+            headers: self.newest_headers(),
+            certificates: self.newest_certificates(),
             slots: slots.map(|(seq, slot)| slot.recovered(*seq)).collect(),
             evidence: self.evidence.values().cloned().collect(),
             view_change: self.view_change.clone(),
@@ -150,6 +152,20 @@ impl Journal {
             named_new_views: self.named_new_views.values().cloned().collect(),
             broken: self.broken.clone(),
         }
+    }
+
+    fn newest_headers(&self) -> Vec<Signed> {
+        let newest: BTreeMap<ReplicaId, Signed> =
+            self.bundles.iter().map(|((lane, ..), bundle)| (*lane, bundle.statement)).collect();
+        newest.into_values().collect()
+    }
+
+    fn newest_certificates(&self) -> Vec<ClaimedCert> {
+        let lanes: BTreeMap<ReplicaId, &ClaimedCert> =
+            self.lane_certs.iter().map(|((lane, ..), claimed)| (*lane, claimed)).collect();
+        let decided = self.slots.values().rev().filter_map(|slot| slot.committed.as_ref());
+        let decided = decided.take(REMEMBERED_SLOTS).map(|(claimed, _)| claimed);
+        lanes.into_values().chain(decided).cloned().collect()
     }
 
     /// Answers [`crate::Effect::Supply`].

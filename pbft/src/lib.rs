@@ -78,7 +78,7 @@ pub use input::{Executed, Input, Now, ReaderId};
 #[cfg(feature = "testing")]
 pub use journal::Journal;
 pub use limits::Constants;
-pub use recovery::recovered::{ExecutedPoint, Recovered, RecoveredSlot};
+pub use recovery::recovered::{ExecutedPoint, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
 pub use report::{LaneReport, PeerReport, Report, SlotReport};
 pub use views::view_change::{

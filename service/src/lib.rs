@@ -1,12 +1,13 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts together, [`engine`] is the core's shell, [`pool`] verifies what the network
-//! brings, `api` answers clients; [`config`], [`init`], [`ceremony`], [`seat`], [`logging`] and [`metrics`] are what an
-//! operator meets.
+//! brings, `api` answers clients; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`]
+//! and [`metrics`] are what an operator meets.
 
 mod api;
 pub mod ceremony;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod init;
 pub mod logging;

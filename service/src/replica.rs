@@ -282,7 +282,7 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, LaunchError> {
     Genesis::parse(&bytes).map_err(|source| LaunchError::Genesis { path: path.to_owned(), source })
 }
 
-fn net_config(
+pub(crate) fn net_config(
     config: &Config,
     committee: &Committee,
     me: ReplicaId,

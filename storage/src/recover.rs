@@ -3,13 +3,13 @@
 use crate::key::{self, Place};
 use crate::own;
 use crate::row::{self, Accepted, Certified, Committed, LaneCert, Own, decode};
-use crate::rows::{Order, Rows};
+use crate::rows::{Order, Row, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, NewView, Position, Recovered, RecoveredSlot,
-    ReplicaId, SeqNum, Signed, View, ViewChange,
+    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, NewView, Position, REMEMBERED_SLOTS, Recovered,
+    RecoveredSlot, ReplicaId, SeqNum, Signed, View, ViewChange,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -47,6 +47,8 @@ impl Snapshot {
             statements: self.statements(group, &lanes, low)?,
             bundles: self.bundles(group, &lanes)?,
             lane_certs: self.lane_certs(&lanes)?,
+            headers: self.headers(group, epoch)?,
+            certificates: self.certificates(epoch)?,
             slots: self.slots(group, low.next())?,
             evidence: self.evidence()?,
             view_change: self.view_change(epoch)?,
@@ -91,7 +93,7 @@ impl Snapshot {
     }
 
     /// The newest of each kind in the newest epoch that has one; of Acks, of each lane of this epoch.
-    fn newest_of_each(&self, epoch: Epoch) -> Result<Vec<crate::rows::Row>, StoreError> {
+    fn newest_of_each(&self, epoch: Epoch) -> Result<Vec<Row>, StoreError> {
         let mut newest = Vec::new();
         for lane in own::views(self, epoch, Kind::Ack)? {
             newest.extend(own::newest_in(self, epoch, Kind::Ack, lane)?);
@@ -124,6 +126,35 @@ impl Snapshot {
             Ok(())
         })?;
         Ok(certs)
+    }
+
+    /// The newest header of each lane.
+    fn headers(&self, group: Digest, epoch: Epoch) -> Result<Vec<Signed>, StoreError> {
+        let newest = |lane| self.newest_of_lane(Name::Bundles, epoch, lane);
+        let rows = self.lanes(Name::Bundles, epoch)?.into_iter().map(newest);
+        let rows = rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+        rows.map(|(_, value)| Ok(row::parse_bundle(&value, group, epoch)?.statement)).collect()
+    }
+
+    /// The newest certificate of each lane and those of the newest decisions.
+    fn certificates(&self, epoch: Epoch) -> Result<Vec<ClaimedCert>, StoreError> {
+        let mut found = Vec::new();
+        for lane in self.lanes(Name::LaneCerts, epoch)? {
+            if let Some((key, value)) = self.newest_of_lane(Name::LaneCerts, epoch, lane)? {
+                found.push(decode::<LaneCert>(&value)?.claim(lane, key::parse_lane(&key)?.2));
+            }
+        }
+        let most = found.len() + REMEMBERED_SLOTS;
+        self.rows(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)), Order::Down, &mut |_, value| {
+            found.push(decode::<Committed>(value)?.certificate);
+            Ok(if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
+    }
+
+    fn newest_of_lane(&self, table: Name, epoch: Epoch, lane: ReplicaId) -> Result<Option<Row>, StoreError> {
+        let at = |position| key::lane(epoch, lane, Position::new(position));
+        self.nearest(table, &at(0), &at(u64::MAX), Order::Down)
     }
 
     fn slots(&self, group: Digest, from: SeqNum) -> Result<Vec<RecoveredSlot>, StoreError> {

@@ -6,6 +6,7 @@ mod change;
 mod clock;
 mod conflicts;
 mod demo;
+mod doctor;
 mod document;
 mod domains;
 mod evidence;
@@ -90,6 +91,7 @@ enum Command {
     Status(group::StatusArgs),
     /// Show what a node thinks of itself
     Health(Reach),
+    Doctor(doctor::Doctor),
     /// List the voters
     Members(Reach),
     /// List the other members as a node hears them
@@ -162,6 +164,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Keys(command) => keys::run(command),
         Command::Status(args) => wait(group::status(args)),
         Command::Health(reach) => wait(group::health(reach)),
+        Command::Doctor(args) => wait(doctor::run(args)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Domains(args) => wait(domains::run(args)),

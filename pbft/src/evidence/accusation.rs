@@ -87,6 +87,8 @@ impl Replica {
             certified.is_some_and(|certified| seq.get() <= certified.saturating_add(POSITIONS_AHEAD_MAX))
         };
         match statement.kind {
+            Kind::Bundle | Kind::Checkpoint if view != View::new(0) => false,
+            Kind::ViewChange | Kind::NewView if seq != SeqNum::new(0) => false,
             Kind::PrePrepare | Kind::Prepare | Kind::Commit => {
                 view <= self.views.number && self.order.is_remembered(&self.member, seq)
             }

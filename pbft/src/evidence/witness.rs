@@ -103,7 +103,11 @@ impl Witness {
         series.insert(place, *signed);
         let lane = matches!(signed.statement.kind, Kind::Bundle | Kind::Ack);
         if series.len() > if lane { POSITIONS_REMEMBERED_MAX } else { self.remembered_max } {
-            series.pop_first();
+            let dropped = series.pop_first();
+            // A word that has no room is not news each time that it comes.
+            if dropped.is_some_and(|(lowest, _)| lowest == place) {
+                return Heard::Known;
+            }
         }
         Heard::First
     }
@@ -300,6 +304,21 @@ mod tests {
         }
         let found = witness.heard_about([liar].into_iter(), Subject::State, SeqNum::new(3));
         assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_word_without_room_is_no_news_however_often_it_comes() {
+        let mut witness = Witness::new(4, 1);
+        let word = |seq: usize| {
+            let (group, epoch, digest) = (Digest::ZERO, Epoch::new(0), Digest::ZERO);
+            let (kind, view, seq) = (Kind::Bundle, View::new(0), SeqNum::new(seq as u64));
+            let statement = Statement { group, epoch, kind, view, seq, digest };
+            Signed { statement, signer: ReplicaId::new(1), signature: Signature([0; 64]) }
+        };
+        for seq in 2..2 + POSITIONS_REMEMBERED_MAX {
+            assert_eq!(witness.hear(&word(seq)), Heard::First);
+        }
+        assert_eq!([1, 1].map(|seq| witness.hear(&word(seq))), [Heard::Known, Heard::Known]);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct RecoveredSlot {
     pub committed: Option<(ClaimedCert, Content)>,
 }
 
+/// Decisions whose votes a restart remembers: the window of a standard genesis.
+pub const REMEMBERED_SLOTS: usize = 256;
+
 /// State that [`crate::Record`]s left behind and that still matters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovered {
@@ -57,6 +60,11 @@ pub struct Recovered {
     pub bundles: Vec<Arc<Bundle>>,
     /// Lane certificates above the executed tips.
     pub lane_certs: Vec<ClaimedCert>,
+    /// The newest header of each lane, executed or not: its owner may ask what it has signed (E7).
+    pub headers: Vec<Signed>,
+    /// The newest certificate of each lane, and the commit certificates of the [`REMEMBERED_SLOTS`] newest decisions,
+    /// for the same.
+    pub certificates: Vec<ClaimedCert>,
     /// Slots above the stable checkpoint, executed or not, ascending: a view change reports them all (V4).
     pub slots: Vec<RecoveredSlot>,
     /// Evidence not yet recorded on the ledger.

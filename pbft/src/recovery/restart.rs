@@ -8,6 +8,7 @@ use crate::recovery::recovered::{Recovered, RecoveredSlot};
 use crate::replica::{Replica, ReplicaConfig};
 use crate::wire::{ClaimedCert, Content, Kind, Position, QuorumCert, SeqNum, Signed, Ticks, Tip, Verify, View};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 impl Replica {
     /// The replica that wrote these records. Nothing is signed until others have told it what it signed (E7).
@@ -33,6 +34,7 @@ impl Replica {
         for signed in recovered.statements {
             self.member.promises.write(signed);
         }
+        self.witness.resume(&self.member, &recovered.headers, recovered.certificates, verify);
         self.resume_lanes(&recovered.bundles);
         for claimed in recovered.lane_certs {
             if let Some(certificate) = self.witness.recheck(&self.member, claimed, verify)
@@ -161,6 +163,17 @@ impl Replica {
 }
 
 impl Witness {
+    /// E7: others' words from before the restart, for when they ask.
+    fn resume(&mut self, member: &Member, headers: &[Signed], certificates: Vec<ClaimedCert>, verify: &dyn Verify) {
+        let others = headers.iter().filter(|signed| signed.signer != member.me);
+        for signed in others.filter(|signed| signed.is_valid(&member.committee, verify)) {
+            self.hear(signed);
+        }
+        for claimed in certificates {
+            self.recheck(member, claimed, verify);
+        }
+    }
+
     /// A certificate from the own disk, checked like anyone's; its statements are remembered (E7: others ask for them).
     fn recheck(&mut self, member: &Member, claimed: ClaimedCert, verify: &dyn Verify) -> Option<QuorumCert> {
         let certificate = member.committee.check(claimed, verify).ok()?;

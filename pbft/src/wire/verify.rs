@@ -6,7 +6,7 @@ use crate::evidence::view_evidence::InvalidViewChange;
 use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
-    Bundle, CertError, ClaimedCert, Committee, Content, Item, Kind, Message, ReplicaId, SeqNum, Signed, Verify,
+    Bundle, CertError, ClaimedCert, Committee, Content, Item, Kind, Message, ReplicaId, SeqNum, Signed, Verify, View,
     items_root,
 };
 use alloc::boxed::Box;
@@ -115,7 +115,11 @@ impl VerifyContext<'_> {
             Message::Commit(signed) => self.statement(signed, &[Kind::Commit]),
             Message::Ack(signed) => self.statement(signed, &[Kind::Ack]),
             Message::LaneCert(claimed) => self.certificate(claimed, &[Kind::Ack]),
-            Message::Checkpoint(signed) => self.statement(signed, &[Kind::Checkpoint]),
+            Message::Checkpoint(signed) => {
+                self.statement(signed, &[Kind::Checkpoint])?;
+                // A state belongs to no view; q votes that differ in it would make no certificate.
+                ensure(signed.statement.view == View::new(0), Invalid::Malformed)
+            }
             Message::StableCheckpoint(claimed) => self.certificate(claimed, &[Kind::Checkpoint]),
             Message::Status { statement, body } => {
                 self.statement(statement, &[Kind::Status])?;

@@ -20,6 +20,15 @@ fn q_equal_checkpoints_are_stable_and_fewer_are_not() {
     }
 }
 
+/// C2: it would differ from the others', and no certificate would come of them all.
+#[test]
+fn a_checkpoint_that_names_a_view_is_refused() {
+    let replica = Alone::new(4, 3);
+    let refused =
+        |view| replica.verify(0, Message::Checkpoint(say(0, Kind::Checkpoint, view, 1, Digest([7; 32])))).is_err();
+    assert_eq!([0, 1].map(refused), [false, true]);
+}
+
 /// C3.
 #[test]
 fn a_replica_whose_state_is_not_the_certified_one_stops() {

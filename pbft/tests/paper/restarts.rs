@@ -77,3 +77,26 @@ fn a_restart_goes_on_asking_for_the_view_that_was_asked_for() {
     assert_eq!(replica.replica.view(), View::new(1));
     assert!(replica.said(Kind::ViewChange).iter().all(|said| *said == demand[0]), "as it was signed");
 }
+
+/// E7: executed and stable, and its owner may still ask after it.
+#[test]
+fn after_a_restart_others_are_told_what_they_signed_before_it() {
+    let mut replica = Alone::new(4, 3);
+    let bundle = bundle(1, Tip::default(), 0, envelope("a"));
+    replica.hear(1, Message::Bundle(bundle.clone()));
+    replica.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, bundle.header.digest(), &[0, 1, 2])));
+    let content = Content { cut: vec![(id(1), bundle.header.tip())], mark: true, ..empty(1_000) };
+    replica.decide(1, &content);
+    replica.execute();
+    let state = replica.said(Kind::Checkpoint)[0].2;
+    replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 1, state, &[0, 2, 3])));
+    replica.restart();
+    replica.effects.clear();
+
+    replica.hear(1, Message::Ask(Wanted::Recall { incarnation: 5 }));
+
+    let [Message::Recalled { statements, .. }] = &replica.sent_to(1)[..] else { panic!("no answer") };
+    let commit = say(1, Kind::Commit, 0, 1, content.digest());
+    let ack = say(1, Kind::Ack, 1, 1, bundle.header.digest());
+    assert!([bundle.statement, ack, commit].iter().all(|said| statements.contains(said)), "{statements:?}");
+}

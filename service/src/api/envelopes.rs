@@ -72,9 +72,6 @@ async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Re
     let waiting = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let mut fate = service.reception.fate(candidate.id);
-    if service.mempool().place(&candidate.id).is_none() {
-        service.needs_quorum()?;
-    }
     let waits_for = ticket(service, candidate).await?;
     let promise = |receipt: Receipt| accepted(Ticket { receipt, waits_for, why: stuck(service) });
     if level == Level::Eventual {
@@ -132,6 +129,7 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
         return Ok(Passed::Judged(receipt));
     }
     if service.mempool().place(&id).is_none() {
+        service.needs_quorum()?;
         charge(service, &moment, &envelope, bytes.len())?;
     }
     let item = Item { kind: ItemKind::Envelope, bytes };

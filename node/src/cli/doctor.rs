@@ -1,0 +1,60 @@
+//! `quorate doctor`: a replica's folder, or a node that answers, looked at check by check.
+
+use super::failure::{Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::Reach;
+use quorate_client::api::{Health, Mode, Status};
+use quorate_client::http::Client;
+use quorate_service::doctor::{Item, examine};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Look at a replica's folder, or at a node that answers: what is wrong, and what to do about it
+#[derive(Debug, clap::Args)]
+pub struct Doctor {
+    /// Folder of a replica on this machine; its contents are looked at if the replica is stopped. Without it the node
+    /// is asked
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Runs the command; exit 1 if anything is wrong.
+pub async fn run(args: &Doctor) -> Outcome {
+    let items = match &args.dir {
+        Some(dir) => examine(dir),
+        None => asked(&args.reach.doctor()?).await?,
+    };
+    let ok = items.iter().all(|item| item.ok);
+    if args.reach.json {
+        print::json(&json!({ "ok": ok, "items": items }))?;
+    } else {
+        items.iter().try_for_each(tell)?;
+    }
+    if ok { Ok(()) } else { Err(Failure::silent()) }
+}
+
+fn tell(item: &Item) -> std::io::Result<()> {
+    let mark = if item.ok { "ok    " } else { "WRONG " };
+    print::say(format!("{mark} {}: {}", item.check, plain(&item.detail)))?;
+    item.advice.iter().try_for_each(|advice| print::say(format!("         {advice}")))
+}
+
+/// Checks of a node by its own words.
+async fn asked(client: &Client) -> Result<Vec<Item>, Failure> {
+    let status: Status = client.get(&["status"], &[]).await?;
+    let Health { score, reasons } = &status.health;
+    let mode = match status.mode {
+        Mode::Active | Mode::Following => Item::well("mode", status.mode.to_string()),
+        _ => {
+            let detail = format!("{}: {}", status.mode, status.why);
+            Item::fault("mode", detail, "`quorate status --explain` says what it waits for")
+        }
+    };
+    let advice = "`quorate status --explain` and docs/operations.md say more";
+    let faults = reasons.iter().map(|reason| Item::fault("health", reason.as_str(), advice));
+    let well = reasons.is_empty().then(|| Item::well("health", score.to_string()));
+    let node = Item::well("node", format!("{} answers, quorate {}", client.node(), status.version));
+    Ok([node, mode].into_iter().chain(well).chain(faults).collect())
+}

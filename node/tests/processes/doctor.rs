@@ -1,0 +1,89 @@
+//! `quorate doctor`: what is wrong with a folder or a node, and what to do about it.
+
+use crate::governance::{author, run, says, text};
+use crate::group::{Group, eventually};
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+fn of_folder(group: &Group, replica: usize, code: i32) -> Value {
+    let folder = group.dir().join(format!("replica-{replica}"));
+    says(group, &author(group, 0), 0, &["doctor", "--dir", text(&folder)], code)
+}
+
+/// Names of the checks that found a fault.
+fn faults(found: &Value) -> Vec<&str> {
+    let items = found["items"].as_array().expect("a list");
+    items.iter().filter(|item| item["ok"] == false).map(|item| item["check"].as_str().expect("a name")).collect()
+}
+
+fn detail<'a>(found: &'a Value, check: &str) -> &'a str {
+    let items = found["items"].as_array().expect("a list");
+    let item = items.iter().find(|item| item["check"] == check).unwrap_or_else(|| panic!("no {check}: {found}"));
+    item["detail"].as_str().expect("words")
+}
+
+#[test]
+fn a_folder_without_a_fault_is_called_well_and_its_contents_are_counted() {
+    let mut group = Group::running(4);
+    group.put(0, "a.txt", "a");
+    group.put(0, "b.txt", "b");
+    group.file(0, "b.txt", "strong");
+    assert_eq!(group.stop(0), Some(0));
+
+    let found = of_folder(&group, 0, 0);
+
+    assert_eq!(faults(&found), Vec::<&str>::new());
+    assert!(detail(&found, "integrity").contains("contents of 2 files"), "{found}");
+}
+
+#[test]
+fn a_database_in_use_is_left_alone() {
+    let group = Group::running(1);
+    assert!(detail(&of_folder(&group, 0, 0), "integrity").contains("in use"));
+}
+
+#[test]
+fn a_key_that_others_read_and_a_stranger_among_the_peers_are_named() {
+    let group = Group::init(4);
+    let folder = group.dir().join("replica-1");
+    fs::set_permissions(folder.join("replica.key"), Permissions::from_mode(0o644)).expect("our file");
+    let config = fs::read_to_string(folder.join("config.toml")).expect("a file");
+    fs::write(folder.join("config.toml"), config + "9 = \"/ip4/127.0.0.1/tcp/1\"\n").expect("our file");
+
+    assert_eq!(faults(&of_folder(&group, 1, 1)), ["key-secrecy", "addresses"]);
+}
+
+#[test]
+fn a_configuration_with_an_unknown_key_is_the_only_fault_of_its_folder() {
+    let group = Group::init(1);
+    let file = group.dir().join("replica-0/config.toml");
+    let config = fs::read_to_string(&file).expect("a file");
+    fs::write(&file, format!("lisen = 1\n{config}")).expect("our file");
+
+    let found = of_folder(&group, 0, 1);
+
+    assert_eq!(faults(&found), ["config"]);
+    assert!(detail(&found, "config").contains("lisen"), "{found}");
+}
+
+#[test]
+fn a_node_without_a_quorum_is_ill_by_its_own_words() {
+    let mut group = Group::running(4);
+    let key = author(&group, 0);
+    group.await_mode(0, "active");
+    await_order(&group, &key, true);
+    group.kill(2);
+    group.kill(3);
+    await_order(&group, &key, false);
+}
+
+/// Waits until the node says, or no longer says, that nothing can be ordered.
+fn await_order(group: &Group, key: &Path, is_possible: bool) {
+    eventually("the doctor tells", || {
+        let output = run(group, key, 0, &["doctor", "--json"]);
+        let found: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (found.to_string().contains("nothing can be ordered") != is_possible).then_some(())
+    });
+}
