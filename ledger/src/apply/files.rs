@@ -69,7 +69,7 @@ impl Applier<'_, '_> {
         match record.version() {
             Some(version) if record.since < self.revision => {
                 versions::put(self.overlay, (self.domain, path), record.since, &version);
-                hash("quorate/v1/version", &version)
+                hash("quorate/v1/version", &(record.since, &version))
             }
             _ => record.before,
         }

@@ -10,7 +10,7 @@ use crate::policy::GroupPolicy;
 use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::{Abort, DeferReason, Deferred};
 use crate::state::domain::{DomainView, Domains};
-use crate::state::record::{AuthorRecord, Sequence, Verdict};
+use crate::state::record::{AuthorRecord, Sequence};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::validate::rates::Takes;
@@ -116,11 +116,10 @@ impl Execution<'_, '_> {
             Some(number) => submission::sequence(&self.overlay, number, &envelope.body)?,
             None => Sequence::new(),
         };
-        let enrolled = author.as_ref().ok().map(|author| author.since);
         let (mut organisation, mut takes) = (String::new(), Vec::new());
         let judge = |overlay: &mut _| {
             if number.is_some() {
-                submission.check_sequence(overlay, &sequence, enrolled)?;
+                submission.check_sequence(overlay, &sequence)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
@@ -174,6 +173,8 @@ impl Execution<'_, '_> {
             author: submission.envelope.body.author,
             organisation,
             since: submission.revision,
+            lane: origin.lane,
+            position: origin.position,
             requirements,
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),
@@ -210,19 +211,17 @@ impl Execution<'_, '_> {
         let submission = context.submission(&envelope, &[]); // a transaction never waits for the word of others
         let number =
             submission.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
-        let first: Option<Verdict> = self.overlay.row(Table::Receipts, &id.0.0)?;
-        let first = first.ok_or_else(|| entry::damaged("a pending verdict"))?;
-        let lane = first.receipt.lane.ok_or_else(|| entry::damaged("a pending verdict"))?;
-        let origin = Origin { lane, position: first.position };
         let pending: Option<PendingChange> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
+        let origin = Origin { lane: pending.lane, position: pending.position };
         let judged = match progress {
             Progress::Disapproved => {
                 Err(Abort::refused(Code::Approvals, "too few organisations are left to approve it"))
             }
             Progress::Refuted => Err(Abort::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
-                let (organisation, since) = (pending.organisation.clone(), pending.since);
+                // Enrolment and revocation were asked where it was ordered.
+                let (organisation, since) = (pending.organisation.clone(), Revision::GENESIS);
                 submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None })
             }
         };

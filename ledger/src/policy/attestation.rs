@@ -7,7 +7,7 @@
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::PublicKey;
+use quorate_pbft::{Position, PublicKey, ReplicaId};
 use std::collections::BTreeMap;
 
 /// Approvals and attestations that the rule of a path asks for before a change takes effect.
@@ -30,6 +30,10 @@ pub struct PendingChange {
     pub organisation: String,
     /// The revision that ordered it.
     pub since: Revision,
+    /// Lane that brought it.
+    pub lane: ReplicaId,
+    /// Bundle of that lane.
+    pub position: Position,
     /// Requirements, each of which must be met.
     pub requirements: Vec<Requirement>,
     /// Answers of other organisations.
@@ -133,6 +137,8 @@ mod tests {
             author: PublicKey([99; 32]),
             organisation: "own".into(),
             since: Revision::GENESIS,
+            lane: ReplicaId::new(0),
+            position: Position::new(1),
             requirements: vec![requirement],
             organisations: BTreeMap::new(),
             validators: BTreeMap::new(),

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Version of the rules by which this ledger executes. A replica with another one must not vote.
-pub const RULES: &str = "quorate-ledger rules 4";
+pub const RULES: &str = "quorate-ledger rules 5";
 
 /// The row of [`Table::Meta`] that holds the genesis file.
 const GENESIS: &[u8] = b"genesis";

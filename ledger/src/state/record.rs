@@ -101,8 +101,8 @@ impl FileRecord {
     }
 }
 
-/// A version of a path that is not the newest: a row, authenticated by what came after it, in the end by
-/// [`FileRecord::before`].
+/// A version of a path that is not the newest: a row, authenticated with its revision by what came after it, in the
+/// end by [`FileRecord::before`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Version {
     /// File of the version.

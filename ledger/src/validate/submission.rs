@@ -20,7 +20,6 @@ use crate::validate::rates::{self, Takes};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
-use quorate_pbft::SeqNum;
 use std::collections::BTreeMap;
 
 /// An accepted envelope.
@@ -79,13 +78,7 @@ impl Submission<'_> {
 
     /// Whether it is the envelope's turn (A2, A3): the first number is the next one, the attempt is a new one, and what
     /// it depends on has happened.
-    /// `enrolled` is when its author was.
-    pub(crate) fn check_sequence(
-        &self,
-        overlay: &Overlay,
-        sequence: &Sequence,
-        enrolled: Option<Revision>,
-    ) -> Result<(), Abort> {
+    pub(crate) fn check_sequence(&self, overlay: &Overlay, sequence: &Sequence) -> Result<(), Abort> {
         let body = self.body();
         if body.from_seq > sequence.next {
             return Err(Abort::Deferred(DeferReason::Gap { next: sequence.next }));
@@ -94,29 +87,8 @@ impl Submission<'_> {
             let known = overlay.bytes(Table::Receipts, &self.id.0.0)?.is_some();
             return Err(Abort::Deferred(if known { DeferReason::Copy } else { DeferReason::Taken }));
         }
-        if self.may_be_old(enrolled) && self.was_refused(overlay)? {
-            return Err(Abort::Deferred(DeferReason::Copy));
-        }
         body.changes.iter().try_for_each(|change| self.dependencies(overlay, change))?;
         self.parts.iter().try_for_each(|part| self.check_part_sequence(overlay, part))
-    }
-
-    /// Whether it can have been ordered before its author and its domain were there: not if it is based on what came
-    /// after both.
-    fn may_be_old(&self, enrolled: Option<Revision>) -> bool {
-        let made = self.place.map_or(Revision::GENESIS, |place| place.record.since);
-        let Some(begun) = enrolled.map(|enrolled| enrolled.max(made).seq()) else { return true };
-        let is_newer = |change: &Change| matches!(change.base, Base::Revision(seen) if seen.seq() >= begun);
-        begun > Revision::GENESIS.seq() && !self.body().changes.first().is_some_and(is_newer)
-    }
-
-    /// True if the envelope was refused before its author was enrolled or its domain existed, when no number of its
-    /// author could be kept. Receipts beyond the horizon are ignored: replicas may have pruned them.
-    fn was_refused(&self, overlay: &Overlay) -> Result<bool, StoreError> {
-        let verdict: Option<Verdict> = overlay.row(Table::Receipts, &self.id.0.0)?;
-        let revision = verdict.and_then(|verdict| verdict.receipt.revision);
-        let floor = self.place.map_or(SeqNum::default(), |place| place.floor);
-        Ok(revision.is_some_and(|revision| revision.seq() >= floor))
     }
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
@@ -163,7 +135,7 @@ impl Submission<'_> {
         };
         let mut views = BTreeMap::new();
         for (index, change) in self.own_changes().iter().enumerate() {
-            if let Some(view) = self.view(overlay, &place, change)? {
+            if let Some(view) = self.view(overlay, &place, change, author)? {
                 views.insert(index, view);
             }
         }
@@ -216,11 +188,18 @@ impl Submission<'_> {
     }
 
     /// Stage `sequence`: the view that a change names; none for the view of the change before it.
-    fn view(&self, overlay: &mut Overlay, place: &DomainView, change: &Change) -> Result<Option<AuthorView>, Abort> {
+    fn view(
+        &self,
+        overlay: &mut Overlay,
+        place: &DomainView,
+        change: &Change,
+        author: &AuthorRecord,
+    ) -> Result<Option<AuthorView>, Abort> {
         match change.base {
             Base::Previous => Ok(None),
             Base::Revision(revision) => {
                 self.within_horizon(place, revision)?;
+                begun_before(place, author, revision)?;
                 Ok(Some(AuthorView::of_revision(revision)))
             }
             Base::Envelope(id) => {
@@ -312,7 +291,7 @@ impl Submission<'_> {
                 let detail = format!("no domain {:?}", part.entered.domain);
                 return Err(Abort::refused(Code::UnknownDomain, detail));
             };
-            let view = self.view(overlay, &place, change).map_err(|abort| abort.within(&name))?;
+            let view = self.view(overlay, &place, change, author).map_err(|abort| abort.within(&name))?;
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
             let mut applier = Applier::new(overlay, self.limits, place, self.attribution(author));
             applier.carries(self.envelope);
@@ -385,6 +364,17 @@ impl Accepted {
         let all = core::iter::once(&mut self.applied).chain(&mut self.others);
         all.filter_map(Applied::take_refusal).min_by_key(|refusal| refusal.stage)
     }
+}
+
+/// A base lies at or after what made the domain and enrolled the author: an envelope that was refused because one of
+/// them was not there yet is refused for good, whoever orders it again.
+fn begun_before(place: &DomainView, author: &AuthorRecord, base: Revision) -> Result<(), Abort> {
+    let begun = author.since.max(place.record.since);
+    if base.seq() >= begun.seq() {
+        return Ok(());
+    }
+    let detail = format!("revision {base} is older than its author or its domain, which begin at {begun}");
+    Err(Abort::refused(Code::BaseTooOld, detail))
 }
 
 fn in_domain(domain: &str) -> String {

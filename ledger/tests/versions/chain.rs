@@ -120,7 +120,7 @@ fn vouched(path: &str, earlier: &mut Versions, mut expected: Digest, tally: &mut
     let mut told = Vec::new();
     while expected != Digest::ZERO {
         let (revision, version) = earlier.pop().unwrap_or_else(|| panic!("{path}: a version is lost"));
-        assert_eq!(hash("quorate/v1/version", &version), expected, "{path} at {revision}");
+        assert_eq!(hash("quorate/v1/version", &(revision, &version)), expected, "{path} at {revision}");
         told.push((revision, version.envelope));
         expected = version.before;
         tally.note(Seen::Version);
