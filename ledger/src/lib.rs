@@ -18,14 +18,15 @@
 //! - **Stages** are in order and the first that fails names the refusal ([`Stage`], [`Code`]). An envelope is accepted or
 //!   refused whole. A refusal leaves its receipt and the attempt, nothing else.
 //! - **Bases.** Every change is merged against what its author saw: a revision, or the author's own chain. No file is
-//!   ever overwritten unseen.
+//!   ever overwritten unseen. A base is no older than its author and its domain, and a chain began at most 4,096 verdicts
+//!   of its author before.
 //! - **Conflicts are state.** The sides are kept, the path goes on serving what was agreed, and an author who has seen
 //!   all sides may settle it, where the path's policy does not name somebody else.
 //! - **Horizon.** A base may lie so far back in ledger time and in bytes of superseded contents. State beyond the
 //!   horizon cannot be reached by execution, so each replica may prune it as it likes.
-//! - **Root.** Executing the next slot reads entries of the trees, and rows (versions of a path, verdicts of an author,
+//! - **Root.** Executing the next slot reads entries of the trees, and rows (versions of a path, numbers of an author,
 //!   sides of a conflict) that a running hash in an entry vouches for. Rows that only say the same in another order
-//!   (listings, chains by path) can be derived again.
+//!   (listings, chains by path) can be derived again. Receipts are history, which no execution reads.
 #![forbid(unsafe_code)]
 // Much of the records and of their rows is for execution alone.
 #![cfg_attr(not(feature = "execution"), allow(dead_code, unused_imports))]

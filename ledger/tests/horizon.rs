@@ -2,7 +2,8 @@
 
 mod support;
 
-use quorate_ledger::{Limits, Mode, State, Store, Table};
+use quorate_ledger::policy::{DomainPolicy, PathRule};
+use quorate_ledger::{Base, Code, Limits, Mode, Op, Principal, State, Store, Table};
 use support::digest;
 use support::world::{Edit, World, at, remove, rename, write};
 
@@ -120,4 +121,49 @@ fn a_listing_of_the_past_looks_at_a_thousand_paths_a_page() {
     assert_eq!((pages, found), (3, vec!["z".to_owned()]));
     let then = world.view().ls("main", "old/", Some(at("2")), None, 1_000).expect("known");
     assert_eq!(then.items.len(), 1_000, "and what is forgotten can still be read where it stood");
+}
+
+/// Forgets every receipt: what execution needs of a verdict is a row that its author's numbers vouch for.
+fn forget_receipts(world: &mut World) {
+    for key in world.rows(Table::Receipts) {
+        world.store.delete(Table::Receipts, &key).unwrap();
+    }
+}
+
+#[test]
+fn receipts_are_history_that_no_execution_reads() {
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() };
+    let policy = DomainPolicy { paths: vec![reviewed], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    let mut world = World::new();
+    world.decide("main", policy);
+    let first = world.draft(3, world.now(), &[write("a", "x")]);
+    let id = world.verdict(&first).id;
+    let waits = world.does(3, &[write("reviewed/a", "x")]).id;
+    let mut pruned = world.clone();
+    forget_receipts(&mut pruned);
+    let roots = [&mut world, &mut pruned].map(|world| {
+        let mut twice = first.clone();
+        twice.body.changes[0].message = "another".into();
+        world.slot(&[&twice]);
+        let chained = world.draft(3, Base::Envelope(id), &[write("a", "y")]);
+        assert_eq!(world.verdict(&chained).state, State::Applied);
+        let approve = world.does(1, &[Edit::Other(Op::Attest { envelope: waits, approve: true })]);
+        assert_eq!((approve.state, world.text("reviewed/a").as_deref()), (State::Applied, Some("x")));
+        world.ledger.state_root()
+    });
+    assert_eq!(roots[0], roots[1], "two replicas of one order");
+}
+
+#[test]
+fn a_change_that_waited_and_was_refused_is_no_base_for_the_next() {
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 3, ..PathRule::default() };
+    let policy = DomainPolicy { paths: vec![reviewed], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    let mut world = World::new();
+    world.decide("main", policy);
+    let waits = world.does(3, &[write("reviewed/a", "x")]);
+    let on_it = world.does_on(Base::Envelope(waits.id), 3, &[write("b", "1")]);
+    assert_eq!((waits.state, on_it.state), (State::Pending, State::Applied));
+    world.does(1, &[Edit::Other(Op::Attest { envelope: waits.id, approve: false })]);
+    let after = world.does_on(Base::Envelope(waits.id), 3, &[write("b", "2")]);
+    assert_eq!(after.code, Some(Code::BaseRefused));
 }

@@ -3,16 +3,15 @@
 use super::Execution;
 use crate::apply::Applied;
 use crate::format::receipt::{PathChange, Receipt, State};
-use crate::state::record::Verdict;
+use crate::state::numbers::Used;
 use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
 use crate::validate::submission::{self, Submission};
-use quorate_pbft::hash;
 
 impl Execution<'_, '_> {
     /// Uses the author's number in each domain, or notes the attempt where it was its turn and the whole was refused.
-    pub(super) fn write_parts(&mut self, submission: &Submission, verdict: &Verdict) -> Result<(), StoreError> {
-        let (body, refused) = (&submission.envelope.body, verdict.receipt.state == State::Refused);
+    pub(super) fn write_parts(&mut self, submission: &Submission, receipt: &Receipt) -> Result<(), StoreError> {
+        let (body, refused) = (&submission.envelope.body, receipt.state == State::Refused);
         for part in &submission.parts {
             let Some(number) = part.place.map(|place| place.record.number) else { continue };
             let mut sequence = submission::sequence(&self.overlay, number, body)?;
@@ -27,10 +26,9 @@ impl Execution<'_, '_> {
             } else {
                 sequence.track_record.effective += 1
             }
-            sequence.verdicts = hash("quorate/v1/part", &(sequence.verdicts, hash("quorate/v1/verdict", verdict)));
+            let used = Used { domain: number, author: &body.author, number: entered.seq, attempt: entered.attempt };
+            self.use_number(&used, submission.id, &mut sequence, None, false);
             self.overlay.put(number, name::sequence(&body.author), &sequence);
-            let used = rows::number(number, &body.author, entered.seq, entered.attempt);
-            self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
             if !refused {
                 self.overlay.put_row(
                     Table::History,

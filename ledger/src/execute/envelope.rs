@@ -10,7 +10,7 @@ use crate::policy::GroupPolicy;
 use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::{Abort, DeferReason, Deferred};
 use crate::state::domain::{DomainView, Domains};
-use crate::state::record::{AuthorRecord, Sequence};
+use crate::state::record::{AuthorRecord, ChainPlace, Sequence};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::validate::rates::Takes;
@@ -125,11 +125,12 @@ impl Execution<'_, '_> {
             organisation.clone_from(&author.organisation);
             let accepted = submission.stages(overlay, &author)?;
             takes = submission.rates(overlay, &author, bytes.len())?;
-            Ok(accepted)
+            let place = submission.chain_place(overlay, &sequence, &accepted.view)?;
+            Ok((accepted, place))
         };
         match judge(&mut self.overlay) {
-            Ok(accepted) if accepted.waits() => {
-                self.pend(&submission, origin, number, sequence, accepted, (organisation, bytes, takes))
+            Ok((accepted, place)) if accepted.waits() => {
+                self.pend(&submission, origin, number, sequence, (accepted, place), (organisation, bytes, takes))
             }
             Ok(accepted) => {
                 self.note_taken(takes);
@@ -159,7 +160,7 @@ impl Execution<'_, '_> {
         origin: Origin,
         number: Option<u32>,
         mut sequence: Sequence,
-        mut accepted: Accepted,
+        (mut accepted, place): (Accepted, ChainPlace),
         (organisation, bytes, takes): (String, &[u8], Vec<(u32, Takes)>),
     ) -> Result<(), StoreError> {
         self.overlay.rollback();
@@ -190,7 +191,7 @@ impl Execution<'_, '_> {
         }
         accepted.applied = Applied::pending();
         sequence.pending += 1;
-        self.record_verdict(submission, origin, Some(number), sequence, Ok(accepted))
+        self.record_verdict(submission, origin, Some(number), sequence, Ok((accepted, place)))
     }
 
     /// An accepted envelope has taken of the rates.
@@ -233,6 +234,7 @@ impl Execution<'_, '_> {
         };
         if accepted.is_err() {
             self.overlay.rollback();
+            self.overlay.put(number, name::refused(&id), &submission.revision);
         }
         self.overlay.remove(number, name::pending(&id));
         self.overlay.remove_row(Table::History, rows::pending(&id));
@@ -253,9 +255,7 @@ impl Execution<'_, '_> {
         self.overlay.rollback();
         let body = &submission.envelope.body;
         if let (Some(number), DeferReason::Taken) = (number, &why)
-            && let Some(other) =
-                self.overlay.bytes(Table::History, &rows::number(number, &body.author, body.from_seq, body.attempt))?
-            && other != submission.id.0.0
+            && submission.judged_at_its_number(&self.overlay, &sequence)?.is_some_and(|judged| judged != submission.id)
             && sequence.repeated.len() < Sequence::REPEATED_MAX
             && let Err(place) = sequence.repeated.binary_search(&body.from_seq)
         {

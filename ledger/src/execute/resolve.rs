@@ -8,13 +8,13 @@ use super::envelope::Origin;
 use crate::apply::{Applied, Applier, Attribution};
 use crate::format::receipt::Receipt;
 use crate::state::abort::Abort;
-use crate::state::record::{ConflictRecord, Verdict, ViewRecord};
+use crate::state::record::{ConflictRecord, Verdict};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::conflict::{Ending, Settled};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{Digest, Position};
+use quorate_pbft::Position;
 
 impl Execution<'_, '_> {
     /// Enough organisations have voted: the winner takes effect here. If it cannot, the conflict stays open, and the
@@ -71,13 +71,12 @@ impl Execution<'_, '_> {
         };
         let verdict = Verdict {
             receipt: receipt.clone(),
-            attempt: 0,
             position: origin.map_or(Position::new(0), |origin| origin.position),
             messages: vec![words],
             time_ms: self.time.get(),
             time: self.time,
-            view: ViewRecord { first: revision, parent: None, writes: Vec::new() },
-            before: Digest::ZERO,
+            first: revision,
+            parent: None,
             place: self.list.len() as u32, // a slot holds fewer than 2^32 items
         };
         self.overlay.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));

@@ -4,14 +4,16 @@ use super::Execution;
 use super::envelope::Origin;
 use crate::apply::Applied;
 use crate::format::receipt::{Receipt, State};
-use crate::state::record::{Sequence, Verdict, ViewRecord};
+use crate::state::author_view::AuthorView;
+use crate::state::numbers::Used;
+use crate::state::record::{ChainPlace, FileRecord, NumberRow, Sequence, Verdict, ViewRecord};
 use crate::state::slot::Listed;
 use crate::state::store::{StoreError, Table};
-use crate::state::{entry, name, rows};
+use crate::state::{chain, entry, name, rows};
 use crate::validate::submission::{self, Accepted, Submission};
+use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::Refusal;
-use quorate_pbft::hash;
 
 impl Execution<'_, '_> {
     /// Records the verdict on an envelope: receipt, number, revision and history.
@@ -21,9 +23,14 @@ impl Execution<'_, '_> {
         origin: Origin,
         number: Option<u32>,
         mut sequence: Sequence,
-        accepted: Result<Accepted, Refusal>,
+        accepted: Result<(Accepted, ChainPlace), Refusal>,
     ) -> Result<(), StoreError> {
-        let verdict = self.verdict(submission, origin, &sequence, accepted);
+        let (accepted, place) = match accepted {
+            Ok((accepted, place)) => (Ok(accepted), Some(place)),
+            Err(refusal) => (Err(refusal), None),
+        };
+        let (verdict, view) = self.verdict(submission, origin, accepted, number.filter(|_| place.is_some()))?;
+        let view = view.zip(place).map(|(view, place)| view.into_record(place));
         if let Some(number) = number {
             let body = &submission.envelope.body;
             if verdict.receipt.state == State::Refused {
@@ -32,15 +39,30 @@ impl Execution<'_, '_> {
                 (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
             }
             sequence.track_record.note(body, verdict.receipt.state);
-            let used = rows::number(number, &body.author, body.from_seq, body.attempt);
-            self.overlay.put_row(Table::History, used, submission.id.0.0.to_vec());
+            let (used, waited) = (submission.used(number), verdict.receipt.state == State::Pending);
+            self.overlay.put_row(Table::History, rows::envelope(&submission.id), used.key());
+            self.use_number(&used, submission.id, &mut sequence, view, waited);
             self.write(submission, number, sequence, &verdict);
-            self.write_parts(submission, &verdict)?;
-        } else if self.overlay.bytes(Table::Receipts, &submission.id.0.0)?.is_none() {
+            self.write_parts(submission, &verdict.receipt)?;
+        } else {
             self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(&verdict));
         }
         self.note_service(origin.lane, &verdict.receipt);
         self.publish(verdict.receipt)
+    }
+
+    /// Writes the row of a number that had its verdict now.
+    pub(super) fn use_number(
+        &mut self,
+        used: &Used,
+        envelope: EnvelopeId,
+        sequence: &mut Sequence,
+        view: Option<ViewRecord>,
+        waited: bool,
+    ) {
+        view.iter().for_each(|view| chain::grow(&mut self.overlay, &view.place));
+        let (ordinal, slot, before) = (sequence.verdicts + 1, self.seq, sequence.numbers);
+        used.put(&mut self.overlay, sequence, NumberRow { envelope, ordinal, slot, view, waited, before });
     }
 
     /// Records the final verdict on a change that was pending: receipt, revision and history; no number moves.
@@ -53,14 +75,13 @@ impl Execution<'_, '_> {
     ) -> Result<(), StoreError> {
         let mut sequence = submission::sequence(&self.overlay, number, &submission.envelope.body)?;
         sequence.pending = sequence.pending.saturating_sub(1);
-        let verdict = self.verdict(submission, origin, &sequence, accepted);
+        let (verdict, _) = self.verdict(submission, origin, accepted, None)?;
         sequence.track_record.note_again(verdict.receipt.state);
         self.write(submission, number, sequence, &verdict);
         self.publish(verdict.receipt)
     }
 
-    fn write(&mut self, submission: &Submission, number: u32, mut sequence: Sequence, verdict: &Verdict) {
-        sequence.verdicts = hash("quorate/v1/verdict", verdict);
+    fn write(&mut self, submission: &Submission, number: u32, sequence: Sequence, verdict: &Verdict) {
         self.overlay.put(number, name::sequence(&submission.envelope.body.author), &sequence);
         self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(verdict));
         if !matches!(verdict.receipt.state, State::Refused | State::Pending) {
@@ -76,23 +97,28 @@ impl Execution<'_, '_> {
         self.note_losers()
     }
 
+    /// The verdict, and the author's view after an accepted envelope. Contents that a view in a domain alone names count
+    /// as old ones there.
     fn verdict(
         &mut self,
         submission: &Submission,
         origin: Origin,
-        sequence: &Sequence,
         accepted: Result<Accepted, Refusal>,
-    ) -> Verdict {
+        keeps_view: Option<u32>,
+    ) -> Result<(Verdict, Option<AuthorView>), StoreError> {
         let body = &submission.envelope.body;
         let mut receipt = receipt_of(submission, origin);
-        let mut view = ViewRecord { first: Revision::GENESIS, parent: None, writes: Vec::new() };
+        let mut view = None;
         match accepted {
-            Ok(accepted) => {
+            Ok(mut accepted) => {
                 receipt.state = accepted.applied.state();
                 receipt.changes = accepted.applied.changes();
+                if let Some(number) = keeps_view {
+                    accepted.applied.superseded_bytes += self.unserved_bytes(number, &accepted.view)?;
+                }
                 self.take_in(&body.domain, accepted.applied, &mut receipt);
                 self.take_in_parts(submission, accepted.others, &mut receipt);
-                view = accepted.view;
+                view = Some(accepted.view);
             }
             Err(refusal) => {
                 (receipt.stage, receipt.code) = (Some(refusal.stage), Some(refusal.code));
@@ -100,17 +126,28 @@ impl Execution<'_, '_> {
             }
         }
         let messages = body.changes.iter().map(|change| &change.message).filter(|message| !message.is_empty());
-        Verdict {
+        let verdict = Verdict {
             receipt,
-            attempt: body.attempt,
             position: origin.position,
             messages: messages.cloned().collect(),
             time_ms: body.changes.last().map_or(0, |change| change.time_ms),
-            view,
+            first: view.as_ref().map_or(Revision::GENESIS, AuthorView::first),
+            parent: view.as_ref().and_then(AuthorView::parent),
             time: self.time,
-            before: sequence.verdicts,
             place: self.list.len() as u32,
+        };
+        Ok((verdict, view))
+    }
+
+    /// Bytes of contents that an author's view names and its paths do not serve.
+    fn unserved_bytes(&self, domain: u32, view: &AuthorView) -> Result<u64, StoreError> {
+        let mut bytes: u64 = 0;
+        for (path, file) in view.writes() {
+            let record: Option<FileRecord> = self.overlay.get(domain, &name::file(path))?;
+            let served = record.and_then(|record| record.file).map(|served| served.content);
+            bytes = bytes.saturating_add(if served == Some(file.content) { 0 } else { file.size });
         }
+        Ok(bytes)
     }
 
     fn take_in(&mut self, domain: &str, applied: Applied, receipt: &mut Receipt) {
@@ -128,12 +165,14 @@ impl Execution<'_, '_> {
             self.losers.extend(applied.lost.into_iter().map(|author| (number, author)));
         }
         self.resolved.extend(applied.resolved);
-        if changes_files && let Some(known) = self.ledger.domain(domain) {
+        if (changes_files || applied.superseded_bytes > 0)
+            && let Some(known) = self.ledger.domain(domain)
+        {
             let usage = self.usage.entry(domain.to_owned()).or_insert_with(|| known.usage.clone());
             usage.superseded_bytes = usage.superseded_bytes.saturating_add(applied.superseded_bytes);
             usage.files = usage.files.saturating_add_signed(applied.files);
             usage.bytes = usage.bytes.saturating_add_signed(applied.bytes);
-            usage.changed = revision;
+            usage.changed = if changes_files { revision } else { usage.changed };
         }
         applied.decisions.into_iter().for_each(|decision| self.ledger.take_note(decision));
     }

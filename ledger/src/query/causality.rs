@@ -54,7 +54,7 @@ impl<'a> StateView<'a> {
         } else if let Some(why) = self.covers(&a, &b)? {
             (Order::After, why)
         } else {
-            let told = |verdict: &Verdict| format!("{} is based on {}", verdict.receipt.id, verdict.view.first);
+            let told = |verdict: &Verdict| format!("{} is based on {}", verdict.receipt.id, verdict.first);
             let place = |verdict: &Verdict| verdict.receipt.revision.unwrap_or(Revision::GENESIS);
             let why = format!("{}, {}; they were executed at {} and {}", told(&a), told(&b), place(&a), place(&b));
             (Order::Concurrent, why)
@@ -64,7 +64,7 @@ impl<'a> StateView<'a> {
 
     /// Why the clock of `later` covers `earlier`; none if it does not.
     fn covers(&self, later: &Verdict, earlier: &Verdict) -> Result<Option<String>, StoreError> {
-        let (Some(made), seen) = (earlier.receipt.revision, later.view.first) else {
+        let (Some(made), seen) = (earlier.receipt.revision, later.first) else {
             return Ok(None);
         };
         let (early, late) = (&earlier.receipt, &later.receipt);
@@ -73,13 +73,13 @@ impl<'a> StateView<'a> {
             let place = format!("lane {lane}, bundle {}", earlier.position);
             return Ok(Some(format!("{} is based on {seen}, which covers {} at {made} ({place})", late.id, early.id)));
         }
-        let mut parent = later.view.parent;
+        let mut parent = later.parent;
         for _ in 0..LINKS_MAX {
             match parent {
                 Some(id) if id == early.id => {
                     return Ok(Some(format!("{} is in the chain below {}", early.id, late.id)));
                 }
-                Some(id) => parent = self.ledger.verdict(self.read, &id)?.and_then(|verdict| verdict.view.parent),
+                Some(id) => parent = self.ledger.verdict(self.read, &id)?.and_then(|verdict| verdict.parent),
                 None => break,
             }
         }

@@ -1,8 +1,8 @@
 //! The author's own view: what a change was made on, before any merging.
 
-use crate::state::chain::{self, Link};
+use crate::state::chain;
 use crate::state::overlay::Overlay;
-use crate::state::record::{FileRecord, ViewRecord};
+use crate::state::record::{ChainPlace, FileRecord, ViewRecord};
 use crate::state::store::StoreError;
 use crate::state::{name, tree, versions};
 use crate::vocabulary::file::File;
@@ -17,20 +17,19 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub(crate) struct AuthorView {
     first: Revision,
-    parent: Option<EnvelopeId>,
-    link: Option<Link>,
+    parent: Option<(EnvelopeId, ChainPlace)>,
     written: BTreeMap<String, Option<File>>,
 }
 
 impl AuthorView {
     /// The view of somebody who read a revision.
     pub(crate) fn of_revision(first: Revision) -> Self {
-        Self { first, parent: None, link: None, written: BTreeMap::new() }
+        Self { first, parent: None, written: BTreeMap::new() }
     }
 
     /// The view that an earlier envelope left.
-    pub(crate) fn of_envelope(id: EnvelopeId, first: Revision, link: Link) -> Self {
-        Self { first, parent: Some(id), link: Some(link), written: BTreeMap::new() }
+    pub(crate) fn of_envelope(id: EnvelopeId, view: &ViewRecord) -> Self {
+        Self { first: view.first, parent: Some((id, view.place)), written: BTreeMap::new() }
     }
 
     /// The chain's first revision: all that the author has seen of others.
@@ -44,8 +43,8 @@ impl AuthorView {
             return Ok(*written);
         }
         let key = tree::key_of(&name::file(path));
-        if let Some(link) = &self.link
-            && let Some(written) = chain::written(overlay.stored(), link, &key)?
+        if let Some((_, place)) = &self.parent
+            && let Some(written) = chain::written(overlay.stored(), place, &key)?
         {
             return Ok(written);
         }
@@ -62,8 +61,24 @@ impl AuthorView {
         self.written.insert(path.to_owned(), file);
     }
 
+    /// The envelope whose view this one was laid over.
+    pub(crate) fn parent(&self) -> Option<EnvelopeId> {
+        self.parent.map(|(id, _)| id)
+    }
+
+    /// Place of that envelope in the chains of the author.
+    pub(crate) fn parent_place(&self) -> Option<&ChainPlace> {
+        self.parent.as_ref().map(|(_, place)| place)
+    }
+
+    /// Files that its author laid over it, by path.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = (&str, File)> {
+        self.written.iter().filter_map(|(path, file)| Some((path.as_str(), (*file)?)))
+    }
+
     /// Record that the next envelope of the chain needs.
-    pub(crate) fn into_record(self) -> ViewRecord {
-        ViewRecord { first: self.first, parent: self.parent, writes: self.written.into_iter().collect() }
+    pub(crate) fn into_record(self, place: ChainPlace) -> ViewRecord {
+        let (first, parent) = (self.first, self.parent());
+        ViewRecord { first, parent, place, writes: self.written.into_iter().collect() }
     }
 }

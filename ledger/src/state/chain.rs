@@ -1,15 +1,15 @@
 //! Chains of envelopes that were sent without waiting for each: who wrote what last.
 //!
-//! An envelope's writes are laid out by path when another one is first based on it, so envelopes that nobody builds on
-//! cost nothing, and a long chain costs each of its links only what that link wrote. Chain rows can be derived from the
-//! authors' verdicts.
+//! An envelope gets its place in a chain where it is accepted, and keeps it in the row of its number. Its writes are
+//! laid out by path when another one is first based on it, so envelopes that nobody builds on cost nothing, and a long
+//! chain costs each of its links only what that link wrote. Rows of chains only say again what rows of numbers say.
 
 use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
-use crate::state::record::Verdict;
+use crate::state::record::{ChainPlace, Link, ViewRecord};
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{self, Key};
-use crate::state::{entry, name, rows};
+use crate::state::{entry, name, numbers, rows};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::Code;
@@ -19,66 +19,76 @@ use core::ops::ControlFlow;
 /// Forks on the way from an envelope to the start of its chain: each is one more look for every path.
 const FORKS_MAX: u32 = 64;
 
-/// An envelope's place in a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub(crate) struct Link {
-    /// The chain's first envelope.
-    chain: EnvelopeId,
-    /// From 1.
-    depth: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+/// Rows of a chain that is longer than one link, or left another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 struct Chain {
+    /// Depth of the last link.
     length: u64,
     /// Link at which it left another chain.
-    parent: Option<Link>,
-    forks: u32,
+    left: Option<Link>,
 }
 
-/// The place of an accepted envelope, as what another one is now based on.
-pub(crate) fn enter(overlay: &mut Overlay, id: EnvelopeId, verdict: &Verdict) -> Result<Link, Abort> {
-    if let Some(link) = entry::load_row(overlay.stored(), Table::History, &rows::link(&id))? {
-        return Ok(link);
+/// Place of an envelope that is about to be accepted: at the end of its parent's chain, or the start of a new one.
+pub(crate) fn place(
+    overlay: &Overlay,
+    (id, ordinal): (EnvelopeId, u64),
+    parent: Option<&ChainPlace>,
+) -> Result<ChainPlace, Abort> {
+    let link = Link { chain: id, depth: 1 };
+    let Some(parent) = parent else {
+        return Ok(ChainPlace { link, left: None, forks: 0, origin: ordinal });
+    };
+    if chain(overlay, &parent.link.chain)?.length.max(1) == parent.link.depth {
+        let link = Link { depth: parent.link.depth + 1, ..parent.link };
+        return Ok(ChainPlace { link, ..*parent });
     }
-    let (link, chain) = place(overlay.stored(), id, verdict)?;
-    for (path, file) in &verdict.view.writes {
+    if parent.forks == FORKS_MAX {
+        return Err(Abort::refused(Code::BaseUnknown, format!("the chain of bases forks more than {FORKS_MAX} times")));
+    }
+    Ok(ChainPlace { link, left: Some(parent.link), forks: parent.forks + 1, origin: parent.origin })
+}
+
+/// Notes the new end of a chain.
+pub(crate) fn grow(overlay: &mut Overlay, place: &ChainPlace) {
+    let ChainPlace { link, left, .. } = *place;
+    if link.depth > 1 || left.is_some() {
+        let row = entry::bytes_of(&Chain { length: link.depth, left });
+        overlay.put_row(Table::History, rows::chain(&link.chain), row);
+    }
+}
+
+/// Lays out what an envelope wrote, and those that its chain was built on, as far as nobody has yet.
+pub(crate) fn lay_out(overlay: &mut Overlay, id: EnvelopeId, view: &ViewRecord) -> Result<(), StoreError> {
+    let mut parent = lay(overlay, id, view)?;
+    while let Some(id) = parent {
+        let view = numbers::of_envelope(overlay, &id)?.and_then(|(_, row)| row.view);
+        parent = lay(overlay, id, &view.ok_or_else(|| entry::damaged("the parent of a chain"))?)?;
+    }
+    Ok(())
+}
+
+/// The envelope to go on with; none where the rest is laid out.
+fn lay(overlay: &mut Overlay, id: EnvelopeId, view: &ViewRecord) -> Result<Option<EnvelopeId>, StoreError> {
+    let (laid, link) = (rows::laid_out(&id), view.place.link);
+    if overlay.stored().get(Table::History, &laid)?.is_some() {
+        return Ok(None);
+    }
+    for (path, file) in &view.writes {
         let key = tree::key_of(&name::file(path));
         overlay.derive(Table::History, &rows::chain_write(&link.chain, &key, link.depth), file)?;
     }
-    overlay.derive(Table::History, &rows::chain(&link.chain), &chain)?;
-    overlay.derive(Table::History, &rows::link(&id), &link)?;
-    Ok(link)
-}
-
-/// At the end of its parent's chain, or the start of a new one.
-fn place(read: &dyn Read, id: EnvelopeId, verdict: &Verdict) -> Result<(Link, Chain), Abort> {
-    let start = |parent, forks| (Link { chain: id, depth: 1 }, Chain { length: 1, parent, forks });
-    let Some(parent) = &verdict.view.parent else {
-        return Ok(start(None, 0));
-    };
-    let parent: Option<Link> = entry::load_row(read, Table::History, &rows::link(parent))?;
-    let parent = parent.ok_or_else(|| entry::damaged("the parent of a chain"))?;
-    let chain = chain(read, &parent.chain)?;
-    if chain.length == parent.depth {
-        let depth = parent.depth + 1;
-        return Ok((Link { depth, ..parent }, Chain { length: depth, ..chain }));
-    }
-    if chain.forks == FORKS_MAX {
-        return Err(Abort::refused(Code::BaseUnknown, format!("the chain of bases forks more than {FORKS_MAX} times")));
-    }
-    Ok(start(Some(parent), chain.forks + 1))
+    overlay.derive(Table::History, &laid, &())?;
+    Ok(view.parent)
 }
 
 fn chain(read: &dyn Read, id: &EnvelopeId) -> Result<Chain, StoreError> {
-    let chain = entry::load_row(read, Table::History, &rows::chain(id))?;
-    chain.ok_or_else(|| entry::damaged("a chain"))
+    Ok(entry::load_row(read, Table::History, &rows::chain(id))?.unwrap_or_default())
 }
 
-/// Last write of the chain at a path; none where it never wrote there.
-pub(crate) fn written(read: &dyn Read, link: &Link, path: &Key) -> Result<Option<Option<File>>, StoreError> {
-    let mut at = Some(*link);
-    while let Some(link) = at {
+/// Last write of the chain at a path, up to a place; none where it never wrote there.
+pub(crate) fn written(read: &dyn Read, place: &ChainPlace, path: &Key) -> Result<Option<Option<File>>, StoreError> {
+    let (mut link, mut left) = (place.link, place.left);
+    loop {
         let (from, to) = (rows::chain_write(&link.chain, path, 0), rows::chain_write(&link.chain, path, link.depth));
         let mut found = Ok(None);
         read.scan_back(Table::History, &from, &to, &mut |_, value| {
@@ -88,7 +98,7 @@ pub(crate) fn written(read: &dyn Read, link: &Link, path: &Key) -> Result<Option
         if let Some(file) = found? {
             return Ok(Some(file));
         }
-        at = chain(read, &link.chain)?.parent;
+        let Some(before) = left else { return Ok(None) };
+        (link, left) = (before, chain(read, &before.chain)?.left);
     }
-    Ok(None)
 }

@@ -18,6 +18,7 @@ pub(crate) mod overlay;
 #[cfg(feature = "execution")]
 pub(crate) mod versions;
 #[cfg(feature = "execution")]
+pub(crate) mod numbers;
 pub(crate) mod chain;
 #[cfg(feature = "execution")]
 pub(crate) mod author_view;

@@ -41,6 +41,11 @@ pub(crate) fn pending(id: &EnvelopeId) -> Vec<u8> {
     named(b'w', id.0.as_bytes())
 }
 
+/// A change that waited for the word of others and was refused in the end, in its domain's tree.
+pub(crate) fn refused(id: &EnvelopeId) -> Vec<u8> {
+    named(b'z', id.0.as_bytes())
+}
+
 fn named(kind: u8, name: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + name.len());
     bytes.push(kind);

@@ -122,8 +122,10 @@ pub struct Sequence {
     pub attempt: u64,
     /// Changes that wait for the word of others; at most [`Sequence::PENDING_MAX`].
     pub pending: u32,
-    /// Running hash over all verdicts; see [`Verdict`].
-    pub verdicts: Digest,
+    /// Verdicts so far: the ordinal of the newest [`NumberRow`].
+    pub verdicts: u64,
+    /// Running hash over the rows of numbers.
+    pub numbers: Digest,
     /// Numbers that the author used twice, ascending; at most [`Sequence::REPEATED_MAX`].
     pub repeated: Vec<u64>,
     /// Deeds that came of all this.
@@ -143,7 +145,8 @@ impl Sequence {
             next: 1,
             attempt: 0,
             pending: 0,
-            verdicts: Digest::ZERO,
+            verdicts: 0,
+            numbers: Digest::ZERO,
             repeated: Vec::new(),
             track_record: TrackRecord::default(),
         }
@@ -155,13 +158,63 @@ impl Sequence {
     }
 }
 
-/// Verdict on an envelope of an author: a row, authenticated by [`Sequence::verdicts`].
+/// Number of an author that had a verdict: a row, written once, authenticated with its number and attempt by
+/// [`Sequence::numbers`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct NumberRow {
+    /// Envelope with the verdict.
+    pub(crate) envelope: EnvelopeId,
+    /// Place among the author's verdicts in the domain, from 1.
+    pub(crate) ordinal: u64,
+    /// Slot of the verdict.
+    pub(crate) slot: SeqNum,
+    /// The author's view that the envelope left; none for a refused one, and in the other domains of a transaction.
+    pub(crate) view: Option<ViewRecord>,
+    /// Whether it waited for the word of others then: an entry of the domain says so if it was refused in the end.
+    pub(crate) waited: bool,
+    /// The running hash before it.
+    pub(crate) before: Digest,
+}
+
+/// An author's own view after an envelope: what the chain began at, and what this envelope laid over it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct ViewRecord {
+    /// The chain's first revision.
+    pub(crate) first: Revision,
+    /// The envelope whose view this one was laid over.
+    pub(crate) parent: Option<EnvelopeId>,
+    /// Place in the chains of the author.
+    pub(crate) place: ChainPlace,
+    /// Writes of this envelope, ascending by path.
+    pub(crate) writes: Vec<(String, Option<File>)>,
+}
+
+/// Link of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Link {
+    /// The chain's first envelope.
+    pub(crate) chain: EnvelopeId,
+    /// From 1.
+    pub(crate) depth: u64,
+}
+
+/// An envelope's place in the chains of its author, given where it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct ChainPlace {
+    pub(crate) link: Link,
+    /// Link at which its chain left another one.
+    pub(crate) left: Option<Link>,
+    /// Chains that were left on the way from the first envelope of all.
+    pub(crate) forks: u32,
+    /// Ordinal of the first envelope of all.
+    pub(crate) origin: u64,
+}
+
+/// Verdict on an envelope, as readers and proofs look for it: history, which execution never reads.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Verdict {
     /// Receipt as it was given.
     pub receipt: Receipt,
-    /// The envelope's attempt.
-    pub attempt: u64,
     /// Bundle on the receipt's lane in which it was executed.
     pub position: Position,
     /// The message of each change that has one.
@@ -170,23 +223,12 @@ pub struct Verdict {
     pub time_ms: u64,
     /// Ledger time of its slot.
     pub time: Time,
-    /// The author's view that the envelope left; empty for a refused one.
-    pub view: ViewRecord,
-    /// The running hash before it.
-    pub before: Digest,
+    /// First revision of the author's view; genesis for a refused one.
+    pub first: Revision,
+    /// The envelope on whose view it was laid.
+    pub parent: Option<EnvelopeId>,
     /// Place in the slot's list.
     pub place: u32,
-}
-
-/// An author's own view after an envelope: what the chain began at, and what this envelope laid over it.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct ViewRecord {
-    /// The chain's first revision.
-    pub first: Revision,
-    /// The envelope whose view this one was laid over.
-    pub parent: Option<EnvelopeId>,
-    /// Writes of this envelope, ascending by path.
-    pub writes: Vec<(String, Option<File>)>,
 }
 
 /// A domain's rules.

@@ -28,17 +28,27 @@ pub(crate) fn log(domain: u32, revision: Revision) -> Vec<u8> {
     joined(b'l', &[&domain.to_be_bytes(), &revision.key()])
 }
 
-/// History: (domain, author, number, attempt) to the id of the envelope that had a verdict there.
+/// History: (domain, author, number, attempt) to the verdict there.
 pub(crate) fn number(domain: u32, author: &PublicKey, from_seq: u64, attempt: u64) -> Vec<u8> {
     joined(b'n', &[&domain.to_be_bytes(), &author.0, &from_seq.to_be_bytes(), &attempt.to_be_bytes()])
 }
 
-/// History: an envelope to its place in a chain.
-pub(crate) fn link(envelope: &EnvelopeId) -> Vec<u8> {
+/// Whether a key of [`number`] is of this author and domain.
+pub(crate) fn is_number_of(key: &[u8], domain: u32, author: &PublicKey) -> bool {
+    key.starts_with(&joined(b'n', &[&domain.to_be_bytes(), &author.0]))
+}
+
+/// History: an envelope to the key of its [`number`] in its own domain.
+pub(crate) fn envelope(envelope: &EnvelopeId) -> Vec<u8> {
     joined(b'k', &[envelope.0.as_bytes()])
 }
 
-/// History: a chain to its length and to what it forked from.
+/// History: every envelope whose writes are laid out by path.
+pub(crate) fn laid_out(envelope: &EnvelopeId) -> Vec<u8> {
+    joined(b'm', &[envelope.0.as_bytes()])
+}
+
+/// History: a chain to its length and to where it left another one.
 pub(crate) fn chain(chain: &EnvelopeId) -> Vec<u8> {
     joined(b'h', &[chain.0.as_bytes()])
 }

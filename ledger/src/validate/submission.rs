@@ -6,16 +6,16 @@ use crate::format::change::{Base, Change, Dependency, OpKind};
 use crate::format::composition;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
-use crate::format::receipt::State;
 use crate::format::transaction::Entered;
 use crate::policy::covers;
 use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
 use crate::state::domain::{DomainView, Domains};
+use crate::state::numbers::{self, Used};
 use crate::state::overlay::Overlay;
-use crate::state::record::{AuthorRecord, Sequence, Verdict, ViewRecord};
-use crate::state::store::{StoreError, Table};
-use crate::state::{chain, name};
+use crate::state::record::{AuthorRecord, ChainPlace, NumberRow, Sequence, ViewRecord};
+use crate::state::store::StoreError;
+use crate::state::{chain, name, rows};
 use crate::validate::rates::{self, Takes};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Accepted {
     pub(crate) applied: Applied,
     /// The author's view after its last change.
-    pub(crate) view: ViewRecord,
+    pub(crate) view: AuthorView,
     /// Effects in other domains: the place among the [`Submission::parts`], and the effect.
     pub(crate) others: Vec<Applied>,
 }
@@ -84,11 +84,40 @@ impl Submission<'_> {
             return Err(Abort::Deferred(DeferReason::Gap { next: sequence.next }));
         }
         if body.from_seq < sequence.next || body.attempt <= sequence.attempt {
-            let known = overlay.bytes(Table::Receipts, &self.id.0.0)?.is_some();
-            return Err(Abort::Deferred(if known { DeferReason::Copy } else { DeferReason::Taken }));
+            let is_copy = self.judged_at_its_number(overlay, sequence)? == Some(self.id);
+            return Err(Abort::Deferred(if is_copy { DeferReason::Copy } else { DeferReason::Taken }));
         }
         body.changes.iter().try_for_each(|change| self.dependencies(overlay, change))?;
         self.parts.iter().try_for_each(|part| self.check_part_sequence(overlay, part))
+    }
+
+    /// Envelope that had a verdict at its number and attempt. Whether one beyond the horizon is still on this disk must
+    /// not matter: it is unknown.
+    pub(crate) fn judged_at_its_number(
+        &self,
+        overlay: &Overlay,
+        sequence: &Sequence,
+    ) -> Result<Option<EnvelopeId>, StoreError> {
+        match self.place {
+            Some(place) => self.used(place.record.number).by(overlay, sequence, place.floor),
+            None => Ok(None),
+        }
+    }
+
+    /// Number and attempt that it uses in its own domain.
+    pub(crate) fn used(&self, domain: u32) -> Used<'_> {
+        let body = self.body();
+        Used { domain, author: &body.author, number: body.from_seq, attempt: body.attempt }
+    }
+
+    /// Place in the chains of its author, if it is accepted as the next with a verdict after those of `sequence`.
+    pub(crate) fn chain_place(
+        &self,
+        overlay: &Overlay,
+        sequence: &Sequence,
+        view: &AuthorView,
+    ) -> Result<ChainPlace, Abort> {
+        chain::place(overlay, (self.id, sequence.verdicts + 1), view.parent_place())
     }
 
     /// Whether a transaction's number in another domain is the next one there. Its own number is, so what does not fit is
@@ -203,10 +232,10 @@ impl Submission<'_> {
                 Ok(Some(AuthorView::of_revision(revision)))
             }
             Base::Envelope(id) => {
-                let verdict = self.earlier(overlay, place, id)?;
-                self.within_horizon(place, verdict.view.first)?;
-                let link = chain::enter(overlay, id, &verdict)?;
-                Ok(Some(AuthorView::of_envelope(id, verdict.view.first, link)))
+                let view = self.earlier(overlay, place, id)?;
+                self.within_horizon(place, view.first)?;
+                chain::lay_out(overlay, id, &view)?;
+                Ok(Some(AuthorView::of_envelope(id, &view)))
             }
         }
     }
@@ -222,27 +251,21 @@ impl Submission<'_> {
         Ok(())
     }
 
-    /// An earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk must not
-    /// matter: it is unknown.
-    fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<Verdict, Abort> {
-        let verdict: Option<Verdict> = overlay.row(Table::Receipts, &id.0.0)?;
-        let of_this_chain = |verdict: &Verdict| {
-            let receipt = &verdict.receipt;
-            let revision = receipt.revision.is_some_and(|revision| revision.seq() >= place.floor);
-            // A settlement without an envelope has the author of its side, and no number.
-            let is_own = receipt.author == self.body().author && receipt.from_seq > 0;
-            revision && is_own && receipt.domain == place.name
+    /// View of an earlier envelope of the author in this domain. Whether one beyond the horizon is still on this disk
+    /// must not matter: it is unknown.
+    fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<ViewRecord, Abort> {
+        let (domain, sequence) = (place.record.number, sequence(overlay, place.record.number, self.body())?);
+        let is_earlier = |(key, row): &(Vec<u8>, NumberRow)| {
+            let origin = row.view.as_ref().map_or(row.ordinal, |view| view.place.origin);
+            rows::is_number_of(key, domain, &self.body().author)
+                && numbers::is_known(origin, row.slot, &sequence, place.floor)
         };
-        let Some(verdict) = verdict.filter(of_this_chain) else {
-            return Err(Abort::refused(
-                Code::BaseUnknown,
-                format!("{id} is no earlier envelope of this author and domain"),
-            ));
+        let Some((_, row)) = numbers::of_envelope(overlay, &id)?.filter(is_earlier) else {
+            let detail = format!("{id} is no earlier envelope of this author and domain, or its chain is too long");
+            return Err(Abort::refused(Code::BaseUnknown, detail));
         };
-        if verdict.receipt.state == State::Refused {
-            return Err(Abort::refused(Code::BaseRefused, format!("{id} was refused")));
-        }
-        Ok(verdict)
+        let was_refused = row.waited && overlay.has(domain, &name::refused(&id))?;
+        row.view.filter(|_| !was_refused).ok_or_else(|| Abort::refused(Code::BaseRefused, format!("{id} was refused")))
     }
 
     fn attribution<'r>(&self, author: &'r AuthorRecord) -> Attribution<'r> {
@@ -273,7 +296,7 @@ impl Submission<'_> {
         }
         let (applied, spent) = applier.applied_and_spent();
         let others = self.content_of_parts(overlay, author, spent)?;
-        Ok(Accepted { applied, view: view.into_record(), others })
+        Ok(Accepted { applied, view, others })
     }
 
     /// Stage `content` in the other domains of a transaction.

@@ -215,6 +215,17 @@ impl World {
         Some(String::from_utf8(bytes).expect("text"))
     }
 
+    /// Keys of all rows of a table.
+    pub fn rows(&self, table: Table) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let scanned = self.store.scan(table, &[], &[0xff; 64], &mut |key, _| {
+            keys.push(key.to_vec());
+            ControlFlow::Continue(())
+        });
+        scanned.expect("memory does not fail");
+        keys
+    }
+
     /// Keys of the rows of one kind in the history.
     pub fn history(&self, kind: u8) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();

@@ -132,7 +132,7 @@ pub async fn pending_changes(
 }
 
 fn waiting(id: EnvelopeId, pending: Waiting) -> PendingChange {
-    let Waiting { author, organisation, since, requirements, organisations, validators, opinions: _ } = pending;
+    let Waiting { author, organisation, since, requirements, organisations, validators, .. } = pending;
     let required = |(place, required): (u32, Requirement)| Required {
         pattern: required.pattern,
         approvals: required.approvals,

@@ -1,0 +1,58 @@
+//! Numbers that authors used: a row for each verdict, which the author's [`Sequence`] vouches for.
+//!
+//! Execution asks for those within the horizon, and for the newest [`NUMBERS_MAX`] of an author in a domain: a replica
+//! may forget all others.
+
+use crate::state::overlay::Overlay;
+use crate::state::record::{NumberRow, Sequence};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, rows};
+use crate::vocabulary::ids::EnvelopeId;
+use quorate_pbft::{PublicKey, SeqNum, hash};
+
+/// Newest verdicts of an author in a domain that later envelopes may build on. So the longest chain has as many links.
+pub(crate) const NUMBERS_MAX: u64 = 4_096;
+
+/// A number as an author uses it: the domain, and number and attempt there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used<'a> {
+    pub(crate) domain: u32,
+    pub(crate) author: &'a PublicKey,
+    pub(crate) number: u64,
+    pub(crate) attempt: u64,
+}
+
+impl Used<'_> {
+    pub(crate) fn key(&self) -> Vec<u8> {
+        rows::number(self.domain, self.author, self.number, self.attempt)
+    }
+
+    /// Adds a verdict to those of its author.
+    pub(crate) fn put(&self, overlay: &mut Overlay, sequence: &mut Sequence, row: NumberRow) {
+        sequence.verdicts = row.ordinal;
+        sequence.numbers = hash("quorate/v1/number", &(self.number, self.attempt, &row));
+        overlay.put_row(Table::History, self.key(), entry::bytes_of(&row));
+    }
+
+    /// Envelope that had the verdict at this number and attempt, as far as execution may know.
+    pub(crate) fn by(
+        &self,
+        overlay: &Overlay,
+        sequence: &Sequence,
+        floor: SeqNum,
+    ) -> Result<Option<EnvelopeId>, StoreError> {
+        let row: Option<NumberRow> = overlay.row(Table::History, &self.key())?;
+        Ok(row.filter(|row| is_known(row.ordinal, row.slot, sequence, floor)).map(|row| row.envelope))
+    }
+}
+
+/// Whether execution may still ask for a verdict.
+pub(crate) fn is_known(ordinal: u64, slot: SeqNum, sequence: &Sequence, floor: SeqNum) -> bool {
+    slot >= floor && sequence.verdicts < ordinal.saturating_add(NUMBERS_MAX)
+}
+
+/// The row of an envelope in its own domain, with its key.
+pub(crate) fn of_envelope(overlay: &Overlay, id: &EnvelopeId) -> Result<Option<(Vec<u8>, NumberRow)>, StoreError> {
+    let Some(key) = overlay.bytes(Table::History, &rows::envelope(id))? else { return Ok(None) };
+    Ok(overlay.row(Table::History, &key)?.map(|row| (key, row)))
+}
