@@ -27,6 +27,7 @@ mod diff;
 mod entry;
 mod envelope;
 mod error;
+mod folder;
 mod history;
 mod listing;
 mod mirror;

@@ -1,14 +1,13 @@
 //! A mirror: the history of a domain as a git repository. The same history has the same commit ids, whoever writes it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use gix::ObjectId;
 use gix::actor::Signature;
 use gix::date::Time;
-use gix::objs::Tree;
-use gix::objs::tree::{Entry, EntryKind};
+use gix::objs::tree::EntryKind;
 
+use super::folder::Folder;
 use super::writer::Writer;
 use super::{GitError, Mode, Person};
 
@@ -47,13 +46,13 @@ impl Mirror {
             Mode::Link => EntryKind::Link,
         };
         let id = self.writer.blob(content)?;
-        self.root.put(path, Node::File(kind, id));
+        self.root.put(path.as_bytes(), kind, id);
         Ok(())
     }
 
     /// The path holds nothing from now on.
     pub fn delete(&mut self, path: &str) {
-        self.root.delete(path);
+        self.root.delete(path.as_bytes());
     }
 
     /// Commits the files as they stand.
@@ -75,67 +74,4 @@ impl Mirror {
 fn signature(person: &Person, seconds: i64) -> Signature {
     let clean = |text: &str| text.replace(['<', '>', '\n', '\0'], "").into();
     Signature { name: clean(&person.name), email: clean(&person.email), time: Time::new(seconds, 0) }
-}
-
-/// A folder, with its id if it has not changed since it was written.
-#[derive(Default)]
-struct Folder {
-    nodes: BTreeMap<String, Node>,
-    id: Option<ObjectId>,
-}
-
-enum Node {
-    File(EntryKind, ObjectId),
-    Folder(Folder),
-}
-
-impl Folder {
-    fn put(&mut self, path: &str, file: Node) {
-        self.id = None;
-        let Some((name, rest)) = path.split_once('/') else {
-            self.nodes.insert(path.to_owned(), file);
-            return;
-        };
-        let node = self.nodes.entry(name.to_owned()).or_insert_with(|| Node::Folder(Folder::default()));
-        if let Node::File(..) = node {
-            *node = Node::Folder(Folder::default());
-        }
-        if let Node::Folder(inner) = node {
-            inner.put(rest, file);
-        }
-    }
-
-    /// Folders that hold nothing go too, as git has none.
-    fn delete(&mut self, path: &str) {
-        self.id = None;
-        let Some((name, rest)) = path.split_once('/') else {
-            if let Some(Node::File(..)) = self.nodes.get(path) {
-                self.nodes.remove(path);
-            }
-            return;
-        };
-        let Some(Node::Folder(inner)) = self.nodes.get_mut(name) else { return };
-        inner.delete(rest);
-        if inner.nodes.is_empty() {
-            self.nodes.remove(name);
-        }
-    }
-
-    fn write(&mut self, writer: &Writer) -> Result<ObjectId, GitError> {
-        if let Some(id) = self.id {
-            return Ok(id);
-        }
-        let mut tree = Tree::default();
-        for (name, node) in &mut self.nodes {
-            let (kind, oid) = match node {
-                Node::File(kind, id) => (*kind, *id),
-                Node::Folder(inner) => (EntryKind::Tree, inner.write(writer)?),
-            };
-            tree.entries.push(Entry { mode: kind.into(), filename: name.as_str().into(), oid });
-        }
-        tree.entries.sort();
-        let id = writer.object(&tree)?;
-        self.id = Some(id);
-        Ok(id)
-    }
 }

@@ -1,18 +1,13 @@
 //! Writes a new git repository from given files, authors and times: the same input gives the same ids.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gix::actor::Signature;
-use gix::objs::tree::{Entry, EntryKind};
 use gix::objs::{Commit, Tree};
 use gix::refs::transaction::PreviousValue;
 use gix::{ObjectId, ThreadSafeRepository};
 
 use super::GitError;
-
-/// The files of a commit: path, kind and content's id. Folders follow from the paths.
-pub(super) type Files = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
 
 /// A bare repository that is being written.
 pub(super) struct Writer {
@@ -46,28 +41,8 @@ impl Writer {
         self.written(self.git.write_blob(content))
     }
 
-    /// Writes the folders that hold `files`.
-    pub fn tree(&self, files: &Files) -> Result<ObjectId, GitError> {
-        let mut here = Tree::default();
-        let mut folders: BTreeMap<&[u8], Files> = BTreeMap::new();
-        for (path, &(kind, id)) in files {
-            match path.iter().position(|&byte| byte == b'/') {
-                None => here.entries.push(Entry { mode: kind.into(), filename: path.as_slice().into(), oid: id }),
-                Some(end) => {
-                    let inner = folders.entry(&path[..end]).or_default();
-                    inner.insert(path[end + 1..].to_vec(), (kind, id));
-                }
-            }
-        }
-        for (name, inner) in folders {
-            here.entries.push(Entry { mode: EntryKind::Tree.into(), filename: name.into(), oid: self.tree(&inner)? });
-        }
-        here.entries.sort();
-        self.object(&here)
-    }
-
     /// Writes a folder.
-    pub fn object(&self, tree: &Tree) -> Result<ObjectId, GitError> {
+    pub fn tree(&self, tree: &Tree) -> Result<ObjectId, GitError> {
         self.written(self.git.write_object(tree))
     }
 

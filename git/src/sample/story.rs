@@ -9,6 +9,7 @@ use gix::date::Time;
 use gix::objs::tree::EntryKind;
 
 use super::super::GitError;
+use super::super::folder::Folder;
 use super::super::writer::Writer;
 
 /// Seconds since 1970 at the beginning of the first day, a Monday in March 2025.
@@ -115,11 +116,11 @@ impl Story {
     }
 
     fn write(&mut self, line: &mut Line, by: &Author, message: &str, parents: &[ObjectId]) -> Result<(), GitError> {
-        let mut files = BTreeMap::new();
+        let mut root = Folder::default();
         for (path, (kind, content)) in &line.files {
-            files.insert(path.clone().into_bytes(), (*kind, self.writer.blob(content)?));
+            root.put(path.as_bytes(), *kind, self.writer.blob(content)?);
         }
-        let tree = self.writer.tree(&files)?;
+        let tree = root.write(&self.writer)?;
         let time = Time::new(seconds_of(self.commits), by.zone_hours * 3_600);
         self.commits += 1;
         let author = Signature { name: by.name.into(), email: by.email.into(), time };

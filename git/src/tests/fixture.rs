@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use gix::ObjectId;
 use gix::actor::Signature;
 use gix::date::Time;
+use gix::objs::Tree;
 use gix::objs::tree::EntryKind;
 use tempfile::TempDir;
 
-use crate::writer::{Files, Writer};
+use crate::folder::Folder;
+use crate::writer::Writer;
 use crate::{Base, Operation, Plan, Repository, Step};
 
 /// A bare repository in a folder of its own, which goes with it.
@@ -47,18 +49,23 @@ impl Fixture {
         parents: &[ObjectId],
         files: impl IntoIterator<Item = (&'a [u8], EntryKind, &'a [u8])>,
     ) -> ObjectId {
-        let entry = |(path, kind, content): (&[u8], EntryKind, &[u8])| {
+        let mut root = Folder::default();
+        for (path, kind, content) in files {
             let id = match kind {
                 EntryKind::Commit => named("submodule"),
                 _ => self.writer.blob(content).expect("a blob"),
             };
-            (path.to_vec(), (kind, id))
-        };
-        self.commit_tree(name, parents, &files.into_iter().map(entry).collect())
+            root.put(path, kind, id);
+        }
+        self.commit_folder(name, parents, root.write(&self.writer).expect("a tree"))
     }
 
-    pub fn commit_tree(&self, name: &str, parents: &[ObjectId], files: &Files) -> ObjectId {
-        let tree = self.writer.tree(files).expect("a tree");
+    /// A commit of a tree made entry by entry, as broken as it may be.
+    pub fn commit_tree(&self, name: &str, parents: &[ObjectId], tree: &Tree) -> ObjectId {
+        self.commit_folder(name, parents, self.writer.tree(tree).expect("a tree"))
+    }
+
+    fn commit_folder(&self, name: &str, parents: &[ObjectId], tree: ObjectId) -> ObjectId {
         self.clock.set(self.clock.get() + 60);
         let time = Time::new(self.clock.get(), 3600);
         let author = Signature { name: "Ada".into(), email: "ada@example.org".into(), time };

@@ -3,10 +3,12 @@
 use std::fs;
 
 use gix::ObjectId;
-use gix::objs::tree::EntryKind::{Blob, Commit};
+use gix::objs::Tree;
+use gix::objs::tree::Entry;
+use gix::objs::tree::EntryKind::{self, Blob, Commit};
 
 use super::fixture::{Fixture, edits, named};
-use crate::writer::Files;
+use crate::folder::Folder;
 use crate::{Reason, Repository};
 
 /// The edits of a commit, and `path: reason` of what it leaves out.
@@ -70,9 +72,9 @@ fn files_and_folders_that_the_repository_lost_are_left_out() {
     let repository = fixture.open();
     let commit = repository.commit(a).expect("a commit");
     let lost = repository.tree(&commit).expect("a tree").files["x"].blob;
-    let mut folder = Files::new();
-    folder.insert(b"e".to_vec(), (Blob, fixture.writer.blob(b"lost folder").expect("a blob")));
-    let folder = fixture.writer.tree(&folder).expect("the same folder");
+    let mut folder = Folder::default();
+    folder.put(b"e", Blob, fixture.writer.blob(b"lost folder").expect("a blob"));
+    let folder = folder.write(&fixture.writer).expect("the same folder");
     for id in [lost, folder] {
         let hex = id.to_string();
         fs::remove_file(fixture.path().join("objects").join(&hex[..2]).join(&hex[2..])).expect("a loose object");
@@ -85,11 +87,12 @@ fn files_and_folders_that_the_repository_lost_are_left_out() {
 fn a_name_that_a_broken_tree_lists_twice_stands_once() {
     let fixture = Fixture::new();
     let [one, two] = [b"1", b"2"].map(|content| fixture.writer.blob(content).expect("a blob"));
-    let mut files = Files::new();
-    files.insert(b"a".to_vec(), (Blob, one));
-    files.insert(b"a-b".to_vec(), (Blob, one));
-    files.insert(b"a/c".to_vec(), (Blob, two));
-    let id = fixture.commit_tree("a", &[], &files);
+    let mut inner = Folder::default();
+    inner.put(b"c", Blob, two);
+    let inner = inner.write(&fixture.writer).expect("a folder");
+    let entry = |name: &str, kind: EntryKind, oid| Entry { mode: kind.into(), filename: name.into(), oid };
+    let entries = vec![entry("a", Blob, one), entry("a-b", Blob, one), entry("a", EntryKind::Tree, inner)];
+    let id = fixture.commit_tree("a", &[], &Tree { entries });
     assert_eq!(changed(&fixture.open(), id), (vec!["+a".into(), "+a-b".into()], vec!["a: path rule".into()]));
 }
 
