@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem};
-use crate::tls::{self, TrustError};
+use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Transport, TransportError};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -50,7 +50,7 @@ pub enum ClientError {
     },
     /// Authorities that cannot be read.
     #[error(transparent)]
-    Trust(#[from] TrustError),
+    Trust(#[from] TlsError),
     /// The other side speaks no TLS, or shows a certificate that nobody trusted has signed.
     #[error("no TLS with {node}: {why}")]
     Tls {

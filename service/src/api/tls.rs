@@ -1,30 +1,19 @@
 //! TLS of the API: a certificate and its key, both PEM files.
 
-use std::path::{Path, PathBuf};
+use quorate_client::tls::{certificates, fault, read};
+use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A file that cannot serve for TLS.
-#[derive(Debug, thiserror::Error)]
-#[error("TLS: {}: {why}", .file.display())]
-pub struct TlsError {
-    /// Path of the file.
-    pub file: PathBuf,
-    /// Fault of the file.
-    pub why: String,
-}
+pub use quorate_client::tls::TlsError;
 
 /// Speaks TLS with this certificate, or chain of them, and its key.
 pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate)?).collect();
-    let chain = chain.map_err(|why| fault(certificate, why))?;
-    if chain.is_empty() {
-        return Err(fault(certificate, "no certificate in PEM is in it"));
-    }
+    let chain = certificates(certificate)?;
     let secret = PrivateKeyDer::from_pem_slice(&read(key)?);
     let secret = secret.map_err(|why| fault(key, format!("no private key in PEM is in it: {why}")))?;
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -34,12 +23,4 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
     let mut config = config.map_err(unfit)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|why| fault(file, why))
-}
-
-fn fault(file: &Path, why: impl ToString) -> TlsError {
-    TlsError { file: file.into(), why: why.to_string() }
 }
