@@ -203,7 +203,7 @@ fn climb(input: &Task, pieces: Vec<Piece>, rung: Rung) -> Outcome {
     }
 }
 
-/// What both added at one place, ours first and theirs first; none where only one of the two can be made, so that
+/// Additions of both sides at one place, ours first and theirs first; none where only one of the two can be made, so that
 /// exchanged sides have the same outcome.
 fn in_both_orders(input: &Task) -> Option<[(Vec<u8>, Rung); 2]> {
     let there = in_agreed_order(input)?;

@@ -1,4 +1,4 @@
-//! What streams of events share: so many of them, and the newest look at the order.
+//! Shared parts of event streams: their count, and the newest look at the order.
 
 use axum::body::Bytes;
 use quorate_client::api::Event;

@@ -26,7 +26,7 @@ impl Counted {
     }
 }
 
-/// One replica's check of signatures.
+/// A replica's check of signatures.
 pub(super) struct Counting {
     inner: Arc<dyn Verify>,
     seen: Mutex<(BTreeSet<(PublicKey, Signature)>, Counted)>,
@@ -60,7 +60,7 @@ impl Verify for Counting {
     }
 }
 
-/// One replica's signer.
+/// A replica's signer.
 pub(super) struct Own {
     pub(super) signer: Arc<dyn Signer>,
     pub(super) known: Arc<Counting>,

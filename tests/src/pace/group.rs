@@ -292,7 +292,7 @@ impl Seat {
         }
     }
 
-    /// What follows in the same round, if the effect was to execute.
+    /// Input that follows in the same round, if the effect was to execute.
     fn work_off(&mut self, effect: Effect, news: &mut News, context: &VerifyContext<'_>) -> Option<Input> {
         match effect {
             Effect::Persist(_) => news.wrote = true,

@@ -23,7 +23,7 @@ const MEASURED: Micros = 10 * SECOND;
 const QUIET_CHANGES: u16 = 40;
 /// Pause between them: longer than a checkpoint mark may wait.
 const PAUSE: Micros = SECOND;
-/// One hop or one sync of a quiet group, where the other costs nothing.
+/// Time of a hop or a sync of a quiet group, where the other costs nothing.
 const STEP: Micros = 8 * MILLI;
 
 /// Pace of a group of four.
@@ -31,7 +31,7 @@ const STEP: Micros = 8 * MILLI;
 pub struct Pace {
     /// Many authors, hops of 1 to 5 ms, commits of 1 to 2 ms.
     pub load: Load,
-    /// One change a second.
+    /// A change each second.
     pub quiet: Quiet,
 }
 
@@ -56,7 +56,7 @@ pub struct Load {
     pub millis_p50: f64,
 }
 
-/// One change at a time.
+/// Changes one at a time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Quiet {
     /// Count of changes.
