@@ -1,50 +1,61 @@
 //! The command line: one file for each command or family of commands.
 
-mod advice;
-mod bench;
-mod change;
+// Parts that commands share: arguments, reading, printing, failing.
 mod clock;
-mod conflicts;
-mod demo;
-mod doctor;
-mod document;
-mod domains;
-mod evidence;
-mod export;
+mod reach;
+mod print;
 mod failure;
-mod file_read;
-mod files;
-mod forensics;
-mod genesis;
-mod get;
-mod govern;
-mod group;
-mod identities;
-mod import;
-mod init;
-mod install;
-mod keys;
-mod listing;
-mod lock;
-mod merge;
-mod names;
-mod packager;
 mod output;
-mod pending;
+mod document;
+mod listing;
+mod names;
+mod proof;
+mod advice;
+mod sending;
+
+// A group and its replicas.
+mod demo;
+mod init;
+mod genesis;
+mod keys;
+mod start;
+mod doctor;
+mod group;
+
+// Files and their history.
+mod change;
+mod file_read;
+mod get;
+mod files;
+mod unified;
+mod watch;
+mod receipt;
+mod verify;
+mod import;
+mod export;
+
+// Conflicts and evidence.
+mod conflicts;
+mod evidence;
+mod forensics;
+
+// Governance and coordination.
+mod domains;
+mod identities;
 mod policy;
 mod policy_check;
-mod print;
-mod proof;
-mod proposals;
 mod propose;
-mod reach;
-mod receipt;
-mod sending;
-mod start;
+mod proposals;
+mod pending;
+mod govern;
+mod lock;
 mod tx;
-mod unified;
-mod verify;
-mod watch;
+
+// Programs beside a group.
+mod merge;
+mod install;
+mod bench;
+mod packager;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
