@@ -118,7 +118,8 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
         Err(not_admitted) => return Err(refused(service, not_admitted)),
     };
     // An envelope that is in the mempool was let in once: the same bytes again are no error.
-    if service.mempool().place(&admission.id).is_none()
+    let is_new = service.mempool().place(&admission.id).is_none();
+    if is_new
         && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
     {
         let wait_ms = too_fast.wait_ms.unwrap_or_default();
@@ -128,7 +129,7 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
-    if service.mempool().place(&id).is_none() {
+    if is_new {
         service.needs_quorum()?;
         charge(service, &moment, &envelope, bytes.len())?;
     }
