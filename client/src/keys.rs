@@ -8,7 +8,7 @@
 use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The first line of a key file.
@@ -90,6 +90,12 @@ pub fn public(path: &Path) -> Result<PublicKey, KeyError> {
     Ok(read(path)?.public_key())
 }
 
+/// Mode of a key file that others of this machine can read or write; none of one that its owner has alone.
+pub fn open_to_others(path: &Path) -> Option<u32> {
+    let mode = fs::metadata(path).map(|file| file.permissions().mode() & 0o777).unwrap_or_default();
+    (mode & 0o077 != 0).then_some(mode)
+}
+
 /// A name beside `path` that no other process uses.
 fn draft_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -112,7 +118,6 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_key_is_read_back_from_its_file() {
@@ -128,6 +133,9 @@ mod tests {
         let path = folder.path().join("a.key");
         create(&path).expect("a new key");
         assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        assert_eq!(open_to_others(&path), None);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("our file");
+        assert_eq!(open_to_others(&path), Some(0o640));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Evidence from its file and the genesis alone.
 
 use quorate_client::verify::{Demands, NotProved, verify};
-use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::keys::Purpose;
 use quorate_ledger::proof::{EvidenceProof, Proof, ProofError, Proved};
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits};
 use quorate_pbft::{
@@ -14,11 +14,7 @@ fn replica(n: u8) -> Ed25519Signer {
 }
 
 fn genesis(name: &str) -> Genesis {
-    let member = |n: u8| {
-        let (organisation, signer) = (format!("org-{n}"), replica(n));
-        let proof = prove_possession(Purpose::Member, &organisation, &signer);
-        Enrolment { key: signer.public_key(), organisation, proof }
-    };
+    let member = |n: u8| Enrolment::prove(Purpose::Member, &format!("org-{n}"), &replica(n));
     let domain = DomainRules { name: "main".into(), writers: vec![], readers: vec![] };
     let file = GenesisFile {
         format: FORMAT.into(),

@@ -5,9 +5,9 @@
 //! same genesis, on whichever machine and in whichever order they came.
 
 use quorate_ledger::hexed;
-use quorate_ledger::keys::{BadKey, Purpose, check_possession, prove_possession};
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, Principal, is_name};
-use quorate_pbft::{Constants, Ed25519Signer, PublicKey, Signature, Signer as _};
+use quorate_ledger::keys::{BadKey, Purpose, check_possession};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, is_name};
+use quorate_pbft::{Constants, Ed25519Signer, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -109,9 +109,9 @@ pub enum CeremonyError {
 impl Entry {
     /// Entry of an organisation, proven with its own keys: replicas with the addresses on which the others reach them.
     pub fn new(organisation: &str, replicas: &[(Ed25519Signer, String)], authors: &[Ed25519Signer]) -> Self {
-        let proven = |purpose, key: &Ed25519Signer| ProvenKey {
-            key: key.public_key(),
-            proof: prove_possession(purpose, organisation, key),
+        let proven = |purpose, key: &Ed25519Signer| {
+            let Enrolment { key, proof, .. } = Enrolment::prove(purpose, organisation, key);
+            ProvenKey { key, proof }
         };
         let replica = |(key, listen): &(_, String)| {
             let ProvenKey { key, proof } = proven(Purpose::Member, key);
@@ -154,15 +154,13 @@ impl Draft {
     /// Draft without an entry; its domains are open to every author until somebody edits the file.
     pub fn new(name: String, mut domains: Vec<String>) -> Self {
         domains.sort();
-        let everyone = || vec![Principal::Everyone];
-        let open = |name| DomainRules { name, writers: everyone(), readers: everyone() };
         let genesis = GenesisFile {
             format: FORMAT.to_owned(),
             name,
             organisations: Vec::new(),
             members: Vec::new(),
             authors: Vec::new(),
-            domains: domains.into_iter().map(open).collect(),
+            domains: domains.into_iter().map(DomainRules::open).collect(),
             constants: Constants::default(),
             limits: Limits::default(),
         };

@@ -20,6 +20,9 @@ pub const GENESIS_FILE: &str = "genesis.json";
 /// loopback too, so that a proxy in front of the API opens nothing.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
+/// Folder of the database in a replica's folder, unless its configuration names another.
+pub const DATA: &str = "data";
+
 /// Settings of a replica on its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +66,7 @@ fn is_yes(value: &bool) -> bool {
 }
 
 fn default_data() -> PathBuf {
-    PathBuf::from("data")
+    PathBuf::from(DATA)
 }
 
 fn default_log() -> String {
@@ -131,6 +134,22 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// The configuration with these addresses; all else has its default.
+    pub fn new(listen: String, api: SocketAddr, peers: BTreeMap<String, String>) -> Self {
+        Self {
+            listen,
+            api,
+            hosts: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
+            default_rates: yes(),
+            data: default_data(),
+            log: default_log(),
+            log_format: LogFormat::default(),
+            peers,
+        }
+    }
+
     /// The configuration of the replica in `dir`: its file, then the environment, then flags.
     pub fn load(dir: &Path, flags: Overrides) -> Result<Self, ConfigError> {
         let mut config = Self::read(&dir.join(CONFIG_FILE))?;

@@ -5,13 +5,11 @@ use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FI
 use crate::replica::{net_config, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::{DomainEntry, Genesis, Ledger, StateView};
-use quorate_pbft::{Ed25519Signer, Epoch, ReplicaId, Signer as _};
+use quorate_pbft::{Ed25519Signer, PublicKey, ReplicaId, Signer as _};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt::Display;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -57,10 +55,11 @@ pub fn examine(dir: &Path) -> Vec<Item> {
     ];
     items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
     if let (Ok(genesis), Ok(seed)) = (&genesis, &key) {
-        items.push(membership(genesis, seed));
-    }
-    if let (Ok(config), Ok(genesis), Ok(seed)) = (&config, &genesis, &key) {
-        items.push(addresses(config, genesis, seed));
+        let public = Ed25519Signer::from_seed(seed).public_key();
+        let me = genesis.founders().replica_of(&public);
+        items.push(membership(genesis, &public, me));
+        let placed = config.as_ref().ok().zip(me);
+        items.extend(placed.map(|(config, me)| addresses(config, genesis, me, *seed)));
     }
     if let Ok(config) = &config {
         items.extend(certificate(config));
@@ -89,20 +88,16 @@ fn named(genesis: &Genesis) -> String {
 }
 
 fn secrecy(key: &Path) -> Item {
-    let mode = fs::metadata(key).map(|file| file.permissions().mode() & 0o777).unwrap_or_default();
-    match mode & 0o077 {
-        0 => Item::well("key-secrecy", "its owner alone reads the key"),
-        _ => Item::fault("key-secrecy", format!("mode {mode:o}: others can read the key"), "chmod 600 replica.key"),
+    match keys::open_to_others(key) {
+        None => Item::well("key-secrecy", "its owner alone reads the key"),
+        Some(mode) => {
+            Item::fault("key-secrecy", format!("mode {mode:o}: others can read the key"), "chmod 600 replica.key")
+        }
     }
 }
 
-fn number(genesis: &Genesis, seed: &[u8; 32]) -> Option<ReplicaId> {
-    genesis.committee(Epoch::default())?.replica_of(&Ed25519Signer::from_seed(seed).public_key())
-}
-
-fn membership(genesis: &Genesis, seed: &[u8; 32]) -> Item {
-    let key = Ed25519Signer::from_seed(seed).public_key();
-    match number(genesis, seed) {
+fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>) -> Item {
+    match me {
         Some(me) => Item::well("member", format!("replica {me} of {}", genesis.file().members.len())),
         None => Item::fault(
             "member",
@@ -113,11 +108,9 @@ fn membership(genesis: &Genesis, seed: &[u8; 32]) -> Item {
 }
 
 /// Addresses that read, and one for each of the others.
-fn addresses(config: &Config, genesis: &Genesis, seed: &[u8; 32]) -> Item {
+fn addresses(config: &Config, genesis: &Genesis, me: ReplicaId, seed: [u8; 32]) -> Item {
     const ADVICE: &str = "write `listen` and `[peers]` in config.toml: replica number = multiaddr";
-    let committee = genesis.committee(Epoch::default()).expect("a genesis begins epoch 0");
-    let Some(me) = number(genesis, seed) else { return Item::fault("addresses", "no replica number", ADVICE) };
-    match net_config(config, committee, me, *seed) {
+    match net_config(config, genesis.founders(), me, seed) {
         Err(error) => Item::fault("addresses", error.to_string(), ADVICE),
         Ok(net) => {
             let missing = net.members.iter().filter(|member| member.id != me && member.address.is_none());

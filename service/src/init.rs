@@ -4,11 +4,10 @@
 //! `init` that was cut off is known by it, and the next one begins anew.
 
 use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
-use crate::logging::LogFormat;
 use quorate_client::keys::{self, KeyError};
-use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, Principal};
-use quorate_pbft::{Constants, Ed25519Signer, Signer};
+use quorate_ledger::keys::Purpose;
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits};
+use quorate_pbft::{Constants, Ed25519Signer};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -224,13 +223,12 @@ impl Plan {
     fn genesis(&self, authors: &[Ed25519Signer], members: &[Ed25519Signer]) -> GenesisFile {
         let mut organisations = self.orgs.clone();
         organisations.sort();
-        let of_replica = |(number, key): (u16, &Ed25519Signer)| enrol(Purpose::Member, self.org_of(number), key);
+        let of_replica =
+            |(number, key): (u16, &Ed25519Signer)| Enrolment::prove(Purpose::Member, self.org_of(number), key);
         let members = (0..self.replicas).zip(members).map(of_replica).collect();
-        let mut authors: Vec<Enrolment> =
-            self.orgs.iter().zip(authors).map(|(org, key)| enrol(Purpose::Author, org, key)).collect();
+        let of_author = |(org, key): (&String, &Ed25519Signer)| Enrolment::prove(Purpose::Author, org, key);
+        let mut authors: Vec<Enrolment> = self.orgs.iter().zip(authors).map(of_author).collect();
         authors.sort_by_key(|author| author.key);
-        let everyone = || vec![Principal::Everyone];
-        let open = |name: String| DomainRules { name, writers: everyone(), readers: everyone() };
         let mut domains = self.domains.clone();
         domains.sort();
         GenesisFile {
@@ -239,7 +237,7 @@ impl Plan {
             organisations,
             members,
             authors,
-            domains: domains.into_iter().map(open).collect(),
+            domains: domains.into_iter().map(DomainRules::open).collect(),
             constants: Constants::default(),
             limits: Limits::default(),
         }
@@ -259,18 +257,8 @@ impl Plan {
     fn config(&self, number: u16) -> Config {
         let listen = |number: u16| format!("/ip4/127.0.0.1/tcp/{}", self.base_port + number);
         let others = (0..self.replicas).filter(|other| *other != number);
-        Config {
-            listen: listen(number),
-            api: self.api(number),
-            hosts: Vec::new(),
-            tls_certificate: None,
-            tls_key: None,
-            default_rates: true,
-            data: PathBuf::from("data"),
-            log: "info".to_owned(),
-            log_format: LogFormat::Text,
-            peers: others.map(|other| (other.to_string(), listen(other))).collect(),
-        }
+        let peers = others.map(|other| (other.to_string(), listen(other))).collect();
+        Config::new(listen(number), self.api(number), peers)
     }
 
     fn api(&self, number: u16) -> SocketAddr {
@@ -287,11 +275,6 @@ impl Plan {
             authors: self.orgs.iter().map(|org| (org.clone(), self.author_file(org))).collect(),
         }
     }
-}
-
-fn enrol(purpose: Purpose, organisation: &str, key: &Ed25519Signer) -> Enrolment {
-    let proof = prove_possession(purpose, organisation, key);
-    Enrolment { organisation: organisation.to_owned(), key: key.public_key(), proof }
 }
 
 /// A database that holds the state that the genesis makes: all of it in one commit.

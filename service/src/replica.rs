@@ -10,7 +10,7 @@ use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
-use quorate_pbft::{Committee, Digest, Ed25519Signer, Epoch, Message, ReplicaId, Signer, Verified};
+use quorate_pbft::{Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer, Verified};
 use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -138,7 +138,7 @@ impl Running {
     pub async fn launch(options: Options) -> Result<Self, LaunchError> {
         let Options { dir, config, interceptor } = options;
         let genesis = Arc::new(read_genesis(&dir.join(GENESIS_FILE))?);
-        let committee = genesis.committee(Epoch::default()).expect("a genesis begins epoch 0").clone();
+        let committee = genesis.founders().clone();
         let key_file = dir.join(REPLICA_KEY_FILE);
         let secret = keys::read_seed(&key_file)?;
         let signer = Ed25519Signer::from_seed(&secret);

@@ -2,20 +2,16 @@
 //!
 //! As with a test group `genesis.json` comes last, by rename: where it is, the folder is complete.
 
-use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::config::{CONFIG_FILE, Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::init::{InitError, at, begin, create_database, is_unfinished, publish, write_durably};
-use crate::logging::LogFormat;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
-use quorate_pbft::{Ed25519Signer, Epoch, PublicKey, ReplicaId, Signer as _};
+use quorate_pbft::{Ed25519Signer, PublicKey, ReplicaId, Signer as _};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-
-/// Folder of the database.
-const DATA: &str = "data";
 
 /// Folder to make.
 #[derive(Debug, Clone)]
@@ -88,7 +84,7 @@ impl SeatPlan {
 
     fn number(&self, key: &Ed25519Signer) -> Result<u16, SeatError> {
         let public = key.public_key();
-        let found = self.genesis.committee(Epoch::new(0)).and_then(|committee| committee.replica_of(&public));
+        let found = self.genesis.founders().replica_of(&public);
         found.map(ReplicaId::get).ok_or(SeatError::NoMember(public))
     }
 
@@ -99,18 +95,8 @@ impl SeatPlan {
         }
         let listen = self.listen.as_ref().or_else(|| self.peers.get(&number)).ok_or(SeatError::NoAddress(number))?;
         let others = self.peers.iter().filter(|(peer, _)| **peer != number);
-        Ok(Config {
-            listen: listen.clone(),
-            api: self.api,
-            hosts: Vec::new(),
-            tls_certificate: None,
-            tls_key: None,
-            default_rates: true,
-            data: PathBuf::from(DATA),
-            log: "info".to_owned(),
-            log_format: LogFormat::Text,
-            peers: others.map(|(peer, address)| (peer.to_string(), address.clone())).collect(),
-        })
+        let peers = others.map(|(peer, address)| (peer.to_string(), address.clone())).collect();
+        Ok(Config::new(listen.clone(), self.api, peers))
     }
 
     /// Refuses a folder in which a replica's files stand, but for those of a plan that was cut off, and the key itself.

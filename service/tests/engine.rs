@@ -1,9 +1,9 @@
 //! The engine over simulated disks: rounds, commits, crashes. The network is a queue, the clock a number.
 
-use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
     Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
-    Ledger, Limits, Mode, Op, Principal, Receipt, Revision, State,
+    Ledger, Limits, Mode, Op, Receipt, Revision, State,
 };
 use quorate_net::Channel;
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
@@ -44,18 +44,17 @@ fn author() -> Ed25519Signer {
 }
 
 fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
-    Enrolment { organisation: "org".into(), key: key.public_key(), proof: prove_possession(purpose, "org", key) }
+    Enrolment::prove(purpose, "org", key)
 }
 
 fn genesis(replicas: u16, constants: Constants) -> Genesis {
-    let everyone = || vec![Principal::Everyone];
     let file = GenesisFile {
         format: FORMAT.into(),
         name: "simulated".into(),
         organisations: vec!["org".into()],
         members: (0..replicas).map(|number| enrol(Purpose::Member, &member(number))).collect(),
         authors: vec![enrol(Purpose::Author, &author())],
-        domains: vec![DomainRules { name: "main".into(), writers: everyone(), readers: everyone() }],
+        domains: vec![DomainRules::open("main")],
         constants,
         limits: Limits::default(),
     };

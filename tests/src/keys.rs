@@ -3,8 +3,8 @@
 //! Both stand behind the same doors, so the core cannot tell.
 
 use crate::clients::EnvelopeName;
-use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_ledger::{DomainRules, Enrolment, EnvelopeId, FORMAT, Genesis, GenesisFile, Limits, Principal};
+use quorate_ledger::keys::Purpose;
+use quorate_ledger::{DomainRules, Enrolment, EnvelopeId, FORMAT, Genesis, GenesisFile, Limits};
 use quorate_pbft::{Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, PublicKey, Signature, Signer, Verify};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -117,23 +117,20 @@ impl Authors {
 fn genesis(keys: &Keys, constants: &Constants) -> Genesis {
     let n = keys.signers.len();
     let enrol = |purpose: Purpose, organisation: usize, signer: &dyn Signer| {
-        let organisation = format!("org-{organisation:02}");
-        let proof = prove_possession(purpose, &organisation, signer);
-        Enrolment { key: signer.public_key(), organisation, proof }
+        Enrolment::prove(purpose, &format!("org-{organisation:02}"), signer)
     };
     let members = keys.signers.iter().enumerate();
     let authors = keys.authors.signers.iter().enumerate();
     let mut authors: Vec<Enrolment> =
         authors.map(|(at, author)| enrol(Purpose::Author, Authors::organisation(at as u16, n), author)).collect();
     authors.sort_unstable_by_key(|author| author.key);
-    let everyone = vec![Principal::Everyone];
     let file = GenesisFile {
         format: FORMAT.to_owned(),
         name: "simulated".to_owned(),
         organisations: (0..n).map(|index| format!("org-{index:02}")).collect(),
         members: members.map(|(at, member)| enrol(Purpose::Member, at, &**member)).collect(),
         authors,
-        domains: vec![DomainRules { name: "main".to_owned(), writers: everyone.clone(), readers: everyone }],
+        domains: vec![DomainRules::open("main")],
         constants: constants.clone(),
         limits: Limits::default(),
     };

@@ -7,7 +7,7 @@ use crate::format::constants::{self, BadConstants, Limits, ProtocolConstants};
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use crate::vocabulary::name::{Principal, is_name};
-use quorate_pbft::{Committee, Constants, Digest, Epoch, PublicKey, Signature};
+use quorate_pbft::{Committee, Constants, Digest, Epoch, PublicKey, Signature, Signer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -66,6 +66,22 @@ pub struct DomainRules {
     pub writers: Vec<Principal>,
     /// Principals that may read; tells observers and the API, not replicas, which hold everything.
     pub readers: Vec<Principal>,
+}
+
+impl Enrolment {
+    /// The signer's key for an organisation, with the proof that its owner holds it (rule M4).
+    pub fn prove(purpose: Purpose, organisation: &str, signer: &dyn Signer) -> Self {
+        let proof = keys::prove_possession(purpose, organisation, signer);
+        Self { organisation: organisation.to_owned(), key: signer.public_key(), proof }
+    }
+}
+
+impl DomainRules {
+    /// A domain in which everybody may write and read.
+    pub fn open(name: impl Into<String>) -> Self {
+        let everyone = || vec![Principal::Everyone];
+        Self { name: name.into(), writers: everyone(), readers: everyone() }
+    }
 }
 
 /// Why a file is no genesis.
@@ -165,6 +181,11 @@ impl Genesis {
     /// The ledger's numbers.
     pub fn limits(&self) -> &Limits {
         &self.file.limits
+    }
+
+    /// The voters of the first epoch.
+    pub fn founders(&self) -> &Committee {
+        &self.committee
     }
 
     /// The voters of an epoch; none for an epoch that this genesis does not begin.

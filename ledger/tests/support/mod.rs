@@ -5,9 +5,9 @@ pub mod counting;
 pub mod locks;
 pub mod world;
 
-use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::Revision;
+use quorate_ledger::keys::Purpose;
 use quorate_ledger::{Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, Mode, Op};
-use quorate_ledger::{Principal, Revision};
 use quorate_pbft::{Constants, Digest, Ed25519Signer, Signer};
 use sha2::{Digest as _, Sha256};
 
@@ -38,7 +38,7 @@ pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
         organisations,
         members: (0..n).map(|i| enrolled(Purpose::Member, i, &replica(i))).collect(),
         authors,
-        domains: vec![domain("main"), domain("other")],
+        domains: ["main", "other"].map(DomainRules::open).into(),
         constants: Constants::default(),
         limits,
     };
@@ -46,13 +46,7 @@ pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
 }
 
 fn enrolled(purpose: Purpose, n: u8, signer: &Ed25519Signer) -> Enrolment {
-    let organisation = format!("org-{n}");
-    let proof = prove_possession(purpose, &organisation, signer);
-    Enrolment { key: signer.public_key(), organisation, proof }
-}
-
-fn domain(name: &str) -> DomainRules {
-    DomainRules { name: name.into(), writers: vec![Principal::Everyone], readers: vec![Principal::Everyone] }
+    Enrolment::prove(purpose, &format!("org-{n}"), signer)
 }
 
 /// SHA-256 of a content.

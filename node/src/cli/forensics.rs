@@ -6,7 +6,7 @@ use quorate_client::verify::kind_name;
 use quorate_ledger::proof::{EvidenceProof, Proof};
 use quorate_ledger::{EnvelopeCheck, Genesis};
 use quorate_pbft::{
-    Committee, Conflict, Digest, Ed25519, Epoch, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
+    Committee, Conflict, Digest, Ed25519, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
 };
 use quorate_service::config::{CONFIG_FILE, Config, Overrides};
 use quorate_storage::Db;
@@ -40,7 +40,7 @@ pub struct Find {
 /// Runs the command. No store is believed: a member is named only with a proof from the genesis.
 pub fn run(args: &Find) -> Outcome {
     let genesis = read_genesis(&args.genesis)?;
-    let committee = genesis.committee(Epoch::default()).expect("a genesis begins epoch 0");
+    let committee = genesis.founders();
     let payload = EnvelopeCheck::new(&genesis);
     let context = VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: genesis.constants() };
     let remains = gather(&args.stores, genesis.constants().window)?;

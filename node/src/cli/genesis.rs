@@ -5,7 +5,7 @@ use super::failure::{Failure, Outcome};
 use super::print::{self, Table};
 use quorate_client::keys;
 use quorate_ledger::{Genesis, hexed};
-use quorate_pbft::{Committee, Digest, Epoch};
+use quorate_pbft::{Committee, Digest};
 use quorate_service::ceremony::{Draft, Entry};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -212,7 +212,7 @@ fn document_of(genesis: &Genesis) -> Value {
 }
 
 fn committee(genesis: &Genesis) -> &Committee {
-    genesis.committee(Epoch::new(0)).expect("a genesis begins epoch 0")
+    genesis.founders()
 }
 
 /// Warnings for people: a group that is weaker than it looks.

@@ -6,9 +6,10 @@ use super::listing::{self, LIST_MAX};
 use super::print::plain;
 use super::reach::Reach;
 use super::sending::SignedRequest;
-use super::{document, keys as cli_keys, sending};
+use super::{document, sending};
 use quorate_client::api::Identity;
 use quorate_client::keys::{self, KeyError};
+use quorate_ledger::keys::Purpose;
 use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, hexed};
 use quorate_pbft::PublicKey;
 use std::path::{Path, PathBuf};
@@ -67,7 +68,7 @@ pub async fn run(command: &Command) -> Outcome {
         Command::Revoke { who, word } => sending::change(word, GROUP_DOMAIN, Op::Revoke { key: key_of(who)? }).await,
         Command::Rotate { new, word } => {
             let organisation = own_organisation(word).await?;
-            let Enrolment { key, proof, .. } = cli_keys::enrolment(&keys::read(new)?, &organisation);
+            let Enrolment { key, proof, .. } = Enrolment::prove(Purpose::Author, &organisation, &keys::read(new)?);
             sending::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
         }
     }
@@ -95,7 +96,7 @@ impl Newcomer {
             Some(named) => named.clone(),
             None => own_organisation(word).await?,
         };
-        Ok(cli_keys::enrolment(&key, &organisation))
+        Ok(Enrolment::prove(Purpose::Author, &organisation, &key))
     }
 
     fn proven(&self) -> Result<Enrolment, Failure> {

@@ -4,8 +4,8 @@ use super::failure::Outcome;
 use super::print;
 use quorate_client::keys;
 use quorate_ledger::Enrolment;
-use quorate_ledger::keys::{Purpose, prove_possession};
-use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
+use quorate_ledger::keys::Purpose;
+use quorate_pbft::{PublicKey, Signer as _};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -46,15 +46,13 @@ pub enum Command {
 pub fn run(command: &Command) -> Outcome {
     match command {
         Command::New { out, json } => show(out, &keys::create(out)?.public_key(), *json),
-        Command::Prove { file, org, json: _ } => Ok(print::json(&enrolment(&keys::read(file)?, org))?),
+        Command::Prove { file, org, json: _ } => prove(file, org),
         Command::Show { file, json } => show(file, &keys::public(file)?, *json),
     }
 }
 
-/// A key with the proof that its owner holds it, for an organisation.
-pub fn enrolment(key: &Ed25519Signer, organisation: &str) -> Enrolment {
-    let proof = prove_possession(Purpose::Author, organisation, key);
-    Enrolment { organisation: organisation.to_owned(), key: key.public_key(), proof }
+fn prove(file: &Path, organisation: &str) -> Outcome {
+    Ok(print::json(&Enrolment::prove(Purpose::Author, organisation, &keys::read(file)?))?)
 }
 
 fn show(file: &Path, key: &PublicKey, as_json: bool) -> Outcome {

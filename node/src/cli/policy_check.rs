@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Check {
     /// The whole policy, a JSON file; `-` reads standard input
     file: PathBuf,
-    /// It is the group's own policy instead of a domain's
+    /// The group's own policy instead of a domain's
     #[arg(long)]
     group: bool,
     /// Organisations of the group: no more of them can approve

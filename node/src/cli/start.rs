@@ -2,12 +2,12 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use quorate_client::keys;
 use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
 use quorate_service::replica::{LaunchError, Options, Running, read_genesis};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
@@ -167,8 +167,7 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
 
 /// Warns of a secret that others of this machine can read.
 fn tell_readable_key(key: &Path) {
-    let mode = std::fs::metadata(key).map(|file| file.permissions().mode() & 0o777).unwrap_or_default();
-    if mode & 0o077 != 0 {
+    if let Some(mode) = keys::open_to_others(key) {
         tracing::warn!(file = %key.display(), mode = %format!("{mode:o}"), "other users can read the replica's key; chmod 600 it");
     }
 }
