@@ -28,6 +28,30 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// The JSON document of a failed command: exit code of the process and of the document.
+fn failed(output: &Output) -> (i32, serde_json::Value) {
+    let document = serde_json::from_slice(&output.stdout);
+    (code(output), document.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout))))
+}
+
+#[test]
+fn a_command_that_fails_says_so_as_json_where_json_is_asked_for() {
+    let folder = folder(&[]);
+    let wrong: [(&[&str], i32); 6] = [
+        (&["put", "--json", "--no-such-flag"], 2),
+        (&["merge", "--json", "--no-such-flag"], 129),
+        (&["merge", "--json", "a", "b", "c"], 129),
+        (&["config", "show", "--json", "--dir", "nowhere"], 2),
+        (&["keys", "show", "nowhere", "--json"], 2),
+        (&["status", "--json", "--timeout", "0.2", "--node", "http://127.0.0.1:1"], 3),
+    ];
+    for (args, exit) in wrong {
+        let (ended, document) = failed(&quorate(folder.path(), args));
+        assert_eq!((ended, document["exit"].as_i64()), (exit, Some(i64::from(exit))), "{args:?}");
+        assert!(document["error"].as_str().is_some_and(|words| !words.is_empty()), "{args:?}: {document}");
+    }
+}
+
 const CLEAN: [(&str, &str); 3] = [("base", "1\n2\n3\n"), ("ours", "one\n2\n3\n"), ("theirs", "1\n2\nthree\n")];
 const CLASH: [(&str, &str); 3] = [("base", "1\n"), ("ours", "one\n"), ("theirs", "eins\n")];
 

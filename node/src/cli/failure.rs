@@ -76,9 +76,13 @@ impl Failure {
 
     /// Tells standard error, and gives the code; with `--json`, a document on standard output where there is none.
     pub fn report(&self, json: bool) -> ExitCode {
+        self.report_as(self.exit as u8, json)
+    }
+
+    /// The same with another exit code.
+    pub fn report_as(&self, exit: u8, json: bool) -> ExitCode {
         if json && !self.what.is_empty() && !print::has_printed() {
-            // The reader may have gone; the exit code tells it all the same.
-            let _ = print::json(&json!({ "error": self.what, "next": self.next, "exit": self.exit as u8 }));
+            document(&self.what, self.next.as_deref(), exit);
         }
         if !self.what.is_empty() {
             eprintln!("quorate: {}", self.what);
@@ -86,8 +90,14 @@ impl Failure {
         if let Some(next) = &self.next {
             eprintln!("  {next}");
         }
-        ExitCode::from(self.exit as u8)
+        ExitCode::from(exit)
     }
+}
+
+/// Prints an error as JSON on standard output.
+pub fn document(what: &str, next: Option<&str>, exit: u8) {
+    // The reader may have gone; the exit code tells it all the same.
+    let _ = print::json(&json!({ "error": what, "next": next, "exit": exit }));
 }
 
 impl fmt::Display for Failure {

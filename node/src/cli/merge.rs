@@ -63,10 +63,7 @@ pub fn run(args: &Args) -> ExitCode {
     };
     match ended {
         Ok(clean) => ExitCode::from(u8::from(!clean)),
-        Err(failure) => {
-            failure.report(args.json);
-            ExitCode::from(ERROR)
-        }
+        Err(failure) => failure.report_as(ERROR, args.json),
     }
 }
 
