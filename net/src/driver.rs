@@ -78,7 +78,11 @@ impl Driver {
         }
         let named = tokio::time::timeout(LISTEN_TIME, self.wait_for_addresses(waiting)).await;
         if named.is_err() {
-            tracing::warn!(?addresses, "the operating system has not named all listen addresses yet");
+            tracing::warn!(
+                event = "listen-slow",
+                ?addresses,
+                "the operating system has not named all listen addresses yet"
+            );
         }
         Ok(())
     }
@@ -167,12 +171,17 @@ impl Driver {
                 self.on_refused(&send_back_addr, &error);
             }
             SwarmEvent::NewListenAddr { address, .. } => {
-                tracing::info!(%address, "listening");
+                tracing::info!(event = "listening", %address, "listening");
                 self.shared.listening(address);
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.shared.not_listening(&address),
             SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::error!(?addresses, ?reason, "listener closed; peers cannot reach this replica there");
+                tracing::error!(
+                    event = "listener-closed",
+                    ?addresses,
+                    ?reason,
+                    "listener closed; peers cannot reach this replica there"
+                );
             }
             SwarmEvent::ListenerError { error, .. } => self.on_listener_error(&error),
             _ => {}
@@ -199,7 +208,7 @@ impl Driver {
         if let DialError::WrongPeerId { obtained, .. } = error {
             let times = peer.wrong_key.add(1);
             if times.is_power_of_two() {
-                tracing::warn!(peer = %id, address, %obtained, times, "another key answers at this address");
+                tracing::warn!(event = "wrong-key", peer = %id, address, %obtained, times, "another key answers at this address");
             }
         } else {
             tracing::debug!(peer = %id, address, %error, "cannot connect");
@@ -233,7 +242,7 @@ impl Driver {
             let times = peer.links.add(1);
             peer.set_up(true);
             inbox.up(place, self.links_made);
-            tracing::info!(peer = %id, times, "peer up");
+            tracing::info!(event = "peer-up", peer = %id, times, "peer up");
         }
         let link = Link { peer, place, channel, inbox, pulse: PULSE };
         let task = self.links.spawn(link.run(stream.compat()));
@@ -259,7 +268,7 @@ impl Driver {
                 end.is_silence()
             }
             Err(error) => {
-                tracing::error!(peer = %peer.member.id, %channel, %error, "a link failed; this is a defect");
+                tracing::error!(event = "link-failed", peer = %peer.member.id, %channel, %error, "a link failed; this is a defect");
                 false
             }
         };
@@ -267,7 +276,7 @@ impl Driver {
         if channel == Channel::Votes {
             peer.set_up(false);
             self.shared.inbox.down(place);
-            tracing::info!(peer = %peer.member.id, "peer down");
+            tracing::info!(event = "peer-down", peer = %peer.member.id, "peer down");
         }
         self.perform(place, todo);
     }
@@ -287,7 +296,7 @@ impl Driver {
     fn on_listener_error(&mut self, error: &std::io::Error) {
         self.listener_errors += 1;
         if self.listener_errors.is_power_of_two() {
-            tracing::warn!(%error, times = self.listener_errors, "cannot accept a connection");
+            tracing::warn!(event = "no-connection", %error, times = self.listener_errors, "cannot accept a connection");
         }
     }
 }

@@ -82,7 +82,7 @@ impl Link {
     fn blame(&self, end: &ReadError) {
         let times = self.peer.oversized.add(1);
         if times.is_power_of_two() {
-            tracing::warn!(peer = %self.peer.member.id, channel = %self.channel, times, %end, "frame refused");
+            tracing::warn!(event = "frame-refused", peer = %self.peer.member.id, channel = %self.channel, times, %end, "frame refused");
         }
     }
 

@@ -29,6 +29,14 @@ pub struct Config {
     pub listen: Vec<Multiaddr>,
 }
 
+impl Config {
+    /// Errs if two members could be mistaken for each other, an address cannot be dialled or names another key, or the
+    /// secret is not the member's.
+    pub fn check(&self) -> Result<(), Error> {
+        member::check(&self.members, self.me, member::key_pair(self.secret).public().to_peer_id())
+    }
+}
+
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
@@ -57,9 +65,9 @@ pub struct Network {
 /// # Panics
 /// Outside a tokio runtime with I/O and time.
 pub async fn start(config: Config) -> Result<(Network, Events), Error> {
+    config.check()?;
     let keys = member::key_pair(config.secret);
     let local = keys.public().to_peer_id();
-    member::check(&config.members, config.me, local)?;
     let shared = Arc::new(Shared::new(&config.members, config.me)?);
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
     let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;

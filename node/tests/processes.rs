@@ -6,6 +6,8 @@
 mod admission;
 #[path = "processes/ceremony.rs"]
 mod ceremony;
+#[path = "processes/config.rs"]
+mod config;
 #[path = "processes/coordination.rs"]
 mod coordination;
 #[path = "processes/doctor.rs"]

@@ -1,7 +1,12 @@
 //! Configuration of a replica on its machine: `config.toml`, overridden by the environment, overridden by flags.
+//! `settings` says of each value which of them set it.
 //!
 //! No setting here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is
 //! an error, so that a misspelt one never passes unnoticed.
+
+mod settings;
+
+pub use settings::{SETTINGS, Setting, effective};
 
 use crate::logging::LogFormat;
 use quorate_pbft::ReplicaId;
@@ -108,12 +113,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not what it should be: TOML, or a key that is unknown, missing or of another type.
-    #[error("{path}: {source}")]
+    #[error("{path}, line {line}: {why}")]
     Malformed {
         /// Which file.
         path: PathBuf,
-        /// Why, with the line.
-        source: Box<toml::de::Error>,
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Why, on one line.
+        why: String,
     },
     /// A peer that is not `number=multiaddr`, or a number that is no replica number.
     #[error("peer {0:?}: expected a replica number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7000")]
@@ -168,8 +175,7 @@ impl Config {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        toml::from_str(&text)
-            .map_err(|source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) })
+        toml::from_str(&text).map_err(|error| malformed(path, &text, &error))
     }
 
     fn apply(&mut self, over: Overrides) -> Result<(), ConfigError> {
@@ -196,6 +202,12 @@ impl Config {
         };
         self.peers.iter().map(parse).collect()
     }
+}
+
+fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let why = error.message().replace('\n', " ");
+    ConfigError::Malformed { path: path.to_owned(), line: before.matches('\n').count() + 1, why }
 }
 
 fn replace<T>(value: &mut T, with: Option<T>) {

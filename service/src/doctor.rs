@@ -1,11 +1,12 @@
 //! The doctor: a replica's folder looked at from outside, check by check. Nothing is changed.
 
-use crate::api;
-use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
-use crate::replica::{net_config, read_genesis};
-use quorate_client::keys;
+mod configuration;
+
+pub use configuration::configuration;
+
+use crate::config::{Config, GENESIS_FILE, Overrides};
+use crate::replica::read_genesis;
 use quorate_ledger::{DomainEntry, Genesis, Ledger, StateView};
-use quorate_pbft::{Ed25519Signer, PublicKey, ReplicaId, Signer as _};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::error::Error;
@@ -45,28 +46,11 @@ impl Item {
 
 /// Looks at the folder of a replica. A check that needs what an earlier one did not find is left out.
 pub fn examine(dir: &Path) -> Vec<Item> {
-    let config = Config::load(dir, Overrides::default());
-    let genesis = read_genesis(&dir.join(GENESIS_FILE));
-    let key = keys::read_seed(&dir.join(REPLICA_KEY_FILE));
-    let mut items = vec![
-        told("config", &config, |_| format!("{CONFIG_FILE} reads"), "mend the line that it names"),
-        told("genesis", &genesis, named, "copy genesis.json from another member, and compare its hash"),
-        told("key", &key, |_| "replica.key reads".to_owned(), "put the replica's key back from where it is kept safe"),
-    ];
-    items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
-    if let (Ok(genesis), Ok(seed)) = (&genesis, &key) {
-        let public = Ed25519Signer::from_seed(seed).public_key();
-        let me = genesis.founders().replica_of(&public);
-        items.push(membership(genesis, &public, me));
-        let placed = config.as_ref().ok().zip(me);
-        items.extend(placed.map(|(config, me)| addresses(config, genesis, me, *seed)));
-    }
-    if let Ok(config) = &config {
-        items.extend(certificate(config));
+    let mut items = configuration(dir);
+    if let Ok(config) = Config::load(dir, Overrides::default()) {
         items.push(room(&config.data));
-    }
-    if let (Ok(config), Ok(genesis)) = (&config, &genesis) {
-        items.push(integrity(&config.data, genesis));
+        let genesis = read_genesis(&dir.join(GENESIS_FILE));
+        items.extend(genesis.ok().map(|genesis| integrity(&config.data, &genesis)));
     }
     items
 }
@@ -81,54 +65,6 @@ fn told<T, E: Display>(
         Ok(value) => Item::well(check, words(value)),
         Err(error) => Item::fault(check, error.to_string(), advice),
     }
-}
-
-fn named(genesis: &Genesis) -> String {
-    format!("group {} ({})", genesis.name(), genesis.group())
-}
-
-fn secrecy(key: &Path) -> Item {
-    match keys::open_to_others(key) {
-        None => Item::well("key-secrecy", "its owner alone reads the key"),
-        Some(mode) => {
-            Item::fault("key-secrecy", format!("mode {mode:o}: others can read the key"), "chmod 600 replica.key")
-        }
-    }
-}
-
-fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>) -> Item {
-    match me {
-        Some(me) => Item::well("member", format!("replica {me} of {}", genesis.file().members.len())),
-        None => Item::fault(
-            "member",
-            format!("key {key} is no replica of this genesis"),
-            "`quorate genesis show` lists the keys; put the right key or genesis into the folder",
-        ),
-    }
-}
-
-/// Addresses that read, and one for each of the others.
-fn addresses(config: &Config, genesis: &Genesis, me: ReplicaId, seed: [u8; 32]) -> Item {
-    const ADVICE: &str = "write `listen` and `[peers]` in config.toml: replica number = multiaddr";
-    match net_config(config, genesis.founders(), me, seed) {
-        Err(error) => Item::fault("addresses", error.to_string(), ADVICE),
-        Ok(net) => {
-            let missing = net.members.iter().filter(|member| member.id != me && member.address.is_none());
-            let missing: Vec<String> = missing.map(|member| member.id.to_string()).collect();
-            let stray = config.peers.keys().find(|peer| !net.members.iter().any(|m| m.id.to_string() == **peer));
-            match (missing.is_empty(), stray) {
-                (_, Some(stray)) => Item::fault("addresses", format!("there is no replica {stray}"), ADVICE),
-                (false, _) => Item::fault("addresses", format!("none for replicas {}", missing.join(", ")), ADVICE),
-                _ => Item::well("addresses", format!("{}, and of {} others", config.listen, net.members.len() - 1)),
-            }
-        }
-    }
-}
-
-fn certificate(config: &Config) -> Option<Item> {
-    let (certificate, key) = config.tls_certificate.as_deref().zip(config.tls_key.as_deref())?;
-    let found = api::acceptor(certificate, key);
-    Some(told("certificate", &found, |_| "certificate and key read".to_owned(), "give PEM files that belong together"))
 }
 
 fn room(data: &Path) -> Item {

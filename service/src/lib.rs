@@ -5,6 +5,7 @@
 //! and [`metrics`] are what an operator meets.
 
 mod api;
+mod build;
 pub mod ceremony;
 pub mod config;
 pub mod doctor;

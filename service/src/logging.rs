@@ -2,7 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
-use tracing_subscriber::EnvFilter;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, reload};
+
+/// Filter of this process, once logging has started.
+static FILTER: OnceLock<Filter> = OnceLock::new();
+
+/// A filter that can be set while the process runs.
+struct Filter {
+    handle: reload::Handle<EnvFilter, Registry>,
+    words: Mutex<String>,
+}
 
 /// Libraries that tell of each thing that a peer does: a peer must not fill the log. A filter that names them wins.
 const QUIET: &str = "yamux=off,libp2p=off,libp2p_swarm=warn,libp2p_tcp=warn";
@@ -45,12 +57,36 @@ pub struct LogError {
 
 /// Starts logging for this process. A second call changes nothing: the first one's settings stay.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), LogError> {
-    let builder = tracing_subscriber::fmt().with_env_filter(quiet(filter)?).with_writer(std::io::stderr);
-    // An error means that a subscriber is there already, as in a process that runs several replicas.
-    let _ = match format {
-        LogFormat::Text => builder.with_ansi(is_terminal()).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let (layer, handle) = reload::Layer::new(quiet(filter)?);
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(is_terminal()).with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    // An error means that a subscriber is there already, as in a process that runs several replicas.
+    if tracing_subscriber::registry().with(layer).with(lines).try_init().is_ok() {
+        let _ = FILTER.set(Filter { handle, words: Mutex::new(filter.to_owned()) });
+    }
+    Ok(())
+}
+
+/// Refuses a filter that `tracing` does not understand.
+pub fn check(filter: &str) -> Result<(), LogError> {
+    quiet(filter).map(|_| ())
+}
+
+/// The filter in force; none where logging has not started.
+pub fn current() -> Option<String> {
+    FILTER.get().map(|filter| filter.words.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+/// Sets the filter of the running process, until it ends.
+pub fn set(words: &str) -> Result<(), LogError> {
+    let parsed = quiet(words)?;
+    let Some(filter) = FILTER.get() else { return Ok(()) };
+    let mut known = filter.words.lock().unwrap_or_else(PoisonError::into_inner);
+    filter.handle.reload(parsed).map_err(|why| LogError { filter: words.to_owned(), why: why.to_string() })?;
+    words.clone_into(&mut known);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Numbers for Prometheus. Labels come from this program only, never from a peer or a request.
 
+use crate::build;
 use crate::engine::Published;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -45,6 +46,8 @@ pub struct Sender {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
+    commit: &'static str,
+    rustc: &'static str,
 }
 
 /// Counters and gauges of a replica.
@@ -186,9 +189,10 @@ impl Metrics {
         r.register_with_unit("net_sent", "Sent to a replica", Unit::Bytes, self.net_sent.clone());
         r.register_with_unit("net_received", "Received from a replica", Unit::Bytes, self.net_received.clone());
         r.register("net_dropped_frames", "Frames that found the queue to a replica full", self.net_dropped.clone());
-        let build = Family::<Build, Gauge>::default();
-        build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
-        r.register("build_info", "This program", build);
+        let builds = Family::<Build, Gauge>::default();
+        let this = Build { version: build::VERSION, commit: build::COMMIT, rustc: build::RUSTC };
+        builds.get_or_create(&this).set(1);
+        r.register("build_info", "This program", builds);
     }
 
     /// Counts one answer with this status.

@@ -36,32 +36,41 @@ impl Narrator {
         let (before, mode, why) = (self.known.mode, now.mode, &now.why);
         match mode {
             _ if before == mode => (),
-            Mode::Active | Mode::Recovering => tracing::info!(%before, %mode, why, "mode"),
-            Mode::ReadOnly | Mode::Following | Mode::Diverged => tracing::warn!(%before, %mode, why, "mode"),
+            Mode::Active | Mode::Recovering => tracing::info!(event = "mode", %before, %mode, why, "mode"),
+            Mode::ReadOnly | Mode::Following | Mode::Diverged => {
+                tracing::warn!(event = "mode-lost", %before, %mode, why, "mode")
+            }
         }
     }
 
     fn tell_quorum(&self, now: &Report) {
         match (self.known.hears_quorum(), now.hears_quorum()) {
-            (true, false) => tracing::warn!(why = now.why, "quorum lost: nothing can be ordered"),
-            (false, true) => tracing::info!(heard = now.heard().count() + 1, needed = now.quorum, "quorum heard"),
+            (true, false) => {
+                tracing::warn!(event = "quorum-lost", why = now.why, "quorum lost: nothing can be ordered")
+            }
+            (false, true) => tracing::info!(
+                event = "quorum-heard",
+                heard = now.heard().count() + 1,
+                needed = now.quorum,
+                "quorum heard"
+            ),
             (true, true) | (false, false) => (),
         }
     }
 
     fn tell_view(&self, now: &Report) {
         if (self.known.view, self.known.primary) != (now.view, now.primary) {
-            tracing::info!(view = %now.view, primary = %now.primary, "view");
+            tracing::info!(event = "view", view = %now.view, primary = %now.primary, "view");
         }
     }
 
     fn tell_behind(&mut self, now: &Report) {
         if !self.is_behind && now.behind >= BEHIND_SLOTS {
             self.is_behind = true;
-            tracing::warn!(slots = now.behind, "behind the others");
+            tracing::warn!(event = "behind", slots = now.behind, "behind the others");
         } else if self.is_behind && now.behind == 0 {
             self.is_behind = false;
-            tracing::info!("caught up");
+            tracing::info!(event = "caught-up", "caught up");
         }
     }
 }

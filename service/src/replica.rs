@@ -371,7 +371,7 @@ fn intercepted(network: Network, mut intercept: Intercept) -> Box<dyn FnMut(Outg
 fn broadcast(network: &Network, message: &Message) {
     let (channel, frame) = frame(message);
     if let Err(error) = network.broadcast(channel, frame) {
-        tracing::warn!(%error, "message not sent");
+        tracing::warn!(event = "message-not-sent", %error, "message not sent");
     }
 }
 

@@ -20,6 +20,7 @@ mod governance;
 mod group;
 mod locks;
 mod maybe_hex;
+mod program;
 mod standing;
 mod status;
 
@@ -31,6 +32,7 @@ pub use files::*;
 pub use governance::*;
 pub use group::*;
 pub use locks::*;
+pub use program::*;
 pub use standing::*;
 pub use status::*;
 

@@ -26,8 +26,13 @@ pub async fn run(args: &Doctor) -> Outcome {
         Some(dir) => examine(dir),
         None => asked(&args.reach.doctor()?).await?,
     };
+    report(&items, args.reach.json)
+}
+
+/// Prints checks; exit 1 if anything is wrong.
+pub fn report(items: &[Item], as_json: bool) -> Outcome {
     let ok = items.iter().all(|item| item.ok);
-    if args.reach.json {
+    if as_json {
         print::json(&json!({ "ok": ok, "items": items }))?;
     } else {
         items.iter().try_for_each(tell)?;

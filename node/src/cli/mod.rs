@@ -19,6 +19,7 @@ mod init;
 mod genesis;
 mod keys;
 mod start;
+mod config;
 mod doctor;
 mod group;
 
@@ -80,6 +81,8 @@ enum Command {
     #[command(subcommand)]
     Genesis(genesis::Command),
     Start(start::Start),
+    #[command(subcommand)]
+    Config(config::Command),
     Put(change::Put),
     Get(get::Get),
     Rm(change::Rm),
@@ -158,6 +161,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Init(args) => init::run(args),
         Command::Genesis(command) => genesis::run(command),
         Command::Start(args) => start::run(args),
+        Command::Config(command) => config::run(command),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),
         Command::Rm(args) => wait(change::rm(args)),
@@ -205,11 +209,17 @@ fn wait(command: impl Future<Output = Outcome>) -> Outcome {
 fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
     // The reader may have gone; there is nobody left to tell.
     let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ if args.get(1).is_some_and(|command| command == "merge") => ExitCode::from(merge::ERROR),
-        _ => ExitCode::from(Exit::Usage as u8),
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return ExitCode::SUCCESS;
     }
+    let is_merge = args.get(1).is_some_and(|command| command == "merge");
+    let exit = if is_merge { merge::ERROR } else { Exit::Usage as u8 };
+    if args.iter().any(|arg| arg == "--json") {
+        let text = error.render().to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        failure::document(what, text.lines().find(|line| line.starts_with("Usage: ")), exit);
+    }
+    ExitCode::from(exit)
 }
 
 #[cfg(test)]
@@ -220,5 +230,23 @@ mod tests {
     #[test]
     fn the_arguments_of_all_commands_fit_together() {
         Cli::command().debug_assert();
+    }
+
+    /// Commands without results: their output is a script, a page, one line, or what they are told to serve.
+    const WITHOUT_JSON: [&str; 3] = ["start", "completions", "man"];
+
+    /// Names of the commands below one that take no `--json`.
+    fn without_json(command: &clap::Command) -> Vec<String> {
+        let below: Vec<String> = command.get_subcommands().flat_map(without_json).collect();
+        let takes = command.get_arguments().any(|arg| arg.get_long() == Some("json"));
+        match command.has_subcommands() || takes {
+            true => below,
+            false => vec![command.get_name().to_owned()],
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_results_takes_json() {
+        assert_eq!(without_json(&Cli::command()), WITHOUT_JSON);
     }
 }

@@ -111,11 +111,13 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     let mut running = Running::launch(Options { dir, config, interceptor: None }).await?;
     if running.name().contains(TEST_WORDS) {
         tracing::warn!(
+            event = "test-keys",
             name = running.name(),
             "TEST KEYS: one command has held all keys of this group; use it for tests only"
         );
     }
     tracing::info!(
+        event = "started",
         version = env!("CARGO_PKG_VERSION"),
         replica = running.replica(),
         group = running.name(),
@@ -126,14 +128,14 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     println!("ready {} {}", running.api_url(), running.peer_id());
 
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        _ = terminate.recv() => tracing::info!(event = "sigterm", "SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!(event = "sigint", "SIGINT: stopping"),
         why = running.core_stopped() => return Err(StartError::Stopped(why)),
     }
     tokio::select! {
         stopped = tokio::time::timeout(STOPS_WITHIN, running.stop()) => match stopped {
             Ok(outcome) => {
-                tracing::info!("stopped");
+                tracing::info!(event = "stopped", "stopped");
                 outcome.map_err(StartError::Stopped)
             }
             Err(_) => at_once("stopping took too long"),
@@ -161,19 +163,19 @@ impl Start {
 
 fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
-    tracing::info!(data = %config.data.display(), "a new database: everything is replayed from the others");
+    tracing::info!(event = "new-database", data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())
 }
 
 /// Warns of a secret that others of this machine can read.
 fn tell_readable_key(key: &Path) {
     if let Some(mode) = keys::open_to_others(key) {
-        tracing::warn!(file = %key.display(), mode = %format!("{mode:o}"), "other users can read the replica's key; chmod 600 it");
+        tracing::warn!(event = "key-readable", file = %key.display(), mode = %format!("{mode:o}"), "other users can read the replica's key; chmod 600 it");
     }
 }
 
 /// Whatever is on disk is whole rounds; nothing else needs an end.
 fn at_once(why: &str) -> ! {
-    tracing::warn!(why, "stopping at once");
+    tracing::warn!(event = "stopping-at-once", why, "stopping at once");
     process::exit(0)
 }

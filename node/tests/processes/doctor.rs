@@ -13,12 +13,12 @@ fn of_folder(group: &Group, replica: usize, code: i32) -> Value {
 }
 
 /// Names of the checks that found a fault.
-fn faults(found: &Value) -> Vec<&str> {
+pub fn faults(found: &Value) -> Vec<&str> {
     let items = found["items"].as_array().expect("a list");
     items.iter().filter(|item| item["ok"] == false).map(|item| item["check"].as_str().expect("a name")).collect()
 }
 
-fn detail<'a>(found: &'a Value, check: &str) -> &'a str {
+pub fn detail<'a>(found: &'a Value, check: &str) -> &'a str {
     let items = found["items"].as_array().expect("a list");
     let item = items.iter().find(|item| item["check"] == check).unwrap_or_else(|| panic!("no {check}: {found}"));
     item["detail"].as_str().expect("words")

@@ -158,7 +158,7 @@ fn clock() -> Time {
 
 /// A refusal as a problem; one about numbers says which is next.
 fn refused(service: &Service, NotAdmitted { refusal, numbers }: NotAdmitted) -> Failure {
-    tracing::info!(stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
+    tracing::info!(event = "gate-refused", stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
     service.metrics.gate_refused.get_or_create(&Kind::of(refusal.code)).inc();
     if let Some(numbers) = numbers {
         return not_taken(taken(refusal.code, numbers));

@@ -29,6 +29,7 @@ mod page;
 mod param;
 mod probes;
 mod problem;
+mod program;
 mod proofs;
 mod routes;
 mod service;

@@ -3,14 +3,18 @@
 //! Bodies are named by their types in the crate `quorate-client`, module `api`.
 
 use super::routes::{self, Request, Route};
+use crate::build::VERSION;
 use axum::Json;
 use serde_json::{Map, Value, json};
 
 /// The document.
 pub(super) async fn document() -> Json<Value> {
-    let paths: Map<String, Value> = routes::table().iter().map(|route| (address(route), described(route))).collect();
-    let version = env!("CARGO_PKG_VERSION");
-    Json(json!({ "openapi": "3.1.0", "info": { "title": "quorate", "version": version }, "paths": paths }))
+    let mut paths = Map::new();
+    for route in routes::table() {
+        let (method, operation) = described(&route);
+        paths.entry(address(&route)).or_insert_with(|| json!({}))[method] = operation;
+    }
+    Json(json!({ "openapi": "3.1.0", "info": { "title": "quorate", "version": VERSION }, "paths": paths }))
 }
 
 /// The address with its parts as OpenAPI writes them.
@@ -18,14 +22,19 @@ fn address(route: &Route) -> String {
     route.path.replace("{*", "{")
 }
 
-fn described(route: &Route) -> Value {
+/// Method and operation.
+fn described(route: &Route) -> (&'static str, Value) {
+    let mut operation = operation(route);
     match route.request {
-        Request::Get => json!({ "get": operation(route) }),
+        Request::Get => ("get", operation),
         Request::PostEnvelope => {
-            let mut operation = operation(route);
             operation["requestBody"] = json!({ "required": true, "content": { "application/octet-stream": {} } });
             operation["responses"]["202"] = json!({ "description": "The ticket" });
-            json!({ "post": operation })
+            ("post", operation)
+        }
+        Request::PutJson => {
+            operation["requestBody"] = json!({ "required": true, "content": { "application/json": {} } });
+            ("put", operation)
         }
     }
 }

@@ -81,7 +81,7 @@ impl From<ProveError> for Failure {
             ProveError::Store(error) => error.into(),
             ProveError::Unknown(_) => Self::not_found(error.to_string()),
             ProveError::OtherState => {
-                tracing::error!(%error, "a held state does not match its certificate");
+                tracing::error!(event = "held-state-wrong", %error, "a held state does not match its certificate");
                 Self::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "other-state", error.to_string())
             }
         }

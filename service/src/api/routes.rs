@@ -3,17 +3,17 @@
 
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, files, governance, group,
-    locks, probes, status,
+    locks, probes, program, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use std::sync::Arc;
 
-/// Address of the interface with its handler, and its description for programs that make clients.
+/// Address and method of the interface with their handler, and their description for programs that make clients.
 pub struct Route {
     /// Address; `{name}` stands for one part of it, `{*name}` for all that is left.
     pub path: &'static str,
-    /// Handler of the only method that the address knows.
+    /// Handler of the one method.
     pub handler: MethodRouter<Arc<Service>>,
     /// Method and body of a request.
     pub request: Request,
@@ -34,6 +34,8 @@ pub enum Request {
     Get,
     /// POST of the canonical bytes of a signed envelope.
     PostEnvelope,
+    /// PUT of the JSON that a GET of the address answers.
+    PutJson,
 }
 
 /// Readers of an answer.
@@ -68,6 +70,16 @@ impl Route {
         Self { path, handler, request, readers, body, answers, query }
     }
 
+    fn put_json<T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, Arc<Service>>,
+        body: &'static str,
+        answers: &'static str,
+    ) -> Self {
+        let (handler, request, readers) = (routing::put(handler), Request::PutJson, Readers::Clients);
+        Self { path, handler, request, readers, body, answers, query: &[] }
+    }
+
     fn for_operators(self) -> Self {
         Self { readers: Readers::Operators, ..self }
     }
@@ -86,6 +98,9 @@ pub fn table() -> Vec<Route> {
         Route::get("/healthz", probes::alive, "text", "The process answers", &[]),
         Route::get("/readyz", probes::ready, "text", "200 when the replica can vote, else 503 with mode and why", &[]),
         Route::get("/metrics", probes::metrics, "OpenMetrics", "Metrics of the replica", &[]).for_operators(),
+        Route::get("/version", program::version, "`Version`", "The program that answers", &[]),
+        Route::get("/v1/log", program::levels, "`LogLevels`", "Levels of the log", &[]).for_operators(),
+        Route::put_json("/v1/log", program::set_levels, "`LogLevels`", "Sets the levels of the log until the process ends").for_operators(),
         Route::get("/v1/status", status::status, "`Status`", "Where the replica stands", &[]),
         Route::get("/v1/health", status::health, "`Health`", "The replica's opinion of itself: score and reasons", &[]),
         Route::get("/v1/members", group::members, "`Page<Member>`", "Page of the voters", &[]),

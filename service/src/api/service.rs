@@ -90,7 +90,7 @@ impl Service {
     /// Notes what the disk has changed: it lowers health until somebody has mended it.
     pub fn note_damage(&self, error: &StoreError) {
         if self.damage.set(error.to_string()).is_ok() {
-            tracing::error!(%error, "the disk has changed what was written; restore the database, or make a new one");
+            tracing::error!(event = "disk-damaged", %error, "the disk has changed what was written; restore the database, or make a new one");
         }
     }
 

@@ -1,6 +1,7 @@
 //! `/v1/status` and `/v1/health`.
 
 use super::Shared;
+use crate::build;
 use crate::engine::Published;
 use axum::Json;
 use axum::extract::State;
@@ -34,7 +35,7 @@ pub fn of(service: &Service) -> Status {
         replica: Some(service.me.get()),
         primary: Some(report.primary.get()),
         role: Role::Replica,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: build::VERSION.to_owned(),
         epoch: report.epoch.get(),
         view: report.view.get(),
         executed_seq: ledger.executed().seq.get(),

@@ -46,7 +46,7 @@ pub fn run(engine: Engine, around: Surroundings) -> io::Result<JoinHandle<Result
 fn work(mut engine: Engine, mut around: Surroundings) -> Result<(), EngineError> {
     let clock = Clock::new();
     if let Some(broken) = engine.broken() {
-        tracing::error!(%broken, "this replica took no part any more before it was started again, nor does it now");
+        tracing::error!(event = "took-no-part", %broken, "this replica took no part any more before it was started again, nor does it now");
     }
     loop {
         let patience = patience(&engine, clock.now());
@@ -105,11 +105,15 @@ impl Surroundings {
             Notice::Accused(evidence) => {
                 self.metrics.evidence.inc();
                 let (key, (view, seq)) = (evidence.key(), evidence.place());
-                tracing::warn!(signer = %key.signer, kind = ?key.kind, %view, %seq, id = %evidence.id(), "proof of a fault");
+                tracing::warn!(event = "evidence", signer = %key.signer, kind = ?key.kind, %view, %seq, id = %evidence.id(), "proof of a fault");
             }
-            Notice::Broken(broken) => tracing::error!(%broken, "this replica takes no part any more"),
-            Notice::Expired(id) => tracing::info!(%id, "envelope expired"),
-            Notice::Overtaken { id, next_seq } => tracing::info!(%id, next_seq, "envelope overtaken"),
+            Notice::Broken(broken) => {
+                tracing::error!(event = "takes-no-part", %broken, "this replica takes no part any more")
+            }
+            Notice::Expired(id) => tracing::info!(event = "envelope-expired", %id, "envelope expired"),
+            Notice::Overtaken { id, next_seq } => {
+                tracing::info!(event = "envelope-overtaken", %id, next_seq, "envelope overtaken")
+            }
             Notice::Taken { .. } | Notice::NotTaken { .. } => (),
             Notice::ReadReady { .. } | Notice::ReadRefused { .. } => (),
         }

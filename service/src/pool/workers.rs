@@ -101,7 +101,7 @@ fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn
                 tracing::debug!(%from, bytes, %dropped, "frame dropped");
                 // The 1st, 2nd, 4th, … : a name in the log, and no flood of it.
                 if invalid.is_power_of_two() {
-                    tracing::warn!(%from, invalid, bytes, %dropped, "a replica sends frames that are no valid messages");
+                    tracing::warn!(event = "bad-frames", %from, invalid, bytes, %dropped, "a replica sends frames that are no valid messages");
                 }
             }
         }

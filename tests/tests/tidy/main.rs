@@ -5,6 +5,7 @@ mod arrows;
 mod bounded;
 mod circles;
 mod dependencies;
+mod events;
 mod ledger_folders;
 mod licences;
 mod modules;

@@ -1,0 +1,144 @@
+//! `quorate config`: a replica's configuration checked and shown, and the levels of its log set while it runs.
+
+use crate::doctor::{detail, faults};
+use crate::group::{Group, eventually};
+use crate::http::{self, Answer};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn folder(group: &Group, replica: usize) -> PathBuf {
+    group.dir().join(format!("replica-{replica}"))
+}
+
+/// Output of `quorate config` about a replica's folder; with variables of the environment.
+fn config(group: &Group, replica: usize, args: &[&str], variables: &[(&str, &str)], code: i32) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    for name in ["QUORATE_LOG", "QUORATE_API", "QUORATE_PEERS"] {
+        command.env_remove(name);
+    }
+    command.arg("config").args(args).arg("--dir").arg(folder(group, replica)).arg("--json");
+    let output = command.envs(variables.iter().copied()).output().expect("quorate runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {errors}"))
+}
+
+/// Value and origin of a setting.
+fn setting(shown: &Value, key: &str) -> (Value, Value) {
+    let settings = shown["settings"].as_array().expect("a list");
+    let found = settings.iter().find(|one| one["key"] == key).unwrap_or_else(|| panic!("no {key}: {shown}"));
+    (found["value"].clone(), found["origin"].clone())
+}
+
+#[test]
+fn every_setting_is_shown_with_its_origin() {
+    let group = Group::init(4);
+    let variables = [("QUORATE_LOG", "debug"), ("QUORATE_PEERS", "2=/ip4/10.0.0.3/tcp/1")];
+
+    let shown = config(&group, 0, &["show", "--effective"], &variables, 0);
+
+    assert_eq!(setting(&shown, "api"), (json!(group.api(0).to_string()), json!("file")));
+    assert_eq!(setting(&shown, "log"), (json!("debug"), json!("QUORATE_LOG")));
+    assert_eq!(setting(&shown, "default_rates"), (json!(true), json!("default")));
+    assert_eq!(setting(&shown, "peers.2"), (json!("/ip4/10.0.0.3/tcp/1"), json!("QUORATE_PEERS")));
+    assert_eq!(setting(&shown, "peers.3").1, "file");
+}
+
+#[test]
+fn a_folder_as_init_made_it_is_well() {
+    let group = Group::init(4);
+    let checked = config(&group, 1, &["check"], &[], 0);
+    assert_eq!((checked["ok"].as_bool(), faults(&checked)), (Some(true), Vec::<&str>::new()));
+}
+
+#[test]
+fn an_address_that_names_the_key_of_another_member_is_a_fault() {
+    let group = Group::running(4);
+    let members = group.get(0, "/v1/members").json();
+    let key_of_2 = members["items"][2]["peer_id"].as_str().expect("a peer id").to_owned();
+    let at = |peer: &str| format!("1=/ip4/127.0.0.1/tcp/1/p2p/{peer}");
+
+    let wrong = config(&group, 0, &["check"], &[("QUORATE_PEERS", &at(&key_of_2))], 1);
+
+    assert_eq!(faults(&wrong), ["addresses"]);
+    let key_of_1 = members["items"][1]["peer_id"].as_str().expect("a peer id");
+    config(&group, 0, &["check"], &[("QUORATE_PEERS", &at(key_of_1))], 0);
+}
+
+#[test]
+fn a_fault_of_the_file_is_one_line_with_its_number() {
+    let group = Group::init(1);
+    let file = folder(&group, 0).join("config.toml");
+    let text = fs::read_to_string(&file).expect("a file");
+    fs::write(&file, format!("# ours\nlisen = 1\n{text}")).expect("our file");
+
+    let checked = config(&group, 0, &["check"], &[], 1);
+
+    let words = detail(&checked, "config");
+    assert!(words.contains("line 2: unknown field `lisen`") && !words.contains('\n'), "{words}");
+}
+
+#[test]
+fn a_misspelt_variable_and_a_filter_that_is_none_are_named() {
+    let group = Group::init(1);
+    let checked = config(&group, 0, &["check"], &[("QUORATE_LISTN", "x"), ("QUORATE_LOG", "a=b=c")], 1);
+    assert_eq!(faults(&checked), ["environment", "log"]);
+}
+
+#[test]
+fn an_api_for_other_machines_without_a_token_is_a_fault() {
+    let group = Group::init(1);
+    let public = [("QUORATE_API", "0.0.0.0:8700")];
+    assert_eq!(faults(&config(&group, 0, &["check"], &public, 1)), ["operators"]);
+    fs::write(folder(&group, 0).join("admin.token"), "secret").expect("our folder");
+    config(&group, 0, &["check"], &public, 0);
+}
+
+fn set_levels(group: &Group, body: &str, token: &str) -> Answer {
+    let length = body.len();
+    let head = format!(
+        "PUT /v1/log HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    http::ask(group.api(0), &head, body.as_bytes()).expect("an answer")
+}
+
+#[test]
+fn the_levels_of_the_log_are_set_while_the_replica_runs() {
+    let mut group = Group::init(1);
+    group.start_logged(0);
+    let log = || fs::read_to_string(group.log_file(0)).unwrap_or_default();
+    assert_eq!(group.get(0, "/v1/log").json(), json!({ "filter": "info" }));
+    assert!(!log().contains("DEBUG"), "{}", log());
+
+    let set = set_levels(&group, r#"{"filter": "debug"}"#, "");
+
+    assert_eq!((set.status, set.json()), (200, json!({ "filter": "debug" })));
+    eventually("the log has more lines", || {
+        let _ = group.get(0, "/v1/status");
+        (log().contains("DEBUG") && log().contains("log-levels")).then_some(())
+    });
+    let refused = set_levels(&group, r#"{"filter": "a=b=c"}"#, "");
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (400, Some("bad-request")));
+}
+
+#[test]
+fn who_has_no_token_sets_no_levels() {
+    let mut group = Group::init(1);
+    fs::write(folder(&group, 0).join("admin.token"), "secret\n").expect("our folder");
+    group.start(0);
+    assert_eq!(set_levels(&group, r#"{"filter": "debug"}"#, "guess").status, 403);
+    assert_eq!(set_levels(&group, r#"{"filter": "warn"}"#, "secret").status, 200);
+}
+
+#[test]
+fn the_program_names_its_version_and_the_compiler() {
+    let group = Group::running(1);
+    let version = group.get(0, "/version").json();
+    assert_eq!(version["version"], group.status(0)["version"]);
+    let rustc = version["rustc"].as_str().expect("words");
+    assert!(rustc.starts_with("rustc 1."), "{version}");
+    assert!(group.get(0, "/metrics").text().contains(&format!("rustc=\"{rustc}\"")));
+}

@@ -1,0 +1,30 @@
+//! `/version` and `/v1/log`: the program, and the levels of its log.
+
+use super::problem::{Answer, Failure};
+use crate::build;
+use crate::logging;
+use axum::Json;
+use quorate_client::api::{LogLevels, Version};
+use quorate_ledger::RULES;
+
+/// The program that answers.
+pub async fn version() -> Json<Version> {
+    let [version, commit, rustc] = [build::VERSION, build::COMMIT, build::RUSTC].map(str::to_owned);
+    Json(Version { version, commit, rustc, rules: RULES.to_owned() })
+}
+
+/// The filter in force.
+pub async fn levels() -> Answer<Json<LogLevels>> {
+    let filter = logging::current().ok_or_else(|| Failure::not_found("this process writes no log"))?;
+    Ok(Json(LogLevels { filter }))
+}
+
+/// Sets the filter until the process ends.
+pub async fn set_levels(body: String) -> Answer<Json<LogLevels>> {
+    const FORM: &str = r#"expected {"filter": "info,quorate_service=debug"}"#;
+    let asked: LogLevels =
+        serde_json::from_str(&body).map_err(|error| Failure::bad_request(format!("{error}; {FORM}")))?;
+    logging::set(&asked.filter).map_err(|error| Failure::bad_request(error.to_string()))?;
+    tracing::warn!(event = "log-levels", filter = asked.filter, "the levels of the log were set");
+    levels().await
+}
