@@ -232,8 +232,8 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Commands without results: their output is a script, a page, one line, or what they are told to serve.
-    const WITHOUT_JSON: [&str; 3] = ["start", "completions", "man"];
+    /// Commands without results to print: they write a JSON file, serve, or print a script or a page.
+    const WITHOUT_JSON: [&str; 5] = ["template", "entry", "start", "completions", "man"];
 
     /// Names of the commands below one that take no `--json`.
     fn without_json(command: &clap::Command) -> Vec<String> {
