@@ -1,8 +1,8 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts together, [`engine`] is the core's shell, [`pool`] verifies what the network
-//! brings, `api` answers clients; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`]
-//! and [`metrics`] are what an operator meets.
+//! brings, `api` answers clients; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
+//! [`metrics`] and [`health`] are what an operator meets.
 
 mod api;
 mod build;
@@ -10,6 +10,7 @@ pub mod ceremony;
 pub mod config;
 pub mod doctor;
 pub mod engine;
+pub mod health;
 pub mod init;
 pub mod logging;
 pub mod metrics;

@@ -1,16 +1,25 @@
 //! Numbers for Prometheus. Labels come from this program only, never from a peer or a request.
 
+mod phases;
+mod vital;
+
 use crate::build;
 use crate::engine::Published;
+use crate::health::{Conflicts, Facts, Fault};
+use phases::Phases;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use quorate_client::api::Mode;
+use quorate_client::api::{Health, Mode};
 use quorate_net::{Channel, PeerInfo, Refused};
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{Message, ReplicaId};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use vital::VitalGauges;
 
 /// Label that says which kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +49,13 @@ pub struct Link {
 pub struct Sender {
     /// Its number.
     pub peer: u16,
+}
+
+/// Phase of agreement.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Phase {
+    /// `prepare`, `commit` or `order`, which is both.
+    phase: &'static str,
 }
 
 /// The version of this program.
@@ -96,6 +112,19 @@ pub struct Metrics {
     pub behind: Gauge,
     /// 1 for the mode that the replica is in.
     pub mode: Family<Kind, Gauge>,
+    /// Slots decided on the fast path.
+    fast_commits: Counter,
+    /// Views entered or asked for after the first.
+    pub view_changes: Counter,
+    /// Time of each phase of agreement.
+    phase_seconds: Family<Phase, Histogram>,
+    phases: Mutex<Phases>,
+    /// Replicas with a connection.
+    connected: Gauge,
+    /// When the core's thread last finished a round.
+    rounds: Mutex<Instant>,
+    /// Gauges of the watch.
+    vitals: VitalGauges,
     /// Inbound connections that were turned away, by why.
     pub net_refused: Family<Kind, Gauge>,
     /// Bytes sent to a replica.
@@ -109,6 +138,11 @@ pub struct Metrics {
 /// 50 µs to 6.5 s: a quiet disk to a very busy one.
 fn commit_buckets() -> impl Iterator<Item = f64> {
     prometheus_client::metrics::histogram::exponential_buckets(50e-6, 2.0, 18)
+}
+
+/// 1 ms to 16 s: one machine to a view change.
+fn phase_buckets() -> impl Iterator<Item = f64> {
+    prometheus_client::metrics::histogram::exponential_buckets(1e-3, 2.0, 15)
 }
 
 impl Default for Metrics {
@@ -136,6 +170,13 @@ impl Default for Metrics {
             quorum_heard: Gauge::default(),
             behind: Gauge::default(),
             mode: Family::default(),
+            fast_commits: Counter::default(),
+            view_changes: Counter::default(),
+            phase_seconds: Family::new_with_constructor(|| Histogram::new(phase_buckets())),
+            phases: Mutex::default(),
+            connected: Gauge::default(),
+            rounds: Mutex::new(Instant::now()),
+            vitals: VitalGauges::default(),
             net_refused: Family::default(),
             net_sent: Family::default(),
             net_received: Family::default(),
@@ -168,6 +209,17 @@ impl Metrics {
         );
         r.register("slots", "Slots executed", self.slots.clone());
         r.register("receipts", "Receipts by state", self.receipts.clone());
+        r.register("fast_commits", "Slots decided by the votes of all members", self.fast_commits.clone());
+        r.register("view_changes", "Views entered or asked for", self.view_changes.clone());
+        r.register_with_unit(
+            "phase",
+            "Time of agreement: prepare until the own commit vote, commit until executed and durable, order both",
+            Unit::Seconds,
+            self.phase_seconds.clone(),
+        );
+        for phase in ["prepare", "commit", "order"] {
+            drop(self.phase_seconds.get_or_create(&Phase { phase }));
+        }
         r.register("gate_refused", "Envelopes that the gate refused", self.gate_refused.clone());
         r.register("http_answers", "HTTP answers by class of status", self.http.clone());
     }
@@ -185,6 +237,8 @@ impl Metrics {
         r.register("quorum_heard", "1 while changes can be ordered", self.quorum_heard.clone());
         r.register("behind_slots", "Slots that others have executed and this one has not", self.behind.clone());
         r.register("mode", "1 for the current mode", self.mode.clone());
+        r.register("peers_connected", "Replicas with a connection", self.connected.clone());
+        self.vitals.register(r);
         r.register("net_refused", "Inbound connections that were turned away", self.net_refused.clone());
         r.register_with_unit("net_sent", "Sent to a replica", Unit::Bytes, self.net_sent.clone());
         r.register_with_unit("net_received", "Received from a replica", Unit::Bytes, self.net_received.clone());
@@ -209,6 +263,9 @@ impl Metrics {
     /// Sets what is published after each round.
     pub fn observe(&self, published: &Published) {
         let report = &published.report;
+        self.time(published);
+        self.fast_commits.inner().store(report.fast_commits, Ordering::Relaxed);
+        *self.rounds.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.executed_seq.set(gauge(published.moment.seq().get()));
         self.stable_seq.set(gauge(report.stable.get()));
         self.view.set(gauge(report.view.get()));
@@ -222,6 +279,74 @@ impl Metrics {
         for mode in [Mode::Active, Mode::ReadOnly, Mode::Recovering, Mode::Following, Mode::Diverged] {
             self.mode.get_or_create(&Kind::of(mode)).set(i64::from(mode == report.mode));
         }
+    }
+
+    /// Times the slots that were executed, and counts views.
+    fn time(&self, published: &Published) {
+        let mut phases = self.phases();
+        self.view_changes.inc_by(phases.views_since(published.report.view));
+        let seconds = |phase, time: Option<std::time::Duration>| {
+            let time = time.map(|time| time.as_secs_f64());
+            time.into_iter().for_each(|time| self.phase_seconds.get_or_create(&Phase { phase }).observe(time));
+        };
+        for timed in phases.executed(published.moment.seq(), Instant::now()) {
+            seconds("prepare", timed.prepare);
+            seconds("commit", timed.commit);
+            seconds("order", Some(timed.order));
+        }
+    }
+
+    fn phases(&self) -> MutexGuard<'_, Phases> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A checked message of another replica came.
+    pub fn came(&self, message: &Message) {
+        if let Message::PrePrepare { statement, .. } = message {
+            self.phases().proposed(statement.statement.seq, Instant::now());
+        }
+    }
+
+    /// An own message leaves.
+    pub fn leaves(&self, message: &Message) {
+        match message {
+            Message::PrePrepare { statement, .. } => self.phases().proposed(statement.statement.seq, Instant::now()),
+            Message::Commit(signed) => self.phases().prepared(signed.statement.seq, Instant::now()),
+            _ => (),
+        }
+    }
+
+    /// Median time from a proposal to its execution, over the last slots.
+    pub fn order_ms(&self) -> Option<u64> {
+        self.phases().order_ms()
+    }
+
+    /// True if the core's thread finished a round within this time.
+    pub fn works_within(&self, time: std::time::Duration) -> bool {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < time
+    }
+
+    /// Inputs refused for this reason so far.
+    pub fn refused_for(&self, reason: &str) -> u64 {
+        self.refused.get_or_create(&Kind::of(reason)).get()
+    }
+
+    /// Receipts so far.
+    pub fn conflicts(&self) -> Conflicts {
+        let of = |state| self.receipts.get_or_create(&Kind::of(state)).get();
+        let states = ["applied", "merged", "refused", "conflict", "expired"];
+        Conflicts { kept: of("conflict"), receipts: states.into_iter().map(of).sum() }
+    }
+
+    /// Frames of a replica that were no messages so far.
+    pub fn frames_invalid_of(&self, from: ReplicaId) -> u64 {
+        self.frames_invalid.get_or_create(&Sender { peer: from.get() }).get()
+    }
+
+    /// Sets the findings of the watch.
+    pub fn watched(&self, facts: &Facts<'_>, health: &Health, faults: &[Fault]) {
+        let executed = u64::try_from(self.executed_seq.get()).unwrap_or_default();
+        self.vitals.set(facts, health, faults, executed);
     }
 
     /// Counts a frame that was no valid message; how many its sender has sent by now.
@@ -239,6 +364,7 @@ impl Metrics {
 
     /// Sets the traffic with each replica.
     pub fn links(&self, peers: &[PeerInfo]) {
+        self.connected.set(peers.iter().filter(|peer| peer.is_up).count() as i64);
         for peer in peers {
             for channel in Channel::ALL {
                 let (link, traffic) =

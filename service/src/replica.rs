@@ -4,6 +4,8 @@ use crate::api::{self, Admin, Answers, AuthorPace, Pace, Room, Service, Streams}
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
+use crate::health::{self, Sources};
+use crate::init::TEST_WORDS;
 use crate::metrics::Metrics;
 use crate::narrator;
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
@@ -15,11 +17,19 @@ use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use std::{fs, io};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// Time for which a replica that drains answers 503 at least.
+const DRAINS_FOR: Duration = Duration::from_millis(500);
+/// Time that changes which were taken have for their verdicts when the replica is to stop.
+const DRAINS_WITHIN: Duration = Duration::from_secs(4);
+/// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
+const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 
 /// Replica to run.
 pub struct Options {
@@ -173,7 +183,7 @@ impl Running {
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let checker = Checker { committee, constants: genesis.constants().clone(), verify, payload: payload.clone() };
         let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
-        let deliver = deliver_to(inbox.clone(), incoming);
+        let deliver = deliver_to(inbox.clone(), metrics.clone(), incoming);
         let pool = Pool::start(threads(), events, Arc::new(checker), metrics.clone(), deliver)
             .map_err(|error| LaunchError::System(error.to_string()))?;
         let (publisher, published) = watch::channel(engine.published());
@@ -183,15 +193,25 @@ impl Running {
             reception: reception.clone(),
             published: publisher,
             metrics: metrics.clone(),
-            send: sender(network.clone(), outgoing),
+            send: sender(network.clone(), metrics.clone(), outgoing),
         };
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
 
-        let stop = CancellationToken::new();
+        let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+        let damage = Arc::new(OnceLock::new());
+        let sources = Sources {
+            published: published.clone(),
+            metrics: metrics.clone(),
+            damage: damage.clone(),
+            data: config.data.clone(),
+            has_test_keys: genesis.name().contains(TEST_WORDS),
+        };
+        let (tell, watched) = watch::channel(Arc::default());
+        tokio::spawn(health::watch(sources, tell));
         let admin = admin(&dir, api)?;
         let genesis_root = genesis_root(&genesis)?;
         let (bodies, answers, streams) = (Room::default(), Answers::default(), Streams::default());
-        let (future, damage) = (Semaphore::new(api::WAITS_FOR_FUTURE_MAX), OnceLock::new());
+        let future = Semaphore::new(api::WAITS_FOR_FUTURE_MAX);
         let service = Arc::new(Service {
             genesis,
             genesis_root,
@@ -212,6 +232,8 @@ impl Running {
             author_pace: config.default_rates.then(AuthorPace::default),
             future,
             damage,
+            watched,
+            drain,
             stop,
         });
         tokio::spawn(narrator::narrate(service.published.clone()));
@@ -242,6 +264,23 @@ impl Running {
     /// Returns when the core has stopped by itself, with the reason.
     pub async fn core_stopped(&mut self) -> String {
         (&mut self.core).await.unwrap_or_else(|_| "its thread ended".to_owned())
+    }
+
+    /// Prepares to stop: tells that it is not ready, takes no change, and waits until those it took have their verdicts,
+    /// at least for [`DRAINS_FOR`] so that a balancer sees it, at most for [`DRAINS_WITHIN`].
+    pub async fn drain(&mut self) {
+        self.service.drain.cancel();
+        let mut published = self.service.published.clone();
+        let settled = async {
+            // The guard that it returns would keep the core from publishing: it goes at once.
+            drop(published.wait_for(|published| published.report.pending == 0).await);
+        };
+        let (_, ()) = tokio::join!(tokio::time::timeout(DRAINS_WITHIN, settled), tokio::time::sleep(DRAINS_FOR));
+    }
+
+    /// True if the core's thread is at work.
+    pub fn is_alive(&self) -> bool {
+        self.service.metrics.works_within(CORE_SILENT_MAX)
     }
 
     /// Stops taking requests, finishes what the core has begun, closes everything.
@@ -332,9 +371,14 @@ fn threads() -> usize {
 }
 
 /// Checked messages go to the core, but for those that an interceptor holds back.
-fn deliver_to(inbox: Arc<Inbox>, incoming: Option<Passes>) -> impl Fn(Verified<Message>) + Clone + Send + 'static {
+fn deliver_to(
+    inbox: Arc<Inbox>,
+    metrics: Arc<Metrics>,
+    incoming: Option<Passes>,
+) -> impl Fn(Verified<Message>) + Clone + Send + 'static {
     let incoming = Arc::new(incoming);
     move |message| {
+        metrics.came(message.message());
         if incoming.as_ref().as_ref().is_none_or(|passes| passes(message.message())) {
             inbox.message(Box::new(message));
         }
@@ -342,12 +386,15 @@ fn deliver_to(inbox: Arc<Inbox>, incoming: Option<Passes>) -> impl Fn(Verified<M
 }
 
 /// Lets messages out; a full queue drops, and status and repair bring it again (N9).
-fn sender(network: Network, interceptor: Option<Intercept>) -> Box<dyn FnMut(Outgoing) + Send> {
+fn sender(network: Network, metrics: Arc<Metrics>, interceptor: Option<Intercept>) -> Box<dyn FnMut(Outgoing) + Send> {
     match interceptor {
         Some(intercept) => intercepted(network, intercept),
         None => Box::new(move |outgoing| match outgoing {
             Outgoing::To(to, message) => send(&network, to, &message),
-            Outgoing::All(message) => broadcast(&network, &message),
+            Outgoing::All(message) => {
+                metrics.leaves(&message);
+                broadcast(&network, &message);
+            }
         }),
     }
 }

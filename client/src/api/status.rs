@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Status of a node. `state_root` and `lane_hash` are those after exactly `executed_seq`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Hash of the genesis.
     #[serde(with = "hexed")]
@@ -49,6 +49,9 @@ pub struct Status {
     /// Slots that others have executed and this node has not.
     #[serde(default)]
     pub behind: u64,
+    /// Slots that this node decided on the fast path, by the votes of all, since it started.
+    #[serde(default)]
+    pub fast_commits: u64,
     /// When this node last had executed all that it knew to be committed; null if not since it started.
     pub last_sync: Option<u64>,
     /// The node's opinion of itself.
@@ -66,12 +69,49 @@ pub struct StableCheckpoint {
 }
 
 /// A node's opinion of itself, also the body of `GET /v1/health`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// From 100 (nothing to say) down to 0.
-    pub score: u8,
-    /// Why it is not 100, in words.
+    /// From 1 (nothing to say) down to 0; below [`HEALTH_MIN`] somebody should look. The weighted geometric mean of the
+    /// parts, so that one part at 0 makes it 0.
+    pub score: f64,
+    /// Its parts.
+    #[serde(default)]
+    pub parts: Vec<HealthPart>,
+    /// Issues in words; `GET /v1/issues` has them with evidence and advice.
     pub reasons: Vec<String>,
+}
+
+/// Score below which a node calls for somebody.
+pub const HEALTH_MIN: f64 = 0.7;
+
+/// Part of a node's health.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HealthPart {
+    /// `sync_lag`, `partition_status`, `conflict_rate`, `consensus_time` or `node_health`.
+    pub name: String,
+    /// From 1 down to 0.
+    pub score: f64,
+    /// Share in the whole; the weights add up to 1.
+    pub weight: f64,
+}
+
+/// Something that is wrong: an item of `GET /v1/issues`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// Stable name, as in `no-quorum`.
+    pub id: String,
+    /// `critical`, `warning` or `notice`.
+    pub severity: String,
+    /// When it began.
+    pub since: u64,
+    /// The issue in a sentence.
+    pub what: String,
+    /// Measured facts.
+    pub evidence: String,
+    /// Next step.
+    pub advice: String,
+    /// Page of the documentation that helps.
+    pub runbook: String,
 }
 
 /// Role of a node in its group.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const JSON: &str = "200 OK\r\ncontent-type: application/json";
 
 fn good() -> Reply {
-    Reply::Http(JSON, r#"{"score":100,"reasons":[]}"#.into())
+    Reply::Http(JSON, r#"{"score":1.0,"reasons":[]}"#.into())
 }
 
 fn no_quorum() -> Reply {
@@ -25,7 +25,7 @@ async fn health(node: &str, timeout: Duration) -> Result<Health, ClientError> {
 #[tokio::test]
 async fn a_broken_connection_is_tried_again() {
     let (node, requests) = scripted::node(vec![Reply::Hangup, Reply::Hangup, good()]);
-    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 100);
+    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 1.0);
     assert_eq!(requests.iter().take(3).filter(|request| request.line == "GET /v1/health").count(), 3);
 }
 
@@ -33,13 +33,13 @@ async fn a_broken_connection_is_tried_again() {
 async fn an_answer_that_is_cut_off_is_tried_again() {
     let cut = Reply::Http("200 OK\r\ntransfer-encoding: chunked", "5\r\nabc".into());
     let (node, _requests) = scripted::node(vec![cut, good()]);
-    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 100);
+    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 1.0);
 }
 
 #[tokio::test]
 async fn a_node_without_a_quorum_is_asked_again() {
     let (node, _requests) = scripted::node(vec![no_quorum(), good()]);
-    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 100);
+    assert_eq!(health(&node, Duration::from_secs(20)).await.expect("an answer").score, 1.0);
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ fn tell(item: &Item) -> std::io::Result<()> {
 /// Checks of a node by its own words.
 async fn asked(client: &Client) -> Result<Vec<Item>, Failure> {
     let status: Status = client.get(&["status"], &[]).await?;
-    let Health { score, reasons } = &status.health;
+    let Health { score, reasons, .. } = &status.health;
     let mode = match status.mode {
         Mode::Active | Mode::Following => Item::well("mode", status.mode.to_string()),
         _ => {

@@ -1,11 +1,11 @@
-//! `quorate status`, `health`, `members`, `peers`: the group and its voters.
+//! `quorate status`, `health`, `issues`, `members`, `peers`: the group and its voters.
 
 use super::clock;
 use super::failure::{Failure, NOT_THERE, Outcome};
 use super::listing::{LIST_MAX, list};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
-use quorate_client::api::{Health, Member, Mode, Peer, Role, Standing, Status};
+use quorate_client::api::{Health, Issue, Member, Mode, Page, Peer, Role, Standing, Status};
 use quorate_client::http::ClientError;
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ fn heard(peers: &[u16]) -> String {
 
 fn health_line(health: &Health) -> String {
     let reasons = health.reasons.iter().map(|reason| plain(reason)).collect::<Vec<_>>().join("; ");
-    if reasons.is_empty() { format!("{} of 100", health.score) } else { format!("{} of 100: {reasons}", health.score) }
+    if reasons.is_empty() { format!("{} of 1", health.score) } else { format!("{} of 1: {reasons}", health.score) }
 }
 
 fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
@@ -136,6 +136,25 @@ pub async fn health(reach: &Reach) -> Outcome {
     }
     let health: Health = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
     Ok(print::say(health_line(&health))?)
+}
+
+/// What is wrong, as a node sees it; exit 1 if somebody should act.
+pub async fn issues(reach: &Reach) -> Outcome {
+    let client = reach.doctor()?;
+    let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;
+    if reach.json {
+        print::json(&issues)?;
+    } else {
+        issues.items.iter().try_for_each(tell_issue)?;
+    }
+    if issues.items.iter().all(|issue| issue.severity == "notice") { Ok(()) } else { Err(Failure::silent()) }
+}
+
+fn tell_issue(issue: &Issue) -> std::io::Result<()> {
+    let Issue { id, severity, since, what, evidence, advice, runbook } = issue;
+    print::say(format!("{} {}: {}, since {}", plain(severity), plain(id), plain(what), clock::date(*since)))?;
+    print::say(format!("         {}", plain(evidence)))?;
+    print::say(format!("         {} ({})", plain(advice), plain(runbook)))
 }
 
 /// The voters.

@@ -52,6 +52,7 @@ pub async fn offer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
+    service.takes_changes().map_err(IntoResponse::into_response)?;
     let max = service.genesis.limits().envelope_bytes_max as usize;
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);

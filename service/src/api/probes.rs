@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::problem::{Answer, Failure};
-use super::status::BEHIND_SLOTS_MAX;
+use crate::health::BEHIND_SLOTS_MAX;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ pub async fn alive() -> &'static str {
 /// 200 when the replica can vote, hears a quorum and is not far behind, else 503 with its mode and why.
 pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     let report = service.now().report;
-    if service.stop.is_cancelled() {
+    if service.drain.is_cancelled() {
         return Err(Failure::stopping());
     }
     let is_far_behind = report.behind > BEHIND_SLOTS_MAX;

@@ -8,6 +8,7 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
+use crate::health::{Facts, Watched};
 use crate::metrics::Metrics;
 use crate::pool::CachedPayload;
 use axum::extract::State;
@@ -71,7 +72,11 @@ pub struct Service {
     /// Room for those who wait for the future.
     pub future: Semaphore,
     /// The first damage that was met on the disk, in words.
-    pub damage: OnceLock<String>,
+    pub damage: Arc<OnceLock<String>>,
+    /// Findings of the watch.
+    pub watched: watch::Receiver<Arc<Watched>>,
+    /// Cancelled when the replica prepares to stop: what it took is finished, and nothing new is taken.
+    pub drain: CancellationToken,
     /// Cancelled when the replica stops.
     pub stop: CancellationToken,
 }
@@ -94,12 +99,24 @@ impl Service {
         }
     }
 
+    /// Facts from which issues and health are made.
+    pub fn facts<'a>(&'a self, published: &'a Published, watched: &'a Watched) -> Facts<'a> {
+        let has_test_keys = self.genesis.name().contains(crate::init::TEST_WORDS);
+        let damage = self.damage.get().map(String::as_str);
+        Facts { report: &published.report, vitals: &watched.vitals, damage, has_test_keys }
+    }
+
     /// Hands a request to the core's thread.
     pub fn ask(&self, request: Request) -> Answer<()> {
         if self.stop.is_cancelled() {
             return Err(Failure::stopping());
         }
         self.inbox.request(request).map_err(|_| Failure::busy("too many requests wait for the replica's core"))
+    }
+
+    /// Refuses new changes while the replica prepares to stop.
+    pub fn takes_changes(&self) -> Answer<()> {
+        if self.drain.is_cancelled() { Err(Failure::stopping()) } else { Ok(()) }
     }
 
     /// Refuses what needs a quorum while there is none.

@@ -1,19 +1,15 @@
-//! `/v1/status` and `/v1/health`.
+//! `/v1/status`, `/v1/health` and `/v1/issues`.
 
 use super::Shared;
 use crate::build;
 use crate::engine::Published;
+use crate::health::{self, Fault, RUNBOOKS, Watched, assess, now_ms};
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{Health, Mode, Role, StableCheckpoint, Status};
+use quorate_client::api::{Health, Issue, Page, Role, StableCheckpoint, Status};
 use quorate_pbft::{ReplicaId, Time};
 
 use super::service::Service;
-
-/// Slots behind the others from which a replica is not ready.
-pub const BEHIND_SLOTS_MAX: u64 = 64;
-/// Slots behind the others that are not worth a word: what a busy group is apart for a moment.
-const BEHIND_SLOTS_USUAL: u64 = 4;
 
 /// Answers with the replica's status.
 pub async fn status(State(service): Shared) -> Json<Status> {
@@ -51,40 +47,36 @@ pub fn of(service: &Service) -> Status {
         peers: report.heard().map(ReplicaId::get).collect(),
         quorum: report.quorum as u64,
         behind: report.behind,
+        fast_commits: report.fast_commits,
         last_sync: report.last_sync.map(Time::get),
         health: opinion(service, &published),
     }
 }
 
-/// 100, less what is wrong.
+/// The replica's opinion of itself.
 fn opinion(service: &Service, published: &Published) -> Health {
-    let report = &published.report;
-    let mut reasons = Vec::new();
-    let mut score = 100u8;
-    let mut fault = |cost: u8, reason: String| {
-        score = score.saturating_sub(cost);
-        reasons.push(reason);
-    };
-    match report.mode {
-        Mode::Active => (),
-        Mode::Diverged => fault(100, format!("diverged: {}", report.why)),
-        Mode::ReadOnly | Mode::Recovering | Mode::Following => fault(60, format!("{}: {}", report.mode, report.why)),
+    let watched = service.watched.borrow().clone();
+    let facts = service.facts(published, &watched);
+    assess(&facts, &health::issues(&facts))
+}
+
+/// What is wrong, the most urgent first.
+pub async fn issues(State(service): Shared) -> Json<Page<Issue>> {
+    let (published, watched) = (service.now(), service.watched.borrow().clone());
+    let found = health::issues(&service.facts(&published, &watched));
+    let items = found.into_iter().map(|fault| issue(&fault, &watched));
+    Json(Page { items: items.collect(), next: None })
+}
+
+fn issue(fault: &Fault, watched: &Watched) -> Issue {
+    let page = RUNBOOKS.iter().find(|(id, _)| *id == fault.id).map_or("", |(_, page)| *page);
+    Issue {
+        id: fault.id.to_owned(),
+        severity: fault.severity.name().to_owned(),
+        since: watched.since.get(fault.id).copied().unwrap_or_else(now_ms),
+        what: fault.what.to_owned(),
+        evidence: fault.evidence.clone(),
+        advice: fault.advice.to_owned(),
+        runbook: format!("docs/runbooks/{page}.md"),
     }
-    if report.mode == Mode::Active && !report.hears_quorum() {
-        fault(60, report.why.clone());
-    }
-    if report.behind > BEHIND_SLOTS_USUAL {
-        fault(20, format!("{} slots behind the others", report.behind));
-    }
-    if let Some(damage) = service.damage.get() {
-        fault(50, format!("{damage}: restore the database from a backup, or make a new one"));
-    }
-    let silent: Vec<String> = report.silent().map(|replica| replica.to_string()).collect();
-    if !silent.is_empty() {
-        fault(10, format!("not heard in the last 2 s: {}", silent.join(", ")));
-    }
-    if service.genesis.name().contains(crate::init::TEST_WORDS) {
-        fault(5, "TEST KEYS: one command has held all keys of this group".to_owned());
-    }
-    Health { score, reasons }
 }

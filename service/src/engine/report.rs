@@ -35,6 +35,8 @@ pub struct Report {
     pub quorum: usize,
     /// Slots that an honest member has executed and this one has not.
     pub behind: u64,
+    /// Slots decided on the fast path since the start.
+    pub fast_commits: u64,
     /// Envelopes that wait here.
     pub pending: usize,
     /// Their bytes.
@@ -128,6 +130,7 @@ fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
         last_sync: in_sync.then_some(now.wall),
         quorum: core.quorum,
         behind: behind(&core),
+        fast_commits: core.fast_commits,
         pending: 0,
         pending_bytes: 0,
     };

@@ -160,7 +160,7 @@ mod tests {
             "group": zero, "name": "", "replica": replica, "primary": 0, "role": "replica", "version": "", "epoch": 0,
             "view": 0, "executed_seq": executed_seq, "pending": 0, "state_root": root, "lane_hash": zero,
             "stable_checkpoint": { "seq": 0, "state_root": zero }, "mode": "active", "why": "", "peers": [],
-            "last_sync": null, "health": { "score": 100, "reasons": [] },
+            "last_sync": null, "health": { "score": 1.0, "reasons": [] },
         });
         serde_json::from_value(status).expect("a status")
     }

@@ -8,6 +8,7 @@ mod dependencies;
 mod events;
 mod ledger_folders;
 mod licences;
+mod links;
 mod modules;
 mod names;
 mod pure;

@@ -1,0 +1,22 @@
+//! Facts from which issues and score are made, and the bounds that both know.
+
+use super::vitals::Vitals;
+use crate::engine::Report;
+
+/// Slots behind the others that are not worth a word: what a busy group is apart for a moment.
+pub const BEHIND_SLOTS_USUAL: u64 = 4;
+/// Slots behind the others from which a replica is not ready.
+pub const BEHIND_SLOTS_MAX: u64 = 64;
+
+/// Facts from which issues and score are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The core's report.
+    pub report: &'a Report,
+    /// Measurements of the watch.
+    pub vitals: &'a Vitals,
+    /// The first damage that was met on the disk, in words.
+    pub damage: Option<&'a str>,
+    /// Whether one command has held all keys of the group.
+    pub has_test_keys: bool,
+}

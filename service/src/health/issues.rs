@@ -1,0 +1,280 @@
+//! Issues: what is wrong, the evidence, and what to do about it.
+
+use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
+use quorate_client::api::Mode;
+
+/// Milliseconds without a new stable checkpoint that are too many while slots are executed.
+const CHECKPOINT_AGE_MS_MAX: u64 = 60_000;
+/// Milliseconds for which changes may wait while nothing is executed.
+const STALLED_MS_MAX: u64 = 10_000;
+/// Milliseconds from a proposal to its execution that are slow.
+const ORDER_MS_MAX: u64 = 2_000;
+/// Changes of view in five minutes that are many.
+const VIEW_CHANGES_MAX: u64 = 5;
+/// Proposals refused for their time in five minutes that are many.
+const CLOCK_REFUSALS_MAX: u64 = 10;
+/// Share of conflicts, in hundredths, that is high.
+const CONFLICT_PERCENT_MAX: u64 = 20;
+
+/// Ids of the issues, each with its page in `docs/runbooks`.
+pub const RUNBOOKS: [(&str, &str); 17] = [
+    ("no-quorum", "no-quorum"),
+    ("member-silent", "lost-member"),
+    ("stalled", "no-quorum"),
+    ("behind", "behind"),
+    ("recovering", "behind"),
+    ("following", "lost-disk"),
+    ("diverged", "diverged"),
+    ("disk-damaged", "lost-disk"),
+    ("disk-space", "disk-full"),
+    ("files", "limits"),
+    ("checkpoint", "behind"),
+    ("slow-order", "view-changes"),
+    ("view-changes", "view-changes"),
+    ("clock", "clock"),
+    ("conflicts", "conflicts"),
+    ("evidence", "evidence"),
+    ("test-keys", "keys"),
+];
+
+/// Urgency of an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Changes cannot be ordered or this replica cannot take part: now.
+    Critical,
+    /// It becomes critical if nobody acts, or one of the f faults is used up.
+    Warning,
+    /// Good to know.
+    Notice,
+}
+
+impl Severity {
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+/// Issue without the time of its beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Stable name, one of [`RUNBOOKS`].
+    pub id: &'static str,
+    /// Urgency.
+    pub severity: Severity,
+    /// The issue in a sentence.
+    pub what: &'static str,
+    /// Measured facts.
+    pub evidence: String,
+    /// Next step.
+    pub advice: &'static str,
+}
+
+/// Everything that is wrong, the most urgent first.
+pub fn issues(facts: &Facts<'_>) -> Vec<Fault> {
+    let mut found: Vec<Fault> = [of_group(facts), of_core(facts), of_machine(facts), of_conduct(facts)].concat();
+    found.sort_by_key(|fault| fault.severity as u8);
+    found
+}
+
+fn fault(
+    is_so: bool,
+    id: &'static str,
+    severity: Severity,
+    what: &'static str,
+    evidence: impl FnOnce() -> String,
+    advice: &'static str,
+) -> Option<Fault> {
+    is_so.then(|| Fault { id, severity, what, evidence: evidence(), advice })
+}
+
+fn numbers<T: ToString>(replicas: impl IntoIterator<Item = T>) -> String {
+    replicas.into_iter().map(|replica| replica.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Members and their agreement.
+fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
+    let hears = report.hears_quorum();
+    let silent = numbers(report.silent());
+    let found = [
+        fault(
+            !hears || report.mode == Mode::ReadOnly,
+            "no-quorum",
+            Severity::Critical,
+            "changes cannot be ordered: too few members are heard",
+            || report.why.clone(),
+            "start the silent members, or mend the network between you and them",
+        ),
+        fault(
+            hears && !silent.is_empty(),
+            "member-silent",
+            Severity::Warning,
+            "members are not heard",
+            || format!("not heard in the last 2 s: {silent}"),
+            "ask who runs them; one more fault than the group bears stops it",
+        ),
+        fault(
+            hears && vitals.stalled_ms > STALLED_MS_MAX,
+            "stalled",
+            Severity::Critical,
+            "changes wait and nothing is executed, although a quorum is heard",
+            || format!("{} wait here; no slot was executed for {} s", report.pending, vitals.stalled_ms / 1_000),
+            "look at `quorate peers` for the views of the others, and at the log for `view`",
+        ),
+        fault(
+            vitals.view_changes > VIEW_CHANGES_MAX,
+            "view-changes",
+            Severity::Warning,
+            "the primary changes often",
+            || format!("{} changes of view in five minutes; now view {}", vitals.view_changes, report.view),
+            "look for a primary that is slow, overloaded or far away",
+        ),
+        fault(
+            vitals.order_ms.is_some_and(|ms| ms > ORDER_MS_MAX),
+            "slow-order",
+            Severity::Warning,
+            "agreement is slow",
+            || format!("{} ms from a proposal to its execution, median", vitals.order_ms.unwrap_or_default()),
+            "compare the phases in `quorate_phase_seconds`: prepare is network, commit is network and disk",
+        ),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// This replica's own part.
+fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
+    let behind = || format!("{} slots behind the others", report.behind);
+    let why = || format!("{}: {}", report.mode, report.why);
+    let far = if report.behind > BEHIND_SLOTS_MAX { Severity::Critical } else { Severity::Warning };
+    let found = [
+        fault(
+            report.behind > BEHIND_SLOTS_USUAL,
+            "behind",
+            far,
+            "this replica is behind the others",
+            behind,
+            "wait: it asks for what it lacks; if the number grows, look at disk, processor and network",
+        ),
+        fault(
+            report.mode == Mode::Recovering,
+            "recovering",
+            Severity::Warning,
+            "this replica restarted and does not vote yet",
+            why,
+            "wait until a quorum has told it what it had promised",
+        ),
+        fault(
+            report.mode == Mode::Following,
+            "following",
+            Severity::Critical,
+            "this replica follows and does not vote",
+            why,
+            "its disk is older than its promises: it needs a new key to vote again",
+        ),
+        fault(
+            report.mode == Mode::Diverged,
+            "diverged",
+            Severity::Critical,
+            "the state of this replica is not the one that a quorum certified",
+            why,
+            "keep the folder for an analysis, and give the replica a new database",
+        ),
+        fault(
+            vitals.checkpoint_age_ms > CHECKPOINT_AGE_MS_MAX,
+            "checkpoint",
+            Severity::Warning,
+            "no checkpoint becomes stable",
+            || {
+                format!(
+                    "executed slots wait for one for {} s; the newest is {}",
+                    vitals.checkpoint_age_ms / 1_000,
+                    report.stable
+                )
+            },
+            "look for members that are behind: a quorum must reach the same slot",
+        ),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Disk, files, keys.
+fn of_machine(Facts { vitals, damage, has_test_keys, .. }: &Facts<'_>) -> Vec<Fault> {
+    let disk = vitals.disk.filter(|disk| disk.is_short());
+    let found = [
+        fault(
+            damage.is_some(),
+            "disk-damaged",
+            Severity::Critical,
+            "the disk gave back something else than was written",
+            || damage.unwrap_or_default().to_owned(),
+            "restore the database from a backup, or make a new one",
+        ),
+        fault(
+            disk.is_some(),
+            "disk-space",
+            Severity::Warning,
+            "the disk is nearly full",
+            || {
+                disk.map(|disk| format!("{} of {} MiB free", disk.free_bytes >> 20, disk.size_bytes >> 20))
+                    .unwrap_or_default()
+            },
+            "make room: a full disk stops the replica",
+        ),
+        fault(
+            vitals.is_short_of_files(),
+            "files",
+            Severity::Warning,
+            "the process runs out of files and connections",
+            || format!("{} of {} open", vitals.files_open, vitals.files_max),
+            "raise LimitNOFILE of the unit, and look for clients that keep connections",
+        ),
+        fault(
+            *has_test_keys,
+            "test-keys",
+            Severity::Notice,
+            "TEST KEYS: one command has held all keys of this group",
+            || "the name of the group says so".to_owned(),
+            "make a group by the ceremony for anything but tests",
+        ),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Conduct of members and authors.
+fn of_conduct(Facts { vitals, .. }: &Facts<'_>) -> Vec<Fault> {
+    let conflicts = vitals.conflicts;
+    let found = [
+        fault(
+            !vitals.accused.is_empty() || !vitals.garbled.is_empty(),
+            "evidence",
+            Severity::Warning,
+            "a member has misbehaved",
+            || match vitals.accused.is_empty() {
+                true => format!("frames that are no messages from {}", numbers(&vitals.garbled)),
+                false => format!("evidence against {} is recorded", numbers(&vitals.accused)),
+            },
+            "`quorate evidence list` shows the proofs; talk to who runs the member",
+        ),
+        fault(
+            vitals.clock_refusals > CLOCK_REFUSALS_MAX,
+            "clock",
+            Severity::Warning,
+            "clocks of members differ",
+            || format!("{} proposals refused for their time in five minutes", vitals.clock_refusals),
+            "synchronise the clocks, this machine's first",
+        ),
+        fault(
+            conflicts.percent() > CONFLICT_PERCENT_MAX,
+            "conflicts",
+            Severity::Warning,
+            "many changes end in conflicts",
+            || format!("{} of {} receipts in five minutes", conflicts.kept, conflicts.receipts),
+            "`quorate conflicts list` says where; locks or owners for those paths avoid them",
+        ),
+    ];
+    found.into_iter().flatten().collect()
+}

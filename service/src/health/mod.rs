@@ -1,0 +1,17 @@
+//! Health of a replica by its own measurements: issues in words, and a score.
+//!
+//! A watch looks once a second ([`watch`]): disk, open files, age of the checkpoint, pace of the last minutes
+//! ([`Vitals`]). [`issues()`] says in words what is wrong with that and with the core's report, [`assess`] makes a
+//! score of five parts. Nothing here is asked of another replica, so all of it answers without a quorum.
+
+mod vitals;
+mod facts;
+mod issues;
+mod score;
+mod watch;
+
+pub use facts::{BEHIND_SLOTS_MAX, Facts};
+pub use issues::{Fault, RUNBOOKS, Severity, issues};
+pub use score::assess;
+pub use vitals::{Conflicts, Disk, Vitals};
+pub use watch::{Sources, Watched, now_ms, watch};

@@ -1,0 +1,71 @@
+//! The score: five parts from 0 to 1, and their weighted geometric mean, so that one part at 0 makes the whole 0.
+
+use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
+use super::issues::Fault;
+use super::vitals::Disk;
+use quorate_client::api::{Health, HealthPart, Mode};
+
+/// Milliseconds from a proposal to its execution that cost nothing.
+const ORDER_MS_USUAL: u64 = 1_000;
+/// Milliseconds from a proposal to its execution at which nothing is left.
+const ORDER_MS_MAX: u64 = 10_000;
+/// Thousandths that a member which is not heard leaves, where the quorum has none to spare.
+const NONE_TO_SPARE: u64 = 600;
+
+/// A replica's opinion of itself: the parts, their mean, and each issue as a reason.
+pub fn assess(facts: &Facts<'_>, faults: &[Fault]) -> Health {
+    let part = |name: &str, weight: u64, thousandths: u64| HealthPart {
+        name: name.to_owned(),
+        score: rounded(thousandths as f64 / 1_000.0),
+        weight: weight as f64 / 100.0,
+    };
+    let parts = vec![
+        part("sync_lag", 20, sync_lag(facts)),
+        part("partition_status", 30, partition(facts)),
+        part("conflict_rate", 10, 1_000 - 10 * facts.vitals.conflicts.percent().min(100)),
+        part("consensus_time", 20, consensus_time(facts)),
+        part("node_health", 20, node(facts)),
+    ];
+    let score = rounded(parts.iter().map(|part| part.score.powf(part.weight)).product());
+    let reasons = faults.iter().map(|fault| format!("{}: {}", fault.what, fault.evidence)).collect();
+    Health { score, parts, reasons }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+/// Thousandths that are left of a measure between what costs nothing and what costs all.
+fn left(value: u64, usual: u64, most: u64) -> u64 {
+    1_000 - 1_000 * value.clamp(usual, most).saturating_sub(usual) / (most - usual)
+}
+
+fn sync_lag(Facts { report, .. }: &Facts<'_>) -> u64 {
+    left(report.behind, BEHIND_SLOTS_USUAL, BEHIND_SLOTS_MAX)
+}
+
+/// All members heard: 1. Fewer than a quorum: 0.
+fn partition(Facts { report, .. }: &Facts<'_>) -> u64 {
+    let (heard, members) = (report.heard().count() + 1, report.peers.len() + 1);
+    if !report.hears_quorum() {
+        return 0;
+    }
+    let spare = (members - report.quorum).max(1) as u64;
+    let silent = (members - heard) as u64;
+    1_000 - (1_000 - NONE_TO_SPARE) * silent / spare
+}
+
+fn consensus_time(Facts { vitals, .. }: &Facts<'_>) -> u64 {
+    let waited = vitals.order_ms.unwrap_or_default().max(vitals.stalled_ms);
+    left(waited, ORDER_MS_USUAL, ORDER_MS_MAX)
+}
+
+fn node(Facts { report, vitals, damage, .. }: &Facts<'_>) -> u64 {
+    match report.mode {
+        Mode::Diverged | Mode::Following => 0,
+        _ if damage.is_some() => 0,
+        Mode::Recovering => 300,
+        _ if vitals.disk.is_some_and(Disk::is_short) || vitals.is_short_of_files() => 700,
+        Mode::Active | Mode::ReadOnly => 1_000,
+    }
+}

@@ -1,0 +1,123 @@
+//! Measurements that the core does not make.
+
+use std::path::Path;
+
+/// Share of a disk that must be free, in hundredths.
+pub const FREE_PERCENT_MIN: u64 = 15;
+/// Free bytes that suffice on a disk of any size.
+pub const FREE_BYTES_ENOUGH: u64 = 16 << 30;
+/// Share of the files that the system lets a process open, in hundredths, from which they run short.
+const FILES_PERCENT_MAX: u64 = 80;
+
+/// Measurements of one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Vitals {
+    /// The disk of the database; none where the system does not tell.
+    pub disk: Option<Disk>,
+    /// Bytes of the database's files.
+    pub database_bytes: u64,
+    /// Files and connections that the process has open.
+    pub files_open: u64,
+    /// Files and connections that the system lets it open.
+    pub files_max: u64,
+    /// Milliseconds for which executed slots have waited for a newer stable checkpoint.
+    pub checkpoint_age_ms: u64,
+    /// Milliseconds for which changes have waited here while no slot was executed.
+    pub stalled_ms: u64,
+    /// Median of the time from a proposal to its execution, over the last slots.
+    pub order_ms: Option<u64>,
+    /// Changes of view in the last five minutes.
+    pub view_changes: u64,
+    /// Proposals refused for their time in the last five minutes.
+    pub clock_refusals: u64,
+    /// Receipts of the last five minutes.
+    pub conflicts: Conflicts,
+    /// Numbers of the members that evidence is recorded against.
+    pub accused: Vec<u16>,
+    /// Conflicts that nobody has settled; at most a page of them is counted.
+    pub conflicts_open: u64,
+    /// Numbers of the members that sent frames which were no messages in the last five minutes.
+    pub garbled: Vec<u16>,
+}
+
+/// Room on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that the replica may still write.
+    pub free_bytes: u64,
+    /// Bytes of the disk.
+    pub size_bytes: u64,
+}
+
+/// Receipts of some time, and how many of them were conflicts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Conflicts {
+    /// Receipts that kept a conflict.
+    pub kept: u64,
+    /// All receipts.
+    pub receipts: u64,
+}
+
+impl Disk {
+    /// The disk that holds a path.
+    pub fn of(path: &Path) -> Option<Self> {
+        let disk = rustix::fs::statvfs(path).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        Some(Self { free_bytes: bytes(disk.f_bavail), size_bytes: bytes(disk.f_blocks) })
+    }
+
+    /// True if less is free than a share that leaves time to act.
+    pub fn is_short(self) -> bool {
+        self.free_bytes < FREE_BYTES_ENOUGH && self.free_bytes < self.size_bytes / 100 * FREE_PERCENT_MIN
+    }
+}
+
+impl Conflicts {
+    /// Share of conflicts in hundredths; 0 where too few receipts say anything.
+    pub fn percent(self) -> u64 {
+        const RECEIPTS_MIN: u64 = 20;
+        if self.receipts < RECEIPTS_MIN { 0 } else { self.kept * 100 / self.receipts }
+    }
+}
+
+impl Vitals {
+    /// True if the process will soon be refused another file or connection.
+    pub fn is_short_of_files(&self) -> bool {
+        self.files_max > 0 && self.files_open * 100 > self.files_max * FILES_PERCENT_MAX
+    }
+}
+
+/// Bytes of the files in a folder.
+pub fn bytes_in(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
+/// Files that this process has open; 0 where the system does not tell.
+pub fn files_open() -> u64 {
+    std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
+}
+
+/// Files that this process may open.
+pub fn files_max() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_short_below_its_share_unless_much_is_free() {
+        let disk = |free_bytes, size_bytes| Disk { free_bytes, size_bytes };
+        assert!(disk(7 << 30, 50 << 30).is_short());
+        assert!(!disk(8 << 30, 50 << 30).is_short());
+        assert!(!disk(17 << 30, 10_000 << 30).is_short());
+    }
+
+    #[test]
+    fn a_few_receipts_say_nothing_about_conflicts() {
+        assert_eq!(Conflicts { kept: 5, receipts: 10 }.percent(), 0);
+        assert_eq!(Conflicts { kept: 5, receipts: 20 }.percent(), 25);
+    }
+}

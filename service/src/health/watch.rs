@@ -1,0 +1,197 @@
+//! The watch: once a second it measures, and tells the log when an issue begins or ends.
+
+use super::facts::Facts;
+use super::issues::{Fault, Severity, issues};
+use super::score::assess;
+use super::vitals::{Conflicts, Disk, Vitals, bytes_in, files_max, files_open};
+use crate::engine::Published;
+use crate::metrics::Metrics;
+use quorate_pbft::SeqNum;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch::{Receiver, Sender};
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks that a rate is taken over: five minutes.
+const LOOKS: usize = 300;
+/// Looks between two that read the ledger.
+const READ_EVERY: u64 = 10;
+/// Open conflicts that are counted at most.
+const CONFLICTS_COUNTED_MAX: usize = 1_000;
+
+/// Sources of the measurements.
+pub struct Sources {
+    /// State that the core's thread last published.
+    pub published: Receiver<Published>,
+    /// Counters, and the gauges that the watch sets.
+    pub metrics: Arc<Metrics>,
+    /// The first damage that was met on the disk.
+    pub damage: Arc<OnceLock<String>>,
+    /// Folder of the database.
+    pub data: PathBuf,
+    /// Whether one command has held all keys of the group.
+    pub has_test_keys: bool,
+}
+
+/// Findings of a look.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// Measurements.
+    pub vitals: Vitals,
+    /// Milliseconds since 1970 at which each issue began, by its id.
+    pub since: BTreeMap<&'static str, u64>,
+}
+
+/// Counters at one look.
+#[derive(Debug, Clone, Default)]
+struct Sample {
+    view_changes: u64,
+    clock_refusals: u64,
+    conflicts: Conflicts,
+    garbled: BTreeMap<u16, u64>,
+}
+
+struct Watch {
+    sources: Sources,
+    looks: u64,
+    samples: VecDeque<Sample>,
+    /// The highest executed slot, and when it was first seen.
+    executed: (SeqNum, Instant),
+    /// The newest stable checkpoint, and when executed slots were last all covered or it last moved.
+    covered: (SeqNum, Instant),
+    last: Watched,
+    /// Slot at which the ledger was read last.
+    read_at: Option<SeqNum>,
+}
+
+/// Looks until nobody listens.
+pub async fn watch(sources: Sources, tell: Sender<Arc<Watched>>) {
+    let now = Instant::now();
+    let begun = (SeqNum::default(), now);
+    let mut watch = Watch {
+        sources,
+        looks: 0,
+        samples: VecDeque::new(),
+        executed: begun,
+        covered: begun,
+        last: Watched::default(),
+        read_at: None,
+    };
+    while !tell.is_closed() {
+        // The ledger is read, and the disk asked: on a thread that may block.
+        let looked = tokio::task::spawn_blocking(move || {
+            watch.look();
+            watch
+        });
+        let Ok(looked) = looked.await else { return };
+        watch = looked;
+        tell.send_replace(Arc::new(watch.last.clone()));
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+impl Watch {
+    fn look(&mut self) {
+        let published = self.sources.published.borrow().clone();
+        let mut vitals = self.measure(&published);
+        if self.looks.is_multiple_of(READ_EVERY) && self.read_at != Some(published.moment.seq()) {
+            self.read_at = Some(published.moment.seq());
+            read(&published, &mut vitals);
+        }
+        self.looks += 1;
+        let damage = self.sources.damage.get().map(String::as_str);
+        let has_test_keys = self.sources.has_test_keys;
+        let facts = Facts { report: &published.report, vitals: &vitals, damage, has_test_keys };
+        let faults = issues(&facts);
+        let since = self.tell(&faults);
+        self.sources.metrics.watched(&facts, &assess(&facts, &faults), &faults);
+        self.last = Watched { vitals, since };
+    }
+
+    fn measure(&mut self, published: &Published) -> Vitals {
+        let (report, now) = (&published.report, Instant::now());
+        let executed = published.moment.seq();
+        if executed != self.executed.0 || report.pending == 0 {
+            self.executed = (executed, now);
+        }
+        if report.stable != self.covered.0 || report.stable >= executed {
+            self.covered = (report.stable, now);
+        }
+        let sample = self.sample(published);
+        let first = self.samples.front().cloned().unwrap_or_else(|| sample.clone());
+        let grew = |peer: &u16, count: u64| count > first.garbled.get(peer).copied().unwrap_or_default();
+        let vitals = Vitals {
+            disk: Disk::of(&self.sources.data),
+            database_bytes: bytes_in(&self.sources.data),
+            files_open: files_open(),
+            files_max: files_max(),
+            checkpoint_age_ms: self.covered.1.elapsed().as_millis() as u64,
+            stalled_ms: self.executed.1.elapsed().as_millis() as u64,
+            order_ms: self.sources.metrics.order_ms(),
+            view_changes: sample.view_changes - first.view_changes,
+            clock_refusals: sample.clock_refusals - first.clock_refusals,
+            conflicts: Conflicts {
+                kept: sample.conflicts.kept - first.conflicts.kept,
+                receipts: sample.conflicts.receipts - first.conflicts.receipts,
+            },
+            accused: self.last.vitals.accused.clone(),
+            conflicts_open: self.last.vitals.conflicts_open,
+            garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
+        };
+        self.samples.push_back(sample);
+        self.samples.truncate(LOOKS + 1);
+        if self.samples.len() > LOOKS {
+            self.samples.pop_front();
+        }
+        vitals
+    }
+
+    fn sample(&self, published: &Published) -> Sample {
+        let metrics = &self.sources.metrics;
+        let peers = published.report.peers.iter().map(|peer| peer.replica);
+        Sample {
+            view_changes: metrics.view_changes.get(),
+            clock_refusals: metrics.refused_for("clock"),
+            conflicts: metrics.conflicts(),
+            garbled: peers.map(|peer| (peer.get(), metrics.frames_invalid_of(peer))).collect(),
+        }
+    }
+
+    /// Tells issues that began or ended; when each began.
+    fn tell(&self, faults: &[Fault]) -> BTreeMap<&'static str, u64> {
+        let known = &self.last.since;
+        for Fault { id, severity, what, evidence, advice } in
+            faults.iter().filter(|fault| !known.contains_key(fault.id))
+        {
+            match severity {
+                Severity::Notice => tracing::info!(event = "notice", id, evidence, advice, what, "notice"),
+                _ => tracing::warn!(event = "issue", id, severity = severity.name(), what, evidence, advice, "issue"),
+            }
+        }
+        for id in known.keys().filter(|id| faults.iter().all(|fault| fault.id != **id)) {
+            tracing::info!(event = "issue-over", id, "issue over");
+        }
+        let began = |fault: &Fault| (fault.id, known.get(fault.id).copied().unwrap_or_else(now_ms));
+        faults.iter().map(began).collect()
+    }
+}
+
+/// Evidence and open conflicts, as the ledger has them; a disk that fails is met elsewhere.
+fn read(published: &Published, vitals: &mut Vitals) {
+    let view = published.moment.view();
+    if let Ok(members) = view.members() {
+        vitals.accused =
+            members.iter().filter(|member| member.evidence > 0).map(|member| member.replica.get()).collect();
+    }
+    if let Ok(page) = view.conflicts(None, Some(true), None, CONFLICTS_COUNTED_MAX) {
+        vitals.conflicts_open = page.items.len() as u64;
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}

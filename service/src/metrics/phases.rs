@@ -1,0 +1,114 @@
+//! Phases of agreement, timed where messages pass: from a proposal to the own commit vote, and on to execution.
+
+use quorate_pbft::{SeqNum, View};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Slots that are timed at once: more than a window.
+const OPEN_MAX: usize = 1_024;
+/// Slots whose time is remembered for the median.
+const REMEMBERED: usize = 64;
+
+/// Slots in flight, and the times of the last ones.
+#[derive(Debug, Default)]
+pub struct Phases {
+    open: BTreeMap<SeqNum, Slot>,
+    orders: VecDeque<Duration>,
+    view: Option<View>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    proposed: Instant,
+    prepared: Option<Instant>,
+}
+
+/// Times of an executed slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timed {
+    /// From the proposal to the own commit vote; none where others decided without it.
+    pub prepare: Option<Duration>,
+    /// From that vote to the execution, durable.
+    pub commit: Option<Duration>,
+    /// From the proposal to the execution, durable.
+    pub order: Duration,
+}
+
+impl Phases {
+    /// A proposal left or came; the first one of a slot counts.
+    pub fn proposed(&mut self, seq: SeqNum, now: Instant) {
+        self.open.entry(seq).or_insert(Slot { proposed: now, prepared: None });
+        if self.open.len() > OPEN_MAX {
+            self.open.pop_first();
+        }
+    }
+
+    /// The own commit vote left; the first one of a slot counts.
+    pub fn prepared(&mut self, seq: SeqNum, now: Instant) {
+        if let Some(slot) = self.open.get_mut(&seq) {
+            slot.prepared.get_or_insert(now);
+        }
+    }
+
+    /// Every slot up to this one is executed.
+    pub fn executed(&mut self, seq: SeqNum, now: Instant) -> Vec<Timed> {
+        let mut timed = Vec::new();
+        while let Some(first) = self.open.first_entry().filter(|first| *first.key() <= seq) {
+            let Slot { proposed, prepared } = first.remove();
+            let prepare = prepared.map(|at| at.duration_since(proposed));
+            let commit = prepared.map(|at| now.duration_since(at));
+            timed.push(Timed { prepare, commit, order: now.duration_since(proposed) });
+        }
+        self.orders.extend(timed.iter().map(|slot| slot.order));
+        self.orders.drain(..self.orders.len().saturating_sub(REMEMBERED));
+        timed
+    }
+
+    /// Count of the views entered since the last look; the first look counts none.
+    pub fn views_since(&mut self, view: View) -> u64 {
+        let before = self.view.replace(view);
+        before.map_or(0, |before| view.get().saturating_sub(before.get()))
+    }
+
+    /// Median of the remembered times, in milliseconds.
+    pub fn order_ms(&self) -> Option<u64> {
+        let mut sorted: Vec<Duration> = self.orders.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).map(|median| median.as_millis() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_timed_from_its_first_proposal_to_its_execution() {
+        let (mut phases, begun) = (Phases::default(), Instant::now());
+        let at = |ms: u64| begun + Duration::from_millis(ms);
+        phases.proposed(SeqNum::new(1), at(0));
+        phases.proposed(SeqNum::new(1), at(5));
+        phases.prepared(SeqNum::new(1), at(10));
+        phases.proposed(SeqNum::new(2), at(10));
+
+        let timed = phases.executed(SeqNum::new(1), at(30));
+
+        let ms = Duration::from_millis;
+        assert_eq!(timed, [Timed { prepare: Some(ms(10)), commit: Some(ms(20)), order: ms(30) }]);
+        assert_eq!(phases.order_ms(), Some(30));
+    }
+
+    #[test]
+    fn proposals_that_are_never_executed_take_bounded_room() {
+        let (mut phases, now) = (Phases::default(), Instant::now());
+        (0..10_000).for_each(|seq| phases.proposed(SeqNum::new(seq), now));
+        assert_eq!(phases.open.len(), OPEN_MAX);
+    }
+
+    #[test]
+    fn the_view_in_which_a_replica_starts_is_no_change() {
+        let mut phases = Phases::default();
+        let found: Vec<u64> = [7, 7, 9].map(|view| phases.views_since(View::new(view))).into();
+        assert_eq!(found, [0, 0, 2]);
+    }
+}
