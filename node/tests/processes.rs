@@ -26,6 +26,8 @@ mod http;
 mod init;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
+#[path = "processes/ops.rs"]
+mod ops;
 #[path = "processes/ordering.rs"]
 mod ordering;
 #[path = "processes/outage.rs"]

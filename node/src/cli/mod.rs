@@ -18,6 +18,7 @@ mod demo;
 mod init;
 mod genesis;
 mod keys;
+mod notify;
 mod start;
 mod config;
 mod doctor;
@@ -105,6 +106,8 @@ enum Command {
     Status(group::StatusArgs),
     /// Show what a node thinks of itself
     Health(Reach),
+    /// List what is wrong, with evidence and advice
+    Issues(Reach),
     Doctor(doctor::Doctor),
     /// List the voters
     Members(Reach),
@@ -179,6 +182,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Keys(command) => keys::run(command),
         Command::Status(args) => wait(group::status(args)),
         Command::Health(reach) => wait(group::health(reach)),
+        Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),

@@ -1,6 +1,7 @@
 //! `quorate start`: one replica in the foreground.
 
 use super::failure::{Exit, Failure, Outcome};
+use super::notify::Notify;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
 use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
@@ -127,13 +128,24 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     );
     println!("ready {} {}", running.api_url(), running.peer_id());
 
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!(event = "sigterm", "SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!(event = "sigint", "SIGINT: stopping"),
-        why = running.core_stopped() => return Err(StartError::Stopped(why)),
+    let notify = Notify::from_environment();
+    notify.tell(&format!("READY=1\nSTATUS=replica {} of {}", running.replica(), running.name()));
+    let mut pulse = tokio::time::interval(notify.pulse().unwrap_or(STOPS_WITHIN));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break tracing::info!(event = "sigterm", "SIGTERM: stopping"),
+            _ = interrupt.recv() => break tracing::info!(event = "sigint", "SIGINT: stopping"),
+            why = running.core_stopped() => return Err(StartError::Stopped(why)),
+            _ = pulse.tick() => if running.is_alive() { notify.tell("WATCHDOG=1") },
+        }
     }
+    notify.tell("STOPPING=1\nSTATUS=finishing what was taken");
+    let stop = async {
+        running.drain().await;
+        running.stop().await
+    };
     tokio::select! {
-        stopped = tokio::time::timeout(STOPS_WITHIN, running.stop()) => match stopped {
+        stopped = tokio::time::timeout(STOPS_WITHIN, stop) => match stopped {
             Ok(outcome) => {
                 tracing::info!(event = "stopped", "stopped");
                 outcome.map_err(StartError::Stopped)

@@ -147,10 +147,20 @@ impl Group {
 
     /// SIGTERM, and its exit code.
     pub fn stop(&mut self, replica: usize) -> Option<i32> {
-        let mut child = self.replicas[replica].take().expect("it runs");
+        self.terminate(replica);
+        self.ended(replica)
+    }
+
+    /// SIGTERM, without waiting.
+    pub fn terminate(&self, replica: usize) {
+        let child = self.replicas[replica].as_ref().expect("it runs");
         let told = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
         assert!(told.success());
-        child.wait().expect("it ends").code()
+    }
+
+    /// Exit code of a replica that was told to stop.
+    pub fn ended(&mut self, replica: usize) -> Option<i32> {
+        self.replicas[replica].take().expect("it runs").wait().expect("it ends").code()
     }
 
     /// GET from a replica.

@@ -1,0 +1,213 @@
+//! Operation: issues and health in trouble, files for Prometheus, Grafana and systemd, and an orderly end.
+
+use crate::governance::{author, run};
+use crate::group::{Group, PATIENCE, eventually};
+use quorate_client::api::HEALTH_MIN;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn workspace(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(workspace(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Ids of the issues that a replica tells, but for those of its test keys and of this machine's disk.
+fn issues(group: &Group, replica: usize) -> Vec<String> {
+    let told = group.get(replica, "/v1/issues").json();
+    let items = told["items"].as_array().expect("a list");
+    let ids = items.iter().map(|issue| issue["id"].as_str().expect("an id").to_owned());
+    ids.filter(|id| id != "test-keys" && id != "disk-space").collect()
+}
+
+fn await_issues(group: &Group, replica: usize, expected: &[&str]) {
+    eventually(&format!("{expected:?} at {replica}"), || (issues(group, replica) == expected).then_some(()));
+}
+
+fn health(group: &Group, replica: usize) -> f64 {
+    group.get(replica, "/v1/health").json()["score"].as_f64().expect("a score")
+}
+
+/// Value of a metric without labels, or with those that `name` has.
+fn metric(group: &Group, replica: usize, name: &str) -> f64 {
+    let text = group.get(replica, "/metrics").text();
+    let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name}: {text}"))
+}
+
+#[test]
+fn each_trouble_is_an_issue_in_time_and_is_over_when_mended() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "1");
+    await_issues(&group, 0, &[]);
+    assert!(health(&group, 0) >= HEALTH_MIN);
+
+    group.kill(3);
+    await_issues(&group, 0, &["member-silent"]);
+    assert!(health(&group, 0) >= HEALTH_MIN, "one fault is borne");
+    group.kill(2);
+    await_issues(&group, 0, &["no-quorum"]);
+    assert!(health(&group, 0) < HEALTH_MIN);
+    eventually("the metric tells", || (metric(&group, 0, "quorate_issue{kind=\"no-quorum\"}") == 1.0).then_some(()));
+    let told = run(&group, &author(&group, 0), 0, &["issues", "--json"]);
+    assert_eq!(told.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let page = told["items"][0]["runbook"].as_str().expect("a page");
+    assert!(workspace(page).exists(), "{page}");
+
+    group.start_all();
+    await_issues(&group, 0, &[]);
+    assert!(health(&group, 0) >= HEALTH_MIN);
+}
+
+#[test]
+fn agreement_is_timed_by_phase_and_fast_commits_are_counted() {
+    let mut group = Group::running(4);
+    for file in 0..5 {
+        group.put(0, &format!("f{file}"), "1");
+    }
+    eventually("all three phases are timed", || {
+        let counted = ["prepare", "commit", "order"]
+            .map(|phase| metric(&group, 0, &format!("quorate_phase_seconds_count{{phase=\"{phase}\"}}")));
+        counted.iter().all(|count| *count >= 1.0).then_some(())
+    });
+    eventually("a fast commit", || (metric(&group, 0, "quorate_fast_commits_total") >= 1.0).then_some(()));
+    eventually("the status tells", || group.status(0)["fast_commits"].as_u64().filter(|count| *count >= 1));
+    assert!(metric(&group, 0, "quorate_disk_free_bytes") > 0.0);
+    assert!(metric(&group, 0, "quorate_files_open") > 3.0);
+}
+
+#[test]
+fn every_issue_has_a_page() {
+    for (issue, page) in quorate_service::health::RUNBOOKS {
+        let text = read(&format!("docs/runbooks/{page}.md"));
+        assert!(text.contains(&format!("`{issue}`")), "{page} does not name {issue}");
+    }
+}
+
+/// Metrics that a text names.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    words.filter(|word| word.starts_with("quorate_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_of_alerts_and_board_exists() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "1");
+    let wanted: BTreeSet<String> =
+        ["ops/prometheus/alerts.yml", "ops/grafana/quorate.json"].iter().flat_map(|path| named(&read(path))).collect();
+    assert!(wanted.len() > 20, "{wanted:?}");
+
+    eventually("each is there", || {
+        let there = named(&group.get(0, "/metrics").text());
+        let missing: Vec<&String> = wanted.difference(&there).collect();
+        if missing.is_empty() {
+            Some(())
+        } else {
+            eprintln!("not yet: {missing:?}");
+            None
+        }
+    });
+}
+
+#[test]
+fn every_alert_leads_to_a_page_and_fires() {
+    let rules = read("ops/prometheus/alerts.yml");
+    let alerts = rules.matches("- alert: ").count();
+    let pages: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("runbook: ")).collect();
+    assert_eq!(pages.len(), alerts);
+    let lost: Vec<&&str> = pages.iter().filter(|page| !workspace(page).exists()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    let played = read("ops/prometheus/alerts_test.yml");
+    for name in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(played.contains(&format!("- name: {name}\n")), "{name} is not played");
+    }
+
+    let mut promtool = Command::new("promtool");
+    promtool.args(["test", "rules", "alerts_test.yml"]).current_dir(workspace("ops/prometheus"));
+    match promtool.output() {
+        Err(_) => eprintln!("SKIPPED: promtool is not installed (Debian: prometheus); the alerts were not played"),
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+#[test]
+fn the_unit_is_one_that_systemd_takes() {
+    let unit = read("ops/systemd/quorate.service");
+    for line in ["Type=notify", "WatchdogSec=30", "User=quorate", "NoNewPrivileges=yes", "ProtectSystem=strict"] {
+        assert!(unit.lines().any(|there| there == line), "no {line}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path().join("quorate.service");
+    fs::write(&here, unit.replace("/usr/bin/quorate", env!("CARGO_BIN_EXE_quorate"))).expect("our folder");
+    match Command::new("systemd-analyze").arg("verify").arg(&here).output() {
+        Err(_) => eprintln!("SKIPPED: systemd-analyze is not installed; the unit was not verified"),
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+/// Waits for a datagram that contains a state.
+fn await_state(socket: &UnixDatagram, state: &str) {
+    let (deadline, mut bytes) = (Instant::now() + PATIENCE, [0; 512]);
+    while Instant::now() < deadline {
+        if let Ok(count) = socket.recv(&mut bytes)
+            && String::from_utf8_lossy(&bytes[..count]).lines().any(|line| line == state)
+        {
+            return;
+        }
+    }
+    panic!("systemd was not told {state}");
+}
+
+#[test]
+fn systemd_is_told_of_start_life_and_stop() {
+    let group = Group::init(1);
+    let socket_path = group.dir().join("notify");
+    let socket = UnixDatagram::bind(&socket_path).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a time-out");
+    let mut replica = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["start", "--log", "warn", "--dir"])
+        .arg(group.dir().join("replica-0"))
+        .env("NOTIFY_SOCKET", &socket_path)
+        .env("WATCHDOG_USEC", "400000")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("quorate runs");
+
+    await_state(&socket, "READY=1");
+    await_state(&socket, "WATCHDOG=1");
+    await_state(&socket, "WATCHDOG=1");
+    let told = Command::new("kill").arg(replica.id().to_string()).status().expect("kill runs");
+    assert!(told.success());
+    await_state(&socket, "STOPPING=1");
+    assert_eq!(replica.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_replica_that_is_to_stop_says_so_first_and_ends_in_time() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "1");
+    eventually("it is ready", || (group.get(0, "/readyz").status == 200).then_some(()));
+    let (late, begun) = (group.envelope("late", "2"), Instant::now());
+
+    group.terminate(0);
+
+    let refused = eventually("a 503 phase", || {
+        let ready = crate::http::get(group.api(0), "/readyz").ok()?;
+        (ready.status == 503).then_some(ready)
+    });
+    assert_eq!(refused.json()["code"], "stopping");
+    let offered = crate::http::post(group.api(0), "/v1/envelopes", &late).expect("it still answers");
+    assert_eq!((offered.status, offered.json()["code"].as_str()), (503, Some("stopping")));
+    assert_eq!(group.ended(0), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
