@@ -178,6 +178,11 @@ impl Client {
         self.ask(get(self.url(path, query), HeaderMap::new())).await
     }
 
+    /// GET of an address beside `/v1`, as it comes.
+    pub async fn get_beside(&self, address: &str) -> Result<Answer, ClientError> {
+        self.ask(get(self.base.below(address, &[], &[]), HeaderMap::new())).await
+    }
+
     /// POST of bytes, which are the same in every try.
     pub(crate) async fn post_bytes(&self, url: Uri, kind: &'static str, body: Vec<u8>) -> Result<Answer, ClientError> {
         let mut request = Request::post(url).body(body.into()).expect("an address and a body");

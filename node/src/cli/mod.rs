@@ -22,6 +22,8 @@ mod notify;
 mod start;
 mod config;
 mod doctor;
+mod zip;
+mod debug;
 mod group;
 
 // Files and their history.
@@ -109,6 +111,8 @@ enum Command {
     /// List what is wrong, with evidence and advice
     Issues(Reach),
     Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Debug(debug::Command),
     /// List the voters
     Members(Reach),
     /// List the other members as a node hears them
@@ -184,6 +188,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Health(reach) => wait(group::health(reach)),
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
+        Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Domains(args) => wait(domains::run(args)),

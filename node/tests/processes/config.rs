@@ -133,6 +133,33 @@ fn who_has_no_token_sets_no_levels() {
 }
 
 #[test]
+fn a_bundle_of_diagnostics_has_every_part_and_no_secret() {
+    let mut group = Group::init(1);
+    let dir = folder(&group, 0);
+    group.start(0);
+    let out = group.dir().join("debug.zip");
+    let zip = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["debug", "zip", "--json", "--out"]).arg(&out).arg("--dir").arg(&dir);
+        command.args(["--node", &format!("http://{}", group.api(0))]).output().expect("quorate runs")
+    };
+
+    let made = zip();
+
+    let told: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    assert_eq!((made.status.code(), &told["missing"]), (Some(0), &json!([])), "{told}");
+    let bytes = fs::read(&out).expect("a file");
+    let secret = fs::read_to_string(dir.join("replica.key")).expect("a key");
+    let secret = secret.lines().nth(1).expect("a seed").as_bytes();
+    assert!(!bytes.windows(secret.len()).any(|window| window == secret), "the key is in it");
+    assert_eq!(zip().status.code(), Some(2), "a file that is there is left alone");
+    match Command::new("python3").args(["-m", "zipfile", "-t"]).arg(&out).output() {
+        Err(_) => eprintln!("SKIPPED: python3 is not installed; the archive was not opened by another program"),
+        Ok(tested) => assert!(String::from_utf8_lossy(&tested.stdout).contains("Done testing"), "{tested:?}"),
+    }
+}
+
+#[test]
 fn the_program_names_its_version_and_the_compiler() {
     let group = Group::running(1);
     let version = group.get(0, "/version").json();

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Plays the runbooks that loopback allows on a group of four: makes each trouble, waits for its issue, does what the page
+# says, and waits until it is over.
+#
+#   docs/runbooks/play.sh          runs the `quorate` on PATH in a folder that is gone afterwards
+#
+# Ends with 0 when each went as its page tells. Not played, for want of a second machine or disk: disk-full, clock,
+# diverged, view-changes, limits.
+set -euo pipefail
+
+quorate=$(command -v quorate) || { echo "play: no quorate on PATH" >&2; exit 2; }
+quorate=$(cd "$(dirname "$quorate")" && pwd)/$(basename "$quorate")
+work=$(mktemp -d)
+cd "$work"
+unset QUORATE_NODE QUORATE_KEY QUORATE_DOMAIN
+pids=(0 0 0 0)
+
+end() {
+  local code=$?
+  trap - EXIT
+  for pid in "${pids[@]}"; do ((pid == 0)) || kill -9 "$pid" 2>/dev/null || true; done
+  if ((code != 0)); then
+    echo "play: it did not go as told (exit $code)" >&2
+    tail -n 5 replica-*.log 2>/dev/null >&2 || true
+  fi
+  cd /
+  rm -rf "$work"
+  exit "$code"
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+page() { printf '\n== %s\n' "$1"; }
+fail() { printf 'play: %s\n' "$1" >&2; exit 1; }
+node() { echo "http://127.0.0.1:$((port + 4 + $1))"; }
+
+# Waits for a command to succeed.
+await() {
+  local what=$1 deadline=$((SECONDS + 40))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || fail "not in time: $what"
+    sleep 0.2
+  done
+  echo "$what"
+}
+
+start() {
+  local number=$1
+  shift
+  : >"replica-$number.out"
+  "$quorate" start --dir "group/replica-$number" "$@" >"replica-$number.out" 2>>"replica-$number.log" &
+  pids[number]=$!
+  await "replica $number answers" grep -q '^ready ' "replica-$number.out"
+}
+
+stop() { # NUMBER SIGNAL
+  kill "-$2" "${pids[$1]}"
+  wait "${pids[$1]}" 2>/dev/null || true
+  pids[$1]=0
+}
+
+issues() { "$quorate" issues --json --node "$(node "$1")" 2>/dev/null || true; }
+has_issue() { issues "$1" | grep -q "\"id\": \"$2\""; }
+has_none() { [ "$(issues "$1" | grep '"id":' | grep -vcE "test-keys|disk-space")" = 0 ]; }
+mode_is() { "$quorate" status --json --node "$(node "$1")" 2>/dev/null | grep -q "\"mode\": \"$2\""; }
+put() { echo "$2" | "$quorate" put "$1" --key "group/author-org-0.key" --node "$(node 0)" "${@:3}" >/dev/null; }
+reads() { [ "$("$quorate" get "$2" --level sequential --node "$(node "$1")" 2>/dev/null)" = "$3" ]; }
+
+is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+for ((try = 0; try < 40; try++)); do
+  port=$((24300 + 8 * ((try + $$) % 60)))
+  free=1
+  for ((at = port; at < port + 8; at++)); do is_free "$at" || free=0; done
+  ((free == 0)) || break
+done
+((free == 1)) || { echo "play: no eight free ports in a row" >&2; exit 2; }
+"$quorate" init --out group --base-port "$port" --api-port $((port + 4)) 2>/dev/null >/dev/null
+for number in 0 1 2 3; do start $number; done
+put first.txt hello
+await "nothing is wrong" has_none 0
+
+page "lost-member: replica 3 is killed"
+stop 3 KILL
+await "issue member-silent" has_issue 0 member-silent
+put while.txt "one fault is borne"
+start 3
+await "over" has_none 0
+
+page "no-quorum: replicas 2 and 3 are killed"
+stop 2 KILL
+stop 3 KILL
+await "issue no-quorum" has_issue 0 no-quorum
+! put lost.txt nothing --timeout 5 2>/dev/null || fail "a write was confirmed without a quorum"
+reads 0 first.txt hello || fail "a weak read did not answer"
+start 2
+start 3
+await "over" has_none 0
+
+page "behind: replica 3 misses twenty changes"
+stop 3 TERM
+for number in $(seq 20); do put "missed-$number.txt" "$number"; done
+start 3
+await "it has caught up" reads 3 missed-20.txt 20
+await "over" has_none 3
+
+page "lost-disk: the database of replica 3 is gone"
+stop 3 TERM
+mv group/replica-3/data lost
+! "$quorate" start --dir group/replica-3 2>said >/dev/null || fail "it started without a database"
+grep -q -- --new-database said || fail "it did not say what to do"
+start 3 --new-database
+await "it has replayed everything" reads 3 missed-20.txt 20
+
+page "lost-disk: an old copy of the disk of replica 3 is put back"
+stop 3 TERM
+rm -r group/replica-3/data
+cp -r lost group/replica-3/data
+start 3
+await "issue following" has_issue 3 following
+mode_is 3 following || fail "it votes with an old disk"
+await "the others go on" put after.txt "still three of four"
+
+page "keys: others can read the key of a replica"
+chmod 644 group/replica-2/replica.key
+! "$quorate" config check --dir group/replica-2 >said || fail "config check found nothing"
+grep -q 'chmod 600' said || fail "config check did not say what to do"
+chmod 600 group/replica-2/replica.key
+"$quorate" config check --dir group/replica-2 >/dev/null
+
+page "keys: an author's key is revoked and replaced"
+"$quorate" keys new --out new.key >/dev/null
+"$quorate" identities rotate new.key --key group/author-org-1.key --node "$(node 0)" >/dev/null
+! echo no | "$quorate" put revoked.txt --key group/author-org-1.key --node "$(node 0)" >/dev/null 2>said || fail "an old key signs"
+grep -q revoked said || fail "the refusal does not name the reason"
+echo yes | "$quorate" put rotated.txt --key new.key --node "$(node 0)" >/dev/null
+
+page "conflicts: two authors write one line at once, and one of them settles it"
+put shared.txt base
+base=$("$quorate" log shared.txt --json --node "$(node 0)" | sed -n 's/.*"revision": "\([0-9.]*\)".*/\1/p' | head -n 1)
+put shared.txt ours
+! echo theirs | "$quorate" put shared.txt --base "$base" --key new.key --node "$(node 0)" >/dev/null 2>&1 || fail "no conflict"
+conflict=$("$quorate" conflicts list --json --node "$(node 0)" | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | head -n 1)
+echo both | "$quorate" conflicts resolve "$conflict" - --key new.key --node "$(node 0)" >/dev/null
+reads 0 shared.txt both || fail "the conflict was not settled"
+
+page "evidence: a replica that lies is caught, and the proof is checked offline"
+"$quorate" demo --commits 8 --dir caught --json >demo.json 2>/dev/null
+for proof in caught/evidence/*.proof; do
+  "$quorate" evidence verify "$proof" --genesis caught/genesis.json >/dev/null
+  echo "${proof##*/} holds"
+done
+
+page "a replica is stopped: it drains"
+stop 0 TERM
+grep -q stopped replica-0.log || fail "it did not close in order"
+echo "it ended in order"
