@@ -105,6 +105,21 @@ start 3
 await "it has caught up" reads 3 missed-20.txt 20
 await "over" has_none 3
 
+page "lost-disk: an old copy of the disk of replica 3 is put back"
+stop 3 TERM
+cp -r group/replica-3/data old
+start 3
+await "it votes" mode_is 3 active
+for number in 1 2 3; do put "signed-$number.txt" "$number"; done
+await "it has executed them" reads 3 signed-3.txt 3
+stop 3 KILL
+rm -r group/replica-3/data
+mv old group/replica-3/data
+start 3
+await "issue following" has_issue 3 following
+mode_is 3 following || fail "it votes with an old disk"
+await "the others go on" put after.txt "still three of four"
+
 page "lost-disk: the database of replica 3 is gone"
 stop 3 TERM
 mv group/replica-3/data lost
@@ -112,15 +127,6 @@ mv group/replica-3/data lost
 grep -q -- --new-database said || fail "it did not say what to do"
 start 3 --new-database
 await "it has replayed everything" reads 3 missed-20.txt 20
-
-page "lost-disk: an old copy of the disk of replica 3 is put back"
-stop 3 TERM
-rm -r group/replica-3/data
-cp -r lost group/replica-3/data
-start 3
-await "issue following" has_issue 3 following
-mode_is 3 following || fail "it votes with an old disk"
-await "the others go on" put after.txt "still three of four"
 
 page "keys: others can read the key of a replica"
 chmod 644 group/replica-2/replica.key
