@@ -3,7 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::Reach;
-use quorate_client::api::{Health, Mode, Status};
+use quorate_client::api::{Issue, Mode, Page, Status};
 use quorate_client::http::Client;
 use quorate_service::doctor::{Item, examine};
 use serde_json::json;
@@ -49,7 +49,7 @@ fn tell(item: &Item) -> std::io::Result<()> {
 /// Checks of a node by its own words.
 async fn asked(client: &Client) -> Result<Vec<Item>, Failure> {
     let status: Status = client.get(&["status"], &[]).await?;
-    let Health { score, reasons, .. } = &status.health;
+    let issues: Page<Issue> = client.get(&["issues"], &[]).await?;
     let mode = match status.mode {
         Mode::Active | Mode::Following => Item::well("mode", status.mode.to_string()),
         _ => {
@@ -57,9 +57,14 @@ async fn asked(client: &Client) -> Result<Vec<Item>, Failure> {
             Item::fault("mode", detail, "`quorate status --explain` says what it waits for")
         }
     };
-    let advice = "`quorate status --explain` and docs/operations.md say more";
-    let faults = reasons.iter().map(|reason| Item::fault("health", reason.as_str(), advice));
-    let well = reasons.is_empty().then(|| Item::well("health", score.to_string()));
+    let found = issues.items.iter().map(|issue| {
+        let detail = format!("{}: {}", issue.what, issue.evidence);
+        match issue.severity.as_str() {
+            "notice" => Item::well("issue", detail),
+            _ => Item::fault("issue", detail, format!("{} ({})", issue.advice, issue.runbook)),
+        }
+    });
     let node = Item::well("node", format!("{} answers, quorate {}", client.node(), status.version));
-    Ok([node, mode].into_iter().chain(well).chain(faults).collect())
+    let health = Item::well("health", status.health.score.to_string());
+    Ok([node, mode, health].into_iter().chain(found).collect())
 }
