@@ -205,6 +205,7 @@ impl Running {
             damage: damage.clone(),
             data: config.data.clone(),
             has_test_keys: genesis.name().contains(TEST_WORDS),
+            certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
         };
         let (tell, watched) = watch::channel(Arc::default());
         tokio::spawn(health::watch(sources, tell));

@@ -1,10 +1,10 @@
 //! TLS over real sockets, with a certificate made for the test.
 
-use crate::group::Group;
+use crate::group::{Group, eventually};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// An authority of our own.
 fn authority() -> (Certificate, KeyPair) {
@@ -16,10 +16,20 @@ fn authority() -> (Certificate, KeyPair) {
 
 /// Writes the authority's certificate, and what a replica on loopback shows; gives their folder.
 fn make_files(group: &Group) -> PathBuf {
+    make_files_until(group, None)
+}
+
+/// The same, with a certificate that ends so many days from now.
+fn make_files_until(group: &Group, days: Option<u64>) -> PathBuf {
     let (folder, (ca, ca_key)) = (group.dir().join("replica-0"), authority());
     let key = KeyPair::generate().expect("randomness");
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let certificate = CertificateParams::new(names).expect("names").signed_by(&key, &ca, &ca_key).expect("signed");
+    let mut params = CertificateParams::new(names).expect("names");
+    if let Some(days) = days {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(days * 86_400);
+    }
+    let certificate = params.signed_by(&key, &ca, &ca_key).expect("signed");
     let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("our folder");
     write("ca.pem", ca.pem());
     write("api.pem", certificate.pem());
@@ -64,6 +74,25 @@ fn commands_speak_tls_with_a_replica_whose_certificate_they_trust() {
 
     assert_eq!(put.status.code(), Some(0), "{}", errors(&put));
     assert_eq!(get.stdout, std::fs::read(folder.join("ca.pem")).expect("a file"), "{}", errors(&get));
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_an_issue_and_a_fault_of_the_configuration() {
+    let mut group = Group::init(1);
+    let folder = make_files_until(&group, Some(10));
+    configure(&folder, "api.pem", "api.key");
+    group.start_as("https", 0, &[]);
+    let (node, ca) = (format!("https://{}", group.api(0)), folder.join("ca.pem"));
+
+    eventually("the issue is told", || {
+        let told = quorate(&["issues", "--node", &node, "--ca", ca.to_str().expect("plain")]);
+        let words = String::from_utf8_lossy(&told.stdout).into_owned();
+        (words.contains("warning certificate:") && words.contains("days are left")).then_some(())
+    });
+    let checked = quorate(&["config", "check", "--dir", folder.to_str().expect("plain")]);
+    let words = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(checked.status.code(), Some(1), "{words}");
+    assert!(words.contains("WRONG  certificate: it ends in"), "{words}");
 }
 
 #[test]

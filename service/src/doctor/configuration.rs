@@ -3,6 +3,7 @@
 use super::{Item, told};
 use crate::api;
 use crate::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
+use crate::health::{RENEW_SECONDS, now_ms};
 use crate::logging;
 use crate::replica::{LaunchError, net_config, read_genesis};
 use quorate_client::keys;
@@ -113,7 +114,19 @@ fn addresses(config: &Config, genesis: &Genesis, me: ReplicaId, seed: [u8; 32]) 
 fn certificate(config: &Config) -> Option<Item> {
     let (certificate, key) = config.tls_certificate.as_deref().zip(config.tls_key.as_deref())?;
     let found = api::acceptor(certificate, key);
-    Some(told("certificate", &found, |_| "certificate and key read".to_owned(), "give PEM files that belong together"))
+    let days = api::expiry(certificate).map(|ends| (ends as i64 - (now_ms() / 1_000) as i64).div_euclid(86_400));
+    match (&found, days) {
+        (Ok(_), Some(days)) if days < RENEW_SECONDS / 86_400 => {
+            let detail = format!("it ends in {days} days");
+            Some(Item::fault("certificate", detail, "renew it, and start the replica again"))
+        }
+        _ => Some(told(
+            "certificate",
+            &found,
+            |_| "certificate and key read".to_owned(),
+            "give PEM files that belong together",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -13,11 +13,13 @@ const ORDER_MS_MAX: u64 = 2_000;
 const VIEW_CHANGES_MAX: u64 = 5;
 /// Proposals refused for their time in five minutes that are many.
 const CLOCK_REFUSALS_MAX: u64 = 10;
+/// Seconds before the end of a certificate at which somebody should renew it: thirty days.
+pub const RENEW_SECONDS: i64 = 30 * 86_400;
 /// Share of conflicts, in hundredths, that is high.
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 17] = [
+pub const RUNBOOKS: [(&str, &str); 18] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
@@ -27,6 +29,7 @@ pub const RUNBOOKS: [(&str, &str); 17] = [
     ("diverged", "diverged"),
     ("disk-damaged", "lost-disk"),
     ("disk-space", "disk-full"),
+    ("certificate", "certificate"),
     ("files", "limits"),
     ("checkpoint", "behind"),
     ("slow-order", "view-changes"),
@@ -231,6 +234,18 @@ fn of_machine(Facts { vitals, damage, has_test_keys, .. }: &Facts<'_>) -> Vec<Fa
             "the process runs out of files and connections",
             || format!("{} of {} open", vitals.files_open, vitals.files_max),
             "raise LimitNOFILE of the unit, and look for clients that keep connections",
+        ),
+        fault(
+            vitals.certificate_seconds.is_some_and(|left| left < RENEW_SECONDS),
+            "certificate",
+            if vitals.certificate_seconds.is_some_and(|left| left < 0) {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
+            "the certificate of the API ends soon, or has ended",
+            || format!("{} days are left", vitals.certificate_seconds.unwrap_or_default().div_euclid(86_400)),
+            "renew it, and start the replica again: it is read at the start",
         ),
         fault(
             *has_test_keys,

@@ -11,7 +11,7 @@ mod score;
 mod watch;
 
 pub use facts::{BEHIND_SLOTS_MAX, Facts};
-pub use issues::{Fault, RUNBOOKS, Severity, issues};
+pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
 pub use score::assess;
 pub use vitals::{Conflicts, Disk, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

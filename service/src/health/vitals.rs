@@ -36,6 +36,8 @@ pub struct Vitals {
     pub accused: Vec<u16>,
     /// Conflicts that nobody has settled; at most a page of them is counted.
     pub conflicts_open: u64,
+    /// Seconds until the certificate of the API ends, negative when it has; none without one.
+    pub certificate_seconds: Option<i64>,
     /// Numbers of the members that sent frames which were no messages in the last five minutes.
     pub garbled: Vec<u16>,
 }

@@ -34,6 +34,8 @@ pub struct Sources {
     pub data: PathBuf,
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
+    /// Seconds since 1970 at which the certificate of the API ends.
+    pub certificate_ends: Option<u64>,
 }
 
 /// Findings of a look.
@@ -139,6 +141,7 @@ impl Watch {
             },
             accused: self.last.vitals.accused.clone(),
             conflicts_open: self.last.vitals.conflicts_open,
+            certificate_seconds: self.sources.certificate_ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64),
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
         self.samples.push_back(sample);

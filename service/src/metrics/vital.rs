@@ -20,6 +20,7 @@ pub struct VitalGauges {
     files_open: Gauge,
     files_max: Gauge,
     checkpoint_age: Fraction,
+    certificate: Gauge,
     conflicts_open: Gauge,
     accused: Gauge,
     lag: Family<Sender, Gauge>,
@@ -42,6 +43,12 @@ impl VitalGauges {
             Unit::Seconds,
             self.checkpoint_age.clone(),
         );
+        r.register_with_unit(
+            "certificate_left",
+            "Time until the certificate of the API ends; 0 without one",
+            Unit::Seconds,
+            self.certificate.clone(),
+        );
         r.register("conflicts_open", "Conflicts that nobody has settled, at most 1000", self.conflicts_open.clone());
         r.register("members_accused", "Members that evidence is recorded against", self.accused.clone());
         r.register("peer_lag_slots", "Slots that a replica has not executed and this one has", self.lag.clone());
@@ -63,6 +70,7 @@ impl VitalGauges {
         self.files_open.set(gauge(vitals.files_open));
         self.files_max.set(gauge(vitals.files_max));
         self.checkpoint_age.set(vitals.checkpoint_age_ms as f64 / 1_000.0);
+        self.certificate.set(vitals.certificate_seconds.unwrap_or_default());
         self.conflicts_open.set(gauge(vitals.conflicts_open));
         self.accused.set(vitals.accused.len() as i64);
         for peer in &report.peers {
