@@ -232,7 +232,7 @@ tell "sequence: a change names what its author has seen, and nobody has seen the
 does 10-refused-sequence "sequence: base-unknown" ada put notes.txt release.txt --base 1000000
 
 tell "content: what is not there cannot be removed."
-does 11-refused-content "content: missing-path" ada rm nowhere.txt --base 0
+does 11-refused-content "content: missing-path" ada rm nowhere.txt --base "$(field revision)"
 
 tell "domain: delta's author is no member of the domain."
 does 12-refused-domain "domain: not-member" delta put notes.txt release.txt
