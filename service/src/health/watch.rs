@@ -145,7 +145,6 @@ impl Watch {
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
         self.samples.push_back(sample);
-        self.samples.truncate(LOOKS + 1);
         if self.samples.len() > LOOKS {
             self.samples.pop_front();
         }
