@@ -30,7 +30,7 @@ fn statement(world: &World, epoch: u64, informed: &Committee) -> Statement {
         kind: Kind::Checkpoint,
         view: View::new(0),
         seq: point.seq,
-        digest: checkpoint_digest(&point.lane_hash, &point.state_root, informed),
+        digest: checkpoint_digest(&point.lane_hash, &point.state_root, &informed.digest()),
     }
 }
 
@@ -40,8 +40,8 @@ fn claim(statement: Statement, signer: fn(u8) -> Ed25519Signer, count: u8) -> Cl
         let signed = statement.sign(ReplicaId::new(u16::from(n)), &signer(n));
         (signed.signer, signed.signature)
     };
-    let (kind, view, seq, digest) = (statement.kind, statement.view, statement.seq, statement.digest);
-    ClaimedCert { kind, view, seq, digest, signatures: (0..count).map(sign).collect() }
+    let Statement { epoch, kind, view, seq, digest, .. } = statement;
+    ClaimedCert { epoch, kind, view, seq, digest, signatures: (0..count).map(sign).collect() }
 }
 
 /// Step that three of the four first members sign at the end of their epoch, in the state as it is.

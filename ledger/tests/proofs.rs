@@ -21,14 +21,14 @@ fn certificate(world: &World) -> QuorumCert {
         kind: Kind::Checkpoint,
         view: View::new(0),
         seq: point.seq,
-        digest: checkpoint_digest(&point.lane_hash, &point.state_root, committee),
+        digest: checkpoint_digest(&point.lane_hash, &point.state_root, &committee.digest()),
     };
     let signatures = (0..4).map(|n| {
         let signed = statement.sign(ReplicaId::new(u16::from(n)), &replica(n));
         (signed.signer, signed.signature)
     });
-    let (kind, view, seq, digest) = (statement.kind, statement.view, statement.seq, statement.digest);
-    let claimed = ClaimedCert { kind, view, seq, digest, signatures: signatures.collect() };
+    let Statement { epoch, kind, view, seq, digest, .. } = statement;
+    let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: signatures.collect() };
     committee.check(claimed, &Ed25519).expect("all signed")
 }
 

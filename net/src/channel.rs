@@ -30,8 +30,8 @@ impl Channel {
 
     pub(crate) const fn protocol(self) -> StreamProtocol {
         match self {
-            Channel::Votes => StreamProtocol::new("/quorate/votes/1"),
-            Channel::Bulk => StreamProtocol::new("/quorate/bulk/1"),
+            Channel::Votes => StreamProtocol::new("/quorate/votes/2"),
+            Channel::Bulk => StreamProtocol::new("/quorate/bulk/2"),
         }
     }
 }

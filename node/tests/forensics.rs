@@ -37,7 +37,14 @@ fn decided(folder: &Path, millis: u64, signers: &[u16]) -> Record {
         let signed = statement.sign(ReplicaId::new(*signer), &Ed25519Signer::from_seed(&seed));
         (signed.signer, signed.signature)
     };
-    let claimed = ClaimedCert { kind, view, seq, digest, signatures: signers.iter().map(signature).collect() };
+    let claimed = ClaimedCert {
+        epoch: Epoch::default(),
+        kind,
+        view,
+        seq,
+        digest,
+        signatures: signers.iter().map(signature).collect(),
+    };
     let certificate: QuorumCert = committee.check(claimed, &Ed25519).expect("a quorum");
     Record::Committed { certificate, content }
 }

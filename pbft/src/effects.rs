@@ -30,8 +30,8 @@ pub enum Effect {
     Supply {
         /// The asker.
         to: ReplicaId,
-        /// Subject of the question; within the limits of one answer.
-        wanted: Wanted,
+        /// The question; within the limits of one answer.
+        question: Question,
     },
     /// The read mark of these reads was executed: answer them from the state after `seq` (R).
     ReadReady {
@@ -133,6 +133,15 @@ pub struct Decided {
     pub lane_hash: Digest,
 }
 
+/// A question between replicas. One of another epoch is refused: numbers of replicas and lanes mean nothing there (M3).
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Question {
+    /// The epoch of the asker.
+    pub epoch: Epoch,
+    /// The subject.
+    pub wanted: Wanted,
+}
+
 /// Subjects of questions between replicas.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Wanted {
@@ -178,6 +187,16 @@ pub enum Wanted {
 /// Why an input was refused. The replica is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
+    /// A message that was verified with another epoch's keys (M3).
+    #[error("a message of {from} was verified in epoch {theirs}, we are in {ours}")]
+    OtherEpoch {
+        /// The sender.
+        from: ReplicaId,
+        /// The epoch of its keys.
+        theirs: Epoch,
+        /// Our epoch.
+        ours: Epoch,
+    },
     /// A vote for a view that is not ours.
     #[error("{from} speaks for view {theirs}, we are in {ours}")]
     OtherView {

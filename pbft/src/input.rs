@@ -47,6 +47,9 @@ pub struct Executed {
     pub seq: SeqNum,
     /// Root of the state after it.
     pub state_root: Digest,
+    /// Digest of the member list that holds after it ([`crate::Committee::digest`]): of the own epoch, but of the next one
+    /// after the last slot of an epoch (C2, M3).
+    pub members_after: Digest,
     /// Evidence that the ledger recorded in it (E5).
     pub recorded: Vec<EvidenceKey>,
     /// The earliest deadline in ledger time that something waits for (T3).

@@ -11,7 +11,6 @@ use crate::wire::{
 };
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// Bundles in one answer, as from memory.
@@ -49,13 +48,11 @@ pub struct Journal {
 impl Journal {
     /// The empty disk of one of `n` replicas.
     pub fn new(n: usize) -> Self {
-        let executed =
-            ExecutedPoint { tips: vec![Default::default(); n], lane_bytes: vec![0; n], ..ExecutedPoint::default() };
         Self {
             epoch: Epoch::new(0),
             view: View::new(0),
             changing: false,
-            executed,
+            executed: ExecutedPoint::genesis(n),
             stable: None,
             statements: BTreeMap::new(),
             bundles: BTreeMap::new(),
@@ -124,6 +121,7 @@ impl Journal {
         self.executed.time = decided.time;
         self.executed.lane_hash = decided.lane_hash;
         self.executed.state_root = executed.state_root;
+        self.executed.members_after = executed.members_after;
         for key in &executed.recorded {
             self.evidence.remove(key);
         }
@@ -139,6 +137,7 @@ impl Journal {
             view: self.view,
             changing: self.changing,
             executed: self.executed.clone(),
+            oldest: self.oldest(),
             stable: self.stable.clone(),
             statements: self.statements.values().copied().collect(),
             bundles: self.bundles.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, b)| b.clone()).collect(),
@@ -152,6 +151,11 @@ impl Journal {
             named_new_views: self.named_new_views.values().cloned().collect(),
             broken: self.broken.clone(),
         }
+    }
+
+    fn oldest(&self) -> SeqNum {
+        let decided = self.slots.iter().find(|(_, slot)| slot.committed.is_some());
+        decided.map_or(SeqNum::new(1), |(seq, _)| *seq).min(self.executed.seq.next())
     }
 
     fn newest_headers(&self) -> Vec<Signed> {

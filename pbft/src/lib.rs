@@ -68,7 +68,7 @@ mod holdings;
 mod journal;
 
 pub use agreement::checkpoint::checkpoint_digest;
-pub use effects::{Broken, Decided, Effect, Effects, Record, Rejected, Wanted};
+pub use effects::{Broken, Decided, Effect, Effects, Question, Record, Rejected, Wanted};
 pub use evidence::bundle_evidence::{BundleFault, InvalidBundle};
 pub use evidence::forensics::{Conflict, Findings, Remains};
 pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};

@@ -1,12 +1,14 @@
 //! The member that a replica is: name, key, clocks, promises, and the way out.
 
-use crate::effects::{Broken, Effect, Effects, Record};
+use crate::effects::{Broken, Effect, Effects, Question, Record, Rejected, Wanted};
 use crate::input::Now;
 use crate::limits::Constants;
 use crate::recovery::promises::Promises;
 use crate::recovery::recall::Recall;
 use crate::replica::ReplicaConfig;
-use crate::wire::{Committee, Digest, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, View};
+use crate::wire::{
+    Committee, Digest, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, Verified, View,
+};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
@@ -103,6 +105,17 @@ impl Member {
         } else {
             self.out.send(to, message);
         }
+    }
+
+    /// M3: signatures of another epoch's members make nothing of this one.
+    pub(crate) fn check_epoch(&self, verified: &Verified<Message>) -> Result<(), Rejected> {
+        let (theirs, ours) = (verified.epoch(), self.committee.epoch());
+        if theirs == ours { Ok(()) } else { Err(Rejected::OtherEpoch { from: verified.from(), theirs, ours }) }
+    }
+
+    /// Asks a peer, in this epoch.
+    pub(crate) fn ask(&mut self, peer: ReplicaId, wanted: Wanted) {
+        self.out.send(peer, Message::Ask(Question { epoch: self.committee.epoch(), wanted }));
     }
 
     /// Wants a tick at `ticks` or earlier.

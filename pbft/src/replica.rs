@@ -67,7 +67,7 @@ impl Replica {
         let n = member.committee.len();
         Self {
             lanes: Lanes::new(n),
-            order: Order::new(n, member.constants.window),
+            order: Order::new(&member.committee, member.constants.window),
             views: Views::default(),
             witness: Witness::new(member.constants.window, die),
             accusations: Accusations::default(),
@@ -95,10 +95,10 @@ impl Replica {
         core::mem::swap(&mut self.member.out, out);
         let outcome = match input {
             Input::Tick(now) => self.on_tick(now),
-            Input::Message(verified) => {
+            Input::Message(verified) => self.member.check_epoch(&verified).and_then(|()| {
                 let (from, message) = verified.into_parts();
                 self.on_message(from, message)
-            }
+            }),
             Input::Submit(item) => self.lanes.on_submit(item),
             Input::Read { reader, nonce } => self.on_read(reader, nonce),
             Input::Deadline(deadline) => {
@@ -163,7 +163,7 @@ impl Replica {
             Message::Decided { certificate, content } => self.on_decided(from, certificate, content),
             Message::ViewChange { statement, body } => self.on_view_change(statement, body),
             Message::NewView { statement, body } => self.on_new_view(statement, body),
-            Message::Ask(wanted) => self.on_ask(from, wanted),
+            Message::Ask(question) => self.on_ask(from, question),
             Message::Recalled { incarnation, statements } => self.on_recalled(from, incarnation, statements),
         }
     }

@@ -66,6 +66,8 @@ pub struct Report {
     pub promises: usize,
     /// Questions that are out.
     pub asking: usize,
+    /// The slot to execute next, if no member that is heard can still hand it out (S1).
+    pub unserved: Option<SeqNum>,
     /// Slots that n Prepares decided here before q Commits did (N5).
     pub fast_commits: u64,
     /// C3: some replica's state differs so that a checkpoint can get no quorum any more.
@@ -154,6 +156,7 @@ impl Replica {
             remembered: self.witness.remembered_count(),
             promises: self.member.promises.len(),
             asking: self.pursuits.len(),
+            unserved: self.peers.unserved(&self.member, self.order.executed().next()),
             fast_commits: self.order.fast_commits,
             hopeless_checkpoint: self
                 .order

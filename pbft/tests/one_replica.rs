@@ -24,7 +24,7 @@ fn st(kind: Kind, view: u64, seq: u64, digest: Digest, signer: usize) -> Signed 
 }
 fn cert(kind: Kind, view: u64, seq: u64, digest: Digest, signers: &[usize]) -> ClaimedCert {
     let signatures = signers.iter().map(|s| (id(*s), st(kind, view, seq, digest, *s).signature)).collect();
-    ClaimedCert { kind, view: View::new(view), seq: SeqNum::new(seq), digest, signatures }
+    ClaimedCert { epoch: Epoch::new(0), kind, view: View::new(view), seq: SeqNum::new(seq), digest, signatures }
 }
 /// A replica of a group of four, and its disk.
 struct One {
@@ -204,8 +204,13 @@ fn a_replica_that_diverged_before_a_restart_sees_it_afterwards() {
             },
         );
         let mut out = Effects::new();
-        let executed =
-            Executed { seq: SeqNum::new(seq), state_root: Digest([66; 32]), recorded: vec![], deadline: None };
+        let executed = Executed {
+            seq: SeqNum::new(seq),
+            state_root: Digest([66; 32]),
+            members_after: committee(4).digest(),
+            recorded: vec![],
+            deadline: None,
+        };
         let decided = Decided {
             epoch: Epoch::new(0),
             seq: SeqNum::new(seq),
@@ -245,12 +250,13 @@ fn the_stable_checkpoint_moves_while_the_newest_one_stays_ahead_of_execution() {
             b.step(Input::Executed(Executed {
                 seq: SeqNum::new(e),
                 state_root: Digest([66; 32]),
+                members_after: committee(4).digest(),
                 recorded: vec![],
                 deadline: None,
             }));
         }
         // What q others certified: the state as b will compute it.
-        let c = checkpoint_digest(&Digest::ZERO, &Digest([66; 32]), &committee(4));
+        let c = checkpoint_digest(&Digest::ZERO, &Digest([66; 32]), &committee(4).digest());
         b.msg(0, Message::StableCheckpoint(cert(Kind::Checkpoint, 0, s, c, &[0, 2, 3])));
     }
     let r = b.r.report();

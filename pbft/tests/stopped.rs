@@ -94,7 +94,7 @@ fn a_replica_whose_state_is_the_certified_one_goes_on() {
     alone.decide(1, &marked);
     alone.execute();
     let point = alone.replica.executed_point();
-    let digest = checkpoint_digest(&point.lane_hash, &point.state_root, &committee(4));
+    let digest = checkpoint_digest(&point.lane_hash, &point.state_root, &committee(4).digest());
     alone.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 1, digest, &[0, 1, 2])));
     assert_eq!((alone.broken().len(), alone.replica.report().stable), (0, SeqNum::new(1)));
 }

@@ -31,7 +31,7 @@ fn digest(byte: u8) -> Digest {
 
 fn certificate(kind: Kind, view: u64, seq: u64, of: Digest) -> ClaimedCert {
     let signatures = (0..3).map(|signer| (id(signer), sign(signer, kind, view, seq, of).signature)).collect();
-    ClaimedCert { kind, view: View::new(view), seq: SeqNum::new(seq), digest: of, signatures }
+    ClaimedCert { epoch: Epoch::new(0), kind, view: View::new(view), seq: SeqNum::new(seq), digest: of, signatures }
 }
 
 fn proposed(view: u64, seq: u64, of: Digest) -> Signed {

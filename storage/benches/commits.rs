@@ -138,7 +138,14 @@ fn checkpoint(seq: u64) -> quorate_pbft::QuorumCert {
     let (kind, view, seq, digest) = (Kind::Checkpoint, View::new(0), SeqNum::new(seq), Digest::ZERO);
     let statement = Statement { group: committee.group(), epoch: committee.epoch(), kind, view, seq, digest };
     let signed = statement.sign(ReplicaId::new(0), &key);
-    let claimed = ClaimedCert { kind, view, seq, digest, signatures: vec![(signed.signer, signed.signature)] };
+    let claimed = ClaimedCert {
+        epoch: committee.epoch(),
+        kind,
+        view,
+        seq,
+        digest,
+        signatures: vec![(signed.signer, signed.signature)],
+    };
     committee.check(claimed, &Ed25519).expect("one of one is a quorum")
 }
 

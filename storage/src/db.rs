@@ -21,7 +21,7 @@ const FILE: &str = "quorate.redb";
 const UNFINISHED: &str = "quorate.redb.new";
 
 /// Version of the table layout that this program writes. Goes up with every change of a table's key or value.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Pages of a file kept in memory: the tops of all trees and the newest rows of a busy group, and little enough for
 /// four replicas on one laptop.

@@ -55,8 +55,9 @@ impl Batch {
         while bounds.seq < last {
             bounds.seq = bounds.seq.next();
             let Some(slot) = committed(self, bounds.seq)? else { continue };
-            if slot.epoch != bounds.epoch {
-                bounds = Pruned { seq: bounds.seq, epoch: slot.epoch, tips: BTreeMap::new() };
+            let epoch = slot.certificate.epoch;
+            if epoch != bounds.epoch {
+                bounds = Pruned { epoch, seq: bounds.seq, tips: BTreeMap::new() };
             }
             for (lane, tip) in slot.content.cut {
                 let bound = bounds.tips.entry(lane).or_default();

@@ -5,13 +5,13 @@ use crate::error::RecordError;
 use crate::key::{self, Place};
 use crate::own;
 use crate::pruned::Pruned;
-use crate::row::{self, Accepted, Certified, Committed, LaneCert, Own, decode, encode};
+use crate::row::{self, Accepted, Committed, LaneCert, Own, decode, encode};
 use crate::rows::{Order, Rows};
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert, Record, SeqNum, Signed,
-    View, ViewChange,
+    Bundle, ClaimedCert, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert, Record,
+    SeqNum, Signed, View, ViewChange,
 };
 use std::ops::ControlFlow;
 
@@ -130,12 +130,12 @@ impl Batch {
     fn record_prepared(&mut self, cert: &QuorumCert) -> Result<(), RecordError> {
         let key = key::slot(cert.seq());
         if let Some(stored) = self.row(Name::Prepared, &key)? {
-            let stored: Certified = decode(&stored)?;
-            if (stored.epoch, stored.certificate.view) >= (cert.epoch(), cert.view()) {
+            let stored: ClaimedCert = decode(&stored)?;
+            if (stored.epoch, stored.view) >= (cert.epoch(), cert.view()) {
                 return Ok(());
             }
         }
-        self.set(Name::Prepared, &key, encode(&Certified { epoch: cert.epoch(), certificate: cert.claim().clone() }));
+        self.set(Name::Prepared, &key, encode(cert.claim()));
         Ok(())
     }
 
@@ -149,21 +149,19 @@ impl Batch {
             let stored = stored.certificate.digest;
             return if stored == new { Ok(()) } else { Err(RecordError::TwoDecisions { seq, stored, new }) };
         }
-        let value = Committed { epoch: cert.epoch(), certificate: cert.claim().clone(), content: content.clone() };
+        let value = Committed { certificate: cert.claim().clone(), content: content.clone() };
         self.set(Name::Committed, &key::slot(seq), encode(&value));
         Ok(())
     }
 
     fn record_stable(&mut self, cert: &QuorumCert) -> Result<(), RecordError> {
-        let value = Certified { epoch: cert.epoch(), certificate: cert.claim().clone() };
-        self.set(Name::Stable, &key::slot(cert.seq()), encode(&value));
+        self.set(Name::Stable, &key::slot(cert.seq()), encode(cert.claim()));
         Ok(())
     }
 
     /// E4: as it is, beside the one that it contradicts.
     fn record_conflicting(&mut self, cert: &QuorumCert) -> Result<(), RecordError> {
-        let value = Certified { epoch: cert.epoch(), certificate: cert.claim().clone() };
-        self.set(Name::Conflicting, &key::conflicting(cert), encode(&value));
+        self.set(Name::Conflicting, &key::conflicting(cert), encode(cert.claim()));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::key::{self, Place};
 use crate::own;
-use crate::row::{self, Accepted, Certified, Committed, LaneCert, Own, decode};
+use crate::row::{self, Accepted, Committed, LaneCert, Own, decode};
 use crate::rows::{Order, Row, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
@@ -35,7 +35,7 @@ impl Snapshot {
     /// not has not moved it, and below that one this replica may still have to repeat its word (C2).
     pub fn recover(&self, executed: ExecutedPoint) -> Result<Recovered, StoreError> {
         let group = self.group()?.unwrap_or_default(); // without one there is no row that leaves it out
-        let epoch = self.epoch()?;
+        let epoch = self.epoch()?.max(executed.epoch);
         let (view, changing) = self.view(epoch)?;
         let low = self.stable(executed.seq)?.map_or(SeqNum::default(), |cert| cert.seq);
         let lanes = Lanes { epoch, tips: &executed.tips.iter().map(|tip| tip.position).collect::<Vec<_>>() };
@@ -43,6 +43,7 @@ impl Snapshot {
             epoch,
             view,
             changing,
+            oldest: self.oldest()?.map_or(executed.seq.next(), |oldest| oldest.min(executed.seq.next())),
             stable: self.stable(SeqNum::new(u64::MAX))?,
             statements: self.statements(group, &lanes, low)?,
             bundles: self.bundles(group, &lanes)?,
@@ -64,10 +65,16 @@ impl Snapshot {
         value.map_or(Ok((View::default(), false)), |value| decode(&value))
     }
 
+    /// The lowest slot whose decision is here.
+    fn oldest(&self) -> Result<Option<SeqNum>, StoreError> {
+        let first = self.first_key(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)))?;
+        first.map(|key| key::parse_slot(&key)).transpose()
+    }
+
     /// The highest stable checkpoint up to a slot.
     pub(crate) fn stable(&self, up_to: SeqNum) -> Result<Option<ClaimedCert>, StoreError> {
         let newest = self.nearest(Name::Stable, &[], &key::slot(up_to), Order::Down)?;
-        newest.map(|(_, value)| Ok(decode::<Certified>(&value)?.certificate)).transpose()
+        newest.map(|(_, value)| decode(&value)).transpose()
     }
 
     fn statements(&self, group: Digest, lanes: &Lanes<'_>, low: SeqNum) -> Result<Vec<Signed>, StoreError> {
@@ -122,7 +129,7 @@ impl Snapshot {
     fn lane_certs(&self, lanes: &Lanes<'_>) -> Result<Vec<ClaimedCert>, StoreError> {
         let mut certs = Vec::new();
         self.each_above(Name::LaneCerts, lanes, |lane, position, value| {
-            certs.push(decode::<LaneCert>(value)?.claim(lane, position));
+            certs.push(decode::<LaneCert>(value)?.claim(lanes.epoch, lane, position));
             Ok(())
         })?;
         Ok(certs)
@@ -141,7 +148,7 @@ impl Snapshot {
         let mut found = Vec::new();
         for lane in self.lanes(Name::LaneCerts, epoch)? {
             if let Some((key, value)) = self.newest_of_lane(Name::LaneCerts, epoch, lane)? {
-                found.push(decode::<LaneCert>(&value)?.claim(lane, key::parse_lane(&key)?.2));
+                found.push(decode::<LaneCert>(&value)?.claim(epoch, lane, key::parse_lane(&key)?.2));
             }
         }
         let most = found.len() + REMEMBERED_SLOTS;
@@ -167,7 +174,7 @@ impl Snapshot {
             Ok(())
         })?;
         self.each(Name::Prepared, &key::slot(from), &key::slot(to), |at, value| {
-            slot(&mut slots, key::parse_slot(at)?).prepared = Some(decode::<Certified>(value)?.certificate);
+            slot(&mut slots, key::parse_slot(at)?).prepared = Some(decode(value)?);
             Ok(())
         })?;
         self.each(Name::Committed, &key::slot(from), &key::slot(to), |at, value| {
@@ -202,8 +209,12 @@ impl Snapshot {
     }
 
     /// The start of a view, if it is the one that is asked for.
-    pub(crate) fn new_view(&self, view: View, digest: Digest) -> Result<Option<(Signed, Arc<NewView>)>, StoreError> {
-        let epoch = self.epoch()?;
+    pub(crate) fn new_view(
+        &self,
+        epoch: Epoch,
+        view: View,
+        digest: Digest,
+    ) -> Result<Option<(Signed, Arc<NewView>)>, StoreError> {
         let value = self.row(Name::NewViews, &key::view(epoch, view))?;
         let entered: Option<(Signed, Arc<NewView>)> = value.map(|value| decode(&value)).transpose()?;
         if let Some(found) = entered.filter(|(statement, _)| statement.statement.digest == digest) {

@@ -1,11 +1,11 @@
 //! Statements on one disk that help to tell who lied (E4).
 
 use crate::key::{self, Place};
-use crate::row::{Accepted, Certified, Committed, LaneCert, Own, decode};
+use crate::row::{Accepted, Committed, LaneCert, Own, decode};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{Digest, Remains, SeqNum, View};
+use quorate_pbft::{ClaimedCert, Digest, Remains, SeqNum, View};
 
 impl Snapshot {
     /// Decided digests of the newest epoch, ascending by slot.
@@ -13,7 +13,7 @@ impl Snapshot {
         let (epoch, mut found) = (self.epoch()?, Vec::new());
         self.each(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)), |at, value| {
             let row: Committed = decode(value)?;
-            if row.epoch == epoch {
+            if row.certificate.epoch == epoch {
                 found.push((key::parse_slot(at)?, row.certificate.digest));
             }
             Ok(())
@@ -47,15 +47,15 @@ impl Snapshot {
         })?;
         for table in [Name::Prepared, Name::Stable, Name::Conflicting] {
             self.each(table, &[], &[u8::MAX; 57], |_, value| {
-                let row: Certified = decode(value)?;
-                remains.certificates.extend((row.epoch == epoch).then_some(row.certificate));
+                let certificate: ClaimedCert = decode(value)?;
+                remains.certificates.extend((certificate.epoch == epoch).then_some(certificate));
                 Ok(())
             })?;
         }
         self.each(Name::Committed, &[], &last, |at, value| {
             if wanted(key::parse_slot(at)?) {
                 let row: Committed = decode(value)?;
-                remains.certificates.extend((row.epoch == epoch).then_some(row.certificate));
+                remains.certificates.extend((row.certificate.epoch == epoch).then_some(row.certificate));
             }
             Ok(())
         })?;
@@ -63,7 +63,7 @@ impl Snapshot {
             let at = |position| key::lane(epoch, lane, quorate_pbft::Position::new(position));
             self.each(Name::LaneCerts, &at(0), &at(u64::MAX), |key, value| {
                 let (_, _, position) = key::parse_lane(key)?;
-                remains.certificates.push(decode::<LaneCert>(value)?.claim(lane, position));
+                remains.certificates.push(decode::<LaneCert>(value)?.claim(epoch, lane, position));
                 Ok(())
             })?;
         }

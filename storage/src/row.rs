@@ -42,22 +42,14 @@ impl Accepted {
     }
 }
 
-/// A slot's certificate: prepared, or stable checkpoint.
-#[derive(BorshSerialize, BorshDeserialize)]
-pub(crate) struct Certified {
-    pub(crate) epoch: Epoch,
-    pub(crate) certificate: ClaimedCert,
-}
-
 /// A decided slot.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(crate) struct Committed {
-    pub(crate) epoch: Epoch,
     pub(crate) certificate: ClaimedCert,
     pub(crate) content: Content,
 }
 
-/// A lane certificate; lane and position are in the key.
+/// A lane certificate; epoch, lane and position are in the key.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(crate) struct LaneCert {
     pub(crate) digest: Digest,
@@ -65,8 +57,9 @@ pub(crate) struct LaneCert {
 }
 
 impl LaneCert {
-    pub(crate) fn claim(self, lane: ReplicaId, position: Position) -> ClaimedCert {
+    pub(crate) fn claim(self, epoch: Epoch, lane: ReplicaId, position: Position) -> ClaimedCert {
         ClaimedCert {
+            epoch,
             kind: Kind::Ack,
             view: View::new(u64::from(lane.get())),
             seq: SeqNum::new(position.get()),

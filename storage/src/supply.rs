@@ -7,7 +7,9 @@ use crate::rows::{Order, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{ClaimedCert, Content, Digest, Epoch, Message, Position, ReplicaId, SeqNum, Tip, View, Wanted};
+use quorate_pbft::{
+    ClaimedCert, Content, Digest, Epoch, Message, Position, Question, ReplicaId, SeqNum, Tip, View, Wanted,
+};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -40,14 +42,15 @@ impl Snapshot {
     /// after those certificates of its tips that are here and that no slot before it in the answer named; bundles from
     /// the highest down, because the asker knows the highest one's digest and each names the one below; a content with
     /// its certificates, or, if some are not here and the slot is decided, as the decided slot.
-    pub fn supply(&self, wanted: &Wanted, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
+    pub fn supply(&self, question: &Question, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
         let mut answer = Answer { messages: Vec::new(), bytes: 0, limits };
+        let Question { epoch, wanted } = question;
         match wanted {
             Wanted::Slots { from, to } => self.supply_slots(*from, *to, &mut answer)?,
             Wanted::Content { seq, digest } => answer.extend(self.content(*seq, *digest)?),
-            Wanted::Bundles { lane, from, to } => self.supply_bundles(*lane, *from, *to, &mut answer)?,
+            Wanted::Bundles { lane, from, to } => self.supply_bundles(*epoch, *lane, (*from, *to), &mut answer)?,
             Wanted::NewView { view, digest } => {
-                let found = self.new_view(*view, *digest)?;
+                let found = self.new_view(*epoch, *view, *digest)?;
                 answer.extend(found.map(|(statement, body)| Message::NewView { statement, body }));
             }
             Wanted::StableCheckpoint => {
@@ -61,10 +64,10 @@ impl Snapshot {
     fn supply_slots(&self, from: SeqNum, to: SeqNum, answer: &mut Answer) -> Result<(), StoreError> {
         let mut named = BTreeMap::new();
         self.rows(Name::Committed, &key::slot(from), &key::slot(to), Order::Up, &mut |_, value| {
-            let Committed { epoch, certificate, content } = decode(value)?;
+            let Committed { certificate, content } = decode(value)?;
             for (lane, tip) in &content.cut {
                 if named.insert(*lane, *tip) != Some(*tip) {
-                    answer.extend(self.tip_cert(epoch, *lane, *tip)?.map(Message::LaneCert));
+                    answer.extend(self.tip_cert(certificate.epoch, *lane, *tip)?.map(Message::LaneCert));
                 }
             }
             Ok(answer.push(Message::Decided { certificate, content }))
@@ -73,12 +76,12 @@ impl Snapshot {
 
     fn supply_bundles(
         &self,
+        epoch: Epoch,
         lane: ReplicaId,
-        from: Position,
-        to: Position,
+        (from, to): (Position, Position),
         answer: &mut Answer,
     ) -> Result<(), StoreError> {
-        let (Some(group), epoch) = (self.group()?, self.epoch()?) else { return Ok(()) };
+        let Some(group) = self.group()? else { return Ok(()) };
         let from = key::lane(epoch, lane, from);
         let to = key::beside(&key::lane(epoch, lane, to), Digest([u8::MAX; 32]));
         self.rows(Name::Bundles, &from, &to, Order::Down, &mut |_, value| {
@@ -89,7 +92,7 @@ impl Snapshot {
     fn content(&self, seq: SeqNum, digest: Digest) -> Result<Option<Message>, StoreError> {
         let decided = committed(self, seq)?.filter(|slot| slot.certificate.digest == digest);
         let found = match &decided {
-            Some(slot) => Some((slot.epoch, slot.content.clone())),
+            Some(slot) => Some((slot.certificate.epoch, slot.content.clone())),
             None => self.accepted_content(seq, digest)?,
         };
         let Some((epoch, content)) = found else { return Ok(None) };
@@ -127,7 +130,7 @@ impl Snapshot {
             return Ok(None);
         };
         let cert: LaneCert = decode(&value)?;
-        Ok((cert.digest == tip.digest).then(|| cert.claim(lane, tip.position)))
+        Ok((cert.digest == tip.digest).then(|| cert.claim(epoch, lane, tip.position)))
     }
 }
 

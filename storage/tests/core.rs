@@ -3,8 +3,8 @@
 use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::{
     Committee, Constants, Digest, Effect, Effects, Epoch, Executed, ExecutedPoint, Input, Item, ItemKind, Message, Now,
-    PayloadCheck, PublicKey, Replica, ReplicaConfig, ReplicaId, SeqNum, Signature, Signer, Ticks, Time, Tip,
-    Unverified, Verify, VerifyContext, hash_parts,
+    PayloadCheck, PublicKey, Replica, ReplicaConfig, ReplicaId, SeqNum, Signature, Signer, Ticks, Time, Unverified,
+    Verify, VerifyContext, hash_parts,
 };
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, RecordError, SupplyLimits};
@@ -86,8 +86,7 @@ impl Node {
         let disk = Disk::new();
         let db = Db::with_backend(disk.backend()).unwrap();
         let n = usize::from(REPLICAS);
-        let start = ExecutedPoint { tips: vec![Tip::default(); n], lane_bytes: vec![0; n], ..ExecutedPoint::default() };
-        let points = BTreeMap::from([(0, start)]);
+        let points = BTreeMap::from([(0, ExecutedPoint::genesis(n))]);
         Self { me, disk, db, replica: Replica::new(config(me, 1)), inbox: Vec::new(), points, starts: 1 }
     }
 
@@ -133,10 +132,11 @@ impl Node {
                     Effect::Broadcast(message) => outbox.push((None, message)),
                     Effect::Execute(decided) => {
                         let state_root = hash_parts("test", &[&decided.lane_hash.0]);
-                        let done = Executed { seq: decided.seq, state_root, recorded: Vec::new(), deadline: None };
+                        let (seq, members_after) = (decided.seq, committee().digest());
+                        let done = Executed { seq, state_root, members_after, recorded: Vec::new(), deadline: None };
                         inputs.push_front(Input::Executed(done));
                     }
-                    Effect::Supply { to, wanted } => asked.push((to, wanted)),
+                    Effect::Supply { to, question } => asked.push((to, question)),
                     Effect::ReadReady { .. } | Effect::Refused(_) => {}
                     Effect::Accuse(_) | Effect::Broken(_) => panic!("replica {}: {effect:?}", self.me),
                 }
@@ -147,8 +147,8 @@ impl Node {
         }
         batch.commit()?;
         let snapshot = self.db.snapshot()?;
-        for (to, wanted) in asked {
-            let answer = snapshot.supply(&wanted, SupplyLimits::default())?;
+        for (to, question) in asked {
+            let answer = snapshot.supply(&question, SupplyLimits::default())?;
             outbox.extend(answer.into_iter().map(|message| (Some(to), Arc::new(message))));
         }
         Ok(outbox)

@@ -18,7 +18,7 @@ fn places(statements: &[Signed]) -> Vec<(Kind, u64, u64)> {
 
 #[test]
 fn a_new_disk_remembers_nothing() {
-    assert_eq!(recover(&db(), 0, &[]), Recovered::default());
+    assert_eq!(recover(&db(), 0, &[]), Recovered { oldest: SeqNum::new(1), ..Recovered::default() });
 }
 
 #[test]
@@ -205,4 +205,14 @@ fn bundles_of_lanes_that_execution_does_not_know_come_back_whole() {
     let lanes = found.bundles.iter().map(|bundle| (bundle.header.lane, bundle.header.position));
     let expected = [(ReplicaId::new(1), Position::new(2)), (ReplicaId::new(3), Position::new(1))];
     assert_eq!(lanes.collect::<Vec<_>>(), expected);
+}
+
+/// S1: whoever pruned decided slots says from where on it can hand them out.
+#[test]
+fn the_oldest_decided_slot_is_known_at_start() {
+    let db = db();
+    assert_eq!(recover(&db, 4, &[]).oldest, SeqNum::new(5), "it has none");
+    (3..=5).for_each(|seq| store(&db, &mark_slot(seq, 1, seq)));
+    assert_eq!(recover(&db, 5, &[]).oldest, SeqNum::new(3));
+    assert_eq!(recover(&db, 1, &[]).oldest, SeqNum::new(2), "what is above execution leaves a gap");
 }

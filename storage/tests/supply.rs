@@ -2,17 +2,20 @@
 
 mod world;
 
-use quorate_pbft::{Digest, Ed25519, Item, ItemKind, Kind, Message, Position, Record, ReplicaId, SeqNum, Wanted};
+use quorate_pbft::{
+    Digest, Ed25519, Item, ItemKind, Kind, Message, Position, Question, Record, ReplicaId, SeqNum, Wanted,
+};
 use quorate_storage::{Db, SupplyLimits};
 use std::sync::Arc;
-use world::{cert, committee, content, db, digest, lane_cert, mark_bundle, mark_slot, said, store, tip_of};
+use world::{EPOCH, cert, committee, content, db, digest, lane_cert, mark_bundle, mark_slot, said, store, tip_of};
 
 fn supply(db: &Db, wanted: &Wanted) -> Vec<Message> {
     supply_within(db, wanted, SupplyLimits::default())
 }
 
 fn supply_within(db: &Db, wanted: &Wanted, limits: SupplyLimits) -> Vec<Message> {
-    db.snapshot().unwrap().supply(wanted, limits).unwrap()
+    let question = Question { epoch: EPOCH, wanted: wanted.clone() };
+    db.snapshot().unwrap().supply(&question, limits).unwrap()
 }
 
 fn slots(from: u64, to: u64) -> Wanted {

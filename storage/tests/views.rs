@@ -3,11 +3,12 @@
 mod world;
 
 use quorate_pbft::{
-    Broken, Digest, Evidence, Kind, Message, NewView, Record, Recovered, SeqNum, Signed, View, ViewChange, Wanted,
+    Broken, Digest, Evidence, Kind, Message, NewView, Question, Record, Recovered, SeqNum, Signed, View, ViewChange,
+    Wanted,
 };
 use quorate_storage::{Db, SupplyLimits};
 use std::sync::Arc;
-use world::{cert, db, digest, executed, mark_slot, said, store};
+use world::{EPOCH, cert, db, digest, executed, mark_slot, said, store};
 
 fn recover(db: &Db) -> Recovered {
     db.snapshot().unwrap().recover(executed(0, &[])).unwrap()
@@ -72,7 +73,7 @@ fn starts_are_handed_out_by_view_and_digest_whether_entered_or_named() {
     store(&db, &[entered(start(2, "a")), named(start(2, "b"))]);
     let ask = |digest: Digest| {
         let wanted = Wanted::NewView { view: View::new(2), digest };
-        db.snapshot().unwrap().supply(&wanted, SupplyLimits::default()).unwrap()
+        db.snapshot().unwrap().supply(&Question { epoch: EPOCH, wanted }, SupplyLimits::default()).unwrap()
     };
 
     for (statement, body) in [start(2, "a"), start(2, "b")] {

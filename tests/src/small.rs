@@ -105,8 +105,8 @@ impl Group {
                     Effect::Send { to, message } => sent.push((Some(to), message)),
                     Effect::Broadcast(message) => sent.push((None, message)),
                     Effect::Persist(record) => node.journal.record(&record),
-                    Effect::Supply { to, wanted } => {
-                        let answer = node.journal.supply(&wanted);
+                    Effect::Supply { to, question } => {
+                        let answer = node.journal.supply(&question.wanted);
                         sent.extend(answer.into_iter().map(|message| (Some(to), Arc::new(message))));
                     }
                     Effect::Broken(broken) => node.broken = Some(broken),

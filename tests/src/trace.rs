@@ -59,7 +59,7 @@ pub fn words(message: &Message) -> String {
         Message::Bundle(bundle) => format!("{} with {} items", signed(&bundle.statement), bundle.items.len()),
         Message::Content { content, .. } => format!("Content {}", short(&content.digest())),
         Message::Decided { certificate: cert, .. } => format!("Decided by {}", certificate(cert)),
-        Message::Ask(wanted) => format!("Ask {}", asked(wanted)),
+        Message::Ask(question) => format!("Ask {}", asked(&question.wanted)),
         Message::Recalled { statements, .. } => format!("Recalled {} statements", statements.len()),
         Message::ViewChange { statement, body } => {
             format!("{} from {} P {} Q {}", signed(statement), body.base(), body.prepared.len(), body.voted.len())

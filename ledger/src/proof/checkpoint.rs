@@ -52,7 +52,7 @@ impl Checkpoint {
             None => None,
         };
         let root = state_root(&self.group_root, self.group_count);
-        let digest = checkpoint_digest(&self.head.lane_hash, &root, next.as_ref().unwrap_or(committee));
+        let digest = checkpoint_digest(&self.head.lane_hash, &root, &next.as_ref().unwrap_or(committee).digest());
         if self.certificate.seq != self.head.seq {
             return Err(ProofError::Path("the state"));
         }

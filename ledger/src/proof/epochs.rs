@@ -52,7 +52,7 @@ impl Epochs {
     pub fn followed_by(mut self, step: EpochStep) -> Result<Self, ProofError> {
         let last = self.newest();
         let next = following(last, &step.members).ok_or(ProofError::Epoch)?;
-        let digest = checkpoint_digest(&step.lane_hash, &step.state_root, &next);
+        let digest = checkpoint_digest(&step.lane_hash, &step.state_root, &next.digest());
         check_checkpoint(last, &step.certificate, digest)?;
         self.committees.push(next);
         self.steps.push(step);

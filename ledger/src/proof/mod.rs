@@ -27,7 +27,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest as _, Sha256};
 
 /// First bytes of a proof file.
-pub const TAG: &[u8] = b"quorate-proof-1\n";
+pub const TAG: &[u8] = b"quorate-proof-2\n";
 
 /// Bytes of a proof file: what a reader takes before it decodes. The largest part is a receipt of many paths.
 pub const PROOF_BYTES_MAX: usize = 128 << 20;

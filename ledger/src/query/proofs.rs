@@ -78,7 +78,8 @@ impl Checkpoint {
         let ledger = view.ledger;
         let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
         let signed = |informed: &Committee| {
-            certificate.digest() == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), informed)
+            certificate.digest()
+                == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), &informed.digest())
         };
         let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
         let next = next.filter(|next| signed(next));

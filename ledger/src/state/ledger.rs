@@ -11,7 +11,7 @@ use crate::state::tree::{Tree, state_root};
 use crate::state::{entry, name};
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{Digest, ExecutedPoint};
+use quorate_pbft::{Committee, Digest, ExecutedPoint};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -254,13 +254,16 @@ impl Ledger {
 
     fn point(&self) -> ExecutedPoint {
         let head = &self.head;
+        let members = self.genesis.committee(head.epoch); // of the next epoch, once one is made in a slot
         ExecutedPoint {
+            epoch: head.epoch,
             seq: head.seq,
             lane_hash: head.lane_hash,
             tips: head.tips.clone(),
             lane_bytes: head.lane_bytes.clone(),
             time: head.time,
             state_root: self.state_root(),
+            members_after: members.map_or(Digest::ZERO, Committee::digest),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::{Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts};
+use crate::wire::{Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -18,9 +18,13 @@ const OWN_MAX: usize = 1_024;
 /// Slots below the stable checkpoint for which statements are remembered, in periods (E1, E5).
 const REMEMBERED_PERIODS: u64 = 2;
 
-/// C2: what a Checkpoint statement says.
-pub fn checkpoint_digest(lane_hash: &Digest, state_root: &Digest, committee: &Committee) -> Digest {
-    hash_parts("quorate/v1/checkpoint", &[&lane_hash.0, &state_root.0, &committee.digest().0])
+/// C2: what a Checkpoint statement says. `members_after` is the [`Committee::digest`] of the member list that holds after
+/// the slot: the voters' own, but the next one after the last slot of an epoch, so that an epoch's members vouch for
+/// those that follow (M3).
+///
+/// [`Committee::digest`]: crate::Committee::digest
+pub fn checkpoint_digest(lane_hash: &Digest, state_root: &Digest, members_after: &Digest) -> Digest {
+    hash_parts("quorate/v1/checkpoint", &[&lane_hash.0, &state_root.0, &members_after.0])
 }
 
 /// Votes for checkpoints, and the newest stable one.
@@ -102,7 +106,7 @@ impl Checkpoints {
 impl Replica {
     /// Signs the state after the slot that was just executed.
     pub(crate) fn take_checkpoint(&mut self) {
-        let (seq, digest) = (self.order.executed(), self.order.executed_digest(&self.member.committee));
+        let (seq, digest) = (self.order.executed(), self.order.executed_digest());
         self.order.checkpoints.own.insert(seq, digest);
         if self.order.checkpoints.own.len() > OWN_MAX {
             self.order.checkpoints.own.pop_first();
@@ -154,7 +158,7 @@ impl Replica {
         let (seq, certified) = (certificate.seq(), certificate.digest());
         assert!(self.order.low() < seq && seq <= executed, "I5: stable {seq} below the last or above execution");
         let own = self.order.checkpoints.own.get(&seq).copied();
-        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest(&self.member.committee)));
+        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest()));
         if let Some(ours) = own.filter(|ours| *ours != certified) {
             self.member.stop(Broken::Diverged { seq, ours, certified });
             return;
@@ -196,7 +200,7 @@ impl Order {
         let executed = self.executed();
         let content = self.log.get(executed).and_then(|slot| slot.decided());
         if content.is_some_and(|content| self.is_checkpoint_slot(member, executed, content)) {
-            let digest = self.executed_digest(&member.committee);
+            let digest = self.executed_digest();
             self.checkpoints.own.entry(executed).or_insert(digest);
         }
     }

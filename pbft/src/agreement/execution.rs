@@ -2,7 +2,7 @@
 
 use crate::agreement::checkpoint::checkpoint_digest;
 use crate::agreement::order::Order;
-use crate::effects::{Decided, Effect, Record, Rejected};
+use crate::effects::{Effect, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::input::Executed;
 use crate::lanes::Lanes;
@@ -10,9 +10,8 @@ use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
-use crate::wire::{Committee, Content, Digest, Position, ReplicaId, SeqNum, Time, Tip, hash_parts};
+use crate::wire::{Committee, Content, Digest, Position, ReplicaId, SeqNum, Time};
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// A slot that the shell executes now.
@@ -33,15 +32,18 @@ pub(crate) struct Execution {
 }
 
 impl Execution {
-    pub(crate) fn new(n: usize) -> Self {
-        let point = ExecutedPoint { tips: vec![Tip::default(); n], lane_bytes: vec![0; n], ..ExecutedPoint::default() };
+    pub(crate) fn new(committee: &Committee) -> Self {
+        let mut point = ExecutedPoint::genesis(committee.len());
+        (point.epoch, point.members_after) = (committee.epoch(), committee.digest());
         Self { point, running: None, deadline: None }
     }
 
-    pub(crate) fn resume(&mut self, mut point: ExecutedPoint) {
-        let n = self.point.tips.len();
-        point.tips.resize(n, Tip::default());
-        point.lane_bytes.resize(n, 0);
+    /// # Panics
+    ///
+    /// If the point is of another epoch: its lanes are not this committee's (M3).
+    pub(crate) fn resume(&mut self, point: ExecutedPoint) {
+        let lanes = |point: &ExecutedPoint| (point.epoch, point.tips.len(), point.lane_bytes.len());
+        assert_eq!(lanes(&point), lanes(&self.point), "M3: an executed point of another member list");
         self.point = point;
     }
 
@@ -51,19 +53,14 @@ impl Execution {
     }
 }
 
-/// L5: `lane_hash` covers the executed bundles in their order.
-fn lane_hash(so_far: Digest, bundle: &Tip, lane: ReplicaId) -> Digest {
-    let (lane, position) = (lane.get().to_le_bytes(), bundle.position.get().to_le_bytes());
-    hash_parts("quorate/v1/lane-hash", &[&so_far.0, &lane, &position, &bundle.digest.0])
-}
-
 impl Replica {
     pub(crate) fn on_executed(&mut self, executed: Executed) -> Result<(), Rejected> {
         let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
             return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
         };
         assert!(running.next.seq == self.order.executed().next(), "I6: slot {} executed out of order", running.seq);
-        self.order.execution.point = ExecutedPoint { state_root: executed.state_root, ..running.next };
+        let Executed { state_root, members_after, .. } = executed;
+        self.order.execution.point = ExecutedPoint { state_root, members_after, ..running.next };
         self.order.execution.deadline = executed.deadline;
         for lane in self.member.committee.replicas() {
             let point = self.order.execution.point();
@@ -91,40 +88,6 @@ impl Replica {
 }
 
 impl Order {
-    /// The slot's bundles in execution order, and where execution stands after them. None while data is missing.
-    fn assemble_slot(
-        &self,
-        lanes: &Lanes,
-        member: &Member,
-        seq: SeqNum,
-        content: &Content,
-    ) -> Option<(Decided, ExecutedPoint)> {
-        let n = member.committee.len();
-        let mut next = self.execution.point.clone();
-        let mut bundles = Vec::new();
-        for step in 0..n {
-            let index = (seq.get() as usize + step) % n;
-            let lane = ReplicaId::new(index as u16);
-            let Some((_, tip)) = content.cut.iter().find(|(of, _)| *of == lane) else { continue };
-            if tip.position <= lanes[lane].executed.position {
-                continue; // L4: changes nothing.
-            }
-            for bundle in lanes[lane].path_to(*tip)? {
-                assert!(bundle.header.parent == next.tips[index].digest, "I18: lane {lane} is executed with a gap");
-                next.tips[index] = bundle.header.tip();
-                next.lane_bytes[index] = bundle.header.lane_bytes;
-                next.lane_hash = lane_hash(next.lane_hash, &next.tips[index], lane);
-                bundles.push(bundle);
-            }
-        }
-        next.seq = seq;
-        next.time = next.time.max(content.time.unwrap_or_default());
-        let epoch = member.committee.epoch();
-        let decided =
-            Decided { epoch, seq, content: content.clone(), time: next.time, bundles, lane_hash: next.lane_hash };
-        Some((decided, next))
-    }
-
     /// Tip to which the next slot advances a lane, if it is decided.
     pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
         let content = self.log.get(self.executed().next())?.decided()?;
@@ -147,10 +110,11 @@ impl Order {
     }
 
     /// The digest that a Checkpoint after the executed slot says (C2).
-    pub(crate) fn executed_digest(&self, committee: &Committee) -> Digest {
+    pub(crate) fn executed_digest(&self) -> Digest {
         let point = self.execution.point();
-        checkpoint_digest(&point.lane_hash, &point.state_root, committee)
+        checkpoint_digest(&point.lane_hash, &point.state_root, &point.members_after)
     }
+
     /// Hands out the next slot, if it is decided and all its data is here.
     pub(crate) fn execute(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member) {
         if self.execution.running.is_some() || member.is_stopped() {
@@ -162,7 +126,8 @@ impl Order {
         };
         let content = content.clone();
         self.want_decided(lanes, pursuits, member);
-        let Some((decided, next)) = self.assemble_slot(lanes, member, seq, &content) else { return };
+        let assembled = self.execution.point.advanced(&content, |lane, tip| lanes[lane].path_to(tip));
+        let Some((decided, next)) = assembled else { return };
         for bundle in &decided.bundles {
             // On the certified chain, so stored already unless its lane was not looked at since.
             if let Some(bundle) = lanes[bundle.header.lane].store(bundle.header.tip()) {

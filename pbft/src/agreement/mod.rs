@@ -4,5 +4,6 @@ pub(crate) mod slot;
 pub(crate) mod order;
 pub(crate) mod normal_case;
 pub(crate) mod proposing;
+pub(crate) mod assembly;
 pub(crate) mod execution;
 pub(crate) mod checkpoint;

@@ -4,7 +4,7 @@ use crate::agreement::checkpoint::Checkpoints;
 use crate::agreement::execution::Execution;
 use crate::agreement::proposing::Proposing;
 use crate::agreement::slot::Log;
-use crate::wire::{Content, Digest, SeqNum};
+use crate::wire::{Committee, Content, Digest, SeqNum};
 
 /// Slots from a proposal to the checkpoint that covers them.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub(crate) struct Order {
     pub(crate) proposing: Proposing,
     pub(crate) execution: Execution,
     pub(crate) checkpoints: Checkpoints,
+    /// The oldest decided slot that the disk can still hand out (S1).
+    pub(crate) oldest: SeqNum,
     /// Slots decided by n Prepares (N5).
     pub(crate) fast_commits: u64,
     window: u64,
@@ -21,12 +23,13 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) fn new(n: usize, window: u64) -> Self {
+    pub(crate) fn new(committee: &Committee, window: u64) -> Self {
         Self {
             log: Log::default(),
             proposing: Proposing::default(),
-            execution: Execution::new(n),
+            execution: Execution::new(committee),
             checkpoints: Checkpoints::default(),
+            oldest: SeqNum::new(1),
             fast_commits: 0,
             window,
             null: Content::NULL.digest(),

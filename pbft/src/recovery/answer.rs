@@ -1,6 +1,6 @@
 //! Answers to questions (N9): from memory, or from the disk where memory has it no more.
 
-use crate::effects::{Effect, Effects, Wanted};
+use crate::effects::{Effect, Effects, Question, Wanted};
 use crate::limits::Constants;
 use crate::replica::Replica;
 use crate::wire::{Content, Digest, Message, Position, ReplicaId, SeqNum, Signed, View};
@@ -48,11 +48,14 @@ impl Answer<'_> {
 
     fn slots(&mut self, first: SeqNum, last: SeqNum) {
         let (replica, to) = (self.replica, self.to);
+        if first < replica.order.oldest {
+            return; // Its status said so.
+        }
         let last = last.min(first.plus(SLOTS_PER_ANSWER_MAX - 1));
         let in_memory = replica.order.log.get(first).is_some_and(|slot| slot.recorded);
         if first <= replica.order.executed() && !in_memory {
             let wanted = Wanted::Slots { from: first, to: last.min(replica.order.executed()) };
-            self.out.push(Effect::Supply { to, wanted });
+            self.supply(wanted);
             return;
         }
         let before = first.previous().unwrap_or_default();
@@ -65,12 +68,10 @@ impl Answer<'_> {
     }
 
     fn content(&mut self, seq: SeqNum, digest: Digest) {
-        let (replica, to) = (self.replica, self.to);
+        let replica = self.replica;
         match replica.order.log.get(seq).and_then(|slot| slot.content(&digest)) {
-            Some(content) => self.out.send(to, replica.lanes.content_message(content)),
-            None if seq <= replica.order.executed() => {
-                self.out.push(Effect::Supply { to, wanted: Wanted::Content { seq, digest } });
-            }
+            Some(content) => self.out.send(self.to, replica.lanes.content_message(content)),
+            None if seq <= replica.order.executed() => self.supply(Wanted::Content { seq, digest }),
             None => (),
         }
     }
@@ -91,7 +92,7 @@ impl Answer<'_> {
         }
         if first <= executed && first <= last && bytes <= BYTES_PER_ANSWER_MAX {
             let wanted = Wanted::Bundles { lane: id, from: first, to: last.min(executed) };
-            self.out.push(Effect::Supply { to, wanted });
+            self.supply(wanted);
         }
     }
 
@@ -104,8 +105,13 @@ impl Answer<'_> {
             Some((statement, body)) => {
                 self.out.send(to, Message::NewView { statement: *statement, body: body.clone() });
             }
-            None => self.out.push(Effect::Supply { to, wanted: Wanted::NewView { view, digest } }),
+            None => self.supply(Wanted::NewView { view, digest }),
         }
+    }
+
+    fn supply(&mut self, wanted: Wanted) {
+        let question = Question { epoch: self.replica.member.committee.epoch(), wanted };
+        self.out.push(Effect::Supply { to: self.to, question });
     }
 
     /// E7: what is in memory of the asker's newest statements.

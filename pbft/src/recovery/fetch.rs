@@ -6,7 +6,7 @@ use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
 use crate::replica::Replica;
-use crate::wire::{Digest, Message, Position, ReplicaId, SeqNum, Ticks, View};
+use crate::wire::{Digest, Position, ReplicaId, SeqNum, Ticks, View};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -79,7 +79,7 @@ impl Pursuits {
         // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
         let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
         pursuit.next = now.after(member.constants.base_timeout_ms / patience);
-        member.out.send(*peer, Message::Ask(need.wanted));
+        member.ask(*peer, need.wanted);
     }
 }
 
@@ -125,8 +125,7 @@ impl Needs<'_> {
         while !lacks(from) {
             from = from.next();
         }
-        let peers: Vec<ReplicaId> =
-            self.0.member.others().filter(|peer| self.0.peers[*peer].has_decided(from)).collect();
+        let peers: Vec<ReplicaId> = self.0.member.others().filter(|peer| self.0.peers[*peer].serves(from)).collect();
         let furthest = peers.iter().filter_map(|peer| Some(self.0.peers[*peer].status.as_ref()?.executed)).max();
         let reach = self.0.order.executed().max(self.0.order.low()).plus(self.0.member.constants.window);
         let to = furthest?.max(from).min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(reach);

@@ -51,6 +51,15 @@ impl Peers {
         1 + member.others().filter(|peer| self[*peer].is_heard(member.now.ticks)).count()
     }
 
+    /// The slot to execute next, if f + 1 members that are heard have executed it and none of all says that it can still
+    /// hand it out: only a transfer of state helps (S1).
+    pub(crate) fn unserved(&self, member: &Member, next: SeqNum) -> Option<SeqNum> {
+        let heard = || member.others().map(|peer| &self[peer]).filter(|peer| peer.is_heard(member.now.ticks));
+        let executed =
+            heard().filter(|peer| peer.status.as_ref().is_some_and(|status| status.executed >= next)).count();
+        (executed >= member.committee.weak() && !heard().any(|peer| peer.serves(next))).then_some(next)
+    }
+
     /// Other members that say that they hold the decision of a slot.
     pub(crate) fn decided(&self, member: &Member, seq: SeqNum) -> usize {
         member.others().filter(|peer| self[*peer].has_decided(seq)).count()
@@ -114,6 +123,11 @@ impl Peer {
             let listed = status.slots.binary_search_by_key(&seq, |(of, _)| *of);
             seq <= status.executed || listed.is_ok_and(|index| status.slots[index].1 == SlotStatus::Committed)
         })
+    }
+
+    /// Whether its status says that it can still hand a decision out: it holds it, and has dropped none above it (S1).
+    pub(crate) fn serves(&self, seq: SeqNum) -> bool {
+        self.has_decided(seq) && self.status.as_ref().is_some_and(|status| status.oldest <= seq)
     }
 
     /// State of a slot in its status, above its executed one.

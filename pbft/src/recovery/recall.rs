@@ -54,7 +54,7 @@ impl Replica {
         let wanted = Wanted::Recall { incarnation: self.member.incarnation };
         for peer in self.member.committee.replicas() {
             if peer != self.member.me && !self.member.recall.answered.contains(&peer) {
-                self.member.out.send(peer, Message::Ask(wanted.clone()));
+                self.member.ask(peer, wanted.clone());
             }
         }
     }

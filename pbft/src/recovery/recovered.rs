@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 /// The executed point; all of it is under the state root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExecutedPoint {
+    /// The epoch whose lanes `tips` and `lane_bytes` are of (M3).
+    pub epoch: Epoch,
     /// The highest executed slot.
     pub seq: SeqNum,
     /// Over all executed bundles.
@@ -22,6 +24,8 @@ pub struct ExecutedPoint {
     pub time: Time,
     /// Root of the state.
     pub state_root: Digest,
+    /// Digest of the member list that holds after it (C2): see [`crate::Executed`].
+    pub members_after: Digest,
 }
 
 /// A slot above the stable checkpoint.
@@ -51,6 +55,8 @@ pub struct Recovered {
     pub changing: bool,
     /// The executed point.
     pub executed: ExecutedPoint,
+    /// The oldest decided slot that can still be handed out; the one after the executed slot if there is none (S1).
+    pub oldest: SeqNum,
     /// The newest stable checkpoint.
     pub stable: Option<ClaimedCert>,
     /// Own statements: all votes and checkpoints above the stable checkpoint, all Bundle and Ack statements above the

@@ -1,7 +1,7 @@
 //! Status, and answers to those who are behind (N9). Any other message may be dropped at any time.
 
 use crate::agreement::slot::Slot;
-use crate::effects::{Effect, Effects, Rejected, Wanted};
+use crate::effects::{Effect, Effects, Question, Rejected};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::Answer;
@@ -62,6 +62,7 @@ impl Replica {
             changing: self.views.changing,
             stable: self.order.low(),
             executed: self.order.executed(),
+            oldest: self.order.oldest,
             slots: slots.collect(),
             lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
             stuck,
@@ -91,7 +92,7 @@ impl Replica {
     }
 
     /// Answers a question, within the asker's limits.
-    pub(crate) fn on_ask(&mut self, from: ReplicaId, wanted: Wanted) -> Result<(), Rejected> {
+    pub(crate) fn on_ask(&mut self, from: ReplicaId, question: Question) -> Result<(), Rejected> {
         let now = self.member.now.ticks;
         let Some(peer) = self.peers.get_mut(from).filter(|_| from != self.member.me) else {
             return Err(Rejected::Unknown { from, what: "itself" });
@@ -100,7 +101,7 @@ impl Replica {
             return Err(Rejected::TooOften { from });
         }
         let mut answer = Effects::new();
-        Answer { replica: self, to: from, out: &mut answer }.give(wanted);
+        Answer { replica: self, to: from, out: &mut answer }.give(question.wanted);
         let answer = answer.take();
         let bytes = answer.iter().map(weight).sum();
         answer.into_iter().for_each(|effect| self.member.out.push(effect));

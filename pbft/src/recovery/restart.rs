@@ -29,6 +29,7 @@ impl Replica {
         let stable = stable.filter(|stable| stable.seq() <= recovered.executed.seq);
         let executed = recovered.executed.seq;
         self.order.execution.resume(recovered.executed);
+        self.order.oldest = recovered.oldest;
         self.order.checkpoints.resume(stable, executed);
         self.member.promises.raise_floors(self.order.low(), []);
         for signed in recovered.statements {

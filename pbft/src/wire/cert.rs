@@ -11,6 +11,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 /// A certificate as somebody sends it. Says nothing until [`Committee::check`] made a [`QuorumCert`] of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ClaimedCert {
+    /// Epoch whose members signed (M3).
+    pub epoch: Epoch,
     /// Ack (lane certificate), Prepare (prepared, or with n signers committed: N5), Commit or Checkpoint.
     pub kind: Kind,
     /// As in the statements.
@@ -27,6 +29,9 @@ pub struct ClaimedCert {
 /// Why a claimed certificate proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CertError {
+    /// Statements of another epoch than the committee's (M3).
+    #[error("the statements are of epoch {0}")]
+    Epoch(Epoch),
     /// No certificate is made of statements of this kind.
     #[error("statements of kind {0:?} make no certificate")]
     Kind(Kind),
@@ -54,7 +59,6 @@ pub enum CertError {
 /// Private fields and no decoding: a peer sends a [`ClaimedCert`], and [`Committee::check`] turns it into this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuorumCert {
-    epoch: Epoch,
     claimed: ClaimedCert,
 }
 
@@ -66,7 +70,7 @@ impl QuorumCert {
 
     /// Epoch of the committee that checked it.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.claimed.epoch
     }
 
     /// View of the statements; for lane certificates see [`QuorumCert::lane`].
@@ -101,7 +105,7 @@ impl QuorumCert {
 
     /// The statements that it is made of.
     pub fn statements(&self, group: Digest) -> impl Iterator<Item = Signed> + '_ {
-        let statement = self.claimed.statement(group, self.epoch);
+        let statement = self.claimed.statement(group);
         self.claimed.signatures.iter().map(move |(signer, signature)| Signed {
             statement,
             signer: *signer,
@@ -122,14 +126,15 @@ impl ClaimedCert {
         (lane, Tip { position: Position::new(self.seq.get()), digest: self.digest })
     }
 
-    /// The proof that this claim was found to be when the message that it came in was verified.
+    /// The proof that this claim was found to be when the message that it came in was verified: by this committee, for
+    /// the epoch is the claim's own, and the door lets no message of another one in (M3).
     pub(crate) fn into_checked(self, committee: &Committee) -> QuorumCert {
-        assert!(committee.check_shape(&self).is_ok(), "I12: a certificate came in that proves nothing");
-        QuorumCert { epoch: committee.epoch(), claimed: self }
+        assert!(committee.check_shape(&self).is_ok(), "I12: a certificate came in that proves nothing in this epoch");
+        QuorumCert { claimed: self }
     }
 
-    fn statement(&self, group: Digest, epoch: Epoch) -> Statement {
-        Statement { group, epoch, kind: self.kind, view: self.view, seq: self.seq, digest: self.digest }
+    fn statement(&self, group: Digest) -> Statement {
+        Statement { group, epoch: self.epoch, kind: self.kind, view: self.view, seq: self.seq, digest: self.digest }
     }
 }
 
@@ -137,14 +142,14 @@ impl Committee {
     /// Turns a claim into proof, or says what is wrong with it. Verifies every signature (pitfall 59).
     pub fn check(&self, claimed: ClaimedCert, verify: &dyn Verify) -> Result<QuorumCert, CertError> {
         self.check_shape(&claimed)?;
-        let bytes = claimed.statement(self.group(), self.epoch()).signed_bytes();
+        let bytes = claimed.statement(self.group()).signed_bytes();
         for (signer, signature) in &claimed.signatures {
             let key = self.key(*signer).ok_or(CertError::Signature(*signer))?;
             if !verify.verify(key, &bytes, signature) {
                 return Err(CertError::Signature(*signer));
             }
         }
-        Ok(QuorumCert { epoch: self.epoch(), claimed })
+        Ok(QuorumCert { claimed })
     }
 
     /// Makes a certificate of statements that were each verified before; none unless q distinct signers agree.
@@ -156,13 +161,16 @@ impl Committee {
             return None;
         }
         let signatures = statements.iter().map(|signed| (signed.signer, signed.signature)).collect();
-        let claimed =
-            ClaimedCert { kind: first.kind, view: first.view, seq: first.seq, digest: first.digest, signatures };
+        let Statement { epoch, kind, view, seq, digest, .. } = first;
+        let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures };
         self.check_shape(&claimed).ok()?;
-        Some(QuorumCert { epoch: self.epoch(), claimed })
+        Some(QuorumCert { claimed })
     }
 
     fn check_shape(&self, claimed: &ClaimedCert) -> Result<(), CertError> {
+        if claimed.epoch != self.epoch() {
+            return Err(CertError::Epoch(claimed.epoch));
+        }
         if !matches!(claimed.kind, Kind::Ack | Kind::Prepare | Kind::Commit | Kind::Checkpoint) {
             return Err(CertError::Kind(claimed.kind));
         }

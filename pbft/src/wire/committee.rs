@@ -10,6 +10,7 @@ pub struct Committee {
     group: Digest,
     epoch: Epoch,
     members: Vec<PublicKey>,
+    digest: Digest,
 }
 
 impl Committee {
@@ -19,7 +20,8 @@ impl Committee {
         sorted.sort_unstable();
         let distinct = sorted.windows(2).all(|pair| pair[0] != pair[1]);
         let fits = !members.is_empty() && members.len() <= Constants::REPLICAS_MAX;
-        let committee = (distinct && fits).then_some(Self { group, epoch, members })?;
+        let digest = hash("quorate/v1/committee", &(epoch, &members));
+        let committee = (distinct && fits).then_some(Self { group, epoch, members, digest })?;
         assert!(
             2 * committee.quorum() >= committee.len() + committee.weak(),
             "I13: two quorums share an honest replica"
@@ -39,7 +41,7 @@ impl Committee {
 
     /// Names the member list and its epoch: the epoch information that checkpoints certify (C2, M3).
     pub fn digest(&self) -> Digest {
-        hash("quorate/v1/committee", &(self.epoch, &self.members))
+        self.digest
     }
 
     /// n.

@@ -1,6 +1,6 @@
 //! Messages between replicas.
 
-use crate::effects::Wanted;
+use crate::effects::Question;
 use crate::evidence::proof::Evidence;
 use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
@@ -68,7 +68,7 @@ pub enum Message {
         content: Content,
     },
     /// "Send me this."
-    Ask(Wanted),
+    Ask(Question),
     /// The asker's own statements that the sender has in memory (E7).
     Recalled {
         /// The number in the question.

@@ -20,6 +20,8 @@ pub struct StatusBody {
     pub stable: SeqNum,
     /// Its highest executed slot.
     pub executed: SeqNum,
+    /// The oldest decided slot that it can still hand out (S1); above `executed` if it has none.
+    pub oldest: SeqNum,
     /// Slots above `executed`, ascending, of which it knows something.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::WINDOW_MAX as usize }, _, _>")]
     pub slots: Vec<(SeqNum, SlotStatus)>,

@@ -1,13 +1,14 @@
 //! The only way for a message into the core: decoded, then verified, off the core's thread.
 
+use crate::effects::Question;
 use crate::evidence::bundle_evidence::InvalidBundle;
 use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::InvalidViewChange;
 use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
-    Bundle, CertError, ClaimedCert, Committee, Content, Item, Kind, Message, ReplicaId, SeqNum, Signed, Verify, View,
-    items_root,
+    Bundle, CertError, ClaimedCert, Committee, Content, Epoch, Item, Kind, Message, ReplicaId, SeqNum, Signed, Verify,
+    View, items_root,
 };
 use alloc::boxed::Box;
 
@@ -39,12 +40,13 @@ pub struct Unverified<M> {
     message: M,
 }
 
-/// A message of which every signature and every form was checked.
+/// A message of which every signature and every form was checked, against the members of one epoch (M3).
 ///
 /// Only [`Unverified::verify`] makes one, so a handler that takes it need not ask.
 #[derive(Debug, Clone)]
 pub struct Verified<M> {
     from: ReplicaId,
+    epoch: Epoch,
     message: M,
 }
 
@@ -52,6 +54,11 @@ impl<M> Verified<M> {
     /// The peer that handed it over; not necessarily who signed it.
     pub fn from(&self) -> ReplicaId {
         self.from
+    }
+
+    /// The epoch whose members' keys it was checked with.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// The message.
@@ -73,6 +80,9 @@ pub enum Invalid {
     /// A signature, group or epoch that is not right.
     #[error("the signature of replica {0} does not fit")]
     Signature(ReplicaId),
+    /// A question to another epoch's replica (M3).
+    #[error("a question of epoch {0}")]
+    Epoch(Epoch),
     /// A certificate that proves nothing.
     #[error("certificate: {0}")]
     Certificate(CertError),
@@ -92,11 +102,12 @@ impl Unverified<Message> {
 
     /// Checks everything that can be checked without the replica's state.
     pub fn verify(self, context: &VerifyContext<'_>) -> Result<Verified<Message>, Invalid> {
+        let epoch = context.committee.epoch();
         match context.message(&self.message) {
-            Ok(()) => Ok(Verified { from: self.from, message: self.message }),
+            Ok(()) => Ok(Verified { from: self.from, epoch, message: self.message }),
             // What its signer signed wrongly goes in as the proof of that (E3).
             Err(invalid) => match context.proof(&self.message) {
-                Some(proof) => Ok(Verified { from: self.from, message: Message::Evidence(proof) }),
+                Some(proof) => Ok(Verified { from: self.from, epoch, message: Message::Evidence(proof) }),
                 None => Err(invalid),
             },
         }
@@ -135,7 +146,7 @@ impl VerifyContext<'_> {
             Message::Decided { certificate, content } => self.decided(certificate, content),
             Message::ViewChange { statement, body } => self.view_change(statement, body),
             Message::NewView { statement, body } => self.new_view(statement, body),
-            Message::Ask(_) => Ok(()),
+            Message::Ask(Question { epoch, .. }) => ensure(*epoch == self.committee.epoch(), Invalid::Epoch(*epoch)),
             Message::Recalled { statements, .. } => statements.iter().try_for_each(|signed| self.signature(signed)),
         }
     }

@@ -3,8 +3,8 @@
 use super::{HashSigner, WALL, committee, config, context, id, key};
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Effect, Effects, Epoch, Executed, Input,
-    Item, Journal, Kind, LaneStatus, Message, Now, Record, Rejected, Replica, ReplicaId, SeqNum, Signed, Statement,
-    StatusBody, Ticks, Time, Tip, Unverified, View, items_root,
+    Item, Journal, Kind, LaneStatus, Message, Now, Question, Record, Rejected, Replica, ReplicaId, SeqNum, Signed,
+    Statement, StatusBody, Ticks, Time, Tip, Unverified, View, Wanted, items_root,
 };
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ pub fn say(signer: usize, kind: Kind, view: u64, seq: u64, digest: Digest) -> Si
 /// A certificate by these signers, enough or not.
 pub fn certificate(kind: Kind, view: u64, seq: u64, digest: Digest, signers: &[usize]) -> ClaimedCert {
     let signatures = signers.iter().map(|signer| (id(*signer), say(*signer, kind, view, seq, digest).signature));
-    ClaimedCert { kind, view: View::new(view), seq: SeqNum::new(seq), digest, signatures: signatures.collect() }
+    let (epoch, view, seq) = (Epoch::new(0), View::new(view), SeqNum::new(seq));
+    ClaimedCert { epoch, kind, view, seq, digest, signatures: signatures.collect() }
 }
 
 /// The bundle of `owner` after `parent`, with one item.
@@ -43,6 +44,11 @@ pub fn empty(millis: u64) -> Content {
     Content { cut: Vec::new(), time: Some(Time::new(WALL + millis)), mark: false }
 }
 
+/// A question of this epoch.
+pub fn ask(wanted: Wanted) -> Message {
+    Message::Ask(Question { epoch: Epoch::new(0), wanted })
+}
+
 /// What a member says of itself that knows these lanes and has executed so much, and nothing else.
 pub fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> StatusBody {
     StatusBody {
@@ -52,6 +58,7 @@ pub fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> StatusBody 
         changing: false,
         stable: SeqNum::new(0),
         executed: SeqNum::new(executed),
+        oldest: SeqNum::new(1),
         slots: vec![],
         lanes,
         stuck: false,
@@ -151,8 +158,9 @@ impl Alone {
         });
         let decided = decided.find(|decided| decided.seq == self.replica.executed_point().seq.next());
         let Some(decided) = decided else { return };
-        let executed =
-            Executed { seq: decided.seq, state_root: Digest([66; 32]), recorded: Vec::new(), deadline: None };
+        let (state_root, members_after) = (Digest([66; 32]), committee(self.n).digest());
+        let (seq, recorded) = (decided.seq, Vec::new());
+        let executed = Executed { seq, state_root, members_after, recorded, deadline: None };
         self.disk.execute(&decided, &executed);
         self.step(Input::Executed(executed));
         self.execute();

@@ -249,7 +249,7 @@ impl Cluster {
             Event::Execute { at, incarnation, decided } => {
                 let node = &mut self.nodes[at.index()];
                 if node.replica.is_some() && node.incarnation == incarnation {
-                    let executed = node.ledger.execute(&decided);
+                    let executed = node.ledger.execute(&decided, self.committee.digest());
                     node.unwritten.push(Write::Execute(decided, executed.clone()));
                     self.step(at, Some(Input::Executed(executed)));
                 }
@@ -308,7 +308,7 @@ impl Cluster {
                 Write::Record(record) => node.disk.record(&record),
                 Write::Execute(decided, executed) => {
                     node.disk.execute(&decided, &executed);
-                    node.disk_ledger.execute(&decided);
+                    node.disk_ledger.execute(&decided, self.committee.digest());
                 }
             }
         }

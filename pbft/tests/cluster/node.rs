@@ -1,6 +1,6 @@
 //! One process: a replica, its disk, and what waits for the disk.
 
-use super::{Ledger, config, id, statement_of};
+use super::{Ledger, committee, config, id, statement_of};
 use quorate_pbft::{
     Constants, Decided, Effect, Effects, Evidence, Executed, Input, Journal, Message, Rejected, Replica, ReplicaId,
     SeqNum,
@@ -85,12 +85,12 @@ impl Node {
                 }
                 Effect::Execute(decided) if self.executes_late => self.late.push(decided),
                 Effect::Execute(decided) => {
-                    let executed = self.ledger.execute(&decided);
+                    let executed = self.ledger.execute(&decided, committee(n).digest());
                     self.unwritten.push(Write::Execute(decided, executed.clone()));
                     self.replica.as_mut().expect("up").step(Input::Executed(executed), out);
                     effects.extend(out.take());
                 }
-                Effect::Supply { to, wanted } => self.supplies.push((to, wanted)),
+                Effect::Supply { to, question } => self.supplies.push((to, question.wanted)),
                 Effect::ReadReady { readers, seq, .. } => {
                     self.reads.extend(readers.into_iter().map(|reader| (reader, seq)));
                 }

@@ -122,7 +122,7 @@ impl Trace {
             Message::Decided { certificate, content } => {
                 format!("Decided: {}: {}", self.certified(certificate), described(content))
             }
-            Message::Ask(wanted) => format!("asks for {}", self.wanted(wanted)),
+            Message::Ask(question) => format!("asks for {}", self.wanted(&question.wanted)),
             Message::Recalled { statements, .. } => format!("Recalled: {} statements", statements.len()),
             Message::ViewChange { statement, body } => {
                 let entries = |of: Vec<&Signed>, trace: &mut Self| {

@@ -7,11 +7,11 @@ use super::*;
 fn a_peer_that_asks_too_often_is_refused() {
     let mut replica = Alone::new(4, 3);
     for _ in 0..300 {
-        replica.hear(1, Message::Ask(Wanted::StableCheckpoint));
+        replica.hear(1, ask(Wanted::StableCheckpoint));
     }
     assert!(replica.refused().iter().any(|refused| matches!(refused, Rejected::TooOften { .. })));
     replica.effects.clear();
-    replica.hear(2, Message::Ask(Wanted::StableCheckpoint));
+    replica.hear(2, ask(Wanted::StableCheckpoint));
     assert!(replica.refused().is_empty(), "budgets are per sender");
 }
 
@@ -175,7 +175,7 @@ fn a_replica_is_told_the_newest_of_each_kind_that_it_said() {
     let certificate = certificate(Kind::Commit, 3, 1, empty(1).digest(), &[0, 1, 2]);
     replica.hear(1, Message::Decided { certificate, content: empty(1) });
     replica.effects.clear();
-    replica.hear(2, Message::Ask(Wanted::Recall { incarnation: 77 }));
+    replica.hear(2, ask(Wanted::Recall { incarnation: 77 }));
     let [Message::Recalled { incarnation: 77, statements }] = &replica.sent_to(2)[..] else { panic!("no answer") };
     let has = |of: &Signed| statements.contains(of);
     assert!(

@@ -6,6 +6,7 @@ mod cluster;
 mod bounds;
 mod certificates;
 mod checkpoints;
+mod epochs;
 mod lanes;
 mod normal_case;
 mod reading;
@@ -13,11 +14,12 @@ mod restarts;
 mod time;
 mod views;
 
-use cluster::alone::{Alone, bundle, certificate, empty, say};
+use cluster::alone::{Alone, ask, bundle, certificate, empty, say};
 use cluster::{WALL, committee, envelope, id};
 use quorate_pbft::{
-    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Input, Kind, Message,
-    Position, Record, Rejected, Signed, Tip, View, Wanted,
+    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Executed, Input, Invalid,
+    Kind, Message, Position, Question, Record, Recovered, Rejected, Replica, SeqNum, Signed, StatusBody, Tip,
+    Unverified, View, Wanted, checkpoint_digest,
 };
 
 /// A group of one, and all sizes at which f or the distance to the next f changes.

@@ -170,7 +170,7 @@ fn a_content_that_was_only_named_is_asked_for_and_then_voted_for() {
     let content = empty(1_000);
     backup.prepare(1, 0, 1, content.digest());
     backup.tick(150);
-    let asked = |message: &Message| matches!(message, Message::Ask(Wanted::Content { .. }));
+    let asked = |message: &Message| matches!(message, Message::Ask(Question { wanted: Wanted::Content { .. }, .. }));
     assert!(backup.sent().any(asked));
     assert_eq!(backup.said(Kind::Prepare), []);
     backup.hear(1, Message::Content { content, certificates: Vec::new() });
@@ -189,7 +189,7 @@ fn a_question_without_an_answer_goes_to_the_next_peer() {
         backup.tick(220);
         for effect in &backup.effects {
             if let Effect::Send { to, message } = effect
-                && matches!(**message, Message::Ask(Wanted::Content { .. }))
+                && matches!(**message, Message::Ask(Question { wanted: Wanted::Content { .. }, .. }))
             {
                 asked.push(to.get());
             }

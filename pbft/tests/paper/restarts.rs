@@ -93,7 +93,7 @@ fn after_a_restart_others_are_told_what_they_signed_before_it() {
     replica.restart();
     replica.effects.clear();
 
-    replica.hear(1, Message::Ask(Wanted::Recall { incarnation: 5 }));
+    replica.hear(1, ask(Wanted::Recall { incarnation: 5 }));
 
     let [Message::Recalled { statements, .. }] = &replica.sent_to(1)[..] else { panic!("no answer") };
     let commit = say(1, Kind::Commit, 0, 1, content.digest());

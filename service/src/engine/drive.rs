@@ -9,8 +9,8 @@ use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
 use quorate_pbft::{
-    Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, QuorumCert, ReaderId, Record,
-    Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify, Wanted,
+    Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, Question, QuorumCert, ReaderId,
+    Record, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
 use quorate_storage::{Batch, Db, RecordError, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -87,7 +87,7 @@ pub(super) struct Work {
     pub(super) executed_bytes: u64,
     /// The last slot executed is a checkpoint: the state after it is wanted as it is.
     pub(super) at_checkpoint: bool,
-    supplies: Vec<(ReplicaId, Wanted)>,
+    supplies: Vec<(ReplicaId, Question)>,
     certificates: Vec<QuorumCert>,
 }
 
@@ -236,7 +236,7 @@ impl Engine {
             Effect::Broadcast(message) => work.round.outbox.push(Outgoing::All(message)),
             Effect::Execute(decided) if work.is_full() => self.deferred.push_back(decided),
             Effect::Execute(decided) => return Ok(Some(self.execute(&decided, work)?)),
-            Effect::Supply { to, wanted } => work.supplies.push((to, wanted)),
+            Effect::Supply { to, question } => work.supplies.push((to, question)),
             Effect::ReadReady { readers, seq, position } => {
                 let nonces = readers.iter().filter_map(|reader| self.nonces.remove(reader)).collect();
                 let mark = Arc::new(Mark { seq, position, nonces });
@@ -285,13 +285,13 @@ impl Engine {
     }
 
     /// Answers peers from what is durable (N9).
-    fn supply(&self, supplies: Vec<(ReplicaId, Wanted)>, round: &mut Round) -> Result<(), EngineError> {
+    fn supply(&self, supplies: Vec<(ReplicaId, Question)>, round: &mut Round) -> Result<(), EngineError> {
         if supplies.is_empty() {
             return Ok(());
         }
         let snapshot = self.db.snapshot()?;
-        for (to, wanted) in supplies {
-            let answer = snapshot.supply(&wanted, SupplyLimits::default())?;
+        for (to, question) in supplies {
+            let answer = snapshot.supply(&question, SupplyLimits::default())?;
             round.outbox.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
         }
         Ok(())

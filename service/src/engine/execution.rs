@@ -22,6 +22,7 @@ impl Engine {
         let executed = Executed {
             seq: decided.seq,
             state_root: outcome.state_root,
+            members_after: self.ledger.executed().members_after,
             recorded: outcome.recorded,
             deadline: outcome.deadline,
         };

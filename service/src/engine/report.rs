@@ -176,7 +176,10 @@ fn why(core: &quorate_pbft::Report, report: &Report, broken: Option<&Broken>) ->
     let silent: Vec<String> = report.silent().map(|replica| replica.to_string()).collect();
     let hears = format!("hears {} of {n}, needs {}", n - silent.len(), core.quorum);
     let hears = if silent.is_empty() { hears } else { format!("{hears}; silent: {}", silent.join(", ")) };
+    let unserved =
+        core.unserved.map(|seq| format!("no member that is heard can still hand out slot {seq}, the next; {hears}"));
     match report.mode {
+        Mode::Active | Mode::ReadOnly | Mode::Recovering if let Some(unserved) = unserved => unserved,
         Mode::Active if report.hears_quorum() => String::new(),
         // Nothing waits yet, or not for long: the mode is still that of a member that can vote.
         Mode::Active => format!("{hears}; nothing can be ordered now"),

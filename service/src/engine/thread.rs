@@ -135,6 +135,7 @@ fn state_name(state: State) -> &'static str {
 
 fn reason_name(rejected: &Rejected) -> &'static str {
     match rejected {
+        Rejected::OtherEpoch { .. } => "other-epoch",
         Rejected::OtherView { .. } => "other-view",
         Rejected::NotPrimary { .. } => "not-primary",
         Rejected::OutsideWindow { .. } => "outside-window",

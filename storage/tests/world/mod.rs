@@ -57,7 +57,7 @@ pub fn own(kind: Kind, view: u64, seq: u64, digest: Digest) -> Record {
 pub fn cert(kind: Kind, view: u64, seq: u64, digest: Digest) -> QuorumCert {
     let signatures = (0..3).map(|signer| (ReplicaId::new(signer), said(signer, kind, view, seq, digest).signature));
     let (view, seq) = (View::new(view), SeqNum::new(seq));
-    let claimed = ClaimedCert { kind, view, seq, digest, signatures: signatures.collect() };
+    let claimed = ClaimedCert { epoch: EPOCH, kind, view, seq, digest, signatures: signatures.collect() };
     committee().check(claimed, &Ed25519).expect("three of four make a quorum")
 }
 

@@ -5,7 +5,7 @@ use crate::{Source, committee, signed};
 use quorate_pbft::{
     Bundle, BundleHeader, ClaimedCert, Content, Digest, Epoch, Evidence, Item, ItemKind, Kind, LaneStatus, Message,
     NewView, Position, PreparedEntry, ReplicaId, SeqNum, Signature, Signed, SlotStatus, StatusBody, Time, Tip, View,
-    ViewChange, VotedEntry, Wanted, checkpoint_digest, hash_parts, items_root,
+    ViewChange, VotedEntry, Wanted, Question, checkpoint_digest, hash_parts, items_root,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Conversation {
             9 => checkpoint(source),
             10 => status(source),
             11 => decided(source),
-            12 => Message::Ask(wanted(source)),
+            12 => Message::Ask(question(source)),
             13 => self.demand(source),
             14 => self.start(source),
             15 => Message::Contradiction(vote(source, Kind::Prepare)),
@@ -99,7 +99,7 @@ impl Conversation {
 
 fn certificate(kind: Kind, view: u64, seq: u64, digest: Digest, count: u16) -> ClaimedCert {
     let signatures = (0..count).map(|signer| (ReplicaId::new(signer), Signature([0; 64]))).collect();
-    ClaimedCert { kind, view: View::new(view), seq: SeqNum::new(seq), digest, signatures }
+    ClaimedCert { epoch: Epoch::new(0), kind, view: View::new(view), seq: SeqNum::new(seq), digest, signatures }
 }
 
 fn lane_cert((lane, tip): &(ReplicaId, Tip)) -> ClaimedCert {
@@ -189,7 +189,7 @@ fn prepare(source: &mut Source<'_>) -> Message {
 }
 
 fn state_after(seq: u64) -> Digest {
-    checkpoint_digest(&Digest([1; 32]), &hash_parts("fuzz/state", &[&seq.to_le_bytes()]), &committee())
+    checkpoint_digest(&Digest([1; 32]), &hash_parts("fuzz/state", &[&seq.to_le_bytes()]), &committee().digest())
 }
 
 fn stable(seq: u64) -> ClaimedCert {
@@ -220,6 +220,7 @@ fn status(source: &mut Source<'_>) -> Message {
         changing: source.coin(),
         stable: SeqNum::new(source.number(SLOTS)),
         executed: SeqNum::new(source.number(SLOTS)),
+        oldest: SeqNum::new(source.number(SLOTS)),
         slots: (0..source.below(4)).map(|_| (SeqNum::new(source.number(SLOTS)), slot(source))).collect(),
         lanes: (0..source.below(4)).map(|_| (ReplicaId::new(source.below(6) as u16), says(source))).collect(),
         stuck: source.coin(),
@@ -241,6 +242,11 @@ fn decided(source: &mut Source<'_>) -> Message {
     }
     let (kind, count) = if source.coin() { (Kind::Commit, 3) } else { (Kind::Prepare, 4) };
     Message::Decided { certificate: certificate(kind, view, seq, content.digest(), count), content }
+}
+
+fn question(source: &mut Source<'_>) -> Question {
+    let epoch = Epoch::new(u64::from(source.below(16) == 0));
+    Question { epoch, wanted: wanted(source) }
 }
 
 fn wanted(source: &mut Source<'_>) -> Wanted {

@@ -80,7 +80,8 @@ impl Shell {
     pub fn execute_next(&mut self) {
         let Some(decided) = self.to_execute.pop_front() else { return };
         self.root = hash_parts("fuzz/root", &[&self.root.0, &decided.lane_hash.0]);
-        let executed = Executed { seq: decided.seq, state_root: self.root, recorded: vec![], deadline: None };
+        let (seq, members_after) = (decided.seq, committee().digest());
+        let executed = Executed { seq, state_root: self.root, members_after, recorded: vec![], deadline: None };
         self.journal.execute(&decided, &executed);
         self.step(Input::Executed(executed));
     }
@@ -115,7 +116,7 @@ impl Shell {
                 self.journal.record(&record);
             }
             Effect::Execute(decided) => self.to_execute.push_back(decided),
-            Effect::Supply { wanted, .. } => drop(self.journal.supply(&wanted)),
+            Effect::Supply { question, .. } => drop(self.journal.supply(&question.wanted)),
             _ => (),
         }
     }

@@ -49,7 +49,7 @@ fn envelope(bytes: &[u8]) {
 
 /// The hash at the end is put right, else nothing else would ever be read.
 fn proof(bytes: &[u8]) {
-    let mut file = b"quorate-proof-1\n".to_vec();
+    let mut file = b"quorate-proof-2\n".to_vec();
     file.extend_from_slice(bytes);
     let hash = sha2::Sha256::digest(&file);
     file.extend_from_slice(&hash);

@@ -4,7 +4,7 @@
 
 use super::{Attacker, Mask};
 use crate::dice::Dice;
-use quorate_pbft::{Digest, Kind, Message, Position, ReplicaId, SeqNum, View, Wanted, hash};
+use quorate_pbft::{Digest, Kind, Message, Position, Question, ReplicaId, SeqNum, View, Wanted, hash};
 use std::sync::Arc;
 
 /// Pieces with each status: in a few seconds more than any limit that counts statements of one signer.
@@ -59,15 +59,16 @@ impl Flooder {
         }
     }
 
-    fn question(&self, view: View, seq: SeqNum, digest: Digest) -> Wanted {
-        let lane = self.mask.victim;
-        match self.count % 5 {
+    fn question(&self, view: View, seq: SeqNum, digest: Digest) -> Question {
+        let (epoch, lane) = (self.mask.committee.epoch(), self.mask.victim);
+        let wanted = match self.count % 5 {
             0 => Wanted::Slots { from: SeqNum::new(1), to: SeqNum::new(u64::MAX) },
             1 => Wanted::Bundles { lane, from: Position::new(0), to: Position::new(u64::MAX) },
             2 => Wanted::Content { seq, digest },
             3 => Wanted::Recall { incarnation: self.count },
             _ => Wanted::NewView { view, digest },
-        }
+        };
+        Question { epoch, wanted }
     }
 }
 

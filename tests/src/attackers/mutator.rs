@@ -115,11 +115,12 @@ impl Mutator {
     fn certificate(&mut self, claimed: &ClaimedCert) -> ClaimedCert {
         let mut changed = claimed.clone();
         let at = self.dice.below(changed.signatures.len().max(1) as u64) as usize;
-        match self.dice.below(5) {
+        match self.dice.below(6) {
             0 if !changed.signatures.is_empty() => drop(changed.signatures.remove(at)),
             1 if !changed.signatures.is_empty() => changed.signatures.push(changed.signatures[at]),
             2 => changed.seq = changed.seq.next(),
             3 => changed.view = changed.view.next(),
+            4 => changed.epoch = changed.epoch.next(),
             _ => changed.digest = another(&changed.digest),
         }
         changed
@@ -128,7 +129,7 @@ impl Mutator {
     fn boast(&mut self, body: &StatusBody) -> StatusBody {
         let mut body = body.clone();
         let number = self.number();
-        match self.dice.below(9) {
+        match self.dice.below(10) {
             0 => body.executed = SeqNum::new(number),
             1 => body.stable = SeqNum::new(number),
             2 => body.view = View::new(number),
@@ -137,6 +138,7 @@ impl Mutator {
             5 => body.view_changes.clear(),
             6 => body.incarnation = number,
             7 => body.slots.reverse(),
+            8 => body.oldest = SeqNum::new(number),
             _ => {
                 for (_, lane) in &mut body.lanes {
                     lane.acknowledged.position = Position::new(number);

@@ -5,7 +5,7 @@
 use super::{Attacker, Mask, another};
 use crate::dice::Dice;
 use crate::keys::Keys;
-use quorate_pbft::{Digest, Evidence, Kind, Message, ReplicaId, Signed, Signer, Statement, Wanted};
+use quorate_pbft::{Digest, Evidence, Kind, Message, Question, ReplicaId, Signed, Signer, Statement, Wanted};
 use std::sync::Arc;
 
 /// Messages of 100 beside which a foreign one goes out.
@@ -68,7 +68,7 @@ impl Attacker for Stranger {
     }
 
     fn overhear(&mut self, message: &Arc<Message>) {
-        if let Message::Ask(Wanted::Recall { incarnation, .. }) = &**message {
+        if let Message::Ask(Question { wanted: Wanted::Recall { incarnation }, .. }) = &**message {
             self.asked = *incarnation;
         }
     }

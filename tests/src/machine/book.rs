@@ -44,7 +44,8 @@ impl Book {
         let (seq, state_root) = (page.seq, page.root);
         self.slots.push(page);
         // Whoever still holds what was recorded earlier may forget it as well.
-        Executed { seq, state_root, recorded: settled.into_iter().collect(), deadline: None }
+        let members_after = context.committee.digest();
+        Executed { seq, state_root, members_after, recorded: settled.into_iter().collect(), deadline: None }
     }
 
     fn root_after(&self, decided: &Decided) -> Digest {

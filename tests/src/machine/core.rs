@@ -95,7 +95,7 @@ impl CoreMachine {
                 self.waiting.push(Waiting::Execute(decided, executed.clone()));
                 return Some(executed);
             }
-            Effect::Supply { to, wanted } => self.waiting.push(Waiting::Supply(to, wanted)),
+            Effect::Supply { to, question } => self.waiting.push(Waiting::Supply(to, question.wanted)),
             Effect::ReadReady { readers, seq, .. } => {
                 self.waiting.extend(readers.into_iter().map(|reader| Waiting::Answer(reader, seq)));
             }

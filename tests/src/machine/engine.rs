@@ -6,8 +6,8 @@ use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
 use quorate_ledger::{Admission, Envelope, EnvelopeId, Genesis, Ledger, Receipt};
 use quorate_pbft::{
-    Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Replica, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
-    Wanted,
+    Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum, Signer, Ticks,
+    Time, Verify, Wanted,
 };
 use quorate_service::engine::{self, Candidate, Engine, Notice, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
@@ -213,7 +213,8 @@ impl Machine for EngineMachine {
     fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let moment = engine.published().moment;
-        moment.snapshot.supply(wanted, SupplyLimits::default()).expect("a good disk")
+        let question = Question { epoch: engine.replica().executed_point().epoch, wanted: wanted.clone() };
+        moment.snapshot.supply(&question, SupplyLimits::default()).expect("a good disk")
     }
 
     fn admits(&self, item: &Item, at: Time) -> bool {

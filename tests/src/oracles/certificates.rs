@@ -82,6 +82,9 @@ fn check(claimed: &ClaimedCert, claim: Claim, scene: &Scene<'_>) -> Result<(Plac
         (Kind::Checkpoint, Claim::Plain) => ((Place::State, 0, seq), quorum),
         _ => return Err("of something else"),
     };
+    if claimed.epoch != scene.keys.committee.epoch() {
+        return Err("of another epoch");
+    }
     let mut signers: Vec<u16> = claimed.signatures.iter().map(|(signer, _)| signer.get()).collect();
     signers.sort_unstable();
     signers.dedup();
@@ -144,7 +147,7 @@ mod tests {
             let signer = ReplicaId::new(*signer);
             (signer, statement.sign(signer, &*keys.signers[signer.index()]).signature)
         };
-        ClaimedCert { kind: Kind::Commit, view, seq, digest, signatures: signers.iter().map(sign).collect() }
+        ClaimedCert { epoch, kind: Kind::Commit, view, seq, digest, signatures: signers.iter().map(sign).collect() }
     }
 
     fn judged(claimed: &[ClaimedCert], keys: &Keys) -> Verdict {

@@ -229,8 +229,8 @@ mod tests {
     fn a_certificate_of_what_one_honest_replica_holds_is_noticed() {
         let keys = Keys::new(4, Signatures::Keyed);
         let (bundle, ack) = bundle(&keys);
-        let Statement { kind, view, seq, digest, .. } = ack;
-        let claimed = ClaimedCert { kind, view, seq, digest, signatures: Vec::new() };
+        let Statement { epoch, kind, view, seq, digest, .. } = ack;
+        let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: Vec::new() };
         let given = |to| (to, Message::Bundle(Arc::new(bundle.clone())), false);
         let certified = (0, Message::LaneCert(claimed), true);
         assert_eq!(judged(&[given(0), given(2), certified.clone()]), Ok(()));
