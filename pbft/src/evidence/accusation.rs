@@ -71,10 +71,7 @@ impl Replica {
                     self.compare_with_view_change(signed);
                 }
             }
-            Heard::Second(evidence) => {
-                self.views.leave_equivocator(&self.member, &evidence);
-                self.accuse(*evidence);
-            }
+            Heard::Second(evidence) => self.accuse(*evidence),
         }
     }
 
@@ -143,14 +140,18 @@ impl Replica {
         let me = self.member.me;
         let own = evidence.statements().into_iter().filter(|signed| signed.signer == me);
         own.for_each(|signed| self.member.meet_own(&signed));
-        self.views.leave_equivocator(&self.member, &evidence);
         self.accuse(evidence);
         Ok(())
     }
 
-    /// E5: gossip it and put it on the own lane, once.
+    /// E5: gossip it and put it on the own lane, once. A proof that ends the view goes to all, once a view, also if there
+    /// is one against the primary already: it may have lied to this replica alone, which would be parked alone (V3).
     pub(crate) fn accuse(&mut self, evidence: Evidence) {
+        let ends_view = self.views.leave_equivocator(&self.member, &evidence);
         if self.accusations.is_proved(evidence.key().signer) {
+            if ends_view {
+                self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence))));
+            }
             return;
         }
         assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");

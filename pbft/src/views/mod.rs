@@ -47,6 +47,8 @@ pub(crate) struct Views {
     pub(crate) early: BTreeMap<(View, SeqNum), (Signed, Content)>,
     /// The view to leave at once: its primary is proved to have equivocated in it (V3), or is too slow (V7).
     pub(crate) leave: Option<View>,
+    /// The last view whose primary was seen to equivocate while this replica was in it.
+    pub(crate) equivocated: Option<View>,
     /// When the current view was entered, or asked for.
     pub(crate) since: Ticks,
     /// When q ViewChanges for the asked view or later were there (V3).

@@ -46,14 +46,17 @@ impl Views {
         }
     }
 
-    /// V3: evidence that the current primary equivocated in this view.
-    pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) {
+    /// V3: evidence that the current primary equivocated in this view. Whether it is the first of this view.
+    pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) -> bool {
         let key = evidence.key();
-        let Some(view) = self.active() else { return };
+        let Some(view) = self.active().filter(|view| self.equivocated != Some(*view)) else { return false };
         let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
-        if about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view {
+        let in_view = about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
+        if in_view {
+            self.equivocated = Some(view);
             self.leave_view(view);
         }
+        in_view
     }
 
     /// The next view is asked for as soon as this step's inputs are worked off.

@@ -2,6 +2,42 @@
 
 use super::*;
 
+fn proofs_sent(replica: &Alone) -> usize {
+    replica.sent().filter(|message| matches!(message, Message::Evidence(_))).count()
+}
+
+/// V3: a primary that is proved already lies to one replica alone. Without word of it the others go on, and that one
+/// waits for a view that nobody else asks for.
+#[test]
+fn a_second_proposal_of_a_primary_that_is_proved_already_is_shown_to_all_once_a_view() {
+    let mut replica = Alone::new(4, 3);
+    for byte in [1, 2] {
+        replica.hear(1, Message::Contradiction(say(0, Kind::Checkpoint, 0, 1, Digest([byte; 32]))));
+    }
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, None));
+    replica.effects.clear();
+    for millis in [1_000, 1_001, 1_002] {
+        replica.propose(0, 0, 1, &empty(millis));
+    }
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(1)));
+}
+
+/// V3: who is shown that proof leaves too, and shows it on.
+#[test]
+fn a_proof_that_ends_the_view_is_shown_on_also_if_the_primary_is_proved_already() {
+    let mut replica = Alone::new(4, 3);
+    let pair = |kind, seq| {
+        let [one, other] = [1, 2].map(|byte| say(0, kind, 0, seq, Digest([byte; 32])));
+        Message::Evidence(Evidence::pair(&one, &other).expect("two digests"))
+    };
+    replica.hear(1, pair(Kind::Checkpoint, 1));
+    replica.effects.clear();
+    for seq in [1, 2] {
+        replica.hear(1, pair(Kind::PrePrepare, seq));
+    }
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(1)));
+}
+
 /// V3: evidence that the current primary equivocated asks for the next view at once.
 #[test]
 fn a_backup_leaves_a_primary_that_equivocated_at_once() {
