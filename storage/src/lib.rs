@@ -29,6 +29,7 @@ mod record;
 mod recover;
 mod remains;
 mod snapshot;
+mod starts;
 mod supply;
 
 mod key;

@@ -2,7 +2,8 @@
 //!
 //! Of the slots so covered go own Vote and Checkpoint statements, accepted contents, prepared and stable certificates;
 //! of the lane positions that they executed own Bundle and Ack statements and lane certificates. The newest own
-//! statement of each kind (Ack: of each lane) and the newest certificate of each lane stay. Decided slots with their
+//! statement of each kind (Ack: of each lane) and the newest certificate of each lane stay. Own ViewChange and NewView
+//! statements, and starts of views, go when a later view has decided the last covered slot: see `starts.rs`. Decided slots with their
 //! certificates and bundles stay too: from them a replica that is behind catches up (N9).
 //!
 //! Rows that stay of a bundle with nothing but a read mark: its own of some 230 bytes, and a decided slot of some 400,
@@ -15,10 +16,10 @@ use crate::pruned::{Progress, Pruned};
 use crate::record::committed;
 use crate::row::encode;
 use crate::rows::{Order, Row, Rows};
+use crate::starts;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{Epoch, Kind, Position, SeqNum, View};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// Slots that one call goes on by: their contents are read.
@@ -33,15 +34,20 @@ impl Batch {
     pub fn prune(&mut self, stable: SeqNum, period: u64) -> Result<bool, StoreError> {
         let target = SeqNum::new(stable.get().saturating_sub(2 * period));
         let mut progress = Progress::load(self)?;
+        let view = progress.pruned.view;
         if !progress.unfinished {
             if progress.pruned.seq >= target {
                 return Ok(false);
             }
             progress.pruned = self.go_on(progress.pruned, target)?;
+            progress.pruned.view = starts::view_floor(self, &progress.pruned)?;
         }
         let mut sweep = Sweep { batch: self, left: PRUNE_ROWS_MAX };
         sweep.slots(progress.pruned.seq)?;
         sweep.lanes(&progress.pruned)?;
+        if progress.unfinished || progress.pruned.view > view {
+            sweep.views(&progress.pruned)?;
+        }
         progress.unfinished = sweep.left == 0;
         self.set(Name::About, key::PRUNED, encode(&progress));
         let is_left = progress.unfinished || progress.pruned.seq < target;
@@ -57,7 +63,7 @@ impl Batch {
             let Some(slot) = committed(self, bounds.seq)? else { continue };
             let epoch = slot.certificate.epoch;
             if epoch != bounds.epoch {
-                bounds = Pruned { epoch, seq: bounds.seq, tips: BTreeMap::new() };
+                bounds = Pruned { epoch, seq: bounds.seq, ..Pruned::default() };
             }
             for (lane, tip) in slot.content.cut {
                 let bound = bounds.tips.entry(lane).or_default();
@@ -108,6 +114,20 @@ impl Sweep<'_> {
             let newest = self.batch.nearest(Name::LaneCerts, &first, &last, Order::Down)?;
             self.remove(Name::LaneCerts, &first, &at(*tip), newest.as_ref())?;
         }
+        Ok(())
+    }
+
+    /// Own statements about views below the bound, and the starts that nothing rests on any more.
+    fn views(&mut self, bounds: &Pruned) -> Result<(), StoreError> {
+        let Some(last) = bounds.view.previous() else { return Ok(()) };
+        for kind in [Kind::ViewChange, Kind::NewView] {
+            let newest = own::newest(self.batch, bounds.epoch, kind)?;
+            let (from, to) =
+                (Place::new(bounds.epoch, kind, 0, 0), Place::new(bounds.epoch, kind, last.get(), u64::MAX));
+            self.remove(Name::Statements, &from.key(), &to.key(), newest.as_ref())?;
+        }
+        let unneeded = starts::unneeded(self.batch, bounds)?;
+        unneeded.iter().for_each(|key| self.batch.remove(Name::NewViews, key));
         Ok(())
     }
 

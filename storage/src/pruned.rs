@@ -6,7 +6,7 @@ use crate::rows::Rows;
 use crate::tables::Name;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::StoreError;
-use quorate_pbft::{Epoch, Kind, Position, ReplicaId, SeqNum, Signed};
+use quorate_pbft::{Epoch, Kind, Position, ReplicaId, SeqNum, Signed, View};
 use std::collections::BTreeMap;
 
 /// At or below what own statements are gone or going: nothing is signed there any more, nor in an earlier epoch (E1).
@@ -18,6 +18,8 @@ pub struct Pruned {
     pub seq: SeqNum,
     /// For Bundle and Ack statements: the executed tip of each lane after that slot.
     pub tips: BTreeMap<ReplicaId, Position>,
+    /// Below it, ViewChange and NewView statements are gone; no own view was ever lower since.
+    pub view: View,
 }
 
 impl Pruned {
@@ -32,7 +34,8 @@ impl Pruned {
             Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint => said.seq <= self.seq,
             Kind::Bundle => below(signed.signer),
             Kind::Ack => below(ReplicaId::new(said.view.get() as u16)),
-            Kind::ViewChange | Kind::NewView | Kind::Status => false,
+            Kind::ViewChange | Kind::NewView => said.view < self.view,
+            Kind::Status => false,
         }
     }
 
@@ -57,7 +60,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_pbft::{Digest, Signature, Statement, View};
+    use quorate_pbft::{Digest, Signature, Statement};
 
     fn said(epoch: u64, kind: Kind, seq: u64) -> Signed {
         let (group, epoch, view, seq, digest) =
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn floors_are_of_one_epoch_and_cover_all_before_it() {
         let tips = BTreeMap::from([(ReplicaId::new(0), Position::new(9))]);
-        let pruned = Pruned { epoch: Epoch::new(1), seq: SeqNum::new(20), tips };
+        let pruned = Pruned { epoch: Epoch::new(1), seq: SeqNum::new(20), tips, view: View::new(0) };
         for (kind, below, above) in [(Kind::Bundle, 9, 10), (Kind::Ack, 9, 10), (Kind::Commit, 20, 21)] {
             assert!(pruned.covers(&said(1, kind, below)) && !pruned.covers(&said(1, kind, above)), "{kind:?}");
             assert!(pruned.covers(&said(0, kind, above)), "{kind:?} of an epoch that was dropped whole");

@@ -5,11 +5,12 @@ use crate::own;
 use crate::row::{self, Accepted, Committed, LaneCert, Own, decode};
 use crate::rows::{Order, Row, Rows};
 use crate::snapshot::Snapshot;
+use crate::starts::{self, Start};
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, NewView, Position, REMEMBERED_SLOTS, Recovered,
-    RecoveredSlot, ReplicaId, SeqNum, Signed, View, ViewChange,
+    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, Position, REMEMBERED_SLOTS, Recovered,
+    RecoveredSlot, ReplicaId, SeqNum, Signed, View,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -52,7 +53,7 @@ impl Snapshot {
             certificates: self.certificates(epoch)?,
             slots: self.slots(group, low.next())?,
             evidence: self.evidence()?,
-            view_change: self.view_change(epoch)?,
+            view_change: starts::own_demand(self, epoch)?,
             new_views: self.starts(epoch, |named| !named)?,
             named_new_views: self.starts(epoch, |named| named)?,
             broken: self.row(Name::About, key::BROKEN)?.map(|value| decode(&value)).transpose()?,
@@ -185,38 +186,17 @@ impl Snapshot {
         Ok(slots.into_values().collect())
     }
 
-    pub(crate) fn view_change(&self, epoch: Epoch) -> Result<Option<(Signed, Arc<ViewChange>)>, StoreError> {
-        let value = self.row(Name::ViewChanges, &epoch.get().to_be_bytes())?;
-        value.map(|value| decode(&value)).transpose()
-    }
-
     /// Starts of an epoch's views: those that were entered, or those that were only named.
-    pub(crate) fn starts(
-        &self,
-        epoch: Epoch,
-        wanted: impl Fn(bool) -> bool,
-    ) -> Result<Vec<(Signed, Arc<NewView>)>, StoreError> {
-        let mut found = Vec::new();
-        let entered = key::view(epoch, View::new(0));
-        let last = key::named_start(epoch, View::new(u64::MAX), Digest([u8::MAX; 32]));
-        self.each(Name::NewViews, &entered, &last, |key, value| {
-            if wanted(key.len() > entered.len()) {
-                found.push(decode(value)?);
-            }
-            Ok(())
-        })?;
-        Ok(found)
+    pub(crate) fn starts(&self, epoch: Epoch, wanted: impl Fn(bool) -> bool) -> Result<Vec<Start>, StoreError> {
+        let entered = key::view(epoch, View::new(0)).len();
+        let found = starts::all(self, epoch)?.into_iter().filter(|(key, _)| wanted(key.len() > entered));
+        Ok(found.map(|(_, start)| start).collect())
     }
 
     /// The start of a view, if it is the one that is asked for.
-    pub(crate) fn new_view(
-        &self,
-        epoch: Epoch,
-        view: View,
-        digest: Digest,
-    ) -> Result<Option<(Signed, Arc<NewView>)>, StoreError> {
+    pub(crate) fn new_view(&self, epoch: Epoch, view: View, digest: Digest) -> Result<Option<Start>, StoreError> {
         let value = self.row(Name::NewViews, &key::view(epoch, view))?;
-        let entered: Option<(Signed, Arc<NewView>)> = value.map(|value| decode(&value)).transpose()?;
+        let entered: Option<Start> = value.map(|value| decode(&value)).transpose()?;
         if let Some(found) = entered.filter(|(statement, _)| statement.statement.digest == digest) {
             return Ok(Some(found));
         }

@@ -3,6 +3,7 @@
 use crate::key::{self, Place};
 use crate::row::{Accepted, Committed, LaneCert, Own, decode};
 use crate::snapshot::Snapshot;
+use crate::starts;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{ClaimedCert, Digest, Remains, SeqNum, View};
@@ -28,7 +29,7 @@ impl Snapshot {
         let mut remains = Remains {
             statements: Vec::new(),
             certificates: Vec::new(),
-            view_changes: self.view_change(epoch)?.into_iter().collect(),
+            view_changes: starts::own_demand(self, epoch)?.into_iter().collect(),
             new_views: self.starts(epoch, |_| true)?,
             evidence: self.evidence()?,
         };

@@ -4,11 +4,11 @@ mod world;
 
 use quorate_pbft::{
     Broken, Digest, Evidence, Kind, Message, NewView, Question, Record, Recovered, SeqNum, Signed, View, ViewChange,
-    Wanted,
+    VotedEntry, Wanted,
 };
 use quorate_storage::{Db, SupplyLimits};
 use std::sync::Arc;
-use world::{EPOCH, cert, db, digest, executed, mark_slot, said, store};
+use world::{EPOCH, cert, content, db, digest, executed, mark_slot, own, said, store};
 
 fn recover(db: &Db) -> Recovered {
     db.snapshot().unwrap().recover(executed(0, &[])).unwrap()
@@ -142,4 +142,105 @@ fn remains_hold_every_signed_thing_and_of_decided_slots_those_that_are_wanted() 
     assert_eq!((remains.view_changes, remains.new_views.len()), (vec![demand(1)], 2));
     let decisions = snapshot.decisions().unwrap();
     assert_eq!(decisions.iter().map(|(seq, _)| seq.get()).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+const PERIOD: u64 = 8;
+
+/// As at a stable checkpoint that covers the slots up to `covered`.
+fn prune(db: &Db, covered: u64) {
+    let mut batch = db.begin().unwrap();
+    while batch.prune(SeqNum::new(covered + 2 * PERIOD), PERIOD).unwrap() {}
+    batch.commit().unwrap();
+}
+
+fn decided(seq: u64, view: u64) -> Record {
+    let content = content(&[], seq);
+    Record::Committed { certificate: cert(Kind::Commit, view, seq, content.digest()), content }
+}
+
+fn accepted(seq: u64, view: u64) -> Record {
+    let content = content(&[], seq);
+    Record::Accepted { pre_prepare: said(1, Kind::PrePrepare, view, seq, content.digest()), content }
+}
+
+/// Four views, each asked for and entered; slots up to 8 are decided in the third.
+fn four_views(starts: [(Signed, Arc<NewView>); 4]) -> Db {
+    let db = db();
+    for (start, view) in starts.into_iter().zip(1..) {
+        let asked = own(Kind::ViewChange, view, 0, digest("asked"));
+        store(&db, &[asked, entered(start), Record::View { epoch: EPOCH, view: View::new(view), changing: false }]);
+    }
+    (1..=8).for_each(|seq| store(&db, &[decided(seq, 3)]));
+    db
+}
+
+fn four_alike() -> [(Signed, Arc<NewView>); 4] {
+    [1, 2, 3, 4].map(|view| start(view, "a"))
+}
+
+fn views_left(db: &Db) -> Vec<u64> {
+    recover(db).new_views.iter().map(|(_, body)| body.view.get()).collect()
+}
+
+fn statements(db: &Db) -> u64 {
+    db.stats().unwrap().rows.into_iter().find(|(name, _)| *name == "statements").unwrap().1
+}
+
+/// E1.
+#[test]
+fn starts_and_own_words_about_views_go_when_a_later_view_has_decided_what_is_covered() {
+    let db = four_views(four_alike());
+    prune(&db, 7);
+    prune(&db, 8);
+
+    assert_eq!((views_left(&db), statements(&db)), (vec![3, 4], 2));
+}
+
+/// E1: the newest word of each kind stays, whatever is covered; so does the start of the view that a replica is in.
+#[test]
+fn a_replica_that_is_views_behind_keeps_the_start_of_its_own() {
+    let db = four_views(four_alike());
+    (9..=40).for_each(|seq| store(&db, &[decided(seq, 9)]));
+    prune(&db, 40);
+
+    assert_eq!((views_left(&db), statements(&db)), (vec![4], 1));
+}
+
+/// V4: P and Q of the slot name it.
+#[test]
+fn a_start_stays_while_a_content_of_its_view_is_kept() {
+    let db = four_views(four_alike());
+    store(&db, &[accepted(9, 2)]);
+    prune(&db, 8);
+    assert_eq!(views_left(&db), [2, 3, 4]);
+    (9..=16).for_each(|seq| store(&db, &[decided(seq, 3)]));
+    prune(&db, 16);
+
+    assert_eq!(views_left(&db), [3, 4]);
+}
+
+/// E4: a start that carries something else than what was decided is the evidence.
+#[test]
+fn a_start_stays_while_it_carries_a_slot_that_is_not_covered() {
+    let mut starts = four_alike();
+    Arc::make_mut(&mut starts[0].1).pre_prepares = vec![said(1, Kind::PrePrepare, 1, 9, digest("a"))];
+    let db = four_views(starts);
+    prune(&db, 8);
+
+    assert_eq!(views_left(&db), [1, 3, 4]);
+}
+
+/// V4: whoever sends a start serves those that its ViewChanges name.
+#[test]
+fn a_start_stays_while_one_that_stays_rests_on_it() {
+    let mut starts = four_alike();
+    let named = starts[0].0.statement.digest;
+    let pre_prepare = said(1, Kind::PrePrepare, 1, 9, digest("a"));
+    let voted = vec![VotedEntry { pre_prepare, new_view: named }];
+    let demand = ViewChange { voted, ..ViewChange::clone(&demand(4).1) };
+    Arc::make_mut(&mut starts[3].1).view_changes[0].1 = Arc::new(demand);
+    let db = four_views(starts);
+    prune(&db, 8);
+
+    assert_eq!(views_left(&db), [1, 3, 4]);
 }

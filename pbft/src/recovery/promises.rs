@@ -77,7 +77,7 @@ impl Promises {
         let gone: Vec<_> = self
             .rows
             .iter()
-            .filter(|(key, row)| !newest.contains(key) && !is_about_views(key.0) && self.is_pruned(&row.statement, me))
+            .filter(|(key, row)| !newest.contains(key) && self.is_pruned(&row.statement, me))
             .map(|(key, _)| *key)
             .collect();
         for key in gone {
@@ -107,10 +107,6 @@ impl Promises {
     fn lane_floor(&self, lane: ReplicaId) -> SeqNum {
         self.lane_floors.get(&lane).copied().unwrap_or_default()
     }
-}
-
-fn is_about_views(kind: Kind) -> bool {
-    matches!(kind, Kind::ViewChange | Kind::NewView)
 }
 
 #[cfg(test)]
@@ -153,11 +149,13 @@ mod tests {
             promises.write(say(Kind::Commit, 0, seq, 1));
             promises.write(say(Kind::Ack, 0, seq, 1));
             promises.write(say(Kind::Ack, 2, seq, 1));
+            promises.write(say(Kind::ViewChange, seq, 0, 1));
         }
         let lanes = [0, 2].map(|lane| (ReplicaId::new(lane), SeqNum::new(9)));
         promises.raise_floors(SeqNum::new(9), lanes);
         promises.prune(ME);
-        assert_eq!(promises.len(), 4);
+        assert_eq!(promises.len(), 5);
+        assert!(promises.holds(&say(Kind::ViewChange, 5, 0, 1).statement));
         for (kind, view) in [(Kind::Prepare, 0), (Kind::Commit, 0), (Kind::Ack, 0), (Kind::Ack, 2)] {
             assert!(promises.holds(&say(kind, view, 5, 1).statement), "{kind:?} of {view}");
         }
