@@ -306,9 +306,9 @@ fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
         let db = Db::open(data)?;
         db.claim(&setup.signer.public_key().0)?;
         Engine::open(setup, db).map_err(|error| match error {
-            EngineError::Store(_) | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => {
-                damaged(error.to_string())
-            }
+            EngineError::Store(_)
+            | EngineError::Replayed { .. }
+            | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
             other => other.into(),
         })
     };

@@ -9,8 +9,8 @@ use quorate_net::Channel;
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
 use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Request, Round, Setup};
 use quorate_service::pool::Checker;
-use quorate_storage::Db;
 use quorate_storage::faulty::{Disk, Loss};
+use quorate_storage::{Db, Fold};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
@@ -85,10 +85,10 @@ impl Group {
     }
 
     fn found(&self, site: usize) {
-        let db = Db::with_backend(self.sites[site].disk.backend()).expect("an empty disk");
+        let db = Db::on(&self.sites[site].disk).expect("an empty disk");
         let mut batch = db.begin().expect("a batch");
         Ledger::create(&mut batch, &self.genesis).expect("a ledger");
-        batch.commit().expect("a commit");
+        batch.commit().and_then(|()| db.fold()).expect("a commit");
     }
 
     fn start(&mut self, site: usize) {
@@ -102,7 +102,7 @@ impl Group {
             incarnation: self.starts,
             die: self.starts,
         };
-        let db = Db::with_backend(self.sites[site].disk.backend()).expect("the disk");
+        let db = Db::on(&self.sites[site].disk).expect("the disk");
         self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
     }
 
@@ -114,7 +114,9 @@ impl Group {
 
     fn round(&mut self, site: usize, requests: Vec<Request>) -> Option<Round> {
         let engine = self.sites[site].engine.as_mut()?;
-        engine.round(self.now, requests).ok()
+        let mut round = engine.round(self.now, requests).ok()?;
+        round.fold.take().map_or(Ok(()), Fold::run).ok()?;
+        Some(round)
     }
 
     /// Every engine takes what came; then time passes.
@@ -244,6 +246,24 @@ fn an_engine_that_lost_its_unsynced_writes_goes_on_and_accuses_nobody() {
     assert!(!accused);
 }
 
+/// docs/storage.md: the state on the disk may be that of the genesis; the journal has the rest.
+#[test]
+fn a_start_executes_again_what_was_confirmed_before_the_state_was_folded() {
+    let mut group = Group::new(4);
+    let envelopes: Vec<_> = (1..=5).map(|seq| group.envelope(seq, &format!("file-{seq}"))).collect();
+    for envelope in &envelopes {
+        group.submit(1, envelope);
+        group.until("the receipt", |group| group.receipt(1, &envelope.id).is_some());
+    }
+    let executed = group.executed(1);
+
+    group.crash(1, Loss::All);
+    group.start(1);
+
+    assert!(group.executed(1) >= executed, "{} of {executed}", group.executed(1));
+    assert!(envelopes.iter().all(|envelope| group.receipt(1, &envelope.id).is_some()));
+}
+
 #[test]
 fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     let mut group = Group::new(4);
@@ -269,11 +289,13 @@ fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
         let envelope = group.envelope(seq, &format!("file-{seq}"));
         group.submit((seq % 4) as usize, &envelope);
         group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+        (0..60).for_each(|_| group.turn()); // the state is folded once a second
     }
 
     let slots = group.executed(0).get();
     group.crash(0, Loss::Nothing);
-    let db = Db::with_backend(group.sites[0].disk.backend()).expect("the disk");
+    let db = Db::on(&group.sites[0].disk).expect("the disk");
+    db.fold().expect("the disk");
     let stats = db.stats().expect("the disk");
     let rows = |table| stats.rows.iter().find(|(name, _)| *name == table).map(|(_, rows)| *rows);
 

@@ -30,7 +30,7 @@ fn main() {
 }
 
 fn in_memory(disk: &Disk) -> Db {
-    Db::with_backend(disk.backend()).expect("an empty disk takes a database")
+    Db::on(disk).expect("an empty disk takes a database")
 }
 
 /// The disk does not check signatures, so these need not be real.

@@ -1,27 +1,28 @@
-//! Durable writes of one group of steps.
+//! Writes of one group of steps.
 
-use crate::error::Poison;
 use crate::pruned::Pruned;
 use crate::rows::{Each, Order, Rows};
-use crate::snapshot::Snapshot;
+use crate::shared::{Shared, Turn};
 use crate::tables::{Name, Writes};
-use crate::value;
+use crate::view::View;
+use borsh::BorshSerialize;
 use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::Digest;
-use redb::{Database, WriteTransaction};
-use std::cmp::Ordering;
 use std::fmt;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Write transaction that becomes durable as a whole. Reads see what it wrote; nobody else does before
-/// [`Batch::commit`], and dropping it undoes everything. Writes wait in memory and go to their tables in key order: one
-/// walk down each tree, and no read of the batch can meet a table that is being written.
+/// Rows that are committed as a whole. Reads see what was written here; nobody else does before [`Batch::commit`], and
+/// dropping it undoes everything.
+///
+/// The core's rows are in the journal after the commit; those of execution are in memory until the next
+/// [`Fold`](crate::Fold), and made again after a crash.
 pub struct Batch {
     writes: [Writes; Name::COUNT],
-    snapshot: Snapshot,
-    transaction: WriteTransaction,
-    poison: Arc<Poison>,
+    view: Arc<View>,
+    turn: Turn,
+    /// Whether the commit syncs.
+    pub(crate) durable: bool,
     /// Read once for each batch.
     pub(crate) group: Option<Digest>,
     /// Read once for each batch.
@@ -30,12 +31,11 @@ pub struct Batch {
 
 impl Batch {
     /// Waits until no other batch is open.
-    pub(crate) fn begin(database: &Database, poison: &Arc<Poison>) -> Result<Self, StoreError> {
-        poison.check()?;
-        let transaction = database.begin_write().map_err(|error| poison.fail(error))?;
-        let snapshot = Snapshot::begin(database, poison)?;
+    pub(crate) fn begin(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        shared.poison.check()?;
+        let turn = shared.turn();
         let writes = [const { Writes::new() }; Name::COUNT];
-        Ok(Self { writes, snapshot, transaction, poison: poison.clone(), group: None, pruned: None })
+        Ok(Self { writes, view: shared.view(), turn, durable: false, group: None, pruned: None })
     }
 
     /// Whether there is nothing to commit.
@@ -43,21 +43,33 @@ impl Batch {
         self.writes.iter().all(Writes::is_empty)
     }
 
-    /// Makes everything durable at once: one sync, none if nothing was written.
+    /// Notes that answers rest on what was recorded up to now, as receipts do on the data of executed slots: the commit
+    /// then syncs.
+    pub fn vouch(&mut self) {
+        self.durable = true;
+    }
+
+    /// Commits all of it at once. One append to the journal, and one sync if one of the records is a promise: after
+    /// it, and not before, what rests on the promise may leave.
     ///
     /// After an error nobody knows whether the batch is on the disk (a later start finds all of it or none), and every
     /// later call to this database fails: the process must stop.
     pub fn commit(self) -> Result<(), StoreError> {
-        self.poison.check()?;
-        let empty = self.is_empty();
-        let Self { writes, snapshot, transaction, poison, .. } = self;
-        drop(snapshot); // a reader would keep the pages that this commit sets free
-        let done = if empty { transaction.abort().map_err(redb::Error::from) } else { apply(transaction, writes) };
-        done.map_err(|error| poison.fail(error))
+        let Self { writes, mut turn, durable, .. } = self;
+        let poison = turn.shared.poison.clone();
+        poison.check()?;
+        let record = journaled(&writes);
+        let appended = record.map_or(Ok(()), |record| turn.journal().append(&record));
+        let synced = appended.and_then(|()| if durable { turn.journal().sync() } else { Ok(()) });
+        synced.map_err(|error| poison.fail(error))?;
+        if writes.iter().any(|writes| !writes.is_empty()) {
+            turn.publish(writes);
+        }
+        Ok(())
     }
 
     pub(crate) fn set(&mut self, table: Name, key: &[u8], value: Vec<u8>) {
-        self.writes[table as usize].insert(key.to_vec(), Some(value));
+        self.writes[table as usize].insert(key.to_vec(), Some(Arc::new(value)));
     }
 
     pub(crate) fn remove(&mut self, table: Name, key: &[u8]) {
@@ -65,64 +77,39 @@ impl Batch {
     }
 }
 
-fn apply(transaction: WriteTransaction, writes: [Writes; Name::COUNT]) -> Result<(), redb::Error> {
-    for (name, writes) in Name::ALL.into_iter().zip(writes).filter(|(_, writes)| !writes.is_empty()) {
-        value::write(&transaction, name, writes)?;
+/// A row of the journal: table, key, new value.
+pub(crate) type Journaled = (u8, Vec<u8>, Option<Vec<u8>>);
+
+/// The rows that a start cannot make again, as [`Journaled`] rows in borsh; none if there is none.
+fn journaled(writes: &[Writes; Name::COUNT]) -> Option<Vec<u8>> {
+    let tables = || Name::ALL.into_iter().zip(writes).filter(|(name, _)| !name.is_executed());
+    let count: usize = tables().map(|(_, writes)| writes.len()).sum();
+    if count == 0 {
+        return None;
     }
-    Ok(transaction.commit()?)
+    let mut record = Vec::new();
+    (count as u32).serialize(&mut record).expect("writing into memory cannot fail");
+    for (name, writes) in tables() {
+        for (key, value) in writes {
+            let row = (name as u8, key, value.as_deref());
+            row.serialize(&mut record).expect("writing into memory cannot fail");
+        }
+    }
+    Some(record)
 }
 
 impl Rows for Batch {
     fn row(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.turn.shared.poison.check()?;
         match self.writes[table as usize].get(key) {
-            Some(written) => self.poison.check().map(|()| written.clone()),
-            None => self.snapshot.row(table, key),
+            Some(written) => Ok(written.as_ref().map(|value| value.to_vec())),
+            None => self.view.get(table, key),
         }
     }
 
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
-        let writes = &self.writes[table as usize];
-        if writes.is_empty() {
-            return self.snapshot.rows(table, from, to, order, each);
-        }
-        if from > to {
-            return Ok(());
-        }
-        let mut written = writes.range::<[u8], _>((Bound::Included(from), Bound::Included(to)));
-        let mut stored = self.snapshot.range(table, from, to)?;
-        let mut new = order.next(&mut written);
-        let mut old = self.checked(order.next(&mut stored))?;
-        loop {
-            let first = match (&old, new) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((old, _)), Some((new, _))) => order.compare(old.value(), new),
-            };
-            let flow = match (first, &old, new) {
-                (Ordering::Less, Some((key, stored)), _) => {
-                    let value = self.snapshot.value(table, key.value(), stored.value())?;
-                    each(key.value(), &value)?
-                }
-                (_, _, Some((key, Some(value)))) => each(key, value)?,
-                _ => ControlFlow::Continue(()),
-            };
-            if flow.is_break() {
-                return Ok(());
-            }
-            if first != Ordering::Greater {
-                old = self.checked(order.next(&mut stored))?;
-            }
-            if first != Ordering::Less {
-                new = order.next(&mut written);
-            }
-        }
-    }
-}
-
-impl Batch {
-    fn checked<T>(&self, row: Option<Result<T, redb::StorageError>>) -> Result<Option<T>, StoreError> {
-        row.transpose().map_err(|error| self.poison.fail(error))
+        self.turn.shared.poison.check()?;
+        self.view.rows(Some(&self.writes[table as usize]), (table, from, to), order, each)
     }
 }
 
@@ -154,19 +141,17 @@ impl Read for Batch {
 
 impl Store for Batch {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let mut row = Vec::with_capacity(value.len() + 1); // one more byte comes when it is written
-        row.extend_from_slice(value);
-        self.give(table, key.to_vec(), row)
+        self.give(table, key.to_vec(), value.to_vec())
     }
 
     fn give(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
-        self.poison.check()?;
-        self.writes[Name::from(table) as usize].insert(key, Some(value));
+        self.turn.shared.poison.check()?;
+        self.writes[Name::from(table) as usize].insert(key, Some(Arc::new(value)));
         Ok(())
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
-        self.poison.check()?;
+        self.turn.shared.poison.check()?;
         self.remove(table.into(), key);
         Ok(())
     }

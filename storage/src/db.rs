@@ -1,13 +1,19 @@
 //! The database: made once, opened at every start, locked while open.
 
-use crate::batch::Batch;
-use crate::error::{DbError, Poison};
+use crate::base::Base;
+use crate::batch::{Batch, Journaled};
+use crate::error::DbError;
+use crate::fold::{self, Fold};
+use crate::journal::{FILES, Files, Journal, Mark, Replayed, replay};
 use crate::key;
 use crate::row::{decode, encode};
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::tables::{Name, Writes};
 use crate::value;
+use crate::view::View;
 use quorate_ledger::StoreError;
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableError};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -19,6 +25,15 @@ const FILE: &str = "quorate.redb";
 
 /// A database in the making: never opened, made anew by the next [`Db::create`].
 const UNFINISHED: &str = "quorate.redb.new";
+
+/// Files of the journal beside it.
+const JOURNAL_FILES: [&str; FILES] = ["journal-0", "journal-1", "journal-2"];
+
+/// Bytes by which a file of the journal grows: some tenths of a second of a busy group.
+const JOURNAL_STEP: u64 = 2 << 20;
+
+/// The same for databases in memory.
+const MEMORY_JOURNAL_STEP: u64 = 16 << 10;
 
 /// Version of the table layout that this program writes. Goes up with every change of a table's key or value.
 const FORMAT: u32 = 4;
@@ -36,8 +51,7 @@ const MEMORY_CACHE_BYTES: usize = 1 << 20;
 /// may differ, so the process must stop and start again.
 #[derive(Debug)]
 pub struct Db {
-    database: Database,
-    poison: Arc<Poison>,
+    shared: Arc<Shared>,
     path: Option<PathBuf>,
 }
 
@@ -48,8 +62,10 @@ pub struct Stats {
     pub file_bytes: u64,
     /// Bytes allocated on the disk; 0 for a database in memory.
     pub disk_bytes: u64,
-    /// Rows of each table, by its name on disk.
+    /// Rows of each table as they were last folded, by its name on disk.
     pub rows: Vec<(&'static str, u64)>,
+    /// Bytes of rows in memory that are not folded yet.
+    pub unfolded_bytes: u64,
 }
 
 impl Db {
@@ -65,10 +81,11 @@ impl Db {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished);
         let file = options.map_err(io_error(&unfinished))?;
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
-        make_tables(&database)?; // ends with a sync of the file
+        let journal = journal_files(dir, OpenOptions::new().read(true).write(true).create(true).truncate(true))?;
+        let db = Self::make(database, journal, Some(path.clone()))?; // ends with syncs of the files
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         folder.sync_all().map_err(io_error(dir))?;
-        Ok(Self::over(database, Some(path)))
+        Ok(db)
     }
 
     /// Opens the database in a folder. Never makes one (E7).
@@ -82,74 +99,186 @@ impl Db {
             error => error.into(),
         })?;
         check_format(&database)?;
-        Ok(Self::over(database, Some(path)))
+        let journal = journal_files(dir, OpenOptions::new().read(true).write(true))?;
+        Self::recover(database, journal, Some(path))
     }
 
     /// Opens the database of a simulated disk, or makes it if the disk is empty.
-    pub fn with_backend(backend: impl StorageBackend) -> Result<Self, DbError> {
+    #[cfg(feature = "testing")]
+    pub fn on(disk: &crate::faulty::Disk) -> Result<Self, DbError> {
+        let backend = disk.file(FILE);
         let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(backend)?;
+        let files = JOURNAL_FILES.map(|name| Box::new(disk.file(name)) as Box<dyn StorageBackend>);
+        let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
         let is_new = database.begin_read()?.list_tables()?.next().is_none();
         if is_new {
-            make_tables(&database)?;
+            return Self::make(database, journal, None);
         }
         check_format(&database)?;
-        Ok(Self::over(database, None))
+        Self::recover(database, journal, None)
+    }
+
+    /// The journal, then the tables.
+    fn make(database: Database, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
+        let mut journal = Journal::create(files)?;
+        make_tables(&database, journal.turn()?)?;
+        Self::over(database, journal, Unfolded::default(), path)
+    }
+
+    /// Takes up what the journal holds. Folds it only where the journal has no room for another generation, for
+    /// folding takes room on the disk.
+    fn recover(database: Database, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
+        let first = stored_mark(&database)?;
+        let Replayed { records, end } = replay(&files, first)?;
+        let mut rows = unfolded(records)?;
+        if end.mark.generation - first.generation + 1 == FILES as u64 {
+            fold_rows(&database, std::mem::take(&mut rows), end.mark)?;
+        }
+        Self::over(database, Journal::resume(files, end)?, rows, path)
     }
 
     /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.
     pub fn claim(&self, member: &[u8; 32]) -> Result<(), DbError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.shared.database.begin_read()?;
         let about = transaction.open_table(Name::About.definition())?;
-        let Some(stored) = about.get(key::MEMBER)? else { return note_member(&self.database, member) };
+        let Some(stored) = about.get(key::MEMBER)? else { return note_member(&self.shared.database, member) };
         let known = value::read(Name::About, key::MEMBER, stored.value(), |_, _| Ok(()));
         let is_ours = known.map_err(|error| DbError::Foreign(error.0))?[..] == member[..];
         if is_ours { Ok(()) } else { Err(DbError::OtherMember(self.path.clone().unwrap_or_default())) }
     }
 
-    /// Begins a write transaction; waits while another one is open.
+    /// Begins a batch; waits while another one is open.
     pub fn begin(&self) -> Result<Batch, StoreError> {
-        Batch::begin(&self.database, &self.poison)
+        Batch::begin(&self.shared)
     }
 
     /// Reads what is committed now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::begin(&self.database, &self.poison)
+        self.shared.poison.check()?;
+        Ok(Snapshot::new(self.shared.view(), self.shared.poison.clone()))
+    }
+
+    /// Sets aside what was committed since the last fold; none while rows set aside before are not folded, or if there
+    /// are no new ones. Waits while a batch is open.
+    pub fn freeze(&self) -> Result<Option<Fold>, StoreError> {
+        self.shared.poison.check()?;
+        let mut turn = self.shared.turn();
+        let view = self.shared.view();
+        if view.frozen.is_some() || view.active.bytes() == 0 {
+            return Ok(None);
+        }
+        let mark = turn.journal().turn().map_err(|error| self.shared.poison.fail(error))?;
+        Ok(Some(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark }))
+    }
+
+    /// Whether rows are set aside that are not folded yet.
+    pub fn is_folding(&self) -> bool {
+        self.shared.view().frozen.is_some()
+    }
+
+    /// Bytes of rows in memory that are not folded yet.
+    pub fn unfolded_bytes(&self) -> u64 {
+        let view = self.shared.view();
+        view.active.bytes() + view.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
+    }
+
+    /// Folds what was committed up to now, here and at once: for a database in the making, and for tests.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        self.freeze()?.map_or(Ok(()), Fold::run)
     }
 
     /// The disk's first error, if it had one.
     pub fn failure(&self) -> Option<StoreError> {
-        self.poison.check().err()
+        self.shared.poison.check().err()
     }
 
     /// Sizes for metrics.
     pub fn stats(&self) -> Result<Stats, StoreError> {
-        let snapshot = self.snapshot()?;
-        let counted = Name::ALL.into_iter().map(|name| Ok((name.as_str(), snapshot.rows_of(name)?)));
+        let view = self.shared.view();
+        let counted = Name::ALL.into_iter().map(|name| Ok((name.as_str(), view.base.rows_of(name)?)));
         let rows = counted.collect::<Result<_, _>>()?;
         let (file_bytes, disk_bytes) = self.path.as_deref().map_or(Ok((0, 0)), file_size)?;
-        Ok(Stats { file_bytes, disk_bytes, rows })
+        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: self.unfolded_bytes() })
     }
 
-    fn over(database: Database, path: Option<PathBuf>) -> Self {
-        Self { database, poison: Arc::default(), path }
+    fn over(database: Database, journal: Journal, rows: Unfolded, path: Option<PathBuf>) -> Result<Self, DbError> {
+        let poison = Arc::default();
+        let base = Base::begin(&database, &poison).map_err(|error| DbError::Foreign(error.0))?;
+        let view = View { base: Arc::new(base), frozen: None, active: Arc::default(), at: 0 };
+        view.active.put(rows, view.at);
+        Ok(Self { shared: Arc::new(Shared::new(database, poison, view, journal)), path })
     }
 }
 
-/// The first commit: every table, so that no reader meets one that does not exist, and the format.
-fn make_tables(database: &Database) -> Result<(), DbError> {
+/// Rows that the journal holds, by table.
+type Unfolded = [Writes; Name::COUNT];
+
+/// The journal's files in a folder. Bytes of an earlier use are none of theirs: each generation has its own seed.
+fn journal_files(dir: &Path, options: &OpenOptions) -> Result<Files, DbError> {
+    let open = |name: &str| -> Result<Box<dyn StorageBackend>, DbError> {
+        let path = dir.join(name);
+        let file = options.open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => DbError::Journal(format!("{} is missing", path.display())),
+            _ => io_error(&path)(error),
+        })?;
+        let file = FileBackend::new(file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => DbError::Locked(dir.into()),
+            error => error.into(),
+        })?;
+        Ok(Box::new(file))
+    };
+    let [first, second, third] = JOURNAL_FILES;
+    Ok(Files { files: Arc::new([open(first)?, open(second)?, open(third)?]), step: JOURNAL_STEP })
+}
+
+fn unfolded(records: Vec<Vec<u8>>) -> Result<Unfolded, DbError> {
+    let mut writes = Unfolded::default();
+    for record in records {
+        let rows: Vec<Journaled> = decode(&record).map_err(|error| DbError::Foreign(error.0))?;
+        for (name, key, value) in rows {
+            let table = writes.get_mut(usize::from(name)).ok_or_else(|| DbError::Foreign("no such table".into()))?;
+            table.insert(key, value.map(Arc::new));
+        }
+    }
+    Ok(writes)
+}
+
+/// Puts rows into their tables. The generation that is written stays: its rows may be put there again.
+fn fold_rows(database: &Database, rows: Unfolded, mark: Mark) -> Result<(), DbError> {
+    let transaction = database.begin_write()?;
+    for (name, writes) in Name::ALL.into_iter().zip(&rows).filter(|(_, writes)| !writes.is_empty()) {
+        value::write(&transaction, name, writes)?;
+    }
+    fold::note(&transaction, mark)?;
+    Ok(transaction.commit()?)
+}
+
+/// The first commit: every table, so that no reader meets one that does not exist, the format, and where the journal
+/// begins.
+fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
     let transaction = database.begin_write()?;
     for name in Name::ALL {
         transaction.open_table(name.definition())?;
     }
-    let format = Writes::from([(key::FORMAT.to_vec(), Some(encode(&FORMAT)))]);
-    value::write(&transaction, Name::About, format)?;
+    let format = Writes::from([(key::FORMAT.to_vec(), Some(Arc::new(encode(&FORMAT))))]);
+    value::write(&transaction, Name::About, &format)?;
+    fold::note(&transaction, journal)?;
     transaction.commit()?;
     Ok(())
 }
 
+fn stored_mark(database: &Database) -> Result<Mark, DbError> {
+    let transaction = database.begin_read()?;
+    let about = transaction.open_table(Name::About.definition())?;
+    let stored = about.get(key::JOURNAL)?.ok_or_else(|| DbError::Foreign("no journal".into()))?;
+    let value = value::read(Name::About, key::JOURNAL, stored.value(), |_, _| Ok(()));
+    value.and_then(|value| decode(&value)).map_err(|error| DbError::Foreign(error.0))
+}
+
 fn note_member(database: &Database, member: &[u8; 32]) -> Result<(), DbError> {
     let transaction = database.begin_write()?;
-    value::write(&transaction, Name::About, Writes::from([(key::MEMBER.to_vec(), Some(member.to_vec()))]))?;
+    let row = (key::MEMBER.to_vec(), Some(Arc::new(member.to_vec())));
+    value::write(&transaction, Name::About, &Writes::from([row]))?;
     transaction.commit()?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Errors of the crate, one enum for each door.
 
+use crate::journal::JournalError;
 use quorate_ledger::StoreError;
 use quorate_pbft::{Digest, SeqNum, Signed, View};
 use std::fmt::Display;
@@ -49,6 +50,9 @@ pub enum DbError {
         /// Why.
         error: io::Error,
     },
+    /// The journal cannot be read back: promises are lost (E1).
+    #[error("{0}; where it is lost, `quorate start --new-database` begins anew")]
+    Journal(String),
     /// redb said no.
     #[error("database: {0}")]
     Redb(Box<redb::Error>),
@@ -57,6 +61,12 @@ pub enum DbError {
 impl<E: Into<redb::Error>> From<E> for DbError {
     fn from(error: E) -> Self {
         Self::Redb(Box::new(error.into()))
+    }
+}
+
+impl From<JournalError> for DbError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error.to_string())
     }
 }
 

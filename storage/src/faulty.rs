@@ -5,7 +5,7 @@
 //! block counts as taken from its first write on, as on a file system with sparse files.
 
 use redb::StorageBackend;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,28 +30,34 @@ pub enum Loss {
     },
 }
 
-/// A simulated disk with one file. Clones are the same disk.
+/// A simulated disk with some files. Clones are the same disk.
 #[derive(Clone, Default)]
 pub struct Disk(Arc<Mutex<State>>);
 
-/// The disk as one process sees it, from its start to the next crash.
+/// A file as one process sees it, from its start to the next crash.
 #[derive(Debug)]
 pub struct Backend {
     disk: Disk,
+    name: &'static str,
     generation: u64,
 }
 
 #[derive(Default)]
 struct State {
-    image: Vec<u8>,
-    unsynced: Vec<Change>,
+    files: BTreeMap<&'static str, File>,
     generation: u64,
     operations: u64,
     syncs: u64,
     reads: u64,
     power_until: Option<u64>,
-    taken: BTreeSet<u64>,
+    taken: BTreeSet<(&'static str, u64)>,
     blocks_max: Option<usize>,
+}
+
+#[derive(Default)]
+struct File {
+    image: Vec<u8>,
+    unsynced: Vec<Change>,
 }
 
 /// A change since the last sync: what was there. The new bytes are in the image; of two writes to one place within one
@@ -67,9 +73,9 @@ impl Disk {
         Self::default()
     }
 
-    /// For [`crate::Db::with_backend`], once after each crash.
-    pub fn backend(&self) -> Backend {
-        Backend { disk: self.clone(), generation: self.state().generation }
+    /// A file, empty at first, for a process that starts now.
+    pub fn file(&self, name: &'static str) -> Backend {
+        Backend { disk: self.clone(), name, generation: self.state().generation }
     }
 
     /// The power goes off and on again: whoever still holds the disk gets errors from now on, and the file is what
@@ -78,22 +84,20 @@ impl Disk {
         let mut state = self.state();
         state.generation += 1;
         state.power_until = None;
-        let unsynced = std::mem::take(&mut state.unsynced);
-        match loss {
-            Loss::Nothing => {}
-            Loss::All => state.undo(&unsynced),
-            Loss::Some { seed } => {
-                let written = state.image.clone();
-                state.undo(&unsynced);
-                state.redo_some(&unsynced, &written, &mut Random(seed));
-            }
-        }
+        let mut random = Random(if let Loss::Some { seed } = loss { seed } else { 0 });
+        state.files.values_mut().for_each(|file| file.lose(loss, &mut random));
     }
 
     /// Lets `count` more writes, resizes and syncs happen; every one after them fails, until the crash.
     pub fn cut_power_after(&self, count: u64) {
         let mut state = self.state();
         state.power_until = Some(state.operations + count);
+    }
+
+    /// Whether the power is off.
+    pub fn is_off(&self) -> bool {
+        let state = self.state();
+        state.power_until.is_some_and(|until| state.operations >= until)
     }
 
     /// Lets `count` more blocks be taken; writes into other new blocks fail for want of space.
@@ -127,9 +131,9 @@ impl Disk {
         self.state().taken.len() as u64 * BLOCK_BYTES
     }
 
-    /// The file as it is, synced or not.
-    pub fn image(&self) -> Vec<u8> {
-        self.state().image.clone()
+    /// A file as it is, synced or not.
+    pub fn image(&self, name: &str) -> Vec<u8> {
+        self.state().files.get(name).map_or_else(Vec::new, |file| file.image.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,7 +142,20 @@ impl Disk {
     }
 }
 
-impl State {
+impl File {
+    fn lose(&mut self, loss: Loss, random: &mut Random) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        match loss {
+            Loss::Nothing => {}
+            Loss::All => self.undo(&unsynced),
+            Loss::Some { .. } => {
+                let written = self.image.clone();
+                self.undo(&unsynced);
+                self.redo_some(&unsynced, &written, random);
+            }
+        }
+    }
+
     fn undo(&mut self, changes: &[Change]) {
         for change in changes.iter().rev() {
             match change {
@@ -182,7 +199,9 @@ impl State {
             self.image[at..end].copy_from_slice(&bytes[..end - at]);
         }
     }
+}
 
+impl State {
     /// Counts an operation, unless the power is off.
     fn operate(&mut self, generation: u64) -> io::Result<()> {
         if generation != self.generation || self.power_until.is_some_and(|until| self.operations >= until) {
@@ -192,13 +211,13 @@ impl State {
         Ok(())
     }
 
-    fn take_blocks(&mut self, at: u64, bytes: u64) -> io::Result<()> {
+    fn take_blocks(&mut self, name: &'static str, at: u64, bytes: u64) -> io::Result<()> {
         for block in at / BLOCK_BYTES..(at + bytes).div_ceil(BLOCK_BYTES) {
             let is_full = self.blocks_max.is_some_and(|max| self.taken.len() >= max);
-            if is_full && !self.taken.contains(&block) {
+            if is_full && !self.taken.contains(&(name, block)) {
                 return Err(ErrorKind::StorageFull.into());
             }
-            self.taken.insert(block);
+            self.taken.insert((name, block));
         }
         Ok(())
     }
@@ -206,25 +225,26 @@ impl State {
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.disk.state().image.len() as u64)
+        Ok(self.disk.state().files.entry(self.name).or_default().image.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut state = self.disk.state();
         state.reads += 1;
         let at = offset as usize;
-        let bytes = state.image.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?;
-        out.copy_from_slice(bytes);
+        let file = state.files.entry(self.name).or_default();
+        out.copy_from_slice(file.image.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
-        let (old, new) = (state.image.len(), len as usize);
-        let cut_off = if new < old { state.image[new..].to_vec() } else { Vec::new() };
-        state.image.resize(new, 0);
-        state.unsynced.push(Change::Length { old, cut_off, new });
+        let file = state.files.entry(self.name).or_default();
+        let (old, new) = (file.image.len(), len as usize);
+        let cut_off = if new < old { file.image[new..].to_vec() } else { Vec::new() };
+        file.image.resize(new, 0);
+        file.unsynced.push(Change::Length { old, cut_off, new });
         Ok(())
     }
 
@@ -232,19 +252,20 @@ impl StorageBackend for Backend {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
         state.syncs += 1;
-        state.unsynced.clear();
+        state.files.entry(self.name).or_default().unsynced.clear();
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
-        state.take_blocks(offset, data.len() as u64)?;
+        state.take_blocks(self.name, offset, data.len() as u64)?;
         let at = offset as usize;
-        let place = state.image.get_mut(at..at + data.len()).ok_or(ErrorKind::UnexpectedEof)?;
+        let file = state.files.entry(self.name).or_default();
+        let place = file.image.get_mut(at..at + data.len()).ok_or(ErrorKind::UnexpectedEof)?;
         let old = place.to_vec();
         place.copy_from_slice(data);
-        state.unsynced.push(Change::Write { at, old });
+        file.unsynced.push(Change::Write { at, old });
         Ok(())
     }
 }
@@ -252,7 +273,8 @@ impl StorageBackend for Backend {
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
-        f.debug_struct("Disk").field("bytes", &state.image.len()).field("operations", &state.operations).finish()
+        let bytes: usize = state.files.values().map(|file| file.image.len()).sum();
+        f.debug_struct("Disk").field("bytes", &bytes).field("operations", &state.operations).finish()
     }
 }
 

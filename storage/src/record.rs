@@ -22,6 +22,7 @@ impl Batch {
     /// Takes one record. Any error means that this replica's core broke a promise, or that the disk failed: the process
     /// must stop without sending anything, and drop the batch.
     pub fn record(&mut self, record: &Record) -> Result<(), RecordError> {
+        self.durable |= is_promise(record);
         match record {
             Record::Statement(signed) => self.record_statement(signed),
             Record::View { epoch, view, changing } => self.record_view(*epoch, *view, *changing),
@@ -224,6 +225,17 @@ impl Batch {
         })?;
         keys.iter().for_each(|key| self.remove(table, key));
         Ok(())
+    }
+}
+
+/// Whether messages rest on the record. What peers said and can say again does not ask for a sync: it is on the disk
+/// with the next promise, for the journal keeps its order.
+fn is_promise(record: &Record) -> bool {
+    match record {
+        Record::Bundle(_) | Record::LaneCert(_) | Record::Accepted { .. } => false,
+        Record::Prepared(_) | Record::Committed { .. } | Record::Stable(_) => false,
+        Record::Statement(_) | Record::View { .. } | Record::Conflicting(_) | Record::Evidence(_) => true,
+        Record::ViewChange { .. } | Record::NewView { .. } | Record::NamedNewView { .. } | Record::Broken(_) => true,
     }
 }
 

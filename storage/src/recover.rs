@@ -45,7 +45,7 @@ impl Snapshot {
             view,
             changing,
             oldest: self.oldest()?.map_or(executed.seq.next(), |oldest| oldest.min(executed.seq.next())),
-            stable: self.stable(SeqNum::new(u64::MAX))?,
+            stable: self.stable(executed.seq)?,
             statements: self.statements(group, &lanes, low)?,
             bundles: self.bundles(group, &lanes)?,
             lane_certs: self.lane_certs(&lanes)?,

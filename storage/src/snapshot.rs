@@ -1,54 +1,35 @@
 //! Reading one moment of the database.
 
+use crate::base::TableSize;
 use crate::error::Poison;
 use crate::key::{self, Place};
 use crate::own;
 use crate::row::decode;
 use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
-use crate::value;
+use crate::view::View;
 use quorate_ledger::{Read, StoreError, Table};
 use quorate_pbft::{Digest, Epoch, Signed};
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
-
-/// Bytes to bytes, as all our tables are.
-pub(crate) type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
+use std::sync::Arc;
 
 /// Consistent view of the rows that were committed before it began. Cheap to take; see the crate's docs for what
 /// holding one costs.
 pub struct Snapshot {
-    tables: [OnceLock<ReadTable>; Name::COUNT],
-    transaction: ReadTransaction,
+    view: Arc<View>,
     poison: Arc<Poison>,
 }
 
-/// Size of one table, counted page by page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableSize {
-    /// The table's name on disk.
-    pub name: &'static str,
-    /// Rows.
-    pub rows: u64,
-    /// Bytes of keys and values.
-    pub stored_bytes: u64,
-    /// Bytes of pages that hold no row: what the tree itself needs, and what is free in its pages.
-    pub overhead_bytes: u64,
-}
-
 impl Snapshot {
-    pub(crate) fn begin(database: &Database, poison: &Arc<Poison>) -> Result<Self, StoreError> {
-        poison.check()?;
-        let transaction = database.begin_read().map_err(|error| poison.fail(error))?;
-        Ok(Self { tables: [const { OnceLock::new() }; Name::COUNT], transaction, poison: poison.clone() })
+    pub(crate) fn new(view: Arc<View>, poison: Arc<Poison>) -> Self {
+        Self { view, poison }
     }
 
-    /// Counts rows and bytes of every table by walking all pages: for a person who asks, not for a metric.
+    /// Counts rows and bytes of every table as it was last folded, by walking all pages: for a person who asks, not
+    /// for a metric.
     pub fn sizes(&self) -> Result<Vec<TableSize>, StoreError> {
-        Name::ALL.into_iter().map(|name| self.size(name)).collect()
+        Name::ALL.into_iter().map(|name| self.view.base.size(name)).collect()
     }
 
     /// The group that this disk belongs to; none before the first record.
@@ -70,71 +51,21 @@ impl Snapshot {
         newest.try_fold(Epoch::default(), |newest, epoch| Ok(newest.max(epoch?)))
     }
 
-    pub(crate) fn rows_of(&self, name: Name) -> Result<u64, StoreError> {
-        self.table(name)?.len().map_err(|error| self.poison.fail(error))
-    }
-
-    /// The rows of `from..=to` as redb gives them.
-    pub(crate) fn range(
-        &self,
-        table: Name,
-        from: &[u8],
-        to: &[u8],
-    ) -> Result<redb::Range<'static, &'static [u8], &'static [u8]>, StoreError> {
-        self.table(table)?.range::<&[u8]>(from..=to).map_err(|error| self.poison.fail(error))
-    }
-
-    /// The first key of `from..=to`, without reading its value.
+    /// The first key of `from..=to`.
     pub(crate) fn first_key(&self, table: Name, from: &[u8], to: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let first = self.range(table, from, to)?.next().transpose().map_err(|error| self.poison.fail(error))?;
-        Ok(first.map(|(key, _)| key.value().to_vec()))
-    }
-
-    /// The value of a row that stores `stored`.
-    pub(crate) fn value<'a>(&self, table: Name, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
-        value::read(table, key, stored, |key, value| {
-            let piece = self.table(Name::Pieces)?.get(key).map_err(|error| self.poison.fail(error))?;
-            value.extend_from_slice(piece.as_ref().map_or(&[], |piece| piece.value()));
-            Ok(())
-        })
-    }
-
-    fn table(&self, name: Name) -> Result<&ReadTable, StoreError> {
-        self.poison.check()?;
-        let cell = &self.tables[name as usize];
-        if let Some(table) = cell.get() {
-            return Ok(table);
-        }
-        let opened = self.transaction.open_table(name.definition()).map_err(|error| self.poison.fail(error))?;
-        Ok(cell.get_or_init(|| opened))
-    }
-
-    fn size(&self, name: Name) -> Result<TableSize, StoreError> {
-        let stats = self.table(name)?.stats().map_err(|error| self.poison.fail(error))?;
-        let overhead_bytes = stats.metadata_bytes() + stats.fragmented_bytes();
-        let rows = self.rows_of(name)?;
-        Ok(TableSize { name: name.as_str(), rows, stored_bytes: stats.stored_bytes(), overhead_bytes })
+        Ok(self.nearest(table, from, to, Order::Up)?.map(|(key, _)| key))
     }
 }
 
 impl Rows for Snapshot {
     fn row(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let stored = self.table(table)?.get(key).map_err(|error| self.poison.fail(error))?;
-        stored.map(|stored| Ok(self.value(table, key, stored.value())?.into_owned())).transpose()
+        self.poison.check()?;
+        self.view.get(table, key)
     }
 
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
-        if from > to {
-            return Ok(());
-        }
-        let mut range = self.range(table, from, to)?;
-        while let Some(row) = order.next(&mut range) {
-            let (key, stored) = row.map_err(|error| self.poison.fail(error))?;
-            if each(key.value(), &self.value(table, key.value(), stored.value())?)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+        self.poison.check()?;
+        self.view.rows(None, (table, from, to), order, each)
     }
 }
 

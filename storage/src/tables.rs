@@ -3,9 +3,13 @@
 use quorate_ledger::Table;
 use redb::TableDefinition;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// New values by key; none where a row is removed.
-pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// Value of a row, shared by all who read it; none where the row is removed.
+pub(crate) type Value = Option<Arc<Vec<u8>>>;
+
+/// New values by key.
+pub(crate) type Writes = BTreeMap<Vec<u8>, Value>;
 
 /// Names a table. The ledger's come last. The numbers are part of the keys of [`Name::Pieces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,12 @@ impl Name {
         Self::ViewChanges,
         Self::NewViews,
     ];
+
+    /// Whether execution alone writes the table: its rows are made again from the journal's slots.
+    pub(crate) const fn is_executed(self) -> bool {
+        use Name::*;
+        matches!(self, Entries | Names | Contents | Receipts | Range | History | Meta)
+    }
 
     /// The table's name on disk.
     pub(crate) const fn as_str(self) -> &'static str {

@@ -20,27 +20,44 @@ const SPLIT: u8 = 1;
 
 type Table<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
 
-/// Writes rows into their tables, in key order.
-pub(crate) fn write(transaction: &WriteTransaction, name: Name, writes: Writes) -> Result<(), redb::Error> {
-    let mut table = transaction.open_table(name.definition())?;
-    let mut pieces = Pieces { transaction, name, table: None };
-    for (key, value) in writes {
-        let count = value.as_ref().map_or(0, |value| count_for(value.len()));
+/// Writer of rows into one table: give it the rows in key order.
+pub(crate) struct Writer<'t> {
+    table: Table<'t>,
+    pieces: Pieces<'t>,
+    stored: Vec<u8>,
+}
+
+impl<'t> Writer<'t> {
+    pub(crate) fn open(transaction: &'t WriteTransaction, name: Name) -> Result<Self, redb::Error> {
+        let table = transaction.open_table(name.definition())?;
+        Ok(Self { table, pieces: Pieces { transaction, name, table: None }, stored: Vec::new() })
+    }
+
+    /// Writes a row, or removes it.
+    pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), redb::Error> {
+        let count = value.map_or(0, |value| count_for(value.len()));
         let old = match value {
-            None => table.remove(key.as_slice())?,
-            Some(mut value) if count == 0 => {
-                value.push(WHOLE);
-                table.insert(key.as_slice(), value.as_slice())?
+            None => self.table.remove(key)?,
+            Some(value) if count == 0 => {
+                self.stored.clear();
+                self.stored.extend_from_slice(value);
+                self.stored.push(WHOLE);
+                self.table.insert(key, self.stored.as_slice())?
             }
             Some(value) => {
-                pieces.put(&key, &value)?;
-                table.insert(key.as_slice(), head(value.len()).as_slice())?
+                self.pieces.put(key, value)?;
+                self.table.insert(key, head(value.len()).as_slice())?
             }
         };
         let old_count = old.map_or(0, |old| pieces_in(old.value()));
-        pieces.remove(&key, count..old_count)?;
+        self.pieces.remove(key, count..old_count)
     }
-    Ok(())
+}
+
+/// Writes rows into a table.
+pub(crate) fn write(transaction: &WriteTransaction, name: Name, writes: &Writes) -> Result<(), redb::Error> {
+    let mut writer = Writer::open(transaction, name)?;
+    writes.iter().try_for_each(|(key, value)| writer.put(key, value.as_ref().map(|value| value.as_slice())))
 }
 
 /// The value of a row that stores `stored`; `piece` fetches by key from [`Name::Pieces`].

@@ -7,7 +7,7 @@ use quorate_pbft::{
     Verify, VerifyContext, hash_parts,
 };
 use quorate_storage::faulty::{Disk, Loss};
-use quorate_storage::{Db, RecordError, SupplyLimits};
+use quorate_storage::{Db, RecordError, Snapshot, SupplyLimits};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -76,6 +76,8 @@ struct Node {
     inbox: Vec<(ReplicaId, Arc<Message>)>,
     /// By slot; the disk says which one it has reached.
     points: BTreeMap<u64, ExecutedPoint>,
+    /// The slot whose state is folded.
+    folded: SeqNum,
     starts: u64,
 }
 
@@ -84,21 +86,45 @@ type Outbox = Vec<(Option<ReplicaId>, Arc<Message>)>;
 impl Node {
     fn new(me: u16) -> Self {
         let disk = Disk::new();
-        let db = Db::with_backend(disk.backend()).unwrap();
+        let db = Db::on(&disk).unwrap();
         let n = usize::from(REPLICAS);
         let points = BTreeMap::from([(0, ExecutedPoint::genesis(n))]);
-        Self { me, disk, db, replica: Replica::new(config(me, 1)), inbox: Vec::new(), points, starts: 1 }
+        Self {
+            me,
+            disk,
+            db,
+            replica: Replica::new(config(me, 1)),
+            inbox: Vec::new(),
+            points,
+            folded: SeqNum::default(),
+            starts: 1,
+        }
     }
 
     fn crash(&mut self, seed: u64) {
         self.disk.crash(Loss::Some { seed });
-        self.db = Db::with_backend(self.disk.backend()).unwrap();
+        self.db = Db::on(&self.disk).unwrap();
         self.inbox.clear();
         self.starts += 1;
         let snapshot = self.db.snapshot().unwrap();
-        let seq = snapshot.get(Table::Meta, b"executed").unwrap().map_or(0, |seq| borsh::from_slice(&seq).unwrap());
-        let recovered = snapshot.recover(self.points[&seq].clone()).unwrap();
+        let folded = snapshot.get(Table::Meta, b"executed").unwrap().map_or(0, |seq| borsh::from_slice(&seq).unwrap());
+        self.folded = SeqNum::new(folded);
+        let executed = self.execute_again(&snapshot, self.points[&folded].clone());
+        let recovered = snapshot.recover(executed).unwrap();
         self.replica = Replica::recover(config(self.me, self.starts), recovered);
+    }
+
+    /// Execution of what was decided since the state was folded.
+    fn execute_again(&mut self, snapshot: &Snapshot, mut point: ExecutedPoint) -> ExecutedPoint {
+        while let Some((epoch, content)) = snapshot.decided(point.seq.next()).unwrap() {
+            let above = |lane: ReplicaId| point.tips[lane.index()].position;
+            let path = |lane, tip| snapshot.path((epoch, lane), above(lane), tip).unwrap();
+            let Some((decided, mut next)) = point.advanced(&content, path) else { break };
+            next.state_root = hash_parts("test", &[&decided.lane_hash.0]);
+            self.points.insert(next.seq.get(), next.clone());
+            point = next;
+        }
+        point
     }
 
     /// A group of steps and its commit; what may leave afterwards.
@@ -143,9 +169,13 @@ impl Node {
             }
         }
         if let Some(stable) = self.replica.stable() {
-            batch.prune(stable.seq(), 8)?;
+            batch.prune(stable.seq().min(self.folded), 8)?;
         }
         batch.commit()?;
+        if now.ticks.get().is_multiple_of(7 * ROUND_MS) {
+            self.db.fold()?;
+            self.folded = self.executed();
+        }
         let snapshot = self.db.snapshot()?;
         for (to, question) in asked {
             let answer = snapshot.supply(&question, SupplyLimits::default())?;

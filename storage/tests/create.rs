@@ -113,14 +113,14 @@ fn a_database_of_somebody_else_is_not_opened() {
 #[test]
 fn what_a_cut_short_create_leaves_is_not_opened_and_does_not_hinder_the_next() {
     let whole = Disk::new();
-    drop(Db::with_backend(whole.backend()).unwrap());
+    drop(Db::on(&whole).unwrap());
     for cut in 0..whole.operations() {
         let disk = Disk::new();
         disk.cut_power_after(cut);
-        drop(Db::with_backend(disk.backend()));
+        drop(Db::on(&disk));
         disk.crash(Loss::Some { seed: cut });
         let dir = tempdir().unwrap();
-        fs::write(dir.path().join("quorate.redb.new"), disk.image()).unwrap();
+        fs::write(dir.path().join("quorate.redb.new"), disk.image("quorate.redb")).unwrap();
 
         assert!(matches!(Db::open(dir.path()), Err(DbError::Missing(_))), "cut at {cut}");
         let db = Db::create(dir.path()).unwrap();
@@ -129,13 +129,14 @@ fn what_a_cut_short_create_leaves_is_not_opened_and_does_not_hinder_the_next() {
 }
 
 #[test]
-fn create_leaves_one_file() {
+fn create_leaves_the_database_and_the_files_of_its_journal() {
     let dir = tempdir().unwrap();
     let _db = Db::create(dir.path()).unwrap();
 
-    let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
 
-    assert_eq!(names, ["quorate.redb"]);
+    assert_eq!(names, ["journal-0", "journal-1", "journal-2", "quorate.redb"]);
 }
 
 #[test]
@@ -143,6 +144,7 @@ fn stats_say_what_the_file_takes_and_how_many_rows_each_table_has() {
     let dir = tempdir().unwrap();
     let db = Db::create(dir.path()).unwrap();
     store(&db, &[own(Kind::Prepare, 0, 1, digest("a")), own(Kind::Prepare, 0, 2, digest("b"))]);
+    db.fold().unwrap();
 
     let stats = db.stats().unwrap();
 

@@ -1,6 +1,7 @@
 //! The replica's analyser: looks at conflicts as they begin, and puts its proposals on the own lane.
 
-use super::drive::{Engine, EngineError, Work};
+use super::drive::{Engine, Work};
+use super::error::EngineError;
 use quorate_ledger::{ConflictId, Event};
 use quorate_pbft::{Decided, Input};
 

@@ -1,18 +1,21 @@
 //! The engine: a round from its first step to its commit.
 
+use super::error::EngineError;
+use super::folding::Folding;
 use super::held::Held;
 use super::mempool::Mempool;
 use super::moment::Moment;
 use super::published::Published;
+use super::replay::Replay;
 use super::report::Reporter;
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
-use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
+use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{
     Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, Question, QuorumCert, ReaderId,
     Record, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
-use quorate_storage::{Batch, Db, RecordError, SupplyLimits};
+use quorate_storage::{Batch, Db, Fold, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,23 +40,6 @@ pub struct Setup {
     pub die: u64,
 }
 
-/// Why an engine cannot go on. The process must stop; what is on disk is a whole round.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The disk said no. The last round may or may not be on it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A promise would have been broken (E1): a fault of this program or of the disk.
-    #[error("a promise would be broken: {0}")]
-    Record(#[from] RecordError),
-    /// The state on disk is not this group's, not this program's, or damaged.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A genesis without the epoch that the disk is in.
-    #[error("the genesis has no member list for epoch {0}")]
-    Epoch(Epoch),
-}
-
 /// Replica with core, ledger and disk.
 pub struct Engine {
     pub(super) db: Db,
@@ -75,7 +61,10 @@ pub struct Engine {
     moment: Arc<Moment>,
     reporter: Reporter,
     pub(super) roots: Roots,
-    /// The stable checkpoint up to which the disk is to be pruned, until it is.
+    /// Verdicts of slots that were executed again at the start, for the first round.
+    replayed: Vec<Notice>,
+    folding: Folding,
+    /// The folded checkpoint up to which the disk is to be pruned, until it is.
     unpruned: Option<SeqNum>,
     pub(super) broken: Option<Broken>,
 }
@@ -95,11 +84,14 @@ impl Engine {
     /// Opens what the disk holds. The database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
         let Setup { genesis, me, signer, verify, incarnation, die } = setup;
-        let snapshot = db.snapshot()?;
-        let ledger = Ledger::open(&snapshot, &genesis)?;
+        let mut ledger = Ledger::open(&db.snapshot()?, &genesis)?;
+        let mut roots = Roots::load(&db.snapshot()?)?;
+        let folded = ledger.executed().seq;
         let epoch = Epoch::default();
         let committee = genesis.committee(epoch).ok_or(EngineError::Epoch(epoch))?.clone();
         let constants = genesis.constants().clone();
+        let replay = Replay { ledger: &mut ledger, roots: &mut roots, constants: &constants };
+        let (snapshot, replayed) = replay.run(&db)?;
         let config = ReplicaConfig {
             me,
             committee: committee.clone(),
@@ -112,12 +104,10 @@ impl Engine {
         let recovered = snapshot.recover(ledger.executed().clone())?;
         let mut held = Held::default();
         let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify.as_ref()).ok());
-        let unpruned = stable.as_ref().map(QuorumCert::seq);
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
         super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
-        let roots = Roots::load(&snapshot)?;
         let awaited = ledger.view(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
@@ -129,7 +119,9 @@ impl Engine {
             replica,
             reporter,
             roots,
-            unpruned,
+            replayed,
+            folding: Folding::at(folded),
+            unpruned: Some(folded),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
             db,
@@ -152,7 +144,7 @@ impl Engine {
         let before = self.ledger.clone();
         let mut work = Work {
             batch: self.db.begin()?,
-            round: Round::default(),
+            round: Round { notices: std::mem::take(&mut self.replayed), ..Round::default() },
             executed_bytes: 0,
             at_checkpoint: false,
             supplies: Vec::new(),
@@ -228,7 +220,6 @@ impl Engine {
                 work.batch.record(&record)?;
                 if let Record::Stable(certificate) = record {
                     self.roots.stable(&mut work.batch, certificate.seq())?;
-                    self.unpruned = Some(certificate.seq());
                     work.certificates.push(certificate);
                 }
             }
@@ -271,14 +262,25 @@ impl Engine {
             self.held.hold(self.moment.clone());
         }
         certificates.into_iter().for_each(|certificate| self.held.stable(certificate));
+        round.fold = self.fold(at_checkpoint)?;
         self.supply(supplies, &mut round)?;
         Ok(round)
     }
 
-    /// Forgets a bounded number of rows that E1 lets go, along with what is written anyway.
+    /// Sets the state aside at a checkpoint; hands it out to be folded when the checkpoint is stable.
+    fn fold(&mut self, at_checkpoint: bool) -> Result<Option<Fold>, EngineError> {
+        self.unpruned = self.folding.ended(&self.db).or(self.unpruned);
+        if at_checkpoint {
+            self.folding.at_checkpoint(&self.db, self.ledger.executed().seq, self.own_clock)?;
+        }
+        Ok(self.replica.stable().and_then(|stable| self.folding.due(stable.seq())))
+    }
+
+    /// Forgets a bounded number of rows that E1 lets go, along with what is written anyway. A start executes again from
+    /// the folded checkpoint on, so nothing above it goes.
     fn prune(&mut self, batch: &mut Batch) -> Result<(), EngineError> {
-        let Some(stable) = self.unpruned.filter(|stable| *stable <= self.ledger.executed().seq) else { return Ok(()) };
-        if !batch.prune(stable, self.constants.checkpoint_period)? {
+        let Some(folded) = self.unpruned else { return Ok(()) };
+        if !batch.prune(folded, self.constants.checkpoint_period)? {
             self.unpruned = None;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Executing a decided slot, and what it means for who waits here.
 
-use super::drive::{Engine, EngineError, Work};
+use super::drive::{Engine, Work};
+use super::error::EngineError;
 use super::mempool::Stream;
 use super::round::Notice;
 use quorate_ledger::{DeferReason, Deferred, Receipt};
@@ -13,6 +14,7 @@ impl Engine {
     pub(super) fn execute(&mut self, decided: &Decided, work: &mut Work) -> Result<Executed, EngineError> {
         let outcome = self.ledger.execute(&mut work.batch, decided)?;
         outcome.recorded.iter().try_for_each(|key| work.batch.recorded(key))?;
+        work.batch.vouch();
         work.round.slots += 1;
         work.executed_bytes += decided.bundles.iter().map(|bundle| bundle.header.bytes).sum::<u64>();
         if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {

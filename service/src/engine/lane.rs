@@ -1,6 +1,8 @@
 //! Envelopes on their way to the own lane (L1, A2).
 
-use super::drive::{Engine, EngineError, Work};
+use super::drive::{Engine, Work};
+use super::error::EngineError;
+use super::folding::UNFOLDED_BYTES_MAX;
 use super::mempool::{Candidate, NotTaken, Place, Stream};
 use super::round::{CallerId, Notice};
 use quorate_ledger::EnvelopeId;
@@ -32,6 +34,9 @@ impl Engine {
     fn take(&mut self, candidate: Candidate, work: &mut Work) -> Result<Result<Place, NotTaken>, EngineError> {
         if let Some(place) = self.mempool().place(&candidate.id) {
             return Ok(Ok(place));
+        }
+        if self.db.unfolded_bytes() > UNFOLDED_BYTES_MAX {
+            return Ok(Err(NotTaken::Full));
         }
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());

@@ -9,7 +9,9 @@
 
 mod analyst;
 mod drive;
+mod error;
 mod execution;
+mod folding;
 mod held;
 mod inbox;
 mod lane;
@@ -18,12 +20,14 @@ mod moment;
 mod published;
 mod recall;
 mod reception;
+mod replay;
 mod report;
 mod roots;
 mod round;
 pub(crate) mod thread;
 
-pub use drive::{Engine, EngineError, Setup};
+pub use drive::{Engine, Setup};
+pub use error::EngineError;
 pub(crate) use held::Certified;
 pub(crate) use inbox::Inbox;
 pub use mempool::{Candidate, Mempool, NotTaken, Place};

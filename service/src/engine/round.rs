@@ -3,6 +3,7 @@
 use super::mempool::{Candidate, NotTaken};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Verified};
+use quorate_storage::Fold;
 use std::sync::Arc;
 
 /// Names a caller who waits for an answer about an envelope.
@@ -110,4 +111,6 @@ pub struct Round {
     pub slots: usize,
     /// Whether something was written to disk.
     pub committed: bool,
+    /// Rows that may be folded now, on any thread.
+    pub fold: Option<Fold>,
 }

@@ -1,13 +1,15 @@
 //! The one thread that owns the core: takes what came, runs a round, lets out what the round allows.
 
-use super::drive::{Engine, EngineError};
+use super::drive::Engine;
+use super::error::EngineError;
 use super::inbox::{Inbox, Woken};
 use super::published::Published;
 use super::reception::Reception;
 use super::round::{Notice, Outgoing, Round};
 use crate::metrics::{Kind, Metrics};
-use quorate_ledger::State;
+use quorate_ledger::{State, StoreError};
 use quorate_pbft::{Now, Rejected, Ticks, Time};
+use quorate_storage::Fold;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -48,17 +50,50 @@ fn work(mut engine: Engine, mut around: Surroundings) -> Result<(), EngineError>
     if let Some(broken) = engine.broken() {
         tracing::error!(event = "took-no-part", %broken, "this replica took no part any more before it was started again, nor does it now");
     }
+    let mut folder = Folder::default();
     loop {
         let patience = patience(&engine, clock.now());
         let Woken::Round(requests) = around.inbox.round(patience) else { return Ok(()) };
         around.metrics.inputs.inc_by(requests.len() as u64);
         let begun = Instant::now();
-        let round = engine.round(clock.now(), requests)?;
+        let mut round = engine.round(clock.now(), requests)?;
+        round.fold.take().map_or(Ok(()), |fold| folder.begin(fold))?;
         if round.committed {
             around.metrics.commits.inc();
             around.metrics.round_seconds.observe(begun.elapsed().as_secs_f64());
         }
         around.let_out(&engine, round);
+    }
+}
+
+/// The thread that folds the state, while it does. Dropping it waits for the end: the database is closed then.
+#[derive(Default)]
+struct Folder(Option<JoinHandle<()>>);
+
+impl Folder {
+    /// Begins a fold; the one before has ended.
+    fn begin(&mut self, fold: Fold) -> Result<(), EngineError> {
+        self.end();
+        let run = move || {
+            if let Err(error) = fold.run() {
+                tracing::error!(%error, "the state cannot be folded"); // the next round fails by it
+            }
+        };
+        let thread = thread::Builder::new().name("fold".to_owned()).spawn(run);
+        self.0 = Some(thread.map_err(|error| StoreError(format!("no thread to fold the state: {error}")))?);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Some(thread) = self.0.take() {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

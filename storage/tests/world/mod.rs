@@ -15,7 +15,7 @@ pub const EPOCH: Epoch = Epoch::new(0);
 
 /// A database in memory that nothing goes wrong with.
 pub fn db() -> Db {
-    Db::with_backend(Disk::new().backend()).expect("an empty disk takes a database")
+    Db::on(&Disk::new()).expect("an empty disk takes a database")
 }
 
 /// Commits records, one batch.

@@ -11,12 +11,12 @@ use quorate_pbft::{
 };
 use quorate_service::engine::{self, Candidate, Engine, Notice, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
-use quorate_storage::{Db, SupplyLimits};
+use quorate_storage::{Db, Fold, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Writes and syncs of one commit, about: where in it the power may go.
-const COMMIT_OPERATIONS: u64 = 30;
+const COMMIT_OPERATIONS: u64 = 12;
 
 /// A replica as the service runs it.
 pub struct EngineMachine {
@@ -42,10 +42,10 @@ impl EngineMachine {
     /// A replica of a new group, on a disk that `init` made.
     pub fn new(me: ReplicaId, keys: &Keys, genesis: Arc<Genesis>) -> Self {
         let disk = Disk::new();
-        let db = Db::with_backend(disk.backend()).expect("an empty disk takes a database");
+        let db = Db::on(&disk).expect("an empty disk takes a database");
         let mut batch = db.begin().expect("a good disk");
         Ledger::create(&mut batch, &genesis).expect("a good disk");
-        batch.commit().expect("a good disk");
+        batch.commit().and_then(|()| db.fold()).expect("a good disk");
         drop(db);
         let mut machine = Self {
             genesis,
@@ -113,7 +113,11 @@ impl EngineMachine {
             engine::Outgoing::To(to, message) => Outgoing::To(to, message),
             engine::Outgoing::All(message) => Outgoing::All(message),
         });
-        out.collect()
+        let out = out.collect();
+        // The power may go while the state is folded, as at any time.
+        let folded = round.fold.map_or(Ok(()), Fold::run);
+        assert!(folded.is_ok() || self.disk.is_off(), "a good disk fails: {folded:?}");
+        out
     }
 
     fn read_evidence(&mut self) {
@@ -177,7 +181,7 @@ impl Machine for EngineMachine {
 
     fn start(&mut self, incarnation: u64) -> SeqNum {
         assert!(self.engine.is_none(), "the process runs");
-        let db = Db::with_backend(self.disk.backend()).unwrap_or_else(|error| panic!("the disk is damaged: {error}"));
+        let db = Db::on(&self.disk).unwrap_or_else(|error| panic!("the disk is damaged: {error}"));
         let setup = Setup {
             genesis: self.genesis.clone(),
             me: self.me,

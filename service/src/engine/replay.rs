@@ -1,0 +1,78 @@
+//! Executing at a start what was decided after the state was folded.
+//!
+//! The disk holds the state after a checkpoint and the slots decided since. They are executed again before anything is
+//! answered: execution is deterministic, so what was confirmed before the stop is there again.
+
+use super::error::EngineError;
+use super::roots::Roots;
+use super::round::Notice;
+use quorate_ledger::{Ledger, Receipt, StoreError};
+use quorate_pbft::{Constants, Decided, SeqNum, checkpoint_digest};
+use quorate_storage::{Batch, Db, Snapshot};
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+/// Slots between two commits: their rows are in memory until the next fold anyway.
+const SLOTS_PER_COMMIT: usize = 64;
+
+/// State that slots are executed on.
+pub(super) struct Replay<'a> {
+    pub(super) ledger: &'a mut Ledger,
+    pub(super) roots: &'a mut Roots,
+    pub(super) constants: &'a Constants,
+}
+
+impl Replay<'_> {
+    /// Executes all slots that are decided without a gap and whose data is here. Returns the state after them, and their
+    /// verdicts: a stop may have come before anybody heard them.
+    pub(super) fn run(mut self, db: &Db) -> Result<(Snapshot, Vec<Notice>), EngineError> {
+        let mut verdicts = Vec::new();
+        loop {
+            let snapshot = db.snapshot()?;
+            let mut batch = db.begin()?;
+            for _ in 0..SLOTS_PER_COMMIT {
+                let Some(decided) = self.next(&snapshot)? else { break };
+                let receipts = self.execute(&mut batch, &decided)?;
+                verdicts.extend(receipts.into_iter().map(|receipt| Notice::Verdict(Arc::new(receipt))));
+                self.compare(&snapshot, decided.seq)?;
+            }
+            if batch.is_empty() {
+                return Ok((snapshot, verdicts));
+            }
+            batch.commit()?;
+        }
+    }
+
+    fn next(&self, snapshot: &Snapshot) -> Result<Option<Decided>, StoreError> {
+        let point = self.ledger.executed();
+        let Some((epoch, content)) = snapshot.decided(point.seq.next())? else { return Ok(None) };
+        let failure = OnceCell::new();
+        let advanced = point.advanced(&content, |lane, tip| {
+            let above = point.tips[lane.index()].position;
+            snapshot.path((epoch, lane), above, tip).unwrap_or_else(|error| {
+                failure.get_or_init(|| error);
+                None
+            })
+        });
+        failure.into_inner().map_or(Ok(advanced.map(|(decided, _)| decided)), Err)
+    }
+
+    fn execute(&mut self, batch: &mut Batch, decided: &Decided) -> Result<Vec<Receipt>, StoreError> {
+        let outcome = self.ledger.execute(batch, decided)?;
+        outcome.recorded.iter().try_for_each(|key| batch.recorded(key))?;
+        if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
+            self.roots.executed(batch, decided.seq, outcome.state_root)?;
+        }
+        Ok(outcome.receipts)
+    }
+
+    /// Holds the state against the certificate that the disk has for it.
+    fn compare(&self, snapshot: &Snapshot, seq: SeqNum) -> Result<(), EngineError> {
+        let point = self.ledger.executed();
+        let ours = checkpoint_digest(&point.lane_hash, &point.state_root, &point.members_after);
+        match snapshot.certified(seq)? {
+            Some(certified) if certified != ours => Err(EngineError::Replayed { seq, ours, certified }),
+            _ => Ok(()),
+        }
+    }
+}

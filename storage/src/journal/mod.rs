@@ -1,0 +1,139 @@
+//! The journal: what the core promised and holds, in the order in which it was recorded.
+//!
+//! A round is one append, and one `fdatasync` where an own statement is in it. Rows of the journal go to redb when the
+//! state is folded ([`crate::Fold`]); until then they are in memory and here, and a start reads them back.
+//!
+//! # Generations
+//!
+//! Records are numbered within a *generation*. Generation `g` is written to file `g mod 3`; at most two generations
+//! are not folded yet, so the file of the next one is always free. Files are kept at their length and written over:
+//! a sync of bytes whose place on the disk is known writes nothing but them. Each generation is seeded by the last
+//! checksum of the one before, so that records of an earlier use of the file, or of another database, are none.
+//! Within a generation the life of the database tells records apart from bytes that a crash left behind its end.
+
+mod frame;
+mod replay;
+
+use frame::{Checksum, Place};
+use redb::StorageBackend;
+use std::io;
+use std::sync::Arc;
+
+pub(crate) use frame::Mark;
+pub(crate) use replay::{JournalError, Replayed, replay};
+
+/// Files of a journal.
+pub(crate) const FILES: usize = 3;
+
+/// Bytes that stay allocated when a file is written over.
+const KEPT_BYTES_MAX: u64 = 64 << 20;
+
+/// The files, and by how many bytes one grows.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    pub(crate) files: Arc<[Box<dyn StorageBackend>; FILES]>,
+    pub(crate) step: u64,
+}
+
+impl Files {
+    pub(crate) fn of(&self, generation: u64) -> &dyn StorageBackend {
+        self.files[(generation % FILES as u64) as usize].as_ref()
+    }
+}
+
+/// The end of the journal, where records are appended.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    files: Files,
+    end: End,
+    /// Records that are known to be durable.
+    durable: u64,
+    /// Bytes of the file.
+    length: u64,
+}
+
+/// End of what was recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// The generation, and its seed.
+    pub(crate) mark: Mark,
+    /// Checksum of the newest record.
+    pub(crate) last: Checksum,
+    /// Number of the next record.
+    pub(crate) number: u64,
+    /// Where in its file the next record begins.
+    pub(crate) at: u64,
+    /// Starts of the database.
+    pub(crate) life: u32,
+}
+
+impl Journal {
+    /// The first generation of a new database. Its header is durable with the first record or turn.
+    pub(crate) fn create(files: Files) -> io::Result<Self> {
+        Self::begin(files, Mark { generation: 1, ..Mark::default() }, 1)
+    }
+
+    /// Goes on where another life of the database ended. Writes nothing: there may be no room.
+    pub(crate) fn resume(files: Files, end: End) -> io::Result<Self> {
+        let length = files.of(end.mark.generation).len()?;
+        let end = End { life: end.life.saturating_add(1), ..end };
+        Ok(Self { files, end, durable: 0, length })
+    }
+
+    fn begin(files: Files, mark: Mark, life: u32) -> io::Result<Self> {
+        let file = files.of(mark.generation);
+        let mut length = file.len()?;
+        if length > KEPT_BYTES_MAX {
+            file.set_len(KEPT_BYTES_MAX)?;
+            length = KEPT_BYTES_MAX;
+        }
+        let end = End { mark, last: mark.seed, number: 0, at: 0, life };
+        let mut journal = Self { files, end, durable: 0, length };
+        journal.append(&mark.generation.to_le_bytes())?;
+        Ok(journal)
+    }
+
+    /// Appends a record: durable after the next sync.
+    pub(crate) fn append(&mut self, payload: &[u8]) -> io::Result<()> {
+        let place = Place { life: self.end.life, number: self.end.number, durable: self.durable };
+        let (bytes, checksum) = frame::encode(place, payload, &self.end.mark.seed);
+        self.grow(self.end.at + bytes.len() as u64)?;
+        self.files.of(self.end.mark.generation).write(self.end.at, &bytes)?;
+        self.end.at += bytes.len() as u64;
+        self.end.number += 1;
+        self.end.last = checksum;
+        Ok(())
+    }
+
+    /// Makes all records durable; costs nothing if they are.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if self.durable < self.end.number {
+            self.files.of(self.end.mark.generation).sync_data()?;
+            self.durable = self.end.number;
+        }
+        Ok(())
+    }
+
+    /// Ends the generation durably and begins the next, unless nothing was recorded in it. Returns the mark of the one
+    /// that is written from now on.
+    pub(crate) fn turn(&mut self) -> io::Result<Mark> {
+        self.sync()?;
+        if self.end.number > 1 {
+            let next = Mark { generation: self.end.mark.generation + 1, seed: self.end.last };
+            *self = Self::begin(self.files.clone(), next, self.end.life)?;
+            self.sync()?;
+        }
+        Ok(self.end.mark)
+    }
+
+    /// Allocates by writing: later syncs need not note where the bytes went.
+    fn grow(&mut self, needed: u64) -> io::Result<()> {
+        let file = self.files.of(self.end.mark.generation);
+        while self.length < needed {
+            file.set_len(self.length + self.files.step)?;
+            file.write(self.length, &vec![0; self.files.step as usize])?;
+            self.length += self.files.step;
+        }
+        Ok(())
+    }
+}

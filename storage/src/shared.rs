@@ -1,0 +1,92 @@
+//! Parts of an open database that batches, snapshots and folds share.
+
+use crate::error::Poison;
+use crate::journal::Journal;
+use crate::memory::MemTable;
+use crate::tables::{Name, Writes};
+use crate::view::View;
+use quorate_ledger::StoreError;
+use redb::Database;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) database: Database,
+    pub(crate) poison: Arc<Poison>,
+    view: Mutex<Arc<View>>,
+    journal: Mutex<Option<Journal>>,
+    given_back: Condvar,
+}
+
+impl Shared {
+    pub(crate) fn new(database: Database, poison: Arc<Poison>, view: View, journal: Journal) -> Self {
+        let (view, journal) = (Mutex::new(Arc::new(view)), Mutex::new(Some(journal)));
+        Self { database, poison, view, journal, given_back: Condvar::new() }
+    }
+
+    /// The rows after the newest commit.
+    pub(crate) fn view(&self) -> Arc<View> {
+        lock(&self.view).clone()
+    }
+
+    /// Takes the one place to write from; waits while it is taken.
+    pub(crate) fn turn(self: &Arc<Self>) -> Turn {
+        let journal = self.given_back.wait_while(lock(&self.journal), |journal| journal.is_none());
+        let journal = journal.unwrap_or_else(PoisonError::into_inner).take();
+        Turn { shared: self.clone(), journal }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut View)) {
+        change(Arc::make_mut(&mut lock(&self.view)));
+    }
+
+    /// Puts the folded rows below: readers who come now find them in redb.
+    pub(crate) fn rebase(&self) -> Result<(), StoreError> {
+        let base = Arc::new(crate::base::Base::begin(&self.database, &self.poison)?);
+        self.change(|view| (view.base, view.frozen) = (base, None));
+        Ok(())
+    }
+}
+
+/// The right to write, and the end of the journal that goes with it.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) shared: Arc<Shared>,
+    journal: Option<Journal>,
+}
+
+impl Turn {
+    pub(crate) fn journal(&mut self) -> &mut Journal {
+        self.journal.as_mut().expect("a turn has the journal until it is dropped")
+    }
+
+    /// Shows the rows of a commit to readers who come from now on.
+    pub(crate) fn publish(&self, writes: [Writes; Name::COUNT]) {
+        let view = self.shared.view();
+        let at = view.at + 1;
+        view.active.put(writes, at);
+        self.shared.change(|view| view.at = at);
+    }
+
+    /// Sets the rows since the last fold aside, unless some are aside already.
+    pub(crate) fn freeze(&self) -> Arc<MemTable> {
+        let mut frozen = None;
+        self.shared.change(|view| {
+            view.frozen = Some(std::mem::take(&mut view.active));
+            frozen.clone_from(&view.frozen);
+        });
+        frozen.expect("it was just set aside")
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *lock(&self.shared.journal) = self.journal.take();
+        self.shared.given_back.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,174 @@
+//! The rows after one commit: in memory what is not folded yet, below it redb's state.
+
+use crate::base::Base;
+use crate::memory::{Bounds, MemTable};
+use crate::rows::{Each, Order};
+use crate::tables::{Name, Value, Writes};
+use quorate_ledger::StoreError;
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+/// Rows that a cursor fetches first, and at most.
+const FETCHED: std::ops::RangeInclusive<usize> = 4..=64;
+
+/// Consistent rows after a commit. Clones of the parts are cheap, and nothing that is committed later shows in them.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) base: Arc<Base>,
+    /// Rows that are being folded into the next base.
+    pub(crate) frozen: Option<Arc<MemTable>>,
+    pub(crate) active: Arc<MemTable>,
+    /// Number of the commit.
+    pub(crate) at: u64,
+}
+
+impl View {
+    pub(crate) fn get(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.tables().find_map(|rows| rows.get(table, key, self.at)) {
+            Some(value) => Ok(value.map(|value| value.to_vec())),
+            None => self.base.get(table, key),
+        }
+    }
+
+    /// Calls `each` for the rows of `from..=to` after these writes, in order.
+    pub(crate) fn rows(
+        &self,
+        writes: Option<&Writes>,
+        (table, from, to): (Name, &[u8], &[u8]),
+        order: Order,
+        each: Each<'_>,
+    ) -> Result<(), StoreError> {
+        if from > to {
+            return Ok(());
+        }
+        let mut layers = self.layers(writes, (table, from, to), order);
+        let mut range = self.base.range(table, from, to)?;
+        let mut new = layers.next();
+        let mut old = self.base.next(&mut range, order)?;
+        loop {
+            let first = match (&old, &new) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => order.compare(old.value(), new),
+            };
+            let flow = match (first, &old, &new) {
+                (Ordering::Less, Some((key, stored)), _) => {
+                    each(key.value(), &self.base.value(table, key.value(), stored.value())?)?
+                }
+                (_, _, Some((key, Some(value)))) => each(key, value)?,
+                _ => ControlFlow::Continue(()),
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+            if first != Ordering::Greater {
+                old = self.base.next(&mut range, order)?;
+            }
+            if first != Ordering::Less {
+                new = layers.next();
+            }
+        }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &MemTable> {
+        [Some(&self.active), self.frozen.as_ref()].into_iter().flatten().map(AsRef::as_ref)
+    }
+
+    fn layers<'a>(
+        &'a self,
+        writes: Option<&'a Writes>,
+        (table, from, to): (Name, &[u8], &[u8]),
+        order: Order,
+    ) -> Layers<'a> {
+        let written = writes.filter(|writes| !writes.is_empty()).map(Source::Writes);
+        let tables = self.tables().filter(|rows| !rows.is_empty(table));
+        let sources = written.into_iter().chain(tables.map(|rows| Source::Table(rows, table, self.at)));
+        let cursors = sources.map(|source| Cursor::new(source, from, to)).collect();
+        Layers { cursors, order }
+    }
+}
+
+/// Rows in memory as one sequence: of rows with one key the newest.
+struct Layers<'a> {
+    /// The newest first.
+    cursors: Vec<Cursor<'a>>,
+    order: Order,
+}
+
+impl Layers<'_> {
+    fn next(&mut self) -> Option<(Vec<u8>, Value)> {
+        let order = self.order;
+        self.cursors.iter_mut().for_each(|cursor| cursor.look_ahead(order));
+        let heads = self.cursors.iter().enumerate().filter_map(|(at, cursor)| Some((at, &cursor.ahead.front()?.0)));
+        let (first, _) = heads.min_by(|(_, a), (_, b)| order.compare(a, b))?; // of equal ones the newest layer's
+        let row = self.cursors[first].ahead.pop_front()?;
+        for cursor in &mut self.cursors[first + 1..] {
+            cursor.ahead.pop_front_if(|(key, _)| *key == row.0);
+        }
+        Some(row)
+    }
+}
+
+/// A layer of rows.
+enum Source<'a> {
+    Writes(&'a Writes),
+    Table(&'a MemTable, Name, u64),
+}
+
+/// A walk through a layer, which is not locked while the rows are looked at.
+struct Cursor<'a> {
+    source: Source<'a>,
+    ahead: VecDeque<(Vec<u8>, Value)>,
+    from: Bound<Vec<u8>>,
+    to: Bound<Vec<u8>>,
+    fetched: usize,
+    is_over: bool,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(source: Source<'a>, from: &[u8], to: &[u8]) -> Self {
+        let (from, to) = (Bound::Included(from.to_vec()), Bound::Included(to.to_vec()));
+        Self { source, ahead: VecDeque::new(), from, to, fetched: *FETCHED.start(), is_over: false }
+    }
+
+    fn look_ahead(&mut self, order: Order) {
+        if self.is_over || !self.ahead.is_empty() {
+            return;
+        }
+        let bounds = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
+        self.ahead = self.source.some(bounds, order, self.fetched).into();
+        self.is_over = self.ahead.len() < self.fetched;
+        self.fetched = (2 * self.fetched).min(*FETCHED.end());
+        let Some((last, _)) = self.ahead.back() else { return };
+        match order {
+            Order::Up => self.from = Bound::Excluded(last.clone()),
+            Order::Down => self.to = Bound::Excluded(last.clone()),
+        }
+        self.is_over |= is_empty(&self.from, &self.to);
+    }
+}
+
+/// Whether no key lies between the bounds of a walk.
+fn is_empty(from: &Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}
+
+impl Source<'_> {
+    fn some(&self, bounds: Bounds<'_>, order: Order, max: usize) -> Vec<(Vec<u8>, Value)> {
+        match self {
+            Source::Table(rows, name, at) => rows.some(*name, bounds, order, *at, max),
+            Source::Writes(writes) => {
+                let mut rows = writes.range::<[u8], _>(bounds);
+                let next = std::iter::from_fn(|| order.next(&mut rows));
+                next.take(max).map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The journal and the rows in memory above redb: readers see one moment, and damage is named.
+
+mod world;
+
+use quorate_ledger::{Read, Store, Table};
+use quorate_pbft::Kind;
+use quorate_storage::faulty::{Disk, Loss};
+use quorate_storage::{Db, DbError};
+use redb::StorageBackend;
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use world::{digest, executed, own, store};
+
+fn put(db: &Db, key: &[u8], value: &[u8]) {
+    let mut batch = db.begin().unwrap();
+    batch.put(Table::Names, key, value).unwrap();
+    batch.commit().unwrap();
+}
+
+fn rows(read: &impl Read) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    let each = &mut |key: &[u8], value: &[u8]| {
+        found.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    read.scan(Table::Names, &[], &[u8::MAX; 4], each).unwrap();
+    found
+}
+
+fn rows_back(read: &impl Read) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    let each = &mut |key: &[u8], value: &[u8]| {
+        found.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    read.scan_back(Table::Names, &[], &[u8::MAX; 4], each).unwrap();
+    found.reverse();
+    found
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was_while_rows_are_committed_and_folded() {
+    let db = world::db();
+    put(&db, b"a", b"1");
+    db.fold().unwrap();
+    put(&db, b"b", b"1");
+    let before = db.snapshot().unwrap();
+    put(&db, b"a", b"2");
+    let fold = db.freeze().unwrap().unwrap();
+    let between = db.snapshot().unwrap();
+    put(&db, b"b", b"3");
+    fold.run().unwrap();
+    put(&db, b"c", b"4");
+
+    let row = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
+    assert_eq!(rows(&before), [row("a", "1"), row("b", "1")]);
+    assert_eq!(rows(&between), [row("a", "2"), row("b", "1")]);
+    assert_eq!(rows(&db.snapshot().unwrap()), [row("a", "2"), row("b", "3"), row("c", "4")]);
+}
+
+/// Rows in redb, set aside, in memory and in a batch, with removals between them: reads give what a map gives.
+#[test]
+fn rows_of_all_layers_read_as_one_table() {
+    let db = world::db();
+    let mut model = BTreeMap::new();
+    let mut dice = 1_u64;
+    let mut fold = None;
+    for round in 0..400_u32 {
+        let mut batch = db.begin().unwrap();
+        for _ in 0..12 {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let key = (dice >> 48).to_be_bytes()[6..].to_vec();
+            if dice >> 40 & 3 == 0 {
+                batch.delete(Table::Names, &key).unwrap();
+                model.remove(&key);
+            } else {
+                batch.put(Table::Names, &key, &round.to_be_bytes()).unwrap();
+                model.insert(key, round.to_be_bytes().to_vec());
+            }
+        }
+        let expected: Vec<_> = model.clone().into_iter().collect();
+        assert_eq!(rows(&batch), expected, "round {round}");
+        assert_eq!(rows_back(&batch), expected, "round {round}");
+        batch.commit().unwrap();
+        match round % 40 {
+            9 => fold = db.freeze().unwrap(),
+            25 => fold.take().unwrap().run().unwrap(),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn only_one_fold_is_aside_at_a_time() {
+    let db = world::db();
+    put(&db, b"a", b"1");
+    let fold = db.freeze().unwrap();
+    put(&db, b"b", b"1");
+
+    assert!(db.is_folding() && db.freeze().unwrap().is_none());
+    fold.unwrap().run().unwrap();
+
+    assert!(!db.is_folding() && db.freeze().unwrap().is_some());
+}
+
+/// A disk with some statements behind each other, none of them folded.
+fn disk_of(statements: u64) -> Disk {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    (1..=statements).for_each(|seq| store(&db, &[own(Kind::Prepare, 0, seq, digest("a"))]));
+    disk.crash(Loss::Nothing);
+    disk
+}
+
+fn statements(db: &Db) -> usize {
+    db.snapshot().unwrap().recover(executed(0, &[])).unwrap().statements.len()
+}
+
+#[test]
+fn a_changed_bit_in_the_journal_is_named_unless_it_looks_like_a_torn_end() {
+    let whole = disk_of(20).image("journal-1");
+    let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    let (mut named, mut torn, mut harmless) = (0, 0, 0);
+    for at in (0..used).step_by(13) {
+        let disk = disk_of(20);
+        disk.file("journal-1").write(at as u64, &[whole[at] ^ 1 << (at % 8)]).unwrap();
+        match Db::on(&disk) {
+            Err(DbError::Journal(why)) => {
+                assert!(why.contains("journal"), "{why}");
+                named += 1;
+            }
+            Err(other) => panic!("{other}"),
+            Ok(db) if statements(&db) == 20 => harmless += 1, // zeros between two records
+            Ok(db) => {
+                assert_eq!(statements(&db), 19, "byte {at}");
+                torn += 1;
+            }
+        }
+    }
+    assert!(named > 200 && torn < 30 && harmless < 30, "{named} named, {torn} torn ends, {harmless} harmless");
+}
+
+#[test]
+fn a_lost_journal_is_not_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    store(&Db::create(dir.path()).unwrap(), &[own(Kind::Prepare, 0, 1, digest("a"))]);
+    fs::remove_file(dir.path().join("journal-1")).unwrap();
+
+    let error = Db::open(dir.path()).unwrap_err();
+
+    assert!(matches!(error, DbError::Journal(_)) && error.to_string().contains("--new-database"), "{error}");
+}
+
+#[test]
+fn the_journal_of_another_database_is_refused() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (dir, folds) in [(&dir, 3), (&other, 4)] {
+        let db = Db::create(dir.path()).unwrap();
+        for seq in 1..=folds {
+            store(&db, &[own(Kind::Prepare, 0, seq, digest(&folds.to_string()))]);
+            db.fold().unwrap();
+        }
+    }
+    for file in ["journal-0", "journal-1", "journal-2"] {
+        fs::copy(other.path().join(file), dir.path().join(file)).unwrap();
+    }
+
+    assert!(matches!(Db::open(dir.path()), Err(DbError::Journal(_))));
+}
+
+#[test]
+fn the_files_of_the_journal_are_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::create(dir.path()).unwrap();
+    let mut lengths = Vec::new();
+    for seq in 1..=30 {
+        store(&db, &[own(Kind::Prepare, 0, seq, digest("a"))]);
+        db.fold().unwrap();
+        let length = |name: &str| fs::metadata(dir.path().join(name)).unwrap().len();
+        lengths.push(["journal-0", "journal-1", "journal-2"].map(length));
+    }
+
+    assert_eq!(lengths[5], lengths[29]);
+}
