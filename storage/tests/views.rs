@@ -183,6 +183,7 @@ fn views_left(db: &Db) -> Vec<u64> {
 }
 
 fn statements(db: &Db) -> u64 {
+    db.fold().unwrap();
     db.stats().unwrap().rows.into_iter().find(|(name, _)| *name == "statements").unwrap().1
 }
 

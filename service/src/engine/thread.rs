@@ -76,7 +76,7 @@ impl Folder {
         self.end();
         let run = move || {
             if let Err(error) = fold.run() {
-                tracing::error!(%error, "the state cannot be folded"); // the next round fails by it
+                tracing::error!(event = "fold-failed", %error, "the state cannot be folded"); // the next round fails by it
             }
         };
         let thread = thread::Builder::new().name("fold".to_owned()).spawn(run);
