@@ -8,7 +8,7 @@
 //!
 //! **Reading order.** The modules stand in reading order, and each names only those before it. `vocabulary`, `format`
 //! and `policy` are what is signed; `state` is what stands under the root, and `proof` shows it to outsiders; `lock`
-//! keeps the lines for paths; `apply` lays operations over the files; `validate` has the gate and the stages that an
+//! keeps the lines for paths; `copy` takes what execution can ask for to another store; `apply` lays operations over the files; `validate` has the gate and the stages that an
 //! envelope passes at its position; `execute` runs a decided slot; `query` answers readers.
 //!
 //! # Rules
@@ -41,6 +41,8 @@ mod state;
 pub mod proof;
 #[cfg(feature = "execution")]
 pub mod lock;
+#[cfg(feature = "execution")]
+mod copy;
 #[cfg(feature = "execution")]
 mod apply;
 #[cfg(feature = "execution")]

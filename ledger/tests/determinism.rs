@@ -16,7 +16,7 @@ use support::world::{Edit, World, remove, rename, revision, write};
 
 /// The root after the story. Both profiles must come to it. A change of a slot's meaning comes to another root, to be
 /// written down here together with a new version of the rules.
-const ROOT: &str = "77fb97f8f1eb8c7426ae90ed33836365358525f83d8920db0b2cb4abb5aeba60";
+const ROOT: &str = "8d097475eca1db7b507c14c0bda51ad667d58a8ae8d4ef54a5bb6f4f70786132";
 
 /// Slots of the story, and how far a base may lie back.
 const SLOTS: u64 = 240;
@@ -232,13 +232,13 @@ fn what_was_pruned_does_not_matter() {
 fn prune(world: &mut World) -> usize {
     let slots = HORIZON_MS / 2 + 4; // a slot every 2 ms, and the steps in which the horizon moves
     let Some(floor) = world.ledger.revision().seq().get().checked_sub(slots) else { return 0 };
-    let versions = world.history(b'v'); // kind, domain, path's key, revision
-    let slot_of = |key: &[u8]| u64::from_be_bytes(key[37..45].try_into().expect("eight bytes"));
+    let versions = world.versions(); // tree, path's key, revision
+    let slot_of = |key: &[u8]| u64::from_be_bytes(key[36..44].try_into().expect("eight bytes"));
     let old: Vec<&Vec<u8>> = versions
         .windows(2)
-        .filter(|pair| pair[0][..37] == pair[1][..37] && slot_of(&pair[1]) < floor)
+        .filter(|pair| pair[0][..36] == pair[1][..36] && slot_of(&pair[1]) < floor)
         .map(|pair| &pair[0])
         .collect();
-    old.iter().for_each(|key| world.store.delete(Table::History, key).expect("memory does not fail"));
+    old.iter().for_each(|key| world.store.delete(Table::Past, key).expect("memory does not fail"));
     old.len()
 }

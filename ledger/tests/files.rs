@@ -39,11 +39,11 @@ fn what_stood_at_an_earlier_revision_can_still_be_read() {
 fn only_what_no_longer_stands_is_kept_as_an_earlier_version() {
     let mut world = World::new();
     world.does(0, &[write("a", "one"), write("b", "one")]);
-    assert_eq!(world.history(b'v').len(), 0);
+    assert_eq!(world.versions().len(), 0);
     world.does(1, &[write("a", "two"), write("a", "three")]);
-    assert_eq!(world.history(b'v').len(), 1);
+    assert_eq!(world.versions().len(), 1);
     world.does(0, &[remove("a")]);
-    assert_eq!(world.history(b'v').len(), 2);
+    assert_eq!(world.versions().len(), 2);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_refused_change_keeps_no_earlier_version() {
     world.does(0, &[write("a", "one")]);
     let receipt = world.does(1, &[write("a", "two"), remove("b")]);
     assert_eq!(receipt.state, State::Refused);
-    assert_eq!(world.history(b'v').len(), 0);
+    assert_eq!(world.versions().len(), 0);
 }
 
 #[test]

@@ -21,8 +21,8 @@ fn time_passes(world: &mut World) {
 
 /// Forgets all earlier versions, which lie beyond the horizon.
 fn forget_versions(world: &mut World) -> usize {
-    let old = world.history(b'v');
-    old.iter().for_each(|key| world.store.delete(Table::History, key).unwrap());
+    let old = world.versions();
+    old.iter().for_each(|key| world.store.delete(Table::Past, key).unwrap());
     old.len()
 }
 
@@ -67,9 +67,9 @@ fn paths_that_left_the_state_do_not_decide_where_a_file_goes() {
     world.does(0, &gone);
     time_passes(&mut world);
     let mut pruned = world.clone();
-    let forgotten = pruned.history(b'P');
+    let forgotten = pruned.rows_of(Table::Archive, b'P');
     assert_eq!(forgotten.len(), 260);
-    forgotten.iter().for_each(|key| pruned.store.delete(Table::History, key).unwrap());
+    forgotten.iter().for_each(|key| pruned.store.delete(Table::Archive, key).unwrap());
     let served = [&mut world, &mut pruned].map(|world| {
         world.does(0, &[write("f/a", "a"), write("f/b", "b")]);
         let base = world.now();
@@ -92,9 +92,9 @@ fn a_path_that_came_back_is_not_marked_for_removal() {
     let mut world = short();
     world.does(0, &[write("a", "x")]);
     world.does(0, &[remove("a")]);
-    assert_eq!(world.history(b'd').len(), 1);
+    assert_eq!(world.rows_of(Table::Index, b'd').len(), 1);
     world.does(0, &[write("a", "x")]);
-    assert_eq!(world.history(b'd').len(), 0);
+    assert_eq!(world.rows_of(Table::Index, b'd').len(), 0);
 }
 
 #[test]

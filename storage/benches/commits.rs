@@ -63,7 +63,7 @@ fn slots(name: &str, db: &Db) {
         for kind in [Kind::Bundle, Kind::Ack, Kind::PrePrepare, Kind::Prepare, Kind::Commit] {
             batch.record(&vote(kind, next)).expect("new rows");
         }
-        for table in [Table::Entries, Table::Names, Table::Contents, Table::Receipts, Table::Range, Table::History] {
+        for table in [Table::Entries, Table::Names, Table::Contents, Table::Receipts, Table::Range, Table::Past] {
             for row in 0..4u64 {
                 let key = quorate_pbft::hash_parts("bench", &[&next.to_be_bytes(), &row.to_be_bytes()]);
                 batch.put(table, &key.0, &[0; 200]).expect("a healthy disk");

@@ -48,8 +48,12 @@ pub(crate) enum Name {
     Receipts,
     /// [`Table::Range`].
     Range,
-    /// [`Table::History`].
-    History,
+    /// [`Table::Past`].
+    Past,
+    /// [`Table::Index`].
+    Index,
+    /// [`Table::Archive`].
+    Archive,
     /// [`Table::Meta`].
     Meta,
     /// epoch to (statement, the own newest demand for a view).
@@ -64,7 +68,7 @@ pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u
 impl Name {
     pub(crate) const COUNT: usize = Self::ALL.len();
 
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::About,
         Self::Statements,
         Self::Views,
@@ -82,7 +86,9 @@ impl Name {
         Self::Contents,
         Self::Receipts,
         Self::Range,
-        Self::History,
+        Self::Past,
+        Self::Index,
+        Self::Archive,
         Self::Meta,
         Self::ViewChanges,
         Self::NewViews,
@@ -114,7 +120,9 @@ impl Name {
             Self::Contents => "ledger-contents",
             Self::Receipts => "ledger-receipts",
             Self::Range => "ledger-range",
-            Self::History => "ledger-history",
+            Self::Past => "ledger-past",
+            Self::Index => "ledger-index",
+            Self::Archive => "ledger-archive",
             Self::Meta => "ledger-meta",
             Self::ViewChanges => "view-changes",
             Self::NewViews => "new-views",
@@ -134,7 +142,9 @@ impl From<Table> for Name {
             Table::Contents => Self::Contents,
             Table::Receipts => Self::Receipts,
             Table::Range => Self::Range,
-            Table::History => Self::History,
+            Table::Past => Self::Past,
+            Table::Index => Self::Index,
+            Table::Archive => Self::Archive,
             Table::Meta => Self::Meta,
         }
     }

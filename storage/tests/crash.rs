@@ -31,8 +31,8 @@ fn write(db: &Db, number: u64) -> Result<(), StoreError> {
 
 fn execute(store: &mut impl Store, number: u64) -> Result<(), StoreError> {
     store.put(Table::Meta, b"point", &number.to_be_bytes())?;
-    store.put(Table::History, &number.to_be_bytes(), b"executed")?;
-    store.delete(Table::History, &(number - 1).to_be_bytes())
+    store.put(Table::Archive, &number.to_be_bytes(), b"executed")?;
+    store.delete(Table::Archive, &(number - 1).to_be_bytes())
 }
 
 /// Writes until the disk fails; how many batches were confirmed.
@@ -67,7 +67,7 @@ fn executed_on(db: &Db) -> u64 {
     let snapshot = db.snapshot().unwrap();
     let point = snapshot.get(Table::Meta, b"point").unwrap();
     let count = point.map_or(0, |point| u64::from_be_bytes(point.try_into().unwrap()));
-    let rows = (0..=BATCHES).filter(|number| snapshot.get(Table::History, &number.to_be_bytes()).unwrap().is_some());
+    let rows = (0..=BATCHES).filter(|number| snapshot.get(Table::Archive, &number.to_be_bytes()).unwrap().is_some());
     assert_eq!(rows.collect::<Vec<_>>(), (count > 0).then_some(count).into_iter().collect::<Vec<_>>());
     count
 }

@@ -160,7 +160,7 @@ fn tables_do_not_share_rows() {
     put(&db, b"a", b"name");
     let snapshot = db.snapshot().unwrap();
 
-    for table in [Table::Entries, Table::Contents, Table::Receipts, Table::Range, Table::History, Table::Meta] {
+    for table in [Table::Entries, Table::Contents, Table::Receipts, Table::Range, Table::Past, Table::Meta] {
         assert_eq!(snapshot.get(table, b"a").unwrap(), None);
     }
 }

@@ -6,7 +6,7 @@ use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError};
 use crate::state::{name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
@@ -94,14 +94,14 @@ impl Applier<'_, '_> {
         if matches!(by, Actor::Author(_)) {
             *conflict.proposals.entry(self.organisation.to_owned()).or_default() += 1;
         }
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         Ok(self.tell(id, by, ConflictEventKind::Proposed { side, reason: reason.to_owned() })?)
     }
 
     /// The first side that says the same.
     fn same_side(&self, id: &ConflictId, path: &str, file: Option<File>) -> Result<Option<u32>, StoreError> {
         for index in 0..self.conflict(id)?.sides.min(SIDES_MAX) {
-            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             if side.is_some_and(|side| side.path == path && side.file == file) {
                 return Ok(Some(index));
             }

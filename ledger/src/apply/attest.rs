@@ -24,7 +24,7 @@ impl Applier<'_, '_> {
             Progress::Waits => (),
             progress => self.applied.resolved.push((*id, progress)),
         }
-        self.overlay.put(self.domain, name::pending(id), &pending);
+        self.overlay.put_indexed(self.domain, name::pending(id), Some(&pending))?;
         Ok(())
     }
 }

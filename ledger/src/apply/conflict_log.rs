@@ -22,11 +22,10 @@ impl Applier<'_, '_> {
         }
         let event = ConflictEvent { revision: self.revision, time: self.place.time, by, what };
         let place = conflict.events;
-        self.overlay.put_row(Table::History, rows::event(id, place), entry::bytes_of(&event));
-        self.overlay.put_row(Table::History, rows::conflict_events(self.revision, id, place), Vec::new());
+        self.overlay.put_row(Table::Archive, rows::event(id, place), entry::bytes_of(&event));
+        self.overlay.put_row(Table::Archive, rows::conflict_events(self.revision, id, place), Vec::new());
         conflict.log_hash = hash("quorate/v1/happening", &(conflict.log_hash, &event));
         conflict.events += 1;
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
-        Ok(())
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))
     }
 }

@@ -4,7 +4,7 @@ use super::Applier;
 use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
 use crate::state::record::{FileRecord, Side};
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows, versions};
 use crate::vocabulary::file::{File, Mode};
@@ -49,7 +49,9 @@ impl Applier<'_, '_> {
         };
         if let Some(id) = record.conflict {
             for index in 0..SIDES_SEARCHED_MAX {
-                let Some(side) = self.overlay.row::<Side>(Table::History, &rows::side(&id, index))? else { break };
+                let Some(side) = self.overlay.row::<Side>(Live::Past, &rows::side(self.domain, &id, index))? else {
+                    break;
+                };
                 if side.file.is_some_and(|file| file.content == content) {
                     return Ok(side.file);
                 }
@@ -79,7 +81,7 @@ impl Applier<'_, '_> {
 
     /// The bytes of a file that the state names.
     pub(super) fn bytes(&self, file: &File) -> Result<Vec<u8>, StoreError> {
-        let bytes = self.overlay.bytes(Table::Contents, &file.content.0)?;
+        let bytes = self.overlay.bytes(Live::Contents, &file.content.0)?;
         let bytes = bytes.ok_or_else(|| StoreError(format!("content {} is missing", file.content)))?;
         entry::sound_content(&file.content, bytes)
     }

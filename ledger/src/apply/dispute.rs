@@ -6,7 +6,7 @@ use crate::format::receipt::{PathOutcome, Rung};
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, FileRecord, Side};
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::conflict::{Decider, Ending, Settled};
 use crate::vocabulary::event::Event;
@@ -68,6 +68,7 @@ impl Applier<'_, '_> {
             sides_hash: Digest::ZERO,
             decider,
             deadline,
+            is_late: false,
             held_up: None,
             rest,
             votes: BTreeMap::new(),
@@ -77,20 +78,14 @@ impl Applier<'_, '_> {
             log_hash: Digest::ZERO,
             settled: None,
         };
-        let row = rows::conflict(self.revision, &id);
         let domain = entry::bytes_of(&self.domain_name);
-        self.overlay.put_row(Table::History, row, domain.clone());
-        self.overlay.put_row(Table::History, rows::open_conflict(self.revision, &id), domain.clone());
-        if let Some(deadline) = deadline {
-            self.overlay.put_row(Table::History, rows::deadline(deadline, &id), domain.clone());
-        }
-        self.overlay.put_row(Table::History, rows::conflict_domain(&id), domain);
-        self.overlay.put(self.domain, name::conflict(&id), &conflict);
+        self.overlay.put_row(Table::Archive, rows::conflict(self.revision, &id), domain.clone());
+        self.overlay.put_row(Table::Archive, rows::conflict_domain(&id), domain);
+        self.overlay.put_indexed(self.domain, name::conflict(&id), Some(&conflict))?;
         self.add_side(&id, there)?;
         self.tell(&id, Actor::Author(self.author()), ConflictEventKind::Opened)?;
-        self.is_back(path, record);
         record.conflict = Some(id);
-        self.overlay.put(self.domain, name::file(path), record);
+        self.overlay.put_indexed(self.domain, name::file(path), Some(&*record))?;
         self.applied.events.push(Event::Opened { id, domain: self.domain_name.to_owned(), path: path.to_owned() });
         Ok(id)
     }
@@ -117,14 +112,13 @@ impl Applier<'_, '_> {
 
     pub(super) fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
-        self.overlay.put_row(Table::History, rows::side(id, conflict.sides), entry::bytes_of(&side));
+        self.overlay.put_row(Table::Past, rows::side(self.domain, id, conflict.sides), entry::bytes_of(&side));
         conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
         conflict.sides += 1;
         if side.proposed.is_none() {
             conflict.latest = conflict.latest.max(side.revision);
         }
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
-        Ok(())
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))
     }
 
     /// Whether the author, who read `seen`, has seen all sides of the conflict and may end it.
@@ -153,18 +147,15 @@ impl Applier<'_, '_> {
         self.tell(id, by, ConflictEventKind::Settled { how, side })?;
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
-        if let Some(deadline) = conflict.deadline.take() {
-            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
-        }
+        conflict.deadline = None;
         conflict.rest = Vec::new(); // nothing is left to decide
         self.note_losers(id, &conflict, file)?;
         let (revision, author, time, receipt) = (self.revision, self.author(), self.place.time, self.id);
         conflict.settled = Some(Settled { revision, author, time, how, side, receipt });
-        self.overlay.remove_row(Table::History, rows::open_conflict(conflict.since, id));
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         let mut record = self.record(path)?.unwrap_or_else(|| self.fresh());
         record.conflict = None;
-        self.overlay.put(self.domain, name::file(path), &record);
+        self.overlay.put_indexed(self.domain, name::file(path), Some(&record))?;
         self.set(path, file, moved_to)?;
         self.applied.note(path, PathOutcome::Settled, Rung::OneSided);
         self.applied.events.push(Event::Settled {
@@ -179,7 +170,7 @@ impl Applier<'_, '_> {
     /// nothing.
     fn note_losers(&mut self, id: &ConflictId, conflict: &ConflictRecord, now: Option<File>) -> Result<(), StoreError> {
         for index in 0..conflict.sides.min(LOSERS_MAX) {
-            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             let lost = side.filter(|side| side.proposed.is_none() && side.file != now && side.author != self.author());
             self.applied.lost.extend(lost.map(|side| side.author));
         }

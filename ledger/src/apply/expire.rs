@@ -6,8 +6,8 @@ use crate::policy::Takeover;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
-use crate::state::store::{StoreError, Table};
-use crate::state::{entry, name, rows};
+use crate::state::store::{Live, StoreError};
+use crate::state::{name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
 
@@ -17,7 +17,7 @@ impl Applier<'_, '_> {
     ///
     /// A side that has won and waits for a lock goes on waiting: it was decided in time. A settled conflict stays so.
     pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Abort> {
-        let conflict = self.conflict(id)?;
+        let mut conflict = self.conflict(id)?;
         if conflict.settled.is_some() {
             return Ok(());
         }
@@ -25,9 +25,8 @@ impl Applier<'_, '_> {
             Some(hold) if hold.until <= self.place.time => self.resume(id),
             _ if !self.is_late(&conflict) => Ok(()),
             Some(_) if self.winner(&conflict).is_some() => {
-                let passed = conflict.deadline.map(|deadline| rows::deadline(deadline, id));
-                passed.into_iter().for_each(|row| self.overlay.remove_row(Table::History, row));
-                Ok(())
+                conflict.is_late = true;
+                Ok(self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?)
             }
             _ => self.pass_on(id),
         }
@@ -39,10 +38,7 @@ impl Applier<'_, '_> {
         if self.is_held_up_by_policy(id, &conflict)? {
             return Ok(());
         }
-        conflict.held_up = None;
-        if let Some(deadline) = conflict.deadline.take() {
-            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
-        }
+        (conflict.held_up, conflict.deadline, conflict.is_late) = (None, None, false);
         conflict.decider = Decider::Writers(None);
         while !conflict.rest.is_empty() {
             let step = conflict.rest.remove(0);
@@ -56,11 +52,7 @@ impl Applier<'_, '_> {
                 None => (),
             }
         }
-        if let Some(deadline) = conflict.deadline {
-            let domain = entry::bytes_of(&self.domain_name);
-            self.overlay.put_row(Table::History, rows::deadline(deadline, id), domain);
-        }
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         self.promote_freed()?;
         let (decider, deadline) = (conflict.decider, conflict.deadline);
         Ok(self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider, deadline })?)
@@ -83,17 +75,15 @@ impl Applier<'_, '_> {
     pub(crate) fn leave_open(&mut self, id: &ConflictId) -> Result<(), StoreError> {
         self.unhold(id)?;
         let mut conflict = self.conflict(id)?;
-        if let Some(deadline) = conflict.deadline.take() {
-            self.overlay.remove_row(Table::History, rows::deadline(deadline, id));
-        }
+        (conflict.deadline, conflict.is_late) = (None, false);
         (conflict.decider, conflict.rest) = (Decider::Writers(None), Vec::new());
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         self.promote_freed()?;
         self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider: conflict.decider, deadline: None })
     }
 
     fn last_side(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Abort> {
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         match self.newest_side(id, &conflict)? {
             Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
             None => Ok(self.promote_freed()?),
@@ -102,7 +92,7 @@ impl Applier<'_, '_> {
 
     fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, StoreError> {
         for index in (0..conflict.sides).rev() {
-            let side: Option<Side> = self.overlay.row(Table::History, &rows::side(id, index))?;
+            let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             if let Some(side) = side.filter(|side| side.proposed.is_none()) {
                 return Ok(Some((index, side)));
             }
@@ -111,7 +101,7 @@ impl Applier<'_, '_> {
     }
 
     fn first_stands(&mut self, id: &ConflictId, conflict: ConflictRecord) -> Result<(), Abort> {
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         let served = self.record(&conflict.path)?;
         let (file, author) = served.map_or((None, self.author), |record| (record.file, record.author));
         self.author = author;

@@ -2,11 +2,10 @@
 
 use super::Applier;
 use crate::state::record::FileRecord;
-use crate::state::store::{StoreError, Table};
-use crate::state::tree::key_of;
-use crate::state::{name, rows, versions};
+use crate::state::store::StoreError;
+use crate::state::{name, versions};
 use crate::vocabulary::file::File;
-use quorate_pbft::{Digest, hash};
+use quorate_pbft::Digest;
 
 impl Applier<'_, '_> {
     /// The record of a path; none where nothing stood within the horizon.
@@ -17,9 +16,7 @@ impl Applier<'_, '_> {
     /// Writes a new version of a path. An open conflict stays open.
     pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
         let record = self.record(path)?.unwrap_or_else(|| self.fresh());
-        self.is_back(path, &record);
         self.supersede(record.file, file);
-        self.list(path, record.file, file);
         let record = FileRecord {
             file,
             since: self.revision,
@@ -29,25 +26,7 @@ impl Applier<'_, '_> {
             envelope: Some(self.id),
             before: self.keep(path, &record),
         };
-        self.save(path, &record);
-        Ok(())
-    }
-
-    /// Writes a record as it is, and marks it for removal once nothing within the horizon needs it.
-    pub(super) fn save(&mut self, path: &str, record: &FileRecord) {
-        if record.is_gone() {
-            let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
-            self.overlay.put_row(Table::History, row, path.as_bytes().to_vec());
-        }
-        self.overlay.put(self.domain, name::file(path), record);
-    }
-
-    /// A record that was marked for removal says something again.
-    pub(super) fn is_back(&mut self, path: &str, record: &FileRecord) {
-        if record.is_gone() {
-            let row = rows::deleted(record.since, self.domain, &key_of(&name::file(path)));
-            self.overlay.remove_row(Table::History, row);
-        }
+        self.overlay.put_indexed(self.domain, name::file(path), Some(&record))
     }
 
     /// A path where nothing ever stood.
@@ -69,7 +48,7 @@ impl Applier<'_, '_> {
         match record.version() {
             Some(version) if record.since < self.revision => {
                 versions::put(self.overlay, (self.domain, path), record.since, &version);
-                hash("quorate/v1/version", &(record.since, &version))
+                versions::hash_of(record.since, &version)
             }
             _ => record.before,
         }
@@ -83,18 +62,6 @@ impl Applier<'_, '_> {
             && new.map(|new| new.content) != Some(old.content)
         {
             self.applied.superseded_bytes = self.applied.superseded_bytes.saturating_add(old.size);
-        }
-    }
-
-    fn list(&mut self, path: &str, old: Option<File>, new: Option<File>) {
-        let row = rows::listed(self.domain, path);
-        match (old, new) {
-            (None, Some(_)) => {
-                self.overlay.put_row(Table::History, rows::known(&row), Vec::new());
-                self.overlay.put_row(Table::Names, row, Vec::new());
-            }
-            (Some(_), None) => self.overlay.remove_row(Table::Names, row),
-            _ => (),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::state::author_view::AuthorView;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
 use crate::state::rows;
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError};
 use crate::vocabulary::file::File;
 use crate::vocabulary::path;
 use core::ops::ControlFlow;
@@ -143,7 +143,7 @@ impl Applier<'_, '_> {
     fn known_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
         let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
         let (mut found, mut failed) = (Vec::new(), None);
-        self.overlay.stored().scan(Table::History, &rows::known(&from), &rows::known(&to), &mut |key, _| {
+        self.overlay.stored().scan(Live::Index, &rows::known(&from), &rows::known(&to), &mut |key, _| {
             match path_of(&key[1..]) {
                 Ok(path) => found.push(path),
                 Err(error) => failed = Some(error),

@@ -138,8 +138,8 @@ impl Applier<'_, '_> {
         let (author, since) = (self.author(), self.revision);
         let proposal = Proposal { author, since, act: act.clone(), approvals, end: None };
         let domain = entry::bytes_of(&self.domain_name);
-        self.overlay.put_row(Table::History, rows::proposal_domain(&id), domain.clone());
-        self.overlay.put_row(Table::History, rows::proposal(self.revision, &id), domain);
+        self.overlay.put_row(Table::Archive, rows::proposal_domain(&id), domain.clone());
+        self.overlay.put_row(Table::Archive, rows::proposal(self.revision, &id), domain);
         self.applied.events.push(Event::Proposed { id, domain: self.domain_name.to_owned() });
         self.decide(id, proposal, &quorum)
     }

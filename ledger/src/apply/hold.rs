@@ -8,9 +8,9 @@ use super::Applier;
 use crate::lock::holder;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
+use crate::state::name;
 use crate::state::record::{ConflictRecord, Hold, Side};
-use crate::state::store::{StoreError, Table};
-use crate::state::{entry, name, rows};
+use crate::state::store::StoreError;
 use crate::vocabulary::ids::ConflictId;
 use quorate_pbft::PublicKey;
 
@@ -47,29 +47,16 @@ impl Applier<'_, '_> {
 
     fn hold(&mut self, id: &ConflictId, hold: Hold) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
-        for path in &hold.paths {
-            self.overlay.put_row(Table::History, rows::held_up(self.domain, path, id), Vec::new());
-        }
-        if let Some(deadline) = conflict.deadline.filter(|deadline| *deadline <= self.place.time) {
-            self.overlay.remove_row(Table::History, rows::deadline(deadline, id)); // it has passed, and must not come again
-        }
-        self.overlay.put_row(Table::History, rows::deadline(hold.until, id), entry::bytes_of(&self.domain_name));
+        conflict.is_late |= self.is_late(&conflict);
         conflict.held_up = Some(hold);
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
-        Ok(())
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))
     }
 
     /// The conflict waits for no lock any more. Whether it did; [`Applier::promote_freed`] belongs after it.
     pub(super) fn unhold(&mut self, id: &ConflictId) -> Result<bool, StoreError> {
         let mut conflict = self.conflict(id)?;
         let Some(hold) = conflict.held_up.take() else { return Ok(false) };
-        for path in &hold.paths {
-            self.overlay.remove_row(Table::History, rows::held_up(self.domain, path, id));
-        }
-        if conflict.deadline != Some(hold.until) || hold.until <= self.place.time {
-            self.overlay.remove_row(Table::History, rows::deadline(hold.until, id));
-        }
-        self.overlay.put(self.domain, name::conflict(id), &conflict);
+        self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         self.freed.extend(hold.paths);
         Ok(true)
     }

@@ -8,7 +8,7 @@ use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
-use crate::state::store::Table;
+use crate::state::store::Live;
 use crate::state::{name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
@@ -33,7 +33,7 @@ impl Applier<'_, '_> {
         }
         let organisation = self.organisation.to_owned();
         if conflict.votes.insert(organisation.clone(), side) != Some(side) {
-            self.overlay.put(self.domain, name::conflict(id), &conflict);
+            self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
             self.tell(id, Actor::Author(self.author()), ConflictEventKind::Voted { organisation, side })?;
         }
         if self.winner(&conflict) == Some(side) {
@@ -68,7 +68,7 @@ impl Applier<'_, '_> {
     }
 
     fn side(&self, id: &ConflictId, conflict: &ConflictRecord, side: u32) -> Result<Side, Abort> {
-        let found: Option<Side> = self.overlay.row(Table::History, &rows::side(id, side))?;
+        let found: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, side))?;
         let found = found.filter(|_| side < conflict.sides);
         found.ok_or_else(|| {
             Abort::refused(Code::UnknownConflict, format!("{id} has no side {}", side.saturating_add(1)))

@@ -5,7 +5,7 @@ use crate::apply::{Applier, Attribution};
 use crate::format::analysis::Analysis;
 use crate::state::abort::Abort;
 use crate::state::rows;
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError};
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::ReplicaId;
 
@@ -16,8 +16,8 @@ impl Execution<'_, '_> {
         let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
         let genesis = self.ledger.genesis_shared();
         let Some(member) = genesis.file().members.get(lane.index()) else { return Ok(()) };
-        let domain: Option<String> = self.overlay.row(Table::History, &rows::conflict_domain(&analysis.conflict))?;
-        let Some(domain) = domain else { return Ok(()) };
+        let number = self.overlay.bytes(Live::Index, &rows::conflict_domain(&analysis.conflict))?;
+        let Some(domain) = number.and_then(|number| self.domain_of_row(&number)) else { return Ok(()) };
         let context = self.context(&domain);
         let Some(place) = context.place(&domain) else { return Ok(()) };
         let revision = Revision::slot(self.seq);

@@ -2,7 +2,7 @@
 
 use super::Execution;
 use crate::state::rows;
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError};
 use crate::vocabulary::ids::ConflictId;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
@@ -23,8 +23,7 @@ impl Execution<'_, '_> {
             self.add_waiting(number, &path, &mut waiting)?;
         }
         for (number, id) in waiting {
-            let domain = self.ledger.domains().iter().find(|(_, domain)| domain.record.number == number);
-            if let Some(domain) = domain.map(|(name, _)| name.clone()) {
+            if let Some(domain) = self.ledger.domain_named(number).map(str::to_owned) {
                 self.by_itself(&id, &domain, |applier| applier.resume(&id))?;
             }
         }
@@ -33,7 +32,7 @@ impl Execution<'_, '_> {
 
     fn add_waiting(&self, domain: u32, path: &str, found: &mut Waiting) -> Result<(), StoreError> {
         for (from, to) in rows::held_up_under(domain, path) {
-            self.overlay.stored().scan(Table::History, &from, &to, &mut |key, _| {
+            self.overlay.stored().scan(Live::Index, &from, &to, &mut |key, _| {
                 found.extend(key.last_chunk().map(|id| (domain, ConflictId(Digest(*id)))));
                 if found.len() < RESUMED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;

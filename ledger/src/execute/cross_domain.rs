@@ -4,6 +4,7 @@ use super::Execution;
 use crate::apply::Applied;
 use crate::format::receipt::{PathChange, Receipt, State};
 use crate::state::numbers::Used;
+use crate::state::record::NumberAnswer;
 use crate::state::store::{StoreError, Table};
 use crate::state::{name, rows};
 use crate::validate::submission::{self, Submission};
@@ -27,11 +28,11 @@ impl Execution<'_, '_> {
                 sequence.track_record.effective += 1
             }
             let used = Used { domain: number, author: &body.author, number: entered.seq, attempt: entered.attempt };
-            self.use_number(&used, submission.id, &mut sequence, None, false);
+            self.use_number(&used, submission.id, &mut sequence, NumberAnswer::Part);
             self.overlay.put(number, name::sequence(&body.author), &sequence);
             if !refused {
                 self.overlay.put_row(
-                    Table::History,
+                    Table::Archive,
                     rows::log(number, submission.revision),
                     submission.id.0.0.to_vec(),
                 );

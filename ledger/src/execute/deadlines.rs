@@ -3,7 +3,7 @@
 use super::{Execution, leases};
 use crate::apply::{Applier, Attribution};
 use crate::state::abort::Abort;
-use crate::state::store::{Read, StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError};
 use crate::state::{entry, rows};
 use crate::vocabulary::ids::ConflictId;
 use core::ops::ControlFlow;
@@ -24,23 +24,29 @@ impl Execution<'_, '_> {
 
     /// The earliest deadline that is left (T3).
     pub(super) fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
-        earliest(self.overlay.stored())
+        earliest(&self.overlay.stored())
     }
 
     /// Conflicts that are due, each once: one that waits for a lock has two times, and both may have come.
     fn due(&self, until: Time, most: usize) -> Result<Vec<(ConflictId, String)>, StoreError> {
         let (from, to) = ends(until);
         let (mut found, mut known, mut failed) = (Vec::new(), BTreeSet::new(), None);
-        self.overlay.stored().scan(Table::History, &from, &to, &mut |key, domain| {
-            match (key.last_chunk(), entry::value_of(domain)) {
-                (Some(id), Ok(domain)) if known.insert(*id) => found.push((ConflictId(Digest(*id)), domain)),
-                (Some(_), Ok(_)) => (),
+        self.overlay.stored().scan(Live::Index, &from, &to, &mut |key, domain| {
+            match (key.last_chunk(), self.domain_of_row(domain)) {
+                (Some(id), Some(domain)) if known.insert(*id) => found.push((ConflictId(Digest(*id)), domain)),
+                (Some(_), Some(_)) => (),
                 _ => failed = Some(entry::damaged("a deadline")),
             }
             let more = failed.is_none() && found.len() < most;
             if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         failed.map_or(Ok(found), Err)
+    }
+
+    /// Name of the domain whose number is the value of a row.
+    pub(super) fn domain_of_row(&self, value: &[u8]) -> Option<String> {
+        let number = u32::from_be_bytes(value.try_into().ok()?);
+        self.ledger.domain_named(number).map(str::to_owned)
     }
 
     /// Changes a conflict by nobody's envelope: see [`Execution::concluded`].
@@ -75,15 +81,15 @@ fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Earliest deadline of a conflict or a lease.
-pub(crate) fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+pub(crate) fn earliest(read: &dyn ReadLive) -> Result<Option<Time>, StoreError> {
     let (conflict, lease) = (earliest_conflict(read)?, leases::earliest(read)?);
     Ok(conflict.into_iter().chain(lease).min())
 }
 
-fn earliest_conflict(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+fn earliest_conflict(read: &dyn ReadLive) -> Result<Option<Time>, StoreError> {
     let (from, to) = ends(Time::new(u64::MAX));
     let mut next = None;
-    read.scan(Table::History, &from, &to, &mut |key, _| {
+    read.scan(Live::Index, &from, &to, &mut |key, _| {
         next = key.get(1..).and_then(|key| key.first_chunk()).map(|at| Time::new(u64::from_be_bytes(*at)));
         ControlFlow::Break(())
     })?;

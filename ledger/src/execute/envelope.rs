@@ -11,7 +11,7 @@ use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::{Abort, DeferReason, Deferred};
 use crate::state::domain::{DomainView, Domains};
 use crate::state::record::{AuthorRecord, ChainPlace, Sequence};
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::validate::rates::Takes;
 use crate::validate::submission::{self, Accepted, Part, Submission};
@@ -144,7 +144,7 @@ impl Execution<'_, '_> {
             Err(Abort::Store(error)) => Err(error),
         }?;
         while let Some((id, progress)) = self.resolved.pop_front() {
-            self.resolve(id, progress)?;
+            self.resolve(id, progress, &envelope.body.domain)?;
         }
         for id in core::mem::take(&mut self.won) {
             self.conclude(&id, &envelope.body.domain, origin)?;
@@ -182,9 +182,8 @@ impl Execution<'_, '_> {
             opinions: BTreeMap::new(),
         };
         self.note_taken(takes);
-        self.overlay.put(number, name::pending(&submission.id), &pending);
-        self.overlay.put_row(Table::History, rows::pending(&submission.id), bytes.to_vec());
-        self.overlay.put_row(Table::History, rows::waiting(number, submission.revision, &submission.id), Vec::new());
+        self.overlay.put_indexed(number, name::pending(&submission.id), Some(&pending))?;
+        self.overlay.put_row(Table::Past, rows::pending(number, &submission.id), bytes.to_vec());
         for (content, bytes) in submission.envelope.carried() {
             // its author may go on from it while it waits
             self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
@@ -203,15 +202,15 @@ impl Execution<'_, '_> {
 
     /// The words are in: a pending change takes effect here, or is refused here. A change that is no longer pending was
     /// decided a moment ago: a change that took effect with it held an answer for it too.
-    fn resolve(&mut self, id: EnvelopeId, progress: Progress) -> Result<(), StoreError> {
+    fn resolve(&mut self, id: EnvelopeId, progress: Progress, domain: &str) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
-        let Some(bytes) = self.overlay.bytes(Table::History, &rows::pending(&id))? else { return Ok(()) };
+        let number = self.ledger.domain(domain).map(|domain| domain.record.number);
+        let number = number.ok_or_else(|| entry::damaged("the domain of a pending envelope"))?;
+        let Some(bytes) = self.overlay.bytes(Live::Past, &rows::pending(number, &id))? else { return Ok(()) };
         let envelope = Envelope::decode(&bytes, genesis.limits());
         let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
         let context = self.context(&envelope.body.domain);
         let submission = context.submission(&envelope, &[]); // a transaction never waits for the word of others
-        let number =
-            submission.place.map(|place| place.record.number).ok_or_else(|| entry::damaged("a pending envelope"))?;
         let pending: Option<PendingChange> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let origin = Origin { lane: pending.lane, position: pending.position };
@@ -236,9 +235,8 @@ impl Execution<'_, '_> {
             self.overlay.rollback();
             self.overlay.put(number, name::refused(&id), &submission.revision);
         }
-        self.overlay.remove(number, name::pending(&id));
-        self.overlay.remove_row(Table::History, rows::pending(&id));
-        self.overlay.remove_row(Table::History, rows::waiting(number, pending.since, &id));
+        self.overlay.put_indexed::<PendingChange>(number, name::pending(&id), None)?;
+        self.overlay.remove_row(Live::Past, rows::pending(number, &id));
         let took_effect = accepted.is_ok();
         self.record_final(&submission, origin, number, accepted)?;
         self.note_opinions(number, &pending, progress, took_effect)

@@ -3,7 +3,7 @@
 
 use super::Execution;
 use crate::lock::{LockChange, LockNews, Manager};
-use crate::state::store::{Read, StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError};
 use crate::state::{entry, rows};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::lock::{LockEnd, LockStep};
@@ -18,7 +18,7 @@ const ENDS_MAX: usize = 256;
 impl Execution<'_, '_> {
     /// Works off the leases and waits that are over, the oldest first.
     pub(super) fn leases(&mut self) -> Result<(), StoreError> {
-        for (domain, path, author) in over(self.overlay.stored(), self.time)? {
+        for (domain, path, author) in over(&self.overlay.stored(), self.time)? {
             let mut changes = Vec::new();
             let (now, revision) = (self.time, Revision::slot(self.seq));
             let mut manager = Manager { overlay: &mut self.overlay, domain, now, revision, changes: &mut changes };
@@ -34,9 +34,8 @@ impl Execution<'_, '_> {
             if matches!(step, LockStep::Released | LockStep::Left(LockEnd::Lease)) {
                 self.freed.insert((number, path.clone()));
             }
-            let mut domains = self.ledger.domains().iter();
-            if let Some((domain, _)) = domains.find(|(_, domain)| domain.record.number == number) {
-                let (domain, time) = (domain.clone(), self.time);
+            if let Some(domain) = self.ledger.domain_named(number) {
+                let (domain, time) = (domain.to_owned(), self.time);
                 self.events.push(Event::Lock { domain: domain.clone(), path: path.clone(), author, step });
                 self.lock_news.push(LockNews { revision, time, domain, path, author, step });
             }
@@ -46,10 +45,10 @@ impl Execution<'_, '_> {
 
 type Over = (u32, String, PublicKey);
 
-fn over(read: &dyn Read, now: Time) -> Result<Vec<Over>, StoreError> {
+fn over(read: &dyn ReadLive, now: Time) -> Result<Vec<Over>, StoreError> {
     let (from, to) = rows::leases(now);
     let (mut found, mut failed) = (Vec::new(), None);
-    read.scan(Table::History, &from, &to, &mut |key, path| {
+    read.scan(Live::Index, &from, &to, &mut |key, path| {
         match (rows::lease_parts(key), core::str::from_utf8(path)) {
             (Some((_, domain, author)), Ok(path)) => found.push((domain, path.to_owned(), author)),
             _ => failed = Some(entry::damaged("the end of a lease")),
@@ -61,10 +60,10 @@ fn over(read: &dyn Read, now: Time) -> Result<Vec<Over>, StoreError> {
 }
 
 /// When the next lease or wait is over.
-pub(super) fn earliest(read: &dyn Read) -> Result<Option<Time>, StoreError> {
+pub(super) fn earliest(read: &dyn ReadLive) -> Result<Option<Time>, StoreError> {
     let (from, to) = rows::leases(Time::new(u64::MAX));
     let mut next = None;
-    read.scan(Table::History, &from, &to, &mut |key, _| {
+    read.scan(Live::Index, &from, &to, &mut |key, _| {
         next = rows::lease_parts(key).map(|(at, ..)| at);
         ControlFlow::Break(())
     })?;

@@ -163,9 +163,9 @@ impl<'l, 's> Execution<'l, 's> {
         let id = evidence.id();
         self.overlay.put(0, entry_name, &EvidenceRecord { id, signer: key.signer, recorded_at: self.seq });
         self.overlay.put(0, count_name, &(count + 1));
-        self.overlay.put_row(Table::History, rows::evidence(&id), bytes.to_vec());
+        self.overlay.put_row(Table::Archive, rows::evidence(&id), bytes.to_vec());
         let (view, seq) = evidence.place();
-        self.overlay.put_row(Table::History, rows::evidence_at(self.seq, &id), entry::bytes_of(&(key, view, seq)));
+        self.overlay.put_row(Table::Archive, rows::evidence_at(self.seq, &id), entry::bytes_of(&(key, view, seq)));
         self.overlay.commit()?;
         self.is_recorded(key);
         Ok(())
@@ -203,16 +203,17 @@ impl<'l, 's> Execution<'l, 's> {
             list_len: digests.len() as u32,
         };
         let row = entry::bytes_of(&(&leaf, &self.list));
-        self.overlay.put_row(Table::History, rows::slot(self.seq), row);
+        self.overlay.put_row(Table::Archive, rows::slot(self.seq), row);
         for (place, news) in (0..).zip(&self.lock_news) {
-            self.overlay.put_row(Table::History, rows::lock_news(news.revision, place), entry::bytes_of(news));
+            self.overlay.put_row(Table::Archive, rows::lock_news(news.revision, place), entry::bytes_of(news));
         }
         let head = self.ledger.head_mut();
         head.advance(decided);
         self.overlay.commit()?;
         let deadline = self.next_deadline()?;
         let head = self.ledger.head_mut();
-        head.slots.push(&leaf.digest(), self.overlay.store())?;
+        let overlay = &mut self.overlay;
+        head.slots.push(&leaf.digest(), &mut |table, key, value| overlay.put_now(table, key, value))?;
         self.ledger.commit(&mut self.overlay)?;
         Ok(Outcome {
             state_root: self.ledger.state_root(),

@@ -80,7 +80,7 @@ impl Execution<'_, '_> {
             place: self.list.len() as u32, // a slot holds fewer than 2^32 items
         };
         self.overlay.put_row(Table::Receipts, id.0.0.to_vec(), entry::bytes_of(&verdict));
-        self.overlay.put_row(Table::History, rows::log(number, revision), id.0.0.to_vec());
+        self.overlay.put_row(Table::Archive, rows::log(number, revision), id.0.0.to_vec());
         self.account(domain, applied, revision);
         self.publish(receipt)
     }

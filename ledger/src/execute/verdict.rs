@@ -6,7 +6,7 @@ use crate::apply::Applied;
 use crate::format::receipt::{Receipt, State};
 use crate::state::author_view::AuthorView;
 use crate::state::numbers::Used;
-use crate::state::record::{ChainPlace, FileRecord, NumberRow, Sequence, Verdict, ViewRecord};
+use crate::state::record::{ChainPlace, FileRecord, NumberAnswer, NumberRow, Sequence, Verdict};
 use crate::state::slot::Listed;
 use crate::state::store::{StoreError, Table};
 use crate::state::{chain, entry, name, rows};
@@ -30,7 +30,12 @@ impl Execution<'_, '_> {
             Err(refusal) => (Err(refusal), None),
         };
         let (verdict, view) = self.verdict(submission, origin, accepted, number.filter(|_| place.is_some()))?;
-        let view = view.zip(place).map(|(view, place)| view.into_record(place));
+        let waits = verdict.receipt.state == State::Pending;
+        let answer = match view.zip(place).map(|(view, place)| view.into_record(place)) {
+            Some(view) if waits => NumberAnswer::Waits(view),
+            Some(view) => NumberAnswer::Accepted(view),
+            None => NumberAnswer::Refused,
+        };
         if let Some(number) = number {
             let body = &submission.envelope.body;
             if verdict.receipt.state == State::Refused {
@@ -39,9 +44,7 @@ impl Execution<'_, '_> {
                 (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
             }
             sequence.track_record.note(body, verdict.receipt.state);
-            let (used, waited) = (submission.used(number), verdict.receipt.state == State::Pending);
-            self.overlay.put_row(Table::History, rows::envelope(&submission.id), used.key());
-            self.use_number(&used, submission.id, &mut sequence, view, waited);
+            self.use_number(&submission.used(number), submission.id, &mut sequence, answer);
             self.write(submission, number, sequence, &verdict);
             self.write_parts(submission, &verdict.receipt)?;
         } else {
@@ -57,12 +60,14 @@ impl Execution<'_, '_> {
         used: &Used,
         envelope: EnvelopeId,
         sequence: &mut Sequence,
-        view: Option<ViewRecord>,
-        waited: bool,
+        answer: NumberAnswer,
     ) {
-        view.iter().for_each(|view| chain::grow(&mut self.overlay, &view.place));
         let (ordinal, slot, before) = (sequence.verdicts + 1, self.seq, sequence.numbers);
-        used.put(&mut self.overlay, sequence, NumberRow { envelope, ordinal, slot, view, waited, before });
+        let row = NumberRow { envelope, ordinal, slot, answer, before };
+        let key = used.put(&mut self.overlay, sequence, &row);
+        for (table, key, value) in chain::index(&key, &row) {
+            self.overlay.put_row(table.into(), key, value);
+        }
     }
 
     /// Records the final verdict on a change that was pending: receipt, revision and history; no number moves.
@@ -85,7 +90,7 @@ impl Execution<'_, '_> {
         self.overlay.put(number, name::sequence(&submission.envelope.body.author), &sequence);
         self.overlay.put_row(Table::Receipts, submission.id.0.0.to_vec(), entry::bytes_of(verdict));
         if !matches!(verdict.receipt.state, State::Refused | State::Pending) {
-            self.overlay.put_row(Table::History, rows::log(number, submission.revision), submission.id.0.0.to_vec());
+            self.overlay.put_row(Table::Archive, rows::log(number, submission.revision), submission.id.0.0.to_vec());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::record::{LockNode, LockRequest};
 use crate::state::overlay::Overlay;
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError};
 use crate::state::{name, rows};
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::path;
@@ -95,7 +95,7 @@ pub(super) fn related(overlay: &Overlay, domain: u32, path: &str) -> Result<Vec<
     paths.push(path.to_owned());
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
     let (from, to) = rows::below(&rows::locked(domain, &folder), path::PATH_BYTES_MAX);
-    for key in overlay.keys(Table::History, &from, &to)? {
+    for key in overlay.keys(Live::Index, &from, &to)? {
         paths.extend(rows::locked_path(&key).filter(|found| !found.is_empty()));
     }
     let mut found = Vec::new();

@@ -9,9 +9,8 @@ use super::{
 use crate::format::constants::GROUP;
 use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
-use crate::state::store::{Read, StoreError, Table};
-use crate::state::tree::key_of;
-use crate::state::{entry, name, rows};
+use crate::state::store::{Live, ReadLive, StoreError};
+use crate::state::{name, rows};
 use crate::vocabulary::lock::{LockEnd, LockMode, LockStep};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::revision::Revision;
@@ -237,7 +236,7 @@ impl Manager<'_, '_> {
         }
         let mut found = false;
         for (from, to) in rows::held_up_under(self.domain, path) {
-            self.overlay.scan(Table::History, &from, &to, &mut |_, _| {
+            self.overlay.scan(Live::Index, &from, &to, &mut |_, _| {
                 found = true;
                 ControlFlow::Break(())
             })?;
@@ -323,34 +322,13 @@ impl Manager<'_, '_> {
     fn write(&mut self, path: &str, author: &PublicKey, now: Option<LockRequest>) -> Result<(), StoreError> {
         let mut node = self.node(path)?;
         let before = node.of(author).cloned();
-        for over in before.iter().flat_map(LockRequest::ends) {
-            self.overlay.remove_row(Table::History, rows::lease(over, self.domain, &key_of(&name::lock(path)), author));
-        }
-        for over in now.iter().flat_map(LockRequest::ends) {
-            let row = rows::lease(over, self.domain, &key_of(&name::lock(path)), author);
-            self.overlay.put_row(Table::History, row, path.as_bytes().to_vec());
-        }
-        for wants in before.iter().filter_map(|request| request.wants) {
-            self.overlay.remove_row(Table::History, rows::in_line(self.domain, wants.ticket));
-        }
-        for wants in now.iter().filter_map(|request| request.wants) {
-            let place = entry::bytes_of(&(path, author));
-            self.overlay.put_row(Table::History, rows::in_line(self.domain, wants.ticket), place);
-        }
         self.count(path, &before, &now)?;
         match now {
             Some(request) => node.set(request),
             None => node.remove(author),
         }
-        let row = rows::locked(self.domain, path);
-        if node.requests.is_empty() {
-            self.overlay.remove(self.domain, name::lock(path));
-            self.overlay.remove_row(Table::History, row);
-        } else {
-            self.overlay.put(self.domain, name::lock(path), &node);
-            self.overlay.put_row(Table::History, row, Vec::new());
-        }
-        Ok(())
+        let node = Some(&node).filter(|node| !node.requests.is_empty());
+        self.overlay.put_indexed(self.domain, name::lock(path), node)
     }
 
     fn count(&mut self, path: &str, before: &Option<LockRequest>, now: &Option<LockRequest>) -> Result<(), StoreError> {
@@ -387,14 +365,6 @@ impl Manager<'_, '_> {
 
     fn locks_of(&self, author: &PublicKey) -> Result<AuthorLocks, StoreError> {
         Ok(self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
-    }
-}
-
-impl LockRequest {
-    /// When something of it is over.
-    fn ends(&self) -> impl Iterator<Item = Time> {
-        let (lease, patience) = (self.held.map(|held| held.until), self.wants.map(|wants| wants.until));
-        lease.into_iter().chain(patience)
     }
 }
 

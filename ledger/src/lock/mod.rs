@@ -29,6 +29,7 @@ pub(crate) use author::AuthorLocks;
 pub use author::LeftLine;
 pub use manager::LockNews;
 pub(crate) use manager::{Asked, LockChange, Manager, Placed};
+pub(crate) use record::LockNode;
 pub use record::{Held, LockRequest, Wanted};
 pub(crate) use view::{Queue, node};
 

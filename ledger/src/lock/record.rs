@@ -1,5 +1,9 @@
 //! Lock state under the root: the requests at each path, and the numbers of a domain's line.
 
+use crate::state::index::{self, IndexRow, Indexed};
+use crate::state::store::Live;
+use crate::state::tree::{TreeNumber, key_of};
+use crate::state::{entry, name, rows};
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -72,6 +76,32 @@ impl LockRequest {
     /// The lock, if the lease is not over at `now`.
     pub fn live(&self, now: Time) -> Option<&Held> {
         self.held.as_ref().filter(|held| now < held.until)
+    }
+}
+
+impl LockRequest {
+    /// When something of it is over.
+    fn ends(&self) -> impl Iterator<Item = Time> {
+        let (lease, patience) = (self.held.map(|held| held.until), self.wants.map(|wants| wants.until));
+        lease.into_iter().chain(patience)
+    }
+}
+
+impl Indexed for LockNode {
+    const KIND: u8 = index::LOCK;
+
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        let path = core::str::from_utf8(name).ok()?;
+        let key = key_of(&name::lock(path));
+        let mut found = vec![(Live::Index, rows::locked(tree, path), Vec::new())];
+        for request in &self.requests {
+            let author = &request.author;
+            let ends = request.ends().map(|over| rows::lease(over, tree, &key, author));
+            found.extend(ends.map(|row| (Live::Index, row, name.to_vec())));
+            let place = |wants: &Wanted| (rows::in_line(tree, wants.ticket), entry::bytes_of(&(path, author)));
+            found.extend(request.wants.iter().map(place).map(|(row, place)| (Live::Index, row, place)));
+        }
+        Some(found)
     }
 }
 

@@ -34,7 +34,7 @@ impl Queue {
     pub(crate) fn of(read: &dyn Read, domain: u32) -> Result<Self, StoreError> {
         let (from, to) = rows::in_lines(domain);
         let (mut places, mut failed) = (Vec::new(), None);
-        read.scan(Table::History, &from, &to, &mut |_, place| {
+        read.scan(Table::Index, &from, &to, &mut |_, place| {
             match entry::value_of::<(String, PublicKey)>(place) {
                 Ok(place) => places.push(place),
                 Err(error) => failed = Some(error),
@@ -79,7 +79,7 @@ fn near(read: &dyn Read, domain: u32, path: &str) -> Result<Vec<String>, StoreEr
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
     let (from, to) = rows::below(&rows::locked(domain, &folder), PATH_BYTES_MAX);
     let mut looked = 0;
-    read.scan(Table::History, &from, &to, &mut |key, _| {
+    read.scan(Table::Index, &from, &to, &mut |key, _| {
         found.extend(rows::locked_path(key).filter(|below| !below.is_empty()));
         looked += 1;
         if looked < BELOW_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -14,11 +14,12 @@ impl<'a> StateView<'a> {
     /// The analyser's best proposal for an open conflict, from its first two sides; none where it knows nothing better
     /// than the sides themselves, and where contents are larger than an item of a lane may be.
     pub fn analyse(&self, id: &ConflictId) -> Result<Option<Analysis>, StoreError> {
-        let domain: Option<String> = entry::load_row(self.read, Table::History, &rows::conflict_domain(id))?;
+        let domain: Option<String> = entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))?;
         let Some(domain) = domain.and_then(|domain| self.ledger.domain(&domain)) else { return Ok(None) };
         let record: Option<ConflictRecord> = entry::load(self.read, domain.record.number, &name::conflict(id))?;
         let Some(record) = record.filter(|record| record.settled.is_none()) else { return Ok(None) };
-        let side = |place| entry::load_row::<Side>(self.read, Table::History, &rows::side(id, place));
+        let side =
+            |place| entry::load_row::<Side>(self.read, Table::Past, &rows::side(domain.record.number, id, place));
         let (Some(first), Some(second)) = (side(0)?, side(1)?) else { return Ok(None) };
         let files = [record.base, first.file, second.file];
         let is_small = files.iter().flatten().all(|file| file.size <= ANALYSIS_BYTES_MAX as u64);

@@ -37,7 +37,7 @@ impl<'a> StateView<'a> {
     pub fn conflict_log(&self, id: &ConflictId) -> Result<Vec<ConflictEvent>, StoreError> {
         let (from, to) = (rows::event(id, 0), rows::event(id, u32::MAX));
         let (mut conflict_log, mut failed) = (Vec::new(), None);
-        self.read.scan(Table::History, &from, &to, &mut |_, value| {
+        self.read.scan(Table::Archive, &from, &to, &mut |_, value| {
             match entry::value_of(value) {
                 Ok(event) => conflict_log.push(event),
                 Err(error) => failed = Some(error),
@@ -54,12 +54,12 @@ impl<'a> StateView<'a> {
         let (from, to) =
             (rows::conflict_events(after, &highest, u32::MAX), rows::conflict_events(until, &highest, u32::MAX));
         let mut keys = Vec::new();
-        self.read.scan(Table::History, &from, &to, &mut |key, _| {
+        self.read.scan(Table::Archive, &from, &to, &mut |key, _| {
             keys.extend(place(key));
             ControlFlow::Continue(())
         })?;
         let told = |(id, place): (ConflictId, u32)| {
-            let event = entry::load_row(self.read, Table::History, &rows::event(&id, place))?;
+            let event = entry::load_row(self.read, Table::Archive, &rows::event(&id, place))?;
             Ok(LoggedEvent { id, event: event.ok_or_else(|| entry::damaged("what happened to a conflict"))? })
         };
         keys.into_iter().map(told).collect()
@@ -67,7 +67,7 @@ impl<'a> StateView<'a> {
 
     /// The envelope that made a revision of a domain, and what its author said of it; none where nobody's did.
     pub fn commit_message(&self, domain: &str, revision: Revision) -> Result<Option<CommitMessage>, QueryError> {
-        let row = self.read.get(Table::History, &rows::log(self.number(domain)?, revision))?;
+        let row = self.read.get(Table::Archive, &rows::log(self.number(domain)?, revision))?;
         let Some(id) = row.and_then(|id| id.try_into().ok()).map(|id| EnvelopeId(Digest(id))) else {
             return Ok(None);
         };
@@ -84,7 +84,7 @@ impl<'a> StateView<'a> {
         let (Some(first), Some(last)) = (bound('0'), bound('f')) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         self.read.scan(
-            Table::History,
+            Table::Archive,
             &rows::conflict_domain(&first),
             &rows::conflict_domain(&last),
             &mut |key, _| {

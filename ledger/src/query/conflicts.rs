@@ -43,6 +43,9 @@ pub struct SideEntry {
     pub supporters: Vec<Actor>,
 }
 
+/// Key of a row that lists a conflict by the revision that opened it.
+type Listing = fn(Revision, &ConflictId) -> Vec<u8>;
+
 impl<'a> StateView<'a> {
     /// Conflicts by the revision that opened them, newest first, of all domains or of one, all or only those that are
     /// open (or settled), after the conflict `from`.
@@ -55,7 +58,10 @@ impl<'a> StateView<'a> {
     ) -> Result<Page<ConflictEntry>, QueryError> {
         let limit = page::limit(limit);
         // Open ones have a listing of their own, so that a long past costs nothing.
-        let row = if open == Some(true) { rows::open_conflict } else { rows::conflict };
+        let (table, row) = match open {
+            Some(true) => (Table::Index, rows::open_conflict as Listing),
+            _ => (Table::Archive, rows::conflict as Listing),
+        };
         let first = row(Revision::GENESIS, &ConflictId(Digest::ZERO));
         let to = match from {
             None => row(self.ledger.revision(), &ConflictId(Digest([0xff; 32]))),
@@ -65,9 +71,9 @@ impl<'a> StateView<'a> {
             }
         };
         let (mut found, mut failed) = (Vec::new(), None);
-        self.read.scan_back(Table::History, &first, &to, &mut |key, place| {
+        self.read.scan_back(table, &first, &to, &mut |key, _| {
             if from.is_none() || key != to {
-                match self.conflict_row(key, place) {
+                match self.conflict_row(key) {
                     Ok(conflict) if domain.is_some_and(|domain| domain != conflict.domain) => (),
                     Ok(conflict) if open.is_some_and(|open| open == conflict.record.settled.is_some()) => (),
                     Ok(conflict) => found.push(conflict),
@@ -85,20 +91,21 @@ impl<'a> StateView<'a> {
 
     /// Conflict with this id.
     pub fn conflict(&self, id: &ConflictId) -> Result<Option<ConflictEntry>, StoreError> {
-        let place: Option<String> = entry::load_row(self.read, Table::History, &rows::conflict_domain(id))?;
+        let place: Option<String> = entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))?;
         place.map(|domain| self.conflict_in(*id, domain)).transpose()
     }
 
-    fn conflict_row(&self, key: &[u8], domain: &[u8]) -> Result<ConflictEntry, StoreError> {
-        let id = key.last_chunk().ok_or_else(|| entry::damaged("a listed conflict"))?;
-        self.conflict_in(ConflictId(Digest(*id)), entry::value_of(domain)?)
+    fn conflict_row(&self, key: &[u8]) -> Result<ConflictEntry, StoreError> {
+        let id = key.last_chunk().map(|id| ConflictId(Digest(*id)));
+        let conflict = id.map(|id| self.conflict(&id)).transpose()?.flatten();
+        conflict.ok_or_else(|| entry::damaged("a listed conflict"))
     }
 
     fn conflict_in(&self, id: ConflictId, domain: String) -> Result<ConflictEntry, StoreError> {
         let number = self.ledger.domain(&domain).ok_or_else(|| entry::damaged("a conflict's domain"))?.record.number;
         let record: Option<ConflictRecord> = entry::load(self.read, number, &name::conflict(&id))?;
         let record = record.ok_or_else(|| entry::damaged("a listed conflict"))?;
-        let sides = (0..record.sides.min(SIDES_MAX)).map(|index| self.side(&id, &record, index));
+        let sides = (0..record.sides.min(SIDES_MAX)).map(|index| self.side(number, (&id, &record), index));
         let sides = sides.collect::<Result<_, _>>()?;
         let needed = match record.decider {
             Decider::Writers(organisations) => {
@@ -109,8 +116,13 @@ impl<'a> StateView<'a> {
         Ok(ConflictEntry { id, domain, record, sides, needed })
     }
 
-    fn side(&self, id: &ConflictId, record: &ConflictRecord, index: u32) -> Result<SideEntry, StoreError> {
-        let side: Option<Side> = entry::load_row(self.read, Table::History, &rows::side(id, index))?;
+    fn side(
+        &self,
+        domain: u32,
+        (id, record): (&ConflictId, &ConflictRecord),
+        index: u32,
+    ) -> Result<SideEntry, StoreError> {
+        let side: Option<Side> = entry::load_row(self.read, Table::Past, &rows::side(domain, id, index))?;
         let side = side.ok_or_else(|| entry::damaged("a side of a conflict"))?;
         let enrolled: Option<AuthorRecord> = entry::load(self.read, GROUP, &name::author(&side.author))?;
         let organisation = enrolled.map(|enrolled| enrolled.organisation);

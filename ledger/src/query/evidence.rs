@@ -44,7 +44,7 @@ impl<'a> StateView<'a> {
         let first = rows::evidence_at(*slots.start(), &Digest::ZERO);
         let last = rows::evidence_at(*slots.end(), &Digest([0xff; 32]));
         let mut found = Vec::new();
-        self.read.scan(Table::History, &first, &last, &mut |key, value| {
+        self.read.scan(Table::Archive, &first, &last, &mut |key, value| {
             found.push(self.evidence_entry(key, value));
             ControlFlow::Continue(())
         })?;
@@ -53,7 +53,7 @@ impl<'a> StateView<'a> {
 
     /// The proof file.
     pub fn evidence_file(&self, id: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let evidence: Option<Evidence> = entry::load_row(self.read, Table::History, &rows::evidence(id))?;
+        let evidence: Option<Evidence> = entry::load_row(self.read, Table::Archive, &rows::evidence(id))?;
         Ok(evidence.map(|evidence| Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode()))
     }
 

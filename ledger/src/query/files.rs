@@ -5,7 +5,7 @@ use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{LiveStore, StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows, versions};
 use crate::vocabulary::file::{File, Mode};
@@ -91,7 +91,7 @@ impl<'a> StateView<'a> {
     fn newest(&self, domain: u32) -> Result<Revision, QueryError> {
         let (from, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, self.ledger.revision()));
         let mut newest = Revision::GENESIS;
-        self.read.scan_back(Table::History, &from, &to, &mut |key, _| {
+        self.read.scan_back(Table::Archive, &from, &to, &mut |key, _| {
             newest = key.get(5..).and_then(Revision::from_key).unwrap_or(newest);
             ControlFlow::Break(())
         })?;
@@ -150,8 +150,8 @@ impl<'a> StateView<'a> {
         limit: usize,
     ) -> Result<Page<FileEntry>, QueryError> {
         let mut paths = BTreeSet::new();
-        for row in [rows::known, rows::forgotten] {
-            paths.extend(self.paths(Table::History, 1, (&row(start), &row(end)), page::LOOKED_AT_MAX)?);
+        for (table, row) in [(Table::Index, rows::known as Listing), (Table::Archive, rows::forgotten)] {
+            paths.extend(self.paths(table, 1, (&row(start), &row(end)), page::LOOKED_AT_MAX)?);
         }
         let (mut items, is_all) = (Vec::new(), paths.len() < page::LOOKED_AT_MAX);
         let mut last = None;
@@ -208,13 +208,16 @@ impl<'a> StateView<'a> {
         at: Revision,
     ) -> Result<Option<(Revision, Option<File>)>, StoreError> {
         let (key, record) = (key_of(&name::file(path)), self.record(domain, path)?);
-        versions::at(self.read, (domain, &key), record.as_ref(), at)
+        versions::at(&LiveStore(self.read), (domain, &key), record.as_ref(), at)
     }
 
     pub(super) fn record(&self, domain: u32, path: &str) -> Result<Option<FileRecord>, StoreError> {
         entry::load(self.read, domain, &name::file(path))
     }
 }
+
+/// Key of a row that lists a path, from its key in [`rows::listed`].
+type Listing = fn(&[u8]) -> Vec<u8>;
 
 /// The first and the last key of a range.
 type Ends<'a> = (&'a [u8], &'a [u8]);

@@ -4,7 +4,7 @@ use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::format::receipt::PathChange;
 use crate::state::record::{ConflictRecord, Side, Verdict};
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{LiveStore, StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows, versions};
 use crate::vocabulary::file::File;
@@ -76,7 +76,7 @@ impl<'a> StateView<'a> {
         let number = self.number(domain)?;
         let (first, last) = (rows::log(number, after), rows::log(number, until));
         let mut found = Vec::new();
-        self.read.scan(Table::History, &first, &last, &mut |key, id| {
+        self.read.scan(Table::Archive, &first, &last, &mut |key, id| {
             found.extend(logged(key, id).filter(|(revision, _)| *revision > after));
             ControlFlow::Continue(())
         })?;
@@ -85,7 +85,7 @@ impl<'a> StateView<'a> {
 
     /// The envelope that made a revision of a domain; none where no envelope of it did.
     pub fn envelope_at(&self, domain: &str, revision: Revision) -> Result<Option<EnvelopeId>, QueryError> {
-        let row = self.read.get(Table::History, &rows::log(self.number(domain)?, revision))?;
+        let row = self.read.get(Table::Archive, &rows::log(self.number(domain)?, revision))?;
         let id = row.and_then(|id| id.try_into().ok()).map(|id| EnvelopeId(Digest(id)));
         match id {
             Some(id) => Ok(self.ledger.verdict(self.read, &id)?.map(|_| id)),
@@ -97,7 +97,7 @@ impl<'a> StateView<'a> {
         let last = from.unwrap_or_else(|| self.ledger.revision());
         let (first, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, last));
         let mut ids = Vec::new();
-        self.read.scan_back(Table::History, &first, &to, &mut |key, id| {
+        self.read.scan_back(Table::Archive, &first, &to, &mut |key, id| {
             if from.is_none() || key != to {
                 ids.extend(logged(key, id));
             }
@@ -118,7 +118,7 @@ impl<'a> StateView<'a> {
         let last = from.unwrap_or_else(|| self.ledger.revision());
         let mut ids = self.sides_at(domain, path, last)?;
         let mut found = 0;
-        versions::back_from(self.read, (number, &key), record.as_ref(), last, &mut |revision, version| {
+        versions::back_from(&LiveStore(self.read), (number, &key), record.as_ref(), last, &mut |revision, version| {
             ids.insert(revision, version.envelope);
             found += 1;
             if found <= most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -133,7 +133,8 @@ impl<'a> StateView<'a> {
             let record: Option<ConflictRecord> = entry::load(self.read, self.number(domain)?, &name::conflict(&id))?;
             let Some(record) = record.filter(|record| record.path == path) else { continue };
             for index in 0..record.sides {
-                let side: Option<Side> = entry::load_row(self.read, Table::History, &rows::side(&id, index))?;
+                let side: Option<Side> =
+                    entry::load_row(self.read, Table::Past, &rows::side(self.number(domain)?, &id, index))?;
                 let revision = side.ok_or_else(|| entry::damaged("a side of a conflict"))?.revision;
                 let envelope = self.envelope_at(domain, revision)?.filter(|_| revision <= last);
                 found.extend(envelope.map(|envelope| (revision, envelope)));
@@ -147,7 +148,7 @@ impl<'a> StateView<'a> {
         let first = rows::conflict(Revision::GENESIS, &ConflictId(Digest::ZERO));
         let to = rows::conflict(self.ledger.revision(), &ConflictId(Digest([0xff; 32])));
         let (mut ids, place) = (Vec::new(), entry::bytes_of(&domain.to_owned()));
-        self.read.scan(Table::History, &first, &to, &mut |key, value| {
+        self.read.scan(Table::Archive, &first, &to, &mut |key, value| {
             ids.extend(key.last_chunk().filter(|_| value == place).map(|id| ConflictId(Digest(*id))));
             ControlFlow::Continue(())
         })?;
@@ -212,7 +213,7 @@ impl<'a> StateView<'a> {
     ) -> Result<BTreeSet<String>, QueryError> {
         let (first, to) = (rows::log(number, after), rows::log(number, until));
         let mut ids = Vec::new();
-        self.read.scan(Table::History, &first, &to, &mut |key, id| {
+        self.read.scan(Table::Archive, &first, &to, &mut |key, id| {
             if key != first {
                 ids.extend(logged(key, id));
             }

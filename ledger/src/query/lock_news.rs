@@ -13,7 +13,7 @@ impl<'a> StateView<'a> {
     pub fn lock_news(&self, after: Revision, until: Revision) -> Result<Vec<LockNews>, StoreError> {
         let (from, to) = (rows::lock_news(after, u32::MAX), rows::lock_news(until, u32::MAX));
         let (mut found, mut failed) = (Vec::new(), None);
-        self.read.scan(Table::History, &from, &to, &mut |_, news| {
+        self.read.scan(Table::Archive, &from, &to, &mut |_, news| {
             match entry::value_of(news) {
                 Ok(news) => found.push(news),
                 Err(error) => failed = Some(error),

@@ -84,7 +84,7 @@ impl<'a> StateView<'a> {
         let first = rows::locked(domain, from.unwrap_or(""));
         let mut found = Vec::new();
         for (start, end) in [(itself.clone(), itself), rows::below(&folder, PATH_BYTES_MAX)] {
-            self.read.scan(Table::History, &start.max(first.clone()), &end, &mut |key, _| {
+            self.read.scan(Table::Index, &start.max(first.clone()), &end, &mut |key, _| {
                 found.extend(rows::locked_path(key).filter(|path| found.last() != Some(path)));
                 if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;

@@ -27,7 +27,7 @@ pub use proposals::ProposalEntry;
 
 use crate::execute::deadlines;
 use crate::state::ledger::Ledger;
-use crate::state::store::{Read, StoreError};
+use crate::state::store::{LiveStore, Read, StoreError};
 use quorate_pbft::Time;
 
 /// A ledger with a reader of the same moment: what was committed with it, nothing earlier or later.
@@ -64,7 +64,7 @@ impl Ledger {
 impl<'a> StateView<'a> {
     /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
     pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
-        deadlines::earliest(self.read)
+        deadlines::earliest(&LiveStore(self.read))
     }
 
     fn number(&self, domain: &str) -> Result<u32, QueryError> {

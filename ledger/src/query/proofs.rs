@@ -104,7 +104,7 @@ impl Checkpoint {
 impl SlotProof {
     /// The proof of the first thing in a slot's list that is wanted.
     fn of(view: &StateView, seq: SeqNum, wanted: impl Fn(&Listed) -> bool) -> Result<Self, ProveError> {
-        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(view.read, Table::History, &rows::slot(seq))?;
+        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(view.read, Table::Archive, &rows::slot(seq))?;
         let (slot, list) = row.ok_or(ProveError::Unknown("the slot"))?;
         let place = list.iter().position(wanted).ok_or(ProveError::Unknown("the receipt or mark"))?;
         let digests: Vec<Digest> = list.iter().map(Listed::digest).collect();

@@ -79,7 +79,7 @@ impl<'a> StateView<'a> {
         };
         let last = rows::waiting(number, self.ledger.revision(), &EnvelopeId(Digest([0xff; 32])));
         let mut ids = Vec::new();
-        self.read.scan(Table::History, &start, &last, &mut |key, _| {
+        self.read.scan(Table::Index, &start, &last, &mut |key, _| {
             if from.is_none() || key != start {
                 ids.extend(key.last_chunk().map(|id| EnvelopeId(Digest(*id))));
             }
@@ -112,7 +112,7 @@ impl<'a> StateView<'a> {
         let first = rows::proposal(Revision::GENESIS, &ProposalId(Digest::ZERO));
         let (mut found, mut failed) = (Vec::new(), None);
         let (mut looked_at, mut last) = (0, None);
-        self.read.scan_back(Table::History, &first, &to, &mut |key, place| {
+        self.read.scan_back(Table::Archive, &first, &to, &mut |key, place| {
             if from.is_some() && key == to {
                 return ControlFlow::Continue(());
             }
@@ -158,7 +158,7 @@ impl<'a> StateView<'a> {
     }
 
     fn proposed(&self, id: &ProposalId) -> Result<Option<Proposed>, StoreError> {
-        let domain: Option<String> = entry::load_row(self.read, Table::History, &rows::proposal_domain(id))?;
+        let domain: Option<String> = entry::load_row(self.read, Table::Archive, &rows::proposal_domain(id))?;
         domain.map(|domain| self.proposed_in(*id, domain)).transpose()
     }
 

@@ -44,7 +44,7 @@ impl AuthorView {
         }
         let key = tree::key_of(&name::file(path));
         if let Some((_, place)) = &self.parent
-            && let Some(written) = chain::written(overlay.stored(), place, &key)?
+            && let Some(written) = chain::written(&overlay.stored(), place, &key)?
         {
             return Ok(written);
         }

@@ -5,9 +5,10 @@
 //! chain costs each of its links only what that link wrote. Rows of chains only say again what rows of numbers say.
 
 use crate::state::abort::Abort;
+use crate::state::index::IndexRow;
 use crate::state::overlay::Overlay;
-use crate::state::record::{ChainPlace, Link, ViewRecord};
-use crate::state::store::{Read, StoreError, Table};
+use crate::state::record::{ChainPlace, Link, NumberRow, ViewRecord};
+use crate::state::store::{Live, ReadLive, StoreError};
 use crate::state::tree::{self, Key};
 use crate::state::{entry, name, numbers, rows};
 use crate::vocabulary::file::File;
@@ -48,21 +49,23 @@ pub(crate) fn place(
     Ok(ChainPlace { link, left: Some(parent.link), forks: parent.forks + 1, origin: parent.origin })
 }
 
-/// Notes the new end of a chain.
-pub(crate) fn grow(overlay: &mut Overlay, place: &ChainPlace) {
-    let ChainPlace { link, left, .. } = *place;
-    if link.depth > 1 || left.is_some() {
-        let row = entry::bytes_of(&Chain { length: link.depth, left });
-        overlay.put_row(Table::History, rows::chain(&link.chain), row);
-    }
+/// Rows of the index for the row of a number: where its envelope finds it, and the end of its chain.
+pub(crate) fn index(key: &[u8], row: &NumberRow) -> Vec<IndexRow> {
+    let envelope = (!row.is_part()).then(|| (Live::Index, rows::envelope(&row.envelope), key.to_vec()));
+    let end = row.view().map(|view| view.place).filter(|place| place.link.depth > 1 || place.left.is_some());
+    let end = end.map(|ChainPlace { link, left, .. }| {
+        (Live::Index, rows::chain(&link.chain), entry::bytes_of(&Chain { length: link.depth, left }))
+    });
+    envelope.into_iter().chain(end).collect()
 }
 
 /// Lays out what an envelope wrote, and those that its chain was built on, as far as nobody has yet.
 pub(crate) fn lay_out(overlay: &mut Overlay, id: EnvelopeId, view: &ViewRecord) -> Result<(), StoreError> {
     let mut parent = lay(overlay, id, view)?;
     while let Some(id) = parent {
-        let view = numbers::of_envelope(overlay, &id)?.and_then(|(_, row)| row.view);
-        parent = lay(overlay, id, &view.ok_or_else(|| entry::damaged("the parent of a chain"))?)?;
+        let row = numbers::of_envelope(overlay, &id)?.map(|(_, row)| row);
+        let view = row.as_ref().and_then(NumberRow::view).ok_or_else(|| entry::damaged("the parent of a chain"))?;
+        parent = lay(overlay, id, view)?;
     }
     Ok(())
 }
@@ -70,28 +73,29 @@ pub(crate) fn lay_out(overlay: &mut Overlay, id: EnvelopeId, view: &ViewRecord) 
 /// The envelope to go on with; none where the rest is laid out.
 fn lay(overlay: &mut Overlay, id: EnvelopeId, view: &ViewRecord) -> Result<Option<EnvelopeId>, StoreError> {
     let (laid, link) = (rows::laid_out(&id), view.place.link);
-    if overlay.stored().get(Table::History, &laid)?.is_some() {
+    if overlay.stored().get(Live::Index, &laid)?.is_some() {
         return Ok(None);
     }
     for (path, file) in &view.writes {
         let key = tree::key_of(&name::file(path));
-        overlay.derive(Table::History, &rows::chain_write(&link.chain, &key, link.depth), file)?;
+        overlay.derive(&rows::chain_write(&link.chain, &key, link.depth), file)?;
     }
-    overlay.derive(Table::History, &laid, &())?;
+    overlay.derive(&laid, &())?;
     Ok(view.parent)
 }
 
-fn chain(read: &dyn Read, id: &EnvelopeId) -> Result<Chain, StoreError> {
-    Ok(entry::load_row(read, Table::History, &rows::chain(id))?.unwrap_or_default())
+fn chain(read: &dyn ReadLive, id: &EnvelopeId) -> Result<Chain, StoreError> {
+    let row = read.get(Live::Index, &rows::chain(id))?;
+    row.map_or(Ok(Chain::default()), |row| entry::value_of(&row))
 }
 
 /// Last write of the chain at a path, up to a place; none where it never wrote there.
-pub(crate) fn written(read: &dyn Read, place: &ChainPlace, path: &Key) -> Result<Option<Option<File>>, StoreError> {
+pub(crate) fn written(read: &dyn ReadLive, place: &ChainPlace, path: &Key) -> Result<Option<Option<File>>, StoreError> {
     let (mut link, mut left) = (place.link, place.left);
     loop {
         let (from, to) = (rows::chain_write(&link.chain, path, 0), rows::chain_write(&link.chain, path, link.depth));
         let mut found = Ok(None);
-        read.scan_back(Table::History, &from, &to, &mut |_, value| {
+        read.scan_back(Live::Index, &from, &to, &mut |_, value| {
             found = entry::value_of(value).map(Some);
             ControlFlow::Break(())
         })?;

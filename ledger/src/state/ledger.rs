@@ -19,9 +19,9 @@ use std::sync::Arc;
 pub const RULES: &str = "quorate-ledger rules 5";
 
 /// The row of [`Table::Meta`] that holds the genesis file.
-const GENESIS: &[u8] = b"genesis";
+pub(crate) const GENESIS: &[u8] = b"genesis";
 /// The row of [`Table::Meta`] that holds the state root, to check what is read at open.
-const ROOT: &[u8] = b"state-root";
+pub(crate) const ROOT: &[u8] = b"state-root";
 
 /// Why a ledger does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +158,12 @@ impl Ledger {
         self.domains.get(name).map(|domain| &**domain)
     }
 
+    /// Name of the domain with this number.
+    pub(crate) fn domain_named(&self, number: u32) -> Option<&str> {
+        let found = self.domains.iter().find(|(_, domain)| domain.record.number == number);
+        found.map(|(name, _)| name.as_str())
+    }
+
     pub(crate) fn domain_mut(&mut self, name: &str) -> &mut Domain {
         let domain = Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed");
         Arc::make_mut(domain)
@@ -249,7 +255,7 @@ impl Ledger {
         self.group.touch(&group);
         self.executed = self.point();
         let root = self.executed.state_root;
-        overlay.store().put(Table::Meta, ROOT, &root.0)
+        overlay.put_now(Table::Meta, ROOT, &root.0)
     }
 
     fn point(&self) -> ExecutedPoint {

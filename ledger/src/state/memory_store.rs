@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// A store that keeps everything in memory. A clone is a snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemoryStore {
-    tables: [BTreeMap<Key, Vec<u8>>; 7],
+    tables: [BTreeMap<Key, Vec<u8>>; 9],
 }
 
 /// A key whose first bytes lie in the tree's own nodes: among a million rows a look then meets few lines of memory.

@@ -101,9 +101,12 @@ pub(crate) fn file(path: &str) -> Vec<u8> {
     named(b'f', path.as_bytes())
 }
 
+/// Kind of the names of authors' numbers.
+pub(crate) const SEQUENCE: u8 = b's';
+
 /// An author's numbers, in the domain's tree.
 pub(crate) fn sequence(key: &PublicKey) -> Vec<u8> {
-    named(b's', &key.0)
+    named(SEQUENCE, &key.0)
 }
 
 /// Fill of an author's rate, in the domain's tree.

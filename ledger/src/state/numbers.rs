@@ -5,10 +5,10 @@
 
 use crate::state::overlay::Overlay;
 use crate::state::record::{NumberRow, Sequence};
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::ids::EnvelopeId;
-use quorate_pbft::{PublicKey, SeqNum, hash};
+use quorate_pbft::{Digest, PublicKey, SeqNum, hash};
 
 /// Newest verdicts of an author in a domain that later envelopes may build on. So the longest chain has as many links.
 pub(crate) const NUMBERS_MAX: u64 = 4_096;
@@ -27,11 +27,13 @@ impl Used<'_> {
         rows::number(self.domain, self.author, self.number, self.attempt)
     }
 
-    /// Adds a verdict to those of its author.
-    pub(crate) fn put(&self, overlay: &mut Overlay, sequence: &mut Sequence, row: NumberRow) {
+    /// Adds a verdict to those of its author; the key of its row.
+    pub(crate) fn put(&self, overlay: &mut Overlay, sequence: &mut Sequence, row: &NumberRow) -> Vec<u8> {
         sequence.verdicts = row.ordinal;
-        sequence.numbers = hash("quorate/v1/number", &(self.number, self.attempt, &row));
-        overlay.put_row(Table::History, self.key(), entry::bytes_of(&row));
+        sequence.numbers = hash_of((self.number, self.attempt), row);
+        let key = self.key();
+        overlay.put_row(Table::Past, key.clone(), entry::bytes_of(row));
+        key
     }
 
     /// Envelope that had the verdict at this number and attempt, as far as execution may know.
@@ -41,9 +43,14 @@ impl Used<'_> {
         sequence: &Sequence,
         floor: SeqNum,
     ) -> Result<Option<EnvelopeId>, StoreError> {
-        let row: Option<NumberRow> = overlay.row(Table::History, &self.key())?;
+        let row: Option<NumberRow> = overlay.row(Live::Past, &self.key())?;
         Ok(row.filter(|row| is_known(row.ordinal, row.slot, sequence, floor)).map(|row| row.envelope))
     }
+}
+
+/// Running hash over the rows up to one at a number and attempt.
+pub(crate) fn hash_of(at: (u64, u64), row: &NumberRow) -> Digest {
+    hash("quorate/v1/number", &(at, row))
 }
 
 /// Whether execution may still ask for a verdict.
@@ -53,6 +60,6 @@ pub(crate) fn is_known(ordinal: u64, slot: SeqNum, sequence: &Sequence, floor: S
 
 /// The row of an envelope in its own domain, with its key.
 pub(crate) fn of_envelope(overlay: &Overlay, id: &EnvelopeId) -> Result<Option<(Vec<u8>, NumberRow)>, StoreError> {
-    let Some(key) = overlay.bytes(Table::History, &rows::envelope(id))? else { return Ok(None) };
-    Ok(overlay.row(Table::History, &key)?.map(|row| (key, row)))
+    let Some(key) = overlay.bytes(Live::Index, &rows::envelope(id))? else { return Ok(None) };
+    Ok(overlay.row(Live::Past, &key)?.map(|row| (key, row)))
 }

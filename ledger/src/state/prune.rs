@@ -2,7 +2,7 @@
 
 use crate::state::overlay::Overlay;
 use crate::state::record::FileRecord;
-use crate::state::store::{StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError, Table};
 use crate::state::{entry, name, rows, versions};
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
@@ -19,7 +19,7 @@ pub(crate) fn deleted(overlay: &mut Overlay, floor: SeqNum) -> Result<(), StoreE
     let from = rows::deleted(Revision::GENESIS, 0, &[0; 32]);
     let to = rows::deleted(Revision::slot(last), u32::MAX, &[0xff; 32]);
     let mut found = Vec::new();
-    overlay.stored().scan(Table::History, &from, &to, &mut |key, path| {
+    overlay.stored().scan(Live::Index, &from, &to, &mut |key, path| {
         found.push((key.to_vec(), path.to_vec()));
         if found.len() < PATHS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
@@ -28,15 +28,12 @@ pub(crate) fn deleted(overlay: &mut Overlay, floor: SeqNum) -> Result<(), StoreE
         let path = String::from_utf8(path).map_err(|_| entry::damaged("a deleted path"))?;
         let record: Option<FileRecord> = overlay.get(domain, &name::file(&path))?;
         if record.as_ref().is_some_and(|record| record.is_gone() && record.since == since) {
-            overlay.remove(domain, name::file(&path));
+            overlay.put_indexed::<FileRecord>(domain, name::file(&path), None)?;
             if let Some(version) = record.and_then(|record| record.version()) {
                 versions::put(overlay, (domain, &path), since, &version);
             }
-            let listed = rows::listed(domain, &path);
-            overlay.remove_row(Table::History, rows::known(&listed));
-            overlay.put_row(Table::History, rows::forgotten(&listed), Vec::new());
+            overlay.put_row(Table::Archive, rows::forgotten(&rows::listed(domain, &path)), Vec::new());
         }
-        overlay.remove_row(Table::History, key);
     }
     overlay.commit()
 }

@@ -168,12 +168,40 @@ pub(crate) struct NumberRow {
     pub(crate) ordinal: u64,
     /// Slot of the verdict.
     pub(crate) slot: SeqNum,
-    /// The author's view that the envelope left; none for a refused one, and in the other domains of a transaction.
-    pub(crate) view: Option<ViewRecord>,
-    /// Whether it waited for the word of others then: an entry of the domain says so if it was refused in the end.
-    pub(crate) waited: bool,
+    /// Answer there.
+    pub(crate) answer: NumberAnswer,
     /// The running hash before it.
     pub(crate) before: Digest,
+}
+
+/// Answer to an envelope at its number, as far as later envelopes need it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub(crate) enum NumberAnswer {
+    /// The author's view that it left.
+    Accepted(ViewRecord) = 1,
+    /// The same, while it waits for the word of others. An entry of the domain says so if it is refused in the end.
+    Waits(ViewRecord) = 2,
+    /// A refusal.
+    Refused = 3,
+    /// A part of a transaction that belongs to another domain.
+    Part = 4,
+}
+
+impl NumberRow {
+    /// The author's view after the envelope, if there is one.
+    pub(crate) fn view(&self) -> Option<&ViewRecord> {
+        match &self.answer {
+            NumberAnswer::Accepted(view) | NumberAnswer::Waits(view) => Some(view),
+            NumberAnswer::Refused | NumberAnswer::Part => None,
+        }
+    }
+
+    /// Whether its envelope belongs to another domain.
+    pub(crate) fn is_part(&self) -> bool {
+        self.answer == NumberAnswer::Part
+    }
 }
 
 /// An author's own view after an envelope: what the chain began at, and what this envelope laid over it.
@@ -324,6 +352,8 @@ pub struct ConflictRecord {
     pub decider: Decider,
     /// Ledger time at which the next of `rest` decides; none: never.
     pub deadline: Option<Time>,
+    /// Whether the deadline has passed while what was decided waited for locks: it must not come again.
+    pub is_late: bool,
     /// The locks that what was decided waits for; none while nothing is decided, or nothing is in its way.
     pub held_up: Option<Hold>,
     /// Steps of the policy's strategies after the decider, as they were when the conflict began.
@@ -340,6 +370,13 @@ pub struct ConflictRecord {
     pub log_hash: Digest,
     /// The change that settled it.
     pub settled: Option<Settled>,
+}
+
+impl ConflictRecord {
+    /// Deadline that is still to come.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.deadline.filter(|_| !self.is_late)
+    }
 }
 
 /// A decision that waits for locks.

@@ -1,6 +1,7 @@
 //! Keys of the tables beside the trees. Numbers are big-endian, so that the order of bytes is theirs.
 
-use crate::state::tree::Key;
+use crate::state::name;
+use crate::state::tree::{Key, TreeNumber, key_of, row};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 use crate::vocabulary::path::PATH_BYTES_MAX;
 use crate::vocabulary::revision::Revision;
@@ -13,77 +14,103 @@ fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
-/// History: (domain, path's key, revision) to a version that is not the newest.
+/// Row of the past of an entry, at a place.
+fn past(tree: TreeNumber, entry: &Key, place: &[&[u8]]) -> Vec<u8> {
+    let mut key = row(tree, entry).to_vec();
+    place.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// The first and the last row of the past of an entry.
+pub(crate) fn past_of(tree: TreeNumber, entry: &Key) -> (Vec<u8>, Vec<u8>) {
+    below(&row(tree, entry), PLACE_BYTES)
+}
+
+/// Bytes of the longest place of a row in the past of its entry.
+const PLACE_BYTES: usize = 16;
+
+/// Past: (domain, path's key, revision) to a version that is not the newest.
 pub(crate) fn version(domain: u32, path: &Key, revision: Revision) -> Vec<u8> {
-    joined(b'v', &[&domain.to_be_bytes(), path, &revision.key()])
+    past(domain, path, &[&revision.key()])
 }
 
 /// The revision in a key of [`version`].
 pub(crate) fn version_revision(key: &[u8]) -> Option<Revision> {
-    Revision::from_key(key.get(37..)?)
+    Revision::from_key(key.get(36..)?)
 }
 
-/// History: (domain, revision) to the id of the envelope that made it.
-pub(crate) fn log(domain: u32, revision: Revision) -> Vec<u8> {
-    joined(b'l', &[&domain.to_be_bytes(), &revision.key()])
-}
-
-/// History: (domain, author, number, attempt) to the verdict there.
+/// Past: (domain, key of the author's numbers, number, attempt) to the verdict there.
 pub(crate) fn number(domain: u32, author: &PublicKey, from_seq: u64, attempt: u64) -> Vec<u8> {
-    joined(b'n', &[&domain.to_be_bytes(), &author.0, &from_seq.to_be_bytes(), &attempt.to_be_bytes()])
+    past(domain, &key_of(&name::sequence(author)), &[&from_seq.to_be_bytes(), &attempt.to_be_bytes()])
 }
 
 /// Whether a key of [`number`] is of this author and domain.
 pub(crate) fn is_number_of(key: &[u8], domain: u32, author: &PublicKey) -> bool {
-    key.starts_with(&joined(b'n', &[&domain.to_be_bytes(), &author.0]))
+    key.starts_with(&row(domain, &key_of(&name::sequence(author))))
 }
 
-/// History: an envelope to the key of its [`number`] in its own domain.
+/// Number and attempt in a key of [`number`].
+pub(crate) fn number_parts(key: &[u8]) -> Option<(u64, u64)> {
+    let (number, attempt) = key.get(36..)?.split_first_chunk()?;
+    Some((u64::from_be_bytes(*number), u64::from_be_bytes(attempt.try_into().ok()?)))
+}
+
+/// Past: (domain, key of the conflict, number of the side) to the side.
+pub(crate) fn side(domain: u32, conflict: &ConflictId, index: u32) -> Vec<u8> {
+    past(domain, &key_of(&name::conflict(conflict)), &[&index.to_be_bytes()])
+}
+
+/// Past: the bytes of an envelope of a domain that waits for the word of others.
+pub(crate) fn pending(domain: u32, id: &EnvelopeId) -> Vec<u8> {
+    past(domain, &key_of(&name::pending(id)), &[])
+}
+
+/// Archive: (domain, revision) to the id of the envelope that made it.
+pub(crate) fn log(domain: u32, revision: Revision) -> Vec<u8> {
+    joined(b'l', &[&domain.to_be_bytes(), &revision.key()])
+}
+
+/// Index: an envelope to the key of its [`number`] in its own domain.
 pub(crate) fn envelope(envelope: &EnvelopeId) -> Vec<u8> {
     joined(b'k', &[envelope.0.as_bytes()])
 }
 
-/// History: every envelope whose writes are laid out by path.
+/// Index: every envelope whose writes are laid out by path.
 pub(crate) fn laid_out(envelope: &EnvelopeId) -> Vec<u8> {
     joined(b'm', &[envelope.0.as_bytes()])
 }
 
-/// History: a chain to its length and to where it left another one.
+/// Index: a chain to its length and to where it left another one.
 pub(crate) fn chain(chain: &EnvelopeId) -> Vec<u8> {
     joined(b'h', &[chain.0.as_bytes()])
 }
 
-/// History: (chain, path's key, place in the chain) to what was written there.
+/// Index: (chain, path's key, place in the chain) to what was written there.
 pub(crate) fn chain_write(chain: &EnvelopeId, path: &Key, depth: u64) -> Vec<u8> {
     joined(b'w', &[chain.0.as_bytes(), path, &depth.to_be_bytes()])
 }
 
-/// History: (conflict, number of the side) to the side.
-pub(crate) fn side(conflict: &ConflictId, index: u32) -> Vec<u8> {
-    joined(b's', &[conflict.0.as_bytes(), &index.to_be_bytes()])
-}
-
-/// History: (conflict, place) to what happened to it.
+/// Archive: (conflict, place) to what happened to it.
 pub(crate) fn event(conflict: &ConflictId, place: u32) -> Vec<u8> {
     joined(b't', &[conflict.0.as_bytes(), &place.to_be_bytes()])
 }
 
-/// History: (revision, conflict, place) of what happened to it.
+/// Archive: (revision, conflict, place) of what happened to it.
 pub(crate) fn conflict_events(revision: Revision, conflict: &ConflictId, place: u32) -> Vec<u8> {
     joined(b'j', &[&revision.key(), conflict.0.as_bytes(), &place.to_be_bytes()])
 }
 
-/// History: (revision that opened it, conflict) of one that is open, to the domain's name.
+/// Index: (revision that opened it, conflict) of one that is open, to the domain's number.
 pub(crate) fn open_conflict(since: Revision, id: &ConflictId) -> Vec<u8> {
     joined(b'o', &[&since.key(), id.0.as_bytes()])
 }
 
-/// History: (ledger time, conflict) of a deadline, to the domain's name.
+/// Index: (ledger time, conflict) of a deadline, to the domain's number.
 pub(crate) fn deadline(at: Time, id: &ConflictId) -> Vec<u8> {
     joined(b'z', &[&at.get().to_be_bytes(), id.0.as_bytes()])
 }
 
-/// History: (ledger time, domain, path's key, author) at which a lease or a wait is over, to the path.
+/// Index: (ledger time, domain, path's key, author) at which a lease or a wait is over, to the path.
 pub(crate) fn lease(at: Time, domain: u32, path: &Key, author: &PublicKey) -> Vec<u8> {
     joined(b'T', &[&at.get().to_be_bytes(), &domain.to_be_bytes(), path, &author.0])
 }
@@ -101,17 +128,17 @@ pub(crate) fn lease_parts(key: &[u8]) -> Option<(Time, u32, PublicKey)> {
     Some((Time::new(at), domain, PublicKey(*key.last_chunk()?)))
 }
 
-/// History: (domain, path) of every path at which somebody has a lock or waits for one.
+/// Index: (domain, path) of every path at which somebody has a lock or waits for one.
 pub(crate) fn locked(domain: u32, path: &str) -> Vec<u8> {
     joined(b'L', &[&domain.to_be_bytes(), path.as_bytes()])
 }
 
-/// History: (revision, place in its slot) of what became of a request for a lock.
+/// Archive: (revision, place in its slot) of what became of a request for a lock.
 pub(crate) fn lock_news(revision: Revision, place: u32) -> Vec<u8> {
     joined(b'N', &[&revision.key(), &place.to_be_bytes()])
 }
 
-/// History: (domain, ticket) of a request that stands in line, to its path and author.
+/// Index: (domain, ticket) of a request that stands in line, to its path and author.
 pub(crate) fn in_line(domain: u32, ticket: u64) -> Vec<u8> {
     joined(b'W', &[&domain.to_be_bytes(), &ticket.to_be_bytes()])
 }
@@ -126,7 +153,7 @@ pub(crate) fn locked_path(key: &[u8]) -> Option<String> {
     core::str::from_utf8(key.get(5..)?).ok().map(str::to_owned)
 }
 
-/// History: (domain, path, conflict) of every path for whose lock a decided conflict waits.
+/// Index: (domain, path, conflict) of every path for whose lock a decided conflict waits.
 pub(crate) fn held_up(domain: u32, path: &str, id: &ConflictId) -> Vec<u8> {
     joined(b'E', &[&domain.to_be_bytes(), path.as_bytes(), &[0], id.0.as_bytes()])
 }
@@ -142,62 +169,57 @@ pub(crate) fn held_up_under(domain: u32, path: &str) -> Vec<(Vec<u8>, Vec<u8>)> 
     prefixes.iter().map(|prefix| below(prefix, LONGEST)).collect()
 }
 
-/// History: a conflict to its domain's name.
+/// Index: an open conflict to its domain's number. Archive: every conflict to its domain's name.
 pub(crate) fn conflict_domain(id: &ConflictId) -> Vec<u8> {
     joined(b'q', &[id.0.as_bytes()])
 }
 
-/// History: (domain, path) of every file that is, or was within the horizon, from its key in [`listed`].
+/// Index: (domain, path) of every path that has a record, from its key in [`listed`].
 pub(crate) fn known(listed: &[u8]) -> Vec<u8> {
     joined(b'p', &[listed])
 }
 
-/// History: (domain, path) of files whose records left the state: for who reads old revisions, never for executing.
+/// Archive: (domain, path) of files whose records left the state: for who reads old revisions, never for executing.
 pub(crate) fn forgotten(listed: &[u8]) -> Vec<u8> {
     joined(b'P', &[listed])
 }
 
-/// History: (revision that opened it, conflict) to the domain's name.
+/// Archive: (revision that opened it, conflict) to the domain's name.
 pub(crate) fn conflict(since: Revision, id: &ConflictId) -> Vec<u8> {
     joined(b'c', &[&since.key(), id.0.as_bytes()])
 }
 
-/// History: (revision, domain, path's key) of a path that was deleted, to the path.
+/// Index: (revision, domain, path's key) of a path that was deleted, to the path.
 pub(crate) fn deleted(since: Revision, domain: u32, path: &Key) -> Vec<u8> {
     joined(b'd', &[&since.key(), &domain.to_be_bytes(), path])
 }
 
-/// History: a proposal to its domain's name.
+/// Archive: a proposal to its domain's name.
 pub(crate) fn proposal_domain(id: &ProposalId) -> Vec<u8> {
     joined(b'r', &[id.0.as_bytes()])
 }
 
-/// History: (revision that made it, proposal) to its domain's name.
+/// Archive: (revision that made it, proposal) to its domain's name.
 pub(crate) fn proposal(since: Revision, id: &ProposalId) -> Vec<u8> {
     joined(b'g', &[&since.key(), id.0.as_bytes()])
 }
 
-/// History: the bytes of an envelope that waits for the word of others.
-pub(crate) fn pending(id: &EnvelopeId) -> Vec<u8> {
-    joined(b'y', &[id.0.as_bytes()])
-}
-
-/// History: (domain, revision that ordered it, envelope) of a change that waits for the word of others.
+/// Index: (domain, revision that ordered it, envelope) of a change that waits for the word of others.
 pub(crate) fn waiting(domain: u32, since: Revision, id: &EnvelopeId) -> Vec<u8> {
     joined(b'u', &[&domain.to_be_bytes(), &since.key(), id.0.as_bytes()])
 }
 
-/// History: evidence by its id.
+/// Archive: evidence by its id.
 pub(crate) fn evidence(id: &Digest) -> Vec<u8> {
     joined(b'e', &[id.as_bytes()])
 }
 
-/// History: (slot, offender's key, kind) to what people are told of evidence.
+/// Archive: (slot, offender's key, kind) to what people are told of evidence.
 pub(crate) fn evidence_at(seq: SeqNum, id: &Digest) -> Vec<u8> {
     joined(b'x', &[&seq.get().to_be_bytes(), id.as_bytes()])
 }
 
-/// History: a slot to the digests of its list and its lane hash.
+/// Archive: a slot to the digests of its list and its lane hash.
 pub(crate) fn slot(seq: SeqNum) -> Vec<u8> {
     joined(b'i', &[&seq.get().to_be_bytes()])
 }

@@ -3,9 +3,12 @@
 //! Its nodes are appended to [`Table::Range`] and never rewritten; the state holds its size and its peaks. Leaf and
 //! node hashes are those of [`quorate_pbft::merkle_root`], so a path is checked by [`quorate_pbft::merkle_proves`].
 
-use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::store::{Read, StoreError, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, bounded, hash_parts};
+
+/// Callback that writes a row.
+pub(crate) type Put<'a> = &'a mut dyn FnMut(Table, &[u8], &[u8]) -> Result<(), StoreError>;
 
 /// Size and peaks of the tree: all that appending and the root need.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
@@ -48,14 +51,14 @@ impl SlotLog {
     }
 
     /// Appends a value.
-    pub(crate) fn push(&mut self, value: &Digest, store: &mut dyn Store) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, value: &Digest, put: Put<'_>) -> Result<(), StoreError> {
         let (mut level, mut index, mut hash) = (0, self.size, leaf(value));
-        store.put(Table::Range, &row(level, index), &hash.0)?;
+        put(Table::Range, &row(level, index), &hash.0)?;
         while index & 1 == 1 {
             let left = self.peaks.pop().expect("a peak for each bit of the size");
             hash = node(&left, &hash);
             (level, index) = (level + 1, index >> 1);
-            store.put(Table::Range, &row(level, index), &hash.0)?;
+            put(Table::Range, &row(level, index), &hash.0)?;
         }
         self.peaks.push(hash);
         self.size += 1;
@@ -105,6 +108,7 @@ fn subtree(from: u64, to: u64, read: &dyn Read) -> Result<Digest, StoreError> {
 mod tests {
     use super::*;
     use crate::state::memory_store::MemoryStore;
+    use crate::state::store::Store;
     use quorate_pbft::{merkle_proves, merkle_root};
 
     #[test]
@@ -120,7 +124,7 @@ mod tests {
                 assert!(!merkle_proves(&root, value, (index + 1) % size, size, &path) || size == 1);
             }
             if let Some(value) = values.get(size) {
-                log.push(value, &mut store).expect("memory");
+                log.push(value, &mut |table, key, value| store.put(table, key, value)).expect("memory");
             }
         }
     }

@@ -15,10 +15,39 @@ pub enum Table {
     Receipts,
     /// Nodes of the append-only receipt tree: (level, index) to digest.
     Range,
-    /// The history: what happened at each revision and to each path.
-    History,
+    /// Rows that an entry vouches for by a running hash: (tree, key of the entry, place) to versions of a path, numbers
+    /// of an author, sides of a conflict, the bytes of an envelope that waits.
+    Past,
+    /// Rows that only say in another order what entries and rows of the past say; they can be made again.
+    Index,
+    /// History, which execution never reads: the log, lists of slots, news, and what left the state.
+    Archive,
     /// Single values: genesis, execution point, counters.
     Meta,
+}
+
+/// The tables that executing a slot reads beside the entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Live {
+    /// [`Table::Names`].
+    Names,
+    /// [`Table::Contents`].
+    Contents,
+    /// [`Table::Past`].
+    Past,
+    /// [`Table::Index`].
+    Index,
+}
+
+impl From<Live> for Table {
+    fn from(table: Live) -> Self {
+        match table {
+            Live::Names => Self::Names,
+            Live::Contents => Self::Contents,
+            Live::Past => Self::Past,
+            Live::Index => Self::Index,
+        }
+    }
 }
 
 /// The disk said no. The replica stops rather than going on with half a truth.
@@ -49,6 +78,61 @@ pub trait Read {
         to: &[u8],
         each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
+}
+
+/// Reading as execution may: there is no way to history.
+#[allow(clippy::type_complexity)] // as above
+pub(crate) trait ReadLive {
+    /// The value under a key.
+    fn get(&self, table: Live, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// As [`Read::scan`].
+    fn scan(
+        &self,
+        table: Live,
+        from: &[u8],
+        to: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// As [`Read::scan_back`].
+    fn scan_back(
+        &self,
+        table: Live,
+        from: &[u8],
+        to: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+}
+
+/// A store as execution may read it.
+#[derive(Clone, Copy)]
+pub(crate) struct LiveStore<'a>(pub(crate) &'a dyn Read);
+
+impl ReadLive for LiveStore<'_> {
+    fn get(&self, table: Live, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(table.into(), key)
+    }
+
+    fn scan(
+        &self,
+        table: Live,
+        from: &[u8],
+        to: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.0.scan(table.into(), from, to, each)
+    }
+
+    fn scan_back(
+        &self,
+        table: Live,
+        from: &[u8],
+        to: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.0.scan_back(table.into(), from, to, each)
+    }
 }
 
 /// Reading and writing inside one commit; reads see the writes before them.

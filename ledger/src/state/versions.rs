@@ -6,23 +6,29 @@
 
 use crate::state::overlay::Overlay;
 use crate::state::record::{FileRecord, Version};
-use crate::state::store::{Read, StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError, Table};
 use crate::state::tree::{self, Key};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::file::File;
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
+use quorate_pbft::{Digest, hash};
 
 /// Makes a row of a version that a path's record will not tell of any more.
 pub(crate) fn put(overlay: &mut Overlay, (domain, path): (u32, &str), since: Revision, version: &Version) {
     let row = rows::version(domain, &tree::key_of(&name::file(path)), since);
-    overlay.put_row(Table::History, row, entry::bytes_of(version));
+    overlay.put_row(Table::Past, row, entry::bytes_of(version));
+}
+
+/// Running hash over the versions of a path up to one.
+pub(crate) fn hash_of(since: Revision, version: &Version) -> Digest {
+    hash("quorate/v1/version", &(since, version))
 }
 
 /// Calls `each` for the versions that were there at `last`, newest first, until it breaks. `record` is what the reader
 /// has of the path.
 pub(crate) fn back_from(
-    read: &dyn Read,
+    read: &dyn ReadLive,
     (domain, path): (u32, &Key),
     record: Option<&FileRecord>,
     last: Revision,
@@ -36,7 +42,7 @@ pub(crate) fn back_from(
     }
     let (from, to) = (rows::version(domain, path, Revision::GENESIS), rows::version(domain, path, last));
     let mut failed = None;
-    read.scan_back(Table::History, &from, &to, &mut |key, value| {
+    read.scan_back(Live::Past, &from, &to, &mut |key, value| {
         match (rows::version_revision(key), entry::value_of(value)) {
             (Some(revision), Ok(version)) => return each(revision, version),
             (None, _) => failed = Some(entry::damaged("a version's key")),
@@ -49,7 +55,7 @@ pub(crate) fn back_from(
 
 /// Version of a path in a revision, and the revision that made it so; none where nobody had written yet.
 pub(crate) fn at(
-    read: &dyn Read,
+    read: &dyn ReadLive,
     of: (u32, &Key),
     record: Option<&FileRecord>,
     at: Revision,

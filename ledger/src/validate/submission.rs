@@ -13,7 +13,7 @@ use crate::state::author_view::AuthorView;
 use crate::state::domain::{DomainView, Domains};
 use crate::state::numbers::{self, Used};
 use crate::state::overlay::Overlay;
-use crate::state::record::{AuthorRecord, ChainPlace, NumberRow, Sequence, ViewRecord};
+use crate::state::record::{AuthorRecord, ChainPlace, NumberAnswer, NumberRow, Sequence, ViewRecord};
 use crate::state::store::StoreError;
 use crate::state::{chain, name, rows};
 use crate::validate::rates::{self, Takes};
@@ -256,7 +256,7 @@ impl Submission<'_> {
     fn earlier(&self, overlay: &Overlay, place: &DomainView, id: EnvelopeId) -> Result<ViewRecord, Abort> {
         let (domain, sequence) = (place.record.number, sequence(overlay, place.record.number, self.body())?);
         let is_earlier = |(key, row): &(Vec<u8>, NumberRow)| {
-            let origin = row.view.as_ref().map_or(row.ordinal, |view| view.place.origin);
+            let origin = row.view().map_or(row.ordinal, |view| view.place.origin);
             rows::is_number_of(key, domain, &self.body().author)
                 && numbers::is_known(origin, row.slot, &sequence, place.floor)
         };
@@ -264,8 +264,11 @@ impl Submission<'_> {
             let detail = format!("{id} is no earlier envelope of this author and domain, or its chain is too long");
             return Err(Abort::refused(Code::BaseUnknown, detail));
         };
-        let was_refused = row.waited && overlay.has(domain, &name::refused(&id))?;
-        row.view.filter(|_| !was_refused).ok_or_else(|| Abort::refused(Code::BaseRefused, format!("{id} was refused")))
+        match row.answer {
+            NumberAnswer::Accepted(view) => Ok(view),
+            NumberAnswer::Waits(view) if !overlay.has(domain, &name::refused(&id))? => Ok(view),
+            _ => Err(Abort::refused(Code::BaseRefused, format!("{id} was refused"))),
+        }
     }
 
     fn attribution<'r>(&self, author: &'r AuthorRecord) -> Attribution<'r> {

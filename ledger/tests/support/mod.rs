@@ -3,6 +3,7 @@
 
 pub mod counting;
 pub mod locks;
+pub mod twin;
 pub mod world;
 
 use quorate_ledger::Revision;

@@ -1,5 +1,6 @@
 //! A ledger on its own: slots are made up, as if a group had decided them.
 
+use super::twin::Twin;
 use super::{author, digest, genesis, genesis_with};
 use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
@@ -24,6 +25,8 @@ pub struct World {
     lanes: BTreeMap<u16, Tip>,
     numbers: BTreeMap<(u8, String), u64>,
     attempts: u64,
+    /// Ledger that is rebuilt from copies beside this one.
+    twin: Option<Twin>,
 }
 
 /// Envelope to send: author, domain, changes, contents.
@@ -47,7 +50,8 @@ impl World {
         let mut store = MemoryStore::new();
         let ledger = Ledger::create(&mut store, &genesis).expect("an empty store");
         let (lanes, numbers) = (BTreeMap::new(), BTreeMap::new());
-        Self { genesis, store, ledger, time: 1_000_000, lanes, numbers, attempts: 0 }
+        let twin = Some(Twin::of(&ledger, &store));
+        Self { genesis, store, ledger, time: 1_000_000, lanes, numbers, attempts: 0, twin }
     }
 
     /// The newest revision.
@@ -100,7 +104,15 @@ impl World {
     /// Executes a slot with one bundle for each lane named.
     pub fn slot_of(&mut self, lanes: Vec<(u16, Vec<Item>)>) -> Outcome {
         let decided = self.decided(lanes);
-        self.ledger.execute(&mut self.store, &decided).expect("memory does not fail")
+        self.executes(&decided)
+    }
+
+    /// Executes a slot here and in the ledger that is rebuilt from copies.
+    fn executes(&mut self, decided: &Decided) -> Outcome {
+        self.twin = self.twin.take().filter(|twin| twin.is_beside(&self.ledger));
+        let outcome = self.ledger.execute(&mut self.store, decided).expect("memory does not fail");
+        self.twin.iter_mut().for_each(|twin| twin.follow(decided, &outcome));
+        outcome
     }
 
     /// Executes a slot that a view change filled with null: ledger time stands still.
@@ -108,7 +120,7 @@ impl World {
         let point = self.ledger.executed();
         let (seq, time, lane_hash) = (point.seq.next(), point.time, point.lane_hash);
         let decided = Decided { epoch: Epoch::new(0), seq, content: Content::NULL, time, bundles: vec![], lane_hash };
-        self.ledger.execute(&mut self.store, &decided).expect("memory does not fail")
+        self.executes(&decided)
     }
 
     /// The next slot as a group would have decided it, two milliseconds after the one before.
@@ -218,7 +230,7 @@ impl World {
     /// Keys of all rows of a table.
     pub fn rows(&self, table: Table) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();
-        let scanned = self.store.scan(table, &[], &[0xff; 64], &mut |key, _| {
+        let scanned = self.store.scan(table, &[], &[0xff; 4_200], &mut |key, _| {
             keys.push(key.to_vec());
             ControlFlow::Continue(())
         });
@@ -226,15 +238,14 @@ impl World {
         keys
     }
 
-    /// Keys of the rows of one kind in the history.
-    pub fn history(&self, kind: u8) -> Vec<Vec<u8>> {
-        let mut keys = Vec::new();
-        let scanned = self.store.scan(Table::History, &[kind], &[kind + 1], &mut |key, _| {
-            keys.extend((key[0] == kind).then(|| key.to_vec()));
-            ControlFlow::Continue(())
-        });
-        scanned.expect("memory does not fail");
-        keys
+    /// Keys of the rows of one kind in an index or the archive.
+    pub fn rows_of(&self, table: Table, kind: u8) -> Vec<Vec<u8>> {
+        self.rows(table).into_iter().filter(|key| key[0] == kind).collect()
+    }
+
+    /// Keys of the versions of paths: tree, path's key, revision.
+    pub fn versions(&self) -> Vec<Vec<u8>> {
+        self.rows(Table::Past).into_iter().filter(|key| key.len() == 48).collect()
     }
 
     pub fn view(&self) -> quorate_ledger::StateView<'_> {

@@ -50,18 +50,19 @@ fn rows(world: &World, table: Table, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
-/// Rows of versions in a domain: the kind, the domain, the path's key, the revision.
+/// Rows of versions in a domain: the domain, the path's key, the revision.
 fn version_rows(world: &World, domain: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
-    rows(world, Table::History, &[b"v", &domain.to_be_bytes()[..]].concat())
+    let past = rows(world, Table::Past, &domain.to_be_bytes()).into_iter();
+    past.filter(|(row, _)| row.len() == 48).collect()
 }
 
 fn path_key(row: &[u8]) -> Key {
-    row[5..37].to_vec()
+    row[4..36].to_vec()
 }
 
 fn revision_of(row: &[u8]) -> Revision {
-    let slot = u64::from_be_bytes(row[37..45].try_into().expect("eight bytes"));
-    let place = u32::from_be_bytes(row[45..49].try_into().expect("four bytes"));
+    let slot = u64::from_be_bytes(row[36..44].try_into().expect("eight bytes"));
+    let place = u32::from_be_bytes(row[44..48].try_into().expect("four bytes"));
     Revision::item(SeqNum::new(slot), place).expect("an envelope made the version, or a vote or deadline")
 }
 
@@ -179,7 +180,7 @@ pub fn prune(world: &mut World, tally: &mut Tally) {
     let floor = world.ledger.head().times.floor();
     for (domain, _) in DOMAINS {
         for row in superseded(world, domain, floor) {
-            world.store.delete(Table::History, &row).expect("memory does not fail");
+            world.store.delete(Table::Past, &row).expect("memory does not fail");
             tally.note(Seen::Pruned);
         }
     }

@@ -3,7 +3,9 @@
 mod scan;
 
 use self::scan::Written;
-use crate::state::store::{Read, Store, StoreError, Table};
+use crate::format::constants::GROUP;
+use crate::state::index::{IndexRow, Indexed, KINDS};
+use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
 use crate::state::{entry, rows};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -41,8 +43,8 @@ impl<'s> Overlay<'s> {
     }
 
     /// Rows as they were before the envelope in hand, entries of this slot excepted.
-    pub(crate) fn stored(&self) -> &dyn Read {
-        &*self.store
+    pub(crate) fn stored(&self) -> LiveStore<'_> {
+        LiveStore(&*self.store)
     }
 
     /// An entry as the envelope in hand sees it.
@@ -78,21 +80,47 @@ impl<'s> Overlay<'s> {
 
     /// Sets an entry, if the envelope in hand is accepted.
     pub(crate) fn put(&mut self, tree: TreeNumber, name: Vec<u8>, value: &impl BorshSerialize) {
-        self.pending.entry(tree).or_default().insert(name, Some(entry::bytes_of(value)));
+        assert!(tree == GROUP || !name.first().is_some_and(|kind| KINDS.contains(kind)), "it has rows in an index");
+        self.set(tree, name, Some(entry::bytes_of(value)));
     }
 
-    /// Removes an entry, if the envelope in hand is accepted.
-    pub(crate) fn remove(&mut self, tree: TreeNumber, name: Vec<u8>) {
-        self.pending.entry(tree).or_default().insert(name, None);
+    /// Sets or removes an entry with its rows of the index, if the envelope in hand is accepted.
+    pub(crate) fn put_indexed<T: Indexed>(
+        &mut self,
+        tree: TreeNumber,
+        name: Vec<u8>,
+        value: Option<&T>,
+    ) -> Result<(), StoreError> {
+        let before: Option<T> = self.get(tree, &name)?;
+        if !before.as_ref().zip(value).is_some_and(|(before, value)| value.has_rows_of(before)) {
+            let rows = |of: Option<&T>| of.map_or(Some(Vec::new()), |of| of.index(tree, name.get(1..)?));
+            let (old, new) = (rows(before.as_ref()), rows(value));
+            let (old, new) = old.zip(new).ok_or_else(|| entry::damaged("the name of an entry"))?;
+            self.replace_rows(old, new);
+        }
+        self.set(tree, name, value.map(entry::bytes_of));
+        Ok(())
+    }
+
+    fn replace_rows(&mut self, old: Vec<IndexRow>, new: Vec<IndexRow>) {
+        for (table, key, _) in old.into_iter().filter(|(table, key, _)| !has(&new, *table, key)) {
+            self.remove_row(table, key);
+        }
+        new.into_iter().for_each(|(table, key, value)| self.put_row(table.into(), key, value));
+    }
+
+    fn set(&mut self, tree: TreeNumber, name: Vec<u8>, value: Option<Vec<u8>>) {
+        self.pending.entry(tree).or_default().insert(name, value);
     }
 
     /// A row as the envelope in hand sees it.
-    pub(crate) fn row<T: BorshDeserialize>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub(crate) fn row<T: BorshDeserialize>(&self, table: Live, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.bytes(table, key)?.map(|value| entry::value_of(&value)).transpose()
     }
 
     /// A row's bytes as the envelope in hand sees them.
-    pub(crate) fn bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn bytes(&self, table: Live, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = Table::from(table);
         if !self.rows.is_empty()
             && let Some(value) = self.rows.get(&(table, key.to_vec()))
         {
@@ -118,19 +146,19 @@ impl<'s> Overlay<'s> {
     }
 
     /// Removes a row, if the envelope in hand is accepted.
-    pub(crate) fn remove_row(&mut self, table: Table, key: Vec<u8>) {
-        self.rows.insert((table, key), None);
+    pub(crate) fn remove_row(&mut self, table: Live, key: Vec<u8>) {
+        self.rows.insert((table.into(), key), None);
     }
 
     /// Sets a row that only says in another way what earlier envelopes did.
-    pub(crate) fn derive(&mut self, table: Table, key: &[u8], value: &impl BorshSerialize) -> Result<(), StoreError> {
-        self.store.put(table, key, &entry::bytes_of(value))
+    pub(crate) fn derive(&mut self, key: &[u8], value: &impl BorshSerialize) -> Result<(), StoreError> {
+        self.store.put(Table::Index, key, &entry::bytes_of(value))
     }
 
     /// Whether a file stands at a path as the envelope in hand sees it. Paths that were only asked for are not
     /// remembered: those of the folders above a file are many times as long as its own.
     pub(crate) fn is_listed(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
-        Ok(self.bytes(Table::Names, &rows::listed(domain, path))?.is_some())
+        Ok(self.bytes(Live::Names, &rows::listed(domain, path))?.is_some())
     }
 
     /// Whether any file stands below a folder as the envelope in hand sees it.
@@ -138,7 +166,7 @@ impl<'s> Overlay<'s> {
         let prefix = rows::listed(domain, &format!("{folder}/"));
         let (from, to) = rows::below(&prefix, crate::vocabulary::path::PATH_BYTES_MAX);
         let mut found = false;
-        self.scan(Table::Names, &from, &to, &mut |_, _| {
+        self.scan(Live::Names, &from, &to, &mut |_, _| {
             found = true;
             ControlFlow::Break(())
         })?;
@@ -150,7 +178,7 @@ impl<'s> Overlay<'s> {
         let prefix = rows::listed(domain, &format!("{folder}/"));
         let (from, to) = rows::below(&prefix, crate::vocabulary::path::PATH_BYTES_MAX);
         let mut found = Vec::new();
-        self.scan(Table::Names, &from, &to, &mut |key, _| {
+        self.scan(Live::Names, &from, &to, &mut |key, _| {
             found.push(path_of(key));
             if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -158,7 +186,7 @@ impl<'s> Overlay<'s> {
     }
 
     /// Keys of rows in `from..=to` as the envelope in hand sees them, ascending.
-    pub(crate) fn keys(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    pub(crate) fn keys(&self, table: Live, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut found = Vec::new();
         self.scan(table, from, to, &mut |key, _| {
             found.push(key.to_vec());
@@ -221,10 +249,14 @@ impl<'s> Overlay<'s> {
         Ok((known.key, Some(hash)))
     }
 
-    /// The store itself, for what stands outside every envelope.
-    pub(crate) fn store(&mut self) -> &mut dyn Store {
-        self.store
+    /// Sets a row outside every envelope.
+    pub(crate) fn put_now(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.store.put(table, key, value)
     }
+}
+
+fn has(rows: &[IndexRow], table: Live, key: &[u8]) -> bool {
+    rows.iter().any(|row| row.0 == table && row.1 == key)
 }
 
 impl Known {

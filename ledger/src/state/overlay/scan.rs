@@ -1,25 +1,25 @@
 //! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
 
 use super::Overlay;
-use crate::state::store::{Read, StoreError, Table};
+use crate::state::store::{Live, ReadLive, StoreError};
 use core::iter::Peekable;
 use core::ops::ControlFlow;
 
 /// Callback for each row of a scan.
 type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-impl Read for Overlay<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+impl ReadLive for Overlay<'_> {
+    fn get(&self, table: Live, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.bytes(table, key)
     }
 
-    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let written = self.written_rows(table, from, to).peekable();
+    fn scan(&self, table: Live, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        let written = self.written_rows(table.into(), from, to).peekable();
         Laid { written, is_before: |a, b| a < b, each }.over(|each| self.stored().scan(table, from, to, each))
     }
 
-    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let written = self.written_rows(table, from, to).rev().peekable();
+    fn scan_back(&self, table: Live, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        let written = self.written_rows(table.into(), from, to).rev().peekable();
         Laid { written, is_before: |a, b| a > b, each }.over(|each| self.stored().scan_back(table, from, to, each))
     }
 }

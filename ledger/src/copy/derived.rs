@@ -1,0 +1,39 @@
+//! Rows of the index, made from an entry and the rows that it vouches for.
+
+use super::vouched::Vouched;
+use crate::format::constants::GROUP;
+use crate::lock::LockNode;
+use crate::policy::attestation::PendingChange;
+use crate::state::index::{IndexRow, Indexed};
+use crate::state::record::{ConflictRecord, FileRecord};
+use crate::state::store::StoreError;
+use crate::state::tree::TreeNumber;
+use crate::state::{chain, entry, name};
+
+/// Rows of an entry and of what it vouches for, in the order in which they are written: of the ends of a chain the last
+/// one counts.
+pub(super) fn of(tree: TreeNumber, name: &[u8], value: &[u8], vouched: &Vouched) -> Result<Vec<IndexRow>, StoreError> {
+    match name.split_first() {
+        Some((&name::SEQUENCE, _)) => {
+            let rows = vouched.rows.iter().rev().map(|(key, row)| Ok(chain::index(key, &entry::value_of(row)?)));
+            Ok(rows.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect())
+        }
+        Some((kind, rest)) if tree != GROUP => of_kind(*kind, (tree, rest), value),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn of_kind(kind: u8, at: (TreeNumber, &[u8]), value: &[u8]) -> Result<Vec<IndexRow>, StoreError> {
+    match kind {
+        FileRecord::KIND => index::<FileRecord>(at, value),
+        ConflictRecord::KIND => index::<ConflictRecord>(at, value),
+        PendingChange::KIND => index::<PendingChange>(at, value),
+        LockNode::KIND => index::<LockNode>(at, value),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn index<T: Indexed>((tree, rest): (TreeNumber, &[u8]), value: &[u8]) -> Result<Vec<IndexRow>, StoreError> {
+    let value: T = entry::value_of(value)?;
+    value.index(tree, rest).ok_or_else(|| entry::damaged("the name of an entry"))
+}

@@ -1,0 +1,84 @@
+//! Copies: all that executing the next slots can ask for, and nothing else.
+//!
+//! A state has four kinds of data. **Entries** stand under the root. **Vouched rows** ([`Table::Past`], contents) lead
+//! back to an entry by a running hash or by their own. **Derived rows** ([`Table::Index`], [`Table::Names`]) only say
+//! again what entries and vouched rows say. **History** ([`Table::Archive`], receipts, the tree of slots) is for
+//! readers. A copy takes the first, checks and takes the second as far as the horizon goes, makes the third, and leaves
+//! the fourth: the ledger that opens on it never differs from the one it was taken from.
+
+mod derived;
+mod vouched;
+
+use crate::format::constants::GROUP;
+use crate::state::entry;
+use crate::state::ledger::{GENESIS, Ledger, ROOT};
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::TreeNumber;
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, SeqNum};
+
+/// Entries that are read before their rows are written: a reader and a writer may be one database.
+const ENTRIES_AT_ONCE: usize = 1_024;
+
+/// Key and row of entries.
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl Ledger {
+    /// Copies the state that `read` has of this ledger into an empty store. Each vouched row and content is checked; an
+    /// error names one that is missing or another than it should be.
+    pub fn copy(&self, read: &dyn Read, into: &mut dyn Store) -> Result<(), StoreError> {
+        for row in [GENESIS, ROOT] {
+            let value = read.get(Table::Meta, row)?.ok_or_else(|| entry::damaged("the genesis or the root"))?;
+            into.put(Table::Meta, row, &value)?;
+        }
+        let mut from = Vec::new();
+        loop {
+            let found = entries_from(read, &from)?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            from = [last.as_slice(), &[0]].concat();
+            for (key, row) in found {
+                self.copy_entry(read, into, (&key, &row))?;
+                into.give(Table::Entries, key, row)?;
+            }
+        }
+    }
+
+    fn copy_entry(&self, read: &dyn Read, into: &mut dyn Store, at: (&[u8], &[u8])) -> Result<(), StoreError> {
+        let tree = at.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
+        let found = tree.zip(entry::decode(at.1)).ok_or_else(|| entry::damaged("an entry"))?;
+        let (tree, (name, value)) = found;
+        let vouched = vouched::of(read, self.genesis(), (tree, name, value), self.floor(tree))?;
+        for (table, key, value) in derived::of(tree, name, value, &vouched)? {
+            into.give(table.into(), key, value)?;
+        }
+        for (key, value) in vouched.rows {
+            into.give(Table::Past, key, value)?;
+        }
+        vouched.contents.iter().try_for_each(|content| copy_content(read, into, content))
+    }
+
+    /// The oldest slot that a base in a domain may name.
+    fn floor(&self, tree: TreeNumber) -> SeqNum {
+        let domain = self.domains().values().find(|domain| domain.record.number == tree && tree != GROUP);
+        let floor = self.head().times.floor();
+        domain.map_or(floor, |domain| floor.max(domain.usage.marks.floor()))
+    }
+}
+
+fn entries_from(read: &dyn Read, from: &[u8]) -> Result<Entries, StoreError> {
+    let mut found = Vec::new();
+    read.scan(Table::Entries, from, &[0xff; 37], &mut |key, row| {
+        found.push((key.to_vec(), row.to_vec()));
+        if found.len() < ENTRIES_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(found)
+}
+
+fn copy_content(read: &dyn Read, into: &mut dyn Store, content: &Digest) -> Result<(), StoreError> {
+    if into.get(Table::Contents, &content.0)?.is_some() {
+        return Ok(());
+    }
+    let bytes = read.get(Table::Contents, &content.0)?;
+    let bytes = bytes.ok_or_else(|| StoreError(format!("content {content} is missing")))?;
+    into.give(Table::Contents, content.0.to_vec(), entry::sound_content(content, bytes)?)
+}

@@ -1,0 +1,92 @@
+//! Index: rows that only say in another order what entries say, and what rows of numbers say of chains.
+//!
+//! [`Overlay::put_indexed`](crate::state::overlay::Overlay::put_indexed) writes them with their entry, so that no
+//! writer keeps them by hand; a copy makes them again from the entries.
+
+use crate::policy::attestation::PendingChange;
+use crate::state::record::{ConflictRecord, FileRecord};
+use crate::state::store::Live;
+use crate::state::tree::{TreeNumber, key_of};
+use crate::state::{name, rows};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_pbft::Digest;
+
+/// Row of an index: table, key, value.
+pub(crate) type IndexRow = (Live, Vec<u8>, Vec<u8>);
+
+/// Value of an entry that has rows in an index.
+pub(crate) trait Indexed: BorshSerialize + BorshDeserialize {
+    /// First byte of the names of such entries.
+    const KIND: u8;
+
+    /// Rows of an entry in a tree, by the rest of its name; none for a name that no such entry has.
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>>;
+
+    /// Whether another value at the same name has the same rows, as far as that is cheap to say.
+    fn has_rows_of(&self, _other: &Self) -> bool {
+        false
+    }
+}
+
+/// Kinds of names whose entries have rows in an index, in the trees of domains.
+pub(crate) const KINDS: [u8; 4] = [FileRecord::KIND, ConflictRecord::KIND, PendingChange::KIND, LOCK];
+
+/// Kind of the names of locks.
+pub(crate) const LOCK: u8 = b'k';
+
+impl Indexed for FileRecord {
+    const KIND: u8 = b'f';
+
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        let path = core::str::from_utf8(name).ok()?;
+        let listed = rows::listed(tree, path);
+        let mut found = vec![(Live::Index, rows::known(&listed), Vec::new())];
+        if self.file.is_some() {
+            found.push((Live::Names, listed, Vec::new()));
+        }
+        if self.is_gone() {
+            let key = key_of(&name::file(path));
+            found.push((Live::Index, rows::deleted(self.since, tree, &key), name.to_vec()));
+        }
+        Some(found)
+    }
+
+    fn has_rows_of(&self, other: &Self) -> bool {
+        self.file.is_some() && other.file.is_some()
+    }
+}
+
+impl Indexed for ConflictRecord {
+    const KIND: u8 = b'c';
+
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        let id = ConflictId(Digest(name.try_into().ok()?));
+        if self.settled.is_some() {
+            return Some(Vec::new());
+        }
+        let domain = tree.to_be_bytes().to_vec();
+        let mut found = vec![
+            (Live::Index, rows::open_conflict(self.since, &id), domain.clone()),
+            (Live::Index, rows::conflict_domain(&id), domain.clone()),
+        ];
+        let times = self.held_up.iter().map(|hold| hold.until).chain(self.next_deadline());
+        found.extend(times.map(|at| (Live::Index, rows::deadline(at, &id), domain.clone())));
+        let awaited = self.held_up.iter().flat_map(|hold| &hold.paths);
+        found.extend(awaited.map(|path| (Live::Index, rows::held_up(tree, path, &id), Vec::new())));
+        Some(found)
+    }
+}
+
+impl Indexed for PendingChange {
+    const KIND: u8 = b'w';
+
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        let id = EnvelopeId(Digest(name.try_into().ok()?));
+        Some(vec![(Live::Index, rows::waiting(tree, self.since, &id), Vec::new())])
+    }
+
+    fn has_rows_of(&self, other: &Self) -> bool {
+        self.since == other.since
+    }
+}

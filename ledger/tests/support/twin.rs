@@ -1,0 +1,86 @@
+//! A second ledger beside the one of a world: thrown away again and again, made anew from a copy of its own state, and
+//! held against the first at every slot.
+
+use core::ops::ControlFlow;
+use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Table};
+use quorate_pbft::Decided;
+use std::collections::BTreeMap;
+
+/// Slots between two copies, on average. `QUORATE_COPIES` sets another number.
+const SLOTS: u64 = 5;
+
+/// Rows of a table.
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Kinds of the index that are laid out on demand: a copy has none of them at first.
+const ON_DEMAND: [u8; 2] = [b'm', b'w'];
+/// Kinds of the index that tell of numbers: a copy has those within the horizon.
+const OF_NUMBERS: [u8; 2] = [b'k', b'h'];
+
+#[derive(Clone)]
+pub struct Twin {
+    store: MemoryStore,
+    ledger: Ledger,
+}
+
+impl Twin {
+    pub fn of(ledger: &Ledger, store: &MemoryStore) -> Self {
+        let copied = copy(ledger, store);
+        check_index(ledger, store, &copied);
+        let ledger = Ledger::open(&copied, ledger.genesis()).expect("a copy opens");
+        Self { store: copied, ledger }
+    }
+
+    /// Executes what another ledger has executed, and holds all of it against that.
+    pub fn follow(&mut self, decided: &Decided, theirs: &Outcome) {
+        if is_time(decided) {
+            *self = Self::of(&self.ledger, &self.store);
+        }
+        let ours = self.ledger.execute(&mut self.store, decided).expect("a copy lacks nothing");
+        assert_eq!(&ours, theirs, "a ledger that was copied at {}", decided.seq);
+    }
+
+    /// Whether it stands where a ledger stands that is about to execute.
+    pub fn is_beside(&self, ledger: &Ledger) -> bool {
+        self.ledger.executed() == ledger.executed()
+    }
+}
+
+/// Dice that every run throws alike.
+fn is_time(decided: &Decided) -> bool {
+    let slots = std::env::var("QUORATE_COPIES").ok().and_then(|slots| slots.parse().ok()).unwrap_or(SLOTS);
+    let thrown = decided.seq.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (thrown >> 33).is_multiple_of(slots.max(1))
+}
+
+fn copy(ledger: &Ledger, store: &MemoryStore) -> MemoryStore {
+    let mut copied = MemoryStore::new();
+    ledger.copy(store, &mut copied).expect("nothing is missing");
+    copied
+}
+
+/// The rows that were kept while slots were executed are those that a copy derives.
+fn check_index(ledger: &Ledger, store: &MemoryStore, copied: &MemoryStore) {
+    assert_eq!(rows(store, Table::Names), rows(copied, Table::Names));
+    let (kept, derived) = (rows(store, Table::Index), rows(copied, Table::Index));
+    let is = |kinds: &[u8], key: &[u8]| kinds.contains(&key[0]);
+    let of_entries = |rows: &Rows| -> Rows {
+        let rows = rows.iter().filter(|(key, _)| !is(&ON_DEMAND, key) && !is(&OF_NUMBERS, key));
+        rows.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    assert_eq!(of_entries(&kept), of_entries(&derived));
+    let all = ledger.head().times.floor().get() == 0;
+    for (key, value) in derived.iter().filter(|(key, _)| is(&OF_NUMBERS, key)) {
+        assert!(kept.get(key) == Some(value) || !all && key[0] == b'h', "{key:?}");
+    }
+}
+
+fn rows(store: &MemoryStore, table: Table) -> Rows {
+    let mut found = Rows::new();
+    let scanned = store.scan(table, &[], &[0xff; 4_200], &mut |key, value| {
+        found.insert(key.to_vec(), value.to_vec());
+        ControlFlow::Continue(())
+    });
+    scanned.expect("memory does not fail");
+    found
+}
