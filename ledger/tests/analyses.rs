@@ -5,7 +5,7 @@ mod support;
 use quorate_ledger::{
     Actor, Analysis, Code, ConflictEntry, ConflictEventKind, ConflictId, Mode, Op, PathOutcome, State,
 };
-use quorate_pbft::{Digest, Item, ReplicaId};
+use quorate_pbft::{Digest, Item, Signer};
 use support::world::{Edit, World, revision, write};
 
 /// Authors 1 and 2 change different words of one line.
@@ -30,8 +30,11 @@ fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
     world.view().conflict(id).expect("memory").expect("a conflict")
 }
 
-fn replicas(numbers: &[u16]) -> Vec<Actor> {
-    numbers.iter().map(|number| Actor::Replica(ReplicaId::new(*number))).collect()
+fn replicas(numbers: &[u8]) -> Vec<Actor> {
+    let mut keys: Vec<Actor> =
+        numbers.iter().map(|number| Actor::Replica(support::replica(*number).public_key())).collect();
+    keys.sort_unstable();
+    keys
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Base, Code, Limits, Mode, Op, Principal, State, Store, Table};
+use quorate_ledger::{Base, Code, Limits, Mode, Op, Principal, Read, State, Store, Table};
 use support::digest;
 use support::world::{Edit, World, at, remove, rename, write};
 
@@ -166,4 +166,49 @@ fn a_change_that_waited_and_was_refused_is_no_base_for_the_next() {
     world.does(1, &[Edit::Other(Op::Attest { envelope: waits.id, approve: false })]);
     let after = world.does_on(Base::Envelope(waits.id), 3, &[write("b", "2")]);
     assert_eq!(after.code, Some(Code::BaseRefused));
+}
+
+/// Entries of the state whose names begin with this byte.
+fn entries_of(world: &World, kind: u8) -> usize {
+    let mut found = 0;
+    let scanned = world.store.scan(Table::Entries, &[], &[0xff; 37], &mut |_, row| {
+        found += usize::from(row[36] == kind);
+        core::ops::ControlFlow::Continue(())
+    });
+    scanned.expect("memory does not fail");
+    found
+}
+
+#[test]
+fn settled_conflicts_and_ended_proposals_leave_the_state_and_can_still_be_read() {
+    let mut world = short();
+    let everyone = vec![Principal::Everyone];
+    world.decide("main", DomainPolicy::new(everyone, vec![]));
+    world.does(0, &[write("a", "one")]);
+    let base = world.now();
+    world.does(0, &[write("a", "two")]);
+    let id = world.does_on(base, 1, &[write("a", "three")]).conflicts[0];
+    let open = world.does_on(base, 2, &[write("a", "four")]).state;
+    assert_eq!((open, entries_of(&world, b'c'), entries_of(&world, b'p')), (State::Conflict, 1, 1));
+    time_passes(&mut world);
+    assert_eq!((entries_of(&world, b'c'), entries_of(&world, b'p')), (1, 0), "the conflict is open");
+    world.does(0, &[write("a", "five")]);
+    time_passes(&mut world);
+    assert_eq!(entries_of(&world, b'c'), 0);
+    let conflict = world.view().conflict(&id).expect("memory").expect("it is in the archive");
+    assert!(conflict.record.settled.is_some() && conflict.sides.len() == 3);
+    let listed = world.view().conflicts(None, Some(false), None, 10).expect("a page").items;
+    let proposals = world.view().proposals(None, false, None, 10).expect("a page").items;
+    assert_eq!((listed.len(), proposals.len()), (1, 1));
+}
+
+#[test]
+fn each_version_that_is_kept_costs_some_of_the_horizon() {
+    let mut world = World::with(Limits { base_horizon_bytes: 64 << 10, ..Limits::default() });
+    let old = world.does(0, &[write("a", "")]).revision.expect("a verdict");
+    for n in 0..200 {
+        world.does(0, &[write("a", &n.to_string())]);
+    }
+    let late = world.does_on(Base::Revision(old), 1, &[write("b", "x")]);
+    assert_eq!(late.code, Some(Code::BaseTooOld), "200 versions of 512 bytes are more than 64 KiB");
 }

@@ -11,7 +11,7 @@ use crate::state::{name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::verdict::{Code, Refusal};
-use quorate_pbft::{Digest, ReplicaId};
+use quorate_pbft::{Digest, PublicKey};
 
 /// Bytes of a suggestion's reason.
 const REASON_BYTES_MAX: usize = 4_096;
@@ -44,7 +44,7 @@ impl Applier<'_, '_> {
     }
 
     /// Takes an analyser's proposal: once for each conflict, and none that the path's rule does not allow.
-    pub(crate) fn analysed(&mut self, replica: ReplicaId, analysis: Analysis) -> Result<(), Abort> {
+    pub(crate) fn analysed(&mut self, replica: PublicKey, analysis: Analysis) -> Result<(), Abort> {
         let id = analysis.conflict;
         let conflict = self.open_conflict(&id)?;
         let voice = Actor::Replica(replica);

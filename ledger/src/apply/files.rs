@@ -7,6 +7,9 @@ use crate::state::{name, versions};
 use crate::vocabulary::file::File;
 use quorate_pbft::Digest;
 
+/// Bytes of the horizon's budget that a version costs at least: its row has to be kept, and copied, like its content.
+const VERSION_BYTES_MIN: u64 = 512;
+
 impl Applier<'_, '_> {
     /// The record of a path; none where nothing stood within the horizon.
     pub(super) fn record(&self, path: &str) -> Result<Option<FileRecord>, StoreError> {
@@ -16,7 +19,7 @@ impl Applier<'_, '_> {
     /// Writes a new version of a path. An open conflict stays open.
     pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
         let record = self.record(path)?.unwrap_or_else(|| self.fresh());
-        self.supersede(record.file, file);
+        self.supersede(&record, file);
         let record = FileRecord {
             file,
             since: self.revision,
@@ -45,23 +48,22 @@ impl Applier<'_, '_> {
     /// Makes what stands at a path an earlier version of it; the running hash over all of those. An envelope's own
     /// versions of a path replace each other.
     fn keep(&mut self, path: &str, record: &FileRecord) -> Digest {
-        match record.version() {
-            Some(version) if record.since < self.revision => {
+        match record.version().filter(|_| record.since < self.revision) {
+            Some(version) => {
                 versions::put(self.overlay, (self.domain, path), record.since, &version);
                 versions::hash_of(record.since, &version)
             }
-            _ => record.before,
+            None => record.before,
         }
     }
 
-    fn supersede(&mut self, old: Option<File>, new: Option<File>) {
-        let bytes = |file: Option<File>| file.map_or(0, |file| file.size as i64); // far below 2^63: see the limits
+    fn supersede(&mut self, record: &FileRecord, new: Option<File>) {
+        let (old, bytes) = (record.file, |file: Option<File>| file.map_or(0, |file| file.size as i64)); // far below 2^63: see the limits
         self.applied.files += i64::from(new.is_some()) - i64::from(old.is_some());
         self.applied.bytes += bytes(new) - bytes(old);
-        if let Some(old) = old
-            && new.map(|new| new.content) != Some(old.content)
-        {
-            self.applied.superseded_bytes = self.applied.superseded_bytes.saturating_add(old.size);
-        }
+        let replaced = old.filter(|old| new.map(|new| new.content) != Some(old.content)).map_or(0, |old| old.size);
+        let keeps_version = record.envelope.is_some() && record.since < self.revision;
+        let least = if keeps_version { VERSION_BYTES_MIN } else { 0 };
+        self.applied.superseded_bytes = self.applied.superseded_bytes.saturating_add(replaced.max(least));
     }
 }

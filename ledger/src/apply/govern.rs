@@ -231,8 +231,7 @@ impl Applier<'_, '_> {
             proposal.end = Some(ProposalEnd { revision: self.revision, failed });
             self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
         }
-        self.overlay.put(self.domain, name::proposal(&id), &proposal);
-        Ok(())
+        Ok(self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))?)
     }
 
     /// Why something cannot be done as things stand.

@@ -1,11 +1,11 @@
 //! Rows of the index, made from an entry and the rows that it vouches for.
 
 use super::vouched::Vouched;
-use crate::format::constants::GROUP;
+use crate::format::governance::Proposal;
 use crate::lock::LockNode;
 use crate::policy::attestation::PendingChange;
 use crate::state::index::{IndexRow, Indexed};
-use crate::state::record::{ConflictRecord, FileRecord};
+use crate::state::record::{ConflictRecord, FileRecord, RefusedChange};
 use crate::state::store::StoreError;
 use crate::state::tree::TreeNumber;
 use crate::state::{chain, entry, name};
@@ -18,8 +18,8 @@ pub(super) fn of(tree: TreeNumber, name: &[u8], value: &[u8], vouched: &Vouched)
             let rows = vouched.rows.iter().rev().map(|(key, row)| Ok(chain::index(key, &entry::value_of(row)?)));
             Ok(rows.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect())
         }
-        Some((kind, rest)) if tree != GROUP => of_kind(*kind, (tree, rest), value),
-        _ => Ok(Vec::new()),
+        Some((kind, rest)) => of_kind(*kind, (tree, rest), value),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -29,6 +29,8 @@ fn of_kind(kind: u8, at: (TreeNumber, &[u8]), value: &[u8]) -> Result<Vec<IndexR
         ConflictRecord::KIND => index::<ConflictRecord>(at, value),
         PendingChange::KIND => index::<PendingChange>(at, value),
         LockNode::KIND => index::<LockNode>(at, value),
+        Proposal::KIND => index::<Proposal>(at, value),
+        RefusedChange::KIND => index::<RefusedChange>(at, value),
         _ => Ok(Vec::new()),
     }
 }

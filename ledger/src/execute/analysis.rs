@@ -14,16 +14,16 @@ impl Execution<'_, '_> {
     /// is over, or was analysed by this replica before) does nothing: it is nobody's envelope, so nothing is refused.
     pub(super) fn analysis(&mut self, lane: ReplicaId, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
-        let genesis = self.ledger.genesis_shared();
-        let Some(member) = genesis.file().members.get(lane.index()) else { return Ok(()) };
+        let committee = self.committee(self.epoch)?;
+        let Some(member) = committee.and_then(|committee| committee.key(lane).copied()) else { return Ok(()) };
         let number = self.overlay.bytes(Live::Index, &rows::conflict_domain(&analysis.conflict))?;
         let Some(domain) = number.and_then(|number| self.domain_of_row(&number)) else { return Ok(()) };
         let context = self.context(&domain);
         let Some(place) = context.place(&domain) else { return Ok(()) };
         let revision = Revision::slot(self.seq);
-        let by = Attribution { author: member.key, ..Attribution::settlement(&analysis.conflict, revision) };
+        let by = Attribution { author: member, ..Attribution::settlement(&analysis.conflict, revision) };
         let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
-        let taken = applier.analysed(lane, analysis);
+        let taken = applier.analysed(member, analysis);
         let applied = applier.applied();
         match taken {
             Ok(()) => {

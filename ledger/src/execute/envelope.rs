@@ -10,7 +10,7 @@ use crate::policy::GroupPolicy;
 use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::{Abort, DeferReason, Deferred};
 use crate::state::domain::{DomainView, Domains};
-use crate::state::record::{AuthorRecord, ChainPlace, Sequence};
+use crate::state::record::{AuthorRecord, ChainPlace, RefusedChange, Sequence};
 use crate::state::store::{Live, StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::validate::rates::Takes;
@@ -233,7 +233,8 @@ impl Execution<'_, '_> {
         };
         if accepted.is_err() {
             self.overlay.rollback();
-            self.overlay.put(number, name::refused(&id), &submission.revision);
+            let refused = RefusedChange { revision: submission.revision };
+            self.overlay.put_indexed(number, name::refused(&id), Some(&refused))?;
         }
         self.overlay.put_indexed::<PendingChange>(number, name::pending(&id), None)?;
         self.overlay.remove_row(Live::Past, rows::pending(number, &id));

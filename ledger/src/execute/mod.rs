@@ -14,6 +14,7 @@ mod verdict;
 use self::envelope::Origin;
 use crate::execute::outcome::Outcome;
 use crate::format::check;
+use crate::format::constants::GROUP;
 use crate::format::receipt::Receipt;
 use crate::lock::LockNews;
 use crate::policy::attestation::Progress;
@@ -21,14 +22,15 @@ use crate::policy::reputation::Service;
 use crate::state::abort::Deferred;
 use crate::state::ledger::Ledger;
 use crate::state::overlay::Overlay;
-use crate::state::record::{EvidenceRecord, Usage};
+use crate::state::record::{EpochRecord, EvidenceRecord, Usage};
 use crate::state::slot::{Listed, SlotLeaf};
 use crate::state::store::{Store, StoreError, Table};
-use crate::state::{entry, name, rows};
+use crate::state::{entry, name, prune, rows};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use quorate_pbft::{
-    Bundle, Decided, Digest, Epoch, EvidenceKey, Item, ItemKind, PublicKey, ReplicaId, SeqNum, Time, merkle_root,
+    Bundle, Committee, Decided, Digest, Epoch, EvidenceKey, Item, ItemKind, PublicKey, ReplicaId, SeqNum, Time,
+    merkle_root,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -144,7 +146,7 @@ impl<'l, 's> Execution<'l, 's> {
             return Ok(());
         };
         let key = evidence.key();
-        let Some(committee) = genesis.committee(key.epoch) else {
+        let Some(committee) = self.committee(key.epoch)? else {
             return Ok(());
         };
         let Some(offender) = committee.key(key.signer) else {
@@ -157,7 +159,7 @@ impl<'l, 's> Execution<'l, 's> {
             self.is_recorded(key);
             return Ok(());
         }
-        if count >= OFFENCES_MAX || !check::proves(&evidence, committee, &genesis) {
+        if count >= OFFENCES_MAX || !check::proves(&evidence, &committee, &genesis) {
             return Ok(());
         }
         let id = evidence.id();
@@ -169,6 +171,12 @@ impl<'l, 's> Execution<'l, 's> {
         self.overlay.commit()?;
         self.is_recorded(key);
         Ok(())
+    }
+
+    /// The voters of an epoch, by its entry; none for an epoch that has not begun.
+    fn committee(&self, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
+        let record: Option<EpochRecord> = self.overlay.get(GROUP, &name::epoch(epoch))?;
+        Ok(record.and_then(|record| record.committee(self.ledger.genesis().group(), epoch)))
     }
 
     /// Named once in a slot, however often it is in there: at most [`OFFENCES_MAX`] keys for each signer.
@@ -191,7 +199,9 @@ impl<'l, 's> Execution<'l, 's> {
             self.overlay.put(known.record.number, name::USAGE.to_vec(), &usage);
             known.usage = usage;
         }
-        crate::state::prune::deleted(&mut self.overlay, self.ledger.head().times.floor())
+        let floor = self.ledger.head().times.floor();
+        prune::deleted(&mut self.overlay, floor)?;
+        prune::ended(&mut self.overlay, floor)
     }
 
     fn finish(mut self, decided: &Decided) -> Result<Outcome, StoreError> {

@@ -93,8 +93,10 @@ impl Execution<'_, '_> {
 
     /// Writes what the lanes of this slot brought.
     pub(super) fn write_services(&mut self) -> Result<(), StoreError> {
-        let genesis = self.ledger.genesis_shared();
-        let Some(committee) = genesis.committee(self.epoch) else { return Ok(()) };
+        if self.services.is_empty() {
+            return Ok(());
+        }
+        let Some(committee) = self.committee(self.epoch)? else { return Ok(()) };
         for (lane, brought) in core::mem::take(&mut self.services) {
             let Some(key) = committee.key(lane) else { continue };
             let known: Service = self.overlay.get(GROUP, &name::service(key))?.unwrap_or_default();

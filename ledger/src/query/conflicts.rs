@@ -103,7 +103,7 @@ impl<'a> StateView<'a> {
 
     fn conflict_in(&self, id: ConflictId, domain: String) -> Result<ConflictEntry, StoreError> {
         let number = self.ledger.domain(&domain).ok_or_else(|| entry::damaged("a conflict's domain"))?.record.number;
-        let record: Option<ConflictRecord> = entry::load(self.read, number, &name::conflict(&id))?;
+        let record: Option<ConflictRecord> = entry::load_ever(self.read, number, &name::conflict(&id))?;
         let record = record.ok_or_else(|| entry::damaged("a listed conflict"))?;
         let sides = (0..record.sides.min(SIDES_MAX)).map(|index| self.side(number, (&id, &record), index));
         let sides = sides.collect::<Result<_, _>>()?;

@@ -2,11 +2,13 @@
 
 use super::page::{self, Page};
 use super::{QueryError, StateView};
+use crate::format::constants::GROUP;
 use crate::proof::{EvidenceProof, Proof};
+use crate::state::record::EpochRecord;
 use crate::state::store::{StoreError, Table};
-use crate::state::{entry, rows};
+use crate::state::{entry, name, rows};
 use core::ops::{ControlFlow, RangeInclusive};
-use quorate_pbft::{Digest, Evidence, EvidenceKey, PublicKey, SeqNum, View};
+use quorate_pbft::{Digest, Evidence, EvidenceKey, PublicKey, ReplicaId, SeqNum, View};
 
 /// Proof of a replica's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,14 @@ impl<'a> StateView<'a> {
         found.into_iter().collect()
     }
 
+    /// Number of a member of the epoch that the last executed slot belongs to.
+    pub fn number_of_member(&self, key: &PublicKey) -> Result<Option<ReplicaId>, StoreError> {
+        let epoch = self.ledger.head().epoch;
+        let members: Option<EpochRecord> = entry::load(self.read, GROUP, &name::epoch(epoch))?;
+        let place = members.and_then(|epoch| epoch.members.iter().position(|member| member == key));
+        Ok(place.map(|place| ReplicaId::new(place as u16))) // a group has at most 256 members
+    }
+
     /// The proof file.
     pub fn evidence_file(&self, id: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let evidence: Option<Evidence> = entry::load_row(self.read, Table::Archive, &rows::evidence(id))?;
@@ -60,8 +70,8 @@ impl<'a> StateView<'a> {
     fn evidence_entry(&self, key: &[u8], value: &[u8]) -> Result<EvidenceEntry, StoreError> {
         let (recorded_at, id) = place(key).ok_or_else(|| entry::damaged("the place of evidence"))?;
         let (what, view, seq): (EvidenceKey, View, SeqNum) = entry::value_of(value)?;
-        let committee = self.ledger.genesis().committee(what.epoch);
-        let key = committee.and_then(|committee| committee.key(what.signer)).copied();
+        let members: Option<EpochRecord> = entry::load(self.read, GROUP, &name::epoch(what.epoch))?;
+        let key = members.and_then(|epoch| epoch.members.get(what.signer.index()).copied());
         let key = key.ok_or_else(|| entry::damaged("the offender of evidence"))?;
         Ok(EvidenceEntry { id, what, key, view, seq, recorded_at })
     }

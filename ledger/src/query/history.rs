@@ -130,7 +130,8 @@ impl<'a> StateView<'a> {
     fn sides_at(&self, domain: &str, path: &str, last: Revision) -> Result<BTreeMap<Revision, EnvelopeId>, QueryError> {
         let mut found = BTreeMap::new();
         for id in self.conflicts_in(domain)? {
-            let record: Option<ConflictRecord> = entry::load(self.read, self.number(domain)?, &name::conflict(&id))?;
+            let record: Option<ConflictRecord> =
+                entry::load_ever(self.read, self.number(domain)?, &name::conflict(&id))?;
             let Some(record) = record.filter(|record| record.path == path) else { continue };
             for index in 0..record.sides {
                 let side: Option<Side> =

@@ -164,7 +164,7 @@ impl<'a> StateView<'a> {
 
     fn proposed_in(&self, id: ProposalId, domain: String) -> Result<Proposed, StoreError> {
         let number = self.decided_in(&domain)?.number;
-        let proposal: Option<Proposal> = entry::load(self.read, number, &name::proposal(&id))?;
+        let proposal: Option<Proposal> = entry::load_ever(self.read, number, &name::proposal(&id))?;
         let proposal = proposal.ok_or_else(|| entry::damaged("a listed proposal"))?;
         Ok(Proposed { id, domain, proposal })
     }

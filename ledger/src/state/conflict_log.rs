@@ -3,7 +3,7 @@
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{PublicKey, ReplicaId, Time};
+use quorate_pbft::{PublicKey, Time};
 
 /// Event in a conflict's log.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -25,8 +25,8 @@ pub struct ConflictEvent {
 pub enum Actor {
     /// Signer of an envelope.
     Author(PublicKey) = 1,
-    /// A replica's analyser: an item on its own lane, signed with the bundle that holds it.
-    Replica(ReplicaId) = 2,
+    /// A replica's analyser, by the member's key: an item on its own lane, signed with the bundle that holds it.
+    Replica(PublicKey) = 2,
     /// Deadline in ledger time, which nobody signs.
     Deadline = 3,
 }

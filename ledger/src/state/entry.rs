@@ -1,5 +1,6 @@
 //! Entries as rows: the hash of the value, the name, the value.
 
+use crate::state::rows;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{self, Key, TreeNumber};
 use crate::vocabulary::path::Shown;
@@ -93,6 +94,18 @@ pub(crate) trait Entries {
 impl Entries for &dyn Read {
     fn entry<T: BorshDeserialize>(&self, number: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
         load(*self, number, name)
+    }
+}
+
+/// An entry as it stands in the store, or as it was when it left the state.
+pub(crate) fn load_ever<T: BorshDeserialize>(
+    read: &dyn Read,
+    number: TreeNumber,
+    name: &[u8],
+) -> Result<Option<T>, StoreError> {
+    match load(read, number, name)? {
+        Some(found) => Ok(Some(found)),
+        None => load_row(read, Table::Archive, &rows::left(number, name)),
     }
 }
 

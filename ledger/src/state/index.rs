@@ -3,12 +3,14 @@
 //! [`Overlay::put_indexed`](crate::state::overlay::Overlay::put_indexed) writes them with their entry, so that no
 //! writer keeps them by hand; a copy makes them again from the entries.
 
+use crate::format::governance::Proposal;
 use crate::policy::attestation::PendingChange;
-use crate::state::record::{ConflictRecord, FileRecord};
+use crate::state::record::{ConflictRecord, FileRecord, RefusedChange};
 use crate::state::store::Live;
 use crate::state::tree::{TreeNumber, key_of};
 use crate::state::{name, rows};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Digest;
 
@@ -29,8 +31,9 @@ pub(crate) trait Indexed: BorshSerialize + BorshDeserialize {
     }
 }
 
-/// Kinds of names whose entries have rows in an index, in the trees of domains.
-pub(crate) const KINDS: [u8; 4] = [FileRecord::KIND, ConflictRecord::KIND, PendingChange::KIND, LOCK];
+/// Kinds of names whose entries have rows in an index.
+pub(crate) const KINDS: [u8; 6] =
+    [FileRecord::KIND, ConflictRecord::KIND, PendingChange::KIND, LOCK, Proposal::KIND, RefusedChange::KIND];
 
 /// Kind of the names of locks.
 pub(crate) const LOCK: u8 = b'k';
@@ -62,8 +65,8 @@ impl Indexed for ConflictRecord {
 
     fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
         let id = ConflictId(Digest(name.try_into().ok()?));
-        if self.settled.is_some() {
-            return Some(Vec::new());
+        if let Some(settled) = &self.settled {
+            return Some(vec![over::<Self>(settled.revision, tree, name)]);
         }
         let domain = tree.to_be_bytes().to_vec();
         let mut found = vec![
@@ -89,4 +92,25 @@ impl Indexed for PendingChange {
     fn has_rows_of(&self, other: &Self) -> bool {
         self.since == other.since
     }
+}
+
+impl Indexed for Proposal {
+    const KIND: u8 = b'p';
+
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        Some(self.end.iter().map(|end| over::<Self>(end.revision, tree, name)).collect())
+    }
+}
+
+impl Indexed for RefusedChange {
+    const KIND: u8 = b'z';
+
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        Some(vec![over::<Self>(self.revision, tree, name)])
+    }
+}
+
+/// Row of an entry that leaves the state once a revision lies beyond the horizon.
+fn over<T: Indexed>(ended: Revision, tree: TreeNumber, name: &[u8]) -> IndexRow {
+    (Live::Index, rows::over(ended, tree, T::KIND, name), Vec::new())
 }

@@ -5,13 +5,13 @@ use crate::format::genesis::Genesis;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::overlay::Overlay;
-use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, Head, Usage};
+use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, EpochRecord, Head, Usage};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{Tree, state_root};
 use crate::state::{entry, name};
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{Committee, Digest, ExecutedPoint};
+use quorate_pbft::{Committee, Digest, Epoch, ExecutedPoint};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -196,6 +196,8 @@ impl Ledger {
         let genesis = Arc::clone(&self.genesis);
         let file = genesis.file();
         overlay.put(GROUP, name::RULES.to_vec(), &rules());
+        let members = file.members.iter().map(|member| member.key).collect();
+        overlay.put(GROUP, name::epoch(Epoch::new(0)), &EpochRecord { members });
         for organisation in &file.organisations {
             overlay.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
         }

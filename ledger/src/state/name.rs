@@ -78,6 +78,11 @@ pub(crate) fn author(key: &PublicKey) -> Vec<u8> {
     named(b'a', &key.0)
 }
 
+/// Members of an epoch, in the group's tree.
+pub(crate) fn epoch(epoch: Epoch) -> Vec<u8> {
+    named(b'm', &epoch.get().to_be_bytes())
+}
+
 /// Evidence against a replica's key, in the group's tree.
 pub(crate) fn evidence(key: &PublicKey, epoch: Epoch, kind: EvidenceKind) -> Vec<u8> {
     let mut name = named(b'e', &key.0);

@@ -11,7 +11,9 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip, bounded};
+use quorate_pbft::{
+    Committee, Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip, bounded,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Head of the group: the values that executing the next slot reads beside the entries themselves.
@@ -204,6 +206,13 @@ impl NumberRow {
     }
 }
 
+/// A change that waited for the word of others and was refused in the end.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct RefusedChange {
+    /// The revision that refused it.
+    pub(crate) revision: Revision,
+}
+
 /// An author's own view after an envelope: what the chain began at, and what this envelope laid over it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct ViewRecord {
@@ -309,6 +318,21 @@ impl Usage {
     /// Files and bytes that are served.
     pub(crate) fn held(&self) -> (u64, u64) {
         (self.files, self.bytes)
+    }
+}
+
+/// Members of an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct EpochRecord {
+    /// Keys by number.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
+    pub(crate) members: Vec<PublicKey>,
+}
+
+impl EpochRecord {
+    /// The voters of a group in this epoch.
+    pub(crate) fn committee(self, group: Digest, epoch: Epoch) -> Option<Committee> {
+        Committee::new(group, epoch, self.members)
     }
 }
 

@@ -179,6 +179,27 @@ pub(crate) fn known(listed: &[u8]) -> Vec<u8> {
     joined(b'p', &[listed])
 }
 
+/// Index: (revision, tree, name) of an entry that says what ended there.
+pub(crate) fn over(ended: Revision, tree: TreeNumber, kind: u8, name: &[u8]) -> Vec<u8> {
+    joined(b'O', &[&ended.key(), &tree.to_be_bytes(), &[kind], name])
+}
+
+/// The first and the last row of [`over`] up to a revision.
+pub(crate) fn over_until(last: Revision) -> (Vec<u8>, Vec<u8>) {
+    (over(Revision::GENESIS, 0, 0, &[]), over(last, u32::MAX, 0xff, &[0xff; 32]))
+}
+
+/// Tree and name in a key of [`over`].
+pub(crate) fn over_parts(key: &[u8]) -> Option<(TreeNumber, &[u8])> {
+    let (tree, name) = key.get(13..)?.split_first_chunk()?;
+    Some((u32::from_be_bytes(*tree), name))
+}
+
+/// Archive: (tree, name) of an entry that left the state, to its value.
+pub(crate) fn left(tree: TreeNumber, name: &[u8]) -> Vec<u8> {
+    joined(b'G', &[&tree.to_be_bytes(), name])
+}
+
 /// Archive: (domain, path) of files whose records left the state: for who reads old revisions, never for executing.
 pub(crate) fn forgotten(listed: &[u8]) -> Vec<u8> {
     joined(b'P', &[listed])

@@ -86,7 +86,7 @@ fn side(view: &StateView, domain: &str, number: u32, side: &SideEntry) -> Answer
         envelope: spoken.as_ref().map(|spoken| spoken.id),
         time: spoken.as_ref().map(|spoken| spoken.time.get()),
         message: spoken.map(|spoken| spoken.message),
-        supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
+        supporters: speakers(view, &side.supporters),
     })
 }
 
@@ -98,7 +98,7 @@ fn proposal(view: &StateView, number: u32, side: &SideEntry, reason: &str) -> Co
         mode: side.side.file.map(|file| file.mode),
         size: side.side.file.map(|file| file.size),
         reason: reason.to_owned(),
-        supporters: side.supporters.iter().map(|actor| speaker(view, *actor)).collect(),
+        supporters: speakers(view, &side.supporters),
     }
 }
 
@@ -150,10 +150,23 @@ fn told(view: &StateView, event: ConflictEvent) -> ConflictHappening {
     ConflictHappening { revision: event.revision, time: event.time.get(), by, what }
 }
 
+/// Authors by key, then replicas by number.
+fn speakers(view: &StateView, actors: &[Actor]) -> Vec<Speaker> {
+    let mut found: Vec<Speaker> = actors.iter().map(|actor| speaker(view, *actor)).collect();
+    found.sort_by_key(|speaker| match speaker {
+        Speaker::Replica { replica } => Some(*replica),
+        Speaker::Author { .. } | Speaker::Deadline => None,
+    });
+    found
+}
+
 fn speaker(view: &StateView, actor: Actor) -> Speaker {
     match actor {
         Actor::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
-        Actor::Replica(replica) => Speaker::Replica { replica: replica.get() },
+        Actor::Replica(key) => match view.number_of_member(&key) {
+            Ok(Some(replica)) => Speaker::Replica { replica: replica.get() },
+            _ => Speaker::Author { author: key, organisation: organisation(view, &key) },
+        },
         Actor::Deadline => Speaker::Deadline,
     }
 }

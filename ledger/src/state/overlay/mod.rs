@@ -3,7 +3,6 @@
 mod scan;
 
 use self::scan::Written;
-use crate::format::constants::GROUP;
 use crate::state::index::{IndexRow, Indexed, KINDS};
 use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
@@ -80,7 +79,7 @@ impl<'s> Overlay<'s> {
 
     /// Sets an entry, if the envelope in hand is accepted.
     pub(crate) fn put(&mut self, tree: TreeNumber, name: Vec<u8>, value: &impl BorshSerialize) {
-        assert!(tree == GROUP || !name.first().is_some_and(|kind| KINDS.contains(kind)), "it has rows in an index");
+        assert!(!name.first().is_some_and(|kind| KINDS.contains(kind)), "it has rows in an index");
         self.set(tree, name, Some(entry::bytes_of(value)));
     }
 
