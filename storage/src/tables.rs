@@ -97,7 +97,7 @@ impl Name {
     /// Whether execution alone writes the table: its rows are made again from the journal's slots.
     pub(crate) const fn is_executed(self) -> bool {
         use Name::*;
-        matches!(self, Entries | Names | Contents | Receipts | Range | History | Meta)
+        matches!(self, Entries | Names | Contents | Receipts | Range | Past | Index | Archive | Meta)
     }
 
     /// The table's name on disk.
