@@ -142,7 +142,7 @@ impl Replica {
             quorum: self.member.committee.quorum(),
             waiting: self.order.longest_wait(&self.lanes, &self.member),
             pending_bytes: self.lanes.own.pending_bytes,
-            room: self.room(),
+            room: PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes),
             reads: self.lanes.reads.count(),
             peers: self
                 .peers
@@ -180,14 +180,14 @@ impl Replica {
         self.member.committee.primary(self.views.number)
     }
 
-    /// Bytes of items that may be submitted before [`crate::Rejected::LaneFull`].
-    pub fn room(&self) -> u64 {
-        PENDING_BYTES_MAX.saturating_sub(self.lanes.own.pending_bytes)
-    }
-
     /// The executed point.
     pub fn executed_point(&self) -> &ExecutedPoint {
         self.order.execution.point()
+    }
+
+    /// The newest certified checkpoint, executed or not.
+    pub fn newest_checkpoint(&self) -> Option<&QuorumCert> {
+        self.order.checkpoints.newest()
     }
 
     /// The newest stable checkpoint that is executed.

@@ -5,8 +5,9 @@ mod configuration;
 pub use configuration::configuration;
 
 use crate::config::{Config, GENESIS_FILE, Overrides};
+use crate::engine::replay::{self, Opened};
 use crate::replica::read_genesis;
-use quorate_ledger::{DomainEntry, Genesis, Ledger, StateView};
+use quorate_ledger::{DomainEntry, Genesis, StateView};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::error::Error;
@@ -101,8 +102,7 @@ fn contents(data: &Path, genesis: &Genesis) -> Result<Option<usize>, Box<dyn Err
         Err(DbError::Locked(_)) => return Ok(None),
         opened => opened?,
     };
-    let snapshot = db.snapshot()?;
-    let ledger = Ledger::open(&snapshot, genesis)?;
+    let Opened { ledger, snapshot, .. } = replay::open(&db, genesis)?;
     let view = ledger.view(&snapshot);
     let of_domain = |domain: DomainEntry| contents_of(&view, &domain.name);
     let counts = view.domains()?.into_iter().map(of_domain).collect::<Result<Vec<usize>, _>>()?;

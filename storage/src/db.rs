@@ -4,7 +4,7 @@ use crate::base::Base;
 use crate::batch::{Batch, Journaled};
 use crate::error::DbError;
 use crate::fold::{self, Fold};
-use crate::journal::{FILES, Files, Journal, Mark, Replayed, replay};
+use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
 use crate::key;
 use crate::row::{decode, encode};
 use crate::shared::Shared;
@@ -16,6 +16,7 @@ use quorate_ledger::StoreError;
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableError};
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
@@ -78,11 +79,15 @@ impl Db {
         if path.try_exists().map_err(io_error(&path))? {
             return Err(DbError::Exists(dir.into()));
         }
+        if !unfinished.exists() && JOURNAL_FILES.iter().any(|name| dir.join(name).exists()) {
+            let why = format!("{} has a journal without its database", dir.display());
+            return Err(DbError::Journal(why)); // promises are in it
+        }
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished);
         let file = options.map_err(io_error(&unfinished))?;
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
         let journal = journal_files(dir, OpenOptions::new().read(true).write(true).create(true).truncate(true))?;
-        let db = Self::make(database, journal, Some(path.clone()))?; // ends with syncs of the files
+        let db = Self::make(database, journal, random(), Some(path.clone()))?; // ends with syncs of the files
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         folder.sync_all().map_err(io_error(dir))?;
         Ok(db)
@@ -112,15 +117,15 @@ impl Db {
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
         let is_new = database.begin_read()?.list_tables()?.next().is_none();
         if is_new {
-            return Self::make(database, journal, None);
+            return Self::make(database, journal, Checksum::default(), None);
         }
         check_format(&database)?;
         Self::recover(database, journal, None)
     }
 
     /// The journal, then the tables.
-    fn make(database: Database, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
-        let mut journal = Journal::create(files)?;
+    fn make(database: Database, files: Files, seed: Checksum, path: Option<PathBuf>) -> Result<Self, DbError> {
+        let mut journal = Journal::create(files, seed)?;
         make_tables(&database, journal.turn()?)?;
         Self::over(database, journal, Unfolded::default(), path)
     }
@@ -208,6 +213,13 @@ impl Db {
         view.active.put(rows, view.at);
         Ok(Self { shared: Arc::new(Shared::new(database, poison, view, journal)), path })
     }
+}
+
+/// Seed of a new journal: no other database's records are taken for its own. The keys of a hash map are random enough.
+fn random() -> Checksum {
+    let number = |_| RandomState::new().build_hasher().finish();
+    let [first, second] = [0, 1].map(number).map(u64::to_le_bytes);
+    [first, second].concat().try_into().expect("twice eight bytes")
 }
 
 /// Rows that the journal holds, by table.

@@ -51,7 +51,9 @@ pub enum DbError {
         error: io::Error,
     },
     /// The journal cannot be read back: promises are lost (E1).
-    #[error("{0}; where it is lost, `quorate start --new-database` begins anew")]
+    #[error(
+        "{0}; put back what belongs together, or move the folder away and begin anew with `quorate start --new-database`"
+    )]
     Journal(String),
     /// redb said no.
     #[error("database: {0}")]

@@ -144,6 +144,9 @@ impl Disk {
 
 impl File {
     fn lose(&mut self, loss: Loss, random: &mut Random) {
+        if loss == Loss::Nothing {
+            return; // the next crash may still take what was not synced
+        }
         let unsynced = std::mem::take(&mut self.unsynced);
         match loss {
             Loss::Nothing => {}

@@ -3,14 +3,14 @@
 mod world;
 
 use quorate_ledger::{Read, Store, Table};
-use quorate_pbft::Kind;
+use quorate_pbft::{Kind, Record};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, DbError};
 use redb::StorageBackend;
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
-use world::{digest, executed, own, store};
+use world::{cert, digest, executed, own, store};
 
 fn put(db: &Db, key: &[u8], value: &[u8]) {
     let mut batch = db.begin().unwrap();
@@ -139,6 +139,92 @@ fn a_changed_bit_in_the_journal_is_named_unless_it_looks_like_a_torn_end() {
         }
     }
     assert!(named > 200 && torn < 30 && harmless < 30, "{named} named, {torn} torn ends, {harmless} harmless");
+}
+
+/// E1: a start that synced nothing left a whole record behind the end; what the next start wrote and synced counts.
+#[test]
+fn a_record_that_an_earlier_start_left_behind_the_end_is_none() {
+    let mut stale = 0;
+    for seed in 0..300 {
+        let disk = disk_of(1);
+        let db = Db::on(&disk).unwrap();
+        store(&db, &[Record::LaneCert(cert(Kind::Ack, 1, 7, digest("one")))]);
+        disk.cut_power_after(1);
+        let unheard = [own(Kind::Prepare, 0, 2, digest("never said"))];
+        assert!(world::try_store(&db, &unheard).is_err());
+        disk.crash(Loss::Some { seed });
+        let db = Db::on(&disk).unwrap();
+        if statements(&db) == 2 {
+            continue; // both records survived: the sync that failed was done
+        }
+        store(&db, &[Record::LaneCert(cert(Kind::Ack, 1, 7, digest("two")))]);
+        let said = own(Kind::ViewChange, 1, 0, digest("said"));
+        store(&db, std::slice::from_ref(&said));
+        let before = statements(&db);
+        disk.crash(Loss::All);
+
+        assert_eq!(statements(&Db::on(&disk).unwrap()), before, "seed {seed}");
+        stale += 1;
+    }
+    assert!(stale > 50, "{stale} disks");
+}
+
+/// A killed process leaves records in the system's cache only: the next start may let out what rests on them.
+#[test]
+fn what_a_start_finds_it_makes_durable() {
+    let disk = disk_of(3);
+    let db = Db::on(&disk).unwrap();
+    disk.cut_power_after(1);
+    assert!(world::try_store(&db, &[own(Kind::Prepare, 0, 4, digest("a"))]).is_err());
+    disk.crash(Loss::Nothing);
+    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+
+    disk.crash(Loss::All);
+
+    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+}
+
+#[test]
+fn a_broken_end_of_a_generation_that_another_follows_is_named() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    (1..=3).for_each(|seq| store(&db, &[own(Kind::Prepare, 0, seq, digest("a"))]));
+    let fold = db.freeze().unwrap();
+    (4..=6).for_each(|seq| store(&db, &[own(Kind::Prepare, 0, seq, digest("a"))]));
+    disk.crash(Loss::Nothing);
+    drop(fold);
+    let image = disk.image("journal-1");
+    let end = image.iter().rposition(|byte| *byte != 0).unwrap();
+
+    disk.file("journal-1").write(end as u64, &[image[end] ^ 1]).unwrap();
+
+    assert!(matches!(Db::on(&disk), Err(DbError::Journal(_))));
+}
+
+/// Bytes that look like heads of long records, as an author may have put them into a file.
+#[test]
+fn bytes_that_look_like_records_cost_a_start_no_reads() {
+    let disk = disk_of(3);
+    let head = [1 << 20, u32::MAX].map(u32::to_le_bytes).concat();
+    let pattern: Vec<u8> = head.iter().copied().cycle().take(4 << 20).collect();
+    for (file, at) in [("journal-1", disk.image("journal-1").len()), ("journal-2", 0)] {
+        disk.file(file).set_len((at + pattern.len()) as u64).unwrap();
+        disk.file(file).write(at as u64, &pattern).unwrap();
+    }
+    let before = disk.reads();
+
+    assert_eq!(statements(&Db::on(&disk).unwrap()), 3);
+
+    assert!(disk.reads() - before < 200, "{} reads", disk.reads() - before);
+}
+
+#[test]
+fn a_database_is_not_made_beside_the_journal_of_a_lost_one() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Db::create(dir.path()).unwrap());
+    fs::remove_file(dir.path().join("quorate.redb")).unwrap();
+
+    assert!(matches!(Db::create(dir.path()), Err(DbError::Journal(_))));
 }
 
 #[test]

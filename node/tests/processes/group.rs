@@ -6,7 +6,7 @@ use quorate_ledger::{Base, Body, Change, Envelope, Genesis, Mode, Op, Revision};
 use quorate_pbft::{Digest, Ed25519Signer, Signer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -274,6 +274,15 @@ fn claimed(port: u16) -> bool {
 
 fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Copies the files of a folder, of a stopped replica's database.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("our folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("a file");
+    }
 }
 
 /// Waits for something to become true.

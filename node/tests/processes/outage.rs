@@ -1,6 +1,6 @@
 //! Replicas that die, and too few that are left.
 
-use crate::group::{Group, eventually};
+use crate::group::{Group, copy_folder, eventually};
 use crate::http;
 use quorate_client::api::HEALTH_MIN;
 
@@ -147,8 +147,8 @@ fn a_database_under_the_key_of_another_member_is_refused() {
     group.put(0, "before", "1");
     group.kill(2);
     group.kill(3);
-    let database = |replica: usize| group.dir().join(format!("replica-{replica}/data/quorate.redb"));
-    std::fs::copy(database(2), database(3)).expect("both are there");
+    let database = |replica: usize| group.dir().join(format!("replica-{replica}/data"));
+    copy_folder(&database(2), &database(3));
 
     let refused = std::process::Command::new(env!("CARGO_BIN_EXE_quorate"))
         .arg("start")

@@ -1,9 +1,8 @@
 //! Words of a replica to its operator: in the log, in metrics, and about itself.
 
-use crate::group::{Group, eventually};
+use crate::group::{Group, copy_folder, eventually};
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::path::Path;
 
 fn log(group: &Group, replica: usize) -> String {
     std::fs::read_to_string(group.log_file(replica)).unwrap_or_default()
@@ -25,7 +24,7 @@ fn the_log_tells_the_story_of_a_replica_that_lost_its_quorum() {
     assert_eq!(group.stop(0), Some(0));
 
     let log = log(&group, 0);
-    let begin = log.lines().find(|line| line.contains("started")).expect("a start");
+    let begin = log.lines().find(|line| line.contains("event=\"started\"")).expect("a start");
     for fact in ["version=", "replica=0", "group=", "api=\"http://127.0.0.1:", "peer="] {
         assert!(begin.contains(fact), "{fact}: {begin}");
     }
@@ -34,25 +33,21 @@ fn the_log_tells_the_story_of_a_replica_that_lost_its_quorum() {
     assert!(log.lines().last().is_some_and(|line| line.contains("stopped")), "{log}");
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::copy(from, to).expect("a stopped replica's database");
-}
-
 #[test]
 fn a_disk_that_was_set_back_is_told_in_words_and_not_in_debug_output() {
     let mut group = Group::running(4);
     group.put(3, "before", "1");
-    let database = group.dir().join("replica-3/data/quorate.redb");
-    let old = group.dir().join("old.redb");
+    let database = group.dir().join("replica-3/data");
+    let old = group.dir().join("old");
     assert_eq!(group.stop(3), Some(0));
-    copy(&database, &old);
+    copy_folder(&database, &old);
     group.start(3);
     group.await_mode(3, "active");
     for file in 0..3 {
         group.put(3, &format!("after-{file}"), "2");
     }
     group.kill(3);
-    copy(&old, &database);
+    copy_folder(&old, &database);
     group.start(3);
 
     let why = group.await_mode(3, "following")["why"].as_str().expect("words").to_owned();

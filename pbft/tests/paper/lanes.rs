@@ -123,7 +123,7 @@ fn an_owner_makes_the_next_bundle_when_the_last_is_certified() {
 #[test]
 fn items_beyond_the_room_of_the_own_lane_are_refused() {
     let mut owner = Alone::starting(4, 3, &Constants::default());
-    let room = owner.replica.room();
+    let room = owner.replica.report().room;
     for _ in 0..(room >> 20) {
         owner.step(Input::Submit(envelope(&"x".repeat(1 << 20))));
     }

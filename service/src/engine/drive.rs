@@ -1,12 +1,12 @@
 //! The engine: a round from its first step to its commit.
 
 use super::error::EngineError;
-use super::folding::Folding;
+use super::folding::{Folding, UNFOLDED_BYTES_MAX};
 use super::held::Held;
 use super::mempool::Mempool;
 use super::moment::Moment;
 use super::published::Published;
-use super::replay::Replay;
+use super::replay::{self, Opened};
 use super::report::Reporter;
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Slots executed before a commit: while catching up, thousands wait, and nobody shall wait for all of them.
 const SLOTS_PER_ROUND_MAX: usize = 64;
+/// Milliseconds between two looks whether a fold has ended that execution waits for.
+const FOLD_LOOK_MS: u64 = 20;
 /// Bytes of bundles executed before a commit: what one commit to a slow disk writes in a fraction of a second.
 const EXECUTED_BYTES_PER_ROUND_MAX: u64 = 16 << 20;
 
@@ -76,6 +78,8 @@ pub(super) struct Work {
     pub(super) executed_bytes: u64,
     /// The last slot executed is a checkpoint: the state after it is wanted as it is.
     pub(super) at_checkpoint: bool,
+    /// Memory is full of what is being folded.
+    waits_for_fold: bool,
     supplies: Vec<(ReplicaId, Question)>,
     certificates: Vec<QuorumCert>,
 }
@@ -84,14 +88,10 @@ impl Engine {
     /// Opens what the disk holds. The database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
         let Setup { genesis, me, signer, verify, incarnation, die } = setup;
-        let mut ledger = Ledger::open(&db.snapshot()?, &genesis)?;
-        let mut roots = Roots::load(&db.snapshot()?)?;
-        let folded = ledger.executed().seq;
+        let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
         let epoch = Epoch::default();
         let committee = genesis.committee(epoch).ok_or(EngineError::Epoch(epoch))?.clone();
         let constants = genesis.constants().clone();
-        let replay = Replay { ledger: &mut ledger, roots: &mut roots, constants: &constants };
-        let (snapshot, replayed) = replay.run(&db)?;
         let config = ReplicaConfig {
             me,
             committee: committee.clone(),
@@ -119,7 +119,7 @@ impl Engine {
             replica,
             reporter,
             roots,
-            replayed,
+            replayed: verdicts,
             folding: Folding::at(folded),
             unpruned: Some(folded),
             mempool: Arc::new(Mutex::new(mempool)),
@@ -147,6 +147,7 @@ impl Engine {
             round: Round { notices: std::mem::take(&mut self.replayed), ..Round::default() },
             executed_bytes: 0,
             at_checkpoint: false,
+            waits_for_fold: self.waits_for_fold(),
             supplies: Vec::new(),
             certificates: Vec::new(),
         };
@@ -267,20 +268,22 @@ impl Engine {
         Ok(round)
     }
 
-    /// Sets the state aside at a checkpoint; hands it out to be folded when the checkpoint is stable.
+    /// Sets the state aside at a checkpoint; hands it out to be folded when a certified checkpoint covers it. Who catches
+    /// up knows one far above what is executed.
     fn fold(&mut self, at_checkpoint: bool) -> Result<Option<Fold>, EngineError> {
         self.unpruned = self.folding.ended(&self.db).or(self.unpruned);
         if at_checkpoint {
             self.folding.at_checkpoint(&self.db, self.ledger.executed().seq, self.own_clock)?;
         }
-        Ok(self.replica.stable().and_then(|stable| self.folding.due(stable.seq())))
+        Ok(self.replica.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
     }
 
     /// Forgets a bounded number of rows that E1 lets go, along with what is written anyway. A start executes again from
     /// the folded checkpoint on, so nothing above it goes.
     fn prune(&mut self, batch: &mut Batch) -> Result<(), EngineError> {
         let Some(folded) = self.unpruned else { return Ok(()) };
-        if !batch.prune(folded, self.constants.checkpoint_period)? {
+        let stable = self.replica.stable().map_or(SeqNum::default(), QuorumCert::seq);
+        if !batch.prune(folded.min(stable), self.constants.checkpoint_period)? {
             self.unpruned = None;
         }
         Ok(())
@@ -301,7 +304,16 @@ impl Engine {
 
     /// When the next round is due, if nothing comes before: at once while executed slots wait.
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
-        if self.deferred.is_empty() { self.replica.next_wakeup() } else { Some(now.ticks) }
+        match self.deferred.is_empty() {
+            true => self.replica.next_wakeup(),
+            false if self.waits_for_fold() => Some(now.ticks.after(FOLD_LOOK_MS)),
+            false => Some(now.ticks),
+        }
+    }
+
+    /// Whether execution waits: more came than can be folded, and folding is at work.
+    fn waits_for_fold(&self) -> bool {
+        self.db.is_folding() && self.folding.is_running() && self.db.unfolded_bytes() > 2 * UNFOLDED_BYTES_MAX
     }
 
     /// Snapshot published to readers, durable as a whole.
@@ -343,6 +355,6 @@ impl Work {
     /// Whether execution waits for the next round: enough was done, or the state after a checkpoint is to be kept.
     fn is_full(&self) -> bool {
         let enough = self.round.slots >= SLOTS_PER_ROUND_MAX || self.executed_bytes >= EXECUTED_BYTES_PER_ROUND_MAX;
-        enough || self.at_checkpoint
+        enough || self.at_checkpoint || self.waits_for_fold
     }
 }

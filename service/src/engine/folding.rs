@@ -49,10 +49,10 @@ impl Folding {
         Ok(())
     }
 
-    /// Hands out what is set aside, once its checkpoint is covered by a stable one.
-    pub(super) fn due(&mut self, stable: SeqNum) -> Option<Fold> {
+    /// Hands out what is set aside, once its checkpoint is covered by a certified one.
+    pub(super) fn due(&mut self, certified: SeqNum) -> Option<Fold> {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Aside(seq, fold) if seq <= stable => {
+            Stage::Aside(seq, fold) if seq <= certified => {
                 self.stage = Stage::Running(seq);
                 Some(fold)
             }
@@ -61,6 +61,10 @@ impl Folding {
                 None
             }
         }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running(_))
     }
 
     /// The checkpoint of a fold that has ended since the last call.

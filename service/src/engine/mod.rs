@@ -20,7 +20,7 @@ mod moment;
 mod published;
 mod recall;
 mod reception;
-mod replay;
+pub(crate) mod replay;
 mod report;
 mod roots;
 mod round;

@@ -6,7 +6,7 @@
 use super::error::EngineError;
 use super::roots::Roots;
 use super::round::Notice;
-use quorate_ledger::{Ledger, Receipt, StoreError};
+use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{Constants, Decided, SeqNum, checkpoint_digest};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::cell::OnceCell;
@@ -15,29 +15,48 @@ use std::sync::Arc;
 /// Slots between two commits: their rows are in memory until the next fold anyway.
 const SLOTS_PER_COMMIT: usize = 64;
 
+/// The state on a disk, with what was decided since it was folded.
+pub(crate) struct Opened {
+    pub(crate) ledger: Ledger,
+    pub(crate) snapshot: Snapshot,
+    /// The slot whose state was folded.
+    pub(super) folded: SeqNum,
+    pub(super) roots: Roots,
+    /// Verdicts of the slots since: a stop may have come before anybody heard them.
+    pub(super) verdicts: Vec<Notice>,
+}
+
+/// Opens the state and executes all slots that are decided without a gap and whose data is here.
+pub(crate) fn open(db: &Db, genesis: &Genesis) -> Result<Opened, EngineError> {
+    let snapshot = db.snapshot()?;
+    let ledger = Ledger::open(&snapshot, genesis)?;
+    let (folded, roots) = (ledger.executed().seq, Roots::load(&snapshot)?);
+    let mut replay = Replay { ledger, roots, verdicts: Vec::new(), constants: genesis.constants() };
+    let snapshot = replay.run(db)?;
+    let Replay { ledger, roots, verdicts, .. } = replay;
+    Ok(Opened { ledger, snapshot, folded, roots, verdicts })
+}
+
 /// State that slots are executed on.
-pub(super) struct Replay<'a> {
-    pub(super) ledger: &'a mut Ledger,
-    pub(super) roots: &'a mut Roots,
-    pub(super) constants: &'a Constants,
+struct Replay<'a> {
+    ledger: Ledger,
+    roots: Roots,
+    verdicts: Vec<Notice>,
+    constants: &'a Constants,
 }
 
 impl Replay<'_> {
-    /// Executes all slots that are decided without a gap and whose data is here. Returns the state after them, and their
-    /// verdicts: a stop may have come before anybody heard them.
-    pub(super) fn run(mut self, db: &Db) -> Result<(Snapshot, Vec<Notice>), EngineError> {
-        let mut verdicts = Vec::new();
+    fn run(&mut self, db: &Db) -> Result<Snapshot, EngineError> {
         loop {
             let snapshot = db.snapshot()?;
             let mut batch = db.begin()?;
             for _ in 0..SLOTS_PER_COMMIT {
                 let Some(decided) = self.next(&snapshot)? else { break };
-                let receipts = self.execute(&mut batch, &decided)?;
-                verdicts.extend(receipts.into_iter().map(|receipt| Notice::Verdict(Arc::new(receipt))));
+                self.execute(&mut batch, &decided)?;
                 self.compare(&snapshot, decided.seq)?;
             }
             if batch.is_empty() {
-                return Ok((snapshot, verdicts));
+                return Ok(snapshot);
             }
             batch.commit()?;
         }
@@ -57,13 +76,14 @@ impl Replay<'_> {
         failure.into_inner().map_or(Ok(advanced.map(|(decided, _)| decided)), Err)
     }
 
-    fn execute(&mut self, batch: &mut Batch, decided: &Decided) -> Result<Vec<Receipt>, StoreError> {
+    fn execute(&mut self, batch: &mut Batch, decided: &Decided) -> Result<(), StoreError> {
         let outcome = self.ledger.execute(batch, decided)?;
         outcome.recorded.iter().try_for_each(|key| batch.recorded(key))?;
         if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
             self.roots.executed(batch, decided.seq, outcome.state_root)?;
         }
-        Ok(outcome.receipts)
+        self.verdicts.extend(outcome.receipts.into_iter().map(|receipt| Notice::Verdict(Arc::new(receipt))));
+        Ok(())
     }
 
     /// Holds the state against the certificate that the disk has for it.

@@ -1,5 +1,7 @@
-//! One record on the disk: length, life, number, how many before it were durable, checksum, payload, zeros up to a
-//! multiple of eight.
+//! One record on the disk: a head of 56 bytes, the payload, zeros up to a multiple of eight.
+//!
+//! The head has the payload's length, a checksum of the head, the record's number, how many records before it were
+//! durable when it was written, the checksum of the record before it, and its own.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest as _, Sha256};
@@ -8,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) type Checksum = [u8; 16];
 
 /// Bytes before a payload.
-pub(crate) const FRAME_BYTES: usize = 4 + 4 + 8 + 8 + 16;
+pub(crate) const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 16 + 16;
 
 /// Alignment of records.
 pub(crate) const ALIGN: usize = 8;
@@ -20,34 +22,44 @@ pub(crate) struct Mark {
     pub(crate) seed: Checksum,
 }
 
+/// First record of a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Header {
+    pub(crate) mark: Mark,
+    /// Records of the generation before it: all were durable when it was written.
+    pub(crate) before: u64,
+}
+
 /// Place of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Starts of the database up to then: bytes that a crash left behind the end have a lower one.
-    pub(crate) life: u32,
     /// Number within the generation; 0 is the header.
     pub(crate) number: u64,
     /// Records before it that were durable when it was written.
     pub(crate) durable: u64,
+    /// Checksum of the record before it; of the header: the seed.
+    pub(crate) after: Checksum,
 }
 
 /// What precedes a payload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) length: usize,
+    check: [u8; 4],
     pub(crate) place: Place,
     checksum: Checksum,
 }
 
 /// The bytes of a record, and its checksum.
 pub(crate) fn encode(place: Place, payload: &[u8], seed: &Checksum) -> (Vec<u8>, Checksum) {
-    let checksum = checksum(seed, place, payload);
     let length = u32::try_from(payload.len()).expect("a round weighs less than 4 GiB");
-    let mut bytes = Vec::with_capacity((FRAME_BYTES + payload.len()).next_multiple_of(ALIGN));
+    let (check, checksum) = (check(seed, length, place), checksum(seed, place, payload));
+    let mut bytes = Vec::with_capacity((HEAD_BYTES + payload.len()).next_multiple_of(ALIGN));
     bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&place.life.to_le_bytes());
+    bytes.extend_from_slice(&check);
     bytes.extend_from_slice(&place.number.to_le_bytes());
     bytes.extend_from_slice(&place.durable.to_le_bytes());
+    bytes.extend_from_slice(&place.after);
     bytes.extend_from_slice(&checksum);
     bytes.extend_from_slice(payload);
     bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
@@ -56,34 +68,44 @@ pub(crate) fn encode(place: Place, payload: &[u8], seed: &Checksum) -> (Vec<u8>,
 
 impl Head {
     /// Reads what precedes a payload; any bytes are some head.
-    pub(crate) fn parse(bytes: &[u8; FRAME_BYTES]) -> Self {
-        let short = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    pub(crate) fn parse(bytes: &[u8; HEAD_BYTES]) -> Self {
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let sum = |at: usize| bytes[at..at + 16].try_into().expect("sixteen bytes");
         Self {
-            length: short(0) as usize,
-            place: Place { life: short(4), number: long(8), durable: long(16) },
-            checksum: bytes[24..].try_into().expect("sixteen bytes"),
+            length: u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")) as usize,
+            check: bytes[4..8].try_into().expect("four bytes"),
+            place: Place { number: number(8), durable: number(16), after: sum(24) },
+            checksum: sum(40),
         }
     }
 
-    /// Bytes of the record, frame and padding included.
+    /// Whether these bytes were written as a head under a seed: looked at before a payload is read.
+    pub(crate) fn is_sound(&self, seed: &Checksum) -> bool {
+        check(seed, self.length as u32, self.place) == self.check
+    }
+
+    /// Bytes of the record, head and padding included.
     pub(crate) fn record_bytes(&self) -> u64 {
-        (FRAME_BYTES + self.length).next_multiple_of(ALIGN) as u64
+        (HEAD_BYTES + self.length).next_multiple_of(ALIGN) as u64
     }
 
     /// The checksum, if the payload is the one that was written with this head.
     pub(crate) fn verify(&self, seed: &Checksum, payload: &[u8]) -> Option<Checksum> {
-        let is_whole = checksum(seed, self.place, payload) == self.checksum;
-        is_whole.then_some(self.checksum)
+        (checksum(seed, self.place, payload) == self.checksum).then_some(self.checksum)
     }
 }
 
+fn check(seed: &Checksum, length: u32, place: Place) -> [u8; 4] {
+    let hash = of_place(seed, place).chain_update(length.to_le_bytes()).finalize();
+    hash[..4].try_into().expect("four bytes of thirty-two")
+}
+
 fn checksum(seed: &Checksum, place: Place, payload: &[u8]) -> Checksum {
-    let mut hash = Sha256::new();
-    hash.update(seed);
-    hash.update(place.life.to_le_bytes());
-    hash.update(place.number.to_le_bytes());
-    hash.update(place.durable.to_le_bytes());
-    hash.update(payload);
-    hash.finalize()[..16].try_into().expect("sixteen bytes of thirty-two")
+    let hash = of_place(seed, place).chain_update(payload).finalize();
+    hash[..16].try_into().expect("sixteen bytes of thirty-two")
+}
+
+fn of_place(seed: &Checksum, place: Place) -> Sha256 {
+    let hash = Sha256::new().chain_update(seed).chain_update(place.number.to_le_bytes());
+    hash.chain_update(place.durable.to_le_bytes()).chain_update(place.after)
 }

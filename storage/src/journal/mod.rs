@@ -9,17 +9,19 @@
 //! are not folded yet, so the file of the next one is always free. Files are kept at their length and written over:
 //! a sync of bytes whose place on the disk is known writes nothing but them. Each generation is seeded by the last
 //! checksum of the one before, so that records of an earlier use of the file, or of another database, are none.
-//! Within a generation the life of the database tells records apart from bytes that a crash left behind its end.
+//! Within a generation each record has the checksum of the one before it, which tells it apart from bytes that a crash
+//! left behind the end.
 
 mod frame;
 mod replay;
 
-use frame::{Checksum, Place};
+use crate::row::encode;
+use frame::{Header, Place};
 use redb::StorageBackend;
 use std::io;
 use std::sync::Arc;
 
-pub(crate) use frame::Mark;
+pub(crate) use frame::{Checksum, Mark};
 pub(crate) use replay::{JournalError, Replayed, replay};
 
 /// Files of a journal.
@@ -63,39 +65,38 @@ pub(crate) struct End {
     pub(crate) number: u64,
     /// Where in its file the next record begins.
     pub(crate) at: u64,
-    /// Starts of the database.
-    pub(crate) life: u32,
 }
 
 impl Journal {
-    /// The first generation of a new database. Its header is durable with the first record or turn.
-    pub(crate) fn create(files: Files) -> io::Result<Self> {
-        Self::begin(files, Mark { generation: 1, ..Mark::default() }, 1)
+    /// The first generation of a new database. Its header is durable with the first turn.
+    pub(crate) fn create(files: Files, seed: Checksum) -> io::Result<Self> {
+        Self::begin(files, Header { mark: Mark { generation: 1, seed }, before: 0 })
     }
 
-    /// Goes on where another life of the database ended. Writes nothing: there may be no room.
+    /// Goes on where another start of the database ended. What that one wrote and did not sync is synced: answers may
+    /// rest on it from now on. Takes no room on the disk: there may be none.
     pub(crate) fn resume(files: Files, end: End) -> io::Result<Self> {
+        files.files.iter().try_for_each(|file| file.sync_data())?;
         let length = files.of(end.mark.generation).len()?;
-        let end = End { life: end.life.saturating_add(1), ..end };
-        Ok(Self { files, end, durable: 0, length })
+        Ok(Self { files, end, durable: end.number, length })
     }
 
-    fn begin(files: Files, mark: Mark, life: u32) -> io::Result<Self> {
-        let file = files.of(mark.generation);
+    fn begin(files: Files, header: Header) -> io::Result<Self> {
+        let file = files.of(header.mark.generation);
         let mut length = file.len()?;
         if length > KEPT_BYTES_MAX {
             file.set_len(KEPT_BYTES_MAX)?;
             length = KEPT_BYTES_MAX;
         }
-        let end = End { mark, last: mark.seed, number: 0, at: 0, life };
+        let end = End { mark: header.mark, last: header.mark.seed, number: 0, at: 0 };
         let mut journal = Self { files, end, durable: 0, length };
-        journal.append(&mark.generation.to_le_bytes())?;
+        journal.append(&encode(&header))?;
         Ok(journal)
     }
 
     /// Appends a record: durable after the next sync.
     pub(crate) fn append(&mut self, payload: &[u8]) -> io::Result<()> {
-        let place = Place { life: self.end.life, number: self.end.number, durable: self.durable };
+        let place = Place { number: self.end.number, durable: self.durable, after: self.end.last };
         let (bytes, checksum) = frame::encode(place, payload, &self.end.mark.seed);
         self.grow(self.end.at + bytes.len() as u64)?;
         self.files.of(self.end.mark.generation).write(self.end.at, &bytes)?;
@@ -119,8 +120,8 @@ impl Journal {
     pub(crate) fn turn(&mut self) -> io::Result<Mark> {
         self.sync()?;
         if self.end.number > 1 {
-            let next = Mark { generation: self.end.mark.generation + 1, seed: self.end.last };
-            *self = Self::begin(self.files.clone(), next, self.end.life)?;
+            let mark = Mark { generation: self.end.mark.generation + 1, seed: self.end.last };
+            *self = Self::begin(self.files.clone(), Header { mark, before: self.end.number })?;
             self.sync()?;
         }
         Ok(self.end.mark)

@@ -1,12 +1,15 @@
 //! Reading the journal back at a start.
 
-use super::frame::{ALIGN, FRAME_BYTES, Head};
+use super::frame::{ALIGN, HEAD_BYTES, Head, Header};
 use super::{End, FILES, Files, Mark};
 use redb::StorageBackend;
 use std::io;
 
 /// Bytes that the search for records behind a broken one reads at a time.
 const WINDOW_BYTES: usize = 1 << 20;
+
+/// Bytes of a header's payload.
+const HEADER_BYTES: usize = 8 + 16 + 8;
 
 /// The journal as it was found.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(crate) enum JournalError {
 /// Reads what was recorded from a generation on. The first one must be there; the torn end of the last one is left
 /// out, for nothing that was let out rests on it.
 pub(crate) fn replay(files: &Files, first: Mark) -> Result<Replayed, JournalError> {
-    let mut reading = Reading::of(files, first, 0);
+    let mut reading = Reading::of(files, first);
     if !reading.header()? {
         let generation = first.generation;
         return Err(JournalError::Missing { generation, file: generation % FILES as u64 });
@@ -44,11 +47,13 @@ pub(crate) fn replay(files: &Files, first: Mark) -> Result<Replayed, JournalErro
             records.push(record);
         }
         reading.refuse_damage()?;
-        let End { mark, last, life, number, .. } = reading.end;
+        let End { mark, last, number, .. } = reading.end;
         let next = Mark { generation: mark.generation + 1, seed: last };
-        let mut after = Reading::of(files, next, life);
-        let is_last = number == 1 || next.generation == first.generation + FILES as u64;
-        if is_last || !after.header()? {
+        let mut after = Reading::of(files, next);
+        if after.claimed()?.is_some_and(|header| header.mark != next || header.before != number) {
+            return Err(reading.damage()); // its end was durable when the next generation began
+        }
+        if next.generation == first.generation + FILES as u64 || !after.header()? {
             return Ok(Replayed { records, end: reading.end });
         }
         reading = after;
@@ -62,64 +67,69 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn of(files: &'a Files, mark: Mark, life: u32) -> Self {
-        let end = End { mark, last: mark.seed, number: 0, at: 0, life };
-        Self { file: files.of(mark.generation), end }
+    fn of(files: &'a Files, mark: Mark) -> Self {
+        Self { file: files.of(mark.generation), end: End { mark, last: mark.seed, number: 0, at: 0 } }
     }
 
     /// Whether the generation begins here. A header that is broken before records of its generation is damage.
     fn header(&mut self) -> Result<bool, JournalError> {
-        let generation = self.end.mark.generation.to_le_bytes();
-        if self.next()?.is_some_and(|payload| payload == generation) {
+        if self.next()?.is_some() {
             return Ok(true);
         }
         self.refuse_damage().map(|()| false)
     }
 
+    /// The header in the file, by its own seed, if it is one of this generation.
+    fn claimed(&self) -> Result<Option<Header>, JournalError> {
+        let Some(head) = self.head(0)?.filter(|head| head.length == HEADER_BYTES) else { return Ok(None) };
+        let payload = self.payload(0, &head)?;
+        let header = borsh::from_slice::<Header>(&payload).ok();
+        let generation = self.end.mark.generation;
+        Ok(header.filter(|header| {
+            header.mark.generation == generation && head.verify(&header.mark.seed, &payload).is_some()
+        }))
+    }
+
     /// The next record, if it is whole.
     fn next(&mut self) -> Result<Option<Vec<u8>>, JournalError> {
-        let Some((head, payload)) = self.read(self.end.at)? else { return Ok(None) };
-        if head.place.number != self.end.number || head.place.life < self.end.life {
-            return Ok(None);
-        }
+        let Some(head) = self.head(self.end.at)?.filter(|head| self.follows(head)) else { return Ok(None) };
+        let payload = self.payload(self.end.at, &head)?;
         let Some(checksum) = head.verify(&self.end.mark.seed, &payload) else { return Ok(None) };
-        self.end = End {
-            last: checksum,
-            number: self.end.number + 1,
-            at: self.end.at + head.record_bytes(),
-            life: head.place.life,
-            ..self.end
-        };
+        let at = self.end.at + head.record_bytes();
+        self.end = End { last: checksum, number: self.end.number + 1, at, ..self.end };
         Ok(Some(payload))
     }
 
-    /// The record at a place of the file, if the file has room for it.
-    fn read(&self, at: u64) -> Result<Option<(Head, Vec<u8>)>, JournalError> {
-        let length = self.file.len()?;
-        let Some(room) = length.checked_sub(at + FRAME_BYTES as u64) else { return Ok(None) };
-        let mut frame = [0; FRAME_BYTES];
-        self.file.read(at, &mut frame)?;
-        let head = Head::parse(&frame);
-        if head.length as u64 > room {
-            return Ok(None);
-        }
+    fn follows(&self, head: &Head) -> bool {
+        let place = head.place;
+        place.number == self.end.number && place.after == self.end.last && head.is_sound(&self.end.mark.seed)
+    }
+
+    /// The head at a place of the file, if the file has room for its record.
+    fn head(&self, at: u64) -> Result<Option<Head>, JournalError> {
+        let Some(room) = self.file.len()?.checked_sub(at + HEAD_BYTES as u64) else { return Ok(None) };
+        let mut bytes = [0; HEAD_BYTES];
+        self.file.read(at, &mut bytes)?;
+        Ok(Some(Head::parse(&bytes)).filter(|head| head.length as u64 <= room))
+    }
+
+    fn payload(&self, at: u64, head: &Head) -> Result<Vec<u8>, JournalError> {
         let mut payload = vec![0; head.length];
-        self.file.read(at + FRAME_BYTES as u64, &mut payload)?;
-        Ok(Some((head, payload)))
+        self.file.read(at + HEAD_BYTES as u64, &mut payload)?;
+        Ok(payload)
     }
 
     /// Looks behind the end for a record that was written when the one missing here was durable.
     fn refuse_damage(&self) -> Result<(), JournalError> {
         let length = self.file.len()?;
         let (mut from, mut window) = (self.end.at, Vec::new());
-        while from + (FRAME_BYTES as u64) <= length {
-            window.resize((length - from).min((WINDOW_BYTES + FRAME_BYTES) as u64) as usize, 0);
+        while from + (HEAD_BYTES as u64) <= length {
+            window.resize((length - from).min((WINDOW_BYTES + HEAD_BYTES) as u64) as usize, 0);
             self.file.read(from, &mut window)?;
-            for offset in (0..(window.len() - FRAME_BYTES + 1).min(WINDOW_BYTES)).step_by(ALIGN) {
-                let head = Head::parse(window[offset..offset + FRAME_BYTES].try_into().expect("the frame's length"));
-                if self.vouches(&head) && self.is_record(from + offset as u64)? {
-                    let (Mark { generation, .. }, at, number) = (self.end.mark, self.end.at, self.end.number);
-                    return Err(JournalError::Damaged { generation, file: generation % FILES as u64, at, number });
+            for offset in (0..(window.len() - HEAD_BYTES + 1).min(WINDOW_BYTES)).step_by(ALIGN) {
+                let head = Head::parse(window[offset..offset + HEAD_BYTES].try_into().expect("the head's length"));
+                if self.vouches(&head) {
+                    return Err(self.damage());
                 }
             }
             from += WINDOW_BYTES as u64;
@@ -127,13 +137,16 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Whether a record with this head was written when the one missing here was durable.
+    /// Whether a record with this head was written when the one missing here was durable. The head's own checksum says
+    /// so: of bytes that look like one, no payload is read.
     fn vouches(&self, head: &Head) -> bool {
-        head.place.durable > self.end.number && head.place.number >= head.place.durable
+        let place = head.place;
+        let is_behind = place.durable > self.end.number && place.number >= place.durable;
+        is_behind && head.is_sound(&self.end.mark.seed)
     }
 
-    fn is_record(&self, at: u64) -> Result<bool, JournalError> {
-        let found = self.read(at)?;
-        Ok(found.is_some_and(|(head, payload)| head.verify(&self.end.mark.seed, &payload).is_some()))
+    fn damage(&self) -> JournalError {
+        let End { mark: Mark { generation, .. }, at, number, .. } = self.end;
+        JournalError::Damaged { generation, file: generation % FILES as u64, at, number }
     }
 }

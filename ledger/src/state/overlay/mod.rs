@@ -101,11 +101,16 @@ impl<'s> Overlay<'s> {
         Ok(())
     }
 
+    /// Touches only the rows that differ: an entry such as a path's locks has many, and changes one.
     fn replace_rows(&mut self, old: Vec<IndexRow>, new: Vec<IndexRow>) {
-        for (table, key, _) in old.into_iter().filter(|(table, key, _)| !has(&new, *table, key)) {
-            self.remove_row(table, key);
+        let mut gone: BTreeMap<_, _> = old.into_iter().map(|(table, key, value)| ((table, key), value)).collect();
+        for (table, key, value) in new {
+            let before = gone.remove(&(table, key.clone()));
+            if before.as_ref() != Some(&value) {
+                self.put_row(table.into(), key, value);
+            }
         }
-        new.into_iter().for_each(|(table, key, value)| self.put_row(table.into(), key, value));
+        gone.into_keys().for_each(|(table, key)| self.remove_row(table, key));
     }
 
     fn set(&mut self, tree: TreeNumber, name: Vec<u8>, value: Option<Vec<u8>>) {
@@ -252,10 +257,6 @@ impl<'s> Overlay<'s> {
     pub(crate) fn put_now(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.store.put(table, key, value)
     }
-}
-
-fn has(rows: &[IndexRow], table: Live, key: &[u8]) -> bool {
-    rows.iter().any(|row| row.0 == table && row.1 == key)
 }
 
 impl Known {
