@@ -8,9 +8,10 @@ use quorate_client::content;
 use quorate_client::http::Client;
 use quorate_ledger::{Level, Mode, Op};
 use serde::Serialize;
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 /// The replica whose disk it is.
 const VICTIM: usize = 2;
@@ -48,22 +49,35 @@ pub fn flips(program: &Path, stores: usize, seed: u64, tell: impl Fn(&str)) -> R
     let mut group = Group::start(program, folder.path(), None)?;
     runtime.block_on(write_files(&group)).map_err(|error| format!("files: {error:#}"))?;
     group.stop(VICTIM)?;
-    let data = group.target().folder.join(format!("replica-{VICTIM}")).join("data/quorate.redb");
-    let whole = fs::read(&data).map_err(|error| error.to_string())?;
+    let data = group.target().folder.join(format!("replica-{VICTIM}")).join("data");
+    let whole = files_of(&data).map_err(|error| error.to_string())?;
     let (mut found, mut dice) = (Flips::default(), Dice::new(seed));
     for store in 0..stores {
-        let mut bytes = whole.clone();
-        for _ in 0..FLIPS {
-            let bit = dice.below(8 * bytes.len() as u64);
-            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
-        }
-        fs::write(&data, &bytes).map_err(|error| error.to_string())?;
+        let mut files = whole.clone();
+        (0..FLIPS).for_each(|_| flip(&mut files, &mut dice));
+        let written = files.iter().try_for_each(|(path, bytes)| fs::write(path, bytes));
+        written.map_err(|error| error.to_string())?;
         (found.stores, found.bits) = (found.stores + 1, found.bits + FLIPS);
         let what = runtime.block_on(look(&mut group, &mut found));
         tell(&format!("database {store}: {what}"));
         group.kill(VICTIM);
     }
     Ok(found)
+}
+
+/// The database and the files of its journal, ascending by name.
+fn files_of(data: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let paths: io::Result<BTreeSet<PathBuf>> = fs::read_dir(data)?.map(|entry| Ok(entry?.path())).collect();
+    paths?.into_iter().map(|path| Ok((path.clone(), fs::read(path)?))).collect()
+}
+
+/// Flips a bit of one of the files, below the last byte that was ever written.
+fn flip(files: &mut [(PathBuf, Vec<u8>)], dice: &mut Dice) {
+    let used = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+    let mut written: Vec<&mut Vec<u8>> = files.iter_mut().map(|(_, bytes)| bytes).filter(|b| used(b) > 0).collect();
+    let file = dice.below(written.len() as u64) as usize;
+    let bit = dice.below(8 * used(written[file]));
+    written[file][(bit / 8) as usize] ^= 1 << (bit % 8);
 }
 
 async fn write_files(group: &Group) -> anyhow::Result<()> {
