@@ -95,7 +95,7 @@ pub struct HealthPart {
     pub weight: f64,
 }
 
-/// Something that is wrong: an item of `GET /v1/issues`.
+/// Trouble: an item of `GET /v1/issues`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issue {
     /// Stable name, as in `no-quorum`.

@@ -138,7 +138,7 @@ pub async fn health(reach: &Reach) -> Outcome {
     Ok(print::say(health_line(&health))?)
 }
 
-/// What is wrong, as a node sees it; exit 1 if somebody should act.
+/// Issues, as a node sees them; exit 1 if somebody should act.
 pub async fn issues(reach: &Reach) -> Outcome {
     let client = reach.doctor()?;
     let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;

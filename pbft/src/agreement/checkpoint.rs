@@ -4,6 +4,7 @@ use crate::agreement::order::Order;
 use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::member::Member;
+use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
 use crate::wire::{Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -25,6 +26,13 @@ const REMEMBERED_PERIODS: u64 = 2;
 /// [`Committee::digest`]: crate::Committee::digest
 pub fn checkpoint_digest(lane_hash: &Digest, state_root: &Digest, members_after: &Digest) -> Digest {
     hash_parts("quorate/v1/checkpoint", &[&lane_hash.0, &state_root.0, &members_after.0])
+}
+
+impl ExecutedPoint {
+    /// Digest that a Checkpoint after this point says (C2).
+    pub fn checkpoint_digest(&self) -> Digest {
+        checkpoint_digest(&self.lane_hash, &self.state_root, &self.members_after)
+    }
 }
 
 /// Votes for checkpoints, and the newest stable one.
@@ -106,7 +114,7 @@ impl Checkpoints {
 impl Replica {
     /// Signs the state after the slot that was just executed.
     pub(crate) fn take_checkpoint(&mut self) {
-        let (seq, digest) = (self.order.executed(), self.order.executed_digest());
+        let (seq, digest) = (self.order.executed(), self.order.execution.point().checkpoint_digest());
         self.order.checkpoints.own.insert(seq, digest);
         if self.order.checkpoints.own.len() > OWN_MAX {
             self.order.checkpoints.own.pop_first();
@@ -158,7 +166,7 @@ impl Replica {
         let (seq, certified) = (certificate.seq(), certificate.digest());
         assert!(self.order.low() < seq && seq <= executed, "I5: stable {seq} below the last or above execution");
         let own = self.order.checkpoints.own.get(&seq).copied();
-        let own = own.or_else(|| (seq == executed).then(|| self.order.executed_digest()));
+        let own = own.or_else(|| (seq == executed).then(|| self.order.execution.point().checkpoint_digest()));
         if let Some(ours) = own.filter(|ours| *ours != certified) {
             self.member.stop(Broken::Diverged { seq, ours, certified });
             return;
@@ -199,8 +207,8 @@ impl Order {
         }
         let executed = self.executed();
         let content = self.log.get(executed).and_then(|slot| slot.decided());
-        if content.is_some_and(|content| self.is_checkpoint_slot(member, executed, content)) {
-            let digest = self.executed_digest();
+        if content.is_some_and(|content| content.is_checkpoint(executed, &member.constants)) {
+            let digest = self.execution.point().checkpoint_digest();
             self.checkpoints.own.entry(executed).or_insert(digest);
         }
     }

@@ -1,6 +1,5 @@
 //! Decided slots become executed ones, in order, once their data is here (N6, L5).
 
-use crate::agreement::checkpoint::checkpoint_digest;
 use crate::agreement::order::Order;
 use crate::effects::{Effect, Record, Rejected};
 use crate::evidence::witness::Subject;
@@ -10,7 +9,7 @@ use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
-use crate::wire::{Committee, Content, Digest, Position, ReplicaId, SeqNum, Time};
+use crate::wire::{Committee, Content, Position, ReplicaId, SeqNum, Time};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -77,7 +76,7 @@ impl Replica {
         for key in &executed.recorded {
             self.record(*key);
         }
-        if self.order.is_checkpoint_slot(&self.member, executed.seq, &running.content) {
+        if running.content.is_checkpoint(executed.seq, &self.member.constants) {
             self.take_checkpoint();
         }
         self.check_stable();
@@ -107,12 +106,6 @@ impl Order {
         for seq in waiting {
             self.log.touch(seq);
         }
-    }
-
-    /// The digest that a Checkpoint after the executed slot says (C2).
-    pub(crate) fn executed_digest(&self) -> Digest {
-        let point = self.execution.point();
-        checkpoint_digest(&point.lane_hash, &point.state_root, &point.members_after)
     }
 
     /// Hands out the next slot, if it is decided and all its data is here.

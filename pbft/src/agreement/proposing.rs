@@ -131,18 +131,13 @@ impl Order {
         content.cut.iter().all(|(lane, tip)| tip.position <= reached[lane.index()])
     }
 
-    /// Whether a slot is one after which a checkpoint is taken (C1).
-    pub(crate) fn is_checkpoint_slot(&self, member: &Member, seq: SeqNum, content: &Content) -> bool {
-        content.mark || seq.get().is_multiple_of(member.constants.checkpoint_period)
-    }
-
     /// The newest checkpoint slot below `seq` that is known, and when its content came to be known here.
     fn last_checkpoint_slot(&self, member: &Member, seq: SeqNum) -> (SeqNum, Ticks) {
         let at = |slot: &Slot| slot.proposal.map_or(slot.committed_at, |proposal| proposal.arrived);
         let slots = self.log.iter().rev().filter(|(other, _)| *other < seq);
         let marked = slots
             .filter_map(|(other, slot)| Some((other, slot, slot.leading()?)))
-            .find(|(other, _, content)| self.is_checkpoint_slot(member, *other, content));
+            .find(|(other, _, content)| content.is_checkpoint(*other, &member.constants));
         marked.map_or((self.low(), self.checkpoints.low_since), |(other, slot, _)| (other, at(slot)))
     }
 

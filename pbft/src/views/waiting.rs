@@ -53,7 +53,7 @@ impl Order {
     pub(crate) fn checkpoint_wait(&self, member: &Member) -> Option<(Ticks, Wait)> {
         let last =
             self.log.iter().rev().find(|(seq, slot)| {
-                slot.decided().is_some_and(|content| self.is_checkpoint_slot(member, *seq, content))
+                slot.decided().is_some_and(|content| content.is_checkpoint(*seq, &member.constants))
             });
         let last = last.map_or(self.low(), |(seq, _)| seq);
         let (seq, slot) = self.log.above(last).find(|(_, slot)| slot.committed.is_some())?;

@@ -1,7 +1,7 @@
 //! Content of a slot: a cut through the lanes, a time and a mark (L4). The digest does not contain the view.
 
 use crate::limits::Constants;
-use crate::wire::{Digest, ReplicaId, Time, Tip, bounded, hash};
+use crate::wire::{Digest, ReplicaId, SeqNum, Time, Tip, bounded, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -27,6 +27,11 @@ impl Content {
     /// Digest in PrePrepare, Prepare and Commit.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/content", self)
+    }
+
+    /// Whether a checkpoint is taken after the slot that it is the content of (C1).
+    pub fn is_checkpoint(&self, seq: SeqNum, constants: &Constants) -> bool {
+        self.mark || seq.get().is_multiple_of(constants.checkpoint_period)
     }
 
     /// Whether this is the null content.

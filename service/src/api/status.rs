@@ -60,7 +60,7 @@ fn opinion(service: &Service, published: &Published) -> Health {
     assess(&facts, &health::issues(&facts))
 }
 
-/// What is wrong, the most urgent first.
+/// Issues, the most urgent first.
 pub async fn issues(State(service): Shared) -> Json<Page<Issue>> {
     let (published, watched) = (service.now(), service.watched.borrow().clone());
     let found = health::issues(&service.facts(&published, &watched));

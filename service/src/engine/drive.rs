@@ -1,7 +1,7 @@
 //! The engine: a round from its first step to its commit.
 
 use super::error::EngineError;
-use super::folding::{Folding, UNFOLDED_BYTES_MAX};
+use super::folding::Folding;
 use super::held::Held;
 use super::mempool::Mempool;
 use super::moment::Moment;
@@ -12,8 +12,8 @@ use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{
-    Broken, Constants, Decided, Digest, Effect, Effects, Epoch, Executed, Input, Now, Question, QuorumCert, ReaderId,
-    Record, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Broken, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, Question, QuorumCert, ReaderId, Record,
+    Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -89,8 +89,7 @@ impl Engine {
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
         let Setup { genesis, me, signer, verify, incarnation, die } = setup;
         let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
-        let epoch = Epoch::default();
-        let committee = genesis.committee(epoch).ok_or(EngineError::Epoch(epoch))?.clone();
+        let committee = genesis.founders().clone();
         let constants = genesis.constants().clone();
         let config = ReplicaConfig {
             me,
@@ -120,7 +119,7 @@ impl Engine {
             reporter,
             roots,
             replayed: verdicts,
-            folding: Folding::at(folded),
+            folding: Folding::default(),
             unpruned: Some(folded),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
@@ -147,7 +146,7 @@ impl Engine {
             round: Round { notices: std::mem::take(&mut self.replayed), ..Round::default() },
             executed_bytes: 0,
             at_checkpoint: false,
-            waits_for_fold: self.waits_for_fold(),
+            waits_for_fold: self.folding.is_behind(&self.db),
             supplies: Vec::new(),
             certificates: Vec::new(),
         };
@@ -289,7 +288,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Answers peers from what is durable (N9).
+    /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk.
     fn supply(&self, supplies: Vec<(ReplicaId, Question)>, round: &mut Round) -> Result<(), EngineError> {
         if supplies.is_empty() {
             return Ok(());
@@ -306,17 +305,12 @@ impl Engine {
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
         match self.deferred.is_empty() {
             true => self.replica.next_wakeup(),
-            false if self.waits_for_fold() => Some(now.ticks.after(FOLD_LOOK_MS)),
+            false if self.folding.is_behind(&self.db) => Some(now.ticks.after(FOLD_LOOK_MS)),
             false => Some(now.ticks),
         }
     }
 
-    /// Whether execution waits: more came than can be folded, and folding is at work.
-    fn waits_for_fold(&self) -> bool {
-        self.db.is_folding() && self.folding.is_running() && self.db.unfolded_bytes() > 2 * UNFOLDED_BYTES_MAX
-    }
-
-    /// Snapshot published to readers, durable as a whole.
+    /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
         let (pending, bytes) = {
             let mempool = self.mempool();

@@ -1,7 +1,7 @@
 //! Why an engine stops.
 
 use quorate_ledger::{OpenError, StoreError};
-use quorate_pbft::{Digest, Epoch, SeqNum};
+use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::RecordError;
 
 /// Why an engine cannot go on. The process must stop; what is on disk is a whole round.
@@ -21,12 +21,9 @@ pub enum EngineError {
     Replayed {
         /// The checkpoint's slot.
         seq: SeqNum,
-        /// What was found.
+        /// The state that it gives.
         ours: Digest,
-        /// What q replicas signed.
+        /// The state that q replicas signed.
         certified: Digest,
     },
-    /// A genesis without the epoch that the disk is in.
-    #[error("the genesis has no member list for epoch {0}")]
-    Epoch(Epoch),
 }

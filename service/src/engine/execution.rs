@@ -4,6 +4,7 @@ use super::drive::{Engine, Work};
 use super::error::EngineError;
 use super::mempool::Stream;
 use super::round::Notice;
+use super::slot;
 use quorate_ledger::{DeferReason, Deferred, Receipt};
 use quorate_pbft::{Decided, Executed};
 use std::collections::BTreeSet;
@@ -12,15 +13,12 @@ use std::sync::Arc;
 impl Engine {
     /// Executes a slot inside the round's commit.
     pub(super) fn execute(&mut self, decided: &Decided, work: &mut Work) -> Result<Executed, EngineError> {
-        let outcome = self.ledger.execute(&mut work.batch, decided)?;
-        outcome.recorded.iter().try_for_each(|key| work.batch.recorded(key))?;
+        let state = (&mut self.ledger, &mut self.roots);
+        let outcome = slot::execute(state, &mut work.batch, decided, &self.constants)?;
+        work.at_checkpoint |= decided.content.is_checkpoint(decided.seq, &self.constants);
         work.batch.vouch();
         work.round.slots += 1;
         work.executed_bytes += decided.bundles.iter().map(|bundle| bundle.header.bytes).sum::<u64>();
-        if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
-            work.at_checkpoint = true;
-            self.roots.executed(&mut work.batch, decided.seq, outcome.state_root)?;
-        }
         let executed = Executed {
             seq: decided.seq,
             state_root: outcome.state_root,

@@ -1,4 +1,5 @@
-//! When the state is folded into redb's trees: at checkpoints that are stable, once a second at most.
+//! Times of folding the state into redb's trees: at checkpoints that a certified one covers, once a second at most
+//! unless much waits.
 
 use quorate_ledger::StoreError;
 use quorate_pbft::{SeqNum, Time};
@@ -11,32 +12,26 @@ const PAUSE_MS: u64 = 1_000;
 const HEAVY_BYTES: u64 = 16 << 20;
 
 /// Bytes in memory above which a replica takes no envelope: folding is slower than what comes. It votes on.
-pub(super) const UNFOLDED_BYTES_MAX: u64 = 96 << 20;
+const UNFOLDED_BYTES_MAX: u64 = 96 << 20;
 
 /// Folding of the state: at any time one fold waits or runs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Folding {
     stage: Stage,
-    /// The checkpoint whose state redb holds.
-    folded: SeqNum,
     /// When rows were set aside last.
     aside_at: Option<Time>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Stage {
+    #[default]
     Idle,
-    /// Rows up to a checkpoint are set aside until it is stable.
+    /// Rows up to a checkpoint are set aside until a certified one covers it.
     Aside(SeqNum, Fold),
     Running(SeqNum),
 }
 
 impl Folding {
-    /// Redb holds the state after this slot.
-    pub(super) fn at(folded: SeqNum) -> Self {
-        Self { stage: Stage::Idle, folded, aside_at: None }
-    }
-
     /// The state is the one after a checkpoint slot: sets it aside if it is time.
     pub(super) fn at_checkpoint(&mut self, db: &Db, seq: SeqNum, now: Time) -> Result<(), StoreError> {
         let is_early = self.aside_at.is_some_and(|at| now.get() < at.get() + PAUSE_MS);
@@ -51,7 +46,7 @@ impl Folding {
 
     /// Hands out what is set aside, once its checkpoint is covered by a certified one.
     pub(super) fn due(&mut self, certified: SeqNum) -> Option<Fold> {
-        match std::mem::replace(&mut self.stage, Stage::Idle) {
+        match std::mem::take(&mut self.stage) {
             Stage::Aside(seq, fold) if seq <= certified => {
                 self.stage = Stage::Running(seq);
                 Some(fold)
@@ -63,8 +58,14 @@ impl Folding {
         }
     }
 
-    pub(super) fn is_running(&self) -> bool {
-        matches!(self.stage, Stage::Running(_))
+    /// Whether a replica takes no envelope.
+    pub(super) fn is_full(db: &Db) -> bool {
+        db.unfolded_bytes() > UNFOLDED_BYTES_MAX
+    }
+
+    /// Whether execution waits: twice as much came, and a fold is at work.
+    pub(super) fn is_behind(&self, db: &Db) -> bool {
+        matches!(self.stage, Stage::Running(_)) && db.is_folding() && db.unfolded_bytes() > 2 * UNFOLDED_BYTES_MAX
     }
 
     /// The checkpoint of a fold that has ended since the last call.
@@ -73,7 +74,7 @@ impl Folding {
         if db.is_folding() {
             return None;
         }
-        (self.stage, self.folded) = (Stage::Idle, seq);
+        self.stage = Stage::Idle;
         Some(seq)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::drive::{Engine, Work};
 use super::error::EngineError;
-use super::folding::UNFOLDED_BYTES_MAX;
+use super::folding::Folding;
 use super::mempool::{Candidate, NotTaken, Place, Stream};
 use super::round::{CallerId, Notice};
 use quorate_ledger::EnvelopeId;
@@ -35,7 +35,7 @@ impl Engine {
         if let Some(place) = self.mempool().place(&candidate.id) {
             return Ok(Ok(place));
         }
-        if self.db.unfolded_bytes() > UNFOLDED_BYTES_MAX {
+        if Folding::is_full(&self.db) {
             return Ok(Err(NotTaken::Full));
         }
         let (author, domain) = (candidate.author, candidate.domain.clone());

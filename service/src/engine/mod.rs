@@ -24,6 +24,7 @@ pub(crate) mod replay;
 mod report;
 mod roots;
 mod round;
+mod slot;
 pub(crate) mod thread;
 
 pub use drive::{Engine, Setup};

@@ -6,8 +6,9 @@
 use super::error::EngineError;
 use super::roots::Roots;
 use super::round::Notice;
+use super::slot;
 use quorate_ledger::{Genesis, Ledger, StoreError};
-use quorate_pbft::{Constants, Decided, SeqNum, checkpoint_digest};
+use quorate_pbft::{Constants, Decided, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -77,19 +78,14 @@ impl Replay<'_> {
     }
 
     fn execute(&mut self, batch: &mut Batch, decided: &Decided) -> Result<(), StoreError> {
-        let outcome = self.ledger.execute(batch, decided)?;
-        outcome.recorded.iter().try_for_each(|key| batch.recorded(key))?;
-        if decided.content.mark || decided.seq.get().is_multiple_of(self.constants.checkpoint_period) {
-            self.roots.executed(batch, decided.seq, outcome.state_root)?;
-        }
+        let outcome = slot::execute((&mut self.ledger, &mut self.roots), batch, decided, self.constants)?;
         self.verdicts.extend(outcome.receipts.into_iter().map(|receipt| Notice::Verdict(Arc::new(receipt))));
         Ok(())
     }
 
     /// Holds the state against the certificate that the disk has for it.
     fn compare(&self, snapshot: &Snapshot, seq: SeqNum) -> Result<(), EngineError> {
-        let point = self.ledger.executed();
-        let ours = checkpoint_digest(&point.lane_hash, &point.state_root, &point.members_after);
+        let ours = self.ledger.executed().checkpoint_digest();
         match snapshot.certified(seq)? {
             Some(certified) if certified != ours => Err(EngineError::Replayed { seq, ours, certified }),
             _ => Ok(()),

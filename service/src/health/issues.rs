@@ -45,7 +45,7 @@ pub const RUNBOOKS: [(&str, &str); 18] = [
 pub enum Severity {
     /// Changes cannot be ordered or this replica cannot take part: now.
     Critical,
-    /// It becomes critical if nobody acts, or one of the f faults is used up.
+    /// Trouble that becomes critical if nobody acts, or one of the f faults used up.
     Warning,
     /// Good to know.
     Notice,
@@ -77,7 +77,7 @@ pub struct Fault {
     pub advice: &'static str,
 }
 
-/// Everything that is wrong, the most urgent first.
+/// Issues, the most urgent first.
 pub fn issues(facts: &Facts<'_>) -> Vec<Fault> {
     let mut found: Vec<Fault> = [of_group(facts), of_core(facts), of_machine(facts), of_conduct(facts)].concat();
     found.sort_by_key(|fault| fault.severity as u8);
@@ -148,7 +148,7 @@ fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     found.into_iter().flatten().collect()
 }
 
-/// This replica's own part.
+/// Issues of this replica.
 fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     let behind = || format!("{} slots behind the others", report.behind);
     let why = || format!("{}: {}", report.mode, report.why);

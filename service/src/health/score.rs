@@ -44,7 +44,7 @@ fn sync_lag(Facts { report, .. }: &Facts<'_>) -> u64 {
     left(report.behind, BEHIND_SLOTS_USUAL, BEHIND_SLOTS_MAX)
 }
 
-/// All members heard: 1. Fewer than a quorum: 0.
+/// Members heard: 1 with all of them, 0 below a quorum.
 fn partition(Facts { report, .. }: &Facts<'_>) -> u64 {
     let (heard, members) = (report.heard().count() + 1, report.peers.len() + 1);
     if !report.hears_quorum() {

@@ -56,7 +56,7 @@ pub struct Disk {
 pub struct Conflicts {
     /// Receipts that kept a conflict.
     pub kept: u64,
-    /// All receipts.
+    /// Count of receipts.
     pub receipts: u64,
 }
 
