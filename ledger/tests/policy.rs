@@ -111,7 +111,7 @@ fn of_several_failures_the_earliest_stage_is_named() {
     let mut world = with_policy(DomainPolicy { paths, quota, ..DomainPolicy::new(writers, vec![]) });
     let edits = [write("a", "xx")];
     let failures = [
-        (9, support::world::revision("99"), vec![write("..", "x")], Code::UnknownAuthor),
+        (9, world.now(), vec![write("..", "x")], Code::UnknownAuthor),
         (2, support::world::revision("99"), vec![write("..", "x")], Code::BaseUnknown),
         (2, world.now(), vec![write("a", "xx"), write("..", "x")], Code::BadPath),
         (2, world.now(), edits.to_vec(), Code::NotMember),

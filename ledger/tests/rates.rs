@@ -65,6 +65,22 @@ fn bytes_are_counted_as_changes_are() {
     assert_eq!(world.does(0, &[write("a", &"y".repeat(1_000))]).state, State::Applied);
 }
 
+/// The horizon of all moves by old contents that an author names again: that costs as much as sending them.
+#[test]
+fn old_contents_that_are_named_again_count_as_bytes_that_are_sent() {
+    let rate = Rate { per_ms: 60_000, changes: None, bytes: Some(10_000) };
+    let mut world = world(Rates { author: Some(rate), ..Rates::default() });
+    world.does(0, &[write("a", &"x".repeat(4_000))]);
+    let base = world.now();
+    world.does(1, &[write("a", "y")]);
+    let mut name_again = || {
+        let mut draft = world.draft(2, base, &[write("a", &"x".repeat(4_000))]);
+        draft.contents.clear();
+        world.verdict(&draft).code
+    };
+    assert_eq!([name_again(), name_again(), name_again()], [None, None, Some(Code::Rate)]);
+}
+
 #[test]
 fn what_is_refused_takes_nothing_of_the_rate() {
     let mut world = world(Rates { author: Some(per_minute(1)), ..Rates::default() });

@@ -219,6 +219,26 @@ fn a_refusal_of_somebody_not_yet_enrolled_is_not_taken_back_by_ordering_the_enve
     assert_eq!(world.does(7, &[write("a", "x")]).state, State::Applied);
 }
 
+/// A base of the future, or an envelope of its own author, may be good one day: a refusal would not be final.
+#[test]
+fn an_envelope_of_somebody_not_yet_enrolled_has_no_verdict_while_a_later_slot_could_accept_it() {
+    let mut world = World::new();
+    let first = world.draft(7, revision("3"), &[write("a", "x")]);
+    let second = world.draft(7, Base::Envelope(world.id(&first)), &[write("b", "x")]);
+    let outcome = world.slot(&[&first, &second]);
+    assert!(outcome.receipts.is_empty() && outcome.deferred.iter().all(|it| it.why == DeferReason::TooEarly));
+    assert_eq!(outcome.deferred.len(), 2);
+    let proof = prove_possession(Purpose::Author, "org-0", &author(7));
+    let enrol = Op::Enrol { key: author(7).public_key(), organisation: "org-0".into(), proof };
+    world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(enrol)]);
+    while world.ledger.head().seq < quorate_pbft::SeqNum::new(3) {
+        world.slot(&[]);
+    }
+    let outcome = world.slot(&[&first, &second]);
+    assert!(outcome.receipts.iter().all(|receipt| receipt.state == State::Applied), "{:?}", outcome.receipts);
+    assert_eq!(outcome.receipts.len(), 2);
+}
+
 #[test]
 fn a_refusal_in_a_domain_that_was_not_made_yet_is_final_as_well() {
     let mut world = World::new();

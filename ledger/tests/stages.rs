@@ -180,7 +180,7 @@ fn the_first_stage_that_fails_names_the_refusal() {
     };
     let future = revision("999");
     let found = [
-        world.does_on(future, 9, &climbs(all("{"))),
+        world.does(9, &climbs(all("{"))),
         world.does_on(future, 3, &climbs(all("{"))),
         world.does(3, &climbs(all("{"))),
         world.does(3, &all("{")),

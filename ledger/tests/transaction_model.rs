@@ -541,6 +541,7 @@ impl Both {
                 DeferReason::Gap { .. } => Said::Gap,
                 DeferReason::Taken | DeferReason::Copy => Said::Taken,
                 DeferReason::Dependency(_) => Said::Awaits,
+                DeferReason::TooEarly => panic!("all authors and domains are there"),
                 DeferReason::Content(missing) => panic!("all contents travel along: {missing}"),
             },
             other => panic!("one verdict or none: {other:?}"),

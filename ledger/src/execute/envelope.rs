@@ -124,7 +124,7 @@ impl Execution<'_, '_> {
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
             let accepted = submission.stages(overlay, &author)?;
-            takes = submission.rates(overlay, &author, bytes.len())?;
+            takes = submission.rates(overlay, &author, &accepted.view, bytes.len())?;
             let place = submission.chain_place(overlay, &sequence, &accepted.view)?;
             Ok((accepted, place))
         };
@@ -135,6 +135,9 @@ impl Execution<'_, '_> {
             Ok(accepted) => {
                 self.note_taken(takes);
                 self.record_verdict(&submission, origin, number, sequence, Ok(accepted))
+            }
+            Err(Abort::Refused(_)) if number.is_none() && !submission.ends_with_its_base() => {
+                self.unsettle(&submission, number, sequence, DeferReason::TooEarly)
             }
             Err(Abort::Refused(refusal)) => {
                 self.overlay.rollback();

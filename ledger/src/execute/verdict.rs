@@ -6,7 +6,7 @@ use crate::apply::Applied;
 use crate::format::receipt::{Receipt, State};
 use crate::state::author_view::AuthorView;
 use crate::state::numbers::Used;
-use crate::state::record::{ChainPlace, FileRecord, NumberAnswer, NumberRow, Sequence, Verdict};
+use crate::state::record::{ChainPlace, NumberAnswer, NumberRow, Sequence, Verdict};
 use crate::state::slot::Listed;
 use crate::state::store::{StoreError, Table};
 use crate::state::{chain, entry, name, rows};
@@ -119,7 +119,8 @@ impl Execution<'_, '_> {
                 receipt.state = accepted.applied.state();
                 receipt.changes = accepted.applied.changes();
                 if let Some(number) = keeps_view {
-                    accepted.applied.superseded_bytes += self.unserved_bytes(number, &accepted.view)?;
+                    accepted.applied.superseded_bytes +=
+                        submission.unserved_bytes(&self.overlay, number, &accepted.view, |_| true)?;
                 }
                 self.take_in(&body.domain, accepted.applied, &mut receipt);
                 self.take_in_parts(submission, accepted.others, &mut receipt);
@@ -142,17 +143,6 @@ impl Execution<'_, '_> {
             place: self.list.len() as u32,
         };
         Ok((verdict, view))
-    }
-
-    /// Bytes of contents that an author's view names and its paths do not serve.
-    fn unserved_bytes(&self, domain: u32, view: &AuthorView) -> Result<u64, StoreError> {
-        let mut bytes: u64 = 0;
-        for (path, file) in view.writes() {
-            let record: Option<FileRecord> = self.overlay.get(domain, &name::file(path))?;
-            let served = record.and_then(|record| record.file).map(|served| served.content);
-            bytes = bytes.saturating_add(if served == Some(file.content) { 0 } else { file.size });
-        }
-        Ok(bytes)
     }
 
     fn take_in(&mut self, domain: &str, applied: Applied, receipt: &mut Receipt) {

@@ -76,6 +76,8 @@ pub enum DeferReason {
     },
     /// Dependency that has not happened: put it on a lane again later.
     Dependency(Dependency),
+    /// Author or domain that is not there yet, and a base that may be good once it is: put it on a lane again later.
+    TooEarly,
     /// A content that neither travels along nor stood at its path within the base horizon.
     Content(Digest),
     /// Envelope that had its verdict: the receipt is known.
@@ -87,6 +89,6 @@ pub enum DeferReason {
 impl DeferReason {
     /// Whether the same bytes may get a verdict later (A2).
     pub fn may_wait(&self) -> bool {
-        matches!(self, Self::Gap { .. } | Self::Dependency(_) | Self::Content(_))
+        matches!(self, Self::Gap { .. } | Self::Dependency(_) | Self::TooEarly | Self::Content(_))
     }
 }

@@ -13,13 +13,14 @@ use crate::state::author_view::AuthorView;
 use crate::state::domain::{DomainView, Domains};
 use crate::state::numbers::{self, Used};
 use crate::state::overlay::Overlay;
-use crate::state::record::{AuthorRecord, ChainPlace, NumberAnswer, NumberRow, Sequence, ViewRecord};
+use crate::state::record::{AuthorRecord, ChainPlace, FileRecord, NumberAnswer, NumberRow, Sequence, ViewRecord};
 use crate::state::store::StoreError;
 use crate::state::{chain, name, rows};
 use crate::validate::rates::{self, Takes};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
+use quorate_pbft::Digest;
 use std::collections::BTreeMap;
 
 /// An accepted envelope.
@@ -102,6 +103,13 @@ impl Submission<'_> {
             Some(place) => self.used(place.record.number).by(overlay, sequence, place.floor),
             None => Ok(None),
         }
+    }
+
+    /// Whether no later slot can accept it, if its author or its domain begins there: its first base is in the past now,
+    /// and will be older than they are.
+    pub(crate) fn ends_with_its_base(&self) -> bool {
+        let first = self.body().changes.first().map(|change| &change.base);
+        matches!(first, Some(Base::Revision(base)) if base.seq() < self.revision.seq())
     }
 
     /// Number and attempt that it uses in its own domain.
@@ -192,6 +200,32 @@ impl Submission<'_> {
         !self.parts.is_empty() || composition::is_one(self.body())
     }
 
+    /// Bytes of contents that the view after it names and their paths do not serve, of those that count.
+    pub(crate) fn unserved_bytes(
+        &self,
+        overlay: &Overlay,
+        domain: u32,
+        view: &AuthorView,
+        counts: impl Fn(&Digest) -> bool,
+    ) -> Result<u64, StoreError> {
+        let mut bytes: u64 = 0;
+        for (path, file) in view.writes().filter(|(_, file)| counts(&file.content)) {
+            let record: Option<FileRecord> = overlay.get(domain, &name::file(path))?;
+            let served = record.and_then(|record| record.file).map(|served| served.content);
+            bytes = bytes.saturating_add(if served == Some(file.content) { 0 } else { file.size });
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes that count for the rates: those that it carries, and those of old contents that it keeps from leaving the
+    /// horizon. The horizon of all moves by these, so nobody names them faster than they could send them.
+    fn load(&self, overlay: &Overlay, view: &AuthorView, bytes: usize) -> Result<usize, StoreError> {
+        let Some(place) = self.place else { return Ok(bytes) };
+        let is_named_only = |content: &Digest| self.envelope.content(content).is_none();
+        let kept = self.unserved_bytes(overlay, place.record.number, view, is_named_only)?;
+        Ok(bytes.saturating_add(usize::try_from(kept).unwrap_or(usize::MAX)))
+    }
+
     /// Stage `access`, at last: what is taken of the rates after this envelope of so many bytes. Asked once, where it is
     /// ordered; a change that waited for others does not come faster by it.
     ///
@@ -200,8 +234,10 @@ impl Submission<'_> {
         &self,
         overlay: &Overlay,
         author: &AuthorRecord,
+        view: &AuthorView,
         bytes: usize,
     ) -> Result<Vec<(u32, Takes)>, Abort> {
+        let bytes = self.load(overlay, view, bytes)?;
         let who = (self.body(), author.organisation.as_str());
         let mut taken = Vec::new();
         for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {

@@ -12,9 +12,10 @@ fn about(code: Code, domain: &str) -> Option<String> {
     let advice = match code {
         Code::UnknownAuthor => "somebody of your organisation enrols the key: `quorate identities enrol`",
         Code::Revoked => "`quorate identities list` shows who may sign; a revoked key never may again",
-        Code::BaseUnknown | Code::BaseTooOld | Code::BaseRefused => {
+        Code::BaseUnknown | Code::BaseRefused => {
             "without --base it is based on the newest revision; `quorate log` lists those that there are"
         }
+        Code::BaseTooOld => "give the change again: it is based on what stands there now; look at it first",
         Code::MissingPath | Code::PathIsFile | Code::PathIsFolder => "`quorate ls` shows what stands where",
         Code::UnknownDomain => "`quorate domains` lists them; --domain names one",
         Code::Lock => "`quorate lock list` shows until when; `quorate lock acquire PATH` stands in line for it",

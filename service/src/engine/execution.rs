@@ -62,7 +62,9 @@ impl Engine {
             }
             match why {
                 DeferReason::Gap { next } => self.mempool().came_back(&id, next),
-                DeferReason::Dependency(_) | DeferReason::Content(_) => self.mempool().park(&id, now),
+                DeferReason::Dependency(_) | DeferReason::Content(_) | DeferReason::TooEarly => {
+                    self.mempool().park(&id, now)
+                }
                 DeferReason::Taken => {
                     // Below the next number it ends with all others there. At it, its attempt was judged in another
                     // envelope: it would count as being on the lane, and let what follows it go there without end.
