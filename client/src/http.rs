@@ -5,7 +5,7 @@ use crate::api::{PROBLEM_TYPE, Problem};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Transport, TransportError};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -48,6 +48,9 @@ pub enum ClientError {
         /// Fault in the URL.
         why: String,
     },
+    /// Secret that no header can carry.
+    #[error("a token is one line of visible ASCII")]
+    Token,
     /// Authorities that cannot be read.
     #[error(transparent)]
     Trust(#[from] TlsError),
@@ -92,6 +95,7 @@ pub struct Client {
     timeout: Duration,
     deadline: Instant,
     notice: Option<Notice>,
+    authorization: Option<HeaderValue>,
 }
 
 /// Word to people that a question still has no answer: once, after this time.
@@ -145,7 +149,8 @@ impl Client {
     pub fn trusting(node: &str, timeout: Duration, ca: Option<&Path>) -> Result<Self, ClientError> {
         let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
         let deadline = Instant::now() + timeout;
-        Ok(Self { http: Transport::new(tls::trusting(base.is_tls(), ca)?), base, timeout, deadline, notice: None })
+        let http = Transport::new(tls::trusting(base.is_tls(), ca)?);
+        Ok(Self { http, base, timeout, deadline, notice: None, authorization: None })
     }
 
     /// The same client with its whole time before it again.
@@ -156,6 +161,13 @@ impl Client {
     /// The same client, which tells of a wait.
     pub fn with_notice(self, notice: Notice) -> Self {
         Self { notice: Some(notice), ..self }
+    }
+
+    /// The same client, which shows the node the secret of its `admin.token`.
+    pub fn with_token(self, secret: &str) -> Result<Self, ClientError> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {secret}")).map_err(|_| ClientError::Token)?;
+        value.set_sensitive(true);
+        Ok(Self { authorization: Some(value), ..self })
     }
 
     /// The node's address as text.
@@ -194,7 +206,7 @@ impl Client {
     pub(crate) async fn stream(&self, url: Uri, headers: HeaderMap) -> Result<Response<Incoming>, ClientError> {
         let mut tries = Tries::new(self);
         loop {
-            match tries.within(self.http.send(get(url.clone(), headers.clone()))).await? {
+            match tries.within(self.send(get(url.clone(), headers.clone()))).await? {
                 Some(Ok(response)) if response.status().is_success() => return Ok(response),
                 Some(Ok(response)) => tries.note(self.read(response).await?).await?,
                 Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
@@ -233,8 +245,15 @@ impl Client {
         }
     }
 
+    async fn send(&self, mut request: Request<Full>) -> Result<Response<Incoming>, TransportError> {
+        if let Some(value) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, value.clone());
+        }
+        self.http.send(request).await
+    }
+
     async fn ask_once(&self, request: Request<Full>) -> Result<Try, ClientError> {
-        match self.http.send(request).await {
+        match self.send(request).await {
             Ok(response) => self.read(response).await,
             Err(error) => Ok(Try::Again { why: self.words(&error)?, after: None }),
         }

@@ -116,7 +116,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } | ClientError::Trust(_) => Exit::Usage,
+            ClientError::Address { .. } | ClientError::Token | ClientError::Trust(_) => Exit::Usage,
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
             ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
@@ -137,7 +137,10 @@ fn advice(error: &ClientError) -> Option<String> {
         ClientError::NoAnswer { node, .. } => Some(format!("`quorate status --explain --node {node}` says why")),
         ClientError::Garbled { .. } => Some("is this the API address that `quorate start` printed?".into()),
         ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
-        ClientError::Refused(_) | ClientError::Trust(_) => None,
+        ClientError::Refused(problem) if problem.code == "admin-only" => {
+            Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
+        }
+        ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) => None,
     }
 }
 

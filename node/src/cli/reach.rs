@@ -5,8 +5,9 @@ use super::print::plain;
 use quorate_client::calls::level_name;
 use quorate_client::http::{Client, Notice};
 use quorate_ledger::{Level, Revision};
+use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Time after which somebody at a terminal is told what is waited for.
@@ -24,6 +25,9 @@ pub struct Reach {
     /// PEM file with the authorities to trust with an https:// node, instead of the system's
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// File with the secret of the node's `admin.token`, for what only operators may see
+    #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
+    token: Option<PathBuf>,
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     timeout: f64,
@@ -37,7 +41,10 @@ impl Reach {
     pub fn client(&self) -> Result<Client, Failure> {
         let timeout =
             Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let client = Client::trusting(&self.node, timeout, self.ca.as_deref())?;
+        let mut client = Client::trusting(&self.node, timeout, self.ca.as_deref())?;
+        if let Some(file) = &self.token {
+            client = client.with_token(&secret(file)?)?;
+        }
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }
@@ -46,6 +53,13 @@ impl Reach {
     pub fn doctor(&self) -> Result<Client, Failure> {
         Ok(self.client()?.with_notice(Notice { after: Duration::ZERO, tell }))
     }
+}
+
+/// Secret in a file, without the end of its line.
+fn secret(file: &Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(file);
+    let text = text.map_err(|error| Failure::usage(format!("--token {}: {error}", file.display())))?;
+    Ok(text.trim().to_owned())
 }
 
 /// Tells what a command waits for.

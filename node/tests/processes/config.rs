@@ -133,6 +133,22 @@ fn who_has_no_token_sets_no_levels() {
 }
 
 #[test]
+fn a_command_with_the_secret_sees_what_only_operators_may() {
+    let mut group = Group::init(1);
+    let token = folder(&group, 0).join("admin.token");
+    fs::write(&token, "secret\n").expect("our folder");
+    group.start(0);
+    let peers = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["peers", "--json", "--node", &format!("http://{}", group.api(0))]).args(more);
+        command.output().expect("quorate runs").status.code()
+    };
+    assert_eq!(peers(&[]), Some(1));
+    assert_eq!(peers(&["--token", token.to_str().expect("UTF-8")]), Some(0));
+    assert_eq!(peers(&["--token", "/nowhere"]), Some(2));
+}
+
+#[test]
 fn a_bundle_of_diagnostics_has_every_part_and_no_secret() {
     let mut group = Group::init(1);
     let dir = folder(&group, 0);
