@@ -1,7 +1,7 @@
 //! Inputs of a replica.
 
 use crate::evidence::proof::EvidenceKey;
-use crate::wire::{Digest, Item, Message, SeqNum, Ticks, Time, Verified};
+use crate::wire::{Admitted, Digest, Item, Message, SeqNum, Ticks, Time, Verified, Word};
 use alloc::vec::Vec;
 
 /// Both clocks at one moment. The core has none of its own.
@@ -24,6 +24,8 @@ pub enum Input {
     Tick(Now),
     /// A verified message of a peer.
     Message(Verified<Message>),
+    /// A word of a peer that says what is certified: not verified.
+    Word(Word),
     /// An item that was checked for this replica's own lane: an envelope that its gate let in.
     Submit(Item),
     /// A strong read arrived (R); `nonce` is its reader's.
@@ -38,6 +40,15 @@ pub enum Input {
     Deadline(Option<Time>),
     /// A slot handed out by [`crate::Effect::Execute`] was executed.
     Executed(Executed),
+}
+
+impl From<Admitted> for Input {
+    fn from(admitted: Admitted) -> Self {
+        match admitted {
+            Admitted::Verified(verified) => Self::Message(verified),
+            Admitted::Word(word) => Self::Word(word),
+        }
+    }
 }
 
 /// The outcome of executing one slot.

@@ -72,6 +72,7 @@ pub use effects::{Broken, Decided, Effect, Effects, Question, Record, Rejected, 
 pub use evidence::bundle_evidence::{BundleFault, InvalidBundle};
 pub use evidence::forensics::{Conflict, Findings, Remains};
 pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
+pub use evidence::reference::Certified;
 pub use evidence::view_evidence::{InvalidNewView, InvalidViewChange, LeafPath, NewViewLeaf, Omission, ViewChangeLeaf};
 pub use holdings::Holdings;
 pub use input::{Executed, Input, Now, ReaderId};
@@ -87,9 +88,9 @@ pub use views::view_change::{
 pub use views::waiting::Wait;
 pub use wire::bounded;
 pub use wire::{
-    Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch, Invalid,
-    Item, ItemKind, Kind, LaneStatus, MERKLE_DEPTH_MAX, Message, PayloadCheck, Position, ProposalTime, PublicKey,
-    QuorumCert, ReplicaId, SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks, Time, Tip,
-    Unverified, Verified, Verify, VerifyContext, View, hash, hash_parts, items_root, merkle_path, merkle_proves,
-    merkle_root,
+    Admitted, Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch,
+    Invalid, Item, ItemKind, Kind, LaneStatus, MERKLE_DEPTH_MAX, Message, PayloadCheck, Position, ProposalTime,
+    PublicKey, QuorumCert, ReplicaId, SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks,
+    Time, Tip, Unverified, Verified, Verify, VerifyContext, View, Word, hash, hash_parts, items_root, merkle_path,
+    merkle_proves, merkle_root,
 };

@@ -7,7 +7,7 @@ use crate::recovery::promises::Promises;
 use crate::recovery::recall::Recall;
 use crate::replica::ReplicaConfig;
 use crate::wire::{
-    Committee, Digest, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, Verified, View,
+    Committee, Digest, Epoch, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, Verify, View,
 };
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -39,6 +39,7 @@ pub(crate) struct Member {
     pub(crate) committee: Arc<Committee>,
     pub(crate) constants: Arc<Constants>,
     signer: Arc<dyn Signer>,
+    verify: Arc<dyn Verify>,
     pub(crate) incarnation: u64,
     pub(crate) now: Now,
     pub(crate) standing: Standing,
@@ -56,13 +57,14 @@ impl Member {
     ///
     /// If `me` is not in the member list, or the signer's key is not its key: a wrong configuration.
     pub(crate) fn new(config: ReplicaConfig) -> Self {
-        let ReplicaConfig { me, committee, constants, signer, verify: _, incarnation, die: _ } = config;
+        let ReplicaConfig { me, committee, constants, signer, verify, incarnation, die: _ } = config;
         assert_eq!(committee.key(me), Some(&signer.public_key()), "replica {me} has another key in the member list");
         assert!(constants.window >= 2 * constants.checkpoint_period, "the window must outlive a checkpoint period");
         assert!(constants.window <= Constants::WINDOW_MAX, "a status speaks of one window");
         Self {
             me,
             signer,
+            verify,
             incarnation,
             now: Now::default(),
             standing: Standing::Member,
@@ -108,9 +110,14 @@ impl Member {
     }
 
     /// M3: signatures of another epoch's members make nothing of this one.
-    pub(crate) fn check_epoch(&self, verified: &Verified<Message>) -> Result<(), Rejected> {
-        let (theirs, ours) = (verified.epoch(), self.committee.epoch());
-        if theirs == ours { Ok(()) } else { Err(Rejected::OtherEpoch { from: verified.from(), theirs, ours }) }
+    pub(crate) fn check_epoch(&self, from: ReplicaId, theirs: Epoch) -> Result<(), Rejected> {
+        let ours = self.committee.epoch();
+        if theirs == ours { Ok(()) } else { Err(Rejected::OtherEpoch { from, theirs, ours }) }
+    }
+
+    /// Whether a statement's signature fits: asked only of words that were let in unchecked, when it comes to matter.
+    pub(crate) fn is_genuine(&self, signed: &Signed) -> bool {
+        signed.is_valid(&self.committee, &*self.verify)
     }
 
     /// Asks a peer, in this epoch.

@@ -95,10 +95,14 @@ impl Replica {
         core::mem::swap(&mut self.member.out, out);
         let outcome = match input {
             Input::Tick(now) => self.on_tick(now),
-            Input::Message(verified) => self.member.check_epoch(&verified).and_then(|()| {
+            Input::Message(verified) => self.member.check_epoch(verified.from(), verified.epoch()).and_then(|()| {
                 let (from, message) = verified.into_parts();
                 self.on_message(from, message)
             }),
+            Input::Word(word) => self
+                .member
+                .check_epoch(word.from(), word.epoch())
+                .and_then(|()| self.on_word(word.from(), word.signed())),
             Input::Submit(item) => self.lanes.on_submit(item),
             Input::Read { reader, nonce } => self.on_read(reader, nonce),
             Input::Deadline(deadline) => {

@@ -3,6 +3,7 @@
 use crate::agreement::slot::Slot;
 use crate::effects::Broken;
 use crate::evidence::proof::{Evidence, EvidenceKey};
+use crate::evidence::reference::Certified;
 use crate::lanes::Lanes;
 use crate::lanes::lane::Lane;
 use crate::lanes::own_lane::PENDING_BYTES_MAX;
@@ -198,6 +199,11 @@ impl Replica {
     /// Whether others still have to tell it what it signed (E7).
     pub fn is_recovering(&self) -> bool {
         !self.member.recall.is_done()
+    }
+
+    /// The newest certified digests, for the door ([`crate::Unverified::admit`]).
+    pub fn certified(&self) -> &Certified {
+        self.witness.certified()
     }
 
     /// Why it has stopped.

@@ -12,11 +12,11 @@ use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
-use quorate_pbft::{Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer, Verified};
+use quorate_pbft::{Admitted, Certified, Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer};
 use quorate_storage::{Db, DbError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use std::{fs, io};
 use tokio::net::TcpListener;
@@ -181,7 +181,10 @@ impl Running {
 
         let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
-        let checker = Checker { committee, constants: genesis.constants().clone(), verify, payload: payload.clone() };
+        let certified = Arc::new(RwLock::new(Arc::new(Certified::default())));
+        let constants = genesis.constants().clone();
+        let (payload_check, known) = (payload.clone(), certified.clone());
+        let checker = Checker { committee, constants, verify, payload: payload_check, certified: known };
         let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
         let deliver = deliver_to(inbox.clone(), metrics.clone(), incoming);
         let pool = Pool::start(threads(), events, Arc::new(checker), metrics.clone(), deliver)
@@ -193,6 +196,7 @@ impl Running {
             reception: reception.clone(),
             published: publisher,
             metrics: metrics.clone(),
+            certified,
             send: sender(network.clone(), metrics.clone(), outgoing),
         };
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
@@ -376,7 +380,7 @@ fn deliver_to(
     inbox: Arc<Inbox>,
     metrics: Arc<Metrics>,
     incoming: Option<Passes>,
-) -> impl Fn(Verified<Message>) + Clone + Send + 'static {
+) -> impl Fn(Admitted) + Clone + Send + 'static {
     let incoming = Arc::new(incoming);
     move |message| {
         metrics.came(message.message());

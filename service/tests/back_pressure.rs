@@ -3,8 +3,8 @@
 
 use quorate_net::{Channel, Config, Events, Member, Network};
 use quorate_pbft::{
-    Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, Kind, Message, PayloadCheck, PublicKey,
-    ReplicaId, SeqNum, Signer, Statement, Verified, View,
+    Admitted, Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, Kind, Message, PayloadCheck,
+    PublicKey, ReplicaId, SeqNum, Signer, Statement, View,
 };
 use quorate_service::metrics::Metrics;
 use quorate_service::pool::{Checker, Dropped, Pool};
@@ -62,11 +62,12 @@ fn checker() -> Checker {
         constants: Constants::default(),
         verify: Arc::new(Ed25519),
         payload: Arc::new(NoItems),
+        certified: Arc::default(),
     }
 }
 
 /// Threads that verify, and hand on one message for each that the test takes.
-fn pool(events: Events) -> (Pool, Receiver<Verified<Message>>) {
+fn pool(events: Events) -> (Pool, Receiver<Admitted>) {
     let (give, take) = sync_channel(0);
     let deliver = move |message| drop(give.send(message));
     let pool = Pool::start(2, events, Arc::new(checker()), Arc::new(Metrics::new()), deliver);
@@ -94,7 +95,7 @@ async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
 
     let seqs = tokio::task::spawn_blocking(move || -> Vec<u64> {
         let next = || verified.recv_timeout(LIMIT).expect("every vote that was sent");
-        let seq = |message: Verified<Message>| match message.message() {
+        let seq = |message: Admitted| match message.message() {
             Message::Commit(signed) => signed.statement.seq.get(),
             other => panic!("not a vote: {other:?}"),
         };

@@ -74,6 +74,7 @@ impl Group {
             constants: genesis.constants().clone(),
             verify: Arc::new(Ed25519),
             payload: Arc::new(EnvelopeCheck::new(&genesis)),
+            certified: Arc::default(),
         };
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
         let mut group = Self { genesis, checker, sites: sites.collect(), now, starts: 0 };

@@ -112,18 +112,6 @@ impl Checkpoints {
 }
 
 impl Replica {
-    /// Signs the state after the slot that was just executed.
-    pub(crate) fn take_checkpoint(&mut self) {
-        let (seq, digest) = (self.order.executed(), self.order.execution.point().checkpoint_digest());
-        self.order.checkpoints.own.insert(seq, digest);
-        if self.order.checkpoints.own.len() > OWN_MAX {
-            self.order.checkpoints.own.pop_first();
-        }
-        if seq > self.order.checkpoints.newest_seq() {
-            self.member.sign_checkpoint(seq, digest);
-        }
-    }
-
     pub(crate) fn on_checkpoint(&mut self, signed: Signed) -> Result<(), Rejected> {
         let (seq, digest) = (signed.statement.seq, signed.statement.digest);
         self.hear(&signed);
@@ -200,6 +188,18 @@ impl Replica {
 }
 
 impl Order {
+    /// Signs the state after the slot that was just executed.
+    pub(crate) fn take_checkpoint(&mut self, member: &mut Member) {
+        let (seq, digest) = (self.executed(), self.execution.point().checkpoint_digest());
+        self.checkpoints.own.insert(seq, digest);
+        if self.checkpoints.own.len() > OWN_MAX {
+            self.checkpoints.own.pop_first();
+        }
+        if seq > self.checkpoints.newest_seq() {
+            member.sign_checkpoint(seq, digest);
+        }
+    }
+
     /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
     pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
         for row in self.unstable_checkpoints(member, self.low()) {

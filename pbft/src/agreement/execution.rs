@@ -77,7 +77,7 @@ impl Replica {
             self.record(*key);
         }
         if running.content.is_checkpoint(executed.seq, &self.member.constants) {
-            self.take_checkpoint();
+            self.order.take_checkpoint(&mut self.member);
         }
         self.check_stable();
         self.order.drop_long_executed(&self.member);

@@ -3,7 +3,7 @@
 use crate::agreement::order::Order;
 use crate::effects::{Effect, Record, Rejected};
 use crate::evidence::proof::{Evidence, EvidenceKey};
-use crate::evidence::witness::{Heard, POSITIONS_REMEMBERED_MAX, Subject};
+use crate::evidence::witness::{Heard, POSITIONS_REMEMBERED_MAX, Subject, Witness};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
@@ -40,6 +40,14 @@ impl Accusations {
         self.held.keys().chain(&self.recorded).any(|key| key.signer == signer)
     }
 
+    /// Whether a statement differs from what is certified. A backup's vote for the proposal of its view does not, unless
+    /// that primary is proved a liar: honest backups voted so in a view that did not decide, and n replicas that send n
+    /// such votes to n would make a view change cost the cube of the group.
+    fn contradicts(&self, witness: &Witness, member: &Member, signed: &Signed) -> bool {
+        let primary = member.committee.primary(signed.statement.view);
+        witness.contradicts(signed) && (!witness.follows(signed, primary) || self.is_proved(primary))
+    }
+
     pub(crate) fn add(&mut self, evidence: Evidence) {
         self.held.insert(evidence.key(), evidence);
     }
@@ -63,16 +71,60 @@ impl Replica {
         }
         match self.witness.hear(signed) {
             Heard::Known => (),
+            Heard::Again(known) => self.on_second(signed, known, None),
             Heard::First => {
-                if self.contradicts(signed) {
-                    self.pass_on(signed);
+                if self.accusations.contradicts(&self.witness, &self.member, signed) {
+                    self.witness.pass_on(&mut self.member, &self.accusations, signed);
                 }
                 if signed.statement.kind.is_vote() {
                     self.compare_with_view_change(signed);
                 }
             }
-            Heard::Second(evidence) => self.accuse(*evidence),
+            Heard::Second(evidence) => {
+                let known = evidence.statements().into_iter().find(|known| known != signed);
+                self.on_second(signed, known.unwrap_or(*signed), Some(*evidence));
+            }
         }
+    }
+
+    /// A verified word beside a remembered one that is not the same: a contradiction, or another signature. The remembered
+    /// one may have been let in unchecked; if it is not genuine, it makes room.
+    fn on_second(&mut self, signed: &Signed, known: Signed, evidence: Option<Evidence>) {
+        self.witness.suspect(signed.signer);
+        let at_work = self.views.active().map(|view| self.member.committee.primary(view)) == Some(signed.signer);
+        if self.accusations.is_proved(signed.signer) && !at_work {
+            return;
+        }
+        if !self.witness.is_genuine(&self.member, &known) {
+            self.hear(signed);
+        } else if let Some(evidence) = evidence {
+            self.accuse(evidence);
+        }
+    }
+
+    /// Takes in a word that nobody has verified: it says what is certified, so its signature matters only beside another
+    /// word of its signer, and then it is looked at.
+    pub(crate) fn on_word(&mut self, from: ReplicaId, signed: &Signed) -> Result<(), Rejected> {
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.heard = Some(self.member.now.ticks);
+        }
+        if from == self.member.me || !self.witness.agrees(signed) {
+            return Err(Rejected::Unknown { from, what: "a certificate" });
+        }
+        if !self.is_heard(signed) {
+            return Ok(());
+        }
+        match self.witness.hear_unchecked(signed) {
+            Heard::First if signed.statement.kind.is_vote() => self.compare_with_view_change(signed),
+            Heard::Known | Heard::First => (),
+            Heard::Again(_) | Heard::Second(_) => {
+                self.witness.suspect(from);
+                if self.member.is_genuine(signed) {
+                    self.hear(signed);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// B: whether a statement lies where an honest one can; what lies elsewhere would only push that out of memory.
@@ -103,19 +155,10 @@ impl Replica {
             return;
         }
         for signed in self.witness.heard_about(self.member.committee.replicas(), subject, seq) {
-            if self.contradicts(&signed) {
-                self.pass_on(&signed);
+            if self.accusations.contradicts(&self.witness, &self.member, &signed) {
+                self.witness.pass_on(&mut self.member, &self.accusations, &signed);
             }
         }
-    }
-
-    /// Whether a statement differs from what is certified. A backup's vote for the proposal of its view does not, unless
-    /// that primary is proved a liar: honest backups voted so in a view that did not decide, and n replicas that send n
-    /// such votes to n would make a view change cost the cube of the group.
-    fn contradicts(&self, signed: &Signed) -> bool {
-        let primary = self.member.committee.primary(signed.statement.view);
-        self.witness.contradicts(signed)
-            && (!self.witness.follows(signed, primary) || self.accusations.is_proved(primary))
     }
 
     /// E2: a primary is proved a liar: votes for its proposals are held against what was decided after all.
@@ -124,15 +167,7 @@ impl Replica {
         let in_its_views = backups.filter(|vote| self.member.committee.primary(vote.statement.view) == primary);
         let words = in_its_views.filter(|vote| self.witness.follows(vote, primary) && self.witness.contradicts(vote));
         let words: Vec<Signed> = words.copied().collect();
-        words.iter().for_each(|vote| self.pass_on(vote));
-    }
-
-    /// E2: sends a word that contradicts to all, once.
-    fn pass_on(&mut self, signed: &Signed) {
-        let wanted = signed.signer != self.member.me && !self.accusations.is_proved(signed.signer);
-        if wanted && self.witness.may_send(signed.signer, self.member.now.ticks.get()) {
-            self.member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
-        }
+        words.iter().for_each(|vote| self.witness.pass_on(&mut self.member, &self.accusations, vote));
     }
 
     pub(crate) fn on_evidence(&mut self, evidence: Evidence) -> Result<(), Rejected> {
@@ -147,6 +182,9 @@ impl Replica {
     /// E5: gossip it and put it on the own lane, once. A proof that ends the view goes to all, once a view, also if there
     /// is one against the primary already: it may have lied to this replica alone, which would be parked alone (V3).
     pub(crate) fn accuse(&mut self, evidence: Evidence) {
+        if !evidence.statements().iter().all(|signed| self.witness.is_genuine(&self.member, signed)) {
+            return; // A word that was let in unchecked is not its signer's.
+        }
         let ends_view = self.views.leave_equivocator(&self.member, &evidence);
         if self.accusations.is_proved(evidence.key().signer) {
             if ends_view {
@@ -155,6 +193,8 @@ impl Replica {
             return;
         }
         assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");
+        let genuine = evidence.statements().iter().all(|signed| self.member.is_genuine(signed));
+        assert!(genuine, "I22: an accusation with a word that its signer did not sign");
         self.accusations.add(evidence.clone());
         self.member.out.persist(Record::Evidence(evidence.clone()));
         self.member.out.push(Effect::Accuse(evidence.clone()));
@@ -175,7 +215,7 @@ impl Replica {
     /// A NewView that this replica did not enter: who entered another one of that view lacks this contradiction (E2).
     pub(crate) fn pass_on_new_view(&mut self, signed: &Signed) {
         if self.views.entered.get(&signed.statement.view) != Some(&signed.statement.digest) {
-            self.pass_on(signed);
+            self.witness.pass_on(&mut self.member, &self.accusations, signed);
         }
     }
 
@@ -184,6 +224,17 @@ impl Replica {
         let entered = self.views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
         for signed in self.witness.new_views_between(self.member.committee.replicas(), entered.next(), next) {
             self.pass_on_new_view(&signed);
+        }
+    }
+}
+
+impl Witness {
+    /// E2: sends a word that contradicts to all, once.
+    fn pass_on(&mut self, member: &mut Member, accusations: &Accusations, signed: &Signed) {
+        self.suspect(signed.signer);
+        let wanted = signed.signer != member.me && !accusations.is_proved(signed.signer);
+        if wanted && self.is_genuine(member, signed) && self.may_send(signed.signer, member.now.ticks.get()) {
+            member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod proof;
 pub(crate) mod bundle_evidence;
 pub(crate) mod view_evidence;
+pub(crate) mod reference;
 pub(crate) mod witness;
 pub(crate) mod accusation;
 pub(crate) mod view_faults;

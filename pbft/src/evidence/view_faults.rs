@@ -10,10 +10,14 @@ use alloc::vec::Vec;
 impl Replica {
     /// E3: the newest ViewChange of a member against every vote of it that was heard.
     pub(crate) fn find_omissions(&mut self, of: ReplicaId) {
-        let Some((view_change, body)) = self.views.latest.get(&of).filter(|_| of != self.member.me) else { return };
+        let Some((view_change, body)) = self.views.latest.get(&of).filter(|_| of != self.member.me).cloned() else {
+            return;
+        };
         let window = self.member.constants.window;
-        let proof = self.witness.votes_of(of).find_map(|vote| Omission::find(vote, view_change, body, window));
-        if let Some(proof) = proof {
+        let omitted = |vote: &Signed| Omission::find(vote, &view_change, &body, window);
+        // A vote that turns out not to be genuine is forgotten, and hides no other.
+        while !self.accusations.is_proved(of) {
+            let Some(proof) = self.witness.votes_of(of).find_map(omitted) else { return };
             self.accuse(Evidence::Omission(Box::new(proof)));
         }
     }

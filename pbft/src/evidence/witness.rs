@@ -1,9 +1,12 @@
 //! First words of each replica and certified references, so that a word which contradicts either is noticed (E2, E5).
 
 use crate::evidence::proof::{Evidence, EvidenceKind};
+pub(crate) use crate::evidence::reference::Subject;
+use crate::evidence::reference::{Certified, References};
+use crate::member::Member;
 use crate::wire::{Digest, Kind, ReplicaId, SeqNum, Signed, View, hash};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::Bound;
 
@@ -20,29 +23,7 @@ const PASSED_ON_PER_SECOND: u64 = 32;
 /// Series of statements that are compared: signer, kind of evidence, and of Acks the lane, of votes the kind.
 type Series = (ReplicaId, EvidenceKind, u64);
 
-/// Subject of certificates. Each has one digest at a slot or position, whatever the view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Subject {
-    /// Contents of slots: decided.
-    Slot,
-    /// Bundles of this replica's lane: certified or executed.
-    Lane(ReplicaId),
-    /// States after slots: stable.
-    State,
-}
-
 impl Subject {
-    /// The subject of a statement; none of those about views, which statuses compare.
-    pub(crate) fn of(signed: &Signed) -> Option<Self> {
-        match signed.statement.kind {
-            Kind::PrePrepare | Kind::Prepare | Kind::Commit => Some(Self::Slot),
-            Kind::Bundle => Some(Self::Lane(signed.signer)),
-            Kind::Ack => Some(Self::Lane(signed.statement.view.lane())),
-            Kind::Checkpoint => Some(Self::State),
-            Kind::ViewChange | Kind::NewView | Kind::Status => None,
-        }
-    }
-
     /// First and last series of a signer with votes, Acks or checkpoints about it.
     fn series(self, signer: ReplicaId) -> (Series, Series) {
         match self {
@@ -61,6 +42,8 @@ impl Subject {
 pub(crate) enum Heard {
     /// A copy, or a statement that is never compared.
     Known,
+    /// The same statement as this one, under another signature: an honest signer makes one.
+    Again(Signed),
     /// The first of its signer there.
     First,
     /// Not the first, and not the same.
@@ -72,7 +55,9 @@ pub(crate) enum Heard {
 pub(crate) struct Witness {
     remembered_max: usize,
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
-    references: BTreeMap<Subject, BTreeMap<SeqNum, Digest>>,
+    /// Those of them whose signature nobody has looked at.
+    unchecked: BTreeSet<(Series, (View, SeqNum))>,
+    references: References,
     /// Words that might have been sent on for each signer in the second that began at the tick.
     contrary: BTreeMap<ReplicaId, (u64, u64)>,
     /// Seed of the die, and its throws so far.
@@ -84,7 +69,8 @@ impl Witness {
         Self {
             remembered_max: (REMEMBERED_WINDOWS * window) as usize,
             first: BTreeMap::new(),
-            references: BTreeMap::new(),
+            unchecked: BTreeSet::new(),
+            references: References::default(),
             contrary: BTreeMap::new(),
             die: (die, 0),
         }
@@ -92,18 +78,25 @@ impl Witness {
 
     /// Remembers a statement, if it is its signer's first there.
     pub(crate) fn hear(&mut self, signed: &Signed) -> Heard {
-        let Some((series, place)) = filed(signed) else { return Heard::Known };
+        let Some((filed, place)) = filed(signed) else { return Heard::Known };
         if let Some(proof) = self.contradiction(signed, place) {
             return Heard::Second(Box::new(proof));
         }
-        let series = self.first.entry(series).or_default();
+        let series = self.first.entry(filed).or_default();
         if let Some(known) = series.get(&place) {
-            return Evidence::pair(known, signed).map_or(Heard::Known, |proof| Heard::Second(Box::new(proof)));
+            return match Evidence::pair(known, signed) {
+                Some(proof) => Heard::Second(Box::new(proof)),
+                None if known == signed => Heard::Known,
+                None => Heard::Again(*known),
+            };
         }
         series.insert(place, *signed);
         let lane = matches!(signed.statement.kind, Kind::Bundle | Kind::Ack);
         if series.len() > if lane { POSITIONS_REMEMBERED_MAX } else { self.remembered_max } {
             let dropped = series.pop_first();
+            if let Some((lowest, _)) = dropped {
+                self.unchecked.remove(&(filed, lowest));
+            }
             // A word that has no room is not news each time that it comes.
             if dropped.is_some_and(|(lowest, _)| lowest == place) {
                 return Heard::Known;
@@ -152,23 +145,53 @@ impl Witness {
         self.first.get(&(lane, EvidenceKind::Bundle, 0))?.get(&(View::new(0), position))
     }
 
+    /// [`Self::hear`], of a word whose signature was not looked at.
+    pub(crate) fn hear_unchecked(&mut self, signed: &Signed) -> Heard {
+        let heard = self.hear(signed);
+        if heard == Heard::First {
+            self.unchecked.extend(filed(signed));
+        }
+        heard
+    }
+
+    /// Whether a word is its signer's. A remembered one that was let in unchecked is looked at now; if it is not, it is
+    /// forgotten, and its sender checked from then on. Any other was verified when it came.
+    pub(crate) fn is_genuine(&mut self, member: &Member, signed: &Signed) -> bool {
+        let Some((series, place)) = filed(signed) else { return true };
+        let Some(places) = self.first.get_mut(&series).filter(|places| places.get(&place) == Some(signed)) else {
+            return true;
+        };
+        if !self.unchecked.remove(&(series, place)) || member.is_genuine(signed) {
+            return true;
+        }
+        places.remove(&place);
+        self.suspect(signed.signer);
+        false
+    }
+
     /// Learns what is certified. Whether that is news.
     pub(crate) fn refer(&mut self, subject: Subject, seq: SeqNum, digest: Digest) -> bool {
-        let lane = matches!(subject, Subject::Lane(_));
-        let known = self.references.entry(subject).or_default();
-        let news = known.insert(seq, digest) != Some(digest);
-        if known.len() > if lane { POSITIONS_REMEMBERED_MAX } else { self.remembered_max } {
-            known.pop_first();
-        }
-        news
+        self.references.add(subject, seq, digest, self.remembered_max)
     }
 
     /// Whether something else is certified there.
     pub(crate) fn contradicts(&self, signed: &Signed) -> bool {
-        let certified = Subject::of(signed)
-            .and_then(|subject| self.references.get(&subject))
-            .and_then(|of| of.get(&signed.statement.seq));
-        certified.is_some_and(|digest| *digest != signed.statement.digest)
+        self.references.of(signed).is_some_and(|digest| digest != signed.statement.digest)
+    }
+
+    /// Whether just this is certified there.
+    pub(crate) fn agrees(&self, signed: &Signed) -> bool {
+        self.references.of(signed) == Some(signed.statement.digest)
+    }
+
+    /// An odd word of this signer was heard: from now on the door checks all that it says.
+    pub(crate) fn suspect(&mut self, signer: ReplicaId) {
+        self.references.certified.suspect(signer);
+    }
+
+    /// The newest references, for the door.
+    pub(crate) fn certified(&self) -> &Certified {
+        &self.references.certified
     }
 
     /// First statements about a slot or position, in every view.
@@ -198,14 +221,26 @@ impl Witness {
         new_views.filter(|signed| (from..below).contains(&signed.statement.view)).copied().collect()
     }
 
-    /// Statements remembered of one signer, ascending by place within each kind.
-    pub(crate) fn series_of(
-        &self,
+    /// E7: the newest words of a signer, of each kind as many as it has room for (Ack: of each lane), every one looked at.
+    pub(crate) fn newest_of(
+        &mut self,
+        member: &Member,
         signer: ReplicaId,
-    ) -> impl Iterator<Item = impl DoubleEndedIterator<Item = &Signed>> {
+        room: impl Fn(&Signed) -> usize,
+    ) -> Vec<Signed> {
         let from = (signer, EvidenceKind::Bundle, 0);
-        let series = self.first.range(from..).take_while(move |((of, _, _), _)| *of == signer);
-        series.map(|(_, places)| places.values())
+        let series = self.first.range(from..).take_while(|((of, _, _), _)| *of == signer);
+        let newest = series.flat_map(|(_, places)| {
+            places
+                .values()
+                .rev()
+                .enumerate()
+                .take_while(|(told, signed)| *told < room(signed))
+                .map(|(_, signed)| *signed)
+        });
+        let mut newest: Vec<Signed> = newest.collect();
+        newest.retain(|signed| self.is_genuine(member, signed));
+        newest
     }
 
     /// Whether this word of a signer is sent on: the first 32 in a second are, and of n the nth with chance 32 / n. No
@@ -235,9 +270,8 @@ impl Witness {
                 places.retain(|place, _| place.1 > seq || Some(*place) == newest);
             }
         }
-        for subject in [Subject::Slot, Subject::State] {
-            self.references.entry(subject).or_default().retain(|of, _| *of > seq);
-        }
+        self.unchecked.retain(|(series, place)| self.first.get(series).is_some_and(|of| of.contains_key(place)));
+        self.references.drop_slots_up_to(seq);
     }
 
     /// Statements remembered, for reports.
@@ -259,7 +293,7 @@ impl Witness {
 
     /// Certified digests of the subject of which most are known, for reports.
     pub(crate) fn most_references(&self) -> usize {
-        self.references.values().map(BTreeMap::len).max().unwrap_or(0)
+        self.references.most()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Answers to questions (N9): from memory, or from the disk where memory has it no more.
 
 use crate::effects::{Effect, Effects, Question, Wanted};
+use crate::evidence::witness::Witness;
 use crate::limits::Constants;
+use crate::member::Member;
 use crate::replica::Replica;
 use crate::wire::{Content, Digest, Message, Position, ReplicaId, SeqNum, Signed, View};
 use alloc::vec::Vec;
@@ -27,6 +29,8 @@ const _: () = {
 pub(crate) struct Answer<'a> {
     pub(crate) replica: &'a Replica,
     pub(crate) to: ReplicaId,
+    /// For a recall, the newest words of the asker.
+    pub(crate) words: Vec<Signed>,
     pub(crate) out: &'a mut Effects,
 }
 
@@ -118,16 +122,21 @@ impl Answer<'_> {
     fn recall(&mut self, incarnation: u64) {
         let (replica, to) = (self.replica, self.to);
         let window = replica.member.constants.window as usize;
-        let room = |signed: &Signed| if signed.statement.kind.is_vote() { window } else { STATEMENTS_PER_SERIES_MAX };
-        let newest = replica.witness.series_of(to).flat_map(|series| {
-            series.rev().enumerate().take_while(|(told, signed)| *told < room(signed)).map(|(_, signed)| signed)
-        });
-        let mut statements: Vec<Signed> = newest.copied().collect();
+        let mut statements = core::mem::take(&mut self.words);
         // Votes of views above the own one are in decisions alone.
         let decided = replica.order.log.iter().rev().filter_map(|(_, slot)| slot.committed.as_ref());
         let votes = decided.flat_map(|certificate| certificate.statements(replica.member.committee.group()));
         statements.extend(votes.filter(|signed| signed.signer == to).take(window));
         assert!(statements.len() <= Constants::RECALLED_MAX, "B: an answer to a recall is bounded");
         self.out.send(to, Message::Recalled { incarnation, statements });
+    }
+}
+
+impl Witness {
+    /// E7: what is told to a member that asks what it said.
+    pub(crate) fn told_to(&mut self, member: &Member, asker: ReplicaId) -> Vec<Signed> {
+        let window = member.constants.window as usize;
+        let room = |signed: &Signed| if signed.statement.kind.is_vote() { window } else { STATEMENTS_PER_SERIES_MAX };
+        self.newest_of(member, asker, room)
     }
 }

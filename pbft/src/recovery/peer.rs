@@ -24,6 +24,8 @@ pub(crate) struct Peer {
     counter: SeqNum,
     /// When it was last sent what its status lacks.
     pub(crate) helped_at: Option<Ticks>,
+    /// When it was last told what it said (E7).
+    recalled_at: Option<Ticks>,
     second: u64,
     answers: u32,
     bytes: u64,
@@ -88,6 +90,7 @@ impl Peer {
             lanes: vec![LaneStatus::default(); n],
             counter: SeqNum::new(0),
             helped_at: None,
+            recalled_at: None,
             second: 0,
             answers: 0,
             bytes: 0,
@@ -152,6 +155,15 @@ impl Peer {
         }
         self.answers += 1;
         self.answers <= ANSWERS_PER_SECOND_MAX && self.bytes <= ANSWER_BYTES_PER_SECOND_MAX
+    }
+
+    /// Whether one more recall may be answered: its words may have to be verified, by the core itself.
+    pub(crate) fn may_recall(&mut self, now: Ticks, pause: u64) -> bool {
+        let may = self.recalled_at.is_none_or(|at| now.since(at) >= pause);
+        if may {
+            self.recalled_at = Some(now);
+        }
+        may
     }
 
     pub(crate) fn answered(&mut self, bytes: u64) {

@@ -1,7 +1,7 @@
 //! Status, and answers to those who are behind (N9). Any other message may be dropped at any time.
 
 use crate::agreement::slot::Slot;
-use crate::effects::{Effect, Effects, Question, Rejected};
+use crate::effects::{Effect, Effects, Question, Rejected, Wanted};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::Answer;
@@ -97,11 +97,13 @@ impl Replica {
         let Some(peer) = self.peers.get_mut(from).filter(|_| from != self.member.me) else {
             return Err(Rejected::Unknown { from, what: "itself" });
         };
-        if !peer.may_ask(now) {
+        let recall = matches!(question.wanted, Wanted::Recall { .. });
+        if !peer.may_ask(now) || (recall && !peer.may_recall(now, self.member.constants.status_period_ms / 2)) {
             return Err(Rejected::TooOften { from });
         }
+        let words = if recall { self.witness.told_to(&self.member, from) } else { Vec::new() };
         let mut answer = Effects::new();
-        Answer { replica: self, to: from, out: &mut answer }.give(question.wanted);
+        Answer { replica: self, to: from, words, out: &mut answer }.give(question.wanted);
         let answer = answer.take();
         let bytes = answer.iter().map(weight).sum();
         answer.into_iter().for_each(|effect| self.member.out.push(effect));

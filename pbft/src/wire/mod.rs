@@ -13,6 +13,7 @@ mod content;
 mod status;
 mod message;
 mod verify;
+mod word;
 
 pub use bundle::*;
 pub use cert::*;
@@ -25,3 +26,4 @@ pub use message::*;
 pub use statement::*;
 pub use status::*;
 pub use verify::*;
+pub use word::*;

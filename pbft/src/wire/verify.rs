@@ -100,6 +100,18 @@ impl Unverified<Message> {
         Self { from, message }
     }
 
+    pub(crate) fn from(&self) -> ReplicaId {
+        self.from
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        self.message
+    }
+
     /// Checks everything that can be checked without the replica's state.
     pub fn verify(self, context: &VerifyContext<'_>) -> Result<Verified<Message>, Invalid> {
         let epoch = context.committee.epoch();

@@ -232,8 +232,9 @@ impl Cluster {
                 self.delivered += 1;
                 let context = context(&self.committee, &self.constants);
                 let message = Message::clone(&message);
-                match Unverified::new(from, message).verify(&context) {
-                    Ok(verified) => self.input(to, Input::Message(verified)),
+                let certified = self.nodes[to.index()].replica.as_ref().map(Replica::certified).expect("it is up");
+                match Unverified::new(from, message).admit(&context, certified) {
+                    Ok(admitted) => self.input(to, Input::from(admitted)),
                     Err(invalid) => {
                         assert!(self.liars.contains_key(&from), "an honest {from} sent something invalid: {invalid}");
                     }

@@ -13,13 +13,14 @@ mod reading;
 mod restarts;
 mod time;
 mod views;
+mod words;
 
 use cluster::alone::{Alone, ask, bundle, certificate, empty, say};
 use cluster::{WALL, committee, envelope, id};
 use quorate_pbft::{
-    CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Executed, Input, Invalid,
-    Kind, Message, Position, Question, Record, Recovered, Rejected, Replica, SeqNum, Signed, StatusBody, Tip,
-    Unverified, View, Wanted, checkpoint_digest,
+    Admitted, CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Executed, Input,
+    Invalid, Kind, Message, Position, Question, Record, Recovered, Rejected, Replica, SeqNum, Signature, Signed,
+    StatusBody, Tip, Unverified, View, Wanted, checkpoint_digest,
 };
 
 /// A group of one, and all sizes at which f or the distance to the next f changes.

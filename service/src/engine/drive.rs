@@ -173,7 +173,7 @@ impl Engine {
         }
         for request in requests {
             match request {
-                Request::Message(message) => self.take_in(Input::Message(*message), work)?,
+                Request::Message(message) => self.take_in(Input::from(*message), work)?,
                 Request::Submit { caller, envelope } => self.submit(caller, envelope, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);

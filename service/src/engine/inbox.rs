@@ -2,7 +2,7 @@
 //! neither keeps the other out.
 
 use super::Request;
-use quorate_pbft::{Message, Verified};
+use quorate_pbft::Admitted;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    messages: VecDeque<Box<Verified<Message>>>,
+    messages: VecDeque<Box<Admitted>>,
     requests: VecDeque<Request>,
     closed: bool,
 }
@@ -45,7 +45,7 @@ pub enum Woken<T> {
 
 impl Inbox {
     /// Hands over a checked message; waits while there is no room. After the door closed it is dropped.
-    pub fn message(&self, message: Box<Verified<Message>>) {
+    pub fn message(&self, message: Box<Admitted>) {
         let mut state = self.lock();
         while state.messages.len() >= MESSAGES_MAX && !state.closed {
             state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);

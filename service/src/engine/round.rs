@@ -2,7 +2,7 @@
 
 use super::mempool::{Candidate, NotTaken};
 use quorate_ledger::{EnvelopeId, Receipt};
-use quorate_pbft::{Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Verified};
+use quorate_pbft::{Admitted, Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum};
 use quorate_storage::Fold;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub type CallerId = u64;
 #[derive(Debug)]
 pub enum Request {
     /// A peer said something.
-    Message(Box<Verified<Message>>),
+    Message(Box<Admitted>),
     /// An author's envelope that passed the gate.
     Submit {
         /// Caller that gets the ticket.

@@ -8,9 +8,9 @@ use super::reception::Reception;
 use super::round::{Notice, Outgoing, Round};
 use crate::metrics::{Kind, Metrics};
 use quorate_ledger::{State, StoreError};
-use quorate_pbft::{Now, Rejected, Ticks, Time};
+use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
 use quorate_storage::Fold;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{io, mem};
@@ -31,6 +31,8 @@ pub struct Surroundings {
     pub published: watch::Sender<Published>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Digests that the core knows certified, for the pool.
+    pub certified: Arc<RwLock<Arc<Certified>>>,
     /// Lets messages out.
     pub send: Box<dyn FnMut(Outgoing) + Send>,
 }
@@ -108,10 +110,18 @@ impl Surroundings {
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);
         }
+        self.tell_pool(engine.replica().certified());
         self.publish(engine, &round);
         for notice in &round.notices {
             self.reception.tell(notice);
             self.log(notice);
+        }
+    }
+
+    fn tell_pool(&self, certified: &Certified) {
+        let known = self.certified.read().unwrap_or_else(PoisonError::into_inner).count();
+        if known != certified.count() {
+            *self.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified.clone());
         }
     }
 

@@ -3,10 +3,11 @@
 use crate::metrics::Metrics;
 use quorate_net::{Channel, Event, Events};
 use quorate_pbft::{
-    Committee, Constants, Invalid, Message, PayloadCheck, ReplicaId, Unverified, Verified, Verify, VerifyContext,
+    Admitted, Certified, Committee, Constants, Invalid, Message, PayloadCheck, ReplicaId, Unverified, Verify,
+    VerifyContext,
 };
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 /// Context of every check: members' keys, and how signatures and items are checked.
@@ -19,6 +20,8 @@ pub struct Checker {
     pub verify: Arc<dyn Verify>,
     /// Verifier of items.
     pub payload: Arc<dyn PayloadCheck>,
+    /// Digests that the core knows certified: what says the same need not be checked.
+    pub certified: Arc<RwLock<Arc<Certified>>>,
 }
 
 /// Why a frame was dropped.
@@ -38,7 +41,7 @@ pub enum Dropped {
 impl Checker {
     /// Decodes a frame and checks everything that can be checked without the replica's state. What costs much to check
     /// has its own channel, so that its sender's budget there is what it uses up.
-    pub fn check(&self, from: ReplicaId, channel: Channel, frame: &[u8]) -> Result<Verified<Message>, Dropped> {
+    pub fn check(&self, from: ReplicaId, channel: Channel, frame: &[u8]) -> Result<Admitted, Dropped> {
         let message: Message = borsh::from_slice(frame).map_err(|error| Dropped::Undecodable(error.to_string()))?;
         if message.is_bulk() && channel != Channel::Bulk {
             return Err(Dropped::WrongChannel);
@@ -49,7 +52,8 @@ impl Checker {
             payload: self.payload.as_ref(),
             constants: &self.constants,
         };
-        Ok(Unverified::new(from, message).verify(&context)?)
+        let certified = self.certified.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Unverified::new(from, message).admit(&context, &certified)?)
     }
 }
 
@@ -67,7 +71,7 @@ impl Pool {
         events: Events,
         checker: Arc<Checker>,
         metrics: Arc<Metrics>,
-        deliver: impl Fn(Verified<Message>) + Clone + Send + 'static,
+        deliver: impl Fn(Admitted) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let mut pool = Self { events, threads: Vec::new() };
         for number in 0..threads {
@@ -90,7 +94,7 @@ impl Drop for Pool {
     }
 }
 
-fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Verified<Message>)) {
+fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Admitted)) {
     while let Some(event) = events.blocking_recv() {
         let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
         match checker.check(from, channel, &frame) {

@@ -1,8 +1,9 @@
 //! Two-faced: of one or two kinds of statements it says one thing to the members with even numbers and another to those
-//! with odd ones; every kind that a replica signs has its turn in some seed.
+//! with odd ones; every kind that a replica signs has its turn in some seed. Before a vote it sends the same unsigned, so
+//! that where nobody looks at it the unsigned one might stand for the other.
 //! Must survive: agreement, and the proof of each lie whose halves two honest replicas hold (E2). May suffer: its lane.
 
-use super::{Attacker, Mask, as_it_is};
+use super::{Attacker, Mask};
 use crate::dice::Dice;
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Item, ItemKind, Kind, Message, NewView, ReplicaId, Signed, Statement, Time,
@@ -66,6 +67,19 @@ impl TwoFaced {
         }
     }
 
+    /// A word that may be let in unchecked, under a signature that does not fit.
+    fn unsigned(&self, message: &Message) -> Option<Message> {
+        let of = |signed: &Signed| {
+            self.has(signed).then_some(Signed { signature: quorate_pbft::Signature([7; 64]), ..*signed })
+        };
+        match message {
+            Message::Commit(signed) => of(signed).map(Message::Commit),
+            Message::Ack(signed) => of(signed).map(Message::Ack),
+            Message::Checkpoint(signed) => of(signed).map(Message::Checkpoint),
+            _ => None,
+        }
+    }
+
     /// The bundle with a read mark more.
     fn bundle(&self, bundle: &Bundle) -> Option<Message> {
         let mut items = bundle.items.clone();
@@ -96,10 +110,10 @@ impl TwoFaced {
 
 impl Attacker for TwoFaced {
     fn outgoing(&mut self, to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>> {
-        if to.get().is_multiple_of(2) {
-            return as_it_is(message);
-        }
-        vec![self.other(message).map_or_else(|| message.clone(), Arc::new)]
+        let unsigned = self.unsigned(message).map(Arc::new);
+        let even = to.get().is_multiple_of(2);
+        let said = if even { message.clone() } else { self.other(message).map_or_else(|| message.clone(), Arc::new) };
+        unsigned.into_iter().chain([said]).collect()
     }
 
     fn may_hear(&mut self, message: &Arc<Message>) -> bool {

@@ -133,7 +133,8 @@ impl Machine for EngineMachine {
         self.now = now;
         self.is_due = true;
         match input {
-            Some(Input::Message(message)) => self.requests.push(Request::Message(Box::new(message))),
+            Some(Input::Message(message)) => self.requests.push(Request::Message(Box::new(message.into()))),
+            Some(Input::Word(word)) => self.requests.push(Request::Message(Box::new(word.into()))),
             Some(Input::Submit(item)) => {
                 let envelope = self.candidate(item);
                 self.requests.push(Request::Submit { caller: 0, envelope });

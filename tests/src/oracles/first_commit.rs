@@ -34,9 +34,14 @@ fn limit(plan: &Plan) -> Micros {
     let timers: u64 =
         (0..=liars).map(|view| 2 * grown.saturating_mul(1 << view.min(20)).min(constants.timeout_cap_ms)).sum();
     let statuses = STATUSES * (constants.status_period_ms + constants.base_timeout_ms);
-    let between = if plan.weather.regions { REGIONS.as_flattened().iter().max().copied().unwrap_or(0) } else { 0 };
-    let delays = DELAYS * ((Weather::CALM.delay_max + Weather::CALM.commit_max) / MILLI + between);
+    let delays = DELAYS * largest_delay_ms(plan);
     (timers + statuses + delays) * MILLI * SLOW_CLOCK_PERCENT / 100
+}
+
+/// The largest delay in the calm of a message and of its commit to disk.
+pub(super) fn largest_delay_ms(plan: &Plan) -> u64 {
+    let between = if plan.weather.regions { REGIONS.as_flattened().iter().max().copied().unwrap_or(0) } else { 0 };
+    (Weather::CALM.delay_max + Weather::CALM.commit_max) / MILLI + between
 }
 
 impl FirstCommit {

@@ -172,8 +172,9 @@ impl Group {
             payload: &ItemCheck,
             constants: &self.constants,
         };
-        let verified = Unverified::new(from, message.clone()).verify(&context);
-        self.input(to, Input::Message(verified.expect("an honest replica's message is valid")));
+        let certified = self.seats[to.index()].replica.certified();
+        let admitted = Unverified::new(from, message.clone()).admit(&context, certified);
+        self.input(to, Input::from(admitted.expect("an honest replica's message is valid")));
     }
 
     fn input(&mut self, to: ReplicaId, input: Input) {
