@@ -3,6 +3,7 @@
 //! `docs/invariants.md` lists all of them by number, with the places that assert them.
 
 use crate::replica::Replica;
+use crate::wire::{ReplicaId, SeqNum};
 
 pub(crate) fn check(r: &Replica) {
     if r.member.is_stopped() {
@@ -35,6 +36,8 @@ pub(crate) fn check(r: &Replica) {
         assert!(known, "I7: Ack of {:?}, which the lane does not hold", lane.acked);
         assert!(lane.certified().position >= lane.executed.position, "I20: a lane is executed beyond its certificates");
     }
+    let tip = |lane: ReplicaId| r.lanes.get(lane).map_or(SeqNum::new(0), |of| SeqNum::new(of.executed.position.get()));
+    assert!(r.member.promises.lies_below(low, tip), "I27: promises are dropped above what is executed and stable");
     let own = &r.lanes[r.member.me];
     assert!(
         r.lanes.own.tip.position >= own.executed.position || !r.member.may_sign(),

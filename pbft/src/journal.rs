@@ -240,7 +240,7 @@ impl Journal {
         let statement = signed.statement;
         let key = (statement.kind, statement.view, statement.seq);
         let row = self.statements.entry(key).or_insert(signed);
-        assert_eq!(row.statement, statement, "E1: two statements for one position");
+        assert_eq!(row.statement, statement, "I1: two statements for one position");
     }
 
     fn slot(&mut self, seq: SeqNum) -> &mut SlotRecords {

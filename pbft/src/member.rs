@@ -161,15 +161,36 @@ impl Member {
         }
         let statement = self.statement(kind, view, seq, digest);
         if let Some(signed) = self.promises.get(kind, view, seq) {
-            assert!(signed.statement == statement, "E1: {kind:?} at {view}, {seq} was signed for another digest");
+            assert!(signed.statement == statement, "I1: {kind:?} at {view}, {seq} was signed for another digest");
             return Some(*signed);
         }
         if self.promises.is_pruned(&statement, self.me) {
             return None;
         }
+        self.check_promise(&statement);
         let signed = statement.sign(self.me, &*self.signer);
         self.promises.write(signed);
         Some(signed)
+    }
+
+    /// Invariants of a new promise, whichever rule makes it: the last look before the signature.
+    fn check_promise(&self, said: &Statement) {
+        let Statement { kind, view, seq, .. } = *said;
+        let asked = self.promises.highest_view(Kind::ViewChange);
+        let last = self.promises.highest(kind, view).map(|row| row.statement.seq);
+        match kind {
+            Kind::ViewChange => {
+                assert!(asked.is_none_or(|asked| asked < view), "I10: {view} asked for after {asked:?}")
+            }
+            Kind::Ack => assert!(last.is_none_or(|last| last < seq), "I24: Ack of {seq} after one of {last:?}"),
+            Kind::Bundle => assert!(last.is_none_or(|last| last.next() == seq), "I24: bundle {seq} after {last:?}"),
+            Kind::PrePrepare | Kind::NewView => {
+                assert!(self.committee.primary(view) == self.me, "I25: {kind:?} in {view}, of another primary");
+            }
+            _ => (),
+        }
+        let passed = kind.is_vote() && asked.is_some_and(|asked| view < asked);
+        assert!(!passed, "I26: {kind:?} in {view} after asking for {asked:?}");
     }
 
     /// [`Self::promise`], persisted.

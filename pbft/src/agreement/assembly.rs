@@ -41,6 +41,10 @@ impl ExecutedPoint {
 
     fn take(&mut self, lane: ReplicaId, bundle: &Bundle) {
         let (header, tip) = (&bundle.header, &mut self.tips[lane.index()]);
+        assert!(
+            (header.lane, header.position) == (lane, tip.position.next()),
+            "I18: lane {lane} is executed out of order"
+        );
         assert!(header.parent == tip.digest, "I18: lane {lane} is executed with a gap");
         *tip = header.tip();
         self.lane_bytes[lane.index()] = header.lane_bytes;

@@ -129,6 +129,7 @@ impl Replica {
     }
 
     pub(crate) fn learn_stable(&mut self, certificate: QuorumCert) {
+        certificate.check_in(&self.member.committee);
         for statement in certificate.statements(self.member.committee.group()) {
             self.hear(&statement);
         }

@@ -42,7 +42,7 @@ impl Execution {
     /// If the point is of another epoch: its lanes are not this committee's (M3).
     pub(crate) fn resume(&mut self, point: ExecutedPoint) {
         let lanes = |point: &ExecutedPoint| (point.epoch, point.tips.len(), point.lane_bytes.len());
-        assert_eq!(lanes(&point), lanes(&self.point), "M3: an executed point of another member list");
+        assert_eq!(lanes(&point), lanes(&self.point), "I23: an executed point of another member list");
         self.point = point;
     }
 
@@ -57,6 +57,9 @@ impl Replica {
         let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
             return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
         };
+        let point = self.order.execution.point();
+        assert!(running.next.time >= point.time, "I30: slot {} sets the ledger's time back", running.seq);
+        assert!(running.next.epoch == self.member.committee.epoch(), "I23: slot {} in another epoch", running.seq);
         assert!(running.next.seq == self.order.executed().next(), "I6: slot {} executed out of order", running.seq);
         let Executed { state_root, members_after, .. } = executed;
         self.order.execution.point = ExecutedPoint { state_root, members_after, ..running.next };

@@ -120,6 +120,7 @@ impl Replica {
         let (seq, digest, now, null) =
             (certificate.seq(), certificate.digest(), self.member.now.ticks, self.order.null);
         let decides = certificate.kind() == Kind::Commit || certificate.signers().len() == self.member.committee.len();
+        certificate.check_in(&self.member.committee);
         assert!(decides, "I14: slot {seq} decided by a certificate of {:?}", certificate.kind());
         let slot = self.order.log.touch(seq);
         if let Some(known) = &slot.committed {
@@ -198,6 +199,7 @@ impl Replica {
     fn record_decision(&mut self, seq: SeqNum) {
         let Some(slot) = self.order.log.get_mut(seq).filter(|slot| !slot.recorded) else { return };
         let (Some(certificate), Some(content)) = (slot.committed.clone(), slot.decided().cloned()) else { return };
+        assert!(content.digest() == certificate.digest(), "I28: slot {seq} was decided with another content");
         slot.recorded = true;
         let record =
             Record::Committed { certificate: QuorumCert::clone(&certificate), content: Content::clone(&content) };
@@ -226,7 +228,13 @@ impl Order {
             return Ok(());
         }
         let slot = self.log.touch(seq);
-        let votes = if signed.statement.kind == Kind::Prepare { &mut slot.prepares } else { &mut slot.commits };
+        let votes = match signed.statement.kind {
+            Kind::Prepare => &mut slot.prepares,
+            kind => {
+                assert!(kind == Kind::Commit, "I29: {kind:?} counted as a Commit");
+                &mut slot.commits
+            }
+        };
         let vote = votes.entry(signed.signer).or_insert(signed);
         if vote.statement.view < signed.statement.view {
             *vote = signed;
@@ -340,6 +348,8 @@ impl Order {
         let (view, digest) = (certificate.view(), certificate.digest());
         let own = member.promises.get(Kind::Prepare, view, seq);
         assert!(own.is_some_and(|own| own.statement.digest == digest), "I15: Commit of {seq} without an own Prepare");
+        certificate.check_in(&member.committee);
+        assert!(pre_prepare.statement.digest == digest, "I4: slot {seq} prepared without its proposal");
         member.out.persist(Record::Prepared(certificate.clone()));
         let now = member.now.ticks;
         let slot = self.log.touch(seq);

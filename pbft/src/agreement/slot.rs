@@ -75,7 +75,7 @@ impl Slot {
 
     /// Keeps a content that the slot names.
     pub(crate) fn offer(&mut self, content: Arc<Content>, digest: Digest) {
-        assert!(self.names(&digest), "L6: a content is kept for a slot that names it");
+        assert!(self.names(&digest), "I9: a content that the slot does not name");
         self.contents.insert(digest, content);
         if self.contents.len() > CONTENTS_PER_SLOT_MAX {
             let unnamed = self.contents.keys().find(|digest| !self.names(digest)).copied();

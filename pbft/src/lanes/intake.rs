@@ -73,6 +73,7 @@ impl Replica {
 
     pub(crate) fn learn_lane_cert(&mut self, certificate: QuorumCert, cited: bool) {
         let Some(id) = certificate.lane() else { return };
+        certificate.check_in(&self.member.committee);
         let statements: Vec<Signed> = certificate.statements(self.member.committee.group()).collect();
         match self.lanes[id].certify(certificate.clone(), cited, self.member.now.ticks) {
             Err(fork) => {

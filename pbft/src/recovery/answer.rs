@@ -127,7 +127,7 @@ impl Answer<'_> {
         let decided = replica.order.log.iter().rev().filter_map(|(_, slot)| slot.committed.as_ref());
         let votes = decided.flat_map(|certificate| certificate.statements(replica.member.committee.group()));
         statements.extend(votes.filter(|signed| signed.signer == to).take(window));
-        assert!(statements.len() <= Constants::RECALLED_MAX, "B: an answer to a recall is bounded");
+        assert!(statements.len() <= Constants::RECALLED_MAX, "I32: an answer to a recall that others refuse");
         self.out.send(to, Message::Recalled { incarnation, statements });
     }
 }

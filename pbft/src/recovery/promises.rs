@@ -47,13 +47,24 @@ impl Promises {
         let statement = &signed.statement;
         let key = (statement.kind, statement.view, statement.seq);
         let row = self.rows.entry(key).or_insert(signed);
-        assert!(row.statement == signed.statement, "E1: two statements for {key:?}");
+        assert!(row.statement == signed.statement, "I1: two statements for {key:?}");
     }
 
     /// The highest position in a view that a statement of `kind` was signed for.
     pub(crate) fn highest(&self, kind: Kind, view: View) -> Option<&Signed> {
         let range = (kind, view, SeqNum::new(0))..=(kind, view, SeqNum::new(u64::MAX));
         self.rows.range(range).next_back().map(|(_, row)| row)
+    }
+
+    /// The highest view that a statement of `kind` was signed in.
+    pub(crate) fn highest_view(&self, kind: Kind) -> Option<View> {
+        let range = (kind, View::new(0), SeqNum::new(0))..=(kind, View::new(u64::MAX), SeqNum::new(u64::MAX));
+        self.rows.range(range).next_back().map(|((_, view, _), _)| *view)
+    }
+
+    /// Whether every floor lies where execution and the stable checkpoint have been.
+    pub(crate) fn lies_below(&self, low: SeqNum, executed: impl Fn(ReplicaId) -> SeqNum) -> bool {
+        self.votes_floor <= low && self.lane_floors.iter().all(|(lane, floor)| *floor <= executed(*lane))
     }
 
     /// Rows of a kind in a view, ascending.
@@ -83,6 +94,7 @@ impl Promises {
         for key in gone {
             self.rows.remove(&key);
         }
+        assert!(newest.iter().all(|key| self.rows.contains_key(key)), "I27: the newest promise of a kind is dropped");
     }
 
     /// Statements kept, for reports and tests.
@@ -126,7 +138,7 @@ mod tests {
 
     /// Pitfall 3.
     #[test]
-    #[should_panic(expected = "E1")]
+    #[should_panic(expected = "I1")]
     fn a_different_statement_for_a_written_position_is_fatal() {
         let mut promises = Promises::new();
         promises.write(say(Kind::Commit, 0, 1, 1));

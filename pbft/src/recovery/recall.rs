@@ -80,7 +80,8 @@ impl Replica {
 
     /// From here on this replica signs. Slots and lanes that waited for that are looked at again.
     fn finish_recall(&mut self) {
-        assert!(self.member.recall.answered.len() >= self.member.recall.needed, "I8: recall ends with too few answers");
+        let known = self.member.recall.answered.len() + 1;
+        assert!(3 * known > 2 * self.member.committee.len(), "I8: the recall ends with {known} members, this one too");
         self.member.recall.done_since = Some(self.member.now.ticks);
         self.views.since = self.member.now.ticks;
         if !self.member.may_sign() {

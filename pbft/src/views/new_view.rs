@@ -86,7 +86,10 @@ impl Replica {
 
     fn enter_view(&mut self, statement: Signed, start: Arc<NewView>) {
         let (view, epoch) = (start.view, self.member.committee.epoch());
-        assert!(view >= self.views.number, "I10: view {view} entered from {}", self.views.number);
+        let opens = view > self.views.number || (view == self.views.number && self.views.changing);
+        assert!(opens, "I10: view {view} entered from {}", self.views.number);
+        let askers: BTreeSet<_> = start.view_changes.iter().map(|(signed, _)| signed.signer).collect();
+        assert!(3 * askers.len() > 2 * self.member.committee.len(), "I31: {} ViewChanges start {view}", askers.len());
         for signed in &start.pre_prepares {
             let (seq, carried) = (signed.statement.seq, signed.statement.digest);
             let committed = self.order.log.get(seq).and_then(|slot| slot.committed.as_ref());
@@ -245,7 +248,7 @@ impl Views {
         self.new_views.retain(|digest, _| named.contains(digest));
         let oldest = views.first().copied().unwrap_or_default();
         self.entered.retain(|view, digest| *view >= oldest || named.contains(digest));
-        assert!(self.waiting.is_none() || !self.new_views.is_empty(), "B: the waiting start is kept");
+        assert!(self.waiting.is_none() || !self.new_views.is_empty(), "I11: the waiting start is dropped");
     }
 }
 

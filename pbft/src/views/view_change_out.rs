@@ -75,7 +75,7 @@ impl Views {
 
     /// Asks for a view above the own one. The drafts of the old one are dropped (pitfall 25).
     pub(crate) fn ask_for_view(&mut self, order: &mut Order, member: &mut Member, view: View) {
-        assert!(view > self.number, "V3: views only go up");
+        assert!(view > self.number, "I10: {view} asked for in {}", self.number);
         (self.number, self.changing) = (view, true);
         self.since = member.now.ticks;
         self.quorum_at = None;

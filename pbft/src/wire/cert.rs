@@ -113,6 +113,13 @@ impl QuorumCert {
         })
     }
 
+    /// Invariants of a certificate on its way into memory, counted in another way than the committee counts.
+    pub(crate) fn check_in(&self, committee: &Committee) {
+        let (signers, n) = (self.claimed.signatures.len(), committee.len());
+        assert!(3 * signers > 2 * n, "I12: a certificate of {signers} of {n}");
+        assert!(self.claimed.epoch == committee.epoch(), "I12: a certificate of {}", self.claimed.epoch);
+    }
+
     /// The certificate as it travels.
     pub fn claim(&self) -> &ClaimedCert {
         &self.claimed
