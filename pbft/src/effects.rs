@@ -15,14 +15,14 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub enum Effect {
     /// A barrier: nothing after it may leave before it is durable.
     Persist(Record),
-    /// To one replica.
+    /// Message to a single replica.
     Send {
         /// Never the replica itself.
         to: ReplicaId,
         /// The message.
         message: Arc<Message>,
     },
-    /// To all other replicas.
+    /// Message to all other replicas.
     Broadcast(Arc<Message>),
     /// Execute this slot, the next one; answered by [`crate::Input::Executed`].
     Execute(Arc<Decided>),
@@ -156,7 +156,7 @@ pub enum Wanted {
     Content {
         /// The slot it was proposed for.
         seq: SeqNum,
-        /// Of the content.
+        /// Digest of the content.
         digest: Digest,
     },
     /// Bundles of a lane, from the first to the last named.
@@ -305,7 +305,7 @@ pub enum Broken {
     TwoCommits {
         /// The slot.
         seq: SeqNum,
-        /// The one known first.
+        /// Digest that was known first.
         first: Digest,
         /// The other.
         second: Digest,

@@ -115,7 +115,7 @@ impl Replica {
         Ok(())
     }
 
-    /// The one commit sink (N4).
+    /// Commit sink, for certificates from wherever they come (N4).
     pub(crate) fn commit(&mut self, certificate: QuorumCert) {
         let (seq, digest, now, null) =
             (certificate.seq(), certificate.digest(), self.member.now.ticks, self.order.null);

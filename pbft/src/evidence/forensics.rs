@@ -38,7 +38,7 @@ pub struct Remains {
 /// Two certificates that cannot both come from a group with at most f liars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The one of the lower view.
+    /// Certificate of the lower view.
     pub first: QuorumCert,
     /// The other.
     pub second: QuorumCert,
@@ -176,7 +176,7 @@ impl<'a> Inquest<'a> {
         body.pre_prepares.iter().for_each(|signed| self.read(*signed));
     }
 
-    /// One proof for a signer and kind is enough; what does not hold is not named.
+    /// Adds a proof that verifies, if it is the first of its signer and kind.
     fn accuse(&mut self, evidence: Evidence) {
         let key = evidence.key();
         if !self.proofs.contains_key(&key) && evidence.is_valid(self.context) {

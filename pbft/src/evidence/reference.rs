@@ -102,7 +102,7 @@ impl References {
         }
     }
 
-    /// Those of the subject of which most are known, for reports.
+    /// References of the subject that has most, for reports.
     pub(crate) fn most(&self) -> usize {
         self.known.values().map(BTreeMap::len).max().unwrap_or(0)
     }

@@ -21,7 +21,7 @@ pub struct LeafPath {
     pub index: u32,
     /// Leaves of the tree.
     pub count: u32,
-    /// From the leaf up.
+    /// Siblings from the leaf up.
     #[borsh(deserialize_with = "bounded::list::<MERKLE_DEPTH_MAX, _, _>")]
     pub siblings: Vec<Digest>,
 }

@@ -55,7 +55,7 @@ pub(crate) enum Heard {
 pub(crate) struct Witness {
     remembered_max: usize,
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
-    /// Those of them whose signature nobody has looked at.
+    /// Places of first statements that were let in unchecked and not looked at since.
     unchecked: BTreeSet<(Series, (View, SeqNum))>,
     references: References,
     /// Words that might have been sent on for each signer in the second that began at the tick.

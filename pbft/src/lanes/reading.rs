@@ -21,7 +21,7 @@ const MARK_PACE_MS: u64 = 20;
 pub(crate) struct Reads {
     waiting: Vec<(ReaderId, Digest)>,
     since: Ticks,
-    /// In the pending items of the own lane, not yet in a bundle.
+    /// Readers of the mark among the pending items of the own lane, not yet in a bundle.
     placed: Option<Vec<ReaderId>>,
     placed_at: Option<Ticks>,
     /// Marks in bundles that are not executed.

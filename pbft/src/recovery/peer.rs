@@ -62,7 +62,7 @@ impl Peers {
         (executed >= member.committee.weak() && !heard().any(|peer| peer.serves(next))).then_some(next)
     }
 
-    /// Other members that say that they hold the decision of a slot.
+    /// Count of other members whose status says that they hold the decision of a slot.
     pub(crate) fn decided(&self, member: &Member, seq: SeqNum) -> usize {
         member.others().filter(|peer| self[*peer].has_decided(seq)).count()
     }

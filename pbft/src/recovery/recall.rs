@@ -78,7 +78,7 @@ impl Replica {
         Ok(())
     }
 
-    /// From here on this replica signs. Slots and lanes that waited for that are looked at again.
+    /// End of the recall: this replica signs, and slots and lanes that waited for that are looked at again.
     fn finish_recall(&mut self) {
         let known = self.member.recall.answered.len() + 1;
         assert!(3 * known > 2 * self.member.committee.len(), "I8: the recall ends with {known} members, this one too");

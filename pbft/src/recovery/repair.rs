@@ -13,7 +13,7 @@ use crate::wire::{Content, LaneStatus, Message, ReplicaId, SeqNum, Signed, SlotS
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Every how manieth status names all lanes (N9).
+/// Statuses from one that names all lanes to the next (N9).
 const ALL_LANES_EVERY: u64 = 10;
 /// Bytes charged for a question that the disk answers: 64 in a second are as much as a peer may have (B).
 const SUPPLY_BYTES: u64 = 1 << 20;

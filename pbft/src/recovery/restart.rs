@@ -1,4 +1,4 @@
-//! From what the disk holds to a replica that goes on where it was (E1, E7, V6).
+//! Recovery of a replica from its disk (E1, E7, V6).
 
 use crate::agreement::slot::{Prepared, Proposal};
 use crate::evidence::witness::{Subject, Witness};

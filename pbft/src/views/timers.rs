@@ -8,14 +8,14 @@ use crate::views::Views;
 use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks, Time};
 use alloc::vec::Vec;
 
-/// Since when the timers of the current view run, as far as nothing else says it.
+/// Start of each timer of the current view that no certificate or slot dates.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Timers {
     /// When the content of a committed slot was last missing, or the window was full of committed slots.
     pub(crate) paused_at: Ticks,
     /// The lowest open slot, and since when it is the lowest.
     open_slot: Option<(SeqNum, Ticks)>,
-    /// Since when a deadline is overdue (T3).
+    /// Start of the wait for an overdue deadline (T3).
     overdue_since: Option<Ticks>,
 }
 
@@ -75,7 +75,7 @@ impl Views {
         Some(member.now.ticks)
     }
 
-    /// Since when the primary is known to have a certificate of a lane at `position` or above.
+    /// Moment from which the primary is known to have a certificate of a lane at `position` or above.
     pub(crate) fn shown_at(
         &self,
         lanes: &mut Lanes,
@@ -95,7 +95,7 @@ impl Views {
         known.or(lane.shown.filter(|_| seen >= position)).map(|(_, _, at)| at)
     }
 
-    /// V1 b: since this very slot became the lowest that is open.
+    /// V1 b: the moment at which this slot became the lowest open one.
     fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<Ticks> {
         // A slot that others have decided is fetched; that blames nobody.
         let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());

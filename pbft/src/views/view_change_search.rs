@@ -1,7 +1,7 @@
 //! Searches the choice of V5 over every way in which one slot can go through some views: which honest replicas vote,
 //! who of them prepares, whether it commits slowly or fast, whose ViewChanges a NewView takes, and what liars claim.
 //!
-//! It was run once, with no loss found, over four view changes of four, three of five and six, and two of seven; the
+//! The search was run once, with no loss found, over four view changes of four, three of five and six, and two of seven; the
 //! tests keep one view less, so that they take seconds.
 //!
 //! The real [`select`] answers; the search only plays the network and the liars. What is committed must be all that a

@@ -15,11 +15,11 @@ pub struct ClaimedCert {
     pub epoch: Epoch,
     /// Ack (lane certificate), Prepare (prepared, or with n signers committed: N5), Commit or Checkpoint.
     pub kind: Kind,
-    /// As in the statements.
+    /// View of the statements.
     pub view: View,
-    /// As in the statements.
+    /// Slot or position of the statements.
     pub seq: SeqNum,
-    /// As in the statements.
+    /// Digest of the statements.
     pub digest: Digest,
     /// Strictly ascending by signer.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]

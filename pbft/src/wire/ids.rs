@@ -38,12 +38,12 @@ macro_rules! number {
 macro_rules! counts_up {
     ($($name:ident),*) => {$(
         impl $name {
-            /// The one after this; stays at the end of the numbers, which a peer may name and nobody reaches.
+            /// Successor; stays at the end of the numbers, which a peer may name and nobody reaches.
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
             }
 
-            /// The one before this; none before 0.
+            /// Predecessor; none before 0.
             pub const fn previous(self) -> Option<Self> {
                 match self.0.checked_sub(1) {
                     Some(value) => Some(Self(value)),

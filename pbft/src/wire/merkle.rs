@@ -1,6 +1,6 @@
 //! Merkle trees over digests, in the shape of RFC 9162: leaf tag, node tag, split at the largest power of two.
 //!
-//! The one shape for everything that the core names by a root: items of a bundle, nonces of a read mark, slots of a
+//! Merkle trees of one shape for everything that the core names by a root: items of a bundle, nonces of a read mark, slots of a
 //! view change.
 
 use crate::wire::{Digest, hash_parts};

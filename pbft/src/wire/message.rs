@@ -56,7 +56,7 @@ pub enum Message {
     Content {
         /// The content.
         content: Content,
-        /// As in PrePrepare.
+        /// Certificates of its tips, as in PrePrepare.
         #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
         certificates: Vec<ClaimedCert>,
     },

@@ -16,9 +16,9 @@ pub struct Word {
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant)] // As for `Input`.
 pub enum Admitted {
-    /// Every signature was checked.
+    /// Message with every signature checked.
     Verified(Verified<Message>),
-    /// Nothing was checked, and nothing need be.
+    /// Late word that says what is certified: unchecked, and nothing rests on it.
     Word(Word),
 }
 
