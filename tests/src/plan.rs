@@ -6,7 +6,7 @@ use crate::dice::Dice;
 use crate::keys::Signatures;
 use crate::presets::Preset;
 use crate::weather::{Micros, Weather};
-use quorate_pbft::{Constants, ReplicaId};
+use quorate_pbft::{Constants, ReplicaId, SeqNum};
 
 /// A whole run, decided.
 #[derive(Debug, Clone)]
@@ -31,8 +31,45 @@ pub struct Plan {
     pub requests: Vec<Request>,
     /// Clocks of the replicas.
     pub clocks: Vec<Clock>,
+    /// Followers beside the group.
+    pub onlookers: Vec<Onlooker>,
     /// When the weather clears, links heal and everybody gets up.
     pub calm_at: Micros,
+}
+
+/// Follower beside the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Onlooker {
+    /// When it comes, with an empty disk.
+    pub joins_at: Micros,
+    /// Kills of its process, each with the time until it starts again.
+    pub crashes: Vec<(Micros, Micros)>,
+    /// The slot from which on its execution is wrong, if it ever is.
+    pub spoiled_at: Option<SeqNum>,
+    /// Members that lie to it; to the group they may be honest.
+    pub liars: Vec<(ReplicaId, ServingLie)>,
+}
+
+/// Lies of a member that serves a follower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServingLie {
+    /// Answers nothing, and tells half of the news.
+    Withhold,
+    /// Claims a thousand slots that nobody decided, and answers nothing.
+    Boast,
+    /// Answers half of the questions, with the first message twice.
+    Stale,
+    /// Changes contents under certificates, leaves out signatures and items.
+    Forge,
+    /// Makes another bundle at the place of its own, and signs it.
+    Fork,
+    /// Answers from the end, and leaves out the first slot.
+    Shuffle,
+}
+
+impl ServingLie {
+    /// Each of them.
+    pub const ALL: [Self; 6] = [Self::Withhold, Self::Boast, Self::Stale, Self::Forge, Self::Fork, Self::Shuffle];
 }
 
 /// The clocks of one replica: how wrong they are.

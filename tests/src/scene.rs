@@ -140,6 +140,22 @@ pub enum Fact<'a> {
         /// Names it at that replica.
         reader: ReaderId,
     },
+    /// A follower executed a slot.
+    Followed {
+        /// Place among the followers.
+        by: usize,
+        /// Decided slot.
+        decided: &'a Decided,
+        /// The outcome.
+        executed: &'a Executed,
+    },
+    /// A follower has stopped.
+    FollowerBroke {
+        /// Place among the followers.
+        by: usize,
+        /// Why.
+        why: &'a Broken,
+    },
     /// A strong read was answered.
     ReadAnswered {
         /// Replica that did it.
@@ -167,10 +183,26 @@ pub struct Standing<'a> {
     pub machine: &'a dyn Machine,
 }
 
-/// Progress of the honest replicas.
+/// Progress of a follower.
+pub struct Following {
+    /// Its highest executed slot.
+    pub executed: SeqNum,
+    /// The newest certified checkpoint whose state is its own.
+    pub stable: SeqNum,
+    /// Whether it has stopped.
+    pub is_broken: bool,
+    /// Bytes of bundles in its memory.
+    pub held_bytes: u64,
+    /// The slot from which on its execution is wrong, if it ever is.
+    pub spoiled_at: Option<SeqNum>,
+}
+
+/// Progress of the honest replicas, and of those who follow the group.
 pub struct Survey<'a> {
     /// Honest replicas, in order.
     pub standings: Vec<Standing<'a>>,
+    /// Followers, in order.
+    pub following: Vec<Following>,
     /// Envelopes that clients asked for.
     pub asked: &'a BTreeSet<EnvelopeName>,
 }

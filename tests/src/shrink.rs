@@ -15,6 +15,7 @@ pub fn shrink(plan: &Plan, oracle: &str, patience: Duration) -> Plan {
         shrinking.take_out(|plan| &mut plan.faults);
         shrinking.take_out(|plan| &mut plan.requests);
         shrinking.take_out(|plan| &mut plan.attackers);
+        shrinking.take_out(|plan| &mut plan.onlookers);
         shrinking.better_weather();
         shrinking.true_clocks();
         if size(&shrinking.plan) == before || Instant::now() >= deadline {

@@ -15,21 +15,39 @@ const SILENT_OWNER_MS: u64 = 10_000;
 
 /// Subjects that are pursued; one question of each is out at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Quest {
+pub(crate) enum Quest {
     Slots,
     Content(SeqNum),
     Bundles(ReplicaId),
     NewViewMsg(View, Digest),
+    Checkpoint,
 }
 
 /// A subject that is missing now, and the peers that may have it.
-struct Need {
-    quest: Quest,
-    wanted: Wanted,
+pub(crate) struct Need {
+    pub(crate) quest: Quest,
+    pub(crate) wanted: Wanted,
     /// The next thing that is missing: an answer that moves it out of `asked` calls for the next question.
-    missing: u64,
-    asked: (u64, u64),
-    peers: Vec<ReplicaId>,
+    pub(crate) missing: u64,
+    pub(crate) asked: (u64, u64),
+    pub(crate) peers: Vec<ReplicaId>,
+}
+
+/// Times of a pursuit, milliseconds.
+pub(crate) struct Patience {
+    /// Before the first question: what is missing may be on its way.
+    pub(crate) grace_ms: u64,
+    /// Before the same is asked of the next peer.
+    pub(crate) answer_ms: u64,
+}
+
+/// Result of a look at a pursuit.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// The peer that left the last question unanswered.
+    pub(crate) silent: Option<ReplicaId>,
+    /// The peer to ask now.
+    pub(crate) ask: Option<ReplicaId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,29 +75,51 @@ impl Pursuits {
 }
 
 impl Pursuits {
-    fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need) {
-        let now = member.now.ticks;
-        let grace = now.after(member.constants.base_timeout_ms / 10);
-        let pursuit = self.out.entry(need.quest).or_insert(Pursuit { last: None, asked: None, tries: 0, next: grace });
+    /// Forgets the subjects of which nothing is missing any more.
+    pub(crate) fn keep(&mut self, needs: &[Need]) {
+        let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
+        self.out.retain(|quest, _| needed(quest));
+    }
+
+    /// When a question is due next.
+    pub(crate) fn next_due(&self) -> Option<Ticks> {
+        self.out.values().map(|pursuit| pursuit.next).min()
+    }
+
+    /// Looks whether a question is due, and notes that it goes out.
+    pub(crate) fn turn(&mut self, need: &Need, now: Ticks, patience: &Patience) -> Turn {
+        let first = Pursuit { last: None, asked: None, tries: 0, next: now.after(patience.grace_ms) };
+        let pursuit = self.out.entry(need.quest).or_insert(first);
         let answered = pursuit.asked.is_some_and(|(from, to)| need.missing < from || need.missing > to);
         if !answered && now < pursuit.next {
-            return;
+            return Turn::default();
         }
-        if !answered && pursuit.asked.is_some() {
-            if let (Quest::Bundles(lane), Some(asked)) = (need.quest, pursuit.last)
-                && lane == asked
-            {
-                lanes[lane].silent_at = Some(now);
-            }
+        let unanswered = !answered && pursuit.asked.is_some();
+        let silent = pursuit.last.filter(|_| unanswered);
+        if unanswered {
             pursuit.tries += 1;
         }
-        let Some(peer) = need.peers.get(pursuit.tries % need.peers.len().max(1)) else { return };
-        pursuit.last = Some(*peer);
-        pursuit.asked = Some(need.asked);
+        let ask = need.peers.get(pursuit.tries % need.peers.len().max(1)).copied();
+        if ask.is_some() {
+            (pursuit.last, pursuit.asked, pursuit.next) = (ask, Some(need.asked), now.after(patience.answer_ms));
+        }
+        Turn { silent, ask }
+    }
+
+    fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need) {
+        let (now, base_ms) = (member.now.ticks, member.constants.base_timeout_ms);
         // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
         let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
-        pursuit.next = now.after(member.constants.base_timeout_ms / patience);
-        member.ask(*peer, need.wanted);
+        let patience = Patience { grace_ms: base_ms / 10, answer_ms: base_ms / patience };
+        let turn = self.turn(&need, now, &patience);
+        if let (Quest::Bundles(lane), Some(silent)) = (need.quest, turn.silent)
+            && lane == silent
+        {
+            lanes[lane].silent_at = Some(now);
+        }
+        if let Some(peer) = turn.ask {
+            member.ask(peer, need.wanted);
+        }
     }
 }
 
@@ -90,13 +130,12 @@ impl Replica {
         if passed || core::mem::take(&mut self.pursuits.is_due) {
             self.pursuits.looked_at = self.member.now.ticks;
             let needs = Needs(self).all();
-            let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
-            self.pursuits.out.retain(|quest, _| needed(quest));
+            self.pursuits.keep(&needs);
             for need in needs {
                 self.pursuits.pursue_one(&mut self.lanes, &mut self.member, need);
             }
         }
-        if let Some(next) = self.pursuits.out.values().map(|pursuit| pursuit.next).min() {
+        if let Some(next) = self.pursuits.next_due() {
             self.member.wake_at(next.max(self.member.now.ticks.after(1)));
         }
     }

@@ -3,10 +3,12 @@
 mod book;
 mod core;
 mod engine;
+mod follower;
 
 pub use self::book::Book;
 pub use self::core::CoreMachine;
 pub use self::engine::EngineMachine;
+pub use self::follower::{FollowerMachine, FollowerNews};
 
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;

@@ -10,6 +10,7 @@ mod data;
 mod evidence;
 mod fairness;
 mod first_commit;
+mod followers;
 mod innocence;
 mod integrity;
 mod no_gaps;
@@ -88,5 +89,6 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<bounds::Bounds>::default(),
         Box::<first_commit::FirstCommit>::default(),
         Box::<fairness::Fairness>::default(),
+        Box::<followers::Followers>::default(),
     ]
 }

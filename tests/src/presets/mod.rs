@@ -1,11 +1,12 @@
 //! Kinds of trouble. Each turns a seed's dice into a plan.
 
+mod onlookers;
 mod rogues;
 
 use crate::attackers::Attack;
 use crate::dice::Dice;
 use crate::keys::Signatures;
-use crate::plan::{Clock, Fault, FaultKind, Plan, Request, RequestKind};
+use crate::plan::{Clock, Fault, FaultKind, Onlooker, Plan, Request, RequestKind};
 use crate::weather::{Micros, Weather};
 use quorate_pbft::{Constants, ReplicaId};
 use std::fmt;
@@ -112,6 +113,7 @@ impl Preset {
             rogue: dice.fork(6),
             newest: dice.fork(7),
             latest: dice.fork(8),
+            onlookers: dice.fork(9),
         };
         planner.plan(seed)
     }
@@ -157,6 +159,8 @@ struct Planner {
     newest: Dice,
     /// For the newest liars of all.
     latest: Dice,
+    /// For followers and those who lie to them.
+    onlookers: Dice,
 }
 
 impl Planner {
@@ -173,8 +177,18 @@ impl Planner {
             faults: self.faults(calm_at, &attackers),
             requests: self.all_requests(calm_at),
             clocks: self.clocks(),
+            onlookers: self.onlookers(calm_at),
             attackers,
             calm_at,
+        }
+    }
+
+    /// Followers of the core alone: their book executes what the group's books do.
+    fn onlookers(&mut self, calm_at: Micros) -> Vec<Onlooker> {
+        match self.preset {
+            Preset::Disk => Vec::new(),
+            _ if self.n >= LARGE => Vec::new(),
+            _ => onlookers::onlookers(self.onlookers.clone(), self.n, calm_at),
         }
     }
 

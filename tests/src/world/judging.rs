@@ -105,7 +105,8 @@ impl<'a> World<'a> {
                 machine,
             })
         };
-        Survey { standings: self.plan.honest().filter_map(standing).collect(), asked: &self.asked }
+        let standings = self.plan.honest().filter_map(standing).collect();
+        Survey { standings, following: self.following(), asked: &self.asked }
     }
 
     pub(super) fn fail(&mut self, oracle: &str, what: String) {

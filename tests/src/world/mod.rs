@@ -1,12 +1,14 @@
 //! Plays a plan: one queue of events in virtual time, one thread, no other source of order.
 
 mod asking;
+mod audience;
 mod judging;
 mod network;
 mod news;
 mod queue;
 mod replicas;
 mod seat;
+mod serving;
 mod trouble;
 
 use crate::clients::{Clients, EnvelopeName, ItemCheck};
@@ -18,6 +20,7 @@ use crate::presets::{MILLI, SECOND};
 use crate::run::{Failure, Stats};
 use crate::trace::Trace;
 use crate::weather::{Cuts, Micros, Weather};
+use audience::Onlooked;
 use queue::{Event, Queue};
 use quorate_ledger::EnvelopeCheck;
 use quorate_pbft::{PayloadCheck, ReaderId, Time};
@@ -34,6 +37,7 @@ pub struct World<'a> {
     now: Micros,
     queue: Queue,
     seats: Vec<Seat>,
+    onlookers: Vec<Onlooked>,
     cuts: Cuts,
     weather: Weather,
     /// When everything healed; none during the storm.
@@ -61,6 +65,7 @@ impl<'a> World<'a> {
             (Keys::new(plan.n, plan.signatures), None)
         };
         let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone())).collect();
+        let onlookers = (0..plan.onlookers.len()).map(|number| Onlooked::new(number, plan, &keys)).collect();
         let clients = genesis.clone().map(|genesis| Clients::enrolled(&keys, genesis)).unwrap_or_default();
         let payload: Box<dyn PayloadCheck> = match genesis {
             Some(genesis) => Box::new(EnvelopeCheck::new(&genesis)),
@@ -72,6 +77,7 @@ impl<'a> World<'a> {
             now: SECOND,
             queue: Queue::default(),
             seats,
+            onlookers,
             cuts: Cuts::default(),
             weather: plan.weather,
             calm_since: None,
@@ -87,6 +93,7 @@ impl<'a> World<'a> {
             trace,
         };
         world.schedule_plan();
+        world.schedule_onlookers();
         world
     }
 
@@ -140,6 +147,7 @@ impl<'a> World<'a> {
             Event::Ask(index) => self.ask(index),
             Event::Calm => self.become_calm(),
             Event::AskAgain => self.ask_again(),
+            Event::Onlook(number, event) => self.onlook(number, event),
             Event::Look => self.queue.push(self.now + asking::LOOK, Event::Look),
         }
     }

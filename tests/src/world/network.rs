@@ -17,7 +17,7 @@ const LOOK_AT_HOLDINGS_EVERY: u64 = 256;
 pub(super) struct Parcel {
     pub(super) from: ReplicaId,
     message: Arc<Message>,
-    verified: Result<Verified<Message>, Invalid>,
+    pub(super) verified: Result<Verified<Message>, Invalid>,
 }
 
 impl Parcel {
@@ -74,6 +74,9 @@ impl World<'_> {
             match outgoing {
                 Outgoing::To(to, message) => self.transmit_to(from, &[to], &message),
                 Outgoing::All(message) => {
+                    if matches!(*message, Message::Status { .. }) {
+                        self.show_onlookers(from, &message);
+                    }
                     let others: Vec<ReplicaId> = self.plan.replicas().filter(|to| *to != from).collect();
                     self.transmit_to(from, &others, &message);
                 }
@@ -98,7 +101,7 @@ impl World<'_> {
         }
     }
 
-    fn parcel(&self, from: ReplicaId, message: Arc<Message>) -> Parcel {
+    pub(super) fn parcel(&self, from: ReplicaId, message: Arc<Message>) -> Parcel {
         let context = VerifyContext {
             committee: &self.keys.committee,
             verify: &*self.keys.verify,

@@ -4,13 +4,14 @@ use super::World;
 use crate::machine::News;
 use crate::scene::Fact;
 use crate::trace::certificate as certificate_words;
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{Kind, ReplicaId, Wanted};
 
 impl World<'_> {
     pub(super) fn tell(&mut self, by: ReplicaId, news: Vec<News>) {
         let view = self.seats[by.index()].machine.replica().map(|core| core.view()).unwrap_or_default();
         for news in news {
             self.count(by, &news);
+            self.show_news(by, &news);
             self.trace_news(by, &news);
             if !self.plan.is_honest(by) {
                 continue;
@@ -31,6 +32,21 @@ impl World<'_> {
                 News::ReadAnswered(reader, seq) => self.judge(&Fact::ReadAnswered { by, reader: *reader, seq: *seq }),
                 News::Refused(_) | News::Decided { .. } => (),
             }
+        }
+    }
+
+    /// Members push the newest slot that they executed, and the newest checkpoint, to followers.
+    fn show_news(&mut self, by: ReplicaId, news: &News) {
+        if self.onlookers.is_empty() {
+            return;
+        }
+        let pushed = match news {
+            News::Executed(decided, _) => Wanted::Slots { from: decided.seq, to: decided.seq },
+            News::Stored { certificate, .. } if certificate.kind == Kind::Checkpoint => Wanted::StableCheckpoint,
+            _ => return,
+        };
+        for message in self.seats[by.index()].machine.supplied(&pushed) {
+            self.show_onlookers(by, &message);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Queue of future events, in the order of virtual time; of two at one time the one scheduled first.
 
+use super::audience::Onlooking;
 use super::network::Parcel;
 use crate::weather::Micros;
 use quorate_pbft::ReplicaId;
@@ -18,6 +19,7 @@ pub(super) enum Event {
     Calm,
     AskAgain,
     Look,
+    Onlook(usize, Onlooking),
 }
 
 /// Heap of the scheduled events.

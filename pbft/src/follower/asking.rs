@@ -1,0 +1,81 @@
+//! Questions of a follower: decided slots, and the bundles that they cut; of one peer at a time, the next after a time-out
+//! (N9, L5).
+
+use crate::effects::{Effects, Question, Wanted};
+use crate::follower::Follower;
+use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
+use crate::recovery::fetch::{Need, Patience, Quest};
+use crate::wire::{Message, Position, QuorumCert, ReplicaId, SeqNum};
+use alloc::vec::Vec;
+
+/// Bytes of a lane that may be in memory before its next slot is executed; the next slot's own are fetched whatever they
+/// weigh (L5).
+const LANE_BYTES_MAX: u64 = 16 << 20;
+/// Bundles ahead of the executed tip that are fetched: what one answer holds.
+const LANE_BUNDLES_MAX: u64 = BUNDLES_PER_ANSWER_MAX;
+
+impl Follower {
+    /// Asks for what is missing and due.
+    pub(super) fn ask(&mut self, out: &mut Effects) {
+        if self.broken.is_some() {
+            return;
+        }
+        let mut needs: Vec<Need> = self.need_of_slots().into_iter().chain(self.need_of_checkpoint()).collect();
+        needs.extend(self.members().filter_map(|lane| self.need_of_bundles(lane)));
+        self.pursuits.keep(&needs);
+        for need in needs {
+            let divisor = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
+            let patience = Patience { grace_ms: 0, answer_ms: self.constants.base_timeout_ms / divisor };
+            if let Some(peer) = self.pursuits.turn(&need, self.now.ticks, &patience).ask {
+                out.send(peer, Message::Ask(Question { epoch: self.committee.epoch(), wanted: need.wanted }));
+            }
+        }
+    }
+
+    /// Decided slots that a member claims and that are not here.
+    fn need_of_slots(&self) -> Option<Need> {
+        let from = self.slots.first_gap(self.point.seq.next());
+        let peers = self.servers(from, 0);
+        let furthest = peers.iter().map(|peer| self.neighbours.claims(*peer)).max()?;
+        let to = furthest.min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(self.reach());
+        let (missing, asked) = (from.get(), (from.get(), to.get()));
+        let wanted = Wanted::Slots { from, to };
+        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked, peers })
+    }
+
+    /// The certificate of a checkpoint that a member says is stable and that is newer than all that are known here.
+    fn need_of_checkpoint(&self) -> Option<Need> {
+        let newest = self.newest_checkpoint().map(QuorumCert::seq).unwrap_or_default();
+        let has = |member: &ReplicaId| self.neighbours.stable(*member, self.now.ticks) > newest;
+        let peers: Vec<ReplicaId> = self.members().filter(has).collect();
+        let (missing, asked) = (newest.get(), (newest.get(), newest.get()));
+        let (quest, wanted) = (Quest::Checkpoint, Wanted::StableCheckpoint);
+        (!peers.is_empty()).then_some(Need { quest, wanted, missing, asked, peers })
+    }
+
+    /// Data on the chain below decided tips, as far as memory bears it; beyond that what the next slot needs.
+    fn need_of_bundles(&self, id: ReplicaId) -> Option<Need> {
+        let lane = &self.lanes[id.index()];
+        let of_next = || self.next_tip(id).and_then(|target| lane.missing(target));
+        let to = lane.missing(self.furthest(id)).or_else(of_next)?;
+        let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
+        let from = lowest.max(lane.executed.position.next());
+        let (missing, asked) = (to.get(), (from.get(), to.get()));
+        let peers = self.servers(self.point.seq.next(), id.index());
+        Some(Need { quest: Quest::Bundles(id), wanted: Wanted::Bundles { lane: id, from, to }, missing, asked, peers })
+    }
+
+    /// The position up to which a lane's bundles are fetched before the next slot needs them.
+    pub(super) fn furthest(&self, id: ReplicaId) -> Position {
+        let lane = &self.lanes[id.index()];
+        let ahead = if lane.held_bytes() < LANE_BYTES_MAX { LANE_BUNDLES_MAX } else { 0 };
+        lane.executed.position.plus(ahead)
+    }
+
+    /// Members that may have a slot, beginning at a place of the list, so that not all questions go to the same.
+    fn servers(&self, seq: SeqNum, begin: usize) -> Vec<ReplicaId> {
+        let n = self.committee.len();
+        let members = (0..n).map(|step| ReplicaId::new(((begin + step) % n) as u16));
+        members.filter(|member| self.neighbours.serves(*member, seq, self.now.ticks)).collect()
+    }
+}

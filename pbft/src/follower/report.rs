@@ -1,0 +1,59 @@
+//! Read-only answers for status, metrics and people.
+
+use crate::follower::Follower;
+use crate::recovery::recovered::ExecutedPoint;
+use crate::report::PeerReport;
+use crate::wire::{SeqNum, View};
+use alloc::vec::Vec;
+
+/// State of a follower at one moment.
+#[derive(Debug, Clone)]
+pub struct FollowerReport {
+    /// Position and hashes of what is executed.
+    pub executed: ExecutedPoint,
+    /// The newest certified checkpoint whose state is the own one.
+    pub stable: SeqNum,
+    /// The highest view that f + 1 members say they are in or beyond.
+    pub view: View,
+    /// By place in the member list.
+    pub peers: Vec<PeerReport>,
+    /// q.
+    pub quorum: usize,
+    /// The highest slot that a member that is heard claims to have.
+    pub claimed: SeqNum,
+    /// Decided slots that are not executed yet.
+    pub waiting: usize,
+    /// Questions that are out.
+    pub asking: usize,
+    /// Bytes of bundles in memory.
+    pub held_bytes: u64,
+    /// The slot to execute next, if no member that is heard can still hand it out (S1).
+    pub unserved: Option<SeqNum>,
+}
+
+impl Follower {
+    /// The report for people and metrics.
+    pub fn report(&self) -> FollowerReport {
+        let (now, next) = (self.now.ticks, self.point.seq.next());
+        let heard = self.members().filter(|member| self.neighbours.is_heard(*member, now));
+        let peers = self.neighbours.iter();
+        FollowerReport {
+            executed: self.point.clone(),
+            stable: self.stable_seq(),
+            view: self.view(),
+            peers: peers.map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() }).collect(),
+            quorum: self.committee.quorum(),
+            claimed: heard.map(|member| self.neighbours.claims(member)).max().unwrap_or_default(),
+            waiting: self.slots.iter().count(),
+            asking: self.pursuits.len(),
+            held_bytes: self.lanes.iter().map(|lane| lane.held_bytes()).sum(),
+            unserved: self.neighbours.unserved(next, now).then_some(next),
+        }
+    }
+
+    fn view(&self) -> View {
+        let mut views: Vec<View> = self.neighbours.iter().filter_map(|peer| Some(peer.status.as_ref()?.view)).collect();
+        views.sort_unstable_by(|a, b| b.cmp(a));
+        views.get(self.committee.weak() - 1).copied().unwrap_or_default()
+    }
+}

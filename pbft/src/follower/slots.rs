@@ -1,0 +1,172 @@
+//! Decided slots and their data, on the way to execution (N6, L5).
+
+use crate::effects::{Broken, Effect, Effects, Record, Rejected};
+use crate::follower::{Follower, Running};
+use crate::input::Executed;
+use crate::lanes::lane::Fork;
+use crate::recovery::recovered::ExecutedPoint;
+use crate::wire::{Bundle, Content, Digest, Position, QuorumCert, ReplicaId, SeqNum, Ticks, Tip};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Decided slots above the executed one, at most a window of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Slots {
+    decided: BTreeMap<SeqNum, (Digest, Arc<Content>)>,
+    /// The slot up to which the lanes know the tips to come.
+    wanted: SeqNum,
+}
+
+impl Slots {
+    pub(super) fn get(&self, seq: SeqNum) -> Option<&Arc<Content>> {
+        self.decided.get(&seq).map(|(_, content)| content)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SeqNum, &Content)> {
+        self.decided.iter().map(|(seq, (_, content))| (*seq, &**content))
+    }
+
+    /// Keeps a decision. The digest known before, if it is another one.
+    pub(super) fn decide(&mut self, seq: SeqNum, digest: Digest, content: Content) -> Result<bool, Digest> {
+        match self.decided.get(&seq) {
+            Some((known, _)) if *known != digest => Err(*known),
+            Some(_) => Ok(false),
+            None => {
+                self.decided.insert(seq, (digest, Arc::new(content)));
+                Ok(true)
+            }
+        }
+    }
+
+    /// The first slot from `seq` on that is not decided here.
+    pub(super) fn first_gap(&self, mut seq: SeqNum) -> SeqNum {
+        while self.decided.contains_key(&seq) {
+            seq = seq.next();
+        }
+        seq
+    }
+}
+
+impl Follower {
+    pub(super) fn on_decided(
+        &mut self,
+        from: ReplicaId,
+        certificate: QuorumCert,
+        content: Content,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        let seq = certificate.seq();
+        if seq <= self.point.seq {
+            return Ok(());
+        }
+        if seq > self.reach() {
+            return Err(Rejected::OutsideWindow { from, seq });
+        }
+        match self.slots.decide(seq, certificate.digest(), content.clone()) {
+            Ok(true) => out.persist(Record::Committed { certificate, content }),
+            Ok(false) => (),
+            Err(first) => {
+                let second = certificate.digest();
+                out.persist(Record::Conflicting(certificate));
+                self.stop(Broken::TwoCommits { seq, first, second }, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last slot of which a decision is kept.
+    pub(super) fn reach(&self) -> SeqNum {
+        self.point.seq.plus(self.constants.window)
+    }
+
+    /// Bundles count only as links of a chain that hangs from a decided tip: no other is kept, so that no peer fills memory.
+    pub(super) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<(), Rejected> {
+        let (id, tip) = (bundle.header.lane, bundle.header.tip());
+        let (last, next) = (self.furthest(id), self.next_tip(id));
+        let lane = &mut self.lanes[id.index()];
+        if tip.position <= lane.executed.position || lane.held(tip).is_some() {
+            return Ok(());
+        }
+        if lane.on_chain(tip.position) != Some(tip.digest) || (tip.position > last && Some(tip.position) > next) {
+            return Err(Rejected::Bundle { lane: id, position: tip.position, why: "not asked for" });
+        }
+        out.persist(Record::Bundle(bundle.clone()));
+        lane.hold(bundle, true, Ticks::default());
+        let walked = lane.walk(tip);
+        self.stop_at_fork(id, walked, out);
+        Ok(())
+    }
+
+    /// Tip to which the next slot advances a lane, if it is decided.
+    pub(super) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
+        let content = self.slots.get(self.point.seq.next())?;
+        content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
+    }
+
+    /// Wants the data of all slots that are decided without a gap (L5). A tip above all tips of the slots below was certified
+    /// before an honest member voted for it; any other changes nothing (L4).
+    pub(super) fn want_decided(&mut self, out: &mut Effects) {
+        let gap = self.slots.first_gap(self.point.seq.next());
+        if self.slots.wanted.next() >= gap {
+            return;
+        }
+        self.slots.wanted = gap.previous().unwrap_or_default();
+        for (lane, tip) in self.tips_before(gap) {
+            let wanted = self.lanes[lane.index()].want(tip);
+            self.stop_at_fork(lane, wanted, out);
+        }
+    }
+
+    /// The tips that slots from the executed one up to a gap advance lanes to.
+    fn tips_before(&self, gap: SeqNum) -> Vec<(ReplicaId, Tip)> {
+        let mut reached: Vec<Position> = self.point.tips.iter().map(|tip| tip.position).collect();
+        let mut tips = Vec::new();
+        for (lane, tip) in self.slots.iter().take_while(|(seq, _)| *seq < gap).flat_map(|(_, content)| &content.cut) {
+            if tip.position > reached[lane.index()] {
+                reached[lane.index()] = tip.position;
+                tips.push((*lane, *tip));
+            }
+        }
+        tips
+    }
+
+    fn stop_at_fork(&mut self, lane: ReplicaId, outcome: Result<(), Fork>, out: &mut Effects) {
+        if let Err(Fork { position, first, second }) = outcome {
+            self.stop(Broken::LaneFork { lane, position, first, second }, out);
+        }
+    }
+
+    /// Hands out the next slot, if it is decided and its data is here.
+    pub(super) fn execute(&mut self, out: &mut Effects) {
+        if self.running.is_some() || self.broken.is_some() {
+            return;
+        }
+        let Some(content) = self.slots.get(self.point.seq.next()).cloned() else { return };
+        let assembled = self.point.advanced(&content, |lane, tip| self.lanes[lane.index()].path_to(tip));
+        let Some((decided, next)) = assembled else { return };
+        self.running = Some(Running { content, next });
+        out.push(Effect::Execute(Arc::new(decided)));
+    }
+
+    pub(super) fn on_executed(&mut self, executed: Executed, out: &mut Effects) -> Result<(), Rejected> {
+        let running = self.running.take().filter(|running| running.next.seq == executed.seq);
+        // The shell answers what was handed out, in order: anything else is our own mistake.
+        let Running { content, next } = running.expect("I6: a slot was executed that was not handed out");
+        let Executed { seq, state_root, members_after, .. } = executed;
+        assert!(seq == self.point.seq.next(), "I6: slot {seq} executed out of order");
+        self.point = ExecutedPoint { state_root, members_after, ..next };
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let (tip, bytes) = (self.point.tips[index], self.point.lane_bytes[index]);
+            if tip.position > lane.executed.position {
+                lane.executed_up_to(tip, bytes);
+            }
+        }
+        self.slots.decided.remove(&seq);
+        if content.is_checkpoint(seq, &self.constants) {
+            self.checkpoints.note(seq, self.point.checkpoint_digest());
+        }
+        self.check_state(out);
+        Ok(())
+    }
+}

@@ -1,0 +1,290 @@
+//! A follower alone, with its disk, against messages made by hand.
+
+mod cluster;
+
+use cluster::alone::{bundle, certificate, empty, say, status};
+use cluster::{HashVerify, WALL, committee, context, envelope, id};
+use quorate_pbft::{
+    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal,
+    Kind, Message, Now, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip, Unverified, Wanted,
+};
+use std::sync::Arc;
+
+/// A follower of a group of four, its disk, and all that it asked of the world.
+struct Lone {
+    follower: Follower,
+    disk: Journal,
+    now: u64,
+    effects: Vec<Effect>,
+}
+
+fn config() -> FollowerConfig {
+    FollowerConfig { committee: committee(4), constants: Constants::default(), verify: Arc::new(HashVerify) }
+}
+
+/// Root after each slot in these tests.
+const ROOT: Digest = Digest([66; 32]);
+
+impl Lone {
+    fn new() -> Self {
+        let mut lone =
+            Self { follower: Follower::new(config()), disk: Journal::new(4), now: 1_000, effects: Vec::new() };
+        lone.tick(1);
+        lone
+    }
+
+    fn restart(&mut self) {
+        self.follower = Follower::recover(config(), self.disk.recovered());
+        self.effects.clear();
+        self.tick(1);
+    }
+
+    fn tick(&mut self, millis: u64) {
+        self.now += millis;
+        self.step(Input::Tick(Now { ticks: Ticks::new(self.now), wall: Time::new(WALL + self.now) }));
+    }
+
+    fn hear(&mut self, from: usize, message: Message) {
+        let (committee, constants) = (committee(4), Constants::default());
+        let verified = Unverified::new(id(from), message).verify(&context(&committee, &constants));
+        self.step(Input::Message(verified.expect("a message that verifies")));
+    }
+
+    fn status(&mut self, from: usize, counter: u64, body: StatusBody) {
+        let statement = say(from, Kind::Status, 0, counter, body.digest());
+        self.hear(from, Message::Status { statement, body });
+    }
+
+    fn decide(&mut self, seq: u64, content: &Content) {
+        let certificate = certificate(Kind::Commit, 0, seq, content.digest(), &[0, 1, 2]);
+        self.hear(1, Message::Decided { certificate, content: content.clone() });
+    }
+
+    fn stable(&mut self, seq: u64, digest: Digest) {
+        self.hear(1, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, seq, digest, &[0, 1, 2])));
+    }
+
+    /// Writes down and executes as a shell does, one root for all slots.
+    fn step(&mut self, input: Input) {
+        let mut out = Effects::new();
+        self.follower.step(input, &mut out);
+        for effect in out.take() {
+            self.effects.push(effect.clone());
+            match effect {
+                Effect::Persist(record) => self.disk.record(&record),
+                Effect::Execute(decided) => {
+                    let (state_root, members_after) = (ROOT, committee(4).digest());
+                    let (seq, recorded) = (decided.seq, Vec::new());
+                    let executed = Executed { seq, state_root, members_after, recorded, deadline: None };
+                    self.disk.execute(&decided, &executed);
+                    self.step(Input::Executed(executed));
+                }
+                _ => (),
+            }
+        }
+    }
+
+    fn executed(&self) -> Vec<u64> {
+        let seq = |effect: &Effect| match effect {
+            Effect::Execute(decided) => Some(decided.seq.get()),
+            _ => None,
+        };
+        self.effects.iter().filter_map(seq).collect()
+    }
+
+    /// Questions so far, each with the member that it went to.
+    fn asked(&self) -> Vec<(usize, Wanted)> {
+        let question = |effect: &Effect| match effect {
+            Effect::Send { to, message } => match &**message {
+                Message::Ask(Question { wanted, .. }) => Some((to.index(), wanted.clone())),
+                other => panic!("a follower sends {other:?}"),
+            },
+            Effect::Broadcast(message) => panic!("a follower broadcasts {message:?}"),
+            _ => None,
+        };
+        self.effects.iter().filter_map(question).collect()
+    }
+
+    fn refused(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Refused(_))).count()
+    }
+
+    /// The state digest that the group certifies after what is executed here.
+    fn state(&self) -> Digest {
+        self.follower.executed_point().checkpoint_digest()
+    }
+}
+
+fn slots(from: u64, to: u64) -> Wanted {
+    Wanted::Slots { from: SeqNum::new(from), to: SeqNum::new(to) }
+}
+
+fn bundles(from: u64, to: u64) -> Wanted {
+    Wanted::Bundles { lane: id(2), from: Position::new(from), to: Position::new(to) }
+}
+
+/// Two bundles of lane 2, and a content that cuts the second.
+fn two_bundles() -> ([Arc<Bundle>; 2], Content) {
+    let first = bundle(2, Tip::default(), 0, envelope("one"));
+    let second = bundle(2, first.header.tip(), first.header.lane_bytes, envelope("two"));
+    let content = Content { cut: vec![(id(2), second.header.tip())], ..empty(1) };
+    ([first, second], content)
+}
+
+fn marked(millis: u64) -> Content {
+    Content { mark: true, ..empty(millis) }
+}
+
+/// N6: slots are executed in their order, whatever order they come in.
+#[test]
+fn a_follower_executes_decided_slots_without_gaps() {
+    let mut lone = Lone::new();
+    lone.decide(2, &empty(2));
+    assert_eq!(lone.executed(), []);
+    lone.decide(1, &empty(1));
+    assert_eq!(lone.executed(), [1, 2]);
+}
+
+#[test]
+fn a_follower_asks_for_the_slots_that_a_member_claims() {
+    let mut lone = Lone::new();
+    lone.status(1, 1, status(Vec::new(), 70));
+    assert_eq!(lone.asked(), [(1, slots(1, 64))]);
+}
+
+#[test]
+fn a_decision_that_a_member_shows_calls_for_those_before_it() {
+    let mut lone = Lone::new();
+    lone.decide(5, &empty(5));
+    assert_eq!(lone.asked(), [(1, slots(1, 5))]);
+}
+
+/// N9: one peer at a time, the next after a time-out.
+#[test]
+fn an_unanswered_question_goes_to_the_next_member_that_claims_the_slot() {
+    let mut lone = Lone::new();
+    lone.status(1, 1, status(Vec::new(), 3));
+    lone.status(3, 1, status(Vec::new(), 3));
+    lone.tick(Constants::default().base_timeout_ms / 5);
+    assert_eq!(lone.asked(), [(1, slots(1, 3)), (3, slots(1, 3))]);
+}
+
+#[test]
+fn a_member_that_has_dropped_a_slot_is_not_asked_for_it() {
+    let mut lone = Lone::new();
+    lone.status(1, 1, StatusBody { oldest: SeqNum::new(2), ..status(Vec::new(), 3) });
+    assert_eq!(lone.asked(), []);
+    assert_eq!(lone.follower.report().unserved, Some(SeqNum::new(1)));
+}
+
+#[test]
+fn a_status_of_another_member_tells_nothing_of_who_hands_it_over() {
+    let mut lone = Lone::new();
+    let body = status(Vec::new(), 70);
+    let statement = say(1, Kind::Status, 0, 1, body.digest());
+    lone.hear(2, Message::Status { statement, body });
+    assert_eq!((lone.asked(), lone.refused()), (vec![], 1));
+}
+
+/// L3: the digest of a decided tip vouches for its bundle, and each bundle for the one before it.
+#[test]
+fn a_slot_is_executed_once_the_chain_below_its_tips_is_here() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.decide(1, &content);
+    assert_eq!(lone.asked(), [(1, bundles(1, 2))]);
+    lone.hear(1, Message::Bundle(second));
+    assert_eq!(lone.executed(), []);
+    lone.hear(3, Message::Bundle(first));
+    assert_eq!(lone.executed(), [1]);
+}
+
+#[test]
+fn a_bundle_that_no_decided_chain_names_is_refused_and_not_kept() {
+    let mut lone = Lone::new();
+    let ([first, _], content) = two_bundles();
+    lone.hear(2, Message::Bundle(first));
+    lone.decide(1, &content);
+    lone.hear(2, Message::Bundle(bundle(2, Tip::default(), 0, envelope("forked"))));
+    assert_eq!((lone.refused(), lone.follower.report().held_bytes), (2, 0));
+}
+
+#[test]
+fn votes_and_proposals_are_refused() {
+    let mut lone = Lone::new();
+    lone.hear(1, Message::Commit(say(1, Kind::Commit, 0, 1, empty(1).digest())));
+    assert_eq!((lone.refused(), lone.executed()), (1, vec![]));
+}
+
+#[test]
+fn items_and_strong_reads_are_refused_for_want_of_a_lane() {
+    let mut lone = Lone::new();
+    lone.step(Input::Submit(envelope("one")));
+    lone.step(Input::Read { reader: 7, nonce: Digest([1; 32]) });
+    let refused: Vec<_> = lone.effects.iter().collect();
+    assert!(matches!(
+        refused[..],
+        [Effect::Refused(Rejected::LaneFull), Effect::Refused(Rejected::Read { reader: 7, .. })]
+    ));
+}
+
+/// C2: a certificate for the own state makes it stable, and it is written down.
+#[test]
+fn a_certified_state_that_is_the_own_one_becomes_stable() {
+    let mut lone = Lone::new();
+    lone.decide(1, &marked(1));
+    lone.stable(1, lone.state());
+    assert_eq!(lone.follower.stable().map(|stable| stable.seq()), Some(SeqNum::new(1)));
+    assert!(lone.effects.iter().any(|effect| matches!(effect, Effect::Persist(Record::Stable(_)))));
+}
+
+/// C3: a certified state that is not the own one stops it.
+#[test]
+fn a_follower_whose_state_is_not_the_certified_one_stops() {
+    let mut lone = Lone::new();
+    lone.decide(1, &marked(1));
+    lone.stable(1, Digest([1; 32]));
+    assert!(matches!(lone.follower.broken(), Some(Broken::Diverged { seq, .. }) if *seq == SeqNum::new(1)));
+    lone.decide(2, &empty(2));
+    assert_eq!(lone.executed(), [1]);
+}
+
+#[test]
+fn a_checkpoint_certified_before_it_is_executed_is_compared_when_it_is() {
+    let mut lone = Lone::new();
+    lone.stable(2, Digest([1; 32]));
+    lone.decide(1, &empty(1));
+    assert_eq!(lone.follower.broken(), None);
+    lone.decide(2, &marked(2));
+    assert!(lone.follower.broken().is_some());
+}
+
+#[test]
+fn a_newer_stable_checkpoint_of_a_member_is_asked_for() {
+    let mut lone = Lone::new();
+    lone.status(2, 1, StatusBody { stable: SeqNum::new(1), ..status(Vec::new(), 0) });
+    assert_eq!(lone.asked(), [(2, Wanted::StableCheckpoint)]);
+}
+
+/// N4: two decisions of one slot mean that more than f members are faulty.
+#[test]
+fn a_second_decision_of_a_slot_stops_a_follower() {
+    let mut lone = Lone::new();
+    lone.decide(2, &empty(2));
+    lone.decide(2, &empty(3));
+    assert!(matches!(lone.follower.broken(), Some(Broken::TwoCommits { .. })));
+}
+
+#[test]
+fn a_follower_goes_on_from_its_disk() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.decide(1, &empty(1));
+    lone.decide(2, &content);
+    lone.hear(1, Message::Bundle(second));
+    lone.restart();
+    lone.status(3, 1, status(Vec::new(), 2));
+    assert_eq!(lone.asked(), [(3, bundles(1, 1))]);
+    lone.hear(3, Message::Bundle(first));
+    assert_eq!(lone.executed(), [2]);
+}
