@@ -137,7 +137,7 @@ impl Replica {
             recovering: (!self.member.recall.is_done()).then(|| self.member.recall.answered()),
             following: matches!(self.member.standing, Standing::Follower(_)),
             broken: self.broken().cloned(),
-            read_only: self.is_read_only(),
+            read_only: self.order.is_read_only(&self.lanes, &self.peers, &self.member),
             heard: self.peers.heard(&self.member),
             quorum: self.member.committee.quorum(),
             waiting: self.order.longest_wait(&self.lanes, &self.member),
@@ -198,6 +198,13 @@ impl Replica {
     /// Whether others still have to tell it what it signed (E7).
     pub fn is_recovering(&self) -> bool {
         !self.member.recall.is_done()
+    }
+
+    /// Whether changes can be ordered as far as this replica knows: it may sign, and hears q members.
+    pub fn can_order(&self) -> bool {
+        matches!(self.member.standing, Standing::Member)
+            && !self.is_recovering()
+            && self.peers.heard(&self.member) >= self.member.committee.quorum()
     }
 
     /// Why it has stopped.
