@@ -8,102 +8,26 @@
 # Takes eight free ports in a row, between 24100 and 24199 where it can.
 set -euo pipefail
 
-quorate=$(command -v quorate) || { echo "tour: no quorate on PATH" >&2; exit 2; }
-quorate=$(cd "$(dirname "$quorate")" && pwd)/$(basename "$quorate")
 here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-out=${TOUR_OUT:-$work/out}
+out=${TOUR_OUT:-}
+[[ -z $out ]] || { mkdir -p "$out" && out=$(cd "$out" && pwd); }
+me=tour
+source "$here/tour/group.sh"
+out=${out:-$work/out}
 mkdir -p "$out"
-out=$(cd "$out" && pwd)
-cd "$work"
-unset QUORATE_NODE QUORATE_KEY QUORATE_DOMAIN
-replicas=()
-
-# --- starting and stopping ---------------------------------------------------------------------------------------
-
-stop_group() {
-  local pid deadline=$((SECONDS + 20))
-  for pid in "${replicas[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${replicas[@]}"; do
-    while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do sleep 0.1; done
-    kill -9 "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
-  replicas=()
-}
-
-end() {
-  local code=$?
-  trap - EXIT
-  ((${#replicas[@]} == 0)) || stop_group
-  if ((code != 0)); then
-    echo "tour: it did not go as told (exit $code)" >&2
-    tail -n 5 replica-*.log 2>/dev/null >&2 || true
-  fi
-  cd /
-  rm -rf "$work"
-  exit "$code"
-}
-trap end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-block_is_free() {
-  local port
-  for ((port = $1; port < $1 + 8; port++)); do ! is_taken "$port" || return 1; done
-}
-
-# Waits for the `ready` line of every replica; fails when one of them ends before.
-await_ready() {
-  local number deadline=$((SECONDS + 60))
-  for number in 0 1 2 3; do
-    until grep -q '^ready ' "replica-$number.out"; do
-      kill -0 "${replicas[$number]}" 2>/dev/null || return 1
-      ((SECONDS < deadline)) || return 1
-      sleep 0.1
-    done
-  done
-}
-
-start_group() {
-  local number
-  rm -rf group
-  "$quorate" init --out group --orgs acme,birch,cedar,delta --base-port "$1" --api-port $(($1 + 4)) \
-    --name "TEST KEYS: the tour" >/dev/null
-  for number in 0 1 2 3; do
-    "$quorate" start --dir "group/replica-$number" >"replica-$number.out" 2>"replica-$number.log" &
-    replicas+=($!)
-  done
-  api_port=$(($1 + 4))
-  await_ready || { stop_group; return 1; }
-}
-
-start_somewhere() {
-  local try port
-  for ((try = 0; try < 40; try++)); do
-    port=$((24100 + 8 * ((try + $$) % 12)))
-    ((try < 12)) || port=$((20000 + 8 * (RANDOM % 1200)))
-    if block_is_free "$port" && start_group "$port"; then return; fi
-  done
-  echo "tour: no eight free ports in a row were found" >&2
-  exit 2
-}
 
 # --- telling -----------------------------------------------------------------------------------------------------
 
 chapter() { printf '\n== %s\n' "$1"; }
 tell() { printf '\n%s\n' "$1"; }
-fail() { printf 'tour: %s\n' "$1" >&2; exit 1; }
 
 # Everybody asks the replica of the own organisation.
 node_of() {
   case $1 in
-    acme | ada*) echo "http://127.0.0.1:$api_port" ;;
-    birch) echo "http://127.0.0.1:$((api_port + 1))" ;;
-    cedar | cleo) echo "http://127.0.0.1:$((api_port + 2))" ;;
-    *) echo "http://127.0.0.1:$((api_port + 3))" ;;
+    acme | ada*) echo "http://127.0.0.1:$((port + 4))" ;;
+    birch) echo "http://127.0.0.1:$((port + 5))" ;;
+    cedar | cleo) echo "http://127.0.0.1:$((port + 6))" ;;
+    *) echo "http://127.0.0.1:$((port + 7))" ;;
   esac
 }
 
@@ -166,7 +90,7 @@ must_say() { [[ $(field "$1") == "$2" ]] || fail "expected $1 to be $2, got $(fi
 # --- the story ---------------------------------------------------------------------------------------------------
 
 chapter "Four organisations share a group"
-start_somewhere
+start_somewhere 24100 --orgs acme,birch,cedar,delta --name "TEST KEYS: the tour"
 cp group/genesis.json "$out/genesis.json"
 echo "acme, birch, cedar and delta run one replica each. Nobody controls the group alone."
 

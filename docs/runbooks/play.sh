@@ -8,57 +8,17 @@
 # diverged, view-changes, limits.
 set -euo pipefail
 
-quorate=$(command -v quorate) || { echo "play: no quorate on PATH" >&2; exit 2; }
-quorate=$(cd "$(dirname "$quorate")" && pwd)/$(basename "$quorate")
-work=$(mktemp -d)
-cd "$work"
-unset QUORATE_NODE QUORATE_KEY QUORATE_DOMAIN
-pids=(0 0 0 0)
-
-end() {
-  local code=$?
-  trap - EXIT
-  for pid in "${pids[@]}"; do ((pid == 0)) || kill -9 "$pid" 2>/dev/null || true; done
-  if ((code != 0)); then
-    echo "play: it did not go as told (exit $code)" >&2
-    tail -n 5 replica-*.log 2>/dev/null >&2 || true
-  fi
-  cd /
-  rm -rf "$work"
-  exit "$code"
-}
-trap end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+here=$(cd "$(dirname "$0")" && pwd)
+me=play
+source "$here/../tour/group.sh"
 
 page() { printf '\n== %s\n' "$1"; }
-fail() { printf 'play: %s\n' "$1" >&2; exit 1; }
 node() { echo "http://127.0.0.1:$((port + 4 + $1))"; }
 
-# Waits for a command to succeed.
-await() {
-  local what=$1 deadline=$((SECONDS + 40))
-  shift
-  until "$@"; do
-    ((SECONDS < deadline)) || fail "not in time: $what"
-    sleep 0.2
-  done
-  echo "$what"
-}
-
 start() {
-  local number=$1
-  shift
-  : >"replica-$number.out"
-  "$quorate" start --dir "group/replica-$number" "$@" >"replica-$number.out" 2>>"replica-$number.log" &
-  pids[number]=$!
-  await "replica $number answers" grep -q '^ready ' "replica-$number.out"
-}
-
-stop() { # NUMBER SIGNAL
-  kill "-$2" "${pids[$1]}"
-  wait "${pids[$1]}" 2>/dev/null || true
-  pids[$1]=0
+  launch "$@"
+  await_ready "$1" || fail "replica $1 does not start"
+  echo "replica $1 answers"
 }
 
 issues() { "$quorate" issues --json --node "$(node "$1")" 2>/dev/null || true; }
@@ -68,16 +28,7 @@ mode_is() { "$quorate" status --json --node "$(node "$1")" 2>/dev/null | grep -q
 put() { echo "$2" | "$quorate" put "$1" --key "group/author-org-0.key" --node "$(node 0)" "${@:3}" >/dev/null; }
 reads() { [ "$("$quorate" get "$2" --level sequential --node "$(node "$1")" 2>/dev/null)" = "$3" ]; }
 
-is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-for ((try = 0; try < 40; try++)); do
-  port=$((24300 + 8 * ((try + $$) % 60)))
-  free=1
-  for ((at = port; at < port + 8; at++)); do is_free "$at" || free=0; done
-  ((free == 0)) || break
-done
-((free == 1)) || { echo "play: no eight free ports in a row" >&2; exit 2; }
-"$quorate" init --out group --base-port "$port" --api-port $((port + 4)) 2>/dev/null >/dev/null
-for number in 0 1 2 3; do start $number; done
+start_somewhere 24300
 put first.txt hello
 await "nothing is wrong" has_none 0
 

@@ -138,7 +138,7 @@ impl Replica {
             recovering: (!self.member.recall.is_done()).then(|| self.member.recall.answered()),
             following: matches!(self.member.standing, Standing::Follower(_)),
             broken: self.broken().cloned(),
-            read_only: self.is_read_only(),
+            read_only: self.order.is_read_only(&self.lanes, &self.peers, &self.member),
             heard: self.peers.heard(&self.member),
             quorum: self.member.committee.quorum(),
             waiting: self.order.longest_wait(&self.lanes, &self.member),
@@ -204,6 +204,13 @@ impl Replica {
     /// The newest certified digests, for the door ([`crate::Unverified::admit`]).
     pub fn certified(&self) -> &Certified {
         self.witness.certified()
+    }
+
+    /// Whether changes can be ordered as far as this replica knows: it may sign, and hears q members.
+    pub fn can_order(&self) -> bool {
+        matches!(self.member.standing, Standing::Member)
+            && !self.is_recovering()
+            && self.peers.heard(&self.member) >= self.member.committee.quorum()
     }
 
     /// Why it has stopped.

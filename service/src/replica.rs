@@ -4,7 +4,7 @@ use crate::api::{self, Admin, Answers, AuthorPace, Pace, Room, Service, Streams}
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
-use crate::health::{self, Sources};
+use crate::health::{self, Outages, Sources};
 use crate::init::TEST_WORDS;
 use crate::metrics::Metrics;
 use crate::narrator;
@@ -191,10 +191,12 @@ impl Running {
             .map_err(|error| LaunchError::System(error.to_string()))?;
         let (publisher, published) = watch::channel(engine.published());
         let mempool = engine.shared_mempool();
+        let (tell_outages, outages) = watch::channel(Outages::new(me, health::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
             reception: reception.clone(),
             published: publisher,
+            outages: tell_outages,
             metrics: metrics.clone(),
             certified,
             send: sender(network.clone(), metrics.clone(), outgoing),
@@ -202,17 +204,16 @@ impl Running {
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
 
         let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
-        let damage = Arc::new(OnceLock::new());
-        let sources = Sources {
+        let sources = Arc::new(Sources {
             published: published.clone(),
             metrics: metrics.clone(),
-            damage: damage.clone(),
+            damage: OnceLock::new(),
             data: config.data.clone(),
             has_test_keys: genesis.name().contains(TEST_WORDS),
             certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
-        };
+        });
         let (tell, watched) = watch::channel(Arc::default());
-        tokio::spawn(health::watch(sources, tell));
+        tokio::spawn(health::watch(sources.clone(), tell));
         let admin = admin(&dir, api)?;
         let genesis_root = genesis_root(&genesis)?;
         let (bodies, answers, streams) = (Room::default(), Answers::default(), Streams::default());
@@ -236,7 +237,8 @@ impl Running {
             pace: Pace::default(),
             author_pace: config.default_rates.then(AuthorPace::default),
             future,
-            damage,
+            sources,
+            outages,
             watched,
             drain,
             stop,
@@ -271,14 +273,14 @@ impl Running {
         (&mut self.core).await.unwrap_or_else(|_| "its thread ended".to_owned())
     }
 
-    /// Prepares to stop: tells that it is not ready, takes no change, and waits until those it took have their verdicts,
-    /// at least for [`DRAINS_FOR`] so that a balancer sees it, at most for [`DRAINS_WITHIN`].
+    /// Prepares to stop: tells that it is not ready, takes no change, and waits until those it took have their verdicts
+    /// or lie in the durable queue, at least for [`DRAINS_FOR`] so that a balancer sees it, at most for [`DRAINS_WITHIN`].
     pub async fn drain(&mut self) {
         self.service.drain.cancel();
         let mut published = self.service.published.clone();
         let settled = async {
             // The guard that it returns would keep the core from publishing: it goes at once.
-            drop(published.wait_for(|published| published.report.pending == 0).await);
+            drop(published.wait_for(|published| published.report.pending == published.report.queued).await);
         };
         let (_, ()) = tokio::join!(tokio::time::timeout(DRAINS_WITHIN, settled), tokio::time::sleep(DRAINS_FOR));
     }

@@ -7,7 +7,7 @@ use quorate_ledger::{
 };
 use quorate_net::Channel;
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
-use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Request, Round, Setup};
+use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold};
@@ -177,9 +177,32 @@ impl Group {
     }
 
     fn submit(&mut self, site: usize, envelope: &Candidate) {
-        let request = Request::Submit { caller: 7, envelope: envelope.clone() };
+        let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: false };
         let round = self.round(site, vec![request]).expect("a round");
         self.let_out(site, round);
+    }
+
+    /// Offers an envelope at level `eventual`.
+    fn queue(&mut self, site: usize, envelope: &Candidate) {
+        let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: true };
+        let round = self.round(site, vec![request]).expect("a round");
+        self.let_out(site, round);
+    }
+
+    fn place(&self, site: usize, id: &EnvelopeId) -> Option<Place> {
+        let mempool = self.sites[site].engine.as_ref().expect("it runs").shared_mempool();
+        mempool.lock().expect("one thread").place(id)
+    }
+
+    /// A group of which only replica 0 is left, which has noticed.
+    fn left_alone() -> Self {
+        let mut group = Self::new(4);
+        let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.replica().can_order());
+        group.until("all hear each other", voters);
+        (1..4).for_each(|site| group.crash(site, Loss::All));
+        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.replica().can_order()));
+        group.turn();
+        group
     }
 
     fn receipt(&self, site: usize, id: &EnvelopeId) -> Option<Receipt> {
@@ -222,7 +245,7 @@ fn nothing_leaves_a_round_whose_commit_failed() {
     group.until("all may sign", ready);
     group.sites[1].disk.cut_power_after(0);
 
-    let request = Request::Submit { caller: 1, envelope };
+    let request = Request::Submit { caller: 1, envelope, queues: false };
 
     assert!(group.round(1, vec![request]).is_none());
 }
@@ -281,6 +304,71 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     assert!(pending.lock().expect("one thread").place(&envelope.id).is_some());
     (1..4).for_each(|site| group.start(site));
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+}
+
+/// R: level `eventual` without a quorum.
+#[test]
+fn a_queue_survives_crashes_and_is_executed_once_and_in_order_when_the_quorum_is_back() {
+    let mut group = Group::left_alone();
+    let envelopes: Vec<_> = (1..=5).map(|seq| group.envelope(seq, &format!("file-{seq}"))).collect();
+    envelopes.iter().for_each(|envelope| group.queue(0, envelope));
+    group.crash(0, Loss::All);
+    group.start(0);
+    assert!(envelopes.iter().all(|envelope| group.place(0, &envelope.id) == Some(Place::Queued)));
+    envelopes.iter().for_each(|envelope| group.queue(0, envelope)); // as its author's outbox does
+
+    (1..4).for_each(|site| group.start(site));
+    group.until("handed on", |group| group.place(0, &envelopes[0].id) != Some(Place::Queued));
+    group.crash(0, Loss::All); // the lane may hold some of them or none
+    group.start(0);
+    group.until("receipts", |group| envelopes.iter().all(|envelope| group.receipt(0, &envelope.id).is_some()));
+    (0..200).for_each(|_| group.turn());
+
+    let revisions: Vec<_> =
+        envelopes.iter().map(|e| group.receipt(0, &e.id).and_then(|receipt| receipt.revision)).collect();
+    assert!(revisions.is_sorted(), "{revisions:?}");
+    for envelope in &envelopes {
+        let told = |notice: &&Notice| matches!(notice, Notice::Verdict(receipt) if receipt.id == envelope.id);
+        assert_eq!(group.sites[1].notices.iter().filter(told).count(), 1);
+    }
+    group.crash(0, Loss::Nothing);
+    let db = Db::on(&group.sites[0].disk).expect("the disk");
+    assert_eq!(db.snapshot().and_then(|disk| disk.queue()).expect("the disk"), [], "rows go with the verdicts");
+}
+
+#[test]
+fn who_hears_a_quorum_again_is_told_of_everything_that_was_paused() {
+    let mut group = Group::left_alone();
+    assert!(group.sites[0].notices.iter().any(|notice| matches!(notice, Notice::Paused)));
+    let envelopes: Vec<_> = (1..=3).map(|seq| group.envelope(seq, &format!("file-{seq}"))).collect();
+    envelopes.iter().for_each(|envelope| group.queue(0, envelope));
+    group.sites[0].notices.clear();
+    let came = group.now.wall;
+    (0..100).for_each(|_| group.turn());
+
+    (1..4).for_each(|site| group.start(site));
+    group.until("receipts", |group| envelopes.iter().all(|envelope| group.receipt(0, &envelope.id).is_some()));
+
+    let resumed = |notice: &Notice| match notice {
+        Notice::Resumed { paused, since } => Some((paused.len(), *since)),
+        _ => None,
+    };
+    let told: Vec<_> = group.sites[0].notices.iter().filter_map(resumed).collect();
+    assert_eq!(told, [(3, Some(came))]);
+}
+
+#[test]
+fn only_level_eventual_is_queued_and_only_while_nothing_can_be_ordered() {
+    let mut group = Group::left_alone();
+    let envelope = group.envelope(1, "a");
+    group.submit(0, &envelope);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Lane));
+
+    (1..4).for_each(|site| group.start(site));
+    group.until("receipt", |group| group.receipt(0, &envelope.id).is_some());
+    let next = group.envelope(2, "b");
+    group.queue(0, &next);
+    assert_eq!(group.place(0, &next.id), Some(Place::Lane));
 }
 
 #[test]

@@ -37,7 +37,7 @@ const JOURNAL_STEP: u64 = 2 << 20;
 const MEMORY_JOURNAL_STEP: u64 = 16 << 10;
 
 /// Version of the table layout that this program writes. Goes up with every change of a table's key or value.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Pages of a file kept in memory: the tops of all trees and the newest rows of a busy group, and little enough for
 /// four replicas on one laptop.

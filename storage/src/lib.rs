@@ -27,6 +27,7 @@ mod memory;
 mod shared;
 mod view;
 
+mod queue;
 mod prune;
 mod pruned;
 mod record;
@@ -55,5 +56,6 @@ pub use error::{DbError, RecordError};
 pub use fold::Fold;
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
+pub use queue::Queued;
 pub use snapshot::Snapshot;
 pub use supply::SupplyLimits;

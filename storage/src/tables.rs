@@ -60,6 +60,8 @@ pub(crate) enum Name {
     ViewChanges,
     /// (epoch, view, and the digest of one that was not entered) to (statement, the start of the view).
     NewViews,
+    /// Number to (when it came, envelope): what waits until something can be ordered again.
+    Queue,
 }
 
 /// Bytes to bytes: every key is made in [`crate::key`], every value in [`crate::row`] or by the ledger.
@@ -68,7 +70,7 @@ pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u
 impl Name {
     pub(crate) const COUNT: usize = Self::ALL.len();
 
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::About,
         Self::Statements,
         Self::Views,
@@ -92,6 +94,7 @@ impl Name {
         Self::Meta,
         Self::ViewChanges,
         Self::NewViews,
+        Self::Queue,
     ];
 
     /// Whether execution alone writes the table: its rows are made again from the journal's slots.
@@ -126,6 +129,7 @@ impl Name {
             Self::Meta => "ledger-meta",
             Self::ViewChanges => "view-changes",
             Self::NewViews => "new-views",
+            Self::Queue => "queue",
         }
     }
 

@@ -84,12 +84,12 @@ fn of_format(format: u8) -> TempDir {
 
 #[test]
 fn a_newer_format_is_refused_by_its_number() {
-    assert!(matches!(Db::open(of_format(9).path()), Err(DbError::NewerFormat { found: 9, known: 4 })));
+    assert!(matches!(Db::open(of_format(9).path()), Err(DbError::NewerFormat { found: 9, known: 5 })));
 }
 
 #[test]
 fn an_older_format_is_refused_by_its_number() {
-    assert!(matches!(Db::open(of_format(1).path()), Err(DbError::OlderFormat { found: 1, known: 4 })));
+    assert!(matches!(Db::open(of_format(1).path()), Err(DbError::OlderFormat { found: 1, known: 5 })));
 }
 
 #[test]

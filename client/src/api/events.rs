@@ -1,6 +1,6 @@
 //! `GET /v1/events`: what happens, as it happens.
 
-use super::{CheckpointEntry, ConflictNews, EvidenceEntry, LockNews};
+use super::{CheckpointEntry, ConflictNews, EvidenceEntry, Healing, LockNews};
 use quorate_ledger::Receipt;
 use serde::{Deserialize, Serialize};
 
@@ -18,4 +18,6 @@ pub enum Event {
     Lock(LockNews),
     /// A checkpoint became stable.
     Checkpoint(CheckpointEntry),
+    /// An outage is over, as this replica saw it. It has no position and is told once, to those who listen.
+    Healed(Healing),
 }

@@ -86,13 +86,13 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
     let mut words = vec![match status.mode {
         Mode::Active if hears_too_few(status) => format!(
             "Nothing can be ordered now: this node hears {} of the {} members that must be heard. Reads at level \
-            sequential still answer; writes wait, and are given up after 3 s.",
+            sequential still answer; writes wait, and are given up after 3 s, but for those of level eventual: these are kept.",
             status.peers.len() + 1,
             status.quorum
         ),
         Mode::Active => "This node can vote. Changes that reach it are ordered as soon as a quorum agrees.".into(),
         Mode::ReadOnly => "Too few members are heard to agree on anything. Reads at level sequential still answer; \
-            writes are not kept and must be sent again."
+            writes are not kept and must be sent again, but for those of level eventual."
             .into(),
         Mode::Recovering => "This node restarted. It votes again once enough others have told it what it may have \
             promised before; until then requests wait."

@@ -25,6 +25,7 @@ mod doctor;
 mod zip;
 mod debug;
 mod group;
+mod partitions;
 
 // Files and their history.
 mod change;
@@ -117,6 +118,8 @@ enum Command {
     Members(Reach),
     /// List the other members as a node hears them
     Peers(Reach),
+    /// Show which members hear each other, what waits, and what earlier outages have cost
+    Partitions(Reach),
     Domains(domains::Args),
     #[command(subcommand)]
     Policy(policy::Command),
@@ -191,6 +194,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
+        Command::Partitions(reach) => wait(partitions::run(reach)),
         Command::Domains(args) => wait(domains::run(args)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Identities(command) => wait(identities::run(command)),

@@ -2,6 +2,7 @@
 
 use super::failure::Outcome;
 use super::names::Names;
+use super::partitions;
 use super::print::{self, plain, short};
 use super::reach::Reach;
 use super::{change, conflicts};
@@ -78,5 +79,6 @@ async fn lines(event: &Event, names: &mut Names) -> Vec<String> {
         Event::Checkpoint(checkpoint) => {
             vec![format!("checkpoint at slot {}  state {}", checkpoint.seq, short(checkpoint.state_root))]
         }
+        Event::Healed(healing) => vec![partitions::healing(healing)],
     }
 }

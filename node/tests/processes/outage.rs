@@ -48,7 +48,7 @@ fn without_a_quorum_nothing_is_confirmed_and_with_it_writes_go_on() {
     group.kill(3);
 
     let waiting = group.envelope("between", "2");
-    let taken = http::post(group.api(0), "/v1/envelopes", &waiting).expect("an answer");
+    let taken = group.offer(0, &waiting);
     assert_eq!(taken.status, 202, "{}", taken.text());
     let status = group.await_mode(0, "read-only");
     assert_eq!(status["why"], "hears 2 of 4, needs 3; silent: 2, 3");
@@ -58,12 +58,22 @@ fn without_a_quorum_nothing_is_confirmed_and_with_it_writes_go_on() {
     assert_eq!(group.get(0, "/readyz").status, 503);
     assert_eq!(group.file(0, "before", "sequential").text(), "1");
     assert_eq!(group.file(0, "before", "strong").status, 503);
+    let kept = http::post(group.api(0), "/v1/envelopes", &next).expect("an answer");
+    assert_eq!((kept.status, kept.json()["state"].as_str()), (202, Some("queued")), "{}", kept.text());
+    let partitions = group.get(0, "/v1/partitions").json();
+    assert_eq!(partitions["components"][0]["members"], serde_json::json!([0, 1]));
+    assert_eq!((partitions["can_order"].as_bool(), partitions["waiting"]["queued"].as_u64()), (Some(false), Some(1)));
 
     group.start(2);
 
     group.await_mode(0, "active");
     eventually("what was taken is ordered", || (group.file(1, "between", "sequential").text() == "2").then_some(()));
     assert_eq!(group.offer(1, &next).status, 200);
+    eventually("the report is whole", || {
+        let report = group.get(0, "/v1/partitions").json()["healed"][0].take();
+        let counts = ["paused", "resumed", "applied"].map(|name| report[name].as_u64());
+        (counts == [Some(2); 3] && report["recovery_ms"].is_u64()).then_some(())
+    });
 }
 
 #[test]

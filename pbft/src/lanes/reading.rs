@@ -45,7 +45,7 @@ impl Reads {
 
 impl Replica {
     pub(crate) fn on_read(&mut self, reader: ReaderId, nonce: Digest) -> Result<(), Rejected> {
-        if self.is_read_only() {
+        if self.order.is_read_only(&self.lanes, &self.peers, &self.member) {
             return Err(Rejected::Read { reader, why: "fewer than q members are heard" });
         }
         if self.member.standing != crate::member::Standing::Member {

@@ -50,7 +50,18 @@ impl Peers {
 
     /// Members heard lately, the own one included.
     pub(crate) fn heard(&self, member: &Member) -> usize {
-        1 + member.others().filter(|peer| self[*peer].is_heard(member.now.ticks)).count()
+        1 + self.heard_ones(member).count()
+    }
+
+    /// The other members heard lately, from the next one on.
+    pub(crate) fn heard_ones(&self, member: &Member) -> impl Iterator<Item = ReplicaId> {
+        member.others().filter(|peer| self[*peer].is_heard(member.now.ticks))
+    }
+
+    /// When the first of those that are heard now is heard no more, if nothing comes from it.
+    pub(crate) fn next_silence(&self, member: &Member) -> Option<Ticks> {
+        let heard = self.heard_ones(member).filter_map(|peer| self[peer].heard);
+        heard.min().map(|at| at.after(HEARD_MS + 1))
     }
 
     /// The slot to execute next, if f + 1 members that are heard have executed it and none of all says that it can still

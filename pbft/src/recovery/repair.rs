@@ -6,6 +6,7 @@ use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::Answer;
 use crate::recovery::help::Help;
+use crate::recovery::peer::Peers;
 use crate::replica::Replica;
 use crate::views::ViewChangeMsg;
 use crate::views::Views;
@@ -24,18 +25,32 @@ pub(crate) struct OwnStatus {
     at: Option<Ticks>,
     lanes: Vec<LaneStatus>,
     was_stuck: bool,
+    heard: Vec<ReplicaId>,
+}
+
+impl OwnStatus {
+    /// Whether a member that it says is heard is heard no more.
+    fn names_a_silent_one(&self, peers: &Peers, member: &Member) -> bool {
+        self.heard.iter().any(|peer| !peers[*peer].is_heard(member.now.ticks))
+    }
 }
 
 impl Replica {
-    /// Sends a status when one is due, or when this replica has just got stuck.
+    /// Sends a status when one is due, when this replica has just got stuck, or when a member has just fallen silent.
     pub(crate) fn tell_status(&mut self) {
         let stuck = self.order.is_stuck(&self.lanes, &mut self.member);
         let due = self.own_status.at.map(|at| at.after(self.member.constants.status_period_ms));
-        if let Some(due) = due.filter(|due| *due > self.member.now.ticks && (!stuck || self.own_status.was_stuck)) {
+        let has_news =
+            stuck && !self.own_status.was_stuck || self.own_status.names_a_silent_one(&self.peers, &self.member);
+        if let Some(silence) = self.peers.next_silence(&self.member) {
+            self.member.wake_at(silence);
+        }
+        if let Some(due) = due.filter(|due| *due > self.member.now.ticks && !has_news) {
             self.member.wake_at(due);
             return;
         }
         let body = self.status_body(stuck);
+        self.own_status.heard.clone_from(&body.heard);
         self.own_status.counter += 1;
         self.own_status.at = Some(self.member.now.ticks);
         self.own_status.was_stuck = stuck;
@@ -55,6 +70,8 @@ impl Replica {
             .log
             .above(self.order.executed())
             .filter_map(|(seq, slot)| Some((seq, self.views.slot_status(slot)?)));
+        let mut heard: Vec<ReplicaId> = self.peers.heard_ones(&self.member).collect();
+        heard.sort_unstable();
         StatusBody {
             incarnation: self.member.incarnation,
             epoch: self.member.committee.epoch(),
@@ -68,6 +85,7 @@ impl Replica {
             stuck,
             new_view: self.views.new_view_digest(),
             view_changes: self.views.view_changes().map(view_change).collect(),
+            heard,
         }
     }
 

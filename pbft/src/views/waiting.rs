@@ -3,7 +3,7 @@
 use crate::agreement::order::Order;
 use crate::lanes::Lanes;
 use crate::member::Member;
-use crate::replica::Replica;
+use crate::recovery::peer::Peers;
 use crate::wire::{ReplicaId, SeqNum, Ticks};
 
 /// A step that a primary, or a quorum, can be expected to take.
@@ -22,18 +22,14 @@ pub enum Wait {
 /// Longest wait of a replica that hears too few before it calls itself read-only (R).
 const READ_ONLY_AFTER_MS: u64 = 3_000;
 
-impl Replica {
-    /// R: something has waited three seconds and fewer than q members are heard.
-    pub(crate) fn is_read_only(&self) -> bool {
-        let waited = self
-            .order
-            .longest_wait(&self.lanes, &self.member)
-            .is_some_and(|(since, _)| self.member.now.ticks.since(since) >= READ_ONLY_AFTER_MS);
-        waited && self.peers.heard(&self.member) < self.member.committee.quorum()
-    }
-}
-
 impl Order {
+    /// R: something has waited three seconds and fewer than q members are heard.
+    pub(crate) fn is_read_only(&self, lanes: &Lanes, peers: &Peers, member: &Member) -> bool {
+        let wait = self.longest_wait(lanes, member);
+        let waited = wait.is_some_and(|(since, _)| member.now.ticks.since(since) >= READ_ONLY_AFTER_MS);
+        waited && peers.heard(member) < member.committee.quorum()
+    }
+
     /// V1 b: the lowest slot that is open below one that is proposed or decided, and since when.
     pub(crate) fn open_slot(&self) -> Option<(Ticks, SeqNum)> {
         let mut expected = self.executed().next();

@@ -35,6 +35,9 @@ pub struct StatusBody {
     /// The newest ViewChange that it holds of each member, with its view and digest, ascending (E2, V3).
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub view_changes: Vec<(ReplicaId, View, Digest)>,
+    /// The other members that it has heard lately, ascending (R): for people and metrics, no rule depends on it.
+    #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
+    pub heard: Vec<ReplicaId>,
 }
 
 /// Progress of a slot.

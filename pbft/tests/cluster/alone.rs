@@ -64,6 +64,7 @@ pub fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> StatusBody 
         stuck: false,
         new_view: Digest::ZERO,
         view_changes: vec![],
+        heard: vec![],
     }
 }
 

@@ -49,3 +49,26 @@ fn a_strong_read_is_refused_when_something_waits_and_too_few_are_heard() {
     replica.step(Input::Read { reader: 1, nonce: Digest([1; 32]) });
     assert!(matches!(replica.refused()[..], [Rejected::Read { reader: 1, .. }]));
 }
+
+/// R: for people and metrics.
+#[test]
+fn a_status_names_the_members_that_its_sender_hears_and_comes_at_once_when_one_falls_silent() {
+    let mut replica = Alone::new(4, 3);
+    let heard = |replica: &Alone| {
+        let said = replica.sent().filter_map(|message| match message {
+            Message::Status { body, .. } => Some(body.heard.clone()),
+            _ => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    replica.tick(1_500);
+    assert_eq!(heard(&replica).pop(), Some(vec![id(0), id(1), id(2)]));
+    replica.status(0, 1);
+    replica.status(2, 1);
+    replica.tick(400);
+    replica.effects.clear();
+
+    replica.tick(101);
+
+    assert_eq!(heard(&replica), [[id(0), id(2)]], "before the period is over");
+}

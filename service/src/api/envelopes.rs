@@ -9,7 +9,7 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 
 use super::service::Service;
-use crate::engine::{Candidate, Fate, Moment, NotTaken, Published, Request};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -61,20 +61,22 @@ pub async fn offer(
 
 async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
     let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
-        gate(service, bytes)
+        gate(service, bytes, level)
     } else {
         let shared = service.clone();
-        service.blocking(move || gate(&shared, bytes)).await
+        service.blocking(move || gate(&shared, bytes, level)).await
     }?;
     let candidate = match passed {
         Passed::Judged(receipt) => return settled(service, Arc::new(receipt), level).await,
         Passed::Candidate(candidate) => candidate,
     };
+    let id = candidate.id;
     let waiting = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
-    let mut fate = service.reception.fate(candidate.id);
-    let waits_for = ticket(service, candidate).await?;
-    let promise = |receipt: Receipt| accepted(Ticket { receipt, waits_for, why: stuck(service) });
+    let mut fate = service.reception.fate(id);
+    let place = ticket(service, candidate, level).await?;
+    let waiting = Receipt { state: state_at(place), ..waiting };
+    let promise = |receipt: Receipt| promised(service, receipt, place);
     if level == Level::Eventual {
         return Ok(promise(waiting));
     }
@@ -97,10 +99,17 @@ fn is_stuck(published: &Published) -> bool {
     published.report.mode == Mode::ReadOnly
 }
 
-/// Why nothing can be ordered now; none where it can.
-fn stuck(service: &Service) -> Option<String> {
+/// Ticket of an envelope; while nothing can be ordered, or the queue holds it back, with the reason.
+fn promised(service: &Service, receipt: Receipt, place: Place) -> Response {
     let now = service.now();
-    is_stuck(&now).then(|| now.report.why.clone())
+    let why = (is_stuck(&now) || place == Place::Queued).then(|| now.report.why.clone());
+    let ticket = Ticket { receipt, waits_for: place.waits_for(), why: why.filter(|why| !why.is_empty()) };
+    (StatusCode::ACCEPTED, Json(ticket)).into_response()
+}
+
+/// State of an envelope without a verdict.
+fn state_at(place: Place) -> Verdict {
+    if place == Place::Queued { Verdict::Queued } else { Verdict::Waiting }
 }
 
 /// An envelope that passed the gate.
@@ -112,7 +121,7 @@ enum Passed {
 }
 
 /// The gate: what must not enter a lane stays out, with stage and code.
-fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
+fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
     let moment = service.now().moment;
     let admission = match moment.ledger.admit(&moment.snapshot, &bytes)? {
         Ok(admission) => admission,
@@ -131,7 +140,10 @@ fn gate(service: &Service, bytes: Vec<u8>) -> Answer<Passed> {
         return Ok(Passed::Judged(receipt));
     }
     if is_new {
-        service.needs_quorum()?;
+        match level {
+            Level::Eventual => service.takes_part()?,
+            Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,
+        }
         charge(service, &moment, &envelope, bytes.len())?;
     }
     let item = Item { kind: ItemKind::Envelope, bytes };
@@ -186,12 +198,12 @@ fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {
     Ok(moment.ledger.receipt(&moment.snapshot, id)?)
 }
 
-/// Hands the envelope to the core's thread: the number that it waits for, or why it is not taken.
-async fn ticket(service: &Service, envelope: Candidate) -> Answer<Option<u64>> {
+/// Hands the envelope to the core's thread: where it waits, or why it is not taken.
+async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<Place> {
     let (caller, mut waiting) = service.reception.caller();
-    service.ask(Request::Submit { caller, envelope })?;
+    service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual })?;
     match waiting.answer().await {
-        Some(Ok(waits_for)) => Ok(waits_for),
+        Some(Ok(place)) => Ok(place),
         Some(Err(why)) => Err(not_taken(why)),
         None => Err(Failure::stopping()),
     }
@@ -206,7 +218,9 @@ fn not_taken(why: NotTaken) -> Failure {
         NotTaken::SequenceTaken { next_seq, .. } => conflict(Code::SequenceTaken, next_seq),
         NotTaken::Overlap { next_seq, .. } => conflict(Code::Overlap, next_seq),
         NotTaken::GapTooWide { next_seq, .. } => conflict(Code::GapTooWide, next_seq),
-        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
+        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::QueueFull | NotTaken::Full => {
+            Failure::busy(why.to_string())
+        }
     }
 }
 
@@ -222,10 +236,6 @@ async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answ
         service.until(|published| published.report.stable >= seq).await?;
     }
     Ok(Json(receipt.as_ref()).into_response())
-}
-
-fn accepted(ticket: Ticket) -> Response {
-    (StatusCode::ACCEPTED, Json(ticket)).into_response()
 }
 
 /// Receipt of an envelope without a verdict.
@@ -264,7 +274,7 @@ pub async fn look(
     let (Some(candidate), Some(place)) = (mempool.candidate(&id), mempool.place(&id)) else {
         return Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here")));
     };
-    let (receipt, waits_for) = (waiting(candidate), place.waits_for());
+    let receipt = Receipt { state: state_at(place), ..waiting(candidate) };
     drop(mempool);
-    Ok(accepted(Ticket { receipt, waits_for, why: stuck(&service) }))
+    Ok(promised(&service, receipt, place))
 }

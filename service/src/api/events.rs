@@ -49,7 +49,8 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
         None => Revision::slot(service.now().moment.seq()),
     };
     let room = service.streams.room().ok_or_else(|| Failure::busy("too many streams of events are open"))?;
-    let reader = Reader { service, seen: from, look: Look::default(), place: 0, _room: room };
+    let healed = service.outages.borrow().count();
+    let reader = Reader { service, seen: from, look: Look::default(), place: 0, healed, _room: room };
     let pieces = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.piece().await?), reader)));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(pieces)).into_response())
@@ -63,6 +64,8 @@ struct Reader {
     look: Look,
     /// Events of the look that were sent.
     place: usize,
+    /// Count of the outages that are over and were told, or came before.
+    healed: u64,
     _room: OwnedSemaphorePermit,
 }
 
@@ -77,7 +80,10 @@ impl Reader {
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            let moment = self.news().await?;
+            if let Some(piece) = self.healing() {
+                return Some(piece);
+            }
+            let Some(moment) = self.news().await? else { continue };
             if let Some((position, found)) = self.look.get(self.place).cloned() {
                 let bytes = match found {
                     Found::Written(bytes) => bytes,
@@ -95,16 +101,28 @@ impl Reader {
         }
     }
 
-    /// A state with something to send, whenever there is one.
-    async fn news(&self) -> Option<Arc<Moment>> {
+    /// The report of the next outage that is over, as it is sent.
+    fn healing(&mut self) -> Option<Bytes> {
+        let healing = self.service.outages.borrow().since(self.healed).next().cloned()?;
+        self.healed += 1;
+        let mut bytes = b"event: healed\ndata: ".to_vec();
+        serde_json::to_writer(&mut bytes, &Event::Healed(healing)).expect("an event is plain data");
+        bytes.extend(b"\n\n");
+        Some(bytes.into())
+    }
+
+    /// A state with something to send, whenever there is one; the inner none where an outage is over.
+    async fn news(&self) -> Option<Option<Arc<Moment>>> {
         let (mut published, seen) = (self.service.published.clone(), self.seen);
+        let (mut outages, healed) = (self.service.outages.clone(), self.healed);
         if self.place < self.look.len() {
-            return Some(self.service.now().moment);
+            return Some(Some(self.service.now().moment));
         }
         tokio::select! {
             found = published.wait_for(|published| Revision::slot(published.moment.seq()) > seen) => {
-                found.ok().map(|published| published.moment.clone())
+                found.ok().map(|published| Some(published.moment.clone()))
             }
+            found = outages.wait_for(|outages| outages.count() > healed) => found.ok().map(|_| None),
             () = self.service.stop.cancelled() => None,
         }
     }
@@ -154,6 +172,7 @@ fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>>
         Event::Conflict(_) => "conflict",
         Event::Lock(_) => "lock",
         Event::Checkpoint(_) => "checkpoint",
+        Event::Healed(_) => "healed",
     };
     let mut bytes = format!("id: {position}\nevent: {kind}\ndata: ").into_bytes();
     serde_json::to_writer(&mut bytes, &event).expect("an event is plain data");

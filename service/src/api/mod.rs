@@ -27,6 +27,7 @@ mod locks;
 mod openapi;
 mod pace;
 mod page;
+mod partitions;
 mod param;
 mod probes;
 mod problem;

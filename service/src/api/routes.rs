@@ -3,7 +3,7 @@
 
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, files, governance, group,
-    locks, probes, program, status,
+    locks, partitions, probes, program, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
@@ -104,6 +104,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/status", status::status, "`Status`", "Where the replica stands", &[]),
         Route::get("/v1/health", status::health, "`Health`", "The replica's opinion of itself: score, parts and reasons", &[]),
         Route::get("/v1/issues", status::issues, "`Page<Issue>`", "What is wrong with the replica or the group, as it sees it", &[]),
+        Route::get("/v1/partitions", partitions::partitions, "`Partitions`", "Which members hear each other, what waits here, and reports of outages that are over", &[]),
         Route::get("/v1/members", group::members, "`Page<Member>`", "Page of the voters", &[]),
         Route::get("/v1/peers", group::peers, "`Page<Peer>`", "Page of the other members as this replica hears them", &[]).for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, "`Page<CheckpointEntry>`", "Page of certified checkpoints at hand", &[]),

@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
 use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
-use crate::health::{Facts, Watched};
+use crate::health::{Outages, Sources, Watched};
 use crate::metrics::Metrics;
 use crate::pool::CachedPayload;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use quorate_client::api::Mode;
 use quorate_ledger::{Genesis, StoreError};
 use quorate_net::Network;
 use quorate_pbft::{Digest, ReplicaId, SeqNum};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -71,8 +71,10 @@ pub struct Service {
     pub streams: Streams,
     /// Room for those who wait for the future.
     pub future: Semaphore,
-    /// The first damage that was met on the disk, in words.
-    pub damage: Arc<OnceLock<String>>,
+    /// Sources of facts about its health.
+    pub sources: Arc<Sources>,
+    /// Outages, and what came of them.
+    pub outages: watch::Receiver<Outages>,
     /// Findings of the watch.
     pub watched: watch::Receiver<Arc<Watched>>,
     /// Cancelled when the replica prepares to stop: what it took is finished, and nothing new is taken.
@@ -94,16 +96,9 @@ impl Service {
 
     /// Notes what the disk has changed: it lowers health until somebody has mended it.
     pub fn note_damage(&self, error: &StoreError) {
-        if self.damage.set(error.to_string()).is_ok() {
+        if self.sources.damage.set(error.to_string()).is_ok() {
             tracing::error!(event = "disk-damaged", %error, "the disk has changed what was written; restore the database, or make a new one");
         }
-    }
-
-    /// Facts from which issues and health are made.
-    pub fn facts<'a>(&'a self, published: &'a Published, watched: &'a Watched) -> Facts<'a> {
-        let has_test_keys = self.genesis.name().contains(crate::init::TEST_WORDS);
-        let damage = self.damage.get().map(String::as_str);
-        Facts { report: &published.report, vitals: &watched.vitals, damage, has_test_keys }
     }
 
     /// Hands a request to the core's thread.
@@ -125,6 +120,15 @@ impl Service {
         match report.mode {
             Mode::Active | Mode::Recovering => Ok(()),
             Mode::ReadOnly | Mode::Following | Mode::Diverged => Err(Failure::no_quorum(report.mode, &report.why)),
+        }
+    }
+
+    /// Refuses what a replica cannot even keep for later.
+    pub fn takes_part(&self) -> Answer<()> {
+        let report = self.now().report;
+        match report.mode {
+            Mode::Active | Mode::Recovering | Mode::ReadOnly => Ok(()),
+            Mode::Following | Mode::Diverged => Err(Failure::no_quorum(report.mode, &report.why)),
         }
     }
 

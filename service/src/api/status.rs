@@ -56,14 +56,14 @@ pub fn of(service: &Service) -> Status {
 /// The replica's opinion of itself.
 fn opinion(service: &Service, published: &Published) -> Health {
     let watched = service.watched.borrow().clone();
-    let facts = service.facts(published, &watched);
+    let facts = service.sources.facts(&published.report, &watched.vitals);
     assess(&facts, &health::issues(&facts))
 }
 
 /// Issues, the most urgent first.
 pub async fn issues(State(service): Shared) -> Json<Page<Issue>> {
     let (published, watched) = (service.now(), service.watched.borrow().clone());
-    let found = health::issues(&service.facts(&published, &watched));
+    let found = health::issues(&service.sources.facts(&published.report, &watched.vitals));
     let items = found.into_iter().map(|fault| issue(&fault, &watched));
     Json(Page { items: items.collect(), next: None })
 }

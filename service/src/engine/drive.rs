@@ -69,6 +69,8 @@ pub struct Engine {
     /// The folded checkpoint up to which the disk is to be pruned, until it is.
     unpruned: Option<SeqNum>,
     pub(super) broken: Option<Broken>,
+    /// Whether changes could be ordered when the last round ended.
+    pub(super) could_order: bool,
 }
 
 /// A round in the making.
@@ -107,6 +109,7 @@ impl Engine {
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
         super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
+        super::recall::queued(&mut mempool, (&ledger, &snapshot))?;
         let awaited = ledger.view(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
@@ -123,6 +126,7 @@ impl Engine {
             unpruned: Some(folded),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
+            could_order: false,
             db,
             ledger,
             constants,
@@ -161,6 +165,7 @@ impl Engine {
 
     fn work(&mut self, now: Now, requests: Vec<Request>, work: &mut Work) -> Result<(), EngineError> {
         (self.own_clock, self.wall) = (Time::new(now.ticks.get()), now.wall);
+        self.mempool().set_clock(now.wall);
         self.take_in(Input::Tick(now), work)?;
         if let Some(deadline) = self.awaited.take() {
             self.take_in(Input::Deadline(Some(deadline)), work)?;
@@ -174,13 +179,14 @@ impl Engine {
         for request in requests {
             match request {
                 Request::Message(message) => self.take_in(Input::from(*message), work)?,
-                Request::Submit { caller, envelope } => self.submit(caller, envelope, work)?,
+                Request::Submit { caller, envelope, queues } => self.submit(caller, envelope, queues, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);
                     self.take_in(Input::Read { reader, nonce }, work)?;
                 }
             }
         }
+        self.look_at_quorum(work)?;
         self.look_after_waiting(work)?;
         self.advance(work)
     }
@@ -250,6 +256,7 @@ impl Engine {
     /// Makes the round durable, then takes what may be known from it.
     fn commit(&mut self, work: Work) -> Result<Round, EngineError> {
         let Work { mut batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
+        self.mempool().take_unneeded().into_iter().for_each(|row| batch.unqueue(row));
         if !batch.is_empty() {
             self.prune(&mut batch)?;
         }
@@ -312,11 +319,7 @@ impl Engine {
 
     /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
-        let (pending, bytes) = {
-            let mempool = self.mempool();
-            (mempool.len(), mempool.bytes())
-        };
-        let report = self.reporter.report(&self.roots, pending, bytes);
+        let report = self.reporter.report(&self.roots, &self.mempool());
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 

@@ -16,22 +16,28 @@ impl Engine {
         &mut self,
         caller: CallerId,
         candidate: Candidate,
+        queues: bool,
         work: &mut Work,
     ) -> Result<(), EngineError> {
         if let Some(receipt) = self.ledger.receipt(&work.batch, &candidate.id)? {
-            work.round.notices.push(Notice::Taken { caller, waits_for: None });
+            work.round.notices.push(Notice::Taken { caller, place: Place::Lane });
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
             return Ok(());
         }
-        let answer = self.take(candidate, work)?;
+        let answer = self.take(candidate, queues, work)?;
         work.round.notices.push(match answer {
-            Ok(place) => Notice::Taken { caller, waits_for: place.waits_for() },
+            Ok(place) => Notice::Taken { caller, place },
             Err(why) => Notice::NotTaken { caller, why },
         });
         Ok(())
     }
 
-    fn take(&mut self, candidate: Candidate, work: &mut Work) -> Result<Result<Place, NotTaken>, EngineError> {
+    fn take(
+        &mut self,
+        candidate: Candidate,
+        queues: bool,
+        work: &mut Work,
+    ) -> Result<Result<Place, NotTaken>, EngineError> {
         if let Some(place) = self.mempool().place(&candidate.id) {
             return Ok(Ok(place));
         }
@@ -41,6 +47,9 @@ impl Engine {
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
+        if queues && !self.replica.can_order() {
+            return Ok(self.queue(candidate, next_seq, work));
+        }
         let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
         if taken == Ok(Place::Lane) {
             if !self.put_on_lane(bytes, work)? {
@@ -50,6 +59,33 @@ impl Engine {
             self.go_on(BTreeSet::from([(author, domain)]), work)?;
         }
         Ok(taken)
+    }
+
+    /// Keeps an envelope in the durable queue until something can be ordered.
+    fn queue(&mut self, candidate: Candidate, next_seq: u64, work: &mut Work) -> Result<Place, NotTaken> {
+        let bytes = candidate.bytes.clone();
+        let row = self.mempool().queue(candidate, next_seq, self.ledger.executed().time)?;
+        work.batch.queue(row, self.wall, &bytes);
+        Ok(Place::Queued)
+    }
+
+    /// Tells when changes cannot be ordered any more, and when they can be again; then the queue goes on the lane.
+    pub(super) fn look_at_quorum(&mut self, work: &mut Work) -> Result<(), EngineError> {
+        let can_order = self.replica.can_order();
+        if can_order == self.could_order {
+            return Ok(());
+        }
+        self.could_order = can_order;
+        if !can_order {
+            work.round.notices.push(Notice::Paused);
+            return Ok(());
+        }
+        let mut mempool = self.mempool();
+        let paused = mempool.all().map(|(candidate, _)| candidate.id).collect();
+        work.round.notices.push(Notice::Resumed { paused, since: mempool.oldest() });
+        let released = mempool.release();
+        drop(mempool);
+        self.go_on(released, work)
     }
 
     /// Puts on the lane what waited for the numbers of these authors to move on.

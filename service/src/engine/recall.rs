@@ -3,6 +3,7 @@
 use super::mempool::{Candidate, Mempool};
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
 use quorate_pbft::{Bundle, ItemKind, Recovered, ReplicaId};
+use quorate_storage::{Queued, Snapshot};
 use std::sync::Arc;
 
 /// Puts what the own lane holds above its executed tip among what waits: a restart forgets nobody who has a ticket and
@@ -17,6 +18,24 @@ pub(super) fn recall(
     for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
         let organisation = ledger.organisation(read, &envelope.body.author)?;
         mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);
+    }
+    Ok(())
+}
+
+/// Puts the rows of the durable queue among what waits; those of envelopes that have their verdict go.
+pub(super) fn queued(mempool: &mut Mempool, (ledger, disk): (&Ledger, &Snapshot)) -> Result<(), StoreError> {
+    let genesis = ledger.genesis();
+    for Queued { number, came, envelope: bytes } in disk.queue()? {
+        let envelope = Envelope::decode(&bytes, genesis.limits())
+            .map_err(|error| StoreError(format!("an envelope of the queue does not decode: {error}")))?;
+        let id = envelope.id(&genesis.group());
+        if ledger.receipt(disk, &id)?.is_some() {
+            mempool.forget_row(number);
+            continue;
+        }
+        let organisation = ledger.organisation(disk, &envelope.body.author)?;
+        let candidate = Candidate::new(id, &envelope, organisation, bytes);
+        mempool.restore_queued(candidate, (number, came), ledger.executed().time);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! A caller that goes away is forgotten at once, so nobody can fill this with calls that were given up.
 
-use super::mempool::NotTaken;
+use super::mempool::{NotTaken, Place};
 use super::round::{CallerId, Mark, Notice};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::ReaderId;
@@ -26,8 +26,8 @@ pub enum Fate {
     Expired,
 }
 
-/// The answer to an offer: the number that the envelope waits for, if there is one, or why it was not taken.
-pub type Ticket = Result<Option<u64>, NotTaken>;
+/// The answer to an offer: where the envelope waits, or why it was not taken.
+pub type Ticket = Result<Place, NotTaken>;
 
 /// The answer to a strong read: its mark and the place of its nonce there, or why it was refused.
 pub type ReadAnswer = Result<(Arc<Mark>, usize), &'static str>;
@@ -82,7 +82,7 @@ impl Reception {
     /// Tells whoever it concerns. Call it after the commit.
     pub fn tell(&self, notice: &Notice) {
         match notice {
-            Notice::Taken { caller, waits_for } => self.callers.tell(caller, Ok(*waits_for)),
+            Notice::Taken { caller, place } => self.callers.tell(caller, Ok(*place)),
             Notice::NotTaken { caller, why } => self.callers.tell(caller, Err(*why)),
             Notice::Verdict(receipt) => self.fates.tell(&receipt.id, Fate::Verdict(receipt.clone())),
             Notice::Overtaken { id, next_seq } => self.fates.tell(id, Fate::Overtaken { next_seq: *next_seq }),
@@ -93,6 +93,7 @@ impl Reception {
                 }
             }
             Notice::ReadRefused { reader, why } => self.readers.tell(reader, Err(why)),
+            Notice::Paused | Notice::Resumed { .. } => (),
             Notice::Refused(_) | Notice::Accused(_) | Notice::Broken(_) => (),
         }
     }

@@ -1,5 +1,6 @@
 //! The replica as it sees itself: what `/v1/status` says beyond the ledger (R, E7, C3).
 
+use super::mempool::Mempool;
 use super::roots::Roots;
 use quorate_client::api::Mode;
 use quorate_pbft::{Broken, Digest, Epoch, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
@@ -37,8 +38,12 @@ pub struct Report {
     pub behind: u64,
     /// Slots decided on the fast path since the start.
     pub fast_commits: u64,
+    /// Whether changes can be ordered here now.
+    pub can_order: bool,
     /// Envelopes that wait here.
     pub pending: usize,
+    /// Those of them that the durable queue holds back.
+    pub queued: usize,
     /// Their bytes.
     pub pending_bytes: usize,
 }
@@ -56,6 +61,8 @@ pub struct PeerFacts {
     pub executed: Option<SeqNum>,
     /// The view that it says it is in.
     pub view: Option<View>,
+    /// The other members that it says it hears.
+    pub hears: Option<Vec<ReplicaId>>,
 }
 
 impl Report {
@@ -72,6 +79,31 @@ impl Report {
     /// The others not heard in the last 2 s.
     pub fn silent(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         self.peers.iter().filter(|peer| !peer.is_heard).map(|peer| peer.replica)
+    }
+}
+
+#[cfg(test)]
+impl Report {
+    /// The report of a member that hears nobody, of a group of which nothing is known.
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            epoch: Epoch::default(),
+            view: View::default(),
+            primary: ReplicaId::new(0),
+            stable: SeqNum::default(),
+            stable_root: None,
+            mode: Mode::Active,
+            why: String::new(),
+            peers: Vec::new(),
+            last_sync: None,
+            quorum: 3,
+            behind: 0,
+            fast_commits: 0,
+            can_order: false,
+            pending: 0,
+            queued: 0,
+            pending_bytes: 0,
+        }
     }
 }
 
@@ -106,9 +138,10 @@ impl Reporter {
         self.report = report;
     }
 
-    pub(super) fn report(&self, roots: &Roots, pending: usize, pending_bytes: usize) -> Report {
+    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool) -> Report {
         let stable_root = roots.at(self.report.stable);
-        Report { stable_root, pending, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
+        let (pending, queued, pending_bytes) = (mempool.len(), mempool.held_back(), mempool.bytes());
+        Report { stable_root, pending, queued, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
     }
 }
 
@@ -131,7 +164,9 @@ fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
         quorum: core.quorum,
         behind: behind(&core),
         fast_commits: core.fast_commits,
+        can_order: replica.can_order(),
         pending: 0,
+        queued: 0,
         pending_bytes: 0,
     };
     report.why = why(&core, &report, broken);
@@ -147,6 +182,7 @@ fn peer_facts(peer: &quorate_pbft::PeerReport, replica: ReplicaId, now: Now) -> 
         is_heard: ago.is_some_and(|ago| ago <= HEARD_MS),
         executed: status.map(|status| status.executed),
         view: status.map(|status| status.view),
+        hears: status.map(|status| status.heard.clone()),
     }
 }
 

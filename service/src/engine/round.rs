@@ -1,8 +1,10 @@
 //! Input of an engine's round, and its output after the commit.
 
-use super::mempool::{Candidate, NotTaken};
+use super::mempool::{Candidate, NotTaken, Place};
 use quorate_ledger::{EnvelopeId, Receipt};
-use quorate_pbft::{Admitted, Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum};
+use quorate_pbft::{
+    Admitted, Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Time,
+};
 use quorate_storage::Fold;
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ pub enum Request {
         caller: CallerId,
         /// The envelope.
         envelope: Candidate,
+        /// Whether it goes into the durable queue while nothing can be ordered (level `eventual`).
+        queues: bool,
     },
     /// A strong read (R).
     Read {
@@ -57,8 +61,8 @@ pub enum Notice {
     Taken {
         /// Caller that asked.
         caller: CallerId,
-        /// With a gap before it, the number that must come first.
-        waits_for: Option<u64>,
+        /// Where.
+        place: Place,
     },
     /// An envelope does not wait here.
     NotTaken {
@@ -78,6 +82,15 @@ pub enum Notice {
     },
     /// An envelope waited for its gap for too long; the same bytes may be sent again.
     Expired(EnvelopeId),
+    /// Nothing can be ordered here any more: too few members are heard.
+    Paused,
+    /// Changes can be ordered here, for the first time or again.
+    Resumed {
+        /// Envelopes without a verdict at this moment.
+        paused: Vec<EnvelopeId>,
+        /// When the first of them came, by this machine's clock.
+        since: Option<Time>,
+    },
     /// The mark of these reads was executed.
     ReadReady {
         /// The reads, in the order of their nonces in the mark.

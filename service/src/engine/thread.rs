@@ -5,8 +5,11 @@ use super::error::EngineError;
 use super::inbox::{Inbox, Woken};
 use super::published::Published;
 use super::reception::Reception;
+use super::report::Report;
 use super::round::{Notice, Outgoing, Round};
+use crate::health::{Outages, now_ms};
 use crate::metrics::{Kind, Metrics};
+use quorate_client::api::Healing;
 use quorate_ledger::{State, StoreError};
 use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
 use quorate_storage::Fold;
@@ -29,6 +32,8 @@ pub struct Surroundings {
     pub reception: Arc<Reception>,
     /// Snapshot for readers.
     pub published: watch::Sender<Published>,
+    /// Outages, for readers.
+    pub outages: watch::Sender<Outages>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Digests that the core knows certified, for the pool.
@@ -115,6 +120,30 @@ impl Surroundings {
         for notice in &round.notices {
             self.reception.tell(notice);
             self.log(notice);
+            self.outages.send_if_modified(|outages| outages.note(notice, now_ms()));
+        }
+    }
+
+    /// Lets the outages see a report that has changed, and tells of one that is over.
+    fn look_for_outages(&self, report: &Report) {
+        let before = self.outages.borrow().count();
+        self.outages.send_if_modified(|outages| outages.observe(report, now_ms()));
+        for healing in self.outages.borrow().since(before) {
+            let Healing { began, ended, paused, resumed, .. } = healing;
+            let Healing { applied, merged, conflicted, refused, recovery_ms, .. } = healing;
+            let lasted_ms = ended - began;
+            tracing::info!(
+                event = "healed",
+                lasted_ms,
+                paused,
+                resumed,
+                applied,
+                merged,
+                conflicted,
+                refused,
+                recovery_ms,
+                "an outage is over"
+            );
         }
     }
 
@@ -129,13 +158,17 @@ impl Surroundings {
         let published = engine.published();
         self.metrics.slots.inc_by(round.slots as u64);
         self.metrics.observe(&published);
-        self.published.send_if_modified(|now| {
+        let report = published.report.clone();
+        let has_changed = self.published.send_if_modified(|now| {
             let changed = round.slots > 0 || !now.says_the_same(&published);
             if changed {
                 *now = published;
             }
             changed
         });
+        if has_changed {
+            self.look_for_outages(&report);
+        }
     }
 
     fn log(&self, notice: &Notice) {
@@ -159,7 +192,7 @@ impl Surroundings {
             Notice::Overtaken { id, next_seq } => {
                 tracing::info!(event = "envelope-overtaken", %id, next_seq, "envelope overtaken")
             }
-            Notice::Taken { .. } | Notice::NotTaken { .. } => (),
+            Notice::Taken { .. } | Notice::NotTaken { .. } | Notice::Paused | Notice::Resumed { .. } => (),
             Notice::ReadReady { .. } | Notice::ReadRefused { .. } => (),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A watch looks once a second ([`watch`]): disk, open files, age of the checkpoint, pace of the last minutes
 //! ([`Vitals`]). [`issues()`] says in words what is wrong with that and with the core's report, [`assess`] makes a
-//! score of five parts. Nothing here is asked of another replica, so all of it answers without a quorum.
+//! score of five parts. [`components()`] says which members hear each other, [`Outages`] what an outage has cost. Nothing here is asked of another replica, so all of it answers without a quorum.
 
 mod vitals;
 mod facts;
@@ -10,8 +10,13 @@ mod issues;
 mod score;
 mod watch;
 
+mod components;
+mod outages;
+
+pub use components::{Component, components};
 pub use facts::{BEHIND_SLOTS_MAX, Facts};
 pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
+pub use outages::Outages;
 pub use score::assess;
 pub use vitals::{Conflicts, Disk, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

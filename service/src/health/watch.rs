@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
 use super::vitals::{Conflicts, Disk, Vitals, bytes_in, files_max, files_open};
-use crate::engine::Published;
+use crate::engine::{Published, Report};
 use crate::metrics::Metrics;
 use quorate_pbft::SeqNum;
 use std::collections::{BTreeMap, VecDeque};
@@ -28,14 +28,22 @@ pub struct Sources {
     pub published: Receiver<Published>,
     /// Counters, and the gauges that the watch sets.
     pub metrics: Arc<Metrics>,
-    /// The first damage that was met on the disk.
-    pub damage: Arc<OnceLock<String>>,
+    /// The first damage that was met on the disk, in words.
+    pub damage: OnceLock<String>,
     /// Folder of the database.
     pub data: PathBuf,
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
     /// Seconds since 1970 at which the certificate of the API ends.
     pub certificate_ends: Option<u64>,
+}
+
+impl Sources {
+    /// Facts from which issues and health are made.
+    pub fn facts<'a>(&'a self, report: &'a Report, vitals: &'a Vitals) -> Facts<'a> {
+        let damage = self.damage.get().map(String::as_str);
+        Facts { report, vitals, damage, has_test_keys: self.has_test_keys }
+    }
 }
 
 /// Findings of a look.
@@ -57,7 +65,7 @@ struct Sample {
 }
 
 struct Watch {
-    sources: Sources,
+    sources: Arc<Sources>,
     looks: u64,
     samples: VecDeque<Sample>,
     /// The highest executed slot, and when it was first seen.
@@ -70,7 +78,7 @@ struct Watch {
 }
 
 /// Looks until nobody listens.
-pub async fn watch(sources: Sources, tell: Sender<Arc<Watched>>) {
+pub async fn watch(sources: Arc<Sources>, tell: Sender<Arc<Watched>>) {
     let now = Instant::now();
     let begun = (SeqNum::default(), now);
     let mut watch = Watch {
@@ -104,9 +112,7 @@ impl Watch {
             read(&published, &mut vitals);
         }
         self.looks += 1;
-        let damage = self.sources.damage.get().map(String::as_str);
-        let has_test_keys = self.sources.has_test_keys;
-        let facts = Facts { report: &published.report, vitals: &vitals, damage, has_test_keys };
+        let facts = self.sources.facts(&published.report, &vitals);
         let faults = issues(&facts);
         let since = self.tell(&faults);
         self.sources.metrics.watched(&facts, &assess(&facts, &faults), &faults);

@@ -129,7 +129,7 @@ impl Mutator {
     fn boast(&mut self, body: &StatusBody) -> StatusBody {
         let mut body = body.clone();
         let number = self.number();
-        match self.dice.below(10) {
+        match self.dice.below(11) {
             0 => body.executed = SeqNum::new(number),
             1 => body.stable = SeqNum::new(number),
             2 => body.view = View::new(number),
@@ -139,6 +139,7 @@ impl Mutator {
             6 => body.incarnation = number,
             7 => body.slots.reverse(),
             8 => body.oldest = SeqNum::new(number),
+            9 => body.heard.clear(),
             _ => {
                 for (_, lane) in &mut body.lanes {
                     lane.acknowledged.position = Position::new(number);

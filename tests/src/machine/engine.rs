@@ -137,7 +137,7 @@ impl Machine for EngineMachine {
             Some(Input::Word(word)) => self.requests.push(Request::Message(Box::new(word.into()))),
             Some(Input::Submit(item)) => {
                 let envelope = self.candidate(item);
-                self.requests.push(Request::Submit { caller: 0, envelope });
+                self.requests.push(Request::Submit { caller: 0, envelope, queues: false });
             }
             Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),
             Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_)) | None => (),

@@ -60,6 +60,8 @@ pub enum Place {
         /// The number that must come first.
         waits_for: u64,
     },
+    /// In the durable queue, until something can be ordered again.
+    Queued,
     /// Here, because something else is missing; it is tried again at this ledger time.
     Parked {
         /// When.
@@ -72,7 +74,7 @@ impl Place {
     pub fn waits_for(self) -> Option<u64> {
         match self {
             Self::Gap { waits_for } => Some(waits_for),
-            Self::Lane | Self::Parked { .. } => None,
+            Self::Lane | Self::Queued | Self::Parked { .. } => None,
         }
     }
 }
@@ -80,6 +82,9 @@ impl Place {
 /// Why an envelope does not wait here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
+    /// Durable queue without room.
+    #[error("the queue for changes that wait for a quorum has no room for more of the organisation")]
+    QueueFull,
     /// Another envelope holds one of its numbers.
     #[error("another envelope holds number {from_seq} or one after it; {next_seq} is free")]
     SequenceTaken {

@@ -6,11 +6,13 @@
 //! total.
 
 mod candidate;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 pub use candidate::{Candidate, NotTaken, Place};
+use queue::Queue;
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{PublicKey, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,14 +47,22 @@ pub struct Mempool {
     author_bytes: BTreeMap<PublicKey, usize>,
     organisation_bytes: BTreeMap<String, usize>,
     bytes: usize,
+    /// This machine's clock.
+    wall: Time,
+    queue: Queue,
 }
 
 impl Mempool {
     /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
     pub fn new(gap_max: u64, wait_ms: u64) -> Self {
         let (streams, ids, author_bytes, organisation_bytes, bytes) = Default::default();
-        let looked_at = Time::default();
-        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes }
+        let (looked_at, wall, queue) = Default::default();
+        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes, wall, queue }
+    }
+
+    /// Sets this machine's clock: when what comes next has come.
+    pub fn set_clock(&mut self, wall: Time) {
+        self.wall = wall;
     }
 
     /// Takes an envelope and says where it waits, or why it does not. `next_seq` is its author's next number as
@@ -66,7 +76,7 @@ impl Mempool {
         let stream = (candidate.author, candidate.domain.clone());
         let covered = self.covered(&stream, next_seq);
         let place = if candidate.from_seq <= covered { Place::Lane } else { Place::Gap { waits_for: covered } };
-        self.insert(stream, Waiting::new(candidate, place, now));
+        self.insert(stream, Waiting::new(candidate, place, now, self.wall));
         Ok(place)
     }
 
@@ -74,7 +84,7 @@ impl Mempool {
     pub fn restore(&mut self, candidate: Candidate, now: Time) {
         if self.place(&candidate.id).is_none() {
             let stream = (candidate.author, candidate.domain.clone());
-            self.insert(stream, Waiting::new(candidate, Place::Lane, now));
+            self.insert(stream, Waiting::new(candidate, Place::Lane, now, self.wall));
         }
     }
 
@@ -142,6 +152,7 @@ impl Mempool {
         if self.streams.get(&stream).is_some_and(BTreeMap::is_empty) {
             self.streams.remove(&stream);
         }
+        self.leave_queue(&waiting);
         let weight = waiting.candidate.weight();
         self.bytes -= waiting.candidate.bytes.len();
         give_back(&mut self.author_bytes, &stream.0, weight);
@@ -178,7 +189,7 @@ impl Mempool {
         let mut ready = Vec::new();
         for (from, waiting) in self.streams.get_mut(&stream).into_iter().flatten() {
             let parked = matches!(waiting.place, Place::Parked { until } if until > now);
-            if *from > covered || parked {
+            if *from > covered || parked || waiting.place == Place::Queued {
                 if let Place::Gap { waits_for } = &mut waiting.place {
                     *waits_for = covered;
                 }
@@ -208,7 +219,8 @@ impl Mempool {
         let wait_ms = self.wait_ms;
         let all = self.streams.values_mut().flat_map(BTreeMap::values_mut);
         let overdue = all.filter_map(|waiting| {
-            let overdue = waiting.waited(now) >= wait_ms && waiting.place != Place::Lane;
+            let may_end = !matches!(waiting.place, Place::Lane | Place::Queued);
+            let overdue = waiting.waited(now) >= wait_ms && may_end;
             overdue.then_some(waiting.candidate.id)
         });
         let ids: Vec<EnvelopeId> = overdue.collect();
@@ -246,6 +258,11 @@ impl Mempool {
     /// Waiting envelopes with their places, by author, domain and number.
     pub fn all(&self) -> impl Iterator<Item = (&Candidate, Place)> {
         self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.candidate, waiting.place))
+    }
+
+    /// When the one that waits longest came, by this machine's clock.
+    pub fn oldest(&self) -> Option<Time> {
+        self.streams.values().flat_map(BTreeMap::values).map(|waiting| waiting.came).min()
     }
 
     /// Count of waiting envelopes.

@@ -194,3 +194,53 @@ fn what_lacks_something_is_tried_again_after_pauses_that_double() {
     assert!(mempool.unparked(Time::new(first.get() + PARK_MS)).is_empty());
     assert_eq!(mempool.unparked(Time::new(first.get() + 2 * PARK_MS)).len(), 1);
 }
+
+#[test]
+fn the_queue_holds_back_until_it_is_released_and_then_goes_in_the_order_of_the_numbers() {
+    let (mut mempool, author) = (mempool(), PublicKey([7; 32]));
+    for seq in [1, 3, 2] {
+        mempool.queue(candidate(seq, seq), 1, START).expect("room");
+    }
+    assert_eq!(mempool.place(&candidate(1, 1).id), Some(Place::Queued));
+    assert!(mempool.ready(&author, "main", 1, START).is_empty() && mempool.held_back() == 3);
+
+    assert_eq!(mempool.release().len(), 1);
+
+    assert_eq!(numbers(&mempool.ready(&author, "main", 1, START)), [1, 2, 3]);
+    assert_eq!((mempool.held_back(), mempool.take_unneeded()), (0, vec![]), "a row stays until the verdict");
+    mempool.remove(&candidate(3, 3).id);
+    assert_eq!(mempool.take_unneeded(), [1], "the second row");
+}
+
+#[test]
+fn the_queue_is_bounded_by_organisation_and_has_room_again_after_the_verdict() {
+    let mut mempool = mempool();
+    let large = |seq| sized(seq, seq, (16 << 20) - ENTRY_BYTES);
+    assert!((1..=3).all(|seq| mempool.queue(large(seq), 1, START).is_ok()));
+    let other = |id: u8, organisation: &str| {
+        let (id, author) = (EnvelopeId(Digest([id; 32])), PublicKey([id; 32]));
+        Candidate { id, author, organisation: organisation.into(), ..large(1) }
+    };
+    mempool.queue(other(2, "org-0"), 1, START).expect("room");
+
+    assert_eq!(mempool.queue(other(3, "org-0"), 1, START), Err(NotTaken::QueueFull));
+    assert!(mempool.queue(other(3, "org-1"), 1, START).is_ok());
+    mempool.remove(&large(1).id);
+    assert!(mempool.queue(other(4, "org-0"), 1, START).is_ok());
+}
+
+#[test]
+fn a_row_found_at_a_start_joins_what_the_own_lane_holds() {
+    let mut mempool = mempool();
+    mempool.restore(candidate(1, 1), START);
+    mempool.restore_queued(candidate(1, 1), (4, START), START);
+    mempool.restore_queued(candidate(2, 2), (5, START), START);
+    mempool.restore_queued(Candidate { id: EnvelopeId(Digest([9; 32])), ..candidate(2, 2) }, (6, START), START);
+
+    let places = [1, 2].map(|seq| mempool.place(&candidate(seq, seq).id));
+    assert_eq!(places, [Some(Place::Lane), Some(Place::Queued)]);
+    assert_eq!(mempool.take_unneeded(), [6], "its number is another's");
+    assert_eq!(mempool.queue(candidate(3, 3), 1, START), Ok(6), "rows go on after those found");
+    mempool.remove(&candidate(1, 1).id);
+    assert_eq!(mempool.take_unneeded(), [4]);
+}

@@ -13,11 +13,15 @@ pub(super) struct Waiting {
     since: Option<Time>,
     /// Count of its parkings.
     pub(super) tries: u32,
+    /// When it came, by this machine's clock.
+    pub(super) came: Time,
+    /// Its number in the durable queue, as long as it is there.
+    pub(super) row: Option<u64>,
 }
 
 impl Waiting {
-    pub(super) fn new(candidate: Candidate, place: Place, taken: Time) -> Self {
-        Self { candidate, place, taken, since: None, tries: 0 }
+    pub(super) fn new(candidate: Candidate, place: Place, taken: Time, came: Time) -> Self {
+        Self { candidate, place, taken, since: None, tries: 0, came, row: None }
     }
 
     /// Milliseconds of ledger time that it has waited, as far as they count.

@@ -1,0 +1,64 @@
+//! `/v1/partitions`: which members hear each other, what waits here, and what earlier outages have cost.
+
+use super::Shared;
+use super::service::Service;
+use crate::engine::Report;
+use crate::health::{self, now_ms};
+use axum::Json;
+use axum::extract::State;
+use quorate_client::api::{Backlog, Component, Hears, Partitions};
+use quorate_pbft::ReplicaId;
+
+/// Answers from local state, with or without a quorum.
+pub async fn partitions(State(service): Shared) -> Json<Partitions> {
+    let (report, outages, now) = (service.now().report, service.outages.borrow().clone(), now_ms());
+    Json(Partitions {
+        replica: service.me.get(),
+        quorum: report.quorum as u64,
+        can_order: report.can_order,
+        since: outages.current().map(|outage| outage.began),
+        components: components(&report, service.me),
+        hears: hears(&report, service.me, now),
+        waiting: backlog(&service, now),
+        estimate: outages.estimate(now),
+        healed: outages.healed().cloned().collect(),
+    })
+}
+
+fn components(report: &Report, me: ReplicaId) -> Vec<Component> {
+    let component = |found: health::Component| Component {
+        can_order: found.members.len() >= report.quorum,
+        members: numbers(&found.members),
+        ours: found.is_ours,
+        assumed: !found.is_ours,
+    };
+    health::components(report, me).into_iter().map(component).collect()
+}
+
+/// The word of each member, by number.
+fn hears(report: &Report, me: ReplicaId, now: u64) -> Vec<Hears> {
+    let others = report.peers.iter().map(|peer| Hears {
+        replica: peer.replica.get(),
+        hears: peer.hears.as_deref().map(numbers),
+        age_ms: peer.heard_at.map(|at| now.saturating_sub(at.get())),
+    });
+    let own: Vec<ReplicaId> = report.heard().collect();
+    let own = Hears { replica: me.get(), hears: Some(numbers(&own)), age_ms: Some(0) };
+    let mut all: Vec<Hears> = others.chain([own]).collect();
+    all.sort_by_key(|hears| hears.replica);
+    all
+}
+
+fn backlog(service: &Service, now: u64) -> Backlog {
+    let mempool = service.mempool();
+    Backlog {
+        envelopes: mempool.len() as u64,
+        queued: mempool.held_back() as u64,
+        bytes: mempool.bytes() as u64,
+        oldest_ms: mempool.oldest().map(|came| now.saturating_sub(came.get())),
+    }
+}
+
+fn numbers(replicas: &[ReplicaId]) -> Vec<u16> {
+    replicas.iter().map(|replica| replica.get()).collect()
+}
