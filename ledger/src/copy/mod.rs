@@ -4,7 +4,7 @@
 //! back to an entry by a running hash or by their own. **Derived rows** ([`Table::Index`], [`Table::Names`]) only say
 //! again what entries and vouched rows say. **History** ([`Table::Archive`], receipts, the tree of slots) is for
 //! readers. A copy takes the first, checks and takes the second as far as the horizon goes, makes the third, and leaves
-//! the fourth: the ledger that opens on it never differs from the one it was taken from.
+//! the fourth, but for the rows by which readers find conflicts and proposals that still stand: the ledger that opens on it never differs from the one it was taken from.
 
 //!
 //! [`Session`] makes a copy from the answers of others, of whom some may lie: it walks the difference between what a store
@@ -77,6 +77,10 @@ impl Ledger {
         let vouched = Vouched::held(read, self.genesis(), (tree, name, value), self.floor(tree))?;
         for (table, key, value) in derived::of(tree, name, value, &vouched)? {
             into.give(table.into(), key, value)?;
+        }
+        let domain = self.domain_named(tree).ok_or_else(|| entry::damaged("the tree of an entry"))?;
+        for (key, value) in derived::listings(domain, name, value)? {
+            into.give(Table::Archive, key, value)?;
         }
         for (key, value) in vouched.rows {
             into.give(Table::Past, key, value)?;

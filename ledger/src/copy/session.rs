@@ -249,13 +249,13 @@ impl Session {
         let mut changes = Changes::new();
         for arrived in errand.arrived {
             for key in arrived.gone {
-                remove(store, errand.number, &key)?;
+                remove(store, (&errand.domain, errand.number), &key)?;
                 changes.insert(key, None);
             }
             for entry in arrived.entries {
                 changes.insert(entry.key, Some(entry::value_hash(&entry.value)));
                 self.note_domain(errand.number, &entry)?;
-                write(store, errand.number, entry)?;
+                write(store, (&errand.domain, errand.number), entry)?;
             }
         }
         self.trees.get_mut(&errand.domain).expect("an errand is about a known tree").touch(&changes);
@@ -316,7 +316,14 @@ fn index_of(store: &dyn Store, number: TreeNumber, key: &Key) -> Result<Vec<Inde
     derived::of(number, name, value, &Vouched::default())
 }
 
-fn write(store: &mut dyn Store, number: TreeNumber, entry: Entry) -> Result<(), StoreError> {
+/// Keys of the rows by which readers find an entry.
+fn listings_of(store: &dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<Vec<Vec<u8>>, StoreError> {
+    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Vec::new()) };
+    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
+    Ok(derived::listings(domain, name, value)?.into_iter().map(|(key, _)| key).collect())
+}
+
+fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber), entry: Entry) -> Result<(), StoreError> {
     let Entry { key, name, value, vouched, .. } = entry;
     let new = derived::of(number, &name, &value, &vouched)?;
     let kept: BTreeSet<_> = new.iter().map(|(table, key, _)| (*table, key.as_slice())).collect();
@@ -328,15 +335,21 @@ fn write(store: &mut dyn Store, number: TreeNumber, entry: Entry) -> Result<(), 
     for (table, key, value) in new {
         store.give(table.into(), key, value)?;
     }
+    for (key, value) in derived::listings(domain, &name, &value)? {
+        store.give(Table::Archive, key, value)?;
+    }
     for (key, value) in vouched.rows {
         store.give(Table::Past, key, value)?;
     }
     store.give(Table::Entries, row(number, &key).to_vec(), entry::encode(&entry::value_hash(&value), &name, &value))
 }
 
-fn remove(store: &mut dyn Store, number: TreeNumber, key: &Key) -> Result<(), StoreError> {
+fn remove(store: &mut dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<(), StoreError> {
     for (table, key, _) in index_of(&*store, number, key)? {
         store.delete(table.into(), &key)?;
+    }
+    for key in listings_of(&*store, (domain, number), key)? {
+        store.delete(Table::Archive, &key)?;
     }
     let ((from, to), mut past) = (rows::past_of(number, key), Vec::new());
     store.scan(Table::Past, &from, &to, &mut |key, _| {

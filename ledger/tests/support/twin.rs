@@ -80,7 +80,7 @@ fn copy(ledger: &Ledger, store: &MemoryStore) -> MemoryStore {
 
 /// A copy by question and answer into a store that may hold an older state; stopped after some errands, and taken up
 /// again.
-fn asked(ledger: &Ledger, store: &MemoryStore, mut into: MemoryStore, stop_after: usize) -> MemoryStore {
+pub fn asked(ledger: &Ledger, store: &MemoryStore, mut into: MemoryStore, stop_after: usize) -> MemoryStore {
     let certificate = certificate_of(ledger);
     if !walk((ledger, store, &certificate), &mut into, stop_after) {
         assert!(walk((ledger, store, &certificate), &mut into, usize::MAX), "one state is copied in one go");
