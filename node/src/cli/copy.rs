@@ -9,6 +9,7 @@ use quorate_service::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE}
 use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
 fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Failure> {
     let scratch = data.with_extension("floor");
     let failed_at = |error: io::Error| Failure::file(&scratch, error);
-    fs::create_dir_all(&scratch).map_err(failed_at)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch).map_err(failed_at)?;
     let took = copying::floor(data, &scratch, genesis).map_err(failed);
     fs::remove_dir_all(&scratch).map_err(failed_at)?;
     took

@@ -15,6 +15,7 @@ use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::Digest;
 use quorate_storage::{Db, DbError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::{fs, io};
@@ -43,7 +44,8 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
     let old = open_old(&data, &before)?;
     let is_new = !growing.exists();
-    fs::create_dir_all(&growing).map_err(at(&growing))?;
+    // Others of this machine read no contents past the policies.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&growing).map_err(at(&growing))?;
     let db = if is_new || !is_database(&growing) { Db::create(&growing)? } else { Db::open(&growing)? };
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
