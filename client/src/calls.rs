@@ -62,6 +62,11 @@ impl Client {
         self.posted(answer.status, &answer.body)
     }
 
+    /// Asks about the certified state, as somebody does who copies it.
+    pub async fn state(&self, ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.post_bytes(self.url(&["state"], &[]), OCTETS, ask).await?.body)
+    }
+
     /// Reads a list page by page, up to `limit` items. A page may be short or empty and have a next one all the same,
     /// where the node looked at many that were not asked for.
     pub async fn list<T: DeserializeOwned>(
@@ -100,6 +105,9 @@ impl Client {
         if receipt.is_verdict() { Ok(Posted::Verdict(receipt)) } else { Err(self.garbled("200 without a verdict")) }
     }
 }
+
+/// Media type of bytes that mean something to this program only.
+const OCTETS: &str = "application/octet-stream";
 
 /// Items that one page is asked to have.
 const PAGE_ITEMS: usize = 1_000;

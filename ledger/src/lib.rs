@@ -42,7 +42,7 @@ pub mod proof;
 #[cfg(feature = "execution")]
 pub mod lock;
 #[cfg(feature = "execution")]
-mod copy;
+pub mod copy;
 #[cfg(feature = "execution")]
 mod apply;
 #[cfg(feature = "execution")]

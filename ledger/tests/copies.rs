@@ -3,8 +3,8 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Ledger, MemoryStore, Principal, Read, State, Store, StoreError, Table};
-use support::world::{World, write};
+use quorate_ledger::{Act, Ledger, MemoryStore, Op, Principal, Read, State, Store, StoreError, Table};
+use support::world::{Edit, World, write};
 
 /// A world with vouched rows of all four kinds: versions, numbers, sides of a conflict, a pending envelope.
 fn world() -> World {
@@ -38,9 +38,45 @@ fn a_copy_opens_at_the_same_root_and_has_no_history() {
     let copy = copied(&world).expect("nothing is missing");
     let ledger = Ledger::open(&copy, &world.genesis).expect("a copy opens");
     assert_eq!(ledger.executed(), world.ledger.executed());
-    for table in [Table::Archive, Table::Receipts, Table::Range] {
+    for table in [Table::Receipts, Table::Range] {
         let scanned = copy.scan(table, &[], &[0xff; 64], &mut |key, _| panic!("{table:?} has {key:?}"));
         scanned.expect("memory does not fail");
+    }
+}
+
+/// Ledgers that were copied, by either door, and their stores.
+fn copies(world: &World) -> [(Ledger, MemoryStore); 2] {
+    let asked = support::twin::asked(&world.ledger, &world.store, MemoryStore::new(), usize::MAX);
+    [copied(world).expect("nothing is missing"), asked]
+        .map(|store| (Ledger::open(&store, &world.genesis).expect("a copy opens"), store))
+}
+
+#[test]
+fn readers_of_a_copy_find_the_conflicts_that_stand() {
+    let world = world();
+    for open in [None, Some(true), Some(false)] {
+        let kept = world.view().conflicts(None, open, None, 10).expect("a page");
+        for (ledger, store) in copies(&world) {
+            assert_eq!(ledger.view(&store).conflicts(None, open, None, 10).expect("a page"), kept);
+        }
+    }
+    let id = world.view().conflicts(None, None, None, 1).expect("a page").items[0].id;
+    for (ledger, store) in copies(&world) {
+        assert_eq!(ledger.view(&store).conflict(&id), world.view().conflict(&id));
+    }
+}
+
+#[test]
+fn readers_of_a_copy_find_the_proposals_that_stand() {
+    let mut world = world();
+    let act = Act::SetPolicy { policy: DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    world.does(0, &[Edit::Other(Op::Propose { act })]);
+    for open in [true, false] {
+        let kept = world.view().proposals(None, open, None, 10).expect("a page");
+        assert!(!kept.items.is_empty());
+        for (ledger, store) in copies(&world) {
+            assert_eq!(ledger.view(&store).proposals(None, open, None, 10).expect("a page"), kept);
+        }
     }
 }
 

@@ -5,31 +5,13 @@ mod support;
 use quorate_ledger::proof::{Marked, NonceProof, Proof, ProofError, Proved, ProvedFile, ProvedReceipt};
 use quorate_ledger::{Code, State};
 use quorate_pbft::{
-    ClaimedCert, Digest, Ed25519, Epoch, Evidence, Item, ItemKind, Kind, QuorumCert, ReplicaId, Statement, View,
-    checkpoint_digest, merkle_root,
+    Digest, Epoch, Evidence, Item, ItemKind, Kind, QuorumCert, ReplicaId, Statement, View, merkle_root,
 };
 use support::world::{World, at, remove, revision, write};
-use support::{digest, replica};
+use support::{certificate_of, digest, replica};
 
-/// Certificate that all four members would sign after the newest slot.
 fn certificate(world: &World) -> QuorumCert {
-    let committee = world.genesis.committee(Epoch::new(0)).expect("the first epoch");
-    let point = world.ledger.executed();
-    let statement = Statement {
-        group: world.genesis.group(),
-        epoch: Epoch::new(0),
-        kind: Kind::Checkpoint,
-        view: View::new(0),
-        seq: point.seq,
-        digest: checkpoint_digest(&point.lane_hash, &point.state_root, &committee.digest()),
-    };
-    let signatures = (0..4).map(|n| {
-        let signed = statement.sign(ReplicaId::new(u16::from(n)), &replica(n));
-        (signed.signer, signed.signature)
-    });
-    let Statement { epoch, kind, view, seq, digest, .. } = statement;
-    let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: signatures.collect() };
-    committee.check(claimed, &Ed25519).expect("all signed")
+    certificate_of(&world.ledger)
 }
 
 fn prove_file(world: &World, path: &str) -> Proof {

@@ -8,6 +8,8 @@ mod admission;
 mod ceremony;
 #[path = "processes/config.rs"]
 mod config;
+#[path = "processes/copying.rs"]
+mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
 #[path = "processes/doctor.rs"]

@@ -296,7 +296,8 @@ pub enum Rejected {
 
 /// Why a replica takes no part any more.
 ///
-/// After [`Broken::OlderThanPromises`] it goes on as a follower: it signs nothing but Status, executes and answers.
+/// After [`Broken::OlderThanPromises`] and [`Broken::Copied`] it goes on as a follower: it signs nothing but Status,
+/// executes and answers.
 /// After any other it has stopped and keeps everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, BorshSerialize, BorshDeserialize)]
 pub enum Broken {
@@ -350,6 +351,12 @@ pub enum Broken {
         hold. It follows the group and does not vote"
     )]
     OlderThanPromises(Signed),
+    /// The disk was filled from other members: it knows nothing of what was signed with the key before (E7).
+    #[error(
+        "its state was copied from other members at slot {0}, and no copy tells what its key has signed before: it \
+        follows the group and does not vote until its place has a new key"
+    )]
+    Copied(SeqNum),
 }
 
 /// The ordered list of effects that [`crate::Effects`]' caller works off.

@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 pub(crate) enum Standing {
     /// Votes, once its recall is done.
     Member,
-    /// Its disk is older than its promises: it follows and signs nothing but Status (E7).
-    Follower(Signed),
+    /// Its disk is older than its promises, or a copy: it follows and signs nothing but Status (E7).
+    Follower,
     /// Stopped for good.
     Stopped(Broken),
 }
@@ -26,7 +26,7 @@ pub(crate) enum Standing {
 impl Standing {
     pub(crate) fn of(broken: Broken) -> Self {
         match broken {
-            Broken::OlderThanPromises(signed) => Self::Follower(signed),
+            Broken::OlderThanPromises(_) | Broken::Copied(_) => Self::Follower,
             _ => Self::Stopped(broken),
         }
     }
@@ -210,7 +210,7 @@ impl Member {
     pub(crate) fn resume_promise(&mut self, signed: Signed) {
         let said = &signed.statement;
         match self.promises.get(said.kind, said.view, said.seq) {
-            Some(row) if row.statement != *said => self.standing = Standing::Follower(signed),
+            Some(row) if row.statement != *said => self.standing = Standing::Follower,
             _ => self.promises.write(signed),
         }
     }

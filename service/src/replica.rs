@@ -1,6 +1,6 @@
 //! Replica as a whole: disk, core, network, API.
 
-use crate::api::{self, Admin, Answers, AuthorPace, Pace, Room, Service, Streams};
+use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
@@ -234,6 +234,7 @@ impl Running {
             bodies,
             answers,
             streams,
+            copies: Copies::default(),
             pace: Pace::default(),
             author_pace: config.default_rates.then(AuthorPace::default),
             future,

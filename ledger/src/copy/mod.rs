@@ -4,10 +4,31 @@
 //! back to an entry by a running hash or by their own. **Derived rows** ([`Table::Index`], [`Table::Names`]) only say
 //! again what entries and vouched rows say. **History** ([`Table::Archive`], receipts, the tree of slots) is for
 //! readers. A copy takes the first, checks and takes the second as far as the horizon goes, makes the third, and leaves
-//! the fourth: the ledger that opens on it never differs from the one it was taken from.
+//! the fourth, but for the rows by which readers find conflicts and proposals that still stand: the ledger that opens on it never differs from the one it was taken from.
 
-mod derived;
+//!
+//! [`Session`] makes a copy from the answers of others, of whom some may lie: it walks the difference between what a store
+//! holds and a state that q members signed. Each answer is proved by itself against that state before anything of it is
+//! written. [`answer`] gives such answers.
+
+mod frame;
 mod vouched;
+mod derived;
+mod answer;
+mod check;
+mod errand;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::answer;
+pub use check::{Refused, TakeError};
+pub use errand::Errand;
+pub use frame::{ANSWER_BYTES_MAX, ASK_BYTES_MAX, Ask};
+pub use session::{Next, Session};
+
+use vouched::Vouched;
 
 use crate::format::constants::GROUP;
 use crate::state::entry;
@@ -32,24 +53,34 @@ impl Ledger {
             into.put(Table::Meta, row, &value)?;
         }
         let mut from = Vec::new();
-        loop {
-            let found = entries_from(read, &from)?;
-            let Some((last, _)) = found.last() else { return Ok(()) };
-            from = [last.as_slice(), &[0]].concat();
-            for (key, row) in found {
-                self.copy_entry(read, into, (&key, &row))?;
-                into.give(Table::Entries, key, row)?;
-            }
+        while let Some(next) = self.copy_some(read, into, &from)? {
+            from = next;
         }
+        Ok(())
+    }
+
+    /// Copies some entries from a key on, with all that they vouch for; the key to go on from, none after the last.
+    pub fn copy_some(&self, read: &dyn Read, into: &mut dyn Store, from: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = entries_from(read, from)?;
+        let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
+        for (key, row) in found {
+            self.copy_entry(read, into, (&key, &row))?;
+            into.give(Table::Entries, key, row)?;
+        }
+        Ok(next)
     }
 
     fn copy_entry(&self, read: &dyn Read, into: &mut dyn Store, at: (&[u8], &[u8])) -> Result<(), StoreError> {
         let tree = at.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
         let found = tree.zip(entry::decode(at.1)).ok_or_else(|| entry::damaged("an entry"))?;
         let (tree, (name, value)) = found;
-        let vouched = vouched::of(read, self.genesis(), (tree, name, value), self.floor(tree))?;
+        let vouched = Vouched::held(read, self.genesis(), (tree, name, value), self.floor(tree))?;
         for (table, key, value) in derived::of(tree, name, value, &vouched)? {
             into.give(table.into(), key, value)?;
+        }
+        let domain = self.domain_named(tree).ok_or_else(|| entry::damaged("the tree of an entry"))?;
+        for (key, value) in derived::listings(domain, name, value)? {
+            into.give(Table::Archive, key, value)?;
         }
         for (key, value) in vouched.rows {
             into.give(Table::Past, key, value)?;

@@ -1,8 +1,12 @@
 //! A certified state, and the way from it to the head.
 
 use super::ProofError;
+#[cfg(feature = "execution")]
+use super::ProveError;
 use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, check_checkpoint, following};
 use crate::format::genesis::Genesis;
+#[cfg(feature = "execution")]
+use crate::state::ledger::Ledger;
 use crate::state::record::Head;
 use crate::state::tree::proof::TreeProof;
 use crate::state::tree::{key_of, state_root};
@@ -10,6 +14,8 @@ use crate::state::{entry, name};
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{ClaimedCert, Committee, Constants, Digest, PublicKey, ReplicaId, bounded, checkpoint_digest};
+#[cfg(feature = "execution")]
+use quorate_pbft::{Epoch, Kind, QuorumCert};
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -29,6 +35,39 @@ pub struct Checkpoint {
     pub(crate) head_path: TreeProof,
 }
 
+#[cfg(feature = "execution")]
+impl Checkpoint {
+    /// The state that a ledger stands at, if the certificate is of it.
+    pub(crate) fn of(
+        (ledger, read): (&Ledger, &dyn crate::state::store::Read),
+        certificate: &QuorumCert,
+        epochs: &Epochs,
+    ) -> Result<Self, ProveError> {
+        let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
+        let signed = |informed: &Committee| {
+            certificate.digest()
+                == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), &informed.digest())
+        };
+        let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
+        let next = next.filter(|next| signed(next));
+        let fits = certificate.kind() == Kind::Checkpoint && (next.is_some() || signed(committee));
+        if !fits || certificate.seq() != ledger.head().seq {
+            return Err(ProveError::OtherState);
+        }
+        let mut claimed = certificate.claim().clone();
+        claimed.signatures.truncate(committee.quorum());
+        Ok(Self {
+            epochs: epochs.steps_to(certificate.epoch()),
+            next_members: next.map(|next| next.replicas().filter_map(|replica| next.key(replica)).copied().collect()),
+            certificate: claimed,
+            group_root: ledger.group().root(),
+            group_count: ledger.group().count(),
+            head: ledger.head().clone(),
+            head_path: ledger.group().prove(&key_of(name::HEAD), read)?,
+        })
+    }
+}
+
 fn next_members<R: Read>(reader: &mut R) -> io::Result<Option<Vec<PublicKey>>> {
     let is_there = bool::deserialize_reader(reader)?;
     is_there.then(|| bounded::list::<{ Constants::REPLICAS_MAX }, _, _>(reader)).transpose()
@@ -36,7 +75,7 @@ fn next_members<R: Read>(reader: &mut R) -> io::Result<Option<Vec<PublicKey>>> {
 
 impl Checkpoint {
     /// Checks the chain of epochs, the signatures and the head.
-    pub(super) fn verify(&self, genesis: &Genesis) -> Result<(), ProofError> {
+    pub(crate) fn verify(&self, genesis: &Genesis) -> Result<(), ProofError> {
         let epochs = Epochs::through(genesis, &self.epochs)?;
         let committee = epochs.newest();
         if committee.epoch() != self.head.epoch {
@@ -51,8 +90,8 @@ impl Checkpoint {
             Some(members) => Some(following(committee, members).ok_or(ProofError::Epoch)?),
             None => None,
         };
-        let root = state_root(&self.group_root, self.group_count);
-        let digest = checkpoint_digest(&self.head.lane_hash, &root, &next.as_ref().unwrap_or(committee).digest());
+        let digest =
+            checkpoint_digest(&self.head.lane_hash, &self.state_root(), &next.as_ref().unwrap_or(committee).digest());
         if self.certificate.seq != self.head.seq {
             return Err(ProofError::Path("the state"));
         }
@@ -60,7 +99,7 @@ impl Checkpoint {
     }
 
     /// Whether the group's tree has this value under a name, or nothing.
-    pub(super) fn holds(
+    pub(crate) fn holds(
         &self,
         name: &[u8],
         value: Option<&[u8]>,
@@ -70,8 +109,19 @@ impl Checkpoint {
         holds(&self.group_root, name, value, path, what)
     }
 
-    pub(super) fn head(&self) -> &Head {
+    /// Head of the state.
+    pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Root of the state.
+    pub fn state_root(&self) -> Digest {
+        state_root(&self.group_root, self.group_count)
+    }
+
+    /// The certificate of the state.
+    pub fn certificate(&self) -> &ClaimedCert {
+        &self.certificate
     }
 
     pub(super) fn signers(&self) -> Vec<ReplicaId> {

@@ -8,7 +8,7 @@ use crate::state::store::Table;
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::EnvelopeId;
-use quorate_pbft::{Committee, Digest, Epoch, Kind, QuorumCert, SeqNum, checkpoint_digest, merkle_path};
+use quorate_pbft::{Digest, QuorumCert, SeqNum, merkle_path};
 
 impl<'a> StateView<'a> {
     /// The proof of what stands at a path in this state, which `certificate` must certify.
@@ -31,7 +31,7 @@ impl<'a> StateView<'a> {
         path: &str,
         mark: Option<&Marked>,
     ) -> Result<FileProof, ProveError> {
-        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
+        let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, epochs)?;
         let known = self.ledger.domain(domain).ok_or(ProveError::Unknown("the domain"))?;
         let (tree, file_name) = (&known.tree, name::file(path));
         Ok(FileProof {
@@ -64,40 +64,12 @@ impl<'a> StateView<'a> {
         certificate: &QuorumCert,
         id: &EnvelopeId,
     ) -> Result<ReceiptProof, ProveError> {
-        let checkpoint = Checkpoint::of(self, certificate, epochs)?;
+        let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, epochs)?;
         let receipt = self.ledger.receipt(self.read, id)?.ok_or(ProveError::Unknown("the receipt"))?;
         let revision = receipt.revision.ok_or(ProveError::Unknown("the receipt"))?;
         let listed = Listed::Receipt(receipt.digest());
         let slot = SlotProof::of(self, revision.seq(), |at| *at == listed)?;
         Ok(ReceiptProof { checkpoint, slot, receipt })
-    }
-}
-
-impl Checkpoint {
-    fn of(view: &StateView, certificate: &QuorumCert, epochs: &Epochs) -> Result<Self, ProveError> {
-        let ledger = view.ledger;
-        let committee = epochs.committee(certificate.epoch()).ok_or(ProveError::OtherState)?;
-        let signed = |informed: &Committee| {
-            certificate.digest()
-                == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), &informed.digest())
-        };
-        let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
-        let next = next.filter(|next| signed(next));
-        let fits = certificate.kind() == Kind::Checkpoint && (next.is_some() || signed(committee));
-        if !fits || certificate.seq() != ledger.head().seq {
-            return Err(ProveError::OtherState);
-        }
-        let mut claimed = certificate.claim().clone();
-        claimed.signatures.truncate(committee.quorum());
-        Ok(Self {
-            epochs: epochs.steps_to(certificate.epoch()),
-            next_members: next.map(|next| next.replicas().filter_map(|replica| next.key(replica)).copied().collect()),
-            certificate: claimed,
-            group_root: ledger.group().root(),
-            group_count: ledger.group().count(),
-            head: ledger.head().clone(),
-            head_path: ledger.group().prove(&key_of(name::HEAD), view.read)?,
-        })
     }
 }
 

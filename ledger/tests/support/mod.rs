@@ -8,8 +8,13 @@ pub mod world;
 
 use quorate_ledger::Revision;
 use quorate_ledger::keys::Purpose;
-use quorate_ledger::{Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, Mode, Op};
-use quorate_pbft::{Constants, Digest, Ed25519Signer, Signer};
+use quorate_ledger::{
+    Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Ledger, Limits, Mode, Op,
+};
+use quorate_pbft::{
+    ClaimedCert, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Kind, QuorumCert, ReplicaId, Signer, Statement,
+    View, checkpoint_digest,
+};
 use sha2::{Digest as _, Sha256};
 
 /// Replica `n`'s key.
@@ -48,6 +53,27 @@ pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
 
 fn enrolled(purpose: Purpose, n: u8, signer: &Ed25519Signer) -> Enrolment {
     Enrolment::prove(purpose, &format!("org-{n}"), signer)
+}
+
+/// Certificate that all members would sign after the newest slot.
+pub fn certificate_of(ledger: &Ledger) -> QuorumCert {
+    let committee = ledger.genesis().committee(Epoch::new(0)).expect("the first epoch");
+    let point = ledger.executed();
+    let statement = Statement {
+        group: ledger.genesis().group(),
+        epoch: Epoch::new(0),
+        kind: Kind::Checkpoint,
+        view: View::new(0),
+        seq: point.seq,
+        digest: checkpoint_digest(&point.lane_hash, &point.state_root, &committee.digest()),
+    };
+    let signatures = (0..committee.quorum() as u8).map(|n| {
+        let signed = statement.sign(ReplicaId::new(u16::from(n)), &replica(n));
+        (signed.signer, signed.signature)
+    });
+    let Statement { epoch, kind, view, seq, digest, .. } = statement;
+    let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: signatures.collect() };
+    committee.check(claimed, &Ed25519).expect("a quorum signed")
 }
 
 /// SHA-256 of a content.

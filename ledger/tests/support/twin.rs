@@ -1,9 +1,11 @@
 //! A second ledger beside the one of a world: thrown away again and again, made anew from a copy of its own state, and
 //! held against the first at every slot.
 
+use super::certificate_of;
 use core::ops::ControlFlow;
+use quorate_ledger::copy::{Next, Session, answer};
 use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Table};
-use quorate_pbft::Decided;
+use quorate_pbft::{Decided, QuorumCert};
 use std::collections::BTreeMap;
 
 /// Slots between two copies, on average. `QUORATE_COPIES` sets another number.
@@ -21,20 +23,37 @@ const OF_NUMBERS: [u8; 2] = [b'k', b'h'];
 pub struct Twin {
     store: MemoryStore,
     ledger: Ledger,
+    /// The store as it was when it was last made.
+    older: MemoryStore,
 }
 
 impl Twin {
     pub fn of(ledger: &Ledger, store: &MemoryStore) -> Self {
-        let copied = copy(ledger, store);
+        Self::made(ledger, store, copy(ledger, store))
+    }
+
+    fn made(ledger: &Ledger, store: &MemoryStore, copied: MemoryStore) -> Self {
         check_index(ledger, store, &copied);
         let ledger = Ledger::open(&copied, ledger.genesis()).expect("a copy opens");
-        Self { store: copied, ledger }
+        Self { older: copied.clone(), store: copied, ledger }
+    }
+
+    /// Made anew from its own state: whole, from what an older state lacks, or in two goes.
+    fn again(&self) -> Self {
+        let (ledger, store) = (&self.ledger, &self.store);
+        let copied = match ledger.executed().seq.get() % 4 {
+            0 => copy(ledger, store),
+            1 => asked(ledger, store, MemoryStore::new(), usize::MAX),
+            2 => asked(ledger, store, self.older.clone(), usize::MAX),
+            _ => asked(ledger, store, MemoryStore::new(), 3),
+        };
+        Self::made(ledger, store, copied)
     }
 
     /// Executes what another ledger has executed, and holds all of it against that.
     pub fn follow(&mut self, decided: &Decided, theirs: &Outcome) {
         if is_time(decided) {
-            *self = Self::of(&self.ledger, &self.store);
+            *self = self.again();
         }
         let ours = self.ledger.execute(&mut self.store, decided).expect("a copy lacks nothing");
         assert_eq!(&ours, theirs, "a ledger that was copied at {}", decided.seq);
@@ -57,6 +76,39 @@ fn copy(ledger: &Ledger, store: &MemoryStore) -> MemoryStore {
     let mut copied = MemoryStore::new();
     ledger.copy(store, &mut copied).expect("nothing is missing");
     copied
+}
+
+/// A copy by question and answer into a store that may hold an older state; stopped after some errands, and taken up
+/// again.
+pub fn asked(ledger: &Ledger, store: &MemoryStore, mut into: MemoryStore, stop_after: usize) -> MemoryStore {
+    let certificate = certificate_of(ledger);
+    if !walk((ledger, store, &certificate), &mut into, stop_after) {
+        assert!(walk((ledger, store, &certificate), &mut into, usize::MAX), "one state is copied in one go");
+    }
+    into
+}
+
+/// Answers whether the store holds the state whole.
+fn walk(from: (&Ledger, &MemoryStore, &QuorumCert), into: &mut MemoryStore, stop_after: usize) -> bool {
+    let (ledger, store, certificate) = from;
+    let mut session = Session::open(into, ledger.genesis()).expect("memory does not fail");
+    for _ in 0..stop_after {
+        match session.next(into).expect("memory does not fail") {
+            Next::Errand(mut errand) => {
+                while let Some(ask) = errand.ask() {
+                    let answered = answer(ledger, store, certificate, &ask).expect("nothing is missing");
+                    session.take(&mut errand, into, &answered).expect("an honest answer");
+                }
+                session.install(errand, into).expect("memory does not fail");
+            }
+            Next::Wait => panic!("nothing is on its way"),
+            Next::Whole(checkpoint) => {
+                session.finish(into, &checkpoint).expect("memory does not fail");
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// The rows that were kept while slots were executed are those that a copy derives.

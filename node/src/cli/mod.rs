@@ -22,6 +22,7 @@ mod notify;
 mod start;
 mod config;
 mod doctor;
+mod copy;
 mod zip;
 mod debug;
 mod group;
@@ -112,6 +113,7 @@ enum Command {
     /// List what is wrong, with evidence and advice
     Issues(Reach),
     Doctor(doctor::Doctor),
+    Copy(copy::Copy),
     #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
@@ -191,6 +193,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Health(reach) => wait(group::health(reach)),
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
+        Command::Copy(args) => wait(copy::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),

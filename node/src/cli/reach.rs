@@ -56,7 +56,7 @@ impl Reach {
 }
 
 /// Secret in a file, without the end of its line.
-fn secret(file: &Path) -> Result<String, Failure> {
+pub(super) fn secret(file: &Path) -> Result<String, Failure> {
     let text = fs::read_to_string(file);
     let text = text.map_err(|error| Failure::usage(format!("--token {}: {error}", file.display())))?;
     Ok(text.trim().to_owned())

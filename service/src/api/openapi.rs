@@ -32,6 +32,10 @@ fn described(route: &Route) -> (&'static str, Value) {
             operation["responses"]["202"] = json!({ "description": "The ticket" });
             ("post", operation)
         }
+        Request::PostQuestion => {
+            operation["requestBody"] = json!({ "required": true, "content": { "application/octet-stream": {} } });
+            ("post", operation)
+        }
         Request::PutJson => {
             operation["requestBody"] = json!({ "required": true, "content": { "application/json": {} } });
             ("put", operation)

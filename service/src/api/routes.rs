@@ -3,7 +3,7 @@
 
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, files, governance, group,
-    locks, partitions, probes, program, status,
+    locks, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
@@ -34,6 +34,8 @@ pub enum Request {
     Get,
     /// POST of the canonical bytes of a signed envelope.
     PostEnvelope,
+    /// POST of the bytes of a question.
+    PostQuestion,
     /// PUT of the JSON that a GET of the address answers.
     PutJson,
 }
@@ -68,6 +70,16 @@ impl Route {
     ) -> Self {
         let (handler, request, readers) = (routing::post(handler), Request::PostEnvelope, Readers::Clients);
         Self { path, handler, request, readers, body, answers, query }
+    }
+
+    fn post_question<T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, Arc<Service>>,
+        body: &'static str,
+        answers: &'static str,
+    ) -> Self {
+        let (handler, request, readers) = (routing::post(handler), Request::PostQuestion, Readers::Clients);
+        Self { path, handler, request, readers, body, answers, query: &[] }
     }
 
     fn put_json<T: 'static>(
@@ -130,6 +142,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, "the content", "The content of its base, a side or a proposal", LEVEL),
         Route::get("/v1/evidence", evidence::list, "`Page<EvidenceEntry>`", "Page of proofs against replicas", &["from", "limit"]),
         Route::get("/v1/evidence/{id}", evidence::file, "the proof file", "The proof file", &[]),
+        Route::post_question("/v1/state", state::answer, "the answer", "Part of the certified state, proved by itself: for `quorate copy`").for_operators(),
         Route::get("/v1/events", events::stream, "server-sent events: `id` the position, `event` the kind, `data` an `Event`", "Events after a position; resumable by Last-Event-ID", &["from"]),
     ]
 }

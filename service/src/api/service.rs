@@ -4,6 +4,7 @@ use super::admin::Admin;
 use super::answers::Answers;
 use super::author_pace::AuthorPace;
 use super::body::Room;
+use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
@@ -63,6 +64,8 @@ pub struct Service {
     pub bodies: Room,
     /// Turns and room for large answers.
     pub answers: Answers,
+    /// State that is being copied.
+    pub copies: Copies,
     /// When strong reads may ask for a slot.
     pub pace: Pace,
     /// Pace of authors whose domains set none; none: as fast as they come.

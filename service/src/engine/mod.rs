@@ -36,4 +36,5 @@ pub use moment::Moment;
 pub use published::Published;
 pub(crate) use reception::{Fate, Reception};
 pub(crate) use report::{PeerFacts, Report};
+pub(crate) use roots::Roots;
 pub use round::{CallerId, Mark, Notice, Outgoing, Request, Round};

@@ -197,7 +197,7 @@ fn behind(core: &quorate_pbft::Report) -> u64 {
 
 fn mode(core: &quorate_pbft::Report, broken: Option<&Broken>) -> Mode {
     match broken.or(core.broken.as_ref()) {
-        Some(Broken::OlderThanPromises(_)) => Mode::Following,
+        Some(Broken::OlderThanPromises(_) | Broken::Copied(_)) => Mode::Following,
         Some(_) => Mode::Diverged,
         None if core.following => Mode::Following,
         None if core.recovering.is_some() => Mode::Recovering,

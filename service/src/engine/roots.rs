@@ -13,7 +13,7 @@ const PREFIX: &[u8] = b"checkpoint/";
 
 /// The state roots of the stable checkpoint and of those after it.
 #[derive(Debug, Default)]
-pub(super) struct Roots(BTreeMap<SeqNum, Digest>);
+pub(crate) struct Roots(BTreeMap<SeqNum, Digest>);
 
 fn key(seq: SeqNum) -> Vec<u8> {
     [PREFIX, &seq.get().to_be_bytes()].concat()
@@ -35,7 +35,7 @@ impl Roots {
     }
 
     /// A checkpoint slot was executed.
-    pub(super) fn executed(&mut self, store: &mut dyn Store, seq: SeqNum, root: Digest) -> Result<(), StoreError> {
+    pub(crate) fn executed(&mut self, store: &mut dyn Store, seq: SeqNum, root: Digest) -> Result<(), StoreError> {
         self.0.insert(seq, root);
         store.put(Table::Meta, &key(seq), &root.0)
     }

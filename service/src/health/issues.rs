@@ -176,7 +176,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             Severity::Critical,
             "this replica follows and does not vote",
             why,
-            "its disk is older than its promises: it needs a new key to vote again",
+            "its disk is a copy, or older than its promises: it needs a new key to vote again",
         ),
         fault(
             report.mode == Mode::Diverged,

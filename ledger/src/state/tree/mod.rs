@@ -6,6 +6,8 @@
 //! that a change reads no row of its neighbours. Buckets and children are shared, so that a clone is a version: it
 //! stays provable while newer slots execute.
 
+#[cfg(feature = "execution")]
+pub(crate) mod part;
 pub(crate) mod proof;
 
 use crate::state::store::{Read, StoreError, Table};

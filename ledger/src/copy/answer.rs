@@ -1,0 +1,140 @@
+//! Answers from a certified state: as much of what is asked for as fits, with the way up to the root that was signed.
+
+use super::frame::{Answer, Ask, DomainPath, ENTRIES_MAX, Given, GivenPart, GivenRows, Held, LEVELS, ROWS_MAX, Wanted};
+use super::frame::{WantedPart, WantedRows};
+use super::vouched::Vouched;
+use crate::format::constants::GROUP;
+use crate::proof::{Checkpoint, Epochs, ProveError};
+use crate::state::domain::Domain;
+use crate::state::ledger::Ledger;
+use crate::state::record::DomainRoot;
+use crate::state::store::{Read, StoreError, Table};
+use crate::state::tree::{Tree, key_of, row};
+use crate::state::{entry, name};
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, QuorumCert, SeqNum};
+
+/// Bytes after which nothing more is put into an answer.
+const ENOUGH_BYTES: usize = 1 << 20;
+
+/// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
+pub fn answer(ledger: &Ledger, read: &dyn Read, certificate: &QuorumCert, ask: &Ask) -> Result<Vec<u8>, ProveError> {
+    let checkpoint = Checkpoint::of((ledger, read), certificate, &Epochs::of(ledger.genesis()))?;
+    let domain = ledger.domain(&ask.domain).ok_or(ProveError::Unknown("the domain"))?;
+    let is_group = domain.record.number == GROUP;
+    let tree = if is_group { ledger.group() } else { &domain.tree };
+    let floor = ledger.floor(tree.number());
+    let given = match &ask.wanted {
+        Wanted::Parts(wanted) => {
+            Given::Parts(fitting(wanted, |wanted, _| given_part((tree, read), wanted), part_bytes)?)
+        }
+        Wanted::Rows(wanted) => {
+            let rows = |wanted: &WantedRows, left| given_rows(ledger, (tree, read), floor, wanted, left);
+            Given::Rows(fitting(wanted, rows, |rows| rows.as_ref().map_or(1, rows_bytes))?)
+        }
+        Wanted::Contents(wanted) => {
+            let content = |hash: &Digest, _| read.get(Table::Contents, &hash.0);
+            Given::Contents(fitting(wanted, content, |content| content.as_ref().map_or(1, Vec::len))?)
+        }
+    };
+    let domain = if is_group { None } else { Some(domain_path((ledger, read), &ask.domain, domain)?) };
+    Ok(borsh::to_vec(&Answer { checkpoint, domain, given }).expect("writing into memory cannot fail"))
+}
+
+/// Answers to the first questions of a list: those that fit, and one in any case.
+fn fitting<W, G>(
+    wanted: &[W],
+    mut give: impl FnMut(&W, usize) -> Result<G, StoreError>,
+    bytes: impl Fn(&G) -> usize,
+) -> Result<Vec<G>, StoreError> {
+    let (mut given, mut left) = (Vec::new(), ENOUGH_BYTES);
+    for wanted in wanted {
+        let next = give(wanted, left)?;
+        let taken = bytes(&next);
+        if taken > left && !given.is_empty() {
+            break;
+        }
+        given.push(next);
+        left = left.saturating_sub(taken);
+    }
+    Ok(given)
+}
+
+fn domain_path((ledger, read): (&Ledger, &dyn Read), name: &str, domain: &Domain) -> Result<DomainPath, StoreError> {
+    let tree = &domain.tree;
+    Ok(DomainPath {
+        root: DomainRoot { root: tree.root(), count: tree.count() },
+        root_path: ledger.group().prove(&key_of(&name::domain_root(name)), read)?,
+        usage: domain.usage.clone(),
+        usage_path: tree.prove(&key_of(name::USAGE), read)?,
+    })
+}
+
+/// A part by its entries where they are wanted and few, else by its subtrees.
+fn given_part((tree, read): (&Tree, &dyn Read), wanted: &WantedPart) -> Result<GivenPart, StoreError> {
+    let look = tree.look(&wanted.part);
+    let are_few = wanted.entries && look.count() <= ENTRIES_MAX as u64;
+    let entries = if are_few { entries(read, tree, wanted)? } else { None };
+    let held = entries.map_or_else(|| Held::Subtrees(look.below(LEVELS)), Held::Entries);
+    Ok(GivenPart { siblings: look.siblings, held })
+}
+
+/// Names and values of a part; none where they are too long for one answer, unless it is one entry.
+#[allow(clippy::type_complexity)] // a name for a list of pairs would hide it
+fn entries(read: &dyn Read, tree: &Tree, wanted: &WantedPart) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, StoreError> {
+    let ((from, to), mut found, mut bytes) = (wanted.part.rows(tree.number()), Vec::new(), 0);
+    read.scan(Table::Entries, &from, &to, &mut |_, row| {
+        bytes += row.len();
+        found.push(entry::decode(row).map(|(name, value)| (name.to_vec(), value.to_vec())));
+        if bytes <= ENOUGH_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    if bytes > ENOUGH_BYTES && tree.look(&wanted.part).count() > 1 {
+        return Ok(None);
+    }
+    let entries: Option<Vec<_>> = found.into_iter().collect();
+    entries.map(Some).ok_or_else(|| entry::damaged("an entry"))
+}
+
+/// Rows of an entry from the wanted one on; none where the entry does not vouch for that one.
+fn given_rows(
+    ledger: &Ledger,
+    (tree, read): (&Tree, &dyn Read),
+    floor: SeqNum,
+    wanted: &WantedRows,
+    left: usize,
+) -> Result<Option<GivenRows>, StoreError> {
+    let Some(stored) = read.get(Table::Entries, &row(tree.number(), &wanted.entry))? else { return Ok(None) };
+    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
+    let mut vouched = Vouched::of(name, value, floor)?;
+    let (mut start, mut bytes) = (None, 0);
+    vouched.take_held(read, ledger.genesis(), (tree.number(), name), |so_far| {
+        if start.is_none() && so_far.missing() == Some(wanted.from) {
+            start = Some(so_far.rows.len());
+        }
+        let Some(start) = start else { return ControlFlow::Continue(()) };
+        let last = so_far.rows[start..].last();
+        bytes += last.map_or(0, |(_, value)| value.len());
+        let is_full = so_far.is_chain() && (bytes > left || so_far.rows.len() - start >= ROWS_MAX);
+        if is_full || so_far.missing() == Some(wanted.held) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    let Some(start) = start else { return Ok(None) };
+    let more = vouched.missing().is_some_and(|missing| missing != wanted.held);
+    let rows = vouched.rows.drain(start..).map(|(key, value)| (key[36..].to_vec(), value)).collect();
+    Ok(Some(GivenRows { rows, more }))
+}
+
+fn part_bytes(part: &GivenPart) -> usize {
+    let held = match &part.held {
+        Held::Subtrees(subtrees) => subtrees.len() * 33,
+        Held::Entries(entries) => entries.iter().map(|(name, value)| name.len() + value.len() + 8).sum(),
+    };
+    part.siblings.len() * 33 + held
+}
+
+fn rows_bytes(rows: &GivenRows) -> usize {
+    rows.rows.iter().map(|(place, value)| place.len() + value.len() + 8).sum::<usize>() + 1
+}

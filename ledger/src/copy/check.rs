@@ -1,0 +1,193 @@
+//! Checks of an answer: that q members signed the state under which it was given, and that it is part of that state.
+
+use super::frame::{ANSWER_BYTES_MAX, Answer, DomainPath, GivenPart, Held, LEVELS, WantedPart};
+use crate::format::constants::GROUP_DOMAIN;
+use crate::format::genesis::Genesis;
+use crate::proof::{Checkpoint, ProofError};
+use crate::state::store::StoreError;
+use crate::state::tree::key_of;
+use crate::state::tree::part::Subtree;
+use crate::state::{entry, name, tree};
+use quorate_pbft::{Digest, SeqNum};
+use std::collections::VecDeque;
+
+/// Milliseconds of ledger time by which an answer may lie behind the newest state that another answer has shown: a
+/// server answers from one state for some seconds.
+const BEHIND_MS_MAX: u64 = 60_000;
+
+/// Checkpoints that are remembered: their signatures are checked once.
+const REMEMBERED: usize = 64;
+
+/// Why an answer was refused. Nothing of it was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Bytes that are no answer.
+    #[error("the answer cannot be read")]
+    Malformed,
+    /// Answer to another question.
+    #[error("the answer is not one to the question")]
+    NotAsked,
+    /// State that q members did not sign.
+    #[error("the state was not signed by the members: {0}")]
+    NotCertified(ProofError),
+    /// State that the group has left behind.
+    #[error("the state is that of slot {given}, and the group has certified slot {known}")]
+    Old {
+        /// Slot of the answer.
+        given: SeqNum,
+        /// The newest known slot.
+        known: SeqNum,
+    },
+    /// Leaves or hashes of another state: a wrong or missing leaf, or a wrong sibling.
+    #[error("entries or hashes do not make the certified root")]
+    OtherRoot,
+    /// A row that an entry does not vouch for.
+    #[error("wrong row: {0}")]
+    WrongRow(String),
+    /// Rows that an entry vouches for and that were left out.
+    #[error("rows that an entry vouches for are missing")]
+    MissingRow,
+    /// A content with another hash.
+    #[error("the content {0} has another hash")]
+    WrongContent(Digest),
+    /// A content that an entry names and that was left out.
+    #[error("the content {0} is missing")]
+    MissingContent(Digest),
+}
+
+/// Why nothing could be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TakeError {
+    /// The answer is wrong: its sender is to blame.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The own store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// State under which an answer was given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Under {
+    pub(super) seq: SeqNum,
+    /// Root and entries of the tree that was asked about.
+    pub(super) root: Digest,
+    pub(super) count: u64,
+    /// The oldest slot within the horizon there.
+    pub(super) floor: SeqNum,
+}
+
+/// States that q members signed, as answers have shown them.
+pub(super) struct Certified {
+    genesis: Genesis,
+    /// The newest ones last.
+    shown: VecDeque<Checkpoint>,
+    /// Slot that no state may lie below: never back.
+    least: SeqNum,
+}
+
+impl Certified {
+    pub(super) fn new(genesis: Genesis, least: SeqNum) -> Self {
+        Self { genesis, shown: VecDeque::new(), least }
+    }
+
+    pub(super) fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The newest state that was shown.
+    pub(super) fn newest(&self) -> Option<&Checkpoint> {
+        self.shown.iter().max_by_key(|shown| shown.head().seq)
+    }
+
+    /// The state with this root of the group's tree, if it was shown.
+    pub(super) fn with_group(&self, root: Digest, count: u64) -> Option<&Checkpoint> {
+        self.shown.iter().find(|shown| (shown.group_root, shown.group_count) == (root, count))
+    }
+
+    /// Reads an answer about a domain's tree and checks the state under which it was given.
+    pub(super) fn admit(&mut self, domain: &str, bytes: &[u8]) -> Result<(Answer, Under), Refused> {
+        if bytes.len() > ANSWER_BYTES_MAX {
+            return Err(Refused::Malformed);
+        }
+        let answer: Answer = borsh::from_slice(bytes).map_err(|_| Refused::Malformed)?;
+        self.know(&answer.checkpoint)?;
+        let under = under(&answer, domain)?;
+        Ok((answer, under))
+    }
+
+    fn know(&mut self, checkpoint: &Checkpoint) -> Result<(), Refused> {
+        if !self.shown.contains(checkpoint) {
+            checkpoint.verify(&self.genesis).map_err(Refused::NotCertified)?;
+        }
+        let (given, head) = (checkpoint.head().seq, checkpoint.head());
+        if given < self.least {
+            return Err(Refused::Old { given, known: self.least });
+        }
+        if let Some(newest) = self.newest().map(Checkpoint::head)
+            && head.time.get().saturating_add(BEHIND_MS_MAX) < newest.time.get()
+        {
+            return Err(Refused::Old { given, known: newest.seq });
+        }
+        if !self.shown.contains(checkpoint) {
+            self.shown.push_back(checkpoint.clone());
+            if self.shown.len() > REMEMBERED {
+                self.shown.pop_front();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn under(answer: &Answer, domain: &str) -> Result<Under, Refused> {
+    let (checkpoint, head) = (&answer.checkpoint, answer.checkpoint.head());
+    let (seq, floor) = (head.seq, head.times.floor());
+    match &answer.domain {
+        None if domain == GROUP_DOMAIN => {
+            Ok(Under { seq, root: checkpoint.group_root, count: checkpoint.group_count, floor })
+        }
+        Some(path) if domain != GROUP_DOMAIN => {
+            path.check(checkpoint, domain)?;
+            let floor = floor.max(path.usage.marks.floor());
+            Ok(Under { seq, root: path.root.root, count: path.root.count, floor })
+        }
+        _ => Err(Refused::NotAsked),
+    }
+}
+
+impl DomainPath {
+    fn check(&self, checkpoint: &Checkpoint, domain: &str) -> Result<(), Refused> {
+        let named = name::domain_root(domain);
+        let root = checkpoint.holds(&named, Some(&entry::bytes_of(&self.root)), &self.root_path, "the domain");
+        root.map_err(|_| Refused::OtherRoot)?;
+        let usage = entry::value_hash(&entry::bytes_of(&self.usage));
+        let found = self.usage_path.root(&key_of(name::USAGE), Some(&usage));
+        if found == Some(self.root.root) { Ok(()) } else { Err(Refused::OtherRoot) }
+    }
+}
+
+impl GivenPart {
+    /// Checks that it is what was asked for and stands in the tree.
+    pub(super) fn check(&self, wanted: &WantedPart, under: &Under) -> Result<(), Refused> {
+        let subtree = match &self.held {
+            Held::Subtrees(subtrees) if !wanted.part.is_key() && subtrees.len() == wanted.part.below(LEVELS).len() => {
+                Subtree::over(subtrees.clone())
+            }
+            Held::Entries(entries) if wanted.entries => {
+                let hash = |(name, value): &(Vec<u8>, Vec<u8>)| {
+                    let key = key_of(name);
+                    (key, tree::leaf(&key, &entry::value_hash(value)))
+                };
+                let leaves: Vec<_> = entries.iter().map(hash).collect();
+                let is_ascending = leaves.windows(2).all(|pair| pair[0].0 < pair[1].0);
+                if !is_ascending || !leaves.iter().all(|(key, _)| wanted.part.contains(key)) {
+                    return Err(Refused::OtherRoot);
+                }
+                Subtree::of(&leaves, wanted.part.bits())
+            }
+            _ => return Err(Refused::NotAsked),
+        };
+        let root = wanted.part.climb(subtree, &self.siblings);
+        if root.is_some_and(|root| root.hash() == under.root) { Ok(()) } else { Err(Refused::OtherRoot) }
+    }
+}

@@ -1,0 +1,255 @@
+//! Errand: some parts of a tree, asked for until all that they need is here.
+
+use super::check::{Refused, TakeError, Under};
+use super::frame::{Ask, CONTENTS_MAX, GivenRows, PARTS_MAX, Wanted, WantedPart, WantedRows};
+use super::vouched::Vouched;
+use crate::format::genesis::Genesis;
+use crate::state::entry;
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::part::Part;
+use crate::state::tree::{Key, TreeNumber, key_of, row};
+use quorate_pbft::{Digest, SeqNum};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+/// Parts of a domain's tree on their way.
+pub struct Errand {
+    pub(super) domain: String,
+    pub(super) number: TreeNumber,
+    /// Parts that have not arrived whole.
+    pub(super) parts: Vec<WantedPart>,
+    pub(super) arrived: Vec<Arrived>,
+    /// Contents that are not in the store yet.
+    lacking: Vec<Digest>,
+    pub(super) stage: Stage,
+    /// Slot of the state in which the entries stand.
+    seq: SeqNum,
+    /// Parts that had changed before their rows or contents were here.
+    pub(super) moved: u32,
+}
+
+/// Things that an errand asks for next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Parts,
+    Rows,
+    Contents,
+    Done,
+}
+
+/// Part whose entries are known.
+pub(super) struct Arrived {
+    pub(super) part: Part,
+    /// Entries that are new or have another value.
+    pub(super) entries: Vec<Entry>,
+    /// Keys of those that are gone.
+    pub(super) gone: Vec<Key>,
+}
+
+/// Entry with the rows that it vouches for, as far as they have arrived.
+pub(super) struct Entry {
+    pub(super) key: Key,
+    pub(super) name: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    pub(super) vouched: Vouched,
+    /// Running hash of the newest row that the store holds.
+    held: Digest,
+}
+
+impl Errand {
+    pub(super) fn new(domain: String, number: TreeNumber, parts: Vec<WantedPart>) -> Self {
+        let (arrived, lacking) = Default::default();
+        Self { domain, number, parts, arrived, lacking, stage: Stage::Parts, seq: SeqNum::default(), moved: 0 }
+    }
+
+    /// The next question; none once everything is here.
+    pub fn ask(&self) -> Option<Ask> {
+        let wanted = match self.stage {
+            Stage::Parts => Wanted::Parts(self.parts.clone()),
+            Stage::Rows => Wanted::Rows(self.incomplete().map(|(wanted, _)| wanted).take(PARTS_MAX).collect()),
+            Stage::Contents => Wanted::Contents(self.lacking.iter().take(CONTENTS_MAX).copied().collect()),
+            Stage::Done => return None,
+        };
+        Some(Ask { domain: self.domain.clone(), wanted })
+    }
+
+    /// Parts that changed on the way and are asked for in a later pass: a server that always says so serves nothing.
+    pub fn moved(&self) -> u32 {
+        self.moved
+    }
+
+    fn incomplete(&self) -> impl Iterator<Item = (WantedRows, Part)> + '_ {
+        self.arrived.iter().flat_map(|arrived| {
+            let wanted = |entry: &Entry| {
+                let from = entry.vouched.missing()?;
+                Some((WantedRows { entry: entry.key, from, held: entry.held }, arrived.part))
+            };
+            arrived.entries.iter().filter_map(wanted)
+        })
+    }
+
+    /// Notes the entries of a part, all of them, and compares them with those that the store holds.
+    pub(super) fn arrive(
+        &mut self,
+        read: &dyn Read,
+        part: Part,
+        entries: Vec<(Vec<u8>, Vec<u8>)>,
+        under: &Under,
+    ) -> Result<(), TakeError> {
+        let keys: BTreeSet<Key> = entries.iter().map(|(name, _)| key_of(name)).collect();
+        let mut fresh = Vec::new();
+        for (name, value) in entries {
+            let key = key_of(&name);
+            let held = read.get(Table::Entries, &row(self.number, &key))?;
+            if held.as_ref().is_some_and(|held| held.starts_with(&entry::value_hash(&value).0)) {
+                continue;
+            }
+            let wrong = |error: StoreError| Refused::WrongRow(error.0);
+            let vouched = Vouched::of(&name, &value, under.floor).map_err(wrong)?;
+            let held = held.as_deref().and_then(entry::decode);
+            let held = held.map(|(name, value)| Vouched::of(name, value, SeqNum::default())).transpose()?;
+            let held = held.filter(Vouched::is_chain).and_then(|held| held.missing()).unwrap_or(Digest::ZERO);
+            let mut entry = Entry { key, name, value, vouched, held };
+            entry.close_at_held();
+            fresh.push(entry);
+        }
+        let gone = held_keys(read, self.number, &part)?.into_iter().filter(|key| !keys.contains(key)).collect();
+        (self.seq, self.stage) = (under.seq, Stage::Rows);
+        self.arrived.push(Arrived { part, entries: fresh, gone });
+        Ok(())
+    }
+
+    /// Takes rows of entries in the order in which they were asked for.
+    pub(super) fn take_rows(
+        &mut self,
+        genesis: &Genesis,
+        given: Vec<Option<GivenRows>>,
+        under: &Under,
+    ) -> Result<(), TakeError> {
+        let wanted: Vec<(WantedRows, Part)> = self.incomplete().take(PARTS_MAX).collect();
+        if given.is_empty() || given.len() > wanted.len() {
+            return Err(Refused::NotAsked.into());
+        }
+        let is_same_state = under.seq == self.seq;
+        let mut moved = BTreeSet::new();
+        for ((wanted, part), given) in wanted.into_iter().zip(given) {
+            let is_whole = match given {
+                Some(given) => self.take_rows_of(genesis, &wanted, given, under.floor)?,
+                None => false,
+            };
+            if !is_whole && is_same_state {
+                return Err(Refused::MissingRow.into());
+            }
+            if !is_whole {
+                moved.insert(part);
+            }
+        }
+        self.drop_parts(&moved);
+        Ok(())
+    }
+
+    /// Answers whether all rows of the entry are here, or more are to come.
+    fn take_rows_of(
+        &mut self,
+        genesis: &Genesis,
+        wanted: &WantedRows,
+        given: GivenRows,
+        floor: SeqNum,
+    ) -> Result<bool, Refused> {
+        let entries = self.arrived.iter_mut().flat_map(|arrived| &mut arrived.entries);
+        let entry = entries.into_iter().find(|entry| entry.key == wanted.entry).expect("it was asked for");
+        if given.rows.is_empty() {
+            return Ok(false);
+        }
+        entry.vouched.raise_floor(floor);
+        for (place, value) in given.rows {
+            let key = [&row(self.number, &wanted.entry)[..], &place].concat();
+            entry.vouched.take(genesis, &key, &value).map_err(|error| Refused::WrongRow(error.0))?;
+        }
+        entry.close_at_held();
+        Ok(given.more || entry.vouched.missing().is_none())
+    }
+
+    /// Puts contents into the store in the order in which they were asked for.
+    pub(super) fn take_contents(
+        &mut self,
+        store: &mut dyn Store,
+        given: Vec<Option<Vec<u8>>>,
+        under: &Under,
+    ) -> Result<(), TakeError> {
+        if given.is_empty() || given.len() > self.lacking.len().min(CONTENTS_MAX) {
+            return Err(Refused::NotAsked.into());
+        }
+        let asked: Vec<Digest> = self.lacking.drain(..given.len()).collect();
+        if let Some((wrong, _)) = asked
+            .iter()
+            .zip(&given)
+            .find(|(hash, content)| content.as_ref().is_some_and(|bytes| Sha256::digest(bytes)[..] != hash.0))
+        {
+            return Err(Refused::WrongContent(*wrong).into());
+        }
+        let mut moved = BTreeSet::new();
+        for (hash, content) in asked.into_iter().zip(given) {
+            match content {
+                Some(bytes) => store.give(Table::Contents, hash.0.to_vec(), bytes)?,
+                None if under.seq == self.seq => return Err(Refused::MissingContent(hash).into()),
+                None => moved.extend(self.arrived.iter().filter(|arrived| arrived.names(&hash)).map(|a| a.part)),
+            }
+        }
+        self.drop_parts(&moved);
+        Ok(())
+    }
+
+    /// Goes on to the next stage where nothing of this one is left.
+    pub(super) fn advance(&mut self, read: &dyn Read) -> Result<(), StoreError> {
+        if self.stage == Stage::Rows && self.incomplete().next().is_none() {
+            self.stage = Stage::Contents;
+            self.lacking = self.lacking_in(read)?;
+        }
+        if self.stage == Stage::Contents && self.lacking.is_empty() {
+            self.stage = Stage::Done;
+        }
+        Ok(())
+    }
+
+    fn lacking_in(&self, read: &dyn Read) -> Result<Vec<Digest>, StoreError> {
+        let entries = self.arrived.iter().flat_map(|arrived| &arrived.entries);
+        let named: BTreeSet<Digest> = entries.flat_map(|entry| entry.vouched.contents.iter().copied()).collect();
+        let mut lacking = Vec::new();
+        for hash in named {
+            if read.get(Table::Contents, &hash.0)?.is_none() {
+                lacking.push(hash);
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Forgets parts that have changed: the next pass finds them.
+    fn drop_parts(&mut self, moved: &BTreeSet<Part>) {
+        self.moved += moved.len() as u32; // as many as one question names
+        self.arrived.retain(|arrived| !moved.contains(&arrived.part));
+    }
+}
+
+impl Arrived {
+    fn names(&self, hash: &Digest) -> bool {
+        self.entries.iter().any(|entry| entry.vouched.contents.contains(hash))
+    }
+}
+
+impl Entry {
+    fn close_at_held(&mut self) {
+        if self.vouched.is_chain() && self.vouched.missing() == Some(self.held) {
+            self.vouched.close();
+        }
+    }
+}
+
+fn held_keys(read: &dyn Read, number: TreeNumber, part: &Part) -> Result<Vec<Key>, StoreError> {
+    let ((from, to), mut keys) = (part.rows(number), Vec::new());
+    read.scan(Table::Entries, &from, &to, &mut |key, _| {
+        keys.extend(key.get(4..).and_then(|key| Key::try_from(key).ok()));
+        core::ops::ControlFlow::Continue(())
+    })?;
+    Ok(keys)
+}

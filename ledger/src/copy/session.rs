@@ -1,0 +1,361 @@
+//! Session: the walk of the difference between the state that a store holds and one that q members signed.
+//!
+//! A pass asks for the group's tree, then for those of the domains: only for parts whose hashes differ. Answers of one
+//! pass may come from several servers and from several states, so passes follow each other until the store holds one
+//! certified state whole. To go on after a stop is to walk again: parts that are here hash equal.
+
+use super::check::{Certified, Refused, TakeError, Under};
+use super::derived;
+use super::errand::{Arrived, Entry, Errand, Stage};
+use super::frame::{Given, Held, LEVELS, PARTS_MAX, WantedPart};
+use super::vouched::Vouched;
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
+use crate::format::genesis::Genesis;
+use crate::proof::Checkpoint;
+use crate::state::index::IndexRow;
+use crate::state::ledger::{GENESIS, OpenError, ROOT};
+use crate::state::record::{DomainRecord, DomainRoot, Head};
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::part::{Part, Subtree};
+use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
+use crate::state::{entry, name, rows};
+use core::ops::ControlFlow;
+use quorate_pbft::SeqNum;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Entries of a part that are asked for at once where the store holds none of them.
+const ENTRIES_WHERE_NONE: u64 = 256;
+/// The same where it holds some: most of them are the same.
+const ENTRIES_WHERE_SOME: u64 = 16;
+/// Entries, by estimate, that one errand asks for.
+const ENTRIES_AT_ONCE: u64 = 512;
+/// Parts of one errand that are asked for by their subtrees.
+const SUBTREES_AT_ONCE: usize = 16;
+
+/// Copying in progress.
+pub struct Session {
+    certified: Certified,
+    /// Trees of the store, by domain.
+    trees: BTreeMap<String, Tree>,
+    todo: VecDeque<Todo>,
+    /// Errands on their way.
+    out: usize,
+    phase: Phase,
+    passes: u32,
+}
+
+/// Part that may differ.
+struct Todo {
+    domain: String,
+    wanted: WantedPart,
+    /// Entries by estimate.
+    weight: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Begin,
+    Group,
+    Domains,
+}
+
+/// Next step of a session.
+pub enum Next {
+    /// Parts to ask for.
+    Errand(Errand),
+    /// Errands are on their way, and what follows depends on them.
+    Wait,
+    /// The store holds this state.
+    Whole(Box<Checkpoint>),
+}
+
+impl Session {
+    /// Takes up what a store holds: nothing, an older state, or what an earlier session has brought.
+    pub fn open(store: &mut dyn Store, genesis: &Genesis) -> Result<Self, OpenError> {
+        match store.get(Table::Meta, GENESIS)? {
+            None => store.put(Table::Meta, GENESIS, genesis.bytes())?,
+            Some(stored) if stored == genesis.bytes() => (),
+            Some(_) => return Err(OpenError::OtherGenesis),
+        }
+        store.delete(Table::Meta, ROOT)?;
+        let head: Option<Head> = entry::load(&*store, GROUP, name::HEAD)?;
+        let least = head.map_or(SeqNum::default(), |head| head.seq);
+        let mut trees = BTreeMap::from([(GROUP_DOMAIN.to_owned(), Tree::open(GROUP, &*store)?)]);
+        for (name, number) in domains(&*store)? {
+            trees.insert(name, Tree::open(number, &*store)?);
+        }
+        let certified = Certified::new(genesis.clone(), least);
+        Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0 })
+    }
+
+    /// The next step.
+    pub fn next(&mut self, read: &dyn Read) -> Result<Next, StoreError> {
+        loop {
+            if let Some(errand) = self.errand() {
+                self.out += 1;
+                return Ok(Next::Errand(errand));
+            }
+            if self.out > 0 {
+                return Ok(Next::Wait);
+            }
+            match self.phase {
+                Phase::Begin => self.begin_pass(),
+                Phase::Group => self.begin_domains(read)?,
+                Phase::Domains => match self.whole(read)? {
+                    Some(checkpoint) => return Ok(Next::Whole(Box::new(checkpoint))),
+                    None => self.phase = Phase::Begin,
+                },
+            }
+        }
+    }
+
+    /// Whether nothing is to be asked for until something follows from what is here.
+    pub fn is_idle(&self) -> bool {
+        self.todo.is_empty() && self.out == 0
+    }
+
+    /// Passes so far.
+    pub fn passes(&self) -> u32 {
+        self.passes
+    }
+
+    /// Entries that the store holds, and entries of the newest state that was shown, as far as both are known.
+    pub fn progress(&self, read: &dyn Read) -> Result<(u64, u64), StoreError> {
+        let held = self.trees.values().map(Tree::count).sum();
+        let mut all = self.certified.newest().map_or(0, |newest| newest.group_count);
+        for name in self.trees.keys().filter(|name| *name != GROUP_DOMAIN) {
+            all += domain_root(read, name)?.map_or(0, |root| root.count);
+        }
+        Ok((held, all))
+    }
+
+    fn begin_pass(&mut self) {
+        self.passes += 1;
+        self.phase = Phase::Group;
+        let count = self.tree(GROUP_DOMAIN).count();
+        self.want_tree(GROUP_DOMAIN, count);
+    }
+
+    fn begin_domains(&mut self, read: &dyn Read) -> Result<(), StoreError> {
+        self.phase = Phase::Domains;
+        let names: Vec<String> = self.trees.keys().filter(|name| *name != GROUP_DOMAIN).cloned().collect();
+        for name in names {
+            let there = domain_root(read, &name)?;
+            if let Some(there) = there.filter(|there| there.root != self.tree(&name).root()) {
+                self.want_tree(&name, there.count);
+            }
+        }
+        Ok(())
+    }
+
+    fn want_tree(&mut self, domain: &str, count: u64) {
+        let entries = is_few(count, self.tree(domain).count());
+        let wanted = WantedPart { part: Part::WHOLE, entries };
+        self.todo.push_back(Todo { domain: domain.to_owned(), wanted, weight: count });
+    }
+
+    /// The state that the store holds whole, if one that was shown is.
+    fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
+        let group = self.tree(GROUP_DOMAIN);
+        let Some(shown) = self.certified.with_group(group.root(), group.count()) else { return Ok(None) };
+        for (name, tree) in self.trees.iter().filter(|(name, _)| *name != GROUP_DOMAIN) {
+            if domain_root(read, name)? != Some(DomainRoot { root: tree.root(), count: tree.count() }) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(shown.clone()))
+    }
+
+    /// Parts of one tree that are asked for alike.
+    fn errand(&mut self) -> Option<Errand> {
+        let first = self.todo.pop_front()?;
+        let (domain, entries) = (first.domain, first.wanted.entries);
+        let (mut parts, mut weight) = (vec![first.wanted], first.weight);
+        let most = if entries { PARTS_MAX } else { SUBTREES_AT_ONCE };
+        while let Some(next) = self.todo.pop_front_if(|next| {
+            let is_alike = next.domain == domain && next.wanted.entries == entries;
+            is_alike && parts.len() < most && (!entries || weight < ENTRIES_AT_ONCE)
+        }) {
+            weight += next.weight.max(1);
+            parts.push(next.wanted);
+        }
+        let number = self.tree(&domain).number();
+        Some(Errand::new(domain, number, parts))
+    }
+
+    /// Takes the answer to an errand's question. Nothing of an answer that is refused is written.
+    pub fn take(&mut self, errand: &mut Errand, store: &mut dyn Store, answer: &[u8]) -> Result<(), TakeError> {
+        let (answer, under) = self.certified.admit(&errand.domain, answer)?;
+        match (errand.stage, answer.given) {
+            (Stage::Parts, Given::Parts(given)) => {
+                if given.is_empty() || given.len() > errand.parts.len() {
+                    return Err(Refused::NotAsked.into());
+                }
+                errand.parts.iter().zip(&given).try_for_each(|(wanted, given)| given.check(wanted, &under))?;
+                let rest = errand.parts.split_off(given.len());
+                for (wanted, given) in core::mem::take(&mut errand.parts).into_iter().zip(given) {
+                    match given.held {
+                        Held::Entries(entries) => errand.arrive(&*store, wanted.part, entries, &under)?,
+                        Held::Subtrees(theirs) => self.compare(&errand.domain, &wanted.part, &theirs, &under),
+                    }
+                }
+                self.want_again(&errand.domain, rest);
+                if errand.stage == Stage::Parts {
+                    errand.stage = Stage::Done;
+                }
+            }
+            (Stage::Rows, Given::Rows(given)) => errand.take_rows(self.certified.genesis(), given, &under)?,
+            (Stage::Contents, Given::Contents(given)) => errand.take_contents(store, given, &under)?,
+            _ => return Err(Refused::NotAsked.into()),
+        }
+        Ok(errand.advance(&*store)?)
+    }
+
+    /// Wants the parts below one whose hashes differ.
+    fn compare(&mut self, domain: &str, part: &Part, theirs: &[Subtree], under: &Under) {
+        let tree = self.tree(domain);
+        let ours = tree.look(part).below(LEVELS);
+        let mut wanted = Vec::new();
+        for ((part, theirs), ours) in part.below(LEVELS).into_iter().zip(theirs).zip(&ours) {
+            if theirs.hash() == ours.hash() {
+                continue;
+            }
+            let estimate = under.count.checked_shr(u32::from(part.bits())).unwrap_or(0).max(1);
+            let weight = if matches!(theirs, Subtree::Inner(_)) { estimate } else { 1 };
+            let entries = is_few(weight, tree.look(&part).count());
+            wanted.push(Todo { domain: domain.to_owned(), wanted: WantedPart { part, entries }, weight });
+        }
+        self.todo.extend(wanted);
+    }
+
+    /// Takes back an errand that its server did not finish.
+    pub fn give_back(&mut self, errand: Errand) {
+        self.out -= 1;
+        let again = |arrived: Arrived| WantedPart { part: arrived.part, entries: true };
+        let parts = errand.parts.into_iter().chain(errand.arrived.into_iter().map(again)).collect();
+        self.want_again(&errand.domain, parts);
+    }
+
+    fn want_again(&mut self, domain: &str, parts: Vec<WantedPart>) {
+        for wanted in parts.into_iter().rev() {
+            self.todo.push_front(Todo { domain: domain.to_owned(), wanted, weight: 1 });
+        }
+    }
+
+    /// Writes what an errand has brought: entries, the rows that they vouch for and the index of both.
+    pub fn install(&mut self, errand: Errand, store: &mut dyn Store) -> Result<(), StoreError> {
+        assert!(errand.stage == Stage::Done, "an errand is written once all of it is here");
+        self.out -= 1;
+        let mut changes = Changes::new();
+        for arrived in errand.arrived {
+            for key in arrived.gone {
+                remove(store, (&errand.domain, errand.number), &key)?;
+                changes.insert(key, None);
+            }
+            for entry in arrived.entries {
+                changes.insert(entry.key, Some(entry::value_hash(&entry.value)));
+                self.note_domain(errand.number, &entry)?;
+                write(store, (&errand.domain, errand.number), entry)?;
+            }
+        }
+        self.trees.get_mut(&errand.domain).expect("an errand is about a known tree").touch(&changes);
+        Ok(())
+    }
+
+    /// Notes the state that the store holds: a ledger opens on it.
+    pub fn finish(&self, store: &mut dyn Store, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let group = self.tree(GROUP_DOMAIN);
+        let is_it = (group.root(), group.count()) == (checkpoint.group_root, checkpoint.group_count);
+        assert!(is_it, "the store holds the state that is noted");
+        store.put(Table::Meta, ROOT, &checkpoint.state_root().0)
+    }
+
+    fn note_domain(&mut self, number: TreeNumber, entry: &Entry) -> Result<(), StoreError> {
+        if number == GROUP
+            && let Some((name, number)) = domain_of(&entry.name, &entry.value)?
+        {
+            self.trees.entry(name).or_insert_with(|| Tree::empty(number));
+        }
+        Ok(())
+    }
+
+    fn tree(&self, domain: &str) -> &Tree {
+        self.trees.get(domain).expect("a domain is known before anything is asked about it")
+    }
+}
+
+fn is_few(theirs: u64, ours: u64) -> bool {
+    theirs <= if ours == 0 { ENTRIES_WHERE_NONE } else { ENTRIES_WHERE_SOME }
+}
+
+fn domain_root(read: &dyn Read, domain: &str) -> Result<Option<DomainRoot>, StoreError> {
+    entry::load(read, GROUP, &name::domain_root(domain))
+}
+
+fn domains(read: &dyn Read) -> Result<Vec<(String, TreeNumber)>, StoreError> {
+    let mut found = Vec::new();
+    entry::entries(read, |name, value| {
+        found.extend(domain_of(name, value)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Name and number of the domain of an entry of the group's tree, if it is one of a domain.
+fn domain_of(name: &[u8], value: &[u8]) -> Result<Option<(String, TreeNumber)>, StoreError> {
+    let Some(domain) = name.strip_prefix(b"d") else { return Ok(None) };
+    let domain = String::from_utf8(domain.to_vec()).map_err(|_| entry::damaged("a domain's name"))?;
+    let record: DomainRecord = entry::value_of(value)?;
+    Ok(Some((domain, record.number)))
+}
+
+/// Rows of the index that an entry has in a store, those of an author's numbers left out: they only grow.
+fn index_of(store: &dyn Store, number: TreeNumber, key: &Key) -> Result<Vec<IndexRow>, StoreError> {
+    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Vec::new()) };
+    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
+    derived::of(number, name, value, &Vouched::default())
+}
+
+/// Keys of the rows by which readers find an entry.
+fn listings_of(store: &dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<Vec<Vec<u8>>, StoreError> {
+    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Vec::new()) };
+    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
+    Ok(derived::listings(domain, name, value)?.into_iter().map(|(key, _)| key).collect())
+}
+
+fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber), entry: Entry) -> Result<(), StoreError> {
+    let Entry { key, name, value, vouched, .. } = entry;
+    let new = derived::of(number, &name, &value, &vouched)?;
+    let kept: BTreeSet<_> = new.iter().map(|(table, key, _)| (*table, key.as_slice())).collect();
+    for (table, key, _) in index_of(&*store, number, &key)? {
+        if !kept.contains(&(table, key.as_slice())) {
+            store.delete(table.into(), &key)?;
+        }
+    }
+    for (table, key, value) in new {
+        store.give(table.into(), key, value)?;
+    }
+    for (key, value) in derived::listings(domain, &name, &value)? {
+        store.give(Table::Archive, key, value)?;
+    }
+    for (key, value) in vouched.rows {
+        store.give(Table::Past, key, value)?;
+    }
+    store.give(Table::Entries, row(number, &key).to_vec(), entry::encode(&entry::value_hash(&value), &name, &value))
+}
+
+fn remove(store: &mut dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<(), StoreError> {
+    for (table, key, _) in index_of(&*store, number, key)? {
+        store.delete(table.into(), &key)?;
+    }
+    for key in listings_of(&*store, (domain, number), key)? {
+        store.delete(Table::Archive, &key)?;
+    }
+    let ((from, to), mut past) = (rows::past_of(number, key), Vec::new());
+    store.scan(Table::Past, &from, &to, &mut |key, _| {
+        past.push(key.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    past.iter().try_for_each(|key| store.delete(Table::Past, key))?;
+    store.delete(Table::Entries, &row(number, key))
+}

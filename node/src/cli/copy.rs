@@ -1,0 +1,130 @@
+//! `quorate copy`: a stopped replica's folder filled with the group's state.
+
+use super::failure::{Exit, Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::secret;
+use quorate_client::http::Client;
+use quorate_client::keys;
+use quorate_service::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
+use quorate_service::replica::read_genesis;
+use serde_json::json;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+/// Time for which one node may be silent.
+const SILENT_MAX: Duration = Duration::from_secs(10);
+
+/// Fill the folder of a stopped replica with the group's state, checked against its genesis
+///
+/// Takes what differs from the nodes named, from several at once; a wrong answer is refused and its sender named. Killed
+/// and run again it goes on. The replica then follows the group: a copy does not tell what its key has signed before, so
+/// it votes again only with a new key.
+#[derive(Debug, clap::Args)]
+pub struct Copy {
+    /// The replica's folder: configuration, key and genesis; its database may be lost, damaged or old
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// API address of a node to copy from; may stand several times
+    #[arg(long, value_name = "URL", required = true)]
+    from: Vec<String>,
+    /// File with the secret of the nodes' `admin.token`
+    #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// PEM file with the authorities to trust with https:// nodes, instead of the system's
+    #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Afterwards load the same rows into a fresh database too, and tell how long that takes: no copy is faster
+    #[arg(long)]
+    floor: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: &Copy) -> Outcome {
+    let data = Config::load(&args.dir, Overrides::default()).map_err(Failure::usage)?.data;
+    let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
+    let member = keys::public(&args.dir.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
+    let token = args.token.as_deref().map(secret).transpose()?;
+    let from = args.from.iter().map(|node| client(node, args.ca.as_deref(), token.as_deref()));
+    let from = from.collect::<Result<Vec<_>, _>>()?;
+    let begun = Instant::now();
+    let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
+    let copied = copying::run(plan, teller()).await.map_err(failed)?;
+    let took = begun.elapsed();
+    let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
+    print(args, &copied, took, floor)
+}
+
+fn client(node: &str, ca: Option<&Path>, token: Option<&str>) -> Result<Client, Failure> {
+    let client = Client::trusting(node, SILENT_MAX, ca)?;
+    let Some(token) = token else { return Ok(client) };
+    Ok(client.with_token(token)?)
+}
+
+/// Tells progress on standard error, once a second.
+fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
+    let told = Mutex::new(Instant::now());
+    move |progress| {
+        let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if told.elapsed() >= Duration::from_secs(1) {
+            *told = Instant::now();
+            let Progress { entries, entries_of_group, bytes, nodes, .. } = progress;
+            let megabytes = bytes / 1_000_000;
+            eprintln!("quorate: {entries} of about {entries_of_group} entries, {megabytes} MB, from {nodes} nodes");
+        }
+    }
+}
+
+fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Failure> {
+    let scratch = data.with_extension("floor");
+    let failed_at = |error: io::Error| Failure::file(&scratch, error);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch).map_err(failed_at)?;
+    let took = copying::floor(data, &scratch, genesis).map_err(failed);
+    fs::remove_dir_all(&scratch).map_err(failed_at)?;
+    took
+}
+
+fn failed(error: CopyError) -> Failure {
+    match error {
+        CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
+            .next("name more nodes with --from; run again it goes on from where it was"),
+        error => Failure::usage(error),
+    }
+}
+
+fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) -> Outcome {
+    let Copied { progress, seq, state_root, before } = copied;
+    if args.json {
+        let refused = progress.refused.iter().map(|(peer, why)| json!({ "peer": peer, "why": why.to_string() }));
+        return Ok(print::json(&json!({
+            "bytes": progress.bytes,
+            "answers": progress.answers,
+            "refused": refused.collect::<Vec<_>>(),
+            "seconds": took.as_secs_f64(),
+            "floor_seconds": floor.map(|floor| floor.as_secs_f64()),
+            "seq": seq.get(),
+            "state_root": state_root.to_string(),
+            "before": before,
+        }))?);
+    }
+    let (seconds, bytes, answers) = (took.as_secs_f64(), progress.bytes, progress.answers);
+    print::say(format!("copied the state of slot {seq}: {bytes} bytes in {answers} answers, {seconds:.1} s"))?;
+    print::say(format!("state root {state_root}"))?;
+    for (peer, why) in &progress.refused {
+        print::say(format!("refused {}: {why}", plain(peer)))?;
+    }
+    if let Some(floor) = floor {
+        print::say(format!("loading the same rows takes {:.1} s", floor.as_secs_f64()))?;
+    }
+    if let Some(before) = before {
+        print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
+    }
+    print::say(format!("next: quorate start --dir {}; it follows the group and does not vote", args.dir.display()))?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Copy as far as it is, as it was made, or why there is none.
+
+use crate::engine::EngineError;
+use quorate_ledger::copy::Refused;
+use quorate_ledger::{OpenError, StoreError};
+use quorate_pbft::{Digest, SeqNum};
+use quorate_storage::DbError;
+use std::io;
+use std::path::PathBuf;
+
+/// Copy as far as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// Entries that are here.
+    pub entries: u64,
+    /// Entries of the newest state, as far as it is known.
+    pub entries_of_group: u64,
+    /// Bytes of answers.
+    pub bytes: u64,
+    /// Answers that were taken.
+    pub answers: u64,
+    /// Nodes that answer.
+    pub nodes: usize,
+    /// Nodes whose answers were refused, and why.
+    pub refused: Vec<(String, Refused)>,
+}
+
+/// Copy as it was made.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// Last progress.
+    pub progress: Progress,
+    /// Slot of the state.
+    pub seq: SeqNum,
+    /// Root of the state.
+    pub state_root: Digest,
+    /// Folder to which the database that stood there was moved.
+    pub before: Option<PathBuf>,
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The database is in use, or cannot be made.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The disk said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The copy does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A record that the new database does not take.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A file or folder that could not be moved or made.
+    #[error("{path}: {source}")]
+    Io {
+        /// Path of the file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A database that was replaced before stands in the way.
+    #[error("{0} holds a database that an earlier copy has replaced: move it away or remove it")]
+    InTheWay(PathBuf),
+    /// No node is left to ask.
+    #[error("no node is left to copy from: {0}")]
+    NobodyLeft(String),
+    /// The folder is of a group whose members have changed since the genesis.
+    #[error("the genesis has no members for epoch {0}")]
+    Epoch(quorate_pbft::Epoch),
+}
