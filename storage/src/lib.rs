@@ -16,6 +16,7 @@
 //! in memory: take one for an answer, then drop it.
 #![forbid(unsafe_code)]
 
+mod about;
 mod batch;
 mod db;
 mod error;
