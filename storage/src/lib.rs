@@ -31,6 +31,7 @@ mod view;
 mod prune;
 mod pruned;
 mod record;
+mod served;
 
 mod recover;
 mod remains;
@@ -56,5 +57,6 @@ pub use error::{DbError, RecordError};
 pub use fold::Fold;
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
+pub use served::{OldSlot, SERVED_ROWS_MAX};
 pub use snapshot::Snapshot;
 pub use supply::SupplyLimits;

@@ -7,6 +7,7 @@
 //! the fourth: the ledger that opens on it never differs from the one it was taken from.
 
 mod derived;
+pub(crate) mod forget;
 mod vouched;
 
 use crate::format::constants::GROUP;
@@ -58,7 +59,7 @@ impl Ledger {
     }
 
     /// The oldest slot that a base in a domain may name.
-    fn floor(&self, tree: TreeNumber) -> SeqNum {
+    pub(crate) fn floor(&self, tree: TreeNumber) -> SeqNum {
         let domain = self.domains().values().find(|domain| domain.record.number == tree && tree != GROUP);
         let floor = self.head().times.floor();
         domain.map_or(floor, |domain| floor.max(domain.usage.marks.floor()))
