@@ -23,7 +23,7 @@
 //! - **Conflicts are state.** The sides are kept, the path goes on serving what was agreed, and an author who has seen
 //!   all sides may settle it, where the path's policy does not name somebody else.
 //! - **Horizon.** A base may lie so far back in ledger time and in bytes of superseded contents. State beyond the
-//!   horizon cannot be reached by execution, so each replica may prune it as it likes.
+//!   horizon cannot be reached by execution, so each replica may prune it as it likes ([`Ledger::forget`]).
 //! - **Root.** Executing the next slot reads entries of the trees, and rows (versions of a path, numbers of an author,
 //!   sides of a conflict) that a running hash in an entry vouches for. Rows that only say the same in another order
 //!   (listings, chains by path) can be derived again. Receipts are history, which no execution reads.
@@ -79,6 +79,8 @@ pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError,
 pub use format::governance::{Act, Proposal, ProposalEnd};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
+#[cfg(feature = "execution")]
+pub use copy::forget::Sweep;
 pub use policy::attestation::{PendingChange, Progress, Requirement};
 pub use policy::reputation;
 

@@ -38,6 +38,8 @@ pub enum Input {
     /// The earliest deadline in ledger time that something waits for (T3): said once after a restart; later ones come
     /// with [`Executed`].
     Deadline(Option<Time>),
+    /// The oldest decided slot that the disk can still hand out (S1): said after older ones were pruned.
+    Oldest(SeqNum),
     /// A slot handed out by [`crate::Effect::Execute`] was executed.
     Executed(Executed),
 }

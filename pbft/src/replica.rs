@@ -109,6 +109,10 @@ impl Replica {
                 self.order.execution.deadline = deadline;
                 Ok(())
             }
+            Input::Oldest(oldest) => {
+                self.order.oldest = oldest.max(self.order.oldest);
+                Ok(())
+            }
             Input::Executed(executed) => self.on_executed(executed),
         };
         if let Err(rejected) = outcome {

@@ -8,6 +8,7 @@ mod settings;
 
 pub use settings::{SETTINGS, Setting, effective};
 
+use crate::engine::History;
 use crate::logging::LogFormat;
 use quorate_pbft::ReplicaId;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,9 @@ pub struct Config {
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
+    /// History that this node keeps: `all`, a time as `90d`, or a size as `20GiB`.
+    #[serde(default)]
+    pub history: History,
     /// Filter of the log, as `tracing` writes it: `info`, `warn,quorate_service=debug`, …
     #[serde(default = "default_log")]
     pub log: String,
@@ -93,6 +97,8 @@ pub struct Overrides {
     pub default_rates: Option<bool>,
     /// As [`Config::data`].
     pub data: Option<PathBuf>,
+    /// As [`Config::history`].
+    pub history: Option<History>,
     /// As [`Config::log`].
     pub log: Option<String>,
     /// As [`Config::log_format`].
@@ -151,6 +157,7 @@ impl Config {
             tls_key: None,
             default_rates: yes(),
             data: default_data(),
+            history: History::default(),
             log: default_log(),
             log_format: LogFormat::default(),
             peers,
@@ -185,6 +192,7 @@ impl Config {
         self.tls_key = over.tls_key.or(self.tls_key.take());
         replace(&mut self.default_rates, over.default_rates);
         replace(&mut self.data, over.data);
+        replace(&mut self.history, over.history);
         replace(&mut self.log, over.log);
         replace(&mut self.log_format, over.log_format);
         for peer in over.peers {
@@ -218,7 +226,7 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 
 impl Overrides {
     /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DEFAULT_RATES`,
-    /// `QUORATE_DATA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
+    /// `QUORATE_DATA`, `QUORATE_HISTORY`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
     /// commas between `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
@@ -228,6 +236,9 @@ impl Overrides {
             tls_key: read("QUORATE_TLS_KEY").map(PathBuf::from),
             default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", "true or false", |text| text.parse().ok())?,
             data: read("QUORATE_DATA").map(PathBuf::from),
+            history: parsed(&read, "QUORATE_HISTORY", "all, a time as 90d or a size as 20GiB", |text| {
+                text.parse().ok()
+            })?,
             log: read("QUORATE_LOG"),
             log_format: parsed(&read, "QUORATE_LOG_FORMAT", "text or json", |text| text.parse().ok())?,
             peers: read("QUORATE_PEERS").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),

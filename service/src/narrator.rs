@@ -72,5 +72,8 @@ impl Narrator {
             self.is_behind = false;
             tracing::info!(event = "caught-up", "caught up");
         }
+        if let Some(slot) = now.unserved.filter(|_| self.known.unserved.is_none()) {
+            tracing::error!(event = "history-gone", %slot, "no member that is heard can still hand out the next slot");
+        }
     }
 }

@@ -174,6 +174,7 @@ impl Running {
             verify: verify.clone(),
             incarnation: random()?,
             die: random()?,
+            history: config.history,
         };
         let data = config.data.clone();
         let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));

@@ -7,7 +7,7 @@ use quorate_ledger::{
 };
 use quorate_net::Channel;
 use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
-use quorate_service::engine::{Candidate, Engine, Notice, Outgoing, Place, Request, Round, Setup};
+use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold};
@@ -33,6 +33,7 @@ struct Group {
     sites: Vec<Site>,
     now: Now,
     starts: u64,
+    history: History,
 }
 
 fn member(number: u16) -> Ed25519Signer {
@@ -67,6 +68,10 @@ impl Group {
     }
 
     fn with(replicas: u16, constants: Constants) -> Self {
+        Self::keeping(History::All, replicas, constants)
+    }
+
+    fn keeping(history: History, replicas: u16, constants: Constants) -> Self {
         let genesis = Arc::new(genesis(replicas, constants));
         let sites = (0..replicas).map(|_| Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![] });
         let checker = Checker {
@@ -77,7 +82,7 @@ impl Group {
             certified: Arc::default(),
         };
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
-        let mut group = Self { genesis, checker, sites: sites.collect(), now, starts: 0 };
+        let mut group = Self { genesis, checker, sites: sites.collect(), now, starts: 0, history };
         for site in 0..replicas.into() {
             group.found(site);
             group.start(site);
@@ -102,6 +107,7 @@ impl Group {
             verify: Arc::new(Ed25519),
             incarnation: self.starts,
             die: self.starts,
+            history: self.history,
         };
         let db = Db::on(&self.sites[site].disk).expect("the disk");
         self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
@@ -393,6 +399,42 @@ fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
         assert!(rows(table).is_some_and(|rows| rows <= 20), "{table}: {rows:?} of {slots} slots", rows = rows(table));
     }
     assert!(rows("committed").is_some_and(|rows| rows >= 30), "decided slots stay: laggards need them");
+}
+
+/// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
+#[test]
+fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let mut group = Group::keeping(History::Time(1_000), 4, constants);
+    group.crash(3, Loss::Nothing);
+    for seq in 1..=60 {
+        let envelope = group.envelope(seq, &format!("file-{seq}"));
+        group.submit((seq % 3) as usize, &envelope);
+        group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+        (0..60).for_each(|_| group.turn()); // the state is folded once a second
+    }
+    let served = |group: &Group, site: usize| {
+        let engine = group.sites[site].engine.as_ref().expect("it runs");
+        engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()
+    };
+
+    let (oldest, slots) = (served(&group, 0), group.executed(0).get());
+    assert!((16..=slots - 32).contains(&oldest), "{oldest} of {slots} slots");
+    group.crash(0, Loss::Some { seed: 1 });
+    group.start(0);
+    assert!(served(&group, 0) >= oldest.saturating_sub(1), "{} was {oldest}", served(&group, 0));
+    let unserved =
+        |group: &Group| group.sites[3].engine.as_ref().is_some_and(|e| e.published().report.unserved.is_some());
+    group.start(3);
+    group.until("a report of what is gone", unserved);
+    assert_eq!(group.executed(3), SeqNum::default());
+
+    group.crash(0, Loss::Nothing);
+    let db = Db::on(&group.sites[0].disk).expect("the disk");
+    db.fold().expect("the disk");
+    let stats = db.stats().expect("the disk");
+    let rows = |table| stats.rows.iter().find(|(name, _)| *name == table).map_or(0, |(_, rows)| *rows);
+    assert!(rows("committed") <= slots - oldest + 1 && rows("bundles") < 60, "{:?}", stats.rows);
 }
 
 #[test]

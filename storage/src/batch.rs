@@ -72,6 +72,12 @@ impl Batch {
         self.writes[table as usize].insert(key.to_vec(), Some(Arc::new(value)));
     }
 
+    /// Calls `each` for the keys of `from..=to`, ascending.
+    pub(crate) fn keys(&self, table: Name, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        self.turn.shared.poison.check()?;
+        self.view.keys(&self.writes[table as usize], (table, from, to), each)
+    }
+
     pub(crate) fn remove(&mut self, table: Name, key: &[u8]) {
         self.writes[table as usize].insert(key.to_vec(), None);
     }

@@ -3,18 +3,17 @@
 use crate::base::Base;
 use crate::batch::{Batch, Journaled};
 use crate::error::DbError;
-use crate::fold::{self, Fold};
+use crate::fold::Fold;
 use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
-use crate::key;
 use crate::row::{decode, encode};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::tables::{Name, Writes};
-use crate::value;
 use crate::view::View;
+use crate::{about, key};
 use quorate_ledger::StoreError;
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableError};
+use redb::{Database, DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
@@ -99,10 +98,7 @@ impl Db {
         if !path.try_exists().map_err(io_error(&path))? {
             return Err(DbError::Missing(dir.into()));
         }
-        let database = Database::builder().set_cache_size(CACHE_BYTES).open(&path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => DbError::Locked(dir.into()),
-            error => error.into(),
-        })?;
+        let database = Database::builder().set_cache_size(CACHE_BYTES).open(&path).map_err(not_opened(dir))?;
         check_format(&database)?;
         let journal = journal_files(dir, OpenOptions::new().read(true).write(true))?;
         Self::recover(database, journal, Some(path))
@@ -115,8 +111,7 @@ impl Db {
         let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(backend)?;
         let files = JOURNAL_FILES.map(|name| Box::new(disk.file(name)) as Box<dyn StorageBackend>);
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
-        let is_new = database.begin_read()?.list_tables()?.next().is_none();
-        if is_new {
+        if about::is_empty(&database)? {
             return Self::make(database, journal, Checksum::default(), None);
         }
         check_format(&database)?;
@@ -126,30 +121,25 @@ impl Db {
     /// The journal, then the tables.
     fn make(database: Database, files: Files, seed: Checksum, path: Option<PathBuf>) -> Result<Self, DbError> {
         let mut journal = Journal::create(files, seed)?;
-        make_tables(&database, journal.turn()?)?;
-        Self::over(database, journal, Unfolded::default(), path)
+        make_tables(&database, journal.turn(journal.mark().generation)?)?;
+        let first = journal.mark();
+        Self::over(database, (journal, first), Unfolded::default(), path)
     }
 
-    /// Takes up what the journal holds. Folds it only where the journal has no room for another generation, for
-    /// folding takes room on the disk.
+    /// Takes up what the journal holds. Folds nothing and writes nothing: there may be no room on the disk.
     fn recover(database: Database, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
         let first = stored_mark(&database)?;
         let Replayed { records, end } = replay(&files, first)?;
-        let mut rows = unfolded(records)?;
-        if end.mark.generation - first.generation + 1 == FILES as u64 {
-            fold_rows(&database, std::mem::take(&mut rows), end.mark)?;
-        }
-        Self::over(database, Journal::resume(files, end)?, rows, path)
+        Self::over(database, (Journal::resume(files, end)?, first), unfolded(records)?, path)
     }
 
     /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.
     pub fn claim(&self, member: &[u8; 32]) -> Result<(), DbError> {
-        let transaction = self.shared.database.begin_read()?;
-        let about = transaction.open_table(Name::About.definition())?;
-        let Some(stored) = about.get(key::MEMBER)? else { return note_member(&self.shared.database, member) };
-        let known = value::read(Name::About, key::MEMBER, stored.value(), |_, _| Ok(()));
-        let is_ours = known.map_err(|error| DbError::Foreign(error.0))?[..] == member[..];
-        if is_ours { Ok(()) } else { Err(DbError::OtherMember(self.path.clone().unwrap_or_default())) }
+        let database = &self.shared.database;
+        let Some(known) = about::read(database, key::MEMBER)? else {
+            return about::note(database, key::MEMBER, member.to_vec());
+        };
+        if known == member { Ok(()) } else { Err(DbError::OtherMember(self.path.clone().unwrap_or_default())) }
     }
 
     /// Begins a batch; waits while another one is open.
@@ -172,7 +162,8 @@ impl Db {
         if view.frozen.is_some() || view.active.bytes() == 0 {
             return Ok(None);
         }
-        let mark = turn.journal().turn().map_err(|error| self.shared.poison.fail(error))?;
+        let folded = self.shared.folded();
+        let mark = turn.journal().turn(folded).map_err(|error| self.shared.poison.fail(error))?;
         Ok(Some(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark }))
     }
 
@@ -183,8 +174,7 @@ impl Db {
 
     /// Bytes of rows in memory that are not folded yet.
     pub fn unfolded_bytes(&self) -> u64 {
-        let view = self.shared.view();
-        view.active.bytes() + view.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
+        unfolded_bytes(&self.shared.view())
     }
 
     /// Folds what was committed up to now, here and at once: for a database in the making, and for tests.
@@ -203,16 +193,25 @@ impl Db {
         let counted = Name::ALL.into_iter().map(|name| Ok((name.as_str(), view.base.rows_of(name)?)));
         let rows = counted.collect::<Result<_, _>>()?;
         let (file_bytes, disk_bytes) = self.path.as_deref().map_or(Ok((0, 0)), file_size)?;
-        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: self.unfolded_bytes() })
+        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: unfolded_bytes(&view) })
     }
 
-    fn over(database: Database, journal: Journal, rows: Unfolded, path: Option<PathBuf>) -> Result<Self, DbError> {
+    fn over(
+        database: Database,
+        (journal, folded): (Journal, Mark),
+        rows: Unfolded,
+        path: Option<PathBuf>,
+    ) -> Result<Self, DbError> {
         let poison = Arc::default();
         let base = Base::begin(&database, &poison).map_err(|error| DbError::Foreign(error.0))?;
         let view = View { base: Arc::new(base), frozen: None, active: Arc::default(), at: 0 };
         view.active.put(rows, view.at);
-        Ok(Self { shared: Arc::new(Shared::new(database, poison, view, journal)), path })
+        Ok(Self { shared: Arc::new(Shared::new(database, poison, view, (journal, folded))), path })
     }
+}
+
+fn unfolded_bytes(view: &View) -> u64 {
+    view.active.bytes() + view.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
 }
 
 /// Seed of a new journal: no other database's records are taken for its own. The keys of a hash map are random enough.
@@ -233,14 +232,19 @@ fn journal_files(dir: &Path, options: &OpenOptions) -> Result<Files, DbError> {
             io::ErrorKind::NotFound => DbError::Journal(format!("{} is missing", path.display())),
             _ => io_error(&path)(error),
         })?;
-        let file = FileBackend::new(file).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => DbError::Locked(dir.into()),
-            error => error.into(),
-        })?;
-        Ok(Box::new(file))
+        Ok(Box::new(FileBackend::new(file).map_err(not_opened(dir))?))
     };
     let [first, second, third] = JOURNAL_FILES;
     Ok(Files { files: Arc::new([open(first)?, open(second)?, open(third)?]), step: JOURNAL_STEP })
+}
+
+/// Why a file that is there does not open.
+fn not_opened(dir: &Path) -> impl FnOnce(DatabaseError) -> DbError + use<> {
+    let dir = dir.to_path_buf();
+    move |error| match error {
+        DatabaseError::DatabaseAlreadyOpen => DbError::Locked(dir),
+        error => error.into(),
+    }
 }
 
 fn unfolded(records: Vec<Vec<u8>>) -> Result<Unfolded, DbError> {
@@ -255,16 +259,6 @@ fn unfolded(records: Vec<Vec<u8>>) -> Result<Unfolded, DbError> {
     Ok(writes)
 }
 
-/// Puts rows into their tables. The generation that is written stays: its rows may be put there again.
-fn fold_rows(database: &Database, rows: Unfolded, mark: Mark) -> Result<(), DbError> {
-    let transaction = database.begin_write()?;
-    for (name, writes) in Name::ALL.into_iter().zip(&rows).filter(|(_, writes)| !writes.is_empty()) {
-        value::write(&transaction, name, writes)?;
-    }
-    fold::note(&transaction, mark)?;
-    Ok(transaction.commit()?)
-}
-
 /// The first commit: every table, so that no reader meets one that does not exist, the format, and where the journal
 /// begins.
 fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
@@ -272,39 +266,20 @@ fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
     for name in Name::ALL {
         transaction.open_table(name.definition())?;
     }
-    let format = Writes::from([(key::FORMAT.to_vec(), Some(Arc::new(encode(&FORMAT))))]);
-    value::write(&transaction, Name::About, &format)?;
-    fold::note(&transaction, journal)?;
+    about::set(&transaction, key::FORMAT, encode(&FORMAT))?;
+    about::set(&transaction, key::JOURNAL, encode(&journal))?;
     transaction.commit()?;
     Ok(())
 }
 
 fn stored_mark(database: &Database) -> Result<Mark, DbError> {
-    let transaction = database.begin_read()?;
-    let about = transaction.open_table(Name::About.definition())?;
-    let stored = about.get(key::JOURNAL)?.ok_or_else(|| DbError::Foreign("no journal".into()))?;
-    let value = value::read(Name::About, key::JOURNAL, stored.value(), |_, _| Ok(()));
-    value.and_then(|value| decode(&value)).map_err(|error| DbError::Foreign(error.0))
-}
-
-fn note_member(database: &Database, member: &[u8; 32]) -> Result<(), DbError> {
-    let transaction = database.begin_write()?;
-    let row = (key::MEMBER.to_vec(), Some(Arc::new(member.to_vec())));
-    value::write(&transaction, Name::About, &Writes::from([row]))?;
-    transaction.commit()?;
-    Ok(())
+    let stored = about::read(database, key::JOURNAL)?.ok_or_else(|| DbError::Foreign("no journal".into()))?;
+    decode(&stored).map_err(|error| DbError::Foreign(error.0))
 }
 
 fn check_format(database: &Database) -> Result<(), DbError> {
-    let transaction = database.begin_read()?;
-    let about = match transaction.open_table(Name::About.definition()) {
-        Err(TableError::TableDoesNotExist(name)) => return Err(DbError::Foreign(format!("no table `{name}`"))),
-        other => other?,
-    };
-    let stored = about.get(key::FORMAT)?.ok_or_else(|| DbError::Foreign("no format".into()))?;
-    let value = value::read(Name::About, key::FORMAT, stored.value(), |_, _| Ok(())); // whole in every format
-    let found = value.and_then(|value| decode::<u32>(&value)).map_err(|error| DbError::Foreign(error.0))?;
-    match found {
+    let stored = about::read(database, key::FORMAT)?.ok_or_else(|| DbError::Foreign("no format".into()))?;
+    match decode::<u32>(&stored).map_err(|error| DbError::Foreign(error.0))? {
         FORMAT => Ok(()),
         found if found > FORMAT => Err(DbError::NewerFormat { found, known: FORMAT }),
         found => Err(DbError::OlderFormat { found, known: FORMAT }),

@@ -4,12 +4,12 @@
 //! a crash the tables that execution writes are those of the last fold, and the slots since then are executed again.
 
 use crate::journal::Mark;
-use crate::key;
 use crate::memory::MemTable;
 use crate::row::encode;
 use crate::shared::Shared;
-use crate::tables::{Name, Writes};
-use crate::value::{self, Writer};
+use crate::tables::Name;
+use crate::value::Writer;
+use crate::{about, key};
 use quorate_ledger::StoreError;
 use redb::WriteTransaction;
 use std::fmt;
@@ -30,11 +30,11 @@ impl Fold {
         shared.poison.check()?;
         let written = shared.database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
             write(&transaction, &rows)?;
-            note(&transaction, mark)?;
+            about::set(&transaction, key::JOURNAL, encode(&mark))?;
             Ok(transaction.commit()?)
         });
         written.map_err(|error| shared.poison.fail(error))?;
-        shared.rebase()
+        shared.rebase(mark)
     }
 
     /// Bytes of the rows.
@@ -49,12 +49,6 @@ fn write(transaction: &WriteTransaction, rows: &MemTable) -> Result<(), redb::Er
         rows.newest(name, |key, value| writer.put(key, value))?;
     }
     Ok(())
-}
-
-/// Notes in redb from where on the journal is not folded.
-pub(crate) fn note(transaction: &WriteTransaction, mark: Mark) -> Result<(), redb::Error> {
-    let row = (key::JOURNAL.to_vec(), Some(Arc::new(encode(&mark))));
-    value::write(transaction, Name::About, &Writes::from([row]))
 }
 
 impl fmt::Debug for Fold {

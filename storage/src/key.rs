@@ -11,6 +11,8 @@ pub(crate) const MEMBER: &[u8] = b"member";
 pub(crate) const GROUP: &[u8] = b"group";
 /// In [`crate::tables::Name::About`]: at or below what rows may be gone.
 pub(crate) const PRUNED: &[u8] = b"pruned";
+/// In [`crate::tables::Name::About`]: at or below what decided slots and bundles may be gone.
+pub(crate) const SERVED: &[u8] = b"served";
 /// In [`crate::tables::Name::About`]: from where on the journal is not folded.
 pub(crate) const JOURNAL: &[u8] = b"journal";
 /// In [`crate::tables::Name::About`]: why this replica takes no part any more.

@@ -16,6 +16,7 @@
 //! in memory: take one for an answer, then drop it.
 #![forbid(unsafe_code)]
 
+mod about;
 mod batch;
 mod db;
 mod error;
@@ -31,6 +32,7 @@ mod queue;
 mod prune;
 mod pruned;
 mod record;
+mod served;
 
 mod recover;
 mod remains;
@@ -57,5 +59,6 @@ pub use fold::Fold;
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
 pub use queue::Queued;
+pub use served::{OldSlot, SERVED_ROWS_MAX};
 pub use snapshot::Snapshot;
 pub use supply::SupplyLimits;

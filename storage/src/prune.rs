@@ -4,7 +4,7 @@
 //! of the lane positions that they executed own Bundle and Ack statements and lane certificates. The newest own
 //! statement of each kind (Ack: of each lane) and the newest certificate of each lane stay. Own ViewChange and NewView
 //! statements, and starts of views, go when a later view has decided the last covered slot: see `starts.rs`. Decided slots with their
-//! certificates and bundles stay too: from them a replica that is behind catches up (N9).
+//! certificates and bundles stay for longer: from them a replica that is behind catches up (N9), see `served.rs`.
 //!
 //! Rows that stay of a bundle with nothing but a read mark: its own of some 230 bytes, and a decided slot of some 400,
 //! which it may share with other bundles.
@@ -75,9 +75,10 @@ impl Batch {
 }
 
 /// Removes rows until none may be removed any more.
-struct Sweep<'a> {
-    batch: &'a mut Batch,
-    left: usize,
+pub(crate) struct Sweep<'a> {
+    pub(crate) batch: &'a mut Batch,
+    /// Rows that may still go.
+    pub(crate) left: usize,
 }
 
 impl Sweep<'_> {
@@ -138,10 +139,10 @@ impl Sweep<'_> {
     }
 
     /// Removes the rows of `from..=to` but one, as many as may be.
-    fn remove(&mut self, table: Name, from: &[u8], to: &[u8], but: Option<&Row>) -> Result<(), StoreError> {
+    pub(crate) fn remove(&mut self, table: Name, from: &[u8], to: &[u8], but: Option<&Row>) -> Result<(), StoreError> {
         let (max, mut keys) = (self.left, Vec::new());
         let spared = but.map(|(key, _)| key.as_slice());
-        self.batch.rows(table, from, to, Order::Up, &mut |key, _| {
+        self.batch.keys(table, from, to, &mut |key, _| {
             if keys.len() == max {
                 return Ok(ControlFlow::Break(()));
             }

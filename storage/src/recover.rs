@@ -4,6 +4,7 @@ use crate::key::{self, Place};
 use crate::own;
 use crate::row::{self, Accepted, Committed, LaneCert, Own, decode};
 use crate::rows::{Order, Row, Rows};
+use crate::served;
 use crate::snapshot::Snapshot;
 use crate::starts::{self, Start};
 use crate::tables::Name;
@@ -66,9 +67,10 @@ impl Snapshot {
         value.map_or(Ok((View::default(), false)), |value| decode(&value))
     }
 
-    /// The lowest slot whose decision is here.
+    /// The lowest slot whose decision is here, and served.
     fn oldest(&self) -> Result<Option<SeqNum>, StoreError> {
-        let first = self.first_key(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)))?;
+        let from = key::slot(served::oldest(self)?);
+        let first = self.first_key(Name::Committed, &from, &key::slot(SeqNum::new(u64::MAX)))?;
         first.map(|key| key::parse_slot(&key)).transpose()
     }
 

@@ -1,12 +1,13 @@
 //! Parts of an open database that batches, snapshots and folds share.
 
 use crate::error::Poison;
-use crate::journal::Journal;
+use crate::journal::{Journal, Mark};
 use crate::memory::MemTable;
 use crate::tables::{Name, Writes};
 use crate::view::View;
 use quorate_ledger::StoreError;
 use redb::Database;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// An open database.
@@ -17,17 +18,25 @@ pub(crate) struct Shared {
     view: Mutex<Arc<View>>,
     journal: Mutex<Option<Journal>>,
     given_back: Condvar,
+    /// Generation of the journal from which on rows are not folded.
+    folded: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(database: Database, poison: Arc<Poison>, view: View, journal: Journal) -> Self {
+    pub(crate) fn new(database: Database, poison: Arc<Poison>, view: View, (journal, folded): (Journal, Mark)) -> Self {
+        let folded = AtomicU64::new(folded.generation);
         let (view, journal) = (Mutex::new(Arc::new(view)), Mutex::new(Some(journal)));
-        Self { database, poison, view, journal, given_back: Condvar::new() }
+        Self { database, poison, view, journal, given_back: Condvar::new(), folded }
     }
 
     /// The rows after the newest commit.
     pub(crate) fn view(&self) -> Arc<View> {
         lock(&self.view).clone()
+    }
+
+    /// Generation of the journal from which on rows are not folded.
+    pub(crate) fn folded(&self) -> u64 {
+        self.folded.load(Ordering::Acquire)
     }
 
     /// Takes the one place to write from; waits while it is taken.
@@ -42,7 +51,8 @@ impl Shared {
     }
 
     /// Puts the folded rows below: readers who come now find them in redb.
-    pub(crate) fn rebase(&self) -> Result<(), StoreError> {
+    pub(crate) fn rebase(&self, folded: Mark) -> Result<(), StoreError> {
+        self.folded.store(folded.generation, Ordering::Release);
         let base = Arc::new(crate::base::Base::begin(&self.database, &self.poison)?);
         self.change(|view| (view.base, view.frozen) = (base, None));
         Ok(())

@@ -36,8 +36,25 @@ impl View {
     pub(crate) fn rows(
         &self,
         writes: Option<&Writes>,
+        range: (Name, &[u8], &[u8]),
+        order: Order,
+        each: Each<'_>,
+    ) -> Result<(), StoreError> {
+        self.walk(writes, range, order, |key, stored| self.base.value(range.0, key, stored), each)
+    }
+
+    /// Calls `each` for the keys of `from..=to` after these writes, ascending, with no values: those of redb are not
+    /// read.
+    pub(crate) fn keys(&self, writes: &Writes, range: (Name, &[u8], &[u8]), each: Each<'_>) -> Result<(), StoreError> {
+        self.walk(Some(writes), range, Order::Up, |_, _| Ok(Vec::new()), &mut |key, _| each(key, &[]))
+    }
+
+    fn walk(
+        &self,
+        writes: Option<&Writes>,
         (table, from, to): (Name, &[u8], &[u8]),
         order: Order,
+        value_of: impl Fn(&[u8], &[u8]) -> Result<Vec<u8>, StoreError>,
         each: Each<'_>,
     ) -> Result<(), StoreError> {
         if from > to {
@@ -55,9 +72,7 @@ impl View {
                 (Some((old, _)), Some((new, _))) => order.compare(old.value(), new),
             };
             let flow = match (first, &old, &new) {
-                (Ordering::Less, Some((key, stored)), _) => {
-                    each(key.value(), &self.base.value(table, key.value(), stored.value())?)?
-                }
+                (Ordering::Less, Some((key, stored)), _) => each(key.value(), &value_of(key.value(), stored.value())?)?,
                 (_, _, Some((key, Some(value)))) => each(key, value)?,
                 _ => ControlFlow::Continue(()),
             };

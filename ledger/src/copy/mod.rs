@@ -12,6 +12,7 @@
 //! written. [`answer`] gives such answers.
 
 mod frame;
+pub(crate) mod forget;
 mod vouched;
 mod derived;
 mod answer;
@@ -89,7 +90,7 @@ impl Ledger {
     }
 
     /// The oldest slot that a base in a domain may name.
-    fn floor(&self, tree: TreeNumber) -> SeqNum {
+    pub(crate) fn floor(&self, tree: TreeNumber) -> SeqNum {
         let domain = self.domains().values().find(|domain| domain.record.number == tree && tree != GROUP);
         let floor = self.head().times.floor();
         domain.map_or(floor, |domain| floor.max(domain.usage.marks.floor()))

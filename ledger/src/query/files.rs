@@ -190,6 +190,7 @@ impl<'a> StateView<'a> {
         if at > self.ledger.revision() {
             return Err(QueryError::UnknownRevision(at));
         }
+        self.check_versions(domain, at)?;
         let version = self.version_at(domain, path, at)?;
         Ok(match version {
             Some((since, Some(file))) => Found::File(file_entry(path, file, since)),

@@ -57,10 +57,13 @@ impl<'a> StateView<'a> {
         limit: usize,
     ) -> Result<Page<LogEntry>, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
-        let ids = match path {
+        from.map_or(Ok(()), |from| self.check_history(from))?;
+        let mut ids = match path {
             None => self.ids_of_domain(number, from, limit + 1)?,
             Some(path) => self.ids_of_path(domain, path, from, limit + 1)?,
         };
+        let oldest = self.history_from()?;
+        ids.retain(|(revision, _)| revision.seq() >= oldest);
         let entries =
             ids.iter().map(|(revision, id)| self.log_entry(domain, *revision, id)).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
@@ -74,6 +77,7 @@ impl<'a> StateView<'a> {
         until: Revision,
     ) -> Result<Vec<(Revision, EnvelopeId)>, QueryError> {
         let number = self.number(domain)?;
+        self.check_history(after)?;
         let (first, last) = (rows::log(number, after), rows::log(number, until));
         let mut found = Vec::new();
         self.read.scan(Table::Archive, &first, &last, &mut |key, id| {
@@ -184,6 +188,7 @@ impl<'a> StateView<'a> {
         if let Some(unknown) = [first, second].into_iter().find(|revision| *revision > newest) {
             return Err(QueryError::UnknownRevision(unknown));
         }
+        self.check_history(first.min(second))?;
         let mut found = Vec::new();
         for path in self.touched(domain, number, first.min(second), first.max(second))? {
             if from.is_some_and(|from| path.as_str() <= from) {

@@ -25,10 +25,12 @@ pub use locks::LockEntry;
 pub use page::Page;
 pub use proposals::ProposalEntry;
 
+use crate::copy::forget;
 use crate::execute::deadlines;
 use crate::state::ledger::Ledger;
 use crate::state::store::{LiveStore, Read, StoreError};
-use quorate_pbft::Time;
+use crate::vocabulary::revision::Revision;
+use quorate_pbft::{SeqNum, Time};
 
 /// A ledger with a reader of the same moment: what was committed with it, nothing earlier or later.
 #[derive(Clone, Copy)]
@@ -48,7 +50,15 @@ pub enum QueryError {
     UnknownDomain(String),
     /// A revision that is not executed here, or whose versions have left the store.
     #[error("revision {0} is not known here")]
-    UnknownRevision(crate::vocabulary::revision::Revision),
+    UnknownRevision(Revision),
+    /// A revision from before the history that this node keeps.
+    #[error("revision {revision} is older than the history that this node keeps; it begins with slot {oldest}")]
+    Pruned {
+        /// The revision that was asked for.
+        revision: Revision,
+        /// The oldest slot whose history is here.
+        oldest: SeqNum,
+    },
     /// A cursor that no earlier page gave.
     #[error("not a cursor of this list")]
     Cursor,
@@ -65,6 +75,26 @@ impl<'a> StateView<'a> {
     /// The earliest deadline in ledger time that something waits for (T3): what the core is told after a restart.
     pub fn next_deadline(&self) -> Result<Option<Time>, StoreError> {
         deadlines::earliest(&LiveStore(self.read))
+    }
+
+    /// The oldest slot whose history is kept: receipts, log, lists.
+    pub fn history_from(&self) -> Result<SeqNum, StoreError> {
+        forget::history_from(self.read)
+    }
+
+    /// Refuses to tell what happened after a revision, if some of it is forgotten.
+    pub fn check_history(&self, after: Revision) -> Result<(), QueryError> {
+        let oldest = self.history_from()?;
+        match oldest.previous() {
+            Some(last) if after < Revision::slot(last) => Err(QueryError::Pruned { revision: after, oldest }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to tell the files of a domain at a revision whose versions may be forgotten.
+    fn check_versions(&self, domain: u32, at: Revision) -> Result<(), QueryError> {
+        let oldest = self.ledger.versions_from(self.read, domain)?;
+        if at.seq() < oldest { Err(QueryError::Pruned { revision: at, oldest }) } else { Ok(()) }
     }
 
     fn number(&self, domain: &str) -> Result<u32, QueryError> {

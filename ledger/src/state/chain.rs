@@ -8,7 +8,7 @@ use crate::state::abort::Abort;
 use crate::state::index::IndexRow;
 use crate::state::overlay::Overlay;
 use crate::state::record::{ChainPlace, Link, NumberRow, ViewRecord};
-use crate::state::store::{Live, ReadLive, StoreError};
+use crate::state::store::{Live, Read, ReadLive, StoreError, Table};
 use crate::state::tree::{self, Key};
 use crate::state::{entry, name, numbers, rows};
 use crate::vocabulary::file::File;
@@ -57,6 +57,24 @@ pub(crate) fn index(key: &[u8], row: &NumberRow) -> Vec<IndexRow> {
         (Live::Index, rows::chain(&link.chain), entry::bytes_of(&Chain { length: link.depth, left }))
     });
     envelope.into_iter().chain(end).collect()
+}
+
+/// Keys of the index that are there for the row of a number alone, and go with it: where its envelope finds it, what was
+/// laid out of its writes, and its chain if it is the last link.
+pub(crate) fn rows_of(read: &dyn Read, key: &[u8], row: &NumberRow) -> Result<Vec<Vec<u8>>, StoreError> {
+    let envelope = rows::envelope(&row.envelope);
+    let mut found = Vec::new();
+    if read.get(Table::Index, &envelope)?.as_deref() == Some(key) {
+        found.push(envelope);
+    }
+    let Some(view) = row.view() else { return Ok(found) };
+    let link = view.place.link;
+    let paths = view.writes.iter().map(|(path, _)| tree::key_of(&name::file(path)));
+    found.extend(paths.map(|path| rows::chain_write(&link.chain, &path, link.depth)));
+    found.push(rows::laid_out(&row.envelope));
+    let chain: Option<Chain> = entry::load_row(read, Table::Index, &rows::chain(&link.chain))?;
+    found.extend(chain.filter(|chain| chain.length == link.depth).map(|_| rows::chain(&link.chain)));
+    Ok(found)
 }
 
 /// Lays out what an envelope wrote, and those that its chain was built on, as far as nobody has yet.

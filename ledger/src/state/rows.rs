@@ -26,8 +26,17 @@ pub(crate) fn past_of(tree: TreeNumber, entry: &Key) -> (Vec<u8>, Vec<u8>) {
     below(&row(tree, entry), PLACE_BYTES)
 }
 
+/// Bytes of tree and key of the entry, before the place of a row in its past.
+pub(crate) const PAST_BYTES: usize = 36;
+
+/// Bytes of the place of a [`version`].
+pub(crate) const VERSION_BYTES: usize = 12;
+
+/// Bytes of the place of a [`number`].
+pub(crate) const NUMBER_BYTES: usize = 16;
+
 /// Bytes of the longest place of a row in the past of its entry.
-const PLACE_BYTES: usize = 16;
+const PLACE_BYTES: usize = NUMBER_BYTES;
 
 /// Past: (domain, path's key, revision) to a version that is not the newest.
 pub(crate) fn version(domain: u32, path: &Key, revision: Revision) -> Vec<u8> {
@@ -36,7 +45,7 @@ pub(crate) fn version(domain: u32, path: &Key, revision: Revision) -> Vec<u8> {
 
 /// The revision in a key of [`version`].
 pub(crate) fn version_revision(key: &[u8]) -> Option<Revision> {
-    Revision::from_key(key.get(36..)?)
+    Revision::from_key(key.get(PAST_BYTES..)?)
 }
 
 /// Past: (domain, key of the author's numbers, number, attempt) to the verdict there.
@@ -51,7 +60,7 @@ pub(crate) fn is_number_of(key: &[u8], domain: u32, author: &PublicKey) -> bool 
 
 /// Number and attempt in a key of [`number`].
 pub(crate) fn number_parts(key: &[u8]) -> Option<(u64, u64)> {
-    let (number, attempt) = key.get(36..)?.split_first_chunk()?;
+    let (number, attempt) = key.get(PAST_BYTES..)?.split_first_chunk()?;
     Some((u64::from_be_bytes(*number), u64::from_be_bytes(attempt.try_into().ok()?)))
 }
 

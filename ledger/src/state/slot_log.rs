@@ -5,7 +5,7 @@
 
 use crate::state::store::{Read, StoreError, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, bounded, hash_parts};
+use quorate_pbft::{Digest, MERKLE_DEPTH_MAX, SeqNum, bounded, hash_parts};
 
 /// Callback that writes a row.
 pub(crate) type Put<'a> = &'a mut dyn FnMut(Table, &[u8], &[u8]) -> Result<(), StoreError>;
@@ -86,6 +86,14 @@ impl SlotLog {
     }
 }
 
+/// Whether a node, by its row, is on no path of a leaf from `oldest` on nor beside one: all below its parent are older.
+pub(crate) fn is_off_all_paths(row: &[u8], oldest: SeqNum) -> bool {
+    let Some((level, index)) = row.split_first() else { return false };
+    let Some(index) = index.first_chunk().map(|index| u64::from_be_bytes(*index)) else { return false };
+    let forgotten = u128::from(oldest.get().saturating_sub(1)); // leaf 0 is slot 1
+    ((u128::from(index) >> 1) + 1) << (u32::from(*level) + 1).min(64) <= forgotten
+}
+
 /// The largest power of two below `count`, for a `count` of at least two.
 fn split(count: u64) -> u64 {
     1 << (63 - (count - 1).leading_zeros())
@@ -126,6 +134,38 @@ mod tests {
             if let Some(value) = values.get(size) {
                 log.push(value, &mut |table, key, value| store.put(table, key, value)).expect("memory");
             }
+        }
+    }
+
+    #[test]
+    fn leaves_from_any_slot_on_are_proved_without_what_is_off_their_paths() {
+        let values: Vec<Digest> = (0..40).map(|byte| Digest([byte; 32])).collect();
+        for oldest in 0..=41_u64 {
+            let (mut log, mut store) = (SlotLog::default(), MemoryStore::new());
+            for value in &values {
+                log.push(value, &mut |table, key, value| store.put(table, key, value)).expect("memory");
+            }
+            let mut nodes = Vec::new();
+            let each = &mut |key: &[u8], _: &[u8]| {
+                nodes.push(key.to_vec());
+                core::ops::ControlFlow::Continue(())
+            };
+            store.scan(Table::Range, &[], &[0xff; 9], each).expect("memory");
+            let gone: Vec<_> = nodes.iter().filter(|node| is_off_all_paths(node, SeqNum::new(oldest))).collect();
+            gone.iter().for_each(|node| store.delete(Table::Range, node).expect("memory"));
+            let root = log.root().expect("a peak for each bit");
+            for index in oldest.saturating_sub(1)..40 {
+                let path = log.prove(index, &store).expect("nothing is missing").expect("a leaf");
+                assert!(
+                    merkle_proves(&root, &values[index as usize], index as usize, 40, &path),
+                    "{index} from {oldest}"
+                );
+            }
+            assert!(
+                gone.len() as u64 + 12 >= 2 * oldest.saturating_sub(1),
+                "{} nodes are gone, from {oldest}",
+                gone.len()
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 use super::certificate_of;
 use core::ops::ControlFlow;
 use quorate_ledger::copy::{Next, Session, answer};
-use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Table};
+use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Sweep, Table};
 use quorate_pbft::{Decided, QuorumCert};
 use std::collections::BTreeMap;
 
@@ -19,23 +19,60 @@ const ON_DEMAND: [u8; 2] = [b'm', b'w'];
 /// Kinds of the index that tell of numbers: a copy has those within the horizon.
 const OF_NUMBERS: [u8; 2] = [b'k', b'h'];
 
+/// Rows that the forgetful ledger looks at after each slot.
+const FORGOTTEN_AT_ONCE: usize = 24;
+
 #[derive(Clone)]
 pub struct Twin {
     store: MemoryStore,
     ledger: Ledger,
+    forgetful: Forgetful,
     /// The store as it was when it was last made.
     older: MemoryStore,
 }
 
-impl Twin {
-    pub fn of(ledger: &Ledger, store: &MemoryStore) -> Self {
-        Self::made(ledger, store, copy(ledger, store))
+/// A third ledger, which keeps no history at all.
+#[derive(Clone)]
+struct Forgetful {
+    store: MemoryStore,
+    ledger: Ledger,
+    sweep: Sweep,
+}
+
+impl Forgetful {
+    fn of(ledger: &Ledger, store: &MemoryStore) -> Self {
+        Self { store: store.clone(), ledger: ledger.clone(), sweep: Sweep::default() }
     }
 
-    fn made(ledger: &Ledger, store: &MemoryStore, copied: MemoryStore) -> Self {
+    /// Executes a slot, and forgets: some after each, all that may go where a copy is taken, which must lack nothing.
+    fn follow(&mut self, decided: &Decided, theirs: &Outcome) {
+        let ours = self.ledger.execute(&mut self.store, decided).expect("nothing is missing");
+        assert_eq!(&ours, theirs, "a ledger that forgets, at {}", decided.seq);
+        let mut is_through = self.forget();
+        if is_time(decided) {
+            while !is_through {
+                is_through = self.forget();
+            }
+            check_index(&self.ledger, &self.store, &copy(&self.ledger, &self.store));
+        }
+    }
+
+    fn forget(&mut self) -> bool {
+        let next = self.ledger.executed().seq.next();
+        let forgotten = self.ledger.forget(&mut self.store, &mut self.sweep, next, FORGOTTEN_AT_ONCE);
+        forgotten.expect("memory does not fail")
+    }
+}
+
+impl Twin {
+    pub fn of(ledger: &Ledger, store: &MemoryStore) -> Self {
+        Self::made(ledger, store, copy(ledger, store), Forgetful::of(ledger, store))
+    }
+
+    fn made(ledger: &Ledger, store: &MemoryStore, copied: MemoryStore, forgetful: Forgetful) -> Self {
         check_index(ledger, store, &copied);
-        let ledger = Ledger::open(&copied, ledger.genesis()).expect("a copy opens");
-        Self { older: copied.clone(), store: copied, ledger }
+        let opened = Ledger::open(&copied, ledger.genesis()).expect("a copy opens");
+        Self { older: copied.clone(), store: copied, ledger: opened, forgetful }
     }
 
     /// Made anew from its own state: whole, from what an older state lacks, or in two goes.
@@ -47,7 +84,7 @@ impl Twin {
             2 => asked(ledger, store, self.older.clone(), usize::MAX),
             _ => asked(ledger, store, MemoryStore::new(), 3),
         };
-        Self::made(ledger, store, copied)
+        Self::made(ledger, store, copied, self.forgetful.clone())
     }
 
     /// Executes what another ledger has executed, and holds all of it against that.
@@ -55,6 +92,7 @@ impl Twin {
         if is_time(decided) {
             *self = self.again();
         }
+        self.forgetful.follow(decided, theirs);
         let ours = self.ledger.execute(&mut self.store, decided).expect("a copy lacks nothing");
         assert_eq!(&ours, theirs, "a ledger that was copied at {}", decided.seq);
     }

@@ -166,6 +166,7 @@ impl Start {
             tls_key: self.tls_key.clone(),
             default_rates: None,
             data: self.data.clone(),
+            history: None,
             log: self.log.clone(),
             log_format: self.log_format,
             peers: self.peers.clone(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 10] = [
+pub const SETTINGS: [(&str, Option<&str>); 11] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
     ("hosts", None),
@@ -14,6 +14,7 @@ pub const SETTINGS: [(&str, Option<&str>); 10] = [
     ("tls_key", Some("QUORATE_TLS_KEY")),
     ("default_rates", Some("QUORATE_DEFAULT_RATES")),
     ("data", Some("QUORATE_DATA")),
+    ("history", Some("QUORATE_HISTORY")),
     ("log", Some("QUORATE_LOG")),
     ("log_format", Some("QUORATE_LOG_FORMAT")),
     ("peers", Some("QUORATE_PEERS")),

@@ -3,8 +3,10 @@
 use super::error::EngineError;
 use super::folding::Folding;
 use super::held::Held;
+use super::history::History;
 use super::mempool::Mempool;
 use super::moment::Moment;
+use super::pruning::Pruning;
 use super::published::Published;
 use super::replay::{self, Opened};
 use super::report::Reporter;
@@ -40,6 +42,8 @@ pub struct Setup {
     pub incarnation: u64,
     /// Drawn at random at each start, told to nobody (E2).
     pub die: u64,
+    /// History that this node keeps.
+    pub history: History,
 }
 
 /// Replica with core, ledger and disk.
@@ -66,8 +70,7 @@ pub struct Engine {
     /// Verdicts of slots that were executed again at the start, for the first round.
     replayed: Vec<Notice>,
     folding: Folding,
-    /// The folded checkpoint up to which the disk is to be pruned, until it is.
-    unpruned: Option<SeqNum>,
+    pub(super) pruning: Pruning,
     pub(super) broken: Option<Broken>,
     /// Whether changes could be ordered when the last round ended.
     pub(super) could_order: bool,
@@ -89,7 +92,7 @@ pub(super) struct Work {
 impl Engine {
     /// Opens what the disk holds. The database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
-        let Setup { genesis, me, signer, verify, incarnation, die } = setup;
+        let Setup { genesis, me, signer, verify, incarnation, die, history } = setup;
         let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
         let committee = genesis.founders().clone();
         let constants = genesis.constants().clone();
@@ -123,7 +126,7 @@ impl Engine {
             roots,
             replayed: verdicts,
             folding: Folding::default(),
-            unpruned: Some(folded),
+            pruning: Pruning::new(history, folded),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
             could_order: false,
@@ -169,6 +172,9 @@ impl Engine {
         self.take_in(Input::Tick(now), work)?;
         if let Some(deadline) = self.awaited.take() {
             self.take_in(Input::Deadline(Some(deadline)), work)?;
+        }
+        if let Some(oldest) = self.pruning.take_oldest() {
+            self.take_in(Input::Oldest(oldest), work)?;
         }
         while !work.is_full()
             && let Some(decided) = self.deferred.pop_front()
@@ -258,7 +264,8 @@ impl Engine {
         let Work { mut batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
         self.mempool().take_unneeded().into_iter().for_each(|row| batch.unqueue(row));
         if !batch.is_empty() {
-            self.prune(&mut batch)?;
+            let stable = self.replica.stable().map_or(SeqNum::default(), QuorumCert::seq);
+            self.pruning.prune(&mut batch, &self.ledger, stable, &self.constants)?;
         }
         round.committed = !batch.is_empty();
         batch.commit()?;
@@ -277,22 +284,11 @@ impl Engine {
     /// Sets the state aside at a checkpoint; hands it out to be folded when a certified checkpoint covers it. Who catches
     /// up knows one far above what is executed.
     fn fold(&mut self, at_checkpoint: bool) -> Result<Option<Fold>, EngineError> {
-        self.unpruned = self.folding.ended(&self.db).or(self.unpruned);
+        self.folding.ended(&self.db).into_iter().for_each(|folded| self.pruning.folded(folded));
         if at_checkpoint {
             self.folding.at_checkpoint(&self.db, self.ledger.executed().seq, self.own_clock)?;
         }
         Ok(self.replica.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
-    }
-
-    /// Forgets a bounded number of rows that E1 lets go, along with what is written anyway. A start executes again from
-    /// the folded checkpoint on, so nothing above it goes.
-    fn prune(&mut self, batch: &mut Batch) -> Result<(), EngineError> {
-        let Some(folded) = self.unpruned else { return Ok(()) };
-        let stable = self.replica.stable().map_or(SeqNum::default(), QuorumCert::seq);
-        if !batch.prune(folded.min(stable), self.constants.checkpoint_period)? {
-            self.unpruned = None;
-        }
-        Ok(())
     }
 
     /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk.

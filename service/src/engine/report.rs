@@ -36,6 +36,8 @@ pub struct Report {
     pub quorum: usize,
     /// Slots that an honest member has executed and this one has not.
     pub behind: u64,
+    /// The next slot, where no member that is heard can still hand it out.
+    pub unserved: Option<SeqNum>,
     /// Slots decided on the fast path since the start.
     pub fast_commits: u64,
     /// Whether changes can be ordered here now.
@@ -163,6 +165,7 @@ fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
         last_sync: in_sync.then_some(now.wall),
         quorum: core.quorum,
         behind: behind(&core),
+        unserved: core.unserved,
         fast_commits: core.fast_commits,
         can_order: replica.can_order(),
         pending: 0,
@@ -212,8 +215,9 @@ fn why(core: &quorate_pbft::Report, report: &Report, broken: Option<&Broken>) ->
     let silent: Vec<String> = report.silent().map(|replica| replica.to_string()).collect();
     let hears = format!("hears {} of {n}, needs {}", n - silent.len(), core.quorum);
     let hears = if silent.is_empty() { hears } else { format!("{hears}; silent: {}", silent.join(", ")) };
-    let unserved =
-        core.unserved.map(|seq| format!("no member that is heard can still hand out slot {seq}, the next; {hears}"));
+    let unserved = core.unserved.map(|seq| {
+        format!("no member that is heard can still hand out slot {seq}, the next: their history begins later; {hears}")
+    });
     match report.mode {
         Mode::Active | Mode::ReadOnly | Mode::Recovering if let Some(unserved) = unserved => unserved,
         Mode::Active if report.hears_quorum() => String::new(),

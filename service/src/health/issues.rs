@@ -19,11 +19,12 @@ pub const RENEW_SECONDS: i64 = 30 * 86_400;
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 18] = [
+pub const RUNBOOKS: [(&str, &str); 19] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
     ("behind", "behind"),
+    ("history-gone", "behind"),
     ("recovering", "behind"),
     ("following", "lost-disk"),
     ("diverged", "diverged"),
@@ -161,6 +162,14 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "this replica is behind the others",
             behind,
             "wait: it asks for what it lacks; if the number grows, look at disk, processor and network",
+        ),
+        fault(
+            report.unserved.is_some(),
+            "history-gone",
+            Severity::Critical,
+            "the others have forgotten the slots that this replica needs",
+            || format!("no member that is heard can still hand out slot {}", report.unserved.unwrap_or_default()),
+            "connect a member that keeps more: waiting does not help",
         ),
         fault(
             report.mode == Mode::Recovering,

@@ -115,11 +115,18 @@ impl Journal {
         Ok(())
     }
 
-    /// Ends the generation durably and begins the next, unless nothing was recorded in it. Returns the mark of the one
-    /// that is written from now on.
-    pub(crate) fn turn(&mut self) -> io::Result<Mark> {
+    /// The generation that is written.
+    pub(crate) fn mark(&self) -> Mark {
+        self.end.mark
+    }
+
+    /// Ends the generation durably and begins the next, unless nothing was recorded in it, or no file is free: rows from
+    /// `folded` on are not folded, because starts on a full disk could not. Returns the mark of the generation that is
+    /// written from now on; rows of one that goes on may be folded twice, which changes nothing.
+    pub(crate) fn turn(&mut self, folded: u64) -> io::Result<Mark> {
         self.sync()?;
-        if self.end.number > 1 {
+        let is_room = self.end.mark.generation - folded + 1 < FILES as u64;
+        if self.end.number > 1 && is_room {
             let mark = Mark { generation: self.end.mark.generation + 1, seed: self.end.last };
             *self = Self::begin(self.files.clone(), Header { mark, before: self.end.number })?;
             self.sync()?;

@@ -9,7 +9,7 @@ use quorate_pbft::{
     Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum, Signer, Ticks,
     Time, Verify, Wanted,
 };
-use quorate_service::engine::{self, Candidate, Engine, Notice, Request, Round, Setup};
+use quorate_service::engine::{self, Candidate, Engine, History, Notice, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +140,7 @@ impl Machine for EngineMachine {
                 self.requests.push(Request::Submit { caller: 0, envelope, queues: false });
             }
             Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),
-            Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_)) | None => (),
+            Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_) | Input::Oldest(_)) | None => (),
         }
     }
 
@@ -190,6 +190,7 @@ impl Machine for EngineMachine {
             verify: self.verify.clone(),
             incarnation,
             die: incarnation,
+            history: History::All,
         };
         let engine = Engine::open(setup, db).unwrap_or_else(|error| panic!("the state is damaged: {error}"));
         let executed = engine.ledger().executed().seq;

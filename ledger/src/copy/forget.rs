@@ -1,0 +1,189 @@
+//! Forgetting: history that a node's policy does not keep, and rows of the past that execution cannot ask for any more.
+//!
+//! Most of these rows are not keyed by slot, so a [`Sweep`] walks the tables row by row, a few at a time: no index of
+//! what is old has to be kept. What a copy would take stays, whatever the policy says.
+
+use crate::format::receipt::State;
+use crate::state::ledger::Ledger;
+use crate::state::numbers::is_known;
+use crate::state::record::{FileRecord, NumberRow, Sequence, Verdict};
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::{TreeNumber, key_of};
+use crate::state::{chain, entry, name, rows, slot_log};
+use crate::vocabulary::revision::Revision;
+use borsh::BorshDeserialize;
+use core::ops::ControlFlow;
+use quorate_pbft::SeqNum;
+
+/// Tables that a sweep walks.
+const TABLES: [Table; 4] = [Table::Receipts, Table::Archive, Table::Past, Table::Range];
+
+/// The row of [`Table::Meta`] with the oldest slot whose history is whole.
+const OLDEST: &[u8] = b"history-from";
+
+/// Bytes of the longest key of these tables: a path and what stands before it.
+const KEY_BYTES_MAX: usize = 8_192;
+
+/// Row of a table.
+type Row = (Vec<u8>, Vec<u8>);
+
+/// Walk through the tables that have history: where it goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Sweep {
+    table: usize,
+    from: Vec<u8>,
+}
+
+impl Sweep {
+    /// Moves on behind the rows that were looked at. Whether all tables are done; it begins anew then.
+    fn pass(&mut self, found: &[Row], most: usize) -> bool {
+        match found.last().filter(|_| found.len() == most) {
+            Some((last, _)) => self.from = [last.as_slice(), &[0]].concat(),
+            None => (self.table, self.from) = ((self.table + 1) % TABLES.len(), Vec::new()),
+        }
+        self.table == 0 && self.from.is_empty()
+    }
+}
+
+impl Ledger {
+    /// Looks at the next rows of a sweep, so many at most, and forgets those of slots before `oldest` that neither
+    /// readers nor execution are promised. Whether the sweep is through.
+    pub fn forget(
+        &self,
+        store: &mut dyn Store,
+        sweep: &mut Sweep,
+        oldest: SeqNum,
+        most: usize,
+    ) -> Result<bool, StoreError> {
+        if history_from(store)? < oldest {
+            store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())?;
+        }
+        let table = TABLES[sweep.table];
+        let found = next_rows(store, (table, &sweep.from), most)?;
+        for (key, value) in &found {
+            let is_old = match table {
+                Table::Receipts => is_old_receipt(value, oldest)?,
+                Table::Archive => is_old_news(store, key, oldest)?,
+                Table::Range => slot_log::is_off_all_paths(key, oldest),
+                _ => self.is_old_past(store, (key, value), oldest)?,
+            };
+            if is_old {
+                store.delete(table, key)?;
+            }
+        }
+        Ok(sweep.pass(&found, most))
+    }
+
+    /// The oldest slot at whose end the files of a domain can still be read.
+    pub(crate) fn versions_from(&self, read: &dyn Read, tree: TreeNumber) -> Result<SeqNum, StoreError> {
+        Ok(history_from(read)?.min(self.floor(tree)))
+    }
+
+    /// Rows of the past have keys of lengths of their own: versions, numbers, sides, envelopes that wait. The last two
+    /// stay.
+    fn is_old_past(&self, store: &mut dyn Store, row: (&[u8], &[u8]), oldest: SeqNum) -> Result<bool, StoreError> {
+        let place = row.0.len().saturating_sub(rows::PAST_BYTES);
+        let tree = row.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
+        let tree = tree.ok_or_else(|| entry::damaged("a row of the past"))?;
+        let oldest = oldest.min(self.floor(tree));
+        match place {
+            rows::VERSION_BYTES => is_old_version(store, row.0, oldest),
+            rows::NUMBER_BYTES => is_old_number(store, row, oldest),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// The oldest slot whose history is whole: receipts, log, lists.
+pub(crate) fn history_from(read: &dyn Read) -> Result<SeqNum, StoreError> {
+    let stored = read.get(Table::Meta, OLDEST)?;
+    let stored = stored.map(|bytes| bytes.try_into().map_err(|_| entry::damaged("where history begins")));
+    Ok(stored.transpose()?.map_or(SeqNum::default(), |bytes| SeqNum::new(u64::from_be_bytes(bytes))))
+}
+
+fn next_rows(read: &dyn Read, (table, from): (Table, &[u8]), most: usize) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::new();
+    read.scan(table, from, &[0xff; KEY_BYTES_MAX], &mut |key, value| {
+        found.push((key.to_vec(), value.to_vec()));
+        if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(found)
+}
+
+/// The row behind one whose key begins with the same bytes.
+fn row_behind(read: &dyn Read, (table, key): (Table, &[u8]), prefix: usize) -> Result<Option<Row>, StoreError> {
+    let (_, last) = rows::below(&key[..prefix], KEY_BYTES_MAX);
+    let mut found = None;
+    read.scan(table, &[key, &[0]].concat(), &last, &mut |key, value| {
+        found = Some((key.to_vec(), value.to_vec()));
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+/// A change that waits has its last receipt still to come.
+fn is_old_receipt(value: &[u8], oldest: SeqNum) -> Result<bool, StoreError> {
+    let receipt = entry::value_of::<Verdict>(value)?.receipt;
+    Ok(receipt.state != State::Pending && receipt.revision.is_some_and(|revision| revision.seq() < oldest))
+}
+
+/// The log, but for its newest row in a domain; slots; news of locks and conflicts; forgotten paths without a version.
+fn is_old_news(read: &dyn Read, key: &[u8], oldest: SeqNum) -> Result<bool, StoreError> {
+    let revision_at = |at: usize| key.get(at..at + 12).and_then(Revision::from_key);
+    let is_old = |revision: Option<Revision>| revision.is_some_and(|revision| revision.seq() < oldest);
+    Ok(match key.first() {
+        Some(b'l') => is_old(revision_at(5)) && row_behind(read, (Table::Archive, key), 5)?.is_some(),
+        Some(b'N' | b'j') => is_old(revision_at(1)),
+        Some(b'i') => key[1..].first_chunk().is_some_and(|seq| u64::from_be_bytes(*seq) < oldest.get()),
+        Some(b'P') => !has_versions(read, &key[1..])?,
+        _ => false,
+    })
+}
+
+fn has_versions(read: &dyn Read, listed: &[u8]) -> Result<bool, StoreError> {
+    let parts = listed.split_first_chunk().map(|(tree, path)| (TreeNumber::from_be_bytes(*tree), path));
+    let parts = parts.and_then(|(tree, path)| Some((tree, core::str::from_utf8(path).ok()?)));
+    let (tree, path) = parts.ok_or_else(|| entry::damaged("a forgotten path"))?;
+    let (from, to) = rows::past_of(tree, &key_of(&name::file(path)));
+    let mut found = false;
+    read.scan(Table::Past, &from, &to, &mut |_, _| {
+        found = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+/// A version is asked for as long as a reader may ask for a time before the next one came.
+fn is_old_version(read: &dyn Read, key: &[u8], oldest: SeqNum) -> Result<bool, StoreError> {
+    let next = match row_behind(read, (Table::Past, key), rows::PAST_BYTES)? {
+        Some((key, _)) => rows::version_revision(&key),
+        None => match entry_of::<FileRecord>(read, key)? {
+            Some(record) => Some(record.since),
+            None => rows::version_revision(key), // the path is forgotten
+        },
+    };
+    Ok(next.ok_or_else(|| entry::damaged("a version's key"))?.seq() < oldest)
+}
+
+/// A number stays while the next one is asked for: so none can be left out of a copy unseen. The rows of its chain go
+/// with it.
+fn is_old_number(store: &mut dyn Store, (key, value): (&[u8], &[u8]), oldest: SeqNum) -> Result<bool, StoreError> {
+    let Some((_, next)) = row_behind(store, (Table::Past, key), rows::PAST_BYTES)? else { return Ok(false) };
+    let next: NumberRow = entry::value_of(&next)?;
+    let sequence = entry_of::<Sequence>(store, key)?.ok_or_else(|| entry::damaged("an author's numbers"))?;
+    let is_old = next.slot < oldest || !is_known(next.ordinal, next.slot, &sequence, SeqNum::default());
+    if is_old {
+        let row: NumberRow = entry::value_of(value)?;
+        for key in chain::rows_of(store, key, &row)? {
+            store.delete(Table::Index, &key)?;
+        }
+    }
+    Ok(is_old)
+}
+
+/// The entry that vouches for a row of the past.
+fn entry_of<T: BorshDeserialize>(read: &dyn Read, key: &[u8]) -> Result<Option<T>, StoreError> {
+    let Some(row) = read.get(Table::Entries, &key[..rows::PAST_BYTES])? else { return Ok(None) };
+    let (_, value) = entry::decode(&row).ok_or_else(|| entry::damaged("an entry"))?;
+    entry::value_of(value).map(Some)
+}

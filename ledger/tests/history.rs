@@ -1,0 +1,156 @@
+//! History beyond a node's policy: what is forgotten, what stays, and what readers are told.
+
+mod support;
+
+use quorate_ledger::policy::{DomainPolicy, PathRule};
+use quorate_ledger::{Base, Limits, Op, Principal, QueryError, Revision, State, Sweep, Table};
+use quorate_pbft::SeqNum;
+use support::world::{Edit, World, write};
+
+fn short() -> World {
+    World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() })
+}
+
+/// Lets time pass until every earlier revision lies beyond the horizon.
+fn time_passes(world: &mut World) {
+    for _ in 0..4 {
+        world.time += 2_000;
+        world.slot(&[]);
+    }
+}
+
+/// Forgets all that may go of slots before `oldest`; so many calls.
+fn forget(world: &mut World, oldest: u64) -> usize {
+    let mut sweep = Sweep::default();
+    for calls in 1.. {
+        if world.ledger.forget(&mut world.store, &mut sweep, SeqNum::new(oldest), 5).expect("memory does not fail") {
+            return calls;
+        }
+    }
+    unreachable!("a sweep ends")
+}
+
+fn next(world: &World) -> u64 {
+    world.ledger.executed().seq.next().get()
+}
+
+fn slot(seq: u64) -> Revision {
+    Revision::slot(SeqNum::new(seq))
+}
+
+#[test]
+fn rows_of_history_do_not_grow_with_the_slots() {
+    let mut world = short();
+    let mut counts = Vec::new();
+    for round in 0..12 {
+        for text in ["one", "two", "three", "four"] {
+            world.does(0, &[write("a", &format!("{text} {round}"))]);
+        }
+        time_passes(&mut world);
+        let oldest = next(&world) - 3;
+        forget(&mut world, oldest);
+        let tables = [Table::Receipts, Table::Archive, Table::Past, Table::Range, Table::Index];
+        counts.push(tables.map(|table| world.rows(table).len()));
+    }
+    let (early, late) = (counts[3], counts[11]);
+    for (early, late) in early.into_iter().zip(late) {
+        assert!(late <= early + 8, "{counts:?}"); // paths to older leaves: one node for each doubling
+    }
+}
+
+#[test]
+fn kept_receipts_and_versions_are_as_they_were() {
+    let mut world = short();
+    for text in ["one", "two", "three"] {
+        world.does(0, &[write("a", text)]);
+    }
+    time_passes(&mut world);
+    let before = next(&world);
+    let kept = [world.does(0, &[write("a", "four")]), world.does(1, &[write("b", "x")])];
+    let whole = world.clone();
+
+    forget(&mut world, before);
+
+    for receipt in &kept {
+        let found = world.ledger.receipt(&world.store, &receipt.id).expect("memory");
+        assert_eq!(found.as_ref(), Some(receipt));
+    }
+    for at in before..next(&world) {
+        let files = [&world, &whole].map(|world| world.view().ls("main", "", Some(slot(at)), None, 10).expect("kept"));
+        assert_eq!(files[0].items, files[1].items, "slot {at}");
+    }
+    let logs = [&world, &whole].map(|world| world.view().log("main", None, None, 2).expect("kept"));
+    assert_eq!(logs[0].items, logs[1].items);
+}
+
+#[test]
+fn a_revision_from_before_the_history_is_refused_with_where_it_begins() {
+    let mut world = short();
+    let first = world.does(0, &[write("a", "one")]);
+    for text in ["two", "three"] {
+        world.does(0, &[write("a", text)]);
+    }
+    time_passes(&mut world);
+    let oldest = next(&world);
+    world.does(0, &[write("a", "four")]);
+    assert!(world.view().file("main", "a", Some(slot(1))).is_ok());
+
+    forget(&mut world, oldest);
+
+    let view = world.view();
+    let is_pruned = |error: QueryError| matches!(error, QueryError::Pruned { .. });
+    assert!(view.file("main", "a", Some(slot(1))).is_err_and(is_pruned));
+    assert!(view.ls("main", "", Some(slot(1)), None, 10).is_err());
+    assert!(view.diff("main", (slot(1), slot(oldest)), None, 10).is_err_and(is_pruned));
+    assert!(view.accepted("main", Revision::GENESIS, slot(oldest)).is_err_and(is_pruned));
+    assert!(view.log("main", None, first.revision, 10).is_err_and(is_pruned));
+    assert_eq!(view.log("main", Some("a"), None, 10).expect("the newest").items.len(), 1);
+    assert_eq!(world.ledger.receipt(&world.store, &first.id), Ok(None));
+}
+
+/// Versions and numbers stay as long as a base may lie there, however short the policy is.
+#[test]
+fn what_a_base_may_need_stays_until_the_horizon_has_passed_it() {
+    let mut world = World::new();
+    let base = world.does(0, &[write("a", "one\ntwo\nthree\n")]).revision.expect("applied");
+    world.does(0, &[write("a", "ONE\ntwo\nthree\n")]);
+    let chained = world.does(1, &[write("b", "x")]).id;
+    let past = world.rows(Table::Past);
+
+    let oldest = next(&world);
+    forget(&mut world, oldest);
+
+    assert_eq!(world.rows(Table::Past), past);
+    assert_eq!(world.does_on(Base::Revision(base), 2, &[write("a", "one\ntwo\nTHREE\n")]).state, State::Merged);
+    assert_eq!(world.does_on(Base::Envelope(chained), 1, &[write("b", "y")]).state, State::Applied);
+}
+
+#[test]
+fn the_receipt_of_a_change_that_waits_stays_until_it_is_resolved() {
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() };
+    let policy = DomainPolicy { paths: vec![reviewed], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    let mut world = World::new();
+    world.decide("main", policy);
+    let waits = world.does(3, &[write("reviewed/a", "x")]);
+    assert_eq!(waits.state, State::Pending);
+
+    let oldest = next(&world);
+    forget(&mut world, oldest);
+    assert_eq!(world.ledger.receipt(&world.store, &waits.id), Ok(Some(waits.clone())));
+    world.does(1, &[Edit::Other(Op::Attest { envelope: waits.id, approve: true })]);
+    assert_eq!(world.text("reviewed/a").as_deref(), Some("x"));
+
+    let oldest = next(&world);
+    forget(&mut world, oldest);
+    assert_eq!(world.ledger.receipt(&world.store, &waits.id), Ok(None));
+}
+
+#[test]
+fn a_sweep_looks_at_few_rows_at_a_time() {
+    let mut world = World::new();
+    (0..20).for_each(|number| drop(world.does(0, &[write(&format!("file-{number}"), "x")])));
+    let tables = [Table::Receipts, Table::Archive, Table::Past, Table::Range];
+    let rows: usize = tables.map(|table| world.rows(table).len()).iter().sum();
+
+    assert!(forget(&mut world, 1) >= rows / 5, "{rows} rows");
+}

@@ -1,0 +1,141 @@
+//! History that a node keeps: the whole, that of a time, or as many bytes.
+
+use quorate_pbft::{Epoch, ExecutedPoint, Time};
+use quorate_storage::OldSlot;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Units of time, the largest first.
+const TIMES: [(&str, u64); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+/// Units of size, the largest first.
+const SIZES: [(&str, u64); 3] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20)];
+
+/// Policy of a node on the history that it keeps, beyond the windows of slots that it always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum History {
+    /// The whole history, from slot 1 on.
+    #[default]
+    All,
+    /// History of so many milliseconds of ledger time.
+    Time(u64),
+    /// The newest so many bytes of ordered bundles.
+    Bytes(u64),
+}
+
+/// Text that is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("history {0:?}: expected all, a time as 30m, 12h or 90d, or a size as 500MiB or 20GiB")]
+pub struct NoHistory(String);
+
+impl FromStr for History {
+    type Err = NoHistory;
+
+    fn from_str(text: &str) -> Result<Self, NoHistory> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let of =
+            |units: &[(&str, u64)]| units.iter().find_map(|(unit, worth)| amount(text.strip_suffix(unit)?, *worth));
+        let found = of(&SIZES).map(Self::Bytes).or_else(|| of(&TIMES).map(Self::Time));
+        found.ok_or_else(|| NoHistory(text.to_owned()))
+    }
+}
+
+/// A whole number above 0 of a unit.
+fn amount(number: &str, worth: u64) -> Option<u64> {
+    let is_plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if is_plain { number.parse::<u64>().ok()? } else { return None };
+    number.checked_mul(worth).filter(|amount| *amount > 0)
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (amount, units): (u64, &[(&str, u64)]) = match *self {
+            Self::All => return f.write_str("all"),
+            Self::Time(ms) => (ms, &TIMES),
+            Self::Bytes(bytes) => (bytes, &SIZES),
+        };
+        let fits = units.iter().find(|(_, worth)| amount.is_multiple_of(*worth));
+        let (unit, worth) = fits.expect("an amount is a multiple of the smallest unit");
+        write!(f, "{}{unit}", amount / worth)
+    }
+}
+
+impl TryFrom<String> for History {
+    type Error = NoHistory;
+
+    fn try_from(text: String) -> Result<Self, NoHistory> {
+        text.parse()
+    }
+}
+
+impl From<History> for String {
+    fn from(history: History) -> Self {
+        history.to_string()
+    }
+}
+
+/// Execution as a policy measures from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    epoch: Epoch,
+    time: Time,
+    lane_bytes: u64,
+}
+
+impl Reached {
+    pub(super) fn of(point: &ExecutedPoint) -> Self {
+        Self { epoch: point.epoch, time: point.time, lane_bytes: point.lane_bytes.iter().sum() }
+    }
+}
+
+impl History {
+    /// Whether a slot is not kept any more.
+    pub(super) fn is_over(self, slot: &OldSlot, now: &Reached) -> bool {
+        match self {
+            Self::All => false,
+            Self::Time(ms) => now.time.get().saturating_sub(slot.time.get()) > ms,
+            Self::Bytes(bytes) => {
+                let before = if slot.epoch == now.epoch { slot.lane_bytes } else { 0 }; // lanes begin anew
+                now.lane_bytes.saturating_sub(before) > bytes
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_reads_and_writes_the_same() {
+        for text in ["all", "30m", "12h", "90d", "45s", "500MiB", "20GiB", "2TiB"] {
+            assert_eq!(text.parse::<History>().map(|history| history.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!("90m".parse(), Ok(History::Time(5_400_000)));
+        assert_eq!("24h".parse::<History>().map(|history| history.to_string()).as_deref(), Ok("1d"));
+    }
+
+    #[test]
+    fn text_that_is_no_policy_is_named() {
+        for text in ["", "5", "m", "0m", "-1d", "+1d", "1.5h", "5 m", "20GB", "9999999999999999999d", "All"] {
+            let refused = text.parse::<History>().expect_err(text);
+            assert!(refused.to_string().contains(&format!("{text:?}")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_slot_is_over_once_more_than_the_policy_has_passed_since() {
+        let now = Reached { epoch: Epoch::new(1), time: Time::new(100_000), lane_bytes: 5_000 };
+        let slot = |epoch, time, lane_bytes| OldSlot { epoch: Epoch::new(epoch), time: Time::new(time), lane_bytes };
+        let of_time = |time| History::Time(60_000).is_over(&slot(1, time, 0), &now);
+        let of_bytes = |epoch, bytes| History::Bytes(4_000).is_over(&slot(epoch, 0, bytes), &now);
+
+        assert!(of_time(39_999) && !of_time(40_000));
+        assert!(of_bytes(1, 999) && !of_bytes(1, 1_000));
+        assert!(of_bytes(0, 1_000_000), "the epoch since then has more bytes than are kept");
+        assert!(!History::All.is_over(&slot(0, 0, 0), &now));
+    }
+}

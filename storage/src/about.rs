@@ -1,0 +1,37 @@
+//! Rows about the database itself, read and written beside batches: its format, its owner, where its journal begins.
+
+use crate::error::DbError;
+use crate::tables::{Name, Writes};
+use crate::value;
+use redb::{Database, ReadableDatabase, TableError, WriteTransaction};
+use std::sync::Arc;
+
+/// The value under a key of [`Name::About`]; whole in every format.
+pub(crate) fn read(database: &Database, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+    let transaction = database.begin_read()?;
+    let about = match transaction.open_table(Name::About.definition()) {
+        Err(TableError::TableDoesNotExist(name)) => return Err(DbError::Foreign(format!("no table `{name}`"))),
+        other => other?,
+    };
+    let Some(stored) = about.get(key)? else { return Ok(None) };
+    let value = value::read(Name::About, key, stored.value(), |_, _| Ok(()));
+    value.map(|value| Some(value.into_owned())).map_err(|error| DbError::Foreign(error.0))
+}
+
+/// Sets a value inside a transaction.
+pub(crate) fn set(transaction: &WriteTransaction, key: &[u8], value: Vec<u8>) -> Result<(), redb::Error> {
+    value::write(transaction, Name::About, &Writes::from([(key.to_vec(), Some(Arc::new(value)))]))
+}
+
+/// Sets a value, durably.
+pub(crate) fn note(database: &Database, key: &[u8], value: Vec<u8>) -> Result<(), DbError> {
+    let transaction = database.begin_write()?;
+    set(&transaction, key, value)?;
+    Ok(transaction.commit()?)
+}
+
+/// Whether nothing was ever made here.
+#[cfg(feature = "testing")]
+pub(crate) fn is_empty(database: &Database) -> Result<bool, DbError> {
+    Ok(database.begin_read()?.list_tables()?.next().is_none())
+}

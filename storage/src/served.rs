@@ -1,0 +1,150 @@
+//! Decided slots and bundles: kept for replicas that are behind, for as long as this node wants to (S1).
+//!
+//! Rows of slots whose votes are pruned may go. The bound goes up first, and the core says in its status what is still
+//! served; then the rows below it go. The newest bundle of each lane stays.
+
+use crate::batch::Batch;
+use crate::key;
+use crate::prune::Sweep;
+use crate::pruned::Pruned;
+use crate::record::committed;
+use crate::row::{self, Committed, decode, encode};
+use crate::rows::{Order, Rows};
+use crate::tables::Name;
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_ledger::StoreError;
+use quorate_pbft::{Digest, Epoch, Position, ReplicaId, SeqNum, Time};
+use std::collections::BTreeMap;
+
+/// Rows that one call removes.
+pub const SERVED_ROWS_MAX: usize = 256;
+
+/// Slots that one call goes on by.
+const SLOTS_MAX: u64 = 16;
+
+/// Decided slot, for whoever says how long it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldSlot {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Ledger time of it.
+    pub time: Time,
+    /// Bytes of all lanes of the epoch up to it.
+    pub lane_bytes: u64,
+}
+
+/// The slot up to which decisions and bundles are gone or going.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Gone {
+    epoch: Epoch,
+    seq: SeqNum,
+    time: Time,
+    /// Of each lane: the tip that the slots name, and the bytes up to there.
+    lanes: BTreeMap<ReplicaId, (Position, u64)>,
+    unfinished: bool,
+}
+
+impl Gone {
+    fn load(rows: &impl Rows) -> Result<Self, StoreError> {
+        rows.row(Name::About, key::SERVED)?.map_or(Ok(Self::default()), |value| decode(&value))
+    }
+
+    fn as_old(&self) -> OldSlot {
+        let lane_bytes = self.lanes.values().map(|(_, bytes)| bytes).sum();
+        OldSlot { epoch: self.epoch, time: self.time, lane_bytes }
+    }
+
+    /// The bound after the next slot.
+    fn after(&self, rows: &impl Rows, slot: &Committed) -> Result<Self, StoreError> {
+        let epoch = slot.certificate.epoch;
+        let mut next = if epoch == self.epoch { self.clone() } else { Self { epoch, ..Self::default() } };
+        (next.seq, next.unfinished) = (self.seq.next(), true);
+        next.time = slot.content.time.unwrap_or_default().max(self.time);
+        for (lane, tip) in &slot.content.cut {
+            if next.lanes.get(lane).is_some_and(|(position, _)| *position >= tip.position) {
+                continue;
+            }
+            let bundle = rows.row(Name::Bundles, &key::lane(epoch, *lane, tip.position))?;
+            let bytes = bundle.map_or(Ok(0), |bundle| row::parse_header(&bundle).map(|header| header.lane_bytes))?;
+            let known = next.lanes.get(lane).map_or(0, |(_, known)| *known);
+            next.lanes.insert(*lane, (tip.position, bytes.max(known)));
+        }
+        Ok(next)
+    }
+}
+
+/// The oldest slot that is served, whatever rows below it are still there.
+pub(crate) fn oldest(rows: &impl Rows) -> Result<SeqNum, StoreError> {
+    Ok(Gone::load(rows)?.seq.next())
+}
+
+impl Batch {
+    /// Forgets decided slots up to `last` and their bundles, from the oldest on, as long as they are too old to keep and
+    /// their votes are pruned. Does a bounded part of the work; the oldest slot that is still served, and whether some of
+    /// the work is left for the next call.
+    pub fn prune_slots(
+        &mut self,
+        last: SeqNum,
+        is_old: impl Fn(&OldSlot) -> bool,
+    ) -> Result<(SeqNum, bool), StoreError> {
+        let stored = Gone::load(self)?;
+        let last = last.min(Pruned::load(self)?.seq);
+        let mut gone = if stored.unfinished { stored } else { self.go_on_to(stored, last, is_old)? };
+        let was_work = gone.unfinished;
+        if was_work {
+            let mut sweep = Sweep { batch: self, left: SERVED_ROWS_MAX };
+            sweep.served(&gone)?;
+            gone.unfinished = sweep.left == 0;
+            self.set(Name::About, key::SERVED, encode(&gone));
+        }
+        Ok((gone.seq.next(), was_work))
+    }
+
+    fn go_on_to(&self, mut gone: Gone, last: SeqNum, is_old: impl Fn(&OldSlot) -> bool) -> Result<Gone, StoreError> {
+        for _ in 0..SLOTS_MAX {
+            if gone.seq >= last {
+                break;
+            }
+            let Some(slot) = committed(self, gone.seq.next())? else {
+                match self.before_first(gone.seq)? {
+                    Some(before) => gone.seq = before,
+                    None => break,
+                }
+                continue;
+            };
+            let next = gone.after(self, &slot)?;
+            if !is_old(&next.as_old()) {
+                break;
+            }
+            gone = next;
+        }
+        Ok(gone)
+    }
+}
+
+impl Batch {
+    /// The slot before the first that is here, after one: a copy of the state begins anywhere.
+    fn before_first(&self, after: SeqNum) -> Result<Option<SeqNum>, StoreError> {
+        let last = key::slot(SeqNum::new(u64::MAX));
+        let first = self.nearest(Name::Committed, &key::slot(after.next()), &last, Order::Up)?;
+        let first = first.map(|(key, _)| key::parse_slot(&key)).transpose()?;
+        Ok(first.and_then(SeqNum::previous))
+    }
+}
+
+impl Sweep<'_> {
+    fn served(&mut self, gone: &Gone) -> Result<(), StoreError> {
+        self.remove(Name::Committed, &[], &key::slot(gone.seq), None)?;
+        if let Some(epoch) = gone.epoch.previous() {
+            let last = key::lane(epoch, ReplicaId::new(u16::MAX), Position::new(u64::MAX));
+            self.remove(Name::Bundles, &[], &key::beside(&last, Digest([u8::MAX; 32])), None)?;
+        }
+        for (lane, (tip, _)) in &gone.lanes {
+            let at = |position| key::lane(gone.epoch, *lane, position);
+            let (first, last) = (at(Position::new(0)), at(Position::new(u64::MAX)));
+            let newest = self.batch.nearest(Name::Bundles, &first, &last, Order::Down)?;
+            self.remove(Name::Bundles, &first, &key::beside(&at(*tip), Digest([u8::MAX; 32])), newest.as_ref())?;
+        }
+        Ok(())
+    }
+}
