@@ -14,6 +14,8 @@ mod parses;
 mod pattern;
 mod words;
 
+pub(crate) use pattern::pieces;
+
 use crate::Rung;
 use crate::ladder::Task;
 

@@ -33,6 +33,16 @@ pub(crate) enum Value {
     Map(BTreeMap<String, Value>),
 }
 
+impl Value {
+    /// Spelling of a scalar.
+    fn spelled(&self) -> Option<&[u8]> {
+        match self {
+            Value::Scalar(spelled) => Some(spelled.as_bytes()),
+            Value::List(_) | Value::Map(_) => None,
+        }
+    }
+}
+
 /// Why a file has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
@@ -105,8 +115,10 @@ impl<'a> Merger<'a> {
             (Some(Value::Map(b)), Value::Map(o), Value::Map(t)) => self.merge_maps(Some(b), o, t).map(Some),
             (None, Value::Map(o), Value::Map(t)) => self.merge_maps(None, o, t).map(Some),
             (Some(Value::List(b)), Value::List(o), Value::List(t)) => self.merge_lists(b, o, t).map(Some),
-            (Some(Value::Scalar(b)), Value::Scalar(o), Value::Scalar(t)) if self.options.newest_version => {
-                let newest = versions::newest(b.as_bytes(), o.as_bytes(), t.as_bytes())?;
+            (base @ (Some(Value::Scalar(_)) | None), Value::Scalar(o), Value::Scalar(t))
+                if self.options.newest_version =>
+            {
+                let newest = versions::newest(base.and_then(Value::spelled), o.as_bytes(), t.as_bytes())?;
                 Some(Some(Value::Scalar(String::from_utf8_lossy(newest).into_owned())))
             }
             _ => None,

@@ -4,6 +4,8 @@
 //! agreed order. A line diff cuts repeated ends (`}, {`) wherever it meets them first, so the stretch is slid along
 //! equal lines until it begins and ends where an element does.
 
+mod blocks;
+
 use std::collections::BTreeSet;
 
 use crate::imports;
@@ -38,6 +40,9 @@ type Both<'f> = &'f dyn Fn(&[u8], &[u8]) -> Option<Vec<u8>>;
 impl Added<'_> {
     /// Both, ours first; none where one of them is no whole element, or both may be about one thing.
     pub(crate) fn both(&self, language: &Language) -> Option<Vec<u8>> {
+        if language.shape == Shape::Markdown {
+            return blocks::are_two(self.ours, self.theirs).then(|| [self.ours, self.theirs].concat());
+        }
         let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return None };
         // Imports are a set: what is none here is no list of statements either.
         let is_import = |line: &[u8]| imports::may_begin(line, language.imports);
@@ -79,6 +84,13 @@ fn last_lines(text: &[u8], len: usize) -> Option<&[u8]> {
     let lines = lines::split(text);
     let from = lines.len().checked_sub(len)?;
     Some(&text[lines[..from].concat().len()..])
+}
+
+/// Whether an addition stands beside what is gone without having to do with it: both are whole elements, and what was
+/// added is no statement, which may have prepared the one that is gone.
+pub(crate) fn are_apart(added: &[u8], gone: &[u8], language: &Language) -> bool {
+    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return false };
+    !added.trim_ascii().ends_with(b";") && are_two_elements(added, gone, words)
 }
 
 fn are_two_elements(ours: &[u8], theirs: &[u8], words: &Words) -> bool {
@@ -154,9 +166,13 @@ fn names<'a>(text: &'a [u8], said: &[&Token], words: &Words) -> BTreeSet<&'a [u8
     out
 }
 
-/// Of two additions the one that has all words of the other in their order, and more.
-pub(crate) fn larger<'a>(ours: &'a [u8], theirs: &'a [u8], language: &Language) -> Option<&'a [u8]> {
-    let [o, t] = [ours, theirs].map(|side| said(side, language));
+/// Of two sides that both only put words into base, the one that has all words of the other in their order, and more.
+pub(crate) fn larger<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8], language: &Language) -> Option<&'a [u8]> {
+    let [b, o, t] = [base, ours, theirs].map(|side| said(side, language));
+    let holds_base = |side: &[(bool, &[u8])]| b.is_empty() || is_within(&b, side);
+    if !holds_base(&o) || !holds_base(&t) {
+        return None;
+    }
     match (is_within(&o, &t), is_within(&t, &o)) {
         (true, false) => Some(theirs),
         (false, true) => Some(ours),

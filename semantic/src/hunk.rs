@@ -183,4 +183,35 @@ mod tests {
         let merged = resolved("a.txt", "x = 1\n", "note\nx = 2\n", "note\nx = 1\n");
         assert_eq!(merged.as_deref(), Some("note\nx = 2\n"));
     }
+
+    #[test]
+    fn an_entry_added_beside_a_removed_one_stands() {
+        let merged = resolved("a.yaml", "- one\n", "", "- one\n- two\n");
+        assert_eq!(merged.as_deref(), Some("- two\n"));
+        let merged = resolved("a.md", "- one\n", "", "- one\n- two\n");
+        assert_eq!(merged.as_deref(), Some("- two\n"));
+    }
+
+    #[test]
+    fn a_function_added_beside_a_removed_one_stands_and_a_statement_does_not() {
+        let (one, two) = ("func one() {\n}\n\n", "func two() {\n\trun(1)\n}\n\n");
+        assert_eq!(resolved("a.go", one, "", &[one, two].concat()).as_deref(), Some(two));
+        assert_eq!(resolved("a.js", "run(a);\n", "", "let b = c;\nrun(a);\n"), None);
+    }
+
+    #[test]
+    fn of_two_sides_that_only_put_words_in_the_one_with_all_of_them_stands() {
+        let (base, small, large) = ("run()\n", "run(a)\n", "now = run(a)\n");
+        assert_eq!(resolved("a.py", base, small, large).as_deref(), Some(large));
+        assert_eq!(resolved("a.py", base, small, "now = run(b)\n"), None);
+    }
+
+    #[test]
+    fn blanks_inside_a_line_are_no_edit_of_it_and_those_at_its_start_are() {
+        let ours = "id = 1\nname = \"a\"\n";
+        let merged = resolved("a.toml", "name  = \"a\"\n", ours, "name  = \"b\"\n");
+        assert_eq!(merged.as_deref(), Some("id = 1\nname = \"b\"\n"));
+        assert_eq!(resolved("a.js", "run(a);\n", "  run(a);\n", "run(b);\n"), Some("run(b);\n".into()));
+        assert_eq!(resolved("a.js", "run(a, c);\n", "  run(a,  d);\n", "run(b, c);\n"), None);
+    }
 }

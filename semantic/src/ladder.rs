@@ -7,6 +7,7 @@ use crate::language::{self, Shape};
 use crate::limits;
 use crate::line_ends::{self, LineEnds, Turned};
 use crate::lines;
+use crate::sweep;
 use crate::text::{self, BothAdded, Mode};
 use crate::{Check, Class, Conflict, Options, Outcome, Piece, Reason, Rung, Work};
 
@@ -66,6 +67,28 @@ fn merge_task(input: &Task) -> Outcome {
     }
     // An empty ancestor is how git's drivers are told of none, and it says as little.
     let input = &Task { base: input.base.filter(|base| !base.is_empty()), ..*input };
+    let conflict = match merge_read(input) {
+        Outcome::Conflict(conflict) => conflict,
+        clean => return clean,
+    };
+    swept(input).unwrap_or(Outcome::Conflict(conflict))
+}
+
+/// The merge with base as a sweep left it where the other side took away what was swept.
+fn swept(input: &Task) -> Option<Outcome> {
+    let base = sweep::rebased(input)?;
+    let input = &Task { base: Some(&base), ..*input };
+    let Outcome::Clean { bytes, rung } = merge_read(input) else { return None };
+    let rung = rung.max(Rung::Text);
+    // No merge of git's, so every check is made; but a word that a sweep wrote elsewhere is no new use of what is gone.
+    let passes = matches!(check::refusal(input, &bytes, rung), None | Some(Check::GoneWord));
+    (passes && !input.work.is_spent()).then_some(Outcome::Clean { bytes, rung })
+}
+
+fn merge_read(input: &Task) -> Outcome {
+    if let Some(bytes) = one_sided(input) {
+        return Outcome::Clean { bytes: bytes.to_vec(), rung: Rung::OneSided };
+    }
     match by_lines(input) {
         Ok((pieces, rung)) if is_gits(&pieces, rung) => climb(input, pieces, rung),
         Ok((pieces, rung)) => match turned(input) {

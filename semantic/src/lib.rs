@@ -25,6 +25,7 @@ mod check;
 mod code;
 mod data;
 mod diff3;
+mod edits;
 mod elements;
 mod entry;
 mod hunk;
@@ -43,6 +44,7 @@ mod outcome;
 mod pairs;
 mod renames;
 mod render;
+mod sweep;
 mod terms;
 mod text;
 mod versions;
@@ -65,7 +67,7 @@ pub use work::{STEPS_MAX, Work};
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 17, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 18, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

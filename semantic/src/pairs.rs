@@ -14,7 +14,7 @@ const CELLS_MAX: usize = 4096;
 const LINE_BYTES_MAX: usize = 400;
 
 /// Shared words, in thousandths of all, from which two lines are one line edited.
-const ALIKE_MIN: u32 = 500;
+pub(crate) const ALIKE_MIN: u32 = 500;
 
 /// Cuts each change at the lines that pair.
 ///

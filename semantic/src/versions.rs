@@ -2,21 +2,35 @@
 
 use std::cmp::Ordering;
 
-/// The newer of two versions that both are newer than base; none where they are no versions, or written differently.
-pub(crate) fn newest<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8]) -> Option<&'a [u8]> {
-    let (b, o, t) = (Version::read(base)?, Version::read(ours)?, Version::read(theirs)?);
-    let alike = |v: &Version| (v.before, v.after) == (b.before, b.after);
-    let grew = |v: &Version| v.compare(&b) == Some(Ordering::Greater);
+/// The newer of two versions, neither of them older than base; none where they are no versions, or where its range
+/// (`^`, `~`) is not what the two edits of the range make together.
+///
+/// Without a base both sides wrote one version anew.
+pub(crate) fn newest<'a>(base: Option<&[u8]>, ours: &'a [u8], theirs: &'a [u8]) -> Option<&'a [u8]> {
+    let (o, t) = (Version::read(ours)?, Version::read(theirs)?);
     // One side released what the other still tries out: which of them goes on is not a matter of numbers.
-    let is_tried_out = o.numbers == t.numbers && o.pre.is_empty() != t.pre.is_empty();
-    if !(alike(&o) && alike(&t) && grew(&o) && grew(&t)) || is_tried_out {
+    if o.numbers == t.numbers && o.pre.is_empty() != t.pre.is_empty() {
         return None;
     }
-    match o.compare(&t)? {
-        Ordering::Less => Some(theirs),
-        Ordering::Greater => Some(ours),
-        Ordering::Equal => None,
-    }
+    let (newer, older, bytes) = match o.compare(&t)? {
+        Ordering::Less => (&t, &o, theirs),
+        Ordering::Greater => (&o, &t, ours),
+        Ordering::Equal => return None,
+    };
+    let is_bump = match base {
+        Some(base) => {
+            let base = Version::read(base)?;
+            newer.follows(&base) == Ordering::Greater
+                && older.follows(&base) != Ordering::Less
+                && three_way(base.around(), o.around(), t.around()) == Some(newer.around())
+        }
+        None => o.around() == t.around(),
+    };
+    is_bump.then_some(bytes)
+}
+
+fn three_way<T: PartialEq>(base: T, ours: T, theirs: T) -> Option<T> {
+    if ours == theirs || base == theirs { Some(ours) } else { (base == ours).then_some(theirs) }
 }
 
 /// Whether this can be no plain number and no address: three numbers, or two that a range (`^1.2`), a `v` or a pre-release
@@ -44,19 +58,30 @@ impl<'a> Version<'a> {
         let from = word.find(|c: char| c.is_ascii_digit())?;
         let part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
         let to = from + word[from..].find(|c| !part(c)).unwrap_or(word.len() - from);
-        let (release, pre) = word[from..to].split_once('-').unwrap_or((&word[from..to], ""));
+        let (release, pre) = split_release(&word[from..to])?;
         let numbers: Vec<&str> = release.split('.').collect();
         let plain = numbers.len() > 1 && numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        let pre = if pre.is_empty() { Vec::new() } else { pre.split('.').collect() };
         plain.then_some(Version { before: &word[..from], numbers, pre, after: &word[to..] })
     }
 
-    /// Semantic Versioning 2.0, §11; none where the versions have different numbers of parts.
+    /// Range and quotes.
+    fn around(&self) -> (&'a str, &'a str) {
+        (self.before, self.after)
+    }
+
+    fn number(&self, i: usize) -> &'a str {
+        self.numbers.get(i).copied().unwrap_or("0")
+    }
+
+    /// None where the versions have different numbers of parts.
     fn compare(&self, other: &Version) -> Option<Ordering> {
-        if self.numbers.len() != other.numbers.len() {
-            return None;
-        }
-        let numbers = self.numbers.iter().zip(&other.numbers).map(|(a, b)| by_number(a, b)).find(|o| o.is_ne());
+        (self.numbers.len() == other.numbers.len()).then(|| self.follows(other))
+    }
+
+    /// Semantic Versioning 2.0, §11, with parts that are left out as 0.
+    fn follows(&self, other: &Version) -> Ordering {
+        let len = self.numbers.len().max(other.numbers.len());
+        let mut numbers = (0..len).map(|i| by_number(self.number(i), other.number(i)));
         let pre = || match (self.pre.is_empty(), other.pre.is_empty()) {
             (true, true) => Ordering::Equal,
             (true, false) => Ordering::Greater,
@@ -66,8 +91,22 @@ impl<'a> Version<'a> {
                 parts.unwrap_or(self.pre.len().cmp(&other.pre.len()))
             }
         };
-        Some(numbers.unwrap_or_else(pre))
+        numbers.find(|order| order.is_ne()).unwrap_or_else(pre)
     }
+}
+
+/// Names of what comes before a release where no dash tells it (`2.9.0.dev1`, `1.0rc1`), the earliest first.
+const BEFORE_RELEASE: &[(&str, &str)] = &[("dev", "0"), ("a", "1"), ("b", "2"), ("rc", "3")];
+
+/// The numbers, and the parts of what comes before their release.
+fn split_release(version: &str) -> Option<(&str, Vec<&str>)> {
+    if let Some((release, pre)) = version.split_once('-') {
+        return Some((release, pre.split('.').filter(|part| !part.is_empty()).collect()));
+    }
+    let Some(at) = version.find(|c: char| c.is_ascii_alphabetic()) else { return Some((version, Vec::new())) };
+    let name = version[at..].trim_end_matches(|c: char| c.is_ascii_digit());
+    let (_, place) = BEFORE_RELEASE.iter().find(|(known, _)| *known == name)?;
+    Some((version[..at].trim_end_matches('.'), vec![place, &version[at + name.len()..]]))
 }
 
 /// Digits of any length.
@@ -91,8 +130,9 @@ mod tests {
     use super::*;
 
     fn of(base: &str, ours: &str, theirs: &str) -> Option<String> {
-        let there = newest(base.as_bytes(), ours.as_bytes(), theirs.as_bytes());
-        assert_eq!(there, newest(base.as_bytes(), theirs.as_bytes(), ours.as_bytes()), "the sides have no names");
+        let base = (!base.is_empty()).then_some(base.as_bytes());
+        let there = newest(base, ours.as_bytes(), theirs.as_bytes());
+        assert_eq!(there, newest(base, theirs.as_bytes(), ours.as_bytes()), "the sides have no names");
         there.map(|v| String::from_utf8_lossy(v).into_owned())
     }
 
@@ -114,6 +154,25 @@ mod tests {
         assert!(["\"1.2.3\"", "\"^1.2\"", "v1.2", "7.0-dev"].iter().all(|word| told(word, "x")));
         assert!(!["0.5", "'0.5'", "\"10.0.0.1\""].iter().any(|word| told(word, "x")));
         assert!(told("'6.7'", "__version__") && told("\"1.2.3.4\"", "AssemblyVersion"));
+    }
+
+    #[test]
+    fn a_range_that_one_side_alone_rewrote_is_kept_if_the_newer_version_has_it() {
+        assert_eq!(of("\"~1.5.0\"", "\"1.6.2\"", "\"1.5.0\"").as_deref(), Some("\"1.6.2\""));
+        assert_eq!(of("\"^6.2.0\"", "\"7.0.0-alpha.2\"", "\"^6.4.1\"").as_deref(), Some("\"7.0.0-alpha.2\""));
+    }
+
+    #[test]
+    fn of_two_versions_written_anew_the_newer_wins() {
+        assert_eq!(of("", "\"5.5.5\"", "\"5.6.2\"").as_deref(), Some("\"5.6.2\""));
+        assert_eq!(of("", "\"5.5.5\"", "\"^5.6.2\""), None);
+    }
+
+    #[test]
+    fn development_comes_before_its_release() {
+        assert_eq!(of("'2.8.0'", "'2.9.0.dev1'", "'2.8.1.dev1'").as_deref(), Some("'2.9.0.dev1'"));
+        assert_eq!(of("'1.0'", "'1.1rc1'", "'1.1b8'").as_deref(), Some("'1.1rc1'"));
+        assert_eq!(of("'1.0'", "'1.x'", "'1.1'"), None);
     }
 
     #[test]

@@ -643,6 +643,37 @@ fn imports_and_declarations_of_one_file_merge_together() {
 // ── checks ──
 
 #[test]
+fn items_and_sections_of_markdown_that_both_added_stand_in_agreed_order() {
+    let base = "# News\n\n- old thing\n";
+    let with = |item: &str| format!("{base}{item}");
+    let [ours, theirs] = ["- faster start\n", "- fixes for the printer\n"];
+    clean("a.md", [base, &with(ours), &with(theirs)], Rung::Text, &format!("{base}{ours}{theirs}"));
+}
+
+#[test]
+fn lines_inside_of_two_elements_that_both_added_may_be_alike() {
+    let base = "start();\nend();\n";
+    let with = |name: &str, rest: &str| {
+        format!("start();\nit('{name}', () => {{\n  const it = make();\n  {rest}\n}});\nend();\n")
+    };
+    let (ours, theirs) = (with("opens", "expect(it.door).open(wide);"), with("shuts", "check(window, locked, twice);"));
+    let both = [&ours[..ours.len() - 7], &theirs[9..]].concat();
+    clean("a.js", [base, &ours, &theirs], Rung::Text, &both);
+}
+
+#[test]
+fn of_two_versions_that_both_wrote_anew_the_newest_wins_where_policy_says_so() {
+    let options = Options { newest_version: true, ..Options::default() };
+    let [base, ours, theirs] =
+        ["[d]\na = \"1\"\n", "[d]\na = \"1\"\nb = \"5.5.5\"\n", "[d]\na = \"1\"\nb = \"5.6.2\"\n"];
+    match with(&options, "a.toml", base, ours, theirs) {
+        Outcome::Clean { bytes, .. } => assert_eq!(bytes, theirs.as_bytes()),
+        Outcome::Conflict(c) => panic!("{c:?}"),
+    }
+    conflict("a.toml", [base, ours, theirs], Class::Semantic, Reason::Refused(Check::DuplicateKey));
+}
+
+#[test]
 fn a_line_that_both_moved_elsewhere_is_stopped_by_its_check() {
     let files = ["m\na\nb\nc\nd\ne\n", "a\nb\nm\nc\nd\ne\n", "a\nb\nc\nd\nm\ne\n"];
     conflict("a.txt", files, Class::Semantic, Reason::Refused(Check::LineAccounting));

@@ -6,9 +6,9 @@ use quorate_semantic::{Input, Labels, Options, Outcome, VERSION, json, markers, 
 use std::collections::BTreeMap;
 
 /// The rules that the digest below was made with.
-const RULES: &str = "rules 17,";
+const RULES: &str = "rules 18,";
 /// FNV-1a over every answer to the merges below.
-const ANSWERS: u64 = 0x8c54_eabc_682c_a3a6;
+const ANSWERS: u64 = 0xd7b1_ce18_f3c8_e0fb;
 
 /// Merges of each file.
 const MERGES: u64 = 300;

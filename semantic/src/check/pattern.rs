@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::Work;
-use crate::diff3;
+use crate::edits::Edits;
 use crate::ladder::Task;
 use crate::language;
-use crate::lines::{self, Interner};
-use crate::pairs;
+use crate::lines;
 use crate::words::is_word_byte;
 
 /// Steps of looking at one line, or at one byte of a line that is searched.
@@ -26,31 +25,9 @@ pub(super) fn missed(input: &Task) -> Option<Check> {
     let keyed = language::of(input.path).is_data();
     input.work.take_len(LINE_STEPS * (base.len() + ours.len() + theirs.len()))?;
     let (ours, theirs) = (Edits::of(&base, &ours, keyed, input.work)?, Edits::of(&base, &theirs, keyed, input.work)?);
-    let is_missed =
-        is_missed(&ours.changed, &theirs.added, input.work)? || is_missed(&theirs.changed, &ours.added, input.work)?;
+    let is_missed = is_missed(&ours.pairs(&base), &theirs.added, input.work)?
+        || is_missed(&theirs.pairs(&base), &ours.added, input.work)?;
     is_missed.then_some(Check::Pattern)
-}
-
-/// Edits of the lines by one side.
-struct Edits<'a> {
-    changed: Vec<(&'a [u8], &'a [u8])>,
-    added: Vec<&'a [u8]>,
-}
-
-impl<'a> Edits<'a> {
-    fn of(base: &[&'a [u8]], side: &[&'a [u8]], keyed: bool, work: &Work) -> Option<Self> {
-        let mut interner = Interner::default();
-        let (b, s) = (interner.ids(base), interner.ids(side));
-        let mut edits = Edits { changed: Vec::new(), added: Vec::new() };
-        for hunk in pairs::refine(diff3::hunks(&b, &s, interner.len(), work)?, base, side, keyed, work)? {
-            if hunk.base.len() == 1 && hunk.side.len() == 1 {
-                edits.changed.push((base[hunk.base.start], side[hunk.side.start]));
-            } else if hunk.base.is_empty() {
-                edits.added.extend_from_slice(&side[hunk.side]);
-            }
-        }
-        Some(edits)
-    }
 }
 
 /// Replacement of pieces by others, each with the piece after it.
@@ -141,7 +118,7 @@ fn change<'a>(old: &'a [u8], new: &'a [u8]) -> Option<Change<'a>> {
 }
 
 /// Runs of word characters and single marks; blanks are left out.
-fn pieces(line: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn pieces(line: &[u8]) -> Vec<&[u8]> {
     let (mut out, mut rest) = (Vec::new(), line.trim_ascii());
     while let Some(b) = rest.first() {
         let len = if is_word_byte(*b) { rest.iter().take_while(|b| is_word_byte(**b)).count() } else { 1 };

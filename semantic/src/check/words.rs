@@ -6,27 +6,61 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Check;
 use super::accounting::{Counts, counts, identifiers};
+use crate::imports;
 use crate::ladder::Task;
-use crate::language::{self, Language, Shape};
+use crate::language::{self, Imports, Language, Shape};
 use crate::lex::{self, Kind};
+use crate::lines;
 use crate::words;
 
 /// Count that a word needs in base for its removal to say that the file does without it.
 ///
 /// A word that stood once is removed by most edits of its line; measured, that says nothing, unless the other side uses the
-/// word more often than before.
+/// word more often than before and it was bound there.
 const REMOVED_MIN: i64 = 2;
 
 /// A rename or removal on one side, a new use on the other.
 pub(super) fn gone(input: &Task, merged: &[u8]) -> Option<Check> {
-    let back = |[base, ours, theirs, merged]: &Counts| {
-        let is_told = *base >= REMOVED_MIN || (*base > 0 && ours.max(theirs) > base);
-        is_told && (*ours == 0 || *theirs == 0) && *merged > 0
-    };
     let language = language::of(input.path);
     input.work.take_len(input.len() + merged.len())?;
     let free = counts(input, merged, |file| names(file, language).into_iter())?;
-    free.values().any(back).then_some(Check::GoneWord)
+    for (word, [base, ours, theirs, merged]) in &free {
+        if *base == 0 || (*ours > 0 && *theirs > 0) || *merged == 0 {
+            continue;
+        }
+        let is_used_more = ours.max(theirs) > base;
+        if *base >= REMOVED_MIN || is_used_more && is_bound(input, word, language)? {
+            return Some(Check::GoneWord);
+        }
+    }
+    None
+}
+
+/// Steps of finding where one word is bound, for each byte.
+const BOUND_STEPS: usize = 16;
+
+/// Whether a word that stands once in base is declared, imported or given a value there; in data and text each is. None out
+/// of steps.
+fn is_bound(input: &Task, word: &[u8], language: &Language) -> Option<bool> {
+    let base = input.base.unwrap_or_default();
+    input.work.take_len(BOUND_STEPS * base.len())?;
+    let line = lines::split(base).into_iter().find(|line| identifiers(line).any(|other| other == word));
+    Some(line.is_none_or(|line| binds(line, word, language)))
+}
+
+fn binds(line: &[u8], word: &[u8], language: &Language) -> bool {
+    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return true };
+    let said: Vec<&[u8]> = words::split(line).into_iter().filter(|w| !words::is_blank(w)).collect();
+    let at = |i: usize| said.get(i).copied().unwrap_or_default();
+    let is_set = |i: usize| {
+        matches!((at(i + 1), at(i + 2)), (b"=", after) if after != b"=") || [at(i + 1), at(i + 2)] == [b":", b"="]
+    };
+    let is_declared = |i: usize| i > 0 && words.is_keyword(at(i - 1));
+    // A path leads to the name that it binds; in Python its head is bound.
+    let is_path = |i: usize| language.imports != Imports::Python && at(i + 1) == b".";
+    let is_imported = imports::may_begin(line, language.imports);
+    let is_bound = |i: usize| is_set(i) || if is_imported { !is_path(i) } else { is_declared(i) };
+    said.iter().enumerate().any(|(i, w)| *w == word && is_bound(i))
 }
 
 /// The words that name something by themselves: no numbers, no members of something else (after a dot), and of code no
@@ -77,6 +111,15 @@ pub(super) fn twins(input: &Task, merged: &[u8]) -> Option<Check> {
 mod tests {
     use super::super::tests::refused;
     use super::*;
+
+    #[test]
+    fn gone_word_lets_a_removed_use_stand_beside_a_new_one() {
+        let (base, ours) = ("f(jobs.one);\ng();\n", "g();\n");
+        let [theirs, merged] = ["f(jobs.one);\ng();\nh(jobs.two);\n", "g();\nh(jobs.two);\n"];
+        assert_eq!(refused("a.js", base, ours, theirs, merged), None);
+        let bind = |text: &str| text.replace("f(jobs.one)", "const jobs = one()");
+        assert_eq!(refused("a.js", &bind(base), ours, &bind(theirs), merged), Some(Check::GoneWord));
+    }
 
     #[test]
     fn gone_word_stops_a_use_of_what_the_other_side_renamed() {

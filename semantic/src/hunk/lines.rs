@@ -6,7 +6,7 @@ use super::{Hunk, leaves_its_block, words};
 use crate::Work;
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::elements;
-use crate::language::Language;
+use crate::language::{Language, Shape};
 use crate::lines::{self, Interner};
 use crate::pairs;
 use crate::text::{BothAdded, Mode};
@@ -52,7 +52,7 @@ pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work
     }
     let chunks = diff3::weave(b.len(), (&ours, &o), (&theirs, &t), Touch::Always);
     for pair in chunks.windows(2) {
-        refuse_neighbours(&pair[0], &pair[1], &lines, language)?;
+        refuse_neighbours(&pair[0], &pair[1], &lines, language, work)?;
     }
     let mut out = Vec::new();
     for chunk in chunks {
@@ -64,17 +64,18 @@ pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work
         }
     }
     let merged = out.concat();
-    if doubles_a_line(&merged, &lines) { Err(No::Next) } else { Ok(merged) }
+    if doubles_a_line(&merged, &lines, mode) { Err(No::Next) } else { Ok(merged) }
 }
 
 /// Neighbouring edits of different sides that are about one thing.
-fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &Language) -> Result<(), No> {
+fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &Language, work: &Work) -> Result<(), No> {
     let (Some(a), Some(b)) = (Edit::of(first, lines), Edit::of(second, lines)) else { return Ok(()) };
     if a.is_ours == b.is_ours {
         return Ok(());
     }
-    // What was added beside something was likely meant for it: not where the other side took that away.
-    if (a.base.is_empty() && b.takes_away()) || (a.takes_away() && b.base.is_empty()) {
+    if (a.base.is_empty() && b.takes_away() || a.takes_away() && b.base.is_empty())
+        && !are_apart(&a, &b, language, work).ok_or(No::Never)?
+    {
         return Err(No::Never);
     }
     // What stands after an edit that leaves its block stands in another one.
@@ -92,6 +93,17 @@ fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &La
         return Err(No::Never);
     }
     Ok(())
+}
+
+/// Whether an addition has nothing to do with what the other side took away beside it. Else it was likely meant for that.
+///
+/// Entries of data are told apart by their keys and places, and those of Markdown by their marks. None out of steps.
+fn are_apart(a: &Edit, b: &Edit, language: &Language, work: &Work) -> Option<bool> {
+    let (added, gone) = if a.base.is_empty() { (a, b) } else { (b, a) };
+    let (added, gone) = (added.side.concat(), gone.base.concat());
+    work.take_len(ELEMENT_STEPS * (added.len() + gone.len()))?;
+    let are_entries = language.is_data() || language.shape == Shape::Markdown;
+    Some(are_entries || elements::are_apart(&added, &gone, language))
 }
 
 /// A change that one side alone made.
@@ -136,10 +148,14 @@ fn inside(
 ) -> Option<Vec<u8>> {
     let (base, ours, theirs) =
         (&lines.base[region.base.clone()], &lines.ours[region.ours.clone()], &lines.theirs[region.theirs.clone()]);
-    if base.is_empty()
-        && let Some(larger) = elements::larger(&ours.concat(), &theirs.concat(), language)
-    {
+    if let Some(larger) = elements::larger(&base.concat(), &ours.concat(), &theirs.concat(), language) {
         return Some(larger.to_vec());
+    }
+    if base.is_empty() && mode.newest_version {
+        let newest = words::newest_of_both(&ours.concat(), &theirs.concat(), work);
+        if newest.is_some() {
+            return newest;
+        }
     }
     if base.is_empty() && mode.both_added == BothAdded::Elements {
         // Among other edits nobody knows in which block it would come to stand.
@@ -156,18 +172,25 @@ fn inside(
         let (first, second) = if ours_first { (ours, theirs) } else { (theirs, ours) };
         return first.ends_with(b"\n").then(|| [first, second].concat());
     }
-    let hunk = Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), ..Hunk::empty() };
+    let is_free = around.is_free;
+    let hunk = Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), is_free, ..Hunk::empty() };
     words::merge(&hunk, mode, work)
 }
 
 /// Whether a line that both added, each once, would stand twice.
-fn doubles_a_line(merged: &[u8], lines: &Lines) -> bool {
+///
+/// Inside of two whole elements lines may well be alike.
+fn doubles_a_line(merged: &[u8], lines: &Lines, mode: Mode) -> bool {
     let merged = lines::split(merged);
+    let indent = |line: &[u8]| line.len() - line.trim_ascii_start().len();
+    let outermost = merged.first().map_or(0, |line| indent(line));
+    let is_inside =
+        |line: &[u8]| mode.both_added == BothAdded::Elements && lines.base.is_empty() && indent(line) > outermost;
     let entry =
         |line: &'_ [u8]| line.trim_ascii_end().strip_suffix(b",").map_or(line.trim_ascii_end().len(), <[u8]>::len);
     let mut counts: BTreeMap<&[u8], [usize; 4]> = BTreeMap::new();
     for (column, file) in [&lines.base, &lines.ours, &lines.theirs, &merged].into_iter().enumerate() {
-        for line in file.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric)) {
+        for line in file.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric) && !is_inside(l)) {
             counts.entry(&line[..entry(line)]).or_default()[column] += 1;
         }
     }

@@ -22,12 +22,18 @@ pub(super) fn merge(hunk: &Hunk, mode: Mode, work: &Work) -> Option<Vec<u8>> {
     let mut interner = Interner::default();
     let (b, o, t) = (interner.ids(&base), interner.ids(&ours), interner.ids(&theirs));
     let (mut out, mut line) = (Vec::new(), Line::default());
+    // Blanks inside a line only lay it out; those at its start may say in which block it stands.
+    let lays_out = |before: &[&[u8]], from: &[&[u8]], to: &[&[u8]]| {
+        let is_layout = |word: &&[u8]| words::is_blank(word) && *word != b"\n";
+        let is_inside = before.last().is_some_and(|word| *word != b"\n");
+        hunk.is_free && is_inside && from.iter().chain(to).all(is_layout)
+    };
     for chunk in diff3::align([&b, &o, &t], interner.len(), Touch::Replacing, work)? {
         let (words, sides) = match chunk {
             Chunk::Same(range) => (&base[range], [false, false]),
             Chunk::Both(_, range) => (&ours[range], [false, false]),
-            Chunk::Ours(_, range) => (&ours[range], [true, false]),
-            Chunk::Theirs(_, range) => (&theirs[range], [false, true]),
+            Chunk::Ours(from, to) => (&ours[to.clone()], [!lays_out(&out, &base[from], &ours[to]), false]),
+            Chunk::Theirs(from, to) => (&theirs[to.clone()], [false, !lays_out(&out, &base[from], &theirs[to])]),
             Chunk::Conflict(region) if mode.newest_version => {
                 let line = line_around(&base, region.base.clone());
                 work.take_len(line.len())?;
@@ -51,8 +57,23 @@ fn newest<'a, 'b>(
     line: &[&[u8]],
 ) -> Option<&'a [&'b [u8]]> {
     let ([b], [o], [t]) = (base, ours, theirs) else { return None };
-    let newest = versions::newest(b, o, t).filter(|_| versions::is_told(b, line))?;
+    let newest = versions::newest(Some(b), o, t).filter(|_| versions::is_told(b, line))?;
     Some(if newest == *o { ours } else { theirs })
+}
+
+/// Of two additions that differ in versions only, the one line with the newer of each.
+pub(super) fn newest_of_both(ours: &[u8], theirs: &[u8], work: &Work) -> Option<Vec<u8>> {
+    let (ours, theirs) = (words::split(ours), words::split(theirs));
+    let word = |i: usize| {
+        if ours[i] == theirs[i] {
+            return Some(ours[i]);
+        }
+        let line = line_around(&ours, i..i + 1);
+        work.take_len(line.len())?;
+        versions::newest(None, ours[i], theirs[i]).filter(|_| versions::is_told(ours[i], line))
+    };
+    let words = (ours.len() == theirs.len()).then(|| (0..ours.len()).map(word).collect::<Option<Vec<_>>>())??;
+    Some(words.concat())
 }
 
 /// The words of the line on which `words` stand.

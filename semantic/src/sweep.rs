@@ -1,0 +1,151 @@
+//! A change that one side made all over the file gives way where the other side took away what it was made to.
+//!
+//! A side writes `from 'x'` for `require('x')` in every line: nothing of that is meant for one line more than for another. Where the other side does without a line, it is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Work;
+use crate::check;
+use crate::diff3;
+use crate::edits::Edits;
+use crate::ladder::Task;
+use crate::language;
+use crate::lines::{self, Interner};
+use crate::pairs;
+
+/// Steps of looking at one line, or at one byte of a line.
+const LINE_STEPS: usize = 16;
+
+/// Lines that must have changed alike before it is a sweep.
+const ALIKE_MIN: usize = 2;
+
+/// Base as the sweeping side has it in the lines that the other took away; none where there are none.
+pub(crate) fn rebased(input: &Task) -> Option<Vec<u8>> {
+    let base = lines::split(input.base?);
+    let (ours, theirs) = (lines::split(input.ours), lines::split(input.theirs));
+    let keyed = language::of(input.path).is_data();
+    input.work.take_len(LINE_STEPS * (input.len() + base.len() + ours.len() + theirs.len()))?;
+    let o = Side { edits: Edits::of(&base, &ours, keyed, input.work)?, lines: counts(&ours) };
+    let t = Side { edits: Edits::of(&base, &theirs, keyed, input.work)?, lines: counts(&theirs) };
+    let known = counts(&base);
+    let given: BTreeMap<usize, &[u8]> =
+        o.gives_way(&t, &base, &known, input)?.into_iter().chain(t.gives_way(&o, &base, &known, input)?).collect();
+    let line = |(i, line): (usize, &&'_ [u8])| given.get(&i).copied().unwrap_or(line).to_vec();
+    (!given.is_empty()).then(|| base.iter().enumerate().flat_map(line).collect())
+}
+
+fn counts<'a>(lines: &[&'a [u8]]) -> BTreeMap<&'a [u8], usize> {
+    let mut out = BTreeMap::new();
+    lines.iter().for_each(|line| *out.entry(line.trim_ascii()).or_default() += 1);
+    out
+}
+
+struct Side<'a> {
+    edits: Edits<'a>,
+    /// Lines without their indentation.
+    lines: BTreeMap<&'a [u8], usize>,
+}
+
+/// Replaced pieces of a line.
+type Change<'a> = Vec<(Vec<&'a [u8]>, Vec<&'a [u8]>)>;
+
+impl<'a> Side<'a> {
+    /// Changed lines that the other side took away, where they changed as many others did.
+    fn gives_way(
+        &self,
+        other: &Side,
+        base: &[&'a [u8]],
+        known: &BTreeMap<&[u8], usize>,
+        input: &Task,
+    ) -> Option<Vec<(usize, &'a [u8])>> {
+        let mut seen: BTreeMap<Change, usize> = BTreeMap::new();
+        let mut changes = Vec::new();
+        for (at, new) in &self.edits.changed {
+            let change = change(base[*at], new, input.work)?;
+            *seen.entry(change.clone()).or_default() += 1;
+            changes.push((*at, *new, change));
+        }
+        let taken = other.taken(base);
+        let mut out = Vec::new();
+        for (at, new, change) in changes {
+            let line = base[at].trim_ascii();
+            let is_gone = taken.contains(&at) && other.lines.get(line).copied().unwrap_or_default() < known[line];
+            let is_sweep = !change.is_empty() && seen[&change] >= ALIKE_MIN;
+            if is_gone && is_sweep && !other.has_like(base[at], input.work)? {
+                out.push((at, new));
+            }
+        }
+        Some(out)
+    }
+
+    /// Whether a line is written anew much like this one: then it was moved, not taken away.
+    fn has_like(&self, line: &[u8], work: &Work) -> Option<bool> {
+        let written = || self.edits.added.iter().chain(&self.edits.put);
+        work.take_len(LINE_STEPS * written().map(|other| other.len() + line.len()).sum::<usize>())?;
+        Some(written().any(|other| pairs::alike(line, other) >= pairs::ALIKE_MIN))
+    }
+
+    /// Places in base of lines that are gone, or replaced by something else.
+    fn taken(&self, base: &[&'a [u8]]) -> BTreeSet<usize> {
+        let is_replaced = |(at, new): &&(usize, &'a [u8])| pairs::alike(base[*at], new) < pairs::ALIKE_MIN;
+        self.edits
+            .gone
+            .iter()
+            .copied()
+            .chain(self.edits.changed.iter().filter(is_replaced).map(|(at, _)| *at))
+            .collect()
+    }
+}
+
+fn change<'a>(old: &'a [u8], new: &'a [u8], work: &Work) -> Option<Change<'a>> {
+    let (old, new) = (check::pieces(old), check::pieces(new));
+    let mut interner = Interner::default();
+    let (b, s) = (interner.ids(&old), interner.ids(&new));
+    let hunks = diff3::hunks(&b, &s, interner.len(), work)?;
+    Some(hunks.into_iter().map(|hunk| (old[hunk.base].to_vec(), new[hunk.side].to_vec())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Input, Options, Outcome, merge};
+
+    fn merged(path: &str, base: &str, ours: &str, theirs: &str) -> Option<String> {
+        let options = Options::default();
+        let merged = |ours: &str, theirs: &str| {
+            let input = Input {
+                base: Some(base.as_bytes()),
+                ours: ours.as_bytes(),
+                theirs: theirs.as_bytes(),
+                path,
+                options: &options,
+            };
+            match merge(&input) {
+                Outcome::Clean { bytes, .. } => Some(String::from_utf8(bytes).expect("text")),
+                Outcome::Conflict(_) => None,
+            }
+        };
+        let there = merged(ours, theirs);
+        assert_eq!(there, merged(theirs, ours), "the sides have no names");
+        there
+    }
+
+    const BASE: &str = "log.info(one);\nstep();\nlog.info(two);\nstep();\nlog.info(three);\n";
+
+    #[test]
+    fn a_change_made_to_every_line_of_a_kind_gives_way_to_a_removal() {
+        let gone = BASE.replace("log.info(two);\n", "");
+        assert_eq!(merged("a.js", BASE, &gone, &BASE.replace("info", "debug")), Some(gone.replace("info", "debug")));
+    }
+
+    #[test]
+    fn a_change_made_to_one_line_alone_gives_way_to_nothing() {
+        let gone = BASE.replace("log.info(two);\n", "");
+        assert_eq!(merged("a.js", BASE, &gone, &BASE.replace("info(two)", "debug(two)")), None);
+    }
+
+    #[test]
+    fn a_line_that_was_written_anew_elsewhere_is_no_removal() {
+        let moved = format!("{}if (ok) log.info(two);\n", BASE.replace("log.info(two);\n", ""));
+        assert_eq!(merged("a.js", BASE, &moved, &BASE.replace("info", "debug")), None);
+    }
+}
