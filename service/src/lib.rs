@@ -18,3 +18,4 @@ mod narrator;
 pub mod pool;
 pub mod replica;
 pub mod seat;
+pub mod shelter;
