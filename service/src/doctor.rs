@@ -7,12 +7,12 @@ pub use configuration::configuration;
 use crate::config::{Config, GENESIS_FILE, Overrides};
 use crate::engine::replay::{self, Opened};
 use crate::replica::read_genesis;
+use crate::shelter::sheltered;
 use quorate_ledger::{DomainEntry, Genesis, StateView};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt::Display;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Free bytes below which a disk counts as short of room: some minutes of a busy group.
@@ -85,8 +85,8 @@ fn room(data: &Path) -> Item {
 fn integrity(data: &Path, genesis: &Genesis) -> Item {
     const ADVICE: &str = "restore the folder from a backup, or give the replica a new database: \
                           `quorate start --new-database`";
-    let looked = catch_unwind(AssertUnwindSafe(|| contents(data, genesis)));
-    match looked.unwrap_or_else(|_| Err("its structure cannot be read".into())) {
+    let looked = sheltered(|| contents(data, genesis));
+    match looked.unwrap_or_else(|| Err("its structure cannot be read".into())) {
         Ok(Some(files)) => Item::well("integrity", format!("entries, and contents of {files} files, are as written")),
         Ok(None) => Item {
             advice: Some("stop the replica to have its database looked at".to_owned()),

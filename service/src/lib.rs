@@ -19,3 +19,4 @@ mod narrator;
 pub mod pool;
 pub mod replica;
 pub mod seat;
+pub mod shelter;

@@ -9,6 +9,7 @@ use crate::init::TEST_WORDS;
 use crate::metrics::Metrics;
 use crate::narrator;
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
+use crate::shelter::sheltered;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
@@ -320,8 +321,7 @@ fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
             other => other.into(),
         })
     };
-    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(open));
-    opened.unwrap_or_else(|_| Err(damaged("its structure cannot be read".to_owned())))
+    sheltered(open).unwrap_or_else(|| Err(damaged("its structure cannot be read".to_owned())))
 }
 
 /// Reads a genesis file.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 fn of_folder(group: &Group, replica: usize, code: i32) -> Value {
     let folder = group.dir().join(format!("replica-{replica}"));
@@ -86,4 +87,43 @@ fn await_order(group: &Group, key: &Path, is_possible: bool) {
         let found: Value = serde_json::from_slice(&output.stdout).ok()?;
         (found.to_string().contains("nothing can be ordered") != is_possible).then_some(())
     });
+}
+
+/// Bytes of a page of the database, each of which begins with its kind.
+const PAGE: usize = 4_096;
+
+#[test]
+fn a_database_whose_structure_is_damaged_is_told_in_a_line_and_never_by_a_panic() {
+    let mut group = Group::init(1);
+    group.start(0);
+    (0..20).for_each(|n| drop(group.put(0, &format!("{n}.txt"), "x")));
+    assert_eq!(group.stop(0), Some(0));
+    let folder = group.dir().join("replica-0");
+    let file = folder.join("data/quorate.redb");
+    let sound = fs::read(&file).expect("our database");
+    let quorate = |word: &str| {
+        let mut command = Command::new("timeout");
+        command.args(["-s", "KILL", "10", env!("CARGO_BIN_EXE_quorate"), word, "--dir", text(&folder)]);
+        let done = command.output().expect("quorate runs");
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (mut looks, mut starts) = (0, 0);
+    for at in (PAGE..sound.len()).step_by(PAGE).filter(|at| matches!(sound[*at], 1 | 2)).take(24) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x55;
+        fs::write(&file, damaged).expect("our file");
+        let (code, said) = quorate("doctor");
+        assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "page at {at}: {code:?} {said}");
+        if code == Some(1) {
+            looks += 1;
+            let (code, said) = quorate("start");
+            if code == Some(137) {
+                continue; // damage that matters to readers alone
+            }
+            let in_a_line = said.contains(text(&folder)) && said.contains("next: ") && !said.contains("panicked");
+            assert!(code == Some(2) && in_a_line, "page at {at}: {code:?} {said}");
+            starts += 1;
+        }
+    }
+    assert!(looks > 0 && starts > 0, "no page mattered");
 }

@@ -1,31 +1,48 @@
-//! Large answers: few are made at a time, and each keeps its room until its reader has taken it.
+//! Large answers: few are made at a time, and each keeps its room until its reader has taken it. A reader that takes
+//! nothing loses its answer to the next that needs the room.
 
 use super::problem::{Answer, Failure};
-use axum::body::Bytes;
-use std::sync::Arc;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// KiB of large answers that readers have not taken yet.
 const UNREAD_KIB: usize = 64 << 10;
 /// Bytes of an answer that needs no room: less than a connection's own buffers.
 const SMALL_BYTES: usize = 16 << 10;
+/// Bytes that are handed to a connection at a time.
+const PIECE_BYTES: usize = 64 << 10;
 /// Answers that are made at a time: each reads much of the disk, or hashes much.
 const MADE_AT_A_TIME: usize = 4;
-/// Time that an answer waits for its turn and its room.
+/// Made answers that wait for room.
+const WAITING_MAX: usize = 4;
+/// Time that an answer waits for its turn, and for its room.
 const ROOM_WITHIN: Duration = Duration::from_secs(10);
+/// Time without a piece taken after which an answer may lose its room.
+const STALLED: Duration = Duration::from_secs(1);
+/// Pause between two looks for room.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Turns and room for large answers.
 pub struct Answers {
     turns: Arc<Semaphore>,
+    waiting: Semaphore,
     unread: Arc<Semaphore>,
+    outgoing: Mutex<Vec<Weak<Outgoing>>>,
     within: Duration,
+    stalled: Duration,
 }
 
 impl Default for Answers {
     fn default() -> Self {
         let [turns, unread] = [MADE_AT_A_TIME, UNREAD_KIB].map(|count| Arc::new(Semaphore::new(count)));
-        Self { turns, unread, within: ROOM_WITHIN }
+        let (waiting, outgoing) = (Semaphore::new(WAITING_MAX), Mutex::default());
+        Self { turns, waiting, unread, outgoing, within: ROOM_WITHIN, stalled: STALLED }
     }
 }
 
@@ -41,26 +58,121 @@ impl AsRef<[u8]> for Unread {
     }
 }
 
-impl Answers {
-    /// Makes an answer on a thread that may block; its room is free again when the last byte has left.
-    pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Bytes> {
-        let _turn = self.permits(&self.turns, 1).await?;
-        let made = tokio::task::spawn_blocking(work).await;
-        let bytes = made.unwrap_or_else(|_| Err(Failure::stopping()))?;
-        let kib = bytes.len().div_ceil(1 << 10).min(UNREAD_KIB);
-        let room = if bytes.len() > SMALL_BYTES { Some(self.permits(&self.unread, kib).await?) } else { None };
-        Ok(Bytes::from_owner(Unread { bytes, _room: room }))
+/// Answer on its way out.
+struct Outgoing(Mutex<Rest>);
+
+struct Rest {
+    /// None once another answer has got the room.
+    unread: Option<Unread>,
+    taken: usize,
+    /// When the last piece was taken.
+    moved: Instant,
+}
+
+impl Outgoing {
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.0.lock().expect("no thread panics with it")
     }
 
-    async fn permits(&self, of: &Arc<Semaphore>, count: usize) -> Answer<OwnedSemaphorePermit> {
-        let permits = tokio::time::timeout(self.within, of.clone().acquire_many_owned(count as u32)).await;
-        permits.ok().and_then(Result::ok).ok_or_else(|| Failure::busy("too many large answers are on their way out"))
+    /// The next piece; none at the end.
+    fn piece(&self) -> Option<io::Result<Bytes>> {
+        let mut rest = self.rest();
+        let from = rest.taken;
+        let Some(unread) = &rest.unread else {
+            return Some(Err(io::Error::other("its reader took nothing while others waited")));
+        };
+        let left = &unread.bytes[from..];
+        let piece = Bytes::copy_from_slice(&left[..left.len().min(PIECE_BYTES)]);
+        (rest.taken, rest.moved) = (from + piece.len(), Instant::now());
+        (!piece.is_empty()).then_some(Ok(piece))
     }
+}
+
+impl Answers {
+    /// Makes bytes on a thread that may block; their room is free again when the last of them has left.
+    pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Bytes> {
+        Ok(Bytes::from_owner(self.made(work).await?))
+    }
+
+    /// Makes an answer on a thread that may block.
+    pub async fn send(
+        &self,
+        kind: &'static str,
+        work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static,
+    ) -> Answer<Response> {
+        let unread = self.made(work).await?;
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+            (header::CONTENT_LENGTH, HeaderValue::from(unread.bytes.len())),
+        ];
+        let outgoing = Arc::new(Outgoing(Mutex::new(Rest { unread: Some(unread), taken: 0, moved: Instant::now() })));
+        let mut known = self.outgoing();
+        known.retain(|outgoing| outgoing.strong_count() > 0);
+        known.push(Arc::downgrade(&outgoing));
+        let pieces = futures::stream::iter(std::iter::from_fn(move || outgoing.piece()));
+        Ok((headers, Body::from_stream(pieces)).into_response())
+    }
+
+    async fn made(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Unread> {
+        let turn = tokio::time::timeout(self.within, self.turns.clone().acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let made = tokio::task::spawn_blocking(work).await;
+        let bytes = made.unwrap_or_else(|_| Err(Failure::stopping()))?;
+        drop(turn); // who waits for room keeps nobody from making small answers
+        let kib = bytes.len().div_ceil(1 << 10).min(UNREAD_KIB) as u32;
+        let room = if bytes.len() > SMALL_BYTES { Some(self.room(kib).await?) } else { None };
+        Ok(Unread { bytes, _room: room })
+    }
+
+    /// Room for so many KiB, of a stalled answer if need be.
+    async fn room(&self, kib: u32) -> Answer<OwnedSemaphorePermit> {
+        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
+        let until = Instant::now() + self.within;
+        loop {
+            if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
+                return Ok(room);
+            }
+            if !self.drop_stalled() {
+                if Instant::now() >= until {
+                    return Err(busy());
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+
+    /// Takes the bytes of the answer whose reader has taken nothing for longest; false where none is stalled.
+    fn drop_stalled(&self) -> bool {
+        let known: Vec<Arc<Outgoing>> = self.outgoing().iter().filter_map(Weak::upgrade).collect();
+        let stalled = known.iter().filter_map(|outgoing| {
+            let rest = outgoing.rest();
+            let is_stalled = rest.unread.is_some() && rest.moved.elapsed() >= self.stalled;
+            is_stalled.then_some((rest.moved, outgoing))
+        });
+        let longest = stalled.min_by_key(|(moved, _)| *moved);
+        longest.is_some_and(|(_, outgoing)| outgoing.rest().unread.take().is_some())
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Vec<Weak<Outgoing>>> {
+        self.outgoing.lock().expect("no thread panics with it")
+    }
+}
+
+fn busy() -> Failure {
+    Failure::busy("too many large answers are on their way out")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::to_bytes;
+
+    const KIND: &str = "application/octet-stream";
+
+    fn quick(within: u64, stalled: u64) -> Answers {
+        let [within, stalled] = [within, stalled].map(Duration::from_millis);
+        Answers { within, stalled, ..Answers::default() }
+    }
 
     #[tokio::test]
     async fn an_answer_keeps_its_room_until_it_is_gone() {
@@ -75,10 +187,41 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_without_room_is_refused_in_time() {
-        let answers = Answers { within: Duration::from_millis(10), ..Answers::default() };
+        let answers = quick(10, 60_000);
         let large = answers.make(|| Ok(vec![0; UNREAD_KIB << 10])).await.expect("there is room");
         assert!(answers.make(|| Ok(vec![0; 1 << 20])).await.is_err());
         assert!(answers.make(|| Ok(vec![0; 100])).await.is_ok(), "small answers need none");
         drop(large);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_sent_whole_with_its_length() {
+        let answers = Answers::default();
+        let sent = answers.send(KIND, || Ok(vec![7; 200_000])).await.expect("there is room");
+        assert_eq!(sent.headers()[header::CONTENT_LENGTH], "200000");
+        let bytes = to_bytes(sent.into_body(), usize::MAX).await.expect("nobody needs its room");
+        assert!(bytes.len() == 200_000 && bytes.iter().all(|byte| *byte == 7));
+        assert_eq!(answers.unread.available_permits(), UNREAD_KIB);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_loses_its_answer_to_one_that_needs_the_room() {
+        let answers = quick(5_000, 50);
+        let idle = answers.send(KIND, || Ok(vec![0; UNREAD_KIB << 10])).await.expect("there is room");
+        let next = answers.send(KIND, || Ok(vec![1; 1 << 20])).await.expect("the idle one makes room");
+        assert_eq!(to_bytes(next.into_body(), usize::MAX).await.expect("it is read").len(), 1 << 20);
+        assert!(to_bytes(idle.into_body(), usize::MAX).await.is_err(), "it is cut, not short");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_keeps_nobody_from_a_small_answer() {
+        let answers = Arc::new(quick(5_000, 60_000));
+        let _full = answers.make(|| Ok(vec![0; UNREAD_KIB << 10])).await.expect("there is room");
+        for _ in 0..2 * MADE_AT_A_TIME {
+            let answers = answers.clone();
+            tokio::spawn(async move { answers.make(|| Ok(vec![0; 1 << 20])).await.map(drop) });
+        }
+        let small = tokio::time::timeout(Duration::from_secs(1), answers.make(|| Ok(vec![0; 100])));
+        assert!(small.await.expect("at once").is_ok());
     }
 }

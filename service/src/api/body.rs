@@ -1,7 +1,7 @@
 //! Bodies are refused by their announced length before a byte is read, and cut off where they grow beyond it.
 //!
 //! Room is taken for what has come, never for what is announced; small bodies have room of their own, so that large ones
-//! that stall keep out only each other.
+//! that stall keep out only each other. Where there is none, the body that has stalled for longest leaves.
 
 use super::door::Seat;
 use super::problem::{Answer, Failure};
@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// Time for a body to arrive: the largest at 10 Mbit/s.
@@ -32,16 +32,35 @@ const SMALL_KIB: usize = 16 << 10;
 const LARGE_KIB: usize = 128 << 10;
 /// Bytes for which room is taken at a time.
 const KIB: usize = 1 << 10;
+/// Time without a byte after which a body may lose its room.
+const STALLED: Duration = Duration::from_millis(500);
+/// Time that a body waits for a stalled one to leave.
+const LEAVES_WITHIN: Duration = Duration::from_millis(100);
 
 /// Room for bodies on their way in.
 pub struct Room {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    coming: Mutex<Vec<Weak<Coming>>>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { small: Arc::new(Semaphore::new(SMALL_KIB)), large: Arc::new(Semaphore::new(LARGE_KIB)) }
+        let [small, large] = [SMALL_KIB, LARGE_KIB].map(|kib| Arc::new(Semaphore::new(kib)));
+        Self { small, large, coming: Mutex::default() }
+    }
+}
+
+/// A body on its way in, as the others see it.
+struct Coming {
+    /// When its last piece came, and whether it has grown large.
+    last: Mutex<(Instant, bool)>,
+    leave: Notify,
+}
+
+impl Coming {
+    fn last(&self) -> MutexGuard<'_, (Instant, bool)> {
+        self.last.lock().expect("no thread panics with it")
     }
 }
 
@@ -59,6 +78,41 @@ struct Taken {
 }
 
 impl Room {
+    fn enter(&self) -> Arc<Coming> {
+        let coming = Arc::new(Coming { last: Mutex::new((Instant::now(), false)), leave: Notify::new() });
+        let mut known = self.coming();
+        known.retain(|coming| coming.strong_count() > 0);
+        known.push(Arc::downgrade(&coming));
+        coming
+    }
+
+    /// [`Self::fit`], where need be in the room of a body that has stalled.
+    async fn make_fit(&self, taken: &mut Taken, bytes: usize) -> bool {
+        let until = Instant::now() + LEAVES_WITHIN;
+        while !self.fit(taken, bytes) {
+            if Instant::now() >= until || !self.ask_stalled_to_leave(bytes > SMALL_BYTES) {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        true
+    }
+
+    /// Asks the body from which nothing has come for longest to leave; false where none has stalled.
+    fn ask_stalled_to_leave(&self, is_large: bool) -> bool {
+        let known: Vec<Arc<Coming>> = self.coming().iter().filter_map(Weak::upgrade).collect();
+        let stalled = known
+            .iter()
+            .map(|coming| (*coming.last(), coming))
+            .filter(|((last, large), _)| *large == is_large && last.elapsed() >= STALLED);
+        let longest = stalled.min_by_key(|((last, _), _)| *last);
+        longest.inspect(|(_, coming)| coming.leave.notify_one()).is_some()
+    }
+
+    fn coming(&self) -> MutexGuard<'_, Vec<Weak<Coming>>> {
+        self.coming.lock().expect("no thread panics with it")
+    }
+
     /// Makes what one body has taken fit so many bytes; false where there is no room.
     fn fit(&self, taken: &mut Taken, bytes: usize) -> bool {
         let from = if bytes > SMALL_BYTES { &self.large } else { &self.small };
@@ -91,10 +145,14 @@ pub async fn read(
         return Err(refuse_and_drain(too_large(announced, max), stream));
     }
     let _awaiting = seat.map(Seat::awaiting_client);
-    let (begun, mut bytes) = (Instant::now(), Vec::new());
+    let (begun, mut bytes, coming) = (Instant::now(), Vec::new(), room.enter());
     let mut taken = Taken { permits: None, is_large: false };
     loop {
-        match timeout_at(due(begun, bytes.len()), stream.next()).await {
+        let piece = tokio::select! {
+            piece = timeout_at(due(begun, bytes.len()), stream.next()) => piece,
+            () = coming.leave.notified() => return Err(slow().into_response()),
+        };
+        match piece {
             Err(_) => return Err(slow().into_response()),
             Ok(None) => return Ok(Whole { bytes, _room: taken }),
             Ok(Some(Err(error))) => return Err(Failure::bad_request(format!("body: {error}")).into_response()),
@@ -102,7 +160,8 @@ pub async fn read(
                 return Err(refuse_and_drain(too_large(None, max), stream));
             }
             Ok(Some(Ok(piece))) => {
-                if !room.fit(&mut taken, bytes.len() + piece.len()) {
+                *coming.last() = (Instant::now(), bytes.len() + piece.len() > SMALL_BYTES);
+                if !room.make_fit(&mut taken, bytes.len() + piece.len()).await {
                     drop(bytes);
                     return Err(refuse_and_drain(Failure::busy("too many envelopes are on their way in"), stream));
                 }
@@ -121,6 +180,7 @@ fn due(begun: Instant, bytes: usize) -> Instant {
 fn slow() -> Failure {
     Failure::new(StatusCode::REQUEST_TIMEOUT, "slow", "the body comes too slowly")
 }
+
 fn length(headers: &HeaderMap) -> Answer<Option<usize>> {
     let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
@@ -152,4 +212,43 @@ fn refuse_and_drain(failure: Failure, mut rest: BodyDataStream) -> Response {
     let drained = futures::stream::once(drain).filter_map(async |nothing| nothing);
     parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     Response::from_parts(parts, Body::from_stream(answer.chain(drained).map(Ok::<_, Infallible>)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Error;
+    use futures::stream;
+
+    async fn read_all(body: Body, room: &Room) -> Result<usize, StatusCode> {
+        let whole = read(&HeaderMap::new(), body, 1 << 20, room, None).await;
+        whole.map(|whole| whole.bytes.len()).map_err(|answer| answer.status())
+    }
+
+    fn stalling(bytes: usize) -> Body {
+        let begun = stream::iter([Ok::<_, Error>(Bytes::from(vec![0; bytes]))]);
+        Body::from_stream(begun.chain(stream::pending()))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_longest_leaves_for_one_that_comes() {
+        let room = Arc::new(Room::default());
+        let stall = |_| {
+            let room = room.clone();
+            tokio::spawn(async move { read_all(stalling(SMALL_BYTES), &room).await })
+        };
+        let stalled: Vec<_> = (0..SMALL_KIB * KIB / SMALL_BYTES).map(stall).collect();
+        while room.small.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            read_all(Body::from("early"), &room).await,
+            Err(StatusCode::TOO_MANY_REQUESTS),
+            "none has stalled yet"
+        );
+        tokio::time::sleep(STALLED).await;
+        assert_eq!(read_all(Body::from("x"), &room).await, Ok(1));
+        assert_eq!(stalled.iter().filter(|stalled| stalled.is_finished()).count(), 1);
+        assert_eq!(futures::future::select_all(stalled).await.0.expect("no panic"), Err(StatusCode::REQUEST_TIMEOUT));
+    }
 }

@@ -6,8 +6,7 @@ use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use quorate_client::api::{EvidenceEntry, Page};
 use quorate_client::verify::kind_name;
 use quorate_ledger::EvidenceEntry as Found;
@@ -28,8 +27,7 @@ pub async fn file(State(service): Shared, InPath(id): InPath<String>) -> Answer<
         let bytes = moment.view().evidence_file(&id)?;
         bytes.ok_or_else(|| Failure::not_found(format!("no evidence {id} is recorded")))
     };
-    let bytes = service.answers.make(read).await?;
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    service.answers.send("application/octet-stream", read).await
 }
 
 /// As the API shows it.

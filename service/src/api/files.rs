@@ -52,8 +52,7 @@ async fn page<T: Serialize>(
     read: impl FnOnce() -> Answer<Page<T>> + Send + 'static,
 ) -> Answer<Response> {
     let write = move || Ok(serde_json::to_vec(&read()?).expect("a page is plain data"));
-    let bytes = service.answers.make(write).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+    service.answers.send("application/json", write).await
 }
 
 fn tree_entry(file: FileEntry) -> TreeEntry {
@@ -121,8 +120,7 @@ async fn content(
             let read = moment.view().content(&hash).inspect_err(|error| shared.note_damage(error));
             read?.ok_or_else(gone)
         };
-        let bytes = service.answers.make(read).await?;
-        ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
+        service.answers.send("application/octet-stream", read).await?
     };
     let out = response.headers_mut();
     out.insert(header::ETAG, text(etag));

@@ -8,8 +8,7 @@ use super::param::digest;
 use super::problem::{Answer, Failure};
 use super::service::{Service, Strong};
 use crate::engine::Certified;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use quorate_ledger::proof::{Marked, NonceProof, Proof, ProveError};
 use quorate_ledger::{EnvelopeId, Level, Revision};
 use quorate_pbft::{Digest, SeqNum};
@@ -71,8 +70,7 @@ async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
 }
 
 async fn answer(service: &Service, prove: impl FnOnce() -> Answer<Proof> + Send + 'static) -> Answer<Response> {
-    let bytes = service.answers.make(move || Ok(prove()?.encode())).await?;
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    service.answers.send("application/octet-stream", move || Ok(prove()?.encode())).await
 }
 
 impl From<ProveError> for Failure {
