@@ -114,7 +114,7 @@ impl Follower {
             Input::Read { reader, .. } => {
                 Err(Rejected::Read { reader, why: "an observer has no lane for a read mark" })
             }
-            Input::Deadline(_) => Ok(()),
+            Input::Deadline(_) | Input::Oldest(_) | Input::Word(_) => Ok(()), // of no use to who signs nothing
         };
         if let Err(rejected) = outcome {
             out.push(Effect::Refused(rejected));

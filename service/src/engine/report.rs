@@ -105,6 +105,7 @@ impl Report {
             pending: 0,
             queued: 0,
             pending_bytes: 0,
+            unserved: None,
         }
     }
 }
