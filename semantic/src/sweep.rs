@@ -28,8 +28,14 @@ pub(crate) fn rebased(input: &Task) -> Option<Vec<u8>> {
     let o = Side { edits: Edits::of(&base, &ours, keyed, input.work)?, lines: counts(&ours) };
     let t = Side { edits: Edits::of(&base, &theirs, keyed, input.work)?, lines: counts(&theirs) };
     let known = counts(&base);
-    let given: BTreeMap<usize, &[u8]> =
-        o.gives_way(&t, &base, &known, input)?.into_iter().chain(t.gives_way(&o, &base, &known, input)?).collect();
+    let (from_ours, from_theirs) = (o.gives_way(&t, &base, &known, input)?, t.gives_way(&o, &base, &known, input)?);
+    let mut given: BTreeMap<usize, &[u8]> = from_ours.into_iter().collect();
+    for (at, line) in from_theirs {
+        // Both wrote another line there: neither took it away.
+        if given.remove(&at).is_none() {
+            given.insert(at, line);
+        }
+    }
     let line = |(i, line): (usize, &&'_ [u8])| given.get(&i).copied().unwrap_or(line).to_vec();
     (!given.is_empty()).then(|| base.iter().enumerate().flat_map(line).collect())
 }
@@ -147,5 +153,13 @@ mod tests {
     fn a_line_that_was_written_anew_elsewhere_is_no_removal() {
         let moved = format!("{}if (ok) log.info(two);\n", BASE.replace("log.info(two);\n", ""));
         assert_eq!(merged("a.js", BASE, &moved, &BASE.replace("info", "debug")), None);
+    }
+
+    #[test]
+    fn a_line_that_both_sides_wrote_anew_is_swept_by_neither() {
+        let base = "check('one');\nstep();\ncheck('two');\n";
+        let (ours, theirs) =
+            (base.replace("check", "open").replace('\'', "\""), base.replace("check", "shut").replace('\'', "`"));
+        assert_eq!(merged("a.js", base, &ours, &theirs), None);
     }
 }
