@@ -120,7 +120,7 @@ fn a_database_whose_structure_is_damaged_is_told_in_a_line_and_never_by_a_panic(
             if code == Some(137) {
                 continue; // damage that matters to readers alone
             }
-            let in_a_line = said.contains(text(&folder)) && said.contains("next: ") && !said.contains("panicked");
+            let in_a_line = said.contains(text(&folder)) && said.contains("new database") && !said.contains("panicked");
             assert!(code == Some(2) && in_a_line, "page at {at}: {code:?} {said}");
             starts += 1;
         }

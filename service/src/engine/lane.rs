@@ -6,9 +6,12 @@ use super::folding::Folding;
 use super::mempool::{Candidate, NotTaken, Place, Stream};
 use super::round::{CallerId, Notice};
 use quorate_ledger::EnvelopeId;
-use quorate_pbft::{Input, Item, ItemKind, PublicKey, Rejected};
+use quorate_pbft::{Input, Item, ItemKind, PublicKey, Rejected, Time};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Time after a start within which the others are heard if they are there, in milliseconds: until then nothing is queued.
+const HEARS_WITHIN_MS: u64 = 2_000;
 
 impl Engine {
     /// Takes an envelope that passed the gate, or says why not.
@@ -47,7 +50,7 @@ impl Engine {
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
-        if queues && !self.replica.can_order() {
+        if queues && !self.replica.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS) {
             return Ok(self.queue(candidate, next_seq, work));
         }
         let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);

@@ -240,7 +240,7 @@ fn a_row_found_at_a_start_joins_what_the_own_lane_holds() {
     let places = [1, 2].map(|seq| mempool.place(&candidate(seq, seq).id));
     assert_eq!(places, [Some(Place::Lane), Some(Place::Queued)]);
     assert_eq!(mempool.take_unneeded(), [6], "its number is another's");
-    assert_eq!(mempool.queue(candidate(3, 3), 1, START), Ok(6), "rows go on after those found");
+    assert_eq!(mempool.queue(candidate(3, 3), 1, START), Ok(7), "rows go on after those found");
     mempool.remove(&candidate(1, 1).id);
     assert_eq!(mempool.take_unneeded(), [4]);
 }
