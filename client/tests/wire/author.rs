@@ -39,10 +39,17 @@ impl Desk {
         author.submit(&draft(), level).await
     }
 
-    /// A command that is killed while the node is silent.
-    async fn killed_put(&self, node: &str) {
-        let put = tokio::time::timeout(Duration::from_millis(500), self.put(node, Level::Sequential));
-        assert!(put.await.is_err(), "the node is silent");
+    /// A command that is killed once a node with this script, silent at its end, was asked for everything.
+    ///
+    /// Returns the envelopes that the node was sent.
+    async fn killed_put(&self, mut script: Vec<Reply>) -> Vec<Request> {
+        script.push(Reply::Silence);
+        let asked = script.len();
+        let (node, requests) = scripted::node(script);
+        tokio::select! {
+            ended = self.put(&node, Level::Sequential) => panic!("the node is silent, and the command ended: {ended:?}"),
+            seen = first(asked, &requests) => posted(seen),
+        }
     }
 }
 
@@ -73,9 +80,19 @@ fn refusal(status: &'static str, problem: &Problem) -> Reply {
 const TAKEN: &str = "409 Conflict\r\ncontent-type: application/problem+json";
 const REFUSED: &str = "422 Unprocessable Content\r\ncontent-type: application/problem+json";
 
-/// The envelopes that a node was sent, in order.
-fn posted(requests: &Receiver<Request>) -> Vec<Request> {
-    requests.try_iter().filter(|request| request.line.starts_with("POST /v1/envelopes")).collect()
+/// The envelopes among these requests, in order.
+fn posted(requests: impl IntoIterator<Item = Request>) -> Vec<Request> {
+    requests.into_iter().filter(|request| request.line.starts_with("POST /v1/envelopes")).collect()
+}
+
+/// The first requests of a node, once it has as many.
+async fn first(count: usize, requests: &Receiver<Request>) -> Vec<Request> {
+    let mut seen = vec![];
+    while seen.len() < count {
+        seen.extend(requests.try_iter());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    seen
 }
 
 fn body(request: &Request) -> Body {
@@ -85,9 +102,7 @@ fn body(request: &Request) -> Body {
 #[tokio::test]
 async fn what_a_killed_command_sent_goes_first_byte_for_byte() {
     let desk = Desk::new();
-    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Silence]);
-    desk.killed_put(&node).await;
-    let lost = posted(&requests).remove(0).body;
+    let lost = desk.killed_put(vec![info(1, "3")]).await.remove(0).body;
 
     let (node, requests) = scripted::node(vec![
         Reply::Verdict(State::Applied, "4.1"),
@@ -95,7 +110,7 @@ async fn what_a_killed_command_sent_goes_first_byte_for_byte() {
         Reply::Verdict(State::Applied, "5.1"),
     ]);
     desk.put(&node, Level::Sequential).await.expect("a verdict");
-    let sent = posted(&requests);
+    let sent = posted(requests.try_iter());
     assert_eq!(sent[0].body, lost);
     assert_eq!((body(&sent[1]).from_seq, body(&sent[1]).attempt), (2, 1));
 }
@@ -103,24 +118,19 @@ async fn what_a_killed_command_sent_goes_first_byte_for_byte() {
 #[tokio::test]
 async fn a_kill_before_signing_leaves_nothing_to_send() {
     let desk = Desk::new();
-    let (silent, _requests) = scripted::node(vec![Reply::Silence]);
-    desk.killed_put(&silent).await;
+    desk.killed_put(vec![]).await;
 
     let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
     desk.put(&node, Level::Sequential).await.expect("a verdict");
-    assert_eq!(posted(&requests).len(), 1);
+    assert_eq!(posted(requests.try_iter()).len(), 1);
 }
 
 #[tokio::test]
 async fn killed_again_and_again_it_sends_the_same_bytes() {
     let desk = Desk::new();
-    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Silence]);
-    desk.killed_put(&node).await;
-    let first = posted(&requests).remove(0).body;
+    let first = desk.killed_put(vec![info(1, "3")]).await.remove(0).body;
     for _ in 0..2 {
-        let (node, requests) = scripted::node(vec![Reply::Silence]);
-        desk.killed_put(&node).await;
-        assert_eq!(posted(&requests).remove(0).body, first);
+        assert_eq!(desk.killed_put(vec![]).await.remove(0).body, first);
     }
 }
 
@@ -131,7 +141,7 @@ async fn after_an_unanswered_envelope_the_next_is_based_on_it() {
         scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
     desk.put(&node, Level::Eventual).await.expect("a ticket");
     desk.put(&node, Level::Eventual).await.expect("a ticket");
-    let sent = posted(&requests);
+    let sent = posted(requests.try_iter());
     let first = Envelope::decode(&sent[0].body, &Limits::default()).expect("an envelope");
     assert_eq!(sent[1].body, sent[0].body);
     assert_eq!(body(&sent[2]).changes[0].base, Base::Envelope(first.id(&GROUP)));
@@ -145,7 +155,7 @@ async fn a_number_taken_by_another_machine_is_left_to_it() {
     let (node, requests) =
         scripted::node(vec![info(1, "3"), refusal(TAKEN, &taken), info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
     desk.put(&node, Level::Sequential).await.expect("a verdict");
-    let sent = posted(&requests);
+    let sent = posted(requests.try_iter());
     assert_eq!((body(&sent[0]).from_seq, body(&sent[1]).from_seq), (1, 5));
 }
 
@@ -165,7 +175,8 @@ async fn after_a_refusal_the_number_has_a_higher_attempt() {
     assert!(matches!(refused, SubmitError::Gate { problem, .. } if problem.code == "unknown-author"));
     desk.put(&node, Level::Sequential).await.expect("a verdict");
     desk.put(&node, Level::Sequential).await.expect("a verdict");
-    let places: Vec<_> = posted(&requests).iter().map(|sent| (body(sent).from_seq, body(sent).attempt)).collect();
+    let places: Vec<_> =
+        posted(requests.try_iter()).iter().map(|sent| (body(sent).from_seq, body(sent).attempt)).collect();
     assert_eq!(places, [(1, 1), (1, 2), (1, 3)]);
 }
 
@@ -178,7 +189,7 @@ async fn the_base_is_not_older_than_what_the_outbox_has_a_receipt_of() {
     let (late, requests) =
         scripted::node(vec![info(1, "3"), info(1, "8"), info(2, "9"), Reply::Verdict(State::Applied, "10.1")]);
     desk.put(&late, Level::Sequential).await.expect("a verdict");
-    let base = body(&posted(&requests)[0]).changes[0].base;
+    let base = body(&posted(requests.try_iter())[0]).changes[0].base;
     assert_eq!(base, Base::Revision("9".parse().expect("a revision")));
 }
 
@@ -197,15 +208,14 @@ async fn what_a_node_held_back_is_not_in_the_way_of_the_next_change() {
 
     let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
     desk.put(&node, Level::Sequential).await.expect("a verdict");
-    let sent = posted(&requests);
+    let sent = posted(requests.try_iter());
     assert_eq!((sent.len(), body(&sent[0]).from_seq, body(&sent[0]).attempt), (1, 1, 2));
 }
 
 #[tokio::test]
 async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_others_pass() {
     let desk = Desk::new();
-    let (silent, _requests) = scripted::node(vec![info(1, "3"), Reply::Silence]);
-    desk.killed_put(&silent).await;
+    desk.killed_put(vec![info(1, "3")]).await;
     let too_fast = Problem::refused(429, "access", "rate", "too fast");
     let script = vec![refusal(HELD_BACK, &too_fast), info(1, "3"), Reply::Verdict(State::Applied, "4.1")];
     let (node, requests) = scripted::node(script);
@@ -214,10 +224,8 @@ async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_
     assert_eq!(author.resend().await.expect("nothing stands in the way").len(), 0);
     author.submit(&draft(), Level::Sequential).await.expect("a verdict");
     drop(author);
-    assert_eq!(posted(&requests).len(), 2);
-    let (node, requests) = scripted::node(vec![Reply::Silence]);
-    desk.killed_put(&node).await;
-    assert_eq!(posted(&requests).len(), 1, "it is sent again first");
+    assert_eq!(posted(requests.try_iter()).len(), 2);
+    assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
 }
 
 #[tokio::test]
@@ -227,7 +235,5 @@ async fn what_is_no_node_of_quorate_answers_nothing() {
     let ended = desk.put(&node, Level::Sequential).await.expect_err("no answer");
     assert!(matches!(ended, SubmitError::Unanswered { error: ClientError::Garbled { .. }, .. }));
 
-    let (node, requests) = scripted::node(vec![Reply::Silence]);
-    desk.killed_put(&node).await;
-    assert_eq!(posted(&requests).len(), 1, "it is sent again first");
+    assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
 }

@@ -47,12 +47,12 @@ pub fn node(script: Vec<Reply>) -> (String, Receiver<Request>) {
                 replies = vec![reply.clone(), reply.clone()].into_iter().peekable();
                 replies.next();
             }
-            if matches!(reply, Reply::Silence) {
-                held.push(stream);
-            } else {
-                answer(stream, &reply, &request);
-            }
+            let answer = answer(&reply, &request);
             let _ = seen.send(request);
+            match answer {
+                Some(answer) => drop((&stream).write_all(answer.as_bytes())),
+                None => held.push(stream),
+            }
         }
     });
     (address, requests)
@@ -78,7 +78,8 @@ fn read(stream: &TcpStream) -> Option<Request> {
     Some(Request { line, body })
 }
 
-fn answer(mut stream: TcpStream, reply: &Reply, request: &Request) {
+/// The bytes of an answer; none where the connection stays open without a word.
+fn answer(reply: &Reply, request: &Request) -> Option<String> {
     let (head, body) = match reply {
         Reply::Http(head, body) => (*head, body.clone()),
         Reply::Verdict(state, revision) => {
@@ -88,9 +89,10 @@ fn answer(mut stream: TcpStream, reply: &Reply, request: &Request) {
             let ticket = Ticket { receipt: receipt(request, State::Waiting, None), waits_for: None, why: None };
             ("202 Accepted\r\ncontent-type: application/json", json(&ticket))
         }
-        Reply::Hangup | Reply::Silence => return,
+        Reply::Hangup => return Some(String::new()),
+        Reply::Silence => return None,
     };
-    let _ = write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    Some(format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()))
 }
 
 /// The group of every scripted node.
