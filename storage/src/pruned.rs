@@ -1,9 +1,7 @@
 //! Bounds below which own statements were pruned.
 
 use crate::key;
-use crate::row::decode;
 use crate::rows::Rows;
-use crate::tables::Name;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::StoreError;
 use quorate_pbft::{Epoch, Kind, Position, ReplicaId, SeqNum, Signed, View};
@@ -53,7 +51,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn load(rows: &impl Rows) -> Result<Self, StoreError> {
-        rows.row(Name::About, key::PRUNED)?.map_or(Ok(Self::default()), |value| decode(&value))
+        Ok(rows.about(key::PRUNED)?.unwrap_or_default())
     }
 }
 

@@ -57,7 +57,7 @@ impl Snapshot {
             view_change: starts::own_demand(self, epoch)?,
             new_views: self.starts(epoch, |named| !named)?,
             named_new_views: self.starts(epoch, |named| named)?,
-            broken: self.row(Name::About, key::BROKEN)?.map(|value| decode(&value)).transpose()?,
+            broken: self.about(key::BROKEN)?,
             executed,
         })
     }

@@ -1,6 +1,8 @@
 //! Reading rows, of a snapshot or of a batch over one: what recovery, supply and pruning are written against.
 
+use crate::row::decode;
 use crate::tables::Name;
+use borsh::BorshDeserialize;
 use quorate_ledger::StoreError;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -43,6 +45,11 @@ pub(crate) trait Rows {
 
     /// Calls `each` for the keys in `from..=to` until it breaks or errs.
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError>;
+
+    /// The value under a key of [`Name::About`].
+    fn about<T: BorshDeserialize>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.row(Name::About, key)?.map(|value| decode(&value)).transpose()
+    }
 
     /// The first row of `from..=to` in an order: one seek.
     fn nearest(&self, table: Name, from: &[u8], to: &[u8], order: Order) -> Result<Option<Row>, StoreError> {

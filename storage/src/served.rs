@@ -8,7 +8,7 @@ use crate::key;
 use crate::prune::Sweep;
 use crate::pruned::Pruned;
 use crate::record::committed;
-use crate::row::{self, Committed, decode, encode};
+use crate::row::{self, Committed, encode};
 use crate::rows::{Order, Rows};
 use crate::tables::Name;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -46,7 +46,7 @@ pub(crate) struct Gone {
 
 impl Gone {
     fn load(rows: &impl Rows) -> Result<Self, StoreError> {
-        rows.row(Name::About, key::SERVED)?.map_or(Ok(Self::default()), |value| decode(&value))
+        Ok(rows.about(key::SERVED)?.unwrap_or_default())
     }
 
     fn as_old(&self) -> OldSlot {
@@ -120,9 +120,7 @@ impl Batch {
         }
         Ok(gone)
     }
-}
 
-impl Batch {
     /// The slot before the first that is here, after one: a copy of the state begins anywhere.
     fn before_first(&self, after: SeqNum) -> Result<Option<SeqNum>, StoreError> {
         let last = key::slot(SeqNum::new(u64::MAX));

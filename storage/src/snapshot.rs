@@ -4,7 +4,6 @@ use crate::base::TableSize;
 use crate::error::Poison;
 use crate::key::{self, Place};
 use crate::own;
-use crate::row::decode;
 use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
 use crate::view::View;
@@ -34,7 +33,7 @@ impl Snapshot {
 
     /// The group that this disk belongs to; none before the first record.
     pub(crate) fn group(&self) -> Result<Option<Digest>, StoreError> {
-        self.row(Name::About, key::GROUP)?.map(|value| decode(&value)).transpose()
+        self.about(key::GROUP)
     }
 
     /// The own statement stored at (epoch, kind, view, seq) of `like`, for E7: whether a statement of our own that a

@@ -10,7 +10,7 @@ use crate::state::ledger::Ledger;
 use crate::state::record::DomainRoot;
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::tree::{Tree, key_of, row};
-use crate::state::{entry, name};
+use crate::state::{entry, name, rows};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, QuorumCert, SeqNum};
 
@@ -74,21 +74,26 @@ fn domain_path((ledger, read): (&Ledger, &dyn Read), name: &str, domain: &Domain
 fn given_part((tree, read): (&Tree, &dyn Read), wanted: &WantedPart) -> Result<GivenPart, StoreError> {
     let look = tree.look(&wanted.part);
     let are_few = wanted.entries && look.count() <= ENTRIES_MAX as u64;
-    let entries = if are_few { entries(read, tree, wanted)? } else { None };
+    let entries = if are_few { entries(read, tree, wanted, look.count())? } else { None };
     let held = entries.map_or_else(|| Held::Subtrees(look.below(LEVELS)), Held::Entries);
     Ok(GivenPart { siblings: look.siblings, held })
 }
 
 /// Names and values of a part; none where they are too long for one answer, unless it is one entry.
 #[allow(clippy::type_complexity)] // a name for a list of pairs would hide it
-fn entries(read: &dyn Read, tree: &Tree, wanted: &WantedPart) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, StoreError> {
+fn entries(
+    read: &dyn Read,
+    tree: &Tree,
+    wanted: &WantedPart,
+    count: u64,
+) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, StoreError> {
     let ((from, to), mut found, mut bytes) = (wanted.part.rows(tree.number()), Vec::new(), 0);
     read.scan(Table::Entries, &from, &to, &mut |_, row| {
         bytes += row.len();
         found.push(entry::decode(row).map(|(name, value)| (name.to_vec(), value.to_vec())));
         if bytes <= ENOUGH_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    if bytes > ENOUGH_BYTES && tree.look(&wanted.part).count() > 1 {
+    if bytes > ENOUGH_BYTES && count > 1 {
         return Ok(None);
     }
     let entries: Option<Vec<_>> = found.into_iter().collect();
@@ -123,7 +128,7 @@ fn given_rows(
     })?;
     let Some(start) = start else { return Ok(None) };
     let more = vouched.missing().is_some_and(|missing| missing != wanted.held);
-    let rows = vouched.rows.drain(start..).map(|(key, value)| (key[36..].to_vec(), value)).collect();
+    let rows = vouched.rows.drain(start..).map(|(key, value)| (key[rows::PAST_BYTES..].to_vec(), value)).collect();
     Ok(Some(GivenRows { rows, more }))
 }
 

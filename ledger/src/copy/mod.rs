@@ -4,21 +4,22 @@
 //! back to an entry by a running hash or by their own. **Derived rows** ([`Table::Index`], [`Table::Names`]) only say
 //! again what entries and vouched rows say. **History** ([`Table::Archive`], receipts, the tree of slots) is for
 //! readers. A copy takes the first, checks and takes the second as far as the horizon goes, makes the third, and leaves
-//! the fourth, but for the rows by which readers find conflicts and proposals that still stand: the ledger that opens on it never differs from the one it was taken from.
-
+//! the fourth, but for the rows by which readers find conflicts and proposals that still stand: the ledger that opens on
+//! it never differs from the one it was taken from.
 //!
 //! [`Session`] makes a copy from the answers of others, of whom some may lie: it walks the difference between what a store
 //! holds and a state that q members signed. Each answer is proved by itself against that state before anything of it is
 //! written. [`answer`] gives such answers.
 
 mod frame;
-pub(crate) mod forget;
 mod vouched;
 mod derived;
 mod answer;
 mod check;
 mod errand;
 mod session;
+
+pub(crate) mod forget;
 
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,8 @@ use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
 use crate::proof::Checkpoint;
 use crate::state::index::IndexRow;
-use crate::state::ledger::{GENESIS, OpenError, ROOT};
-use crate::state::record::{DomainRecord, DomainRoot, Head};
+use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_records};
+use crate::state::record::{DomainRoot, Head};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::part::{Part, Subtree};
 use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
@@ -81,8 +81,8 @@ impl Session {
         let head: Option<Head> = entry::load(&*store, GROUP, name::HEAD)?;
         let least = head.map_or(SeqNum::default(), |head| head.seq);
         let mut trees = BTreeMap::from([(GROUP_DOMAIN.to_owned(), Tree::open(GROUP, &*store)?)]);
-        for (name, number) in domains(&*store)? {
-            trees.insert(name, Tree::open(number, &*store)?);
+        for (name, record) in domain_records(&*store)? {
+            trees.insert(name, Tree::open(record.number, &*store)?);
         }
         let certified = Certified::new(genesis.clone(), least);
         Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0 })
@@ -272,9 +272,9 @@ impl Session {
 
     fn note_domain(&mut self, number: TreeNumber, entry: &Entry) -> Result<(), StoreError> {
         if number == GROUP
-            && let Some((name, number)) = domain_of(&entry.name, &entry.value)?
+            && let Some((name, record)) = domain_record(&entry.name, &entry.value)?
         {
-            self.trees.entry(name).or_insert_with(|| Tree::empty(number));
+            self.trees.entry(name).or_insert_with(|| Tree::empty(record.number));
         }
         Ok(())
     }
@@ -292,42 +292,25 @@ fn domain_root(read: &dyn Read, domain: &str) -> Result<Option<DomainRoot>, Stor
     entry::load(read, GROUP, &name::domain_root(domain))
 }
 
-fn domains(read: &dyn Read) -> Result<Vec<(String, TreeNumber)>, StoreError> {
-    let mut found = Vec::new();
-    entry::entries(read, |name, value| {
-        found.extend(domain_of(name, value)?);
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-/// Name and number of the domain of an entry of the group's tree, if it is one of a domain.
-fn domain_of(name: &[u8], value: &[u8]) -> Result<Option<(String, TreeNumber)>, StoreError> {
-    let Some(domain) = name.strip_prefix(b"d") else { return Ok(None) };
-    let domain = String::from_utf8(domain.to_vec()).map_err(|_| entry::damaged("a domain's name"))?;
-    let record: DomainRecord = entry::value_of(value)?;
-    Ok(Some((domain, record.number)))
-}
-
-/// Rows of the index that an entry has in a store, those of an author's numbers left out: they only grow.
-fn index_of(store: &dyn Store, number: TreeNumber, key: &Key) -> Result<Vec<IndexRow>, StoreError> {
-    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Vec::new()) };
+/// Rows that are there for an entry of a store alone: those of the index, those of an author's numbers left out, which
+/// only grow; and the keys of those by which readers find it.
+#[allow(clippy::type_complexity)] // two lists of rows
+fn rows_of(
+    store: &dyn Store,
+    (domain, number): (&str, TreeNumber),
+    key: &Key,
+) -> Result<(Vec<IndexRow>, Vec<Vec<u8>>), StoreError> {
+    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Default::default()) };
     let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
-    derived::of(number, name, value, &Vouched::default())
-}
-
-/// Keys of the rows by which readers find an entry.
-fn listings_of(store: &dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<Vec<Vec<u8>>, StoreError> {
-    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Vec::new()) };
-    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
-    Ok(derived::listings(domain, name, value)?.into_iter().map(|(key, _)| key).collect())
+    let listings = derived::listings(domain, name, value)?.into_iter().map(|(key, _)| key).collect();
+    Ok((derived::of(number, name, value, &Vouched::default())?, listings))
 }
 
 fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber), entry: Entry) -> Result<(), StoreError> {
     let Entry { key, name, value, vouched, .. } = entry;
     let new = derived::of(number, &name, &value, &vouched)?;
     let kept: BTreeSet<_> = new.iter().map(|(table, key, _)| (*table, key.as_slice())).collect();
-    for (table, key, _) in index_of(&*store, number, &key)? {
+    for (table, key, _) in rows_of(&*store, (domain, number), &key)?.0 {
         if !kept.contains(&(table, key.as_slice())) {
             store.delete(table.into(), &key)?;
         }
@@ -345,12 +328,9 @@ fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber), entry: Ent
 }
 
 fn remove(store: &mut dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<(), StoreError> {
-    for (table, key, _) in index_of(&*store, number, key)? {
-        store.delete(table.into(), &key)?;
-    }
-    for key in listings_of(&*store, (domain, number), key)? {
-        store.delete(Table::Archive, &key)?;
-    }
+    let (index, listings) = rows_of(&*store, (domain, number), key)?;
+    index.iter().try_for_each(|(table, key, _)| store.delete((*table).into(), key))?;
+    listings.iter().try_for_each(|key| store.delete(Table::Archive, key))?;
     let ((from, to), mut past) = (rows::past_of(number, key), Vec::new());
     store.scan(Table::Past, &from, &to, &mut |key, _| {
         past.push(key.to_vec());

@@ -176,7 +176,7 @@ impl Vouched {
             Rest::Sides { of, hashed, left, whole } => {
                 let side: Side = entry::value_of(value)?;
                 let index = self.rows.len() as u32; // a conflict counts its sides in a u32
-                if key.get(36..) != Some(&index.to_be_bytes()[..]) {
+                if key.get(rows::PAST_BYTES..) != Some(&index.to_be_bytes()[..]) {
                     return Err(entry::damaged("a side of a conflict"));
                 }
                 self.names(side.file);
@@ -187,7 +187,7 @@ impl Vouched {
             Rest::Pending(id) => {
                 let damaged = || entry::damaged("a pending envelope");
                 let envelope = Envelope::decode(value, genesis.limits()).map_err(|_| damaged())?;
-                if key.len() != 36 || envelope.id(&genesis.group()) != id {
+                if key.len() != rows::PAST_BYTES || envelope.id(&genesis.group()) != id {
                     return Err(damaged());
                 }
             }

@@ -304,17 +304,26 @@ fn required<T>(found: Option<T>, what: &str) -> Result<T, StoreError> {
     found.ok_or_else(|| entry::damaged(what))
 }
 
-fn open_domains(read: &dyn Read) -> Result<Domains, StoreError> {
-    let mut domains = BTreeMap::from([group_domain()]);
-    let mut records = Vec::new();
+/// Names and records of the domains.
+pub(crate) fn domain_records(read: &dyn Read) -> Result<Vec<(String, DomainRecord)>, StoreError> {
+    let mut found = Vec::new();
     entry::entries(read, |name, value| {
-        if let Some(name) = name.strip_prefix(b"d") {
-            let name = String::from_utf8(name.to_vec()).map_err(|_| entry::damaged("a domain's name"))?;
-            records.push((name, entry::value_of::<DomainRecord>(value)?));
-        }
+        found.extend(domain_record(name, value)?);
         Ok(())
     })?;
-    for (name, record) in records {
+    Ok(found)
+}
+
+/// Name and record of a domain, where an entry of the group's tree is one.
+pub(crate) fn domain_record(name: &[u8], value: &[u8]) -> Result<Option<(String, DomainRecord)>, StoreError> {
+    let Some(domain) = name.strip_prefix(b"d") else { return Ok(None) };
+    let domain = String::from_utf8(domain.to_vec()).map_err(|_| entry::damaged("a domain's name"))?;
+    Ok(Some((domain, entry::value_of(value)?)))
+}
+
+fn open_domains(read: &dyn Read) -> Result<Domains, StoreError> {
+    let mut domains = BTreeMap::from([group_domain()]);
+    for (name, record) in domain_records(read)? {
         let usage = required(entry::load(read, record.number, name::USAGE)?, "a domain's usage")?;
         let tree = Tree::open(record.number, read)?;
         domains.insert(name, Arc::new(Domain { record, usage, tree }));

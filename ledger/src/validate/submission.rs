@@ -237,14 +237,13 @@ impl Submission<'_> {
         view: &AuthorView,
         bytes: usize,
     ) -> Result<Vec<(u32, Takes)>, Abort> {
-        let bytes = self.load(overlay, view, bytes)?;
+        let places = self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref()));
+        let mut limited = places.filter(|place| !place.rates().are_none()).peekable();
+        let bytes = if limited.peek().is_some() { self.load(overlay, view, bytes)? } else { bytes };
         let who = (self.body(), author.organisation.as_str());
         let mut taken = Vec::new();
-        for place in self.place.iter().chain(self.parts.iter().filter_map(|part| part.place.as_ref())) {
+        for place in limited {
             let number = place.record.number;
-            if place.rates().are_none() {
-                continue;
-            }
             let numbers = sequence(overlay, number, self.body())?;
             let takes = rates::take(place.rates(), who, bytes, place.time, &numbers, |name| overlay.get(number, name))?;
             taken.push((number, takes.map_err(|too_fast| Abort::from(too_fast.refusal))?));

@@ -2,8 +2,7 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
-use super::reach::secret;
-use quorate_client::http::Client;
+use super::reach::client;
 use quorate_client::keys;
 use quorate_service::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
@@ -50,8 +49,8 @@ pub async fn run(args: &Copy) -> Outcome {
     let data = Config::load(&args.dir, Overrides::default()).map_err(Failure::usage)?.data;
     let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
     let member = keys::public(&args.dir.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
-    let token = args.token.as_deref().map(secret).transpose()?;
-    let from = args.from.iter().map(|node| client(node, args.ca.as_deref(), token.as_deref()));
+    let secrets = (args.ca.as_deref(), args.token.as_deref());
+    let from = args.from.iter().map(|node| client(node, SILENT_MAX, secrets));
     let from = from.collect::<Result<Vec<_>, _>>()?;
     let begun = Instant::now();
     let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
@@ -59,12 +58,6 @@ pub async fn run(args: &Copy) -> Outcome {
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print(args, &copied, took, floor)
-}
-
-fn client(node: &str, ca: Option<&Path>, token: Option<&str>) -> Result<Client, Failure> {
-    let client = Client::trusting(node, SILENT_MAX, ca)?;
-    let Some(token) = token else { return Ok(client) };
-    Ok(client.with_token(token)?)
 }
 
 /// Tells progress on standard error, once a second.

@@ -41,10 +41,7 @@ impl Reach {
     pub fn client(&self) -> Result<Client, Failure> {
         let timeout =
             Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let mut client = Client::trusting(&self.node, timeout, self.ca.as_deref())?;
-        if let Some(file) = &self.token {
-            client = client.with_token(&secret(file)?)?;
-        }
+        let client = client(&self.node, timeout, (self.ca.as_deref(), self.token.as_deref()))?;
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }
@@ -55,8 +52,19 @@ impl Reach {
     }
 }
 
+/// A client of a node, by the authorities in one file and with the secret in another.
+pub(super) fn client(
+    node: &str,
+    timeout: Duration,
+    (ca, token): (Option<&Path>, Option<&Path>),
+) -> Result<Client, Failure> {
+    let client = Client::trusting(node, timeout, ca)?;
+    let Some(file) = token else { return Ok(client) };
+    Ok(client.with_token(&secret(file)?)?)
+}
+
 /// Secret in a file, without the end of its line.
-pub(super) fn secret(file: &Path) -> Result<String, Failure> {
+fn secret(file: &Path) -> Result<String, Failure> {
     let text = fs::read_to_string(file);
     let text = text.map_err(|error| Failure::usage(format!("--token {}: {error}", file.display())))?;
     Ok(text.trim().to_owned())

@@ -106,10 +106,7 @@ impl Reader {
     fn healing(&mut self) -> Option<Bytes> {
         let healing = self.service.outages.borrow().since(self.healed).next().cloned()?;
         self.healed += 1;
-        let mut bytes = b"event: healed\ndata: ".to_vec();
-        serde_json::to_writer(&mut bytes, &Event::Healed(healing)).expect("an event is plain data");
-        bytes.extend(b"\n\n");
-        Some(bytes.into())
+        Some(framed("", &Event::Healed(healing)).into())
     }
 
     /// A state with something to send, whenever there is one; the inner none where an outage is over.
@@ -157,7 +154,7 @@ fn write_small(moment: &Moment, found: &mut [(Revision, Found)]) -> Answer<()> {
     Ok(())
 }
 
-/// An event as server-sent events are written (WHATWG HTML); nothing where the receipt is no more.
+/// An event of the order as it is sent; nothing where the receipt is no more.
 fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>> {
     let event = match found {
         Found::Written(bytes) => return Ok(bytes.into()),
@@ -167,7 +164,12 @@ fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>>
             None => return Ok(Vec::new()),
         },
     };
-    let kind = match &event {
+    Ok(framed(&format!("id: {position}\n"), &event))
+}
+
+/// An event as server-sent events are written (WHATWG HTML), after the line with its id, if it has one.
+fn framed(id: &str, event: &Event) -> Vec<u8> {
+    let kind = match event {
         Event::Receipt(_) => "receipt",
         Event::Evidence(_) => "evidence",
         Event::Conflict(_) => "conflict",
@@ -175,10 +177,10 @@ fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>>
         Event::Checkpoint(_) => "checkpoint",
         Event::Healed(_) => "healed",
     };
-    let mut bytes = format!("id: {position}\nevent: {kind}\ndata: ").into_bytes();
-    serde_json::to_writer(&mut bytes, &event).expect("an event is plain data");
+    let mut bytes = format!("{id}event: {kind}\ndata: ").into_bytes();
+    serde_json::to_writer(&mut bytes, event).expect("an event is plain data");
     bytes.extend(b"\n\n");
-    Ok(bytes)
+    bytes
 }
 
 /// Events after `seen`, up to the end of the slot `until`, in order.

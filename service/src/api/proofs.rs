@@ -63,7 +63,7 @@ pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> 
 }
 
 /// The first state at or after a slot that q replicas have signed and that is at hand.
-async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
+pub(super) async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
     let enough = |held: &Certified| held.moment.seq() >= seq;
     let published = service.until(|published| published.certified.as_ref().is_some_and(enough)).await?;
     published.certified.ok_or_else(Failure::too_slow)

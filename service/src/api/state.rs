@@ -7,13 +7,15 @@ use super::Shared;
 use super::body;
 use super::door::Seat;
 use super::problem::{Answer, Failure};
+use super::proofs::certified;
 use super::service::Service;
 use crate::engine::Certified;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use quorate_ledger::copy::{self, ASK_BYTES_MAX, Ask};
+use quorate_pbft::SeqNum;
 use std::sync::Arc;
 
 /// Answers a question about the certified state.
@@ -32,14 +34,8 @@ async fn make(service: &Service, ask: Ask) -> Answer<Response> {
     let _turn = service.copies.turns.acquire().await.map_err(|_| Failure::stopping())?;
     let Certified { moment, certificate } = match service.copies.held() {
         Some(held) => held,
-        None => service.copies.hold(newest(service).await?),
+        None => service.copies.hold(certified(service, SeqNum::default()).await?),
     };
     let make = move || Ok(copy::answer(&moment.ledger, &moment.snapshot, &certificate, &ask)?);
-    let bytes = service.answers.make(make).await?;
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
-}
-
-async fn newest(service: &Service) -> Answer<Certified> {
-    let published = service.until(|published| published.certified.is_some()).await?;
-    published.certified.ok_or_else(Failure::too_slow)
+    service.answers.send("application/octet-stream", make).await
 }

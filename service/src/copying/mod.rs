@@ -10,6 +10,7 @@ mod worker;
 pub use load::floor;
 pub use outcome::{Copied, CopyError, Progress};
 
+use crate::shelter::sheltered;
 use load::Load;
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
@@ -46,7 +47,10 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let is_new = !growing.exists();
     // Others of this machine read no contents past the policies.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&growing).map_err(at(&growing))?;
-    let db = if is_new || !is_database(&growing) { Db::create(&growing)? } else { Db::open(&growing)? };
+    let db = match Db::open(&growing) {
+        Err(DbError::Missing(_)) => Db::create(&growing)?,
+        opened => opened?,
+    };
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
     if let Some(old) = old.as_ref().filter(|_| is_new) {
@@ -82,10 +86,6 @@ fn beside(data: &Path, name: &str) -> PathBuf {
     path.into()
 }
 
-fn is_database(dir: &Path) -> bool {
-    !matches!(Db::open(dir), Err(DbError::Missing(_)))
-}
-
 /// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
 fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
     if !data.exists() {
@@ -94,10 +94,10 @@ fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
     if before.exists() {
         return Err(CopyError::InTheWay(before.to_owned()));
     }
-    match std::panic::catch_unwind(|| Db::open(data)) {
-        Ok(Ok(db)) => Ok(Some(db)),
-        Ok(Err(error @ DbError::Locked(_))) => Err(error.into()),
-        Ok(Err(_)) | Err(_) => Ok(None), // damaged: nothing of it is needed
+    match sheltered(|| Db::open(data)) {
+        Some(Ok(db)) => Ok(Some(db)),
+        Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
+        Some(Err(_)) | None => Ok(None), // damaged: nothing of it is needed
     }
 }
 

@@ -120,7 +120,12 @@ impl Surroundings {
         for notice in &round.notices {
             self.reception.tell(notice);
             self.log(notice);
-            self.outages.send_if_modified(|outages| outages.note(notice, now_ms()));
+        }
+        if !round.notices.is_empty() {
+            let (notices, now) = (&round.notices, now_ms());
+            let note =
+                |outages: &mut Outages| notices.iter().fold(false, |any, notice| outages.note(notice, now) || any);
+            self.outages.send_if_modified(note);
         }
     }
 
