@@ -24,6 +24,8 @@ pub struct Errand {
     pub(super) stage: Stage,
     /// Slot of the state in which the entries stand.
     seq: SeqNum,
+    /// Slot of the newest state of which it has entries.
+    pub(super) newest: SeqNum,
     /// Parts that had changed before their rows or contents were here.
     pub(super) moved: u32,
 }
@@ -58,8 +60,8 @@ pub(super) struct Entry {
 
 impl Errand {
     pub(super) fn new(domain: String, number: TreeNumber, parts: Vec<WantedPart>) -> Self {
-        let (arrived, lacking) = Default::default();
-        Self { domain, number, parts, arrived, lacking, stage: Stage::Parts, seq: SeqNum::default(), moved: 0 }
+        let (arrived, lacking, seq, newest) = Default::default();
+        Self { domain, number, parts, arrived, lacking, stage: Stage::Parts, seq, newest, moved: 0 }
     }
 
     /// The next question; none once everything is here.
@@ -114,7 +116,7 @@ impl Errand {
             fresh.push(entry);
         }
         let gone = held_keys(read, self.number, &part)?.into_iter().filter(|key| !keys.contains(key)).collect();
-        (self.seq, self.stage) = (under.seq, Stage::Rows);
+        (self.seq, self.newest, self.stage) = (under.seq, self.newest.max(under.seq), Stage::Rows);
         self.arrived.push(Arrived { part, entries: fresh, gone });
         Ok(())
     }

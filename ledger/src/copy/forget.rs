@@ -101,6 +101,11 @@ pub(crate) fn history_from(read: &dyn Read) -> Result<SeqNum, StoreError> {
     Ok(stored.transpose()?.map_or(SeqNum::default(), |bytes| SeqNum::new(u64::from_be_bytes(bytes))))
 }
 
+/// Notes that the history before a slot is not here.
+pub(super) fn begin_history(store: &mut dyn Store, oldest: SeqNum) -> Result<(), StoreError> {
+    store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())
+}
+
 fn next_rows(read: &dyn Read, (table, from): (Table, &[u8]), most: usize) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::new();
     read.scan(table, from, &[0xff; KEY_BYTES_MAX], &mut |key, value| {

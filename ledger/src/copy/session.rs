@@ -7,6 +7,7 @@
 use super::check::{Certified, Refused, TakeError, Under};
 use super::derived;
 use super::errand::{Arrived, Entry, Errand, Stage};
+use super::forget;
 use super::frame::{Given, Held, LEVELS, PARTS_MAX, WantedPart};
 use super::vouched::Vouched;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
@@ -22,6 +23,9 @@ use crate::state::{entry, name, rows};
 use core::ops::ControlFlow;
 use quorate_pbft::SeqNum;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The row of [`Table::Meta`] with the newest state of which parts were written.
+const COPIED_FROM: &[u8] = b"copied-from";
 
 /// Entries of a part that are asked for at once where the store holds none of them.
 const ENTRIES_WHERE_NONE: u64 = 256;
@@ -154,10 +158,13 @@ impl Session {
         self.todo.push_back(Todo { domain: domain.to_owned(), wanted, weight: count });
     }
 
-    /// The state that the store holds whole, if one that was shown is.
+    /// The state that the store holds whole, if one that was shown is. One that is older than any of which a part was
+    /// written is not: rows of the newer one that no entry of the older replaces would stay.
     fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
         let group = self.tree(GROUP_DOMAIN);
-        let Some(shown) = self.certified.with_group(group.root(), group.count()) else { return Ok(None) };
+        let newest = copied_from(read)?;
+        let shown = self.certified.with_group(group.root(), group.count());
+        let Some(shown) = shown.filter(|shown| shown.head().seq >= newest) else { return Ok(None) };
         for (name, tree) in self.trees.iter().filter(|(name, _)| *name != GROUP_DOMAIN) {
             if domain_root(read, name)? != Some(DomainRoot { root: tree.root(), count: tree.count() }) {
                 return Ok(None);
@@ -246,6 +253,8 @@ impl Session {
     pub fn install(&mut self, errand: Errand, store: &mut dyn Store) -> Result<(), StoreError> {
         assert!(errand.stage == Stage::Done, "an errand is written once all of it is here");
         self.out -= 1;
+        let newest = copied_from(&*store)?.max(errand.newest);
+        store.put(Table::Meta, COPIED_FROM, &newest.get().to_be_bytes())?;
         let mut changes = Changes::new();
         for arrived in errand.arrived {
             for key in arrived.gone {
@@ -267,6 +276,7 @@ impl Session {
         let group = self.tree(GROUP_DOMAIN);
         let is_it = (group.root(), group.count()) == (checkpoint.group_root, checkpoint.group_count);
         assert!(is_it, "the store holds the state that is noted");
+        forget::begin_history(store, checkpoint.head().seq.next())?;
         store.put(Table::Meta, ROOT, &checkpoint.state_root().0)
     }
 
@@ -282,6 +292,12 @@ impl Session {
     fn tree(&self, domain: &str) -> &Tree {
         self.trees.get(domain).expect("a domain is known before anything is asked about it")
     }
+}
+
+fn copied_from(read: &dyn Read) -> Result<SeqNum, StoreError> {
+    let stored = read.get(Table::Meta, COPIED_FROM)?;
+    let stored = stored.map(|bytes| bytes.try_into().map_err(|_| entry::damaged("the slot of a copy")));
+    Ok(stored.transpose()?.map_or(SeqNum::default(), |bytes| SeqNum::new(u64::from_be_bytes(bytes))))
 }
 
 fn is_few(theirs: u64, ours: u64) -> bool {

@@ -201,6 +201,27 @@ fn an_old_root_given_as_new_is_refused_once_a_newer_one_is_known() {
     assert!(matches!(refused, Err(TakeError::Refused(Refused::Old { .. }))), "{refused:?}");
 }
 
+/// Rows of the newer state that no entry of the older one replaces would stay, and execution would find them.
+#[test]
+fn a_copy_is_never_whole_at_a_state_older_than_one_of_which_it_has_parts() {
+    let old = world();
+    let mut new = old.clone();
+    new.does(0, &[write("b", "new")]);
+    let (mut store, mut from) = (MemoryStore::new(), &new);
+    let mut session = Session::open(&mut store, &new.genesis).expect("memory");
+    for _ in 0..40 {
+        let Next::Errand(mut errand) = session.next(&store).expect("memory") else { panic!("whole at an older state") };
+        while let Some(ask) = errand.ask() {
+            session.take(&mut errand, &mut store, &honest(from, &ask)).expect("an honest answer");
+        }
+        session.install(errand, &mut store).expect("memory");
+        from = &old;
+    }
+    finish(&mut session, &mut store, &new);
+    let ledger = Ledger::open(&store, &new.genesis).expect("a copy opens");
+    assert_eq!(ledger.executed(), new.ledger.executed());
+}
+
 #[test]
 fn no_state_is_copied_that_is_older_than_the_one_held() {
     let old = world();

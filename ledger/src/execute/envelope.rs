@@ -137,6 +137,9 @@ impl Execution<'_, '_> {
                 self.record_verdict(&submission, origin, number, sequence, Ok(accepted))
             }
             Err(Abort::Refused(_)) if number.is_none() && !submission.ends_with_its_base() => {
+                if is_unknown {
+                    self.note_stranger(origin.lane);
+                }
                 self.unsettle(&submission, number, sequence, DeferReason::TooEarly)
             }
             Err(Abort::Refused(refusal)) => {

@@ -47,6 +47,12 @@ impl Execution<'_, '_> {
         *count = count.saturating_add(1);
     }
 
+    /// Notes that a replica's lane brought a stranger's envelope that has no verdict.
+    pub(super) fn note_stranger(&mut self, lane: ReplicaId) {
+        let service = self.services.entry(lane).or_default();
+        service.strangers = service.strangers.saturating_add(1);
+    }
+
     /// Notes who was right about a pending change. A change that all approved and that was refused all the same says
     /// nothing about them.
     pub(super) fn note_opinions(

@@ -122,6 +122,9 @@ impl Order {
         };
         let content = content.clone();
         self.want_decided(lanes, pursuits, member);
+        if member.is_stopped() {
+            return; // a lane has forked: the tip that was decided is not the one that the chain leads to
+        }
         let assembled = self.execution.point.advanced(&content, |lane, tip| lanes[lane].path_to(tip));
         let Some((decided, next)) = assembled else { return };
         for bundle in &decided.bundles {

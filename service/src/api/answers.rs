@@ -116,9 +116,9 @@ impl Answers {
     async fn made(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Unread> {
         let turn = tokio::time::timeout(self.within, self.turns.clone().acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
-        let made = tokio::task::spawn_blocking(work).await;
+        // The turn ends with the work, whether or not anybody still waits for it; who waits for room has none.
+        let made = tokio::task::spawn_blocking(move || (work(), turn).0).await;
         let bytes = made.unwrap_or_else(|_| Err(Failure::stopping()))?;
-        drop(turn); // who waits for room keeps nobody from making small answers
         let kib = bytes.len().div_ceil(1 << 10).min(UNREAD_KIB) as u32;
         let room = if bytes.len() > SMALL_BYTES { Some(self.room(kib).await?) } else { None };
         Ok(Unread { bytes, _room: room })
@@ -126,6 +126,9 @@ impl Answers {
 
     /// Room for so many KiB, of a stalled answer if need be.
     async fn room(&self, kib: u32) -> Answer<OwnedSemaphorePermit> {
+        if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
+            return Ok(room);
+        }
         let _place = self.waiting.try_acquire().map_err(|_| busy())?;
         let until = Instant::now() + self.within;
         loop {

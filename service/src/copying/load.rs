@@ -106,6 +106,9 @@ impl Load {
         self.progress.bytes += answer.len() as u64;
         self.progress.answers += 1;
         self.unfolded += answer.len() as u64;
+        if self.unfolded >= FOLD_BYTES {
+            self.fold()?; // contents are proved by themselves: what an unfinished errand has brought may stay
+        }
         Ok(())
     }
 
