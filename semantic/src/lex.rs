@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Comment,
     /// A line end.
     Line,
+    /// A line that a preprocessor reads; those of a condition are brackets.
+    Directive,
 }
 
 /// A piece of code with its place.
@@ -35,21 +37,34 @@ pub(crate) struct Token {
 /// Cuts text into tokens; blanks are left out.
 pub(crate) fn tokens(text: &[u8], lexis: &Lexis) -> Vec<Token> {
     let opens = first_bytes(lexis);
-    let (mut at, mut dead, mut out) = (0, 0, Vec::new());
+    let (mut at, mut dead, mut out, mut is_fresh) = (0, 0, Vec::new(), true);
+    let mut names: Vec<&[u8]> = Vec::new();
     while at < text.len() {
         let may_open = opens[usize::from(text[at])];
-        let (kind, len) = match if may_open { comment_len(text, at, lexis) } else { None } {
-            Some(len) => (Some(Kind::Comment), len),
-            None => match if at < dead || !may_open { Quoted::Not } else { quoted(&text[at..], lexis) } {
-                Quoted::Whole(len) => (Some(Kind::Text), len),
-                Quoted::Open(len) => {
-                    // Looked for in vain up to there, over lines that a backslash joins: no second search before.
-                    dead = at + len;
-                    (Some(Kind::Mark), 1)
-                }
-                Quoted::Not => plain(&text[at..]),
-            },
+        let directive = if is_fresh && may_open { directive(&text[at..], lexis) } else { None };
+        let here = if may_open && at >= dead { heredoc(&text[at..], lexis) } else { None };
+        let (kind, len) = if let Some((kind, len)) = directive {
+            (Some(kind), len)
+        } else if let Some((name, len)) = here {
+            names.push(name);
+            (Some(Kind::Mark), len)
+        } else if text[at] == b'\n' && !names.is_empty() {
+            (Some(Kind::Text), heredocs_len(&text[at..], &std::mem::take(&mut names), lexis))
+        } else {
+            match if may_open { comment_len(text, at, lexis) } else { None } {
+                Some(len) => (Some(Kind::Comment), len),
+                None => match if at < dead || !may_open { Quoted::Not } else { quoted(&text[at..], lexis) } {
+                    Quoted::Whole(len) => (Some(Kind::Text), len),
+                    Quoted::Open(len) => {
+                        // Looked for in vain up to there, over lines that a backslash joins: no second search before.
+                        dead = at + len;
+                        (Some(Kind::Mark), 1)
+                    }
+                    Quoted::Not => plain(&text[at..]),
+                },
+            }
         };
+        is_fresh = text[at] == b'\n' || is_fresh && kind.is_none();
         if let Some(kind) = kind {
             out.push(Token { kind, from: at, to: (at + len).min(text.len()) });
         }
@@ -79,11 +94,20 @@ fn first_bytes(lexis: &Lexis) -> [bool; 256] {
     let quotes = lexis.strings.iter().map(|quote| match quote {
         Quote::Line(mark) | Quote::Lines(mark) | Quote::Verbatim(mark, _) => &mark[..1],
         Quote::Raw => "br",
+        Quote::Named => "RuUL",
+        Quote::Hashed => "#",
         Quote::Character => "'",
     });
+    let lines = lexis.heredoc.map_or("", |heredoc| &heredoc.mark[..1]).bytes();
+    let lines = lines.chain(if lexis.directives.is_empty() { "" } else { "#" }.bytes());
     let comments = lexis.line.iter().copied().chain(lexis.blocks.iter().map(|block| block.open));
     let mut out = [false; 256];
-    comments.map(|mark| &mark[..1]).chain(quotes).flat_map(str::bytes).for_each(|b| out[usize::from(b)] = true);
+    comments
+        .map(|mark| &mark[..1])
+        .chain(quotes)
+        .flat_map(str::bytes)
+        .chain(lines)
+        .for_each(|b| out[usize::from(b)] = true);
     out
 }
 
@@ -93,7 +117,9 @@ fn comment_len(text: &[u8], at: usize, lexis: &Lexis) -> Option<usize> {
     if may_begin && lexis.commented(rest).is_some() {
         return Some(rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()));
     }
-    let block = lexis.blocks.iter().find(|block| rest.starts_with(block.open.as_bytes()))?;
+    let is_start = at == 0 || text[at - 1] == b'\n';
+    let opens = |block: &&Block| rest.starts_with(block.open.as_bytes()) && (is_start || !block.at_start);
+    let block = lexis.blocks.iter().find(opens)?;
     Some(block_comment_len(rest, block))
 }
 
@@ -141,6 +167,8 @@ fn quoted(rest: &[u8], lexis: &Lexis) -> Quoted {
                 whole(past(rest, open.len(), close.as_bytes()))
             }
             Quote::Raw => raw(rest),
+            Quote::Named => named(rest),
+            Quote::Hashed => hashed(rest),
             Quote::Character if rest[0] == b'\'' => char_len(rest).map_or(Quoted::Not, Quoted::Whole),
             _ => continue,
         };
@@ -190,6 +218,93 @@ fn raw(rest: &[u8]) -> Quoted {
     Quoted::Whole(past(rest, body, &end).unwrap_or(rest.len()))
 }
 
+/// Longest name of a raw string, in bytes (C++ allows as many).
+const NAME_BYTES_MAX: usize = 16;
+
+/// `R"name(…)name"`, `u8R"(…)"`.
+fn named(rest: &[u8]) -> Quoted {
+    let Some(prefix) =
+        ["R", "u8R", "uR", "UR", "LR"].iter().find(|p| rest.starts_with(&[p.as_bytes(), b"\""].concat()))
+    else {
+        return Quoted::Not;
+    };
+    let from = prefix.len() + 1;
+    let name = rest[from..].iter().take(NAME_BYTES_MAX + 1).take_while(|b| !b"(\" \n".contains(b)).count();
+    if rest.get(from + name) != Some(&b'(') {
+        return Quoted::Not;
+    }
+    let end = [b")", &rest[from..from + name], b"\""].concat();
+    Quoted::Whole(past(rest, from + name + 1, &end).unwrap_or(rest.len()))
+}
+
+/// `#"…"#`, `#"""…"""#`.
+fn hashed(rest: &[u8]) -> Quoted {
+    let hashes = rest.iter().take(HASHES_MAX).take_while(|b| **b == b'#').count();
+    let quotes = rest[hashes..].iter().take(3).take_while(|b| **b == b'"').count();
+    let fence = if quotes == 3 { 3 } else { 1 };
+    if hashes == 0 || quotes == 0 {
+        return Quoted::Not;
+    }
+    let end = [&b"\"\"\""[..fence], &rest[..hashes]].concat();
+    Quoted::Whole(past(rest, hashes + fence, &end).unwrap_or(rest.len()))
+}
+
+/// A directive up to its line end, or to a comment; lines that a backslash joins are one.
+fn directive(rest: &[u8], lexis: &Lexis) -> Option<(Kind, usize)> {
+    let from = 1 + rest[1..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let word = &rest[from..from + rest[from..].iter().take_while(|b| is_word(**b)).count()];
+    if rest[0] != b'#' || !lexis.directives.iter().any(|known| known.as_bytes() == word) {
+        return None;
+    }
+    let is_joined = |i: usize| rest[..i].strip_suffix(b"\r").unwrap_or(&rest[..i]).ends_with(b"\\");
+    let ends = |i: &usize| match rest[*i] {
+        b'\n' => !is_joined(*i),
+        b'/' => matches!(rest.get(i + 1), Some(b'/' | b'*')),
+        _ => false,
+    };
+    let kind = match word {
+        b"if" | b"ifdef" | b"ifndef" => Kind::Open,
+        b"endif" => Kind::Close,
+        _ => Kind::Directive,
+    };
+    Some((kind, (from..rest.len()).find(ends).unwrap_or(rest.len())))
+}
+
+/// Name of a heredoc whose mark stands here, and the length of both.
+fn heredoc<'a>(rest: &'a [u8], lexis: &Lexis) -> Option<(&'a [u8], usize)> {
+    let mark = lexis.heredoc?.mark;
+    let after = rest.strip_prefix(mark.as_bytes())?;
+    let skip = |from: usize, of: &[u8]| from + usize::from(after.get(from).is_some_and(|b| of.contains(b)));
+    let indented = skip(0, b"~- ");
+    let quoted = skip(indented, b"\"'");
+    let len = after[quoted..].iter().take_while(|b| is_word(**b)).count();
+    let name = &after[quoted..quoted + len];
+    // A bare word in lower case is an operand.
+    let is_name = name.first().is_some_and(|b| !b.is_ascii_digit() && (quoted > 0 || b.is_ascii_uppercase()));
+    let is_name = is_name && !(after.starts_with(b" ") && mark == "<<");
+    let end = mark.len() + quoted + len;
+    is_name.then_some((name, if quoted > indented { end + 1 } else { end }))
+}
+
+/// Length of the texts of these names, one after the other; one that never ends takes the rest.
+fn heredocs_len(rest: &[u8], names: &[&[u8]], lexis: &Lexis) -> usize {
+    let goes_on = lexis.heredoc.is_some_and(|heredoc| heredoc.goes_on);
+    let (mut at, mut ends) = (1, names.iter().copied().peekable());
+    for line in rest[1..].split_inclusive(|b| *b == b'\n') {
+        let Some(name) = ends.peek().copied() else { break };
+        let blanks = line.len() - line.trim_ascii_start().len();
+        let after = line[blanks..].strip_prefix(name);
+        if after.is_some_and(|after| after.trim_ascii().is_empty() || goes_on && !is_word(after[0])) {
+            ends.next();
+            if ends.peek().is_none() {
+                return at + blanks + name.len();
+            }
+        }
+        at += line.len();
+    }
+    rest.len()
+}
+
 /// Longest character literal, in bytes: `'\u{10ffff}'`.
 const CHAR_BYTES_MAX: usize = 12;
 
@@ -213,6 +328,7 @@ pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bo
             (Kind::Open, _) if open.len() >= depth_max => return false,
             (Kind::Open, b'(') => open.push(b')'),
             (Kind::Open, b'[') => open.push(b']'),
+            (Kind::Open, b'#') => open.push(b'#'),
             (Kind::Open, _) => open.push(b'}'),
             (Kind::Close, b) if open.pop() != Some(b) => return false,
             _ => (),
