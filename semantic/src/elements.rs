@@ -139,7 +139,7 @@ impl<'a> Element<'a> {
             && !said.iter().any(|token| token.kind == Kind::Directive && is_branch(bytes(token)))
             && !IS_OPEN.contains(&tail[0])
             && !lines.iter().any(|line| is_section(line, words))
-            && words.end.is_none_or(|end| is_ended(&lines, indent.len(), end));
+            && words.end.is_none_or(|end| is_ended(text, &said, words, end));
         let fits = || match words.both {
             Both::Elements => {
                 let is_directive = head[0] == b'#' && said.iter().any(|token| token.kind == Kind::Directive);
@@ -168,15 +168,29 @@ fn is_branch(directive: &[u8]) -> bool {
 /// Whether a line says something of all that follows it.
 fn is_section(line: &[u8], row: &Words) -> bool {
     let line = line.trim_ascii();
-    let word = line.strip_suffix(b":").unwrap_or(line).trim_ascii();
+    let word = match row.both {
+        Both::Statements => line.split(|b| !words::is_word_byte(*b)).next().unwrap_or_default(),
+        _ => line.strip_suffix(b":").unwrap_or(line).trim_ascii(),
+    };
     row.sections.iter().any(|section| section.as_bytes() == word)
 }
 
-/// Whether a block without brackets is closed where it begins.
-fn is_ended(lines: &[&[u8]], indent: usize, end: &str) -> bool {
-    let is_deeper = |line: &&[u8]| line.get(indent).is_some_and(u8::is_ascii_whitespace);
-    let last = lines.last().map_or(&b""[..], |line| line[indent..].trim_ascii());
-    !lines.iter().any(is_deeper) || last.starts_with(end.as_bytes()) || b")]}".contains(last.first().unwrap_or(&b' '))
+/// Whether each block without brackets is closed where it begins.
+fn is_ended(text: &[u8], said: &[&Token], row: &Words, end: &str) -> bool {
+    let bytes = |i: usize| said.get(i).map_or(&b""[..], |token: &&Token| &text[token.from..token.to]);
+    let is_member = |i: usize| i > 0 && matches!(bytes(i - 1), b"." | b":");
+    // Behind something else a word like `if` only asks about it: `return if done`.
+    let opens = |i: &usize| {
+        let may_open = is_first(text, said, *i) || bytes(*i) == b"do" || bytes(i - 1) == b"=";
+        may_open && row.open.iter().any(|word| word.as_bytes() == bytes(*i))
+    };
+    let words = || (0..said.len()).filter(|i| !is_member(*i));
+    words().filter(opens).count() == words().filter(|i| bytes(*i) == end.as_bytes()).count()
+}
+
+/// Whether a token is the first of its line.
+fn is_first(text: &[u8], said: &[&Token], i: usize) -> bool {
+    i == 0 || text[said[i - 1].to..said[i].from].contains(&b'\n')
 }
 
 /// Whether a line begins a statement: no attribute or decorator, and no end or inside of one.
@@ -207,10 +221,16 @@ fn names<'a>(text: &'a [u8], said: &[&Token], row: &Words) -> BTreeSet<&'a [u8]>
     let bytes = |i: usize| said.get(i).map_or(&b""[..], |t: &&Token| &text[t.from..t.to]);
     let is_name = |i: &usize| said.get(*i).is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Text));
     let is_between = |i: &usize| row.between.iter().any(|word| word.as_bytes() == bytes(*i));
-    // A statement that makes something whose name is not seen may make the same as any other.
-    let declared = |word: usize| match (word + 1..).find(|i| !is_between(i)).filter(is_name) {
-        Some(name) => Some(bytes(name)),
-        None => (row.both == Both::Statements).then(|| bytes(word)),
+    // Of two that have no name, or none that is seen, nobody can say that they are two.
+    let declared = |word: usize| match (word + 1..).find(|i| !is_between(i)) {
+        Some(name) if is_name(&name) => Some(bytes(name)),
+        Some(mark) => (row.both == Both::Statements || bytes(mark) == b"{").then(|| bytes(word)),
+        None => None,
+    };
+    // The first argument of a call without brackets: `gem 'a'`, `task :a`.
+    let is_argument = |i: usize| {
+        let symbol = usize::from(i > 1 && bytes(i - 1) == b":");
+        row.end.is_some() && i > symbol && is_first(text, said, i - 1 - symbol)
     };
     let (mut depth, mut out) = (0usize, BTreeSet::new());
     for (i, token) in said.iter().enumerate() {
@@ -223,14 +243,19 @@ fn names<'a>(text: &'a [u8], said: &[&Token], row: &Words) -> BTreeSet<&'a [u8]>
                 let is_set = matches!((bytes(i + 1), bytes(i + 2)), (b"=", after) if after != b"=")
                     || matches!((bytes(i + 1), bytes(i + 2)), (b":", after) if after != b":");
                 // `A<B> c;` and `int *f(` declare where functions need no word; a call has no type in front.
-                let is_bare = row.bare == Bare::Functions;
+                let is_bare = row.bare == Bare::Functions || row.properties;
                 let is_mark = is_bare && i > 0 && b"*&>".contains(&text[said[i - 1].from]);
                 let has_type = i > 0 && said[i - 1].kind == Kind::Word || is_mark;
                 let in_list = is_bare && i > 0 && bytes(i - 1) == b"," && matches!(bytes(i + 1), b";" | b",");
                 let is_declarator = is_bare && matches!(bytes(i + 1), b"(" | b"," | b"[");
                 let is_field = has_type && (bytes(i + 1) == b";" || is_declarator) || in_list;
-                if is_set || is_field {
+                let is_arm =
+                    row.arm.is_some_and(|arm| text[said[i].to..].trim_ascii_start().starts_with(arm.as_bytes()));
+                if is_set || is_field || is_arm {
                     out.insert(bytes(i));
+                } else if is_argument(i) {
+                    let is_quote = |b: &u8| matches!(b, b'\'' | b'"');
+                    out.extend(bytes(i).split(is_quote).find(|part| !part.is_empty()));
                 }
             }
             // A number may be a key.

@@ -202,6 +202,7 @@ pub(super) const KOTLIN: Language = Language {
             inline operator infix tailrec external const lateinit annotation value expect actual noinline crossinline
         ],
         signed: words![fun],
+        arm: Some("->"),
         ordered: words![val var],
         keywords: words![
             as break by catch constructor continue do else false finally for get if import in init is it null package
@@ -243,7 +244,7 @@ pub(super) const PHP: Language = Language {
             for foreach global if implements include instanceof insteadof match namespace new null or parent print
             require return self switch throw true try use var while yield
         ],
-        continues: words![else elseif catch finally],
+        continues: words![else elseif catch finally endif endfor endforeach endwhile endswitch],
         both: Both::Closed,
         breaks: Break::Kept,
         runs: Some(Runs {
@@ -299,6 +300,9 @@ pub(super) const SQL: Language = Language {
             select from where insert into values update set delete alter add column drop primary key foreign references
             null default on and as in is join left group by order SELECT FROM WHERE INSERT INTO VALUES UPDATE SET DELETE
             ALTER ADD COLUMN DROP PRIMARY KEY FOREIGN REFERENCES NULL DEFAULT ON AND AS IN IS JOIN LEFT GROUP BY ORDER
+        ],
+        sections: words![
+            begin commit rollback start savepoint end else use set go BEGIN COMMIT ROLLBACK START SAVEPOINT END ELSE USE SET GO
         ],
         both: Both::Statements,
         breaks: Break::Kept,

@@ -67,6 +67,7 @@ pub(super) const RUBY: Language = Language {
         ],
         continues: words![end else elsif when in rescue ensure then],
         end: Some("end"),
+        open: words![if unless while until case for begin def class module do],
         sections: words![private public protected module_function private_class_method],
         breaks: Break::Always,
         runs: Some(Runs { later: words![def], scopes: words![class module], ..Runs::STATEMENTS }),

@@ -39,10 +39,14 @@ pub(crate) struct Words {
     pub(crate) keywords: &'static [&'static str],
     /// Words that only go on with what stands above.
     pub(crate) continues: &'static [&'static str],
-    /// Words that say something of all that follows, where they are a line's only one: `private`.
+    /// Words that say something of all that follows, where they are a line's only one (`private`) or begin a statement of SQL.
     pub(crate) sections: &'static [&'static str],
     /// Word that ends a block, where blocks have no brackets.
     pub(crate) end: Option<&'static str>,
+    /// Words that open one.
+    pub(crate) open: &'static [&'static str],
+    /// Mark between a case and what is done in it, apart from `=>` and `:`.
+    pub(crate) arm: Option<&'static str>,
     /// Additions of both sides at one place that both may stand.
     pub(crate) both: Both,
     /// Sense of a line break.
@@ -140,6 +144,8 @@ pub(crate) const WORDS: Words = Words {
     breaks: Break::Nothing,
     sections: &[],
     end: None,
+    open: &[],
+    arm: None,
     both: Both::Elements,
     overloads: false,
     once: &[],

@@ -15,6 +15,14 @@ mod kotlin {
         two_methods_of_one_class_both_stand: [
             at(CLASS, ""), at(CLASS, TWO), at(CLASS, SIX)
         ] => Some(&at(CLASS, &[SIX, TWO].concat()));
+        one_case_that_both_add_stays_in_conflict: [
+            "when (x) {\n    1 -> a()\n    else -> z()\n}\n", "when (x) {\n    1 -> a()\n    2 -> b()\n    else -> z()\n}\n",
+            "when (x) {\n    1 -> a()\n    2 -> other(x, 7)\n    else -> z()\n}\n"
+        ] => CONFLICT;
+        two_objects_without_a_name_stay_in_conflict: [
+            at(CLASS, ""), at(CLASS, "\n    companion object {\n        const val X = 1\n    }\n"),
+            at(CLASS, "\n    companion object {\n        fun make() = A(2)\n        val all = listOf(make())\n    }\n")
+        ] => CONFLICT;
         functions_of_two_receivers_may_have_one_name: [
             "fun A.go() {\n    a()\n}\n",
             "fun A.go() {\n    a()\n}\n\nfun B.go() {\n    b(1)\n}\n",
@@ -103,6 +111,9 @@ mod sql {
         one_table_that_both_add_stays_in_conflict: [
             [USERS, "\nSELECT 1;\n"].concat(), [USERS, NOTES, "\nSELECT 1;\n"].concat(),
             [USERS, "\ncreate table notes (at timestamp, author int, unique (at, author));\n", "\nSELECT 1;\n"].concat()
+        ] => CONFLICT;
+        a_statement_that_speaks_of_those_below_stays_in_conflict: [
+            "SELECT 1;\n", "SELECT 1;\nUSE one;\n", "SELECT 1;\nDELETE FROM c WHERE old;\n"
         ] => CONFLICT;
         one_key_that_both_take_stays_in_conflict: [
             "SELECT 1;\n", "INSERT INTO a VALUES (7, 'one');\nSELECT 1;\n",

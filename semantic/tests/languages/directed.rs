@@ -97,6 +97,9 @@ mod csharp {
             at(CLASS, ""), at(CLASS, "\n    public int Size { get; set; }\n"),
             at(CLASS, "\n    public IList<long> Size => sizes.Where(s => s > 0).ToList();\n")
         ] => CONFLICT;
+        one_method_without_a_body_that_both_add_stays_in_conflict: [
+            at(CLASS, ""), at(CLASS, "\n    int F(int a) => a;\n"), at(CLASS, "\n    int F(int b) => b + Run(1, true);\n")
+        ] => CONFLICT;
         resources_in_a_body_are_no_imports: [
             "void F()\n{\n    using var a = Open(1);\n}\n",
             "void F()\n{\n    using var a = Open(1);\n    using var c = Open(a);\n}\n",

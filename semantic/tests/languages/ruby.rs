@@ -22,6 +22,12 @@ merges! { "a.rb";
     one_method_that_both_add_stays_in_conflict: [
         at(CLASS, ""), at(CLASS, TWO), at(CLASS, &TWO.replace("2 * a", "other(a, true)"))
     ] => CONFLICT;
+    one_call_with_one_first_argument_stays_in_conflict: [
+        "gem 'a'\n", "gem 'a'\ngem 'c', '~> 1.0'\n", "gem 'a'\ngem \"c\", require: false, path: '../c'\n"
+    ] => CONFLICT;
+    an_addition_stays_out_of_a_block_that_the_other_side_opened: [
+        "run\nlast\n", "run\nif ready(now)\nlast\nend\n", "run\nstart.all\nlast\n"
+    ] => Some("run\nstart.all\nif ready(now)\nlast\nend\n");
     a_method_beside_new_private_ones_stays_in_conflict: [
         at(CLASS, ""), at(CLASS, TWO), at(CLASS, "\n  private\n\n  def hidden\n    run(true)\n  end\n")
     ] => CONFLICT;
