@@ -7,12 +7,12 @@ pub use transact::{Plan, Planned};
 use crate::api::{AuthorInfo, Problem, Standing, Ticket};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
-use crate::keys::{self, KeyError};
+use crate::keys::{self, Key, KeyError};
 use crate::outbox::{Answer, Name, Outbox, OutboxError, Place};
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
 };
-use quorate_pbft::{Digest, Ed25519Signer, PublicKey, SeqNum, Signer as _};
+use quorate_pbft::{Digest, PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -88,22 +88,24 @@ pub struct Draft {
 
 /// A key with its outbox, in front of a node.
 pub struct Author {
-    signer: Ed25519Signer,
+    signer: Key,
     outbox: Outbox,
     client: Client,
     domain: String,
 }
 
 impl Author {
-    /// Opens the key and its outbox; waits for the outbox while another command uses it.
+    /// Opens the key of this name, as [`Key::open`], and its outbox; waits for the outbox while another command uses it.
     pub async fn open(key: &Path, client: Client, domain: &str) -> Result<Self, SubmitError> {
         if !is_name(domain) && domain != GROUP_DOMAIN {
             return Err(SubmitError::Domain(domain.into()));
         }
-        let signer = keys::read(key)?;
+        let (signer, home) = (Key::open(key)?, keys::home(key)?);
+        // Somebody may have typed a passphrase meanwhile.
+        let client = client.renewed();
         let mut tries = client.tries();
         let outbox = loop {
-            match Outbox::open(key) {
+            match Outbox::open(&home) {
                 Err(busy @ OutboxError::Busy(_)) => tries.pause(busy.to_string(), None).await.map_err(|_| busy)?,
                 other => break other?,
             }
@@ -191,7 +193,7 @@ impl Author {
         &mut self,
         others: &[&str],
         level: Level,
-        sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Envelope,
+        sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Result<Envelope, KeyError>,
         mut signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
     ) -> Result<Outcome, SubmitError> {
         let mut floor = 0;
@@ -203,7 +205,10 @@ impl Author {
                 let info = self.info_in(domain).await?;
                 places.push(self.outbox.next_place(domain, &info, 0, 1));
             }
-            let envelope = sign(self, &node, floor, &places);
+            let envelope = sign(self, &node, floor, &places)?;
+            if matches!(self.signer, Key::Agent(_)) {
+                self.renew(); // the agent may have asked its owner
+            }
             signed(envelope.id(&node.group))?;
             match self.keep_and_send(&node.group, &envelope, level).await? {
                 Sent::Answered(outcome) => return Ok(*outcome),
@@ -284,7 +289,7 @@ impl Author {
         })
     }
 
-    fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Envelope {
+    fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Result<Envelope, KeyError> {
         let place = self.outbox.next_place(&self.domain, node, floor, 1);
         let base = draft.base.unwrap_or_else(|| self.newest_base(node, place.from_seq));
         let change = Change::new(base, draft.ops.clone(), draft.message.clone(), now_ms());
@@ -292,7 +297,13 @@ impl Author {
     }
 
     /// Changes of this author's domain at a place, signed.
-    fn enclose(&self, group: &Digest, place: Place, changes: Vec<Change>, contents: &[Vec<u8>]) -> Envelope {
+    fn enclose(
+        &self,
+        group: &Digest,
+        place: Place,
+        changes: Vec<Change>,
+        contents: &[Vec<u8>],
+    ) -> Result<Envelope, KeyError> {
         let body = Body {
             author: self.key(),
             domain: self.domain.clone(),
@@ -302,7 +313,7 @@ impl Author {
             changes,
             carried: vec![],
         };
-        Envelope::sign(group, body, contents.to_vec(), &self.signer)
+        Envelope::sign_by(group, body, contents.to_vec(), |bytes| self.signer.sign(bytes))
     }
 
     fn newest_base(&self, node: &AuthorInfo, number: u64) -> Base {

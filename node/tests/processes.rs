@@ -26,6 +26,8 @@ mod group;
 mod http;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/keys.rs"]
+mod keys;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
 #[path = "processes/ops.rs"]

@@ -147,9 +147,13 @@ fn advice(error: &ClientError) -> Option<String> {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         let is_absent = matches!(&error, KeyError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound);
-        let next =
-            is_absent.then(|| "--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one".into());
-        Self { next, ..Self::usage(error) }
+        let next = match &error {
+            _ if is_absent => Some("--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one"),
+            KeyError::Agent(_) => Some("`ssh-add -l` shows whether the agent answers"),
+            KeyError::OnlyInAgent(_) => Some("use a key file; only authors' keys can stay in an agent"),
+            _ => None,
+        };
+        Self { next: next.map(Into::into), ..Self::usage(error) }
     }
 }
 

@@ -86,7 +86,7 @@ pub struct Scope {
 /// Key that signs.
 #[derive(Debug, clap::Args)]
 pub struct Signing {
-    /// Key file of the author; its outbox lies beside it
+    /// Key file of the author, a .pub file or ssh-agent:FINGERPRINT; the outbox lies beside the file
     #[arg(long, env = "QUORATE_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
 }
