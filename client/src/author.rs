@@ -134,7 +134,7 @@ impl Author {
         for name in self.outbox.unanswered() {
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post(bytes).await);
-            answers.extend(self.note(&name, &posted)?);
+            answers.extend(self.note(id, &name, &posted)?);
             match (posted, id) {
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
                 // This node has no room for it now. It stays unanswered, as another node may have taken it, and keeps
@@ -172,7 +172,7 @@ impl Author {
                 other => other,
             };
             let posted = self.judged(id, posted);
-            self.note(name, &posted)?;
+            self.note(id, name, &posted)?;
             match posted? {
                 Posted::Verdict(receipt) => return Ok(receipt),
                 Posted::Ticket(ticket) => tries.pause(calls::waits(&ticket), None).await?,
@@ -222,8 +222,9 @@ impl Author {
     async fn keep_and_send(&mut self, group: &Digest, envelope: &Envelope, level: Level) -> Result<Sent, SubmitError> {
         let id = envelope.id(group);
         let (name, bytes) = self.outbox.keep(group, envelope)?;
+        self.client.remember(id)?;
         let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
-        self.note(&name, &posted)?;
+        self.note(Some(id), &name, &posted)?;
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),
@@ -334,13 +335,19 @@ impl Author {
     }
 
     /// Remembers what an answer settles, and gives it.
-    fn note(&mut self, name: &Name, posted: &Result<Posted, ClientError>) -> Result<Option<Answer>, OutboxError> {
+    fn note(
+        &mut self,
+        id: Option<EnvelopeId>,
+        name: &Name,
+        posted: &Result<Posted, ClientError>,
+    ) -> Result<Option<Answer>, SubmitError> {
         let answer = match posted {
             Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
             Err(ClientError::Refused(problem)) => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(None),
         };
         self.outbox.answer(name, answer.clone())?;
+        id.map_or(Ok(()), |id| self.client.forget(&id))?;
         Ok(Some(answer))
     }
 

@@ -28,6 +28,8 @@ mod http;
 mod init;
 #[path = "processes/keys.rs"]
 mod keys;
+#[path = "processes/levels.rs"]
+mod levels;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
 #[path = "processes/ops.rs"]

@@ -240,6 +240,7 @@ impl Running {
             pace: Pace::default(),
             author_pace: config.default_rates.then(AuthorPace::default),
             future,
+            sessions: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
             sources,
             outages,
             watched,

@@ -116,7 +116,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } | ClientError::Token | ClientError::Trust(_) => Exit::Usage,
+            ClientError::Address { .. } | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => {
+                Exit::Usage
+            }
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
             ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
@@ -140,7 +142,7 @@ fn advice(error: &ClientError) -> Option<String> {
         ClientError::Refused(problem) if problem.code == "admin-only" => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
-        ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) => None,
+        ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => None,
     }
 }
 

@@ -12,8 +12,15 @@ use quorate_pbft::{PublicKey, ReplicaId};
 use std::path::Path;
 
 /// Variables of the environment that commands read.
-const OF_COMMANDS: [&str; 6] =
-    ["QUORATE_NODE", "QUORATE_CA", "QUORATE_KEY", "QUORATE_DOMAIN", "QUORATE_TOKEN", passphrase::PASSPHRASE_FILE];
+const OF_COMMANDS: [&str; 7] = [
+    "QUORATE_NODE",
+    "QUORATE_CA",
+    "QUORATE_KEY",
+    "QUORATE_DOMAIN",
+    "QUORATE_TOKEN",
+    "QUORATE_SESSION",
+    passphrase::PASSPHRASE_FILE,
+];
 
 /// Advice on a key whose passphrase is not at hand.
 const UNLOCK: &str = "QUORATE_PASSPHRASE_FILE names a file with the passphrase, as for quorate start";
