@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// The rules that the digest below was made with.
 const RULES: &str = "rules 19,";
 /// FNV-1a over every answer to the merges below.
-const ANSWERS: u64 = 0xf514_4793_4206_da7e;
+const ANSWERS: u64 = 0xcffd_158b_c36a_3224;
 
 /// Merges of each file.
 const MERGES: u64 = 300;

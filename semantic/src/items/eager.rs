@@ -86,6 +86,7 @@ impl<'a> Code<'a> {
             }
             if runs.bodies {
                 self.take(head..tokens.end, &mut names.used);
+                self.define_declarators(head..tokens.end, &mut names.defined);
             } else if depth == 0 || self.cut_by == CutBy::Indent || self.is_one_of(head, runs.at_once.unwrap_or(&[])) {
                 self.take(head..tokens.end, &mut names.used);
                 self.define(head..tokens.end, &mut names.defined);
@@ -114,6 +115,18 @@ impl<'a> Code<'a> {
     fn method_name(&self, tokens: Range<usize>) -> Option<&'a [u8]> {
         let open = tokens.clone().find(|i| self.is(*i, b"("))?;
         (open > tokens.start).then(|| self.bytes(open - 1))
+    }
+
+    /// Names of variables and types, outside of brackets: `int a, b = 1;`, `typedef int c;`.
+    fn define_declarators(&self, tokens: Range<usize>, defined: &mut BTreeSet<&'a [u8]>) {
+        let mut i = tokens.start;
+        while i < tokens.end {
+            let is_name = [";", "=", ",", "["].iter().any(|mark| self.is(i + 1, mark.as_bytes()));
+            if self.tokens[i].kind == Kind::Word && is_name {
+                defined.insert(self.bytes(i));
+            }
+            i = if self.tokens[i].kind == Kind::Open { self.partner[i] + 1 } else { i + 1 };
+        }
     }
 
     /// The name that a directive defines.

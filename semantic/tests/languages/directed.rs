@@ -31,6 +31,10 @@ mod c {
             at("{\n@\trun();\n}\n", ""), at("{\n@\trun();\n}\n", "\tint a, count;\n"),
             at("{\n@\trun();\n}\n", "\tstruct list *count;\n")
         ] => CONFLICT;
+        a_type_that_moved_below_its_new_use_stays_in_conflict: [
+            ["typedef int size;\n\n", FIRST, SECOND].concat(), [FIRST, "typedef int size;\n\n", SECOND].concat(),
+            ["typedef int size;\n\n", &FIRST.replace("1;", "(size)1;"), SECOND].concat()
+        ] => CONFLICT;
         a_branch_of_a_condition_stays_in_conflict: [
             "#if A\nint a;\n#endif\n", "#if A\nint a;\n#else\nint b;\n#endif\n", "#if A\nint a;\n#elif C\nlong c;\n#endif\n"
         ] => CONFLICT;
