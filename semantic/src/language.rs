@@ -5,6 +5,7 @@ macro_rules! words {
     ($($word:tt)*) => { &[$(stringify!($word)),*] };
 }
 
+mod braces;
 mod brackets;
 mod directed;
 mod imports;
@@ -79,11 +80,11 @@ const TABLE: &[&Language] = &[
     &brackets::GO,
     &brackets::JAVA,
     &brackets::SHELL,
-    &brackets::KOTLIN,
-    &brackets::PHP,
-    &brackets::CSS,
-    &brackets::SCSS,
-    &brackets::SQL,
+    &braces::KOTLIN,
+    &braces::PHP,
+    &braces::CSS,
+    &braces::SCSS,
+    &braces::SQL,
     &directed::C,
     &directed::CPP,
     &directed::CSHARP,

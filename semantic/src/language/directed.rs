@@ -1,9 +1,7 @@
 //! Rows of languages with directives: lines that a preprocessor or the compiler reads by themselves.
 
+use super::brackets::CONTINUES;
 use super::{Bare, Block, Both, Break, Form, Imports, Language, Lexis, Place, Quote, Runs, Shape, WORDS, Words};
-
-/// Words that go on with the block above.
-const CONTINUES: &[&str] = words![else catch finally];
 
 /// Words before a bracket that name no function.
 const STATEMENTS: &[&str] = words![if for while switch catch foreach using lock fixed return sizeof];
