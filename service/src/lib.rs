@@ -1,6 +1,6 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
-//! Reading order: [`replica`] puts the parts together, [`engine`] is the core's shell, [`pool`] verifies what the network
+//! Reading order: [`replica`] puts the parts together, [`observer`] those of a node without a seat, [`engine`] is the core's shell, [`pool`] verifies what the network
 //! brings, `api` answers clients; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
@@ -13,8 +13,11 @@ pub mod engine;
 pub mod health;
 pub mod init;
 pub mod logging;
+mod membership;
 pub mod metrics;
 mod narrator;
+pub mod observer;
+mod observing;
 pub mod pool;
 pub mod replica;
 pub mod seat;

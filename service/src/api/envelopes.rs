@@ -11,11 +11,12 @@ use super::proofs;
 use super::service::Service;
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Published, Request};
 use crate::metrics::Kind;
+use crate::observing::{Answered, HANDED_ON_BYTES_MAX, Relay};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
@@ -56,10 +57,36 @@ pub async fn offer(
     let max = service.genesis.limits().envelope_bytes_max as usize;
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
-    take(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)
+    let answer = match service.membership.relay() {
+        Some(relay) => hand_on(&service, relay, whole.bytes, level).await,
+        None => order(&service, whole.bytes, level).await,
+    };
+    answer.map_err(IntoResponse::into_response)
 }
 
-async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+/// Hands an envelope of an observer on to a member, and answers what it answers once the verdict is executed here too.
+async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+    if bytes.len() > HANDED_ON_BYTES_MAX {
+        let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    let answered = relay.offer(level, &bytes).await;
+    let Answered { status, content_type, retry_after, body } = answered.ok_or_else(|| {
+        let why = relay.refusal().unwrap_or_else(|| "no member that serves this observer answers".to_owned());
+        Failure::no_quorum(service.now().report.mode, &why)
+    })?;
+    let receipt = serde_json::from_slice::<Receipt>(&body).ok().filter(|_| status == StatusCode::OK.as_u16());
+    if let Some(revision) = receipt.and_then(|receipt| receipt.revision) {
+        service.until(|published| published.moment.seq() >= revision.seq()).await?;
+    }
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    Ok((status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response())
+}
+
+/// Takes an envelope at a member, and waits for its verdict as the level asks.
+pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
     let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes)
     } else {

@@ -7,15 +7,16 @@ use super::body::Room;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
-use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
+use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Request};
 use crate::health::{Facts, Watched};
+use crate::membership::Membership;
 use crate::metrics::Metrics;
+use crate::observing::Relay;
 use crate::pool::CachedPayload;
 use axum::extract::State;
 use quorate_client::api::Mode;
 use quorate_ledger::{Genesis, StoreError};
-use quorate_net::Network;
-use quorate_pbft::{Digest, ReplicaId, SeqNum};
+use quorate_pbft::{Digest, Position, SeqNum};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -43,8 +44,8 @@ pub struct Service {
     pub admin: Admin,
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Arc<[String]>,
-    /// The replica's place in the member list.
-    pub me: ReplicaId,
+    /// Place in the group, with the way to the members.
+    pub membership: Membership,
     /// State that the core's thread last published.
     pub published: watch::Receiver<Published>,
     /// The door to the core's thread.
@@ -57,8 +58,6 @@ pub struct Service {
     pub payload: Arc<CachedPayload>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// The links to the other replicas.
-    pub network: Network,
     /// Room for bodies on their way in.
     pub bodies: Room,
     /// Turns and room for large answers.
@@ -144,6 +143,9 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
+        if let Some(relay) = self.membership.relay() {
+            return self.marked(relay, nonce).await;
+        }
         self.needs_quorum().map_err(Failure::of_a_read)?;
         self.pace.turn().await;
         let (reader, mut waiting) = self.reception.reader();
@@ -160,6 +162,17 @@ impl Service {
         };
         let published = self.until(|published| published.moment.seq() >= mark.seq).await?;
         Ok(Strong { moment: published.moment, mark, place })
+    }
+
+    /// The state of an observer after a mark that a member placed.
+    async fn marked(&self, relay: &Relay, nonce: Digest) -> Answer<Strong> {
+        self.pace.turn().await;
+        let refused = |why: &str| Failure::no_quorum(self.now().report.mode, why).of_a_read();
+        let marked = relay.mark(nonce).await.ok_or_else(|| refused("no member that serves this observer answers"))?;
+        let marked = marked.map_err(|why| refused(&why))?;
+        let published = self.until(|published| published.moment.seq() >= marked.seq).await?;
+        let mark = Mark { seq: marked.seq, position: Position::default(), nonces: marked.nonces };
+        Ok(Strong { moment: published.moment, mark: Arc::new(mark), place: marked.place as usize })
     }
 
     /// Runs what reads much of the disk or hashes much on a thread that may block.

@@ -24,13 +24,14 @@ pub async fn health(State(service): Shared) -> Json<Health> {
 /// The status now.
 pub fn of(service: &Service) -> Status {
     let published = service.now();
+    let me = service.membership.replica();
     let (ledger, report) = (&published.moment.ledger, &published.report);
     Status {
         group: service.genesis.group(),
         name: service.genesis.name().to_owned(),
-        replica: Some(service.me.get()),
-        primary: Some(report.primary.get()),
-        role: Role::Replica,
+        replica: me.map(ReplicaId::get),
+        primary: me.map(|_| report.primary.get()),
+        role: if me.is_some() { Role::Replica } else { Role::Observer },
         version: build::VERSION.to_owned(),
         epoch: report.epoch.get(),
         view: report.view.get(),

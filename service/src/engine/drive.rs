@@ -1,5 +1,6 @@
 //! The engine: a round from its first step to its commit.
 
+use super::core::Core;
 use super::error::EngineError;
 use super::folding::Folding;
 use super::held::Held;
@@ -12,8 +13,9 @@ use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{
-    Broken, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, Question, QuorumCert, ReaderId, Record,
-    Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Broken, Constants, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Now, Question,
+    QuorumCert, ReaderId, Record, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time,
+    Verify,
 };
 use quorate_storage::{Batch, Db, Fold, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -45,7 +47,7 @@ pub struct Setup {
 /// Replica with core, ledger and disk.
 pub struct Engine {
     pub(super) db: Db,
-    pub(super) replica: Replica,
+    pub(super) core: Core,
     pub(super) ledger: Ledger,
     pub(super) mempool: Arc<Mutex<Mempool>>,
     pub(super) constants: Constants,
@@ -85,37 +87,57 @@ pub(super) struct Work {
 }
 
 impl Engine {
-    /// Opens what the disk holds. The database must have been made by `init`.
+    /// Opens what the disk of a member holds. The database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
         let Setup { genesis, me, signer, verify, incarnation, die } = setup;
-        let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
-        let committee = genesis.founders().clone();
-        let constants = genesis.constants().clone();
         let config = ReplicaConfig {
             me,
-            committee: committee.clone(),
-            constants: constants.clone(),
+            committee: genesis.founders().clone(),
+            constants: genesis.constants().clone(),
             signer,
             verify: verify.clone(),
             incarnation,
             die,
         };
+        let core = |recovered| Core::Member(Box::new(Replica::recover(config, recovered)));
+        Self::over(genesis, verify.as_ref(), db, core)
+    }
+
+    /// Opens what the disk of an observer holds.
+    pub fn observe(genesis: Arc<Genesis>, verify: Arc<dyn Verify>, db: Db) -> Result<Self, EngineError> {
+        let (committee, constants) = (genesis.founders().clone(), genesis.constants().clone());
+        let config = FollowerConfig { committee, constants, verify: verify.clone() };
+        let core = |recovered| Core::Observer(Box::new(Follower::recover(config, recovered)));
+        Self::over(genesis, verify.as_ref(), db, core)
+    }
+
+    fn over(
+        genesis: Arc<Genesis>,
+        verify: &dyn Verify,
+        db: Db,
+        core: impl FnOnce(Recovered) -> Core,
+    ) -> Result<Self, EngineError> {
+        let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
+        let (committee, constants) = (genesis.founders(), genesis.constants().clone());
         let recovered = snapshot.recover(ledger.executed().clone())?;
         let mut held = Held::default();
-        let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify.as_ref()).ok());
+        let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify).ok());
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
-        super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
         let awaited = ledger.view(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
         let broken = recovered.broken.clone();
-        let replica = Replica::recover(config, recovered);
-        let reporter = Reporter::new(&replica, broken.as_ref());
+        let bundles = recovered.bundles.clone();
+        let core = core(recovered);
+        if let Some(replica) = core.member() {
+            super::recall::recall(&mut mempool, &bundles, (&ledger, &moment.snapshot), replica.id())?;
+        }
+        let reporter = Reporter::new(&core, broken.as_ref());
         Ok(Self {
-            replica,
+            core,
             reporter,
             roots,
             replayed: verdicts,
@@ -155,7 +177,7 @@ impl Engine {
             self.ledger = before;
         }
         let round = outcome?;
-        self.reporter.observe(now, &self.replica, self.broken.as_ref());
+        self.reporter.observe(now, &self.core, self.broken.as_ref());
         Ok(round)
     }
 
@@ -187,7 +209,7 @@ impl Engine {
 
     /// Hands an input to the core, which counts and decides once the round's inputs are all there.
     pub(super) fn take_in(&mut self, input: Input, work: &mut Work) -> Result<(), EngineError> {
-        self.replica.take_in(input, &mut self.effects);
+        self.core.take_in(input, &mut self.effects);
         let executed = self.work_off_all(work)?;
         assert!(executed.is_empty(), "the core hands out slots when it advances");
         Ok(())
@@ -196,7 +218,7 @@ impl Engine {
     /// Lets the core do what the round's inputs have made possible, and works off all that it asks for, in order.
     fn advance(&mut self, work: &mut Work) -> Result<(), EngineError> {
         loop {
-            self.replica.advance(&mut self.effects);
+            self.core.advance(&mut self.effects);
             let executed = self.work_off_all(work)?;
             if executed.is_empty() {
                 return Ok(());
@@ -274,14 +296,14 @@ impl Engine {
         if at_checkpoint {
             self.folding.at_checkpoint(&self.db, self.ledger.executed().seq, self.own_clock)?;
         }
-        Ok(self.replica.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
+        Ok(self.core.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
     }
 
     /// Forgets a bounded number of rows that E1 lets go, along with what is written anyway. A start executes again from
     /// the folded checkpoint on, so nothing above it goes.
     fn prune(&mut self, batch: &mut Batch) -> Result<(), EngineError> {
         let Some(folded) = self.unpruned else { return Ok(()) };
-        let stable = self.replica.stable().map_or(SeqNum::default(), QuorumCert::seq);
+        let stable = self.core.stable().map_or(SeqNum::default(), QuorumCert::seq);
         if !batch.prune(folded.min(stable), self.constants.checkpoint_period)? {
             self.unpruned = None;
         }
@@ -304,7 +326,7 @@ impl Engine {
     /// When the next round is due, if nothing comes before: at once while executed slots wait.
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
         match self.deferred.is_empty() {
-            true => self.replica.next_wakeup(),
+            true => self.core.next_wakeup(),
             false if self.folding.is_behind(&self.db) => Some(now.ticks.after(FOLD_LOOK_MS)),
             false => Some(now.ticks),
         }
@@ -326,8 +348,8 @@ impl Engine {
     }
 
     /// The core, for questions.
-    pub fn replica(&self) -> &Replica {
-        &self.replica
+    pub fn core(&self) -> &Core {
+        &self.core
     }
 
     /// The state as executed: ahead of the disk while a round runs.

@@ -171,7 +171,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "wait until a quorum has told it what it had promised",
         ),
         fault(
-            report.mode == Mode::Following,
+            report.mode == Mode::Following && !report.observes,
             "following",
             Severity::Critical,
             "this replica follows and does not vote",
