@@ -28,6 +28,8 @@ mod http;
 mod init;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
+#[path = "processes/observers.rs"]
+mod observers;
 #[path = "processes/ops.rs"]
 mod ops;
 #[path = "processes/ordering.rs"]
