@@ -79,20 +79,25 @@ async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: L
         answered.ok_or_else(|| Failure::no_quorum(service.now().report.mode, &relay.silence()))?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     if let Some(id) = id.filter(|_| status == StatusCode::OK) {
-        return settled(service, Arc::new(executed(service, &id).await?), level).await;
+        let told = serde_json::from_slice::<Receipt>(&body).ok().and_then(|receipt| receipt.revision);
+        if let Some(receipt) = executed(service, &id, told).await? {
+            return settled(service, Arc::new(receipt), level).await;
+        }
     }
     let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
     let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
     Ok((status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response())
 }
 
-/// The receipt of an envelope, once its slot is executed here.
-async fn executed(service: &Service, id: &EnvelopeId) -> Answer<Receipt> {
+/// The receipt of an envelope, once its slot is executed here; none where the slot that a member named is, without it: the
+/// history here may begin later.
+async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) -> Answer<Option<Receipt>> {
     let mut published = service.published.clone();
     let look = async {
         loop {
-            published.mark_unchanged();
-            if let Some(receipt) = known(service, id)? {
+            let newest = published.borrow_and_update().moment.seq();
+            let receipt = known(service, id)?;
+            if receipt.is_some() || told.is_some_and(|told| told.seq() <= newest) {
                 return Ok(receipt);
             }
             published.changed().await.map_err(|_| Failure::stopping())?;

@@ -16,6 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Observers that a member serves at a time, so that a voter's cost does not depend on its audience.
@@ -105,7 +106,7 @@ impl Session {
         let (out, outgoing) = mpsc::channel(FRAMES_MAX);
         tokio::select! {
             () = session.read(receiver, &out) => {}
-            _ended = session.write(sender, outgoing) => {}
+            () = session.write(sender, outgoing) => {}
             () = session.news(&out) => {}
         }
         drop(place);
@@ -130,7 +131,7 @@ impl Session {
 
     /// Works off what the observer asks; the next question is read once the answer is on its way.
     async fn read(self: &Arc<Self>, mut receiver: Receiver, out: &mpsc::Sender<Telling>) {
-        let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
+        let (room, mut requests) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
         while let Ok(bytes) = receiver.recv().await {
             match parse(&bytes) {
                 Some(Asking::Ask(question)) => {
@@ -143,13 +144,15 @@ impl Session {
                 }
                 Some(asking @ (Asking::Offer { .. } | Asking::Mark { .. })) => {
                     self.budget.turn(QUESTION_BYTES).await;
-                    let Ok(turn) = requests.clone().acquire_many_owned(weight(&asking)).await else { return };
+                    let Ok(turn) = room.clone().acquire_many_owned(weight(&asking)).await else { return };
                     let (session, out) = (self.clone(), out.clone());
-                    tokio::spawn(async move {
+                    // They end with this link: one observer has no more of them under way by coming again.
+                    requests.spawn(async move {
                         let _turn = turn;
-                        // The observer may have gone away.
+                        // The link may be ending.
                         let _ = out.send(session.request(asking).await).await;
                     });
+                    while requests.try_join_next().is_some() {}
                 }
                 Some(Asking::Hello { .. }) | None => return,
             }
@@ -195,22 +198,26 @@ impl Session {
         Ok(Marked { seq: read.mark.seq, nonces: read.mark.nonces.clone(), place: read.place as u32 })
     }
 
-    async fn write(&self, mut sender: Sender, mut outgoing: mpsc::Receiver<Telling>) -> LinkError {
+    /// Lets out what waits, up to a refusal or the end of the link.
+    async fn write(&self, mut sender: Sender, mut outgoing: mpsc::Receiver<Telling>) {
         loop {
             let sent = match timeout(Sender::BEAT, outgoing.recv()).await {
-                Ok(Some(telling)) => {
-                    let bytes = frame(&telling);
-                    match self.turn(&mut sender, bytes.len()).await {
-                        Ok(()) => sender.send(&bytes).await,
-                        broken => broken,
-                    }
-                }
-                Ok(None) | Err(_) => sender.beat().await,
+                Ok(Some(telling)) => self.let_out(&mut sender, &telling).await,
+                Ok(None) => return,
+                Err(_) => sender.beat().await.map(|()| true),
             };
-            if let Err(error) = sent {
-                return error;
+            if !sent.unwrap_or(false) {
+                return;
             }
         }
+    }
+
+    /// Whether the link goes on.
+    async fn let_out(&self, sender: &mut Sender, telling: &Telling) -> Result<bool, LinkError> {
+        let bytes = frame(telling);
+        self.turn(sender, bytes.len()).await?;
+        sender.send(&bytes).await?;
+        Ok(!matches!(telling, Telling::Refused(_)))
     }
 
     /// Waits until so many bytes may leave, and beats meanwhile.
@@ -261,8 +268,9 @@ impl Session {
             if !news.is_empty()
                 && let Some(why) = self.closed_domain()
             {
+                // The link may be ending; if not, it does when the refusal has left.
                 let _ = out.send(Telling::Refused(why)).await;
-                return;
+                return std::future::pending().await;
             }
             for message in news {
                 if out.send(Telling::Message(Box::new(message))).await.is_err() {
