@@ -113,7 +113,7 @@ fn prepare(dir: &Path, genesis: &Genesis) -> Result<[u8; 32], LaunchError> {
     if known.is_none() {
         init::publish(dir, genesis)?;
     }
-    Ok(keys::read_seed(&key)?)
+    Ok(*keys::read_seed(&key)?)
 }
 
 /// The database of the genesis, under its name once it is whole.

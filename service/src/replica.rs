@@ -193,7 +193,7 @@ impl Running {
         let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));
         let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
 
-        let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
+        let (network, events) = quorate_net::start(net_config(&config, &committee, me, *secret)?).await?;
         let certified = Arc::new(RwLock::new(Arc::new(Certified::default())));
         let constants = genesis.constants().clone();
         let (payload_check, known) = (payload.clone(), certified.clone());
@@ -219,7 +219,7 @@ impl Running {
             .map_err(|error| LaunchError::System(error.to_string()))?;
         running.pool = Some(pool);
         if let Some(address) = observers {
-            let door = observing::open((address, secret), running.service.clone(), statuses);
+            let door = observing::open((address, *secret), running.service.clone(), statuses);
             running.observers = Some(door.map_err(|error| LaunchError::System(error.to_string()))?);
         }
         Ok(running)
@@ -380,6 +380,7 @@ impl Node {
             pace: Pace::default(),
             author_pace: config.default_rates.then(AuthorPace::default),
             future: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
+            sessions: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
             sources,
             outages,
             watched,

@@ -111,6 +111,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
         make_database(&dir, &config)?;
     }
     tell_readable_key(&dir.join(REPLICA_KEY_FILE));
+    keep_out_of_dumps(&dir.join(REPLICA_KEY_FILE));
     attend(Running::launch(Options { dir, config, interceptor: None }).await?).await
 }
 
@@ -188,6 +189,15 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
     tracing::info!(event = "new-database", data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())
+}
+
+/// Keeps the secret of a locked key out of core dumps.
+fn keep_out_of_dumps(key: &Path) {
+    if keys::is_locked(key).unwrap_or_default()
+        && let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(event = "key-dumpable", %error, "a core dump of this process would hold the replica's key");
+    }
 }
 
 /// Warns of a secret that others of this machine can read.

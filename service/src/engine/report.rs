@@ -192,7 +192,7 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         behind,
         unserved: core.unserved,
         fast_commits: 0,
-        can_order: false,
+        can_order: is_heard,
         observes: true,
         pending: 0,
         queued: 0,
