@@ -1,11 +1,11 @@
 //! A follower beside four replicas, all as processes.
 
 use crate::governance::{author, says, text, word};
-use crate::group::{Group, eventually, free_ports};
+use crate::group::{Group, eventually};
 use crate::http;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -33,7 +33,7 @@ fn doors(group: &Group, replicas: usize) -> Vec<String> {
 
 impl Observer {
     fn of(group: &Group, peers: Vec<String>) -> Self {
-        let api = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports(1)));
+        let api = group.api(peers.len()); // the first after the replicas'
         let (dir, genesis) = (group.dir().join("observer"), group.dir().join("genesis.json"));
         let mut observer = Self { child: None, api, dir, genesis, peers };
         observer.start();
@@ -200,8 +200,11 @@ fn an_observer_is_served_only_while_everyone_may_read_every_domain() {
     assert_eq!(status["mode"], "following", "{status}");
     group.put(0, "after", "2");
     assert_eq!(observer.file("after", "sequential").status, 404);
-    let not_ready = http::get(observer.api, "/readyz").expect("an answer");
-    assert!(not_ready.status == 503 && not_ready.text().contains("lab"), "{}", not_ready.text());
+    let not_ready = eventually("a probe that fails", || {
+        let answer = http::get(observer.api, "/readyz").expect("an answer");
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(not_ready.text().contains("lab"), "{}", not_ready.text());
 }
 
 #[test]
