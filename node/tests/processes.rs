@@ -32,6 +32,8 @@ mod keys;
 mod levels;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
+#[path = "processes/observers.rs"]
+mod observers;
 #[path = "processes/ops.rs"]
 mod ops;
 #[path = "processes/ordering.rs"]

@@ -23,6 +23,8 @@ const DRAFT: &str = "genesis.json.unfinished";
 const TEST_NAME: &str = "TEST KEYS: quorate test group";
 /// The words by which `quorate start` knows such a group.
 pub const TEST_WORDS: &str = "TEST KEYS";
+/// Ports from a replica's own to the one at which it takes observers.
+const OBSERVERS_ABOVE: u16 = 500;
 /// The domain that it makes unless it is told otherwise.
 const DOMAIN: &str = "main";
 
@@ -258,7 +260,15 @@ impl Plan {
         let listen = |number: u16| format!("/ip4/127.0.0.1/tcp/{}", self.base_port + number);
         let others = (0..self.replicas).filter(|other| *other != number);
         let peers = others.map(|other| (other.to_string(), listen(other))).collect();
-        Config::new(listen(number), self.api(number), peers)
+        Config { observers: self.observers(number), ..Config::new(listen(number), self.api(number), peers) }
+    }
+
+    /// Address at which a replica takes observers: beyond the others' ports, unless APIs or nothing are there.
+    fn observers(&self, number: u16) -> Option<String> {
+        let last = self.replicas - 1;
+        let first = self.base_port.checked_add(OBSERVERS_ABOVE)?;
+        let fits = first.checked_add(last).is_some() && first.abs_diff(self.api_port) > last;
+        fits.then(|| format!("/ip4/127.0.0.1/tcp/{}", first + number))
     }
 
     fn api(&self, number: u16) -> SocketAddr {

@@ -6,7 +6,9 @@ use quorate_ledger::{
     Ledger, Limits, Mode, Op, Receipt, Revision, State,
 };
 use quorate_net::Channel;
-use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
+use quorate_pbft::{
+    Broken, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, Record, ReplicaId, SeqNum, Signer, Ticks, Time,
+};
 use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
 use quorate_storage::faulty::{Disk, Loss};
@@ -113,6 +115,13 @@ impl Group {
         self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
     }
 
+    /// Starts an observer on the disk of a seat whose replica does not run.
+    fn observe(&mut self, site: usize) {
+        let db = Db::on(&self.sites[site].disk).expect("the disk");
+        let engine = Engine::observe(self.genesis.clone(), Arc::new(Ed25519), db);
+        self.sites[site].engine = Some(engine.expect("what the disk holds"));
+    }
+
     fn crash(&mut self, site: usize, loss: Loss) {
         self.sites[site].disk.crash(loss);
         self.sites[site].engine = None;
@@ -203,10 +212,10 @@ impl Group {
     /// A group of which only replica 0 is left, which has noticed.
     fn left_alone() -> Self {
         let mut group = Self::new(4);
-        let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.replica().can_order());
+        let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.core().can_order());
         group.until("all hear each other", voters);
         (1..4).for_each(|site| group.crash(site, Loss::All));
-        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.replica().can_order()));
+        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.core().can_order()));
         group.turn();
         group
     }
@@ -247,7 +256,9 @@ fn four_engines_agree_on_a_change_and_its_receipt() {
 fn nothing_leaves_a_round_whose_commit_failed() {
     let mut group = Group::new(4);
     let envelope = group.envelope(1, "a");
-    let ready = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.replica().is_recovering());
+    let ready = |group: &Group| {
+        group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    };
     group.until("all may sign", ready);
     group.sites[1].disk.cut_power_after(0);
 
@@ -297,7 +308,9 @@ fn a_start_executes_again_what_was_confirmed_before_the_state_was_folded() {
 #[test]
 fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     let mut group = Group::new(4);
-    let ready = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.replica().is_recovering());
+    let ready = |group: &Group| {
+        group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    };
     group.until("all may sign", ready);
     (1..4).for_each(|site| group.crash(site, Loss::All));
     let envelope = group.envelope(1, "a");
@@ -401,9 +414,8 @@ fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
     assert!(rows("committed").is_some_and(|rows| rows >= 30), "decided slots stay: laggards need them");
 }
 
-/// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
-#[test]
-fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
+/// A group without replica 3 that has forgotten its first slots.
+fn forgetful() -> Group {
     let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
     let mut group = Group::keeping(History::Time(1_000), 4, constants);
     group.crash(3, Loss::Nothing);
@@ -413,6 +425,62 @@ fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_th
         group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
         (0..60).for_each(|_| group.turn()); // the state is folded once a second
     }
+    group
+}
+
+#[test]
+fn an_observer_that_needs_forgotten_slots_is_told_to_copy() {
+    let mut group = forgetful();
+    group.observe(3);
+
+    let why = |group: &Group| group.sites[3].engine.as_ref().map(|engine| engine.published().report.why.clone());
+    group.until("the way out", |group| why(group).is_some_and(|why| why.contains("quorate copy")));
+
+    assert_eq!(group.executed(3), SeqNum::default());
+}
+
+#[test]
+fn an_observer_executes_what_the_members_decide_and_goes_on_from_its_disk() {
+    let mut group = Group::new(4);
+    group.crash(3, Loss::Nothing);
+    let first = group.envelope(1, "a");
+    group.submit(0, &first);
+    group.observe(3);
+    group.until("the receipt", |group| group.receipt(3, &first.id).is_some());
+
+    group.crash(3, Loss::All);
+    let second = group.envelope(2, "b");
+    group.submit(1, &second);
+    group.observe(3);
+    group.until("both receipts", |group| [&first, &second].iter().all(|one| group.receipt(3, &one.id).is_some()));
+
+    group.until("equal states", Group::roots_agree);
+    let certified = |group: &Group| group.sites[3].engine.as_ref().and_then(|e| e.published().certified);
+    group.until("a state for proofs", |group| certified(group).is_some_and(|held| held.moment.seq().get() > 0));
+}
+
+/// E7: the mark keeps a key from voting, and an observer has none.
+#[test]
+fn the_mark_of_a_copied_disk_stops_no_observer() {
+    let mut group = Group::new(4);
+    group.crash(3, Loss::Nothing);
+    let db = Db::on(&group.sites[3].disk).expect("the disk");
+    let mut batch = db.begin().expect("a batch");
+    batch.record(&Record::Broken(Broken::Copied(SeqNum::default()))).expect("a record");
+    batch.commit().expect("a commit");
+    drop(db);
+    group.observe(3);
+
+    let envelope = group.envelope(1, "a");
+    group.submit(0, &envelope);
+
+    group.until("the receipt", |group| group.receipt(3, &envelope.id).is_some());
+}
+
+/// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
+#[test]
+fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
+    let mut group = forgetful();
     let served = |group: &Group, site: usize| {
         let engine = group.sites[site].engine.as_ref().expect("it runs");
         engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()

@@ -21,6 +21,7 @@ mod genesis;
 mod keys;
 mod notify;
 mod start;
+mod observe;
 mod config;
 mod doctor;
 mod copy;
@@ -87,6 +88,7 @@ enum Command {
     #[command(subcommand)]
     Genesis(genesis::Command),
     Start(start::Start),
+    Observe(observe::Observe),
     #[command(subcommand)]
     Config(config::Command),
     Put(change::Put),
@@ -174,6 +176,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Init(args) => init::run(args),
         Command::Genesis(command) => genesis::run(command),
         Command::Start(args) => start::run(args),
+        Command::Observe(args) => observe::run(args),
         Command::Config(command) => config::run(command),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),

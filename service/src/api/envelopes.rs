@@ -11,11 +11,13 @@ use super::proofs;
 use super::service::Service;
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request};
 use crate::metrics::Kind;
+use crate::observing::Relay;
+use crate::observing::wire::{Answered, HANDED_ON_BYTES_MAX};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
@@ -56,10 +58,56 @@ pub async fn offer(
     let max = service.genesis.limits().envelope_bytes_max as usize;
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
-    take(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)
+    let answer = match service.membership.relay() {
+        Some(relay) => hand_on(&service, relay, whole.bytes, level).await,
+        None => order(&service, whole.bytes, level).await,
+    };
+    answer.map_err(IntoResponse::into_response)
 }
 
-async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+/// Hands an envelope of an observer on to a member. A verdict is answered with the observer's own receipt, anything else
+/// with the member's word.
+async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+    if bytes.len() > HANDED_ON_BYTES_MAX {
+        let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    let id =
+        Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
+    let answered = relay.offer(level, &bytes).await;
+    let Answered { status, content_type, retry_after, body } =
+        answered.ok_or_else(|| Failure::no_quorum(service.now().report.mode, &relay.silence()))?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    if let Some(id) = id.filter(|_| status == StatusCode::OK) {
+        let told = serde_json::from_slice::<Receipt>(&body).ok().and_then(|receipt| receipt.revision);
+        if let Some(receipt) = executed(service, &id, told).await? {
+            return settled(service, Arc::new(receipt), level).await;
+        }
+    }
+    let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    Ok((status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response())
+}
+
+/// The receipt of an envelope, once its slot is executed here; none where the slot that a member named is, without it: the
+/// history here may begin later.
+async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) -> Answer<Option<Receipt>> {
+    let mut published = service.published.clone();
+    let look = async {
+        loop {
+            let newest = published.borrow_and_update().moment.seq();
+            let receipt = known(service, id)?;
+            if receipt.is_some() || told.is_some_and(|told| told.seq() <= newest) {
+                return Ok(receipt);
+            }
+            published.changed().await.map_err(|_| Failure::stopping())?;
+        }
+    };
+    timeout(super::service::WAIT_MAX, look).await.unwrap_or_else(|_| Err(Failure::too_slow()))
+}
+
+/// Takes an envelope at a member, and waits for its verdict as the level asks.
+pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
     let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes, level)
     } else {

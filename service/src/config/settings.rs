@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 11] = [
+pub const SETTINGS: [(&str, Option<&str>); 12] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
     ("hosts", None),
     ("tls_certificate", Some("QUORATE_TLS_CERTIFICATE")),
     ("tls_key", Some("QUORATE_TLS_KEY")),
     ("default_rates", Some("QUORATE_DEFAULT_RATES")),
+    ("observers", Some("QUORATE_OBSERVERS")),
     ("data", Some("QUORATE_DATA")),
     ("history", Some("QUORATE_HISTORY")),
     ("log", Some("QUORATE_LOG")),
@@ -82,6 +83,7 @@ mod tests {
         config.hosts.push("example.org".to_owned());
         (config.tls_certificate, config.tls_key) = (Some(PathBuf::from("a")), Some(PathBuf::from("b")));
         config.default_rates = false;
+        config.observers = Some("/ip4/127.0.0.1/tcp/2".to_owned());
 
         let written = toml::Table::try_from(&config).expect("plain data");
 

@@ -50,7 +50,7 @@ impl Engine {
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
-        if queues && !self.replica.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS) {
+        if queues && !self.core.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS) {
             return Ok(self.queue(candidate, next_seq, work));
         }
         let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
@@ -74,7 +74,7 @@ impl Engine {
 
     /// Tells when changes cannot be ordered any more, and when they can be again; then the queue goes on the lane.
     pub(super) fn look_at_quorum(&mut self, work: &mut Work) -> Result<(), EngineError> {
-        let can_order = self.replica.can_order();
+        let can_order = self.core.can_order();
         if can_order == self.could_order {
             return Ok(());
         }

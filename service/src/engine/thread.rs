@@ -115,7 +115,7 @@ impl Surroundings {
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);
         }
-        self.tell_pool(engine.replica().certified());
+        engine.core().member().into_iter().for_each(|replica| self.tell_pool(replica.certified()));
         self.publish(engine, &round);
         for notice in &round.notices {
             self.reception.tell(notice);

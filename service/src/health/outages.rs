@@ -19,7 +19,8 @@ const OUTAGE_MS_MIN: u64 = 1_000;
 /// Outages since the start.
 #[derive(Debug, Clone)]
 pub struct Outages {
-    me: ReplicaId,
+    /// None at an observer, which meets no outages: it takes no part in ordering.
+    me: Option<ReplicaId>,
     current: Option<Outage>,
     recovery: Option<Recovery>,
     /// Complete reports, the newest first.
@@ -49,8 +50,8 @@ struct Recovery {
 
 impl Outages {
     /// None yet: the replica starts, and has heard nobody.
-    pub fn new(me: ReplicaId, now: u64) -> Self {
-        let current = Some(Outage { began: now, stopped: true, at_start: true, components: Vec::new() });
+    pub fn new(me: Option<ReplicaId>, now: u64) -> Self {
+        let current = me.map(|_| Outage { began: now, stopped: true, at_start: true, components: Vec::new() });
         Self { me, current, recovery: None, healed: VecDeque::new(), count: 0 }
     }
 
@@ -77,7 +78,8 @@ impl Outages {
 
     /// Takes the newest report of the replica; true if something changed.
     pub fn observe(&mut self, report: &Report, now: u64) -> bool {
-        let (found, before) = (components(report, self.me), self.current.clone());
+        let Some(me) = self.me else { return false };
+        let (found, before) = (components(report, me), self.current.clone());
         match &mut self.current {
             Some(outage) if found.len() > 1 => outage.components = found,
             Some(outage) if !outage.stopped => self.end(BTreeSet::new(), now),
@@ -227,7 +229,7 @@ mod tests {
 
     /// Outages of a replica that has started and hears a group of its own.
     fn outages() -> Outages {
-        let mut outages = Outages::new(ReplicaId::new(0), 0);
+        let mut outages = Outages::new(Some(ReplicaId::new(0)), 0);
         outages.note(&resumed(&[]), 10);
         outages
     }
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_waited_since_before_the_start_makes_the_outage_older() {
-        let mut outages = Outages::new(ReplicaId::new(0), 50_000);
+        let mut outages = Outages::new(Some(ReplicaId::new(0)), 50_000);
         outages.note(&Notice::Resumed { paused: vec![id(1)], since: Some(Time::new(7_000)) }, 60_000);
         assert_eq!(outages.healed().next().map(|report| report.began), Some(7_000));
     }

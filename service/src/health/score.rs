@@ -62,6 +62,7 @@ fn consensus_time(Facts { vitals, .. }: &Facts<'_>) -> u64 {
 
 fn node(Facts { report, vitals, damage, .. }: &Facts<'_>) -> u64 {
     match report.mode {
+        Mode::Following if report.observes && damage.is_none() => 1_000,
         Mode::Diverged | Mode::Following => 0,
         _ if damage.is_some() => 0,
         Mode::Recovering => 300,

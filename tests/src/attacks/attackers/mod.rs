@@ -3,6 +3,7 @@
 mod dense_bundles;
 mod dense_posts;
 mod endless_waits;
+mod greedy_observers;
 mod long_pages;
 mod nonsense_frames;
 mod silent_connections;
@@ -42,11 +43,13 @@ pub enum Attack {
     WideEnvelopes,
     /// A member's frames that are no messages.
     NonsenseFrames,
+    /// More observers than there are places for, each asking for the whole history and for marks as fast as it can.
+    GreedyObservers,
 }
 
 impl Attack {
     /// Presets in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DensePosts,
         Self::DenseBundles,
         Self::StalledBodies,
@@ -58,6 +61,7 @@ impl Attack {
         Self::StrongReads,
         Self::WideEnvelopes,
         Self::NonsenseFrames,
+        Self::GreedyObservers,
     ];
 
     /// The lie, in words.
@@ -74,6 +78,7 @@ impl Attack {
             Self::StrongReads => "strong reads of files that are not there",
             Self::WideEnvelopes => "an enrolled author's envelopes of as many paths as fit",
             Self::NonsenseFrames => "a member's frames that are no messages",
+            Self::GreedyObservers => "more observers than have places, each asking for the whole history and for marks",
         }
     }
 
@@ -94,6 +99,7 @@ impl Attack {
                 Self::StrongReads => strong_reads::attack(target).await,
                 Self::WideEnvelopes => wide_envelopes::attack(target).await,
                 Self::NonsenseFrames => nonsense_frames::attack(target).await,
+                Self::GreedyObservers => greedy_observers::attack(target).await,
             }
         })
     }
