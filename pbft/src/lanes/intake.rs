@@ -3,12 +3,12 @@
 use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::lanes::Lanes;
-use crate::lanes::lane::Fork;
+use crate::lanes::lane::{Fork, Lane};
 use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::replica::Replica;
 use crate::wire::{
-    Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
+    Bundle, BundleHeader, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -39,6 +39,19 @@ impl Replica {
         }
         self.lanes.touched.insert(id);
         Ok(())
+    }
+
+    /// Whether a bundle is new here: neither executed nor held.
+    pub fn lacks_bundle(&self, header: &BundleHeader) -> bool {
+        let lane = self.lanes.get(header.lane);
+        lane.is_some_and(|lane| header.position > lane.executed.position && lane.held(header.tip()).is_none())
+    }
+
+    /// Whether execution will need a bundle, whoever does not like it: it lies on the certified chain of its lane, or the
+    /// lane is the own one.
+    pub fn needs_bundle(&self, header: &BundleHeader) -> bool {
+        let on_chain = |lane: &Lane| lane.on_chain(header.position) == Some(header.digest());
+        header.lane == self.member.me || self.lanes.get(header.lane).is_some_and(on_chain)
     }
 
     pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {

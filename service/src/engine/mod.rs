@@ -28,6 +28,7 @@ mod roots;
 mod round;
 mod slot;
 pub(crate) mod thread;
+mod tolls;
 
 pub use drive::{Engine, Setup};
 pub use error::EngineError;
