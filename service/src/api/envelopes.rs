@@ -193,9 +193,9 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTake
     }
 }
 
-fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {
+pub(super) async fn known(service: &Service, id: EnvelopeId) -> Answer<Option<Receipt>> {
     let moment = service.now().moment;
-    Ok(moment.ledger.receipt(&moment.snapshot, id)?)
+    service.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
 }
 
 /// Hands the envelope to the core's thread: where it waits, or why it is not taken.
@@ -267,7 +267,7 @@ pub async fn look(
     if look.proof {
         return proofs::of_receipt(&service, &id).await;
     }
-    if let Some(receipt) = known(&service, &id)? {
+    if let Some(receipt) = known(&service, id).await? {
         return Ok(Json(receipt).into_response());
     }
     let mempool = service.mempool();

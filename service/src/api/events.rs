@@ -48,7 +48,8 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
         Some(text) => text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")))?,
         None => Revision::slot(service.now().moment.seq()),
     };
-    service.now().moment.view().check_history(from)?;
+    let moment = service.now().moment;
+    service.blocking(move || Ok(moment.view().check_history(from)?)).await?;
     let room = service.streams.room().ok_or_else(|| Failure::busy("too many streams of events are open"))?;
     let healed = service.outages.borrow().count();
     let reader = Reader { service, seen: from, look: Look::default(), place: 0, healed, _room: room };
