@@ -151,11 +151,12 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
     Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
 }
 
-/// Charges an envelope to its author's default pace, where the domain's policy sets no rate.
+/// Charges an envelope to its author's default pace: what the domain's policy sets no rate for.
 fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize) -> Answer<()> {
     let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
-    let Some(pace) = service.author_pace.as_ref().filter(|_| !has_rate) else { return Ok(()) };
-    let charged = pace.charge(&envelope.body.author, author_pace::cost(envelope, bytes), Instant::now());
+    let Some(pace) = &service.author_pace else { return Ok(()) };
+    let cost = if has_rate { author_pace::cost_beside_rate(envelope) } else { author_pace::cost(envelope, bytes) };
+    let charged = pace.charge(&envelope.body.author, cost, Instant::now());
     charged.map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
