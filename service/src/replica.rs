@@ -161,9 +161,11 @@ impl Running {
         let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
         let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let listener =
-            TcpListener::bind(config.api).await.map_err(|source| LaunchError::Api { address: config.api, source })?;
-        let api = listener.local_addr().map_err(|source| LaunchError::Api { address: config.api, source })?;
+        let (listener, api) = listening(config.api).await?;
+        let operations = match config.operations {
+            Some(address) => Some(listening(address).await?),
+            None => None,
+        };
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
@@ -216,14 +218,13 @@ impl Running {
         });
         let (tell, watched) = watch::channel(Arc::default());
         tokio::spawn(health::watch(sources.clone(), tell));
-        let admin = admin(&dir, api)?;
+        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address))?;
         let genesis_root = genesis_root(&genesis)?;
         let (bodies, answers, streams) = (Room::default(), Answers::default(), Streams::default());
         let future = Semaphore::new(api::WAITS_FOR_FUTURE_MAX);
         let service = Arc::new(Service {
             genesis,
             genesis_root,
-            admin,
             hosts: config.hosts.into(),
             me,
             published,
@@ -247,7 +248,12 @@ impl Running {
             stop,
         });
         tokio::spawn(narrator::narrate(service.published.clone()));
-        let server = tokio::spawn(api::serve(listener, tls, api::router(service.clone()), service.stop.clone()));
+        let serve = |(listener, admin): (TcpListener, Admin)| {
+            api::serve(listener, tls.clone(), api::router(service.clone(), admin), service.stop.clone())
+        };
+        let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
+        let servers = futures::future::try_join_all(listeners.zip(admins).map(serve));
+        let server = tokio::spawn(async move { servers.await.map(drop) });
         Ok(Self { api, scheme, service, core, server, pool: Some(pool) })
     }
 
@@ -348,6 +354,36 @@ pub(crate) fn net_config(
 
 fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
     address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
+}
+
+async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchError> {
+    let fault = |source| LaunchError::Api { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}
+
+/// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
+fn admins(dir: &Path, api: SocketAddr, operations: Option<SocketAddr>) -> Result<Vec<Admin>, LaunchError> {
+    let Some(operations) = operations else {
+        let admin = admin(dir, api)?;
+        match admin {
+            Admin::Local => {
+                tracing::warn!(event = "operators-open", %api, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
+            }
+            Admin::Nobody => {
+                tracing::warn!(event = "operators-refused", %api, "no admin.token: nobody reads what is for operators")
+            }
+            Admin::Token(_) => (),
+        }
+        return Ok(vec![admin]);
+    };
+    let there = admin(dir, operations)?;
+    if there == Admin::Nobody {
+        tracing::warn!(event = "operators-refused", api = %operations, "no admin.token: nobody reads what is for operators");
+    }
+    let here = if there == Admin::Local { Admin::Nobody } else { there.clone() };
+    Ok(vec![here, there])
 }
 
 /// The token beside the configuration opens what is for operators; without one, loopback does.

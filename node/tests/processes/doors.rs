@@ -1,6 +1,6 @@
 //! Strangers at the API: they take bounded room, and shut out nobody.
 
-use crate::group::{Group, eventually};
+use crate::group::{Group, eventually, free_ports};
 use crate::http;
 use quorate_ledger::{Act, Mode, Op};
 use quorate_pbft::Digest;
@@ -145,4 +145,32 @@ fn a_token_closes_what_is_for_operators_on_loopback_too() {
     };
 
     assert_eq!((group.get(0, "/metrics").status, ask("guess"), ask("secret")), (403, 403, 200));
+}
+
+#[test]
+fn operators_with_an_address_of_their_own_are_answered_there_alone() {
+    let mut group = Group::init(1);
+    let file = group.dir().join("replica-0/config.toml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let operations = std::net::SocketAddr::from(([127, 0, 0, 1], free_ports(1)));
+    std::fs::write(&file, format!("operations = \"{operations}\"\n{text}")).expect("our file");
+    group.start_logged(0);
+
+    let there = |path: &str| http::get(operations, path).expect("an answer").status;
+
+    assert_eq!((group.get(0, "/metrics").status, group.get(0, "/v1/log").status), (403, 403));
+    assert_eq!((there("/metrics"), there("/v1/log"), there("/v1/status")), (200, 200, 200));
+    let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+    assert!(!log.contains("operators-"), "{log}");
+}
+
+#[test]
+fn a_start_without_a_token_says_who_reads_what_is_for_operators() {
+    let mut group = Group::init(1);
+    group.start_logged(0);
+
+    let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("operators-open")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("WARN") && line.contains("admin.token")), "{log}");
 }

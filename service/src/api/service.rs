@@ -1,6 +1,5 @@
 //! State that the handlers share.
 
-use super::admin::Admin;
 use super::answers::Answers;
 use super::author_pace::AuthorPace;
 use super::body::Room;
@@ -40,8 +39,6 @@ pub struct Service {
     pub genesis: Arc<Genesis>,
     /// Root of the state that the genesis made.
     pub genesis_root: Digest,
-    /// Access to the node's own answers.
-    pub admin: Admin,
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Arc<[String]>,
     /// The replica's place in the member list.
