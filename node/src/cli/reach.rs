@@ -37,11 +37,14 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Time to wait for an answer.
+    pub fn patience(&self) -> Result<Duration, Failure> {
+        Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))
+    }
+
     /// A client whose time begins now.
     pub fn client(&self) -> Result<Client, Failure> {
-        let timeout =
-            Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let client = client(&self.node, timeout, (self.ca.as_deref(), self.token.as_deref()))?;
+        let client = client(&self.node, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }
