@@ -318,6 +318,23 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
 }
 
+/// R: level `eventual` without a quorum, of an envelope that waits for the number before it.
+#[test]
+fn what_waits_already_is_as_durable_as_what_comes_while_nothing_can_be_ordered() {
+    let mut group = Group::left_alone();
+    let envelope = group.envelope(2, "file");
+    group.submit(0, &envelope);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Gap { waits_for: 1 }));
+
+    group.queue(0, &envelope);
+
+    let told = |notice: &Notice| matches!(notice, Notice::Taken { place: Place::Queued, .. });
+    assert!(group.sites[0].notices.iter().any(told));
+    group.crash(0, Loss::All);
+    group.start(0);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Queued));
+}
+
 /// R: level `eventual` without a quorum.
 #[test]
 fn a_queue_survives_crashes_and_is_executed_once_and_in_order_when_the_quorum_is_back() {

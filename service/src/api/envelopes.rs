@@ -219,9 +219,8 @@ fn not_taken(why: NotTaken) -> Failure {
         NotTaken::SequenceTaken { next_seq, .. } => conflict(Code::SequenceTaken, next_seq),
         NotTaken::Overlap { next_seq, .. } => conflict(Code::Overlap, next_seq),
         NotTaken::GapTooWide { next_seq, .. } => conflict(Code::GapTooWide, next_seq),
-        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::QueueFull | NotTaken::Full => {
-            Failure::busy(why.to_string())
-        }
+        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
+        NotTaken::QueueFull | NotTaken::QueueShareFull => Failure::busy(why.to_string()),
     }
 }
 
