@@ -365,25 +365,19 @@ async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Lau
 
 /// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
 fn admins(dir: &Path, api: SocketAddr, operations: Option<SocketAddr>) -> Result<Vec<Admin>, LaunchError> {
-    let Some(operations) = operations else {
-        let admin = admin(dir, api)?;
-        match admin {
-            Admin::Local => {
-                tracing::warn!(event = "operators-open", %api, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
-            }
-            Admin::Nobody => {
-                tracing::warn!(event = "operators-refused", %api, "no admin.token: nobody reads what is for operators")
-            }
-            Admin::Token(_) => (),
+    let address = operations.unwrap_or(api);
+    let there = admin(dir, address)?;
+    match (&there, operations) {
+        (Admin::Local, None) => {
+            tracing::warn!(event = "operators-open", %address, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
         }
-        return Ok(vec![admin]);
-    };
-    let there = admin(dir, operations)?;
-    if there == Admin::Nobody {
-        tracing::warn!(event = "operators-refused", api = %operations, "no admin.token: nobody reads what is for operators");
+        (Admin::Nobody, _) => {
+            tracing::warn!(event = "operators-refused", %address, "no admin.token: nobody reads what is for operators")
+        }
+        (Admin::Local | Admin::Token(_), _) => (),
     }
-    let here = if there == Admin::Local { Admin::Nobody } else { there.clone() };
-    Ok(vec![here, there])
+    let here = if operations.is_some() && there == Admin::Local { Admin::Nobody } else { there.clone() };
+    Ok([Some(here), operations.map(|_| there)].into_iter().flatten().collect())
 }
 
 /// The token beside the configuration opens what is for operators; without one, loopback does.
