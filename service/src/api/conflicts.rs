@@ -10,7 +10,7 @@ use super::service::Service;
 use crate::engine::Moment;
 use axum::extract::State;
 use axum::response::Response;
-use quorate_client::api::{ConflictEntry, ConflictNews, ConflictStory, ENVELOPE_TYPE, Page};
+use quorate_client::api::{ConflictEntry, ConflictNews, ENVELOPE_TYPE, Page};
 use quorate_ledger::{ConflictEntry as Found, ConflictId, Level, Revision};
 use quorate_pbft::SeqNum;
 use serde::Deserialize;

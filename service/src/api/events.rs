@@ -118,7 +118,7 @@ impl Reader {
 
     /// The report of the next outage that is over, as it is sent.
     fn healing(&mut self) -> Option<Bytes> {
-        let (number, healing) = self.service.outages.borrow().after(self.healed).cloned()?;
+        let (number, healing) = self.service.outages.borrow().since(self.healed).next().cloned()?;
         self.healed = number;
         Some(framed("", &Event::Healed(healing)).into())
     }

@@ -75,9 +75,9 @@ impl Outages {
         self.count
     }
 
-    /// The oldest kept report after the first `seen` of them, with its number.
-    pub fn after(&self, seen: u64) -> Option<&(u64, Healing)> {
-        self.healed.iter().rev().find(|(number, _)| *number > seen)
+    /// Kept reports after the first `seen` of them with their numbers, the oldest first.
+    pub fn since(&self, seen: u64) -> impl Iterator<Item = &(u64, Healing)> {
+        self.healed.iter().rev().filter(move |(number, _)| *number > seen)
     }
 
     /// Takes the newest report of the replica; true if something changed.
@@ -262,11 +262,11 @@ mod tests {
 
         assert!(outages.observe(&Report::of_nobody(), 61_400));
 
-        let report = &outages.after(0).expect("a report").1;
+        let report = &outages.since(0).next().expect("a report").1;
         let counts = (report.applied, report.merged, report.conflicted, report.refused, report.given_up);
         assert_eq!((report.paused, report.resumed, counts), (5, 4, (1, 1, 1, 1, 1)));
         assert_eq!((report.began, report.ended, report.recovery_ms), (1_000, 61_000, Some(400)));
-        assert_eq!(outages.after(1), None);
+        assert_eq!(outages.since(1).count(), 0);
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         let mut outages = outages();
         (1..=40).for_each(|number| outage(&mut outages, 10_000 * number, true));
         let (mut told, mut seen) = (vec![], 3);
-        while let Some((number, report)) = outages.after(seen) {
+        while let Some((number, report)) = outages.since(seen).next() {
             told.push(report.began / 10_000);
             seen = *number;
         }
