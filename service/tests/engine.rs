@@ -8,7 +8,7 @@ use quorate_ledger::{
 use quorate_net::Channel;
 use quorate_pbft::{
     Bundle, BundleHeader, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Now,
-    Position, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
+    ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
 };
 use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;

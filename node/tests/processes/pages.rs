@@ -49,7 +49,7 @@ fn a_page_of_proposals_is_bounded_in_bytes_and_the_next_one_goes_on() {
 fn a_page_of_a_tree_of_long_paths_is_bounded_in_bytes_and_the_next_one_goes_on() {
     let group = Group::unpaced();
     let content = Digest(Sha256::digest(b"x").into());
-    let folders = ["x".repeat(250)].repeat(15).join("/");
+    let folders = vec!["x".repeat(250); 15].join("/");
     let put = |number: usize| Op::Put { path: format!("{folders}/{number}"), mode: Mode::File, content };
     let ops = (0..1_000).map(put).collect();
     assert_eq!(group.offer(0, &group.signed(1, 1, ops, vec![b"x".to_vec()])).json()["state"], "applied");

@@ -23,7 +23,7 @@ fn a_read_in_a_closure_that_moves_is_somewhere_else() {
         "async fn list() { let x = moment.view(); answers.send(move || { moment.view() }).await }\nfn f() { view() }";
     assert_eq!(reads_of_async_functions(&production(text)), [1]);
     let other = "async fn list() { service.blocking(move || Ok(moment.view().members()?)).await }";
-    assert_eq!(reads_of_async_functions(&production(other)), []);
+    assert_eq!(reads_of_async_functions(&production(other)), Vec::<usize>::new());
 }
 
 /// Lines on which an `async fn` reads, outside its closures that take what they use along.

@@ -12,7 +12,7 @@ use quorate_client::http::Client;
 use quorate_client::{content, keys};
 use quorate_ledger::{ConflictId, Level, Mode, Op, Receipt};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Propose how a conflict could end: one more side to vote for
 #[derive(Debug, clap::Args)]
