@@ -3,7 +3,7 @@
 use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::lanes::Lanes;
-use crate::lanes::lane::{Fork, Lane};
+use crate::lanes::lane::Fork;
 use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::replica::Replica;
@@ -41,17 +41,11 @@ impl Replica {
         Ok(())
     }
 
-    /// Whether a bundle is new here: neither executed nor held.
-    pub fn lacks_bundle(&self, header: &BundleHeader) -> bool {
-        let lane = self.lanes.get(header.lane);
-        lane.is_some_and(|lane| header.position > lane.executed.position && lane.held(header.tip()).is_none())
-    }
-
-    /// Whether execution will need a bundle, whoever does not like it: it lies on the certified chain of its lane, or the
-    /// lane is the own one.
-    pub fn needs_bundle(&self, header: &BundleHeader) -> bool {
-        let on_chain = |lane: &Lane| lane.on_chain(header.position) == Some(header.digest());
-        header.lane == self.member.me || self.lanes.get(header.lane).is_some_and(on_chain)
+    /// Use of a bundle that a peer hands over: none if it is executed or held here, and whether execution will need it, as
+    /// it lies on the certified chain or the lane is the own one.
+    pub fn needs_bundle(&self, header: &BundleHeader) -> Option<bool> {
+        let needed = || header.lane == self.member.me || self.lanes.is_certified(header);
+        self.lanes.is_new(header).then(needed)
     }
 
     pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {
@@ -117,6 +111,15 @@ impl Replica {
 }
 
 impl Lanes {
+    fn is_new(&self, header: &BundleHeader) -> bool {
+        let lane = self.get(header.lane);
+        lane.is_some_and(|lane| header.position > lane.executed.position && lane.held(header.tip()).is_none())
+    }
+
+    fn is_certified(&self, header: &BundleHeader) -> bool {
+        self.get(header.lane).is_some_and(|lane| lane.on_chain(header.position) == Some(header.digest()))
+    }
+
     /// L2: the Ack goes out again whenever the bundle comes again.
     fn repeat_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, tip: Tip) {
         let view = View::of_lane(lane);

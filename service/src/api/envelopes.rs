@@ -194,11 +194,6 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTake
     }
 }
 
-pub(super) async fn known(service: &Service, id: EnvelopeId) -> Answer<Option<Receipt>> {
-    let moment = service.now().moment;
-    service.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
-}
-
 /// Hands the envelope to the core's thread: where it waits, or why it is not taken.
 async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<Place> {
     let (caller, mut waiting) = service.reception.caller();
@@ -267,7 +262,7 @@ pub async fn look(
     if look.proof {
         return proofs::of_receipt(&service, &id).await;
     }
-    if let Some(receipt) = known(&service, id).await? {
+    if let Some(receipt) = service.receipt(id).await? {
         return Ok(Json(receipt).into_response());
     }
     let mempool = service.mempool();

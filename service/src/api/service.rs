@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::pool::CachedPayload;
 use axum::extract::State;
 use quorate_client::api::Mode;
-use quorate_ledger::{Genesis, StoreError};
+use quorate_ledger::{EnvelopeId, Genesis, Receipt, StoreError};
 use quorate_net::Network;
 use quorate_pbft::{Digest, ReplicaId, SeqNum};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -171,6 +171,12 @@ impl Service {
     /// Runs what reads much of the disk or hashes much on a thread that may block.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::stopping()))
+    }
+
+    /// The receipt of an envelope, if it has one here.
+    pub async fn receipt(&self, id: EnvelopeId) -> Answer<Option<Receipt>> {
+        let moment = self.now().moment;
+        self.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
     }
 
     /// Waits until a slot is executed here; refused where nobody has heard of it.

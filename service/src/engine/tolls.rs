@@ -55,14 +55,12 @@ impl Engine {
         let Message::Bundle(bundle) = message else { return Ok(None) };
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
-        if !self.replica.lacks_bundle(header) {
-            return Ok(None);
-        }
+        let Some(is_needed) = self.replica.needs_bundle(header) else { return Ok(None) };
         let bytes = self.bytes_no_gate_lets_in(bundle, work)?;
         if bytes == 0 || self.tolls.charge(lane, bytes, self.own_clock) {
             return Ok(None);
         }
-        if self.replica.needs_bundle(header) {
+        if is_needed {
             self.tolls.charge_anyway(lane, bytes, self.own_clock);
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use crate::sources::rust_files;
 use crate::tokens::{Token, partner, production};
 
 /// Calls that read the state from the disk.
-const READS: &[&str] = &["view", "admit", "comes_too_fast", "receipt"];
+const READS: &[&str] = &["view", "admit", "comes_too_fast"];
 
 #[test]
 fn no_handler_reads_the_disk_on_a_thread_of_the_runtime() {
