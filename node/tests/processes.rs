@@ -40,6 +40,8 @@ mod ops;
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/pages.rs"]
+mod pages;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/told.rs"]

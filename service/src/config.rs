@@ -37,6 +37,10 @@ pub struct Config {
     pub listen: String,
     /// Address of the HTTP API; loopback unless somebody decides otherwise.
     pub api: SocketAddr,
+    /// Address of the API for operators. With it, what is for operators is answered there and not at `api`, but to who
+    /// shows the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<SocketAddr>,
     /// Names under which clients reach the API, as through a proxy; addresses and `localhost` need no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
@@ -157,6 +161,7 @@ impl Config {
         Self {
             listen,
             api,
+            operations: None,
             hosts: Vec::new(),
             tls_certificate: None,
             tls_key: None,

@@ -300,6 +300,8 @@ impl Running {
 pub(crate) struct Door {
     listener: TcpListener,
     api: SocketAddr,
+    /// What is for operators has an address of its own.
+    operations: Option<(TcpListener, SocketAddr)>,
     tls: Option<TlsAcceptor>,
 }
 
@@ -308,10 +310,12 @@ impl Door {
     pub(crate) async fn open(config: &Config) -> Result<Self, LaunchError> {
         let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
         let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
-        let refused = |source| LaunchError::Api { address: config.api, source };
-        let listener = TcpListener::bind(config.api).await.map_err(refused)?;
-        let api = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, api, tls })
+        let (listener, api) = listening(config.api).await?;
+        let operations = match config.operations {
+            Some(address) => Some(listening(address).await?),
+            None => None,
+        };
+        Ok(Self { listener, api, operations, tls })
     }
 }
 
@@ -360,11 +364,11 @@ impl Node {
         });
         let (tell, watched) = watch::channel(Arc::default());
         tokio::spawn(health::watch(sources.clone(), tell));
-        let Door { listener, api, tls } = door;
+        let Door { listener, api, operations, tls } = door;
+        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address))?;
         let service = Arc::new(Service {
             genesis_root: genesis_root(&genesis)?,
             genesis,
-            admin: admin(&dir, api)?,
             hosts: config.hosts.into(),
             membership,
             published,
@@ -389,7 +393,12 @@ impl Node {
         });
         tokio::spawn(narrator::narrate(service.published.clone()));
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let server = tokio::spawn(api::serve(listener, tls, api::router(service.clone()), service.stop.clone()));
+        let serve = |(listener, admin): (TcpListener, Admin)| {
+            api::serve(listener, tls.clone(), api::router(service.clone(), admin), service.stop.clone())
+        };
+        let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
+        let servers = futures::future::try_join_all(listeners.zip(admins).map(serve));
+        let server = tokio::spawn(async move { servers.await.map(drop) });
         Ok(Running { api, scheme, service, core, server, pool: None, observers: None })
     }
 }
@@ -443,6 +452,30 @@ pub(crate) fn net_config(
 
 pub(crate) fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
     address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
+}
+
+async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchError> {
+    let fault = |source| LaunchError::Api { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}
+
+/// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
+fn admins(dir: &Path, api: SocketAddr, operations: Option<SocketAddr>) -> Result<Vec<Admin>, LaunchError> {
+    let address = operations.unwrap_or(api);
+    let there = admin(dir, address)?;
+    match (&there, operations) {
+        (Admin::Local, None) => {
+            tracing::warn!(event = "operators-open", %address, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
+        }
+        (Admin::Nobody, _) => {
+            tracing::warn!(event = "operators-refused", %address, "no admin.token: nobody reads what is for operators")
+        }
+        (Admin::Local | Admin::Token(_), _) => (),
+    }
+    let here = if operations.is_some() && there == Admin::Local { Admin::Nobody } else { there.clone() };
+    Ok([Some(here), operations.map(|_| there)].into_iter().flatten().collect())
 }
 
 /// The token beside the configuration opens what is for operators; without one, loopback does.

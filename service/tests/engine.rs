@@ -7,7 +7,8 @@ use quorate_ledger::{
 };
 use quorate_net::Channel;
 use quorate_pbft::{
-    Broken, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, Record, ReplicaId, SeqNum, Signer, Ticks, Time,
+    Broken, Bundle, BundleHeader, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Now,
+    Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
 };
 use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
@@ -176,10 +177,13 @@ impl Group {
     }
 
     fn envelope(&self, seq: u64, path: &str) -> Candidate {
-        let content = path.as_bytes().to_vec();
+        self.signed(&author(), seq, path, path.as_bytes().to_vec())
+    }
+
+    fn signed(&self, author: &Ed25519Signer, seq: u64, path: &str, content: Vec<u8>) -> Candidate {
         let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
         let body = Body {
-            author: author().public_key(),
+            author: author.public_key(),
             domain: "main".into(),
             from_seq: seq,
             to_seq: seq,
@@ -187,7 +191,7 @@ impl Group {
             changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
             carried: vec![],
         };
-        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author());
+        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
         Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
     }
 
@@ -323,6 +327,23 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     assert!(pending.lock().expect("one thread").place(&envelope.id).is_some());
     (1..4).for_each(|site| group.start(site));
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+}
+
+/// R: level `eventual` without a quorum, of an envelope that waits for the number before it.
+#[test]
+fn what_waits_already_is_as_durable_as_what_comes_while_nothing_can_be_ordered() {
+    let mut group = Group::left_alone();
+    let envelope = group.envelope(2, "file");
+    group.submit(0, &envelope);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Gap { waits_for: 1 }));
+
+    group.queue(0, &envelope);
+
+    let told = |notice: &Notice| matches!(notice, Notice::Taken { place: Place::Queued, .. });
+    assert!(group.sites[0].notices.iter().any(told));
+    group.crash(0, Loss::All);
+    group.start(0);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Queued));
 }
 
 /// R: level `eventual` without a quorum.
@@ -547,4 +568,102 @@ fn a_replica_that_lags_says_how_far_it_is_behind_and_then_nothing() {
 
 fn is_status(frame: &[u8]) -> bool {
     matches!(borsh::from_slice(frame), Ok(quorate_pbft::Message::Status { .. }))
+}
+
+/// A member without a gate: the next bundle of its lane, of one item, goes to everybody else.
+fn liar_sends(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), bytes: Vec<u8>) {
+    let items = vec![Item { kind: ItemKind::Envelope, bytes }];
+    let (lane, bytes) = (ReplicaId::new(liar), items[0].bytes.len() as u64);
+    *lane_bytes += bytes;
+    let header = BundleHeader {
+        lane,
+        position: tip.position.next(),
+        parent: tip.digest,
+        items: 1,
+        bytes,
+        items_root: items_root(&items),
+        lane_bytes: *lane_bytes,
+    };
+    *tip = header.tip();
+    let statement = Statement {
+        group: group.genesis.group(),
+        epoch: Epoch::default(),
+        kind: Kind::Bundle,
+        view: View::default(),
+        seq: SeqNum::new(header.position.get()),
+        digest: header.digest(),
+    };
+    let statement = statement.sign(lane, &member(liar));
+    let frame = borsh::to_vec(&Message::Bundle(Arc::new(Bundle { header, statement, items }))).expect("memory");
+    for site in (0..group.sites.len()).filter(|site| *site != usize::from(liar)) {
+        group.sites[site].inbox.push((lane, frame.clone()));
+    }
+}
+
+/// Bundles of all lanes on a disk.
+fn bundles_on_disk(group: &mut Group, site: usize) -> u64 {
+    group.crash(site, Loss::Nothing);
+    let stats = Db::on(&group.sites[site].disk).expect("the disk").stats().expect("the disk");
+    stats.rows.iter().find(|(name, _)| *name == "bundles").map_or(0, |(_, rows)| *rows)
+}
+
+/// Whether replica 0 has executed a lane up to this bundle.
+fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
+    group.sites[0].engine.as_ref().expect("it runs").replica().report().lanes[lane].executed == tip
+}
+
+/// A member without a gate sends what replica 0 may take for a while; whether it did. Refused bundles are forgotten.
+fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8]) -> bool {
+    let before = *end;
+    liar_sends(group, liar, end, bytes.to_vec());
+    let taken = (0..60).any(|_| {
+        group.turn();
+        is_executed(group, liar.into(), end.0)
+    });
+    if !taken {
+        *end = before;
+    }
+    taken
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.replica().is_recovering())
+    });
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    for number in 0..40 {
+        let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
+        let envelope = group.signed(&stranger, 1, "a", vec![number; 1 << 20]);
+        liar_brings(&mut group, 3, &mut end, &envelope.bytes);
+    }
+    let honest = group.envelope(1, "b");
+    liar_sends(&mut group, 3, &mut end, honest.bytes.clone());
+
+    group.until("the honest author is served", |group| group.receipt(0, &honest.id).is_some());
+
+    for site in 0..3 {
+        let bundles = bundles_on_disk(&mut group, site);
+        assert!((10..=16).contains(&bundles), "{bundles} bundles, nearly all of one mebibyte");
+    }
+}
+
+#[test]
+fn a_lane_that_brings_again_what_had_its_verdict_long_ago_is_charged_for_it() {
+    let mut group = Group::with(4, Constants { checkpoint_period: 4, window: 8, ..Constants::default() });
+    let large = group.signed(&author(), 1, "large", vec![7; 1 << 20]);
+    let small: Vec<Candidate> = (2..=20).map(|seq| group.envelope(seq, &format!("file-{seq}"))).collect();
+    for envelope in [&large].into_iter().chain(&small) {
+        group.submit(0, envelope);
+        group.until("its receipt", |group| group.receipt(0, &envelope.id).is_some());
+    }
+    assert!(group.executed(0).get() > 1 + 8, "{} slots", group.executed(0));
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+
+    let taken = (0..40).filter(|_| liar_brings(&mut group, 3, &mut end, &large.bytes)).count();
+
+    assert!((1..16).contains(&taken), "{taken} copies of more than a mebibyte");
 }

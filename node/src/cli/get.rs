@@ -25,9 +25,12 @@ pub struct Get {
     /// Write a proof that anybody can check offline: waits for a stable checkpoint and prints the content at it
     #[arg(long, value_name = "FILE", conflicts_with = "at")]
     proof: Option<PathBuf>,
-    /// Write to FILE, with its mode, instead of standard output
+    /// Write to FILE, with its mode, instead of standard output; another content that stands there stays
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write over what stands at --out
+    #[arg(long, requires = "out")]
+    replace: bool,
     #[command(flatten)]
     freshness: Freshness,
     #[command(flatten)]
@@ -51,6 +54,10 @@ pub async fn run(args: &Get) -> Outcome {
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
     match &args.out {
+        Some(out) if !args.replace && stands_otherwise(out, mode, &file.body) => {
+            let what = format!("{} is there with another content; it is left as it was", out.display());
+            return Err(Failure::usage(what).next("--replace writes over it"));
+        }
         Some(out) => write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?,
         None if !args.reach.json => print::bytes(&file.body)?,
         None => (),
@@ -97,6 +104,17 @@ fn document(args: &Get, mode: Mode, file: &Answer, nonce: Option<&str>) -> serde
         "nonce": nonce,
         "content": std::str::from_utf8(&file.body).ok(),
     })
+}
+
+/// Whether something else than this content stands at a place.
+fn stands_otherwise(out: &Path, mode: Mode, bytes: &[u8]) -> bool {
+    let Ok(found) = fs::symlink_metadata(out) else { return false };
+    match mode {
+        Mode::Link => !fs::read_link(out).is_ok_and(|link| link.as_os_str().as_bytes() == bytes),
+        Mode::File | Mode::Exec => {
+            !(found.is_file() && found.len() == bytes.len() as u64 && fs::read(out).is_ok_and(|held| held == bytes))
+        }
+    }
 }
 
 /// Writes a file, an executable or a link, whole or not at all.

@@ -153,8 +153,7 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    Man(packager::Manual),
 }
 
 /// Runs the program with these arguments, the first of them its name.
@@ -215,7 +214,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),
         Command::Bench(args) => wait(bench::run(args)),
         Command::Completions { shell } => packager::completions(*shell),
-        Command::Man => packager::man(),
+        Command::Man(args) => packager::man(args),
     }
 }
 

@@ -195,7 +195,12 @@ impl Group {
     pub fn envelope_at(&self, seq: u64, attempt: u64, path: &str, content: &str) -> Vec<u8> {
         let hash = Digest(Sha256::digest(content.as_bytes()).into());
         let op = Op::Put { path: path.to_owned(), mode: Mode::File, content: hash };
-        let change = Change::new(Base::Revision(Revision::GENESIS), vec![op], "test", 0);
+        self.signed(seq, attempt, vec![op], vec![content.as_bytes().to_vec()])
+    }
+
+    /// An envelope of one change of the first author: these operations.
+    pub fn signed(&self, seq: u64, attempt: u64, ops: Vec<Op>, contents: Vec<Vec<u8>>) -> Vec<u8> {
+        let change = Change::new(Base::Revision(Revision::GENESIS), ops, "test", 0);
         let signer = self.author();
         let body = Body {
             author: signer.public_key(),
@@ -206,7 +211,7 @@ impl Group {
             changes: vec![change],
             carried: Vec::new(),
         };
-        Envelope::sign(&self.genesis().group(), body, vec![content.as_bytes().to_vec()], &signer).encode()
+        Envelope::sign(&self.genesis().group(), body, contents, &signer).encode()
     }
 
     /// The first author's key.

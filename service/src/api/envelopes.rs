@@ -199,11 +199,12 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
     Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
 }
 
-/// Charges an envelope to its author's default pace, where the domain's policy sets no rate.
+/// Charges an envelope to its author's default pace: what the domain's policy sets no rate for.
 fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize) -> Answer<()> {
     let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
-    let Some(pace) = service.author_pace.as_ref().filter(|_| !has_rate) else { return Ok(()) };
-    let charged = pace.charge(&envelope.body.author, author_pace::cost(envelope, bytes), Instant::now());
+    let Some(pace) = &service.author_pace else { return Ok(()) };
+    let cost = if has_rate { author_pace::cost_beside_rate(envelope) } else { author_pace::cost(envelope, bytes) };
+    let charged = pace.charge(&envelope.body.author, cost, Instant::now());
     charged.map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
@@ -241,11 +242,6 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTake
     }
 }
 
-fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {
-    let moment = service.now().moment;
-    Ok(moment.ledger.receipt(&moment.snapshot, id)?)
-}
-
 /// Hands the envelope to the core's thread: where it waits, or why it is not taken.
 async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<Place> {
     let (caller, mut waiting) = service.reception.caller();
@@ -266,9 +262,8 @@ fn not_taken(why: NotTaken) -> Failure {
         NotTaken::SequenceTaken { next_seq, .. } => conflict(Code::SequenceTaken, next_seq),
         NotTaken::Overlap { next_seq, .. } => conflict(Code::Overlap, next_seq),
         NotTaken::GapTooWide { next_seq, .. } => conflict(Code::GapTooWide, next_seq),
-        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::QueueFull | NotTaken::Full => {
-            Failure::busy(why.to_string())
-        }
+        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
+        NotTaken::QueueFull | NotTaken::QueueShareFull => Failure::busy(why.to_string()),
     }
 }
 
@@ -315,7 +310,7 @@ pub async fn look(
     if look.proof {
         return proofs::of_receipt(&service, &id).await;
     }
-    if let Some(receipt) = known(&service, &id)? {
+    if let Some(receipt) = service.receipt(id).await? {
         return Ok(Json(receipt).into_response());
     }
     let mempool = service.mempool();

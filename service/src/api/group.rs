@@ -14,8 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The voters of the epoch.
 pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
-    let links = service.membership.links();
-    let items = service.now().moment.view().members()?.into_iter().map(|member| Member {
+    let (links, moment) = (service.membership.links(), service.now().moment);
+    let members = service.blocking(move || Ok(moment.view().members()?)).await?;
+    let items = members.into_iter().map(|member| Member {
         replica: member.replica.get(),
         key: member.key,
         peer_id: peer_id(&service, &links, member.replica),

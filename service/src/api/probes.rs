@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::problem::{Answer, Failure};
+use crate::engine::Report;
 use crate::health::BEHIND_SLOTS_MAX;
 use crate::membership::Membership;
 use axum::extract::State;
@@ -24,9 +25,7 @@ pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     if service.drain.is_cancelled() {
         return Err(Failure::stopping());
     }
-    let is_far_behind = report.behind > BEHIND_SLOTS_MAX;
-    let is_well = report.mode == Mode::Active || report.observes && report.mode == Mode::Following;
-    if is_well && report.hears_quorum() && !is_far_behind {
+    if is_ready(&report) {
         return Ok("ready\n");
     }
     let why = match service.why(&report) {
@@ -38,6 +37,11 @@ pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     Err(Problem { mode: Some(report.mode), why: Some(why), ..problem }.into())
 }
 
+fn is_ready(report: &Report) -> bool {
+    let is_well = report.mode == Mode::Active || report.observes && report.mode == Mode::Following;
+    is_well && report.hears_quorum() && report.behind <= BEHIND_SLOTS_MAX
+}
+
 /// OpenMetrics text.
 pub async fn metrics(State(service): Shared) -> Response {
     service.metrics.links(&service.membership.links());
@@ -45,4 +49,17 @@ pub async fn metrics(State(service): Shared) -> Response {
         service.metrics.refused_connections(network.refused());
     }
     ([(header::CONTENT_TYPE, OPENMETRICS)], service.metrics.render()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_is_ready_while_it_is_little_behind() {
+        let report = |behind| Report { quorum: 1, behind, ..Report::of_nobody() };
+        assert!(is_ready(&report(BEHIND_SLOTS_MAX)) && !is_ready(&report(BEHIND_SLOTS_MAX + 1)));
+        assert!(!is_ready(&Report { mode: Mode::Following, ..report(0) }));
+        assert!(!is_ready(&Report { quorum: 2, ..report(0) }), "it hears itself alone");
+    }
 }

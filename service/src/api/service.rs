@@ -1,6 +1,5 @@
 //! State that the handlers share.
 
-use super::admin::Admin;
 use super::answers::Answers;
 use super::author_pace::AuthorPace;
 use super::body::Room;
@@ -17,7 +16,7 @@ use crate::pool::CachedPayload;
 use axum::extract::State;
 use quorate_client::api::Mode;
 use quorate_ledger::proof::{self, NonceProof};
-use quorate_ledger::{Genesis, StoreError};
+use quorate_ledger::{EnvelopeId, Genesis, Receipt, StoreError};
 use quorate_pbft::{Digest, Position, SeqNum};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,8 +41,6 @@ pub struct Service {
     pub genesis: Arc<Genesis>,
     /// Root of the state that the genesis made.
     pub genesis_root: Digest,
-    /// Access to the node's own answers.
-    pub admin: Admin,
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Arc<[String]>,
     /// Place in the group, with the way to the members.
@@ -200,6 +197,12 @@ impl Service {
     /// Runs what reads much of the disk or hashes much on a thread that may block.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::stopping()))
+    }
+
+    /// The receipt of an envelope, if it has one here.
+    pub async fn receipt(&self, id: EnvelopeId) -> Answer<Option<Receipt>> {
+        let moment = self.now().moment;
+        self.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
     }
 
     /// Waits until a slot is executed here; refused where nobody has heard of it.

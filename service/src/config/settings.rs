@@ -9,6 +9,7 @@ use std::path::Path;
 pub const SETTINGS: [(&str, Option<&str>); 12] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
+    ("operations", None),
     ("hosts", None),
     ("tls_certificate", Some("QUORATE_TLS_CERTIFICATE")),
     ("tls_key", Some("QUORATE_TLS_KEY")),
@@ -80,6 +81,7 @@ mod tests {
     #[test]
     fn the_table_has_every_key_of_the_file() {
         let mut config = Config::new("/ip4/127.0.0.1/tcp/1".to_owned(), ([127, 0, 0, 1], 1).into(), [].into());
+        config.operations = Some(([127, 0, 0, 1], 2).into());
         config.hosts.push("example.org".to_owned());
         (config.tls_certificate, config.tls_key) = (Some(PathBuf::from("a")), Some(PathBuf::from("b")));
         config.default_rates = false;

@@ -13,6 +13,7 @@ use super::replay::{self, Opened};
 use super::report::Reporter;
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
+use super::tolls::Tolls;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{
     Broken, Constants, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Now, Question,
@@ -73,6 +74,7 @@ pub struct Engine {
     replayed: Vec<Notice>,
     folding: Folding,
     pub(super) pruning: Pruning,
+    pub(super) tolls: Tolls,
     pub(super) broken: Option<Broken>,
     /// Whether changes could be ordered when the last round ended.
     pub(super) could_order: bool,
@@ -150,6 +152,7 @@ impl Engine {
             replayed: verdicts,
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
+            tolls: Tolls::default(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
             could_order: false,
@@ -207,7 +210,10 @@ impl Engine {
         }
         for request in requests {
             match request {
-                Request::Message(message) => self.take_in(Input::from(*message), work)?,
+                Request::Message(message) => match self.turn_away(message.message(), work)? {
+                    Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
+                    None => self.take_in(Input::from(*message), work)?,
+                },
                 Request::Submit { caller, envelope, queues } => self.submit(caller, envelope, queues, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);

@@ -29,6 +29,7 @@ mod roots;
 mod round;
 mod slot;
 pub(crate) mod thread;
+mod tolls;
 
 pub use core::Core;
 pub use drive::{Engine, Setup};

@@ -132,7 +132,7 @@ impl Surroundings {
     fn look_for_outages(&self, report: &Report) {
         let before = self.outages.borrow().count();
         self.outages.send_if_modified(|outages| outages.observe(report, now_ms()));
-        for healing in self.outages.borrow().since(before) {
+        for (_, healing) in self.outages.borrow().since(before) {
             let Healing { began, ended, paused, resumed, .. } = healing;
             let Healing { applied, merged, conflicted, refused, recovery_ms, .. } = healing;
             let lasted_ms = ended - began;
