@@ -5,8 +5,9 @@ use super::print::{self, plain};
 use super::reach::secret;
 use quorate_client::http::Client;
 use quorate_client::keys;
+use quorate_ledger::Genesis;
 use quorate_service::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
-use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
+use quorate_service::copying::{self, Copied, CopyError, Plan, Progress, Source};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -47,28 +48,61 @@ pub struct Copy {
 
 /// Runs the command.
 pub async fn run(args: &Copy) -> Outcome {
-    let data = Config::load(&args.dir, Overrides::default()).map_err(Failure::usage)?.data;
-    let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
-    let member = keys::public(&args.dir.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
+    let (data, genesis, member) = folder(&args.dir)?;
     let token = args.token.as_deref().map(secret).transpose()?;
-    let from = args.from.iter().map(|node| client(node, args.ca.as_deref(), token.as_deref()));
+    let from = args.from.iter().map(|node| node_of(node, args.ca.as_deref(), token.as_deref()));
     let from = from.collect::<Result<Vec<_>, _>>()?;
     let begun = Instant::now();
     let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
     let copied = copying::run(plan, teller()).await.map_err(failed)?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
-    print(args, &copied, took, floor)
+    print((&args.dir, args.json), &copied, took, floor)
 }
 
-fn client(node: &str, ca: Option<&Path>, token: Option<&str>) -> Result<Client, Failure> {
-    let client = Client::trusting(node, SILENT_MAX, ca)?;
-    let Some(token) = token else { return Ok(client) };
-    Ok(client.with_token(token)?)
+/// Fill the folder of a stopped replica with the state of a snapshot file
+///
+/// Each answer in the file is checked against the genesis. The replica then follows the group, as after `quorate copy`.
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// The snapshot file
+    file: PathBuf,
+    /// The replica's folder: configuration, key and genesis
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `quorate restore`.
+pub async fn restore(args: &Restore) -> Outcome {
+    let (data, genesis, member) = folder(&args.dir)?;
+    let begun = Instant::now();
+    let plan = Plan { data, genesis, member, from: vec![copying::open(&args.file).map_err(failed)?] };
+    let copied = copying::run(plan, teller()).await.map_err(failed)?;
+    print((&args.dir, args.json), &copied, begun.elapsed(), None)
+}
+
+/// Data folder, genesis and public key of a replica's folder.
+fn folder(dir: &Path) -> Result<(PathBuf, Genesis, [u8; 32]), Failure> {
+    let data = Config::load(dir, Overrides::default()).map_err(Failure::usage)?.data;
+    let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
+    let member = keys::public(&dir.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
+    Ok((data, genesis, member))
+}
+
+/// A node to take answers from.
+pub(super) fn node_of(node: &str, ca: Option<&Path>, token: Option<&str>) -> Result<Source, Failure> {
+    let mut client = Client::trusting(node, SILENT_MAX, ca)?;
+    if let Some(token) = token {
+        client = client.with_token(token)?;
+    }
+    Ok(Source::Node(Box::new(client)))
 }
 
 /// Tells progress on standard error, once a second.
-fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
+pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = Mutex::new(Instant::now());
     move |progress| {
         let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -81,7 +115,7 @@ fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     }
 }
 
-fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Failure> {
+fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     let scratch = data.with_extension("floor");
     let failed_at = |error: io::Error| Failure::file(&scratch, error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch).map_err(failed_at)?;
@@ -90,7 +124,7 @@ fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Fai
     took
 }
 
-fn failed(error: CopyError) -> Failure {
+pub(super) fn failed(error: CopyError) -> Failure {
     match error {
         CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
             .next("name more nodes with --from; run again it goes on from where it was"),
@@ -98,9 +132,9 @@ fn failed(error: CopyError) -> Failure {
     }
 }
 
-fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) -> Outcome {
+fn print((dir, as_json): (&Path, bool), copied: &Copied, took: Duration, floor: Option<Duration>) -> Outcome {
     let Copied { progress, seq, state_root, before } = copied;
-    if args.json {
+    if as_json {
         let refused = progress.refused.iter().map(|(peer, why)| json!({ "peer": peer, "why": why.to_string() }));
         return Ok(print::json(&json!({
             "bytes": progress.bytes,
@@ -125,6 +159,6 @@ fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) 
     if let Some(before) = before {
         print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
     }
-    print::say(format!("next: quorate start --dir {}; it follows the group and does not vote", args.dir.display()))?;
+    print::say(format!("next: quorate start --dir {}; it follows the group and does not vote", dir.display()))?;
     Ok(())
 }

@@ -23,6 +23,7 @@ mod start;
 mod config;
 mod doctor;
 mod copy;
+mod snapshot;
 mod zip;
 mod debug;
 mod group;
@@ -113,6 +114,9 @@ enum Command {
     Issues(Reach),
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
+    Restore(copy::Restore),
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
     #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
@@ -191,6 +195,8 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
+        Command::Restore(args) => wait(copy::restore(args)),
+        Command::Snapshot(command) => wait(snapshot::run(command)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),

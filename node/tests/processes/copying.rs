@@ -97,3 +97,50 @@ fn nobody_copies_into_a_folder_in_use_or_from_nobody() {
     assert_eq!(nobody.status.code(), Some(3), "{nobody:?}");
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("no node is left to copy from"), "{nobody:?}");
 }
+
+fn says(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quorate")).args(args).output().expect("quorate runs")
+}
+
+#[test]
+fn a_snapshot_verifies_offline_and_fills_a_folder() {
+    let mut group = Group::running(4);
+    (0..4).for_each(|number| drop(group.put(number, &format!("file-{number}"), "kept")));
+    let (out, genesis) = (group.dir().join("state.snapshot"), folder(&group, 0).join("genesis.json"));
+    let node = format!("http://{}", group.api(1));
+
+    let exported =
+        says(&["snapshot", "export", "--json", "--from", &node, "--genesis", text(&genesis), "--out", text(&out)]);
+    let verified = says(&["snapshot", "verify", text(&out), "--json", "--genesis", text(&genesis)]);
+    assert_eq!(copied(&exported)["state_root"], copied(&verified)["state_root"]);
+
+    group.kill(3);
+    remove(&folder(&group, 3).join("data"));
+    let restored = copied(&says(&["restore", text(&out), "--json", "--dir", text(&folder(&group, 3))]));
+    assert_eq!(restored["state_root"], copied(&verified)["state_root"]);
+    group.start(3);
+    group.await_mode(3, "following");
+    group.put(0, "after", "new");
+    eventually("it serves what was restored and what came since", || {
+        let file = |path: &str| group.file(3, path, "sequential").text();
+        (file("file-2") == "kept" && file("after") == "new").then_some(())
+    });
+}
+
+#[test]
+fn a_snapshot_that_was_changed_does_not_verify() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "kept");
+    let (out, genesis) = (group.dir().join("state.snapshot"), folder(&group, 0).join("genesis.json"));
+    let node = format!("http://{}", group.api(0));
+    copied(&says(&["snapshot", "export", "--json", "--from", &node, "--genesis", text(&genesis), "--out", text(&out)]));
+    let whole = std::fs::read(&out).expect("it was written");
+
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for changed in [flipped, whole[..whole.len() - 1].to_vec(), [&whole[..], b"!"].concat()] {
+        std::fs::write(&out, changed).expect("it is written");
+        let verified = says(&["snapshot", "verify", text(&out), "--genesis", text(&genesis)]);
+        assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The database that a copy fills, and the session that knows what it lacks.
 
 use super::outcome::{CopyError, Progress};
+use super::source::Recorder;
 use crate::engine::{EngineError, Roots};
 use quorate_ledger::copy::{Errand, Next, Refused, Session, TakeError};
 use quorate_ledger::proof::Checkpoint;
@@ -27,6 +28,7 @@ pub(super) struct Load {
     nodes: BTreeSet<usize>,
     pub(super) progress: Progress,
     whole: Option<Checkpoint>,
+    recorder: Option<Recorder>,
 }
 
 /// Task of a worker.
@@ -41,7 +43,17 @@ impl Load {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
         let (nodes, progress) = Default::default();
-        Ok(Self { db, batch: Some(batch), session, unfolded: 0, nodes, progress, whole: None })
+        Ok(Self { db, batch: Some(batch), session, unfolded: 0, nodes, progress, whole: None, recorder: None })
+    }
+
+    /// Writes each answer that is taken into a snapshot file.
+    pub(super) fn record(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
+    }
+
+    /// The state that is held whole, and the file of its answers.
+    pub(super) fn recorded(self) -> Option<(Progress, Checkpoint, Option<Recorder>)> {
+        Some((self.progress, self.whole?, self.recorder))
     }
 
     /// Begins with the state that an older database holds, as far as it is sound.
@@ -103,6 +115,9 @@ impl Load {
     pub(super) fn take(&mut self, errand: &mut Errand, answer: &[u8]) -> Result<(), TakeError> {
         let batch = self.batch.as_mut().expect("a batch is open between folds");
         self.session.take(errand, batch, answer)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(answer).map_err(|error| StoreError(format!("the snapshot: {error}")))?;
+        }
         self.progress.bytes += answer.len() as u64;
         self.progress.answers += 1;
         self.unfolded += answer.len() as u64;

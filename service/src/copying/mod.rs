@@ -4,14 +4,17 @@
 //! certified state whole, and opens on it, does it take the place of the database.
 
 mod outcome;
+mod source;
 mod load;
 mod worker;
+mod snapshot;
 
 pub use load::floor;
 pub use outcome::{Copied, CopyError, Progress};
+pub use snapshot::{Exported, export, open, verify};
+pub use source::Source;
 
 use load::Load;
-use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::Digest;
 use quorate_storage::{Db, DbError};
@@ -34,8 +37,8 @@ pub struct Plan {
     pub genesis: Genesis,
     /// Public key of the replica.
     pub member: [u8; 32],
-    /// Nodes to copy from.
-    pub from: Vec<Client>,
+    /// Sources to copy from.
+    pub from: Vec<Source>,
 }
 
 /// Makes a copy; goes on with one that was begun. `tell` is told of progress.
@@ -43,29 +46,19 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let Plan { data, genesis, member, from } = plan;
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
     let old = open_old(&data, &before)?;
+    let is_snapshot = from.iter().any(|source| matches!(source, Source::Snapshot(_)));
+    if is_snapshot && growing.exists() {
+        fs::remove_dir_all(&growing).map_err(at(&growing))?; // its answers are to the questions of an empty database
+    }
     let is_new = !growing.exists();
-    // Others of this machine read no contents past the policies.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&growing).map_err(at(&growing))?;
+    make_dir(&growing)?;
     let db = if is_new || !is_database(&growing) { Db::create(&growing)? } else { Db::open(&growing)? };
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
-    if let Some(old) = old.as_ref().filter(|_| is_new) {
+    if let Some(old) = old.as_ref().filter(|_| is_new && !is_snapshot) {
         load.seed(old, &genesis)?;
     }
-    let load = Arc::new(Mutex::new(load));
-    let tell: Arc<dyn Fn(&Progress) + Send + Sync> = Arc::new(tell);
-    let mut workers = JoinSet::new();
-    for (number, node) in from.into_iter().enumerate() {
-        worker::lock(&load).enter(number);
-        workers.spawn(worker::work(load.clone(), (number, node), tell.clone()));
-    }
-    let mut failures = Vec::new();
-    while let Some(ended) = workers.join_next().await {
-        let ended = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        failures.extend(ended?);
-    }
-    let load = Arc::into_inner(load).expect("all workers have ended");
-    let load = load.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (load, failures) = fill(load, from, tell).await?;
     let Some((progress, checkpoint)) = load.finish(&genesis)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
@@ -73,6 +66,33 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     drop(old);
     let before = swap(&data, &growing, before)?;
     Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
+}
+
+/// Asks all sources until the state is whole or none is left; in words why sources ended before.
+async fn fill(
+    load: Load,
+    from: Vec<Source>,
+    tell: impl Fn(&Progress) + Send + Sync + 'static,
+) -> Result<(Load, Vec<String>), CopyError> {
+    let load = Arc::new(Mutex::new(load));
+    let tell: Arc<dyn Fn(&Progress) + Send + Sync> = Arc::new(tell);
+    let mut workers = JoinSet::new();
+    for (number, source) in from.into_iter().enumerate() {
+        worker::lock(&load).enter(number);
+        workers.spawn(worker::work(load.clone(), (number, source), tell.clone()));
+    }
+    let mut failures = Vec::new();
+    while let Some(ended) = workers.join_next().await {
+        let ended = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        failures.extend(ended?);
+    }
+    let load = Arc::into_inner(load).expect("all workers have ended");
+    Ok((load.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()), failures))
+}
+
+/// A folder that others of this machine do not read.
+fn make_dir(dir: &Path) -> Result<(), CopyError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
 fn beside(data: &Path, name: &str) -> PathBuf {

@@ -64,6 +64,9 @@ pub enum CopyError {
     /// A database that was replaced before stands in the way.
     #[error("{0} holds a database that an earlier copy has replaced: move it away or remove it")]
     InTheWay(PathBuf),
+    /// A snapshot file that goes on after the state is whole.
+    #[error("{0} has bytes after the snapshot")]
+    Surplus(PathBuf),
     /// No node is left to ask.
     #[error("no node is left to copy from: {0}")]
     NobodyLeft(String),

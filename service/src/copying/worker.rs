@@ -2,7 +2,7 @@
 
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
-use quorate_client::http::Client;
+use super::source::Source;
 use quorate_ledger::copy::TakeError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) fn lock(load: &Mutex<Load>) -> MutexGuard<'_, Load> {
 /// Asks until the copy is whole, or the node is of no use; then says why.
 pub(super) async fn work(
     load: Arc<Mutex<Load>>,
-    (number, node): (usize, Client),
+    (number, mut source): (usize, Source),
     tell: Arc<dyn Fn(&Progress) + Send + Sync>,
 ) -> Result<Option<String>, CopyError> {
     let mut moved = 0;
@@ -35,14 +35,14 @@ pub(super) async fn work(
             }
         };
         while let Some(ask) = errand.ask() {
-            let why = match node.renewed().state(ask.encode()).await {
-                Err(error) => error.to_string(),
+            let why = match source.answer(ask.encode()).await {
+                Err(why) => why,
                 Ok(answer) => match lock(&load).take(&mut errand, &answer) {
                     Ok(()) => continue,
                     Err(TakeError::Store(error)) => return Err(error.into()),
                     Err(TakeError::Refused(why)) => {
-                        lock(&load).refuse(node.node(), why.clone());
-                        format!("{}: {why}", node.node())
+                        lock(&load).refuse(source.name(), why.clone());
+                        format!("{}: {why}", source.name())
                     }
                 },
             };
@@ -50,7 +50,7 @@ pub(super) async fn work(
         }
         moved += errand.moved();
         if moved > MOVED_MAX {
-            let why = format!("{} moves on faster than it can be copied", node.node());
+            let why = format!("{} moves on faster than it can be copied", source.name());
             return Ok(Some(ended(&load, number, errand, why)));
         }
         let mut load = lock(&load);
