@@ -113,21 +113,21 @@ fn given_rows(
     let mut vouched = Vouched::of(name, value, floor)?;
     let (mut start, mut bytes) = (None, 0);
     vouched.take_held(read, ledger.genesis(), (tree.number(), name), |so_far| {
-        if start.is_none() && so_far.missing() == Some(wanted.from) {
+        if start.is_none() && so_far.begins_at(wanted.from, wanted.held) {
             start = Some(so_far.rows.len());
         }
         let Some(start) = start else { return ControlFlow::Continue(()) };
         let last = so_far.rows[start..].last();
         bytes += last.map_or(0, |(_, value)| value.len());
-        let is_full = so_far.is_chain() && (bytes > left || so_far.rows.len() - start >= ROWS_MAX);
-        if is_full || so_far.missing() == Some(wanted.held) {
+        let is_full = so_far.rows.len() > start && (bytes > left || so_far.rows.len() - start >= ROWS_MAX);
+        if is_full || (so_far.is_chain() && so_far.missing() == Some(wanted.held)) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     })?;
     let Some(start) = start else { return Ok(None) };
-    let more = vouched.missing().is_some_and(|missing| missing != wanted.held);
+    let more = vouched.missing().is_some_and(|missing| !vouched.is_chain() || missing != wanted.held);
     let rows = vouched.rows.drain(start..).map(|(key, value)| (key[rows::PAST_BYTES..].to_vec(), value)).collect();
     Ok(Some(GivenRows { rows, more }))
 }

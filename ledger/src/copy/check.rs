@@ -55,6 +55,13 @@ pub enum Refused {
     MissingContent(Digest),
 }
 
+impl Refused {
+    /// Whether it shows its sender to be wrong. An older state is only late.
+    pub fn is_lie(&self) -> bool {
+        !matches!(self, Self::Old { .. })
+    }
+}
+
 /// Why nothing could be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TakeError {

@@ -17,12 +17,15 @@ mod derived;
 mod answer;
 mod check;
 mod errand;
+mod written;
 mod session;
 
 pub(crate) mod forget;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod stray_tests;
 
 pub use answer::answer;
 pub use check::{Refused, TakeError};
