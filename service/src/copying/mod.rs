@@ -4,6 +4,7 @@
 //! certified state whole, and opens on it, does it take the place of the database.
 
 mod outcome;
+mod turn;
 mod load;
 mod worker;
 
