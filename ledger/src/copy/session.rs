@@ -7,7 +7,7 @@
 use super::check::{Certified, Refused, TakeError, Under};
 use super::errand::{Arrived, Entry, Errand, Stage};
 use super::forget;
-use super::frame::{Given, Held, LEVELS, PARTS_MAX, WantedPart};
+use super::frame::{Ask, Given, Held, LEVELS, PARTS_MAX, Wanted, WantedPart};
 use super::written::{remove, remove_tree, write};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
@@ -110,6 +110,16 @@ impl Session {
         }
     }
 
+    /// Errand that asks this first, for answers that were recorded; none where the question is about a domain that is not
+    /// known yet, or is no first one.
+    pub fn recorded(&mut self, ask: &Ask) -> Option<Errand> {
+        let Wanted::Parts(parts) = &ask.wanted else { return None };
+        let tree = self.trees.get(&ask.domain)?;
+        self.out += 1;
+        self.todo.clear(); // the record says what follows
+        Some(Errand::new(ask.domain.clone(), tree.number(), parts.clone()))
+    }
+
     /// Whether nothing is to be asked for until something follows from what is here.
     pub fn is_idle(&self) -> bool {
         self.todo.is_empty() && self.out == 0
@@ -155,9 +165,9 @@ impl Session {
         self.todo.push_back(Todo { domain: domain.to_owned(), wanted, weight: count });
     }
 
-    /// The state that the store holds whole, if one that was shown is. One that is older than any of which a part was
+    /// State that the store holds whole, if one that was shown is. One that is older than any of which a part was
     /// written is not: rows of the newer one that no entry of the older replaces would stay.
-    fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
+    pub fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
         let group = self.tree(GROUP_DOMAIN);
         let newest = copied_from(read)?;
         let shown = self.certified.with_group(group.root(), group.count());

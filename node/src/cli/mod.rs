@@ -23,6 +23,7 @@ mod start;
 mod config;
 mod doctor;
 mod copy;
+mod snapshot;
 mod zip;
 mod debug;
 mod group;
@@ -115,6 +116,10 @@ enum Command {
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
     #[command(subcommand)]
+    Snapshot(snapshot::Command),
+    Backup(snapshot::Backup),
+    Restore(snapshot::Restore),
+    #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
     Members(Reach),
@@ -194,6 +199,9 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
+        Command::Snapshot(command) => wait(snapshot::run(command)),
+        Command::Backup(args) => wait(snapshot::backup(args)),
+        Command::Restore(args) => snapshot::restore(args),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),

@@ -1,9 +1,10 @@
 //! The database that a copy fills, and the session that knows what it lacks.
 
 use super::outcome::{CopyError, Progress};
+use super::record::Recorder;
 use super::turn::Turn;
 use crate::engine::{EngineError, Roots};
-use quorate_ledger::copy::{Errand, Next, Refused, Session, TakeError};
+use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{Broken, Ed25519, Record};
@@ -24,6 +25,7 @@ pub(super) struct Load {
     turn: Turn,
     pub(super) progress: Progress,
     whole: Option<Checkpoint>,
+    recorder: Option<Recorder>,
 }
 
 /// Task of a worker.
@@ -38,7 +40,29 @@ impl Load {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
         let (turn, progress) = (Turn::new(Instant::now()), Progress::default());
-        Ok(Self { db, batch: Some(batch), session, unfolded: 0, turn, progress, whole: None })
+        Ok(Self { db, batch: Some(batch), session, unfolded: 0, turn, progress, whole: None, recorder: None })
+    }
+
+    /// Records each answer that is taken.
+    pub(super) fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
+    }
+
+    /// The state that is held whole, and its record.
+    pub(super) fn into_record(self) -> Option<(Progress, Checkpoint, Recorder)> {
+        Some((self.progress, self.whole?, self.recorder?))
+    }
+
+    /// Errand that a record begins here.
+    pub(super) fn recorded(&mut self, ask: &Ask) -> Option<Errand> {
+        self.session.recorded(ask)
+    }
+
+    /// Whether this state, and no other, is held whole.
+    pub(super) fn is_whole(&mut self, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
+        let batch = self.batch.as_ref().expect("a batch is open between folds");
+        self.whole = self.session.whole(batch)?.filter(|whole| whole == checkpoint);
+        Ok(self.whole.is_some())
     }
 
     /// Begins with the state that an older database holds, as far as it is sound.
@@ -103,7 +127,12 @@ impl Load {
     /// Takes an answer; what is refused has changed nothing.
     pub(super) fn take(&mut self, errand: &mut Errand, answer: &[u8]) -> Result<(), TakeError> {
         let batch = self.batch.as_mut().expect("a batch is open between folds");
+        let ask = self.recorder.as_ref().and(errand.ask());
         self.session.take(errand, batch, answer)?;
+        if let Some((recorder, ask)) = self.recorder.as_mut().zip(ask) {
+            let recorded = recorder.answer(ask.encode(), answer);
+            recorded.map_err(|error| StoreError(format!("the snapshot: {error}")))?;
+        }
         self.progress.bytes += answer.len() as u64;
         self.progress.answers += 1;
         self.unfolded += answer.len() as u64;
