@@ -12,6 +12,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/diff_state.rs"]
+mod diff_state;
 #[path = "processes/doctor.rs"]
 mod doctor;
 #[path = "processes/doors.rs"]

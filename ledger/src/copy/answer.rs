@@ -19,7 +19,15 @@ const ENOUGH_BYTES: usize = 1 << 20;
 
 /// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
 pub fn answer(ledger: &Ledger, read: &dyn Read, certificate: &QuorumCert, ask: &Ask) -> Result<Vec<u8>, ProveError> {
-    let checkpoint = Checkpoint::of((ledger, read), certificate, &Epochs::of(ledger.genesis()))?;
+    give((ledger, read), Checkpoint::of((ledger, read), certificate, &Epochs::of(ledger.genesis()))?, ask)
+}
+
+/// Answers a question from a state that nobody has signed: for those who compare states. Nobody copies such an answer.
+pub fn answer_executed(ledger: &Ledger, read: &dyn Read, ask: &Ask) -> Result<Vec<u8>, ProveError> {
+    give((ledger, read), Checkpoint::unsigned(ledger, read)?, ask)
+}
+
+fn give((ledger, read): (&Ledger, &dyn Read), checkpoint: Checkpoint, ask: &Ask) -> Result<Vec<u8>, ProveError> {
     let domain = ledger.domain(&ask.domain).ok_or(ProveError::Unknown("the domain"))?;
     let is_group = domain.record.number == GROUP;
     let tree = if is_group { ledger.group() } else { &domain.tree };

@@ -146,7 +146,8 @@ impl Certified {
     }
 }
 
-fn under(answer: &Answer, domain: &str) -> Result<Under, Refused> {
+/// The state of the tree that an answer is about, as the head and the paths in the answer lead to it.
+pub(super) fn under(answer: &Answer, domain: &str) -> Result<Under, Refused> {
     let (checkpoint, head) = (&answer.checkpoint, answer.checkpoint.head());
     let (seq, floor) = (head.seq, head.times.floor());
     match &answer.domain {

@@ -24,6 +24,7 @@ mod config;
 mod doctor;
 mod copy;
 mod snapshot;
+mod diff_state;
 mod zip;
 mod debug;
 mod group;
@@ -119,6 +120,7 @@ enum Command {
     Snapshot(snapshot::Command),
     Backup(snapshot::Backup),
     Restore(snapshot::Restore),
+    DiffState(diff_state::DiffState),
     #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
@@ -202,6 +204,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Snapshot(command) => wait(snapshot::run(command)),
         Command::Backup(args) => wait(snapshot::backup(args)),
         Command::Restore(args) => snapshot::restore(args),
+        Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
