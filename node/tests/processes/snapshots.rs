@@ -126,10 +126,11 @@ fn a_restore_that_was_killed_begins_anew_and_a_folder_in_use_is_left_alone() {
     assert!(String::from_utf8_lossy(&in_use.stderr).contains("in use by another process"), "{in_use:?}");
 
     group.kill(3);
-    let (growing, before) = (folder(&group, 3).join("data.restore"), folder(&group, 3).join("data.before-copy"));
+    let dir = folder(&group, 3);
+    let (growing, before) = (dir.join("data.restore"), dir.join("data.before-copy"));
     for tries in 0.. {
         assert!(tries < 50, "each was over before it was killed");
-        let args = ["restore", text(&out), "--json", "--dir", text(&folder(&group, 3))];
+        let args = ["restore", text(&out), "--json", "--dir", text(&dir)];
         let mut restoring = quorate(&args).stdout(Stdio::null()).spawn().expect("quorate runs");
         while !growing.exists() && restoring.try_wait().expect("our child").is_none() {
             std::thread::yield_now();
@@ -175,7 +176,8 @@ fn a_backup_with_its_key_makes_a_replica_from_nothing() {
 
 #[test]
 fn a_backup_without_the_key_holds_no_key() {
-    let group = Group::running(4);
+    let mut group = Group::running(4);
+    group.put(0, "before", "kept");
     let (out, dir) = (group.dir().join("backup"), folder(&group, 0));
     told(&says(&["backup", "--json", "--dir", text(&dir), "--out", text(&out)]));
     let (file, key) = (fs::read(&out).expect("it was written"), fs::read_to_string(dir.join("replica.key")));
