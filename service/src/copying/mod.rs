@@ -16,6 +16,7 @@ pub use snapshot::{Exported, Files, export, files, restore, verify};
 
 use crate::shelter::sheltered;
 use load::Load;
+use outcome::at;
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, SeqNum};
@@ -24,7 +25,7 @@ use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::{fs, io};
+use std::fs;
 use tokio::task::JoinSet;
 
 /// Name of the folder in which a copy grows, after that of the database.
@@ -165,9 +166,4 @@ fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>,
 fn sync_parent(path: &Path) -> Result<(), CopyError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(at(parent))
-}
-
-fn at(path: &Path) -> impl FnOnce(io::Error) -> CopyError + use<> {
-    let path = path.to_owned();
-    move |source| CopyError::Io { path, source }
 }

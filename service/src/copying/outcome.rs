@@ -6,7 +6,7 @@ use quorate_ledger::{OpenError, StoreError};
 use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::DbError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Copy as far as it is.
 #[derive(Debug, Clone, Default)]
@@ -109,4 +109,10 @@ pub enum CopyError {
     /// The folder is of a group whose members have changed since the genesis.
     #[error("the genesis has no members for epoch {0}")]
     Epoch(quorate_pbft::Epoch),
+}
+
+/// Error of a file or folder.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> CopyError + use<> {
+    let path = path.to_owned();
+    move |source| CopyError::Io { path, source }
 }

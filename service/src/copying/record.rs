@@ -1,8 +1,7 @@
 //! File of a snapshot: frames, each with a hash over all bytes up to its end, so that a changed byte is found where it
 //! is. The hashes vouch for nothing; the answers prove themselves.
 
-use super::at;
-use super::outcome::{CopyError, Unsound};
+use super::outcome::{CopyError, Unsound, at};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::copy::{ANSWER_BYTES_MAX, ASK_BYTES_MAX};
 use quorate_ledger::proof::Checkpoint;

@@ -4,9 +4,9 @@
 //! the answers as a copy takes those of a node that may lie.
 
 use super::load::Load;
-use super::outcome::{Copied, CopyError, Progress, Unsound};
+use super::outcome::{Copied, CopyError, Progress, Unsound, at};
 use super::record::{Frame, Reader, Recorder, clear};
-use super::{at, beside, check, fill, make_dir, mark, open_old, swap, sync_parent};
+use super::{beside, check, fill, make_dir, mark, open_old, swap, sync_parent};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
