@@ -21,11 +21,11 @@ use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::{Db, DbError};
+use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::fs;
 use tokio::task::JoinSet;
 
 /// Name of the folder in which a copy grows, after that of the database.
