@@ -12,6 +12,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/diff_state.rs"]
+mod diff_state;
 #[path = "processes/doctor.rs"]
 mod doctor;
 #[path = "processes/doors.rs"]
@@ -42,6 +44,8 @@ mod ordering;
 mod outage;
 #[path = "processes/pages.rs"]
 mod pages;
+#[path = "processes/snapshots.rs"]
+mod snapshots;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/told.rs"]

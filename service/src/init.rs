@@ -4,10 +4,11 @@
 //! `init` that was cut off is known by it, and the next one begins anew.
 
 use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::copying;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits};
-use quorate_pbft::{Constants, Ed25519Signer};
+use quorate_pbft::{Broken, Constants, Ed25519Signer, Record};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -295,6 +296,9 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
     let failed = |error: &dyn std::fmt::Display| InitError::Ledger(error.to_string());
     let mut batch = db.begin().map_err(|error| failed(&error))?;
     Ledger::create(&mut batch, genesis).map_err(|error| failed(&error))?;
+    if let Some(seq) = copying::marked(data) {
+        batch.record(&Record::Broken(Broken::Copied(seq))).map_err(|error| failed(&error))?;
+    }
     batch.commit().and_then(|()| db.fold()).map_err(|error| failed(&error))?;
     sync(data)
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 /// Time for which one node may be silent.
-const SILENT_MAX: Duration = Duration::from_secs(10);
+pub(super) const SILENT_MAX: Duration = Duration::from_secs(10);
 
 /// Fill the folder of a stopped replica or observer with the group's state, checked against its genesis
 ///
@@ -58,7 +58,7 @@ pub async fn run(args: &Copy) -> Outcome {
     let copied = copying::run(plan, teller()).await.map_err(failed)?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
-    print(args, &copied, took, floor)
+    print((&args.dir, args.json), "copied", &copied, took, floor)
 }
 
 /// Database and key of a folder.
@@ -75,7 +75,7 @@ fn is_observers(dir: &Path) -> bool {
 }
 
 /// Tells progress on standard error, once a second.
-fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
+pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = Mutex::new(Instant::now());
     move |progress| {
         let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -97,17 +97,25 @@ fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Fai
     took
 }
 
-fn failed(error: CopyError) -> Failure {
+pub(super) fn failed(error: CopyError) -> Failure {
     match error {
         CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
             .next("name more nodes with --from; run again it goes on from where it was"),
+        CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
         error => Failure::usage(error),
     }
 }
 
-fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) -> Outcome {
+/// Prints the state that a folder holds now.
+pub(super) fn print(
+    (dir, as_json): (&Path, bool),
+    done: &str,
+    copied: &Copied,
+    took: Duration,
+    floor: Option<Duration>,
+) -> Outcome {
     let Copied { progress, seq, state_root, before } = copied;
-    if args.json {
+    if as_json {
         let refused = progress.refused.iter().map(|(peer, why)| json!({ "peer": peer, "why": why.to_string() }));
         return Ok(print::json(&json!({
             "bytes": progress.bytes,
@@ -121,7 +129,7 @@ fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) 
         }))?);
     }
     let (seconds, bytes, answers) = (took.as_secs_f64(), progress.bytes, progress.answers);
-    print::say(format!("copied the state of slot {seq}: {bytes} bytes in {answers} answers, {seconds:.1} s"))?;
+    print::say(format!("{done} the state of slot {seq}: {bytes} bytes in {answers} answers, {seconds:.1} s"))?;
     print::say(format!("state root {state_root}"))?;
     for (peer, why) in &progress.refused {
         print::say(format!("refused {}: {why}", plain(peer)))?;
@@ -132,7 +140,7 @@ fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) 
     if let Some(before) = before {
         print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
     }
-    print::say(match (is_observers(&args.dir), args.dir.display()) {
+    print::say(match (is_observers(dir), dir.display()) {
         (true, dir) => format!("next: quorate observe --dir {dir} as before; it goes on after slot {seq}"),
         (false, dir) => format!("next: quorate start --dir {dir}; it follows the group and does not vote"),
     })?;

@@ -25,6 +25,8 @@ mod observe;
 mod config;
 mod doctor;
 mod copy;
+mod snapshot;
+mod diff_state;
 mod zip;
 mod debug;
 mod group;
@@ -118,6 +120,11 @@ enum Command {
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
     #[command(subcommand)]
+    Snapshot(snapshot::Command),
+    Backup(snapshot::Backup),
+    Restore(snapshot::Restore),
+    DiffState(diff_state::DiffState),
+    #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
     Members(Reach),
@@ -197,6 +204,10 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
+        Command::Snapshot(command) => wait(snapshot::run(command)),
+        Command::Backup(args) => wait(snapshot::backup(args)),
+        Command::Restore(args) => snapshot::restore(args),
+        Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
