@@ -7,7 +7,7 @@ use crate::Work;
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::elements;
 use crate::language::{Language, Shape};
-use crate::lines::{self, Interner};
+use crate::lines;
 use crate::pairs;
 use crate::text::{BothAdded, Mode};
 
@@ -42,10 +42,9 @@ struct Lines<'a> {
 pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work: &Work) -> Result<Vec<u8>, No> {
     let lines =
         Lines { base: lines::split(&hunk.base), ours: lines::split(&hunk.ours), theirs: lines::split(&hunk.theirs) };
-    let mut interner = Interner::default();
-    let (b, o, t) = (interner.ids(&lines.base), interner.ids(&lines.ours), interner.ids(&lines.theirs));
-    let mut ours = diff3::hunks(&b, &o, interner.len(), work).ok_or(No::Never)?;
-    let mut theirs = diff3::hunks(&b, &t, interner.len(), work).ok_or(No::Never)?;
+    let ([b, o, t], count) = lines::numbered([&lines.base, &lines.ours, &lines.theirs]);
+    let mut ours = diff3::hunks(&b, &o, count, work).ok_or(No::Never)?;
+    let mut theirs = diff3::hunks(&b, &t, count, work).ok_or(No::Never)?;
     if cut == Cut::Paired {
         ours = pairs::refine(ours, &lines.base, &lines.ours, language.is_data(), work).ok_or(No::Never)?;
         theirs = pairs::refine(theirs, &lines.base, &lines.theirs, language.is_data(), work).ok_or(No::Never)?;
