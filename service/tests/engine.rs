@@ -609,7 +609,8 @@ fn bundles_on_disk(group: &mut Group, site: usize) -> u64 {
 
 /// Whether replica 0 has executed a lane up to this bundle.
 fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
-    group.sites[0].engine.as_ref().expect("it runs").replica().report().lanes[lane].executed == tip
+    group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").report().lanes[lane].executed
+        == tip
 }
 
 /// A member without a gate sends what replica 0 may take for a while; whether it did. Refused bundles are forgotten.
@@ -630,7 +631,7 @@ fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8])
 fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in() {
     let mut group = Group::new(4);
     group.until("all may sign", |group| {
-        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.replica().is_recovering())
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
     });
     group.crash(3, Loss::All);
     let mut end = <(Tip, u64)>::default();

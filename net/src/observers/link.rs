@@ -76,6 +76,11 @@ impl ObserverLink {
 }
 
 impl Receiver {
+    /// Takes frames of up to so many bytes from now on.
+    pub fn allow(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
+    }
+
     /// The next frame that is no heartbeat. Dropping it half way loses the link's place: end the link then.
     pub async fn recv(&mut self) -> Result<Bytes, LinkError> {
         loop {

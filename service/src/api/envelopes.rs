@@ -18,7 +18,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use quorate_client::api::{Mode, Ticket};
+use quorate_client::api::{Mode, PROBLEM_TYPE, Ticket};
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
     State as Verdict,
@@ -77,16 +77,43 @@ async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: L
     let answered = relay.offer(level, &bytes).await;
     let Answered { status, content_type, retry_after, body } =
         answered.ok_or_else(|| Failure::no_quorum(service.now().report.mode, &relay.silence()))?;
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    if let Some(id) = id.filter(|_| status == StatusCode::OK) {
+    let status = StatusCode::from_u16(status).ok().filter(|status| MEMBERS_STATUSES.contains(status));
+    let status = status.ok_or_else(|| not_believed("a status that no member gives"))?;
+    if status == StatusCode::OK {
         let told = serde_json::from_slice::<Receipt>(&body).ok().and_then(|receipt| receipt.revision);
-        if let Some(receipt) = executed(service, &id, told).await? {
-            return settled(service, Arc::new(receipt), level).await;
-        }
+        let id = id.ok_or_else(|| not_believed("a verdict on what is no envelope"))?;
+        let receipt = executed(service, &id, told).await?;
+        let receipt = receipt.ok_or_else(|| not_believed("a verdict that no slot executed here holds"))?;
+        return settled(service, Arc::new(receipt), level).await;
+    }
+    if ![JSON_TYPE, PROBLEM_TYPE].contains(&content_type.as_str()) {
+        return Err(not_believed("an answer that is no JSON"));
     }
     let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
     let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
     Ok((status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response())
+}
+
+/// Statuses of an answer to an envelope.
+const MEMBERS_STATUSES: [StatusCode; 9] = [
+    StatusCode::OK,
+    StatusCode::ACCEPTED,
+    StatusCode::BAD_REQUEST,
+    StatusCode::CONFLICT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// Media type of a receipt and a ticket.
+const JSON_TYPE: &str = "application/json";
+
+/// A member's answer that this observer does not hand on as its own.
+fn not_believed(what: &str) -> Failure {
+    let detail = format!("a member answered with {what}; ask a member for the envelope's receipt");
+    Failure::new(StatusCode::BAD_GATEWAY, "not-believed", detail)
 }
 
 /// The receipt of an envelope, once its slot is executed here; none where the slot that a member named is, without it: the
@@ -96,7 +123,7 @@ async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) ->
     let look = async {
         loop {
             let newest = published.borrow_and_update().moment.seq();
-            let receipt = known(service, id)?;
+            let receipt = service.receipt(*id).await?;
             if receipt.is_some() || told.is_some_and(|told| told.seq() <= newest) {
                 return Ok(receipt);
             }

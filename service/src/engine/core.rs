@@ -1,6 +1,6 @@
 //! The core that an engine drives: a member's, or an observer's.
 
-use quorate_pbft::{Broken, Effects, Follower, Input, QuorumCert, Replica, Ticks, View};
+use quorate_pbft::{Broken, BundleHeader, Effects, Follower, Input, QuorumCert, Replica, Ticks, View};
 
 /// A core. Both have one door in and one list of effects out.
 #[derive(Debug)]
@@ -30,6 +30,14 @@ impl Core {
         match self {
             Self::Member(replica) => replica.next_wakeup(),
             Self::Observer(follower) => follower.next_wakeup(),
+        }
+    }
+
+    /// Use of a bundle that a peer hands over, as [`Replica::needs_bundle`] says; an observer has asked for all that come.
+    pub(super) fn needs_bundle(&self, header: &BundleHeader) -> Option<bool> {
+        match self {
+            Self::Member(replica) => replica.needs_bundle(header),
+            Self::Observer(_) => None,
         }
     }
 

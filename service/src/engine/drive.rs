@@ -302,6 +302,8 @@ impl Engine {
             self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
         }
         if at_checkpoint {
+            // The certificate may have come long before the slot: what waits for older ones makes room.
+            self.core.newest_checkpoint().cloned().into_iter().for_each(|newest| self.held.stable(newest));
             self.held.hold(self.moment.clone());
         }
         certificates.into_iter().for_each(|certificate| self.held.stable(certificate));

@@ -55,7 +55,7 @@ impl Engine {
         let Message::Bundle(bundle) = message else { return Ok(None) };
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
-        let Some(is_needed) = self.replica.needs_bundle(header) else { return Ok(None) };
+        let Some(is_needed) = self.core.needs_bundle(header) else { return Ok(None) };
         let bytes = self.bytes_no_gate_lets_in(bundle, work)?;
         if bytes == 0 || self.tolls.charge(lane, bytes, self.own_clock) {
             return Ok(None);

@@ -34,6 +34,8 @@ enum Ended {
     Busy,
     #[error("{0}")]
     Refused(String),
+    #[error("another address of this member serves already")]
+    Served,
     #[error("no answer to the first frame")]
     Silent,
     #[error("a frame that is none")]
@@ -74,6 +76,7 @@ impl Contact {
             if is_refusal {
                 self.relay.refused(format!("{}: {why}", self.address));
             }
+            let is_refusal = is_refusal || matches!(ended, Ended::Served);
             if why != last {
                 tracing::warn!(event = "member-lost", address = %self.address, %ended, "no member serves this observer here");
                 last = why;
@@ -103,7 +106,9 @@ impl Contact {
         }
         tracing::info!(event = "member-serves", %member, address = %self.address, "a member serves this observer");
         let (route, questions) = mpsc::channel(QUESTIONS_MAX);
-        self.relay.opened(member, route);
+        if !self.relay.opened(member, route) {
+            return Err(Ended::Served);
+        }
         let ended = tokio::select! {
             ended = self.read(member, receiver) => ended,
             ended = write(sender, questions) => ended,
@@ -121,7 +126,7 @@ impl Contact {
             match parse(&frame) {
                 Some(Telling::Message(message)) => self.deliver(member, *message).await,
                 Some(telling @ (Telling::Answer { number, .. } | Telling::Marked { number, .. })) => {
-                    self.relay.told(number, telling);
+                    self.relay.told(member, number, telling);
                 }
                 Some(Telling::Refused(why)) => return Ended::refused(&why),
                 Some(Telling::Welcome | Telling::Busy) | None => return Ended::Frame,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-/// Time for the answer of one member: as long as its API waits for the group, and a little.
+/// Time for an answer, of whichever member: as long as an API waits for the group, and a little.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
 
 /// Members that can be asked now, and callers that wait for their answers.
@@ -19,7 +19,10 @@ pub struct Relay {
     peer_id: PeerId,
     members: Vec<(ReplicaId, PeerId)>,
     state: Mutex<State>,
+    /// Number of the next question.
     next: AtomicU64,
+    /// Member that is asked first, in turns.
+    turn: AtomicU64,
 }
 
 #[derive(Default)]
@@ -33,7 +36,7 @@ struct State {
 impl Relay {
     /// A relay without a member to ask.
     pub fn new(peer_id: PeerId, members: Vec<(ReplicaId, PeerId)>) -> Self {
-        Self { peer_id, members, state: Mutex::default(), next: AtomicU64::default() }
+        Self { peer_id, members, state: Mutex::default(), next: AtomicU64::default(), turn: AtomicU64::default() }
     }
 
     /// The observer's own key, as libp2p writes it.
@@ -75,10 +78,15 @@ impl Relay {
     }
 
     /// A member serves: questions to it go here.
-    pub fn opened(&self, member: ReplicaId, route: mpsc::Sender<Asking>) {
+    /// Returns false where another link to it serves already.
+    pub fn opened(&self, member: ReplicaId, route: mpsc::Sender<Asking>) -> bool {
         let mut state = self.lock();
+        if state.routes.contains_key(&member) {
+            return false;
+        }
         state.routes.insert(member, route);
         state.refusal = None;
+        true
     }
 
     /// A member serves no more: whoever waits for it asks the next.
@@ -88,9 +96,13 @@ impl Relay {
         state.waiting.retain(|_, (of, _)| *of != member);
     }
 
-    /// A member answered.
-    pub fn told(&self, number: u64, telling: Telling) {
-        if let Some((_, caller)) = self.lock().waiting.remove(&number) {
+    /// A member answered; an answer to what another member was asked is dropped.
+    pub fn told(&self, member: ReplicaId, number: u64, telling: Telling) {
+        let mut state = self.lock();
+        if state.waiting.get(&number).is_none_or(|(asked, _)| *asked != member) {
+            return;
+        }
+        if let Some((_, caller)) = state.waiting.remove(&number) {
             // The caller may have gone away.
             let _ = caller.send(telling);
         }
@@ -106,40 +118,65 @@ impl Relay {
     /// Offers an envelope to the members, one after the other until one answers; none if none does.
     pub async fn offer(&self, level: Level, bytes: &[u8]) -> Option<Answered> {
         let make = |number| Asking::Offer { number, level, bytes: bytes.to_vec() };
-        match self.request(make).await? {
+        let answer = |telling| match telling {
             Telling::Answer { answer, .. } => Some(answer),
             _ => None,
-        }
+        };
+        self.request(make, answer).await
     }
 
     /// Has a nonce put into the order; none if no member answers.
     pub async fn mark(&self, nonce: Digest) -> Option<Result<Marked, String>> {
-        match self.request(|number| Asking::Mark { number, nonce }).await? {
+        let marked = |telling| match telling {
             Telling::Marked { outcome, .. } => Some(outcome),
             _ => None,
-        }
+        };
+        self.request(|number| Asking::Mark { number, nonce }, marked).await
     }
 
-    async fn request(&self, make: impl Fn(u64) -> Asking) -> Option<Telling> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+    /// Asks one member after the other, each time beginning with the next, until one gives an answer of this kind.
+    async fn request<T>(&self, make: impl Fn(u64) -> Asking, take: impl Fn(Telling) -> Option<T>) -> Option<T> {
         let routes: Vec<_> = self.lock().routes.iter().map(|(id, route)| (*id, route.clone())).collect();
-        let first = number as usize % routes.len().max(1);
-        for (member, route) in routes[first..].iter().chain(&routes[..first]) {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let (tell, told) = oneshot::channel();
-            self.lock().waiting.insert(number, (*member, tell));
-            if route.send(make(number)).await.is_ok()
-                && let Ok(Ok(telling)) = timeout(ANSWERS_WITHIN, told).await
-            {
-                return Some(telling);
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) as usize % routes.len().max(1);
+        let all = async {
+            for (member, route) in routes[first..].iter().chain(&routes[..first]) {
+                if let Some(answer) = self.request_of(*member, route, &make).await.and_then(&take) {
+                    return Some(answer);
+                }
             }
-            self.lock().waiting.remove(&number);
-        }
-        None
+            None
+        };
+        timeout(ANSWERS_WITHIN, all).await.ok().flatten()
+    }
+
+    async fn request_of(
+        &self,
+        member: ReplicaId,
+        route: &mpsc::Sender<Asking>,
+        make: impl Fn(u64) -> Asking,
+    ) -> Option<Telling> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (tell, told) = oneshot::channel();
+        self.lock().waiting.insert(number, (member, tell));
+        let _waiting = Waiting { relay: self, number };
+        route.send(make(number)).await.ok()?;
+        told.await.ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Caller that waits; however it ends, nothing of it stays.
+struct Waiting<'r> {
+    relay: &'r Relay,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.relay.lock().waiting.remove(&self.number);
     }
 }
 
@@ -162,7 +199,7 @@ mod tests {
     async fn member(relay: &Relay, id: ReplicaId, mut route: mpsc::Receiver<Asking>, status: Option<u16>) {
         let Some(Asking::Offer { number, .. }) = route.recv().await else { return };
         match status {
-            Some(status) => relay.told(number, Telling::Answer { number, answer: answered(status) }),
+            Some(status) => relay.told(id, number, Telling::Answer { number, answer: answered(status) }),
             None => relay.closed(id),
         }
     }
@@ -181,6 +218,28 @@ mod tests {
         });
 
         assert_eq!(answer, Some(answered(200)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_another_member_than_the_one_asked_is_dropped() {
+        let relay = relay();
+        let (route, mut asked) = mpsc::channel(1);
+        assert!(relay.opened(ONE, route));
+        let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+            let Some(Asking::Offer { number, .. }) = asked.recv().await else { panic!("an offer") };
+            relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
+            relay.told(ONE, number, Telling::Answer { number, answer: answered(202) });
+        });
+        assert_eq!(answer, Some(answered(202)));
+    }
+
+    #[tokio::test]
+    async fn a_second_link_to_a_member_takes_nothing_from_the_first() {
+        let relay = relay();
+        let ((first, _one), (second, _two)) = (mpsc::channel(1), mpsc::channel(1));
+        assert!(relay.opened(ONE, first));
+        assert!(!relay.opened(ONE, second));
+        assert_eq!(relay.refusal(), None);
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@ use super::budget::Budget;
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
 use axum::body::to_bytes;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
 use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
 use quorate_pbft::{Digest, Message, Question, SeqNum, Wanted};
@@ -26,7 +27,7 @@ const READERS_MAX: usize = 2;
 /// Bytes that a question or request is charged beside its answer: 512 a second are looked at, whatever comes of them.
 const QUESTION_BYTES: usize = 16 << 10;
 /// Time for the first frame.
-const HELLO_WITHIN: Duration = Duration::from_secs(10);
+const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between two pieces of news: what people call at once.
 const NEWS_EVERY: Duration = Duration::from_millis(50);
 /// Frames that wait to leave to one observer, so that it has one answer in memory and not many: its next question is read
@@ -80,6 +81,9 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
     stop.run_until_cancelled(all).await;
 }
 
+/// Bytes of the first frame: a stranger without a place costs no more.
+const HELLO_BYTES_MAX: usize = 1_024;
+
 /// One observer.
 struct Session {
     service: Arc<Service>,
@@ -90,7 +94,7 @@ struct Session {
 impl Session {
     async fn run(self, Arrival { link, place }: Arrival) {
         let key = hex::encode(link.key());
-        let (mut sender, mut receiver) = link.split(HANDED_ON_BYTES_MAX + 1_024);
+        let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
         let answer = match self.refusal(parse(&hello)) {
             Some(why) => Telling::Refused(why),
@@ -102,6 +106,7 @@ impl Session {
         if sender.send(&frame(&answer)).await.is_err() || !is_welcome {
             return;
         }
+        receiver.allow(HANDED_ON_BYTES_MAX + 1_024);
         let session = Arc::new(self);
         let (out, outgoing) = mpsc::channel(FRAMES_MAX);
         tokio::select! {
@@ -144,7 +149,13 @@ impl Session {
                 }
                 Some(asking @ (Asking::Offer { .. } | Asking::Mark { .. })) => {
                     self.budget.turn(QUESTION_BYTES).await;
-                    let Ok(turn) = room.clone().acquire_many_owned(weight(&asking)).await else { return };
+                    // Its core's questions come the same way, and must not wait for callers of its API.
+                    let Ok(turn) = room.clone().try_acquire_many_owned(weight(&asking)) else {
+                        if out.send(busy(&asking)).await.is_err() {
+                            return;
+                        }
+                        continue;
+                    };
                     let (session, out) = (self.clone(), out.clone());
                     // They end with this link: one observer has no more of them under way by coming again.
                     requests.spawn(async move {
@@ -295,6 +306,22 @@ fn weight(asking: &Asking) -> u32 {
     match asking {
         Asking::Offer { bytes, .. } => 1 + (bytes.len() / WEIGHT_BYTES).min(REQUESTS_MAX / 2 - 1) as u32,
         Asking::Hello { .. } | Asking::Ask(_) | Asking::Mark { .. } => 1,
+    }
+}
+
+/// Answer to a request for which there is no room.
+fn busy(asking: &Asking) -> Telling {
+    let why = "this observer has as many requests under way as it may";
+    match asking {
+        Asking::Mark { number, .. } => Telling::Marked { number: *number, outcome: Err(why.to_owned()) },
+        Asking::Offer { number, .. } => {
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS.as_u16(), "busy", why);
+            let body = serde_json::to_vec(&problem).expect("plain data");
+            let (content_type, retry_after) = (PROBLEM_TYPE.to_owned(), Some("1".to_owned()));
+            let answer = Answered { status: problem.status, content_type, retry_after, body };
+            Telling::Answer { number: *number, answer }
+        }
+        Asking::Hello { .. } | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
     }
 }
 
