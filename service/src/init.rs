@@ -296,7 +296,7 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
     let failed = |error: &dyn std::fmt::Display| InitError::Ledger(error.to_string());
     let mut batch = db.begin().map_err(|error| failed(&error))?;
     Ledger::create(&mut batch, genesis).map_err(|error| failed(&error))?;
-    if let Some(seq) = copying::marked(data) {
+    if let Some(seq) = copying::marked(data).map_err(at(data))? {
         batch.record(&Record::Broken(Broken::Copied(seq))).map_err(|error| failed(&error))?;
     }
     batch.commit().and_then(|()| db.fold()).map_err(|error| failed(&error))?;

@@ -25,12 +25,9 @@ pub struct Get {
     /// Write a proof that anybody can check offline: waits for a stable checkpoint and prints the content at it
     #[arg(long, value_name = "FILE", conflicts_with = "at")]
     proof: Option<PathBuf>,
-    /// Write to FILE, with its mode, instead of standard output; another content that stands there stays
+    /// Write to FILE, with its mode, instead of standard output; tells where it replaces another content
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Write over what stands at --out
-    #[arg(long, requires = "out")]
-    replace: bool,
     #[command(flatten)]
     freshness: Freshness,
     #[command(flatten)]
@@ -54,11 +51,13 @@ pub async fn run(args: &Get) -> Outcome {
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
     match &args.out {
-        Some(out) if !args.replace && stands_otherwise(out, mode, &file.body) => {
-            let what = format!("{} is there with another content; it is left as it was", out.display());
-            return Err(Failure::usage(what).next("--replace writes over it"));
+        Some(out) => {
+            let replaces = stands_otherwise(out, mode, &file.body);
+            write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?;
+            if replaces {
+                eprintln!("quorate: {} held another content and was replaced", out.display());
+            }
         }
-        Some(out) => write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?,
         None if !args.reach.json => print::bytes(&file.body)?,
         None => (),
     }

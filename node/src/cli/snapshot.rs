@@ -12,10 +12,10 @@ use quorate_service::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FIL
 use quorate_service::copying::{self, CopyError, Exported, Files};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -175,12 +175,11 @@ pub fn restore(args: &Restore) -> Outcome {
     let mut files = copying::files(&args.file).map_err(failed)?;
     files.retain(|(name, _)| name != GENESIS_FILE); // no file vouches for its own
     files.push((GENESIS_FILE.to_owned(), genesis.bytes().to_vec()));
-    let put = put_files(&args.dir, &files)?;
-    let restored = restore_data(args, &genesis);
-    if restored.is_err() {
-        put.iter().for_each(|file| drop(fs::remove_file(file))); // nothing of a file that is refused stays
-    }
-    print_copied((&args.dir, args.json), "restored", &restored?, begun.elapsed(), None)
+    let stage = Stage::fill(&args.dir, &files)?;
+    let (data, member) = stage.seat()?;
+    let restored = copying::restore(&args.file, &data, &genesis, &member).map_err(failed)?;
+    stage.place()?;
+    print_copied((&args.dir, args.json), "restored", &restored, begun.elapsed(), None)
 }
 
 fn trusted(args: &Restore) -> Result<Genesis, Failure> {
@@ -196,27 +195,76 @@ fn trusted(args: &Restore) -> Result<Genesis, Failure> {
     Ok(genesis)
 }
 
-fn restore_data(args: &Restore, genesis: &Genesis) -> Result<copying::Copied, Failure> {
-    let data = Config::load(&args.dir, Overrides::default()).map_err(Failure::usage)?.data;
-    let member = keys::public(&args.dir.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
-    copying::restore(&args.file, &data, genesis, &member).map_err(failed)
+/// Files of a folder as they will stand in it once its database is restored. Nothing is put into the folder before.
+struct Stage<'d> {
+    dir: &'d Path,
+    folder: PathBuf,
+    /// Names that the folder lacks.
+    new: Vec<&'static str>,
 }
 
-/// Puts those files into a folder that it lacks; their paths.
-fn put_files(dir: &Path, files: &Files) -> Result<Vec<PathBuf>, Failure> {
-    fs::create_dir_all(dir).map_err(|error| Failure::file(dir, error))?;
-    let mut put = Vec::new();
-    for (name, bytes) in files {
-        let known = RESTORED.iter().find(|(known, _)| known == name);
-        let (_, mode) = known.ok_or_else(|| Failure::no(format!("a backup holds no file {name:?}")))?;
-        let path = dir.join(name);
-        match put_file(&path, bytes, *mode) {
-            Ok(()) => put.push(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
-            Err(error) => return Err(Failure::file(&path, error)),
+impl<'d> Stage<'d> {
+    /// The folder's own files, and those of a backup that it lacks.
+    fn fill(dir: &'d Path, files: &Files) -> Result<Self, Failure> {
+        let stage = Self { dir, folder: dir.join("restore.new"), new: vec![] };
+        fs::create_dir_all(dir).map_err(|error| Failure::file(dir, error))?;
+        stage.clear();
+        let made = DirBuilder::new().mode(0o700).create(&stage.folder);
+        made.map_err(|error| Failure::file(&stage.folder, error))?;
+        stage.take(files)
+    }
+
+    fn take(mut self, files: &Files) -> Result<Self, Failure> {
+        if let Some((name, _)) = files.iter().find(|(name, _)| !RESTORED.iter().any(|(known, _)| known == name)) {
+            return Err(Failure::no(format!("a backup holds no file {name:?}")));
+        }
+        for (name, mode) in RESTORED {
+            let own = read(self.dir, name).map(|(_, bytes)| bytes);
+            let is_new = !self.dir.join(name).exists();
+            let given = files.iter().find(|(given, _)| given == name).map(|(_, bytes)| bytes.clone());
+            let Some(bytes) = (if is_new { given } else { Some(own?) }) else { continue };
+            let path = self.folder.join(name);
+            put_file(&path, &bytes, mode).map_err(|error| Failure::file(&path, error))?;
+            self.new.extend(is_new.then_some(name));
+        }
+        Ok(self)
+    }
+
+    /// Place of the database, and the member whose it is. A configuration out of a backup places it below the folder only.
+    fn seat(&self) -> Result<(PathBuf, [u8; 32]), Failure> {
+        let data = Config::load(&self.folder, Overrides::default()).map_err(Failure::usage)?.data;
+        let member = keys::public(&self.folder.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
+        match data.strip_prefix(&self.folder) {
+            Ok(below) => Ok((self.dir.join(below), member)),
+            Err(_) if self.new.contains(&CONFIG_FILE) => {
+                let why = format!("the backup's {CONFIG_FILE} keeps the database in {}", data.display());
+                let next = format!("put a {CONFIG_FILE} that you trust into {}, and restore again", self.dir.display());
+                Err(Failure::usage(why).next(next))
+            }
+            Err(_) => Ok((data, member)),
         }
     }
-    Ok(put)
+
+    /// Puts the new files into the folder.
+    fn place(self) -> Outcome {
+        for name in &self.new {
+            let path = self.dir.join(name);
+            fs::rename(self.folder.join(name), &path).map_err(|error| Failure::file(&path, error))?;
+        }
+        let synced = File::open(self.dir).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| Failure::file(self.dir, error))
+    }
+
+    fn clear(&self) {
+        // What cannot be removed is met when the folder is made.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 fn put_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

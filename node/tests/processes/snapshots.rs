@@ -142,9 +142,8 @@ fn a_restore_that_was_killed_begins_anew_and_a_folder_in_use_is_left_alone() {
         }
         fs::remove_dir_all(&before).expect("it was quicker than we");
     }
-    let restored = told(&restore(&out, &folder(&group, 3)));
-    assert!(restored["before"].as_str().is_some_and(|path| Path::new(path).is_dir()), "{restored}");
-    assert!(!growing.exists());
+    told(&restore(&out, &folder(&group, 3)));
+    assert!(before.is_dir() && !growing.exists());
     group.start(3);
     group.await_mode(3, "following");
 }
@@ -172,6 +171,32 @@ fn a_backup_with_its_key_makes_a_replica_from_nothing() {
         let file = |path: &str| group.file(3, path, "sequential").text();
         (file("before") == "kept" && file("after") == "new").then_some(())
     });
+}
+
+#[test]
+fn a_backup_whose_configuration_leads_out_of_the_folder_is_refused_and_leaves_nothing() {
+    let mut group = Group::init(1);
+    let (dir, elsewhere, out) = (folder(&group, 0), group.dir().join("elsewhere"), group.dir().join("backup"));
+    fs::rename(dir.join("data"), &elsewhere).expect("it is there");
+    let config = fs::read_to_string(dir.join("config.toml")).expect("a configuration");
+    let lines = config.lines().filter(|line| !line.starts_with("data"));
+    let lines: Vec<&str> = lines.collect();
+    fs::write(dir.join("config.toml"), format!("data = {:?}\n{}", text(&elsewhere), lines.join("\n")))
+        .expect("our file");
+    group.start(0);
+    group.put(0, "before", "kept");
+    told(&says(&["backup", "--json", "--with-key", "--dir", text(&dir), "--out", text(&out)]));
+    assert_eq!(group.stop(0), Some(0));
+
+    let fresh = group.dir().join("fresh");
+    let args = ["restore", text(&out), "--json", "--dir", text(&fresh), "--genesis", text(&genesis(&group))];
+    let restored = says(&args);
+    assert_eq!(restored.status.code(), Some(2), "{restored:?}");
+    assert!(String::from_utf8_lossy(&restored.stderr).contains("keeps the database in"), "{restored:?}");
+    assert_eq!(fs::read_dir(&fresh).expect("a folder").count(), 0);
+    assert!(!elsewhere.with_extension("before-copy").exists());
+    group.start(0);
+    assert_eq!(group.file(0, "before", "sequential").text(), "kept");
 }
 
 #[test]

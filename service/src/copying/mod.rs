@@ -22,7 +22,7 @@ use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::{Db, DbError};
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -103,7 +103,8 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
 }
 
 fn beside(data: &Path, name: &str) -> PathBuf {
-    let mut path = data.as_os_str().to_owned();
+    // A slash at the end would lead into the folder.
+    let mut path = data.components().collect::<PathBuf>().into_os_string();
     path.push(".");
     path.push(name);
     path.into()
@@ -146,10 +147,13 @@ fn mark(data: &Path, seq: SeqNum) -> Result<(), CopyError> {
 }
 
 /// Slot of a copy that took the place of a database, even where that copy is lost by now.
-pub(crate) fn marked(data: &Path) -> Option<SeqNum> {
-    let text = fs::read(beside(data, MARK)).ok()?;
+pub(crate) fn marked(data: &Path) -> io::Result<Option<SeqNum>> {
+    let text = match fs::read(beside(data, MARK)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?, // a mark that cannot be read is none that is not there
+    };
     let slot = text.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
-    Some(SeqNum::new(slot.unwrap_or_default()))
+    Ok(Some(SeqNum::new(slot.unwrap_or_default())))
 }
 
 fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {

@@ -90,9 +90,16 @@ pub fn verify(path: &Path, genesis: &Genesis) -> Result<Exported, CopyError> {
 pub fn files(path: &Path) -> Result<Files, CopyError> {
     let (mut reader, mut files) = (Reader::open(path)?, Files::new());
     while let Frame::File { name, bytes } = reader.next()? {
+        within_bounds(&reader, files.len(), bytes.len())?;
         files.push((name, bytes));
     }
     Ok(files)
+}
+
+/// Refuses more files, or larger ones, than a backup holds.
+fn within_bounds(reader: &Reader, files: usize, bytes: usize) -> Result<(), CopyError> {
+    let is_within = files < FILES_MAX && bytes <= FILE_BYTES_MAX;
+    if is_within { Ok(()) } else { Err(reader.unsound(Unsound::Malformed)) }
 }
 
 /// Makes the database of a stopped replica from a snapshot file; nothing takes its place before the file has been
@@ -122,10 +129,8 @@ fn replay(load: &mut Load, reader: &mut Reader) -> Result<(Progress, Checkpoint)
     loop {
         match reader.next()? {
             Frame::File { bytes, .. } if load.progress.answers == 0 => {
+                within_bounds(reader, files, bytes.len())?;
                 files += 1;
-                if files > FILES_MAX || bytes.len() > FILE_BYTES_MAX {
-                    return Err(reader.unsound(Unsound::Malformed));
-                }
             }
             Frame::Answer { ask, answer } => under_way = take(load, reader, under_way, (&ask, &answer))?,
             Frame::End(checkpoint) if under_way.is_none() => {
