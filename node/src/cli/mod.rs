@@ -263,7 +263,7 @@ mod tests {
     }
 
     /// Commands without results to print: they write a JSON file, serve, or print a script or a page.
-    const WITHOUT_JSON: [&str; 5] = ["template", "entry", "start", "completions", "man"];
+    const WITHOUT_JSON: [&str; 6] = ["template", "entry", "start", "observe", "completions", "man"];
 
     /// Names of the commands below one that take no `--json`.
     fn without_json(command: &clap::Command) -> Vec<String> {

@@ -213,7 +213,7 @@ fn a_mistyped_path_never_comes_into_a_transaction() {
     assert_eq!(run(&group, &key, 0, &["tx", "add", "a", text(&key)]).status.code(), Some(0));
     let shown = lines(&run(&group, &key, 0, &["tx", "show"]));
     let columns: Vec<Option<usize>> =
-        shown.lines().skip(1).map(|line| line.find("main").or(line.find("domain"))).collect();
+        shown.lines().skip(1).map(|line| line.find("domain").or(line.find("main"))).collect();
     assert!(columns.len() == 2 && columns[0].is_some() && columns[0] == columns[1], "{shown}");
     assert_eq!(lines(&run(&group, &key, 0, &["tx", "abort"])), "thrown away: 1 change\n");
 }

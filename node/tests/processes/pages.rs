@@ -36,7 +36,8 @@ fn a_page_of_proposals_is_bounded_in_bytes_and_the_next_one_goes_on() {
         let policy = serde_json::from_value(json!({"writers": ["*"], "readers": ["*"], "paths": [rule]}));
         let policy = policy.expect("a policy");
         let op = Op::Propose { act: Act::SetPolicy { policy } };
-        assert_eq!(group.offer(0, &group.signed(seq, 1, vec![op], vec![])).json()["state"], "applied");
+        let receipt = group.offer(0, &group.signed(seq, 1, vec![op], vec![])).json();
+        assert_eq!(receipt["state"], "applied", "{receipt}");
     }
 
     let (seen, pages) = follow(&group, "/v1/proposals", "id");
