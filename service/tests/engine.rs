@@ -647,7 +647,7 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
 
     for site in 0..3 {
         let bundles = bundles_on_disk(&mut group, site);
-        assert!((10..=16).contains(&bundles), "{bundles} bundles, nearly all of one mebibyte");
+        assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
     }
 }
 
@@ -666,5 +666,5 @@ fn a_lane_that_brings_again_what_had_its_verdict_long_ago_is_charged_for_it() {
 
     let taken = (0..40).filter(|_| liar_brings(&mut group, 3, &mut end, &large.bytes)).count();
 
-    assert!((1..16).contains(&taken), "{taken} copies of more than a mebibyte");
+    assert!((1..=16).contains(&taken), "{taken} copies of a mebibyte, one of them for the time that passed");
 }
