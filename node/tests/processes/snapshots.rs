@@ -188,9 +188,8 @@ fn a_backup_whose_configuration_leads_out_of_the_folder_is_refused_and_leaves_no
     told(&says(&["backup", "--json", "--with-key", "--dir", text(&dir), "--out", text(&out)]));
     assert_eq!(group.stop(0), Some(0));
 
-    let fresh = group.dir().join("fresh");
-    let args = ["restore", text(&out), "--json", "--dir", text(&fresh), "--genesis", text(&genesis(&group))];
-    let restored = says(&args);
+    let (fresh, genesis) = (group.dir().join("fresh"), genesis(&group));
+    let restored = says(&["restore", text(&out), "--json", "--dir", text(&fresh), "--genesis", text(&genesis)]);
     assert_eq!(restored.status.code(), Some(2), "{restored:?}");
     assert!(String::from_utf8_lossy(&restored.stderr).contains("keeps the database in"), "{restored:?}");
     assert_eq!(fs::read_dir(&fresh).expect("a folder").count(), 0);

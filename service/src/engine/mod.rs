@@ -30,6 +30,7 @@ mod round;
 mod slot;
 pub(crate) mod thread;
 mod tolls;
+mod turned_away;
 
 pub use core::Core;
 pub use drive::{Engine, Setup};

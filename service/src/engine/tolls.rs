@@ -4,9 +4,7 @@
 //! may fill the disks of the others at once by [`AT_ONCE_BYTES`], and then by [`BYTES_PER_MINUTE`]. A bundle that others
 //! have certified is taken whatever its lane owes, and charged: execution will need it.
 
-use super::drive::{Engine, Work};
-use quorate_ledger::StoreError;
-use quorate_pbft::{Bundle, ItemKind, Message, Rejected, ReplicaId, Time};
+use quorate_pbft::{ReplicaId, Time};
 use std::collections::BTreeMap;
 
 /// Bytes of such items that a lane may bring at once.
@@ -26,7 +24,7 @@ struct Debt {
 
 impl Tolls {
     /// Charges a lane, unless that would be more than it may owe. Whether it was charged.
-    fn charge(&mut self, lane: ReplicaId, bytes: u64, now: Time) -> bool {
+    pub(super) fn charge(&mut self, lane: ReplicaId, bytes: u64, now: Time) -> bool {
         let owed = self.owed(lane, now).bytes.saturating_add(bytes);
         let fits = owed <= AT_ONCE_BYTES;
         if fits {
@@ -36,7 +34,7 @@ impl Tolls {
     }
 
     /// Charges a lane for what is taken in any case: it owes the most that a lane can owe at the most.
-    fn charge_anyway(&mut self, lane: ReplicaId, bytes: u64, now: Time) {
+    pub(super) fn charge_anyway(&mut self, lane: ReplicaId, bytes: u64, now: Time) {
         let owed = self.owed(lane, now).bytes.saturating_add(bytes).min(AT_ONCE_BYTES);
         self.0.insert(lane, Debt { bytes: owed, since: now });
     }
@@ -46,35 +44,6 @@ impl Tolls {
         let passed_ms = now.get().saturating_sub(debt.since.get());
         let paid = passed_ms.saturating_mul(BYTES_PER_MINUTE) / 60_000;
         Debt { bytes: debt.bytes.saturating_sub(paid), since: now }
-    }
-}
-
-impl Engine {
-    /// Why a peer's message does not go into the core: a bundle with more than its lane may bring of what no gate lets in.
-    pub(super) fn turn_away(&mut self, message: &Message, work: &Work) -> Result<Option<Rejected>, StoreError> {
-        let Message::Bundle(bundle) = message else { return Ok(None) };
-        let header = &bundle.header;
-        let (lane, position) = (header.lane, header.position);
-        let Some(is_needed) = self.core.needs_bundle(header) else { return Ok(None) };
-        let bytes = self.bytes_no_gate_lets_in(bundle, work)?;
-        if bytes == 0 || self.tolls.charge(lane, bytes, self.own_clock) {
-            return Ok(None);
-        }
-        if is_needed {
-            self.tolls.charge_anyway(lane, bytes, self.own_clock);
-            return Ok(None);
-        }
-        Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
-    }
-
-    fn bytes_no_gate_lets_in(&self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
-        let mut bytes = 0;
-        for item in bundle.items.iter().filter(|item| item.kind == ItemKind::Envelope) {
-            if self.ledger.is_refused_at_every_gate(&work.batch, &item.bytes)? {
-                bytes += item.bytes.len() as u64;
-            }
-        }
-        Ok(bytes)
     }
 }
 
