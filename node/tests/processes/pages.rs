@@ -31,9 +31,10 @@ fn follow(group: &Group, list: &str, name: &str) -> (BTreeSet<String>, usize) {
 fn a_page_of_proposals_is_bounded_in_bytes_and_the_next_one_goes_on() {
     let group = Group::unpaced();
     for seq in 1..=6 {
-        let schema = json!({"description": seq.to_string().repeat(900_000)});
-        let rule = json!({"pattern": "**", "format": "json", "schema": schema});
-        let policy = serde_json::from_value(json!({"writers": ["*"], "readers": ["*"], "paths": [rule]}));
+        let schema = json!({"description": seq.to_string().repeat(65_000)});
+        let rule = |number: usize| json!({"pattern": format!("{number}/**"), "format": "json", "schema": schema});
+        let rules: Vec<_> = (0..14).map(rule).collect();
+        let policy = serde_json::from_value(json!({"writers": ["*"], "readers": ["*"], "paths": rules}));
         let policy = policy.expect("a policy");
         let op = Op::Propose { act: Act::SetPolicy { policy } };
         let receipt = group.offer(0, &group.signed(seq, 1, vec![op], vec![])).json();

@@ -187,7 +187,9 @@ impl Service {
         let place = marked.place as usize;
         let proof = NonceProof::new(&marked.nonces, place).filter(|proof| proof.nonce() == nonce);
         let proof = proof.map(|nonce| proof::Marked { seq: marked.seq, nonce });
-        if !proof.map_or(Ok(false), |proof| moment.view().has_mark(&proof))? {
+        let state = moment.clone();
+        let look = move || Ok(proof.map_or(Ok(false), |proof| state.view().has_mark(&proof))?);
+        if !self.blocking(look).await? {
             return Err(refused(&format!("a member names slot {} for a mark that is not there", marked.seq)));
         }
         let mark = Mark { seq: marked.seq, position: Position::default(), nonces: marked.nonces };
