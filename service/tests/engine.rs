@@ -650,21 +650,3 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
         assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
     }
 }
-
-#[test]
-fn a_lane_that_brings_again_what_had_its_verdict_long_ago_is_charged_for_it() {
-    let mut group = Group::with(4, Constants { checkpoint_period: 4, window: 8, ..Constants::default() });
-    let large = group.signed(&author(), 1, "large", vec![7; 1 << 20]);
-    let small: Vec<Candidate> = (2..=20).map(|seq| group.envelope(seq, &format!("file-{seq}"))).collect();
-    for envelope in [&large].into_iter().chain(&small) {
-        group.submit(0, envelope);
-        group.until("its receipt", |group| group.receipt(0, &envelope.id).is_some());
-    }
-    assert!(group.executed(0).get() > 1 + 8, "{} slots", group.executed(0));
-    group.crash(3, Loss::All);
-    let mut end = <(Tip, u64)>::default();
-
-    let taken = (0..40).filter(|_| liar_brings(&mut group, 3, &mut end, &large.bytes)).count();
-
-    assert!((1..=16).contains(&taken), "{taken} copies of a mebibyte, one of them for the time that passed");
-}

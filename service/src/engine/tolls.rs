@@ -25,8 +25,10 @@ struct Debt {
 impl Tolls {
     /// Charges a lane, unless that would be more than it may owe. Whether it was charged.
     pub(super) fn charge(&mut self, lane: ReplicaId, bytes: u64, now: Time) -> bool {
-        let owed = self.owed(lane, now).bytes.saturating_add(bytes);
-        let fits = owed <= AT_ONCE_BYTES;
+        let before = self.owed(lane, now).bytes;
+        let owed = before.saturating_add(bytes);
+        // Whatever a lane brings once it owes nothing is taken, so that no bundle ends it.
+        let fits = before == 0 || owed <= AT_ONCE_BYTES;
         if fits {
             self.0.insert(lane, Debt { bytes: owed, since: now });
         }
@@ -35,7 +37,8 @@ impl Tolls {
 
     /// Charges a lane for what is taken in any case: it owes the most that a lane can owe at the most.
     pub(super) fn charge_anyway(&mut self, lane: ReplicaId, bytes: u64, now: Time) {
-        let owed = self.owed(lane, now).bytes.saturating_add(bytes).min(AT_ONCE_BYTES);
+        let before = self.owed(lane, now).bytes;
+        let owed = before.saturating_add(bytes).min(AT_ONCE_BYTES.max(before));
         self.0.insert(lane, Debt { bytes: owed, since: now });
     }
 
