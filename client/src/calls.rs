@@ -91,7 +91,7 @@ impl Client {
         self.session().map_or(Ok(()), |mut session| Ok(session.settled(id)?))
     }
 
-    /// What a choice of level for a path rests on.
+    /// Facts about a path that a choice of level rests on.
     pub async fn level_facts(&self, domain: &str, path: &str) -> Result<LevelFacts, ClientError> {
         self.get(&["domains", domain, "facts"], &[("path", path)]).await
     }

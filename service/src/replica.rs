@@ -300,7 +300,7 @@ impl Running {
 pub(crate) struct Door {
     listener: TcpListener,
     api: SocketAddr,
-    /// What is for operators has an address of its own.
+    /// Address of its own for operators, where the configuration names one.
     operations: Option<(TcpListener, SocketAddr)>,
     tls: Option<TlsAcceptor>,
 }

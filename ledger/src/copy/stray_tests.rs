@@ -3,24 +3,10 @@
 use super::frame::{Answer, Given};
 use super::{Ask, Next, Session, answer};
 use crate::testing::certificate_of;
-use crate::testing::twin::asked;
+use crate::testing::twin::{asked, rows};
 use crate::testing::world::{Edit, World, revision, write};
-use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, MemoryStore, Op, Principal, ProposalId, Read, Table};
-use std::collections::BTreeMap;
-
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-
-fn rows(store: &MemoryStore, table: Table) -> Rows {
-    let mut found = Rows::new();
-    let scanned = store.scan(table, &[], &[0xff; 4_200], &mut |key, value| {
-        found.insert(key.to_vec(), value.to_vec());
-        ControlFlow::Continue(())
-    });
-    scanned.expect("memory does not fail");
-    found
-}
+use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, MemoryStore, Op, Principal, ProposalId, Table};
 
 fn copied(world: &World, into: MemoryStore) -> MemoryStore {
     asked(&world.ledger, &world.store, into, usize::MAX)

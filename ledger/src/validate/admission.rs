@@ -10,9 +10,7 @@ use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, name};
 use crate::validate::rates::{self, TooFast};
 use crate::vocabulary::ids::EnvelopeId;
-use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
-use borsh::BorshDeserialize;
 use quorate_pbft::{PublicKey, Time};
 
 /// An envelope that may enter a lane.
@@ -88,27 +86,6 @@ impl Ledger {
             Ok(sequencing) => Ok(Admission { id, envelope, organisation, sequencing, numbers }),
             Err(refusal) => Err(NotAdmitted { refusal, numbers: Some(Numbers::of(&envelope.body, &numbers)) }),
         })
-    }
-
-    /// Whether every gate would refuse the envelope in `bytes`, whose form was checked, as no gate lets it in: its author
-    /// was never enrolled, or was revoked, or the envelope had its verdict, more than a window of slots ago. Replicas that
-    /// differ by less in what they have executed may differ about it.
-    pub fn is_refused_at_every_gate(&self, read: &dyn Read, bytes: &[u8]) -> Result<bool, StoreError> {
-        // The encoding begins with them, so that nobody reads megabytes for them.
-        let begin = <(PublicKey, String, u64, u64)>::deserialize(&mut &*bytes);
-        let Ok((author, domain, _, to_seq)) = begin else { return Ok(true) };
-        let window = self.genesis().constants().window;
-        let is_long_ago = |revision: Revision| revision.seq().plus(window) < self.executed().seq;
-        let known: Option<AuthorRecord> = entry::load(read, GROUP, &name::author(&author))?;
-        if known.is_none_or(|known| known.revoked.is_some_and(is_long_ago)) {
-            return Ok(true);
-        }
-        if to_seq >= self.next_seq(read, &author, &domain)? {
-            return Ok(false);
-        }
-        let Ok(envelope) = Envelope::decode(bytes, self.genesis().limits()) else { return Ok(true) };
-        let receipt = self.receipt(read, &envelope.id(&self.genesis().group()))?;
-        Ok(receipt.and_then(|receipt| receipt.revision).is_some_and(is_long_ago))
     }
 
     /// By how much an envelope comes too fast, if it does, at `now` by the asker's clock: ledger time stands still in

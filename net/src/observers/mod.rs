@@ -1,6 +1,6 @@
 //! Observers' door: a listener of its own, apart from the members' connections, for keys that no member list names.
 //!
-//! One connection carries one stream of frames over TCP and Noise; the key of either side is proved by the handshake. The
+//! A connection carries one stream of frames over TCP and Noise; the key of either side is proved by the handshake. The
 //! meaning of a frame is not known here. Nothing is shared with the members' swarm: not a socket, a queue or a budget.
 
 mod dial;

@@ -56,7 +56,7 @@ pub(crate) enum Quote {
     Named,
     /// `#"…"#`, `#"""…"""#`.
     Hashed,
-    /// One character in quotes; a lifetime is none.
+    /// Character in quotes; a lifetime is none.
     Character,
 }
 

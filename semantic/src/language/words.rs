@@ -77,11 +77,11 @@ pub(crate) enum Break {
     Nothing,
     /// None, but of directives and the like: layout is not free.
     Kept,
-    /// It may end a declaration, and ends a statement after these words, whatever follows.
+    /// End of a declaration, perhaps; it ends a statement after these words, whatever follows.
     After(&'static [&'static str]),
-    /// It ends a statement after words and closing marks.
+    /// End of a statement after words and closing marks.
     Closing,
-    /// It may end anything: layout is never free.
+    /// End of anything, perhaps: layout is never free.
     Always,
 }
 

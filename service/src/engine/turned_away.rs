@@ -5,13 +5,14 @@ use quorate_ledger::StoreError;
 use quorate_pbft::{Bundle, ItemKind, Message, PublicKey, Rejected};
 
 impl Engine {
-    /// Why a peer's message does not go into the core: a bundle with more than its lane may bring of what no gate lets in.
+    /// Why a peer's message does not go into the core: a bundle with more envelopes of strangers than its
+    /// lane may bring.
     pub(super) fn turn_away(&mut self, message: &Message, work: &Work) -> Result<Option<Rejected>, StoreError> {
         let Message::Bundle(bundle) = message else { return Ok(None) };
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
         let Some(is_needed) = self.core.needs_bundle(header) else { return Ok(None) };
-        let bytes = self.bytes_no_gate_lets_in(bundle, work)?;
+        let bytes = self.bytes_of_strangers(bundle, work)?;
         if bytes == 0 || self.tolls.charge(lane, bytes, self.own_clock) {
             return Ok(None);
         }
@@ -22,7 +23,8 @@ impl Engine {
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
-    fn bytes_no_gate_lets_in(&self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
+    /// Bytes of envelopes whose authors were never enrolled.
+    fn bytes_of_strangers(&self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for item in bundle.items.iter().filter(|item| item.kind == ItemKind::Envelope) {
             // An envelope begins with its author's key.

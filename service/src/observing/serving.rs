@@ -84,7 +84,7 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
 /// Bytes of the first frame: a stranger without a place costs no more.
 const HELLO_BYTES_MAX: usize = 1_024;
 
-/// One observer.
+/// Observer that came.
 struct Session {
     service: Arc<Service>,
     statuses: Statuses,
