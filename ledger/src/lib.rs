@@ -76,7 +76,7 @@ pub use format::envelope::Envelope;
 #[cfg(feature = "testing")]
 pub use format::envelope::work;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
-pub use format::governance::{Act, Proposal, ProposalEnd};
+pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
 #[cfg(feature = "execution")]

@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, GroupPolicy};
-use quorate_ledger::{Act, Code, GROUP_DOMAIN, Ledger, Op, Principal, ProposalId, Receipt, State};
+use quorate_ledger::{Act, Code, GROUP_DOMAIN, Ledger, Op, Principal, ProposalFate, ProposalId, Receipt, State};
 use quorate_pbft::{PublicKey, Signer};
 use support::author;
 use support::world::{Edit, World, write};
@@ -228,11 +228,54 @@ fn of_two_proposals_for_one_name_the_second_fails_when_it_is_decided() {
     }
     let failed = ids.map(|id| {
         let entry = world.view().proposal(&id).expect("memory").expect("proposed");
-        entry.proposal.end.expect("decided").failed.is_some()
+        matches!(entry.proposal.end.expect("decided").how, ProposalFate::Failed(_))
     });
     assert_eq!(failed, [false, true]);
     let listed = world.view().proposals(Some(GROUP_DOMAIN), false, None, 10).expect("known").items;
     assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
+}
+
+fn withdraw(proposal: ProposalId) -> Edit {
+    Edit::Other(Op::Withdraw { proposal })
+}
+
+#[test]
+fn a_proposal_that_its_author_took_back_cannot_be_approved_any_more() {
+    let mut world = World::new();
+    let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::AddOrganisation { name: "org-9".into() });
+    in_group(&mut world, 1, approve(id));
+    let receipt = in_group(&mut world, 0, withdraw(id));
+    assert_eq!(receipt.state, State::Applied, "{receipt:?}");
+    let end = world.view().proposal(&id).expect("memory").expect("proposed").proposal.end.expect("over");
+    assert_eq!((Some(end.revision), end.how), (receipt.revision, ProposalFate::Withdrawn));
+    assert_eq!(in_group(&mut world, 2, approve(id)).code, Some(Code::UnknownProposal));
+    assert_eq!(world.view().organisations(), 4, "it never took effect");
+}
+
+#[test]
+fn nobody_takes_back_a_proposal_of_somebody_else() {
+    let mut world = World::new();
+    let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::AddOrganisation { name: "org-9".into() });
+    assert_eq!(in_group(&mut world, 1, withdraw(id)).code, Some(Code::Role));
+    assert_eq!(in_group(&mut world, 0, enrol(7, "org-0")).state, State::Applied);
+    assert_eq!(in_group(&mut world, 7, withdraw(id)).code, Some(Code::Role), "of the same organisation");
+    assert!(is_open(&world, id));
+}
+
+#[test]
+fn a_proposal_that_is_over_or_of_another_domain_is_not_taken_back() {
+    let mut world = World::new();
+    let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::AddOrganisation { name: "org-9".into() });
+    let there = world.does_in("main", 0, &[withdraw(id)]);
+    assert_eq!(there.code, Some(Code::UnknownProposal), "it is the group's");
+    for who in [1, 2] {
+        in_group(&mut world, who, approve(id));
+    }
+    assert!(!is_open(&world, id));
+    assert_eq!(in_group(&mut world, 0, withdraw(id)).code, Some(Code::UnknownProposal));
+    let id = proposed(&mut world, GROUP_DOMAIN, 0, Act::AddOrganisation { name: "org-8".into() });
+    in_group(&mut world, 0, withdraw(id));
+    assert_eq!(in_group(&mut world, 0, withdraw(id)).code, Some(Code::UnknownProposal), "taken back already");
 }
 
 /// A policy that names these organisations as its writers, and nobody else.
@@ -249,7 +292,7 @@ fn open() -> DomainPolicy {
 /// End of a proposal: none while it is open, else whether it took effect.
 fn end(world: &World, id: ProposalId) -> Option<bool> {
     let entry = world.view().proposal(&id).expect("memory").expect("proposed");
-    entry.proposal.end.map(|end| end.failed.is_none())
+    entry.proposal.end.map(|end| end.how == ProposalFate::Effective)
 }
 
 fn rescue(domain: &str) -> Act {

@@ -60,6 +60,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => (any_path(), any_path()).prop_map(|(from, to)| Op::Rename { from, to }),
         1 => any_act().prop_map(|act| Op::Propose { act }),
         1 => any_digest().prop_map(|id| Op::Approve { proposal: ProposalId(id) }),
+        1 => any_digest().prop_map(|id| Op::Withdraw { proposal: ProposalId(id) }),
         1 => (any_digest(), any::<u32>()).prop_map(|(id, side)| Op::Vote { conflict: ConflictId(id), side }),
         1 => (any_digest(), any::<bool>()).prop_map(|(id, approve)| Op::Attest { envelope: EnvelopeId(id), approve }),
         1 => (0u8..9).prop_map(|n| Op::Revoke { key: author(n).public_key() }),

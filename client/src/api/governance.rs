@@ -58,9 +58,9 @@ pub struct ProposalEntry {
     pub approvals: Vec<String>,
     /// Count of approvals that the policy asks for now.
     pub needed: u32,
-    /// `open`, `effective`, or `failed` when it could not be done any more once enough agreed.
+    /// `open`, `effective`, `failed` when it could not be done any more once enough agreed, or `withdrawn` by its author.
     pub state: String,
-    /// The revision at which enough agreed; null while it is open.
+    /// The revision at which enough agreed, or at which it was withdrawn; null while it is open.
     pub decided: Option<Revision>,
     /// Why it failed.
     pub failed: Option<String>,

@@ -3,7 +3,7 @@
 use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
-use crate::format::governance::{Act, Proposal, ProposalEnd};
+use crate::format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
@@ -44,6 +44,7 @@ impl Applier<'_, '_> {
             }
             Op::Propose { act } => self.propose(act),
             Op::Approve { proposal } => self.approve(proposal),
+            Op::Withdraw { proposal } => self.withdraw(proposal),
             Op::Attest { envelope, approve } => self.attest(envelope, *approve),
             Op::Suggest { conflict, file, reason } => self.suggest(conflict, *file, reason),
             Op::Vote { conflict, side } => self.vote(conflict, *side),
@@ -145,13 +146,7 @@ impl Applier<'_, '_> {
     }
 
     fn approve(&mut self, id: &ProposalId) -> Result<(), Abort> {
-        let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
-        let Some(mut proposal) = proposal.filter(|proposal| proposal.end.is_none()) else {
-            return Err(Abort::refused(
-                Code::UnknownProposal,
-                format!("no open proposal {id} in {}", self.domain_name),
-            ));
-        };
+        let mut proposal = self.open_proposal(id)?;
         let quorum = self.quorum()?;
         if !self.may_agree(&quorum) {
             let detail = format!("{} does not speak for {:?} here", self.author(), self.organisation);
@@ -161,6 +156,28 @@ impl Applier<'_, '_> {
             proposal.approvals.insert(place, self.organisation.to_owned());
         }
         self.decide(*id, proposal, &quorum)
+    }
+
+    /// Ends an open proposal for its author.
+    fn withdraw(&mut self, id: &ProposalId) -> Result<(), Abort> {
+        let mut proposal = self.open_proposal(id)?;
+        if proposal.author != self.author() {
+            let detail = format!("only {}, who made the proposal, takes it back", proposal.author);
+            self.refuse_later(Refusal::new(Code::Role, detail));
+        }
+        self.end_proposal(*id, &mut proposal, ProposalFate::Withdrawn);
+        Ok(self.overlay.put_indexed(self.domain, name::proposal(id), Some(&proposal))?)
+    }
+
+    fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
+        let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
+        let none = || Abort::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name));
+        proposal.filter(|proposal| proposal.end.is_none()).ok_or_else(none)
+    }
+
+    fn end_proposal(&mut self, id: ProposalId, proposal: &mut Proposal, how: ProposalFate) {
+        proposal.end = Some(ProposalEnd { revision: self.revision, how });
+        self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
     }
 
     /// Whether the author's word counts as that of the organisation here.
@@ -224,12 +241,14 @@ impl Applier<'_, '_> {
     fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
         if quorum.is_met(self.overlay, &proposal.approvals)? {
             self.weigh(&proposal.act)?;
-            let failed = self.check(&proposal.act).err();
-            if failed.is_none() {
-                self.enact(&proposal.act)?;
-            }
-            proposal.end = Some(ProposalEnd { revision: self.revision, failed });
-            self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
+            let how = match self.check(&proposal.act) {
+                Ok(()) => {
+                    self.enact(&proposal.act)?;
+                    ProposalFate::Effective
+                }
+                Err(why) => ProposalFate::Failed(why),
+            };
+            self.end_proposal(id, &mut proposal, how);
         }
         Ok(self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))?)
     }

@@ -56,7 +56,7 @@ impl Applier<'_, '_> {
             Op::Enter { .. } => (), // validation has brought the change here
             Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } => self.govern(op)?,
             Op::Propose { .. } | Op::Suggest { .. } => self.govern(op)?,
-            Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } => self.govern(op)?,
+            Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } => self.govern(op)?,
         }
         Ok(())
     }

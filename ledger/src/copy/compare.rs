@@ -205,7 +205,7 @@ fn shown(checkpoint: &Checkpoint, genesis: Option<&Genesis>, known: Option<Shown
     let shown = Shown { seq: checkpoint.head().seq, state_root: checkpoint.state_root(), signed };
     match genesis.filter(|_| signed == Signed::Quorum) {
         _ if known == Some(shown) => (),
-        Some(genesis) => checkpoint.verify(genesis).map_err(Refused::NotCertified)?,
+        Some(genesis) => drop(checkpoint.verify(genesis).map_err(Refused::NotCertified)?),
         None => checkpoint.holds_head().map_err(|_| Refused::OtherRoot)?,
     }
     Ok(shown)
@@ -224,6 +224,7 @@ fn described(name: &[u8]) -> (&'static str, String) {
         (b'k', _) => ("lock", text()),
         (b'p', _) => ("proposal", hex::encode(rest)),
         (b'w' | b'z', _) => ("pending change", hex::encode(rest)),
+        (b'M', [_, ..]) => ("member", hex::encode(rest)),
         (b'H', []) => ("head", String::new()),
         (b'U', []) => ("usage", String::new()),
         _ => ("entry", format!("{}{}", char::from(*kind), hex::encode(rest))),

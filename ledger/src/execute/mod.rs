@@ -14,15 +14,14 @@ mod verdict;
 use self::envelope::Origin;
 use crate::execute::outcome::Outcome;
 use crate::format::check;
-use crate::format::constants::GROUP;
 use crate::format::receipt::Receipt;
 use crate::lock::LockNews;
 use crate::policy::attestation::Progress;
 use crate::policy::reputation::Service;
 use crate::state::abort::Deferred;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{Ledger, voters};
 use crate::state::overlay::Overlay;
-use crate::state::record::{EpochRecord, EvidenceRecord, Usage};
+use crate::state::record::{EvidenceRecord, Usage};
 use crate::state::slot::{Listed, SlotLeaf};
 use crate::state::store::{Store, StoreError, Table};
 use crate::state::{entry, name, prune, rows};
@@ -175,8 +174,7 @@ impl<'l, 's> Execution<'l, 's> {
 
     /// The voters of an epoch, by its entry; none for an epoch that has not begun.
     fn committee(&self, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
-        let record: Option<EpochRecord> = self.overlay.get(GROUP, &name::epoch(epoch))?;
-        Ok(record.and_then(|record| record.committee(self.ledger.genesis().group(), epoch)))
+        voters(&self.overlay, self.ledger.genesis(), epoch)
     }
 
     /// Named once in a slot, however often it is in there: at most [`OFFENCES_MAX`] keys for each signer.

@@ -95,6 +95,11 @@ pub enum Op {
         /// Number of the side, from 0.
         side: u32,
     } = 23,
+    /// The signer takes back an open proposal of its own in this domain.
+    Withdraw {
+        /// Which.
+        proposal: ProposalId,
+    } = 24,
     /// Asks for a lock, or for more than the signer holds at the path; renews it where the signer holds as much.
     Acquire {
         /// A file or folder; empty for the root.
@@ -141,7 +146,7 @@ pub enum OpKind {
     Lock,
     /// Affairs of the group, and proposals.
     Governance,
-    /// Approvals, attestations and votes.
+    /// Approvals, attestations, votes, and proposals taken back.
     Opinion,
     /// The frame of a transaction: which domain, and since when unchanged.
     Transaction,
@@ -160,7 +165,7 @@ impl Op {
             Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => OpKind::Lock,
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => OpKind::Governance,
             Self::Propose { .. } | Self::Suggest { .. } => OpKind::Governance,
-            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } => OpKind::Opinion,
+            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => OpKind::Opinion,
             Self::Enter { .. } | Self::Anchor { .. } => OpKind::Transaction,
         }
     }
@@ -173,7 +178,7 @@ impl Op {
             Self::Delete { .. } | Self::Rename { .. } => None,
             Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => None,
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } | Self::Propose { .. } => None,
-            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } => None,
+            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => None,
             Self::Enter { .. } | Self::Anchor { .. } => None,
         }
     }
@@ -186,7 +191,7 @@ impl Op {
             Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => (None, None),
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => (None, None),
             Self::Propose { .. } | Self::Suggest { .. } => (None, None),
-            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } => (None, None),
+            Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => (None, None),
             Self::Enter { .. } | Self::Anchor { .. } => (None, None),
         };
         first.into_iter().chain(second).map(String::as_str)

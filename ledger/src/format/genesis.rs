@@ -200,11 +200,6 @@ impl Genesis {
     pub fn founders(&self) -> &Committee {
         &self.committee
     }
-
-    /// The voters of an epoch; none for an epoch that this genesis does not begin.
-    pub fn committee(&self, epoch: Epoch) -> Option<&Committee> {
-        (epoch == self.committee.epoch()).then_some(&self.committee)
-    }
 }
 
 fn check(file: &GenesisFile) -> Result<(), GenesisError> {
@@ -274,8 +269,7 @@ mod tests {
         let genesis = testing::genesis(4);
         assert_eq!(Genesis::parse(genesis.bytes()), Ok(genesis.clone()));
         assert_eq!(genesis.group(), Digest(Sha256::digest(genesis.bytes()).into()));
-        assert_eq!(genesis.committee(Epoch::new(0)).map(Committee::len), Some(4));
-        assert_eq!(genesis.committee(Epoch::new(1)), None);
+        assert_eq!((genesis.founders().len(), genesis.founders().epoch()), (4, Epoch::new(0)));
     }
 
     #[test]

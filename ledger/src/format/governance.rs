@@ -98,8 +98,21 @@ pub struct Proposal {
 /// End of a proposal.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ProposalEnd {
-    /// The revision at which enough had agreed.
+    /// The revision that ended it.
     pub revision: Revision,
-    /// Why it could not be done any more; none if it took effect there.
-    pub failed: Option<String>,
+    /// Manner of the end.
+    pub how: ProposalFate,
+}
+
+/// Manner in which a proposal ends.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum ProposalFate {
+    /// Enough agreed, and it took effect there.
+    Effective = 1,
+    /// Enough agreed, and for this reason it could not be done any more.
+    Failed(String) = 2,
+    /// Its author took it back.
+    Withdrawn = 3,
 }

@@ -13,9 +13,11 @@ use crate::state::tree::{key_of, state_root};
 use crate::state::{entry, name};
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Constants, Digest, PublicKey, ReplicaId, bounded, checkpoint_digest};
+use quorate_pbft::{
+    ClaimedCert, Committee, Constants, Digest, PublicKey, QuorumCert, ReplicaId, bounded, checkpoint_digest,
+};
 #[cfg(feature = "execution")]
-use quorate_pbft::{Epoch, Kind, QuorumCert};
+use quorate_pbft::{Epoch, Kind};
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -58,7 +60,7 @@ impl Checkpoint {
         claimed.signatures.truncate(committee.quorum());
         Ok(Self {
             epochs: epochs.steps_to(certificate.epoch()),
-            next_members: next.map(|next| next.replicas().filter_map(|replica| next.key(replica)).copied().collect()),
+            next_members: next.map(|next| next.keys().copied().collect()),
             certificate: claimed,
             group_root: ledger.group().root(),
             group_count: ledger.group().count(),
@@ -89,14 +91,14 @@ fn next_members<R: Read>(reader: &mut R) -> io::Result<Option<Vec<PublicKey>>> {
 
 impl Checkpoint {
     /// Checks the chain of epochs, the signatures and the head.
-    pub(crate) fn verify(&self, genesis: &Genesis) -> Result<(), ProofError> {
+    pub fn verify(&self, genesis: &Genesis) -> Result<QuorumCert, ProofError> {
         let epochs = Epochs::through(genesis, &self.epochs)?;
         let committee = epochs.newest();
         if committee.epoch() != self.head.epoch {
             return Err(ProofError::Epoch);
         }
-        self.check_certificate(committee)?;
-        self.holds_head()
+        self.holds_head()?;
+        self.check_certificate(committee)
     }
 
     /// Checks that the head is part of the state.
@@ -104,7 +106,7 @@ impl Checkpoint {
         self.holds(name::HEAD, Some(&entry::bytes_of(&self.head)), &self.head_path, "the head")
     }
 
-    fn check_certificate(&self, committee: &Committee) -> Result<(), ProofError> {
+    fn check_certificate(&self, committee: &Committee) -> Result<QuorumCert, ProofError> {
         let next = match &self.next_members {
             Some(members) => Some(following(committee, members).ok_or(ProofError::Epoch)?),
             None => None,

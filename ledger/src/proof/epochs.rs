@@ -8,7 +8,8 @@ use super::ProofError;
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{
-    ClaimedCert, Committee, Constants, Digest, Ed25519, Epoch, Kind, PublicKey, View, bounded, checkpoint_digest,
+    ClaimedCert, Committee, Constants, Digest, Ed25519, Epoch, Kind, PublicKey, QuorumCert, View, bounded,
+    checkpoint_digest,
 };
 
 /// Epochs that one proof may lead through.
@@ -39,8 +40,7 @@ pub struct Epochs {
 impl Epochs {
     /// Only the epoch that the genesis begins. A group has no other until it has reconfigured itself.
     pub fn of(genesis: &Genesis) -> Self {
-        let first = genesis.committee(Epoch::new(0)).expect("a genesis begins epoch 0");
-        Self { committees: vec![first.clone()], steps: Vec::new() }
+        Self { committees: vec![genesis.founders().clone()], steps: Vec::new() }
     }
 
     /// As many epochs as these steps lead through.
@@ -87,12 +87,12 @@ pub(super) fn check_checkpoint(
     committee: &Committee,
     certificate: &ClaimedCert,
     digest: Digest,
-) -> Result<(), ProofError> {
+) -> Result<QuorumCert, ProofError> {
     if certificate.signatures.len() > committee.quorum() {
         return Err(ProofError::Surplus(certificate.signatures.len()));
     }
     if (certificate.kind, certificate.view, certificate.digest) != (Kind::Checkpoint, View::new(0), digest) {
         return Err(ProofError::NotCertified);
     }
-    committee.check(certificate.clone(), &Ed25519).map(drop).map_err(ProofError::Certificate)
+    committee.check(certificate.clone(), &Ed25519).map_err(ProofError::Certificate)
 }

@@ -1,10 +1,10 @@
 //! Authors and members.
 
 use super::{QueryError, StateView};
-use crate::format::constants::GROUP_DOMAIN;
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::policy::reputation::{Reputation, Service, TrackRecord};
 use crate::policy::{Rate, Rates};
-use crate::state::record::{AuthorRecord, Sequence};
+use crate::state::record::{AuthorRecord, MemberRecord, Sequence};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
 use crate::vocabulary::revision::Revision;
@@ -101,20 +101,17 @@ impl<'a> StateView<'a> {
         self.ledger.organisations()
     }
 
-    /// The voters, by number. The genesis's own: reconfiguration is not there yet.
+    /// The voters of the last executed slot's epoch, by number.
     pub fn members(&self) -> Result<Vec<MemberEntry>, StoreError> {
-        let members = (0..).zip(&self.ledger.genesis().file().members);
-        let entry = |(place, member): (u16, &crate::format::genesis::Enrolment)| {
-            let service: Service = entry::load(self.read, 0, &name::service(&member.key))?.unwrap_or_default();
-            let evidence: u8 = entry::load(self.read, 0, &name::offences(&member.key))?.unwrap_or(0);
-            Ok(MemberEntry {
-                replica: ReplicaId::new(place),
-                key: member.key,
-                organisation: member.organisation.clone(),
-                evidence,
-                reputation: service.reputation(evidence),
-            })
+        let voters = self.ledger.voters();
+        let entry = |(replica, key): (ReplicaId, &PublicKey)| {
+            let record: Option<MemberRecord> = entry::load(self.read, GROUP, &name::member(key))?;
+            let organisation = record.ok_or_else(|| entry::damaged("a member"))?.organisation;
+            let service: Service = entry::load(self.read, GROUP, &name::service(key))?.unwrap_or_default();
+            let evidence: u8 = entry::load(self.read, GROUP, &name::offences(key))?.unwrap_or(0);
+            let reputation = service.reputation(evidence);
+            Ok(MemberEntry { replica, key: *key, organisation, evidence, reputation })
         };
-        members.map(entry).collect()
+        voters.replicas().zip(voters.keys()).map(entry).collect()
     }
 }

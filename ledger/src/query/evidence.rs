@@ -54,11 +54,8 @@ impl<'a> StateView<'a> {
     }
 
     /// Number of a member of the epoch that the last executed slot belongs to.
-    pub fn number_of_member(&self, key: &PublicKey) -> Result<Option<ReplicaId>, StoreError> {
-        let epoch = self.ledger.head().epoch;
-        let members: Option<EpochRecord> = entry::load(self.read, GROUP, &name::epoch(epoch))?;
-        let place = members.and_then(|epoch| epoch.members.iter().position(|member| member == key));
-        Ok(place.map(|place| ReplicaId::new(place as u16))) // a group has at most 256 members
+    pub fn number_of_member(&self, key: &PublicKey) -> Option<ReplicaId> {
+        self.ledger.voters().replica_of(key)
     }
 
     /// The proof file.

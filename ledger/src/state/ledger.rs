@@ -4,19 +4,20 @@ use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
+use crate::state::entry::Entries;
 use crate::state::overlay::Overlay;
-use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, EpochRecord, Head, Usage};
+use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, EpochRecord, Head, MemberRecord, Usage};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{Tree, state_root};
 use crate::state::{entry, name};
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{Committee, Digest, Epoch, ExecutedPoint};
+use quorate_pbft::{Committee, Digest, Epoch, ExecutedPoint, SeqNum};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Version of the rules by which this ledger executes. A replica with another one must not vote.
-pub const RULES: &str = "quorate-ledger rules 5";
+pub const RULES: &str = "quorate-ledger rules 6";
 
 /// The row of [`Table::Meta`] that holds the genesis file.
 pub(crate) const GENESIS: &[u8] = b"genesis";
@@ -62,6 +63,8 @@ pub struct Ledger {
     genesis: Arc<Genesis>,
     head: Head,
     executed: ExecutedPoint,
+    /// The voters of the head's epoch.
+    voters: Arc<Committee>,
     group: Tree,
     domains: Arc<Domains>,
     policy: Arc<GroupPolicy>,
@@ -92,10 +95,12 @@ impl Ledger {
         if theirs != rules() {
             return Err(OpenError::OtherRules { theirs, ours: rules() });
         }
+        let head: Head = required(entry::load(read, GROUP, name::HEAD)?, "the head")?;
         let mut ledger = Self {
             genesis: Arc::new(genesis.clone()),
             executed: ExecutedPoint::default(),
-            head: required(entry::load(read, GROUP, name::HEAD)?, "the head")?,
+            voters: Arc::new(required(voters(&read, genesis, head.epoch)?, "the members")?),
+            head,
             group: Tree::open(GROUP, read)?,
             domains: Arc::new(open_domains(read)?),
             policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
@@ -138,6 +143,11 @@ impl Ledger {
     /// Head of the group's state.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// The voters of the last executed slot's epoch.
+    pub fn voters(&self) -> &Committee {
+        &self.voters
     }
 
     pub(crate) fn genesis_shared(&self) -> Arc<Genesis> {
@@ -190,6 +200,7 @@ impl Ledger {
             genesis: Arc::new(genesis.clone()),
             head,
             executed,
+            voters: Arc::new(genesis.founders().clone()),
             group: Tree::empty(GROUP),
             domains: Arc::new(BTreeMap::from([group_domain()])),
             policy: Arc::default(),
@@ -202,8 +213,13 @@ impl Ledger {
         let genesis = Arc::clone(&self.genesis);
         let file = genesis.file();
         overlay.put(GROUP, name::RULES.to_vec(), &rules());
-        let members = file.members.iter().map(|member| member.key).collect();
-        overlay.put(GROUP, name::epoch(Epoch::new(0)), &EpochRecord { members });
+        let (since, members) = (Epoch::new(0), file.members.iter().map(|member| member.key).collect());
+        overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members });
+        for member in &file.members {
+            let (organisation, proof) = (member.organisation.clone(), member.proof);
+            let record = MemberRecord { organisation, proof, since, until: None };
+            overlay.put(GROUP, name::member(&member.key), &record);
+        }
         for organisation in &file.organisations {
             overlay.put(GROUP, name::organisation(organisation), &Revision::GENESIS);
         }
@@ -268,7 +284,6 @@ impl Ledger {
 
     fn point(&self) -> ExecutedPoint {
         let head = &self.head;
-        let members = self.genesis.committee(head.epoch); // of the next epoch, once one is made in a slot
         ExecutedPoint {
             epoch: head.epoch,
             seq: head.seq,
@@ -277,7 +292,7 @@ impl Ledger {
             lane_bytes: head.lane_bytes.clone(),
             time: head.time,
             state_root: self.state_root(),
-            members_after: members.map_or(Digest::ZERO, Committee::digest),
+            members_after: self.voters.digest(),
         }
     }
 
@@ -291,6 +306,12 @@ impl Ledger {
         }
         Ok(true)
     }
+}
+
+/// The voters of an epoch, by its entry; none for an epoch that has not begun.
+pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
+    let record: Option<EpochRecord> = entries.entry(GROUP, &name::epoch(epoch))?;
+    Ok(record.and_then(|record| record.committee(genesis.group(), epoch)))
 }
 
 /// The rules and everything that decides how they answer.

@@ -88,6 +88,11 @@ pub(crate) fn epoch(epoch: Epoch) -> Vec<u8> {
     named(b'm', &epoch.get().to_be_bytes())
 }
 
+/// A key that is a member's, or was one, in the group's tree.
+pub(crate) fn member(key: &PublicKey) -> Vec<u8> {
+    named(b'M', &key.0)
+}
+
 /// Evidence against a replica's key, in the group's tree.
 pub(crate) fn evidence(key: &PublicKey, epoch: Epoch, kind: EvidenceKind) -> Vec<u8> {
     let mut name = named(b'e', &key.0);

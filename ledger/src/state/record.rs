@@ -12,7 +12,7 @@ use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{
-    Committee, Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Time, Tip, bounded,
+    Committee, Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Signature, Time, Tip, bounded,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -324,6 +324,8 @@ impl Usage {
 /// Members of an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct EpochRecord {
+    /// The last slot of the epoch before; 0 for the first epoch.
+    pub(crate) after: SeqNum,
     /// Keys by number.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub(crate) members: Vec<PublicKey>,
@@ -334,6 +336,19 @@ impl EpochRecord {
     pub(crate) fn committee(self, group: Digest, epoch: Epoch) -> Option<Committee> {
         Committee::new(group, epoch, self.members)
     }
+}
+
+/// A key that is a member's, or was one: it is known for ever.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct MemberRecord {
+    /// Organisation that runs the replica.
+    pub(crate) organisation: String,
+    /// The key's signature of [`crate::keys::possession_bytes`].
+    pub(crate) proof: Signature,
+    /// The first epoch in which it votes.
+    pub(crate) since: Epoch,
+    /// The first epoch in which it votes no more.
+    pub(crate) until: Option<Epoch>,
 }
 
 /// Proof of a replica's fault, as recorded.

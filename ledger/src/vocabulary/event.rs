@@ -23,11 +23,11 @@ pub enum Event {
         /// The domain in which it is approved.
         domain: String,
     },
-    /// Enough organisations agreed.
+    /// Enough organisations agreed, or its author took it back.
     Decided {
         /// The proposal.
         id: ProposalId,
-        /// The domain in which it was approved.
+        /// The domain in which it was proposed.
         domain: String,
     },
     /// A conflict is over.

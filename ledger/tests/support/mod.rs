@@ -57,7 +57,7 @@ fn enrolled(purpose: Purpose, n: u8, signer: &Ed25519Signer) -> Enrolment {
 
 /// Certificate that all members would sign after the newest slot.
 pub fn certificate_of(ledger: &Ledger) -> QuorumCert {
-    let committee = ledger.genesis().committee(Epoch::new(0)).expect("the first epoch");
+    let committee = ledger.genesis().founders();
     let point = ledger.executed();
     let statement = Statement {
         group: ledger.genesis().group(),

@@ -5,8 +5,8 @@ use super::{author, digest, genesis, genesis_with};
 use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome, ProposalId,
-    Read, Receipt, Revision, Table,
+    Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome,
+    ProposalFate, ProposalId, Read, Receipt, Revision, Table,
 };
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Decided, Digest, Epoch, Item, ItemKind, Kind, Position, ReplicaId, SeqNum, Signer,
@@ -190,7 +190,7 @@ impl World {
             self.does_in(domain, who, &[Edit::Other(Op::Approve { proposal })]);
         }
         let entry = self.view().proposal(&proposal).expect("memory").expect("it was made");
-        assert!(entry.proposal.end.is_some_and(|end| end.failed.is_none()), "the policy was decided");
+        assert!(entry.proposal.end.is_some_and(|end| end.how == ProposalFate::Effective), "the policy was decided");
     }
 
     /// The verdict on an envelope in a slot of its own.

@@ -66,11 +66,21 @@ pub async fn propose(word: &SignedRequest, domain: &str, act: Act) -> Outcome {
 
 /// Runs `quorate approve`.
 pub async fn approve(args: &Approve) -> Outcome {
-    let client = args.word.reach.client()?;
-    let id = whole(&client, "proposals", &args.proposal).await?;
+    about(&args.word, &args.proposal, |proposal| Op::Approve { proposal }).await
+}
+
+/// Runs `quorate proposals withdraw`.
+pub async fn withdraw(word: &SignedRequest, proposal: &str) -> Outcome {
+    about(word, proposal, |proposal| Op::Withdraw { proposal }).await
+}
+
+/// Submits an operation about a proposal, named by its id or the beginning of it, where it was made.
+async fn about(word: &SignedRequest, proposal: &str, op: impl FnOnce(ProposalId) -> Op) -> Outcome {
+    let client = word.reach.client()?;
+    let id = whole(&client, "proposals", proposal).await?;
     let known: ProposalEntry = client.get(&["proposals", &id], &[]).await?;
-    let answer = submit(&args.word, &known.domain, vec![Op::Approve { proposal: known.id }]).await?;
-    decided(&args.word, answer, |_| known.id).await
+    let answer = submit(word, &known.domain, vec![op(known.id)]).await?;
+    decided(word, answer, |_| known.id).await
 }
 
 /// Runs `quorate attest`.

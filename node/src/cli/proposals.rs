@@ -1,15 +1,16 @@
-//! `quorate proposals`: what is proposed, and who agrees.
+//! `quorate proposals`: proposals and who agrees, and the way to take one back.
 
 use super::failure::{Failure, Outcome};
 use super::listing::{LIST_MAX, page, whole};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
+use super::sending::SignedRequest;
 use super::{change, govern};
 use quorate_client::api::ProposalEntry;
 use quorate_client::http::Client;
 use serde_json::Value;
 
-/// See what is proposed and who agrees
+/// See what is proposed and who agrees, and take back a proposal of yours
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List proposals, the newest first
@@ -30,6 +31,16 @@ pub enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    Withdraw(Withdraw),
+}
+
+/// Take back an open proposal that you made
+#[derive(Debug, clap::Args)]
+pub struct Withdraw {
+    /// Its id, or the beginning of it
+    id: String,
+    #[command(flatten)]
+    word: SignedRequest,
 }
 
 /// Runs the command.
@@ -37,6 +48,7 @@ pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List { domain, open, reach } => list(domain.as_deref().unwrap_or_default(), *open, reach).await,
         Command::Show { id, reach } => show(id, reach).await,
+        Command::Withdraw(args) => govern::withdraw(&args.word, &args.id).await,
     }
 }
 

@@ -80,6 +80,11 @@ impl Committee {
         self.members.get(replica.index())
     }
 
+    /// The members' keys in order.
+    pub fn keys(&self) -> impl Iterator<Item = &PublicKey> {
+        self.members.iter()
+    }
+
     /// The member that has this key.
     pub fn replica_of(&self, key: &PublicKey) -> Option<ReplicaId> {
         let index = self.members.iter().position(|member| member == key)?;

@@ -164,8 +164,8 @@ fn speaker(view: &StateView, actor: Actor) -> Speaker {
     match actor {
         Actor::Author(author) => Speaker::Author { author, organisation: organisation(view, &author) },
         Actor::Replica(key) => match view.number_of_member(&key) {
-            Ok(Some(replica)) => Speaker::Replica { replica: replica.get() },
-            _ => Speaker::Author { author: key, organisation: organisation(view, &key) },
+            Some(replica) => Speaker::Replica { replica: replica.get() },
+            None => Speaker::Author { author: key, organisation: organisation(view, &key) },
         },
         Actor::Deadline => Speaker::Deadline,
     }

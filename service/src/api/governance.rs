@@ -11,7 +11,9 @@ use quorate_client::api::{
     Decides, Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
 use quorate_ledger::Threshold;
-use quorate_ledger::{EnvelopeId, PendingChange as Waiting, ProposalEntry as Found, ProposalId, Requirement};
+use quorate_ledger::{
+    EnvelopeId, PendingChange as Waiting, ProposalEntry as Found, ProposalFate, ProposalId, Requirement,
+};
 use serde::Deserialize;
 
 /// A domain's policy.
@@ -91,10 +93,12 @@ pub async fn one(
 
 fn entry(found: Found) -> ProposalEntry {
     let Found { id, domain, proposal, needed } = found;
-    let state = match &proposal.end {
-        None => "open",
-        Some(end) if end.failed.is_none() => "effective",
-        Some(_) => "failed",
+    let decided = proposal.end.as_ref().map(|end| end.revision);
+    let (state, failed) = match proposal.end.map(|end| end.how) {
+        None => ("open", None),
+        Some(ProposalFate::Effective) => ("effective", None),
+        Some(ProposalFate::Failed(why)) => ("failed", Some(why)),
+        Some(ProposalFate::Withdrawn) => ("withdrawn", None),
     };
     ProposalEntry {
         id,
@@ -105,8 +109,8 @@ fn entry(found: Found) -> ProposalEntry {
         approvals: proposal.approvals,
         needed,
         state: state.to_owned(),
-        decided: proposal.end.as_ref().map(|end| end.revision),
-        failed: proposal.end.and_then(|end| end.failed),
+        decided,
+        failed,
     }
 }
 

@@ -106,9 +106,6 @@ pub enum CopyError {
     /// No node is left to ask.
     #[error("no node is left to copy from: {0}")]
     NobodyLeft(String),
-    /// The folder is of a group whose members have changed since the genesis.
-    #[error("the genesis has no members for epoch {0}")]
-    Epoch(quorate_pbft::Epoch),
 }
 
 /// Error of a file or folder.

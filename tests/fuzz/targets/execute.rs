@@ -114,7 +114,8 @@ fn path(source: &mut Source<'_>) -> String {
 }
 
 fn op(source: &mut Source<'_>, ids: &[Digest]) -> Op {
-    match source.below(16) {
+    match source.below(17) {
+        15 => Op::Withdraw { proposal: ProposalId(known(source, ids)) },
         0..6 => {
             let modes = [Mode::File, Mode::File, Mode::Exec, Mode::Link];
             Op::Put { path: path(source), mode: modes[source.below(4) as usize], content: digest(source) }
