@@ -214,6 +214,14 @@ does 29-approve-policy applied acme approve "$proposal"
 does 30-approve-policy applied cedar approve "$proposal"
 must_say proposal_state effective
 
+tell "Acme wants the old policy back, and thinks better of it: whoever made a proposal takes it back."
+does 30a-propose-policy applied acme policy set product.json
+proposal=$(field proposal)
+does 30b-refused-access-withdraw "access: role" birch proposals withdraw "$proposal"
+does 30c-withdraw applied acme proposals withdraw "$proposal"
+must_say proposal_state withdrawn
+does 30d-refused-content-approve "content: unknown-proposal" cedar approve "$proposal"
+
 source "$here/tour/gates.sh"
 
 chapter "Keys: rotation and revocation"
@@ -235,6 +243,8 @@ source "$here/tour/locks.sh"
 
 chapter "Every receipt, offline"
 while read -r name id; do keep "$name" "$id"; done <receipts
+as acme epochs export --out "$out/epochs"
+[[ $code == 0 ]] || fail "exit code $code: $(cat error.txt)"
 stop_group
 echo "The group is stopped. What follows asks nobody: a receipt, the genesis, and arithmetic."
 echo
@@ -248,6 +258,8 @@ for receipt in "$out"/[0-9]*.receipt; do
   printf '  %-42s %s\n' "$(basename "$receipt")" "$state"
   count=$((count + 1))
 done
+"$quorate" verify "$receipt" --genesis "$out/genesis.json" --epochs "$out/epochs" >/dev/null ||
+  fail "$(basename "$receipt") does not verify for who knows the newest epoch"
 { cat "$out/33-refused-signature.receipt"; printf x; } >longer.receipt
 if "$quorate" verify longer.receipt --genesis "$out/genesis.json" >/dev/null 2>&1; then
   fail "a receipt that was tampered with verifies"

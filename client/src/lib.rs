@@ -11,6 +11,7 @@ pub mod auto;
 #[cfg(feature = "http")]
 pub mod calls;
 pub mod content;
+pub mod epochs;
 #[cfg(feature = "http")]
 pub mod events;
 #[cfg(feature = "http")]

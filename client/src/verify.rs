@@ -1,7 +1,7 @@
 //! Checking proofs offline: a proof file and the genesis are enough.
 
 use crate::content;
-use quorate_ledger::proof::{Proof, ProofError, Proved, ProvedFile};
+use quorate_ledger::proof::{Epochs, Proof, ProofError, Proved, ProvedFile};
 use quorate_ledger::{Genesis, GenesisError};
 use quorate_pbft::{Digest, EvidenceKind};
 
@@ -45,13 +45,24 @@ pub enum NotProved {
 /// Verifies a proof file with this genesis and nothing else, and holds it against the demands.
 pub fn verify(file: &[u8], genesis: &[u8], demands: &Demands) -> Result<Proved, NotProved> {
     let genesis = Genesis::parse(genesis)?;
-    let proved = Proof::decode(file)?.verify(&genesis)?;
+    verify_after(file, &genesis, &Epochs::of(&genesis), demands).map(|(proved, _)| proved)
+}
+
+/// The same for somebody who knows these epochs: a proof that ends below the newest is refused (M3). Says which epochs
+/// are known with it.
+pub fn verify_after(
+    file: &[u8],
+    genesis: &Genesis,
+    known: &Epochs,
+    demands: &Demands,
+) -> Result<(Proved, Epochs), NotProved> {
+    let (proved, epochs) = Proof::decode(file)?.verify_after(genesis, known)?;
     match &proved {
         Proved::File(file) => meets(file, demands)?,
         _ if demands.content.is_some() || demands.nonce.is_some() => return Err(NotProved::NotAFile),
         _ => (),
     }
-    Ok(proved)
+    Ok((proved, epochs))
 }
 
 fn meets(file: &ProvedFile, demands: &Demands) -> Result<(), NotProved> {

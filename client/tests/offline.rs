@@ -1,12 +1,13 @@
 //! Evidence from its file and the genesis alone.
 
-use quorate_client::verify::{Demands, NotProved, verify};
+use quorate_client::epochs::{EpochsError, SeenEpochs};
+use quorate_client::verify::{Demands, NotProved, verify, verify_after};
 use quorate_ledger::keys::Purpose;
-use quorate_ledger::proof::{EvidenceProof, Proof, ProofError, Proved};
+use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits};
 use quorate_pbft::{
-    Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, ReplicaId, SeqNum, Signer as _, Statement,
-    View,
+    ClaimedCert, Committee, Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, ReplicaId, SeqNum,
+    Signer as _, Statement, View, checkpoint_digest,
 };
 
 fn replica(n: u8) -> Ed25519Signer {
@@ -76,4 +77,41 @@ fn evidence_has_no_content_to_demand() {
     let group = genesis("a");
     let demands = Demands { content: Some(b"x".to_vec()), nonce: None };
     assert_eq!(verify(&evidence(&group), group.bytes(), &demands), Err(NotProved::NotAFile));
+}
+
+/// The first four members make way for three of them and another one.
+fn second_epoch(group: &Genesis) -> Epochs {
+    let members: Vec<_> = (1..5).map(|n| replica(n).public_key()).collect();
+    let next = Committee::new(group.group(), Epoch::new(1), members.clone()).expect("four keys");
+    let (lane_hash, state_root) = (Digest([1; 32]), Digest([2; 32]));
+    let digest = checkpoint_digest(&lane_hash, &state_root, &next.digest());
+    let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Checkpoint, View::new(0), SeqNum::new(128));
+    let statement = Statement { group: group.group(), epoch, kind, view, seq, digest };
+    let sign =
+        |n: u8| (ReplicaId::new(u16::from(n)), statement.sign(ReplicaId::new(u16::from(n)), &replica(n)).signature);
+    let certificate = ClaimedCert { epoch, kind, view, seq, digest, signatures: (0..3).map(sign).collect() };
+    Epochs::of(group).followed_by(EpochStep { certificate, lane_hash, state_root, members }).expect("signed")
+}
+
+#[test]
+fn the_newest_epoch_that_was_seen_is_kept_and_never_goes_back() {
+    let (group, folder) = (genesis("a"), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("epochs");
+    let mut seen = SeenEpochs::open(&path, &group).expect("none yet");
+    assert_eq!(seen.epochs(), &Epochs::of(&group));
+    seen.saw(second_epoch(&group)).expect("a disk");
+    let mut seen = SeenEpochs::open(&path, &group).expect("its file");
+    assert_eq!(seen.epochs(), &second_epoch(&group));
+    seen.saw(Epochs::of(&group)).expect("nothing to do");
+    assert_eq!(SeenEpochs::open(&path, &group).expect("its file").epochs(), &second_epoch(&group));
+    let other = SeenEpochs::open(&path, &genesis("b")).map(drop);
+    assert!(matches!(other, Err(EpochsError::NotEpochs { why: ProofError::OtherGroup { .. }, .. })), "{other:?}");
+}
+
+#[test]
+fn evidence_of_an_epoch_that_is_over_holds_for_who_knows_a_newer_one() {
+    let group = genesis("a");
+    let (proved, _) =
+        verify_after(&evidence(&group), &group, &second_epoch(&group), &Demands::default()).expect("it holds");
+    assert!(matches!(proved, Proved::Evidence(_)));
 }

@@ -100,8 +100,9 @@ pub use execute::outcome::Outcome;
 pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest, WAIT_MS_MAX, Wanted};
 #[cfg(feature = "execution")]
 pub use query::{
-    AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EvidenceEntry, FileEntry, Found, LockEntry,
-    LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry, StateView,
+    AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EpochEntry, EvidenceEntry, FileEntry, Found,
+    LockEntry, LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry,
+    StateView,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};

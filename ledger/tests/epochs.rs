@@ -160,7 +160,8 @@ fn nobody_but_a_quorum_of_the_epoch_before_vouches_for_the_next() {
     let mut twice = good.clone();
     twice.members[1] = twice.members[0];
     assert_eq!(follow(twice), Err(ProofError::Epoch));
-    assert!(Epochs::through(&world.genesis, &[good.clone(), good]).is_err(), "one step leads one epoch on");
+    let first = Epochs::of(&world.genesis);
+    assert!(first.joined(&[good.clone(), good]).is_err(), "one step leads one epoch on");
 }
 
 /// The last checkpoint of an epoch is signed by its own members and names the next ones.
@@ -193,4 +194,56 @@ fn a_fault_in_the_second_epoch_is_proved_by_the_genesis_alone() {
     assert_eq!((proved.key, proved.what.epoch), (successor(2).public_key(), Epoch::new(1)));
     let unled = Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode();
     assert_eq!(verify(&world, &unled), Err(ProofError::Epoch));
+}
+
+#[test]
+fn a_file_of_epochs_leads_to_the_newest_and_fails_with_any_byte_changed() {
+    let (world, epochs) = two_epochs();
+    let file = epochs.encode();
+    assert_eq!(Epochs::decode(&file, &world.genesis), Ok(epochs));
+    for at in (0..file.len()).step_by(7) {
+        let mut flipped = file.clone();
+        flipped[at] ^= 1;
+        assert!(Epochs::decode(&flipped, &world.genesis).is_err(), "byte {at}");
+    }
+    let other = World::of(support::genesis(7));
+    assert!(matches!(Epochs::decode(&file, &other.genesis), Err(ProofError::OtherGroup { .. })));
+}
+
+/// M3: keys of members that left could sign it.
+#[test]
+fn a_proof_of_an_older_epoch_than_the_newest_known_one_is_refused_and_names_both() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "x")]);
+    let old = world.view().prove_file(&support::certificate_of(&world.ledger), "main", "a", None);
+    let old = Proof::File(Box::new(old.expect("in this state")));
+    let first = Epochs::of(&world.genesis);
+    let (_, seen) = old.verify_after(&world.genesis, &first).expect("nothing newer is known");
+    assert_eq!(seen, first);
+    let known = first.followed_by(step(&world)).expect("signed");
+    let refused = old.verify_after(&world.genesis, &known).map(drop);
+    assert_eq!(refused, Err(ProofError::OlderEpoch { ends: Epoch::new(0), known: Epoch::new(1) }));
+}
+
+#[test]
+fn a_proof_that_leads_further_says_which_epochs_are_known_with_it() {
+    let (world, epochs) = two_epochs();
+    let proof = Proof::decode(&file(&world, &epochs, "new")).expect("a proof");
+    let (_, seen) = proof.verify_after(&world.genesis, &Epochs::of(&world.genesis)).expect("it holds");
+    assert_eq!(seen, epochs);
+    assert!(proof.verify_after(&world.genesis, &epochs).is_ok());
+}
+
+/// M3: the first members sign another successor with their old keys.
+#[test]
+fn a_second_history_is_refused_by_who_knows_the_first() {
+    let (world, epochs) = two_epochs();
+    let others = (5..10).map(|n| successor(n).public_key()).collect();
+    let others = Committee::new(world.genesis.group(), Epoch::new(1), others).expect("five keys");
+    let certificate = claim(statement(&world, 0, &others), replica, 3);
+    let (lane_hash, state_root) = (world.ledger.executed().lane_hash, world.ledger.executed().state_root);
+    let members = others.keys().copied().collect();
+    let forged = [EpochStep { certificate, lane_hash, state_root, members }];
+    assert!(Epochs::of(&world.genesis).joined(&forged).is_ok(), "the genesis alone cannot tell");
+    assert_eq!(epochs.joined(&forged), Err(ProofError::OtherHistory(Epoch::new(1))));
 }

@@ -21,6 +21,31 @@ pub struct Member {
     pub standing: Standing,
 }
 
+/// Period of one member list: an item of `GET /v1/epochs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochEntry {
+    /// Its number, from 0.
+    pub epoch: u64,
+    /// The last slot of the epoch before; 0 for the first epoch.
+    pub after: u64,
+    /// Its last slot; null while that is open.
+    pub until: Option<u64>,
+    /// The voters, in the order of their numbers.
+    pub members: Vec<EpochMember>,
+}
+
+/// Voter of an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochMember {
+    /// Its place in the member list.
+    pub replica: u16,
+    /// Its key.
+    #[serde(with = "hexed")]
+    pub key: PublicKey,
+    /// Organisation that runs the replica.
+    pub organisation: String,
+}
+
 /// Author enrolled in the group: an item of `GET /v1/identities`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

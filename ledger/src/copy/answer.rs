@@ -4,7 +4,7 @@ use super::frame::{Answer, Ask, DomainPath, ENTRIES_MAX, Given, GivenPart, Given
 use super::frame::{WantedPart, WantedRows};
 use super::vouched::Vouched;
 use crate::format::constants::GROUP;
-use crate::proof::{Checkpoint, Epochs, ProveError};
+use crate::proof::{Checkpoint, ProveError};
 use crate::state::domain::Domain;
 use crate::state::ledger::Ledger;
 use crate::state::record::DomainRoot;
@@ -19,7 +19,8 @@ const ENOUGH_BYTES: usize = 1 << 20;
 
 /// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
 pub fn answer(ledger: &Ledger, read: &dyn Read, certificate: &QuorumCert, ask: &Ask) -> Result<Vec<u8>, ProveError> {
-    give((ledger, read), Checkpoint::of((ledger, read), certificate, &Epochs::of(ledger.genesis()))?, ask)
+    let epochs = ledger.view(read).chain_of_epochs();
+    give((ledger, read), Checkpoint::of((ledger, read), certificate, &epochs)?, ask)
 }
 
 /// Answers a question from a state that nobody has signed: for those who compare states. Nobody copies such an answer.

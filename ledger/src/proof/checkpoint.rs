@@ -92,13 +92,20 @@ fn next_members<R: Read>(reader: &mut R) -> io::Result<Option<Vec<PublicKey>>> {
 impl Checkpoint {
     /// Checks the chain of epochs, the signatures and the head.
     pub fn verify(&self, genesis: &Genesis) -> Result<QuorumCert, ProofError> {
-        let epochs = Epochs::through(genesis, &self.epochs)?;
-        let committee = epochs.newest();
-        if committee.epoch() != self.head.epoch {
+        self.verify_after(&Epochs::of(genesis)).map(|(certificate, _)| certificate)
+    }
+
+    /// The same for a reader who knows these epochs, with those that are known now.
+    pub(super) fn verify_after(&self, known: &Epochs) -> Result<(QuorumCert, Epochs), ProofError> {
+        let (ends, epochs) = (self.head.epoch, known.joined(&self.epochs)?);
+        if ends < known.newest().epoch() {
+            return Err(ProofError::OlderEpoch { ends, known: known.newest().epoch() });
+        }
+        if epochs.newest().epoch() != ends {
             return Err(ProofError::Epoch);
         }
         self.holds_head()?;
-        self.check_certificate(committee)
+        Ok((self.check_certificate(epochs.newest())?, epochs))
     }
 
     /// Checks that the head is part of the state.

@@ -5,12 +5,16 @@
 //! ago could sign a second history: whoever knows a newer epoch already should ask for proofs that pass through it (M3).
 
 use super::ProofError;
+use super::seal::{sealed, unsealed};
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{
     ClaimedCert, Committee, Constants, Digest, Ed25519, Epoch, Kind, PublicKey, QuorumCert, View, bounded,
     checkpoint_digest,
 };
+
+/// First bytes of a file of epochs.
+pub const EPOCHS_TAG: &[u8] = b"quorate-epochs-1\n";
 
 /// Epochs that one proof may lead through.
 pub(super) const EPOCHS_MAX: usize = 65_536;
@@ -29,6 +33,14 @@ pub struct EpochStep {
     pub members: Vec<PublicKey>,
 }
 
+/// Content of a file of epochs.
+#[derive(BorshSerialize, BorshDeserialize)]
+struct EpochsFile {
+    group: Digest,
+    #[borsh(deserialize_with = "bounded::list::<EPOCHS_MAX, _, _>")]
+    steps: Vec<EpochStep>,
+}
+
 /// The committees from the genesis on, each vouched for by the one before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Epochs {
@@ -43,9 +55,33 @@ impl Epochs {
         Self { committees: vec![genesis.founders().clone()], steps: Vec::new() }
     }
 
-    /// As many epochs as these steps lead through.
-    pub fn through(genesis: &Genesis, steps: &[EpochStep]) -> Result<Self, ProofError> {
-        steps.iter().try_fold(Self::of(genesis), |epochs, step| epochs.followed_by(step.clone()))
+    /// These epochs, and those that the steps lead on to. The first step may begin at any of these.
+    pub fn joined(&self, steps: &[EpochStep]) -> Result<Self, ProofError> {
+        steps.iter().try_fold(self.clone(), |epochs, step| {
+            let next = step.certificate.epoch.get().checked_add(1).map(Epoch::new).ok_or(ProofError::Epoch)?;
+            match self.committee(next) {
+                Some(known) if known.keys().eq(&step.members) => Ok(epochs),
+                Some(_) => Err(ProofError::OtherHistory(next)),
+                None => epochs.followed_by(step.clone()),
+            }
+        })
+    }
+
+    /// The file of epochs: the group and the steps from its genesis on.
+    pub fn encode(&self) -> Vec<u8> {
+        sealed(EPOCHS_TAG, &EpochsFile { group: self.newest().group(), steps: self.steps.clone() })
+    }
+
+    /// Reads a file of epochs and checks all of it.
+    pub fn decode(bytes: &[u8], genesis: &Genesis) -> Result<Self, ProofError> {
+        let EpochsFile { group, steps } = unsealed(EPOCHS_TAG, bytes)?;
+        of_group(group, genesis)?;
+        steps.into_iter().try_fold(Self::of(genesis), Self::followed_by)
+    }
+
+    /// The committees, the first epoch's first.
+    pub fn committees(&self) -> &[Committee] {
+        &self.committees
     }
 
     /// Adds the next epoch.
@@ -95,4 +131,10 @@ pub(super) fn check_checkpoint(
         return Err(ProofError::NotCertified);
     }
     committee.check(certificate.clone(), &Ed25519).map_err(ProofError::Certificate)
+}
+
+/// Refuses what belongs to another group than the genesis.
+pub(super) fn of_group(theirs: Digest, genesis: &Genesis) -> Result<(), ProofError> {
+    let ours = genesis.group();
+    if theirs == ours { Ok(()) } else { Err(ProofError::OtherGroup { theirs, ours }) }
 }

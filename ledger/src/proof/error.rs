@@ -1,7 +1,7 @@
 //! Reasons why a proof does not hold, or cannot be made.
 
 use crate::state::store::StoreError;
-use quorate_pbft::{CertError, Digest};
+use quorate_pbft::{CertError, Digest, Epoch};
 
 /// Why a file proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,10 +12,21 @@ pub enum ProofError {
     /// The chain of epochs does not lead from the genesis to the proof's epoch, or through an impossible one.
     #[error("the proof's epochs do not lead from this genesis to its own")]
     Epoch,
-    /// Evidence that names another group.
+    /// An older epoch than the newest one known: its members may have left since (M3).
+    #[error("it ends in epoch {ends}, and epoch {known} is known: members that have left could have signed it")]
+    OlderEpoch {
+        /// Epoch in which the proof ends.
+        ends: Epoch,
+        /// The newest one known.
+        known: Epoch,
+    },
+    /// Other members than those known for this epoch: a second history of the group (M3).
+    #[error("its members of epoch {0} are not the known ones: it is of a second history")]
+    OtherHistory(Epoch),
+    /// Evidence or epochs that name another group.
     #[error("it is of group {theirs}, this genesis is of {ours}")]
     OtherGroup {
-        /// Group of the evidence.
+        /// Group that they name.
         theirs: Digest,
         /// Group of the genesis.
         ours: Digest,

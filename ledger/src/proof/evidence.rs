@@ -1,7 +1,7 @@
 //! A replica's fault, with the way to the committee that it belonged to.
 
 use super::ProofError;
-use super::epochs::{EPOCHS_MAX, EpochStep, Epochs};
+use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, of_group};
 use crate::format::check;
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -40,21 +40,15 @@ impl EvidenceProof {
         Self { epochs: epochs.steps_to(evidence.key().epoch), evidence }
     }
 
-    pub(super) fn verify(&self, genesis: &Genesis) -> Result<ProvedEvidence, ProofError> {
-        let (named, ours) = (self.evidence.statements(), genesis.group());
-        if let Some(other) = named.iter().find(|named| named.statement.group != ours) {
-            return Err(ProofError::OtherGroup { theirs: other.statement.group, ours });
-        }
-        let epochs = Epochs::through(genesis, &self.epochs)?;
-        let (committee, what) = (epochs.newest(), self.evidence.key());
-        if committee.epoch() != what.epoch {
-            return Err(ProofError::Epoch);
-        }
+    pub(super) fn verify(&self, genesis: &Genesis, known: &Epochs) -> Result<(ProvedEvidence, Epochs), ProofError> {
+        self.evidence.statements().iter().try_for_each(|named| of_group(named.statement.group, genesis))?;
+        let (epochs, what) = (known.joined(&self.epochs)?, self.evidence.key());
+        let committee = epochs.committee(what.epoch).ok_or(ProofError::Epoch)?;
         let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
         if !check::proves(&self.evidence, committee, genesis) {
             return Err(ProofError::Evidence);
         }
         let (view, seq) = self.evidence.place();
-        Ok(ProvedEvidence { what, key, view, seq })
+        Ok((ProvedEvidence { what, key, view, seq }, epochs))
     }
 }

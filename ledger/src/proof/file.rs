@@ -1,8 +1,7 @@
 //! Proof of the file at a path at a checkpoint, or of its absence.
 
 use super::checkpoint::{Checkpoint, holds};
-use super::{NonceProof, ProofError, SlotProof};
-use crate::format::genesis::Genesis;
+use super::{Epochs, NonceProof, ProofError, SlotProof};
 use crate::state::record::{DomainRoot, FileRecord};
 use crate::state::slot::Listed;
 use crate::state::tree::proof::TreeProof;
@@ -84,8 +83,8 @@ impl FileProof {
         (self.checkpoint.head().seq, file.map(|file| file.content))
     }
 
-    pub(super) fn verify(&self, genesis: &Genesis) -> Result<ProvedFile, ProofError> {
-        self.checkpoint.verify(genesis)?;
+    pub(super) fn verify(&self, known: &Epochs) -> Result<(ProvedFile, Epochs), ProofError> {
+        let (_, epochs) = self.checkpoint.verify_after(known)?;
         let root = entry::bytes_of(&self.domain_root);
         let domain_name = name::domain_root(&self.domain);
         self.checkpoint.holds(&domain_name, Some(&root), &self.domain_path, "the domain")?;
@@ -95,7 +94,7 @@ impl FileProof {
         let head = self.checkpoint.head();
         let nonce = self.mark.as_ref().map(|mark| mark.verify(&self.checkpoint)).transpose()?;
         let record = self.record.as_ref();
-        Ok(ProvedFile {
+        let proved = ProvedFile {
             domain: self.domain.clone(),
             path: self.path.clone(),
             file: record.and_then(|record| record.file),
@@ -105,7 +104,8 @@ impl FileProof {
             time: head.time,
             signers: self.checkpoint.signers(),
             nonce,
-        })
+        };
+        Ok((proved, epochs))
     }
 }
 

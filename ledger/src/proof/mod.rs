@@ -11,26 +11,25 @@ mod evidence;
 mod file;
 mod nonce;
 mod receipt;
+mod seal;
 
 pub use crate::state::tree::proof::TreeProof;
 pub use checkpoint::Checkpoint;
-pub use epochs::{EpochStep, Epochs};
+pub use epochs::{EPOCHS_TAG, EpochStep, Epochs};
 pub use error::{ProofError, ProveError};
 pub use evidence::{EvidenceProof, ProvedEvidence};
 pub(crate) use file::MarkProof;
 pub use file::{FileProof, Marked, ProvedFile};
 pub use nonce::{NonceProof, NonceStep};
 pub use receipt::{ProvedReceipt, ReceiptProof, SlotProof};
+pub use seal::PROOF_BYTES_MAX;
 
 use crate::format::genesis::Genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
-use sha2::{Digest as _, Sha256};
+use seal::{sealed, unsealed};
 
 /// First bytes of a proof file.
 pub const TAG: &[u8] = b"quorate-proof-2\n";
-
-/// Bytes of a proof file: what a reader takes before it decodes. The largest part is a receipt of many paths.
-pub const PROOF_BYTES_MAX: usize = 128 << 20;
 
 /// Content of a proof file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -59,29 +58,30 @@ pub enum Proved {
 impl Proof {
     /// The proof file.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = TAG.to_vec();
-        borsh::to_writer(&mut bytes, self).expect("writing into memory cannot fail");
-        let hash = Sha256::digest(&bytes);
-        bytes.extend_from_slice(&hash);
-        bytes
+        sealed(TAG, self)
     }
 
     /// Reads a proof file.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofError> {
-        let (hashed, hash) = bytes.split_last_chunk::<32>().ok_or(ProofError::Malformed)?;
-        let body = hashed.strip_prefix(TAG).ok_or(ProofError::Malformed)?;
-        if bytes.len() > PROOF_BYTES_MAX || Sha256::digest(hashed)[..] != *hash {
-            return Err(ProofError::Malformed);
-        }
-        borsh::from_slice(body).map_err(|_| ProofError::Malformed)
+        unsealed(TAG, bytes)
     }
 
     /// Verifies the proof for a reader who trusts the genesis and nothing else.
     pub fn verify(&self, genesis: &Genesis) -> Result<Proved, ProofError> {
+        self.verify_after(genesis, &Epochs::of(genesis)).map(|(proved, _)| proved)
+    }
+
+    /// Verifies the proof for a reader who knows these epochs, and says which are known with it.
+    ///
+    /// A state that members of an older epoch than the newest known one signed is refused: some may have left, and keys
+    /// of those who left could sign a second history (M3). Evidence holds whatever its epoch.
+    pub fn verify_after(&self, genesis: &Genesis, known: &Epochs) -> Result<(Proved, Epochs), ProofError> {
         match self {
-            Self::File(proof) => proof.verify(genesis).map(Proved::File),
-            Self::Receipt(proof) => proof.verify(genesis).map(Proved::Receipt),
-            Self::Evidence(proof) => proof.verify(genesis).map(Proved::Evidence),
+            Self::File(proof) => proof.verify(known).map(|(proved, epochs)| (Proved::File(proved), epochs)),
+            Self::Receipt(proof) => proof.verify(known).map(|(proved, epochs)| (Proved::Receipt(proved), epochs)),
+            Self::Evidence(proof) => {
+                proof.verify(genesis, known).map(|(proved, epochs)| (Proved::Evidence(proved), epochs))
+            }
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Proof of an event in a slot: a verdict, or an executed read mark.
 
-use super::ProofError;
 use super::checkpoint::Checkpoint;
-use crate::format::genesis::Genesis;
+use super::{Epochs, ProofError};
 use crate::format::receipt::Receipt;
 use crate::state::slot::{Listed, SlotLeaf};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -65,11 +64,11 @@ impl SlotProof {
 }
 
 impl ReceiptProof {
-    pub(super) fn verify(&self, genesis: &Genesis) -> Result<ProvedReceipt, ProofError> {
-        self.checkpoint.verify(genesis)?;
+    pub(super) fn verify(&self, known: &Epochs) -> Result<(ProvedReceipt, Epochs), ProofError> {
+        let (_, epochs) = self.checkpoint.verify_after(known)?;
         self.slot.verify(&self.checkpoint, &Listed::Receipt(self.receipt.digest()))?;
         let head = self.checkpoint.head();
         let (receipt, signers) = (self.receipt.clone(), self.checkpoint.signers());
-        Ok(ProvedReceipt { receipt, seq: head.seq, time: head.time, signers })
+        Ok((ProvedReceipt { receipt, seq: head.seq, time: head.time, signers }, epochs))
     }
 }

@@ -11,6 +11,11 @@ use crate::vocabulary::ids::EnvelopeId;
 use quorate_pbft::{Digest, QuorumCert, SeqNum, merkle_path};
 
 impl<'a> StateView<'a> {
+    /// The epochs so far, each vouched for by the one before.
+    pub fn chain_of_epochs(&self) -> Epochs {
+        Epochs::of(self.ledger.genesis())
+    }
+
     /// The proof of what stands at a path in this state, which `certificate` must certify.
     pub fn prove_file(
         &self,
@@ -19,7 +24,7 @@ impl<'a> StateView<'a> {
         path: &str,
         mark: Option<&Marked>,
     ) -> Result<FileProof, ProveError> {
-        self.prove_file_through(&Epochs::of(self.ledger.genesis()), certificate, domain, path, mark)
+        self.prove_file_through(&self.chain_of_epochs(), certificate, domain, path, mark)
     }
 
     /// As [`StateView::prove_file`], where the certificate is of an epoch that the genesis does not begin.
@@ -60,7 +65,7 @@ impl<'a> StateView<'a> {
 
     /// The proof of a verdict in this state or an earlier one; `certificate` must certify this state.
     pub fn prove_receipt(&self, certificate: &QuorumCert, id: &EnvelopeId) -> Result<ReceiptProof, ProveError> {
-        self.prove_receipt_through(&Epochs::of(self.ledger.genesis()), certificate, id)
+        self.prove_receipt_through(&self.chain_of_epochs(), certificate, id)
     }
 
     /// As [`StateView::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.

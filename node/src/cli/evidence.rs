@@ -7,6 +7,7 @@ use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::EvidenceEntry;
 use quorate_client::http::Client;
+use quorate_ledger::proof::TAG;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -83,7 +84,7 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
     let raw = items.into_iter().find(|item| item["id"] == *id).ok_or_else(none)?;
     if let Some(out) = out {
         let proof = client.renewed().get_bytes(&["evidence", &id], &[]).await?.body;
-        output::write(out, &proof)?;
+        output::write(out, TAG, &proof)?;
     }
     if reach.json {
         return Ok(print::json(&raw)?);

@@ -31,6 +31,7 @@ mod zip;
 mod debug;
 mod group;
 mod partitions;
+mod epochs;
 
 // Files and their history.
 mod change;
@@ -128,6 +129,8 @@ enum Command {
     Debug(debug::Command),
     /// List the voters
     Members(Reach),
+    #[command(subcommand)]
+    Epochs(epochs::Command),
     /// List the other members as a node hears them
     Peers(Reach),
     /// Show which members hear each other, what waits, and what earlier outages have cost
@@ -210,6 +213,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
+        Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Partitions(reach) => wait(partitions::run(reach)),
         Command::Domains(args) => wait(domains::run(args)),

@@ -6,21 +6,21 @@ use super::output;
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Level;
-use quorate_ledger::proof::Proof;
+use quorate_ledger::proof::{Proof, TAG};
 use std::path::Path;
 
 /// Writes the proof and gives the file at the checkpoint that it names, with the read's nonce where it had one.
 ///
 /// The proof is not checked here, where no genesis is at hand, but the content is what it speaks of.
 pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(Answer, Option<String>), Failure> {
-    output::check(out)?;
+    output::check(out, TAG)?;
     let nonce = if read.fresh.level == Level::Strong { fresh_nonce()? } else { String::new() };
     let bytes = read.proof(client, &nonce).await?;
     let Ok(Proof::File(proof)) = Proof::decode(&bytes) else {
         return Err(client.garbled("not the proof of a file").into());
     };
     let (seq, hash) = proof.claim();
-    output::write(out, &bytes)?;
+    output::write(out, TAG, &bytes)?;
     if !nonce.is_empty() {
         eprintln!("quorate: the proof is of the read with --nonce {nonce}");
     }

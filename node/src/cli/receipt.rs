@@ -9,6 +9,7 @@ use quorate_client::api::LogEntry;
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
 use quorate_ledger::EnvelopeId;
+use quorate_ledger::proof::TAG;
 use std::path::PathBuf;
 
 /// Show the verdict on an envelope
@@ -39,7 +40,7 @@ pub async fn run(args: &Receipt) -> Outcome {
             return Err(Failure::no(format!("{id} has no verdict yet: {}", change::word(receipt.state))));
         }
         let proof = client.get_bytes(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body;
-        output::write(out, &proof)?;
+        output::write(out, TAG, &proof)?;
     }
     match (args.reach.json, &ticket) {
         (true, Some(ticket)) => print::json(ticket)?,

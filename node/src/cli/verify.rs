@@ -1,12 +1,13 @@
-//! `quorate verify` and `quorate evidence verify`: proofs, receipts and evidence from their file and the genesis alone.
+//! `quorate verify` and `quorate evidence verify`: proofs, receipts, evidence and epochs from their file and the genesis.
 
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::{change, clock, receipt};
-use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify};
-use quorate_ledger::hexed;
-use quorate_ledger::proof::{PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt};
-use quorate_pbft::{Digest, ReplicaId};
+use quorate_client::epochs::{EpochsError, SeenEpochs};
+use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify, verify_after};
+use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt};
+use quorate_ledger::{Genesis, hexed};
+use quorate_pbft::{Committee, Digest, ReplicaId};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read as _;
@@ -16,11 +17,15 @@ use std::path::{Path, PathBuf};
 /// Check a proof, a receipt or evidence offline
 #[derive(Debug, clap::Args)]
 pub struct Verify {
-    /// The proof file
-    file: PathBuf,
+    /// The proof file; without one, the file of --epochs is checked
+    #[arg(required_unless_present = "epochs")]
+    file: Option<PathBuf>,
     /// The group's genesis: what you trust
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
+    /// Epochs that you have seen: a proof that ends below the newest is refused, one that leads further is added
+    #[arg(long, value_name = "FILE")]
+    epochs: Option<PathBuf>,
     /// Check that this file is the content
     #[arg(long, value_name = "FILE")]
     content: Option<PathBuf>,
@@ -36,7 +41,43 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Outcome {
     let content = args.content.as_deref().map(read_content).transpose()?;
     let demands = Demands { content, nonce: args.nonce };
-    checked(&args.file, &args.genesis, args.json, |file, genesis| verify(file, genesis, &demands))
+    if let (None, Some(path)) = (&args.file, &args.epochs) {
+        fs::metadata(path).map_err(|error| Failure::file(path, error))?;
+    }
+    let mut seen = args.epochs.as_deref().map(|path| seen(path, &args.genesis)).transpose()?;
+    let Some(file) = &args.file else { return seen.map_or(Ok(()), |seen| print_epochs(seen.epochs(), args.json)) };
+    let mut further = None;
+    checked(file, &args.genesis, args.json, |file, genesis| {
+        let Some(seen) = &seen else { return verify(file, genesis, &demands) };
+        let (proved, epochs) = verify_after(file, &Genesis::parse(genesis)?, seen.epochs(), &demands)?;
+        further = Some(epochs);
+        Ok(proved)
+    })?;
+    let kept = seen.as_mut().zip(further).map_or(Ok(()), |(seen, epochs)| seen.saw(epochs));
+    kept.map_err(Failure::usage)
+}
+
+/// Epochs that the user has seen, checked from the genesis on.
+fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
+    let parsed = Genesis::parse(&read(genesis, PROOF_BYTES_MAX as u64)?);
+    let parsed = parsed.map_err(|why| Failure::usage(format!("{}: {why}", genesis.display())))?;
+    SeenEpochs::open(path, &parsed).map_err(|why| match why {
+        EpochsError::NotEpochs { .. } => Failure::no(why.to_string()),
+        EpochsError::Io { .. } => Failure::usage(why),
+    })
+}
+
+fn print_epochs(epochs: &Epochs, as_json: bool) -> Outcome {
+    if as_json {
+        let keys = |committee: &Committee| committee.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let epoch = |committee: &Committee| json!({ "epoch": committee.epoch().get(), "members": keys(committee) });
+        let epochs: Vec<Value> = epochs.committees().iter().map(epoch).collect();
+        return Ok(print::json(&json!({ "verified": true, "kind": "epochs", "epochs": epochs }))?);
+    }
+    let line = |committee: &Committee| {
+        format!("epoch {}  {} members, {} sign for all", committee.epoch(), committee.len(), committee.quorum())
+    };
+    Ok(epochs.committees().iter().map(line).try_for_each(print::say)?)
 }
 
 /// Runs `quorate evidence verify`.

@@ -1,7 +1,7 @@
 //! The group decides about itself through the commands.
 
 use crate::group::Group;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -133,4 +133,46 @@ fn an_author_who_is_not_the_arbiter_is_told_so_and_adds_no_side() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("the organisation org-3 decides this conflict"));
     assert_eq!(sides(), Some(2));
     assert_eq!(word(&says(&group, &keys[3], 0, &resolve, 0), "conflict_state"), "settled");
+}
+
+#[test]
+fn a_proposal_is_taken_back_by_its_author_alone() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..3).map(|number| author(&group, number)).collect();
+    let made = says(&group, &keys[0], 0, &["domains", "create", "lab", "--writers", "org:org-1"], 0);
+    let proposal = word(&made, "proposal");
+
+    assert_eq!(word(&says(&group, &keys[1], 1, &["proposals", "withdraw", proposal], 1), "code"), "role");
+    let withdrawn = says(&group, &keys[0], 2, &["proposals", "withdraw", &proposal[..12]], 0);
+    assert_eq!(word(&withdrawn, "proposal_state"), "withdrawn");
+
+    assert_eq!(word(&says(&group, &keys[2], 2, &["approve", proposal], 1), "code"), "unknown-proposal");
+    let listed = says(&group, &keys[0], 2, &["proposals", "list"], 0);
+    assert_eq!(word(&listed["items"][0], "state"), "withdrawn");
+}
+
+#[test]
+fn the_epochs_of_a_group_are_listed_and_kept_and_checked_offline() {
+    let group = Group::running(4);
+    let key = author(&group, 0);
+    let listed = says(&group, &key, 0, &["epochs", "list"], 0);
+    let epoch = &listed["items"][0];
+    assert_eq!((&epoch["epoch"], &epoch["after"], &epoch["until"]), (&json!(0), &json!(0), &Value::Null));
+    let members = says(&group, &key, 1, &["members"], 0);
+    for (place, member) in epoch["members"].as_array().expect("a list").iter().enumerate() {
+        assert_eq!((&member["key"], &member["organisation"]), {
+            let known = &members["items"][place];
+            (&known["key"], &known["organisation"])
+        });
+    }
+
+    let (file, genesis) = (group.dir().join("epochs"), group.dir().join("genesis.json"));
+    says(&group, &key, 2, &["epochs", "export", "--out", text(&file)], 0);
+    let verify = ["verify", "--epochs", text(&file), "--genesis", text(&genesis)];
+    let verified = says(&group, &key, 0, &verify, 0);
+    assert_eq!((word(&verified, "kind"), verified["epochs"].as_array().map(Vec::len)), ("epochs", Some(1)));
+    let mut bytes = std::fs::read(&file).expect("a file");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    std::fs::write(&file, bytes).expect("a file");
+    assert_eq!(run(&group, &key, 0, &verify).status.code(), Some(1), "another byte");
 }

@@ -1,16 +1,24 @@
-//! Members, peers and checkpoints.
+//! Members, epochs, peers and checkpoints.
 
 use super::Shared;
+use super::page::{Cut, json};
+use super::param::InQuery;
 use super::problem::Answer;
 use super::service::Service;
 use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{CheckpointEntry, Member, Page, Peer, Standing};
+use axum::response::Response;
+use quorate_client::api::{CheckpointEntry, EpochEntry, EpochMember, Member, Page, Peer, Standing};
+use quorate_ledger::EpochEntry as Found;
 use quorate_ledger::reputation::Reputation;
 use quorate_net::PeerInfo;
-use quorate_pbft::{ReplicaId, SeqNum, Time, View};
+use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum, Time, View};
+use serde::Deserialize;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Type of a proof file's body.
+const FILE: &str = "application/octet-stream";
 
 /// The voters of the epoch.
 pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
@@ -24,6 +32,40 @@ pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
         standing: standing(member.evidence, member.reputation),
     });
     Ok(Json(Page { items: items.collect(), next: None }))
+}
+
+/// The query of the epochs.
+#[derive(Debug, Default, Deserialize)]
+pub struct EpochsQuery {
+    #[serde(flatten)]
+    cut: Cut,
+    /// Whether the file that proves them is wanted instead.
+    #[serde(default)]
+    proof: Option<String>,
+}
+
+/// The epochs so far, or the file that leads through them from the genesis.
+pub async fn epochs(State(service): Shared, InQuery(query): InQuery<EpochsQuery>) -> Answer<Response> {
+    let moment = service.now().moment;
+    if query.proof.as_deref() == Some("true") {
+        return service.answers.send(FILE, move || Ok(moment.view().chain_of_epochs().encode())).await;
+    }
+    let (from, limit) = (query.cut.cursor()?.map(Epoch::new), query.cut.limit()?);
+    json(&service, move || {
+        let page = moment.view().epochs(from, limit)?;
+        Ok(Page { items: page.items.into_iter().map(epoch).collect(), next: page.next })
+    })
+    .await
+}
+
+fn epoch(found: Found) -> EpochEntry {
+    let member = |(replica, key, organisation): (ReplicaId, PublicKey, String)| EpochMember {
+        replica: replica.get(),
+        key,
+        organisation,
+    };
+    let members = found.members.into_iter().map(member).collect();
+    EpochEntry { epoch: found.epoch.get(), after: found.after.get(), until: found.until.map(SeqNum::get), members }
 }
 
 fn standing(evidence: u8, reputation: Reputation) -> Standing {

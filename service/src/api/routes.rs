@@ -119,6 +119,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/issues", status::issues, "`Page<Issue>`", "What is wrong with the replica or the group, as it sees it", &[]),
         Route::get("/v1/partitions", partitions::partitions, "`Partitions`", "Which members hear each other, what waits here, and reports of outages that are over", &[]),
         Route::get("/v1/members", group::members, "`Page<Member>`", "Page of the voters", &[]),
+        Route::get("/v1/epochs", group::epochs, "`Page<EpochEntry>`", "Page of epochs and their voters; with proof=true the file that leads through them from the genesis", &["from", "limit", "proof"]),
         Route::get("/v1/peers", group::peers, "`Page<Peer>`", "Page of the other members as this replica hears them", &[]).for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, "`Page<CheckpointEntry>`", "Page of certified checkpoints at hand", &[]),
         Route::get("/v1/identities", authors::identities, "`Page<Identity>`", "Page of who may sign changes", &[]),

@@ -1,0 +1,49 @@
+//! Epochs, and the members of each.
+
+use super::StateView;
+use super::page::{self, Page};
+use crate::format::constants::GROUP;
+use crate::state::record::{EpochRecord, MemberRecord};
+use crate::state::store::StoreError;
+use crate::state::{entry, name};
+use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum};
+
+/// Period of one member list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochEntry {
+    /// Its number.
+    pub epoch: Epoch,
+    /// The last slot of the epoch before; 0 for the first epoch.
+    pub after: SeqNum,
+    /// Its last slot, once that is decided.
+    pub until: Option<SeqNum>,
+    /// Number, key and organisation of each voter.
+    pub members: Vec<(ReplicaId, PublicKey, String)>,
+}
+
+impl<'a> StateView<'a> {
+    /// The epochs in order, after the epoch `from`.
+    pub fn epochs(&self, from: Option<Epoch>, limit: usize) -> Result<Page<EpochEntry>, StoreError> {
+        let limit = page::limit(limit);
+        let first = from.map_or(0, |from| from.get().saturating_add(1));
+        let numbers = (first..=self.ledger.head().epoch.get()).take(limit + 1).map(Epoch::new);
+        let found = numbers.map(|epoch| self.epoch(epoch)).collect::<Result<_, _>>()?;
+        Ok(Page::cut(found, limit, |entry: &EpochEntry| entry.epoch.to_string()))
+    }
+
+    fn epoch(&self, epoch: Epoch) -> Result<EpochEntry, StoreError> {
+        let record = self.epoch_record(epoch)?.ok_or_else(|| entry::damaged("an epoch"))?;
+        let next = self.epoch_record(epoch.next())?;
+        let member = |(place, key): (u16, PublicKey)| {
+            let record: Option<MemberRecord> = entry::load(self.read, GROUP, &name::member(&key))?;
+            let organisation = record.ok_or_else(|| entry::damaged("a member"))?.organisation;
+            Ok((ReplicaId::new(place), key, organisation))
+        };
+        let members = (0..).zip(record.members).map(member).collect::<Result<_, StoreError>>()?;
+        Ok(EpochEntry { epoch, after: record.after, until: next.map(|next| next.after), members })
+    }
+
+    fn epoch_record(&self, epoch: Epoch) -> Result<Option<EpochRecord>, StoreError> {
+        entry::load(self.read, GROUP, &name::epoch(epoch))
+    }
+}
