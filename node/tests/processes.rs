@@ -26,6 +26,10 @@ mod group;
 mod http;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/keys.rs"]
+mod keys;
+#[path = "processes/levels.rs"]
+mod levels;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
 #[path = "processes/ops.rs"]

@@ -43,14 +43,14 @@ impl Added<'_> {
         if language.shape == Shape::Markdown {
             return blocks::are_two(self.ours, self.theirs).then(|| [self.ours, self.theirs].concat());
         }
-        let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return None };
+        language.words()?;
         // Imports are a set: what is none here is no list of statements either.
         let is_import = |line: &[u8]| imports::may_begin(line, language.imports);
         if [self.ours, self.theirs].iter().any(|side| lines::split(side).into_iter().any(is_import)) {
             return None;
         }
         let one_after_other =
-            |ours: &[u8], theirs: &[u8]| are_two_elements(ours, theirs, words).then(|| [ours, theirs].concat());
+            |ours: &[u8], theirs: &[u8]| are_two_elements(ours, theirs, language).then(|| [ours, theirs].concat());
         if let Some(both) = one_after_other(self.ours, self.theirs) {
             return Some(both);
         }
@@ -89,12 +89,11 @@ fn last_lines(text: &[u8], len: usize) -> Option<&[u8]> {
 /// Whether an addition stands beside what is gone without having to do with it: both are whole elements, and what was
 /// added is no statement, which may have prepared the one that is gone.
 pub(crate) fn are_apart(added: &[u8], gone: &[u8], language: &Language) -> bool {
-    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return false };
-    !added.trim_ascii().ends_with(b";") && are_two_elements(added, gone, words)
+    !added.trim_ascii().ends_with(b";") && are_two_elements(added, gone, language)
 }
 
-fn are_two_elements(ours: &[u8], theirs: &[u8], words: &Words) -> bool {
-    let (Some(o), Some(t)) = (Element::read(ours, words), Element::read(theirs, words)) else { return false };
+fn are_two_elements(ours: &[u8], theirs: &[u8], language: &Language) -> bool {
+    let (Some(o), Some(t)) = (Element::read(ours, language), Element::read(theirs, language)) else { return false };
     o.indent == t.indent
         && o.ends_with_comma == t.ends_with_comma
         && o.names.is_disjoint(&t.names)
@@ -112,25 +111,23 @@ struct Element<'a> {
 /// Marks that only go on with what stands above.
 const GOES_ON: &[u8] = b".&|+?:=,";
 
-/// Words that do so.
-const GOES_ON_WORDS: &[&[u8]] = &[b"else", b"elif", b"except", b"catch", b"finally"];
-
 /// Marks after which something is still to come.
 const IS_OPEN: &[u8] = b":=.&|+?";
 
 impl<'a> Element<'a> {
-    fn read(text: &'a [u8], words: &Words) -> Option<Self> {
+    fn read(text: &'a [u8], language: &Language) -> Option<Self> {
+        let words = language.words()?;
         let lines: Vec<&[u8]> = lines::split(text).into_iter().filter(|l| !l.trim_ascii().is_empty()).collect();
         let first = lines.first()?;
         let indent = &first[..first.len() - first.trim_ascii_start().len()];
-        let tokens = lex::tokens(text, words.dialect);
+        let tokens = lex::tokens(text, &language.lexis);
         let said: Vec<&Token> = tokens.iter().filter(|t| !matches!(t.kind, Kind::Line | Kind::Comment)).collect();
         let bytes = |token: &Token| &text[token.from..token.to];
         let is_whole = text.ends_with(b"\n")
             && lines.iter().all(|line| line.starts_with(indent))
             && lex::is_balanced(text, &tokens, DEPTH_MAX)
             && !GOES_ON.contains(&text[said.first()?.from])
-            && !GOES_ON_WORDS.contains(&bytes(said.first()?))
+            && !words.continues.iter().any(|word| said.first().is_some_and(|token| bytes(token) == word.as_bytes()))
             && !IS_OPEN.contains(&text[said.last()?.from])
             && lines.iter().any(|line| is_more_than_attribute(&line[indent.len()..]));
         let ends_with_comma = text[said.last()?.from] == b',';
@@ -182,9 +179,8 @@ pub(crate) fn larger<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8], language
 
 /// The words, each with whether it stands in a line of comment: no entry contains its commented-out twin.
 fn said<'a>(text: &'a [u8], language: &Language) -> Vec<(bool, &'a [u8])> {
-    let mark = language.line_comment.as_bytes();
     let of_line = |line: &'a [u8]| {
-        let is_comment = !mark.is_empty() && line.trim_ascii_start().starts_with(mark);
+        let is_comment = language.lexis.commented(line.trim_ascii_start()).is_some();
         words::split(line).into_iter().filter(|word| !words::is_blank(word)).map(move |word| (is_comment, word))
     };
     lines::split(text).into_iter().flat_map(of_line).collect()

@@ -181,7 +181,7 @@ impl Running {
         let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));
         let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
 
-        let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
+        let (network, events) = quorate_net::start(net_config(&config, &committee, me, *secret)?).await?;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let certified = Arc::new(RwLock::new(Arc::new(Certified::default())));
         let constants = genesis.constants().clone();
@@ -240,6 +240,7 @@ impl Running {
             pace: Pace::default(),
             author_pace: config.default_rates.then(AuthorPace::default),
             future,
+            sessions: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
             sources,
             outages,
             watched,

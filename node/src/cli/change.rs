@@ -2,8 +2,9 @@
 
 use super::advice;
 use super::failure::{Failure, Outcome};
+use super::level::{Wish, parse_wish};
 use super::print::{self, plain};
-use super::reach::{Reach, Scope, Signing, parse_level};
+use super::reach::{Reach, Scope, Signing};
 use quorate_client::api::{Page, Ticket, TreeEntry};
 use quorate_client::author::{self, Author, Draft, SubmitError};
 use quorate_client::calls::level_name;
@@ -33,9 +34,13 @@ pub struct Terms {
     /// Base of the change: a revision, or an earlier envelope of this key [default: the newest]
     #[arg(long, value_name = "REV|ENVELOPE", value_parser = parse_base)]
     base: Option<Base>,
-    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
-    #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
-    level: Level,
+    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint), or auto,
+    /// which chooses and says why
+    #[arg(long, default_value = "sequential", value_parser = parse_wish, value_name = "LEVEL")]
+    level: Wish,
+    /// Milliseconds within which an answer is of use, for level auto
+    #[arg(long, value_name = "MS")]
+    within: Option<u64>,
     /// Only while this key holds the lock with this token (see `quorate lock`); may be given several times
     #[arg(long, value_name = "TOKEN")]
     fence: Vec<u64>,
@@ -83,17 +88,18 @@ pub async fn put(args: &Put) -> Outcome {
     let (found, bytes) = given(args.file.as_deref())?;
     let mode = args.mode.unwrap_or(found);
     let op = Op::Put { path: checked(&args.path)?, mode, content: content::digest(&bytes) };
-    submit(&args.terms, op, vec![bytes]).await
+    submit(&args.terms, &[&args.path], op, vec![bytes]).await
 }
 
 /// Runs `quorate rm`.
 pub async fn rm(args: &Rm) -> Outcome {
-    submit(&args.terms, Op::Delete { path: checked(&args.path)? }, vec![]).await
+    submit(&args.terms, &[&args.path], Op::Delete { path: checked(&args.path)? }, vec![]).await
 }
 
 /// Runs `quorate mv`.
 pub async fn mv(args: &Mv) -> Outcome {
-    submit(&args.terms, Op::Rename { from: checked(&args.from)?, to: checked(&args.to)? }, vec![]).await
+    let op = Op::Rename { from: checked(&args.from)?, to: checked(&args.to)? };
+    submit(&args.terms, &[&args.from, &args.to], op, vec![]).await
 }
 
 /// A path that may name a file. A typing mistake is told here: once signed it would be ordered, and stay.
@@ -105,17 +111,15 @@ fn checked(path: &str) -> Result<String, Failure> {
     Ok(path.to_owned())
 }
 
-async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
+async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -> Outcome {
     let fences = terms.fence.iter().map(|token| Op::Fence { token: *token });
     let mut author = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
-    if let Op::Delete { path } | Op::Rename { from: path, .. } = &op
-        && terms.base.is_none()
-        && !author.has_unanswered()
-    {
-        must_stand(&terms.reach.client()?, &terms.scope.domain, path).await?;
+    if !matches!(op, Op::Put { .. }) && terms.base.is_none() && !author.has_unanswered() {
+        must_stand(&terms.reach.client()?, &terms.scope.domain, paths[0]).await?;
     }
+    let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
     let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
-    report(author.submit(&draft, terms.level).await, terms.reach.json)
+    report(author.submit(&draft, level).await, terms.reach.json)
 }
 
 /// Refuses a path at which nothing stands. The group is asked before the answer is no, as the node may be behind.

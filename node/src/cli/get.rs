@@ -2,8 +2,9 @@
 
 use super::failure::{Failure, Outcome};
 use super::file_read::FileRead;
+use super::level::Freshness;
 use super::print::{self, plain};
-use super::reach::{Freshness, Reach, Scope};
+use super::reach::{Reach, Scope};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
@@ -38,10 +39,11 @@ pub struct Get {
 /// Runs `quorate get`.
 pub async fn run(args: &Get) -> Outcome {
     let client = args.reach.client()?;
-    let read = FileRead { domain: &args.scope.domain, path: &args.path, freshness: &args.freshness };
+    let fresh = args.freshness.chosen(&client, &args.scope.domain, &args.path).await?;
+    let read = FileRead { domain: &args.scope.domain, path: &args.path, fresh: &fresh };
     let (file, nonce) = match &args.proof {
         Some(proof) => super::proof::get(&read, &client, proof).await?,
-        None => match read.content(&client, &args.freshness.at()).await {
+        None => match read.content(&client, &fresh.at()).await {
             Ok(file) => (file, None),
             Err(failure) => return Err(folder(args, &client).await.unwrap_or(failure)),
         },

@@ -109,6 +109,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     tell_readable_key(&dir.join(REPLICA_KEY_FILE));
+    keep_out_of_dumps(&dir.join(REPLICA_KEY_FILE));
     let mut running = Running::launch(Options { dir, config, interceptor: None }).await?;
     if running.name().contains(TEST_WORDS) {
         tracing::warn!(
@@ -178,6 +179,15 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
     tracing::info!(event = "new-database", data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())
+}
+
+/// Keeps the secret of a locked key out of core dumps.
+fn keep_out_of_dumps(key: &Path) {
+    if keys::is_locked(key).unwrap_or_default()
+        && let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(event = "key-dumpable", %error, "a core dump of this process would hold the replica's key");
+    }
 }
 
 /// Warns of a secret that others of this machine can read.

@@ -84,8 +84,7 @@ fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &La
     // A comment speaks of the line below it.
     let is_comment = |line: &&[u8]| {
         let line = line.trim_ascii();
-        let in_block = language.line_comment == "//" && [&b"/*"[..], b"* ", b"*/"].iter().any(|m| line.starts_with(m));
-        line.is_empty() || in_block || line == b"*" || line.starts_with(language.line_comment.as_bytes())
+        line.is_empty() || language.lexis.is_comment(line)
     };
     let said = a.base.iter().chain(a.side).any(|l| !l.trim_ascii().is_empty());
     if said && a.base.iter().chain(a.side).all(is_comment) {

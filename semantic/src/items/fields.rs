@@ -1,6 +1,7 @@
 //! Fields of classes: they bind a name as methods do, but their order can be observed, so they stay items without one.
 
 use super::{Code, Item};
+use crate::language::Bare;
 use crate::lex::Kind;
 
 impl Code<'_> {
@@ -9,7 +10,7 @@ impl Code<'_> {
         let first = self.tokens.partition_point(|t| t.from < item.span.start);
         let tokens = first..self.tokens.partition_point(|t| t.from < item.span.end);
         let from = self.past_modifiers(self.head(tokens.clone())?, tokens.end);
-        if !self.words.bare_members || self.is_one_of(from, self.words.declare) {
+        if self.words.bare == Bare::Nothing || self.is_one_of(from, self.words.declare) {
             return None;
         }
         let ends = |i: &usize| ["=", ";", ":", "?", "!", "(", "{"].iter().any(|mark| self.is(*i, mark.as_bytes()));

@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use super::{Code, CutBy, Item};
-use crate::lex::{self, Kind};
-
-/// Attribute of a Rust module whose place matters.
-const MACRO_USE: &[u8] = b"macro_use";
+use crate::language::Bare;
+use crate::lex::Kind;
 
 impl Code<'_> {
     /// The first token that is no comment, attribute or decorator.
@@ -45,17 +43,15 @@ impl Code<'_> {
         }
         let declared = self.words.declare.iter().find(|w| self.is(i, w.as_bytes()));
         let Some(word) = declared else {
-            let name = if self.words.bare_members && (members || self.words.dialect == lex::Dialect::Shell) {
-                self.member(i..tokens.end)
-            } else {
-                None
-            };
+            let is_bare = self.words.bare == Bare::Functions || (members && self.words.bare == Bare::Members);
+            let name = if is_bare { self.member(i..tokens.end) } else { None };
             return Item { unordered: name.is_some(), name, ..plain };
         };
         let name = self.declared_name(word, i..tokens.end);
         // Macros of a module that exports them are there for what follows only.
-        let exports = || self.text[span.clone()].windows(MACRO_USE.len()).any(|w| w == MACRO_USE);
-        let unordered = name.is_some() && !self.words.ordered.contains(word) && !(*word == "mod" && exports());
+        let has = |attribute: &str| self.text[span.clone()].windows(attribute.len()).any(|w| w == attribute.as_bytes());
+        let exports = || self.words.ordered_with.iter().any(|(of, with)| of == word && has(with));
+        let unordered = name.is_some() && !self.words.ordered.contains(word) && !exports();
         let body = self.words.contain.contains(word).then(|| self.body(i..tokens.end)).flatten();
         Item { span, name, unordered, body }
     }
@@ -64,7 +60,7 @@ impl Code<'_> {
     pub(super) fn past_modifiers(&self, mut i: usize, end: usize) -> usize {
         while i < end && self.is_one_of(i, self.words.modify) && !self.names_itself(i, end) {
             i += 1;
-            if self.is(i, b"(") && self.is_one_of(i - 1, &["pub"]) {
+            if self.is(i, b"(") && self.is_one_of(i - 1, self.words.carry) {
                 i = self.partner[i] + 1;
             }
             if i < end && self.tokens[i].kind == Kind::Text {
@@ -80,21 +76,23 @@ impl Code<'_> {
         if declares && !self.is_one_of(i + 1, self.words.declare) && !self.is_one_of(i + 1, self.words.modify) {
             return true;
         }
-        i + 1 >= end || ["(", "=", ":", ";", ","].iter().any(|m| self.is(i + 1, m.as_bytes())) && !self.is(i, b"pub")
+        i + 1 >= end
+            || ["(", "=", ":", ";", ","].iter().any(|m| self.is(i + 1, m.as_bytes()))
+                && !self.is_one_of(i, self.words.carry)
     }
 
     /// Kind and name: the word after `word`; for an `impl`, or a method with receiver, everything up to the body.
     fn declared_name(&self, word: &str, tokens: Range<usize>) -> Option<String> {
         let mut i = tokens.start + 1;
-        if word == "impl" {
+        if self.words.whole.contains(&word) {
             let open = (i..tokens.end).find(|i| self.is(*i, b"{"))?;
-            return Some(format!("impl {}", self.squashed(i..open)));
+            return Some(format!("{word} {}", self.squashed(i..open)));
         }
         let mut name = String::from(word);
-        while i < tokens.end && (self.is(i, b"!") || self.is(i, b"*") || self.is(i, b"mut")) {
+        while i < tokens.end && (self.is(i, b"!") || self.is(i, b"*") || self.is_one_of(i, self.words.between)) {
             i += 1;
         }
-        if word == "func" && self.is(i, b"(") {
+        if self.words.receive.contains(&word) && self.is(i, b"(") {
             name = format!("{name} {}", self.squashed(i + 1..self.partner[i]));
             i = self.partner[i] + 1;
         }
@@ -112,9 +110,7 @@ impl Code<'_> {
             return None;
         }
         let name = String::from_utf8_lossy(self.bytes(open - 1)).into_owned();
-        if ["if", "for", "while", "switch", "catch", "function", "return"].contains(&name.as_str())
-            || open - 1 > tokens.start + 12
-        {
+        if self.words.statements.contains(&name.as_str()) || open - 1 > tokens.start + 12 {
             return None;
         }
         Some(format!("method {name}({})", self.squashed(open + 1..self.partner[open])))

@@ -18,6 +18,7 @@ mod door;
 mod envelopes;
 mod events;
 mod expiry;
+mod facts;
 mod evidence;
 mod files;
 mod governance;
@@ -36,6 +37,7 @@ mod program;
 mod proofs;
 mod routes;
 mod service;
+mod session;
 mod state;
 mod status;
 mod streams;
@@ -74,6 +76,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
+        .layer(middleware::from_fn_with_state(service.clone(), session::keep))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)

@@ -2,8 +2,8 @@
 //! the router's.
 
 use super::{
-    Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, files, governance, group,
-    locks, partitions, probes, program, state, status,
+    Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, facts, files, governance,
+    group, locks, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
@@ -133,6 +133,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains/{domain}/policy", governance::policy, "`PolicyOfDomain`", "A domain's policy", LEVEL),
         Route::get("/v1/domains/{domain}/pending", governance::pending_changes, "`Page<PendingChange>`", "Page of changes that wait for approvals or attestations, the longest waiting first", PAGED),
         Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, "`PendingChange`", "A change that waits for approvals or attestations", LEVEL),
+        Route::get("/v1/domains/{domain}/facts", facts::of_path, "`LevelFacts`", "What level `auto` is chosen by for a path", &["path"]),
         Route::get("/v1/domains/{domain}/causality", causality::order, "`Causality`", "How two changes stand to each other, each named by its envelope or revision, and why", &["first", "second", "level"]),
         Route::get("/v1/policy", governance::group_policy, "`PolicyOfGroup`", "What it takes to decide for the whole group", LEVEL),
         Route::get("/v1/proposals", governance::list, "`Page<ProposalEntry>`", "Page of proposals, newest first", &["domain", "state", "level", "from", "limit"]),

@@ -74,6 +74,8 @@ pub struct Service {
     pub streams: Streams,
     /// Room for those who wait for the future.
     pub future: Semaphore,
+    /// Room for sessions that wait for this replica.
+    pub sessions: Semaphore,
     /// Sources of facts about its health.
     pub sources: Arc<Sources>,
     /// Outages, and what came of them.

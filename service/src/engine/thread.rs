@@ -123,8 +123,7 @@ impl Surroundings {
         }
         if !round.notices.is_empty() {
             let (notices, now) = (&round.notices, now_ms());
-            let note =
-                |outages: &mut Outages| notices.iter().fold(false, |any, notice| outages.note(notice, now) || any);
+            let note = |outages: &mut Outages| notices.iter().filter(|notice| outages.note(notice, now)).count() > 0;
             self.outages.send_if_modified(note);
         }
     }

@@ -53,7 +53,7 @@ impl Target {
     /// The liar's secret.
     pub fn secret(&self) -> anyhow::Result<[u8; 32]> {
         let file = self.folder.join(format!("replica-{LIAR}")).join("replica.key");
-        Ok(quorate_client::keys::read_seed(&file)?)
+        Ok(*quorate_client::keys::read_seed(&file)?)
     }
 
     /// The liar's signer.

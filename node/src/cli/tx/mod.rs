@@ -103,7 +103,7 @@ pub struct Local {
 
 async fn begin(args: &Begin) -> Outcome {
     let (key, json) = (args.local.signing.key()?, args.local.reach.json);
-    let folder = Folder::of(key);
+    let folder = Folder::of(key)?;
     if folder.read()?.is_some() {
         return Err(Failure::no("a transaction is open for this key already")
             .next("`quorate tx show` shows it, `commit` or `abort` ends it"));
@@ -120,7 +120,7 @@ async fn begin(args: &Begin) -> Outcome {
 }
 
 fn add(args: &Add) -> Outcome {
-    let folder = Folder::of(args.local.signing.key()?);
+    let folder = Folder::of(args.local.signing.key()?)?;
     let mut open = folder.open()?;
     is_unsent(&open)?;
     let number = open.parts.len() + 1;
@@ -148,7 +148,7 @@ fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
 
 async fn commit(args: &Commit) -> Outcome {
     let (word, key) = (&args.word, args.word.signing.key()?);
-    let folder = Folder::of(key);
+    let folder = Folder::of(key)?;
     let mut open = folder.open()?;
     let (home, plan) = folder.plan(&open)?;
     let mut author = Author::open(key, word.reach.client()?, &home).await?;
@@ -185,7 +185,7 @@ fn remember(folder: &Folder, open: &mut Open, id: quorate_ledger::EnvelopeId) ->
 }
 
 fn abort(args: &Local) -> Outcome {
-    let folder = Folder::of(args.signing.key()?);
+    let folder = Folder::of(args.signing.key()?)?;
     let open = folder.open()?;
     folder.remove()?;
     let count = open.parts.len();
@@ -200,7 +200,7 @@ fn abort(args: &Local) -> Outcome {
 }
 
 fn show(args: &Local) -> Outcome {
-    tell(&Folder::of(args.signing.key()?).open()?, args.reach.json)
+    tell(&Folder::of(args.signing.key()?)?.open()?, args.reach.json)
 }
 
 fn is_unsent(open: &Open) -> Outcome {
