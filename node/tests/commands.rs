@@ -98,33 +98,107 @@ fn git(folder: &Path, args: &[&str]) -> Output {
     command.args(identity).args(args).output().expect("git was asked for its version before")
 }
 
-#[test]
-fn the_installed_driver_writes_markers_of_the_size_that_an_attribute_names() {
-    if Command::new("git").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no git here, so the merge driver was not tried under it");
-        return;
+/// Whether there is a git that tells drivers the names of the sides, as every one since 2.44 does.
+fn git_names_the_sides() -> bool {
+    let version = Command::new("git").arg("--version").output().ok().and_then(|said| {
+        let said = String::from_utf8(said.stdout).ok()?;
+        let mut numbers = said.split_whitespace().nth(2)?.split('.').map(|number| number.parse::<u32>().ok());
+        Some((numbers.next()??, numbers.next()??))
+    });
+    if version < Some((2, 44)) {
+        eprintln!("SKIPPED: no git of 2.44 or newer here, so the merge driver was not tried under it");
     }
-    let folder = folder(&[(".gitattributes", "*.txt conflict-marker-size=11\n"), ("a.txt", "1\n"), ("b", "1\n")]);
+    version >= Some((2, 44))
+}
+
+/// A repository with the driver, in which `main` and the branch `topic`, which is checked out, changed files from a base.
+fn diverged(attributes: &str, files: &[(&str, [&str; 3])]) -> TempDir {
+    let folder = folder(&[(".gitattributes", attributes)]);
     let here = folder.path();
-    let write = |text: &str| ["a.txt", "b"].map(|name| fs::write(here.join(name), text).expect("a file"));
-    let commit = || git(here, &["commit", "-qam", "x"]);
+    let commit = |side: usize| {
+        files.iter().for_each(|(name, sides)| fs::write(here.join(name), sides[side]).expect("a file"));
+        git(here, &["add", "."]);
+        assert_eq!(code(&git(here, &["commit", "-qm", "x"])), 0);
+    };
     git(here, &["init", "-q", "-b", "main"]);
     assert_eq!(code(&quorate(here, &["merge", "--install"])), 0);
-    git(here, &["add", "."]);
-    commit();
-    git(here, &["branch", "other"]);
-    write("one\n");
-    commit();
-    git(here, &["checkout", "-q", "other"]);
-    write("eins\n");
-    commit();
-    let merged = git(here, &["merge", "main"]);
+    commit(0);
+    git(here, &["branch", "topic"]);
+    commit(1);
+    git(here, &["checkout", "-q", "topic"]);
+    commit(2);
+    folder
+}
+
+fn shown(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(name)).expect("a file")
+}
+
+#[test]
+fn the_installed_driver_writes_markers_with_the_branches_names_of_the_size_that_an_attribute_names() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let sides = ["1\n", "eins\n", "one\n"];
+    let folder = diverged("*.txt conflict-marker-size=11\n", &[("a.txt", sides), ("b", sides)]);
+    let merged = git(folder.path(), &["merge", "main"]);
     assert_eq!(code(&merged), 1, "{}", String::from_utf8_lossy(&merged.stdout));
     for (name, size) in [("a.txt", 11), ("b", 7)] {
-        let shown = fs::read_to_string(here.join(name)).expect("a file");
-        let first = shown.lines().next().unwrap_or_default();
-        assert_eq!(first, format!("{} ours", "<".repeat(size)), "{name}: {shown}");
+        let shown = shown(folder.path(), name);
+        let [ours, theirs] = ["<", ">"].map(|sign| sign.repeat(size));
+        assert!(shown.starts_with(&format!("{ours} HEAD\none\n")), "{name}: {shown}");
+        assert!(shown.ends_with(&format!("\neins\n{theirs} main\n")), "{name}: {shown}");
     }
+}
+
+/// Stretches that the sides share at their ends and between them, one shorter than git shows apart and one longer.
+const LONG_CLASH: [&str; 3] = [
+    "top\nold\nend\n",
+    "top\nboth\nours 1\na\nb\nc\nd\nours 2\ne\nours 3\nboth too\nend\n",
+    "top\nboth\ntheirs 1\na\nb\nc\nd\ntheirs 2\ne\ntheirs 3\nboth too\nend\n",
+];
+
+#[test]
+fn the_installed_driver_shows_conflicts_as_git_itself_does_in_each_style() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = diverged("gits merge=text\n", &[("ours", LONG_CLASH), ("gits", LONG_CLASH)]);
+    let here = folder.path();
+    let styles = ["merge", "diff3", "zdiff3"].map(|style| {
+        git(here, &["config", "merge.conflictStyle", style]);
+        assert_eq!(code(&git(here, &["merge", "main"])), 1);
+        let (ours, gits) = (shown(here, "ours"), shown(here, "gits"));
+        git(here, &["merge", "--abort"]);
+        assert_eq!(ours, gits, "{style}");
+        ours.matches("<<<<<<<").count() + ours.lines().count()
+    });
+    assert!(styles[0] != styles[1] && styles[1] != styles[2], "{styles:?}: each style is another");
+}
+
+#[test]
+fn a_style_and_labels_on_the_command_line_win() {
+    let folder = folder(&CLASH);
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["config", "merge.conflictStyle", "diff3"]);
+    let labels = ["--labels", "mine", "before", "-theirs-"];
+    let style = ["merge", "--driver", "--conflict-style=merge"];
+    let merged = quorate(folder.path(), &[&style[..], &labels, &["base", "ours", "theirs"]].concat());
+    assert_eq!(code(&merged), 1);
+    assert_eq!(shown(folder.path(), "ours"), "<<<<<<< mine\none\n=======\neins\n>>>>>>> -theirs-\n");
+    for wrong in [&["--conflict-style=diff"][..], &["--labels", "a\nb", "", ""]] {
+        assert_eq!(code(&quorate(folder.path(), &[&["merge"], wrong, &["base", "ours", "theirs"]].concat())), 129);
+    }
+}
+
+#[test]
+fn an_explanation_shows_the_lines_that_the_proposal_would_write() {
+    let folder =
+        folder(&[("base", "v = 1.0\nf(a, b)\n"), ("ours", "v = 1.1\nf(x, b)\n"), ("theirs", "v = 1.0\nf(a, y)\n")]);
+    let merged = quorate(folder.path(), &["merge", "--explain", "--path", "a.rs", "base", "ours", "theirs"]);
+    let said = String::from_utf8_lossy(&merged.stderr);
+    assert_eq!(code(&merged), 1, "{said}");
+    assert!(said.ends_with("it would write:\n@@ -1,2 +1,2 @@\n v = 1.1\n-f(x, b)\n+f(x, y)\n"), "{said}");
 }
 
 #[test]

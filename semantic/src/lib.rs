@@ -57,7 +57,7 @@ pub use ladder::{Input, merge, merge_within};
 pub use options::{ListKey, Options};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};
-pub use render::{Labels, MARKER_SIZE, json, markers, markers_of_size, report};
+pub use render::{Form, Labels, MARKER_SIZE, Style, json, markers, markers_of, report};
 pub use terms::Terms;
 pub use work::{STEPS_MAX, Work};
 
