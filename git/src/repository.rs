@@ -129,6 +129,10 @@ impl Repository {
         Ok(object.detach().data)
     }
 
+    pub(super) fn git(&self) -> &gix::Repository {
+        &self.git
+    }
+
     pub(super) fn file_bytes_max(&self) -> u64 {
         self.file_bytes_max
     }
