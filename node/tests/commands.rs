@@ -201,6 +201,99 @@ fn an_explanation_shows_the_lines_that_the_proposal_would_write() {
     assert!(said.ends_with("it would write:\n@@ -1,2 +1,2 @@\n v = 1.1\n-f(x, b)\n+f(x, y)\n"), "{said}");
 }
 
+/// Repository whose `main` and `topic` changed one file where lines meet, one where keys do, one where none do, and one each alone.
+fn forked() -> TempDir {
+    diverged(
+        "",
+        &[
+            ("clash", ["<1>\n", "<eins>\n", "<one>\n"]),
+            ("keys.json", ["{\n  \"a\": 1\n}\n", "{\n  \"b\": 2,\n  \"a\": 1\n}\n", "{\n  \"c\": 3,\n  \"a\": 1\n}\n"]),
+            ("lines", ["1\n2\n3\n", "one\n2\n3\n", "1\n2\nthree\n"]),
+            ("alone", ["1\n", "2\n", "1\n"]),
+        ],
+    )
+}
+
+#[test]
+fn a_report_tells_of_each_file_beside_what_git_has() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = forked();
+    let here = folder.path();
+    let reported = quorate(here, &["merge", "--report", "topic...main", "--out", "report.html", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&reported.stdout).expect("a document");
+    let file = |nth: usize| {
+        let file = &told["files"][nth];
+        ["path", "rung", "git", "same_as_git"].map(|key| file[key].clone())
+    };
+    assert_eq!((code(&reported), &told["clean"]), (1, &false.into()), "{told:#}");
+    assert_eq!(file(0), ["clash".into(), "none".into(), "conflict".into(), serde_json::Value::Null]);
+    assert_eq!(file(1), ["keys.json".into(), "data".into(), "conflict".into(), serde_json::Value::Null]);
+    assert_eq!(file(2), ["lines".into(), "text".into(), "clean".into(), true.into()]);
+    assert_eq!((&told["files"][3], &told["one_sided"][0]["path"]), (&serde_json::Value::Null, &"alone".into()));
+    let page = shown(here, "report.html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("prefers-color-scheme"), "{page}");
+    assert!(page.contains("&lt;eins&gt;") && !page.contains("<eins>"), "what files hold is text: {page}");
+    assert!(["keys.json", "clash", "lines", "alone"].iter().all(|name| page.contains(name)), "{page}");
+}
+
+#[test]
+fn a_report_of_a_merge_commit_says_what_was_committed_otherwise() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = forked();
+    let here = folder.path();
+    git(here, &["merge", "main"]);
+    for (name, text) in [("clash", "both\n"), ("lines", "one\n2\n3!\n")] {
+        fs::write(here.join(name), text).expect("a file");
+    }
+    git(here, &["add", "."]);
+    git(here, &["commit", "-qm", "merged"]);
+    let reported = quorate(here, &["merge", "--report", "HEAD", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&reported.stdout).expect("a document");
+    let as_committed = [0, 1, 2].map(|nth| told["files"][nth]["same_as_committed"].clone());
+    assert_eq!(as_committed, [serde_json::Value::Null, true.into(), false.into()], "{told:#}");
+    assert_eq!(
+        (&told["one_sided"][0]["same_as_committed"], &told["committed"]["title"]),
+        (&true.into(), &"merged".into())
+    );
+}
+
+#[test]
+fn a_report_follows_moved_files_and_names_paths_that_cannot_meet() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = diverged("", &[("was", ["1\n2\n3\n", "1\n2\n3\n", "1\n2\nthree\n"]), ("same", ["x\n", "x\n", "x\n"])]);
+    let here = folder.path();
+    git(here, &["checkout", "-q", "main"]);
+    for step in [&["mv", "was", "now"][..], &["mv", "same", "here"], &["commit", "-qm", "moved"]] {
+        git(here, step);
+    }
+    git(here, &["checkout", "-q", "topic"]);
+    for step in [&["mv", "same", "there"][..], &["commit", "-qm", "moved"]] {
+        git(here, step);
+    }
+    let reported = quorate(here, &["merge", "--report", "main...topic", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&reported.stdout).expect("a document");
+    let conflict = &told["files"][0]["conflict"];
+    assert_eq!(
+        (&told["files"][0]["path"], &conflict["reason"]),
+        (&"same".into(), &"it was moved to here and to there".into())
+    );
+    assert_eq!(told["one_sided"][0]["path"], "now", "the edit is where the file went: {told:#}");
+}
+
+#[test]
+fn a_report_needs_two_commits_and_a_place_to_go() {
+    let folder = folder(&[]);
+    for args in [&["--report", "a...b"][..], &["--report", "a...b", "--out", "x"], &["--out", "x", "a", "b", "c"]] {
+        assert_eq!(code(&quorate(folder.path(), &[&["merge"], args].concat())), 129, "{args:?}");
+    }
+}
+
 #[test]
 fn every_error_of_merge_is_129() {
     let folder = folder(&CLEAN);

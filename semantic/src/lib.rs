@@ -53,7 +53,7 @@ mod work;
 
 pub use check::Check;
 pub use entry::{Entry, EntryOutcome, Kind, merge_entries, merge_entries_within};
-pub use ladder::{Input, merge, merge_within};
+pub use ladder::{Input, merge, merge_as_git, merge_within};
 pub use options::{ListKey, Options};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};

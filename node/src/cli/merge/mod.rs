@@ -5,6 +5,7 @@
 mod explain;
 mod install;
 mod marks;
+mod report;
 
 use super::failure::Failure;
 use super::print;
@@ -22,13 +23,13 @@ pub const ERROR: u8 = 129;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The common ancestor
-    #[arg(required_unless_present = "install", conflicts_with = "install")]
+    #[arg(required_unless_present_any = ["install", "report"], conflicts_with_all = ["install", "report"])]
     base: Option<PathBuf>,
     /// First side of the merge
-    #[arg(required_unless_present = "install")]
+    #[arg(required_unless_present_any = ["install", "report"])]
     ours: Option<PathBuf>,
     /// The other side
-    #[arg(required_unless_present = "install")]
+    #[arg(required_unless_present_any = ["install", "report"])]
     theirs: Option<PathBuf>,
     /// The file's path in its repository: its name chooses how it is merged [default: OURS]
     #[arg(long, value_name = "P")]
@@ -47,6 +48,12 @@ pub struct Args {
     strict: bool,
     #[command(flatten)]
     marks: Marks,
+    /// Merge two commits of the git repository here and report on each file: a merge commit, or A...B
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["path", "driver", "explain", "install"])]
+    report: Option<String>,
+    /// With --report: the page to write
+    #[arg(long, value_name = "F.html", requires = "report")]
+    out: Option<PathBuf>,
     /// Make quorate the merge driver of this git repository
     #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json"])]
     install: bool,
@@ -57,8 +64,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    let ended = match (&args.base, &args.ours, &args.theirs) {
-        (Some(base), Some(ours), Some(theirs)) => merge(args, base, ours, theirs),
+    let ended = match (&args.base, &args.ours, &args.theirs, &args.report) {
+        (Some(base), Some(ours), Some(theirs), _) => merge(args, base, ours, theirs),
+        (_, _, _, Some(range)) => report::run(range, args.out.as_deref(), args.json, &options(args)),
         _ => install::run(args.global).map(|()| true),
     };
     match ended {
