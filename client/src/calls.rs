@@ -91,7 +91,7 @@ impl Client {
         self.session().map_or(Ok(()), |mut session| Ok(session.settled(id)?))
     }
 
-    /// What a choice of level for a path rests on.
+    /// Facts about a path that a choice of level rests on.
     pub async fn level_facts(&self, domain: &str, path: &str) -> Result<LevelFacts, ClientError> {
         self.get(&["domains", domain, "facts"], &[("path", path)]).await
     }
@@ -104,7 +104,13 @@ impl Client {
 
     /// Asks about the certified state, as somebody does who copies it.
     pub async fn state(&self, ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["state"], &[]), OCTETS, ask).await?.body)
+        self.state_that(&[], ask).await
+    }
+
+    /// Asks about another state: with `seq`, the certified one after that slot; with `after`, the first certified one from
+    /// there on; with `executed`, one that may be unsigned.
+    pub async fn state_that(&self, query: &[(&str, &str)], ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.post_bytes(self.url(&["state"], query), OCTETS, ask).await?.body)
     }
 
     /// Reads a list page by page, up to `limit` items. A page may be short or empty and have a next one all the same,

@@ -12,6 +12,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/diff_state.rs"]
+mod diff_state;
 #[path = "processes/doctor.rs"]
 mod doctor;
 #[path = "processes/doors.rs"]
@@ -32,12 +34,18 @@ mod keys;
 mod levels;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
+#[path = "processes/observers.rs"]
+mod observers;
 #[path = "processes/ops.rs"]
 mod ops;
 #[path = "processes/ordering.rs"]
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/pages.rs"]
+mod pages;
+#[path = "processes/snapshots.rs"]
+mod snapshots;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/told.rs"]

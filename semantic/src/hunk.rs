@@ -83,7 +83,7 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
 
 /// An edit of lines that the other side shifted. Where indentation says something, no other rule may place it.
 fn by_shifted(shifted: &Hunk, hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Vec<u8>> {
-    let says_something = matches!(language.shape, Shape::Indent(_));
+    let says_something = matches!(language.shape, Shape::Indent(words) if words.end.is_none());
     let merged =
         if hunk.is_free || says_something && !has_fence(hunk) { by_edits(shifted, language, mode, work) } else { None };
     merged.or_else(|| if says_something { None } else { by_edits(hunk, language, mode, work) })

@@ -5,7 +5,9 @@ macro_rules! words {
     ($($word:tt)*) => { &[$(stringify!($word)),*] };
 }
 
+mod braces;
 mod brackets;
+mod directed;
 mod imports;
 mod indented;
 mod lexis;
@@ -13,8 +15,8 @@ mod texts;
 mod words;
 
 pub(crate) use imports::{Form, Imports, Observed, Place};
-pub(crate) use lexis::{Block, Lexis, Quote};
-pub(crate) use words::{Bare, Break, Runs, WORDS, Words};
+pub(crate) use lexis::{Block, Heredoc, Lexis, Quote};
+pub(crate) use words::{Bare, Both, Break, Runs, WORDS, Words};
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) struct Language {
     pub(crate) name: &'static str,
     /// Ends of the names of its files, after the last dot.
     pub(crate) extensions: &'static [&'static str],
+    /// Whole names of its files, or up to a dot.
+    pub(crate) names: &'static [&'static str],
     /// Comments and strings.
     pub(crate) lexis: Lexis,
     /// Syntax of imports; none where they form no set.
@@ -51,6 +55,8 @@ impl Language {
 pub(crate) enum Shape {
     /// Lines.
     Text,
+    /// Lines of a set, in any order but for those that begin with this mark.
+    Set(&'static str),
     /// Sections under headings.
     Markdown,
     /// Keys with values.
@@ -74,17 +80,35 @@ const TABLE: &[&Language] = &[
     &brackets::GO,
     &brackets::JAVA,
     &brackets::SHELL,
+    &braces::KOTLIN,
+    &braces::PHP,
+    &braces::CSS,
+    &braces::SCSS,
+    &braces::SQL,
+    &directed::C,
+    &directed::CPP,
+    &directed::CSHARP,
+    &directed::SWIFT,
     &indented::PYTHON,
+    &indented::RUBY,
     &texts::JSON,
     &texts::TOML,
     &texts::YAML,
     &texts::MARKDOWN,
+    &texts::HTML,
+    &texts::XML,
+    &texts::DOCKERFILE,
+    &texts::MAKEFILE,
+    &texts::IGNORED,
 ];
 
 /// The language of the file at `path`.
 pub(crate) fn of(path: &str) -> &'static Language {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
-    let row = TABLE.iter().find(|language| language.extensions.iter().any(|e| e.eq_ignore_ascii_case(extension)));
+    let is_named = |of: &&str| name.strip_prefix(*of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let by_extension =
+        TABLE.iter().find(|language| language.extensions.iter().any(|e| e.eq_ignore_ascii_case(extension)));
+    let row = by_extension.or_else(|| TABLE.iter().find(|language| language.names.iter().any(is_named)));
     row.copied().unwrap_or(&texts::TEXT)
 }

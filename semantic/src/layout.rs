@@ -47,7 +47,9 @@ impl Free {
         }
         let holds = |fence: &[u8; 3]| file.windows(fence.len()).any(|w| w == fence);
         let strings = match language.shape {
-            Shape::Braces(words) if words.breaks != Break::Always => strings_over_lines(file, &language.lexis),
+            Shape::Braces(words) if !matches!(words.breaks, Break::Always | Break::Kept) => {
+                strings_over_lines(file, &language.lexis)
+            }
             Shape::Toml if holds(b"\"\"\"") || holds(b"'''") => return None,
             Shape::Json | Shape::Toml => Vec::new(),
             _ => return None,

@@ -3,7 +3,12 @@
 //! Cutting cannot fail and never backtracks over more than a line: what it does not understand is a mark of one character.
 //! Two merges of the same bytes therefore cut alike on every machine, which no C scanner promises.
 
+mod lines;
+mod strings;
+
 use crate::language::{Block, Lexis, Quote};
+use lines::{directive, heredoc, heredocs_len};
+use strings::{Quoted, quoted};
 
 /// Kind of a piece of code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub(crate) enum Kind {
     Comment,
     /// A line end.
     Line,
+    /// A line that a preprocessor reads; those of a condition are brackets.
+    Directive,
 }
 
 /// A piece of code with its place.
@@ -35,21 +42,34 @@ pub(crate) struct Token {
 /// Cuts text into tokens; blanks are left out.
 pub(crate) fn tokens(text: &[u8], lexis: &Lexis) -> Vec<Token> {
     let opens = first_bytes(lexis);
-    let (mut at, mut dead, mut out) = (0, 0, Vec::new());
+    let (mut at, mut dead, mut out, mut is_fresh) = (0, 0, Vec::new(), true);
+    let mut names: Vec<&[u8]> = Vec::new();
     while at < text.len() {
         let may_open = opens[usize::from(text[at])];
-        let (kind, len) = match if may_open { comment_len(text, at, lexis) } else { None } {
-            Some(len) => (Some(Kind::Comment), len),
-            None => match if at < dead || !may_open { Quoted::Not } else { quoted(&text[at..], lexis) } {
-                Quoted::Whole(len) => (Some(Kind::Text), len),
-                Quoted::Open(len) => {
-                    // Looked for in vain up to there, over lines that a backslash joins: no second search before.
-                    dead = at + len;
-                    (Some(Kind::Mark), 1)
-                }
-                Quoted::Not => plain(&text[at..]),
-            },
+        let directive = if is_fresh && may_open { directive(&text[at..], lexis) } else { None };
+        let here = if may_open && at >= dead { heredoc(&text[at..], lexis) } else { None };
+        let (kind, len) = if let Some((kind, len)) = directive {
+            (Some(kind), len)
+        } else if let Some((name, len)) = here {
+            names.push(name);
+            (Some(Kind::Mark), len)
+        } else if text[at] == b'\n' && !names.is_empty() {
+            (Some(Kind::Text), heredocs_len(&text[at..], &std::mem::take(&mut names), lexis))
+        } else {
+            match if may_open { comment_len(text, at, lexis) } else { None } {
+                Some(len) => (Some(Kind::Comment), len),
+                None => match if at < dead || !may_open { Quoted::Not } else { quoted(&text[at..], lexis) } {
+                    Quoted::Whole(len) => (Some(Kind::Text), len),
+                    Quoted::Open(len) => {
+                        // Looked for in vain up to there, over lines that a backslash joins: no second search before.
+                        dead = at + len;
+                        (Some(Kind::Mark), 1)
+                    }
+                    Quoted::Not => plain(&text[at..]),
+                },
+            }
         };
+        is_fresh = text[at] == b'\n' || is_fresh && kind.is_none();
         if let Some(kind) = kind {
             out.push(Token { kind, from: at, to: (at + len).min(text.len()) });
         }
@@ -79,11 +99,20 @@ fn first_bytes(lexis: &Lexis) -> [bool; 256] {
     let quotes = lexis.strings.iter().map(|quote| match quote {
         Quote::Line(mark) | Quote::Lines(mark) | Quote::Verbatim(mark, _) => &mark[..1],
         Quote::Raw => "br",
+        Quote::Named => "RuUL",
+        Quote::Hashed => "#",
         Quote::Character => "'",
     });
+    let lines = lexis.heredoc.map_or("", |heredoc| &heredoc.mark[..1]).bytes();
+    let lines = lines.chain(if lexis.directives.is_empty() { "" } else { "#" }.bytes());
     let comments = lexis.line.iter().copied().chain(lexis.blocks.iter().map(|block| block.open));
     let mut out = [false; 256];
-    comments.map(|mark| &mark[..1]).chain(quotes).flat_map(str::bytes).for_each(|b| out[usize::from(b)] = true);
+    comments
+        .map(|mark| &mark[..1])
+        .chain(quotes)
+        .flat_map(str::bytes)
+        .chain(lines)
+        .for_each(|b| out[usize::from(b)] = true);
     out
 }
 
@@ -93,7 +122,9 @@ fn comment_len(text: &[u8], at: usize, lexis: &Lexis) -> Option<usize> {
     if may_begin && lexis.commented(rest).is_some() {
         return Some(rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()));
     }
-    let block = lexis.blocks.iter().find(|block| rest.starts_with(block.open.as_bytes()))?;
+    let is_start = at == 0 || text[at - 1] == b'\n';
+    let opens = |block: &&Block| rest.starts_with(block.open.as_bytes()) && (is_start || !block.at_start);
+    let block = lexis.blocks.iter().find(opens)?;
     Some(block_comment_len(rest, block))
 }
 
@@ -116,95 +147,6 @@ fn block_comment_len(rest: &[u8], block: &Block) -> usize {
     i
 }
 
-/// Text that starts at a quote.
-enum Quoted {
-    /// No string.
-    Not,
-    /// A string of this length.
-    Whole(usize),
-    /// A string on one line that does not end there, and how far its end was looked for.
-    Open(usize),
-}
-
-/// A string over lines that never ends takes the rest, so that nothing is searched twice.
-fn quoted(rest: &[u8], lexis: &Lexis) -> Quoted {
-    let whole = |len: Option<usize>| Quoted::Whole(len.unwrap_or(rest.len()));
-    for quote in lexis.strings {
-        let found = match *quote {
-            Quote::Line(mark) if rest.starts_with(mark.as_bytes()) => {
-                until(rest, mark.len(), mark.as_bytes(), false).map_or_else(Quoted::Open, Quoted::Whole)
-            }
-            Quote::Lines(mark) if rest.starts_with(mark.as_bytes()) => {
-                whole(until(rest, mark.len(), mark.as_bytes(), true).ok())
-            }
-            Quote::Verbatim(open, close) if rest.starts_with(open.as_bytes()) => {
-                whole(past(rest, open.len(), close.as_bytes()))
-            }
-            Quote::Raw => raw(rest),
-            Quote::Character if rest[0] == b'\'' => char_len(rest).map_or(Quoted::Not, Quoted::Whole),
-            _ => continue,
-        };
-        if !matches!(found, Quoted::Not) {
-            return found;
-        }
-    }
-    Quoted::Not
-}
-
-/// Length up to and with `close`, which nothing escapes.
-fn past(rest: &[u8], start: usize, close: &[u8]) -> Option<usize> {
-    rest[start..].windows(close.len()).position(|w| w == close).map(|i| start + i + close.len())
-}
-
-/// Length up to and with `fence`, where backslashes escape, or where it does not come (on this line, unless `lines`), up
-/// to where it was looked for.
-fn until(rest: &[u8], start: usize, fence: &[u8], lines: bool) -> Result<usize, usize> {
-    let mut i = start;
-    while i < rest.len() {
-        match rest[i] {
-            b'\\' => i += 2,
-            b'\n' if !lines => return Err(i),
-            _ if rest[i..].starts_with(fence) => return Ok(i + fence.len()),
-            _ => i += 1,
-        }
-    }
-    Err(rest.len())
-}
-
-/// Most hashes around a raw string (the Rust compiler's own limit).
-const HASHES_MAX: usize = 255;
-
-/// `r"…"`, `r#"…"#`, `b"…"`, `br"…"`.
-fn raw(rest: &[u8]) -> Quoted {
-    let prefix = rest.iter().take(3).take_while(|b| matches!(b, b'b' | b'r')).count();
-    let is_raw = rest[..prefix].contains(&b'r');
-    let hashes = rest[prefix..].iter().take(HASHES_MAX).take_while(|b| **b == b'#').count();
-    if prefix > 2 || rest.get(prefix + hashes) != Some(&b'"') || (hashes > 0 && !is_raw) {
-        return Quoted::Not;
-    }
-    let body = prefix + hashes + 1;
-    if !is_raw {
-        return Quoted::Whole(until(rest, body, b"\"", true).unwrap_or(rest.len()));
-    }
-    let end: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
-    Quoted::Whole(past(rest, body, &end).unwrap_or(rest.len()))
-}
-
-/// Longest character literal, in bytes: `'\u{10ffff}'`.
-const CHAR_BYTES_MAX: usize = 12;
-
-/// `'c'` and `'\n'`; a lifetime is none.
-fn char_len(rest: &[u8]) -> Option<usize> {
-    if rest.get(1) == Some(&b'\\') {
-        return until(&rest[..rest.len().min(CHAR_BYTES_MAX)], 1, b"'", false).ok();
-    }
-    let width = match rest.get(1)? {
-        b if b.is_ascii() => 1,
-        b => b.leading_ones() as usize,
-    };
-    (rest.get(1 + width) == Some(&b'\'')).then_some(width + 2)
-}
-
 /// Whether every bracket has its partner, no deeper than `depth_max`.
 pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bool {
     let mut open = Vec::new();
@@ -213,6 +155,7 @@ pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bo
             (Kind::Open, _) if open.len() >= depth_max => return false,
             (Kind::Open, b'(') => open.push(b')'),
             (Kind::Open, b'[') => open.push(b']'),
+            (Kind::Open, b'#') => open.push(b'#'),
             (Kind::Open, _) => open.push(b'}'),
             (Kind::Close, b) if open.pop() != Some(b) => return false,
             _ => (),

@@ -56,6 +56,8 @@ pub(super) struct Entry {
     pub(super) vouched: Vouched,
     /// Running hash of the newest row that the store holds.
     held: Digest,
+    /// Whether the rows lead to that one, so that it and those before it stay.
+    pub(super) joined: bool,
 }
 
 impl Errand {
@@ -83,8 +85,8 @@ impl Errand {
     fn incomplete(&self) -> impl Iterator<Item = (WantedRows, Part)> + '_ {
         self.arrived.iter().flat_map(|arrived| {
             let wanted = |entry: &Entry| {
-                let from = entry.vouched.missing()?;
-                Some((WantedRows { entry: entry.key, from, held: entry.held }, arrived.part))
+                let (from, held) = (entry.vouched.missing()?, entry.vouched.until(entry.held));
+                Some((WantedRows { entry: entry.key, from, held }, arrived.part))
             };
             arrived.entries.iter().filter_map(wanted)
         })
@@ -111,7 +113,7 @@ impl Errand {
             let held = held.as_deref().and_then(entry::decode);
             let held = held.map(|(name, value)| Vouched::of(name, value, SeqNum::default())).transpose()?;
             let held = held.filter(Vouched::is_chain).and_then(|held| held.missing()).unwrap_or(Digest::ZERO);
-            let mut entry = Entry { key, name, value, vouched, held };
+            let mut entry = Entry { key, name, value, vouched, held, joined: false };
             entry.close_at_held();
             fresh.push(entry);
         }
@@ -243,6 +245,7 @@ impl Entry {
     fn close_at_held(&mut self) {
         if self.vouched.is_chain() && self.vouched.missing() == Some(self.held) {
             self.vouched.close();
+            self.joined = true;
         }
     }
 }

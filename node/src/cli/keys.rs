@@ -15,6 +15,9 @@ pub struct Phrase {
     /// File whose first line is the passphrase [default: asked for]
     #[arg(long, env = passphrase::PASSPHRASE_FILE, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Make, lock and show keys
@@ -81,12 +84,12 @@ pub fn run(command: &Command) -> Outcome {
         Command::Lock { file, phrase } => lock(file, phrase),
         Command::Unlock { file, phrase } => {
             keys::relock(file, &phrase.current(file)?, None)?;
-            Ok(print::say(format!("{} is plain now: whoever reads it signs as you", file.display()))?)
+            done(file, phrase, "is plain now: whoever reads it signs as you")
         }
         Command::Change { file, phrase, new_passphrase_file } => {
             let current = phrase.current(file)?;
             keys::relock(file, &current, Some(&chosen(file, new_passphrase_file.as_deref())?))?;
-            Ok(print::say(format!("{} is under the new passphrase", file.display()))?)
+            done(file, phrase, "is under the new passphrase")
         }
         Command::Prove { file, org, json: _ } => prove(file, org),
         Command::Show { file, json } => show(file, &keys::public(file)?, *json),
@@ -103,8 +106,18 @@ fn lock(file: &Path, phrase: &Phrase) -> Outcome {
         return Err(Failure::no(why).next("`quorate keys change` gives it another passphrase"));
     }
     keys::lock(file, &chosen(file, phrase.passphrase_file.as_deref())?)?;
-    print::say(format!("{} is under a passphrase now; without it, nobody can use the file", file.display()))?;
-    Ok(print::say("its old bytes may stay in free space of the disk and in backups")?)
+    let what = "is under a passphrase now; without it, nobody can use the file; its old bytes may stay in free space of \
+                the disk and in backups";
+    done(file, phrase, what)
+}
+
+/// Tells of a key file that was changed.
+fn done(file: &Path, phrase: &Phrase, what: &str) -> Outcome {
+    if phrase.json {
+        let (key, locked) = (keys::public(file)?.to_string(), keys::is_locked(file)?);
+        return Ok(print::json(&json!({ "file": file, "key": key, "locked": locked }))?);
+    }
+    Ok(print::say(format!("{} {what}", file.display()))?)
 }
 
 impl Phrase {

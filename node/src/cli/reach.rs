@@ -41,11 +41,14 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Time to wait for an answer.
+    pub fn patience(&self) -> Result<Duration, Failure> {
+        Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))
+    }
+
     /// A client whose time begins now.
     pub fn client(&self) -> Result<Client, Failure> {
-        let timeout =
-            Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let client = client(&self.node, timeout, (self.ca.as_deref(), self.token.as_deref()))?;
+        let client = client(&self.node, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
         let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::usage)?;
         let client = session.map_or(client.clone(), |session| client.in_session(session));
         let notice = Notice { after: WAITED, tell };

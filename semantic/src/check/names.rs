@@ -94,7 +94,7 @@ fn types(parameters: &str) -> String {
             "<" | "(" => depth += 1,
             ">" | ")" => depth = depth.saturating_sub(1),
             "," if depth == 0 => {
-                of_one.pop();
+                unname(&mut of_one);
                 out.append(&mut of_one);
                 out.push(",");
             }
@@ -102,9 +102,16 @@ fn types(parameters: &str) -> String {
             _ => (),
         }
     }
-    of_one.pop();
+    unname(&mut of_one);
     out.append(&mut of_one);
     out.join(" ")
+}
+
+/// Drops a parameter's name; a type may stand without.
+fn unname(parameter: &mut Vec<&str>) {
+    if parameter.len() > 1 {
+        parameter.pop();
+    }
 }
 
 #[cfg(test)]

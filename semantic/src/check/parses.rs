@@ -48,7 +48,8 @@ pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     };
     input.work.take_len(input.len() + merged.len())?;
     let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs];
-    let one_indent = |file: &[u8]| !matches!(language.shape, Shape::Indent(_)) || !mixes_indents(file);
+    let one_indent =
+        |file: &[u8]| !matches!(language.shape, Shape::Indent(words) if words.end.is_none()) || !mixes_indents(file);
     let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));
     (broke(&balanced) || broke(&one_indent)).then_some(Check::Parses)
 }

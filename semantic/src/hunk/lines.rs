@@ -63,7 +63,7 @@ pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work
         }
     }
     let merged = out.concat();
-    if doubles_a_line(&merged, &lines, mode) { Err(No::Next) } else { Ok(merged) }
+    if doubles_a_line(&merged, &lines, language, mode) { Err(No::Next) } else { Ok(merged) }
 }
 
 /// Neighbouring edits of different sides that are about one thing.
@@ -178,7 +178,8 @@ fn inside(
 /// Whether a line that both added, each once, would stand twice.
 ///
 /// Inside of two whole elements lines may well be alike.
-fn doubles_a_line(merged: &[u8], lines: &Lines, mode: Mode) -> bool {
+fn doubles_a_line(merged: &[u8], lines: &Lines, language: &Language, mode: Mode) -> bool {
+    let end = language.words().and_then(|words| words.end).unwrap_or_default();
     let merged = lines::split(merged);
     let indent = |line: &[u8]| line.len() - line.trim_ascii_start().len();
     let outermost = merged.first().map_or(0, |line| indent(line));
@@ -188,7 +189,10 @@ fn doubles_a_line(merged: &[u8], lines: &Lines, mode: Mode) -> bool {
         |line: &'_ [u8]| line.trim_ascii_end().strip_suffix(b",").map_or(line.trim_ascii_end().len(), <[u8]>::len);
     let mut counts: BTreeMap<&[u8], [usize; 4]> = BTreeMap::new();
     for (column, file) in [&lines.base, &lines.ours, &lines.theirs, &merged].into_iter().enumerate() {
-        for line in file.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric) && !is_inside(l)) {
+        for line in file
+            .iter()
+            .filter(|l| l.iter().any(u8::is_ascii_alphanumeric) && l.trim_ascii() != end.as_bytes() && !is_inside(l))
+        {
             counts.entry(&line[..entry(line)]).or_default()[column] += 1;
         }
     }

@@ -114,6 +114,9 @@ fn split_names(inner: &str, style: &Imports) -> Vec<String> {
 type Parts = (String, (usize, usize));
 
 fn parts(code: &str, style: &Imports) -> Option<Parts> {
+    if code.contains(style.never) {
+        return None;
+    }
     let bare = match style.modifier.filter(|word| code.starts_with(word)) {
         Some(_) => code.split_once(char::is_whitespace)?.1.trim_start(),
         None => code,
@@ -127,7 +130,7 @@ fn parts(code: &str, style: &Imports) -> Option<Parts> {
             list_parts(code, at + word.len(), style)
         }
         Place::Nowhere => list_parts(code, opened, style),
-        Place::Source => source_parts(code, style),
+        Place::Source => source_parts(code),
         Place::Quoted => quoted_parts(code, opened),
     }
 }
@@ -147,6 +150,9 @@ fn path_parts(code: &str, opened: usize, between: &str, style: &Imports) -> Opti
     if let Some((open, [_, close])) = style.list.and_then(|list| Some((code.find(list[0])?, list))) {
         return Some((squashed(&code[..open]), (open + 1, code.rfind(close)?)));
     }
+    if code[..end].contains(',') {
+        return None;
+    }
     let path_end = code.find(" as ").unwrap_or(end);
     let from = code[..path_end].rfind(between).map_or(opened, |i| i + between.len());
     Some((squashed(&code[..from]), (from, end)))
@@ -162,10 +168,7 @@ fn list_parts(code: &str, from: usize, style: &Imports) -> Option<Parts> {
 }
 
 /// `import a from 'b'`: the whole clause is one name; of `import { a, b } from 'c'` each is.
-fn source_parts(code: &str, style: &Imports) -> Option<Parts> {
-    if code.contains(style.never) {
-        return None;
-    }
+fn source_parts(code: &str) -> Option<Parts> {
     let quote = code.find(['\'', '"'])?;
     let source: String = code[quote..].trim_end_matches(';').chars().filter(|c| !matches!(c, '\'' | '"')).collect();
     let (open, close) = match code[..quote].find('{') {
@@ -180,8 +183,8 @@ fn source_parts(code: &str, style: &Imports) -> Option<Parts> {
 
 fn quoted_parts(code: &str, opened: usize) -> Option<Parts> {
     let spec = &code[opened..];
-    let open = spec.find('"')?;
-    let close = open + 1 + spec[open + 1..].find('"')? + 1;
+    let open = spec.find(['"', '<'])?;
+    let close = open + 1 + spec[open + 1..].find(['"', '>'])? + 1;
     let after = spec[close..].trim();
     let alias = spec[..open].trim();
     let named = alias.bytes().all(|b| words::is_word_byte(b) || b == b'.');

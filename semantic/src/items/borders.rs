@@ -16,14 +16,20 @@ impl Code<'_> {
             let (next, ends) = match self.tokens[i].kind {
                 Kind::Open => {
                     let close = self.partner[i];
+                    let is_condition =
+                        self.text[self.tokens[i].from] == b'#' && self.next_said(start, i + 1) == Some(i);
                     let ends = self.is(i, b"{") && !is_value && !self.goes_on(close + 1, tokens.end);
-                    (close + 1, ends)
+                    (close + 1, ends || is_condition)
                 }
                 Kind::Mark => {
                     is_value |= self.is(i, b"=") && !self.is(i + 1, b">");
                     (i + 1, self.is(i, b";"))
                 }
-                Kind::Line if self.words.breaks != Break::Nothing && self.breaks(start, i, tokens.end) => {
+                Kind::Directive => (i + 1, self.next_said(start, i + 1) == Some(i)),
+                Kind::Line
+                    if !matches!(self.words.breaks, Break::Nothing | Break::Kept)
+                        && self.breaks(start, i, tokens.end) =>
+                {
                     let head = *head.get_or_insert_with(|| self.head(start..tokens.end).unwrap_or(tokens.end));
                     (i + 1, head < i) // else nothing but decorators stands there yet
                 }

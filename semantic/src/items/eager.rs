@@ -75,28 +75,37 @@ impl<'a> Code<'a> {
         let Some(head) = self.head(tokens.clone()) else { return Some((b"", names)) };
         self.take(tokens.start..head, &mut names.used); // decorators
         let word = self.past_modifiers(head, tokens.end);
-        let declared = self.words.declare.iter().find(|w| self.is(word, w.as_bytes())).filter(|_| item.name.is_some());
+        let declared = self.declared(word..tokens.end).filter(|_| item.name.is_some());
         let Some(declared) = declared else {
-            if item.name.is_some() {
+            if item.name.is_some() || runs.bodies {
                 names.defined.extend(self.method_name(word..tokens.end).filter(|_| depth == 0));
+                names.defined.extend(self.macro_name(head));
+            }
+            if item.name.is_some() && !runs.bodies {
+                return Some((b"", names));
+            }
+            if runs.bodies {
+                self.take(head..tokens.end, &mut names.used);
+                self.define_declarators(head..tokens.end, &mut names.defined);
             } else if depth == 0 || self.cut_by == CutBy::Indent || self.is_one_of(head, runs.at_once.unwrap_or(&[])) {
                 self.take(head..tokens.end, &mut names.used);
                 self.define(head..tokens.end, &mut names.defined);
             }
             return Some((b"", names));
         };
-        let user = if word + 1 < tokens.end { self.bytes(word + 1) } else { b"" };
-        if !runs.hoisted.contains(declared) {
+        let named = (word + 1..tokens.end).find(|i| !self.is_one_of(*i, self.words.between));
+        let user = named.map_or(&b""[..], |i| self.bytes(i));
+        if !runs.hoisted.contains(&declared) {
             names.defined.insert(user);
         }
         match &item.body {
-            Some(body) if runs.scopes.contains(declared) && depth < DEPTH_MAX => {
+            Some(body) if runs.scopes.contains(&declared) && depth < DEPTH_MAX => {
                 let to = self.tokens.partition_point(|t| t.from < body.start);
                 self.take(word + 2..to, &mut names.used);
                 names.used.extend(self.scope(body.clone(), (user, depth + 1), out, work)?);
             }
-            _ if runs.headers.contains(declared) => self.take_header(word + 2..tokens.end, &mut names.used),
-            _ if runs.later.contains(declared) => (),
+            _ if runs.headers.contains(&declared) => self.take_header(word + 2..tokens.end, &mut names.used),
+            _ if runs.later.contains(&declared) => (),
             _ => self.take(word + 2..tokens.end, &mut names.used),
         }
         Some((user, names))
@@ -106,6 +115,24 @@ impl<'a> Code<'a> {
     fn method_name(&self, tokens: Range<usize>) -> Option<&'a [u8]> {
         let open = tokens.clone().find(|i| self.is(*i, b"("))?;
         (open > tokens.start).then(|| self.bytes(open - 1))
+    }
+
+    /// Names of variables and types, outside of brackets: `int a, b = 1;`, `typedef int c;`.
+    fn define_declarators(&self, tokens: Range<usize>, defined: &mut BTreeSet<&'a [u8]>) {
+        let mut i = tokens.start;
+        while i < tokens.end {
+            let is_name = [";", "=", ",", "["].iter().any(|mark| self.is(i + 1, mark.as_bytes()));
+            if self.tokens[i].kind == Kind::Word && is_name {
+                defined.insert(self.bytes(i));
+            }
+            i = if self.tokens[i].kind == Kind::Open { self.partner[i] + 1 } else { i + 1 };
+        }
+    }
+
+    /// The name that a directive defines.
+    fn macro_name(&self, head: usize) -> Option<&'a [u8]> {
+        let mut words = self.bytes(head).split(|b| !crate::words::is_word_byte(*b)).filter(|word| !word.is_empty());
+        (self.tokens[head].kind == Kind::Directive && words.next() == Some(b"define")).then(|| words.next()).flatten()
     }
 
     /// Words that name something by themselves, outside bodies that run later.

@@ -15,8 +15,8 @@ impl Code<'_> {
         }
         let ends = |i: &usize| ["=", ";", ":", "?", "!", "(", "{"].iter().any(|mark| self.is(*i, mark.as_bytes()));
         let end = (from..tokens.end).find(ends)?;
-        let is_field =
-            end > from && !self.is(end, b"(") && !self.is(end, b"{") && self.tokens[end - 1].kind == Kind::Word;
+        let is_field_end = self.words.properties || !self.is(end, b"{");
+        let is_field = end > from && !self.is(end, b"(") && is_field_end && self.tokens[end - 1].kind == Kind::Word;
         is_field.then(|| String::from_utf8_lossy(self.bytes(end - 1)).into_owned())
     }
 }

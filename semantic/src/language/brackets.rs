@@ -3,16 +3,17 @@
 use super::{Bare, Block, Break, Form, Imports, Language, Lexis, Observed, Place, Quote, Runs, Shape, WORDS, Words};
 
 /// Words that go on with the block above.
-const CONTINUES: &[&str] = words![else catch finally];
+pub(super) const CONTINUES: &[&str] = words![else catch finally];
 
 /// Words before a bracket that name no method.
-const STATEMENTS: &[&str] = words![if for while switch catch function return];
+pub(super) const STATEMENTS: &[&str] = words![if for while switch catch function return];
 
 pub(super) const RUST: Language = Language {
     name: "rust",
     extensions: &["rs"],
+    names: &[],
     lexis: Lexis {
-        blocks: &[Block { open: "/*", close: "*/", nests: true }],
+        blocks: &[Block { nests: true, ..Block::C }],
         strings: &[Quote::Raw, Quote::Lines("\""), Quote::Character],
         ..Lexis::C
     },
@@ -87,6 +88,7 @@ const JAVASCRIPT_WORDS: Words = Words {
 pub(super) const JAVASCRIPT: Language = Language {
     name: "javascript",
     extensions: &["js", "mjs", "cjs", "jsx"],
+    names: &[],
     lexis: Lexis::C,
     imports: Some(&JAVASCRIPT_IMPORTS),
     shape: Shape::Braces(&JAVASCRIPT_WORDS),
@@ -100,6 +102,7 @@ pub(super) const TSX: Language = Language { name: "tsx", extensions: &["tsx"], .
 pub(super) const GO: Language = Language {
     name: "go",
     extensions: &["go"],
+    names: &[],
     lexis: Lexis::C,
     imports: Some(&Imports {
         open: &["import \""],
@@ -124,6 +127,7 @@ pub(super) const GO: Language = Language {
 pub(super) const JAVA: Language = Language {
     name: "java",
     extensions: &["java"],
+    names: &[],
     lexis: Lexis::C,
     imports: Some(&Imports {
         end: &[';'],
@@ -153,6 +157,7 @@ pub(super) const JAVA: Language = Language {
 pub(super) const SHELL: Language = Language {
     name: "shell",
     extensions: &["sh", "bash"],
+    names: &[],
     lexis: Lexis {
         line: &["#"],
         after_blank: true,

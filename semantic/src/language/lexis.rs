@@ -7,10 +7,25 @@ pub(crate) struct Lexis {
     pub(crate) line: &'static [&'static str],
     /// Whether such a mark stands after a blank only.
     pub(crate) after_blank: bool,
+    /// Start that looks like such a mark and is none.
+    pub(crate) no_comment: Option<&'static str>,
     /// Comments with an end.
     pub(crate) blocks: &'static [Block],
     /// Strings.
     pub(crate) strings: &'static [Quote],
+    /// Texts up to a line of their name.
+    pub(crate) heredoc: Option<Heredoc>,
+    /// Words of directives: lines that begin with `#`.
+    pub(crate) directives: &'static [&'static str],
+}
+
+/// Text that begins below the line of its mark, up to a line of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heredoc {
+    /// Mark in front of the name.
+    pub(crate) mark: &'static str,
+    /// Whether code may follow the name on its last line.
+    pub(crate) goes_on: bool,
 }
 
 /// Comment with an end.
@@ -22,6 +37,8 @@ pub(crate) struct Block {
     pub(crate) close: &'static str,
     /// Whether others stand in it.
     pub(crate) nests: bool,
+    /// Whether it opens at the start of a line only.
+    pub(crate) at_start: bool,
 }
 
 /// String of a kind.
@@ -35,34 +52,50 @@ pub(crate) enum Quote {
     Verbatim(&'static str, &'static str),
     /// `r"…"`, `r#"…"#`, `b"…"`, `br"…"`.
     Raw,
-    /// One character in quotes; a lifetime is none.
+    /// `R"name(…)name"`.
+    Named,
+    /// `#"…"#`, `#"""…"""#`.
+    Hashed,
+    /// Character in quotes; a lifetime is none.
     Character,
+}
+
+impl Block {
+    /// Comment as in C.
+    pub(crate) const C: Block = Block { open: "/*", close: "*/", nests: false, at_start: false };
 }
 
 impl Lexis {
     /// Neither comments nor strings.
-    pub(crate) const NONE: Lexis = Lexis { line: &[], after_blank: false, blocks: &[], strings: &[] };
+    pub(crate) const NONE: Lexis = Lexis {
+        line: &[],
+        after_blank: false,
+        no_comment: None,
+        blocks: &[],
+        strings: &[],
+        heredoc: None,
+        directives: &[],
+    };
 
     /// Comments as in C, with strings as in most of its heirs.
     pub(crate) const C: Lexis = Lexis {
         line: &["//"],
-        blocks: &[Block { open: "/*", close: "*/", nests: false }],
+        blocks: &[Block::C],
         strings: &[Quote::Lines("`"), Quote::Lines("\"\"\""), Quote::Line("\""), Quote::Line("'")],
         ..Lexis::NONE
     };
 
     /// The rest of a line without blanks in front, where it is a comment.
     pub(crate) fn commented<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        self.line.iter().find_map(|mark| line.strip_prefix(mark.as_bytes()))
+        let is_none = self.no_comment.is_some_and(|start| line.starts_with(start.as_bytes()));
+        self.line.iter().find_map(|mark| line.strip_prefix(mark.as_bytes())).filter(|_| !is_none)
     }
 
     /// Whether a line without blanks around it is in a comment, as far as it shows itself.
     pub(crate) fn is_comment(&self, line: &[u8]) -> bool {
         let in_block = |block: &Block| {
-            let inner = block.close.as_bytes()[0];
-            line == [inner]
-                || line.starts_with(&[inner, b' '])
-                || [block.open, block.close].iter().any(|mark| line.starts_with(mark.as_bytes()))
+            let is_inner = *block == Block::C && (line == b"*" || line.starts_with(b"* "));
+            is_inner || [block.open, block.close].iter().any(|mark| line.starts_with(mark.as_bytes()))
         };
         self.commented(line).is_some() || self.blocks.iter().any(in_block)
     }

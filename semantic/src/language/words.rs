@@ -17,8 +17,18 @@ pub(crate) struct Words {
     pub(crate) whole: &'static [&'static str],
     /// Words of `declare` that may have a receiver in brackets before the name.
     pub(crate) receive: &'static [&'static str],
+    /// Words of `declare` whose name is all up to the brackets of the parameters, with these.
+    pub(crate) signed: &'static [&'static str],
+    /// Words of `declare` that may also name the type of a function: `struct A *f()`.
+    pub(crate) typed: &'static [&'static str],
     /// Declarations without such a word.
     pub(crate) bare: Bare,
+    /// Mark between the parts of a method's name.
+    pub(crate) path: Option<&'static str>,
+    /// Whether names before braces are fields: `int X { get; }`.
+    pub(crate) properties: bool,
+    /// Whether square brackets in front are attributes.
+    pub(crate) attributes: bool,
     /// Words before a bracket that name no method: `if (…) {`.
     pub(crate) statements: &'static [&'static str],
     /// Words of `declare` whose order can be observed, as initialisers run in it.
@@ -29,6 +39,16 @@ pub(crate) struct Words {
     pub(crate) keywords: &'static [&'static str],
     /// Words that only go on with what stands above.
     pub(crate) continues: &'static [&'static str],
+    /// Words that say something of all that follows, where they are a line's only one (`private`) or begin a statement of SQL.
+    pub(crate) sections: &'static [&'static str],
+    /// Word that ends a block, where blocks have no brackets.
+    pub(crate) end: Option<&'static str>,
+    /// Words that open one.
+    pub(crate) open: &'static [&'static str],
+    /// Mark between a case and what is done in it, apart from `=>` and `:`.
+    pub(crate) arm: Option<&'static str>,
+    /// Additions of both sides at one place that both may stand.
+    pub(crate) both: Both,
     /// Sense of a line break.
     pub(crate) breaks: Break,
     /// Whether methods of one name may stand beside each other, told apart by the types of their parameters.
@@ -55,12 +75,27 @@ pub(crate) enum Bare {
 pub(crate) enum Break {
     /// None: layout is free.
     Nothing,
-    /// It may end a declaration, and ends a statement after these words, whatever follows.
+    /// None, but of directives and the like: layout is not free.
+    Kept,
+    /// End of a declaration, perhaps; it ends a statement after these words, whatever follows.
     After(&'static [&'static str]),
-    /// It ends a statement after words and closing marks.
+    /// End of a statement after words and closing marks.
     Closing,
-    /// It may end anything: layout is never free.
+    /// End of anything, perhaps: layout is never free.
     Always,
+}
+
+/// Additions of both sides at one place that both may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Both {
+    /// Whole elements of any kind.
+    Elements,
+    /// Whole elements that a semicolon, comma or brace ends.
+    Closed,
+    /// Whole statements that a semicolon ends.
+    Statements,
+    /// Whole blocks in braces, each with another head.
+    Blocks,
 }
 
 /// A file that runs from top to bottom.
@@ -76,11 +111,14 @@ pub(crate) struct Runs {
     pub(crate) scopes: &'static [&'static str],
     /// Words after which a bracket opens a block that runs at once; none where brackets hold no blocks.
     pub(crate) at_once: Option<&'static [&'static str]>,
+    /// Whether bodies of functions need their names above them too.
+    pub(crate) bodies: bool,
 }
 
 impl Runs {
     /// A file of nothing but statements.
-    pub(crate) const STATEMENTS: Runs = Runs { hoisted: &[], later: &[], headers: &[], scopes: &[], at_once: None };
+    pub(crate) const STATEMENTS: Runs =
+        Runs { hoisted: &[], later: &[], headers: &[], scopes: &[], at_once: None, bodies: false };
 }
 
 /// No words: for files that are cut by something else, and for rows to begin with.
@@ -92,13 +130,23 @@ pub(crate) const WORDS: Words = Words {
     between: &[],
     whole: &[],
     receive: &[],
+    signed: &[],
+    typed: &[],
     bare: Bare::Nothing,
+    path: None,
+    properties: false,
+    attributes: false,
     statements: &[],
     ordered: &[],
     ordered_with: &[],
     keywords: &[],
     continues: &[],
     breaks: Break::Nothing,
+    sections: &[],
+    end: None,
+    open: &[],
+    arm: None,
+    both: Both::Elements,
     overloads: false,
     once: &[],
     runs: None,

@@ -49,8 +49,10 @@ pub use author_pace::AuthorPace;
 pub use body::Room;
 pub use copies::Copies;
 pub use door::serve;
+pub use envelopes::order;
 pub use expiry::expiry;
 pub use pace::Pace;
+pub use problem::Answer;
 use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use streams::Streams;
@@ -65,9 +67,9 @@ use axum::routing::get;
 use routes::Readers;
 use std::sync::Arc;
 
-/// Router of every route in [`routes::table`].
-pub fn router(service: Arc<Service>) -> Router {
-    let only = middleware::from_fn_with_state(service.admin.clone(), admin::only);
+/// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
+pub fn router(service: Arc<Service>, admin: Admin) -> Router {
+    let only = middleware::from_fn_with_state(admin, admin::only);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
         Readers::Clients => router.route(route.path, route.handler),
         Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),

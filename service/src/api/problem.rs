@@ -69,6 +69,11 @@ impl Failure {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
     }
 
+    /// The problem in words.
+    pub fn words(&self) -> &str {
+        &self.problem.detail
+    }
+
     /// The replica is on its way down.
     pub fn stopping() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this replica is stopping; ask another one")

@@ -77,9 +77,10 @@ impl Route {
         handler: impl Handler<T, Arc<Service>>,
         body: &'static str,
         answers: &'static str,
+        query: &'static [&'static str],
     ) -> Self {
         let (handler, request, readers) = (routing::post(handler), Request::PostQuestion, Readers::Clients);
-        Self { path, handler, request, readers, body, answers, query: &[] }
+        Self { path, handler, request, readers, body, answers, query }
     }
 
     fn put_json<T: 'static>(
@@ -143,7 +144,8 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, "the content", "The content of its base, a side or a proposal", LEVEL),
         Route::get("/v1/evidence", evidence::list, "`Page<EvidenceEntry>`", "Page of proofs against replicas", &["from", "limit"]),
         Route::get("/v1/evidence/{id}", evidence::file, "the proof file", "The proof file", &[]),
-        Route::post_question("/v1/state", state::answer, "the answer", "Part of the certified state, proved by itself: for `quorate copy`").for_operators(),
+        Route::get("/v1/snapshots", state::snapshots, "`Page<SnapshotEntry>`", "Page of the states that can be copied now", &[]).for_operators(),
+        Route::post_question("/v1/state", state::answer, "the answer", "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`", &["seq", "after", "executed"]).for_operators(),
         Route::get("/v1/events", events::stream, "server-sent events: `id` the position, `event` the kind, `data` an `Event`", "Events after a position; resumable by Last-Event-ID", &["from"]),
     ]
 }

@@ -71,12 +71,13 @@ fn unknown_variable(mut names: impl Iterator<Item = String>) -> Option<Item> {
 
 /// Access of operators, where the API is reached from other machines.
 fn operators(config: &Config, token: &Path) -> Item {
-    match (config.api.ip().is_loopback(), token.exists()) {
+    let address = config.operations.unwrap_or(config.api);
+    match (address.ip().is_loopback(), token.exists()) {
         (_, true) => Item::well("operators", "what tells of the node needs the secret of admin.token"),
-        (true, false) => Item::well("operators", format!("what tells of the node is open on {} alone", config.api)),
+        (true, false) => Item::well("operators", format!("what tells of the node is open on {address} alone")),
         (false, false) => Item::fault(
             "operators",
-            format!("the API is reached on {}, and nobody may read /metrics: there is no admin.token", config.api),
+            format!("the API is reached on {address}, and nobody may read /metrics: there is no admin.token"),
             "put a secret into the file admin.token in the folder, readable by the replica alone",
         ),
     }

@@ -5,11 +5,12 @@
 
 mod open;
 
-use super::change::{self, given, tell_earlier};
+use super::change::{self, checked, checked_new, given, tell_earlier};
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
+use crate::counted::counted;
 use open::{Folder, Open, Part, What};
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_ledger::{Mode, Revision, State};
@@ -134,13 +135,14 @@ fn add(args: &Add) -> Outcome {
 }
 
 fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
-    let path = args.path.clone().unwrap_or_default();
+    let path = args.path.as_deref().unwrap_or_default();
     Ok(match (args.fence, &args.to) {
         (Some(token), _) => What::Fence { token },
-        (None, Some(to)) => What::Mv { path, to: to.clone() },
-        (None, None) if args.rm => What::Rm { path },
+        (None, Some(to)) => What::Mv { path: checked(path)?, to: checked_new(to)? },
+        (None, None) if args.rm => What::Rm { path: checked(path)? },
         (None, None) => {
-            let (found, bytes) = given(args.file.as_deref())?;
+            let path = checked_new(path)?;
+            let (found, bytes) = given(args.file.as_deref(), args.local.reach.patience()?)?;
             What::Put { path, mode: args.mode.unwrap_or(found), content: folder.keep(&bytes)? }
         }
     })
@@ -192,7 +194,7 @@ fn abort(args: &Local) -> Outcome {
     if args.reach.json {
         return Ok(print::json(&serde_json::json!({ "aborted": true, "parts": count, "sent": open.sent }))?);
     }
-    print::say(format_args!("thrown away: {count} changes"))?;
+    print::say(format_args!("thrown away: {}", counted(count, "change")))?;
     match open.sent {
         Some(id) => Ok(print::say(format_args!("  {id} was sent: `quorate receipt {id}` tells what became of it"))?),
         None => Ok(()),
