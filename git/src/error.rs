@@ -49,6 +49,12 @@ pub enum GitError {
         /// Count of its parents.
         parents: usize,
     },
+    /// A shallow clone ends before two histories meet.
+    #[error("the clone is shallow and ends before what {id} was made from; `git fetch --unshallow` brings the rest")]
+    TooShallow {
+        /// One of the commits.
+        id: ObjectId,
+    },
     /// A commit that the history needs is not there, and the clone does not say that it is shallow.
     #[error("commit {id} is missing in the repository; fetch the whole history, or look with `git fsck`")]
     CommitMissing {

@@ -30,17 +30,24 @@ impl Repository {
             Some((ours, theirs)) => (self.resolve(ours)?, self.resolve(theirs)?, None),
             None => {
                 let id = self.resolve(range)?;
-                let [ours, theirs] = self
-                    .parents(id)?
-                    .try_into()
-                    .map_err(|parents: Vec<_>| GitError::NoMerge { id, parents: parents.len() })?;
+                let [ours, theirs] = self.two_parents(id)?;
                 (ours, theirs, Some(self.commit(id)?))
             }
         };
         let bases = merge_bases(ours, theirs, |id| self.parents(id))?;
+        if bases.is_empty() && self.is_shallow() {
+            return Err(GitError::TooShallow { id: theirs });
+        }
         let commits = bases.iter().map(|id| self.commit(*id)).collect::<Result<Vec<_>, _>>()?;
         let base = commits.into_iter().max_by_key(|commit| (commit.time.seconds, commit.id));
         Ok(Fork { base, bases: bases.len(), ours: self.commit(ours)?, theirs: self.commit(theirs)?, merged })
+    }
+
+    fn two_parents(&self, id: ObjectId) -> Result<[ObjectId; 2], GitError> {
+        self.parents(id)?.try_into().map_err(|parents: Vec<_>| match parents.len() {
+            0 if self.is_shallow() => GitError::TooShallow { id },
+            parents => GitError::NoMerge { id, parents },
+        })
     }
 
     /// The commit of a name: a branch, tag or other reference, or an id of at least four characters, each with any number
@@ -50,17 +57,22 @@ impl Repository {
         let unknown = || GitError::Unknown { name: name.to_owned() };
         let mut id = self.named(if start.is_empty() { "HEAD" } else { start })?.ok_or_else(unknown)?;
         while let Some(sign) = steps.chars().next() {
-            let rest = &steps[1..];
+            let rest = &steps[sign.len_utf8()..];
             let (digits, others) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
             let count: usize = if digits.is_empty() { 1 } else { digits.parse().map_err(|_| unknown())? };
             id = self.step(id, sign, count)?.ok_or_else(unknown)?;
             steps = others;
         }
-        // Anything but a commit is an error here.
-        Ok(self.commit(id)?.id)
+        Ok(id)
     }
 
+    /// The commit that a name stands for, or a tag of it does; none of other objects.
     fn named(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let Some(id) = self.named_object(name)? else { return Ok(None) };
+        Ok(self.object(id)?.and_then(|object| object.peel_to_commit().ok()).map(|commit| commit.id))
+    }
+
+    fn named_object(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         if let Ok(id) = ObjectId::from_hex(name.as_bytes()) {
             return Ok(Some(id));
         }

@@ -33,8 +33,10 @@ fn two_commits_are_named_by_branches_beginnings_of_ids_and_steps_from_them() {
         assert_eq!(fork.base.map(|commit| commit.id), Some(root), "{range}");
     }
     assert!(matches!(repository.fork("topic"), Err(GitError::NoMerge { parents: 1, .. })));
-    for unknown in ["nobody...topic", "topic~2...topic", "topic^2...topic", "topic^x...topic", "topic...0000000"] {
-        let refused = repository.fork(unknown);
+    let file = fixture.writer.blob(b"tree of nothing").expect("a blob");
+    for unknown in ["nobody", "topic~2", "topic^2", "topic^x", "topic^é", "0000000", &file.to_string()] {
+        let unknown = format!("{unknown}...topic");
+        let refused = repository.fork(&unknown);
         assert!(matches!(refused, Err(GitError::Unknown { .. })), "{unknown}: {refused:?}");
     }
 }
@@ -50,4 +52,21 @@ fn branches_that_were_merged_crosswise_have_two_common_ancestors_and_strangers_n
     assert_eq!((fork.base.map(|commit| commit.id), fork.bases), (Some(b), 2), "the newer of both");
     let fork = fixture.open().fork(&format!("{x}...{stranger}")).expect("two commits");
     assert_eq!((fork.base, fork.bases), (None, 0));
+}
+
+#[test]
+fn a_shallow_clone_that_ends_before_two_histories_meet_is_refused() {
+    let fixture = Fixture::new();
+    let root = fixture.commit("root", &[], &[]);
+    let [ours, theirs] = ["ours", "theirs"].map(|name| fixture.commit(name, &[root], &[]));
+    let merged = fixture.commit("merged", &[ours, theirs], &[]);
+    let ends_at = |ends: &[gix::ObjectId]| {
+        let list: String = ends.iter().map(|id| format!("{id}\n")).collect();
+        std::fs::write(fixture.path().join("shallow"), list).expect("the list");
+        fixture.open().fork(&merged.to_string())
+    };
+    for ends in [&[ours, theirs][..], &[merged]] {
+        assert!(matches!(ends_at(ends), Err(GitError::TooShallow { .. })), "{ends:?}");
+    }
+    assert_eq!(ends_at(&[root]).expect("a merge").base.map(|commit| commit.id), Some(root));
 }
