@@ -1,6 +1,9 @@
 //! Conflict markers: their length, the names of the sides, and what stands between them.
 
+use crate::cli::print;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use quorate_semantic::{Conflict, Form, Labels, MARKER_SIZE, Style, markers_of};
+use std::ffi::OsString;
 use std::process::Command;
 
 /// Longest conflict marker, in characters: above any that a file of text could need, and far from filling a disk.
@@ -13,7 +16,8 @@ pub struct Marks {
           value_parser = clap::value_parser!(u64).range(1..=MARKER_SIZE_MAX))]
     marker_size: u64,
     /// Names of ours, base and theirs in conflict markers, as git's %X %S %Y give them [default: ours base theirs]
-    #[arg(long, num_args = 3, value_names = ["X", "S", "Y"], allow_hyphen_values = true, value_parser = label)]
+    #[arg(long, num_args = 3, value_names = ["X", "S", "Y"], allow_hyphen_values = true,
+          value_parser = OsStringValueParser::new().try_map(label))]
     labels: Option<Vec<String>>,
     /// Style of conflict markers: `merge`, `diff3` or `zdiff3` [default: with --driver what git's
     /// `merge.conflictStyle` says, else diff3]
@@ -42,8 +46,11 @@ impl Marks {
     }
 }
 
-fn label(text: &str) -> Result<String, String> {
-    if text.contains(['\n', '\r']) { Err("a label is one line".into()) } else { Ok(text.into()) }
+/// A label as it is shown: git's hold names of branches and titles of commits, in any encoding and with any character but a
+/// line's end.
+fn label(text: OsString) -> Result<String, String> {
+    let text = text.to_string_lossy();
+    if text.contains('\n') { Err("a label is one line".into()) } else { Ok(print::plain(text.trim_end())) }
 }
 
 fn style(name: &str) -> Result<Style, String> {
@@ -59,6 +66,14 @@ fn gits_style() -> Option<Style> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_hold_no_character_that_steers_a_terminal_and_never_a_second_line() {
+        let shown = |text: &str| label(text.into());
+        assert_eq!(shown("1f3a (mend \u{1b}[2Jx)\r"), Ok("1f3a (mend \u{fffd}[2Jx)".into()));
+        assert_eq!(shown("50% of %P"), Ok("50% of %P".into()));
+        assert!(shown("a\nb").is_err());
+    }
 
     #[test]
     fn labels_that_an_older_git_leaves_as_they_are_are_none() {

@@ -9,6 +9,7 @@ mod report;
 
 use super::failure::Failure;
 use super::print;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use marks::Marks;
 use quorate_semantic::{Conflict, Input, Options, Outcome};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ pub struct Args {
     #[arg(required_unless_present_any = ["install", "report"])]
     theirs: Option<PathBuf>,
     /// The file's path in its repository: its name chooses how it is merged [default: OURS]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = OsStringValueParser::new().map(|path| path.to_string_lossy().into_owned()))]
     path: Option<String>,
     /// Write the result into OURS, as git expects of a merge driver
     #[arg(long)]

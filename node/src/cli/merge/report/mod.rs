@@ -1,12 +1,14 @@
 //! `quorate merge --report`: a whole merge of a git repository, file by file, beside what git has by lines and beside what was
 //! committed.
 
+mod left_out;
 mod page;
 mod trees;
 mod whole;
 
 use crate::cli::failure::Failure;
 use crate::cli::print;
+use left_out::LeftOut;
 use quorate_git::{Commit, GitError, Repository};
 use quorate_semantic::Options;
 use serde_json::{Value, json};
@@ -53,7 +55,7 @@ fn summary(whole: &Whole) -> String {
     let rungs = if rungs.is_empty() { String::new() } else { format!(" ({})", rungs.join(", ")) };
     let conflicts = whole.files.len() - clean;
     format!(
-        "Both sides changed {} files: {clean} merged{rungs}, {conflicts} in conflict; git merges {gits} by lines. One side changed {}.",
+        "Files that both sides changed: {}, merged {clean}{rungs}, in conflict {conflicts}; git merges {gits} by lines. Files that one side changed: {}.",
         whole.files.len(),
         whole.one_sided.len()
     )
@@ -63,7 +65,7 @@ fn document(range: &str, whole: &Whole) -> Value {
     let commit = |commit: &Commit| json!({ "commit": commit.id.to_string(), "title": commit.title() });
     let one_sided =
         |(path, committed): &(String, Option<bool>)| json!({ "path": path, "same_as_committed": committed });
-    let left_out = |entry: &quorate_git::Skipped| json!({ "path": entry.path, "reason": entry.reason.to_string() });
+    let left_out = |entry: &LeftOut| json!({ "path": entry.path, "reason": entry.reason.to_string() });
     json!({
         "range": range,
         "clean": whole.is_clean(),

@@ -1,8 +1,9 @@
 //! The report as one page of HTML that needs nothing else: no script, no font, no other file.
 
+use super::left_out::LeftOut;
 use super::whole::{Answer, File, Whole, gits_conflict};
 use crate::cli::merge::explain;
-use crate::cli::unified;
+use crate::cli::{print, unified};
 use quorate_git::Commit;
 use quorate_semantic::{Conflict, Kind, Labels, Outcome, Piece, markers};
 
@@ -11,15 +12,19 @@ const STYLE: &str = include_str!("style.css");
 /// Lines of one block that are shown.
 const BLOCK_LINES_MAX: usize = 300;
 
+/// Bytes of one block that are shown, so that files of one long line make no page that nobody can open.
+const BLOCK_BYTES_MAX: usize = 64 * 1024;
+
 /// Lines on which the sides agree that are shown before and after a dispute.
 const LINES_AROUND: usize = 3;
 
 /// The page.
 pub fn of(range: &str, whole: &Whole) -> String {
     let title = format!("Merge of {}", escaped(range));
-    let files: String = whole.files.iter().map(|file| details(file, whole)).collect();
+    let files: String = whole.files.iter().enumerate().map(details).collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <style>\n{STYLE}</style>\n<h1>{title}</h1>\n{}<h2>Files that both sides changed</h2>\n{}{files}{}{}</html>\n",
         commits(whole),
@@ -91,8 +96,7 @@ fn gits(file: &File) -> &'static str {
     }
 }
 
-fn details(file: &File, whole: &Whole) -> String {
-    let at = whole.files.iter().position(|other| std::ptr::eq(other, file)).unwrap_or_default();
+fn details((at, file): (usize, &File)) -> String {
     let from = file.from.as_ref().map_or(String::new(), |from| format!(" (was <code>{}</code>)", escaped(from)));
     let open = if file.is_clean() { "" } else { " open" };
     let blocks = [
@@ -133,13 +137,18 @@ fn git_block(file: &File) -> Option<String> {
 }
 
 fn committed_block(file: &File) -> Option<String> {
-    let Some(Some((_, committed))) = &file.committed else {
-        return file.committed.as_ref().map(|_| "The file was removed.\n".into());
-    };
-    match file.result() {
-        Some(result) if result == committed => None,
-        Some(result) => Some(changed(result, committed)),
-        None => Some("As a change of ours:\n".to_owned() + &changed(&file.ours, committed)),
+    let committed = file.committed.as_ref().filter(|_| file.is_as_committed() != Some(true))?;
+    let Some((kind, committed)) = committed else { return Some("The file was removed.\n".into()) };
+    let (words, beside) = file.result().map_or(("As a change of ours:\n", &file.ours[..]), |result| ("", result));
+    let kind = if file.is_clean() && file.kind() != Some(*kind) { named(*kind) } else { "" };
+    Some([kind, words, &changed(beside, committed)].concat())
+}
+
+fn named(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "It is a plain file there.\n",
+        Kind::Executable => "It is executable there.\n",
+        Kind::Link => "It is a link there.\n",
     }
 }
 
@@ -173,10 +182,11 @@ fn abridged(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn cut(text: &str) -> String {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    match lines.len().checked_sub(BLOCK_LINES_MAX) {
-        None | Some(0) => text.to_owned(),
-        Some(more) => lines[..BLOCK_LINES_MAX].concat() + &format!("… {more} more lines\n"),
+    let lines = text.match_indices('\n').nth(BLOCK_LINES_MAX - 1).map_or(text.len(), |(at, _)| at + 1);
+    let end = text.floor_char_boundary(lines.min(BLOCK_BYTES_MAX));
+    match text.len() - end {
+        0 => text.to_owned(),
+        more => format!("{}\n… {more} bytes more\n", text[..end].trim_end_matches('\n')),
     }
 }
 
@@ -189,9 +199,8 @@ fn others(whole: &Whole) -> String {
 }
 
 fn left_out(whole: &Whole) -> String {
-    let row =
-        |entry: &quorate_git::Skipped| format!("<li><code>{}</code>: {}</li>\n", escaped(&entry.path), entry.reason);
-    list("Left out", whole.left_out.iter().map(row))
+    let row = |entry: &LeftOut| format!("<li><code>{}</code>: {}</li>\n", escaped(&entry.path), entry.reason);
+    list("Left out: no domain can hold them", whole.left_out.iter().map(row))
 }
 
 fn list(title: &str, rows: impl ExactSizeIterator<Item = String>) -> String {
@@ -204,6 +213,37 @@ fn list(title: &str, rows: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
+/// Text of files and commits in HTML. A carriage return has a sign of its own, and no character steers.
 fn escaped(text: &str) -> String {
+    let plain = |c| match c {
+        '\n' | '\t' => c,
+        '\r' => '␍',
+        c if print::steers(c) => '\u{fffd}',
+        c => c,
+    };
+    let text: String = text.chars().map(plain).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_is_text_on_the_page() {
+        let text = "<script>\"a\" & 'b'\u{202e}\u{1b}\r\n\tc";
+        assert_eq!(escaped(text), "&lt;script&gt;&quot;a&quot; &amp; 'b'\u{fffd}\u{fffd}␍\n\tc");
+    }
+
+    #[test]
+    fn long_blocks_and_long_lines_are_cut() {
+        let lines = "é\n".repeat(BLOCK_LINES_MAX);
+        assert_eq!(cut(&lines), lines);
+        assert_eq!(cut(&format!("{lines}more\n")), format!("{lines}… 5 bytes more\n"));
+        let line = "é".repeat(BLOCK_BYTES_MAX);
+        assert_eq!(
+            cut(&format!("x{line}")),
+            format!("x{}\n… {} bytes more\n", &line[..BLOCK_BYTES_MAX - 2], BLOCK_BYTES_MAX + 2)
+        );
+    }
 }

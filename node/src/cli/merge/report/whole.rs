@@ -1,7 +1,8 @@
 //! Merge of two commits: every path that both sides changed is merged, the others follow the one side that did.
 
+use super::left_out::LeftOut;
 use super::trees::{Meeting, Meetings};
-use quorate_git::{Entry, Fork, GitError, Mode, Repository, Skipped, Tree};
+use quorate_git::{Entry, Fork, GitError, Mode, Repository, Tree};
 use quorate_semantic as semantic;
 use quorate_semantic::{Class, Conflict, EntryOutcome, Input, Kind, Options, Piece, Rung};
 use std::collections::BTreeMap;
@@ -13,8 +14,8 @@ pub struct Whole {
     pub files: Vec<File>,
     /// Paths that one side alone changed, or both alike; and those of them that were committed otherwise.
     pub one_sided: Vec<(String, Option<bool>)>,
-    /// Entries that were left out of the trees.
-    pub left_out: Vec<Skipped>,
+    /// Entries that a side changed and that no merge here can hold.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A path that both sides changed.
@@ -42,6 +43,14 @@ pub enum Answer {
 impl File {
     pub fn is_clean(&self) -> bool {
         matches!(self.answer, Answer::Clean(..))
+    }
+
+    /// Kind of the merge's entry; none in a conflict, and where nothing stands.
+    pub fn kind(&self) -> Option<Kind> {
+        match &self.answer {
+            Answer::Clean(entry, _) => entry.as_ref().map(|(kind, _)| *kind),
+            _ => None,
+        }
     }
 
     /// Content of the merge, of which there is none in a conflict.
@@ -78,6 +87,9 @@ impl File {
 impl Whole {
     /// Merges what stands in the repository.
     pub fn of(repository: &Repository, fork: Fork, options: &Options) -> Result<Self, GitError> {
+        let left_out = LeftOut::of(repository, &fork)?;
+        let disputed: BTreeMap<&str, &LeftOut> =
+            left_out.iter().filter(|entry| entry.is_disputed).map(|entry| (entry.path.as_str(), entry)).collect();
         let tree = |commit| repository.tree(commit);
         let base = fork.base.as_ref().map(tree).transpose()?.unwrap_or_default();
         let (ours, theirs) = (tree(&fork.ours)?, tree(&fork.theirs)?);
@@ -85,7 +97,7 @@ impl Whole {
         let meetings = Meetings::of(&base, &ours, &theirs);
         let reader = Reader { repository, options, committed };
         let (mut files, mut one_sided, mut stands) = (Vec::new(), Vec::new(), BTreeMap::new());
-        for (path, meeting) in &meetings.by_path {
+        for (path, meeting) in meetings.by_path.iter().filter(|(path, _)| !disputed.contains_key(path.as_str())) {
             match meeting.one_sided() {
                 Some(entry) => {
                     stands.insert(path.as_str(), entry.is_some());
@@ -106,8 +118,11 @@ impl Whole {
             let why = format!("it was moved to {} and to {}", split.ours, split.theirs);
             File::of_paths(split.from.clone(), why)
         }));
+        files.extend(disputed.into_values().map(|entry| {
+            let why = format!("both sides changed it, and it is left out: {}", entry.reason);
+            File::of_paths(entry.path.clone(), why)
+        }));
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        let left_out = [base, ours, theirs].into_iter().flat_map(|tree| tree.skipped).collect();
         Ok(Self { fork, files, one_sided, left_out })
     }
 
