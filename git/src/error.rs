@@ -29,6 +29,32 @@ pub enum GitError {
         /// Cause from the git library.
         cause: gix::Error,
     },
+    /// A name stands for nothing here.
+    #[error("there is no commit {name} in the repository")]
+    Unknown {
+        /// The name as it was given.
+        name: String,
+    },
+    /// An abbreviated id could be several.
+    #[error("more than one object begins with {name}; give more of its id")]
+    Ambiguous {
+        /// The beginning.
+        name: String,
+    },
+    /// A commit that should be a merge of two has another number of parents.
+    #[error("commit {id} has {parents} parents, and a merge of two was asked for; A...B names any two commits")]
+    NoMerge {
+        /// Which one.
+        id: ObjectId,
+        /// Count of its parents.
+        parents: usize,
+    },
+    /// A shallow clone ends before two histories meet.
+    #[error("the clone is shallow and ends before what {id} was made from; `git fetch --unshallow` brings the rest")]
+    TooShallow {
+        /// One of the commits.
+        id: ObjectId,
+    },
     /// A commit that the history needs is not there, and the clone does not say that it is shallow.
     #[error("commit {id} is missing in the repository; fetch the whole history, or look with `git fsck`")]
     CommitMissing {

@@ -22,6 +22,7 @@
 //! Reading order: [`History`] decides who is replayed when (a pure function of the commit graph), `diff` says what a
 //! commit changes, [`Plan`] joins the two lazily, `envelope` packs operations under the limits. [`Mirror`] is the way back.
 
+mod ancestry;
 mod commit;
 mod diff;
 mod entry;
@@ -33,6 +34,7 @@ mod listing;
 mod mirror;
 mod path;
 mod plan;
+mod range;
 mod repository;
 mod sample;
 mod tree;
@@ -49,6 +51,7 @@ pub use history::{Base, Counts, History, Merge, Side, SideCommit};
 pub use mirror::{Mirror, MirrorCommit};
 pub use path::check_path;
 pub use plan::{Change, Closing, Entries, Plan, Step};
+pub use range::Fork;
 pub use repository::{Branch, Repository};
 pub use sample::write_sample;
 

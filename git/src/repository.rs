@@ -129,6 +129,15 @@ impl Repository {
         Ok(object.detach().data)
     }
 
+    pub(super) fn git(&self) -> &gix::Repository {
+        &self.git
+    }
+
+    /// Whether a shallow clone ends somewhere.
+    pub(super) fn is_shallow(&self) -> bool {
+        !self.shallow.is_empty()
+    }
+
     pub(super) fn file_bytes_max(&self) -> u64 {
         self.file_bytes_max
     }
@@ -153,7 +162,7 @@ impl Repository {
         id.map_or(Ok(None), |id| self.object(id))
     }
 
-    fn object(&self, id: ObjectId) -> Result<Option<Object<'_>>, GitError> {
+    pub(super) fn object(&self, id: ObjectId) -> Result<Option<Object<'_>>, GitError> {
         self.git.try_find_object(id).map_err(|cause| GitError::Unreadable { id, cause })
     }
 }

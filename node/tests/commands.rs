@@ -1,5 +1,12 @@
 //! The program as scripts see it: exit codes, and git's contract with `merge`.
 
+#[path = "commands/merging.rs"]
+mod merging;
+#[path = "commands/reports.rs"]
+mod reports;
+#[path = "commands/repositories.rs"]
+mod repositories;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -49,89 +56,6 @@ fn a_command_that_fails_says_so_as_json_where_json_is_asked_for() {
         let (ended, document) = failed(&quorate(folder.path(), args));
         assert_eq!((ended, document["exit"].as_i64()), (exit, Some(i64::from(exit))), "{args:?}");
         assert!(document["error"].as_str().is_some_and(|words| !words.is_empty()), "{args:?}: {document}");
-    }
-}
-
-const CLEAN: [(&str, &str); 3] = [("base", "1\n2\n3\n"), ("ours", "one\n2\n3\n"), ("theirs", "1\n2\nthree\n")];
-const CLASH: [(&str, &str); 3] = [("base", "1\n"), ("ours", "one\n"), ("theirs", "eins\n")];
-
-#[test]
-fn a_clean_merge_is_on_standard_output() {
-    let folder = folder(&CLEAN);
-    let merged = quorate(folder.path(), &["merge", "base", "ours", "theirs"]);
-    assert_eq!((code(&merged), &merged.stdout[..]), (0, &b"one\n2\nthree\n"[..]));
-}
-
-#[test]
-fn a_conflict_has_gits_markers_and_exit_code_1() {
-    let folder = folder(&CLASH);
-    let merged = quorate(folder.path(), &["merge", "base", "ours", "theirs"]);
-    let markers = "<<<<<<< ours\none\n||||||| base\n1\n=======\neins\n>>>>>>> theirs\n";
-    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stdout).as_ref()), (1, markers));
-}
-
-#[test]
-fn as_a_driver_it_writes_into_ours_and_says_nothing() {
-    let folder = folder(&CLEAN);
-    let merged = quorate(folder.path(), &["merge", "--driver", "--path=-x", "base", "ours", "theirs"]);
-    assert_eq!((code(&merged), &merged.stdout[..]), (0, &b""[..]));
-    assert_eq!(fs::read(folder.path().join("ours")).expect("a file"), b"one\n2\nthree\n");
-}
-
-#[test]
-fn conflict_markers_are_as_long_as_asked_for() {
-    let folder = folder(&CLASH);
-    let merged = quorate(folder.path(), &["merge", "--marker-size", "9", "base", "ours", "theirs"]);
-    let markers = "<<<<<<<<< ours\none\n||||||||| base\n1\n=========\neins\n>>>>>>>>> theirs\n";
-    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stdout).as_ref()), (1, markers));
-    for wrong in ["0", "-1", "x", "1025"] {
-        let size = format!("--marker-size={wrong}");
-        assert_eq!(code(&quorate(folder.path(), &["merge", &size, "base", "ours", "theirs"])), 129, "{wrong}");
-    }
-}
-
-/// Runs git in a repository, without the user's configuration.
-fn git(folder: &Path, args: &[&str]) -> Output {
-    let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
-    let mut command = Command::new("git");
-    command.current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    command.args(identity).args(args).output().expect("git was asked for its version before")
-}
-
-#[test]
-fn the_installed_driver_writes_markers_of_the_size_that_an_attribute_names() {
-    if Command::new("git").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no git here, so the merge driver was not tried under it");
-        return;
-    }
-    let folder = folder(&[(".gitattributes", "*.txt conflict-marker-size=11\n"), ("a.txt", "1\n"), ("b", "1\n")]);
-    let here = folder.path();
-    let write = |text: &str| ["a.txt", "b"].map(|name| fs::write(here.join(name), text).expect("a file"));
-    let commit = || git(here, &["commit", "-qam", "x"]);
-    git(here, &["init", "-q", "-b", "main"]);
-    assert_eq!(code(&quorate(here, &["merge", "--install"])), 0);
-    git(here, &["add", "."]);
-    commit();
-    git(here, &["branch", "other"]);
-    write("one\n");
-    commit();
-    git(here, &["checkout", "-q", "other"]);
-    write("eins\n");
-    commit();
-    let merged = git(here, &["merge", "main"]);
-    assert_eq!(code(&merged), 1, "{}", String::from_utf8_lossy(&merged.stdout));
-    for (name, size) in [("a.txt", 11), ("b", 7)] {
-        let shown = fs::read_to_string(here.join(name)).expect("a file");
-        let first = shown.lines().next().unwrap_or_default();
-        assert_eq!(first, format!("{} ours", "<".repeat(size)), "{name}: {shown}");
-    }
-}
-
-#[test]
-fn every_error_of_merge_is_129() {
-    let folder = folder(&CLEAN);
-    for args in [&["merge", "base", "ours", "nowhere"][..], &["merge", "base"], &["merge", "--unknown"]] {
-        assert_eq!(code(&quorate(folder.path(), args)), 129, "{args:?}");
     }
 }
 

@@ -61,6 +61,13 @@ pub fn merge_within(input: &Input, work: &Work) -> Outcome {
     merge_task(&Task { base, ours, theirs, path, options, work })
 }
 
+/// The merge by lines alone, as git makes it: disputed is what it leaves in conflict. None of what is no text or too large.
+pub fn merge_as_git(input: &Input) -> Option<Vec<Piece>> {
+    let Input { base, ours, theirs, path, options } = *input;
+    let task = Task { base, ours, theirs, path, options, work: &Work::default() };
+    if refuse(&task).is_some() { None } else { text::as_git(&task) }
+}
+
 fn merge_task(input: &Task) -> Outcome {
     if let Some(bytes) = one_sided(input) {
         return Outcome::Clean { bytes: bytes.to_vec(), rung: Rung::OneSided };

@@ -53,11 +53,11 @@ mod work;
 
 pub use check::Check;
 pub use entry::{Entry, EntryOutcome, Kind, merge_entries, merge_entries_within};
-pub use ladder::{Input, merge, merge_within};
+pub use ladder::{Input, merge, merge_as_git, merge_within};
 pub use options::{ListKey, Options};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};
-pub use render::{Labels, MARKER_SIZE, json, markers, markers_of_size, report};
+pub use render::{Form, Labels, MARKER_SIZE, Style, json, markers, markers_of, report};
 pub use terms::Terms;
 pub use work::{STEPS_MAX, Work};
 
@@ -67,7 +67,7 @@ pub use work::{STEPS_MAX, Work};
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 19, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 20, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most lines in one file that text merging takes.
-pub const LINES_MAX: usize = 1_000_000;
+pub const LINES_MAX: usize = 2_000_000;
 
 /// Largest side of a disputed stretch, in bytes, that any rule beyond diff3 looks at.
 pub const HUNK_BYTES_MAX: usize = 64 * 1024;

@@ -1,6 +1,11 @@
 //! Conflicts for the eye and for tools: git's diff3 markers, JSON, and words.
 
+mod style;
+
 use crate::{Conflict, Piece};
+use style::Part;
+
+pub use style::Style;
 
 /// Names that the markers give to the sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,34 +27,61 @@ impl Default for Labels {
 /// Characters in a marker, where nobody asks for more.
 pub const MARKER_SIZE: usize = 7;
 
+/// Form of the markers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Characters in a marker: more for files whose own lines could be taken for shorter ones (git's attribute
+    /// `conflict-marker-size`).
+    pub size: usize,
+    /// Share of a dispute that stands between them.
+    pub style: Style,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form { size: MARKER_SIZE, style: Style::default() }
+    }
+}
+
 /// The file with git's diff3 conflict markers around what is disputed.
 ///
 /// Byte for byte what `git merge-file --diff3` writes for the same disputed stretches: markers end as the file's lines
 /// do (CRLF or LF), and a side without final newline gets one.
 pub fn markers(conflict: &Conflict, labels: &Labels) -> Vec<u8> {
-    markers_of_size(conflict, labels, MARKER_SIZE)
+    markers_of(conflict, labels, Form::default())
 }
 
-/// The same with markers of `size` characters, for files whose own lines could be taken for shorter ones (git's
-/// attribute `conflict-marker-size`).
-pub fn markers_of_size(conflict: &Conflict, labels: &Labels, size: usize) -> Vec<u8> {
+/// The same in another form.
+pub fn markers_of(conflict: &Conflict, labels: &Labels, form: Form) -> Vec<u8> {
     let end: &[u8] = if ends_in_crlf(&conflict.pieces) { b"\r\n" } else { b"\n" };
     let mut out = Vec::new();
     for piece in &conflict.pieces {
         match piece {
             Piece::Agreed(bytes) => out.extend_from_slice(bytes),
             Piece::Disputed { base, ours, theirs } => {
-                marker(&mut out, b'<', size, &labels.ours, end);
-                side(&mut out, ours, end);
-                marker(&mut out, b'|', size, &labels.base, end);
-                side(&mut out, base, end);
-                marker(&mut out, b'=', size, "", end);
-                side(&mut out, theirs, end);
-                marker(&mut out, b'>', size, &labels.theirs, end);
+                let parts = form.style.parts(base, ours, theirs);
+                parts.iter().for_each(|part| show(&mut out, part, labels, form.size, end));
             }
         }
     }
     out
+}
+
+fn show(out: &mut Vec<u8>, part: &Part, labels: &Labels, size: usize, end: &[u8]) {
+    match part {
+        Part::Shared(lines) => out.extend_from_slice(&lines.concat()),
+        Part::Between { base, ours, theirs } => {
+            marker(out, b'<', size, &labels.ours, end);
+            side(out, &ours.concat(), end);
+            if let Some(base) = base {
+                marker(out, b'|', size, &labels.base, end);
+                side(out, base, end);
+            }
+            marker(out, b'=', size, "", end);
+            side(out, &theirs.concat(), end);
+            marker(out, b'>', size, &labels.theirs, end);
+        }
+    }
 }
 
 /// Whether the first line of the file ends in CRLF.
@@ -160,7 +192,8 @@ mod tests {
     #[test]
     fn markers_are_as_long_as_asked_for() {
         let conflict = conflict(vec![disputed("b\n", "x\n", "y\n")]);
-        let shown = String::from_utf8(markers_of_size(&conflict, &Labels::default(), 3)).expect("text");
+        let shown = String::from_utf8(markers_of(&conflict, &Labels::default(), Form { size: 3, ..Form::default() }))
+            .expect("text");
         assert_eq!(shown, "<<< ours\nx\n||| base\nb\n===\ny\n>>> theirs\n");
     }
 

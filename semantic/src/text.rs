@@ -136,6 +136,19 @@ pub(crate) fn merge(input: &Task, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     Some((out, highest))
 }
 
+/// Pieces of the merge that git makes: disputed is what it leaves in conflict.
+pub(crate) fn as_git(input: &Task) -> Option<Vec<Piece>> {
+    let lines = Lines::of(input)?;
+    let mut out = Vec::new();
+    for chunk in lines.chunks(input.work)? {
+        match (lines.agreed(&chunk), lines.region(&chunk)) {
+            (None, Some(hunk)) => out.push(hunk.disputed()),
+            (bytes, _) => agree(&mut out, bytes.unwrap_or_default()),
+        }
+    }
+    Some(out)
+}
+
 /// Pieces of a merge that a check refused: disputed is what git leaves in conflict, and where it leaves nothing,
 /// every change that one side alone made. So nobody takes the refused merge for a clean one.
 pub(crate) fn reopened(input: &Task) -> Vec<Piece> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quorate_semantic::{Input, Labels, Options, Outcome, Reason, markers, merge};
+use quorate_semantic::{Class, Conflict, Input, Labels, Options, Outcome, Reason, Rung, markers, merge, merge_as_git};
 
 /// Files compared.
 const ROUNDS: u64 = 300;
@@ -102,6 +102,10 @@ fn text_merges_are_gits() {
             path: "a",
             options: &options,
         };
+        let pieces = merge_as_git(&input).expect("small texts");
+        let (class, gave_up, reason) = (Class::Value, Rung::Text, Reason::SameLines);
+        let by_lines = markers(&Conflict { class, gave_up, reason, pieces, proposal: None }, &Labels::default());
+        assert_eq!(String::from_utf8_lossy(&by_lines), String::from_utf8_lossy(&git_bytes), "round {round}");
         match merge(&input) {
             Outcome::Clean { bytes, .. } if git_clean => {
                 assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&git_bytes), "round {round}");

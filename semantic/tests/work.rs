@@ -172,6 +172,16 @@ fn a_large_file_with_a_few_edits_on_either_side_is_far_from_the_limit() {
 }
 
 #[test]
+fn a_million_lines_with_an_edit_at_either_end_are_merged() {
+    let lines: Vec<String> = (0..1_000_000u64).map(|i| format!("line {}\n", i * 7_919 % 999_983)).collect();
+    let base = lines.concat();
+    let (ours, theirs) = (format!("top\n{base}"), format!("{base}end\n"));
+    let (steps, outcome) = measured("a.txt", [&base, &ours, &theirs], STEPS_MAX);
+    assert!(matches!(&outcome, Outcome::Clean { bytes, .. } if *bytes == format!("top\n{base}end\n").into_bytes()));
+    assert!(steps < STEPS_MAX / 4, "{steps}");
+}
+
+#[test]
 fn with_fewer_steps_the_answer_is_the_same_or_a_conflict() {
     let cases = [
         ("a.txt", ["a\nb\nc\n", "a\nx\nc\n", "a\nb\ny\n"]),

@@ -4,6 +4,7 @@ mod envelopes;
 mod fixture;
 mod graphs;
 mod hard_graphs;
+mod ranges;
 mod repositories;
 mod samples;
 mod steps;

@@ -31,7 +31,7 @@ use quorate_pbft::{PublicKey, bounded};
 use serde::{Deserialize, Serialize};
 
 /// The releases that decide what parses and what fits a schema. Replicas that differ here could answer differently.
-pub const VERSION: &str = "policy rules 3, serde_json 1.0.154, toml 1.2.1+spec-1.1.0, toml_parser 1.1.5+spec-1.1.0, \
+pub const VERSION: &str = "policy rules 4, serde_json 1.0.154, toml 1.2.1+spec-1.1.0, toml_parser 1.1.5+spec-1.1.0, \
     saphyr-parser 0.3.3, jsonschema 0.60.2, regex 1.13.1, regex-automata 0.4.18, regex-syntax 0.8.11";
 
 /// Rules for paths in one policy.

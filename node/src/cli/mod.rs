@@ -64,7 +64,6 @@ mod tx;
 
 // Programs beside a group.
 mod merge;
-mod install;
 mod bench;
 mod packager;
 

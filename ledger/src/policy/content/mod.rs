@@ -100,7 +100,8 @@ mod tests {
         for good in [&b"{\"a\": [1.5e300, null]}\n"[..], b"1e999", b"\"\\u00e4\""] {
             assert_eq!(code(json.clone(), good), None, "{}", String::from_utf8_lossy(good));
         }
-        for bad in [&b"{a: 1}"[..], b"", b"1 2", b"\"\xff\"", "[".repeat(10_000).as_bytes()] {
+        for bad in [&b"{a: 1}"[..], b"", b"1 2", b"[{\"a\": 1, \"a\": 1}]", b"\"\xff\"", "[".repeat(10_000).as_bytes()]
+        {
             assert_eq!(code(json.clone(), bad), Some(Code::DoesNotParse), "{}", String::from_utf8_lossy(bad));
         }
         let text = PathRule { format: Some(Format::Text), ..PathRule::default() };

@@ -3,8 +3,8 @@
 //! `merge.default` names the driver for paths that have no `merge` attribute, so a repository's own attributes (`binary`,
 //! `merge=union`) go on to win.
 
-use super::failure::{Exit, Failure};
-use super::print;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::print;
 use std::io;
 use std::process::Command;
 
@@ -25,8 +25,8 @@ pub fn run(global: bool) -> Result<(), Failure> {
 }
 
 fn settings(program: &str) -> [(&'static str, String); 4] {
-    // git quotes %P itself; %L is a number, and the other three are names that it made.
-    let driver = format!("{} merge --driver --marker-size=%L --path=%P %O %A %B", quoted(program));
+    // git quotes %P and the labels itself; %L is a number, and the other three are names that it made.
+    let driver = format!("{} merge --driver --marker-size=%L --path=%P --labels %X %S %Y %O %A %B", quoted(program));
     [
         ("merge.quorate.name", "quorate: merges by meaning".into()),
         ("merge.quorate.driver", driver),

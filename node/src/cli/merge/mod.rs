@@ -2,9 +2,16 @@
 //!
 //! Exit codes are git's: 0 clean, 1 conflict, 129 for every error.
 
+mod explain;
+mod install;
+mod marks;
+mod report;
+
 use super::failure::Failure;
-use super::{install, print};
-use quorate_semantic::{Conflict, Input, Labels, MARKER_SIZE, Options, Outcome, markers_of_size, report};
+use super::print;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use marks::Marks;
+use quorate_semantic::{Conflict, Input, Options, Outcome};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,28 +20,25 @@ use std::process::ExitCode;
 /// Exit code that git takes for an error of a merge driver.
 pub const ERROR: u8 = 129;
 
-/// Longest conflict marker, in characters: above any that a file of text could need, and far from filling a disk.
-const MARKER_SIZE_MAX: u64 = 1_024;
-
 /// Merge OURS and THEIRS, which both come from BASE
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The common ancestor
-    #[arg(required_unless_present = "install", conflicts_with = "install")]
+    #[arg(required_unless_present_any = ["install", "report"], conflicts_with_all = ["install", "report"])]
     base: Option<PathBuf>,
     /// First side of the merge
-    #[arg(required_unless_present = "install")]
+    #[arg(required_unless_present_any = ["install", "report"])]
     ours: Option<PathBuf>,
     /// The other side
-    #[arg(required_unless_present = "install")]
+    #[arg(required_unless_present_any = ["install", "report"])]
     theirs: Option<PathBuf>,
     /// The file's path in its repository: its name chooses how it is merged [default: OURS]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = OsStringValueParser::new().map(|path| path.to_string_lossy().into_owned()))]
     path: Option<String>,
     /// Write the result into OURS, as git expects of a merge driver
     #[arg(long)]
     driver: bool,
-    /// Say on standard error how the merge was done
+    /// Say on standard error how the merge was done, and what is proposed where it could not be
     #[arg(long)]
     explain: bool,
     /// Print a JSON document instead of the merge
@@ -43,10 +47,14 @@ pub struct Args {
     /// Keep a version that both sides raised as a conflict, instead of taking the newer one
     #[arg(long)]
     strict: bool,
-    /// Characters in a conflict marker, as git's %L gives them
-    #[arg(long, value_name = "N", default_value_t = MARKER_SIZE as u64,
-          value_parser = clap::value_parser!(u64).range(1..=MARKER_SIZE_MAX))]
-    marker_size: u64,
+    #[command(flatten)]
+    marks: Marks,
+    /// Merge two commits of the git repository here and report on each file: a merge commit, or A...B
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["path", "driver", "explain", "install"])]
+    report: Option<String>,
+    /// With --report: the page to write
+    #[arg(long, value_name = "F.html", requires = "report")]
+    out: Option<PathBuf>,
     /// Make quorate the merge driver of this git repository
     #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json"])]
     install: bool,
@@ -57,8 +65,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    let ended = match (&args.base, &args.ours, &args.theirs) {
-        (Some(base), Some(ours), Some(theirs)) => merge(args, base, ours, theirs),
+    let ended = match (&args.base, &args.ours, &args.theirs, &args.report) {
+        (Some(base), Some(ours), Some(theirs), _) => merge(args, base, ours, theirs),
+        (_, _, _, Some(range)) => report::run(range, args.out.as_deref(), args.json, &options(args)),
         _ => install::run(args.global).map(|()| true),
     };
     match ended {
@@ -70,10 +79,10 @@ pub fn run(args: &Args) -> ExitCode {
 fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, Failure> {
     let [base, our_bytes, their_bytes] = [read(base)?, read(ours)?, read(theirs)?];
     let path = args.path.clone().unwrap_or_else(|| ours.to_string_lossy().into_owned());
-    let options = Options { newest_version: !args.strict, ..Options::default() };
+    let options = options(args);
     let input = Input { base: Some(&base), ours: &our_bytes, theirs: &their_bytes, path: &path, options: &options };
     let outcome = quorate_semantic::merge(&input);
-    let merged = Merged::of(&outcome, &our_bytes, args.marker_size as usize);
+    let merged = Merged::of(&outcome, &our_bytes, args);
     if args.driver {
         fs::write(ours, &merged.bytes).map_err(|error| Failure::file(ours, error))?;
     }
@@ -83,9 +92,13 @@ fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, F
         print::bytes(&merged.bytes)?;
     }
     if args.explain {
-        eprint!("{}", explanation(&path, &outcome));
+        eprint!("{}", explain::words(&path, &our_bytes, &outcome));
     }
     Ok(merged.clean)
+}
+
+fn options(args: &Args) -> Options {
+    Options { newest_version: !args.strict, ..Options::default() }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -99,25 +112,12 @@ struct Merged {
 
 impl Merged {
     /// The merge, or OURS with markers where lines are disputed; where nothing can be shown by lines, OURS.
-    fn of(outcome: &Outcome, ours: &[u8], marker_size: usize) -> Self {
+    fn of(outcome: &Outcome, ours: &[u8], args: &Args) -> Self {
         match outcome {
             Outcome::Clean { bytes, .. } => Self { clean: true, bytes: bytes.clone() },
-            Outcome::Conflict(conflict) => Self { clean: false, bytes: shown(conflict, ours, marker_size) },
+            Outcome::Conflict(conflict) if conflict.pieces.is_empty() => Self { clean: false, bytes: ours.to_vec() },
+            Outcome::Conflict(conflict) => Self { clean: false, bytes: args.marks.around(conflict, args.driver) },
         }
-    }
-}
-
-fn shown(conflict: &Conflict, ours: &[u8], marker_size: usize) -> Vec<u8> {
-    if conflict.pieces.is_empty() {
-        return ours.to_vec();
-    }
-    markers_of_size(conflict, &Labels::default(), marker_size)
-}
-
-fn explanation(path: &str, outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Clean { rung, .. } => format!("{path}: clean.\nThe rung `{}` answered.\n", rung.name()),
-        Outcome::Conflict(conflict) => report(conflict, path),
     }
 }
 

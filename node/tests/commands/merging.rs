@@ -1,0 +1,135 @@
+//! `quorate merge` of three files, alone and as git's driver.
+
+use crate::repositories::{diverged, git, git_names_the_sides, shown};
+use crate::{code, folder, quorate};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Command;
+
+const CLEAN: [(&str, &str); 3] = [("base", "1\n2\n3\n"), ("ours", "one\n2\n3\n"), ("theirs", "1\n2\nthree\n")];
+const CLASH: [(&str, &str); 3] = [("base", "1\n"), ("ours", "one\n"), ("theirs", "eins\n")];
+
+#[test]
+fn a_clean_merge_is_on_standard_output() {
+    let folder = folder(&CLEAN);
+    let merged = quorate(folder.path(), &["merge", "base", "ours", "theirs"]);
+    assert_eq!((code(&merged), &merged.stdout[..]), (0, &b"one\n2\nthree\n"[..]));
+}
+
+#[test]
+fn a_conflict_has_gits_markers_and_exit_code_1() {
+    let folder = folder(&CLASH);
+    let merged = quorate(folder.path(), &["merge", "base", "ours", "theirs"]);
+    let markers = "<<<<<<< ours\none\n||||||| base\n1\n=======\neins\n>>>>>>> theirs\n";
+    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stdout).as_ref()), (1, markers));
+}
+
+#[test]
+fn as_a_driver_it_writes_into_ours_and_says_nothing() {
+    let folder = folder(&CLEAN);
+    let merged = quorate(folder.path(), &["merge", "--driver", "--path=-x", "base", "ours", "theirs"]);
+    assert_eq!((code(&merged), &merged.stdout[..]), (0, &b""[..]));
+    assert_eq!(fs::read(folder.path().join("ours")).expect("a file"), b"one\n2\nthree\n");
+}
+
+#[test]
+fn conflict_markers_are_as_long_as_asked_for() {
+    let folder = folder(&CLASH);
+    let merged = quorate(folder.path(), &["merge", "--marker-size", "9", "base", "ours", "theirs"]);
+    let markers = "<<<<<<<<< ours\none\n||||||||| base\n1\n=========\neins\n>>>>>>>>> theirs\n";
+    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stdout).as_ref()), (1, markers));
+    for wrong in ["0", "-1", "x", "1025"] {
+        let size = format!("--marker-size={wrong}");
+        assert_eq!(code(&quorate(folder.path(), &["merge", &size, "base", "ours", "theirs"])), 129, "{wrong}");
+    }
+}
+
+#[test]
+fn the_installed_driver_writes_markers_with_the_branches_names_of_the_size_that_an_attribute_names() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let sides = ["1\n", "eins\n", "one\n"];
+    let folder = diverged("*.txt conflict-marker-size=11\n", &[("a.txt", sides), ("b", sides)]);
+    let merged = git(folder.path(), &["merge", "main"]);
+    assert_eq!(code(&merged), 1, "{}", String::from_utf8_lossy(&merged.stdout));
+    for (name, size) in [("a.txt", 11), ("b", 7)] {
+        let shown = shown(folder.path(), name);
+        let [ours, theirs] = ["<", ">"].map(|sign| sign.repeat(size));
+        assert!(shown.starts_with(&format!("{ours} HEAD\none\n")), "{name}: {shown}");
+        assert!(shown.ends_with(&format!("\neins\n{theirs} main\n")), "{name}: {shown}");
+    }
+}
+
+/// Stretches that the sides share at their ends and between them, one shorter than git shows apart and one longer.
+const LONG_CLASH: [&str; 3] = [
+    "top\nold\nend\n",
+    "top\nboth\nours 1\na\nb\nc\nd\nours 2\ne\nours 3\nboth too\nend\n",
+    "top\nboth\ntheirs 1\na\nb\nc\nd\ntheirs 2\ne\ntheirs 3\nboth too\nend\n",
+];
+
+#[test]
+fn the_installed_driver_shows_conflicts_as_git_itself_does_in_each_style() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = diverged("gits merge=text\n", &[("ours", LONG_CLASH), ("gits", LONG_CLASH)]);
+    let here = folder.path();
+    let styles = ["merge", "diff3", "zdiff3"].map(|style| {
+        git(here, &["config", "merge.conflictStyle", style]);
+        assert_eq!(code(&git(here, &["merge", "main"])), 1);
+        let (ours, gits) = (shown(here, "ours"), shown(here, "gits"));
+        git(here, &["merge", "--abort"]);
+        assert_eq!(ours, gits, "{style}");
+        ours.matches("<<<<<<<").count() + ours.lines().count()
+    });
+    assert!(styles[0] != styles[1] && styles[1] != styles[2], "{styles:?}: each style is another");
+}
+
+#[test]
+fn a_style_and_labels_on_the_command_line_win() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = folder(&CLASH);
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["config", "merge.conflictStyle", "diff3"]);
+    let labels = ["--labels", "mine", "before", "-theirs-"];
+    let style = ["merge", "--driver", "--conflict-style=merge"];
+    let merged = quorate(folder.path(), &[&style[..], &labels, &["base", "ours", "theirs"]].concat());
+    assert_eq!(code(&merged), 1);
+    assert_eq!(shown(folder.path(), "ours"), "<<<<<<< mine\none\n=======\neins\n>>>>>>> -theirs-\n");
+    for wrong in [&["--conflict-style=diff"][..], &["--labels", "a\nb", "", ""]] {
+        assert_eq!(code(&quorate(folder.path(), &[&["merge"], wrong, &["base", "ours", "theirs"]].concat())), 129);
+    }
+}
+
+#[test]
+fn labels_and_a_path_in_another_encoding_are_no_error() {
+    let folder = folder(&CLASH);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.current_dir(folder.path()).args(["merge", "--labels", "", "%P"]).arg(OsStr::from_bytes(b"caf\xe9\r"));
+    let merged = command.arg("--path").arg(OsStr::from_bytes(b"\xe9.txt")).args(["base", "ours", "theirs"]).output();
+    let merged = merged.expect("the program was built");
+    let markers = "<<<<<<<\none\n||||||| %P\n1\n=======\neins\n>>>>>>> caf\u{fffd}\n";
+    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stdout).as_ref()), (1, markers));
+}
+
+#[test]
+fn an_explanation_shows_the_lines_that_the_proposal_would_write() {
+    let folder =
+        folder(&[("base", "v = 1.0\nf(a, b)\n"), ("ours", "v = 1.1\nf(x, b)\n"), ("theirs", "v = 1.0\nf(a, y)\n")]);
+    let merged = quorate(folder.path(), &["merge", "--explain", "--path", "a.rs", "base", "ours", "theirs"]);
+    let said = String::from_utf8_lossy(&merged.stderr);
+    assert_eq!(code(&merged), 1, "{said}");
+    assert!(said.ends_with("it would write:\n@@ -1,2 +1,2 @@\n v = 1.1\n-f(x, b)\n+f(x, y)\n"), "{said}");
+}
+
+#[test]
+fn every_error_of_merge_is_129() {
+    let folder = folder(&CLEAN);
+    for args in [&["merge", "base", "ours", "nowhere"][..], &["merge", "base"], &["merge", "--unknown"]] {
+        assert_eq!(code(&quorate(folder.path(), args)), 129, "{args:?}");
+    }
+}
