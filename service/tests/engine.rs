@@ -48,7 +48,7 @@ fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
     Enrolment::prove(purpose, "org", key)
 }
 
-fn genesis(replicas: u16, constants: Constants) -> Genesis {
+fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
     let file = GenesisFile {
         format: FORMAT.into(),
         name: "simulated".into(),
@@ -57,7 +57,7 @@ fn genesis(replicas: u16, constants: Constants) -> Genesis {
         authors: vec![enrol(Purpose::Author, &author())],
         domains: vec![DomainRules::open("main")],
         constants,
-        limits: Limits::default(),
+        limits,
     };
     Genesis::build(file).expect("a good genesis")
 }
@@ -72,7 +72,11 @@ impl Group {
     }
 
     fn keeping(history: History, replicas: u16, constants: Constants) -> Self {
-        let genesis = Arc::new(genesis(replicas, constants));
+        Self::limited(history, replicas, constants, Limits::default())
+    }
+
+    fn limited(history: History, replicas: u16, constants: Constants, limits: Limits) -> Self {
+        let genesis = Arc::new(genesis(replicas, constants, limits));
         let sites = (0..replicas).map(|_| Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![] });
         let checker = Checker {
             committee: genesis.committee(Epoch::default()).expect("epoch 0").clone(),
@@ -167,7 +171,12 @@ impl Group {
     }
 
     fn envelope(&self, seq: u64, path: &str) -> Candidate {
-        let content = path.as_bytes().to_vec();
+        self.putting(seq, path, path, Revision::GENESIS)
+    }
+
+    /// An envelope that writes a text at a path.
+    fn putting(&self, seq: u64, path: &str, text: &str, base: Revision) -> Candidate {
+        let content = text.as_bytes().to_vec();
         let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
         let body = Body {
             author: author().public_key(),
@@ -175,7 +184,7 @@ impl Group {
             from_seq: seq,
             to_seq: seq,
             attempt: 1,
-            changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
+            changes: vec![Change::new(Base::Revision(base), vec![op], "", 0)],
             carried: vec![],
         };
         let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author());
@@ -435,6 +444,44 @@ fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_th
     let stats = db.stats().expect("the disk");
     let rows = |table| stats.rows.iter().find(|(name, _)| *name == table).map_or(0, |(_, rows)| *rows);
     assert!(rows("committed") <= slots - oldest + 1 && rows("bundles") < 60, "{:?}", stats.rows);
+}
+
+/// Contents that no row names leave each disk, however often the power goes while they do, and no other content does.
+#[test]
+fn contents_that_nobody_names_leave_the_disk_and_no_others_whenever_the_power_goes() {
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let limits = Limits { base_horizon_ms: 1_000, ..Limits::default() };
+    let mut group = Group::limited(History::Time(1_000), 4, constants, limits);
+    let texts = |seq: u64| format!("text {seq}");
+    for seq in 1..=60u64 {
+        let site = (seq % 3) as usize; // replica 3 is the one that crashes
+        let revision = group.sites[site].engine.as_ref().map_or(Revision::GENESIS, |e| e.ledger().revision());
+        let envelope = group.putting(seq, &format!("file-{}", seq % 5), &texts(seq), revision);
+        group.submit(site, &envelope);
+        group.until("the receipt", |group| group.receipt(site, &envelope.id).is_some());
+        (0..60).for_each(|_| group.turn()); // the state is folded once a second
+        if seq % 3 == 0 {
+            group.sites[3].disk.cut_power_after(seq * 7 % 41);
+            (0..40).for_each(|_| group.turn());
+            group.crash(3, Loss::Some { seed: seq });
+            group.start(3);
+        }
+    }
+    let newest = group.executed(0);
+    group.until("the one that crashed is with the others", |group| group.executed(3) >= newest);
+
+    for site in 0..4 {
+        let moment = group.sites[site].engine.as_ref().expect("it runs").published().moment;
+        let view = moment.view();
+        for file in 0..5 {
+            let found = view.file("main", &format!("file-{file}"), None).expect("the disk").found().expect("a file");
+            let text = view.content(&found.hash).expect("the disk").expect("its content");
+            assert_eq!(text, texts((56..=60).find(|seq| seq % 5 == file).expect("one of five")).into_bytes());
+        }
+        let content = |seq: u64| Digest(Sha256::digest(texts(seq)).into());
+        let kept = (1..=60).filter(|seq| view.content(&content(*seq)).expect("the disk").is_some()).count();
+        assert!(kept < 45, "{kept} contents of 60 are on the disk of replica {site}, and 5 are named");
+    }
 }
 
 #[test]

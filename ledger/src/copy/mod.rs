@@ -19,6 +19,7 @@ mod check;
 mod errand;
 mod session;
 
+mod unnamed;
 pub(crate) mod forget;
 
 #[cfg(test)]

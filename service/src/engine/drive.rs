@@ -265,7 +265,7 @@ impl Engine {
         self.mempool().take_unneeded().into_iter().for_each(|row| batch.unqueue(row));
         if !batch.is_empty() {
             let stable = self.replica.stable().map_or(SeqNum::default(), QuorumCert::seq);
-            self.pruning.prune(&mut batch, &self.ledger, stable, &self.constants)?;
+            self.pruning.prune(&mut batch, &mut self.ledger, stable, &self.constants)?;
         }
         round.committed = !batch.is_empty();
         batch.commit()?;

@@ -20,8 +20,10 @@ pub(super) struct Pruning {
     due: Option<SeqNum>,
     /// The oldest slot that is served, where the core does not know it yet.
     oldest: Option<SeqNum>,
-    /// Walk through the ledger's history, and the oldest slot that it keeps; none where nothing is to be forgotten.
-    sweep: Option<(Sweep, SeqNum)>,
+    /// Walk through the ledger's tables.
+    sweep: Sweep,
+    /// The oldest slot that the sweep keeps; none where nothing is to be forgotten.
+    keeps: Option<SeqNum>,
     /// The oldest slot that a whole sweep has kept.
     swept: SeqNum,
 }
@@ -29,7 +31,14 @@ pub(super) struct Pruning {
 impl Pruning {
     /// At a start: the disk may not be pruned up to what was folded.
     pub(super) fn new(history: History, folded: SeqNum) -> Self {
-        Self { history, due: Some(folded), oldest: None, sweep: None, swept: SeqNum::default() }
+        Self {
+            history,
+            due: Some(folded),
+            oldest: None,
+            sweep: Sweep::default(),
+            keeps: None,
+            swept: SeqNum::default(),
+        }
     }
 
     /// The state was folded at a checkpoint.
@@ -47,7 +56,7 @@ impl Pruning {
     pub(super) fn prune(
         &mut self,
         batch: &mut Batch,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
         stable: SeqNum,
         constants: &Constants,
     ) -> Result<(), EngineError> {
@@ -76,19 +85,19 @@ impl Pruning {
         let last = SeqNum::new(covered.get() - kept);
         let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, &now))?;
         self.oldest = Some(oldest);
-        if self.sweep.is_none() && self.swept < oldest {
-            self.sweep = Some((Sweep::default(), oldest));
+        if self.keeps.is_none() && self.swept < oldest {
+            self.keeps = Some(oldest);
         }
         Ok(is_left)
     }
 
-    /// Forgets history of the ledger. Whether some rows are left to look at.
-    fn forget(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<bool, EngineError> {
-        let Some((sweep, oldest)) = &mut self.sweep else { return Ok(false) };
-        if ledger.forget(batch, sweep, *oldest, SWEPT_ROWS)? {
-            self.swept = *oldest;
-            self.sweep = None;
+    /// Forgets history of the ledger, and contents without a name. Whether some rows are left to look at.
+    fn forget(&mut self, batch: &mut Batch, ledger: &mut Ledger) -> Result<bool, EngineError> {
+        let Some(oldest) = self.keeps else { return Ok(false) };
+        if ledger.forget(batch, &mut self.sweep, oldest, SWEPT_ROWS)? {
+            self.swept = oldest;
+            self.keeps = None;
         }
-        Ok(self.sweep.is_some())
+        Ok(self.keeps.is_some())
     }
 }
