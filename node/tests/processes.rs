@@ -34,6 +34,8 @@ mod ops;
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/space.rs"]
+mod space;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/told.rs"]

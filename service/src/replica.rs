@@ -3,7 +3,7 @@
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
-use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
+use crate::engine::{Engine, EngineError, History, Inbox, Outgoing, Reception, Setup};
 use crate::health::{self, Outages, Sources};
 use crate::init::TEST_WORDS;
 use crate::metrics::Metrics;
@@ -14,7 +14,7 @@ use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
 use quorate_pbft::{Admitted, Certified, Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer};
-use quorate_storage::{Db, DbError};
+use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -29,6 +29,10 @@ use tokio_util::sync::CancellationToken;
 const DRAINS_FOR: Duration = Duration::from_millis(500);
 /// Time that changes which were taken have for their verdicts when the replica is to stop.
 const DRAINS_WITHIN: Duration = Duration::from_secs(4);
+/// Hundredths of the database's file that hold nothing, from which a start compacts it.
+const DEAD_PERCENT: u64 = 50;
+/// Bytes of a file that is not worth the look.
+const COMPACTED_BYTES_MIN: u64 = 64 << 20;
 /// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
 const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 
@@ -192,7 +196,7 @@ impl Running {
         let pool = Pool::start(threads(), events, Arc::new(checker), metrics.clone(), deliver)
             .map_err(|error| LaunchError::System(error.to_string()))?;
         let (publisher, published) = watch::channel(engine.published());
-        let mempool = engine.shared_mempool();
+        let (mempool, room) = (engine.shared_mempool(), engine.room());
         let (tell_outages, outages) = watch::channel(Outages::new(me, health::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
@@ -211,6 +215,8 @@ impl Running {
             metrics: metrics.clone(),
             damage: OnceLock::new(),
             data: config.data.clone(),
+            room,
+            quota_bytes: config.space_quota.map(|quota| quota.0),
             has_test_keys: genesis.name().contains(TEST_WORDS),
             certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
         });
@@ -288,14 +294,15 @@ impl Running {
         let (_, ()) = tokio::join!(tokio::time::timeout(DRAINS_WITHIN, settled), tokio::time::sleep(DRAINS_FOR));
     }
 
-    /// True if the core's thread is at work.
+    /// True if the core's thread is at work, or waits for room on the disk.
     pub fn is_alive(&self) -> bool {
-        self.service.metrics.works_within(CORE_SILENT_MAX)
+        self.service.sources.room.is_awaited() || self.service.metrics.works_within(CORE_SILENT_MAX)
     }
 
     /// Stops taking requests, finishes what the core has begun, closes everything.
     pub async fn stop(&mut self) -> Result<(), String> {
         self.service.stop.cancel();
+        self.service.sources.room.give_up();
         self.service.inbox.close();
         let outcome = self.core_stopped().await;
         self.service.network.clone().stop().await;
@@ -312,6 +319,9 @@ impl Running {
 fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
     let damaged = |why: String| LaunchError::Damaged { path: data.to_owned(), why };
     let open = || -> Result<Engine, LaunchError> {
+        if setup.history != History::All {
+            compact_much(data)?;
+        }
         let db = Db::open(data)?;
         db.claim(&setup.signer.public_key().0)?;
         Engine::open(setup, db).map_err(|error| match error {
@@ -322,6 +332,18 @@ fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
         })
     };
     sheltered(open).unwrap_or_else(|| Err(damaged("its structure cannot be read".to_owned())))
+}
+
+/// Gives room back to the disk where forgotten history has left more than half of a file of some size empty.
+fn compact_much(data: &Path) -> Result<(), DbError> {
+    if file_bytes(data).is_ok_and(|bytes| bytes < COMPACTED_BYTES_MIN) {
+        return Ok(());
+    }
+    let Compacted { before, after, .. } = compact(data, DEAD_PERCENT)?;
+    if after < before {
+        tracing::info!(event = "compacted", before, after, "the database gave room back to the disk");
+    }
+    Ok(())
 }
 
 /// Reads a genesis file.

@@ -23,6 +23,7 @@ mod start;
 mod config;
 mod doctor;
 mod copy;
+mod compact;
 mod zip;
 mod debug;
 mod group;
@@ -114,6 +115,7 @@ enum Command {
     Issues(Reach),
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
+    Compact(compact::Compact),
     #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
@@ -194,6 +196,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
+        Command::Compact(args) => compact::run(args),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),

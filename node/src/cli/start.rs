@@ -167,6 +167,7 @@ impl Start {
             default_rates: None,
             data: self.data.clone(),
             history: None,
+            space_quota: None,
             log: self.log.clone(),
             log_format: self.log_format,
             peers: self.peers.clone(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 11] = [
+pub const SETTINGS: [(&str, Option<&str>); 12] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
     ("hosts", None),
@@ -15,6 +15,7 @@ pub const SETTINGS: [(&str, Option<&str>); 11] = [
     ("default_rates", Some("QUORATE_DEFAULT_RATES")),
     ("data", Some("QUORATE_DATA")),
     ("history", Some("QUORATE_HISTORY")),
+    ("space_quota", Some("QUORATE_SPACE_QUOTA")),
     ("log", Some("QUORATE_LOG")),
     ("log_format", Some("QUORATE_LOG_FORMAT")),
     ("peers", Some("QUORATE_PEERS")),
@@ -82,6 +83,7 @@ mod tests {
         config.hosts.push("example.org".to_owned());
         (config.tls_certificate, config.tls_key) = (Some(PathBuf::from("a")), Some(PathBuf::from("b")));
         config.default_rates = false;
+        config.space_quota = Some(super::super::Quota(1 << 30));
 
         let written = toml::Table::try_from(&config).expect("plain data");
 

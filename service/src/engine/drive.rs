@@ -17,7 +17,7 @@ use quorate_pbft::{
     Broken, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, Question, QuorumCert, ReaderId, Record,
     Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
-use quorate_storage::{Batch, Db, Fold, SupplyLimits};
+use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -317,6 +317,11 @@ impl Engine {
     pub fn published(&self) -> Published {
         let report = self.reporter.report(&self.roots, &self.mempool());
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
+    }
+
+    /// Room on the disk, to share with the API.
+    pub fn room(&self) -> Arc<Room> {
+        self.db.room().clone()
     }
 
     /// The mempool, to share with the API.

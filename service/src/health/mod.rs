@@ -5,6 +5,7 @@
 //! score of five parts. [`components()`] says which members hear each other, [`Outages`] what an outage has cost. Nothing here is asked of another replica, so all of it answers without a quorum.
 
 mod vitals;
+mod space;
 mod facts;
 mod issues;
 mod score;
@@ -18,5 +19,6 @@ pub use facts::{BEHIND_SLOTS_MAX, Facts};
 pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
 pub use outages::Outages;
 pub use score::assess;
+pub use space::{NoRoom, Space};
 pub use vitals::{Conflicts, Disk, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

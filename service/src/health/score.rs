@@ -65,6 +65,7 @@ fn node(Facts { report, vitals, damage, .. }: &Facts<'_>) -> u64 {
         Mode::Diverged | Mode::Following => 0,
         _ if damage.is_some() => 0,
         Mode::Recovering => 300,
+        _ if vitals.no_room().is_some() => 300,
         _ if vitals.disk.is_some_and(Disk::is_short) || vitals.is_short_of_files() => 700,
         Mode::Active | Mode::ReadOnly => 1_000,
     }

@@ -1,5 +1,6 @@
 //! Measurements that the core does not make.
 
+use super::space::{NoRoom, Space};
 use std::path::Path;
 
 /// Share of a disk that must be free, in hundredths.
@@ -16,6 +17,8 @@ pub struct Vitals {
     pub disk: Option<Disk>,
     /// Bytes of the database's files.
     pub database_bytes: u64,
+    /// Space that it takes and may take.
+    pub space: Space,
     /// Files and connections that the process has open.
     pub files_open: u64,
     /// Files and connections that the system lets it open.
@@ -83,6 +86,11 @@ impl Conflicts {
 }
 
 impl Vitals {
+    /// Why no new change is taken for want of room; none where one is.
+    pub fn no_room(&self) -> Option<NoRoom> {
+        self.space.refusal(self.disk)
+    }
+
     /// True if the process will soon be refused another file or connection.
     pub fn is_short_of_files(&self) -> bool {
         self.files_max > 0 && self.files_open * 100 > self.files_max * FILES_PERCENT_MAX
