@@ -7,12 +7,12 @@ pub use transact::{Plan, Planned};
 use crate::api::{AuthorInfo, Problem, Standing, Ticket};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
-use crate::keys::{self, KeyError};
+use crate::keys::{self, Key, KeyError};
 use crate::outbox::{Answer, Name, Outbox, OutboxError, Place};
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
 };
-use quorate_pbft::{Digest, Ed25519Signer, PublicKey, SeqNum, Signer as _};
+use quorate_pbft::{Digest, PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -88,22 +88,24 @@ pub struct Draft {
 
 /// A key with its outbox, in front of a node.
 pub struct Author {
-    signer: Ed25519Signer,
+    signer: Key,
     outbox: Outbox,
     client: Client,
     domain: String,
 }
 
 impl Author {
-    /// Opens the key and its outbox; waits for the outbox while another command uses it.
+    /// Opens the key of this name, as [`Key::open`], and its outbox; waits for the outbox while another command uses it.
     pub async fn open(key: &Path, client: Client, domain: &str) -> Result<Self, SubmitError> {
         if !is_name(domain) && domain != GROUP_DOMAIN {
             return Err(SubmitError::Domain(domain.into()));
         }
-        let signer = keys::read(key)?;
+        let (signer, home) = (Key::open(key)?, keys::home(key)?);
+        // Somebody may have typed a passphrase meanwhile.
+        let client = client.renewed();
         let mut tries = client.tries();
         let outbox = loop {
-            match Outbox::open(key) {
+            match Outbox::open(&home) {
                 Err(busy @ OutboxError::Busy(_)) => tries.pause(busy.to_string(), None).await.map_err(|_| busy)?,
                 other => break other?,
             }
@@ -132,7 +134,7 @@ impl Author {
         for name in self.outbox.unanswered() {
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post(bytes).await);
-            answers.extend(self.note(&name, &posted)?);
+            answers.extend(self.note(id, &name, &posted)?);
             match (posted, id) {
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
                 // This node has no room for it now. It stays unanswered, as another node may have taken it, and keeps
@@ -170,7 +172,7 @@ impl Author {
                 other => other,
             };
             let posted = self.judged(id, posted);
-            self.note(name, &posted)?;
+            self.note(id, name, &posted)?;
             match posted? {
                 Posted::Verdict(receipt) => return Ok(receipt),
                 Posted::Ticket(ticket) => tries.pause(calls::waits(&ticket), None).await?,
@@ -191,7 +193,7 @@ impl Author {
         &mut self,
         others: &[&str],
         level: Level,
-        sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Envelope,
+        sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Result<Envelope, KeyError>,
         mut signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
     ) -> Result<Outcome, SubmitError> {
         let mut floor = 0;
@@ -203,7 +205,10 @@ impl Author {
                 let info = self.info_in(domain).await?;
                 places.push(self.outbox.next_place(domain, &info, 0, 1));
             }
-            let envelope = sign(self, &node, floor, &places);
+            let envelope = sign(self, &node, floor, &places)?;
+            if matches!(self.signer, Key::Agent(_)) {
+                self.renew(); // the agent may have asked its owner
+            }
             signed(envelope.id(&node.group))?;
             match self.keep_and_send(&node.group, &envelope, level).await? {
                 Sent::Answered(outcome) => return Ok(*outcome),
@@ -217,8 +222,9 @@ impl Author {
     async fn keep_and_send(&mut self, group: &Digest, envelope: &Envelope, level: Level) -> Result<Sent, SubmitError> {
         let id = envelope.id(group);
         let (name, bytes) = self.outbox.keep(group, envelope)?;
+        self.client.remember(id)?;
         let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
-        self.note(&name, &posted)?;
+        self.note(Some(id), &name, &posted)?;
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),
@@ -284,7 +290,7 @@ impl Author {
         })
     }
 
-    fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Envelope {
+    fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Result<Envelope, KeyError> {
         let place = self.outbox.next_place(&self.domain, node, floor, 1);
         let base = draft.base.unwrap_or_else(|| self.newest_base(node, place.from_seq));
         let change = Change::new(base, draft.ops.clone(), draft.message.clone(), now_ms());
@@ -292,7 +298,13 @@ impl Author {
     }
 
     /// Changes of this author's domain at a place, signed.
-    fn enclose(&self, group: &Digest, place: Place, changes: Vec<Change>, contents: &[Vec<u8>]) -> Envelope {
+    fn enclose(
+        &self,
+        group: &Digest,
+        place: Place,
+        changes: Vec<Change>,
+        contents: &[Vec<u8>],
+    ) -> Result<Envelope, KeyError> {
         let body = Body {
             author: self.key(),
             domain: self.domain.clone(),
@@ -302,7 +314,7 @@ impl Author {
             changes,
             carried: vec![],
         };
-        Envelope::sign(group, body, contents.to_vec(), &self.signer)
+        Envelope::sign_by(group, body, contents.to_vec(), |bytes| self.signer.sign(bytes))
     }
 
     fn newest_base(&self, node: &AuthorInfo, number: u64) -> Base {
@@ -323,13 +335,19 @@ impl Author {
     }
 
     /// Remembers what an answer settles, and gives it.
-    fn note(&mut self, name: &Name, posted: &Result<Posted, ClientError>) -> Result<Option<Answer>, OutboxError> {
+    fn note(
+        &mut self,
+        id: Option<EnvelopeId>,
+        name: &Name,
+        posted: &Result<Posted, ClientError>,
+    ) -> Result<Option<Answer>, SubmitError> {
         let answer = match posted {
             Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
             Err(ClientError::Refused(problem)) => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(None),
         };
         self.outbox.answer(name, answer.clone())?;
+        id.map_or(Ok(()), |id| self.client.forget(&id))?;
         Ok(Some(answer))
     }
 

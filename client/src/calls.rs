@@ -1,9 +1,9 @@
 //! The questions of the API, one function each.
 
-use crate::api::{AuthorInfo, ENVELOPE_TYPE, Page, Status, Ticket};
+use crate::api::{AuthorInfo, ENVELOPE_TYPE, LevelFacts, Page, Status, Ticket};
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
-use quorate_ledger::{EnvelopeId, Level, Receipt};
+use quorate_ledger::{EnvelopeId, Level, Receipt, State};
 use quorate_pbft::PublicKey;
 use serde::de::DeserializeOwned;
 
@@ -56,15 +56,61 @@ impl Client {
         }
     }
 
+    /// Waits until the node has executed every change that this client's session has written.
+    pub(crate) async fn own_writes(&self) -> Result<(), ClientError> {
+        let written = self.session().map(|session| session.written().to_vec()).unwrap_or_default();
+        for id in &written {
+            self.own_write(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn own_write(&self, id: &EnvelopeId) -> Result<(), ClientError> {
+        let mut tries = self.tries();
+        loop {
+            let why = match self.envelope(id).await {
+                Ok(Posted::Verdict(_)) => return self.forget(id),
+                Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => return self.forget(id),
+                Ok(Posted::Ticket(ticket)) => waits(&ticket),
+                Err(ClientError::Refused(problem)) if problem.status == 404 => "it has not seen it".to_owned(),
+                Err(ClientError::NoAnswer { last, .. }) if last == NONE_SENT => return Err(tries.given_up()),
+                Err(other) => return Err(other),
+            };
+            let advice = "if the change was lost, sign it again and remove the session's file";
+            tries.pause(format!("{id}, which this session wrote: {why}; {advice}"), None).await?;
+        }
+    }
+
+    /// Notes in the session that a change of it is about to be sent.
+    pub(crate) fn remember(&self, id: EnvelopeId) -> Result<(), ClientError> {
+        self.session().map_or(Ok(()), |mut session| Ok(session.wrote(id)?))
+    }
+
+    /// Notes in the session that a change of it has its verdict, or never will.
+    pub(crate) fn forget(&self, id: &EnvelopeId) -> Result<(), ClientError> {
+        self.session().map_or(Ok(()), |mut session| Ok(session.settled(id)?))
+    }
+
+    /// Facts about a path that a choice of level rests on.
+    pub async fn level_facts(&self, domain: &str, path: &str) -> Result<LevelFacts, ClientError> {
+        self.get(&["domains", domain, "facts"], &[("path", path)]).await
+    }
+
     /// Asks for the receipt of an envelope, or its ticket.
     pub async fn envelope(&self, id: &EnvelopeId) -> Result<Posted, ClientError> {
-        let answer = self.get_bytes(&["envelopes", &id.to_string()], &[]).await?;
+        let answer = self.look(&["envelopes", &id.to_string()], &[]).await?;
         self.posted(answer.status, &answer.body)
     }
 
     /// Asks about the certified state, as somebody does who copies it.
     pub async fn state(&self, ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["state"], &[]), OCTETS, ask).await?.body)
+        self.state_that(&[], ask).await
+    }
+
+    /// Asks about another state: with `seq`, the certified one after that slot; with `after`, the first certified one from
+    /// there on; with `executed`, one that may be unsigned.
+    pub async fn state_that(&self, query: &[(&str, &str)], ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.post_bytes(self.url(&["state"], query), OCTETS, ask).await?.body)
     }
 
     /// Reads a list page by page, up to `limit` items. A page may be short or empty and have a next one all the same,

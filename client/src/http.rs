@@ -1,7 +1,8 @@
 //! Asking one node, patiently: what may pass by itself is tried again until the time is up.
 
 use crate::address::Address;
-use crate::api::{PROBLEM_TYPE, Problem};
+use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
+use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Transport, TransportError};
 use hyper::body::Incoming;
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
@@ -54,6 +56,9 @@ pub enum ClientError {
     /// Authorities that cannot be read.
     #[error(transparent)]
     Trust(#[from] TlsError),
+    /// Session that cannot be kept.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The other side speaks no TLS, or shows a certificate that nobody trusted has signed.
     #[error("no TLS with {node}: {why}")]
     Tls {
@@ -96,6 +101,7 @@ pub struct Client {
     deadline: Instant,
     notice: Option<Notice>,
     authorization: Option<HeaderValue>,
+    session: Option<Arc<Mutex<Session>>>,
 }
 
 /// Word to people that a question still has no answer: once, after this time.
@@ -150,7 +156,7 @@ impl Client {
         let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
         let deadline = Instant::now() + timeout;
         let http = Transport::new(tls::trusting(base.is_tls(), ca)?);
-        Ok(Self { http, base, timeout, deadline, notice: None, authorization: None })
+        Ok(Self { http, base, timeout, deadline, notice: None, authorization: None, session: None })
     }
 
     /// The same client with its whole time before it again.
@@ -170,6 +176,16 @@ impl Client {
         Ok(Self { authorization: Some(value), ..self })
     }
 
+    /// The same client in a session: it reads nothing from before what the session has seen.
+    pub fn in_session(self, session: Session) -> Self {
+        Self { session: Some(Arc::new(Mutex::new(session))), ..self }
+    }
+
+    /// The session, if there is one.
+    pub(crate) fn session(&self) -> Option<MutexGuard<'_, Session>> {
+        Some(self.session.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The node's address as text.
     pub fn node(&self) -> &str {
         self.base.as_str()
@@ -187,6 +203,14 @@ impl Client {
 
     /// GET, as it comes.
     pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
+        if query.contains(&("level", "causal")) {
+            self.own_writes().await?;
+        }
+        self.look(path, query).await
+    }
+
+    /// GET, as it comes, whatever this client's session has written.
+    pub(crate) async fn look(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
         self.ask(get(self.url(path, query), HeaderMap::new())).await
     }
 
@@ -249,6 +273,8 @@ impl Client {
         if let Some(value) = &self.authorization {
             request.headers_mut().insert(AUTHORIZATION, value.clone());
         }
+        let token = self.session().and_then(|session| HeaderValue::from_str(&session.token()?.to_string()).ok());
+        token.map(|token| request.headers_mut().insert(SESSION_HEADER, token));
         self.http.send(request).await
     }
 
@@ -274,6 +300,10 @@ impl Client {
             Err(error) => return Ok(Try::Again { why: words(&error), after: None }),
         };
         if status.is_success() {
+            let token = headers.get(SESSION_HEADER).and_then(|token| Token::parse(token.to_str().ok()?));
+            if let (Some(mut session), Some(token)) = (self.session(), token) {
+                session.saw(token)?;
+            }
             return Ok(Try::Answered(Answer { status, headers, body }));
         }
         let known = problem(&headers, &body);

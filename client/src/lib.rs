@@ -7,6 +7,8 @@ pub mod api;
 #[cfg(feature = "http")]
 pub mod author;
 #[cfg(feature = "http")]
+pub mod auto;
+#[cfg(feature = "http")]
 pub mod calls;
 pub mod content;
 #[cfg(feature = "http")]
@@ -15,6 +17,7 @@ pub mod events;
 pub mod http;
 pub mod keys;
 pub mod outbox;
+pub mod session;
 #[cfg(feature = "http")]
 pub mod tls;
 #[cfg(feature = "http")]

@@ -5,6 +5,7 @@ mod support;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{Base, Limits, Op, Principal, QueryError, Revision, State, Sweep, Table};
 use quorate_pbft::SeqNum;
+use support::counting::Counting;
 use support::world::{Edit, World, write};
 
 fn short() -> World {
@@ -153,4 +154,21 @@ fn a_sweep_looks_at_few_rows_at_a_time() {
     let rows: usize = tables.map(|table| world.rows(table).len()).iter().sum();
 
     assert!(forget(&mut world, 1) >= rows / 5, "{rows} rows");
+}
+
+#[test]
+fn news_of_the_newest_slot_cost_as_many_rows_after_a_long_log_as_after_a_short_one() {
+    let mut world = World::new();
+    let mut rows_after = |envelopes: usize| {
+        (0..envelopes).for_each(|number| drop(world.does(0, &[write("a", &format!("{number} of {envelopes}"))])));
+        let counting = Counting::of(&world.store);
+        let (after, until) = (slot(next(&world) - 2), world.ledger.revision());
+        let found = world.ledger.view(&counting).accepted("main", after, until).expect("known");
+        (found.len(), counting.rows())
+    };
+
+    let (short, long) = (rows_after(5), rows_after(300));
+
+    assert_eq!((short.0, long.0), (1, 1));
+    assert!(long.1 <= short.1 + 2, "{short:?} {long:?}");
 }

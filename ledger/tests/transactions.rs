@@ -89,6 +89,18 @@ fn a_transaction_takes_effect_in_both_domains_at_one_revision_and_uses_a_number_
 }
 
 #[test]
+fn a_message_that_all_parts_of_a_transaction_have_stands_in_the_log_once() {
+    let mut world = World::new();
+    let now = world.now();
+    let mut draft = transaction(&mut world, 0, (now, now), &[write("a", "1")], &[write("b", "2")]);
+    draft.body.changes.iter_mut().for_each(|change| change.message = "both".to_owned());
+    assert_eq!(world.verdict(&draft).state, State::Applied);
+    for domain in ["main", "other"] {
+        assert_eq!(world.view().log(domain, None, None, 1).expect("known").items[0].message, "both");
+    }
+}
+
+#[test]
 fn authors_go_on_in_both_domains_after_a_transaction() {
     let mut world = World::new();
     transacts(&mut world, 0, &[write("a", "1")], &[write("b", "2")]);

@@ -1,7 +1,7 @@
 //! Members that may connect: the voters of the epoch.
 //!
-//! A member is its ed25519 key; libp2p's peer id is that key in another encoding. Observers are not members: when they
-//! come they get a list and protocols of their own, and never these two channels.
+//! A member is its ed25519 key; libp2p's peer id is that key in another encoding. Observers are not members: they
+//! come to a door of their own (`observers`), and never these two channels.
 
 use libp2p::identity::{self, Keypair, PublicKey};
 use libp2p::multiaddr::Protocol;
@@ -23,7 +23,7 @@ pub struct Member {
 
 impl Member {
     /// The peer id that belongs to the key; an error if the key is no point of the curve.
-    pub(crate) fn peer_id(&self) -> Result<PeerId, Error> {
+    pub fn peer_id(&self) -> Result<PeerId, Error> {
         let key =
             identity::ed25519::PublicKey::try_from_bytes(&self.key).map_err(|_| Error::BadKey { member: self.id })?;
         Ok(PublicKey::from(key).to_peer_id())

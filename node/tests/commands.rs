@@ -168,11 +168,62 @@ fn a_path_that_names_no_file_is_told_before_anything_is_signed() {
     let folder = folder(&[("file", "x")]);
     assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
     let to_nobody = ["--key", "key", "--node", "http://127.0.0.1:1", "--timeout", "0.3"];
-    for args in [&["put", "../x", "file"][..], &["put", "/etc/x", "file"], &["put", "", "file"], &["mv", "a", "b/"]] {
+    for args in [
+        &["put", "../x", "file"][..],
+        &["put", "/etc/x", "file"],
+        &["put", "", "file"],
+        &["put", "a\nb", "file"],
+        &["mv", "a", "b/"],
+        &["mv", "a", "b\u{1b}c"],
+        &["lock", "acquire", "../x"],
+        &["lock", "acquire", "/x"],
+    ] {
         let said = quorate(folder.path(), &[args, &to_nobody].concat());
         assert_eq!(code(&said), 2, "{args:?}: no node was asked");
         assert!(String::from_utf8_lossy(&said.stderr).contains("nothing was signed"), "{args:?}");
     }
+}
+
+#[test]
+fn a_path_that_begins_with_a_slash_is_told_so() {
+    let folder = folder(&[("file", "x")]);
+    let said = quorate(folder.path(), &["put", "/etc/passwd", "file", "--key", "key"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("begins in its domain, without a slash"), "{said:?}");
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_waited_for_no_longer_than_for_a_node() {
+    let folder = folder(&[]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let made = Command::new("mkfifo").arg("pipe").current_dir(folder.path()).status();
+    assert!(made.expect("mkfifo runs").success());
+
+    let said = quorate(folder.path(), &["put", "a", "pipe", "--key", "key", "--timeout", "0.3"]);
+
+    assert_eq!(code(&said), 2);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("--timeout SECONDS waits for longer"), "{said:?}");
+}
+
+#[test]
+fn every_page_that_the_manual_names_is_there() {
+    let folder = folder(&[]);
+    assert_eq!(code(&quorate(folder.path(), &["man", "--out", "."])), 0);
+    let pages: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("our folder")
+        .filter_map(|entry| entry.expect("our folder").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".1").map(str::to_owned))
+        .collect();
+    assert!(pages.len() > 30, "{} pages", pages.len());
+    for page in &pages {
+        let text =
+            std::fs::read_to_string(folder.path().join(format!("{page}.1"))).expect("our file").replace('\\', "");
+        for named in text.split_whitespace().filter_map(|word| word.strip_suffix("(1)")) {
+            assert!(pages.iter().any(|page| page == named), "{page}.1 names {named}(1)");
+        }
+    }
+    let one = quorate(folder.path(), &["man", "lock", "acquire"]);
+    assert!(String::from_utf8_lossy(&one.stdout).contains("quorate"), "{one:?}");
+    assert_eq!(code(&quorate(folder.path(), &["man", "nonsense"])), 2);
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/diff_state.rs"]
+mod diff_state;
 #[path = "processes/doctor.rs"]
 mod doctor;
 #[path = "processes/doors.rs"]
@@ -26,14 +28,24 @@ mod group;
 mod http;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/keys.rs"]
+mod keys;
+#[path = "processes/levels.rs"]
+mod levels;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
+#[path = "processes/observers.rs"]
+mod observers;
 #[path = "processes/ops.rs"]
 mod ops;
 #[path = "processes/ordering.rs"]
 mod ordering;
 #[path = "processes/outage.rs"]
 mod outage;
+#[path = "processes/pages.rs"]
+mod pages;
+#[path = "processes/snapshots.rs"]
+mod snapshots;
 #[path = "processes/space.rs"]
 mod space;
 #[path = "processes/tls.rs"]

@@ -22,10 +22,10 @@ const READ_STEPS: usize = 16;
 
 /// Merges a code file by its items; none where that is no answer.
 pub(crate) fn merge(input: &Task) -> Option<Vec<u8>> {
-    let shape = language::of(input.path).shape;
+    let language = language::of(input.path);
     let files = [input.base?, input.ours, input.theirs];
     input.work.take_len(READ_STEPS * input.len())?;
-    let codes = [Code::read(files[0], shape)?, Code::read(files[1], shape)?, Code::read(files[2], shape)?];
+    let codes = [Code::read(files[0], language)?, Code::read(files[1], language)?, Code::read(files[2], language)?];
     let [base, ours, theirs] = [0, 1, 2].map(|i| Cut { text: files[i], code: &codes[i], items: codes[i].items() });
     merge_items(input, base, ours, theirs, 0)
 }

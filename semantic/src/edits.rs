@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Work;
 use crate::diff3;
-use crate::lines::Interner;
+use crate::lines;
 use crate::pairs;
 
 /// Lines of base that a side changed or took away, and lines that it added.
@@ -22,10 +22,9 @@ pub(crate) struct Edits<'a> {
 impl<'a> Edits<'a> {
     /// None out of steps.
     pub(crate) fn of(base: &[&'a [u8]], side: &[&'a [u8]], keyed: bool, work: &Work) -> Option<Self> {
-        let mut interner = Interner::default();
-        let (b, s) = (interner.ids(base), interner.ids(side));
+        let ([b, s], count) = lines::numbered([base, side]);
         let mut edits = Edits { changed: Vec::new(), gone: BTreeSet::new(), added: Vec::new(), put: Vec::new() };
-        for hunk in pairs::refine(diff3::hunks(&b, &s, interner.len(), work)?, base, side, keyed, work)? {
+        for hunk in pairs::refine(diff3::hunks(&b, &s, count, work)?, base, side, keyed, work)? {
             if hunk.base.len() == 1 && hunk.side.len() == 1 {
                 edits.changed.push((hunk.base.start, side[hunk.side.start]));
             } else if hunk.base.is_empty() {

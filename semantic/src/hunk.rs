@@ -9,7 +9,7 @@ mod words;
 use crate::imports;
 use crate::indent;
 use crate::ladder::Task;
-use crate::language::{self, Imports, Language, Shape};
+use crate::language::{self, Language, Shape};
 use crate::layout;
 use crate::lex;
 use crate::limits;
@@ -64,8 +64,8 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
     // Each rule below reads the stretch a few times, and looks for its lines and words among all.
     input.work.take_len(READ_STEPS * hunk.len())?;
     let language = language::of(input.path);
-    if language.imports != Imports::None
-        && let Some(bytes) = imports::resolve(hunk, language.imports, input.work)
+    if let Some(style) = language.imports
+        && let Some(bytes) = imports::resolve(hunk, style, input.work)
     {
         return Some((bytes, Rung::Imports));
     }
@@ -83,7 +83,7 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
 
 /// An edit of lines that the other side shifted. Where indentation says something, no other rule may place it.
 fn by_shifted(shifted: &Hunk, hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Vec<u8>> {
-    let says_something = matches!(language.shape, Shape::Indent(_));
+    let says_something = matches!(language.shape, Shape::Indent(words) if words.end.is_none());
     let merged =
         if hunk.is_free || says_something && !has_fence(hunk) { by_edits(shifted, language, mode, work) } else { None };
     merged.or_else(|| if says_something { None } else { by_edits(hunk, language, mode, work) })
@@ -111,8 +111,7 @@ fn by_edits(hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option
 
 /// Whether a side closes more than what it replaces: what stands beside it would come to stand in another block.
 fn leaves_its_block(base: &[u8], side: &[u8], language: &Language) -> bool {
-    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return false };
-    lex::lowest(side, words.dialect) < lex::lowest(base, words.dialect)
+    language.words().is_some() && lex::lowest(side, &language.lexis) < lex::lowest(base, &language.lexis)
 }
 
 #[cfg(test)]

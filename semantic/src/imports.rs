@@ -11,14 +11,14 @@ mod syntax;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hunk::Hunk;
-use crate::language::Imports;
+use crate::language::{Imports, Observed};
 use crate::work::Work;
 pub(crate) use parted::Parted;
 use render::{in_order, rendered};
 use syntax::{Statement, statements};
 
 /// Merges a stretch that holds nothing but import statements on all three.
-pub(crate) fn resolve(hunk: &Hunk, style: Imports, work: &Work) -> Option<Vec<u8>> {
+pub(crate) fn resolve(hunk: &Hunk, style: &Imports, work: &Work) -> Option<Vec<u8>> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let (base, ours, theirs) = (text(&hunk.base)?, text(&hunk.ours)?, text(&hunk.theirs)?);
     let texts = [&base, &ours, &theirs].map(|side| split_end(side));
@@ -60,8 +60,8 @@ pub(crate) fn resolve(hunk: &Hunk, style: Imports, work: &Work) -> Option<Vec<u8
 }
 
 /// Whether an import may begin with this line.
-pub(crate) fn may_begin(line: &[u8], style: Imports) -> bool {
-    let Ok(line) = std::str::from_utf8(line) else { return false };
+pub(crate) fn may_begin(line: &[u8], style: Option<&Imports>) -> bool {
+    let (Ok(line), Some(style)) = (std::str::from_utf8(line), style) else { return false };
     // A line of a block of imports is a path in quotes, with a name in front at the most.
     let is_path = |bare: &str| {
         let words = bare.split_whitespace().collect::<Vec<_>>();
@@ -70,11 +70,11 @@ pub(crate) fn may_begin(line: &[u8], style: Imports) -> bool {
             && words.last().is_some_and(|w| w.starts_with('"'))
             && words[0] != "return"
     };
-    parted::begins(line.trim(), style, false) || (style == Imports::Go && is_path(line.trim()))
+    parted::begins(line.trim(), style, false) || (style.block.is_some() && is_path(line.trim()))
 }
 
 /// Whether a comment that a side added above its statements is not in the result.
-fn is_comment_lost(merged: &str, base: &str, sides: [&str; 2], style: Imports) -> bool {
+fn is_comment_lost(merged: &str, base: &str, sides: [&str; 2], style: &Imports) -> bool {
     let has = |text: &str, line: &str| text.lines().any(|other| other.trim() == line);
     let mut lines = sides.into_iter().flat_map(str::lines).map(str::trim);
     lines.any(|line| syntax::is_lead(line, style) && !has(base, line) && !has(merged, line))
@@ -117,11 +117,11 @@ fn is_replaced_and_removed(base: &[Statement], ours: &[Statement], theirs: &[Sta
 
 /// Whether both add imports of which the order can be observed: for their effects, or of all names that a place has,
 /// where of two of one name the later counts.
-fn is_order_disputed(base: &[Statement], ours: &[Statement], theirs: &[Statement], style: Imports) -> bool {
-    let is_observed = |(place, name): &Fact| match style {
-        Imports::JavaScript => place.trim_start().trim_start_matches("import").trim_start().starts_with(['"', '\'']),
-        Imports::Python => *name == "*",
-        _ => false,
+fn is_order_disputed(base: &[Statement], ours: &[Statement], theirs: &[Statement], style: &Imports) -> bool {
+    let is_observed = |(place, name): &Fact| match style.observed {
+        Observed::Effects => place.trim_start().trim_start_matches("import").trim_start().starts_with(['"', '\'']),
+        Observed::Name(observed) => *name == observed,
+        Observed::Nothing => false,
     };
     let known = facts(base);
     let added = |side| -> BTreeSet<Fact> {
@@ -173,8 +173,14 @@ fn bindings<'a>(facts: &BTreeSet<Fact<'a>>) -> BTreeMap<&'a str, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language;
 
-    fn merged(style: Imports, base: &str, ours: &str, theirs: &str) -> Option<String> {
+    fn style(path: &str) -> &'static Imports {
+        language::of(path).imports.expect("a language with imports")
+    }
+
+    fn merged(path: &str, base: &str, ours: &str, theirs: &str) -> Option<String> {
+        let style = style(path);
         let hunk = |ours: &str, theirs: &str| Hunk {
             base: base.into(),
             ours: ours.into(),
@@ -188,14 +194,14 @@ mod tests {
 
     #[test]
     fn two_new_imports_both_stand_sorted() {
-        let merged = merged(Imports::Python, "", "from a import z\n", "from a import b\n");
+        let merged = merged("a.py", "", "from a import z\n", "from a import b\n");
         assert_eq!(merged.as_deref(), Some("from a import b\nfrom a import z\n"));
     }
 
     #[test]
     fn lists_of_one_place_are_one_set() {
         let base = "use a::{b, c};\n";
-        let merged = merged(Imports::Rust, base, "use a::{b, c, d};\n", "use a::{c, e};\n");
+        let merged = merged("a.rs", base, "use a::{b, c, d};\n", "use a::{c, e};\n");
         assert_eq!(merged.as_deref(), Some("use a::{c, d, e};\n"));
     }
 
@@ -205,25 +211,25 @@ mod tests {
         let list = |of: &str| (0..100_000).map(|i| format!("{of}{i}, ")).collect::<String>();
         let [base, ours, theirs] = ["a", "b", "c"].map(|of| {
             let text = format!("use x::{{{}}};\n", list(of));
-            statements(&text, Imports::Rust, &Work::default()).expect("one import")
+            statements(&text, style("a.rs"), &Work::default()).expect("one import")
         });
         assert_eq!(merged_facts(&base, &ours, &theirs).len(), 200_000);
     }
 
     #[test]
     fn a_removed_import_goes_next_to_an_added_one() {
-        let merged = merged(Imports::Go, "\t\"a\"\n", "\t\"a\"\n\t\"b\"\n", "");
+        let merged = merged("a.go", "\t\"a\"\n", "\t\"a\"\n\t\"b\"\n", "");
         assert_eq!(merged.as_deref(), Some("\t\"b\"\n"));
     }
 
     #[test]
     fn one_name_from_two_places_is_refused() {
-        let merged = merged(Imports::JavaScript, "", "import { a } from 'b';\n", "import a from 'c';\n");
+        let merged = merged("a.js", "", "import { a } from 'b';\n", "import a from 'c';\n");
         assert_eq!(merged, None);
     }
 
     #[test]
     fn anything_else_among_the_lines_is_refused() {
-        assert_eq!(merged(Imports::Python, "", "import a\nx = 1\n", "import b\n"), None);
+        assert_eq!(merged("a.py", "", "import a\nx = 1\n", "import b\n"), None);
     }
 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 pub(crate) use eager::Early;
 
-use crate::language::{self, Shape, Words};
+use crate::language::{Language, Shape, WORDS, Words};
 use crate::lex::{self, Kind, Token};
 
 /// Deepest nesting of brackets or containers that is cut; a deeper file stays text.
@@ -57,14 +57,14 @@ pub(crate) struct Code<'a> {
 
 impl<'a> Code<'a> {
     /// Reads a file of code; none where its shape is another or its brackets do not match.
-    pub(crate) fn read(text: &'a [u8], shape: Shape) -> Option<Self> {
-        let (words, cut_by) = match shape {
+    pub(crate) fn read(text: &'a [u8], language: &Language) -> Option<Self> {
+        let (words, cut_by) = match language.shape {
             Shape::Braces(words) => (words, CutBy::Brackets),
             Shape::Indent(words) => (words, CutBy::Indent),
-            Shape::Markdown => (&language::NO_WORDS, CutBy::Headings),
+            Shape::Markdown => (&WORDS, CutBy::Headings),
             _ => return None,
         };
-        let tokens = if cut_by == CutBy::Headings { Vec::new() } else { lex::tokens(text, words.dialect) };
+        let tokens = if cut_by == CutBy::Headings { Vec::new() } else { lex::tokens(text, &language.lexis) };
         if !lex::is_balanced(text, &tokens, DEPTH_MAX) {
             return None;
         }
@@ -165,7 +165,7 @@ mod tests {
     use crate::language;
 
     fn cut(path: &str, text: &str) -> Vec<(String, Option<String>)> {
-        let code = Code::read(text.as_bytes(), language::of(path).shape).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of(path)).expect("balanced");
         let items = code.items();
         let tiled: String = items.iter().map(|i| &text[i.span.clone()]).collect();
         assert_eq!(tiled, text, "items tile the file");
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn java_methods_are_told_by_their_parameters() {
         let text = "package p;\n\npublic class A {\n    private int x = 1;\n\n    @Override\n    public int f(int a) {\n        return a;\n    }\n\n    int f(String b) { return 1; }\n}\n";
-        let code = Code::read(text.as_bytes(), language::of("A.java").shape).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of("A.java")).expect("balanced");
         let class = code.items().into_iter().find(|i| i.body.is_some()).expect("a class");
         let members = code.items_in(class.body.expect("a body"), true);
         let names: Vec<_> = members.into_iter().filter_map(|m| m.name).collect();

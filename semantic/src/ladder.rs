@@ -267,7 +267,7 @@ fn is_structured(input: &Task) -> bool {
 
 fn last_rung(input: &Task) -> Rung {
     match language::of(input.path).shape {
-        Shape::Text => Rung::Text,
+        Shape::Text | Shape::Set(_) => Rung::Text,
         Shape::Json | Shape::Toml | Shape::Yaml => Rung::Data,
         Shape::Markdown | Shape::Braces(_) | Shape::Indent(_) => Rung::Code,
     }

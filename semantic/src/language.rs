@@ -1,18 +1,38 @@
-//! Knowledge of the rungs about a language: tables, not code. A path's extension chooses the row.
+//! Knowledge of the rungs about a language: a row of a table, and no code. A path's name chooses the row.
 
-use crate::lex::Dialect;
+/// A list of words.
+macro_rules! words {
+    ($($word:tt)*) => { &[$(stringify!($word)),*] };
+}
+
+mod braces;
+mod brackets;
+mod directed;
+mod imports;
+mod indented;
+mod lexis;
+mod texts;
+mod words;
+
+pub(crate) use imports::{Form, Imports, Observed, Place};
+pub(crate) use lexis::{Block, Heredoc, Lexis, Quote};
+pub(crate) use words::{Bare, Both, Break, Runs, WORDS, Words};
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Language {
-    /// For reports and tests.
+    /// For tests.
     pub(crate) name: &'static str,
-    /// Syntax of imports.
-    pub(crate) imports: Imports,
+    /// Ends of the names of its files, after the last dot.
+    pub(crate) extensions: &'static [&'static str],
+    /// Whole names of its files, or up to a dot.
+    pub(crate) names: &'static [&'static str],
+    /// Comments and strings.
+    pub(crate) lexis: Lexis,
+    /// Syntax of imports; none where they form no set.
+    pub(crate) imports: Option<&'static Imports>,
     /// Parts of the file.
     pub(crate) shape: Shape,
-    /// Mark of a comment that runs to the end of its line.
-    pub(crate) line_comment: &'static str,
 }
 
 impl Language {
@@ -20,23 +40,14 @@ impl Language {
     pub(crate) fn is_data(&self) -> bool {
         matches!(self.shape, Shape::Json | Shape::Toml | Shape::Yaml)
     }
-}
 
-/// Import syntax of a language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Imports {
-    /// None, or none that form a set.
-    None,
-    /// `use a::{b, c};`, `extern crate a;`
-    Rust,
-    /// `import { a, b } from 'c';`, `export { a } from 'c';`
-    JavaScript,
-    /// `import a`, `from a import b, c`
-    Python,
-    /// `"a/b"`, `c "a/b"`, in a block or after `import`
-    Go,
-    /// `import a.b;`
-    Java,
+    /// The words of its declarations, where its files are code.
+    pub(crate) fn words(&self) -> Option<&'static Words> {
+        match self.shape {
+            Shape::Braces(words) | Shape::Indent(words) => Some(words),
+            _ => None,
+        }
+    }
 }
 
 /// Parts of a file.
@@ -44,6 +55,8 @@ pub(crate) enum Imports {
 pub(crate) enum Shape {
     /// Lines.
     Text,
+    /// Lines of a set, in any order but for those that begin with this mark.
+    Set(&'static str),
     /// Sections under headings.
     Markdown,
     /// Keys with values.
@@ -58,285 +71,44 @@ pub(crate) enum Shape {
     Indent(&'static Words),
 }
 
-/// The words that make declarations.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Words {
-    /// Strings, comments, brackets.
-    pub(crate) dialect: Dialect,
-    /// Whether a line end can end a declaration.
-    pub(crate) lines_end: bool,
-    /// Words that name what follows them: `fn`, `class`.
-    pub(crate) declare: &'static [&'static str],
-    /// Words of `declare` whose bodies hold declarations again.
-    pub(crate) contain: &'static [&'static str],
-    /// Words that may stand in front.
-    pub(crate) modify: &'static [&'static str],
-    /// Whether members without such a word are methods and fields.
-    pub(crate) bare_members: bool,
-    /// Words of `declare` whose order can be observed, as initialisers run in it.
-    pub(crate) ordered: &'static [&'static str],
-    /// Words that name nothing, apart from those of `declare` and `modify`.
-    pub(crate) keywords: &'static [&'static str],
-    /// Words of `declare` whose names hold above them as well; none where all do, as nothing runs from top to bottom.
-    pub(crate) hoisted: Option<&'static [&'static str]>,
-}
-
-impl Words {
-    /// Whether a word is the language's own.
-    pub(crate) fn is_keyword(&self, word: &[u8]) -> bool {
-        [self.declare, self.modify, self.keywords].iter().any(|words| words.iter().any(|own| own.as_bytes() == word))
-    }
-}
-
-const RUST: Words = Words {
-    dialect: Dialect::Rust,
-    lines_end: false,
-    bare_members: false,
-    ordered: &["macro_rules"],
-    keywords: &[
-        "as", "break", "continue", "crate", "dyn", "else", "for", "if", "in", "let", "loop", "match", "move", "mut",
-        "ref", "return", "self", "Self", "super", "use", "where", "while", "await",
-    ],
-    hoisted: None,
-    declare: &["fn", "struct", "enum", "trait", "impl", "mod", "union", "type", "const", "static", "macro_rules"],
-    contain: &["impl", "trait", "mod"],
-    modify: &["pub", "async", "unsafe", "extern", "default", "const"],
-};
-
-const JAVASCRIPT: Words = Words {
-    dialect: Dialect::C,
-    lines_end: true,
-    bare_members: true,
-    ordered: &["const", "let", "var"],
-    keywords: &[
-        "as",
-        "await",
-        "break",
-        "case",
-        "catch",
-        "continue",
-        "debugger",
-        "delete",
-        "do",
-        "else",
-        "extends",
-        "false",
-        "finally",
-        "for",
-        "from",
-        "if",
-        "implements",
-        "import",
-        "in",
-        "instanceof",
-        "keyof",
-        "new",
-        "null",
-        "of",
-        "return",
-        "super",
-        "switch",
-        "this",
-        "throw",
-        "true",
-        "try",
-        "typeof",
-        "undefined",
-        "void",
-        "while",
-        "yield",
-    ],
-    hoisted: Some(&["function", "interface", "type"]),
-    declare: &["function", "class", "interface", "type", "enum", "namespace", "const", "let", "var"],
-    contain: &["class", "interface", "namespace"],
-    modify: &[
-        "export",
-        "default",
-        "async",
-        "declare",
-        "abstract",
-        "public",
-        "private",
-        "protected",
-        "static",
-        "readonly",
-        "override",
-        "get",
-        "set",
-    ],
-};
-
-const GO: Words = Words {
-    dialect: Dialect::C,
-    lines_end: true,
-    bare_members: false,
-    ordered: &["var"],
-    keywords: &[
-        "break",
-        "case",
-        "chan",
-        "continue",
-        "default",
-        "defer",
-        "else",
-        "fallthrough",
-        "for",
-        "go",
-        "goto",
-        "if",
-        "import",
-        "interface",
-        "map",
-        "package",
-        "range",
-        "return",
-        "select",
-        "struct",
-        "switch",
-        "nil",
-        "true",
-        "false",
-    ],
-    hoisted: None,
-    declare: &["func", "type", "const", "var"],
-    contain: &[],
-    modify: &[],
-};
-
-const JAVA: Words = Words {
-    dialect: Dialect::C,
-    lines_end: false,
-    bare_members: true,
-    ordered: &[],
-    keywords: &[
-        "assert",
-        "boolean",
-        "break",
-        "byte",
-        "case",
-        "catch",
-        "char",
-        "continue",
-        "do",
-        "double",
-        "else",
-        "extends",
-        "false",
-        "finally",
-        "float",
-        "for",
-        "if",
-        "implements",
-        "import",
-        "instanceof",
-        "int",
-        "long",
-        "new",
-        "null",
-        "package",
-        "return",
-        "short",
-        "super",
-        "switch",
-        "this",
-        "throw",
-        "throws",
-        "true",
-        "try",
-        "void",
-        "while",
-    ],
-    hoisted: None,
-    declare: &["class", "interface", "enum", "record"],
-    contain: &["class", "interface", "enum", "record"],
-    modify: &[
-        "public",
-        "private",
-        "protected",
-        "static",
-        "final",
-        "abstract",
-        "synchronized",
-        "native",
-        "default",
-        "transient",
-        "volatile",
-        "sealed",
-        "strictfp",
-    ],
-};
-
-/// For files that are cut by something else.
-pub(crate) const NO_WORDS: Words = Words {
-    dialect: Dialect::C,
-    lines_end: false,
-    bare_members: false,
-    ordered: &[],
-    keywords: &[],
-    hoisted: None,
-    declare: &[],
-    contain: &[],
-    modify: &[],
-};
-
-const PYTHON: Words = Words {
-    dialect: Dialect::Python,
-    lines_end: true,
-    bare_members: false,
-    ordered: &[],
-    keywords: &[
-        "and", "as", "assert", "await", "break", "continue", "del", "elif", "else", "except", "finally", "for", "from",
-        "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try",
-        "while", "with", "yield", "None", "True", "False", "self",
-    ],
-    hoisted: Some(&[]),
-    declare: &["def", "class"],
-    contain: &["class"],
-    modify: &["async"],
-};
-
-const SHELL: Words = Words {
-    dialect: Dialect::Shell,
-    lines_end: true,
-    bare_members: true,
-    ordered: &[],
-    keywords: &[
-        "case", "do", "done", "elif", "else", "esac", "exit", "export", "fi", "for", "if", "in", "local", "return",
-        "then", "while",
-    ],
-    hoisted: Some(&[]),
-    declare: &["function"],
-    contain: &[],
-    modify: &[],
-};
-
-/// Rows, by extension.
-const TABLE: &[(&[&str], Language)] = &[
-    (&["rs"], code("rust", Imports::Rust, Shape::Braces(&RUST), "//")),
-    (&["ts", "mts", "cts"], code("typescript", Imports::JavaScript, Shape::Braces(&JAVASCRIPT), "//")),
-    (&["tsx"], code("tsx", Imports::JavaScript, Shape::Braces(&JAVASCRIPT), "//")),
-    (&["js", "mjs", "cjs", "jsx"], code("javascript", Imports::JavaScript, Shape::Braces(&JAVASCRIPT), "//")),
-    (&["py", "pyi"], code("python", Imports::Python, Shape::Indent(&PYTHON), "#")),
-    (&["go"], code("go", Imports::Go, Shape::Braces(&GO), "//")),
-    (&["java"], code("java", Imports::Java, Shape::Braces(&JAVA), "//")),
-    (&["sh", "bash"], code("shell", Imports::None, Shape::Braces(&SHELL), "#")),
-    (&["json", "jsonc", "json5"], code("json", Imports::None, Shape::Json, "//")),
-    (&["toml"], code("toml", Imports::None, Shape::Toml, "#")),
-    (&["yaml", "yml"], code("yaml", Imports::None, Shape::Yaml, "#")),
-    (&["md", "markdown"], code("markdown", Imports::None, Shape::Markdown, "\0")),
+/// The rows.
+const TABLE: &[&Language] = &[
+    &brackets::RUST,
+    &brackets::TYPESCRIPT,
+    &brackets::TSX,
+    &brackets::JAVASCRIPT,
+    &brackets::GO,
+    &brackets::JAVA,
+    &brackets::SHELL,
+    &braces::KOTLIN,
+    &braces::PHP,
+    &braces::CSS,
+    &braces::SCSS,
+    &braces::SQL,
+    &directed::C,
+    &directed::CPP,
+    &directed::CSHARP,
+    &directed::SWIFT,
+    &indented::PYTHON,
+    &indented::RUBY,
+    &texts::JSON,
+    &texts::TOML,
+    &texts::YAML,
+    &texts::MARKDOWN,
+    &texts::HTML,
+    &texts::XML,
+    &texts::DOCKERFILE,
+    &texts::MAKEFILE,
+    &texts::IGNORED,
 ];
-
-const fn code(name: &'static str, imports: Imports, shape: Shape, line_comment: &'static str) -> Language {
-    Language { name, imports, shape, line_comment }
-}
-
-/// Any file that no row speaks of.
-const TEXT: Language = code("text", Imports::None, Shape::Text, "\0");
 
 /// The language of the file at `path`.
 pub(crate) fn of(path: &str) -> &'static Language {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
-    let row = TABLE.iter().find(|(extensions, _)| extensions.iter().any(|e| e.eq_ignore_ascii_case(extension)));
-    row.map_or(&TEXT, |(_, language)| language)
+    let is_named = |of: &&str| name.strip_prefix(*of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let by_extension =
+        TABLE.iter().find(|language| language.extensions.iter().any(|e| e.eq_ignore_ascii_case(extension)));
+    let row = by_extension.or_else(|| TABLE.iter().find(|language| language.names.iter().any(is_named)));
+    row.copied().unwrap_or(&texts::TEXT)
 }

@@ -8,8 +8,8 @@ use std::ops::Range;
 use crate::diff3::Region;
 use crate::hunk::Hunk;
 use crate::ladder::Task;
-use crate::language::{self, Imports, Language, Shape};
-use crate::lex::{self, Dialect, Kind};
+use crate::language::{self, Break, Language, Lexis, Shape};
+use crate::lex::{self, Kind};
 use crate::limits;
 use crate::line_ends::LineEnds;
 use crate::lines;
@@ -28,9 +28,9 @@ impl Layout {
     /// None where blanks and line ends mean something all over the file.
     pub(crate) fn of(input: &Task) -> Option<Self> {
         input.work.take_len(input.len())?;
-        let shape = language::of(input.path).shape;
+        let language = language::of(input.path);
         let [base, ours, theirs] = [input.base.unwrap_or_default(), input.ours, input.theirs];
-        Some(Layout([Free::of(base, shape)?, Free::of(ours, shape)?, Free::of(theirs, shape)?]))
+        Some(Layout([Free::of(base, language)?, Free::of(ours, language)?, Free::of(theirs, language)?]))
     }
 
     /// Whether no string over lines reaches into the stretch, on any side.
@@ -41,13 +41,15 @@ impl Layout {
 }
 
 impl Free {
-    fn of(file: &[u8], shape: Shape) -> Option<Self> {
+    fn of(file: &[u8], language: &Language) -> Option<Self> {
         if file.len() > limits::STRUCTURE_BYTES_MAX {
             return None;
         }
         let holds = |fence: &[u8; 3]| file.windows(fence.len()).any(|w| w == fence);
-        let strings = match shape {
-            Shape::Braces(words) if words.dialect != Dialect::Shell => strings_over_lines(file, words.dialect),
+        let strings = match language.shape {
+            Shape::Braces(words) if !matches!(words.breaks, Break::Always | Break::Kept) => {
+                strings_over_lines(file, &language.lexis)
+            }
             Shape::Toml if holds(b"\"\"\"") || holds(b"'''") => return None,
             Shape::Json | Shape::Toml => Vec::new(),
             _ => return None,
@@ -66,8 +68,8 @@ impl Free {
     }
 }
 
-fn strings_over_lines(file: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
-    let texts = lex::tokens(file, dialect).into_iter().filter(|token| token.kind == Kind::Text);
+fn strings_over_lines(file: &[u8], lexis: &Lexis) -> Vec<Range<usize>> {
+    let texts = lex::tokens(file, lexis).into_iter().filter(|token| token.kind == Kind::Text);
     texts.map(|token| token.from..token.to).filter(|string| file[string.clone()].contains(&b'\n')).collect()
 }
 
@@ -107,17 +109,13 @@ fn said<'a>(side: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
     out
 }
 
-/// Words after which JavaScript ends a statement at the line end, whatever follows.
-const ENDING: &[&[u8]] = &[b"return", b"throw", b"break", b"continue", b"yield", b"async"];
-
 fn ends_something(line: &[u8], language: &Language) -> bool {
-    let comment = language.line_comment.as_bytes();
     let last = words::split(line).into_iter().rev().find(|word| !words::is_blank(word)).unwrap_or_default();
     let closes = |b: &u8| words::is_word_byte(*b) || b")]}\"'`+-".contains(b);
-    line.windows(comment.len()).any(|w| w == comment)
-        || match language.imports {
-            Imports::Go => last.last().is_some_and(closes),
-            Imports::JavaScript => ENDING.contains(&last),
+    language.lexis.may_end_in_comment(line)
+        || match language.words().map(|words| words.breaks) {
+            Some(Break::Closing) => last.last().is_some_and(closes),
+            Some(Break::After(ending)) => ending.iter().any(|word| word.as_bytes() == last),
             _ => false,
         }
 }

@@ -3,6 +3,13 @@
 //! Cutting cannot fail and never backtracks over more than a line: what it does not understand is a mark of one character.
 //! Two merges of the same bytes therefore cut alike on every machine, which no C scanner promises.
 
+mod lines;
+mod strings;
+
+use crate::language::{Block, Lexis, Quote};
+use lines::{directive, heredoc, heredocs_len};
+use strings::{Quoted, quoted};
+
 /// Kind of a piece of code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -20,6 +27,8 @@ pub(crate) enum Kind {
     Comment,
     /// A line end.
     Line,
+    /// A line that a preprocessor reads; those of a condition are brackets.
+    Directive,
 }
 
 /// A piece of code with its place.
@@ -30,35 +39,37 @@ pub(crate) struct Token {
     pub(crate) to: usize,
 }
 
-/// Strings and comments of a language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// `//`, `/* /* */ */`, `"…"` over lines, `r#"…"#`, `'c'` and lifetimes.
-    Rust,
-    /// `//`, `/* */`, `"…"`, `'…'`, `` `…` `` over lines, `"""` over lines.
-    C,
-    /// `#`, `"…"`, `'…'`, both tripled over lines.
-    Python,
-    /// `#` after a blank, `"…"` and `'…'` over lines.
-    Shell,
-}
-
 /// Cuts text into tokens; blanks are left out.
-pub(crate) fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
-    let (mut at, mut dead, mut out) = (0, 0, Vec::new());
+pub(crate) fn tokens(text: &[u8], lexis: &Lexis) -> Vec<Token> {
+    let opens = first_bytes(lexis);
+    let (mut at, mut dead, mut out, mut is_fresh) = (0, 0, Vec::new(), true);
+    let mut names: Vec<&[u8]> = Vec::new();
     while at < text.len() {
-        let (kind, len) = match comment_len(text, at, dialect) {
-            Some(len) => (Some(Kind::Comment), len),
-            None => match if at < dead { Quoted::Not } else { quoted(&text[at..], dialect) } {
-                Quoted::Whole(len) => (Some(Kind::Text), len),
-                Quoted::Open(len) => {
-                    // Looked for in vain up to there, over lines that a backslash joins: no second search before.
-                    dead = at + len;
-                    (Some(Kind::Mark), 1)
-                }
-                Quoted::Not => plain(&text[at..]),
-            },
+        let may_open = opens[usize::from(text[at])];
+        let directive = if is_fresh && may_open { directive(&text[at..], lexis) } else { None };
+        let here = if may_open && at >= dead { heredoc(&text[at..], lexis) } else { None };
+        let (kind, len) = if let Some((kind, len)) = directive {
+            (Some(kind), len)
+        } else if let Some((name, len)) = here {
+            names.push(name);
+            (Some(Kind::Mark), len)
+        } else if text[at] == b'\n' && !names.is_empty() {
+            (Some(Kind::Text), heredocs_len(&text[at..], &std::mem::take(&mut names), lexis))
+        } else {
+            match if may_open { comment_len(text, at, lexis) } else { None } {
+                Some(len) => (Some(Kind::Comment), len),
+                None => match if at < dead || !may_open { Quoted::Not } else { quoted(&text[at..], lexis) } {
+                    Quoted::Whole(len) => (Some(Kind::Text), len),
+                    Quoted::Open(len) => {
+                        // Looked for in vain up to there, over lines that a backslash joins: no second search before.
+                        dead = at + len;
+                        (Some(Kind::Mark), 1)
+                    }
+                    Quoted::Not => plain(&text[at..]),
+                },
+            }
         };
+        is_fresh = text[at] == b'\n' || is_fresh && kind.is_none();
         if let Some(kind) = kind {
             out.push(Token { kind, from: at, to: (at + len).min(text.len()) });
         }
@@ -83,119 +94,57 @@ fn is_word(b: u8) -> bool {
     crate::words::is_word_byte(b) || b == b'$'
 }
 
-fn comment_len(text: &[u8], at: usize, dialect: Dialect) -> Option<usize> {
-    let rest = &text[at..];
-    let line = || rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-    match dialect {
-        Dialect::Python => (rest[0] == b'#').then(line),
-        Dialect::Shell => (rest[0] == b'#' && (at == 0 || text[at - 1].is_ascii_whitespace())).then(line),
-        Dialect::Rust | Dialect::C if rest.starts_with(b"//") => Some(line()),
-        Dialect::Rust | Dialect::C if rest.starts_with(b"/*") => {
-            Some(block_comment_len(rest, dialect == Dialect::Rust))
-        }
-        Dialect::Rust | Dialect::C => None,
-    }
+/// Bytes that a comment or string may begin with, so that no other is looked at twice.
+fn first_bytes(lexis: &Lexis) -> [bool; 256] {
+    let quotes = lexis.strings.iter().map(|quote| match quote {
+        Quote::Line(mark) | Quote::Lines(mark) | Quote::Verbatim(mark, _) => &mark[..1],
+        Quote::Raw => "br",
+        Quote::Named => "RuUL",
+        Quote::Hashed => "#",
+        Quote::Character => "'",
+    });
+    let lines = lexis.heredoc.map_or("", |heredoc| &heredoc.mark[..1]).bytes();
+    let lines = lines.chain(if lexis.directives.is_empty() { "" } else { "#" }.bytes());
+    let comments = lexis.line.iter().copied().chain(lexis.blocks.iter().map(|block| block.open));
+    let mut out = [false; 256];
+    comments
+        .map(|mark| &mark[..1])
+        .chain(quotes)
+        .flat_map(str::bytes)
+        .chain(lines)
+        .for_each(|b| out[usize::from(b)] = true);
+    out
 }
 
-fn block_comment_len(rest: &[u8], nests: bool) -> usize {
+fn comment_len(text: &[u8], at: usize, lexis: &Lexis) -> Option<usize> {
+    let rest = &text[at..];
+    let may_begin = !lexis.after_blank || at == 0 || text[at - 1].is_ascii_whitespace();
+    if may_begin && lexis.commented(rest).is_some() {
+        return Some(rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()));
+    }
+    let is_start = at == 0 || text[at - 1] == b'\n';
+    let opens = |block: &&Block| rest.starts_with(block.open.as_bytes()) && (is_start || !block.at_start);
+    let block = lexis.blocks.iter().find(opens)?;
+    Some(block_comment_len(rest, block))
+}
+
+fn block_comment_len(rest: &[u8], block: &Block) -> usize {
     let (mut depth, mut i) = (0, 0);
     while i < rest.len() {
-        if rest[i..].starts_with(b"*/") {
-            i += 2;
+        if rest[i..].starts_with(block.close.as_bytes()) {
+            i += block.close.len();
             depth -= 1;
             if depth == 0 {
                 break;
             }
-        } else if rest[i..].starts_with(b"/*") && (nests || depth == 0) {
-            i += 2;
+        } else if rest[i..].starts_with(block.open.as_bytes()) && (block.nests || depth == 0) {
+            i += block.open.len();
             depth += 1;
         } else {
             i += 1;
         }
     }
     i
-}
-
-/// Text that starts at a quote.
-enum Quoted {
-    /// No string.
-    Not,
-    /// A string of this length.
-    Whole(usize),
-    /// A string on one line that does not end there, and how far its end was looked for.
-    Open(usize),
-}
-
-fn quoted(rest: &[u8], dialect: Dialect) -> Quoted {
-    match (dialect, rest[0]) {
-        (Dialect::Rust, b'r' | b'b') => raw(rest),
-        (Dialect::Rust | Dialect::Shell, b'"') | (Dialect::C, b'`') => over_lines(rest, &rest[..1]),
-        (Dialect::Rust, b'\'') => char_len(rest).map_or(Quoted::Not, Quoted::Whole),
-        (Dialect::C | Dialect::Python, b'"') if rest.starts_with(b"\"\"\"") => over_lines(rest, b"\"\"\""),
-        (Dialect::Python, b'\'') if rest.starts_with(b"'''") => over_lines(rest, b"'''"),
-        (Dialect::C | Dialect::Python, b'"' | b'\'') => {
-            until(rest, 1, &rest[..1], false).map_or_else(Quoted::Open, Quoted::Whole)
-        }
-        (Dialect::Shell, b'\'') => {
-            Quoted::Whole(rest[1..].iter().position(|b| *b == b'\'').map_or(rest.len(), |i| i + 2))
-        }
-        _ => Quoted::Not,
-    }
-}
-
-/// A string over lines; one that never ends takes the rest, so that nothing is searched twice.
-fn over_lines(rest: &[u8], fence: &[u8]) -> Quoted {
-    Quoted::Whole(until(rest, fence.len(), fence, true).unwrap_or(rest.len()))
-}
-
-/// Length up to and with `fence`, where backslashes escape, or where it does not come (on this line, unless `lines`), up
-/// to where it was looked for.
-fn until(rest: &[u8], start: usize, fence: &[u8], lines: bool) -> Result<usize, usize> {
-    let mut i = start;
-    while i < rest.len() {
-        match rest[i] {
-            b'\\' => i += 2,
-            b'\n' if !lines => return Err(i),
-            _ if rest[i..].starts_with(fence) => return Ok(i + fence.len()),
-            _ => i += 1,
-        }
-    }
-    Err(rest.len())
-}
-
-/// Most hashes around a raw string (the Rust compiler's own limit).
-const HASHES_MAX: usize = 255;
-
-/// `r"…"`, `r#"…"#`, `b"…"`, `br"…"`.
-fn raw(rest: &[u8]) -> Quoted {
-    let prefix = rest.iter().take(3).take_while(|b| matches!(b, b'b' | b'r')).count();
-    let is_raw = rest[..prefix].contains(&b'r');
-    let hashes = rest[prefix..].iter().take(HASHES_MAX).take_while(|b| **b == b'#').count();
-    if prefix > 2 || rest.get(prefix + hashes) != Some(&b'"') || (hashes > 0 && !is_raw) {
-        return Quoted::Not;
-    }
-    let body = prefix + hashes + 1;
-    if !is_raw {
-        return Quoted::Whole(until(rest, body, b"\"", true).unwrap_or(rest.len()));
-    }
-    let end: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
-    let found = rest[body..].windows(end.len()).position(|w| w == end);
-    Quoted::Whole(found.map_or(rest.len(), |i| body + i + end.len()))
-}
-
-/// Longest character literal, in bytes: `'\u{10ffff}'`.
-const CHAR_BYTES_MAX: usize = 12;
-
-/// `'c'` and `'\n'`; a lifetime is none.
-fn char_len(rest: &[u8]) -> Option<usize> {
-    if rest.get(1) == Some(&b'\\') {
-        return until(&rest[..rest.len().min(CHAR_BYTES_MAX)], 1, b"'", false).ok();
-    }
-    let width = match rest.get(1)? {
-        b if b.is_ascii() => 1,
-        b => b.leading_ones() as usize,
-    };
-    (rest.get(1 + width) == Some(&b'\'')).then_some(width + 2)
 }
 
 /// Whether every bracket has its partner, no deeper than `depth_max`.
@@ -206,6 +155,7 @@ pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bo
             (Kind::Open, _) if open.len() >= depth_max => return false,
             (Kind::Open, b'(') => open.push(b')'),
             (Kind::Open, b'[') => open.push(b']'),
+            (Kind::Open, b'#') => open.push(b'#'),
             (Kind::Open, _) => open.push(b'}'),
             (Kind::Close, b) if open.pop() != Some(b) => return false,
             _ => (),
@@ -215,9 +165,9 @@ pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bo
 }
 
 /// Lowest depth of brackets in a stretch, counted from its start: below 0 where it leaves the bracket that it begins in.
-pub(crate) fn lowest(text: &[u8], dialect: Dialect) -> isize {
+pub(crate) fn lowest(text: &[u8], lexis: &Lexis) -> isize {
     let (mut depth, mut lowest) = (0isize, 0);
-    for token in tokens(text, dialect) {
+    for token in tokens(text, lexis) {
         depth += match token.kind {
             Kind::Open => 1,
             Kind::Close => -1,
@@ -231,36 +181,37 @@ pub(crate) fn lowest(text: &[u8], dialect: Dialect) -> isize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language;
 
-    fn balanced(text: &str, dialect: Dialect) -> bool {
-        is_balanced(text.as_bytes(), &tokens(text.as_bytes(), dialect), 256)
+    fn balanced(text: &str, path: &str) -> bool {
+        is_balanced(text.as_bytes(), &tokens(text.as_bytes(), &language::of(path).lexis), 256)
     }
 
     #[test]
     fn brackets_in_strings_and_comments_are_none() {
-        assert!(balanced("f('{', \"(\", r#\"[\"#) // {\n/* /* { */ ( */", Dialect::Rust));
-        assert!(balanced("f('{', \"(\", `[\n`) // {\n", Dialect::C));
-        assert!(balanced("f('{', \"(\", '''[\n''') # {\n", Dialect::Python));
+        assert!(balanced("f('{', \"(\", r#\"[\"#) // {\n/* /* { */ ( */", "a.rs"));
+        assert!(balanced("f('{', \"(\", `[\n`) // {\n", "a.js"));
+        assert!(balanced("f('{', \"(\", '''[\n''') # {\n", "a.py"));
     }
 
     #[test]
     fn a_lifetime_opens_no_character() {
-        assert!(balanced("fn f<'a>(x: &'a str) -> Cow<'a, str> { '{' }", Dialect::Rust));
+        assert!(balanced("fn f<'a>(x: &'a str) -> Cow<'a, str> { '{' }", "a.rs"));
     }
 
     #[test]
     fn a_bracket_without_partner_is_seen() {
-        assert!(!balanced("f(", Dialect::Rust));
-        assert!(!balanced("f(]", Dialect::C));
-        assert!(!balanced(&"(".repeat(20_000), Dialect::C));
+        assert!(!balanced("f(", "a.rs"));
+        assert!(!balanced("f(]", "a.js"));
+        assert!(!balanced(&"(".repeat(20_000), "a.js"));
     }
     /// To look for its end from each of them anew would take hours.
     #[test]
     fn a_million_quotes_on_lines_that_backslashes_join_are_searched_once() {
-        for dialect in [Dialect::Rust, Dialect::C, Dialect::Python, Dialect::Shell] {
+        for path in ["a.rs", "a.js", "a.py", "a.sh"] {
             for piece in ["\\\"\\\n", "\\'\\\n", "\\\"", "\"\\'\\\n", "'\\\n"] {
                 let text = format!("f = 1\ng = 2\n{}", piece.repeat(1_000_000));
-                assert!(!tokens(text.as_bytes(), dialect).is_empty(), "{dialect:?}, {piece}");
+                assert!(!tokens(text.as_bytes(), &language::of(path).lexis).is_empty(), "{path}, {piece}");
             }
         }
     }

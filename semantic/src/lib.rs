@@ -67,7 +67,7 @@ pub use work::{STEPS_MAX, Work};
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 18, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 19, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::diff3;
 use crate::edits::Edits;
 use crate::ladder::Task;
 use crate::language;
-use crate::lines::{self, Interner};
+use crate::lines;
 use crate::pairs;
 
 /// Steps of looking at one line, or at one byte of a line.
@@ -105,9 +105,8 @@ impl<'a> Side<'a> {
 
 fn change<'a>(old: &'a [u8], new: &'a [u8], work: &Work) -> Option<Change<'a>> {
     let (old, new) = (check::pieces(old), check::pieces(new));
-    let mut interner = Interner::default();
-    let (b, s) = (interner.ids(&old), interner.ids(&new));
-    let hunks = diff3::hunks(&b, &s, interner.len(), work)?;
+    let ([b, s], count) = lines::numbered([&old, &new]);
+    let hunks = diff3::hunks(&b, &s, count, work)?;
     Some(hunks.into_iter().map(|hunk| (old[hunk.base].to_vec(), new[hunk.side].to_vec())).collect())
 }
 

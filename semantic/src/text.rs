@@ -6,7 +6,7 @@ use crate::hunk::{self, Hunk};
 use crate::ladder::Task;
 use crate::layout::Layout;
 use crate::limits;
-use crate::lines::{self, Interner};
+use crate::lines;
 use crate::{Piece, Rung, Work};
 
 /// Permissions of the rules for disputed stretches.
@@ -92,9 +92,8 @@ impl<'a> Lines<'a> {
     /// As git aligns them.
     fn chunks(&self, work: &Work) -> Option<Vec<Chunk>> {
         work.take_len(LOOK_STEPS * (self.base.len() + self.ours.len() + self.theirs.len()))?;
-        let mut interner = Interner::default();
-        let [b, o, t] = [&self.base, &self.ours, &self.theirs].map(|side| interner.ids(side));
-        diff3::align([&b, &o, &t], interner.len(), Touch::Never, work)
+        let ([b, o, t], count) = lines::numbered([&self.base, &self.ours, &self.theirs]);
+        diff3::align([&b, &o, &t], count, Touch::Never, work)
     }
 
     /// Text of a stretch without a conflict.

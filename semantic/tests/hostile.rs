@@ -3,8 +3,31 @@
 
 use quorate_semantic::{Input, Options, Outcome, Reason, merge};
 
-const PATHS: &[&str] =
-    &["a.rs", "a.ts", "a.py", "a.go", "A.java", "a.sh", "a.json", "a.toml", "a.yaml", "a.md", "a.txt"];
+const PATHS: &[&str] = &[
+    "a.rs",
+    "a.ts",
+    "a.py",
+    "a.go",
+    "A.java",
+    "a.sh",
+    "a.json",
+    "a.toml",
+    "a.yaml",
+    "a.md",
+    "a.txt",
+    "a.c",
+    "a.cpp",
+    "A.cs",
+    "A.kt",
+    "a.swift",
+    "a.php",
+    "a.rb",
+    "a.css",
+    "a.sql",
+    "a.html",
+    "Makefile",
+    ".gitignore",
+];
 
 fn merged(base: &[u8], ours: &[u8], theirs: &[u8], path: &str) -> Outcome {
     let options = Options::default();
@@ -44,6 +67,14 @@ fn twenty_thousand_open_brackets_are_answered() {
 fn strings_that_never_end_are_answered() {
     for quote in ["\"", "'", "`", "r#\"", "\"\"\"", "\"\\", "'\\", "/*", "\"'", "\\"] {
         survives(quote, 20_000);
+    }
+}
+
+#[test]
+fn texts_and_directives_that_never_end_are_answered() {
+    for mark in ["<<~A ", "<<<A\n", "<<A\nB\n", "#if\n", "#define \\\n", "R\"x(", "#\"", "=begin\n", "?>", "$$", "A::"]
+    {
+        survives(mark, 20_000);
     }
 }
 

@@ -4,10 +4,11 @@
 //! it holds them; building puts the entries in the order of the organisations' names, so that the same entries make the
 //! same genesis, on whichever machine and in whichever order they came.
 
+use quorate_client::keys::{Key, KeyError};
 use quorate_ledger::hexed;
 use quorate_ledger::keys::{BadKey, Purpose, check_possession};
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, is_name};
-use quorate_pbft::{Constants, Ed25519Signer, PublicKey, Signature};
+use quorate_pbft::{Constants, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -108,21 +109,22 @@ pub enum CeremonyError {
 
 impl Entry {
     /// Entry of an organisation, proven with its own keys: replicas with the addresses on which the others reach them.
-    pub fn new(organisation: &str, replicas: &[(Ed25519Signer, String)], authors: &[Ed25519Signer]) -> Self {
-        let proven = |purpose, key: &Ed25519Signer| {
-            let Enrolment { key, proof, .. } = Enrolment::prove(purpose, organisation, key);
-            ProvenKey { key, proof }
+    pub fn new(organisation: &str, replicas: &[(Key, String)], authors: &[Key]) -> Result<Self, KeyError> {
+        let proven = |purpose, key: &Key| {
+            let Enrolment { key, proof, .. } =
+                Enrolment::prove_by(purpose, organisation, key.public_key(), |bytes| key.sign(bytes))?;
+            Ok(ProvenKey { key, proof })
         };
         let replica = |(key, listen): &(_, String)| {
-            let ProvenKey { key, proof } = proven(Purpose::Member, key);
-            ReplicaEntry { key, proof, listen: listen.clone() }
+            let ProvenKey { key, proof } = proven(Purpose::Member, key)?;
+            Ok(ReplicaEntry { key, proof, listen: listen.clone() })
         };
-        Self {
+        Ok(Self {
             format: ENTRY_FORMAT.to_owned(),
             organisation: organisation.to_owned(),
-            replicas: replicas.iter().map(replica).collect(),
-            authors: authors.iter().map(|key| proven(Purpose::Author, key)).collect(),
-        }
+            replicas: replicas.iter().map(replica).collect::<Result<_, _>>()?,
+            authors: authors.iter().map(|key| proven(Purpose::Author, key)).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Checks format, name and every proof.
@@ -233,10 +235,11 @@ fn check_format(found: &str, expected: &'static str) -> Result<(), CeremonyError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_pbft::Ed25519Signer;
 
     fn entry(organisation: &str, seed: u8) -> Entry {
-        let key = |at| Ed25519Signer::from_seed(&[seed + at; 32]);
-        Entry::new(organisation, &[(key(0), format!("/ip4/10.0.0.{seed}/tcp/7700"))], &[key(1)])
+        let key = |at| Key::Held(Ed25519Signer::from_seed(&[seed + at; 32]));
+        Entry::new(organisation, &[(key(0), format!("/ip4/10.0.0.{seed}/tcp/7700"))], &[key(1)]).expect("keys at hand")
     }
 
     fn draft(entries: &[Entry]) -> Draft {

@@ -39,6 +39,10 @@ pub struct Config {
     pub listen: String,
     /// Address of the HTTP API; loopback unless somebody decides otherwise.
     pub api: SocketAddr,
+    /// Address of the API for operators. With it, what is for operators is answered there and not at `api`, but to who
+    /// shows the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<SocketAddr>,
     /// Names under which clients reach the API, as through a proxy; addresses and `localhost` need no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
@@ -51,6 +55,9 @@ pub struct Config {
     /// Whether authors have a default rate at this replica, where their domain's policy sets none.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub default_rates: bool,
+    /// Multiaddr at which this replica takes observers; without it, it takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observers: Option<String>,
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
@@ -100,6 +107,8 @@ pub struct Overrides {
     pub tls_key: Option<PathBuf>,
     /// As [`Config::default_rates`].
     pub default_rates: Option<bool>,
+    /// As [`Config::observers`].
+    pub observers: Option<String>,
     /// As [`Config::data`].
     pub data: Option<PathBuf>,
     /// As [`Config::history`].
@@ -159,10 +168,12 @@ impl Config {
         Self {
             listen,
             api,
+            operations: None,
             hosts: Vec::new(),
             tls_certificate: None,
             tls_key: None,
             default_rates: yes(),
+            observers: None,
             data: default_data(),
             history: History::default(),
             space_quota: None,
@@ -199,6 +210,7 @@ impl Config {
         self.tls_certificate = over.tls_certificate.or(self.tls_certificate.take());
         self.tls_key = over.tls_key.or(self.tls_key.take());
         replace(&mut self.default_rates, over.default_rates);
+        self.observers = over.observers.or(self.observers.take());
         replace(&mut self.data, over.data);
         replace(&mut self.history, over.history);
         self.space_quota = over.space_quota.or(self.space_quota);
@@ -235,7 +247,7 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 
 impl Overrides {
     /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DEFAULT_RATES`,
-    /// `QUORATE_DATA`, `QUORATE_HISTORY`, `QUORATE_SPACE_QUOTA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and
+    /// `QUORATE_OBSERVERS`, `QUORATE_DATA`, `QUORATE_HISTORY`, `QUORATE_SPACE_QUOTA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and
     /// `QUORATE_PEERS` with commas between `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
@@ -244,6 +256,7 @@ impl Overrides {
             tls_certificate: read("QUORATE_TLS_CERTIFICATE").map(PathBuf::from),
             tls_key: read("QUORATE_TLS_KEY").map(PathBuf::from),
             default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", "true or false", |text| text.parse().ok())?,
+            observers: read("QUORATE_OBSERVERS"),
             data: read("QUORATE_DATA").map(PathBuf::from),
             history: parsed(&read, "QUORATE_HISTORY", "all, a time as 90d or a size as 20GiB", |text| {
                 text.parse().ok()

@@ -4,10 +4,11 @@
 //! `init` that was cut off is known by it, and the next one begins anew.
 
 use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::copying;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits};
-use quorate_pbft::{Constants, Ed25519Signer};
+use quorate_pbft::{Broken, Constants, Ed25519Signer, Record};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ const DRAFT: &str = "genesis.json.unfinished";
 const TEST_NAME: &str = "TEST KEYS: quorate test group";
 /// The words by which `quorate start` knows such a group.
 pub const TEST_WORDS: &str = "TEST KEYS";
+/// Ports from a replica's own to the one at which it takes observers.
+const OBSERVERS_ABOVE: u16 = 500;
 /// The domain that it makes unless it is told otherwise.
 const DOMAIN: &str = "main";
 
@@ -262,7 +265,15 @@ impl Plan {
         let listen = |number: u16| format!("/ip4/127.0.0.1/tcp/{}", self.base_port + number);
         let others = (0..self.replicas).filter(|other| *other != number);
         let peers = others.map(|other| (other.to_string(), listen(other))).collect();
-        Config::new(listen(number), self.api(number), peers)
+        Config { observers: self.observers(number), ..Config::new(listen(number), self.api(number), peers) }
+    }
+
+    /// Address at which a replica takes observers: beyond the others' ports, unless APIs or nothing are there.
+    fn observers(&self, number: u16) -> Option<String> {
+        let last = self.replicas - 1;
+        let first = self.base_port.checked_add(OBSERVERS_ABOVE)?;
+        let fits = first.checked_add(last).is_some() && first.abs_diff(self.api_port) > last;
+        fits.then(|| format!("/ip4/127.0.0.1/tcp/{}", first + number))
     }
 
     fn api(&self, number: u16) -> SocketAddr {
@@ -289,6 +300,9 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
     let failed = |error: &dyn std::fmt::Display| InitError::Ledger(error.to_string());
     let mut batch = db.begin().map_err(|error| failed(&error))?;
     Ledger::create(&mut batch, genesis).map_err(|error| failed(&error))?;
+    if let Some(seq) = copying::marked(data).map_err(at(data))? {
+        batch.record(&Record::Broken(Broken::Copied(seq))).map_err(|error| failed(&error))?;
+    }
     batch.commit().and_then(|()| db.fold()).map_err(|error| failed(&error))?;
     sync(data)
 }

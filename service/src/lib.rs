@@ -1,7 +1,8 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
-//! Reading order: [`replica`] puts the parts together, [`engine`] is the core's shell, [`pool`] verifies what the network
-//! brings, `api` answers clients; [`copying`] makes a copy of a group's state; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
+//! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
+//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers;
+//! [`copying`] makes a copy of a group's state; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
 mod api;
@@ -14,8 +15,11 @@ pub mod engine;
 pub mod health;
 pub mod init;
 pub mod logging;
+mod membership;
 pub mod metrics;
 mod narrator;
+pub mod observer;
+pub mod observing;
 pub mod pool;
 pub mod replica;
 pub mod seat;

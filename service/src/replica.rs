@@ -5,9 +5,11 @@ use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, History, Inbox, Outgoing, Reception, Setup};
 use crate::health::{self, Outages, Sources};
-use crate::init::TEST_WORDS;
+use crate::init::{InitError, TEST_WORDS};
+use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::narrator;
+use crate::observing;
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use crate::shelter::sheltered;
 use quorate_client::keys::{self, KeyError};
@@ -23,6 +25,7 @@ use std::{fs, io};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Time for which a replica that drains answers 503 at least.
@@ -100,6 +103,20 @@ pub enum LaunchError {
         /// As configured.
         address: String,
     },
+    /// The folder is an observer's of another group.
+    #[error("{path} follows another group: {name:?}; give another folder")]
+    OtherGroup {
+        /// The folder.
+        path: PathBuf,
+        /// The group that it follows.
+        name: String,
+    },
+    /// A replica's folder is no observer's.
+    #[error("{0} is a replica's folder: an observer needs one of its own")]
+    ReplicasFolder(PathBuf),
+    /// The folder could not be filled.
+    #[error(transparent)]
+    Init(#[from] InitError),
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -146,6 +163,7 @@ pub struct Running {
     core: oneshot::Receiver<String>,
     server: JoinHandle<io::Result<()>>,
     pool: Option<Pool>,
+    observers: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Running {
@@ -162,16 +180,10 @@ impl Running {
             name: genesis.name().to_owned(),
             key: signer.public_key().to_string(),
         })?;
-        let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
-        let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let listener =
-            TcpListener::bind(config.api).await.map_err(|source| LaunchError::Api { address: config.api, source })?;
-        let api = listener.local_addr().map_err(|source| LaunchError::Api { address: config.api, source })?;
+        let door = Door::open(&config).await?;
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
-        let metrics = Arc::new(Metrics::new());
         let setup = Setup {
             genesis: genesis.clone(),
             me,
@@ -185,76 +197,46 @@ impl Running {
         let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));
         let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
 
-        let (network, events) = quorate_net::start(net_config(&config, &committee, me, secret)?).await?;
-        let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
+        let (network, events) = quorate_net::start(net_config(&config, &committee, me, *secret)?).await?;
         let certified = Arc::new(RwLock::new(Arc::new(Certified::default())));
         let constants = genesis.constants().clone();
         let (payload_check, known) = (payload.clone(), certified.clone());
         let checker = Checker { committee, constants, verify, payload: payload_check, certified: known };
         let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
-        let deliver = deliver_to(inbox.clone(), metrics.clone(), incoming);
-        let pool = Pool::start(threads(), events, Arc::new(checker), metrics.clone(), deliver)
-            .map_err(|error| LaunchError::System(error.to_string()))?;
-        let (publisher, published) = watch::channel(engine.published());
-        let (mempool, room) = (engine.shared_mempool(), engine.room());
-        let (tell_outages, outages) = watch::channel(Outages::new(me, health::now_ms()));
-        let around = Surroundings {
-            inbox: inbox.clone(),
-            reception: reception.clone(),
-            published: publisher,
-            outages: tell_outages,
+        let (tell_status, statuses) = watch::channel(None);
+        let metrics = Arc::new(Metrics::new());
+        let observers = config.observers.as_ref().map(|address| multiaddr("observers", address)).transpose()?;
+        let node = Node {
+            dir,
+            config,
+            genesis,
+            engine,
+            payload,
             metrics: metrics.clone(),
             certified,
-            send: sender(network.clone(), metrics.clone(), outgoing),
+            membership: Membership::Member { me, network: network.clone() },
+            send: sender(network, metrics.clone(), outgoing, tell_status),
         };
-        let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let mut running = node.run(door)?;
+        let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
+        let pool = Pool::start(threads(), events, Arc::new(checker), metrics, deliver)
+            .map_err(|error| LaunchError::System(error.to_string()))?;
+        running.pool = Some(pool);
+        if let Some(address) = observers {
+            let door = observing::open((address, *secret), running.service.clone(), statuses);
+            running.observers = Some(door.map_err(|error| LaunchError::System(error.to_string()))?);
+        }
+        Ok(running)
+    }
 
-        let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
-        let sources = Arc::new(Sources {
-            published: published.clone(),
-            metrics: metrics.clone(),
-            damage: OnceLock::new(),
-            data: config.data.clone(),
-            room,
-            quota_bytes: config.space_quota.map(|quota| quota.0),
-            has_test_keys: genesis.name().contains(TEST_WORDS),
-            certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
-        });
-        let (tell, watched) = watch::channel(Arc::default());
-        tokio::spawn(health::watch(sources.clone(), tell));
-        let admin = admin(&dir, api)?;
-        let genesis_root = genesis_root(&genesis)?;
-        let (bodies, answers, streams) = (Room::default(), Answers::default(), Streams::default());
-        let future = Semaphore::new(api::WAITS_FOR_FUTURE_MAX);
-        let service = Arc::new(Service {
-            genesis,
-            genesis_root,
-            admin,
-            hosts: config.hosts.into(),
-            me,
-            published,
-            inbox,
-            reception,
-            mempool,
-            payload,
-            metrics,
-            network,
-            bodies,
-            answers,
-            streams,
-            copies: Copies::default(),
-            pace: Pace::default(),
-            author_pace: config.default_rates.then(AuthorPace::default),
-            future,
-            sources,
-            outages,
-            watched,
-            drain,
-            stop,
-        });
-        tokio::spawn(narrator::narrate(service.published.clone()));
-        let server = tokio::spawn(api::serve(listener, tls, api::router(service.clone()), service.stop.clone()));
-        Ok(Self { api, scheme, service, core, server, pool: Some(pool) })
+    /// The door to the core's thread.
+    pub(crate) fn inbox(&self) -> Arc<Inbox> {
+        self.service.inbox.clone()
+    }
+
+    /// Cancelled when the node stops.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.service.stop.clone()
     }
 
     /// The API's URL.
@@ -262,14 +244,14 @@ impl Running {
         format!("{}://{}", self.scheme, self.api)
     }
 
-    /// Its number in the group.
-    pub fn replica(&self) -> u16 {
-        self.service.me.get()
+    /// Its number in the group; none of an observer.
+    pub fn replica(&self) -> Option<u16> {
+        self.service.membership.replica().map(ReplicaId::get)
     }
 
-    /// The replica's libp2p name.
+    /// The node's libp2p name.
     pub fn peer_id(&self) -> String {
-        self.service.network.local_peer_id().to_string()
+        self.service.membership.peer_id()
     }
 
     /// The group's name.
@@ -305,45 +287,170 @@ impl Running {
         self.service.sources.room.give_up();
         self.service.inbox.close();
         let outcome = self.core_stopped().await;
-        self.service.network.clone().stop().await;
+        self.service.membership.close().await;
         if let Some(pool) = self.pool.take() {
             // Its threads end as soon as their frame is checked.
             let _ = tokio::task::spawn_blocking(move || drop(pool)).await;
+        }
+        if let Some(observers) = self.observers.take() {
+            // Their thread ends with the read that is under way; one that panicked has said so.
+            let _ = tokio::task::spawn_blocking(move || observers.join()).await;
         }
         let _ = (&mut self.server).await;
         if outcome.is_empty() { Ok(()) } else { Err(outcome) }
     }
 }
 
-/// Opens the database of a member and reads the state. The library beneath panics on some damage: that is damage too.
+/// Door of the API.
+pub(crate) struct Door {
+    listener: TcpListener,
+    api: SocketAddr,
+    /// Address of its own for operators, where the configuration names one.
+    operations: Option<(TcpListener, SocketAddr)>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    /// Listens, before anything is opened that would have to be closed.
+    pub(crate) async fn open(config: &Config) -> Result<Self, LaunchError> {
+        let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
+        let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
+        let (listener, api) = listening(config.api).await?;
+        let operations = match config.operations {
+            Some(address) => Some(listening(address).await?),
+            None => None,
+        };
+        Ok(Self { listener, api, operations, tls })
+    }
+}
+
+/// Lets messages of the core out.
+type Outlet = Box<dyn FnMut(Outgoing) + Send>;
+
+/// Parts of a node, a member's or an observer's, that are put to work together.
+pub(crate) struct Node {
+    pub(crate) dir: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) engine: Engine,
+    pub(crate) payload: Arc<CachedPayload>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Digests that the core knows certified.
+    pub(crate) certified: Arc<RwLock<Arc<Certified>>>,
+    pub(crate) membership: Membership,
+    pub(crate) send: Outlet,
+}
+
+impl Node {
+    /// Starts the core's thread, the watch and the API.
+    pub(crate) fn run(self, door: Door) -> Result<Running, LaunchError> {
+        let Self { dir, config, genesis, engine, payload, metrics, certified, membership, send } = self;
+        let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
+        let (publisher, published) = watch::channel(engine.published());
+        let (mempool, room) = (engine.shared_mempool(), engine.room());
+        let (tell_outages, outages) = watch::channel(Outages::new(membership.replica(), health::now_ms()));
+        let around = Surroundings {
+            inbox: inbox.clone(),
+            reception: reception.clone(),
+            published: publisher,
+            outages: tell_outages,
+            metrics: metrics.clone(),
+            certified,
+            send,
+        };
+        let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let sources = Arc::new(Sources {
+            published: published.clone(),
+            metrics: metrics.clone(),
+            damage: OnceLock::new(),
+            data: config.data.clone(),
+            room,
+            quota_bytes: config.space_quota.map(|quota| quota.0),
+            has_test_keys: genesis.name().contains(TEST_WORDS),
+            certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
+        });
+        let (tell, watched) = watch::channel(Arc::default());
+        tokio::spawn(health::watch(sources.clone(), tell));
+        let Door { listener, api, operations, tls } = door;
+        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address))?;
+        let service = Arc::new(Service {
+            genesis_root: genesis_root(&genesis)?,
+            genesis,
+            hosts: config.hosts.into(),
+            membership,
+            published,
+            inbox,
+            reception,
+            mempool,
+            payload,
+            metrics,
+            bodies: Room::default(),
+            answers: Answers::default(),
+            streams: Streams::default(),
+            copies: Copies::default(),
+            pace: Pace::default(),
+            author_pace: config.default_rates.then(AuthorPace::default),
+            future: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
+            sessions: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
+            sources,
+            outages,
+            watched,
+            drain: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        });
+        tokio::spawn(narrator::narrate(service.published.clone()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let serve = |(listener, admin): (TcpListener, Admin)| {
+            api::serve(listener, tls.clone(), api::router(service.clone(), admin), service.stop.clone())
+        };
+        let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
+        let servers = futures::future::try_join_all(listeners.zip(admins).map(serve));
+        let server = tokio::spawn(async move { servers.await.map(drop) });
+        Ok(Running { api, scheme, service, core, server, pool: None, observers: None })
+    }
+}
+
+/// Opens the database of a member and reads the state.
 fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
-    let damaged = |why: String| LaunchError::Damaged { path: data.to_owned(), why };
-    let open = || -> Result<Engine, LaunchError> {
+    guarded(data, || {
         if setup.history != History::All {
-            compact_much(data)?;
+            compact_much(data);
         }
         let db = Db::open(data)?;
         db.claim(&setup.signer.public_key().0)?;
-        Engine::open(setup, db).map_err(|error| match error {
-            EngineError::Store(_)
-            | EngineError::Replayed { .. }
-            | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
-            other => other.into(),
-        })
-    };
-    sheltered(open).unwrap_or_else(|| Err(damaged("its structure cannot be read".to_owned())))
+        Ok(Engine::open(setup, db))
+    })
 }
 
-/// Gives room back to the disk where forgotten history has left more than half of a file of some size empty.
-fn compact_much(data: &Path) -> Result<(), DbError> {
+/// Opens a state, and tells damage of its disk from other faults. The library beneath panics on some damage: that is
+/// damage too.
+pub(crate) fn guarded(
+    data: &Path,
+    open: impl FnOnce() -> Result<Result<Engine, EngineError>, DbError>,
+) -> Result<Engine, LaunchError> {
+    let damaged = |why: String| LaunchError::Damaged { path: data.to_owned(), why };
+    let opened = sheltered(open).ok_or_else(|| damaged("its structure cannot be read".to_owned()))?;
+    opened?.map_err(|error| match error {
+        EngineError::Store(_)
+        | EngineError::Replayed { .. }
+        | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
+        other => other.into(),
+    })
+}
+
+/// Gives room back to the disk where forgotten history has left more than half of a file of some size empty. The start
+/// goes on without: on a full disk there may be no room to move pages.
+fn compact_much(data: &Path) {
     if file_bytes(data).is_ok_and(|bytes| bytes < COMPACTED_BYTES_MIN) {
-        return Ok(());
+        return;
     }
-    let Compacted { before, after, .. } = compact(data, DEAD_PERCENT)?;
-    if after < before {
-        tracing::info!(event = "compacted", before, after, "the database gave room back to the disk");
+    match compact(data, DEAD_PERCENT) {
+        Ok(Compacted { before, after, .. }) if after < before => {
+            tracing::info!(event = "compacted", before, after, "the database gave room back to the disk")
+        }
+        Ok(_) => (),
+        Err(error) => tracing::warn!(event = "not-compacted", %error, "the database gives no room back to the disk"),
     }
-    Ok(())
 }
 
 /// Reads a genesis file.
@@ -368,8 +475,32 @@ pub(crate) fn net_config(
     Ok(quorate_net::Config { secret, me, members, listen: vec![multiaddr("listen", &config.listen)?] })
 }
 
-fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
+pub(crate) fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
     address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
+}
+
+async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchError> {
+    let fault = |source| LaunchError::Api { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}
+
+/// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
+fn admins(dir: &Path, api: SocketAddr, operations: Option<SocketAddr>) -> Result<Vec<Admin>, LaunchError> {
+    let address = operations.unwrap_or(api);
+    let there = admin(dir, address)?;
+    match (&there, operations) {
+        (Admin::Local, None) => {
+            tracing::warn!(event = "operators-open", %address, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
+        }
+        (Admin::Nobody, _) => {
+            tracing::warn!(event = "operators-refused", %address, "no admin.token: nobody reads what is for operators")
+        }
+        (Admin::Local | Admin::Token(_), _) => (),
+    }
+    let here = if operations.is_some() && there == Admin::Local { Admin::Nobody } else { there.clone() };
+    Ok([Some(here), operations.map(|_| there)].into_iter().flatten().collect())
 }
 
 /// The token beside the configuration opens what is for operators; without one, loopback does.
@@ -416,14 +547,22 @@ fn deliver_to(
     }
 }
 
-/// Lets messages out; a full queue drops, and status and repair bring it again (N9).
-fn sender(network: Network, metrics: Arc<Metrics>, interceptor: Option<Intercept>) -> Box<dyn FnMut(Outgoing) + Send> {
+/// Lets messages out; a full queue drops, and status and repair bring it again (N9). Observers hear the statuses as well.
+fn sender(
+    network: Network,
+    metrics: Arc<Metrics>,
+    interceptor: Option<Intercept>,
+    statuses: watch::Sender<Option<Arc<Message>>>,
+) -> Outlet {
     match interceptor {
         Some(intercept) => intercepted(network, intercept),
         None => Box::new(move |outgoing| match outgoing {
             Outgoing::To(to, message) => send(&network, to, &message),
             Outgoing::All(message) => {
                 metrics.leaves(&message);
+                if matches!(*message, Message::Status { .. }) {
+                    statuses.send_replace(Some(message.clone()));
+                }
                 broadcast(&network, &message);
             }
         }),
@@ -431,7 +570,7 @@ fn sender(network: Network, metrics: Arc<Metrics>, interceptor: Option<Intercept
 }
 
 /// Lets out what `intercept` answers, peer by peer.
-fn intercepted(network: Network, mut intercept: Intercept) -> Box<dyn FnMut(Outgoing) + Send> {
+fn intercepted(network: Network, mut intercept: Intercept) -> Outlet {
     let peers: Vec<ReplicaId> = network.peers().into_iter().map(|peer| peer.id).collect();
     Box::new(move |outgoing| {
         let (to, message) = match outgoing {

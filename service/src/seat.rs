@@ -6,7 +6,7 @@ use crate::config::{CONFIG_FILE, Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::init::{InitError, at, begin, create_database, is_unfinished, publish, write_durably};
 use quorate_client::keys;
 use quorate_ledger::Genesis;
-use quorate_pbft::{Ed25519Signer, PublicKey, ReplicaId, Signer as _};
+use quorate_pbft::{PublicKey, ReplicaId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,8 +67,7 @@ pub enum SeatError {
 impl SeatPlan {
     /// Makes the folder, or leaves one that has a replica as it is.
     pub fn make(&self) -> Result<Seat, SeatError> {
-        let key = keys::read(&self.key).map_err(InitError::from)?;
-        let number = self.number(&key)?;
+        let number = self.number(keys::public(&self.key).map_err(InitError::from)?)?;
         let config = self.config(number)?;
         let dir = &self.dir;
         self.check_free()?;
@@ -82,8 +81,7 @@ impl SeatPlan {
         Ok(self.made(number, &config))
     }
 
-    fn number(&self, key: &Ed25519Signer) -> Result<u16, SeatError> {
-        let public = key.public_key();
+    fn number(&self, public: PublicKey) -> Result<u16, SeatError> {
         let found = self.genesis.founders().replica_of(&public);
         found.map(ReplicaId::get).ok_or(SeatError::NoMember(public))
     }
@@ -128,11 +126,10 @@ impl SeatPlan {
     /// The key under its name in the folder; one that stands there from a plan that was cut off must be the same.
     fn copy_key(&self) -> Result<(), InitError> {
         let there = self.dir.join(REPLICA_KEY_FILE);
-        let seed = keys::read_seed(&self.key)?;
         match there.exists() {
-            true if keys::read_seed(&there)? == seed => Ok(()),
+            true if keys::public(&there)? == keys::public(&self.key)? => Ok(()),
             true => Err(InitError::InTheWay(there)),
-            false => Ok(keys::write(&there, &seed)?),
+            false => Ok(keys::copy(&self.key, &there)?),
         }
     }
 

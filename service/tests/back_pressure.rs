@@ -67,18 +67,39 @@ fn checker() -> Checker {
 }
 
 /// Threads that verify, and hand on one message for each that the test takes.
-fn pool(events: Events) -> (Pool, Receiver<Admitted>) {
+fn pool(events: Events, metrics: Arc<Metrics>) -> (Pool, Receiver<Admitted>) {
     let (give, take) = sync_channel(0);
     let deliver = move |message| drop(give.send(message));
-    let pool = Pool::start(2, events, Arc::new(checker()), Arc::new(Metrics::new()), deliver);
+    let pool = Pool::start(2, events, Arc::new(checker()), metrics, deliver);
     (pool.expect("threads"), take)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_that_are_no_messages_are_counted_under_the_name_of_their_sender() {
+    let (sender, _events) = network(0, None).await;
+    let (receiver, events) = network(1, Some(&sender)).await;
+    let metrics = Arc::new(Metrics::new());
+    let (pool, _verified) = pool(events, metrics.clone());
+
+    for _ in 0..5 {
+        sender.send(ReplicaId::new(1), Channel::Votes, vec![0xee; 100].into()).expect("room in the sender's queue");
+    }
+
+    let begin = Instant::now();
+    while !metrics.render().contains("quorate_frames_invalid_total{peer=\"0\"} 5") {
+        assert!(begin.elapsed() < LIMIT, "{}", metrics.render());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    sender.stop().await;
+    receiver.stop().await;
+    tokio::task::spawn_blocking(move || drop(pool)).await.expect("no panic");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
     let (sender, _events) = network(0, None).await;
     let (receiver, events) = network(1, Some(&sender)).await;
-    let (pool, verified) = pool(events);
+    let (pool, verified) = pool(events, Arc::new(Metrics::new()));
     let came = || receiver.peers()[0].traffic.votes.frames_in;
 
     for seq in 1..=VOTES {

@@ -6,7 +6,10 @@ use quorate_ledger::{
     Ledger, Limits, Mode, Op, Receipt, Revision, State,
 };
 use quorate_net::Channel;
-use quorate_pbft::{Constants, Digest, Ed25519, Ed25519Signer, Epoch, Now, ReplicaId, SeqNum, Signer, Ticks, Time};
+use quorate_pbft::{
+    Broken, Bundle, BundleHeader, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Now,
+    Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
+};
 use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
 use quorate_storage::faulty::{Disk, Loss};
@@ -117,6 +120,13 @@ impl Group {
         self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
     }
 
+    /// Starts an observer on the disk of a seat whose replica does not run.
+    fn observe(&mut self, site: usize) {
+        let db = Db::on(&self.sites[site].disk).expect("the disk");
+        let engine = Engine::observe(self.genesis.clone(), Arc::new(Ed25519), db);
+        self.sites[site].engine = Some(engine.expect("what the disk holds"));
+    }
+
     fn crash(&mut self, site: usize, loss: Loss) {
         self.sites[site].disk.crash(loss);
         self.sites[site].engine = None;
@@ -176,10 +186,13 @@ impl Group {
 
     /// An envelope that writes a text at a path.
     fn putting(&self, seq: u64, path: &str, text: &str, base: Revision) -> Candidate {
-        let content = text.as_bytes().to_vec();
+        self.signed(&author(), (seq, base), path, text.as_bytes().to_vec())
+    }
+
+    fn signed(&self, author: &Ed25519Signer, (seq, base): (u64, Revision), path: &str, content: Vec<u8>) -> Candidate {
         let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
         let body = Body {
-            author: author().public_key(),
+            author: author.public_key(),
             domain: "main".into(),
             from_seq: seq,
             to_seq: seq,
@@ -187,7 +200,7 @@ impl Group {
             changes: vec![Change::new(Base::Revision(base), vec![op], "", 0)],
             carried: vec![],
         };
-        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author());
+        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
         Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
     }
 
@@ -212,10 +225,10 @@ impl Group {
     /// A group of which only replica 0 is left, which has noticed.
     fn left_alone() -> Self {
         let mut group = Self::new(4);
-        let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.replica().can_order());
+        let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.core().can_order());
         group.until("all hear each other", voters);
         (1..4).for_each(|site| group.crash(site, Loss::All));
-        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.replica().can_order()));
+        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.core().can_order()));
         group.turn();
         group
     }
@@ -256,7 +269,9 @@ fn four_engines_agree_on_a_change_and_its_receipt() {
 fn nothing_leaves_a_round_whose_commit_failed() {
     let mut group = Group::new(4);
     let envelope = group.envelope(1, "a");
-    let ready = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.replica().is_recovering());
+    let ready = |group: &Group| {
+        group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    };
     group.until("all may sign", ready);
     group.sites[1].disk.cut_power_after(0);
 
@@ -306,7 +321,9 @@ fn a_start_executes_again_what_was_confirmed_before_the_state_was_folded() {
 #[test]
 fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     let mut group = Group::new(4);
-    let ready = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.replica().is_recovering());
+    let ready = |group: &Group| {
+        group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    };
     group.until("all may sign", ready);
     (1..4).for_each(|site| group.crash(site, Loss::All));
     let envelope = group.envelope(1, "a");
@@ -319,6 +336,23 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     assert!(pending.lock().expect("one thread").place(&envelope.id).is_some());
     (1..4).for_each(|site| group.start(site));
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+}
+
+/// R: level `eventual` without a quorum, of an envelope that waits for the number before it.
+#[test]
+fn what_waits_already_is_as_durable_as_what_comes_while_nothing_can_be_ordered() {
+    let mut group = Group::left_alone();
+    let envelope = group.envelope(2, "file");
+    group.submit(0, &envelope);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Gap { waits_for: 1 }));
+
+    group.queue(0, &envelope);
+
+    let told = |notice: &Notice| matches!(notice, Notice::Taken { place: Place::Queued, .. });
+    assert!(group.sites[0].notices.iter().any(told));
+    group.crash(0, Loss::All);
+    group.start(0);
+    assert_eq!(group.place(0, &envelope.id), Some(Place::Queued));
 }
 
 /// R: level `eventual` without a quorum.
@@ -410,9 +444,8 @@ fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
     assert!(rows("committed").is_some_and(|rows| rows >= 30), "decided slots stay: laggards need them");
 }
 
-/// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
-#[test]
-fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
+/// A group without replica 3 that has forgotten its first slots.
+fn forgetful() -> Group {
     let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
     let mut group = Group::keeping(History::Time(1_000), 4, constants);
     group.crash(3, Loss::Nothing);
@@ -422,6 +455,62 @@ fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_th
         group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
         (0..60).for_each(|_| group.turn()); // the state is folded once a second
     }
+    group
+}
+
+#[test]
+fn an_observer_that_needs_forgotten_slots_is_told_to_copy() {
+    let mut group = forgetful();
+    group.observe(3);
+
+    let why = |group: &Group| group.sites[3].engine.as_ref().map(|engine| engine.published().report.why.clone());
+    group.until("the way out", |group| why(group).is_some_and(|why| why.contains("quorate copy")));
+
+    assert_eq!(group.executed(3), SeqNum::default());
+}
+
+#[test]
+fn an_observer_executes_what_the_members_decide_and_goes_on_from_its_disk() {
+    let mut group = Group::new(4);
+    group.crash(3, Loss::Nothing);
+    let first = group.envelope(1, "a");
+    group.submit(0, &first);
+    group.observe(3);
+    group.until("the receipt", |group| group.receipt(3, &first.id).is_some());
+
+    group.crash(3, Loss::All);
+    let second = group.envelope(2, "b");
+    group.submit(1, &second);
+    group.observe(3);
+    group.until("both receipts", |group| [&first, &second].iter().all(|one| group.receipt(3, &one.id).is_some()));
+
+    group.until("equal states", Group::roots_agree);
+    let certified = |group: &Group| group.sites[3].engine.as_ref().and_then(|e| e.published().certified);
+    group.until("a state for proofs", |group| certified(group).is_some_and(|held| held.moment.seq().get() > 0));
+}
+
+/// E7: the mark keeps a key from voting, and an observer has none.
+#[test]
+fn the_mark_of_a_copied_disk_stops_no_observer() {
+    let mut group = Group::new(4);
+    group.crash(3, Loss::Nothing);
+    let db = Db::on(&group.sites[3].disk).expect("the disk");
+    let mut batch = db.begin().expect("a batch");
+    batch.record(&Record::Broken(Broken::Copied(SeqNum::default()))).expect("a record");
+    batch.commit().expect("a commit");
+    drop(db);
+    group.observe(3);
+
+    let envelope = group.envelope(1, "a");
+    group.submit(0, &envelope);
+
+    group.until("the receipt", |group| group.receipt(3, &envelope.id).is_some());
+}
+
+/// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
+#[test]
+fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
+    let mut group = forgetful();
     let served = |group: &Group, site: usize| {
         let engine = group.sites[site].engine.as_ref().expect("it runs");
         engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()
@@ -526,4 +615,85 @@ fn a_replica_that_lags_says_how_far_it_is_behind_and_then_nothing() {
 
 fn is_status(frame: &[u8]) -> bool {
     matches!(borsh::from_slice(frame), Ok(quorate_pbft::Message::Status { .. }))
+}
+
+/// A member without a gate: the next bundle of its lane, of one item, goes to everybody else.
+fn liar_sends(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), bytes: Vec<u8>) {
+    let items = vec![Item { kind: ItemKind::Envelope, bytes }];
+    let (lane, bytes) = (ReplicaId::new(liar), items[0].bytes.len() as u64);
+    *lane_bytes += bytes;
+    let header = BundleHeader {
+        lane,
+        position: tip.position.next(),
+        parent: tip.digest,
+        items: 1,
+        bytes,
+        items_root: items_root(&items),
+        lane_bytes: *lane_bytes,
+    };
+    *tip = header.tip();
+    let statement = Statement {
+        group: group.genesis.group(),
+        epoch: Epoch::default(),
+        kind: Kind::Bundle,
+        view: View::default(),
+        seq: SeqNum::new(header.position.get()),
+        digest: header.digest(),
+    };
+    let statement = statement.sign(lane, &member(liar));
+    let frame = borsh::to_vec(&Message::Bundle(Arc::new(Bundle { header, statement, items }))).expect("memory");
+    for site in (0..group.sites.len()).filter(|site| *site != usize::from(liar)) {
+        group.sites[site].inbox.push((lane, frame.clone()));
+    }
+}
+
+/// Bundles of all lanes on a disk.
+fn bundles_on_disk(group: &mut Group, site: usize) -> u64 {
+    group.crash(site, Loss::Nothing);
+    let stats = Db::on(&group.sites[site].disk).expect("the disk").stats().expect("the disk");
+    stats.rows.iter().find(|(name, _)| *name == "bundles").map_or(0, |(_, rows)| *rows)
+}
+
+/// Whether replica 0 has executed a lane up to this bundle.
+fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
+    group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").report().lanes[lane].executed
+        == tip
+}
+
+/// A member without a gate sends what replica 0 may take for a while; whether it did. Refused bundles are forgotten.
+fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8]) -> bool {
+    let before = *end;
+    liar_sends(group, liar, end, bytes.to_vec());
+    let taken = (0..60).any(|_| {
+        group.turn();
+        is_executed(group, liar.into(), end.0)
+    });
+    if !taken {
+        *end = before;
+    }
+    taken
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    for number in 0..40 {
+        let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
+        let envelope = group.signed(&stranger, (1, Revision::GENESIS), "a", vec![number; 1 << 20]);
+        liar_brings(&mut group, 3, &mut end, &envelope.bytes);
+    }
+    let honest = group.envelope(1, "b");
+    liar_sends(&mut group, 3, &mut end, honest.bytes.clone());
+
+    group.until("the honest author is served", |group| group.receipt(0, &honest.id).is_some());
+
+    for site in 0..3 {
+        let bundles = bundles_on_disk(&mut group, site);
+        assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
+    }
 }

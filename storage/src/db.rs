@@ -95,48 +95,31 @@ impl Db {
         Ok(db)
     }
 
-    /// Opens the database in a folder. Never makes one (E7). From then on a write that finds no room waits for it.
+    /// Opens the database in a folder. Never makes one (E7). A write that finds no room fails until its [`Room`] is
+    /// patient.
     pub fn open(dir: &Path) -> Result<Self, DbError> {
         let room = Arc::new(Room::of(dir));
         let patient = |file| Patient { file, room: room.clone() };
         let database = over_file(dir, &patient)?;
         check_format(&database)?;
         let files = journal_files(dir, OpenOptions::new().read(true).write(true), patient)?;
-        let mut db =
-            Self::recover(database, Files { files: Arc::new(files), step: JOURNAL_STEP }, Some(dir.join(FILE)))?;
-        db.room = room;
-        Ok(db)
+        let journal = Files { files: Arc::new(files), step: JOURNAL_STEP };
+        Ok(Self { room, ..Self::recover(database, journal, Some(dir.join(FILE)))? })
     }
 
     /// Opens the database of a simulated disk, or makes it if the disk is empty.
     #[cfg(feature = "testing")]
     pub fn on(disk: &crate::faulty::Disk) -> Result<Self, DbError> {
-        Self::over_disk(disk, |file| file)
-    }
-
-    /// The same; a write that finds no room waits for it, as in a folder.
-    #[cfg(feature = "testing")]
-    pub fn patiently_on(disk: &crate::faulty::Disk) -> Result<Self, DbError> {
         let room = Arc::new(Room::default());
-        let mut db = Self::over_disk(disk, |file| Patient { file, room: room.clone() })?;
-        db.room = room;
-        Ok(db)
-    }
-
-    #[cfg(feature = "testing")]
-    fn over_disk<B: StorageBackend>(
-        disk: &crate::faulty::Disk,
-        wrapped: impl Fn(crate::faulty::Backend) -> B,
-    ) -> Result<Self, DbError> {
-        let backend = wrapped(disk.file(FILE));
-        let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(backend)?;
-        let files = JOURNAL_FILES.map(|name| Box::new(wrapped(disk.file(name))) as Box<dyn StorageBackend>);
+        let wrapped = |name| Patient { file: disk.file(name), room: room.clone() };
+        let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(wrapped(FILE))?;
+        let files = JOURNAL_FILES.map(|name| Box::new(wrapped(name)) as Box<dyn StorageBackend>);
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
         if about::is_empty(&database)? {
-            return Self::make(database, journal, Checksum::default(), None);
+            return Ok(Self { room, ..Self::make(database, journal, Checksum::default(), None)? });
         }
         check_format(&database)?;
-        Self::recover(database, journal, None)
+        Ok(Self { room, ..Self::recover(database, journal, None)? })
     }
 
     /// The journal, then the tables.
@@ -200,7 +183,7 @@ impl Db {
 
     /// Bytes of rows in memory that are not folded yet.
     pub fn unfolded_bytes(&self) -> u64 {
-        unfolded_bytes(&self.shared.view())
+        self.shared.view().unfolded_bytes()
     }
 
     /// Folds what was committed up to now, here and at once: for a database in the making, and for tests.
@@ -219,7 +202,7 @@ impl Db {
         let counted = Name::ALL.into_iter().map(|name| Ok((name.as_str(), view.base.rows_of(name)?)));
         let rows = counted.collect::<Result<_, _>>()?;
         let (file_bytes, disk_bytes) = self.path.as_deref().map_or(Ok((0, 0)), file_size)?;
-        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: unfolded_bytes(&view) })
+        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: view.unfolded_bytes() })
     }
 
     fn over(
@@ -238,10 +221,6 @@ impl Db {
             room: Arc::default(),
         })
     }
-}
-
-fn unfolded_bytes(view: &View) -> u64 {
-    view.active.bytes() + view.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
 }
 
 /// Seed of a new journal: no other database's records are taken for its own. The keys of a hash map are random enough.

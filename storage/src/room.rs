@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The ballast in the folder of a database.
@@ -32,9 +32,11 @@ pub struct Room {
     ballast: Option<PathBuf>,
     /// Writes that wait.
     waiting: AtomicUsize,
-    /// Whether writes fail instead of waiting.
-    is_given_up: Mutex<bool>,
+    /// Whether writes wait; they fail until a replica runs, and once it ends.
+    is_patient: Mutex<bool>,
     given_up: Condvar,
+    /// Whether no new change is taken for want of room.
+    is_short: AtomicBool,
 }
 
 impl Room {
@@ -47,10 +49,25 @@ impl Room {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
+    /// Lets writes that find no room wait for it from now on: a replica runs, which can say so.
+    pub fn be_patient(&self) {
+        *self.patience() = true;
+    }
+
     /// Lets writes that find no room fail from now on: the process ends.
     pub fn give_up(&self) {
-        *self.is_given_up.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.patience() = false;
         self.given_up.notify_all();
+    }
+
+    /// Whether no new change is taken for want of room, as was noted last: history is then forgotten in quiet times too.
+    pub fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Acquire)
+    }
+
+    /// Notes whether new changes are taken.
+    pub fn note_short(&self, is_short: bool) {
+        self.is_short.store(is_short, Ordering::Release);
     }
 
     /// Puts the ballast back, where there is room for it. The disk may be slow.
@@ -71,9 +88,12 @@ impl Room {
         if self.ballast.as_ref().is_some_and(|ballast| fs::remove_file(ballast).is_ok()) {
             return true;
         }
-        let given_up = self.is_given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.given_up.wait_timeout_while(given_up, TRY_EVERY, |given_up| !*given_up);
-        !*waited.unwrap_or_else(PoisonError::into_inner).0
+        let waited = self.given_up.wait_timeout_while(self.patience(), TRY_EVERY, |is_patient| *is_patient);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn patience(&self) -> MutexGuard<'_, bool> {
+        self.is_patient.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Repeats a write while it finds no room.
@@ -101,7 +121,7 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-/// File whose writes wait for room.
+/// File whose writes wait for room, where its [`Room`] is patient.
 #[derive(Debug)]
 pub(crate) struct Patient<B> {
     pub(crate) file: B,

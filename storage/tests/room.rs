@@ -22,6 +22,12 @@ fn put(db: &Db, number: u64) -> Result<(), quorate_ledger::StoreError> {
     db.fold()
 }
 
+fn patient(disk: &Disk) -> Db {
+    let db = Db::on(disk).unwrap();
+    db.room().be_patient();
+    db
+}
+
 fn votes_on(db: &Db) -> usize {
     let found = db.snapshot().unwrap().recover(executed(0, &[])).unwrap();
     found.statements.iter().filter(|said| said.statement.kind == Kind::Prepare).count()
@@ -37,7 +43,7 @@ fn until(is_so: impl Fn() -> bool) {
 fn a_write_waits_for_room_and_readers_do_not() {
     for blocks in 0..40 {
         let disk = Disk::new();
-        let db = Db::patiently_on(&disk).unwrap();
+        let db = patient(&disk);
         put(&db, 1).unwrap();
         disk.fill_after(blocks);
         thread::scope(|scope| {
@@ -59,7 +65,7 @@ fn a_write_waits_for_room_and_readers_do_not() {
 fn a_process_that_is_killed_while_a_write_waits_has_lost_nothing() {
     for seed in 0..20 {
         let disk = Disk::new();
-        let db = Db::patiently_on(&disk).unwrap();
+        let db = patient(&disk);
         put(&db, 1).unwrap();
         disk.fill_after(seed as usize);
         thread::scope(|scope| {
@@ -82,7 +88,7 @@ fn a_process_that_is_killed_while_a_write_waits_has_lost_nothing() {
 #[test]
 fn a_process_that_ends_waits_no_longer() {
     let disk = Disk::new();
-    let db = Db::patiently_on(&disk).unwrap();
+    let db = patient(&disk);
     disk.fill_after(0);
     thread::scope(|scope| {
         let writer = scope.spawn(|| (1..=12).try_for_each(|number| put(&db, number)));
@@ -91,6 +97,20 @@ fn a_process_that_ends_waits_no_longer() {
         let error = writer.join().unwrap().unwrap_err();
         assert!(error.0.contains("space"), "{error}");
     });
+}
+
+#[test]
+fn an_open_on_a_full_disk_never_waits() {
+    let disk = Disk::new();
+    put(&patient(&disk), 1).unwrap();
+    disk.crash(Loss::All);
+    disk.fill_after(0);
+
+    let db = Db::on(&disk).unwrap();
+    assert_eq!(votes_on(&db), 1);
+
+    let error = (2..=12).try_for_each(|number| put(&db, number)).unwrap_err();
+    assert!(error.0.contains("space"), "nobody was told to wait: {error}");
 }
 
 #[test]

@@ -69,6 +69,22 @@ pub struct CheckpointEntry {
     pub signers: Vec<u16>,
 }
 
+/// State that a node can give whole: an item of `GET /v1/snapshots`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotEntry {
+    /// Epoch of the members that signed it.
+    pub epoch: u64,
+    /// The slot after which it stood.
+    pub seq: u64,
+    /// Ledger time after that slot.
+    pub time: u64,
+    /// Root of the state.
+    #[serde(with = "hexed")]
+    pub state_root: Digest,
+    /// Entries under the root, without those of history.
+    pub entries: u64,
+}
+
 /// Proof of a replica's fault: an item of `GET /v1/evidence`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceEntry {

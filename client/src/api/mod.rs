@@ -18,6 +18,7 @@ mod events;
 mod files;
 mod governance;
 mod group;
+mod levels;
 mod locks;
 mod maybe_hex;
 mod partitions;
@@ -32,6 +33,7 @@ pub use events::*;
 pub use files::*;
 pub use governance::*;
 pub use group::*;
+pub use levels::*;
 pub use locks::*;
 pub use partitions::*;
 pub use program::*;
@@ -49,6 +51,9 @@ pub const AT_HEADER: &str = "quorate-at";
 
 /// Id of the open conflict at a path.
 pub const CONFLICT_HEADER: &str = "quorate-conflict";
+
+/// Session of a reader: the group and the slot that its answers have shown; see [`crate::session`].
+pub const SESSION_HEADER: &str = "quorate-session";
 
 /// Media type of a signed envelope, as `POST /v1/envelopes` takes it.
 pub const ENVELOPE_TYPE: &str = "application/octet-stream";

@@ -49,6 +49,9 @@ pub struct Status {
     /// Slots that others have executed and this node has not.
     #[serde(default)]
     pub behind: u64,
+    /// Milliseconds from ledger time, after what is executed, to the node's own clock; it grows while nothing is ordered.
+    #[serde(default)]
+    pub lag_ms: u64,
     /// Slots that this node decided on the fast path, by the votes of all, since it started.
     #[serde(default)]
     pub fast_commits: u64,

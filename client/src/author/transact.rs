@@ -2,9 +2,9 @@
 
 use super::{Author, Outcome, SubmitError, now_ms};
 use crate::api::AuthorInfo;
+use crate::keys::KeyError;
 use crate::outbox::Place;
 use quorate_ledger::{Base, Change, Dependency, Envelope, EnvelopeId, Level, Op, State, Wishes};
-use quorate_pbft::Signer as _;
 
 /// Change of a [`Plan`].
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl Author {
         self.outbox.find(id).map(crate::outbox::Entry::state)
     }
 
-    fn sign_plan(&self, plan: &Plan, node: &AuthorInfo, floor: u64, others: &[Place]) -> Envelope {
+    fn sign_plan(&self, plan: &Plan, node: &AuthorInfo, floor: u64, others: &[Place]) -> Result<Envelope, KeyError> {
         let count = (plan.own.len() + plan.others.len()) as u64;
         let place = self.outbox.next_place(&self.domain, node, floor, count);
         let own = plan.own.iter().map(|planned| self.own_change(planned, place.from_seq));
@@ -64,7 +64,7 @@ impl Author {
 
     fn own_change(&self, planned: &Planned, from_seq: u64) -> Change {
         let depends_on = planned.after.iter().map(|place| Dependency {
-            author: self.signer.public_key(),
+            author: self.key(),
             domain: self.domain.clone(),
             seq: from_seq + *place as u64,
         });

@@ -8,11 +8,12 @@ use std::path::Path;
 /// Ends the name of a file that is being written. Such a file may be removed under the lock.
 pub(super) const DRAFT: &str = ".tmp";
 
-/// Makes the folder, readable by its owner alone, if it is not there.
+/// Makes the folder and those above it, each durable and readable by its owner alone, if they are not there.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
+    folder.parent().filter(|above| !above.as_os_str().is_empty()).map_or(Ok(()), make_folder)?;
     fs::DirBuilder::new().mode(0o700).create(folder)?;
     crate::keys::sync_folder(folder)
 }

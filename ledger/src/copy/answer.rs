@@ -19,7 +19,15 @@ const ENOUGH_BYTES: usize = 1 << 20;
 
 /// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
 pub fn answer(ledger: &Ledger, read: &dyn Read, certificate: &QuorumCert, ask: &Ask) -> Result<Vec<u8>, ProveError> {
-    let checkpoint = Checkpoint::of((ledger, read), certificate, &Epochs::of(ledger.genesis()))?;
+    give((ledger, read), Checkpoint::of((ledger, read), certificate, &Epochs::of(ledger.genesis()))?, ask)
+}
+
+/// Answers a question from a state that nobody has signed: for those who compare states. Nobody copies such an answer.
+pub fn answer_executed(ledger: &Ledger, read: &dyn Read, ask: &Ask) -> Result<Vec<u8>, ProveError> {
+    give((ledger, read), Checkpoint::unsigned(ledger, read)?, ask)
+}
+
+fn give((ledger, read): (&Ledger, &dyn Read), checkpoint: Checkpoint, ask: &Ask) -> Result<Vec<u8>, ProveError> {
     let domain = ledger.domain(&ask.domain).ok_or(ProveError::Unknown("the domain"))?;
     let is_group = domain.record.number == GROUP;
     let tree = if is_group { ledger.group() } else { &domain.tree };
@@ -113,21 +121,21 @@ fn given_rows(
     let mut vouched = Vouched::of(name, value, floor)?;
     let (mut start, mut bytes) = (None, 0);
     vouched.take_held(read, ledger.genesis(), (tree.number(), name), |so_far| {
-        if start.is_none() && so_far.missing() == Some(wanted.from) {
+        if start.is_none() && so_far.begins_at(wanted.from, wanted.held) {
             start = Some(so_far.rows.len());
         }
         let Some(start) = start else { return ControlFlow::Continue(()) };
         let last = so_far.rows[start..].last();
         bytes += last.map_or(0, |(_, value)| value.len());
-        let is_full = so_far.is_chain() && (bytes > left || so_far.rows.len() - start >= ROWS_MAX);
-        if is_full || so_far.missing() == Some(wanted.held) {
+        let is_full = so_far.rows.len() > start && (bytes > left || so_far.rows.len() - start >= ROWS_MAX);
+        if is_full || (so_far.is_chain() && so_far.missing() == Some(wanted.held)) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     })?;
     let Some(start) = start else { return Ok(None) };
-    let more = vouched.missing().is_some_and(|missing| missing != wanted.held);
+    let more = vouched.missing().is_some_and(|missing| !vouched.is_chain() || missing != wanted.held);
     let rows = vouched.rows.drain(start..).map(|(key, value)| (key[rows::PAST_BYTES..].to_vec(), value)).collect();
     Ok(Some(GivenRows { rows, more }))
 }

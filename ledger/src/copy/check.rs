@@ -55,6 +55,13 @@ pub enum Refused {
     MissingContent(Digest),
 }
 
+impl Refused {
+    /// Whether it shows its sender to be wrong. An older state is only late.
+    pub fn is_lie(&self) -> bool {
+        !matches!(self, Self::Old { .. })
+    }
+}
+
 /// Why nothing could be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TakeError {
@@ -139,7 +146,8 @@ impl Certified {
     }
 }
 
-fn under(answer: &Answer, domain: &str) -> Result<Under, Refused> {
+/// The state of the tree that an answer is about, as the head and the paths in the answer lead to it.
+pub(super) fn under(answer: &Answer, domain: &str) -> Result<Under, Refused> {
     let (checkpoint, head) = (&answer.checkpoint, answer.checkpoint.head());
     let (seq, floor) = (head.seq, head.times.floor());
     match &answer.domain {

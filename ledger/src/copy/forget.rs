@@ -72,6 +72,11 @@ impl Sweep {
         }
         self.walk == 0 && self.from.is_empty()
     }
+
+    /// Whether the next walk begins at the first content, not behind those that the last one held.
+    pub fn is_anew(&self) -> bool {
+        self.named.is_first()
+    }
 }
 
 impl Ledger {

@@ -17,16 +17,23 @@ mod derived;
 mod answer;
 mod check;
 mod errand;
+mod written;
 mod session;
+mod compare;
 
 mod unnamed;
 pub(crate) mod forget;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod compare_tests;
+#[cfg(test)]
+mod stray_tests;
 
-pub use answer::answer;
+pub use answer::{answer, answer_executed};
 pub use check::{Refused, TakeError};
+pub use compare::{Comparison, Difference, Incomparable, Shown, Signed};
 pub use errand::Errand;
 pub use frame::{ANSWER_BYTES_MAX, ASK_BYTES_MAX, Ask};
 pub use session::{Next, Session};

@@ -5,24 +5,21 @@
 //! certified state whole. To go on after a stop is to walk again: parts that are here hash equal.
 
 use super::check::{Certified, Refused, TakeError, Under};
-use super::derived;
 use super::errand::{Arrived, Entry, Errand, Stage};
 use super::forget;
-use super::frame::{Given, Held, LEVELS, PARTS_MAX, WantedPart};
-use super::vouched::Vouched;
+use super::frame::{Ask, Given, Held, LEVELS, PARTS_MAX, Wanted, WantedPart};
+use super::written::{remove, remove_tree, write};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
 use crate::proof::Checkpoint;
-use crate::state::index::IndexRow;
 use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_records};
 use crate::state::record::{DomainRoot, Head};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::part::{Part, Subtree};
 use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
-use crate::state::{entry, name, rows};
-use core::ops::ControlFlow;
+use crate::state::{entry, name};
 use quorate_pbft::SeqNum;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// The row of [`Table::Meta`] with the newest state of which parts were written.
 const COPIED_FROM: &[u8] = b"copied-from";
@@ -113,6 +110,16 @@ impl Session {
         }
     }
 
+    /// Errand that asks this first, for answers that were recorded; none where the question is about a domain that is not
+    /// known yet, or is no first one.
+    pub fn recorded(&mut self, ask: &Ask) -> Option<Errand> {
+        let Wanted::Parts(parts) = &ask.wanted else { return None };
+        let tree = self.trees.get(&ask.domain)?;
+        self.out += 1;
+        self.todo.clear(); // the record says what follows
+        Some(Errand::new(ask.domain.clone(), tree.number(), parts.clone()))
+    }
+
     /// Whether nothing is to be asked for until something follows from what is here.
     pub fn is_idle(&self) -> bool {
         self.todo.is_empty() && self.out == 0
@@ -158,9 +165,9 @@ impl Session {
         self.todo.push_back(Todo { domain: domain.to_owned(), wanted, weight: count });
     }
 
-    /// The state that the store holds whole, if one that was shown is. One that is older than any of which a part was
+    /// State that the store holds whole, if one that was shown is. One that is older than any of which a part was
     /// written is not: rows of the newer one that no entry of the older replaces would stay.
-    fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
+    pub fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
         let group = self.tree(GROUP_DOMAIN);
         let newest = copied_from(read)?;
         let shown = self.certified.with_group(group.root(), group.count());
@@ -258,12 +265,13 @@ impl Session {
         let mut changes = Changes::new();
         for arrived in errand.arrived {
             for key in arrived.gone {
+                self.note_domain(store, errand.number, &key, None)?;
                 remove(store, (&errand.domain, errand.number), &key)?;
                 changes.insert(key, None);
             }
             for entry in arrived.entries {
                 changes.insert(entry.key, Some(entry::value_hash(&entry.value)));
-                self.note_domain(errand.number, &entry)?;
+                self.note_domain(store, errand.number, &entry.key, Some(&entry))?;
                 write(store, (&errand.domain, errand.number), entry)?;
             }
         }
@@ -280,10 +288,31 @@ impl Session {
         store.put(Table::Meta, ROOT, &checkpoint.state_root().0)
     }
 
-    fn note_domain(&mut self, number: TreeNumber, entry: &Entry) -> Result<(), StoreError> {
-        if number == GROUP
-            && let Some((name, record)) = domain_record(&entry.name, &entry.value)?
+    /// Takes up the tree of a domain whose entry comes, and drops that of one whose entry goes: a store of another
+    /// state, as of a diverged replica, may have domains that the group has not, or under other numbers.
+    fn note_domain(
+        &mut self,
+        store: &mut dyn Store,
+        number: TreeNumber,
+        key: &Key,
+        new: Option<&Entry>,
+    ) -> Result<(), StoreError> {
+        if number != GROUP {
+            return Ok(());
+        }
+        let old = store.get(Table::Entries, &row(GROUP, key))?;
+        let old = old.as_deref().and_then(entry::decode).map(|(name, value)| domain_record(name, value)).transpose()?;
+        let new = new.map(|entry| domain_record(&entry.name, &entry.value)).transpose()?;
+        let (old, new) = (old.flatten(), new.flatten());
+        if let Some((name, record)) = old
+            && new.as_ref().is_none_or(|(_, new)| new.number != record.number)
         {
+            remove_tree(store, (&name, record.number))?;
+            self.trees.remove(&name);
+            let emptied = self.trees.values_mut().find(|tree| tree.number() == record.number);
+            emptied.into_iter().for_each(|tree| *tree = Tree::empty(record.number));
+        }
+        if let Some((name, record)) = new {
             self.trees.entry(name).or_insert_with(|| Tree::empty(record.number));
         }
         Ok(())
@@ -306,52 +335,4 @@ fn is_few(theirs: u64, ours: u64) -> bool {
 
 fn domain_root(read: &dyn Read, domain: &str) -> Result<Option<DomainRoot>, StoreError> {
     entry::load(read, GROUP, &name::domain_root(domain))
-}
-
-/// Rows that are there for an entry of a store alone: those of the index, those of an author's numbers left out, which
-/// only grow; and the keys of those by which readers find it.
-#[allow(clippy::type_complexity)] // two lists of rows
-fn rows_of(
-    store: &dyn Store,
-    (domain, number): (&str, TreeNumber),
-    key: &Key,
-) -> Result<(Vec<IndexRow>, Vec<Vec<u8>>), StoreError> {
-    let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Default::default()) };
-    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
-    let listings = derived::listings(domain, name, value)?.into_iter().map(|(key, _)| key).collect();
-    Ok((derived::of(number, name, value, &Vouched::default())?, listings))
-}
-
-fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber), entry: Entry) -> Result<(), StoreError> {
-    let Entry { key, name, value, vouched, .. } = entry;
-    let new = derived::of(number, &name, &value, &vouched)?;
-    let kept: BTreeSet<_> = new.iter().map(|(table, key, _)| (*table, key.as_slice())).collect();
-    for (table, key, _) in rows_of(&*store, (domain, number), &key)?.0 {
-        if !kept.contains(&(table, key.as_slice())) {
-            store.delete(table.into(), &key)?;
-        }
-    }
-    for (table, key, value) in new {
-        store.give(table.into(), key, value)?;
-    }
-    for (key, value) in derived::listings(domain, &name, &value)? {
-        store.give(Table::Archive, key, value)?;
-    }
-    for (key, value) in vouched.rows {
-        store.give(Table::Past, key, value)?;
-    }
-    store.give(Table::Entries, row(number, &key).to_vec(), entry::encode(&entry::value_hash(&value), &name, &value))
-}
-
-fn remove(store: &mut dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<(), StoreError> {
-    let (index, listings) = rows_of(&*store, (domain, number), key)?;
-    index.iter().try_for_each(|(table, key, _)| store.delete((*table).into(), key))?;
-    listings.iter().try_for_each(|key| store.delete(Table::Archive, key))?;
-    let ((from, to), mut past) = (rows::past_of(number, key), Vec::new());
-    store.scan(Table::Past, &from, &to, &mut |key, _| {
-        past.push(key.to_vec());
-        ControlFlow::Continue(())
-    })?;
-    past.iter().try_for_each(|key| store.delete(Table::Past, key))?;
-    store.delete(Table::Entries, &row(number, key))
 }

@@ -28,6 +28,11 @@ impl Named {
         key.try_into().is_ok_and(|key| self.found.contains(&Digest(key)))
     }
 
+    /// Whether the range is the first one.
+    pub(super) fn is_first(&self) -> bool {
+        self.from == Digest::ZERO
+    }
+
     pub(super) fn from(&self) -> &[u8] {
         self.from.as_bytes()
     }

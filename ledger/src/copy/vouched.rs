@@ -129,9 +129,27 @@ impl Vouched {
         match &self.rest {
             Rest::None => None,
             Rest::Versions { expected, .. } | Rest::Numbers { expected, .. } => Some(*expected),
-            Rest::Sides { whole, .. } => Some(*whole),
+            Rest::Sides { whole, .. } if self.rows.is_empty() => Some(*whole),
+            Rest::Sides { hashed, .. } => Some(*hashed),
             Rest::Pending(id) => Some(id.0),
         }
+    }
+
+    /// Running hash at which a server need not go on: that of a held row; of sides, which are counted from the first, the
+    /// hash of all, once some are here.
+    pub(super) fn until(&self, held: Digest) -> Digest {
+        match &self.rest {
+            Rest::Sides { whole, .. } if !self.rows.is_empty() => *whole,
+            Rest::Sides { .. } => Digest::ZERO,
+            _ => held,
+        }
+    }
+
+    /// Whether the rows from this hash on are asked for, by who holds those up to the other one. Of sides some may be
+    /// here; but then they must be of all sides that the entry has.
+    pub(super) fn begins_at(&self, from: Digest, held: Digest) -> bool {
+        let is_of_others = matches!(&self.rest, Rest::Sides { whole, .. } if from != *whole && held != *whole);
+        self.missing() == Some(from) && !is_of_others
     }
 
     /// Whether rows follow each other by a running hash from the newest down, so that some may be held already.

@@ -14,6 +14,7 @@ use borsh::io;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, Ed25519, Signature, Signer, Verify, bounded, hash_parts};
 use sha2::{Digest as _, Sha256};
+use std::convert::Infallible;
 
 /// Tag of what an envelope's id is the hash of.
 const ID: &str = "quorate/v1/envelope";
@@ -57,7 +58,18 @@ pub mod work {
 
 impl Envelope {
     /// Signs changes. `contents` may hold what the changes name in any order; what they do not name is left out.
-    pub fn sign(group: &Digest, mut body: Body, contents: Vec<Vec<u8>>, signer: &dyn Signer) -> Self {
+    pub fn sign(group: &Digest, body: Body, contents: Vec<Vec<u8>>, signer: &dyn Signer) -> Self {
+        let Ok(signed) = Self::sign_by(group, body, contents, |bytes| Ok::<_, Infallible>(signer.sign(bytes)));
+        signed
+    }
+
+    /// Signs changes as [`Envelope::sign`], by a signer that may fail.
+    pub fn sign_by<E>(
+        group: &Digest,
+        mut body: Body,
+        contents: Vec<Vec<u8>>,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Self, E> {
         let named = named_contents(&body);
         let mut carried: Vec<(Digest, Vec<u8>)> =
             contents.into_iter().map(|bytes| (Digest(Sha256::digest(&bytes).into()), bytes)).collect();
@@ -67,7 +79,7 @@ impl Envelope {
         let contents;
         (body.carried, contents) = carried.into_iter().unzip();
         let id = id_of(group, &body);
-        Self { body, signature: signer.sign(&signed_bytes(&id)), contents }
+        Ok(Self { signature: sign(&signed_bytes(&id))?, body, contents })
     }
 
     /// Names it.

@@ -11,6 +11,7 @@ use quorate_pbft::{Committee, Constants, Digest, Epoch, PublicKey, Signature, Si
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 /// Value of the file's `format`.
 pub const FORMAT: &str = "quorate-genesis-1";
@@ -71,8 +72,20 @@ pub struct DomainRules {
 impl Enrolment {
     /// The signer's key for an organisation, with the proof that its owner holds it (rule M4).
     pub fn prove(purpose: Purpose, organisation: &str, signer: &dyn Signer) -> Self {
-        let proof = keys::prove_possession(purpose, organisation, signer);
-        Self { organisation: organisation.to_owned(), key: signer.public_key(), proof }
+        let Ok(proven) =
+            Self::prove_by(purpose, organisation, signer.public_key(), |bytes| Ok::<_, Infallible>(signer.sign(bytes)));
+        proven
+    }
+
+    /// A key for an organisation, as [`Enrolment::prove`], by a signer that may fail.
+    pub fn prove_by<E>(
+        purpose: Purpose,
+        organisation: &str,
+        key: PublicKey,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Self, E> {
+        let proof = sign(&keys::possession_bytes(purpose, organisation, &key))?;
+        Ok(Self { organisation: organisation.to_owned(), key, proof })
     }
 }
 

@@ -68,6 +68,20 @@ impl Checkpoint {
     }
 }
 
+#[cfg(feature = "execution")]
+impl Checkpoint {
+    /// A state that nobody has signed: it proves nothing to others.
+    pub(crate) fn unsigned(ledger: &Ledger, read: &dyn crate::state::store::Read) -> Result<Self, ProveError> {
+        let (head, group) = (ledger.head().clone(), ledger.group());
+        let (kind, view, signatures) = (Kind::Checkpoint, Default::default(), Vec::new());
+        let certificate =
+            ClaimedCert { epoch: head.epoch, kind, view, seq: head.seq, digest: Digest::ZERO, signatures };
+        let head_path = group.prove(&key_of(name::HEAD), read)?;
+        let (group_root, group_count) = (group.root(), group.count());
+        Ok(Self { epochs: Vec::new(), next_members: None, certificate, group_root, group_count, head, head_path })
+    }
+}
+
 fn next_members<R: Read>(reader: &mut R) -> io::Result<Option<Vec<PublicKey>>> {
     let is_there = bool::deserialize_reader(reader)?;
     is_there.then(|| bounded::list::<{ Constants::REPLICAS_MAX }, _, _>(reader)).transpose()
@@ -82,6 +96,11 @@ impl Checkpoint {
             return Err(ProofError::Epoch);
         }
         self.check_certificate(committee)?;
+        self.holds_head()
+    }
+
+    /// Checks that the head is part of the state.
+    pub(crate) fn holds_head(&self) -> Result<(), ProofError> {
         self.holds(name::HEAD, Some(&entry::bytes_of(&self.head)), &self.head_path, "the head")
     }
 

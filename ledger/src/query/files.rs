@@ -88,6 +88,13 @@ impl<'a> StateView<'a> {
         domains.collect()
     }
 
+    /// A domain that not everyone may read, if there is one.
+    pub fn closed_domain(&self) -> Option<&'a str> {
+        let mut domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
+        let closed = domains.find(|(_, domain)| !domain.record.policy.readers.contains(&Principal::Everyone));
+        closed.map(|(name, _)| name.as_str())
+    }
+
     fn newest(&self, domain: u32) -> Result<Revision, QueryError> {
         let (from, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, self.ledger.revision()));
         let mut newest = Revision::GENESIS;

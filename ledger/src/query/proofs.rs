@@ -4,7 +4,7 @@ use super::StateView;
 use crate::proof::{Checkpoint, Epochs, FileProof, MarkProof, Marked, ProveError, ReceiptProof, SlotProof, TreeProof};
 use crate::state::record::DomainRoot;
 use crate::state::slot::{Listed, SlotLeaf};
-use crate::state::store::Table;
+use crate::state::store::{StoreError, Table};
 use crate::state::tree::key_of;
 use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::EnvelopeId;
@@ -44,6 +44,12 @@ impl<'a> StateView<'a> {
             record_path: tree.prove(&key_of(&file_name), self.read)?,
             mark: mark.map(|mark| self.prove_mark(mark)).transpose()?,
         })
+    }
+
+    /// Whether a read mark was executed in the slot that it names.
+    pub fn has_mark(&self, mark: &Marked) -> Result<bool, StoreError> {
+        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(self.read, Table::Archive, &rows::slot(mark.seq))?;
+        Ok(row.is_some_and(|(_, list)| list.contains(&Listed::Mark(mark.nonce.root()))))
     }
 
     fn prove_mark(&self, mark: &Marked) -> Result<MarkProof, ProveError> {

@@ -117,6 +117,12 @@ impl Ledger {
         state_root(&self.group.root(), self.group.count())
     }
 
+    /// Entries of the whole state.
+    pub fn entries(&self) -> u64 {
+        let domains = self.domains.values().filter(|domain| domain.record.number != GROUP);
+        self.group.count() + domains.map(|domain| domain.tree.count()).sum::<u64>()
+    }
+
     /// The genesis.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis

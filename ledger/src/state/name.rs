@@ -63,6 +63,11 @@ pub(crate) fn domain_root(name: &str) -> Vec<u8> {
     named(b't', name.as_bytes())
 }
 
+/// Domain of whose root this is the name.
+pub(crate) fn domain_of_root(name: &[u8]) -> Option<&str> {
+    name.strip_prefix(b"t").and_then(|domain| core::str::from_utf8(domain).ok())
+}
+
 /// An organisation, in the group's tree.
 pub(crate) fn organisation(name: &str) -> Vec<u8> {
     named(b'o', name.as_bytes())

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 /// Slots between two copies, on average. `QUORATE_COPIES` sets another number.
 const SLOTS: u64 = 5;
 
-/// Rows of a table.
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+/// Rows of a table by their keys.
+pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Kinds of the index that are laid out on demand: a copy has none of them at first.
 const ON_DEMAND: [u8; 2] = [b'm', b'w'];
@@ -165,7 +165,8 @@ fn check_index(ledger: &Ledger, store: &MemoryStore, copied: &MemoryStore) {
     }
 }
 
-fn rows(store: &MemoryStore, table: Table) -> Rows {
+/// All rows of a table.
+pub fn rows(store: &MemoryStore, table: Table) -> Rows {
     let mut found = Rows::new();
     let scanned = store.scan(table, &[], &[0xff; 4_200], &mut |key, value| {
         found.insert(key.to_vec(), value.to_vec());

@@ -2,8 +2,9 @@
 
 use super::advice;
 use super::failure::{Failure, Outcome};
+use super::level::{Wish, parse_wish};
 use super::print::{self, plain};
-use super::reach::{Reach, Scope, Signing, parse_level};
+use super::reach::{Reach, Scope, Signing};
 use quorate_client::api::{Page, Ticket, TreeEntry};
 use quorate_client::author::{self, Author, Draft, SubmitError};
 use quorate_client::calls::level_name;
@@ -18,8 +19,11 @@ use serde::Serialize;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Arguments of every change.
 #[derive(Debug, clap::Args)]
@@ -33,9 +37,13 @@ pub struct Terms {
     /// Base of the change: a revision, or an earlier envelope of this key [default: the newest]
     #[arg(long, value_name = "REV|ENVELOPE", value_parser = parse_base)]
     base: Option<Base>,
-    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint)
-    #[arg(long, default_value = "sequential", value_parser = parse_level, value_name = "LEVEL")]
-    level: Level,
+    /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint), or auto,
+    /// which chooses and says why
+    #[arg(long, default_value = "sequential", value_parser = parse_wish, value_name = "LEVEL")]
+    level: Wish,
+    /// Milliseconds within which an answer is of use, for level auto
+    #[arg(long, value_name = "MS")]
+    within: Option<u64>,
     /// Only while this key holds the lock with this token (see `quorate lock`); may be given several times
     #[arg(long, value_name = "TOKEN")]
     fence: Vec<u64>,
@@ -80,42 +88,54 @@ pub struct Mv {
 
 /// Runs `quorate put`.
 pub async fn put(args: &Put) -> Outcome {
-    let (found, bytes) = given(args.file.as_deref())?;
+    let path = checked_new(&args.path)?;
+    let (found, bytes) = given(args.file.as_deref(), args.terms.reach.patience()?)?;
     let mode = args.mode.unwrap_or(found);
-    let op = Op::Put { path: checked(&args.path)?, mode, content: content::digest(&bytes) };
-    submit(&args.terms, op, vec![bytes]).await
+    let op = Op::Put { path, mode, content: content::digest(&bytes) };
+    submit(&args.terms, &[&args.path], op, vec![bytes]).await
 }
 
 /// Runs `quorate rm`.
 pub async fn rm(args: &Rm) -> Outcome {
-    submit(&args.terms, Op::Delete { path: checked(&args.path)? }, vec![]).await
+    submit(&args.terms, &[&args.path], Op::Delete { path: checked(&args.path)? }, vec![]).await
 }
 
 /// Runs `quorate mv`.
 pub async fn mv(args: &Mv) -> Outcome {
-    submit(&args.terms, Op::Rename { from: checked(&args.from)?, to: checked(&args.to)? }, vec![]).await
+    let op = Op::Rename { from: checked(&args.from)?, to: checked_new(&args.to)? };
+    submit(&args.terms, &[&args.from, &args.to], op, vec![]).await
 }
 
 /// A path that may name a file. A typing mistake is told here: once signed it would be ordered, and stay.
-fn checked(path: &str) -> Result<String, Failure> {
-    path::check(path).map_err(|why| {
-        Failure::usage(format!("{}: {why}; nothing was signed", plain(path)))
-            .next("a path is FOLDER/FILE, without a slash at either end")
-    })?;
-    Ok(path.to_owned())
+pub fn checked(path: &str) -> Result<String, Failure> {
+    let why = match path::check(path) {
+        Ok(()) => return Ok(path.to_owned()),
+        Err(_) if path.starts_with('/') => "a path begins in its domain, without a slash".to_owned(),
+        Err(why) => why.to_string(),
+    };
+    Err(Failure::usage(format!("{}: {why}; nothing was signed", plain(path)))
+        .next("a path is FOLDER/FILE, without a slash at either end"))
 }
 
-async fn submit(terms: &Terms, op: Op, contents: Vec<Vec<u8>>) -> Outcome {
+/// A path at which something new is to stand. The ledger takes control characters, as histories of git hold such names;
+/// who types one has mistyped.
+pub fn checked_new(path: &str) -> Result<String, Failure> {
+    if path.chars().any(char::is_control) {
+        let what = format!("{}: the path has a control character; nothing was signed", plain(path));
+        return Err(Failure::usage(what).next("a path is FOLDER/FILE on one line"));
+    }
+    checked(path)
+}
+
+async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -> Outcome {
     let fences = terms.fence.iter().map(|token| Op::Fence { token: *token });
     let mut author = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
-    if let Op::Delete { path } | Op::Rename { from: path, .. } = &op
-        && terms.base.is_none()
-        && !author.has_unanswered()
-    {
-        must_stand(&terms.reach.client()?, &terms.scope.domain, path).await?;
+    if !matches!(op, Op::Put { .. }) && terms.base.is_none() && !author.has_unanswered() {
+        must_stand(&terms.reach.client()?, &terms.scope.domain, paths[0]).await?;
     }
+    let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
     let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
-    report(author.submit(&draft, terms.level).await, terms.reach.json)
+    report(author.submit(&draft, level).await, terms.reach.json)
 }
 
 /// Refuses a path at which nothing stands. The group is asked before the answer is no, as the node may be behind.
@@ -210,10 +230,18 @@ fn refusal(receipt: &Receipt) -> Failure {
     let name = |value: Option<String>| value.unwrap_or_else(|| "unknown".into());
     let (stage, code) =
         (name(receipt.stage.map(|stage| stage.to_string())), name(receipt.code.map(|code| code.to_string())));
-    let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
+    let detail = receipt.detail.as_deref().map(|detail| with_short_keys(&plain(detail))).unwrap_or_default();
     let proof = format!("`quorate receipt {} --out FILE` keeps the proof of the refusal", receipt.id);
     let next = advice::on(receipt).map_or(proof.clone(), |advice| format!("{advice}\n  {proof}"));
     Failure::no(format!("refused: {stage}: {code}: {detail}")).next(next)
+}
+
+/// Words of a refusal, with the first digits of each key or id.
+fn with_short_keys(text: &str) -> String {
+    const DIGITS: usize = 64;
+    let is_key = |word: &str| word.len() == DIGITS && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = text.split(' ').map(|word| if is_key(word) { print::short(word) } else { word.to_owned() });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A verdict for people: what became of it, and of each path.
@@ -253,10 +281,11 @@ fn taken(ticket: &Ticket, json: bool) -> Outcome {
     Ok(())
 }
 
-/// Content that a command is to write: a file of this machine, or standard input.
-pub fn given(file: Option<&Path>) -> Result<(Mode, Vec<u8>), Failure> {
+/// Content that a command is to write: a file of this machine, or standard input. A pipe with a name is waited for no
+/// longer than for a node.
+pub fn given(file: Option<&Path>, patience: Duration) -> Result<(Mode, Vec<u8>), Failure> {
     let (mode, bytes) = match file.filter(|file| *file != Path::new("-")) {
-        Some(file) => read(file).map_err(|error| Failure::file(file, error))?,
+        Some(file) => read(file, patience).map_err(|error| Failure::file(file, error))?,
         None => (Mode::File, read_all(io::stdin().lock()).map_err(|error| Failure::file(Path::new("-"), error))?),
     };
     if bytes.len() > Constants::ITEM_BYTES_MAX {
@@ -270,13 +299,25 @@ pub fn given(file: Option<&Path>) -> Result<(Mode, Vec<u8>), Failure> {
 }
 
 /// File or link of this machine: links as links, the executable bit as mode.
-fn read(file: &Path) -> io::Result<(Mode, Vec<u8>)> {
+fn read(file: &Path, patience: Duration) -> io::Result<(Mode, Vec<u8>)> {
     let found = fs::symlink_metadata(file)?;
     if found.is_symlink() {
         return Ok((Mode::Link, fs::read_link(file)?.as_os_str().as_bytes().to_vec()));
     }
     let mode = if found.permissions().mode() & 0o100 != 0 { Mode::Exec } else { Mode::File };
+    if found.file_type().is_fifo() {
+        return Ok((Mode::File, read_within(file, patience)?));
+    }
     Ok((mode, read_all(fs::File::open(file)?)?))
+}
+
+/// Reads a pipe on a thread of its own, which ends with the program where nobody writes.
+fn read_within(file: &Path, patience: Duration) -> io::Result<Vec<u8>> {
+    let (tell, told) = mpsc::channel();
+    let file = file.to_owned();
+    thread::spawn(move || drop(tell.send(fs::File::open(file).and_then(read_all))));
+    let late = "a pipe that nobody wrote to its end; --timeout SECONDS waits for longer";
+    told.recv_timeout(patience).unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
 }
 
 /// Reads to the end, up to one byte more than any group takes.

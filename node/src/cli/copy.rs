@@ -4,8 +4,9 @@ use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::client;
 use quorate_client::keys;
-use quorate_service::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use quorate_service::config::{Config, DATA, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
+use quorate_service::observer::OBSERVER_KEY_FILE;
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -15,16 +16,16 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 /// Time for which one node may be silent.
-const SILENT_MAX: Duration = Duration::from_secs(10);
+pub(super) const SILENT_MAX: Duration = Duration::from_secs(10);
 
-/// Fill the folder of a stopped replica with the group's state, checked against its genesis
+/// Fill the folder of a stopped replica or observer with the group's state, checked against its genesis
 ///
 /// Takes what differs from the nodes named, from several at once; a wrong answer is refused and its sender named. Killed
 /// and run again it goes on. The replica then follows the group: a copy does not tell what its key has signed before, so
-/// it votes again only with a new key.
+/// it votes again only with a new key. An observer goes on from the copy.
 #[derive(Debug, clap::Args)]
 pub struct Copy {
-    /// The replica's folder: configuration, key and genesis; its database may be lost, damaged or old
+    /// The replica's or observer's folder: configuration, key and genesis; its database may be lost, damaged or old
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// API address of a node to copy from; may stand several times
@@ -46,9 +47,9 @@ pub struct Copy {
 
 /// Runs the command.
 pub async fn run(args: &Copy) -> Outcome {
-    let data = Config::load(&args.dir, Overrides::default()).map_err(Failure::usage)?.data;
+    let (data, key) = place(&args.dir)?;
     let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
-    let member = keys::public(&args.dir.join(REPLICA_KEY_FILE)).map_err(Failure::usage)?.0;
+    let member = keys::public(&key).map_err(Failure::usage)?.0;
     let secrets = (args.ca.as_deref(), args.token.as_deref());
     let from = args.from.iter().map(|node| client(node, SILENT_MAX, secrets));
     let from = from.collect::<Result<Vec<_>, _>>()?;
@@ -57,11 +58,24 @@ pub async fn run(args: &Copy) -> Outcome {
     let copied = copying::run(plan, teller()).await.map_err(failed)?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
-    print(args, &copied, took, floor)
+    print((&args.dir, args.json), "copied", &copied, took, floor)
+}
+
+/// Database and key of a folder.
+fn place(dir: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+    if is_observers(dir) {
+        return Ok((dir.join(DATA), dir.join(OBSERVER_KEY_FILE)));
+    }
+    let config = Config::load(dir, Overrides::default()).map_err(Failure::usage)?;
+    Ok((config.data, dir.join(REPLICA_KEY_FILE)))
+}
+
+fn is_observers(dir: &Path) -> bool {
+    dir.join(OBSERVER_KEY_FILE).exists()
 }
 
 /// Tells progress on standard error, once a second.
-fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
+pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = Mutex::new(Instant::now());
     move |progress| {
         let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -83,17 +97,25 @@ fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Fai
     took
 }
 
-fn failed(error: CopyError) -> Failure {
+pub(super) fn failed(error: CopyError) -> Failure {
     match error {
         CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
             .next("name more nodes with --from; run again it goes on from where it was"),
+        CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
         error => Failure::usage(error),
     }
 }
 
-fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) -> Outcome {
+/// Prints the state that a folder holds now.
+pub(super) fn print(
+    (dir, as_json): (&Path, bool),
+    done: &str,
+    copied: &Copied,
+    took: Duration,
+    floor: Option<Duration>,
+) -> Outcome {
     let Copied { progress, seq, state_root, before } = copied;
-    if args.json {
+    if as_json {
         let refused = progress.refused.iter().map(|(peer, why)| json!({ "peer": peer, "why": why.to_string() }));
         return Ok(print::json(&json!({
             "bytes": progress.bytes,
@@ -107,7 +129,7 @@ fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) 
         }))?);
     }
     let (seconds, bytes, answers) = (took.as_secs_f64(), progress.bytes, progress.answers);
-    print::say(format!("copied the state of slot {seq}: {bytes} bytes in {answers} answers, {seconds:.1} s"))?;
+    print::say(format!("{done} the state of slot {seq}: {bytes} bytes in {answers} answers, {seconds:.1} s"))?;
     print::say(format!("state root {state_root}"))?;
     for (peer, why) in &progress.refused {
         print::say(format!("refused {}: {why}", plain(peer)))?;
@@ -118,6 +140,9 @@ fn print(args: &Copy, copied: &Copied, took: Duration, floor: Option<Duration>) 
     if let Some(before) = before {
         print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
     }
-    print::say(format!("next: quorate start --dir {}; it follows the group and does not vote", args.dir.display()))?;
+    print::say(match (is_observers(dir), dir.display()) {
+        (true, dir) => format!("next: quorate observe --dir {dir} as before; it goes on after slot {seq}"),
+        (false, dir) => format!("next: quorate start --dir {dir}; it follows the group and does not vote"),
+    })?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::files;
 use super::get;
 use super::print::{self, plain};
 use super::reach::{Reach, Scope};
+use crate::counted::counted;
 use quorate_client::api::{LogEntry, TreeEntry};
 use quorate_client::content;
 use quorate_client::http::Client;
@@ -153,7 +154,8 @@ impl Run<'_> {
             }))?);
         }
         let at = tip.map(print::short).unwrap_or_default();
-        print::say(format!("{commits} commits of {domain} up to revision {last} are in {}", self.args.git.display()))?;
+        let (commits, git) = (counted(commits, "commit"), self.args.git.display());
+        print::say(format!("{domain} up to revision {last} is in {git}: {commits}"))?;
         Ok(print::say(format!("{BRANCH} is at {at}: `git clone {}`", self.args.git.display()))?)
     }
 }

@@ -116,7 +116,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } | ClientError::Token | ClientError::Trust(_) => Exit::Usage,
+            ClientError::Address { .. } | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => {
+                Exit::Usage
+            }
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
             ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
@@ -140,16 +142,20 @@ fn advice(error: &ClientError) -> Option<String> {
         ClientError::Refused(problem) if problem.code == "admin-only" => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
-        ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) => None,
+        ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => None,
     }
 }
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         let is_absent = matches!(&error, KeyError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound);
-        let next =
-            is_absent.then(|| "--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one".into());
-        Self { next, ..Self::usage(error) }
+        let next = match &error {
+            _ if is_absent => Some("--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one"),
+            KeyError::Agent(_) => Some("`ssh-add -l` shows whether the agent answers"),
+            KeyError::OnlyInAgent(_) => Some("use a key file; only authors' keys can stay in an agent"),
+            _ => None,
+        };
+        Self { next: next.map(Into::into), ..Self::usage(error) }
     }
 }
 

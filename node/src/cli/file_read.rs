@@ -1,7 +1,7 @@
 //! Reads of one file: its content at a revision, or its proof.
 
 use super::failure::Failure;
-use super::reach::Freshness;
+use super::level::Fresh;
 use quorate_client::content;
 use quorate_client::http::{Answer, Client, ClientError};
 
@@ -14,13 +14,13 @@ pub fn segments<'a>(domain: &'a str, path: &'a str) -> Vec<&'a str> {
 pub struct FileRead<'a> {
     pub domain: &'a str,
     pub path: &'a str,
-    pub freshness: &'a Freshness,
+    pub fresh: &'a Fresh,
 }
 
 impl FileRead<'_> {
     /// The file at a revision; at the newest of the asked level where none is named.
     pub async fn content(&self, client: &Client, at: &str) -> Result<Answer, Failure> {
-        let level = if at.is_empty() { self.freshness.level() } else { "" };
+        let level = if at.is_empty() { self.fresh.level() } else { "" };
         let file = client.get_bytes(&segments(self.domain, self.path), &[("at", at), ("level", level)]).await?;
         check(client, &file)?;
         Ok(file)
@@ -28,7 +28,7 @@ impl FileRead<'_> {
 
     /// The proof file; `nonce` makes a strong read the reader's own.
     pub async fn proof(&self, client: &Client, nonce: &str) -> Result<Vec<u8>, Failure> {
-        let query = [("proof", "true"), ("level", self.freshness.level()), ("nonce", nonce)];
+        let query = [("proof", "true"), ("level", self.fresh.level()), ("nonce", nonce)];
         Ok(client.get_bytes(&segments(self.domain, self.path), &query).await?.body)
     }
 }

@@ -1,15 +1,16 @@
 //! `quorate ls`, `log` and `diff`: what stands in a domain, and how it came there.
 
 use super::failure::{Failure, Outcome};
+use super::level::{Freshness, Wish, parse_wish};
 use super::listing::{LIST_MAX, page};
 use super::names::Names;
 use super::print::{self, Table, plain, short, size};
-use super::reach::{Freshness, Reach, Scope};
+use super::reach::{Reach, Scope};
 use super::{change, clock};
 use quorate_client::api::{Causality, LogEntry, TreeEntry};
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
-use quorate_ledger::{Level, Mode, Revision};
+use quorate_ledger::{Mode, Revision};
 use serde_json::Value;
 
 /// List the files of a domain
@@ -28,8 +29,9 @@ pub struct Ls {
 /// Runs `quorate ls`.
 pub async fn ls(args: &Ls) -> Outcome {
     let client = args.reach.client()?;
-    let at = args.freshness.at();
-    let entries = tree(&client, &args.scope.domain, &at, args.freshness.level()).await?;
+    let folder = args.path.as_deref().map(|path| format!("{path}/")).unwrap_or_default();
+    let fresh = args.freshness.chosen(&client, &args.scope.domain, &folder).await?;
+    let entries = tree(&client, &args.scope.domain, &fresh.at(), fresh.level()).await?;
     let asked = |entry: &TreeEntry| args.path.as_deref().is_none_or(|path| is_under(&entry.path, path));
     let entries: Vec<TreeEntry> = entries.into_iter().filter(asked).collect();
     if entries.is_empty() && args.path.is_some() {
@@ -78,9 +80,12 @@ pub struct Log {
     /// Entries to show at most
     #[arg(long, short = 'n', default_value_t = LIST_MAX, value_name = "N")]
     limit: usize,
-    /// Consistency of the answer
-    #[arg(long, default_value = "strong", value_parser = super::reach::parse_level, value_name = "LEVEL")]
-    level: Level,
+    /// Consistency of the answer; auto chooses, and says why
+    #[arg(long, default_value = "strong", value_parser = parse_wish, value_name = "LEVEL")]
+    level: Wish,
+    /// Milliseconds within which an answer is of use, for level auto
+    #[arg(long, value_name = "MS")]
+    within: Option<u64>,
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
@@ -93,7 +98,9 @@ pub async fn log(args: &Log) -> Outcome {
     if let [first, second] = &args.causal[..] {
         return causal(args, &client, first, second).await;
     }
-    let query = [("path", args.path.as_deref().unwrap_or_default()), ("level", level_name(args.level))];
+    let path = args.path.as_deref().unwrap_or_default();
+    let level = args.level.level(&client, &args.scope.domain, &[path], args.within).await?;
+    let query = [("path", path), ("level", level_name(level))];
     let raw: Vec<Value> = client.list(&["domains", &args.scope.domain, "log"], &query, args.limit).await?;
     if args.reach.json {
         return Ok(print::json(&page(&raw))?);
@@ -108,7 +115,8 @@ pub async fn log(args: &Log) -> Outcome {
 
 /// Prints the causal order of two envelopes (A4).
 async fn causal(args: &Log, client: &Client, first: &str, second: &str) -> Outcome {
-    let query = [("first", first), ("second", second), ("level", level_name(args.level))];
+    let level = args.level.level(client, &args.scope.domain, &[""], args.within).await?;
+    let query = [("first", first), ("second", second), ("level", level_name(level))];
     let found: Causality = client.get(&["domains", &args.scope.domain, "causality"], &query).await?;
     if args.reach.json {
         return Ok(print::json(&found)?);

@@ -3,7 +3,7 @@
 use super::document;
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table};
-use quorate_client::keys;
+use quorate_client::keys::{self, Key};
 use quorate_ledger::{Genesis, hexed};
 use quorate_pbft::{Committee, Digest};
 use quorate_service::ceremony::{Draft, Entry};
@@ -123,19 +123,19 @@ fn template(args: &Template) -> Outcome {
 
 fn entry(args: &EntryArgs) -> Outcome {
     let replicas = args.replicas.iter().map(|word| replica(word)).collect::<Result<Vec<_>, _>>()?;
-    let authors = args.authors.iter().map(|file| keys::read(file)).collect::<Result<Vec<_>, _>>()?;
-    let entry = Entry::new(&args.org, &replicas, &authors);
+    let authors = args.authors.iter().map(|file| Key::open(file)).collect::<Result<Vec<_>, _>>()?;
+    let entry = Entry::new(&args.org, &replicas, &authors)?;
     entry.check().map_err(Failure::usage)?;
     document::write_new(&args.out, &entry)?;
     let (voters, signers) = (entry.replicas.len(), entry.authors.len());
     Ok(print::say(format!("entry of {} (replicas: {voters}, authors: {signers}); nothing in it is secret", args.org))?)
 }
 
-fn replica(word: &str) -> Result<(quorate_pbft::Ed25519Signer, String), Failure> {
+fn replica(word: &str) -> Result<(Key, String), Failure> {
     let expected = "expected a key file and a multiaddr, as in replica.key=/ip4/10.0.0.3/tcp/7700";
     let parts = word.split_once('=').filter(|(_, listen)| listen.starts_with('/'));
     let (file, listen) = parts.ok_or_else(|| Failure::usage(format!("replica {word:?}: {expected}")))?;
-    Ok((keys::read(Path::new(file))?, listen.to_owned()))
+    Ok((Key::Held(keys::read(Path::new(file))?), listen.to_owned()))
 }
 
 fn add(file: &Path, entry: &Path, as_json: bool) -> Outcome {

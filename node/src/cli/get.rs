@@ -2,8 +2,9 @@
 
 use super::failure::{Failure, Outcome};
 use super::file_read::FileRead;
+use super::level::Freshness;
 use super::print::{self, plain};
-use super::reach::{Freshness, Reach, Scope};
+use super::reach::{Reach, Scope};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
@@ -24,7 +25,7 @@ pub struct Get {
     /// Write a proof that anybody can check offline: waits for a stable checkpoint and prints the content at it
     #[arg(long, value_name = "FILE", conflicts_with = "at")]
     proof: Option<PathBuf>,
-    /// Write to FILE, with its mode, instead of standard output
+    /// Write to FILE, with its mode, instead of standard output; tells where it replaces another content
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -38,10 +39,11 @@ pub struct Get {
 /// Runs `quorate get`.
 pub async fn run(args: &Get) -> Outcome {
     let client = args.reach.client()?;
-    let read = FileRead { domain: &args.scope.domain, path: &args.path, freshness: &args.freshness };
+    let fresh = args.freshness.chosen(&client, &args.scope.domain, &args.path).await?;
+    let read = FileRead { domain: &args.scope.domain, path: &args.path, fresh: &fresh };
     let (file, nonce) = match &args.proof {
         Some(proof) => super::proof::get(&read, &client, proof).await?,
-        None => match read.content(&client, &args.freshness.at()).await {
+        None => match read.content(&client, &fresh.at()).await {
             Ok(file) => (file, None),
             Err(failure) => return Err(folder(args, &client).await.unwrap_or(failure)),
         },
@@ -49,7 +51,13 @@ pub async fn run(args: &Get) -> Outcome {
     warn(&args.path, &file);
     let mode = mode(&client, &file)?;
     match &args.out {
-        Some(out) => write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?,
+        Some(out) => {
+            let replaces = stands_otherwise(out, mode, &file.body);
+            write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?;
+            if replaces {
+                eprintln!("quorate: {} held another content and was replaced", out.display());
+            }
+        }
         None if !args.reach.json => print::bytes(&file.body)?,
         None => (),
     }
@@ -95,6 +103,17 @@ fn document(args: &Get, mode: Mode, file: &Answer, nonce: Option<&str>) -> serde
         "nonce": nonce,
         "content": std::str::from_utf8(&file.body).ok(),
     })
+}
+
+/// Whether something else than this content stands at a place.
+fn stands_otherwise(out: &Path, mode: Mode, bytes: &[u8]) -> bool {
+    let Ok(found) = fs::symlink_metadata(out) else { return false };
+    match mode {
+        Mode::Link => !fs::read_link(out).is_ok_and(|link| link.as_os_str().as_bytes() == bytes),
+        Mode::File | Mode::Exec => {
+            !(found.is_file() && found.len() == bytes.len() as u64 && fs::read(out).is_ok_and(|held| held == bytes))
+        }
+    }
 }
 
 /// Writes a file, an executable or a link, whole or not at all.

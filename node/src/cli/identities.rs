@@ -8,7 +8,7 @@ use super::reach::Reach;
 use super::sending::SignedRequest;
 use super::{document, sending};
 use quorate_client::api::Identity;
-use quorate_client::keys::{self, KeyError};
+use quorate_client::keys::{self, Key, KeyError};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, hexed};
 use quorate_pbft::PublicKey;
@@ -68,7 +68,7 @@ pub async fn run(command: &Command) -> Outcome {
         Command::Revoke { who, word } => sending::change(word, GROUP_DOMAIN, Op::Revoke { key: key_of(who)? }).await,
         Command::Rotate { new, word } => {
             let organisation = own_organisation(word).await?;
-            let Enrolment { key, proof, .. } = Enrolment::prove(Purpose::Author, &organisation, &keys::read(new)?);
+            let Enrolment { key, proof, .. } = prove(&Key::open(new)?, &organisation)?;
             sending::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
         }
     }
@@ -87,7 +87,7 @@ async fn list(reach: &Reach) -> Outcome {
 impl Newcomer {
     /// The newcomer's key with its proof of possession.
     pub async fn enrolment(&self, word: &SignedRequest) -> Result<Enrolment, Failure> {
-        let key = match keys::read(&self.new) {
+        let key = match Key::open(&self.new) {
             Ok(key) => key,
             Err(KeyError::NotAKey(_)) => return self.proven(),
             Err(other) => return Err(other.into()),
@@ -96,7 +96,7 @@ impl Newcomer {
             Some(named) => named.clone(),
             None => own_organisation(word).await?,
         };
-        Ok(Enrolment::prove(Purpose::Author, &organisation, &key))
+        Ok(prove(&key, &organisation)?)
     }
 
     fn proven(&self) -> Result<Enrolment, Failure> {
@@ -109,6 +109,11 @@ impl Newcomer {
             _ => Ok(enrolment),
         }
     }
+}
+
+/// An author's key for an organisation, with the proof that its owner holds it.
+pub fn prove(key: &Key, organisation: &str) -> Result<Enrolment, KeyError> {
+    Enrolment::prove_by(Purpose::Author, organisation, key.public_key(), |bytes| key.sign(bytes))
 }
 
 /// A key that is given in hex or as the file that holds it.

@@ -122,7 +122,7 @@ struct Requested<'a> {
 
 async fn acquire(args: &Acquire) -> Outcome {
     let (lease_ms, wait_ms) = (lease(args.lease)?, wait(args.wait)?);
-    let op = Op::Acquire { path: in_ledger(&args.path), mode: args.mode, lease_ms, wait_ms };
+    let op = Op::Acquire { path: in_ledger(&args.path)?, mode: args.mode, lease_ms, wait_ms };
     request(&args.word, &args.scope.domain, &args.path, vec![op], args.detach).await
 }
 
@@ -135,12 +135,12 @@ async fn renew(args: &Renew) -> Outcome {
         return Err(Failure::no(format!("{key} holds no lock on {}", plain(&args.path)))
             .next("`quorate lock list` shows who does"));
     };
-    let again = Op::Acquire { path: in_ledger(&args.path), mode, lease_ms, wait_ms: 0 };
+    let again = Op::Acquire { path: in_ledger(&args.path)?, mode, lease_ms, wait_ms: 0 };
     request(&args.word, &args.scope.domain, &args.path, vec![Op::Fence { token }, again], true).await
 }
 
 async fn release(args: &Release) -> Outcome {
-    let op = Op::Release { path: in_ledger(&args.path) };
+    let op = Op::Release { path: in_ledger(&args.path)? };
     let answer = submit(&args.word, &args.scope.domain, vec![op]).await?;
     change::report(answer, args.word.reach.json)
 }
@@ -261,8 +261,9 @@ async fn mine(client: &Client, domain: &str, key: &PublicKey, level: Level) -> R
     Ok(client.get(&path, &[("level", level_name(level))]).await?)
 }
 
-fn in_ledger(path: &str) -> String {
-    if path == "." { String::new() } else { path.to_owned() }
+/// A path as the ledger names it; a typing mistake is told before it is signed.
+fn in_ledger(path: &str) -> Result<String, Failure> {
+    if path == "." { Ok(String::new()) } else { change::checked(path) }
 }
 
 fn millis(option: &str, seconds: f64) -> Result<u64, Failure> {

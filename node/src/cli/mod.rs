@@ -7,6 +7,7 @@ mod print;
 mod failure;
 mod output;
 mod document;
+mod level;
 mod listing;
 mod names;
 mod proof;
@@ -20,10 +21,13 @@ mod genesis;
 mod keys;
 mod notify;
 mod start;
+mod observe;
 mod config;
 mod doctor;
 mod copy;
 mod compact;
+mod snapshot;
+mod diff_state;
 mod zip;
 mod debug;
 mod group;
@@ -87,6 +91,7 @@ enum Command {
     #[command(subcommand)]
     Genesis(genesis::Command),
     Start(start::Start),
+    Observe(observe::Observe),
     #[command(subcommand)]
     Config(config::Command),
     Put(change::Put),
@@ -116,6 +121,11 @@ enum Command {
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
     Compact(compact::Compact),
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
+    Backup(snapshot::Backup),
+    Restore(snapshot::Restore),
+    DiffState(diff_state::DiffState),
     #[command(subcommand)]
     Debug(debug::Command),
     /// List the voters
@@ -152,8 +162,7 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    Man(packager::Manual),
 }
 
 /// Runs the program with these arguments, the first of them its name.
@@ -175,6 +184,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Init(args) => init::run(args),
         Command::Genesis(command) => genesis::run(command),
         Command::Start(args) => start::run(args),
+        Command::Observe(args) => observe::run(args),
         Command::Config(command) => config::run(command),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),
@@ -197,6 +207,10 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
         Command::Compact(args) => compact::run(args),
+        Command::Snapshot(command) => wait(snapshot::run(command)),
+        Command::Backup(args) => wait(snapshot::backup(args)),
+        Command::Restore(args) => snapshot::restore(args),
+        Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(reach) => wait(group::members(reach)),
         Command::Peers(reach) => wait(group::peers(reach)),
@@ -214,7 +228,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Merge(_) => unreachable!("`merge` has exit codes of its own and was run before"),
         Command::Bench(args) => wait(bench::run(args)),
         Command::Completions { shell } => packager::completions(*shell),
-        Command::Man => packager::man(),
+        Command::Man(args) => packager::man(args),
     }
 }
 
@@ -252,7 +266,7 @@ mod tests {
     }
 
     /// Commands without results to print: they write a JSON file, serve, or print a script or a page.
-    const WITHOUT_JSON: [&str; 5] = ["template", "entry", "start", "completions", "man"];
+    const WITHOUT_JSON: [&str; 6] = ["template", "entry", "start", "observe", "completions", "man"];
 
     /// Names of the commands below one that take no `--json`.
     fn without_json(command: &clap::Command) -> Vec<String> {

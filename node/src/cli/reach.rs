@@ -4,7 +4,8 @@ use super::failure::Failure;
 use super::print::plain;
 use quorate_client::calls::level_name;
 use quorate_client::http::{Client, Notice};
-use quorate_ledger::{Level, Revision};
+use quorate_client::session::Session;
+use quorate_ledger::Level;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ pub struct Reach {
     /// File with the secret of the node's `admin.token`, for what only operators may see
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
     token: Option<PathBuf>,
+    /// File of a session: nothing is read from before what the session has read and written, at any node
+    #[arg(long, env = "QUORATE_SESSION", value_name = "FILE")]
+    session: Option<PathBuf>,
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     timeout: f64,
@@ -37,11 +41,16 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Time to wait for an answer.
+    pub fn patience(&self) -> Result<Duration, Failure> {
+        Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))
+    }
+
     /// A client whose time begins now.
     pub fn client(&self) -> Result<Client, Failure> {
-        let timeout =
-            Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let client = client(&self.node, timeout, (self.ca.as_deref(), self.token.as_deref()))?;
+        let client = client(&self.node, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
+        let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::usage)?;
+        let client = session.map_or(client.clone(), |session| client.in_session(session));
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }
@@ -86,7 +95,7 @@ pub struct Scope {
 /// Key that signs.
 #[derive(Debug, clap::Args)]
 pub struct Signing {
-    /// Key file of the author; its outbox lies beside it
+    /// Key file of the author, a .pub file or ssh-agent:FINGERPRINT; the outbox lies beside the file
     #[arg(long, env = "QUORATE_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
 }
@@ -99,29 +108,6 @@ impl Signing {
                 .next("give --key FILE or set QUORATE_KEY; `quorate keys new --out FILE` makes one")
         };
         self.key.as_ref().ok_or_else(none)
-    }
-}
-
-/// Consistency that an answer must have.
-#[derive(Debug, clap::Args)]
-pub struct Freshness {
-    /// Consistency of the answer: strong sees every write confirmed before, at any replica
-    #[arg(long, default_value = "strong", value_parser = parse_level, value_name = "LEVEL")]
-    pub level: Level,
-    /// Read the files as they were at this revision
-    #[arg(long, value_name = "REV")]
-    pub at: Option<Revision>,
-}
-
-impl Freshness {
-    /// The level as a query's value; nothing where a revision is named, which never changes.
-    pub fn level(&self) -> &'static str {
-        if self.at.is_some() { "" } else { level_name(self.level) }
-    }
-
-    /// The revision as a query's value; nothing for the newest.
-    pub fn at(&self) -> String {
-        self.at.map(|at| at.to_string()).unwrap_or_default()
     }
 }
 

@@ -63,7 +63,7 @@ fn log_format() -> impl TypedValueParser<Value = LogFormat> {
 
 /// Why a replica did not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
-enum StartError {
+pub(super) enum StartError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -87,15 +87,20 @@ enum StartError {
 /// Runs until a signal comes.
 pub fn run(start: &Start) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
-    runtime.block_on(serve(start)).map_err(|error| match error {
+    runtime.block_on(serve(start)).map_err(|error| failure(&start.dir, error))
+}
+
+/// The failure of a node in a folder.
+pub(super) fn failure(dir: &Path, error: StartError) -> Failure {
+    match error {
         StartError::Stopped(why) if why.contains(DISK_FULL) => {
-            let folder = start.dir.display();
+            let folder = dir.display();
             let failure = Failure::new(Exit::Disk, format!("the disk of {folder} is full; the replica stopped: {why}"));
             failure.next("make room and start it again: whatever was confirmed is kept, and it catches up by itself")
         }
         StartError::Stopped(why) => Failure::new(Exit::Internal, StartError::Stopped(why)),
         _ => Failure::usage(error),
-    })
+    }
 }
 
 async fn serve(start: &Start) -> Result<(), StartError> {
@@ -105,11 +110,15 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     if start.new_database {
         make_database(&dir, &config)?;
     }
+    tell_readable_key(&dir.join(REPLICA_KEY_FILE));
+    keep_out_of_dumps(&dir.join(REPLICA_KEY_FILE));
+    attend(Running::launch(Options { dir, config, interceptor: None }).await?).await
+}
+
+/// Tells that a node is ready, and runs it until a signal comes or it stops by itself.
+pub(super) async fn attend(mut running: Running) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-
-    tell_readable_key(&dir.join(REPLICA_KEY_FILE));
-    let mut running = Running::launch(Options { dir, config, interceptor: None }).await?;
     if running.name().contains(TEST_WORDS) {
         tracing::warn!(
             event = "test-keys",
@@ -129,7 +138,8 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     println!("ready {} {}", running.api_url(), running.peer_id());
 
     let notify = Notify::from_environment();
-    notify.tell(&format!("READY=1\nSTATUS=replica {} of {}", running.replica(), running.name()));
+    let node = running.replica().map_or_else(|| "observer".to_owned(), |number| format!("replica {number}"));
+    notify.tell(&format!("READY=1\nSTATUS={node} of {}", running.name()));
     let mut pulse = tokio::time::interval(notify.pulse().unwrap_or(STOPS_WITHIN));
     loop {
         tokio::select! {
@@ -165,6 +175,7 @@ impl Start {
             tls_certificate: self.tls_certificate.clone(),
             tls_key: self.tls_key.clone(),
             default_rates: None,
+            observers: None,
             data: self.data.clone(),
             history: None,
             space_quota: None,
@@ -179,6 +190,15 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
     tracing::info!(event = "new-database", data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())
+}
+
+/// Keeps the secret of a locked key out of core dumps.
+fn keep_out_of_dumps(key: &Path) {
+    if keys::is_locked(key).unwrap_or_default()
+        && let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(event = "key-dumpable", %error, "a core dump of this process would hold the replica's key");
+    }
 }
 
 /// Warns of a secret that others of this machine can read.

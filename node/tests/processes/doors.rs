@@ -1,9 +1,10 @@
 //! Strangers at the API: they take bounded room, and shut out nobody.
 
-use crate::group::{Group, eventually};
+use crate::group::{Group, eventually, free_ports};
 use crate::http;
-use quorate_ledger::{Base, Body, Change, Envelope, Genesis, Mode, Op, Revision};
-use quorate_pbft::{Digest, Signer as _};
+use quorate_ledger::{Act, Mode, Op};
+use quorate_pbft::Digest;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -14,22 +15,9 @@ const WIDE: usize = 4_000;
 
 /// An envelope of the first author that puts one content at many paths.
 fn wide(group: &Group, seq: u64) -> Vec<u8> {
-    let genesis = std::fs::read(group.dir().join("genesis.json")).expect("a file");
-    let id = Genesis::parse(&genesis).expect("a genesis").group();
     let content = Digest(Sha256::digest(b"x").into());
     let put = |path: usize| Op::Put { path: format!("a/rather/long/folder-{seq}/{path}"), mode: Mode::File, content };
-    let ops = (0..WIDE).map(put).collect();
-    let signer = group.author();
-    let body = Body {
-        author: signer.public_key(),
-        domain: "main".to_owned(),
-        from_seq: seq,
-        to_seq: seq,
-        attempt: 1,
-        changes: vec![Change::new(Base::Revision(Revision::GENESIS), ops, "wide", 0)],
-        carried: Vec::new(),
-    };
-    Envelope::sign(&id, body, vec![b"x".to_vec()], &signer).encode()
+    group.signed(seq, 1, (0..WIDE).map(put).collect(), vec![b"x".to_vec()])
 }
 
 #[test]
@@ -67,6 +55,21 @@ fn an_author_who_comes_faster_than_the_default_rate_is_told_when_to_come_again()
     assert_eq!((second.status, second.json()["code"].as_str()), (429, Some("rate")), "{}", second.text());
     assert!(after.is_some_and(|after| (1..=4).contains(&after)), "{after:?}");
     assert!(matches!(offer(1).status, 200 | 202), "the same bytes again are no error");
+}
+
+#[test]
+fn a_rate_of_changes_lets_nobody_in_with_wide_ones() {
+    let group = Group::running(1);
+    let rates = json!({"author": {"per_ms": 1_000, "changes": 1_000_000}});
+    let policy = serde_json::from_value(json!({"writers": ["*"], "readers": ["*"], "rates": rates}));
+    let act = Act::SetPolicy { policy: policy.expect("a policy") };
+    assert_eq!(group.offer(0, &group.signed(1, 1, vec![Op::Propose { act }], vec![])).json()["state"], "applied");
+    assert_eq!(group.offer(0, &wide(&group, 2)).status, 200, "an envelope is let in whole");
+
+    let second = group.offer(0, &wide(&group, 3));
+
+    assert_eq!((second.status, second.json()["code"].as_str()), (429, Some("rate")), "{}", second.text());
+    assert_eq!(group.offer(0, &group.envelope_at(3, 1, "narrow", "x")).status, 429, "it pays for the wide one first");
 }
 
 #[test]
@@ -142,4 +145,32 @@ fn a_token_closes_what_is_for_operators_on_loopback_too() {
     };
 
     assert_eq!((group.get(0, "/metrics").status, ask("guess"), ask("secret")), (403, 403, 200));
+}
+
+#[test]
+fn operators_with_an_address_of_their_own_are_answered_there_alone() {
+    let mut group = Group::init(1);
+    let file = group.dir().join("replica-0/config.toml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let operations = std::net::SocketAddr::from(([127, 0, 0, 1], free_ports(1)));
+    std::fs::write(&file, format!("operations = \"{operations}\"\n{text}")).expect("our file");
+    group.start_logged(0);
+
+    let there = |path: &str| http::get(operations, path).expect("an answer").status;
+
+    assert_eq!((group.get(0, "/metrics").status, group.get(0, "/v1/log").status), (403, 403));
+    assert_eq!((there("/metrics"), there("/v1/log"), there("/v1/status")), (200, 200, 200));
+    let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+    assert!(!log.contains("operators-"), "{log}");
+}
+
+#[test]
+fn a_start_without_a_token_says_who_reads_what_is_for_operators() {
+    let mut group = Group::init(1);
+    group.start_logged(0);
+
+    let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("operators-open")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("WARN") && line.contains("admin.token")), "{log}");
 }

@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 
 /// The program under test.
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
-/// Ports of these tests: from here, in steps, so that tests beside each other do not meet.
-const PORTS: std::ops::Range<u16> = 22_000..23_980;
+/// Ports of these tests: from here on, in places of ten, so that tests beside each other do not meet. Of each thousand
+/// the upper half is for doors for observers, which stand 500 above their replicas' ports.
+const PORTS: u16 = 20_000;
+/// Places.
+const PLACES: u16 = 200;
 /// Time that anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -192,7 +195,12 @@ impl Group {
     pub fn envelope_at(&self, seq: u64, attempt: u64, path: &str, content: &str) -> Vec<u8> {
         let hash = Digest(Sha256::digest(content.as_bytes()).into());
         let op = Op::Put { path: path.to_owned(), mode: Mode::File, content: hash };
-        let change = Change::new(Base::Revision(Revision::GENESIS), vec![op], "test", 0);
+        self.signed(seq, attempt, vec![op], vec![content.as_bytes().to_vec()])
+    }
+
+    /// An envelope of one change of the first author: these operations.
+    pub fn signed(&self, seq: u64, attempt: u64, ops: Vec<Op>, contents: Vec<Vec<u8>>) -> Vec<u8> {
+        let change = Change::new(Base::Revision(Revision::GENESIS), ops, "test", 0);
         let signer = self.author();
         let body = Body {
             author: signer.public_key(),
@@ -203,7 +211,7 @@ impl Group {
             changes: vec![change],
             carried: Vec::new(),
         };
-        Envelope::sign(&self.genesis().group(), body, vec![content.as_bytes().to_vec()], &signer).encode()
+        Envelope::sign(&self.genesis().group(), body, contents, &signer).encode()
     }
 
     /// The first author's key.
@@ -250,17 +258,13 @@ impl Drop for Group {
     }
 }
 
-/// The first of `count` ports in a row that nobody uses. The claim is a lock file that lives as long as the process.
+/// The first of `count` ports in a row that nobody uses; as many, 500 above, are for doors. A process claims a place once.
 pub fn free_ports(count: u16) -> u16 {
-    let step = 10;
-    let start = PORTS.start + (std::process::id() as u16 % 190) * step;
-    for offset in (0..PORTS.len() as u16).step_by(step.into()) {
-        let port = PORTS.start + (start - PORTS.start + offset) % (PORTS.len() as u16);
-        if claimed(port) && (port..port + count).all(is_free) {
-            return port;
-        }
-    }
-    panic!("no free ports in {PORTS:?}");
+    let first = std::process::id() as u16 % PLACES;
+    let places = (0..PLACES).map(|step| (first + step) % PLACES);
+    let ports = places.map(|place| PORTS + place / 50 * 1_000 + place % 50 * 10);
+    let mut free = ports.filter(|port| claimed(*port) && (*port..port + count).all(is_free));
+    free.next().expect("no free ports")
 }
 
 fn claimed(port: u16) -> bool {

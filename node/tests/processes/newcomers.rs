@@ -184,3 +184,49 @@ fn a_key_that_others_can_read_is_told_in_the_log_and_the_database_is_not_theirs(
     let data = std::fs::metadata(folder.join("data")).expect("a folder").permissions().mode();
     assert_eq!(data & 0o077, 0, "{data:o}");
 }
+
+#[test]
+fn a_file_that_another_content_replaces_is_told_of() {
+    let (group, key) = desk();
+    let out = group.dir().join("source.rs");
+    std::fs::write(&out, "fn main() {}").expect("our folder");
+
+    let get = ["get", "t/a", "--out", text(&out)];
+    let (first, again) = (run(&group, &key, 0, &get), run(&group, &key, 0, &get));
+
+    assert_eq!((first.status.code(), again.status.code()), (Some(0), Some(0)), "{}", errors(&first));
+    assert!(errors(&first).contains("held another content and was replaced"), "{}", errors(&first));
+    assert!(!errors(&again).contains("replaced"), "{}", errors(&again));
+}
+
+#[test]
+fn a_mistyped_path_never_comes_into_a_transaction() {
+    let (group, key) = desk();
+    assert_eq!(run(&group, &key, 0, &["tx", "begin"]).status.code(), Some(0));
+
+    for args in
+        [&["tx", "add", "../x", text(&key)][..], &["tx", "add", "a", "--to", "/b"], &["tx", "add", "a/", "--rm"]]
+    {
+        assert_eq!(run(&group, &key, 0, args).status.code(), Some(2), "{args:?}");
+    }
+
+    assert_eq!(run(&group, &key, 0, &["tx", "add", "a", text(&key)]).status.code(), Some(0));
+    let shown = lines(&run(&group, &key, 0, &["tx", "show"]));
+    let columns: Vec<Option<usize>> =
+        shown.lines().skip(1).map(|line| line.find("domain").or(line.find("main"))).collect();
+    assert!(columns.len() == 2 && columns[0].is_some() && columns[0] == columns[1], "{shown}");
+    assert_eq!(lines(&run(&group, &key, 0, &["tx", "abort"])), "thrown away: 1 change\n");
+}
+
+#[test]
+fn a_refusal_names_people_by_the_first_digits_of_their_keys() {
+    let mut group = Group::running(2);
+    let (holder, other) = (author(&group, 0), author(&group, 1));
+    says(&group, &holder, 0, &["lock", "acquire", "t/a"], 0);
+
+    let refused = run(&group, &other, 0, &["put", "t/a", text(&other)]);
+
+    let key = quorate_client::keys::public(&holder).expect("a key").to_string();
+    assert!(errors(&refused).contains(&key[..12]) && !errors(&refused).contains(&key), "{}", errors(&refused));
+    group.kill(1);
+}

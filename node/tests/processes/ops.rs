@@ -211,3 +211,36 @@ fn a_replica_that_is_to_stop_says_so_first_and_ends_in_time() {
     assert_eq!(group.ended(0), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
+
+/// Changes a letter of a content where the state holds it, and leaves it where its envelope stands; false where the
+/// state does not hold it in a row of its own yet.
+fn damage(database: &Path, content: &[u8]) -> bool {
+    let mut bytes = fs::read(database).expect("a database");
+    let length = (content.len() as u32).to_le_bytes();
+    let places = bytes.windows(content.len()).enumerate().filter(|(_, found)| *found == content).map(|(at, _)| at);
+    let places: Vec<usize> = places.filter(|at| bytes[at - 4..*at] != length).collect();
+    places.iter().for_each(|at| bytes[at + content.len() / 2] ^= 1);
+    fs::write(database, bytes).expect("our file");
+    !places.is_empty()
+}
+
+#[test]
+fn damage_that_a_reader_meets_lowers_health_and_is_an_issue() {
+    let mut group = Group::running(1);
+    let content = "Kapellskär and back, ".repeat(500);
+    group.put(0, "ports", &content);
+    let database = group.dir().join("replica-0/data/quorate.redb");
+    eventually("the state is folded", || {
+        assert_eq!(group.stop(0), Some(0));
+        let damaged = damage(&database, content.as_bytes());
+        group.start(0);
+        std::thread::sleep(Duration::from_secs(1)); // the state is folded once a second
+        damaged.then_some(())
+    });
+    assert!(health(&group, 0) >= HEALTH_MIN, "nobody has met it yet");
+
+    assert_eq!(group.file(0, "ports", "sequential").status, 500);
+
+    await_issues(&group, 0, &["disk-damaged"]);
+    assert!(health(&group, 0) < HEALTH_MIN);
+}

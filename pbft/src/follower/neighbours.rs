@@ -44,6 +44,11 @@ impl Neighbours {
         *shown = seq.max(*shown);
     }
 
+    /// The highest slot whose decision any member handed over.
+    pub(super) fn shown(&self) -> SeqNum {
+        self.shown.iter().copied().max().unwrap_or_default()
+    }
+
     /// The highest slot that a member claims to have.
     pub(super) fn claims(&self, member: ReplicaId) -> SeqNum {
         let status = self.peers[member].status.as_ref();

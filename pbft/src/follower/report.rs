@@ -19,8 +19,8 @@ pub struct FollowerReport {
     pub peers: Vec<PeerReport>,
     /// q.
     pub quorum: usize,
-    /// The highest slot that a member that is heard claims to have.
-    pub claimed: SeqNum,
+    /// The highest slot whose decision was seen, or that is executed.
+    pub decided: SeqNum,
     /// Decided slots that are not executed yet.
     pub waiting: usize,
     /// Questions that are out.
@@ -35,7 +35,6 @@ impl Follower {
     /// The report for people and metrics.
     pub fn report(&self) -> FollowerReport {
         let (now, next) = (self.now.ticks, self.point.seq.next());
-        let heard = self.members().filter(|member| self.neighbours.is_heard(*member, now));
         let peers = self.neighbours.iter();
         FollowerReport {
             executed: self.point.clone(),
@@ -43,7 +42,7 @@ impl Follower {
             view: self.view(),
             peers: peers.map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() }).collect(),
             quorum: self.committee.quorum(),
-            claimed: heard.map(|member| self.neighbours.claims(member)).max().unwrap_or_default(),
+            decided: self.neighbours.shown().max(self.point.seq),
             waiting: self.slots.iter().count(),
             asking: self.pursuits.len(),
             held_bytes: self.lanes.iter().map(|lane| lane.held_bytes()).sum(),
@@ -51,7 +50,8 @@ impl Follower {
         }
     }
 
-    fn view(&self) -> View {
+    /// The highest view that f + 1 members say they are in or beyond.
+    pub fn view(&self) -> View {
         let mut views: Vec<View> = self.neighbours.iter().filter_map(|peer| Some(peer.status.as_ref()?.view)).collect();
         views.sort_unstable_by(|a, b| b.cmp(a));
         views.get(self.committee.weak() - 1).copied().unwrap_or_default()

@@ -1,5 +1,6 @@
 //! From what the disk holds to a follower that goes on where it was.
 
+use crate::effects::Broken;
 use crate::follower::{Follower, FollowerConfig};
 use crate::recovery::recovered::Recovered;
 use crate::wire::{Ticks, Verify};
@@ -45,6 +46,8 @@ impl Follower {
             }
         }
         self.checkpoints.note(self.point.seq, self.point.checkpoint_digest());
-        self.broken = recovered.broken;
+        // Marks of a disk for voters: a follower has promised nothing (E7).
+        let is_of_voters = |broken: &Broken| matches!(broken, Broken::OlderThanPromises(_) | Broken::Copied(_));
+        self.broken = recovered.broken.filter(|broken| !is_of_voters(broken));
     }
 }

@@ -8,7 +8,7 @@ use crate::member::Member;
 use crate::recovery::fetch::Pursuits;
 use crate::replica::Replica;
 use crate::wire::{
-    Bundle, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
+    Bundle, BundleHeader, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -39,6 +39,13 @@ impl Replica {
         }
         self.lanes.touched.insert(id);
         Ok(())
+    }
+
+    /// Use of a bundle that a peer hands over: none if it is executed or held here, and whether execution will need it, as
+    /// it lies on the certified chain or the lane is the own one.
+    pub fn needs_bundle(&self, header: &BundleHeader) -> Option<bool> {
+        let needed = || header.lane == self.member.me || self.lanes.is_certified(header);
+        self.lanes.is_new(header).then(needed)
     }
 
     pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {
@@ -104,6 +111,15 @@ impl Replica {
 }
 
 impl Lanes {
+    fn is_new(&self, header: &BundleHeader) -> bool {
+        let lane = self.get(header.lane);
+        lane.is_some_and(|lane| header.position > lane.executed.position && lane.held(header.tip()).is_none())
+    }
+
+    fn is_certified(&self, header: &BundleHeader) -> bool {
+        self.get(header.lane).is_some_and(|lane| lane.on_chain(header.position) == Some(header.digest()))
+    }
+
     /// L2: the Ack goes out again whenever the bundle comes again.
     fn repeat_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, tip: Tip) {
         let view = View::of_lane(lane);

@@ -14,15 +14,15 @@ pub(super) fn lines(input: &Task, merged: &[u8]) -> Option<Check> {
     let lines = |file| lines::split(file).into_iter().map(<[u8]>::trim_ascii).filter(|l| !l.is_empty());
     // A line that no input has was put together from words of both: the words are accounted for below.
     let is_composed = |counts: &Counts| counts[..3] == [0, 0, 0];
-    let counts = counts(input, merged, lines)?;
-    (!counts.values().all(|c| is_composed(c) || explained(c))).then_some(Check::LineAccounting)
+    let tallies = tallies(input, merged, lines)?;
+    (!tallies.iter().all(|c| is_composed(c) || explained(c))).then_some(Check::LineAccounting)
 }
 
 pub(super) fn words(input: &Task, merged: &[u8]) -> Option<Check> {
     // Of two versions the newer one may stand alone.
     let is_version = |word: &&[u8]| input.options.newest_version && word[0].is_ascii_digit();
     let words = |file| identifiers(file).filter(|word| !is_version(word));
-    (!counts(input, merged, words)?.values().all(explained)).then_some(Check::WordAccounting)
+    (!tallies(input, merged, words)?.iter().all(explained)).then_some(Check::WordAccounting)
 }
 
 pub(super) fn identifiers(file: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -31,6 +31,24 @@ pub(super) fn identifiers(file: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Steps of finding one piece among all.
 const LOOK_STEPS: u64 = 16;
+
+/// Counts of every piece in each file, whatever it says; none out of steps.
+fn tallies<'a, I: Iterator<Item = &'a [u8]>>(
+    input: &Task<'a>,
+    merged: &'a [u8],
+    pieces: impl Fn(&'a [u8]) -> I,
+) -> Option<Vec<Counts>> {
+    input.work.take_len(input.len() + merged.len())?;
+    let files = [input.base.unwrap_or_default(), input.ours, input.theirs, merged];
+    let files = files.map(|file| pieces(file).collect::<Vec<_>>());
+    input.work.take(LOOK_STEPS * files.iter().map(|file| file.len() as u64).sum::<u64>())?;
+    let (ids, count) = lines::numbered(files.each_ref().map(Vec::as_slice));
+    let mut tallies = vec![[0; 4]; count as usize];
+    for (column, file) in ids.iter().enumerate() {
+        file.iter().for_each(|id| tallies[*id as usize][column] += 1);
+    }
+    Some(tallies)
+}
 
 /// Counts of each piece in each file; none out of steps.
 pub(super) fn counts<'a, I: Iterator<Item = &'a [u8]>>(

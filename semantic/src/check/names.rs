@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::Check;
 use crate::items::{Code, Item};
 use crate::ladder::Task;
-use crate::language::{self, Imports, Language, Shape};
+use crate::language::{self, Language, Shape};
 use crate::limits;
 use crate::lines;
 
@@ -44,7 +44,7 @@ fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize
         return None;
     }
     let language = language::of(input.path);
-    let code = Code::read(file, language.shape)?;
+    let code = Code::read(file, language)?;
     let mut out = BTreeMap::new();
     let mut open: Vec<(usize, Item)> = code.items().into_iter().map(|i| (0, i)).collect();
     while let Some((container, item)) = open.pop() {
@@ -57,29 +57,24 @@ fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize
         }
         *out.entry(id).or_default() += 1;
     }
-    if language.imports == Imports::JavaScript {
-        let defaults = lines::split(file).into_iter().filter(|l| l.starts_with(EXPORT_DEFAULT)).count();
-        out.insert(names.id(0, EXPORT_DEFAULT_NAME.into()), defaults);
+    for start in language.words().map_or(&[][..], |words| words.once) {
+        let count = lines::split(file).into_iter().filter(|line| line.starts_with(start.as_bytes())).count();
+        out.insert(names.id(0, (*start).into()), count);
     }
     Some(out)
 }
 
-/// Start of a module's one default export.
-const EXPORT_DEFAULT: &[u8] = b"export default ";
-/// Name that it is counted under: none that a declaration can bind.
-const EXPORT_DEFAULT_NAME: &str = "export default";
-
 /// Name that an item binds: for `struct A` and `enum A` the same.
 fn bound(name: &str, language: &Language) -> String {
     if let Some((method, parameters)) = name.strip_prefix("method ").and_then(|m| m.split_once('(')) {
-        let overloads = language.imports == Imports::Java;
+        let overloads = language.words().is_some_and(|words| words.overloads);
         return if overloads { format!("{method}({})", types(parameters)) } else { method.into() };
     }
     let words: Vec<&str> = name.split(' ').collect();
     match words.as_slice() {
         _ if language.shape == Shape::Markdown => name.into(),
         [_, name] => (*name).into(),
-        ["func", receiver @ .., name] => {
+        [word, receiver @ .., name] if language.words().is_some_and(|words| words.receive.contains(word)) => {
             let receiver: Vec<&str> = receiver.iter().copied().filter(|w| *w != "*").collect();
             // The receiver's own name says nothing.
             let of = if receiver.len() > 1 { &receiver[1..] } else { &receiver[..] };
@@ -99,7 +94,7 @@ fn types(parameters: &str) -> String {
             "<" | "(" => depth += 1,
             ">" | ")" => depth = depth.saturating_sub(1),
             "," if depth == 0 => {
-                of_one.pop();
+                unname(&mut of_one);
                 out.append(&mut of_one);
                 out.push(",");
             }
@@ -107,9 +102,16 @@ fn types(parameters: &str) -> String {
             _ => (),
         }
     }
-    of_one.pop();
+    unname(&mut of_one);
     out.append(&mut of_one);
     out.join(" ")
+}
+
+/// Drops a parameter's name; a type may stand without.
+fn unname(parameter: &mut Vec<&str>) {
+    if parameter.len() > 1 {
+        parameter.pop();
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::data::{self, Unread};
 use crate::items;
 use crate::ladder::Task;
 use crate::language::{self, Shape};
-use crate::lex::{self, Dialect};
+use crate::lex;
 use crate::limits;
 use crate::lines;
 
@@ -40,17 +40,16 @@ pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
 
 /// Brackets match, and Python is indented one way, where that holds of all three.
 pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
-    let dialect = match language::of(input.path).shape {
-        Shape::Braces(words) | Shape::Indent(words) => words.dialect,
-        _ => return None,
-    };
+    let language = language::of(input.path);
+    language.words()?;
     let balanced = |file: &[u8]| {
         file.len() > limits::STRUCTURE_BYTES_MAX
-            || lex::is_balanced(file, &lex::tokens(file, dialect), items::DEPTH_MAX)
+            || lex::is_balanced(file, &lex::tokens(file, &language.lexis), items::DEPTH_MAX)
     };
     input.work.take_len(input.len() + merged.len())?;
     let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs];
-    let one_indent = |file: &[u8]| dialect != Dialect::Python || !mixes_indents(file);
+    let one_indent =
+        |file: &[u8]| !matches!(language.shape, Shape::Indent(words) if words.end.is_none()) || !mixes_indents(file);
     let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));
     (broke(&balanced) || broke(&one_indent)).then_some(Check::Parses)
 }

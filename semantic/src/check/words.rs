@@ -8,7 +8,7 @@ use super::Check;
 use super::accounting::{Counts, counts, identifiers};
 use crate::imports;
 use crate::ladder::Task;
-use crate::language::{self, Imports, Language, Shape};
+use crate::language::{self, Language};
 use crate::lex::{self, Kind};
 use crate::lines;
 use crate::words;
@@ -49,15 +49,15 @@ fn is_bound(input: &Task, word: &[u8], language: &Language) -> Option<bool> {
 }
 
 fn binds(line: &[u8], word: &[u8], language: &Language) -> bool {
-    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return true };
+    let Some(words) = language.words() else { return true };
     let said: Vec<&[u8]> = words::split(line).into_iter().filter(|w| !words::is_blank(w)).collect();
     let at = |i: usize| said.get(i).copied().unwrap_or_default();
     let is_set = |i: usize| {
         matches!((at(i + 1), at(i + 2)), (b"=", after) if after != b"=") || [at(i + 1), at(i + 2)] == [b":", b"="]
     };
     let is_declared = |i: usize| i > 0 && words.is_keyword(at(i - 1));
-    // A path leads to the name that it binds; in Python its head is bound.
-    let is_path = |i: usize| language.imports != Imports::Python && at(i + 1) == b".";
+    // A path leads to the name that it binds, unless its head is bound.
+    let is_path = |i: usize| !language.imports.is_some_and(|style| style.binds_head) && at(i + 1) == b".";
     let is_imported = imports::may_begin(line, language.imports);
     let is_bound = |i: usize| is_set(i) || if is_imported { !is_path(i) } else { is_declared(i) };
     said.iter().enumerate().any(|(i, w)| *w == word && is_bound(i))
@@ -66,10 +66,10 @@ fn binds(line: &[u8], word: &[u8], language: &Language) -> bool {
 /// The words that name something by themselves: no numbers, no members of something else (after a dot), and of code no
 /// keywords and no words of comments.
 pub(super) fn names<'a>(file: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
-    let (Shape::Braces(words) | Shape::Indent(words)) = language.shape else { return free_words(file, 0) };
+    let Some(words) = language.words() else { return free_words(file, 0) };
     let is_keyword = |word: &&[u8]| words.is_keyword(word);
     let (mut at, mut out) = (0, Vec::new());
-    let comments = lex::tokens(file, words.dialect).into_iter().filter(|token| token.kind == Kind::Comment);
+    let comments = lex::tokens(file, &language.lexis).into_iter().filter(|token| token.kind == Kind::Comment);
     for (from, to) in comments.map(|token| (token.from, token.to)).chain([(file.len(), file.len())]) {
         out.extend(free_words(&file[..from], at));
         at = to;

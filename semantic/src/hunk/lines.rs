@@ -7,7 +7,7 @@ use crate::Work;
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::elements;
 use crate::language::{Language, Shape};
-use crate::lines::{self, Interner};
+use crate::lines;
 use crate::pairs;
 use crate::text::{BothAdded, Mode};
 
@@ -42,10 +42,9 @@ struct Lines<'a> {
 pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work: &Work) -> Result<Vec<u8>, No> {
     let lines =
         Lines { base: lines::split(&hunk.base), ours: lines::split(&hunk.ours), theirs: lines::split(&hunk.theirs) };
-    let mut interner = Interner::default();
-    let (b, o, t) = (interner.ids(&lines.base), interner.ids(&lines.ours), interner.ids(&lines.theirs));
-    let mut ours = diff3::hunks(&b, &o, interner.len(), work).ok_or(No::Never)?;
-    let mut theirs = diff3::hunks(&b, &t, interner.len(), work).ok_or(No::Never)?;
+    let ([b, o, t], count) = lines::numbered([&lines.base, &lines.ours, &lines.theirs]);
+    let mut ours = diff3::hunks(&b, &o, count, work).ok_or(No::Never)?;
+    let mut theirs = diff3::hunks(&b, &t, count, work).ok_or(No::Never)?;
     if cut == Cut::Paired {
         ours = pairs::refine(ours, &lines.base, &lines.ours, language.is_data(), work).ok_or(No::Never)?;
         theirs = pairs::refine(theirs, &lines.base, &lines.theirs, language.is_data(), work).ok_or(No::Never)?;
@@ -64,7 +63,7 @@ pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work
         }
     }
     let merged = out.concat();
-    if doubles_a_line(&merged, &lines, mode) { Err(No::Next) } else { Ok(merged) }
+    if doubles_a_line(&merged, &lines, language, mode) { Err(No::Next) } else { Ok(merged) }
 }
 
 /// Neighbouring edits of different sides that are about one thing.
@@ -85,8 +84,7 @@ fn refuse_neighbours(first: &Chunk, second: &Chunk, lines: &Lines, language: &La
     // A comment speaks of the line below it.
     let is_comment = |line: &&[u8]| {
         let line = line.trim_ascii();
-        let in_block = language.line_comment == "//" && [&b"/*"[..], b"* ", b"*/"].iter().any(|m| line.starts_with(m));
-        line.is_empty() || in_block || line == b"*" || line.starts_with(language.line_comment.as_bytes())
+        line.is_empty() || language.lexis.is_comment(line)
     };
     let said = a.base.iter().chain(a.side).any(|l| !l.trim_ascii().is_empty());
     if said && a.base.iter().chain(a.side).all(is_comment) {
@@ -180,7 +178,8 @@ fn inside(
 /// Whether a line that both added, each once, would stand twice.
 ///
 /// Inside of two whole elements lines may well be alike.
-fn doubles_a_line(merged: &[u8], lines: &Lines, mode: Mode) -> bool {
+fn doubles_a_line(merged: &[u8], lines: &Lines, language: &Language, mode: Mode) -> bool {
+    let end = language.words().and_then(|words| words.end).unwrap_or_default();
     let merged = lines::split(merged);
     let indent = |line: &[u8]| line.len() - line.trim_ascii_start().len();
     let outermost = merged.first().map_or(0, |line| indent(line));
@@ -190,7 +189,10 @@ fn doubles_a_line(merged: &[u8], lines: &Lines, mode: Mode) -> bool {
         |line: &'_ [u8]| line.trim_ascii_end().strip_suffix(b",").map_or(line.trim_ascii_end().len(), <[u8]>::len);
     let mut counts: BTreeMap<&[u8], [usize; 4]> = BTreeMap::new();
     for (column, file) in [&lines.base, &lines.ours, &lines.theirs, &merged].into_iter().enumerate() {
-        for line in file.iter().filter(|l| l.iter().any(u8::is_ascii_alphanumeric) && !is_inside(l)) {
+        for line in file
+            .iter()
+            .filter(|l| l.iter().any(u8::is_ascii_alphanumeric) && l.trim_ascii() != end.as_bytes() && !is_inside(l))
+        {
             counts.entry(&line[..entry(line)]).or_default()[column] += 1;
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Hunk;
 use crate::Work;
 use crate::diff3::{self, Chunk, Touch};
-use crate::lines::Interner;
+use crate::lines;
 use crate::text::Mode;
 use crate::versions;
 use crate::words;
@@ -19,8 +19,7 @@ pub(super) fn merge(hunk: &Hunk, mode: Mode, work: &Work) -> Option<Vec<u8>> {
     if [&base, &ours, &theirs].iter().any(|side| side.len() > WORDS_MAX) {
         return None;
     }
-    let mut interner = Interner::default();
-    let (b, o, t) = (interner.ids(&base), interner.ids(&ours), interner.ids(&theirs));
+    let ([b, o, t], count) = lines::numbered([&base, &ours, &theirs]);
     let (mut out, mut line) = (Vec::new(), Line::default());
     // Blanks inside a line only lay it out; those at its start may say in which block it stands.
     let lays_out = |before: &[&[u8]], from: &[&[u8]], to: &[&[u8]]| {
@@ -28,7 +27,7 @@ pub(super) fn merge(hunk: &Hunk, mode: Mode, work: &Work) -> Option<Vec<u8>> {
         let is_inside = before.last().is_some_and(|word| *word != b"\n");
         hunk.is_free && is_inside && from.iter().chain(to).all(is_layout)
     };
-    for chunk in diff3::align([&b, &o, &t], interner.len(), Touch::Replacing, work)? {
+    for chunk in diff3::align([&b, &o, &t], count, Touch::Replacing, work)? {
         let (words, sides) = match chunk {
             Chunk::Same(range) => (&base[range], [false, false]),
             Chunk::Both(_, range) => (&ours[range], [false, false]),

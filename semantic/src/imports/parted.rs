@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::syntax::{is_whole, may_open, statement};
+use super::syntax::{is_whole, opens, statement};
 use super::{binds_a_name, bound};
 use crate::language::Imports;
 use crate::work::Work;
@@ -23,12 +23,13 @@ pub(crate) struct Parted {
 
 impl Parted {
     /// Parts a file; none out of steps.
-    pub(crate) fn of(file: &str, style: Imports, work: &Work) -> Option<Self> {
+    pub(crate) fn of(file: &str, style: Option<&Imports>, work: &Work) -> Option<Self> {
         let lines: Vec<&str> = file.split_inclusive('\n').collect();
         let (mut out, mut at, mut in_block) = (Self::default(), 0, false);
+        let Some(style) = style else { return Some(Self { rest: file.into(), ..out }) };
         while at < lines.len() {
             let bare = lines[at].trim();
-            in_block = (in_block && bare != ")") || bare == "import (";
+            in_block = style.block.is_some_and(|[open, close]| (in_block && bare != close) || bare == open);
             let len = if begins(bare, style, in_block) { out.take(&lines[at..], style, work)? } else { 0 };
             if len == 0 {
                 out.rest.push_str(lines[at]);
@@ -39,7 +40,7 @@ impl Parted {
     }
 
     /// Takes the statement that begins here; its number of lines, or 0 where none does.
-    fn take(&mut self, lines: &[&str], style: Imports, work: &Work) -> Option<usize> {
+    fn take(&mut self, lines: &[&str], style: &Imports, work: &Work) -> Option<usize> {
         let mut text = String::new();
         for (line, len) in lines.iter().zip(1..=STATEMENT_LINES_MAX) {
             text.push_str(line);
@@ -55,7 +56,7 @@ impl Parted {
                 }
                 return Some(len);
             }
-            if style == Imports::JavaScript && text.contains(['(', '=']) {
+            if text.contains(style.never) {
                 return Some(0);
             }
         }
@@ -86,11 +87,7 @@ impl Parted {
 }
 
 /// Whether an import may begin with this line of a file.
-pub(super) fn begins(bare: &str, style: Imports, in_block: bool) -> bool {
-    match style {
-        Imports::None => false,
-        Imports::Go => (in_block && bare.contains('"')) || bare.starts_with("import \""),
-        Imports::Rust => may_open(bare, style) && (bare.contains("use ") || bare.contains("extern crate ")),
-        _ => may_open(bare, style),
-    }
+pub(super) fn begins(bare: &str, style: &Imports, in_block: bool) -> bool {
+    let has = style.has.is_empty() || style.has.iter().any(|word| bare.contains(word));
+    (in_block && bare.contains('"')) || (opens(bare, style) && has)
 }

@@ -1,6 +1,6 @@
 //! Import statements as text: where one begins and ends, what it takes and from where.
 
-use crate::language::Imports;
+use crate::language::{Imports, Place};
 use crate::words;
 use crate::work::Work;
 
@@ -18,7 +18,7 @@ pub(super) struct Statement {
 }
 
 /// Cuts text into import statements; none if anything else is there.
-pub(super) fn statements(text: &str, style: Imports, work: &Work) -> Option<Vec<Statement>> {
+pub(super) fn statements(text: &str, style: &Imports, work: &Work) -> Option<Vec<Statement>> {
     let mut out = Vec::new();
     let (mut lead, mut current) = (String::new(), String::new());
     for line in text.split_inclusive('\n') {
@@ -41,62 +41,45 @@ pub(super) fn statements(text: &str, style: Imports, work: &Work) -> Option<Vec<
 }
 
 /// Whether a line belongs to the statement after it.
-pub(super) fn is_lead(bare: &str, style: Imports) -> bool {
-    match style {
-        Imports::Python => bare.starts_with('#'),
-        Imports::Rust => bare.starts_with("//") || (bare.starts_with("#[") && bare.ends_with(']')),
-        _ => bare.starts_with("//"),
-    }
+pub(super) fn is_lead(bare: &str, style: &Imports) -> bool {
+    bare.starts_with(style.lead) || is_attribute(bare, style)
 }
 
-/// Whether an import may begin with this line, so that anything else is not read to its end first.
-pub(super) fn may_open(bare: &str, style: Imports) -> bool {
-    let words: &[&str] = match style {
-        Imports::Rust => &["use", "pub", "extern"],
-        Imports::Python => &["import", "from"],
-        Imports::JavaScript => &["import", "export"],
-        Imports::Java => &["import"],
-        Imports::Go | Imports::None => &[""],
-    };
-    words.iter().any(|word| bare.starts_with(word))
+fn is_attribute(bare: &str, style: &Imports) -> bool {
+    style.attribute.is_some_and(|[open, close]| bare.starts_with(open) && bare.ends_with(close))
+}
+
+/// Whether an import may begin with this line, so that anything else is not read to its end first. Inside of a block any.
+fn may_open(bare: &str, style: &Imports) -> bool {
+    style.block.is_some() || opens(bare, style)
+}
+
+/// Whether a line starts as an import does.
+pub(super) fn opens(bare: &str, style: &Imports) -> bool {
+    style.open.iter().any(|word| bare.starts_with(word))
 }
 
 /// Whether a statement that began is at its end.
-pub(super) fn is_whole(text: &str, style: Imports) -> bool {
+pub(super) fn is_whole(text: &str, style: &Imports) -> bool {
     let code: String = text.lines().map(|l| without_comment(l, style)).collect::<Vec<_>>().join("\n");
     let code = code.trim_end();
-    match style {
-        Imports::Rust | Imports::Java => code.ends_with(';'),
-        Imports::Python => !code.ends_with('\\') && code.matches('(').count() == code.matches(')').count(),
-        Imports::JavaScript => {
-            code.matches('{').count() == code.matches('}').count()
-                && (code.ends_with(';') || code.ends_with(['\'', '"']))
-        }
-        Imports::Go => true,
-        Imports::None => false,
-    }
+    let ends = if style.end.is_empty() { !code.ends_with('\\') } else { code.ends_with(style.end) };
+    let is_closed = |[open, close]: [char; 2]| code.matches(open).count() == code.matches(close).count();
+    ends && style.closed.is_none_or(is_closed)
 }
 
-fn without_comment(line: &str, style: Imports) -> &str {
-    let mark = if style == Imports::Python { "#" } else { " //" };
-    line.find(mark).map_or(line, |i| &line[..i])
+fn without_comment<'a>(line: &'a str, style: &Imports) -> &'a str {
+    line.find(style.comment).map_or(line, |i| &line[..i])
 }
 
 /// Reads one statement; none if it is not an import.
-pub(super) fn statement(lead: &str, text: &str, style: Imports) -> Option<Statement> {
+pub(super) fn statement(lead: &str, text: &str, style: &Imports) -> Option<Statement> {
     let start = lead.len();
     let whole = format!("{lead}{text}");
     let indent = text.len() - text.trim_start().len();
     let code = text.trim();
-    let attributes: String = lead.lines().map(str::trim).filter(|l| l.starts_with("#[")).collect();
-    let (place, list): (String, (usize, usize)) = match style {
-        Imports::Rust => rust_parts(code)?,
-        Imports::Python => python_parts(code)?,
-        Imports::JavaScript => javascript_parts(code)?,
-        Imports::Go => go_parts(code)?,
-        Imports::Java => java_parts(code)?,
-        Imports::None => return None,
-    };
+    let attributes: String = lead.lines().map(str::trim).filter(|line| is_attribute(line, style)).collect();
+    let (place, list) = parts(code, style)?;
     let inner = &code[list.0..list.1];
     let names: Vec<String> = split_names(inner, style);
     let place = format!("{attributes}{}{place}", &text[..indent]);
@@ -105,7 +88,7 @@ pub(super) fn statement(lead: &str, text: &str, style: Imports) -> Option<Statem
 }
 
 /// The names between commas that stand in no inner brackets.
-fn split_names(inner: &str, style: Imports) -> Vec<String> {
+fn split_names(inner: &str, style: &Imports) -> Vec<String> {
     let (mut out, mut depth, mut name) = (Vec::new(), 0, String::new());
     for line in inner.lines() {
         for c in without_comment(line, style).chars() {
@@ -130,81 +113,84 @@ fn split_names(inner: &str, style: Imports) -> Vec<String> {
 /// Place, and where the list stands in `code`.
 type Parts = (String, (usize, usize));
 
-fn rust_parts(code: &str) -> Option<Parts> {
-    let end = code.rfind(';')?;
-    let words: Vec<&str> = code.split_whitespace().collect();
-    let visible = usize::from(words.first().is_some_and(|w| w.starts_with("pub")));
-    match *words.get(visible)? {
-        "use" => {}
-        "extern" if words.get(visible + 1) == Some(&"crate") => {}
-        _ => return None,
-    }
-    if let Some(open) = code.find('{') {
-        let close = code.rfind('}')?;
-        return Some((code[..open].split_whitespace().collect::<Vec<_>>().join(" "), (open + 1, close)));
-    }
-    // `a::b as c` imports one name from `a::`.
-    let path_end = code.find(" as ").unwrap_or(end);
-    let from =
-        code[..path_end].rfind("::").map_or_else(|| code[..path_end].rfind(' ').map(|i| i + 1), |i| Some(i + 2))?;
-    Some((code[..from].split_whitespace().collect::<Vec<_>>().join(" "), (from, end)))
-}
-
-fn python_parts(code: &str) -> Option<Parts> {
-    let end = code.find('#').unwrap_or(code.len());
-    let from = if code.starts_with("from ") {
-        code.find(" import ")
-            .map(|i| i + " import ".len())
-            .or_else(|| code.find(" import(").map(|i| i + " import".len()))?
-    } else if code.starts_with("import ") {
-        "import ".len()
-    } else {
+fn parts(code: &str, style: &Imports) -> Option<Parts> {
+    if code.contains(style.never) {
         return None;
+    }
+    let bare = match style.modifier.filter(|word| code.starts_with(word)) {
+        Some(_) => code.split_once(char::is_whitespace)?.1.trim_start(),
+        None => code,
     };
-    let place = code[..from].split_whitespace().collect::<Vec<_>>().join(" ");
-    match code[from..].find('(') {
-        Some(open) => Some((place, (from + open + 1, code.rfind(')')?))),
-        None => Some((place, (from, code[..end].trim_end().len().max(from)))),
+    let form = style.forms.iter().find(|form| bare.starts_with(form.open))?;
+    let opened = code.len() - bare.len() + form.open.len();
+    match form.place {
+        Place::Path(between) => path_parts(code, opened, between, style),
+        Place::Before(word) => {
+            let at = code.find(&format!("{word} ")).map(|i| i + 1).or_else(|| code.find(&format!("{word}(")))?;
+            list_parts(code, at + word.len(), style)
+        }
+        Place::Nowhere => list_parts(code, opened, style),
+        Place::Source => source_parts(code),
+        Place::Quoted => quoted_parts(code, opened),
     }
 }
 
-fn javascript_parts(code: &str) -> Option<Parts> {
-    if !(code.starts_with("import") || code.starts_with("export")) || code.contains('(') || code.contains('=') {
+fn squashed(code: &str) -> String {
+    code.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// End of the names of a statement without a list in brackets.
+fn names_end(code: &str, style: &Imports) -> Option<usize> {
+    if style.end.is_empty() { Some(without_comment(code, style).trim_end().len()) } else { code.rfind(style.end) }
+}
+
+/// `a::b as c` imports one name from `a::`, and `a::{b, c}` two.
+fn path_parts(code: &str, opened: usize, between: &str, style: &Imports) -> Option<Parts> {
+    let end = names_end(code, style)?;
+    if let Some((open, [_, close])) = style.list.and_then(|list| Some((code.find(list[0])?, list))) {
+        return Some((squashed(&code[..open]), (open + 1, code.rfind(close)?)));
+    }
+    if code[..end].contains(',') {
         return None;
     }
+    let path_end = code.find(" as ").unwrap_or(end);
+    let from = code[..path_end].rfind(between).map_or(opened, |i| i + between.len());
+    Some((squashed(&code[..from]), (from, end)))
+}
+
+/// Names from a place on, in brackets or not.
+fn list_parts(code: &str, from: usize, style: &Imports) -> Option<Parts> {
+    let place = squashed(&code[..from]);
+    match style.list.and_then(|[open, close]| Some((code[from..].find(open)?, close))) {
+        Some((open, close)) => Some((place, (from + open + 1, code.rfind(close)?))),
+        None => Some((place, (from, names_end(code, style)?.max(from)))),
+    }
+}
+
+/// `import a from 'b'`: the whole clause is one name; of `import { a, b } from 'c'` each is.
+fn source_parts(code: &str) -> Option<Parts> {
     let quote = code.find(['\'', '"'])?;
     let source: String = code[quote..].trim_end_matches(';').chars().filter(|c| !matches!(c, '\'' | '"')).collect();
     let (open, close) = match code[..quote].find('{') {
         Some(open) => (open + 1, code[..quote].rfind('}')?),
-        // `import a from 'b'`: the whole clause is one name.
         None => ("import".len(), code[..quote].rfind("from").unwrap_or("import".len()).max("import".len())),
     };
     if code[open..close].trim().is_empty() {
         return Some((code.into(), (quote + 1, code.len())));
     }
-    let head: String = code[..open].split_whitespace().collect::<Vec<_>>().join(" ");
-    Some((format!("{head} {source}"), (open, close)))
+    Some((format!("{} {source}", squashed(&code[..open])), (open, close)))
 }
 
-fn go_parts(code: &str) -> Option<Parts> {
-    let spec = code.strip_prefix("import ").unwrap_or(code);
-    let offset = code.len() - spec.len();
-    let open = spec.find('"')?;
-    let close = open + 1 + spec[open + 1..].find('"')? + 1;
+fn quoted_parts(code: &str, opened: usize) -> Option<Parts> {
+    let spec = &code[opened..];
+    let open = spec.find(['"', '<'])?;
+    let close = open + 1 + spec[open + 1..].find(['"', '>'])? + 1;
     let after = spec[close..].trim();
     let alias = spec[..open].trim();
     let named = alias.bytes().all(|b| words::is_word_byte(b) || b == b'.');
     if !named || !(after.is_empty() || after.starts_with("//")) {
         return None;
     }
-    let names = if alias.is_empty() { (offset + open, offset + close) } else { (offset, offset + close) };
-    Some((code[..offset].to_string(), names))
-}
-
-fn java_parts(code: &str) -> Option<Parts> {
-    let path = code.strip_prefix("import ")?;
-    let end = code.rfind(';')?;
-    let from = code.len() - path.len();
-    let last = code[..end].rfind('.').map_or(from, |i| i + 1);
-    Some((code[..last].split_whitespace().collect::<Vec<_>>().join(" "), (last, end)))
+    let from = if alias.is_empty() { opened + open } else { opened };
+    Some((code[..opened].to_string(), (from, opened + close)))
 }

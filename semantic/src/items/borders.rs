@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Code, Item};
+use crate::language::Break;
 use crate::lex::Kind;
 
 impl Code<'_> {
@@ -15,14 +16,20 @@ impl Code<'_> {
             let (next, ends) = match self.tokens[i].kind {
                 Kind::Open => {
                     let close = self.partner[i];
+                    let is_condition =
+                        self.text[self.tokens[i].from] == b'#' && self.next_said(start, i + 1) == Some(i);
                     let ends = self.is(i, b"{") && !is_value && !self.goes_on(close + 1, tokens.end);
-                    (close + 1, ends)
+                    (close + 1, ends || is_condition)
                 }
                 Kind::Mark => {
                     is_value |= self.is(i, b"=") && !self.is(i + 1, b">");
                     (i + 1, self.is(i, b";"))
                 }
-                Kind::Line if self.words.lines_end && self.line_ends(start, i, tokens.end) => {
+                Kind::Directive => (i + 1, self.next_said(start, i + 1) == Some(i)),
+                Kind::Line
+                    if !matches!(self.words.breaks, Break::Nothing | Break::Kept)
+                        && self.breaks(start, i, tokens.end) =>
+                {
                     let head = *head.get_or_insert_with(|| self.head(start..tokens.end).unwrap_or(tokens.end));
                     (i + 1, head < i) // else nothing but decorators stands there yet
                 }
@@ -89,7 +96,7 @@ impl Code<'_> {
                     if fresh && depth == 0 {
                         let column = self.column(i);
                         let indent = *indent.get_or_insert(column);
-                        if column <= indent && !self.is_one_of(i, &["else", "elif", "except", "finally"]) {
+                        if column <= indent && !self.is_one_of(i, self.words.continues) {
                             out.push(i);
                         }
                     }
@@ -108,7 +115,7 @@ impl Code<'_> {
     /// Whether what follows a closing brace still belongs to the same item.
     fn goes_on(&self, next: usize, end: usize) -> bool {
         let Some(i) = self.next_said(next, end) else { return false };
-        if self.is_one_of(i, &["else", "catch", "finally"]) {
+        if self.is_one_of(i, self.words.continues) {
             return true;
         }
         match self.tokens[i].kind {
@@ -119,7 +126,7 @@ impl Code<'_> {
     }
 
     /// Whether a line end ends the statement that began at `start`.
-    fn line_ends(&self, start: usize, line: usize, end: usize) -> bool {
+    fn breaks(&self, start: usize, line: usize, end: usize) -> bool {
         let before = self.said[line].filter(|i| *i >= start);
         let Some(before) = before else { return false };
         let closes = matches!(self.tokens[before].kind, Kind::Word | Kind::Close | Kind::Text);

@@ -9,16 +9,14 @@ use std::ops::Range;
 
 use super::{Code, CutBy, Item};
 use crate::Work;
-use crate::lex::{Dialect, Kind};
+use crate::language::Runs;
+use crate::lex::Kind;
 
 /// Steps of cutting one byte into items and reading what they name.
 const READ_STEPS: usize = 16;
 
 /// Deepest nesting of classes that is looked into.
 const DEPTH_MAX: usize = 32;
-
-/// Words after which a bracket opens a block that runs at once.
-const AT_ONCE: &[&str] = &["if", "for", "while", "switch", "catch", "with"];
 
 /// A use above the definition: the class that both stand in (empty for the file), who uses, what.
 pub(crate) type Early<'a> = (&'a [u8], &'a [u8], &'a [u8]);
@@ -36,7 +34,7 @@ impl<'a> Code<'a> {
     /// None out of steps.
     pub(crate) fn early(&self, work: &Work) -> Option<BTreeSet<Early<'a>>> {
         let mut out = BTreeSet::new();
-        if self.words.hoisted.is_some() {
+        if self.words.runs.is_some() {
             self.scope(0..self.text.len(), (b"", 0), &mut out, work)?;
         }
         Some(out)
@@ -73,32 +71,41 @@ impl<'a> Code<'a> {
     ) -> Option<(&'a [u8], Names<'a>)> {
         let first = self.tokens.partition_point(|t| t.from < item.span.start);
         let tokens = first..self.tokens.partition_point(|t| t.from < item.span.end);
-        let mut names = Names::default();
+        let (mut names, runs) = (Names::default(), self.words.runs.unwrap_or(Runs::STATEMENTS));
         let Some(head) = self.head(tokens.clone()) else { return Some((b"", names)) };
         self.take(tokens.start..head, &mut names.used); // decorators
         let word = self.past_modifiers(head, tokens.end);
-        let declared = self.words.declare.iter().find(|w| self.is(word, w.as_bytes())).filter(|_| item.name.is_some());
+        let declared = self.declared(word..tokens.end).filter(|_| item.name.is_some());
         let Some(declared) = declared else {
-            if item.name.is_some() {
+            if item.name.is_some() || runs.bodies {
                 names.defined.extend(self.method_name(word..tokens.end).filter(|_| depth == 0));
-            } else if depth == 0 || self.cut_by == CutBy::Indent || self.is(head, b"static") {
+                names.defined.extend(self.macro_name(head));
+            }
+            if item.name.is_some() && !runs.bodies {
+                return Some((b"", names));
+            }
+            if runs.bodies {
+                self.take(head..tokens.end, &mut names.used);
+                self.define_declarators(head..tokens.end, &mut names.defined);
+            } else if depth == 0 || self.cut_by == CutBy::Indent || self.is_one_of(head, runs.at_once.unwrap_or(&[])) {
                 self.take(head..tokens.end, &mut names.used);
                 self.define(head..tokens.end, &mut names.defined);
             }
             return Some((b"", names));
         };
-        let user = if word + 1 < tokens.end { self.bytes(word + 1) } else { b"" };
-        if !self.words.hoisted.is_some_and(|hoisted| hoisted.contains(declared)) {
+        let named = (word + 1..tokens.end).find(|i| !self.is_one_of(*i, self.words.between));
+        let user = named.map_or(&b""[..], |i| self.bytes(i));
+        if !runs.hoisted.contains(&declared) {
             names.defined.insert(user);
         }
-        match (&item.body, *declared) {
-            (Some(body), "class") if depth < DEPTH_MAX => {
+        match &item.body {
+            Some(body) if runs.scopes.contains(&declared) && depth < DEPTH_MAX => {
                 let to = self.tokens.partition_point(|t| t.from < body.start);
                 self.take(word + 2..to, &mut names.used);
                 names.used.extend(self.scope(body.clone(), (user, depth + 1), out, work)?);
             }
-            (_, "def") => self.take_header(word + 2..tokens.end, &mut names.used),
-            (_, "function" | "interface" | "type") => (),
+            _ if runs.headers.contains(&declared) => self.take_header(word + 2..tokens.end, &mut names.used),
+            _ if runs.later.contains(&declared) => (),
             _ => self.take(word + 2..tokens.end, &mut names.used),
         }
         Some((user, names))
@@ -108,6 +115,24 @@ impl<'a> Code<'a> {
     fn method_name(&self, tokens: Range<usize>) -> Option<&'a [u8]> {
         let open = tokens.clone().find(|i| self.is(*i, b"("))?;
         (open > tokens.start).then(|| self.bytes(open - 1))
+    }
+
+    /// Names of variables and types, outside of brackets: `int a, b = 1;`, `typedef int c;`.
+    fn define_declarators(&self, tokens: Range<usize>, defined: &mut BTreeSet<&'a [u8]>) {
+        let mut i = tokens.start;
+        while i < tokens.end {
+            let is_name = [";", "=", ",", "["].iter().any(|mark| self.is(i + 1, mark.as_bytes()));
+            if self.tokens[i].kind == Kind::Word && is_name {
+                defined.insert(self.bytes(i));
+            }
+            i = if self.tokens[i].kind == Kind::Open { self.partner[i] + 1 } else { i + 1 };
+        }
+    }
+
+    /// The name that a directive defines.
+    fn macro_name(&self, head: usize) -> Option<&'a [u8]> {
+        let mut words = self.bytes(head).split(|b| !crate::words::is_word_byte(*b)).filter(|word| !word.is_empty());
+        (self.tokens[head].kind == Kind::Directive && words.next() == Some(b"define")).then(|| words.next()).flatten()
     }
 
     /// Words that name something by themselves, outside bodies that run later.
@@ -127,17 +152,18 @@ impl<'a> Code<'a> {
 
     /// Whether the body of a function opens here.
     fn runs_later(&self, i: usize, start: usize) -> bool {
-        if self.words.dialect != Dialect::C || !self.is(i, b"{") || i <= start {
+        let Some(at_once) = self.words.runs.and_then(|runs| runs.at_once) else { return false };
+        if !self.is(i, b"{") || i <= start {
             return false;
         }
         let is_arrow = self.is(i - 1, b">") && i > 1 && self.is(i - 2, b"=");
-        is_arrow || (self.is(i - 1, b")") && !self.is_block(i - 1))
+        is_arrow || (self.is(i - 1, b")") && !self.is_block(i - 1, at_once))
     }
 
     /// Whether the bracket that closes here belongs to an `if` or the like.
-    fn is_block(&self, close: usize) -> bool {
+    fn is_block(&self, close: usize, at_once: &[&str]) -> bool {
         let open = self.opens[close];
-        open > 0 && self.is_one_of(open - 1, AT_ONCE)
+        open > 0 && self.is_one_of(open - 1, at_once)
     }
 
     /// A function's default values and annotations, up to the colon; its parameters' own names are no uses.
@@ -191,7 +217,7 @@ mod tests {
     use crate::language;
 
     fn early(path: &str, text: &str) -> Vec<String> {
-        let code = Code::read(text.as_bytes(), language::of(path).shape).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of(path)).expect("balanced");
         let early = code.early(&Work::default()).expect("little work").into_iter();
         early.map(|(_, user, used)| [user, b" ", used].concat()).map(|b| String::from_utf8_lossy(&b).into()).collect()
     }

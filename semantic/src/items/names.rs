@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use super::{Code, CutBy, Item};
-use crate::lex::{self, Kind};
-
-/// Attribute of a Rust module whose place matters.
-const MACRO_USE: &[u8] = b"macro_use";
+use crate::language::Bare;
+use crate::lex::Kind;
 
 impl Code<'_> {
     /// The first token that is no comment, attribute or decorator.
@@ -30,6 +28,7 @@ impl Code<'_> {
                         i = self.partner[i] + 1;
                     }
                 }
+                Kind::Open if self.words.attributes && self.is(i, b"[") => i = self.partner[i] + 1,
                 _ => return Some(i),
             }
         }
@@ -43,28 +42,35 @@ impl Code<'_> {
         if i >= tokens.end {
             return plain;
         }
-        let declared = self.words.declare.iter().find(|w| self.is(i, w.as_bytes()));
-        let Some(word) = declared else {
-            let name = if self.words.bare_members && (members || self.words.dialect == lex::Dialect::Shell) {
-                self.member(i..tokens.end)
-            } else {
-                None
-            };
+        let Some(word) = self.declared(i..tokens.end) else {
+            let is_bare = self.words.bare == Bare::Functions || (members && self.words.bare == Bare::Members);
+            let name = if is_bare { self.member(i..tokens.end) } else { None };
             return Item { unordered: name.is_some(), name, ..plain };
         };
         let name = self.declared_name(word, i..tokens.end);
         // Macros of a module that exports them are there for what follows only.
-        let exports = || self.text[span.clone()].windows(MACRO_USE.len()).any(|w| w == MACRO_USE);
-        let unordered = name.is_some() && !self.words.ordered.contains(word) && !(*word == "mod" && exports());
-        let body = self.words.contain.contains(word).then(|| self.body(i..tokens.end)).flatten();
+        let has = |attribute: &str| self.text[span.clone()].windows(attribute.len()).any(|w| w == attribute.as_bytes());
+        let exports = || self.words.ordered_with.iter().any(|(of, with)| *of == word && has(with));
+        let unordered = name.is_some() && !self.words.ordered.contains(&word) && !exports();
+        let body = self.words.contain.contains(&word).then(|| self.body(i..tokens.end)).flatten();
         Item { span, name, unordered, body }
+    }
+
+    /// The word that declares here; of a type in front of a function none.
+    pub(super) fn declared(&self, tokens: Range<usize>) -> Option<&'static str> {
+        let word = self.words.declare.iter().find(|word| self.is(tokens.start, word.as_bytes()))?;
+        let marks = ["(", "=", ";", "{"];
+        let first = || tokens.clone().find(|i| marks.iter().any(|mark| self.is(*i, mark.as_bytes())));
+        let is_value = |i| self.is(i, b"(") || self.is(i, b"=");
+        let is_type = self.words.typed.contains(word) && first().is_some_and(is_value);
+        (!is_type).then_some(*word)
     }
 
     /// The first token after the words that may stand in front of a declaration.
     pub(super) fn past_modifiers(&self, mut i: usize, end: usize) -> usize {
         while i < end && self.is_one_of(i, self.words.modify) && !self.names_itself(i, end) {
             i += 1;
-            if self.is(i, b"(") && self.is_one_of(i - 1, &["pub"]) {
+            if self.is(i, b"(") && self.is_one_of(i - 1, self.words.carry) {
                 i = self.partner[i] + 1;
             }
             if i < end && self.tokens[i].kind == Kind::Text {
@@ -80,21 +86,31 @@ impl Code<'_> {
         if declares && !self.is_one_of(i + 1, self.words.declare) && !self.is_one_of(i + 1, self.words.modify) {
             return true;
         }
-        i + 1 >= end || ["(", "=", ":", ";", ","].iter().any(|m| self.is(i + 1, m.as_bytes())) && !self.is(i, b"pub")
+        i + 1 >= end
+            || ["(", "=", ":", ";", ","].iter().any(|m| self.is(i + 1, m.as_bytes()))
+                && !self.is_one_of(i, self.words.carry)
     }
 
     /// Kind and name: the word after `word`; for an `impl`, or a method with receiver, everything up to the body.
     fn declared_name(&self, word: &str, tokens: Range<usize>) -> Option<String> {
         let mut i = tokens.start + 1;
-        if word == "impl" {
+        if self.words.whole.contains(&word) {
             let open = (i..tokens.end).find(|i| self.is(*i, b"{"))?;
-            return Some(format!("impl {}", self.squashed(i..open)));
+            return Some(format!("{word} {}", self.squashed(i..open)));
+        }
+        if self.words.signed.contains(&word) {
+            let ends = |i: &usize| {
+                matches!(self.tokens[*i].kind, Kind::Line | Kind::Comment | Kind::Open) || self.is(*i, b";")
+            };
+            let end = (i..tokens.end).find(ends).unwrap_or(tokens.end);
+            let parameters = if self.is(end, b"(") { self.squashed(end + 1..self.partner[end]) } else { String::new() };
+            return Some(format!("method {word} {}({parameters})", self.squashed(i..end)));
         }
         let mut name = String::from(word);
-        while i < tokens.end && (self.is(i, b"!") || self.is(i, b"*") || self.is(i, b"mut")) {
+        while i < tokens.end && (self.is(i, b"!") || self.is(i, b"*") || self.is_one_of(i, self.words.between)) {
             i += 1;
         }
-        if word == "func" && self.is(i, b"(") {
+        if self.words.receive.contains(&word) && self.is(i, b"(") {
             name = format!("{name} {}", self.squashed(i + 1..self.partner[i]));
             i = self.partner[i] + 1;
         }
@@ -111,13 +127,28 @@ impl Code<'_> {
         if !self.is(open, b"(") || open == tokens.start || self.tokens[open - 1].kind != Kind::Word || !has_body {
             return None;
         }
-        let name = String::from_utf8_lossy(self.bytes(open - 1)).into_owned();
-        if ["if", "for", "while", "switch", "catch", "function", "return"].contains(&name.as_str())
-            || open - 1 > tokens.start + 12
-        {
+        let name = self.squashed(self.path_start(open - 1, tokens.start)..open).replace(' ', "");
+        if self.words.statements.contains(&name.as_str()) || open - 1 > tokens.start + 12 {
             return None;
         }
-        Some(format!("method {name}({})", self.squashed(open + 1..self.partner[open])))
+        let parameters = self.squashed(open + 1..self.partner[open]);
+        // A macro that makes a function is told by all that it takes: `TEST(a, b) {`.
+        if self.words.bare == Bare::Functions && !name.bytes().any(|b| b.is_ascii_lowercase()) {
+            return Some(format!("{name}({})", parameters.replace(' ', "")));
+        }
+        Some(format!("method {name}({parameters})"))
+    }
+
+    /// Where the path that a name ends begins.
+    fn path_start(&self, mut i: usize, start: usize) -> usize {
+        while let Some(path) = self.words.path
+            && i >= start + 3
+            && self.text[..self.tokens[i].from].ends_with(path.as_bytes())
+            && self.tokens[i - 3].kind == Kind::Word
+        {
+            i -= 3;
+        }
+        i
     }
 
     fn squashed(&self, tokens: Range<usize>) -> String {
@@ -133,6 +164,12 @@ impl Code<'_> {
             let from = self.end_of_line(open, open + 1, self.tokens[close].from);
             let line = self.text[..self.tokens[close].from].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
             return (from <= line).then_some(from..line);
+        }
+        if let Some(end) = self.words.end {
+            let line = tokens.clone().find(|i| self.tokens[*i].kind == Kind::Line)?;
+            let last = self.last_said(tokens.start, tokens.end).filter(|i| self.is(*i, end.as_bytes()))?;
+            let from = self.tokens[last].from - self.column(last);
+            return (self.tokens[line].to <= from).then_some(self.tokens[line].to..from);
         }
         let mut i = tokens.start;
         while i < tokens.end && !self.is(i, b":") {

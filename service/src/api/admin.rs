@@ -44,7 +44,7 @@ pub async fn only(State(admin): State<Admin>, request: Request, next: Next) -> R
         return Ok(next.run(request).await);
     }
     let detail = "this is for operators: put a secret into the file admin.token in the replica's folder, start it again, \
-        and send the secret as `Authorization: Bearer SECRET`";
+        and send the secret as `Authorization: Bearer SECRET`; or ask at the address that `operations` in config.toml names";
     Err(Failure::new(StatusCode::FORBIDDEN, "admin-only", detail))
 }
 

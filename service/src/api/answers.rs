@@ -52,14 +52,8 @@ struct Unread {
     _room: Option<OwnedSemaphorePermit>,
 }
 
-impl AsRef<[u8]> for Unread {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 /// Answer on its way out.
-struct Outgoing(Mutex<Rest>);
+pub struct Outgoing(Mutex<Rest>);
 
 struct Rest {
     /// None once another answer has got the room.
@@ -74,8 +68,14 @@ impl Outgoing {
         self.0.lock().expect("no thread panics with it")
     }
 
+    /// Bytes that were not taken yet.
+    fn left(&self) -> usize {
+        let rest = self.rest();
+        rest.unread.as_ref().map_or(0, |unread| unread.bytes.len() - rest.taken)
+    }
+
     /// The next piece; none at the end.
-    fn piece(&self) -> Option<io::Result<Bytes>> {
+    pub fn piece(&self) -> Option<io::Result<Bytes>> {
         let mut rest = self.rest();
         let from = rest.taken;
         let Some(unread) = &rest.unread else {
@@ -89,26 +89,28 @@ impl Outgoing {
 }
 
 impl Answers {
-    /// Makes bytes on a thread that may block; their room is free again when the last of them has left.
-    pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Bytes> {
-        Ok(Bytes::from_owner(self.made(work).await?))
+    /// Makes an answer on a thread that may block; it keeps its room until it is gone, or its reader takes nothing while
+    /// others wait.
+    pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Arc<Outgoing>> {
+        let unread = self.made(work).await?;
+        let outgoing = Arc::new(Outgoing(Mutex::new(Rest { unread: Some(unread), taken: 0, moved: Instant::now() })));
+        let mut known = self.outgoing();
+        known.retain(|outgoing| outgoing.strong_count() > 0);
+        known.push(Arc::downgrade(&outgoing));
+        Ok(outgoing)
     }
 
-    /// Makes an answer on a thread that may block.
+    /// Makes an answer on a thread that may block, and sends it.
     pub async fn send(
         &self,
         kind: &'static str,
         work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static,
     ) -> Answer<Response> {
-        let unread = self.made(work).await?;
+        let outgoing = self.make(work).await?;
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-            (header::CONTENT_LENGTH, HeaderValue::from(unread.bytes.len())),
+            (header::CONTENT_LENGTH, HeaderValue::from(outgoing.left())),
         ];
-        let outgoing = Arc::new(Outgoing(Mutex::new(Rest { unread: Some(unread), taken: 0, moved: Instant::now() })));
-        let mut known = self.outgoing();
-        known.retain(|outgoing| outgoing.strong_count() > 0);
-        known.push(Arc::downgrade(&outgoing));
         let pieces = futures::stream::iter(std::iter::from_fn(move || outgoing.piece()));
         Ok((headers, Body::from_stream(pieces)).into_response())
     }
@@ -180,11 +182,10 @@ mod tests {
     #[tokio::test]
     async fn an_answer_keeps_its_room_until_it_is_gone() {
         let answers = Answers::default();
-        let bytes = answers.make(|| Ok(vec![0; 1 << 20])).await.expect("there is room");
-        let copy = bytes.slice(7..);
-        drop(bytes);
+        let answer = answers.make(|| Ok(vec![0; 1 << 20])).await.expect("there is room");
+        answer.piece().expect("it was just made").expect("nobody needs its room");
         assert_eq!(answers.unread.available_permits(), UNREAD_KIB - 1_024);
-        drop(copy);
+        drop(answer);
         assert_eq!(answers.unread.available_permits(), UNREAD_KIB);
     }
 

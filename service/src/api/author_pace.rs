@@ -1,4 +1,5 @@
-//! Default pace of authors at this replica, where a domain's policy sets no rate for them.
+//! Default pace of authors at this replica. Where a domain's policy sets a rate for them, which counts changes and bytes, it
+//! holds for the operations that a change has beyond its first.
 //!
 //! An author's envelopes cost time: a second for 1,000 operations, or for 8 MiB. They come as fast as they like until they
 //! have cost a second more than has passed; the envelope that goes beyond is let in whole, and paid for before the next.
@@ -40,9 +41,20 @@ impl AuthorPace {
 
 /// Cost of an envelope of so many bytes: by its operations, or by its bytes if that is more.
 pub fn cost(envelope: &Envelope, bytes: usize) -> Duration {
-    let operations: u64 = envelope.body.changes.iter().map(|change| change.ops.len().max(1) as u64).sum();
-    let micros = (operations * 1_000_000 / OPERATIONS).max(bytes as u64 * 1_000_000 / BYTES);
-    Duration::from_micros(micros)
+    let changes = envelope.body.changes.len() as u64;
+    let micros = (bytes as u64).saturating_mul(1_000_000) / BYTES;
+    (cost_beside_rate(envelope) + of_operations(changes)).max(Duration::from_micros(micros))
+}
+
+/// Cost of an envelope whose changes and bytes a policy's rate counts: by the operations that its changes have beyond
+/// their first.
+pub fn cost_beside_rate(envelope: &Envelope) -> Duration {
+    let beyond = envelope.body.changes.iter().map(|change| change.ops.len().saturating_sub(1) as u64);
+    of_operations(beyond.sum())
+}
+
+fn of_operations(count: u64) -> Duration {
+    Duration::from_micros(count * 1_000_000 / OPERATIONS)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! `/v1/domains/{d}/authors/{key}` and `/v1/identities`.
 
 use super::Shared;
+use super::page::json;
 use super::param::{InPath, key};
 use super::problem::Answer;
 use crate::engine::Candidate;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use quorate_client::api::{AuthorInfo, Identity, Page, Pending, Standing};
 use quorate_ledger::Revision;
 use quorate_ledger::reputation::Reputation;
@@ -17,7 +19,8 @@ pub async fn author(
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
     let moment = service.now().moment;
-    let executed = moment.view().author(&domain, &author)?;
+    let (read, place) = (moment.clone(), domain.clone());
+    let executed = service.blocking(move || Ok(read.view().author(&place, &author)?)).await?;
     let pending = service.mempool().of(&author, &domain).map(pending).collect();
     Ok(Json(AuthorInfo {
         group: service.genesis.group(),
@@ -38,15 +41,18 @@ fn pending(candidate: &Candidate) -> Pending {
 }
 
 /// Lists the enrolled authors by key.
-pub async fn identities(State(service): Shared) -> Answer<Json<Page<Identity>>> {
+pub async fn identities(State(service): Shared) -> Answer<Response> {
     let moment = service.now().moment;
-    let mut items = Vec::new();
-    for (key, record) in moment.view().identities()? {
-        let reputation = moment.view().reputation(&key)?;
-        let standing = standing(true, record.revoked, reputation);
-        items.push(Identity { key, organisation: record.organisation, standing });
-    }
-    Ok(Json(Page { items, next: None }))
+    json(&service, move || {
+        let mut items = Vec::new();
+        for (key, record) in moment.view().identities()? {
+            let reputation = moment.view().reputation(&key)?;
+            let standing = standing(true, record.revoked, reputation);
+            items.push(Identity { key, organisation: record.organisation, standing });
+        }
+        Ok(Page { items, next: None })
+    })
+    .await
 }
 
 fn standing(enrolled: bool, revoked: Option<Revision>, reputation: Reputation) -> Standing {

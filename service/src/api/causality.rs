@@ -2,10 +2,11 @@
 
 use super::Shared;
 use super::level::Freshness;
+use super::page::json;
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use quorate_client::api::Causality;
 use quorate_ledger::{EnvelopeId, Order, Revision};
 use serde::Deserialize;
@@ -24,21 +25,25 @@ pub async fn order(
     State(service): Shared,
     InPath(domain): InPath<String>,
     InQuery(pair): InQuery<Pair>,
-) -> Answer<Json<Causality>> {
-    let (moment, _) = pair.fresh.state(&service).await?;
-    let named = |name: &str| -> Answer<EnvelopeId> {
-        let Ok(revision) = name.parse::<Revision>() else {
-            return digest(name).map(EnvelopeId);
+) -> Answer<Response> {
+    let Pair { fresh, first, second } = pair;
+    let (moment, _) = fresh.state(&service).await?;
+    json(&service, move || {
+        let named = |name: &str| -> Answer<EnvelopeId> {
+            let Ok(revision) = name.parse::<Revision>() else {
+                return digest(name).map(EnvelopeId);
+            };
+            let found = moment.view().envelope_at(&domain, revision)?;
+            found.ok_or_else(|| Failure::not_found(format!("no envelope made revision {revision} of {domain:?}")))
         };
-        let found = moment.view().envelope_at(&domain, revision)?;
-        found.ok_or_else(|| Failure::not_found(format!("no envelope made revision {revision} of {domain:?}")))
-    };
-    let (first, second) = (named(&pair.first)?, named(&pair.second)?);
-    let found = moment.view().causality(&first, &second)?;
-    let found = found.ok_or_else(|| {
-        Failure::not_found(format!("{first} or {second} has not taken effect here, so nothing can have seen it"))
-    })?;
-    Ok(Json(Causality { first, second, order: name(found.order).to_owned(), why: found.why }))
+        let (first, second) = (named(&first)?, named(&second)?);
+        let found = moment.view().causality(&first, &second)?;
+        let found = found.ok_or_else(|| {
+            Failure::not_found(format!("{first} or {second} has not taken effect here, so nothing can have seen it"))
+        })?;
+        Ok(Causality { first, second, order: name(found.order).to_owned(), why: found.why })
+    })
+    .await
 }
 
 fn name(order: Order) -> &'static str {

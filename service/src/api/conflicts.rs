@@ -3,16 +3,14 @@
 use super::Shared;
 use super::conflict_entry::{entry, news, story};
 use super::level::Freshness;
-use super::page::Cut;
+use super::page::{Cut, json, page, parsed};
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
 use super::service::Service;
 use crate::engine::Moment;
-use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
-use quorate_client::api::{ConflictEntry, ConflictNews, ConflictStory, ENVELOPE_TYPE, Page};
+use axum::response::Response;
+use quorate_client::api::{ConflictEntry, ConflictNews, ENVELOPE_TYPE, Page};
 use quorate_ledger::{ConflictEntry as Found, ConflictId, Level, Revision};
 use quorate_pbft::SeqNum;
 use serde::Deserialize;
@@ -37,35 +35,31 @@ pub struct ListQuery {
     id: Option<String>,
 }
 
+/// Conflicts that are read at a time.
+const STEP: usize = 8;
+
 /// Conflicts, newest first.
-pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Json<Page<ConflictEntry>>> {
+pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
     let moment = moment(&service, query.fresh).await?;
     let domain = query.domain.filter(|domain| !domain.is_empty());
     if let Some(digits) = query.id.filter(|digits| !digits.is_empty()) {
-        return named(&moment, &digits).map(Json);
+        return json(&service, move || named(&moment, &digits)).await;
     }
-    let (from, limit) = (query.cut.cursor()?, query.cut.limit()?);
+    query.cut.cursor::<ConflictId>()?;
     let wanted = match query.state.as_deref().unwrap_or_default() {
         "" => None,
         "open" => Some(true),
         "settled" => Some(false),
         other => return Err(Failure::bad_request(format!("state: {other:?} is neither open nor settled"))),
     };
-    let found = service.blocking(move || page(&moment, domain.as_deref(), wanted, from, limit)).await?;
-    Ok(Json(found))
-}
-
-fn page(
-    moment: &Moment,
-    domain: Option<&str>,
-    open: Option<bool>,
-    from: Option<ConflictId>,
-    limit: usize,
-) -> Answer<Page<ConflictEntry>> {
-    let view = moment.view();
-    let page = view.conflicts(domain, open, from, limit)?;
-    let items = page.items.into_iter().map(|found| entry(&view, found)).collect::<Answer<_>>()?;
-    Ok(Page { items, next: page.next })
+    let id = |conflict: &ConflictEntry| conflict.id.to_string();
+    page(&service, query.cut, STEP, id, move |from, limit| {
+        let view = moment.view();
+        let page = view.conflicts(domain.as_deref(), wanted, parsed(from)?, limit)?;
+        let items = page.items.into_iter().map(|found| entry(&view, found)).collect::<Answer<_>>()?;
+        Ok(Page { items, next: page.next })
+    })
+    .await
 }
 
 fn named(moment: &Moment, digits: &str) -> Answer<Page<ConflictEntry>> {
@@ -82,10 +76,10 @@ pub async fn one(
     State(service): Shared,
     InPath(id): InPath<String>,
     InQuery(fresh): InQuery<Freshness>,
-) -> Answer<Json<ConflictStory>> {
+) -> Answer<Response> {
     let id = ConflictId(digest(&id)?);
     let moment = moment(&service, fresh).await?;
-    service.blocking(move || story(&moment.view(), found(&moment, &id)?)).await.map(Json)
+    json(&service, move || story(&moment.view(), found(&moment, &id)?)).await
 }
 
 /// Answers with the content of a conflict's base, side or proposal.
@@ -93,15 +87,19 @@ pub async fn content(
     State(service): Shared,
     InPath((id, hash)): InPath<(String, String)>,
     InQuery(fresh): InQuery<Freshness>,
-) -> Answer<impl IntoResponse> {
+) -> Answer<Response> {
     let (id, hash) = (ConflictId(digest(&id)?), digest(&hash)?);
     let moment = moment(&service, fresh).await?;
-    let conflict = found(&moment, &id)?;
-    let files = conflict.sides.iter().filter_map(|entry| entry.side.file).chain(conflict.record.base);
-    let is_its = files.into_iter().any(|file| file.content == hash);
-    let bytes = if is_its { moment.view().content(&hash)? } else { None };
-    let bytes = bytes.ok_or_else(|| Failure::not_found(format!("conflict {id} has no content {hash} here")))?;
-    Ok(([(header::CONTENT_TYPE, ENVELOPE_TYPE)], bytes))
+    let shared = service.clone();
+    let read = move || {
+        let conflict = found(&moment, &id)?;
+        let files = conflict.sides.iter().filter_map(|entry| entry.side.file).chain(conflict.record.base);
+        let is_its = files.into_iter().any(|file| file.content == hash);
+        let content = || moment.view().content(&hash).inspect_err(|error| shared.note_damage(error));
+        let bytes = if is_its { content()? } else { None };
+        bytes.ok_or_else(|| Failure::not_found(format!("conflict {id} has no content {hash} here")))
+    };
+    service.answers.send(ENVELOPE_TYPE, read).await
 }
 
 fn found(moment: &Moment, id: &ConflictId) -> Answer<Found> {

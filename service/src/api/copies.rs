@@ -1,7 +1,9 @@
-//! State that is being copied: held for some seconds, and read by few at a time.
+//! States that are copied or compared: held for some seconds, and read by few at a time.
 
-use crate::engine::Certified;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::engine::{Certified, Moment};
+use quorate_pbft::{QuorumCert, SeqNum};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -9,12 +11,34 @@ use tokio::sync::Semaphore;
 const MADE_AT_A_TIME: usize = 2;
 /// Time for which answers come from one state: while it is held, no page that it can see is used again.
 const HELD_FOR: Duration = Duration::from_secs(5);
+/// States that are held at once: one that is copied, and two that are compared.
+const HELD_MAX: usize = 3;
 
-/// State that is being copied, and turns to read it.
+/// Use of a state that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Copying: whoever copies is given the state that others copy.
+    Copied,
+    /// Comparing with that of another node at the same slot.
+    Compared,
+    /// Comparing as it was executed, signed or not.
+    Executed,
+}
+
+/// State that is held.
+#[derive(Debug, Clone)]
+pub struct Held {
+    used: Use,
+    pub moment: Arc<Moment>,
+    /// Its certificate, where it has one.
+    pub certificate: Option<QuorumCert>,
+}
+
+/// States that are being copied or compared, and turns to read them.
 pub struct Copies {
     /// Turns to make an answer.
     pub turns: Semaphore,
-    held: Arc<Mutex<Option<Certified>>>,
+    held: Arc<Mutex<VecDeque<Held>>>,
 }
 
 impl Default for Copies {
@@ -24,19 +48,44 @@ impl Default for Copies {
 }
 
 impl Copies {
-    /// The state that is held.
-    pub fn held(&self) -> Option<Certified> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The newest state that is held for a use; at this slot, if one is named.
+    pub fn held(&self, used: Use, seq: Option<SeqNum>) -> Option<Held> {
+        let fits = |held: &&Held| held.used == used && seq.is_none_or(|seq| held.moment.seq() == seq);
+        lock(&self.held).iter().rev().find(fits).cloned()
     }
 
-    /// Holds a state for some seconds.
-    pub fn hold(&self, certified: Certified) -> Certified {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(certified.clone());
-        let held = self.held.clone();
+    /// Holds a state that was certified for some seconds.
+    pub fn hold(&self, used: Use, Certified { moment, certificate }: Certified) -> Held {
+        self.keep(Held { used, moment, certificate: Some(certificate) })
+    }
+
+    /// Holds a state that was executed for some seconds.
+    pub fn hold_executed(&self, moment: Arc<Moment>) -> Held {
+        self.keep(Held { used: Use::Executed, moment, certificate: None })
+    }
+
+    fn keep(&self, new: Held) -> Held {
+        let mut held = lock(&self.held);
+        let is_in_the_way = |held: &Held| new.used == Use::Copied || held.used != Use::Copied;
+        if held.len() >= HELD_MAX
+            && let Some(oldest) = held.iter().position(is_in_the_way)
+        {
+            held.remove(oldest);
+        }
+        held.push_back(new.clone());
+        drop(held);
+        let (held, moment) = (self.held.clone(), Arc::downgrade(&new.moment));
         tokio::spawn(async move {
             tokio::time::sleep(HELD_FOR).await;
-            *held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let mut held = lock(&held);
+            if let Some(over) = held.iter().position(|held| Arc::as_ptr(&held.moment) == moment.as_ptr()) {
+                held.remove(over);
+            }
         });
-        certified
+        new
     }
+}
+
+fn lock(held: &Mutex<VecDeque<Held>>) -> MutexGuard<'_, VecDeque<Held>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,15 +1,19 @@
 //! `/v1/domains`.
 
 use super::Shared;
+use super::page::json;
 use super::problem::Answer;
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use quorate_client::api::{Domain, Page};
 
 /// Lists the domains by name.
-pub async fn list(State(service): Shared) -> Answer<Json<Page<Domain>>> {
+pub async fn list(State(service): Shared) -> Answer<Response> {
     let moment = service.now().moment;
-    let domains = moment.view().domains()?.into_iter();
-    let items = domains.map(|domain| Domain { name: domain.name, root: domain.root, revision: domain.revision });
-    Ok(Json(Page { items: items.collect(), next: None }))
+    json(&service, move || {
+        let domains = moment.view().domains()?.into_iter();
+        let items = domains.map(|domain| Domain { name: domain.name, root: domain.root, revision: domain.revision });
+        Ok(Page { items: items.collect(), next: None })
+    })
+    .await
 }

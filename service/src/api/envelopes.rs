@@ -11,12 +11,14 @@ use super::proofs;
 use super::service::Service;
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request};
 use crate::metrics::Kind;
+use crate::observing::Relay;
+use crate::observing::wire::{Answered, HANDED_ON_BYTES_MAX};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use quorate_client::api::{Mode, Ticket};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use quorate_client::api::{Mode, PROBLEM_TYPE, Ticket};
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
     State as Verdict,
@@ -56,10 +58,83 @@ pub async fn offer(
     let max = service.genesis.limits().envelope_bytes_max as usize;
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
-    take(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)
+    let answer = match service.membership.relay() {
+        Some(relay) => hand_on(&service, relay, whole.bytes, level).await,
+        None => order(&service, whole.bytes, level).await,
+    };
+    answer.map_err(IntoResponse::into_response)
 }
 
-async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+/// Hands an envelope of an observer on to a member. A verdict is answered with the observer's own receipt, anything else
+/// with the member's word.
+async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+    if bytes.len() > HANDED_ON_BYTES_MAX {
+        let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    let id =
+        Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
+    let answered = relay.offer(level, &bytes).await;
+    let Answered { status, content_type, retry_after, body } =
+        answered.ok_or_else(|| Failure::no_quorum(service.now().report.mode, &relay.silence()))?;
+    let status = StatusCode::from_u16(status).ok().filter(|status| MEMBERS_STATUSES.contains(status));
+    let status = status.ok_or_else(|| not_believed("a status that no member gives"))?;
+    if status == StatusCode::OK {
+        let told = serde_json::from_slice::<Receipt>(&body).ok().and_then(|receipt| receipt.revision);
+        let id = id.ok_or_else(|| not_believed("a verdict on what is no envelope"))?;
+        let receipt = executed(service, &id, told).await?;
+        let receipt = receipt.ok_or_else(|| not_believed("a verdict that no slot executed here holds"))?;
+        return settled(service, Arc::new(receipt), level).await;
+    }
+    if ![JSON_TYPE, PROBLEM_TYPE].contains(&content_type.as_str()) {
+        return Err(not_believed("an answer that is no JSON"));
+    }
+    let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    Ok((status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response())
+}
+
+/// Statuses of an answer to an envelope.
+const MEMBERS_STATUSES: [StatusCode; 9] = [
+    StatusCode::OK,
+    StatusCode::ACCEPTED,
+    StatusCode::BAD_REQUEST,
+    StatusCode::CONFLICT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// Media type of a receipt and a ticket.
+const JSON_TYPE: &str = "application/json";
+
+/// A member's answer that this observer does not hand on as its own.
+fn not_believed(what: &str) -> Failure {
+    let detail = format!("a member answered with {what}; ask a member for the envelope's receipt");
+    Failure::new(StatusCode::BAD_GATEWAY, "not-believed", detail)
+}
+
+/// The receipt of an envelope, once its slot is executed here; none where the slot that a member named is, without it: the
+/// history here may begin later.
+async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) -> Answer<Option<Receipt>> {
+    let mut published = service.published.clone();
+    let look = async {
+        loop {
+            let newest = published.borrow_and_update().moment.seq();
+            let receipt = service.receipt(*id).await?;
+            if receipt.is_some() || told.is_some_and(|told| told.seq() <= newest) {
+                return Ok(receipt);
+            }
+            published.changed().await.map_err(|_| Failure::stopping())?;
+        }
+    };
+    timeout(super::service::WAIT_MAX, look).await.unwrap_or_else(|_| Err(Failure::too_slow()))
+}
+
+/// Takes an envelope at a member, and waits for its verdict as the level asks.
+pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
     let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes, level)
     } else {
@@ -152,11 +227,12 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
     Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
 }
 
-/// Charges an envelope to its author's default pace, where the domain's policy sets no rate.
+/// Charges an envelope to its author's default pace: what the domain's policy sets no rate for.
 fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize) -> Answer<()> {
     let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
-    let Some(pace) = service.author_pace.as_ref().filter(|_| !has_rate) else { return Ok(()) };
-    let charged = pace.charge(&envelope.body.author, author_pace::cost(envelope, bytes), Instant::now());
+    let Some(pace) = &service.author_pace else { return Ok(()) };
+    let cost = if has_rate { author_pace::cost_beside_rate(envelope) } else { author_pace::cost(envelope, bytes) };
+    let charged = pace.charge(&envelope.body.author, cost, Instant::now());
     charged.map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
@@ -194,11 +270,6 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTake
     }
 }
 
-fn known(service: &Service, id: &EnvelopeId) -> Answer<Option<Receipt>> {
-    let moment = service.now().moment;
-    Ok(moment.ledger.receipt(&moment.snapshot, id)?)
-}
-
 /// Hands the envelope to the core's thread: where it waits, or why it is not taken.
 async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<Place> {
     let (caller, mut waiting) = service.reception.caller();
@@ -219,9 +290,8 @@ fn not_taken(why: NotTaken) -> Failure {
         NotTaken::SequenceTaken { next_seq, .. } => conflict(Code::SequenceTaken, next_seq),
         NotTaken::Overlap { next_seq, .. } => conflict(Code::Overlap, next_seq),
         NotTaken::GapTooWide { next_seq, .. } => conflict(Code::GapTooWide, next_seq),
-        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::QueueFull | NotTaken::Full => {
-            Failure::busy(why.to_string())
-        }
+        NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
+        NotTaken::QueueFull | NotTaken::QueueShareFull => Failure::busy(why.to_string()),
     }
 }
 
@@ -268,7 +338,7 @@ pub async fn look(
     if look.proof {
         return proofs::of_receipt(&service, &id).await;
     }
-    if let Some(receipt) = known(&service, &id)? {
+    if let Some(receipt) = service.receipt(id).await? {
         return Ok(Json(receipt).into_response());
     }
     let mempool = service.mempool();

@@ -7,6 +7,7 @@
 //! event only when its socket takes it.
 
 use super::Shared;
+use super::answers::Outgoing;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::service::Service;
@@ -48,10 +49,11 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
         Some(text) => text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")))?,
         None => Revision::slot(service.now().moment.seq()),
     };
-    service.now().moment.view().check_history(from)?;
+    let moment = service.now().moment;
+    service.blocking(move || Ok(moment.view().check_history(from)?)).await?;
     let room = service.streams.room().ok_or_else(|| Failure::busy("too many streams of events are open"))?;
     let healed = service.outages.borrow().count();
-    let reader = Reader { service, seen: from, look: Look::default(), place: 0, healed, _room: room };
+    let reader = Reader { service, seen: from, look: Look::default(), place: 0, event: None, healed, _room: room };
     let pieces = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.piece().await?), reader)));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(pieces)).into_response())
@@ -65,6 +67,8 @@ struct Reader {
     look: Look,
     /// Events of the look that were sent.
     place: usize,
+    /// A large event on its way out.
+    event: Option<Arc<Outgoing>>,
     /// Count of the outages that are over and were told, or came before.
     healed: u64,
     _room: OwnedSemaphorePermit,
@@ -81,20 +85,30 @@ impl Reader {
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
+            if let Some(event) = &self.event {
+                match event.piece() {
+                    Some(piece) => return piece.ok(),
+                    None => self.event = None,
+                }
+            }
             if let Some(piece) = self.healing() {
                 return Some(piece);
             }
             let Some(moment) = self.news().await? else { continue };
             if let Some((position, found)) = self.look.get(self.place).cloned() {
-                let bytes = match found {
-                    Found::Written(bytes) => bytes,
-                    found => self.service.answers.make(move || written(&moment, position, found)).await.ok()?,
+                let written = match found {
+                    Found::Written(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()),
+                    found => {
+                        let event = self.service.answers.make(move || written(&moment, position, found));
+                        self.event = Some(event.await.ok()?);
+                        None
+                    }
                 };
-                self.place += 1;
-                if !bytes.is_empty() {
-                    return Some(bytes);
+                self.place += 1; // after the wait, which a sign of life ends
+                match written {
+                    Some(bytes) => return Some(bytes),
+                    None => continue,
                 }
-                continue;
             }
             let until = moment.seq().min(self.seen.seq().plus(SLOTS_PER_LOOK));
             self.look = self.look_at(moment, until).await?;
@@ -104,8 +118,8 @@ impl Reader {
 
     /// The report of the next outage that is over, as it is sent.
     fn healing(&mut self) -> Option<Bytes> {
-        let healing = self.service.outages.borrow().since(self.healed).next().cloned()?;
-        self.healed += 1;
+        let (number, healing) = self.service.outages.borrow().since(self.healed).next().cloned()?;
+        self.healed = number;
         Some(framed("", &Event::Healed(healing)).into())
     }
 

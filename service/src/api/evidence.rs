@@ -1,10 +1,9 @@
 //! `/v1/evidence`: proofs against replicas (E5).
 
 use super::Shared;
-use super::page::Cut;
+use super::page::{Cut, json};
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{EvidenceEntry, Page};
@@ -13,10 +12,14 @@ use quorate_ledger::EvidenceEntry as Found;
 use quorate_pbft::Digest;
 
 /// Evidence in the order in which it was recorded.
-pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<Json<Page<EvidenceEntry>>> {
+pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<Response> {
     let from = cut.from.as_deref().filter(|from| !from.is_empty()).map(digest).transpose()?;
-    let page = service.now().moment.view().evidence(from, cut.limit()?)?;
-    Ok(Json(Page { items: page.items.into_iter().map(entry).collect(), next: page.next }))
+    let (moment, limit) = (service.now().moment, cut.limit()?);
+    json(&service, move || {
+        let page = moment.view().evidence(from, limit)?;
+        Ok(Page { items: page.items.into_iter().map(entry).collect(), next: page.next })
+    })
+    .await
 }
 
 /// The proof file.

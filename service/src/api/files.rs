@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::level::Freshness;
-use super::page::Cut;
+use super::page::{Cut, page, parsed};
 use super::param::{InPath, InQuery};
 use super::problem::{Answer, Failure};
 use super::proofs;
@@ -13,8 +13,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, LogEntry, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
 use quorate_ledger::{Code, FileEntry, Found, LogEntry as Logged, Mode, Revision};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::sync::Arc;
+
+/// Paths of a tree that are read at a time.
+const TREE_STEP: usize = 64;
 
 /// The query of a tree.
 #[derive(Debug, Default, Deserialize)]
@@ -34,25 +37,15 @@ pub async fn tree(
     InPath(domain): InPath<String>,
     InQuery(query): InQuery<TreeQuery>,
 ) -> Answer<Response> {
-    let limit = query.cut.limit()?;
     let (moment, at) = query.fresh.state(&service).await?;
-    let (prefix, from) = (query.prefix, query.cut.from);
-    let mut response = page(&service, move || {
-        let page = moment.view().ls(&domain, &prefix, Some(at), from.as_deref(), limit)?;
+    let path = |entry: &TreeEntry| entry.path.clone();
+    let mut response = page(&service, query.cut, TREE_STEP, path, move |from, limit| {
+        let page = moment.view().ls(&domain, &query.prefix, Some(at), from, limit)?;
         Ok(Page { items: page.items.into_iter().map(tree_entry).collect(), next: page.next })
     })
     .await?;
     response.headers_mut().insert(AT_HEADER, text(at));
     Ok(response)
-}
-
-/// A page as JSON, made where disk and processor may be used.
-async fn page<T: Serialize>(
-    service: &Service,
-    read: impl FnOnce() -> Answer<Page<T>> + Send + 'static,
-) -> Answer<Response> {
-    let write = move || Ok(serde_json::to_vec(&read()?).expect("a page is plain data"));
-    service.answers.send("application/json", write).await
 }
 
 fn tree_entry(file: FileEntry) -> TreeEntry {
@@ -158,14 +151,9 @@ pub struct LogQuery {
     path: Option<String>,
 }
 
-/// Bytes of a page of the log: it ends with the entry that passes them.
-const LOG_PAGE_BYTES_MAX: usize = 1 << 20;
 /// Entries of the log that are read at a time; more of one path, where each look also goes through the conflicts.
 const LOG_STEP: usize = 4;
 const LOG_STEP_OF_PATH: usize = 64;
-/// Bytes that an entry, and each path of it, take in JSON beside their texts.
-const LOG_ENTRY_BYTES: usize = 300;
-const LOG_PATH_BYTES: usize = 60;
 
 /// Lists accepted envelopes, newest first.
 pub async fn log(
@@ -173,44 +161,16 @@ pub async fn log(
     InPath(domain): InPath<String>,
     InQuery(query): InQuery<LogQuery>,
 ) -> Answer<Response> {
-    let (from, limit) = (query.cut.cursor()?, query.cut.limit()?);
+    query.cut.cursor::<Revision>()?;
     let (moment, _) = query.fresh.state(&service).await?;
     let path = query.path.filter(|path| !path.is_empty());
-    page(&service, move || log_page(&moment, &domain, path.as_deref(), from, limit)).await
-}
-
-/// Entries before a revision: as many as were asked for, or as fit a page.
-fn log_page(
-    moment: &Moment,
-    domain: &str,
-    path: Option<&str>,
-    mut from: Option<Revision>,
-    limit: usize,
-) -> Answer<Page<LogEntry>> {
-    let (mut items, mut bytes) = (Vec::new(), 0);
     let step = if path.is_some() { LOG_STEP_OF_PATH } else { LOG_STEP };
-    loop {
-        let found = moment.view().log(domain, path, from, step.min(limit - items.len()))?;
-        let (count, mut taken) = (found.items.len(), 0);
-        for entry in found.items {
-            (bytes, taken, from) = (bytes + weight(&entry), taken + 1, Some(entry.revision));
-            items.push(log_entry(entry));
-            if bytes >= LOG_PAGE_BYTES_MAX {
-                break;
-            }
-        }
-        let is_last = taken == count && found.next.is_none();
-        if is_last || items.len() == limit || bytes >= LOG_PAGE_BYTES_MAX {
-            let next = from.filter(|_| !is_last).map(|from| from.to_string());
-            return Ok(Page { items, next });
-        }
-    }
-}
-
-/// About as many bytes as an entry has in JSON.
-fn weight(entry: &Logged) -> usize {
-    let paths: usize = entry.changes.iter().map(|change| change.path.len() + LOG_PATH_BYTES).sum();
-    LOG_ENTRY_BYTES + entry.message.len() + paths
+    let revision = |entry: &LogEntry| entry.revision.to_string();
+    page(&service, query.cut, step, revision, move |from, limit| {
+        let page = moment.view().log(&domain, path.as_deref(), parsed(from)?, limit)?;
+        Ok(Page { items: page.items.into_iter().map(log_entry).collect(), next: page.next })
+    })
+    .await
 }
 
 fn log_entry(entry: Logged) -> LogEntry {

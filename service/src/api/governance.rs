@@ -2,11 +2,11 @@
 
 use super::Shared;
 use super::level::Freshness;
-use super::page::Cut;
+use super::page::{Cut, json, page};
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use quorate_client::api::{
     Decides, Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
@@ -19,18 +19,24 @@ pub async fn policy(
     State(service): Shared,
     InPath(domain): InPath<String>,
     InQuery(fresh): InQuery<Freshness>,
-) -> Answer<Json<PolicyOfDomain>> {
+) -> Answer<Response> {
     let (moment, _) = fresh.state(&service).await?;
-    let policy = moment.view().policy(&domain)?.clone();
-    let decides = decides(moment.view().threshold(&domain)?);
-    Ok(Json(PolicyOfDomain { domain, policy, decides }))
+    json(&service, move || {
+        let policy = moment.view().policy(&domain)?.clone();
+        let decides = decides(moment.view().threshold(&domain)?);
+        Ok(PolicyOfDomain { domain, policy, decides })
+    })
+    .await
 }
 
 /// The group's own policy.
-pub async fn group_policy(State(service): Shared, InQuery(fresh): InQuery<Freshness>) -> Answer<Json<PolicyOfGroup>> {
+pub async fn group_policy(State(service): Shared, InQuery(fresh): InQuery<Freshness>) -> Answer<Response> {
     let (moment, _) = fresh.state(&service).await?;
-    let decides = decides(moment.view().threshold_of_group()?);
-    Ok(Json(PolicyOfGroup { policy: moment.view().group_policy(), decides }))
+    json(&service, move || {
+        let decides = decides(moment.view().threshold_of_group()?);
+        Ok(PolicyOfGroup { policy: moment.view().group_policy(), decides })
+    })
+    .await
 }
 
 fn decides(threshold: Threshold) -> Decides {
@@ -51,15 +57,21 @@ pub struct ListQuery {
     state: Option<String>,
 }
 
+/// Items of the lists that are read at a time: each may weigh a mebibyte.
+const STEP: usize = 4;
+
 /// Proposals, newest first.
-pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Json<Page<ProposalEntry>>> {
+pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
     let (moment, _) = query.fresh.state(&service).await?;
-    let domain = query.domain.as_deref().filter(|domain| !domain.is_empty());
+    let domain = query.domain.filter(|domain| !domain.is_empty());
     let open_only = query.state.as_deref() == Some("open");
-    let from = query.cut.from.as_deref().filter(|from| !from.is_empty());
-    let from = from.map(|from| digest(from).map(ProposalId)).transpose()?;
-    let page = moment.view().proposals(domain, open_only, from, query.cut.limit()?)?;
-    Ok(Json(Page { items: page.items.into_iter().map(entry).collect(), next: page.next }))
+    let id = |entry: &ProposalEntry| entry.id.to_string();
+    page(&service, query.cut, STEP, id, move |from, limit| {
+        let from = from.map(digest).transpose()?.map(ProposalId);
+        let page = moment.view().proposals(domain.as_deref(), open_only, from, limit)?;
+        Ok(Page { items: page.items.into_iter().map(entry).collect(), next: page.next })
+    })
+    .await
 }
 
 /// Answers with a proposal.
@@ -67,11 +79,14 @@ pub async fn one(
     State(service): Shared,
     InPath(id): InPath<String>,
     InQuery(fresh): InQuery<Freshness>,
-) -> Answer<Json<ProposalEntry>> {
+) -> Answer<Response> {
     let id = ProposalId(digest(&id)?);
     let (moment, _) = fresh.state(&service).await?;
-    let found = moment.view().proposal(&id)?;
-    found.map(|found| Json(entry(found))).ok_or_else(|| Failure::not_found(format!("no proposal {id}")))
+    json(&service, move || {
+        let found = moment.view().proposal(&id)?;
+        found.map(entry).ok_or_else(|| Failure::not_found(format!("no proposal {id}")))
+    })
+    .await
 }
 
 fn entry(found: Found) -> ProposalEntry {
@@ -100,12 +115,15 @@ pub async fn pending(
     State(service): Shared,
     InPath((domain, id)): InPath<(String, String)>,
     InQuery(fresh): InQuery<Freshness>,
-) -> Answer<Json<PendingChange>> {
+) -> Answer<Response> {
     let id = EnvelopeId(digest(&id)?);
     let (moment, _) = fresh.state(&service).await?;
-    let found = moment.view().pending(&domain, &id)?;
-    let (pending, _) = found.ok_or_else(|| Failure::not_found(format!("no change {id} waits in {domain:?}")))?;
-    Ok(Json(waiting(id, pending)))
+    json(&service, move || {
+        let found = moment.view().pending(&domain, &id)?;
+        let (pending, _) = found.ok_or_else(|| Failure::not_found(format!("no change {id} waits in {domain:?}")))?;
+        Ok(waiting(id, pending))
+    })
+    .await
 }
 
 /// The query of the list of pending changes.
@@ -122,13 +140,16 @@ pub async fn pending_changes(
     State(service): Shared,
     InPath(domain): InPath<String>,
     InQuery(query): InQuery<PendingQuery>,
-) -> Answer<Json<Page<PendingChange>>> {
+) -> Answer<Response> {
     let (moment, _) = query.fresh.state(&service).await?;
-    let from = query.cut.from.as_deref().filter(|from| !from.is_empty());
-    let from = from.map(|from| digest(from).map(EnvelopeId)).transpose()?;
-    let page = moment.view().pending_changes(&domain, from, query.cut.limit()?)?;
-    let items = page.items.into_iter().map(|(id, pending)| waiting(id, pending)).collect();
-    Ok(Json(Page { items, next: page.next }))
+    let id = |change: &PendingChange| change.id.to_string();
+    page(&service, query.cut, STEP, id, move |from, limit| {
+        let from = from.map(digest).transpose()?.map(EnvelopeId);
+        let page = moment.view().pending_changes(&domain, from, limit)?;
+        let items = page.items.into_iter().map(|(id, pending)| waiting(id, pending)).collect();
+        Ok(Page { items, next: page.next })
+    })
+    .await
 }
 
 fn waiting(id: EnvelopeId, pending: Waiting) -> PendingChange {

@@ -14,8 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The voters of the epoch.
 pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
-    let links = service.network.peers();
-    let items = service.now().moment.view().members()?.into_iter().map(|member| Member {
+    let (links, moment) = (service.membership.links(), service.now().moment);
+    let members = service.blocking(move || Ok(moment.view().members()?)).await?;
+    let items = members.into_iter().map(|member| Member {
         replica: member.replica.get(),
         key: member.key,
         peer_id: peer_id(&service, &links, member.replica),
@@ -32,14 +33,14 @@ fn standing(evidence: u8, reputation: Reputation) -> Standing {
 
 fn peer_id(service: &Service, links: &[PeerInfo], replica: ReplicaId) -> String {
     let link = links.iter().find(|link| link.id == replica);
-    link.map_or_else(|| service.network.local_peer_id(), |link| link.peer_id).to_string()
+    link.map_or_else(|| service.membership.peer_id(), |link| link.peer_id.to_string())
 }
 
 /// The other members, as this replica hears them.
 pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
     let report = service.now().report;
     let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
-    let items = service.network.peers().into_iter().map(|link| peer(&link, facts(link.id)));
+    let items = service.membership.links().into_iter().map(|link| peer(&link, facts(link.id)));
     Json(Page { items: items.collect(), next: None })
 }
 

@@ -2,12 +2,12 @@
 
 use super::Shared;
 use super::level::Freshness;
-use super::page::Cut;
+use super::page::{Cut, json, page};
 use super::param::{InPath, InQuery, key};
 use super::problem::Answer;
 use crate::engine::Moment;
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use quorate_client::api::{AuthorLocks, LockEntry, LockLeft, LockNews, Page};
 use quorate_ledger::lock::shown;
 use quorate_ledger::{LockEnd, LockEntry as Found, LockNews as Told, LockStep, Revision};
@@ -25,18 +25,23 @@ pub struct ListQuery {
     path: Option<String>,
 }
 
+/// Locks that are read at a time.
+const STEP: usize = 64;
+
 /// Locks of a domain, by path.
 pub async fn list(
     State(service): Shared,
     InPath(domain): InPath<String>,
     InQuery(query): InQuery<ListQuery>,
-) -> Answer<Json<Page<LockEntry>>> {
+) -> Answer<Response> {
     let (moment, _) = query.fresh.state(&service).await?;
-    let below = query.path.as_deref().filter(|path| *path != ".").unwrap_or("");
-    let from = query.cut.from.as_deref().filter(|from| !from.is_empty());
-    let page = moment.view().locks(&domain, below, from, query.cut.limit()?)?;
-    let items = page.items.into_iter().map(|found| entry(&domain, found)).collect();
-    Ok(Json(Page { items, next: page.next }))
+    let below = query.path.filter(|path| path != ".").unwrap_or_default();
+    let cursor = |lock: &LockEntry| format!("{}/{}", lock.author, if lock.path == "." { "" } else { &lock.path });
+    page(&service, query.cut, STEP, cursor, move |from, limit| {
+        let page = moment.view().locks(&domain, &below, from, limit)?;
+        Ok(Page { items: page.items.into_iter().map(|found| entry(&domain, found)).collect(), next: page.next })
+    })
+    .await
 }
 
 /// An author's locks in a domain, and how the last of them left the line.
@@ -44,14 +49,20 @@ pub async fn of_author(
     State(service): Shared,
     InPath((domain, text)): InPath<(String, String)>,
     InQuery(fresh): InQuery<Freshness>,
-) -> Answer<Json<AuthorLocks>> {
+) -> Answer<Response> {
     let author = key(&text)?;
     let (moment, _) = fresh.state(&service).await?;
-    let (locks, left) = moment.view().locks_of(&domain, &author)?;
-    let left =
-        left.into_iter().map(|left| LockLeft { path: shown(&left.path).to_owned(), why: left.why, at: left.at.get() });
-    let locks = locks.into_iter().map(|found| entry(&domain, found)).collect();
-    Ok(Json(AuthorLocks { locks, left: left.collect() }))
+    json(&service, move || {
+        let (locks, left) = moment.view().locks_of(&domain, &author)?;
+        let left = left.into_iter().map(|left| LockLeft {
+            path: shown(&left.path).to_owned(),
+            why: left.why,
+            at: left.at.get(),
+        });
+        let locks = locks.into_iter().map(|found| entry(&domain, found)).collect();
+        Ok(AuthorLocks { locks, left: left.collect() })
+    })
+    .await
 }
 
 /// News of requests for locks after `seen`, up to the end of the slot `until`, in order.

@@ -18,6 +18,7 @@ mod door;
 mod envelopes;
 mod events;
 mod expiry;
+mod facts;
 mod evidence;
 mod files;
 mod governance;
@@ -36,6 +37,7 @@ mod program;
 mod proofs;
 mod routes;
 mod service;
+mod session;
 mod state;
 mod status;
 mod streams;
@@ -47,8 +49,10 @@ pub use author_pace::AuthorPace;
 pub use body::Room;
 pub use copies::Copies;
 pub use door::serve;
+pub use envelopes::order;
 pub use expiry::expiry;
 pub use pace::Pace;
+pub use problem::Answer;
 use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use streams::Streams;
@@ -63,9 +67,9 @@ use axum::routing::get;
 use routes::Readers;
 use std::sync::Arc;
 
-/// Router of every route in [`routes::table`].
-pub fn router(service: Arc<Service>) -> Router {
-    let only = middleware::from_fn_with_state(service.admin.clone(), admin::only);
+/// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
+pub fn router(service: Arc<Service>, admin: Admin) -> Router {
+    let only = middleware::from_fn_with_state(admin, admin::only);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
         Readers::Clients => router.route(route.path, route.handler),
         Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),
@@ -74,6 +78,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
+        .layer(middleware::from_fn_with_state(service.clone(), session::keep))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)

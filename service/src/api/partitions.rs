@@ -1,6 +1,7 @@
 //! `/v1/partitions`: which members hear each other, what waits here, and what earlier outages have cost.
 
 use super::Shared;
+use super::problem::{Answer, Failure};
 use super::service::Service;
 use crate::engine::Report;
 use crate::health::{self, now_ms};
@@ -10,19 +11,21 @@ use quorate_client::api::{Backlog, Component, Hears, Partitions};
 use quorate_pbft::ReplicaId;
 
 /// Answers from local state, with or without a quorum.
-pub async fn partitions(State(service): Shared) -> Json<Partitions> {
+pub async fn partitions(State(service): Shared) -> Answer<Json<Partitions>> {
+    let me =
+        service.membership.replica().ok_or_else(|| Failure::not_found("an observer orders nothing: ask a member"))?;
     let (report, outages, now) = (service.now().report, service.outages.borrow().clone(), now_ms());
-    Json(Partitions {
-        replica: service.me.get(),
+    Ok(Json(Partitions {
+        replica: me.get(),
         quorum: report.quorum as u64,
         can_order: report.can_order,
         since: outages.current().map(|outage| outage.began),
-        components: components(&report, service.me),
-        hears: hears(&report, service.me, now),
+        components: components(&report, me),
+        hears: hears(&report, me, now),
         waiting: backlog(&service, now),
         estimate: outages.estimate(now),
         healed: outages.healed().cloned().collect(),
-    })
+    }))
 }
 
 fn components(report: &Report, me: ReplicaId) -> Vec<Component> {

@@ -76,6 +76,11 @@ impl Failure {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
     }
 
+    /// The problem in words.
+    pub fn words(&self) -> &str {
+        &self.problem.detail
+    }
+
     /// The replica is on its way down.
     pub fn stopping() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this replica is stopping; ask another one")

@@ -51,12 +51,10 @@ fn marked(read: &Strong) -> Option<Marked> {
 
 /// The proof of a receipt.
 pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> {
-    let moment = service.now().moment;
-    let receipt = moment.ledger.receipt(&moment.snapshot, id)?;
+    let receipt = service.receipt(*id).await?;
     let revision = receipt.and_then(|receipt| receipt.revision);
     let seq =
         revision.map(Revision::seq).ok_or_else(|| Failure::not_found(format!("envelope {id} has no receipt here")))?;
-    drop(moment);
     let Certified { moment, certificate } = certified(service, seq).await?;
     let id = *id;
     answer(service, move || Ok(Proof::Receipt(Box::new(moment.view().prove_receipt(&certificate, &id)?)))).await

@@ -2,8 +2,8 @@
 //! the router's.
 
 use super::{
-    Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, files, governance, group,
-    locks, partitions, probes, program, state, status,
+    Service, authors, causality, conflicts, dashboard, domains, envelopes, events, evidence, facts, files, governance,
+    group, locks, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
@@ -77,9 +77,10 @@ impl Route {
         handler: impl Handler<T, Arc<Service>>,
         body: &'static str,
         answers: &'static str,
+        query: &'static [&'static str],
     ) -> Self {
         let (handler, request, readers) = (routing::post(handler), Request::PostQuestion, Readers::Clients);
-        Self { path, handler, request, readers, body, answers, query: &[] }
+        Self { path, handler, request, readers, body, answers, query }
     }
 
     fn put_json<T: 'static>(
@@ -133,6 +134,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains/{domain}/policy", governance::policy, "`PolicyOfDomain`", "A domain's policy", LEVEL),
         Route::get("/v1/domains/{domain}/pending", governance::pending_changes, "`Page<PendingChange>`", "Page of changes that wait for approvals or attestations, the longest waiting first", PAGED),
         Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, "`PendingChange`", "A change that waits for approvals or attestations", LEVEL),
+        Route::get("/v1/domains/{domain}/facts", facts::of_path, "`LevelFacts`", "What level `auto` is chosen by for a path", &["path"]),
         Route::get("/v1/domains/{domain}/causality", causality::order, "`Causality`", "How two changes stand to each other, each named by its envelope or revision, and why", &["first", "second", "level"]),
         Route::get("/v1/policy", governance::group_policy, "`PolicyOfGroup`", "What it takes to decide for the whole group", LEVEL),
         Route::get("/v1/proposals", governance::list, "`Page<ProposalEntry>`", "Page of proposals, newest first", &["domain", "state", "level", "from", "limit"]),
@@ -142,7 +144,8 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, "the content", "The content of its base, a side or a proposal", LEVEL),
         Route::get("/v1/evidence", evidence::list, "`Page<EvidenceEntry>`", "Page of proofs against replicas", &["from", "limit"]),
         Route::get("/v1/evidence/{id}", evidence::file, "the proof file", "The proof file", &[]),
-        Route::post_question("/v1/state", state::answer, "the answer", "Part of the certified state, proved by itself: for `quorate copy`").for_operators(),
+        Route::get("/v1/snapshots", state::snapshots, "`Page<SnapshotEntry>`", "Page of the states that can be copied now", &[]).for_operators(),
+        Route::post_question("/v1/state", state::answer, "the answer", "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`", &["seq", "after", "executed"]).for_operators(),
         Route::get("/v1/events", events::stream, "server-sent events: `id` the position, `event` the kind, `data` an `Event`", "Events after a position; resumable by Last-Event-ID", &["from"]),
     ]
 }

@@ -1,6 +1,5 @@
 //! State that the handlers share.
 
-use super::admin::Admin;
 use super::answers::Answers;
 use super::author_pace::AuthorPace;
 use super::body::Room;
@@ -8,15 +7,17 @@ use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
-use crate::engine::{Inbox, Mempool, Moment, Published, Reception, Request};
+use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
+use crate::membership::Membership;
 use crate::metrics::Metrics;
+use crate::observing::Relay;
 use crate::pool::CachedPayload;
 use axum::extract::State;
 use quorate_client::api::Mode;
-use quorate_ledger::{Genesis, StoreError};
-use quorate_net::Network;
-use quorate_pbft::{Digest, ReplicaId, SeqNum};
+use quorate_ledger::proof::{self, NonceProof};
+use quorate_ledger::{EnvelopeId, Genesis, Receipt, StoreError};
+use quorate_pbft::{Digest, Position, SeqNum};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -40,12 +41,10 @@ pub struct Service {
     pub genesis: Arc<Genesis>,
     /// Root of the state that the genesis made.
     pub genesis_root: Digest,
-    /// Access to the node's own answers.
-    pub admin: Admin,
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Arc<[String]>,
-    /// The replica's place in the member list.
-    pub me: ReplicaId,
+    /// Place in the group, with the way to the members.
+    pub membership: Membership,
     /// State that the core's thread last published.
     pub published: watch::Receiver<Published>,
     /// The door to the core's thread.
@@ -58,8 +57,6 @@ pub struct Service {
     pub payload: Arc<CachedPayload>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// The links to the other replicas.
-    pub network: Network,
     /// Room for bodies on their way in.
     pub bodies: Room,
     /// Turns and room for large answers.
@@ -74,6 +71,8 @@ pub struct Service {
     pub streams: Streams,
     /// Room for those who wait for the future.
     pub future: Semaphore,
+    /// Room for sessions that wait for this replica.
+    pub sessions: Semaphore,
     /// Sources of facts about its health.
     pub sources: Arc<Sources>,
     /// Outages, and what came of them.
@@ -102,6 +101,12 @@ impl Service {
         if self.sources.damage.set(error.to_string()).is_ok() {
             tracing::error!(event = "disk-damaged", %error, "the disk has changed what was written; restore the database, or make a new one");
         }
+    }
+
+    /// Why the node cannot do all that it is for: what its core says, and at an observer why no member serves it.
+    pub fn why(&self, report: &Report) -> String {
+        let refusal = self.membership.relay().and_then(|relay| relay.refusal());
+        refusal.filter(|_| report.mode == Mode::Following).unwrap_or_else(|| report.why.clone())
     }
 
     /// Hands a request to the core's thread.
@@ -158,6 +163,9 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
+        if let Some(relay) = self.membership.relay() {
+            return self.marked(relay, nonce).await;
+        }
         self.needs_quorum().map_err(Failure::of_a_read)?;
         self.pace.turn().await;
         let (reader, mut waiting) = self.reception.reader();
@@ -176,9 +184,34 @@ impl Service {
         Ok(Strong { moment: published.moment, mark, place })
     }
 
+    /// The state of an observer after a mark that a member placed, and that was executed here.
+    async fn marked(&self, relay: &Relay, nonce: Digest) -> Answer<Strong> {
+        self.pace.turn().await;
+        let refused = |why: &str| Failure::no_quorum(self.now().report.mode, why).of_a_read();
+        let marked = relay.mark(nonce).await.ok_or_else(|| refused(&relay.silence()))?;
+        let marked = marked.map_err(|why| refused(&why))?;
+        let moment = self.until(|published| published.moment.seq() >= marked.seq).await?.moment;
+        let place = marked.place as usize;
+        let proof = NonceProof::new(&marked.nonces, place).filter(|proof| proof.nonce() == nonce);
+        let proof = proof.map(|nonce| proof::Marked { seq: marked.seq, nonce });
+        let state = moment.clone();
+        let look = move || Ok(proof.map_or(Ok(false), |proof| state.view().has_mark(&proof))?);
+        if !self.blocking(look).await? {
+            return Err(refused(&format!("a member names slot {} for a mark that is not there", marked.seq)));
+        }
+        let mark = Mark { seq: marked.seq, position: Position::default(), nonces: marked.nonces };
+        Ok(Strong { moment, mark: Arc::new(mark), place })
+    }
+
     /// Runs what reads much of the disk or hashes much on a thread that may block.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::stopping()))
+    }
+
+    /// The receipt of an envelope, if it has one here.
+    pub async fn receipt(&self, id: EnvelopeId) -> Answer<Option<Receipt>> {
+        let moment = self.now().moment;
+        self.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
     }
 
     /// Waits until a slot is executed here; refused where nobody has heard of it.

@@ -24,13 +24,14 @@ pub async fn health(State(service): Shared) -> Json<Health> {
 /// The status now.
 pub fn of(service: &Service) -> Status {
     let published = service.now();
+    let me = service.membership.replica();
     let (ledger, report) = (&published.moment.ledger, &published.report);
     Status {
         group: service.genesis.group(),
         name: service.genesis.name().to_owned(),
-        replica: Some(service.me.get()),
-        primary: Some(report.primary.get()),
-        role: Role::Replica,
+        replica: me.map(ReplicaId::get),
+        primary: me.map(|_| report.primary.get()),
+        role: if me.is_some() { Role::Replica } else { Role::Observer },
         version: build::VERSION.to_owned(),
         epoch: report.epoch.get(),
         view: report.view.get(),
@@ -43,10 +44,11 @@ pub fn of(service: &Service) -> Status {
             state_root: report.stable_root.unwrap_or(service.genesis_root),
         },
         mode: report.mode,
-        why: report.why.clone(),
+        why: service.why(report),
         peers: report.heard().map(ReplicaId::get).collect(),
         quorum: report.quorum as u64,
         behind: report.behind,
+        lag_ms: now_ms().saturating_sub(ledger.executed().time.get()),
         fast_commits: report.fast_commits,
         last_sync: report.last_sync.map(Time::get),
         health: opinion(service, &published),

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 12] = [
+pub const SETTINGS: [(&str, Option<&str>); 14] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
+    ("operations", None),
     ("hosts", None),
     ("tls_certificate", Some("QUORATE_TLS_CERTIFICATE")),
     ("tls_key", Some("QUORATE_TLS_KEY")),
     ("default_rates", Some("QUORATE_DEFAULT_RATES")),
+    ("observers", Some("QUORATE_OBSERVERS")),
     ("data", Some("QUORATE_DATA")),
     ("history", Some("QUORATE_HISTORY")),
     ("space_quota", Some("QUORATE_SPACE_QUOTA")),
@@ -80,9 +82,11 @@ mod tests {
     #[test]
     fn the_table_has_every_key_of_the_file() {
         let mut config = Config::new("/ip4/127.0.0.1/tcp/1".to_owned(), ([127, 0, 0, 1], 1).into(), [].into());
+        config.operations = Some(([127, 0, 0, 1], 2).into());
         config.hosts.push("example.org".to_owned());
         (config.tls_certificate, config.tls_key) = (Some(PathBuf::from("a")), Some(PathBuf::from("b")));
         config.default_rates = false;
+        config.observers = Some("/ip4/127.0.0.1/tcp/2".to_owned());
         config.space_quota = Some(super::super::Quota(1 << 30));
 
         let written = toml::Table::try_from(&config).expect("plain data");

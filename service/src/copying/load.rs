@@ -1,21 +1,19 @@
 //! The database that a copy fills, and the session that knows what it lacks.
 
 use super::outcome::{CopyError, Progress};
+use super::record::Recorder;
+use super::turn::Turn;
 use crate::engine::{EngineError, Roots};
-use quorate_ledger::copy::{Errand, Next, Refused, Session, TakeError};
+use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{Broken, Ed25519, Record};
 use quorate_storage::{Batch, Db};
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Bytes of answers between two folds: what is lost by a stop, and memory.
 const FOLD_BYTES: u64 = 16 << 20;
-
-/// Passes that one node answers before another one does.
-const PASSES_OF_ONE: u32 = 4;
 
 /// Database in the making.
 pub(super) struct Load {
@@ -24,9 +22,10 @@ pub(super) struct Load {
     batch: Option<Batch>,
     session: Session,
     unfolded: u64,
-    nodes: BTreeSet<usize>,
+    turn: Turn,
     pub(super) progress: Progress,
     whole: Option<Checkpoint>,
+    recorder: Option<Recorder>,
 }
 
 /// Task of a worker.
@@ -40,8 +39,30 @@ impl Load {
     pub(super) fn open(db: Db, genesis: &Genesis) -> Result<Self, CopyError> {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
-        let (nodes, progress) = Default::default();
-        Ok(Self { db, batch: Some(batch), session, unfolded: 0, nodes, progress, whole: None })
+        let (turn, progress) = (Turn::new(Instant::now()), Progress::default());
+        Ok(Self { db, batch: Some(batch), session, unfolded: 0, turn, progress, whole: None, recorder: None })
+    }
+
+    /// Records each answer that is taken.
+    pub(super) fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
+    }
+
+    /// The state that is held whole, and its record.
+    pub(super) fn into_record(self) -> Option<(Progress, Checkpoint, Recorder)> {
+        Some((self.progress, self.whole?, self.recorder?))
+    }
+
+    /// Errand that a record begins here.
+    pub(super) fn recorded(&mut self, ask: &Ask) -> Option<Errand> {
+        self.session.recorded(ask)
+    }
+
+    /// Whether this state, and no other, is held whole.
+    pub(super) fn is_whole(&mut self, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
+        let batch = self.batch.as_ref().expect("a batch is open between folds");
+        self.whole = self.session.whole(batch)?.filter(|whole| whole == checkpoint);
+        Ok(self.whole.is_some())
     }
 
     /// Begins with the state that an older database holds, as far as it is sound.
@@ -66,14 +87,19 @@ impl Load {
 
     /// A node that answers.
     pub(super) fn enter(&mut self, number: usize) {
-        self.nodes.insert(number);
-        self.progress.nodes = self.nodes.len();
+        self.turn.enter(number);
+        self.progress.nodes = self.turn.nodes();
     }
 
     /// A node that answers no more.
     pub(super) fn leave(&mut self, number: usize) {
-        self.nodes.remove(&number);
-        self.progress.nodes = self.nodes.len();
+        self.turn.leave(number);
+        self.progress.nodes = self.turn.nodes();
+    }
+
+    /// Whether more nodes than one answer.
+    pub(super) fn has_others(&self) -> bool {
+        self.turn.nodes() > 1
     }
 
     /// The next task of a node. The first pass is everybody's; those after it belong to one node at a time, for they end
@@ -83,8 +109,7 @@ impl Load {
             return Ok(Task::End);
         }
         let passes = self.session.passes();
-        let turn = (passes / PASSES_OF_ONE) as usize % self.nodes.len().max(1);
-        let is_turn = self.nodes.iter().nth(turn) == Some(&number);
+        let is_turn = self.turn.is_of(number, passes, Instant::now());
         if !is_turn && (passes > 1 || self.session.is_idle()) {
             return Ok(Task::Wait);
         }
@@ -102,7 +127,12 @@ impl Load {
     /// Takes an answer; what is refused has changed nothing.
     pub(super) fn take(&mut self, errand: &mut Errand, answer: &[u8]) -> Result<(), TakeError> {
         let batch = self.batch.as_mut().expect("a batch is open between folds");
+        let ask = self.recorder.as_ref().and(errand.ask());
         self.session.take(errand, batch, answer)?;
+        if let Some((recorder, ask)) = self.recorder.as_mut().zip(ask) {
+            let recorded = recorder.answer(ask.encode(), answer);
+            recorded.map_err(|error| StoreError(format!("the snapshot: {error}")))?;
+        }
         self.progress.bytes += answer.len() as u64;
         self.progress.answers += 1;
         self.unfolded += answer.len() as u64;

@@ -4,28 +4,37 @@
 //! certified state whole, and opens on it, does it take the place of the database.
 
 mod outcome;
+mod record;
+mod turn;
 mod load;
 mod worker;
+mod snapshot;
 
 pub use load::floor;
-pub use outcome::{Copied, CopyError, Progress};
+pub use outcome::{Copied, CopyError, Progress, Unsound};
+pub use snapshot::{Exported, Files, export, files, restore, verify};
 
 use crate::shelter::sheltered;
 use load::Load;
+use outcome::at;
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
-use quorate_pbft::Digest;
+use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::{Db, DbError};
+use std::fs;
+use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::{fs, io};
 use tokio::task::JoinSet;
 
 /// Name of the folder in which a copy grows, after that of the database.
 const GROWING: &str = "copy";
 /// The same for the database that a copy has replaced.
 const BEFORE: &str = "before-copy";
+
+/// The same for the file that outlives the databases: they came from others, and tell nothing of what the key signed.
+const MARK: &str = "copied";
 
 /// Copy to make.
 pub struct Plan {
@@ -45,8 +54,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
     let old = open_old(&data, &before)?;
     let is_new = !growing.exists();
-    // Others of this machine read no contents past the policies.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&growing).map_err(at(&growing))?;
+    make_dir(&growing)?;
     let db = match Db::open(&growing) {
         Err(DbError::Missing(_)) => Db::create(&growing)?,
         opened => opened?,
@@ -56,6 +64,23 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     if let Some(old) = old.as_ref().filter(|_| is_new) {
         load.seed(old, &genesis)?;
     }
+    let (load, failures) = fill(load, from, tell).await?;
+    let Some((progress, checkpoint)) = load.finish(&genesis)? else {
+        return Err(CopyError::NobodyLeft(failures.join("; ")));
+    };
+    check(&growing, &genesis, checkpoint.state_root())?;
+    drop(old);
+    mark(&data, checkpoint.head().seq)?;
+    let before = swap(&data, &growing, before)?;
+    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
+}
+
+/// Asks all nodes until the state is whole or none is left; in words why nodes ended before.
+async fn fill(
+    load: Load,
+    from: Vec<Client>,
+    tell: impl Fn(&Progress) + Send + Sync + 'static,
+) -> Result<(Load, Vec<String>), CopyError> {
     let load = Arc::new(Mutex::new(load));
     let tell: Arc<dyn Fn(&Progress) + Send + Sync> = Arc::new(tell);
     let mut workers = JoinSet::new();
@@ -69,18 +94,17 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
         failures.extend(ended?);
     }
     let load = Arc::into_inner(load).expect("all workers have ended");
-    let load = load.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let Some((progress, checkpoint)) = load.finish(&genesis)? else {
-        return Err(CopyError::NobodyLeft(failures.join("; ")));
-    };
-    check(&growing, &genesis, checkpoint.state_root())?;
-    drop(old);
-    let before = swap(&data, &growing, before)?;
-    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
+    Ok((load.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()), failures))
+}
+
+/// A folder that others of this machine do not read: contents are in it, past the policies.
+fn make_dir(dir: &Path) -> Result<(), CopyError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
 fn beside(data: &Path, name: &str) -> PathBuf {
-    let mut path = data.as_os_str().to_owned();
+    // A slash at the end would lead into the folder.
+    let mut path = data.components().collect::<PathBuf>().into_os_string();
     path.push(".");
     path.push(name);
     path.into()
@@ -109,18 +133,41 @@ fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<(), CopyErro
     Ok(())
 }
 
+/// Notes beside the database, for every database that follows it there, that it was copied.
+fn mark(data: &Path, seq: SeqNum) -> Result<(), CopyError> {
+    let path = beside(data, MARK);
+    let written = fs::File::create(&path).and_then(|mut file| {
+        writeln!(
+            file,
+            "{seq}\nThe slot of the state that was copied to this folder: a replica with this file never votes."
+        )?;
+        file.sync_all()
+    });
+    written.map_err(at(&path))
+}
+
+/// Slot of a copy that took the place of a database, even where that copy is lost by now.
+pub(crate) fn marked(data: &Path) -> io::Result<Option<SeqNum>> {
+    let text = match fs::read(beside(data, MARK)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?, // a mark that cannot be read is none that is not there
+    };
+    let slot = text.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
+    Ok(Some(SeqNum::new(slot.unwrap_or_default())))
+}
+
 fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {
     let before = data.exists().then_some(before);
     if let Some(before) = &before {
         fs::rename(data, before).map_err(at(data))?;
     }
     fs::rename(growing, data).map_err(at(growing))?;
-    let parent = data.parent().unwrap_or(Path::new("."));
-    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(at(parent))?;
+    sync_parent(data)?;
     Ok(before)
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> CopyError + use<> {
-    let path = path.to_owned();
-    move |source| CopyError::Io { path, source }
+/// Makes a new name durable.
+fn sync_parent(path: &Path) -> Result<(), CopyError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(at(parent))
 }

@@ -6,7 +6,7 @@ use quorate_ledger::{OpenError, StoreError};
 use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::DbError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Copy as far as it is.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,35 @@ pub struct Copied {
     pub before: Option<PathBuf>,
 }
 
+/// Fault of a snapshot file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    /// A file of another kind.
+    #[error("this is no snapshot that this program reads")]
+    Tag,
+    /// A file without its end.
+    #[error("the file ends before the snapshot does")]
+    Cut,
+    /// Bytes that are not those that were written.
+    #[error("bytes have changed since they were written")]
+    Changed,
+    /// A frame that is none.
+    #[error("a part cannot be read")]
+    Malformed,
+    /// A frame where it cannot stand.
+    #[error("an answer follows from no question before it")]
+    Order,
+    /// An answer that proves nothing.
+    #[error("an answer is refused: {0}")]
+    Refused(#[from] Refused),
+    /// Answers that do not make one certified state.
+    #[error("the answers do not make the state that stands at the end")]
+    NotWhole,
+    /// Bytes behind the last frame.
+    #[error("bytes follow after the end of the snapshot")]
+    Surplus,
+}
+
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
@@ -64,10 +93,26 @@ pub enum CopyError {
     /// A database that was replaced before stands in the way.
     #[error("{0} holds a database that an earlier copy has replaced: move it away or remove it")]
     InTheWay(PathBuf),
+    /// A snapshot file that does not verify.
+    #[error("{path}, byte {at}: {why}")]
+    Unsound {
+        /// Path of the file.
+        path: PathBuf,
+        /// Begin of the faulty part.
+        at: u64,
+        /// Fault of it.
+        why: Unsound,
+    },
     /// No node is left to ask.
     #[error("no node is left to copy from: {0}")]
     NobodyLeft(String),
     /// The folder is of a group whose members have changed since the genesis.
     #[error("the genesis has no members for epoch {0}")]
     Epoch(quorate_pbft::Epoch),
+}
+
+/// Error of a file or folder.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> CopyError + use<> {
+    let path = path.to_owned();
+    move |source| CopyError::Io { path, source }
 }

@@ -2,13 +2,20 @@
 
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
+use super::turn::TURN_MAX;
 use quorate_client::http::Client;
-use quorate_ledger::copy::TakeError;
+use quorate_ledger::copy::{Errand, Refused, TakeError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Pause of a worker that has nothing to ask.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Pause of a worker whose node was too slow or lies behind: others go on meanwhile.
+const REST: Duration = Duration::from_secs(1);
+
+/// Times that a node may lie behind before it is of no use.
+const BEHIND_MAX: u32 = 30;
 
 /// Parts that a node may call changed while it was asked: one that always says so serves nothing.
 const MOVED_MAX: u32 = 4_096;
@@ -23,7 +30,7 @@ pub(super) async fn work(
     (number, node): (usize, Client),
     tell: Arc<dyn Fn(&Progress) + Send + Sync>,
 ) -> Result<Option<String>, CopyError> {
-    let mut moved = 0;
+    let (mut moved, mut behind) = (0, 0);
     loop {
         let task = lock(&load).task(number)?;
         let mut errand = match task {
@@ -34,32 +41,71 @@ pub(super) async fn work(
                 continue;
             }
         };
-        while let Some(ask) = errand.ask() {
-            let why = match node.renewed().state(ask.encode()).await {
-                Err(error) => error.to_string(),
-                Ok(answer) => match lock(&load).take(&mut errand, &answer) {
-                    Ok(()) => continue,
-                    Err(TakeError::Store(error)) => return Err(error.into()),
-                    Err(TakeError::Refused(why)) => {
-                        lock(&load).refuse(node.node(), why.clone());
-                        format!("{}: {why}", node.node())
-                    }
-                },
-            };
-            return Ok(Some(ended(&load, number, errand, why)));
-        }
-        moved += errand.moved();
-        if moved > MOVED_MAX {
-            let why = format!("{} moves on faster than it can be copied", node.node());
-            return Ok(Some(ended(&load, number, errand, why)));
-        }
-        let mut load = lock(&load);
-        load.install(errand)?;
-        tell(&load.progress);
+        let why = match bring(&load, &node, &mut errand).await? {
+            Brought::All => {
+                moved += errand.moved();
+                let is_of_use = moved <= MOVED_MAX;
+                if is_of_use {
+                    let mut load = lock(&load);
+                    load.install(errand)?;
+                    tell(&load.progress);
+                    continue;
+                }
+                format!("{} moves on faster than it can be copied", node.node())
+            }
+            Brought::TooSlow => {
+                lock(&load).give_back(errand);
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+            Brought::Behind(_) if behind < BEHIND_MAX && lock(&load).has_others() => {
+                behind += 1;
+                lock(&load).give_back(errand);
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+            Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
+            Brought::Nothing(why) => why,
+        };
+        return Ok(Some(ended(&load, number, errand, why)));
     }
 }
 
-fn ended(load: &Mutex<Load>, number: usize, errand: quorate_ledger::copy::Errand, why: String) -> String {
+/// Outcome of an errand.
+enum Brought {
+    All,
+    /// The node took longer than others may have to wait.
+    TooSlow,
+    /// The node answers from a state that another one has left behind: no lie.
+    Behind(Refused),
+    /// No answer, or a wrong one.
+    Nothing(String),
+}
+
+async fn bring(load: &Mutex<Load>, node: &Client, errand: &mut Errand) -> Result<Brought, CopyError> {
+    let begun = Instant::now();
+    while let Some(ask) = errand.ask() {
+        if begun.elapsed() > TURN_MAX && lock(load).has_others() {
+            return Ok(Brought::TooSlow);
+        }
+        let answer = match node.renewed().state(ask.encode()).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Brought::Nothing(error.to_string())),
+        };
+        match lock(load).take(errand, &answer) {
+            Ok(()) => (),
+            Err(TakeError::Store(error)) => return Err(error.into()),
+            Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),
+            Err(TakeError::Refused(why)) => {
+                lock(load).refuse(node.node(), why.clone());
+                return Ok(Brought::Nothing(format!("{}: {why}", node.node())));
+            }
+        }
+    }
+    Ok(Brought::All)
+}
+
+fn ended(load: &Mutex<Load>, number: usize, errand: Errand, why: String) -> String {
     let mut load = lock(load);
     load.give_back(errand);
     load.leave(number);

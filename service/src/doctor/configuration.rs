@@ -6,19 +6,30 @@ use crate::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrid
 use crate::health::{RENEW_SECONDS, now_ms};
 use crate::logging;
 use crate::replica::{LaunchError, net_config, read_genesis};
-use quorate_client::keys;
+use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
-use quorate_pbft::{Ed25519Signer, PublicKey, ReplicaId, Signer as _};
+use quorate_pbft::{PublicKey, ReplicaId};
 use std::path::Path;
 
 /// Variables of the environment that commands read.
-const OF_COMMANDS: [&str; 4] = ["QUORATE_NODE", "QUORATE_CA", "QUORATE_KEY", "QUORATE_DOMAIN"];
+const OF_COMMANDS: [&str; 7] = [
+    "QUORATE_NODE",
+    "QUORATE_CA",
+    "QUORATE_KEY",
+    "QUORATE_DOMAIN",
+    "QUORATE_TOKEN",
+    "QUORATE_SESSION",
+    passphrase::PASSPHRASE_FILE,
+];
+
+/// Advice on a key whose passphrase is not at hand.
+const UNLOCK: &str = "QUORATE_PASSPHRASE_FILE names a file with the passphrase, as for quorate start";
 
 /// Checks the files of a replica's folder. A check that needs what an earlier one did not find is left out.
 pub fn configuration(dir: &Path) -> Vec<Item> {
     let config = Config::load(dir, Overrides::default());
     let genesis = read_genesis(&dir.join(GENESIS_FILE));
-    let key = keys::read_seed(&dir.join(REPLICA_KEY_FILE));
+    let key = keys::public(&dir.join(REPLICA_KEY_FILE));
     let mut items = vec![
         told("config", &config, |_| format!("{CONFIG_FILE} reads"), "mend the line that it names"),
         told("genesis", &genesis, named, "copy genesis.json from another member, and compare its hash"),
@@ -26,12 +37,15 @@ pub fn configuration(dir: &Path) -> Vec<Item> {
     ];
     items.extend(unknown_variable(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())));
     items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
-    if let (Ok(genesis), Ok(seed)) = (&genesis, &key) {
-        let public = Ed25519Signer::from_seed(seed).public_key();
-        let me = genesis.founders().replica_of(&public);
-        items.push(membership(genesis, &public, me));
-        let placed = config.as_ref().ok().zip(me);
-        items.extend(placed.map(|(config, me)| addresses(config, genesis, me, *seed)));
+    if let (Ok(genesis), Ok(public)) = (&genesis, &key) {
+        let me = genesis.founders().replica_of(public);
+        items.push(membership(genesis, public, me));
+        let seed = keys::read_seed(&dir.join(REPLICA_KEY_FILE));
+        if keys::is_locked(&dir.join(REPLICA_KEY_FILE)).unwrap_or_default() {
+            items.push(told("passphrase", &seed, |_| "replica.key opens".to_owned(), UNLOCK));
+        }
+        let placed = config.as_ref().ok().zip(me).zip(seed.ok());
+        items.extend(placed.map(|((config, me), seed)| addresses(config, genesis, me, *seed)));
     }
     if let Ok(config) = &config {
         items.push(told(
@@ -57,12 +71,13 @@ fn unknown_variable(mut names: impl Iterator<Item = String>) -> Option<Item> {
 
 /// Access of operators, where the API is reached from other machines.
 fn operators(config: &Config, token: &Path) -> Item {
-    match (config.api.ip().is_loopback(), token.exists()) {
+    let address = config.operations.unwrap_or(config.api);
+    match (address.ip().is_loopback(), token.exists()) {
         (_, true) => Item::well("operators", "what tells of the node needs the secret of admin.token"),
-        (true, false) => Item::well("operators", format!("what tells of the node is open on {} alone", config.api)),
+        (true, false) => Item::well("operators", format!("what tells of the node is open on {address} alone")),
         (false, false) => Item::fault(
             "operators",
-            format!("the API is reached on {}, and nobody may read /metrics: there is no admin.token", config.api),
+            format!("the API is reached on {address}, and nobody may read /metrics: there is no admin.token"),
             "put a secret into the file admin.token in the folder, readable by the replica alone",
         ),
     }

@@ -15,7 +15,8 @@ impl Engine {
     /// Proposes for the conflicts that a slot opened. Whether the core takes the items is no matter: a replica that may
     /// not sign, or whose lane is full, has nothing to say.
     pub(super) fn analyse(&mut self, decided: &Decided, events: &[Event], work: &mut Work) -> Result<(), EngineError> {
-        if decided.time.get().saturating_add(FRESH_MS) < self.wall.get() {
+        let is_old = decided.time.get().saturating_add(FRESH_MS) < self.wall.get();
+        if is_old || self.core.member().is_none() {
             return Ok(());
         }
         let opened = events.iter().filter_map(|event| match event {

@@ -1,5 +1,6 @@
 //! The engine: a round from its first step to its commit.
 
+use super::core::Core;
 use super::error::EngineError;
 use super::folding::Folding;
 use super::held::Held;
@@ -12,10 +13,12 @@ use super::replay::{self, Opened};
 use super::report::Reporter;
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
+use super::tolls::Tolls;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{
-    Broken, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, Question, QuorumCert, ReaderId, Record,
-    Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Broken, Constants, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Now, Question,
+    QuorumCert, ReaderId, Record, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time,
+    Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const SLOTS_PER_ROUND_MAX: usize = 64;
 /// Milliseconds between two looks whether a fold has ended that execution waits for.
 const FOLD_LOOK_MS: u64 = 20;
+/// Milliseconds between two rounds that forget history for want of room.
+const PRUNE_EVERY_MS: u64 = 20;
 /// Bytes of bundles executed before a commit: what one commit to a slow disk writes in a fraction of a second.
 const EXECUTED_BYTES_PER_ROUND_MAX: u64 = 16 << 20;
 
@@ -49,7 +54,7 @@ pub struct Setup {
 /// Replica with core, ledger and disk.
 pub struct Engine {
     pub(super) db: Db,
-    pub(super) replica: Replica,
+    pub(super) core: Core,
     pub(super) ledger: Ledger,
     pub(super) mempool: Arc<Mutex<Mempool>>,
     pub(super) constants: Constants,
@@ -71,6 +76,7 @@ pub struct Engine {
     replayed: Vec<Notice>,
     folding: Folding,
     pub(super) pruning: Pruning,
+    pub(super) tolls: Tolls,
     pub(super) broken: Option<Broken>,
     /// Whether changes could be ordered when the last round ended.
     pub(super) could_order: bool,
@@ -90,43 +96,66 @@ pub(super) struct Work {
 }
 
 impl Engine {
-    /// Opens what the disk holds. The database must have been made by `init`.
+    /// Opens what the disk of a member holds. The database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
         let Setup { genesis, me, signer, verify, incarnation, die, history } = setup;
-        let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
-        let committee = genesis.founders().clone();
-        let constants = genesis.constants().clone();
         let config = ReplicaConfig {
             me,
-            committee: committee.clone(),
-            constants: constants.clone(),
+            committee: genesis.founders().clone(),
+            constants: genesis.constants().clone(),
             signer,
             verify: verify.clone(),
             incarnation,
             die,
         };
+        let core = |recovered| Core::Member(Box::new(Replica::recover(config, recovered)));
+        Self::over(genesis, verify.as_ref(), db, history, core)
+    }
+
+    /// Opens what the disk of an observer holds; it keeps the whole history.
+    pub fn observe(genesis: Arc<Genesis>, verify: Arc<dyn Verify>, db: Db) -> Result<Self, EngineError> {
+        let (committee, constants) = (genesis.founders().clone(), genesis.constants().clone());
+        let config = FollowerConfig { committee, constants, verify: verify.clone() };
+        let core = |recovered| Core::Observer(Box::new(Follower::recover(config, recovered)));
+        Self::over(genesis, verify.as_ref(), db, History::All, core)
+    }
+
+    fn over(
+        genesis: Arc<Genesis>,
+        verify: &dyn Verify,
+        db: Db,
+        history: History,
+        core: impl FnOnce(Recovered) -> Core,
+    ) -> Result<Self, EngineError> {
+        let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
+        let (committee, constants) = (genesis.founders(), genesis.constants().clone());
         let recovered = snapshot.recover(ledger.executed().clone())?;
         let mut held = Held::default();
-        let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify.as_ref()).ok());
+        let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify).ok());
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
-        super::recall::recall(&mut mempool, &recovered, (&ledger, &snapshot), me)?;
-        super::recall::queued(&mut mempool, (&ledger, &snapshot))?;
         let awaited = ledger.view(&snapshot).next_deadline()?;
         let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
-        let broken = recovered.broken.clone();
-        let replica = Replica::recover(config, recovered);
-        let reporter = Reporter::new(&replica, broken.as_ref());
+        let (recorded, bundles) = (recovered.broken.clone(), recovered.bundles.clone());
+        let core = core(recovered);
+        let broken = core.broken(recorded);
+        if let Some(replica) = core.member() {
+            super::recall::recall(&mut mempool, &bundles, (&ledger, &moment.snapshot), replica.id())?;
+            super::recall::queued(&mut mempool, (&ledger, &moment.snapshot))?;
+        }
+        let reporter = Reporter::new(&core, broken.as_ref());
+        db.room().be_patient();
         Ok(Self {
-            replica,
+            core,
             reporter,
             roots,
             replayed: verdicts,
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
+            tolls: Tolls::default(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
             could_order: false,
@@ -162,7 +191,7 @@ impl Engine {
             self.ledger = before;
         }
         let round = outcome?;
-        self.reporter.observe(now, &self.replica, self.broken.as_ref());
+        self.reporter.observe(now, &self.core, self.broken.as_ref());
         Ok(round)
     }
 
@@ -184,7 +213,10 @@ impl Engine {
         }
         for request in requests {
             match request {
-                Request::Message(message) => self.take_in(Input::from(*message), work)?,
+                Request::Message(message) => match self.turn_away(message.message(), work)? {
+                    Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
+                    None => self.take_in(Input::from(*message), work)?,
+                },
                 Request::Submit { caller, envelope, queues } => self.submit(caller, envelope, queues, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);
@@ -199,7 +231,7 @@ impl Engine {
 
     /// Hands an input to the core, which counts and decides once the round's inputs are all there.
     pub(super) fn take_in(&mut self, input: Input, work: &mut Work) -> Result<(), EngineError> {
-        self.replica.take_in(input, &mut self.effects);
+        self.core.take_in(input, &mut self.effects);
         let executed = self.work_off_all(work)?;
         assert!(executed.is_empty(), "the core hands out slots when it advances");
         Ok(())
@@ -208,7 +240,7 @@ impl Engine {
     /// Lets the core do what the round's inputs have made possible, and works off all that it asks for, in order.
     fn advance(&mut self, work: &mut Work) -> Result<(), EngineError> {
         loop {
-            self.replica.advance(&mut self.effects);
+            self.core.advance(&mut self.effects);
             let executed = self.work_off_all(work)?;
             if executed.is_empty() {
                 return Ok(());
@@ -263,9 +295,11 @@ impl Engine {
     fn commit(&mut self, work: Work) -> Result<Round, EngineError> {
         let Work { mut batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
         self.mempool().take_unneeded().into_iter().for_each(|row| batch.unqueue(row));
-        if !batch.is_empty() {
-            let stable = self.replica.stable().map_or(SeqNum::default(), QuorumCert::seq);
-            self.pruning.prune(&mut batch, &mut self.ledger, stable, &self.constants)?;
+        let is_short = self.db.room().is_short();
+        if is_short || !batch.is_empty() {
+            let stable = self.core.stable().map_or(SeqNum::default(), QuorumCert::seq);
+            let clock = (self.own_clock, is_short);
+            self.pruning.prune(&mut batch, &mut self.ledger, (stable, &self.constants), clock)?;
         }
         round.committed = !batch.is_empty();
         batch.commit()?;
@@ -273,6 +307,8 @@ impl Engine {
             self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
         }
         if at_checkpoint {
+            // The certificate may have come long before the slot: what waits for older ones makes room.
+            self.core.newest_checkpoint().cloned().into_iter().for_each(|newest| self.held.stable(newest));
             self.held.hold(self.moment.clone());
         }
         certificates.into_iter().for_each(|certificate| self.held.stable(certificate));
@@ -284,11 +320,25 @@ impl Engine {
     /// Sets the state aside at a checkpoint; hands it out to be folded when a certified checkpoint covers it. Who catches
     /// up knows one far above what is executed.
     fn fold(&mut self, at_checkpoint: bool) -> Result<Option<Fold>, EngineError> {
-        self.folding.ended(&self.db).into_iter().for_each(|folded| self.pruning.folded(folded));
-        if at_checkpoint {
-            self.folding.at_checkpoint(&self.db, self.ledger.executed().seq, self.own_clock)?;
+        if let Some(folded) = self.folding.ended(&self.db) {
+            self.pruning.folded(folded);
+            self.renew()?;
         }
-        Ok(self.replica.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
+        let seq = self.ledger.executed().seq;
+        let is_short = self.db.room().is_short() && self.pruning.has_forgotten() && self.roots.at(seq).is_some();
+        if (at_checkpoint || is_short) && self.folding.at_checkpoint(&self.db, seq, self.own_clock)? {
+            self.pruning.set_aside();
+        }
+        Ok(self.core.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
+    }
+
+    /// Lets readers go from the rows of before a fold, where no slot comes that would: they pin what was forgotten.
+    fn renew(&mut self) -> Result<(), EngineError> {
+        if self.db.room().is_short() && self.moment.seq() == self.ledger.executed().seq {
+            self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
+            self.held.renew(&self.moment);
+        }
+        Ok(())
     }
 
     /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk.
@@ -304,10 +354,15 @@ impl Engine {
         Ok(())
     }
 
-    /// When the next round is due, if nothing comes before: at once while executed slots wait.
+    /// When the next round is due, if nothing comes before: at once while executed slots wait, soon while history is to
+    /// be forgotten for want of room.
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
         match self.deferred.is_empty() {
-            true => self.replica.next_wakeup(),
+            true if self.db.room().is_short() && self.pruning.is_due() => {
+                let soon = now.ticks.after(PRUNE_EVERY_MS);
+                Some(self.core.next_wakeup().map_or(soon, |due| due.min(soon)))
+            }
+            true => self.core.next_wakeup(),
             false if self.folding.is_behind(&self.db) => Some(now.ticks.after(FOLD_LOOK_MS)),
             false => Some(now.ticks),
         }
@@ -330,8 +385,8 @@ impl Engine {
     }
 
     /// The core, for questions.
-    pub fn replica(&self) -> &Replica {
-        &self.replica
+    pub fn core(&self) -> &Core {
+        &self.core
     }
 
     /// The state as executed: ahead of the disk while a round runs.

@@ -41,8 +41,11 @@ impl Engine {
         queues: bool,
         work: &mut Work,
     ) -> Result<Result<Place, NotTaken>, EngineError> {
-        if let Some(place) = self.mempool().place(&candidate.id) {
-            return Ok(Ok(place));
+        let queues = queues && !self.core.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS);
+        let known = self.mempool().place(&candidate.id);
+        if let Some(place) = known {
+            let kept = queues && self.keep(&candidate, work);
+            return Ok(Ok(if kept { Place::Queued } else { place }));
         }
         if Folding::is_full(&self.db) {
             return Ok(Err(NotTaken::Full));
@@ -50,7 +53,7 @@ impl Engine {
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());
         let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
-        if queues && !self.replica.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS) {
+        if queues {
             return Ok(self.queue(candidate, next_seq, work));
         }
         let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
@@ -72,9 +75,20 @@ impl Engine {
         Ok(Place::Queued)
     }
 
+    /// Makes an envelope that waits already as durable as one that comes now; whether it is.
+    fn keep(&mut self, candidate: &Candidate, work: &mut Work) -> bool {
+        let mut mempool = self.mempool();
+        if let Some(row) = mempool.keep(&candidate.id) {
+            drop(mempool);
+            work.batch.queue(row, self.wall, &candidate.bytes);
+            return true;
+        }
+        mempool.is_kept(&candidate.id)
+    }
+
     /// Tells when changes cannot be ordered any more, and when they can be again; then the queue goes on the lane.
     pub(super) fn look_at_quorum(&mut self, work: &mut Work) -> Result<(), EngineError> {
-        let can_order = self.replica.can_order();
+        let can_order = self.core.can_order();
         if can_order == self.could_order {
             return Ok(());
         }

@@ -8,6 +8,7 @@
 //! runs it for the service; [`Reception`] knows who waits for what.
 
 mod analyst;
+mod core;
 mod drive;
 mod error;
 mod execution;
@@ -28,7 +29,10 @@ mod roots;
 mod round;
 mod slot;
 pub(crate) mod thread;
+mod tolls;
+mod turned_away;
 
+pub use core::Core;
 pub use drive::{Engine, Setup};
 pub use error::EngineError;
 pub(crate) use held::Certified;

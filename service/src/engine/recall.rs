@@ -2,7 +2,7 @@
 
 use super::mempool::{Candidate, Mempool};
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
-use quorate_pbft::{Bundle, ItemKind, Recovered, ReplicaId};
+use quorate_pbft::{Bundle, ItemKind, ReplicaId};
 use quorate_storage::{Queued, Snapshot};
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use std::sync::Arc;
 /// whose envelope was bundled.
 pub(super) fn recall(
     mempool: &mut Mempool,
-    recovered: &Recovered,
+    bundles: &[Arc<Bundle>],
     (ledger, read): (&Ledger, &dyn Read),
     me: ReplicaId,
 ) -> Result<(), StoreError> {
-    let own = recovered.bundles.iter().filter(|bundle| bundle.header.lane == me);
+    let own = bundles.iter().filter(|bundle| bundle.header.lane == me);
     for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
         let organisation = ledger.organisation(read, &envelope.body.author)?;
         mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);

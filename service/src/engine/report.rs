@@ -1,9 +1,10 @@
 //! The replica as it sees itself: what `/v1/status` says beyond the ledger (R, E7, C3).
 
+use super::core::Core;
 use super::mempool::Mempool;
 use super::roots::Roots;
 use quorate_client::api::Mode;
-use quorate_pbft::{Broken, Digest, Epoch, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
+use quorate_pbft::{Broken, Digest, Epoch, Follower, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
 
 /// Milliseconds within which a member counts as heard (R).
 const HEARD_MS: u64 = 2_000;
@@ -42,6 +43,8 @@ pub struct Report {
     pub fast_commits: u64,
     /// Whether changes can be ordered here now.
     pub can_order: bool,
+    /// Whether this is an observer, which has no seat to vote from.
+    pub observes: bool,
     /// Envelopes that wait here.
     pub pending: usize,
     /// Those of them that the durable queue holds back.
@@ -73,14 +76,17 @@ impl Report {
         self.peers.iter().filter(|peer| peer.is_heard).map(|peer| peer.replica)
     }
 
-    /// True if so many members are heard that changes can be ordered now.
+    /// True if so many members are heard that changes can be ordered now; for an observer, if one is.
     pub fn hears_quorum(&self) -> bool {
+        if self.observes {
+            return self.heard().next().is_some();
+        }
         self.heard().count() + 1 >= self.quorum
     }
 
-    /// The others not heard in the last 2 s.
+    /// The others not heard in the last 2 s; an observer hears those alone that serve it.
     pub fn silent(&self) -> impl Iterator<Item = ReplicaId> + '_ {
-        self.peers.iter().filter(|peer| !peer.is_heard).map(|peer| peer.replica)
+        self.peers.iter().filter(|peer| !peer.is_heard && !self.observes).map(|peer| peer.replica)
     }
 }
 
@@ -102,6 +108,7 @@ impl Report {
             behind: 0,
             fast_commits: 0,
             can_order: false,
+            observes: false,
             pending: 0,
             queued: 0,
             pending_bytes: 0,
@@ -120,21 +127,21 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// The first look.
-    pub(super) fn new(replica: &Replica, broken: Option<&Broken>) -> Self {
-        Self { report: facts(replica, Now::default(), broken), looked_at: None, last_sync: None }
+    pub(super) fn new(core: &Core, broken: Option<&Broken>) -> Self {
+        Self { report: facts(core, Now::default(), broken), looked_at: None, last_sync: None }
     }
 
     /// Looks, if it is time or the mode may have changed.
-    pub(super) fn observe(&mut self, now: Now, replica: &Replica, broken: Option<&Broken>) {
+    pub(super) fn observe(&mut self, now: Now, core: &Core, broken: Option<&Broken>) {
         let recent = self.looked_at.is_some_and(|at| now.ticks.since(at) < LOOK_EVERY_MS);
         let was_recovering = self.report.mode == Mode::Recovering;
-        let stable = replica.stable().map_or(SeqNum::default(), quorate_pbft::QuorumCert::seq);
-        let same = was_recovering == replica.is_recovering() && self.report.view == replica.view();
+        let stable = core.stable().map_or(SeqNum::default(), quorate_pbft::QuorumCert::seq);
+        let same = was_recovering == core.is_recovering() && self.report.view == core.view();
         if recent && same && broken.is_none() && stable == self.report.stable {
             return;
         }
         self.looked_at = Some(now.ticks);
-        let report = facts(replica, now, broken);
+        let report = facts(core, now, broken);
         if report.last_sync.is_some() {
             self.last_sync = report.last_sync;
         }
@@ -148,7 +155,52 @@ impl Reporter {
     }
 }
 
-fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
+fn facts(core: &Core, now: Now, broken: Option<&Broken>) -> Report {
+    match core {
+        Core::Member(replica) => facts_of_member(replica, now, broken),
+        Core::Observer(follower) => facts_of_observer(follower, now, broken),
+    }
+}
+
+fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> Report {
+    let core = follower.report();
+    let peers: Vec<PeerFacts> =
+        core.peers.iter().zip(0..).map(|(peer, number)| peer_facts(peer, ReplicaId::new(number), now)).collect();
+    let behind = core.decided.get() - core.executed.seq.get();
+    let is_heard = peers.iter().any(|peer| peer.is_heard);
+    let broken = broken.or(follower.broken());
+    let why = match (broken, core.unserved) {
+        (Some(broken), _) => broken.to_string(),
+        (None, Some(seq)) => format!(
+            "no member that serves this observer can still hand out slot {seq}, the next: stop it, fill its folder with \
+             `quorate copy`, and start it again"
+        ),
+        (None, None) if !is_heard => "no member that serves this observer is heard".to_owned(),
+        (None, None) => String::new(),
+    };
+    Report {
+        epoch: core.executed.epoch,
+        view: core.view,
+        primary: ReplicaId::new((core.view.get() % peers.len() as u64) as u16),
+        stable: core.stable,
+        stable_root: None,
+        mode: if broken.is_some() { Mode::Diverged } else { Mode::Following },
+        why,
+        peers,
+        last_sync: (is_heard && behind == 0).then_some(now.wall),
+        quorum: core.quorum,
+        behind,
+        unserved: core.unserved,
+        fast_commits: 0,
+        can_order: is_heard,
+        observes: true,
+        pending: 0,
+        queued: 0,
+        pending_bytes: 0,
+    }
+}
+
+fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
     let core = replica.report();
     let others = core.peers.iter().zip(0..).map(|(peer, number)| (peer, ReplicaId::new(number)));
     let peers: Vec<PeerFacts> =
@@ -169,6 +221,7 @@ fn facts(replica: &Replica, now: Now, broken: Option<&Broken>) -> Report {
         unserved: core.unserved,
         fast_commits: core.fast_commits,
         can_order: replica.can_order(),
+        observes: false,
         pending: 0,
         queued: 0,
         pending_bytes: 0,

@@ -82,7 +82,7 @@ pub enum Notice {
     },
     /// An envelope waited for its gap for too long; the same bytes may be sent again.
     Expired(EnvelopeId),
-    /// Nothing can be ordered here any more: too few members are heard.
+    /// Ordering has stopped here: too few members are heard.
     Paused,
     /// Changes can be ordered here, for the first time or again.
     Resumed {

@@ -115,7 +115,7 @@ impl Surroundings {
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);
         }
-        self.tell_pool(engine.replica().certified());
+        engine.core().member().into_iter().for_each(|replica| self.tell_pool(replica.certified()));
         self.publish(engine, &round);
         for notice in &round.notices {
             self.reception.tell(notice);
@@ -123,8 +123,7 @@ impl Surroundings {
         }
         if !round.notices.is_empty() {
             let (notices, now) = (&round.notices, now_ms());
-            let note =
-                |outages: &mut Outages| notices.iter().fold(false, |any, notice| outages.note(notice, now) || any);
+            let note = |outages: &mut Outages| notices.iter().filter(|notice| outages.note(notice, now)).count() > 0;
             self.outages.send_if_modified(note);
         }
     }
@@ -133,7 +132,7 @@ impl Surroundings {
     fn look_for_outages(&self, report: &Report) {
         let before = self.outages.borrow().count();
         self.outages.send_if_modified(|outages| outages.observe(report, now_ms()));
-        for healing in self.outages.borrow().since(before) {
+        for (_, healing) in self.outages.borrow().since(before) {
             let Healing { began, ended, paused, resumed, .. } = healing;
             let Healing { applied, merged, conflicted, refused, recovery_ms, .. } = healing;
             let lasted_ms = ended - began;

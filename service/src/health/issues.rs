@@ -171,7 +171,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             Severity::Critical,
             "the others have forgotten the slots that this replica needs",
             || format!("no member that is heard can still hand out slot {}", report.unserved.unwrap_or_default()),
-            "connect a member that keeps more: waiting does not help",
+            "connect a member that keeps more, or fill its folder with `quorate copy`: waiting does not help",
         ),
         fault(
             report.mode == Mode::Recovering,
@@ -182,7 +182,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "wait until a quorum has told it what it had promised",
         ),
         fault(
-            report.mode == Mode::Following,
+            report.mode == Mode::Following && !report.observes,
             "following",
             Severity::Critical,
             "this replica follows and does not vote",

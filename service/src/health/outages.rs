@@ -13,17 +13,20 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Reports that are kept: enough to guess from, and a page for people.
 const HEALED_MAX: usize = 16;
+/// Of them, those of outages that stopped nothing here: a member that comes and goes as it likes fills no more.
+const HARMLESS_MAX: usize = 8;
 /// Milliseconds below which a separation that stopped nothing is no outage: statuses cross each other on their way.
 const OUTAGE_MS_MIN: u64 = 1_000;
 
 /// Outages since the start.
 #[derive(Debug, Clone)]
 pub struct Outages {
-    me: ReplicaId,
+    /// None at an observer, which meets no outages: it takes no part in ordering.
+    me: Option<ReplicaId>,
     current: Option<Outage>,
     recovery: Option<Recovery>,
-    /// Complete reports, the newest first.
-    healed: VecDeque<Healing>,
+    /// Complete reports with their numbers from 1, the newest first.
+    healed: VecDeque<(u64, Healing)>,
     /// Count of complete reports.
     count: u64,
 }
@@ -49,8 +52,8 @@ struct Recovery {
 
 impl Outages {
     /// None yet: the replica starts, and has heard nobody.
-    pub fn new(me: ReplicaId, now: u64) -> Self {
-        let current = Some(Outage { began: now, stopped: true, at_start: true, components: Vec::new() });
+    pub fn new(me: Option<ReplicaId>, now: u64) -> Self {
+        let current = me.map(|_| Outage { began: now, stopped: true, at_start: true, components: Vec::new() });
         Self { me, current, recovery: None, healed: VecDeque::new(), count: 0 }
     }
 
@@ -61,7 +64,11 @@ impl Outages {
 
     /// Reports, the newest first; the first may still be open.
     pub fn healed(&self) -> impl Iterator<Item = &Healing> {
-        self.recovery.as_ref().map(|recovery| &recovery.report).into_iter().chain(&self.healed)
+        self.recovery
+            .as_ref()
+            .map(|recovery| &recovery.report)
+            .into_iter()
+            .chain(self.healed.iter().map(|(_, report)| report))
     }
 
     /// Count of complete reports.
@@ -69,15 +76,15 @@ impl Outages {
         self.count
     }
 
-    /// Complete reports after the first `seen` of them, the oldest first.
-    pub fn since(&self, seen: u64) -> impl Iterator<Item = &Healing> {
-        let fresh = (self.count - seen).min(self.healed.len() as u64) as usize;
-        self.healed.iter().take(fresh).rev()
+    /// Kept reports after the first `seen` of them with their numbers, the oldest first.
+    pub fn since(&self, seen: u64) -> impl Iterator<Item = &(u64, Healing)> {
+        self.healed.iter().rev().filter(move |(number, _)| *number > seen)
     }
 
     /// Takes the newest report of the replica; true if something changed.
     pub fn observe(&mut self, report: &Report, now: u64) -> bool {
-        let (found, before) = (components(report, self.me), self.current.clone());
+        let Some(me) = self.me else { return false };
+        let (found, before) = (components(report, me), self.current.clone());
         match &mut self.current {
             Some(outage) if found.len() > 1 => outage.components = found,
             Some(outage) if !outage.stopped => self.end(BTreeSet::new(), now),
@@ -144,9 +151,14 @@ impl Outages {
     fn complete(&mut self, at: Option<u64>) {
         let Some(Recovery { mut report, .. }) = self.recovery.take() else { return };
         report.recovery_ms = at.map(|at| at.saturating_sub(report.ended));
-        self.healed.push_front(report);
-        self.healed.truncate(HEALED_MAX);
         self.count += 1;
+        self.healed.push_front((self.count, report));
+        let harmless = |(_, report): &&(u64, Healing)| !report.stopped;
+        if self.healed.iter().filter(harmless).count() > HARMLESS_MAX {
+            let oldest = self.healed.iter().rposition(|entry| harmless(&entry)).expect("there are several");
+            self.healed.remove(oldest);
+        }
+        self.healed.truncate(HEALED_MAX);
     }
 
     /// Time until the outage is over, by those that this replica has seen: the median of what they took that took longer
@@ -227,7 +239,7 @@ mod tests {
 
     /// Outages of a replica that has started and hears a group of its own.
     fn outages() -> Outages {
-        let mut outages = Outages::new(ReplicaId::new(0), 0);
+        let mut outages = Outages::new(Some(ReplicaId::new(0)), 0);
         outages.note(&resumed(&[]), 10);
         outages
     }
@@ -252,7 +264,7 @@ mod tests {
 
         assert!(outages.observe(&Report::of_nobody(), 61_400));
 
-        let report = outages.since(0).next().expect("a report");
+        let report = &outages.since(0).next().expect("a report").1;
         let counts = (report.applied, report.merged, report.conflicted, report.refused, report.given_up);
         assert_eq!((report.paused, report.resumed, counts), (5, 4, (1, 1, 1, 1, 1)));
         assert_eq!((report.began, report.ended, report.recovery_ms), (1_000, 61_000, Some(400)));
@@ -261,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_waited_since_before_the_start_makes_the_outage_older() {
-        let mut outages = Outages::new(ReplicaId::new(0), 50_000);
+        let mut outages = Outages::new(Some(ReplicaId::new(0)), 50_000);
         outages.note(&Notice::Resumed { paused: vec![id(1)], since: Some(Time::new(7_000)) }, 60_000);
         assert_eq!(outages.healed().next().map(|report| report.began), Some(7_000));
     }
@@ -273,6 +285,35 @@ mod tests {
         outages.note(&resumed(&[1]), 2_000);
         outages.note(&Notice::Paused, 3_000);
         assert_eq!(outages.healed().map(|report| (report.resumed, report.recovery_ms)).next(), Some((0, None)));
+    }
+
+    /// An outage of two seconds, with its report.
+    fn outage(outages: &mut Outages, began: u64, stopped: bool) {
+        outages.current = Some(Outage { began, stopped, at_start: false, components: vec![] });
+        outages.end(BTreeSet::new(), began + 2_000);
+        outages.complete(None);
+    }
+
+    #[test]
+    fn who_is_far_behind_is_told_each_kept_report_once() {
+        let mut outages = outages();
+        (1..=40).for_each(|number| outage(&mut outages, 10_000 * number, true));
+        let (mut told, mut seen) = (vec![], 3);
+        while let Some((number, report)) = outages.since(seen).next() {
+            told.push(report.began / 10_000);
+            seen = *number;
+        }
+        assert_eq!(told, (25..=40).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn a_member_that_comes_and_goes_leaves_the_reports_of_real_outages() {
+        let mut outages = outages();
+        outage(&mut outages, 1_000, true);
+        (1..=40).for_each(|number| outage(&mut outages, 10_000 * number, false));
+        let kept: Vec<u64> = outages.healed().map(|report| report.began).collect();
+        assert_eq!(kept.len(), HARMLESS_MAX + 1);
+        assert_eq!(kept.last(), Some(&1_000));
     }
 
     #[test]

@@ -62,11 +62,35 @@ fn consensus_time(Facts { vitals, .. }: &Facts<'_>) -> u64 {
 
 fn node(Facts { report, vitals, damage, .. }: &Facts<'_>) -> u64 {
     match report.mode {
+        Mode::Following if report.observes && damage.is_none() => 1_000,
         Mode::Diverged | Mode::Following => 0,
         _ if damage.is_some() => 0,
         Mode::Recovering => 300,
         _ if vitals.no_room().is_some() => 300,
         _ if vitals.disk.is_some_and(Disk::is_short) || vitals.is_short_of_files() => 700,
         Mode::Active | Mode::ReadOnly => 1_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::issues::{Severity, issues};
+    use super::super::vitals::Vitals;
+    use super::*;
+    use crate::engine::Report;
+
+    #[test]
+    fn who_is_far_behind_has_no_health_left_and_an_issue_that_is_urgent() {
+        let (vitals, behind) = (Vitals::default(), BEHIND_SLOTS_MAX + 1);
+        let report = Report { quorum: 1, behind, can_order: true, ..Report::of_nobody() };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false };
+
+        let found = issues(&facts);
+
+        let lag = found.iter().find(|fault| fault.id == "behind").expect("an issue");
+        assert_eq!(lag.severity, Severity::Critical);
+        assert_eq!(assess(&facts, &found).score, 0.0);
+        let near = Report { behind: BEHIND_SLOTS_USUAL, ..report.clone() };
+        assert!(issues(&Facts { report: &near, ..facts }).iter().all(|fault| fault.id != "behind"));
     }
 }

@@ -8,7 +8,7 @@ use super::vitals::{Conflicts, Disk, Vitals, bytes_in, files_max, files_open};
 use crate::engine::{Published, Report};
 use crate::metrics::Metrics;
 use quorate_pbft::SeqNum;
-use quorate_storage::{Room, file_bytes};
+use quorate_storage::Room;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS: usize = 300;
 /// Looks between two that read the ledger.
 const READ_EVERY: u64 = 10;
-/// Least time between two walks through the database for its pages that hold nothing.
+/// Least time between two walks through the database for its pages that hold rows.
 const WALK_EVERY: Duration = Duration::from_secs(10);
 /// Share of the time that such walks take at most: one in so many.
 const WALK_SHARE: u32 = 20;
@@ -85,8 +85,8 @@ struct Watch {
     last: Watched,
     /// Slot at which the ledger was read last.
     read_at: Option<SeqNum>,
-    /// Bytes of the database's pages that hold nothing, as of the last walk, and when the next may be.
-    dead: Option<(u64, Instant)>,
+    /// Bytes of the database that hold rows, as of the last walk, and when the next may be.
+    live: Option<(u64, Instant)>,
 }
 
 /// Looks until nobody listens.
@@ -101,7 +101,7 @@ pub async fn watch(sources: Arc<Sources>, tell: Sender<Arc<Watched>>) {
         covered: begun,
         last: Watched::default(),
         read_at: None,
-        dead: None,
+        live: None,
     };
     while !tell.is_closed() {
         // The ledger is read, and the disk asked: on a thread that may block.
@@ -167,6 +167,7 @@ impl Watch {
             certificate_seconds: self.sources.certificate_ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64),
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
+        self.sources.room.note_short(vitals.no_room().is_some());
         self.samples.push_back(sample);
         if self.samples.len() > LOOKS {
             self.samples.pop_front();
@@ -174,20 +175,23 @@ impl Watch {
         vitals
     }
 
-    /// Space of the database. Above its quota, pages that hold nothing do not count: new rows go there.
+    /// Space of the database. Above its quota, only what holds rows counts: new rows go where nothing is.
     fn space(&mut self, published: &Published, database_bytes: u64) -> Space {
-        let Sources { room, quota_bytes, .. } = &*self.sources;
+        let quota_bytes = self.sources.quota_bytes;
         let is_over = quota_bytes.is_some_and(|quota| database_bytes > quota);
+        let live = if is_over { self.live(published) } else { None };
+        let used_bytes = live.map_or(database_bytes, |live| live.min(database_bytes));
+        Space { used_bytes, quota_bytes, is_awaited: self.sources.room.is_awaited() }
+    }
+
+    /// Bytes that hold rows, by a walk through the database now and then; a disk that fails is met elsewhere.
+    fn live(&mut self, published: &Published) -> Option<u64> {
         let now = Instant::now();
-        if is_over && self.dead.is_none_or(|(_, next)| now >= next) {
-            let file = file_bytes(&self.sources.data).unwrap_or_default();
-            let live = published.moment.snapshot.live_bytes().unwrap_or(file); // a disk that fails is met elsewhere
-            let next = Instant::now() + WALK_EVERY.max(WALK_SHARE * now.elapsed());
-            self.dead = Some((file.saturating_sub(live), next));
+        if self.live.is_none_or(|(_, next)| now >= next) {
+            let live = published.moment.snapshot.live_bytes().ok()?;
+            self.live = Some((live, Instant::now() + WALK_EVERY.max(WALK_SHARE * now.elapsed())));
         }
-        let dead = self.dead.filter(|_| is_over).map_or(0, |(bytes, _)| bytes);
-        let used_bytes = database_bytes - dead.min(database_bytes);
-        Space { used_bytes, quota_bytes: *quota_bytes, is_awaited: room.is_awaited() }
+        self.live.map(|(live, _)| live)
     }
 
     /// Puts the ballast back once there is room; without one, the next write that finds none waits a little earlier.

@@ -79,8 +79,9 @@ impl Honest {
             times
         };
         let (changes, health) = (times(&self.waits.changes), times(&self.waits.health));
+        let confirmed = self.waits.changes.lock().expect("nothing panics with it");
         Service {
-            changes: changes.len(),
+            changes: confirmed.iter().filter(|one| one.ended >= begin && one.ended < end).count(),
             p50_ms: percentile(&changes, 50),
             p99_ms: percentile(&changes, 99),
             health_max_ms: percentile(&health, 100),

@@ -85,7 +85,8 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let ended = group.ended();
     let name = attacks.iter().map(Attack::to_string).collect::<Vec<_>>().join("+");
     honest.into_iter().for_each(Honest::stop);
-    Ok(Outcome::new(name, held, [before, during, after], ended))
+    let written_kib_max = attacks.iter().map(|attack| attack.written_kib_max(lasts.as_secs())).sum();
+    Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max))
 }
 
 /// Lets a stretch of time pass and says what happened in it.

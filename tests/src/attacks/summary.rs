@@ -14,6 +14,8 @@ const SLOWER_ATTACKED: u64 = 4;
 const SLOWER_OTHER_TENTHS: u64 = 15;
 /// Milliseconds of wait that are not worth a word, whatever quiet was.
 const SLACK_MS: u64 = 50;
+/// Factor of slack for what honest authors write: a change costs more when fewer share a slot.
+const HONEST_SLACK: u64 = 2;
 /// Milliseconds within which `/healthz` answers.
 const HEALTH_MAX_MS: u64 = 1_000;
 
@@ -82,6 +84,8 @@ pub struct Outcome {
     pub after: Window,
     /// Replicas that ended.
     pub ended: Vec<String>,
+    /// KiB that it may make a replica write beside what honest authors write; none where nothing is said of it.
+    pub written_kib_max: Option<u64>,
 }
 
 impl Outcome {
@@ -99,15 +103,35 @@ impl Outcome {
             during,
             after,
             ended,
+            written_kib_max: None,
         }
     }
 
-    /// Harm that does not depend on how busy the machine is: who ended, and memory.
+    /// With a bound for what is written.
+    pub fn bounded(mut self, written_kib_max: Option<u64>) -> Self {
+        self.written_kib_max = written_kib_max;
+        self
+    }
+
+    /// Harm that does not depend on how busy the machine is: who ended, memory, bytes on disks, and who was not served
+    /// at all.
     pub fn lasting_harm(&self) -> Vec<String> {
         let rss = self.during.rss_max().max(self.after.rss_max());
         let mut found = self.ended.clone();
         found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
+        let unserved = [("the attacked replica", &self.during.attacked), ("another replica", &self.during.other)];
+        let unserved = unserved.into_iter().filter(|(_, author)| author.changes == 0);
+        found.extend(unserved.map(|(who, _)| format!("no change of an author at {who} was confirmed")));
+        found.extend(self.disk_harm());
         found
+    }
+
+    /// Written beyond the bound, and beyond what as many honest changes cost in quiet.
+    fn disk_harm(&self) -> Option<String> {
+        let changes = |window: &Window| (window.attacked.changes + window.other.changes) as u64;
+        let honest = self.before.written_max() * changes(&self.during) / changes(&self.before).max(1);
+        let (written, allowed) = (self.during.written_max(), self.written_kib_max? + honest * HONEST_SLACK);
+        (written > allowed).then(|| format!("{written} KiB written, at most {allowed}"))
     }
 
     /// Harm to those who wait.

@@ -1,7 +1,7 @@
 //! The group as an attacker sees it: addresses, and the key that it holds.
 
 use quorate_ledger::Genesis;
-use quorate_net::Member;
+use quorate_net::{Member, Multiaddr};
 use quorate_pbft::{Ed25519Signer, Epoch, ReplicaId};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The seat whose key attackers hold. No honest replica runs with it.
 pub const LIAR: usize = 3;
+/// Ports from a replica's own to its door for observers.
+const DOORS_ABOVE: u16 = 500;
 
 /// Addresses and files of a group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +47,11 @@ impl Target {
         format!("http://127.0.0.1:{}", self.api_port + replica as u16)
     }
 
+    /// Address at which a replica takes observers, as `quorate init` sets it.
+    pub fn door(&self, replica: usize) -> anyhow::Result<Multiaddr> {
+        Ok(format!("/ip4/127.0.0.1/tcp/{}", self.base_port + DOORS_ABOVE + replica as u16).parse()?)
+    }
+
     /// Key file of an author.
     pub fn author_key(&self, author: usize) -> PathBuf {
         self.folder.join(format!("author-org-{author}.key"))
@@ -53,7 +60,7 @@ impl Target {
     /// The liar's secret.
     pub fn secret(&self) -> anyhow::Result<[u8; 32]> {
         let file = self.folder.join(format!("replica-{LIAR}")).join("replica.key");
-        Ok(quorate_client::keys::read_seed(&file)?)
+        Ok(*quorate_client::keys::read_seed(&file)?)
     }
 
     /// The liar's signer.

@@ -104,7 +104,7 @@ impl EngineMachine {
             let recorded = self.recorded.iter().copied().collect();
             news.push(News::Reached { point: engine.ledger().executed().clone(), slots: round.slots as u64, recorded });
         }
-        let stable = self.engine.as_ref().and_then(|engine| engine.replica().stable());
+        let stable = self.engine.as_ref().and_then(|engine| engine.core().stable());
         if let Some(stable) = stable.filter(|stable| Some(stable.seq()) != self.stable) {
             self.stable = Some(stable.seq());
             news.push(News::Stored { certificate: stable.claim().clone(), decides: false });
@@ -201,7 +201,7 @@ impl Machine for EngineMachine {
     }
 
     fn replica(&self) -> Option<&Replica> {
-        self.engine.as_ref().map(Engine::replica)
+        self.engine.as_ref().and_then(|engine| engine.core().member())
     }
 
     fn next_wakeup(&self) -> Option<Ticks> {
@@ -219,7 +219,7 @@ impl Machine for EngineMachine {
     fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let moment = engine.published().moment;
-        let question = Question { epoch: engine.replica().executed_point().epoch, wanted: wanted.clone() };
+        let question = Question { epoch: engine.ledger().executed().epoch, wanted: wanted.clone() };
         moment.snapshot.supply(&question, SupplyLimits::default()).expect("a good disk")
     }
 

@@ -17,5 +17,6 @@ mod sentences;
 mod sizes;
 mod sources;
 mod tokens;
+mod waiting;
 mod weight;
 mod words;

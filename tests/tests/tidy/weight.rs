@@ -21,6 +21,13 @@ fn the_client_stays_light_and_offline_verification_lighter() {
 }
 
 #[test]
+fn the_release_is_built_without_what_only_a_debugger_reads() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    let release = manifest.split("[profile.release]\n").nth(1).and_then(|rest| rest.split("\n[").next());
+    assert!(release.is_some_and(|profile| profile.contains("strip = ")), "{release:?}");
+}
+
+#[test]
 fn the_client_links_nothing_that_executes() {
     let names: BTreeSet<String> =
         crates(&[]).iter().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();

@@ -77,7 +77,7 @@ impl Part {
 pub(crate) enum Subtree {
     /// No leaf.
     Empty,
-    /// One leaf.
+    /// Leaf that stands alone.
     Leaf(Digest),
     /// Two leaves or more.
     Inner(Digest),

@@ -12,7 +12,7 @@ use quorate_client::http::Client;
 use quorate_client::{content, keys};
 use quorate_ledger::{ConflictId, Level, Mode, Op, Receipt};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Propose how a conflict could end: one more side to vote for
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,7 @@ pub async fn propose(args: &Propose) -> Outcome {
     let (client, conflict) = open(&args.word, &args.id).await?;
     let (file, contents) = match &args.file {
         Some(file) => {
-            let (found, bytes) = given(file)?;
+            let (found, bytes) = change::given(Some(file), args.word.reach.patience()?)?;
             (Some((args.mode.unwrap_or(found), content::digest(&bytes))), vec![bytes])
         }
         None => (None, vec![]),
@@ -120,7 +120,7 @@ pub async fn resolve(args: &Resolve) -> Outcome {
     may_settle(&args.word, &client, &conflict).await?;
     let change = match (&args.file, args.side) {
         (Some(file), _) => {
-            let (found, bytes) = given(file)?;
+            let (found, bytes) = change::given(Some(file), args.word.reach.patience()?)?;
             put(&conflict.path, args.mode.unwrap_or(found), bytes)
         }
         (None, Some(number)) => side(&client, &conflict, number).await?,
@@ -175,10 +175,6 @@ async fn side(client: &Client, conflict: &ConflictEntry, number: u32) -> Result<
         change.1.extend(contents);
     }
     Ok(change)
-}
-
-fn given(file: &Path) -> Result<(Mode, Vec<u8>), Failure> {
-    change::given(Some(file))
 }
 
 /// The conflict, which must be open.

@@ -5,11 +5,12 @@
 
 mod open;
 
-use super::change::{self, given, tell_earlier};
+use super::change::{self, checked, checked_new, given, tell_earlier};
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
+use crate::counted::counted;
 use open::{Folder, Open, Part, What};
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_ledger::{Mode, Revision, State};
@@ -103,7 +104,7 @@ pub struct Local {
 
 async fn begin(args: &Begin) -> Outcome {
     let (key, json) = (args.local.signing.key()?, args.local.reach.json);
-    let folder = Folder::of(key);
+    let folder = Folder::of(key)?;
     if folder.read()?.is_some() {
         return Err(Failure::no("a transaction is open for this key already")
             .next("`quorate tx show` shows it, `commit` or `abort` ends it"));
@@ -120,7 +121,7 @@ async fn begin(args: &Begin) -> Outcome {
 }
 
 fn add(args: &Add) -> Outcome {
-    let folder = Folder::of(args.local.signing.key()?);
+    let folder = Folder::of(args.local.signing.key()?)?;
     let mut open = folder.open()?;
     is_unsent(&open)?;
     let number = open.parts.len() + 1;
@@ -134,13 +135,14 @@ fn add(args: &Add) -> Outcome {
 }
 
 fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
-    let path = args.path.clone().unwrap_or_default();
+    let path = args.path.as_deref().unwrap_or_default();
     Ok(match (args.fence, &args.to) {
         (Some(token), _) => What::Fence { token },
-        (None, Some(to)) => What::Mv { path, to: to.clone() },
-        (None, None) if args.rm => What::Rm { path },
+        (None, Some(to)) => What::Mv { path: checked(path)?, to: checked_new(to)? },
+        (None, None) if args.rm => What::Rm { path: checked(path)? },
         (None, None) => {
-            let (found, bytes) = given(args.file.as_deref())?;
+            let path = checked_new(path)?;
+            let (found, bytes) = given(args.file.as_deref(), args.local.reach.patience()?)?;
             What::Put { path, mode: args.mode.unwrap_or(found), content: folder.keep(&bytes)? }
         }
     })
@@ -148,7 +150,7 @@ fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
 
 async fn commit(args: &Commit) -> Outcome {
     let (word, key) = (&args.word, args.word.signing.key()?);
-    let folder = Folder::of(key);
+    let folder = Folder::of(key)?;
     let mut open = folder.open()?;
     let (home, plan) = folder.plan(&open)?;
     let mut author = Author::open(key, word.reach.client()?, &home).await?;
@@ -185,14 +187,14 @@ fn remember(folder: &Folder, open: &mut Open, id: quorate_ledger::EnvelopeId) ->
 }
 
 fn abort(args: &Local) -> Outcome {
-    let folder = Folder::of(args.signing.key()?);
+    let folder = Folder::of(args.signing.key()?)?;
     let open = folder.open()?;
     folder.remove()?;
     let count = open.parts.len();
     if args.reach.json {
         return Ok(print::json(&serde_json::json!({ "aborted": true, "parts": count, "sent": open.sent }))?);
     }
-    print::say(format_args!("thrown away: {count} changes"))?;
+    print::say(format_args!("thrown away: {}", counted(count, "change")))?;
     match open.sent {
         Some(id) => Ok(print::say(format_args!("  {id} was sent: `quorate receipt {id}` tells what became of it"))?),
         None => Ok(()),
@@ -200,7 +202,7 @@ fn abort(args: &Local) -> Outcome {
 }
 
 fn show(args: &Local) -> Outcome {
-    tell(&Folder::of(args.signing.key()?).open()?, args.reach.json)
+    tell(&Folder::of(args.signing.key()?)?.open()?, args.reach.json)
 }
 
 fn is_unsent(open: &Open) -> Outcome {

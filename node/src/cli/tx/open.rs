@@ -3,6 +3,7 @@
 use super::super::failure::Failure;
 use quorate_client::author::{Plan, Planned};
 use quorate_client::content;
+use quorate_client::keys;
 use quorate_ledger::Base;
 use quorate_ledger::{EnvelopeId, Mode, Op, Revision};
 use serde::{Deserialize, Serialize};
@@ -81,10 +82,10 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     /// Beside the key.
-    pub fn of(key: &Path) -> Self {
-        let mut folder = key.as_os_str().to_owned();
+    pub fn of(key: &Path) -> Result<Self, Failure> {
+        let mut folder = keys::home(key)?.into_os_string();
         folder.push(".tx");
-        Self(folder.into())
+        Ok(Self(folder.into()))
     }
 
     /// Open transaction, if there is one.

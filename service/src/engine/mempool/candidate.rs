@@ -85,6 +85,9 @@ pub enum NotTaken {
     /// Durable queue without room.
     #[error("the queue for changes that wait for a quorum has no room for more of the organisation")]
     QueueFull,
+    /// Durable queue without room for more of one author.
+    #[error("the queue for changes that wait for a quorum has no room for more of this author")]
+    QueueShareFull,
     /// Another envelope holds one of its numbers.
     #[error("another envelope holds number {from_seq} or one after it; {next_seq} is free")]
     SequenceTaken {

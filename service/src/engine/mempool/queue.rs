@@ -6,12 +6,15 @@
 use super::candidate::{Candidate, NotTaken, Place};
 use super::waiting::Waiting;
 use super::{Mempool, Stream, give_back};
-use quorate_pbft::Time;
+use quorate_ledger::EnvelopeId;
+use quorate_pbft::{PublicKey, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes that the authors of one organisation may have in the queue: an hour of changes of a busy team, and little beside
 /// a disk. There is no sum over organisations: one could fill it for the others.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of them that one author may have, unless it is a single envelope: others of the organisation need room too.
+const QUEUE_AUTHOR_BYTES_MAX: usize = QUEUE_BYTES_MAX / 4;
 
 /// Accounts of the queue.
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub(super) struct Queue {
     held: usize,
     /// Bytes by organisation, those that were handed to the lane included.
     bytes: BTreeMap<String, usize>,
+    /// The same by author.
+    author_bytes: BTreeMap<PublicKey, usize>,
     /// Rows that nothing needs any more.
     unneeded: Vec<u64>,
 }
@@ -35,13 +40,27 @@ impl Mempool {
             why => why,
         })?;
         self.check_room(&candidate)?;
-        let queued = self.queue.bytes.get(&candidate.organisation).copied().unwrap_or(0);
-        if queued + candidate.weight() > QUEUE_BYTES_MAX {
-            return Err(NotTaken::QueueFull);
-        }
+        self.queue.check_room(&candidate)?;
         let (row, came) = (self.queue.next, self.wall);
         self.insert_queued(candidate, (row, came), now);
         Ok(row)
+    }
+
+    /// Takes an envelope that waits here already into the queue as well; the number of the row to be written, if it has
+    /// none and there is room for one.
+    pub fn keep(&mut self, id: &EnvelopeId) -> Option<u64> {
+        let candidate = self.get(id).filter(|waiting| waiting.row.is_none())?.candidate.clone();
+        self.queue.check_room(&candidate).ok()?;
+        self.queue.charge(&candidate);
+        let row = self.queue.next;
+        self.queue.next += 1;
+        self.get_mut(id)?.row = Some(row);
+        Some(row)
+    }
+
+    /// Whether a row of the queue stands for a waiting envelope.
+    pub fn is_kept(&self, id: &EnvelopeId) -> bool {
+        self.get(id).is_some_and(|waiting| waiting.row.is_some())
     }
 
     /// Notes an envelope whose row was found at a start.
@@ -52,7 +71,7 @@ impl Mempool {
         match holder.map(|waiting| waiting.candidate.id) {
             None => self.insert_queued(candidate, (row, came), now),
             Some(id) if id == candidate.id => {
-                *self.queue.bytes.entry(candidate.organisation.clone()).or_default() += candidate.weight();
+                self.queue.charge(&candidate);
                 let on_the_lane = self.get_mut(&id).expect("it was just found");
                 (on_the_lane.row, on_the_lane.came) = (Some(row), came);
             }
@@ -91,7 +110,7 @@ impl Mempool {
     fn insert_queued(&mut self, candidate: Candidate, (row, came): (u64, Time), now: Time) {
         self.queue.next = self.queue.next.max(row + 1);
         self.queue.held += 1;
-        *self.queue.bytes.entry(candidate.organisation.clone()).or_default() += candidate.weight();
+        self.queue.charge(&candidate);
         let stream = (candidate.author, candidate.domain.clone());
         let mut waiting = Waiting::new(candidate, Place::Queued, now, came);
         waiting.row = Some(row);
@@ -103,6 +122,25 @@ impl Mempool {
         let Some(row) = waiting.row else { return };
         self.queue.unneeded.push(row);
         self.queue.held -= usize::from(waiting.place == Place::Queued);
-        give_back(&mut self.queue.bytes, &waiting.candidate.organisation, waiting.candidate.weight());
+        let Candidate { organisation, author, .. } = &waiting.candidate;
+        give_back(&mut self.queue.bytes, organisation, waiting.candidate.weight());
+        give_back(&mut self.queue.author_bytes, author, waiting.candidate.weight());
+    }
+}
+
+impl Queue {
+    fn check_room(&self, candidate: &Candidate) -> Result<(), NotTaken> {
+        let queued = self.bytes.get(&candidate.organisation).copied().unwrap_or(0);
+        let own = self.author_bytes.get(&candidate.author).copied().unwrap_or(0);
+        if queued + candidate.weight() > QUEUE_BYTES_MAX {
+            return Err(NotTaken::QueueFull);
+        }
+        let is_share = own == 0 || own + candidate.weight() <= QUEUE_AUTHOR_BYTES_MAX;
+        if is_share { Ok(()) } else { Err(NotTaken::QueueShareFull) }
+    }
+
+    fn charge(&mut self, candidate: &Candidate) {
+        *self.bytes.entry(candidate.organisation.clone()).or_default() += candidate.weight();
+        *self.author_bytes.entry(candidate.author).or_default() += candidate.weight();
     }
 }

@@ -215,18 +215,42 @@ fn the_queue_holds_back_until_it_is_released_and_then_goes_in_the_order_of_the_n
 #[test]
 fn the_queue_is_bounded_by_organisation_and_has_room_again_after_the_verdict() {
     let mut mempool = mempool();
-    let large = |seq| sized(seq, seq, (16 << 20) - ENTRY_BYTES);
-    assert!((1..=3).all(|seq| mempool.queue(large(seq), 1, START).is_ok()));
-    let other = |id: u8, organisation: &str| {
+    let large = sized(1, 1, (16 << 20) - ENTRY_BYTES);
+    let of = |id: u8, organisation: &str| {
         let (id, author) = (EnvelopeId(Digest([id; 32])), PublicKey([id; 32]));
-        Candidate { id, author, organisation: organisation.into(), ..large(1) }
+        Candidate { id, author, organisation: organisation.into(), ..large.clone() }
     };
-    mempool.queue(other(2, "org-0"), 1, START).expect("room");
+    assert!((1..=4).all(|id| mempool.queue(of(id, "org-0"), 1, START).is_ok()));
 
-    assert_eq!(mempool.queue(other(3, "org-0"), 1, START), Err(NotTaken::QueueFull));
-    assert!(mempool.queue(other(3, "org-1"), 1, START).is_ok());
-    mempool.remove(&large(1).id);
-    assert!(mempool.queue(other(4, "org-0"), 1, START).is_ok());
+    assert_eq!(mempool.queue(of(5, "org-0"), 1, START), Err(NotTaken::QueueFull));
+    assert!(mempool.queue(of(5, "org-1"), 1, START).is_ok());
+    mempool.remove(&of(1, "org-0").id);
+    assert!(mempool.queue(of(6, "org-0"), 1, START).is_ok());
+}
+
+#[test]
+fn an_author_has_a_share_of_the_queue_or_a_single_envelope() {
+    let mut mempool = mempool();
+    mempool.queue(sized(1, 1, 32 << 20), 1, START).expect("a single one, however large");
+    assert_eq!(mempool.queue(candidate(2, 2), 1, START), Err(NotTaken::QueueShareFull));
+    mempool.remove(&candidate(1, 1).id);
+
+    assert!((1..=2).all(|seq| mempool.queue(sized(seq, seq, (8 << 20) - ENTRY_BYTES), 1, START).is_ok()));
+    assert_eq!(mempool.queue(candidate(3, 3), 1, START), Err(NotTaken::QueueShareFull));
+}
+
+#[test]
+fn an_envelope_that_waits_already_gets_one_row() {
+    let mut mempool = mempool();
+    mempool.take(candidate(2, 2), 1, START).expect("room");
+    let id = candidate(2, 2).id;
+    assert!(!mempool.is_kept(&id));
+
+    assert_eq!((mempool.keep(&id), mempool.keep(&id)), (Some(0), None));
+
+    assert!(mempool.is_kept(&id));
+    mempool.remove(&id);
+    assert_eq!(mempool.take_unneeded(), [0]);
 }
 
 #[test]

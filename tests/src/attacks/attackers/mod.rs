@@ -3,10 +3,12 @@
 mod dense_bundles;
 mod dense_posts;
 mod endless_waits;
+mod greedy_observers;
 mod long_pages;
 mod nonsense_frames;
 mod silent_connections;
 mod stalled_bodies;
+mod strangers_bundles;
 mod strong_reads;
 mod subscribers;
 mod unread_streams;
@@ -42,11 +44,15 @@ pub enum Attack {
     WideEnvelopes,
     /// A member's frames that are no messages.
     NonsenseFrames,
+    /// More observers than there are places for, each asking for the whole history and for marks as fast as it can.
+    GreedyObservers,
+    /// A member's bundles of a mebibyte each, signed by keys that nobody enrolled.
+    StrangersBundles,
 }
 
 impl Attack {
     /// Presets in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::DensePosts,
         Self::DenseBundles,
         Self::StalledBodies,
@@ -58,6 +64,8 @@ impl Attack {
         Self::StrongReads,
         Self::WideEnvelopes,
         Self::NonsenseFrames,
+        Self::GreedyObservers,
+        Self::StrangersBundles,
     ];
 
     /// The lie, in words.
@@ -74,6 +82,18 @@ impl Attack {
             Self::StrongReads => "strong reads of files that are not there",
             Self::WideEnvelopes => "an enrolled author's envelopes of as many paths as fit",
             Self::NonsenseFrames => "a member's frames that are no messages",
+            Self::GreedyObservers => "more observers than have places, each asking for the whole history and for marks",
+            Self::StrangersBundles => "a member's bundles of a mebibyte each, signed by keys that nobody enrolled",
+        }
+    }
+
+    /// KiB that it may make a replica write in so many seconds beside what honest authors write: a page and its copy in the
+    /// journal for each byte that a lane may owe, 8 KiB for each slot of a strong read. None where nothing is said of it.
+    pub fn written_kib_max(self, seconds: u64) -> Option<u64> {
+        match self {
+            Self::StrangersBundles => Some(2 * ((16 << 10) + (1 << 10) * seconds.div_ceil(60))),
+            Self::StrongReads => Some(8 * (40 + 4 * seconds)),
+            _ => None,
         }
     }
 
@@ -94,6 +114,8 @@ impl Attack {
                 Self::StrongReads => strong_reads::attack(target).await,
                 Self::WideEnvelopes => wide_envelopes::attack(target).await,
                 Self::NonsenseFrames => nonsense_frames::attack(target).await,
+                Self::GreedyObservers => greedy_observers::attack(target).await,
+                Self::StrangersBundles => strangers_bundles::attack(target).await,
             }
         })
     }

@@ -1,0 +1,119 @@
+//! A store of another state, as of a diverged replica: a copy into it leaves nothing of that state.
+
+use super::frame::{Answer, Given};
+use super::{Ask, Next, Session, answer};
+use crate::testing::certificate_of;
+use crate::testing::twin::{asked, rows};
+use crate::testing::world::{Edit, World, revision, write};
+use quorate_ledger::policy::DomainPolicy;
+use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, MemoryStore, Op, Principal, ProposalId, Table};
+
+fn copied(world: &World, into: MemoryStore) -> MemoryStore {
+    asked(&world.ledger, &world.store, into, usize::MAX)
+}
+
+/// A domain that three organisations agree to.
+fn founds(world: &mut World, name: &str) {
+    let act = Act::CreateDomain { name: name.into(), policy: DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    let proposed = world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(Op::Propose { act })]);
+    for who in [1, 2] {
+        let proposal = ProposalId::of(&proposed.id, 0);
+        world.does_in(GROUP_DOMAIN, who, &[Edit::Other(Op::Approve { proposal })]);
+    }
+}
+
+/// The store of a copy of one state into that of another is the one of a copy into nothing.
+fn leaves_nothing(theirs: &World, certified: &World) {
+    let seed = copied(theirs, MemoryStore::new());
+    let (mended, fresh) = (copied(certified, seed), copied(certified, MemoryStore::new()));
+    for table in [Table::Entries, Table::Past, Table::Index, Table::Names] {
+        assert_eq!(rows(&mended, table), rows(&fresh, table), "{table:?}");
+    }
+    let opened = Ledger::open(&mended, &certified.genesis).expect("a copy opens");
+    assert_eq!(opened.executed(), certified.ledger.executed());
+}
+
+#[test]
+fn versions_and_numbers_of_a_diverged_state_are_gone_after_a_copy() {
+    let mut certified = World::new();
+    certified.does(0, &[write("a", "1"), write("b", "1")]);
+    let mut diverged = certified.clone();
+    for n in 0..4 {
+        certified.does(0, &[write("a", &format!("certified {n}"))]);
+        diverged.does(0, &[write("a", &format!("diverged {n}")), write("only here", &n.to_string())]);
+    }
+    leaves_nothing(&diverged, &certified);
+}
+
+#[test]
+fn a_domain_that_only_a_diverged_state_has_is_gone_after_a_copy() {
+    let mut certified = World::new();
+    certified.does(0, &[write("a", "1")]);
+    let mut diverged = certified.clone();
+    founds(&mut diverged, "theirs");
+    certified.does(0, &[write("a", "2")]);
+    while certified.ledger.executed().seq < diverged.ledger.executed().seq {
+        certified.does(0, &[write("a", "3")]);
+    }
+    leaves_nothing(&diverged, &certified);
+}
+
+#[test]
+fn a_domain_under_the_number_that_a_diverged_state_gave_another_is_copied_whole() {
+    let mut certified = World::new();
+    certified.does(0, &[write("a", "1")]);
+    let mut diverged = certified.clone();
+    for (world, names) in [(&mut diverged, ["one", "two"]), (&mut certified, ["two", "one"])] {
+        for name in names {
+            founds(world, name);
+            world.does_in(name, 0, &[write("in", name)]);
+        }
+    }
+    leaves_nothing(&diverged, &certified);
+}
+
+/// A conflict may have more sides than one answer holds.
+#[test]
+fn sides_of_a_conflict_come_in_pages() {
+    let mut world = World::new();
+    world.does(0, &[write("a", "the limit is 10 a minute\n")]);
+    for (who, text) in [(1, "the limit is 20 a minute\n"), (2, "the limit is 10 an hour\n"), (3, "no limit\n")] {
+        world.does_on(revision("1"), who, &[write("a", text)]);
+    }
+    let (mut store, mut pages) = (MemoryStore::new(), 0);
+    let mut session = Session::open(&mut store, &world.genesis).expect("memory");
+    loop {
+        match session.next(&store).expect("memory") {
+            Next::Errand(mut errand) => {
+                while let Some(ask) = errand.ask() {
+                    let (told, is_page) = page(&world, &ask);
+                    pages += usize::from(is_page);
+                    session.take(&mut errand, &mut store, &told).expect("an honest answer");
+                }
+                session.install(errand, &mut store).expect("memory");
+            }
+            Next::Wait => panic!("nothing is on its way"),
+            Next::Whole(checkpoint) => {
+                session.finish(&mut store, &checkpoint).expect("memory");
+                break;
+            }
+        }
+    }
+    assert!(pages >= 2, "the conflict has three sides: {pages}");
+    assert_eq!(rows(&store, Table::Past), rows(&copied(&world, MemoryStore::new()), Table::Past));
+}
+
+/// An answer that holds one side of a conflict at most, and whether it leaves some for later.
+fn page(world: &World, ask: &Ask) -> (Vec<u8>, bool) {
+    let told = answer(&world.ledger, &world.store, &certificate_of(&world.ledger), ask).expect("nothing is missing");
+    let mut answer: Answer = borsh::from_slice(&told).expect("an answer");
+    let Given::Rows(given) = &mut answer.given else { return (told, false) };
+    let (mut is_page, place_of_a_side) = (false, 4);
+    for rows in given.iter_mut().flatten() {
+        if rows.rows.len() > 1 && rows.rows[0].0.len() == place_of_a_side {
+            rows.rows.truncate(1);
+            (rows.more, is_page) = (true, true);
+        }
+    }
+    (borsh::to_vec(&answer).expect("memory"), is_page)
+}

@@ -1,0 +1,120 @@
+//! Frames between a member and an observer, in both directions.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
+use tokio::time::timeout;
+use tokio_util::bytes::Bytes;
+
+use crate::frame::{self, ReadError};
+use crate::limits::{BULK_FRAME_BYTES_MAX, PULSE, WRITE_BUFFER_BYTES};
+
+/// Time that a frame may take to leave: a peer that reads nothing for so long is gone.
+const WRITES_WITHIN: Duration = Duration::from_secs(30);
+
+/// Either side's stream.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Why a link ended.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// No frame came.
+    #[error("{0}")]
+    Read(String),
+    /// A frame could not leave.
+    #[error("cannot write: {0}")]
+    Write(#[from] io::Error),
+    /// A frame that no link carries.
+    #[error("a frame of {bytes} bytes; between 1 and {max} may be sent")]
+    Size {
+        /// Its size.
+        bytes: usize,
+        /// The most that is allowed.
+        max: usize,
+    },
+}
+
+impl From<ReadError> for LinkError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error.to_string())
+    }
+}
+
+/// Connection whose both sides have proved their keys.
+pub struct ObserverLink {
+    key: [u8; 32],
+    stream: Box<dyn Stream>,
+}
+
+/// Half of a link that frames come from.
+pub struct Receiver {
+    from: ReadHalf<Box<dyn Stream>>,
+    bytes_max: usize,
+}
+
+/// Half of a link that frames go to.
+pub struct Sender(BufWriter<WriteHalf<Box<dyn Stream>>>);
+
+impl ObserverLink {
+    pub(super) fn new(key: [u8; 32], stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self { key, stream: Box::new(stream) }
+    }
+
+    /// The other side's ed25519 key.
+    pub fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    /// The two directions; frames that come are refused above `bytes_max`.
+    pub fn split(self, bytes_max: usize) -> (Sender, Receiver) {
+        let (from, into) = tokio::io::split(self.stream);
+        let bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
+        (Sender(BufWriter::with_capacity(WRITE_BUFFER_BYTES, into)), Receiver { from, bytes_max })
+    }
+}
+
+impl Receiver {
+    /// Takes frames of up to so many bytes from now on.
+    pub fn allow(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
+    }
+
+    /// The next frame that is no heartbeat. Dropping it half way loses the link's place: end the link then.
+    pub async fn recv(&mut self) -> Result<Bytes, LinkError> {
+        loop {
+            let bytes = frame::read_length(&mut self.from, self.bytes_max, PULSE.silence_max).await?;
+            if bytes > 0 {
+                return Ok(frame::read_body(&mut self.from, bytes, PULSE.silence_max).await?);
+            }
+        }
+    }
+}
+
+impl Sender {
+    /// Writes a frame and waits until it left this process.
+    pub async fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+        if frame.is_empty() || frame.len() > BULK_FRAME_BYTES_MAX {
+            return Err(LinkError::Size { bytes: frame.len(), max: BULK_FRAME_BYTES_MAX });
+        }
+        self.write(frame).await
+    }
+
+    /// Writes a heartbeat: due when nothing was sent for [`Sender::BEAT`].
+    pub async fn beat(&mut self) -> Result<(), LinkError> {
+        self.write(&[]).await
+    }
+
+    /// Longest pause between two frames; after four of them the other side counts a link as dead.
+    pub const BEAT: Duration = PULSE.every;
+
+    async fn write(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+        let written = async {
+            frame::write(&mut self.0, frame).await?;
+            self.0.flush().await
+        };
+        let written = timeout(WRITES_WITHIN, written).await;
+        Ok(written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+    }
+}

@@ -1,0 +1,62 @@
+//! Addresses of the observers' door as sockets, and the handshake that proves keys.
+
+use std::io;
+use std::net::SocketAddr;
+
+use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
+use libp2p::identity::PublicKey;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId, noise};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::compat::{FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
+
+use crate::limits::HANDSHAKE_TIME;
+use crate::member;
+use crate::observers::link::ObserverLink;
+
+/// Name of the handshake in Noise's prologue-free form; both sides write none on the wire.
+const INFO: &str = "/noise";
+
+/// Side of a handshake.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Side {
+    Listens,
+    Dials,
+}
+
+/// Sockets of `/ip4|ip6|dns…/tcp/…`, looked up where it is a name.
+pub(super) async fn sockets(address: &Multiaddr) -> io::Result<Vec<SocketAddr>> {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    let (host, port) = match parts.as_slice() {
+        [Protocol::Ip4(ip), Protocol::Tcp(port), ..] => return Ok(vec![(*ip, *port).into()]),
+        [Protocol::Ip6(ip), Protocol::Tcp(port), ..] => return Ok(vec![(*ip, *port).into()]),
+        [Protocol::Dns(host) | Protocol::Dns4(host) | Protocol::Dns6(host), Protocol::Tcp(port), ..] => (host, *port),
+        _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "use /ip4, /ip6 or /dns4, then /tcp and the port")),
+    };
+    Ok(tokio::net::lookup_host((host.as_ref(), port)).await?.collect())
+}
+
+/// Proves both keys; an error after [`HANDSHAKE_TIME`].
+pub(super) async fn handshake(socket: TcpStream, secret: [u8; 32], side: Side) -> io::Result<ObserverLink> {
+    socket.set_nodelay(true)?;
+    let keys = member::key_pair(secret);
+    let noise = noise::Config::new(&keys).map_err(io::Error::other)?;
+    let socket = socket.compat();
+    let proved = async {
+        match side {
+            Side::Listens => noise.upgrade_inbound(socket, INFO).await,
+            Side::Dials => noise.upgrade_outbound(socket, INFO).await,
+        }
+    };
+    let proved = timeout(HANDSHAKE_TIME, proved).await.map_err(|_| io::ErrorKind::TimedOut)?;
+    let (peer, stream) = proved.map_err(io::Error::other)?;
+    let key = key_of(&peer).ok_or_else(|| io::Error::other("the peer's key is not ed25519"))?;
+    Ok(ObserverLink::new(key, stream.compat()))
+}
+
+/// The ed25519 key that a peer id spells.
+fn key_of(peer: &PeerId) -> Option<[u8; 32]> {
+    let key = PublicKey::try_decode_protobuf(peer.as_ref().digest()).ok()?;
+    Some(key.try_into_ed25519().ok()?.to_bytes())
+}

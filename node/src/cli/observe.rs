@@ -1,0 +1,58 @@
+//! `quorate observe`: a follower in the foreground.
+
+use super::failure::{Failure, Outcome};
+use super::start::{self, StartError};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use quorate_service::logging::{self, LogFormat};
+use quorate_service::observer::Options;
+use quorate_service::replica::Running;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Follow a group without a vote, and serve what it decides
+#[derive(Debug, clap::Args)]
+pub struct Observe {
+    /// Genesis of the group
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// Address at which a member takes observers: its key `observers`; may stand several times
+    #[arg(long = "peer", value_name = "MULTIADDR", required = true)]
+    peers: Vec<String>,
+    /// The observer's folder: key, genesis and database; made where there is none
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Domain to follow alone: not there yet
+    #[arg(long = "domain", value_name = "DOMAIN", hide = true)]
+    domains: Vec<String>,
+    /// Address of the HTTP API
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
+    api: SocketAddr,
+    /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
+    #[arg(long, value_name = "FILTER", env = "QUORATE_LOG", default_value = "info")]
+    log: String,
+    /// For people or for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = log_format())]
+    log_format: LogFormat,
+}
+
+/// Parses a log format, and names both where it is none.
+fn log_format() -> impl TypedValueParser<Value = LogFormat> {
+    PossibleValuesParser::new(LogFormat::NAMES).try_map(|name| name.parse::<LogFormat>())
+}
+
+/// Runs until a signal comes.
+pub fn run(observe: &Observe) -> Outcome {
+    if let Some(domain) = observe.domains.first() {
+        let only = format!("--domain {domain}: an observer of some domains alone is not there yet");
+        return Err(Failure::usage(only).next("leave --domain out: the observer follows all of the group"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    runtime.block_on(serve(observe)).map_err(|error| start::failure(&observe.dir, error))
+}
+
+async fn serve(observe: &Observe) -> Result<(), StartError> {
+    logging::start(&observe.log, observe.log_format)?;
+    let Observe { genesis, peers, dir, api, .. } = observe;
+    let options = Options { genesis: genesis.clone(), peers: peers.clone(), dir: dir.clone(), api: *api };
+    start::attend(Running::observe(options).await?).await
+}

@@ -1,0 +1,223 @@
+//! The group's state in a file: written while the group goes on, checked offline, restored into a folder.
+
+use crate::governance::text;
+use crate::group::{Group, eventually};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+fn quorate(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(args).env_remove("QUORATE_NODE").env_remove("QUORATE_TOKEN");
+    command
+}
+
+fn says(args: &[&str]) -> Output {
+    quorate(args).output().expect("quorate runs")
+}
+
+fn told(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn folder(group: &Group, replica: usize) -> PathBuf {
+    group.dir().join(format!("replica-{replica}"))
+}
+
+fn genesis(group: &Group) -> PathBuf {
+    group.dir().join("genesis.json")
+}
+
+fn node(group: &Group, replica: usize) -> String {
+    format!("http://{}", group.api(replica))
+}
+
+fn export(group: &Group, from: usize, out: &Path) -> Child {
+    let (node, genesis) = (node(group, from), genesis(group));
+    let args = ["snapshot", "export", "--json", "--node", &node, "--genesis", text(&genesis), "--out", text(out)];
+    quorate(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("quorate runs")
+}
+
+fn verify(group: &Group, file: &Path) -> Output {
+    says(&["snapshot", "verify", text(file), "--json", "--genesis", text(&genesis(group))])
+}
+
+fn restore(file: &Path, dir: &Path) -> Output {
+    says(&["restore", text(file), "--json", "--dir", text(dir)])
+}
+
+/// A group with files, and a snapshot of its state.
+fn saved() -> (Group, PathBuf) {
+    let mut group = Group::running(4);
+    (0..8).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), &format!("kept {number}"))));
+    let out = group.dir().join("state.snapshot");
+    told(&export(&group, 1, &out).wait_with_output().expect("quorate runs"));
+    (group, out)
+}
+
+#[test]
+fn a_snapshot_under_load_verifies_offline_and_fills_an_emptied_folder() {
+    let mut group = Group::running(4);
+    let (out, mut puts) = (group.dir().join("state.snapshot"), 0);
+    group.put(0, "first", "kept");
+    let mut exporting = export(&group, 1, &out);
+    while exporting.try_wait().expect("our child").is_none() || puts < 20 {
+        group.put(puts % 4, &format!("file-{puts}"), "kept");
+        puts += 1;
+    }
+    let exported = told(&exporting.wait_with_output().expect("our child"));
+    let listed = told(&says(&["snapshot", "list", "--json", "--node", &node(&group, 1)]));
+    assert!(listed["items"][0]["seq"].as_u64() >= exported["seq"].as_u64(), "{listed} {exported}");
+    let verified = told(&verify(&group, &out));
+    assert_eq!(exported, verified);
+    assert_eq!(fs::metadata(&out).map(|file| file.len()).ok(), verified["bytes"].as_u64());
+
+    group.kill(3);
+    fs::remove_dir_all(folder(&group, 3).join("data")).expect("it is there");
+    let restored = told(&restore(&out, &folder(&group, 3)));
+    assert_eq!(restored["state_root"], verified["state_root"]);
+    group.start(3);
+    let status = group.await_mode(3, "following");
+    assert!(status["why"].as_str().is_some_and(|why| why.contains("does not vote until")), "{status}");
+    group.put(0, "after", "new");
+    eventually("it serves what was restored and what came since", || {
+        let file = |path: &str| group.file(3, path, "sequential").text();
+        (file("first") == "kept" && file("after") == "new").then_some(())
+    });
+    eventually("it stands at the root that the others certified", || {
+        let [ours, theirs] = [3, 0].map(|replica| group.status(replica));
+        let roots = |status: &Value| (status["stable_checkpoint"].clone(), status["state_root"].clone());
+        (roots(&ours) == roots(&theirs)).then_some(())
+    });
+}
+
+#[test]
+fn a_changed_byte_is_found_where_it_is_and_nothing_of_the_file_is_restored() {
+    let (mut group, out) = saved();
+    group.kill(3);
+    let (whole, data) = (fs::read(&out).expect("it was written"), folder(&group, 3).join("data"));
+    fs::remove_dir_all(&data).expect("it is there");
+    let cut = (whole[..whole.len() - 1].to_vec(), whole.len());
+    let longer = ([&whole[..], b"!"].concat(), whole.len());
+    let flipped = (0..24).map(|step| {
+        let (mut changed, place) = (whole.clone(), step * (whole.len() - 1) / 23);
+        changed[place] ^= 1 << (step % 8);
+        (changed, place)
+    });
+    for (changed, place) in flipped.chain([cut, longer]) {
+        fs::write(&out, changed).expect("our file");
+        let verified = verify(&group, &out);
+        assert_eq!(verified.status.code(), Some(1), "byte {place}: {verified:?}");
+        let document: Value = serde_json::from_slice(&verified.stdout).expect("JSON");
+        assert!(document["at"].as_u64().is_some_and(|at| at <= place as u64), "byte {place}: {document}");
+        let restored = restore(&out, &folder(&group, 3));
+        assert_eq!(restored.status.code(), Some(1), "byte {place}: {restored:?}");
+        assert!(!data.exists() && !group.has(Path::new("replica-3/data.restore")), "byte {place}");
+    }
+}
+
+#[test]
+fn a_restore_that_was_killed_begins_anew_and_a_folder_in_use_is_left_alone() {
+    let (mut group, out) = saved();
+    let in_use = restore(&out, &folder(&group, 3));
+    assert_eq!(in_use.status.code(), Some(2), "{in_use:?}");
+    assert!(String::from_utf8_lossy(&in_use.stderr).contains("in use by another process"), "{in_use:?}");
+
+    group.kill(3);
+    let dir = folder(&group, 3);
+    let (growing, before) = (dir.join("data.restore"), dir.join("data.before-copy"));
+    for tries in 0.. {
+        assert!(tries < 50, "each was over before it was killed");
+        let args = ["restore", text(&out), "--json", "--dir", text(&dir)];
+        let mut restoring = quorate(&args).stdout(Stdio::null()).spawn().expect("quorate runs");
+        while !growing.exists() && restoring.try_wait().expect("our child").is_none() {
+            std::thread::yield_now();
+        }
+        restoring.kill().expect("our child");
+        restoring.wait().expect("our child");
+        if growing.exists() {
+            break;
+        }
+        fs::remove_dir_all(&before).expect("it was quicker than we");
+    }
+    told(&restore(&out, &folder(&group, 3)));
+    assert!(before.is_dir() && !growing.exists());
+    group.start(3);
+    group.await_mode(3, "following");
+}
+
+#[test]
+fn a_backup_with_its_key_makes_a_replica_from_nothing() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "kept");
+    let (out, dir) = (group.dir().join("backup"), folder(&group, 3));
+    let saved = told(&says(&["backup", "--json", "--with-key", "--dir", text(&dir), "--out", text(&out)]));
+    assert_eq!(told(&verify(&group, &out))["state_root"], saved["state_root"]);
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&out).expect("a file").permissions()) & 0o77, 0);
+    group.kill(3);
+    fs::remove_dir_all(&dir).expect("it is there");
+
+    let nothing = restore(&out, &dir);
+    assert_eq!(nothing.status.code(), Some(2), "{nothing:?}");
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("--genesis"), "{nothing:?}");
+    told(&says(&["restore", text(&out), "--json", "--dir", text(&dir), "--genesis", text(&genesis(&group))]));
+
+    group.start(3);
+    group.await_mode(3, "following");
+    group.put(1, "after", "new");
+    eventually("it serves both", || {
+        let file = |path: &str| group.file(3, path, "sequential").text();
+        (file("before") == "kept" && file("after") == "new").then_some(())
+    });
+}
+
+#[test]
+fn a_backup_whose_configuration_leads_out_of_the_folder_is_refused_and_leaves_nothing() {
+    let mut group = Group::init(1);
+    let (dir, elsewhere, out) = (folder(&group, 0), group.dir().join("elsewhere"), group.dir().join("backup"));
+    fs::rename(dir.join("data"), &elsewhere).expect("it is there");
+    let config = fs::read_to_string(dir.join("config.toml")).expect("a configuration");
+    let lines = config.lines().filter(|line| !line.starts_with("data"));
+    let lines: Vec<&str> = lines.collect();
+    fs::write(dir.join("config.toml"), format!("data = {:?}\n{}", text(&elsewhere), lines.join("\n")))
+        .expect("our file");
+    group.start(0);
+    group.put(0, "before", "kept");
+    told(&says(&["backup", "--json", "--with-key", "--dir", text(&dir), "--out", text(&out)]));
+    assert_eq!(group.stop(0), Some(0));
+
+    let (fresh, genesis) = (group.dir().join("fresh"), genesis(&group));
+    let restored = says(&["restore", text(&out), "--json", "--dir", text(&fresh), "--genesis", text(&genesis)]);
+    assert_eq!(restored.status.code(), Some(2), "{restored:?}");
+    assert!(String::from_utf8_lossy(&restored.stderr).contains("keeps the database in"), "{restored:?}");
+    assert_eq!(fs::read_dir(&fresh).expect("a folder").count(), 0);
+    assert!(!elsewhere.with_extension("before-copy").exists());
+    group.start(0);
+    assert_eq!(group.file(0, "before", "sequential").text(), "kept");
+}
+
+#[test]
+fn a_backup_without_the_key_holds_no_key() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "kept");
+    let (out, dir) = (group.dir().join("backup"), folder(&group, 0));
+    told(&says(&["backup", "--json", "--dir", text(&dir), "--out", text(&out)]));
+    let (file, key) = (fs::read(&out).expect("it was written"), fs::read_to_string(dir.join("replica.key")));
+    let seed = key.expect("a key").lines().nth(1).expect("a seed").to_owned();
+    assert!(!file.windows(seed.len()).any(|bytes| bytes == seed.as_bytes()));
+}
+
+/// E7: a new database in a folder that a copy has filled would forget what the copy could not tell.
+#[test]
+fn a_new_database_after_a_restored_one_does_not_vote_either() {
+    let (mut group, out) = saved();
+    group.kill(3);
+    fs::remove_dir_all(folder(&group, 3).join("data")).expect("it is there");
+    told(&restore(&out, &folder(&group, 3)));
+    fs::remove_dir_all(folder(&group, 3).join("data")).expect("it is there");
+    group.start_with(3, &["--new-database"]);
+    let status = group.await_mode(3, "following");
+    assert!(status["why"].as_str().is_some_and(|why| why.contains("copied from other members")), "{status}");
+}

@@ -1,0 +1,68 @@
+//! Sessions: a reader who shows what an earlier answer said of the state is not answered from an older one (R).
+
+use super::Shared;
+use super::problem::{Answer, Failure};
+use super::service::Service;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use quorate_client::api::SESSION_HEADER;
+use quorate_client::session::Token;
+use quorate_pbft::SeqNum;
+use std::time::Duration;
+
+/// Time for which a request waits for its session's slot; then its client is asked to come again.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Pause before it comes again, in milliseconds.
+const AGAIN_MS: u64 = 500;
+
+/// Waits until this replica has executed what the session has seen, and says in the answer what it has executed by then.
+///
+/// Only reads that take a level wait, and of them those of level `eventual` for nothing.
+pub async fn keep(State(service): Shared, request: Request, next: Next) -> Response {
+    if takes_a_level(&request)
+        && let Err(failure) = caught_up(&service, request.headers()).await
+    {
+        return failure.into_response();
+    }
+    let mut response = next.run(request).await;
+    let token = Token { group: service.genesis.group(), slot: service.now().moment.seq().get() };
+    let token = HeaderValue::from_str(&token.to_string()).expect("hex and a number");
+    response.headers_mut().insert(SESSION_HEADER, token);
+    response
+}
+
+fn takes_a_level(request: &Request) -> bool {
+    let is_eventual = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "level=eventual"));
+    let path: Vec<&str> = request.uri().path().split('/').skip(1).collect();
+    let is_read = match path[..] {
+        ["v1", "domains", _, "facts"] | ["v1", "domains", _, "authors", _] => false,
+        ["v1", "domains" | "conflicts" | "proposals" | "policy", ..] => true,
+        _ => false,
+    };
+    request.method() == Method::GET && is_read && !is_eventual
+}
+
+async fn caught_up(service: &Service, headers: &HeaderMap) -> Answer<()> {
+    let Some(shown) = headers.get(SESSION_HEADER) else { return Ok(()) };
+    let token = shown.to_str().ok().and_then(Token::parse);
+    let token = token.ok_or_else(|| Failure::bad_request("the session's token is GROUP:SLOT"))?;
+    if token.group != service.genesis.group() {
+        let detail = format!("the session is of the group {}, this node is of another", token.group);
+        return Err(Failure::new(StatusCode::CONFLICT, "other-group", detail));
+    }
+    let seen = SeqNum::new(token.slot);
+    let _room = service.sessions.try_acquire().map_err(|_| Failure::busy("too many sessions wait for this replica"))?;
+    match tokio::time::timeout(WAIT, service.until(|published| published.moment.seq() >= seen)).await {
+        Ok(reached) => reached.map(|_| ()),
+        Err(_) => Err(behind(seen, service.now().moment.seq())),
+    }
+}
+
+fn behind(seen: SeqNum, executed: SeqNum) -> Failure {
+    let detail =
+        format!("this replica has executed {executed}, and the session has seen {seen}; ask again, or ask another");
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "behind", detail).after_ms(AGAIN_MS)
+}

@@ -1,0 +1,187 @@
+//! Snapshots: a group's certified state in one file, which is checked with the genesis alone.
+//!
+//! A snapshot is the record of a copy: the questions to one node and its answers, in their order. Whoever reads it takes
+//! the answers as a copy takes those of a node that may lie.
+
+use super::load::Load;
+use super::outcome::{Copied, CopyError, Progress, Unsound, at};
+use super::record::{Frame, Reader, Recorder, clear};
+use super::{beside, check, fill, make_dir, mark, open_old, swap, sync_parent};
+use crate::shelter::sheltered;
+use quorate_client::http::Client;
+use quorate_ledger::Genesis;
+use quorate_ledger::copy::{Ask, Errand, TakeError};
+use quorate_ledger::proof::Checkpoint;
+use quorate_pbft::{Digest, SeqNum};
+use quorate_storage::{Db, DbError};
+use std::fs;
+use std::path::Path;
+
+/// Name of the folder with the database that a snapshot is checked with, after that of the file.
+const SCRATCH: &str = "scratch";
+/// Name of a snapshot that is not whole, after that of the file.
+const UNFINISHED: &str = "new";
+/// Name of the folder in which a database is restored, after that of the database.
+const RESTORED: &str = "restore";
+/// Files in a backup, and bytes of each: configuration, genesis, key.
+const FILES_MAX: usize = 8;
+const FILE_BYTES_MAX: usize = 64 << 20;
+
+/// State of a snapshot file.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Slot of the state.
+    pub seq: SeqNum,
+    /// Root of the state.
+    pub state_root: Digest,
+    /// Entries of the state.
+    pub entries: u64,
+    /// Answers in the file.
+    pub answers: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Files of a replica's folder by their names.
+pub type Files = Vec<(String, Vec<u8>)>;
+
+/// Writes the state of a node, and these files, into a file, which has its name once it is whole.
+pub async fn export(
+    node: Client,
+    out: &Path,
+    genesis: &Genesis,
+    files: Files,
+    tell: impl Fn(&Progress) + Send + Sync + 'static,
+) -> Result<Exported, CopyError> {
+    let (unfinished, scratch) = (beside(out, UNFINISHED), beside(out, SCRATCH));
+    let db = fresh(&scratch)?;
+    clear(&unfinished)?;
+    let mut recorder = Recorder::begin(&unfinished).map_err(at(&unfinished))?;
+    for (name, bytes) in files {
+        recorder.add(&Frame::File { name, bytes }).map_err(at(&unfinished))?;
+    }
+    let load = Load::open(db, genesis)?.recorded_by(recorder);
+    let (load, failures) = fill(load, vec![node], tell).await?;
+    let recorded = load.into_record();
+    fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
+    let Some((progress, checkpoint, recorder)) = recorded else {
+        clear(&unfinished)?;
+        return Err(CopyError::NobodyLeft(failures.join("; ")));
+    };
+    let bytes = recorder.end(checkpoint.clone()).map_err(at(&unfinished))?;
+    fs::rename(&unfinished, out).map_err(at(out))?;
+    sync_parent(out)?;
+    Ok(exported(&progress, &checkpoint, bytes))
+}
+
+/// Checks a snapshot file with the genesis alone: each byte, each answer, and that they make one certified state.
+pub fn verify(path: &Path, genesis: &Genesis) -> Result<Exported, CopyError> {
+    let mut reader = Reader::open(path)?;
+    let scratch = beside(path, SCRATCH);
+    let mut load = Load::open(fresh(&scratch)?, genesis)?;
+    let replayed = replay(&mut load, &mut reader);
+    drop(load);
+    fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
+    let (progress, checkpoint) = replayed?;
+    Ok(exported(&progress, &checkpoint, reader.end))
+}
+
+/// Files of a backup; none in a snapshot. Nothing vouches for them.
+pub fn files(path: &Path) -> Result<Files, CopyError> {
+    let (mut reader, mut files) = (Reader::open(path)?, Files::new());
+    while let Frame::File { name, bytes } = reader.next()? {
+        within_bounds(&reader, files.len(), bytes.len())?;
+        files.push((name, bytes));
+    }
+    Ok(files)
+}
+
+/// Refuses more files, or larger ones, than a backup holds.
+fn within_bounds(reader: &Reader, files: usize, bytes: usize) -> Result<(), CopyError> {
+    let is_within = files < FILES_MAX && bytes <= FILE_BYTES_MAX;
+    if is_within { Ok(()) } else { Err(reader.unsound(Unsound::Malformed)) }
+}
+
+/// Makes the database of a stopped replica from a snapshot file; nothing takes its place before the file has been
+/// checked to its end. A run that was stopped is forgotten by the next.
+pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Copied, CopyError> {
+    let (growing, before) = (beside(data, RESTORED), beside(data, super::BEFORE));
+    let old = open_old(data, &before)?;
+    let mut reader = Reader::open(path)?;
+    let db = fresh(&growing)?;
+    db.claim(member)?;
+    let mut load = Load::open(db, genesis)?;
+    let replayed = replay(&mut load, &mut reader).and_then(|_| load.finish(genesis));
+    if replayed.is_err() {
+        fs::remove_dir_all(&growing).map_err(at(&growing))?;
+    }
+    let (progress, checkpoint) = replayed?.expect("the snapshot was whole");
+    check(&growing, genesis, checkpoint.state_root())?;
+    drop(old);
+    mark(data, checkpoint.head().seq)?;
+    let before = swap(data, &growing, before)?;
+    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
+}
+
+/// Takes the answers of a file as those of a node.
+fn replay(load: &mut Load, reader: &mut Reader) -> Result<(Progress, Checkpoint), CopyError> {
+    let (mut files, mut under_way) = (0, None);
+    loop {
+        match reader.next()? {
+            Frame::File { bytes, .. } if load.progress.answers == 0 => {
+                within_bounds(reader, files, bytes.len())?;
+                files += 1;
+            }
+            Frame::Answer { ask, answer } => under_way = take(load, reader, under_way, (&ask, &answer))?,
+            Frame::End(checkpoint) if under_way.is_none() => {
+                if !load.is_whole(&checkpoint)? {
+                    return Err(reader.unsound(Unsound::NotWhole));
+                }
+                reader.close()?;
+                return Ok((load.progress.clone(), *checkpoint));
+            }
+            Frame::File { .. } | Frame::End(_) => return Err(reader.unsound(Unsound::Order)),
+        }
+    }
+}
+
+/// Takes an answer; the errand that it belongs to, where more answers are to come.
+fn take(
+    load: &mut Load,
+    reader: &Reader,
+    under_way: Option<Errand>,
+    (ask, answer): (&[u8], &[u8]),
+) -> Result<Option<Errand>, CopyError> {
+    let ask = Ask::decode(ask).ok_or_else(|| reader.unsound(Unsound::Malformed))?;
+    let errand = match under_way {
+        Some(errand) => Some(errand).filter(|errand| errand.ask().as_ref() == Some(&ask)),
+        None => load.recorded(&ask),
+    };
+    let mut errand = errand.ok_or_else(|| reader.unsound(Unsound::Order))?;
+    load.take(&mut errand, answer).map_err(|error| match error {
+        TakeError::Refused(why) => reader.unsound(why.into()),
+        TakeError::Store(error) => error.into(),
+    })?;
+    if errand.ask().is_some() {
+        return Ok(Some(errand));
+    }
+    load.install(errand)?;
+    Ok(None)
+}
+
+fn exported(progress: &Progress, checkpoint: &Checkpoint, bytes: u64) -> Exported {
+    let (seq, state_root) = (checkpoint.head().seq, checkpoint.state_root());
+    Exported { seq, state_root, entries: progress.entries, answers: progress.answers, bytes }
+}
+
+/// An empty database in a folder of its own; what an earlier run has left there is removed.
+fn fresh(dir: &Path) -> Result<Db, CopyError> {
+    if dir.exists() {
+        if let Some(Err(error @ DbError::Locked(_))) = sheltered(|| Db::open(dir)) {
+            return Err(error.into());
+        }
+        fs::remove_dir_all(dir).map_err(at(dir))?;
+    }
+    make_dir(dir)?;
+    Ok(Db::create(dir)?)
+}

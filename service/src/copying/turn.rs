@@ -1,0 +1,84 @@
+//! Turn to answer a pass: of one node at a time, and of each for a bounded time.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Passes that one node answers before another one does.
+const PASSES_MAX: u32 = 4;
+/// Time for which one node answers before another one does, and for which it keeps parts that others could bring.
+pub(super) const TURN_MAX: Duration = Duration::from_secs(10);
+
+/// Nodes that answer, and whose turn it is.
+#[derive(Debug)]
+pub(super) struct Turn {
+    nodes: BTreeSet<usize>,
+    /// Node whose turn it is, or the one before the next.
+    at: usize,
+    begun: Instant,
+    /// Pass with which it began.
+    pass: u32,
+}
+
+impl Turn {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { nodes: BTreeSet::new(), at: 0, begun: now, pass: 0 }
+    }
+
+    pub(super) fn enter(&mut self, node: usize) {
+        self.nodes.insert(node);
+    }
+
+    pub(super) fn leave(&mut self, node: usize) {
+        self.nodes.remove(&node);
+    }
+
+    /// Number of the nodes.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether it is a node's turn in a pass.
+    pub(super) fn is_of(&mut self, node: usize, pass: u32, now: Instant) -> bool {
+        let is_over = pass >= self.pass + PASSES_MAX || now.saturating_duration_since(self.begun) >= TURN_MAX;
+        if is_over || !self.nodes.contains(&self.at) {
+            let next = self.nodes.range(self.at + 1..).next().or_else(|| self.nodes.first());
+            (self.at, self.begun, self.pass) = (next.copied().unwrap_or_default(), now, pass);
+        }
+        self.at == node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn() -> (Turn, Instant) {
+        let now = Instant::now();
+        let mut turn = Turn::new(now);
+        [0, 1, 2].into_iter().for_each(|node| turn.enter(node));
+        (turn, now)
+    }
+
+    #[test]
+    fn a_slow_node_keeps_its_turn_for_a_bounded_time() {
+        let (mut turn, now) = turn();
+        assert!(turn.is_of(0, 1, now));
+        let later = now + TURN_MAX;
+        assert!(!turn.is_of(0, 1, later) && turn.is_of(1, 1, later));
+    }
+
+    #[test]
+    fn nodes_take_turns_of_some_passes() {
+        let (mut turn, now) = turn();
+        let of = |turn: &mut Turn, pass| (0..3).find(|node| turn.is_of(*node, pass, now));
+        let turns: Vec<_> = (1..14).map(|pass| of(&mut turn, pass).expect("it is the turn of one")).collect();
+        assert_eq!(turns, [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn a_node_that_left_has_no_turn() {
+        let (mut turn, now) = turn();
+        turn.leave(0);
+        assert!(!turn.is_of(0, 1, now) && turn.is_of(1, 1, now));
+    }
+}

@@ -1,0 +1,165 @@
+//! Observer as a whole: a folder of its own with key, genesis and database, and connections to the members' observers'
+//! doors.
+
+use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::engine::{Engine, Outgoing};
+use crate::init::{self, InitError};
+use crate::membership::Membership;
+use crate::metrics::Metrics;
+use crate::observing::{Contact, Relay};
+use crate::pool::{CachedPayload, CachedVerify, Checker};
+use crate::replica::{Door, LaunchError, Node, Running, guarded, multiaddr, read_genesis};
+use quorate_client::keys;
+use quorate_ledger::{EnvelopeCheck, Genesis};
+use quorate_net::{Member, Multiaddr};
+use quorate_pbft::{Ed25519Signer, Item, Message, PayloadCheck, PublicKey, ReplicaId, Signer as _};
+use quorate_storage::Db;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The observer's secret key in its folder.
+pub const OBSERVER_KEY_FILE: &str = "observer.key";
+/// The database while it is made.
+const GROWING: &str = "data.unfinished";
+
+/// Observer to run.
+pub struct Options {
+    /// Genesis of the group.
+    pub genesis: PathBuf,
+    /// Addresses of members' observers' doors.
+    pub peers: Vec<String>,
+    /// The observer's folder; made where there is none.
+    pub dir: PathBuf,
+    /// Address of the HTTP API.
+    pub api: SocketAddr,
+}
+
+/// Items of a certified bundle: f + 1 honest members have checked them.
+struct CheckedByMembers;
+
+impl PayloadCheck for CheckedByMembers {
+    fn is_valid(&self, _: &Item) -> bool {
+        true
+    }
+}
+
+impl Running {
+    /// Starts an observer; returns once the API answers.
+    pub async fn observe(options: Options) -> Result<Self, LaunchError> {
+        let Options { genesis, peers, dir, api } = options;
+        let genesis = Arc::new(read_genesis(&genesis)?);
+        let addresses: Vec<Multiaddr> =
+            peers.iter().map(|address| multiaddr("peer", address)).collect::<Result<_, _>>()?;
+        let mut config = Config::new(String::new(), api, [].into());
+        config.data = dir.join(DATA);
+        let secret = prepare(&dir, &genesis)?;
+        let public = Ed25519Signer::from_seed(&secret).public_key();
+        let door = Door::open(&config).await?;
+
+        let verify = Arc::new(CachedVerify::new());
+        let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
+        let relay = Arc::new(relay(&genesis, &public)?);
+        let engine = open(&genesis, &verify, &config.data, &public).await?;
+        let checker = Arc::new(Checker {
+            committee: genesis.founders().clone(),
+            constants: genesis.constants().clone(),
+            verify,
+            payload: Arc::new(CheckedByMembers),
+            certified: Arc::default(),
+        });
+        let asks = relay.clone();
+        let node = Node {
+            dir,
+            config,
+            genesis: genesis.clone(),
+            engine,
+            payload,
+            metrics: Arc::new(Metrics::new()),
+            certified: Arc::default(),
+            membership: Membership::Observer(relay.clone()),
+            send: Box::new(move |outgoing| ask(&asks, outgoing)),
+        };
+        let running = node.run(door)?;
+        for address in addresses {
+            let (relay, checker, inbox) = (relay.clone(), checker.clone(), running.inbox());
+            let contact = Contact { address, secret, group: genesis.group(), relay, checker, inbox };
+            let stop = running.stopping();
+            tokio::spawn(async move { stop.run_until_cancelled(contact.keep()).await });
+        }
+        Ok(running)
+    }
+}
+
+/// The folder with all that an observer needs; what is there stays. The secret.
+fn prepare(dir: &Path, genesis: &Genesis) -> Result<[u8; 32], LaunchError> {
+    fs::create_dir_all(dir).map_err(init::at(dir))?;
+    if dir.join(REPLICA_KEY_FILE).exists() {
+        return Err(LaunchError::ReplicasFolder(dir.to_owned()));
+    }
+    let known = dir.join(GENESIS_FILE);
+    let known = known.exists().then(|| read_genesis(&known)).transpose()?;
+    if let Some(other) = known.as_ref().filter(|known| known.group() != genesis.group()) {
+        return Err(LaunchError::OtherGroup { path: dir.to_owned(), name: other.name().to_owned() });
+    }
+    let key = dir.join(OBSERVER_KEY_FILE);
+    if !key.exists() {
+        keys::create(&key)?;
+    }
+    if !dir.join(DATA).exists() {
+        make_database(dir, genesis)?;
+    }
+    if known.is_none() {
+        init::publish(dir, genesis)?;
+    }
+    Ok(*keys::read_seed(&key)?)
+}
+
+/// The database of the genesis, under its name once it is whole.
+fn make_database(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
+    let (growing, data) = (dir.join(GROWING), dir.join(DATA));
+    if growing.exists() {
+        fs::remove_dir_all(&growing).map_err(init::at(&growing))?;
+    }
+    init::create_database(&growing, genesis)?;
+    fs::rename(&growing, &data).map_err(init::at(&growing))?;
+    init::sync(dir)
+}
+
+fn relay(genesis: &Genesis, public: &PublicKey) -> Result<Relay, LaunchError> {
+    let committee = genesis.founders();
+    let peer_id = |id, key: &PublicKey| Member { id, key: key.0, address: None }.peer_id();
+    let members = committee.replicas().map(|id| {
+        let key = committee.key(id).expect("its own numbers have keys");
+        Ok((id, peer_id(id, key)?))
+    });
+    let members = members.collect::<Result<Vec<_>, LaunchError>>()?;
+    Ok(Relay::new(peer_id(ReplicaId::new(u16::MAX), public)?, members))
+}
+
+async fn open(
+    genesis: &Arc<Genesis>,
+    verify: &Arc<CachedVerify>,
+    data: &Path,
+    public: &PublicKey,
+) -> Result<Engine, LaunchError> {
+    let (genesis, verify, data, public) = (genesis.clone(), verify.clone(), data.to_owned(), *public);
+    let open = move || {
+        guarded(&data, || {
+            let db = Db::open(&data)?;
+            db.claim(&public.0)?;
+            Ok(Engine::observe(genesis, verify, db))
+        })
+    };
+    tokio::task::spawn_blocking(open).await.map_err(|error| LaunchError::System(error.to_string()))?
+}
+
+/// Lets the core's questions out; it has nothing else to say.
+fn ask(relay: &Relay, outgoing: Outgoing) {
+    if let Outgoing::To(member, message) = outgoing
+        && let Message::Ask(question) = &*message
+    {
+        relay.ask(member, question.clone());
+    }
+}

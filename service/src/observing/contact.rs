@@ -1,0 +1,168 @@
+//! Connection of an observer to one member, kept up as long as the observer runs.
+
+use super::relay::Relay;
+use super::wire::{Asking, Telling, VERSION, frame, parse};
+use crate::engine::Inbox;
+use crate::pool::Checker;
+use quorate_net::{DialError, LinkError, Multiaddr, Receiver, Sender, dial};
+use quorate_pbft::{Admitted, Digest, Message, PublicKey, ReplicaId, Unverified, VerifyContext};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// Pauses before the next try, after a link that broke, and after a refusal.
+const RETRY: Duration = Duration::from_millis(500);
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// Time for the answer to the first frame.
+const WELCOMED_WITHIN: Duration = Duration::from_secs(10);
+/// Characters of a refusal that are kept: a member may say what it likes.
+const REASON_CHARS_MAX: usize = 300;
+/// Questions that wait to leave.
+const QUESTIONS_MAX: usize = 64;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("the key there is no member's")]
+    Stranger,
+    #[error("all its places for observers are taken")]
+    Busy,
+    #[error("{0}")]
+    Refused(String),
+    #[error("another address of this member serves already")]
+    Served,
+    #[error("no answer to the first frame")]
+    Silent,
+    #[error("a frame that is none")]
+    Frame,
+}
+
+impl Ended {
+    /// A refusal in the member's words, as far as a line holds them.
+    fn refused(why: &str) -> Self {
+        Self::Refused(why.chars().filter(|letter| !letter.is_control()).take(REASON_CHARS_MAX).collect())
+    }
+}
+
+/// Address of a member's observers' door, and all that a connection there needs.
+pub struct Contact {
+    /// Address that is dialled.
+    pub address: Multiaddr,
+    /// The observer's secret.
+    pub secret: [u8; 32],
+    /// Hash of the genesis.
+    pub group: Digest,
+    /// Callers of the observer.
+    pub relay: Arc<Relay>,
+    /// Check of what comes.
+    pub checker: Arc<Checker>,
+    /// The door to the core's thread.
+    pub inbox: Arc<Inbox>,
+}
+
+impl Contact {
+    /// Connects again and again.
+    pub async fn keep(self) {
+        let mut last = String::new();
+        loop {
+            let ended = self.once().await;
+            let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger);
+            let why = ended.to_string();
+            if is_refusal {
+                self.relay.refused(format!("{}: {why}", self.address));
+            }
+            let is_refusal = is_refusal || matches!(ended, Ended::Served);
+            if why != last {
+                tracing::warn!(event = "member-lost", address = %self.address, %ended, "no member serves this observer here");
+                last = why;
+            }
+            sleep(if is_refusal { REFUSED_FOR } else { RETRY }).await;
+        }
+    }
+
+    async fn once(&self) -> Ended {
+        match self.follow().await {
+            Err(ended) => ended,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
+        let link = dial(self.secret, &self.address).await?;
+        let member = self.checker.committee.replica_of(&PublicKey(link.key())).ok_or(Ended::Stranger)?;
+        let (mut sender, mut receiver) = link.split(usize::MAX);
+        sender.send(&frame(&Asking::Hello { version: VERSION, group: self.group })).await?;
+        let first = timeout(WELCOMED_WITHIN, receiver.recv()).await.map_err(|_| Ended::Silent)??;
+        match parse(&first) {
+            Some(Telling::Welcome) => (),
+            Some(Telling::Busy) => return Err(Ended::Busy),
+            Some(Telling::Refused(why)) => return Err(Ended::refused(&why)),
+            _ => return Err(Ended::Frame),
+        }
+        tracing::info!(event = "member-serves", %member, address = %self.address, "a member serves this observer");
+        let (route, questions) = mpsc::channel(QUESTIONS_MAX);
+        if !self.relay.opened(member, route) {
+            return Err(Ended::Served);
+        }
+        let ended = tokio::select! {
+            ended = self.read(member, receiver) => ended,
+            ended = write(sender, questions) => ended,
+        };
+        self.relay.closed(member);
+        Err(ended)
+    }
+
+    async fn read(&self, member: ReplicaId, mut receiver: Receiver) -> Ended {
+        loop {
+            let frame = match receiver.recv().await {
+                Ok(frame) => frame,
+                Err(error) => return error.into(),
+            };
+            match parse(&frame) {
+                Some(Telling::Message(message)) => self.deliver(member, *message).await,
+                Some(telling @ (Telling::Answer { number, .. } | Telling::Marked { number, .. })) => {
+                    self.relay.told(member, number, telling);
+                }
+                Some(Telling::Refused(why)) => return Ended::refused(&why),
+                Some(Telling::Welcome | Telling::Busy) | None => return Ended::Frame,
+            }
+        }
+    }
+
+    /// Checks a message where processor may be used, and waits there for room before the core.
+    async fn deliver(&self, member: ReplicaId, message: Message) {
+        let (checker, inbox) = (self.checker.clone(), self.inbox.clone());
+        let check = move || {
+            let context = VerifyContext {
+                committee: &checker.committee,
+                verify: checker.verify.as_ref(),
+                payload: checker.payload.as_ref(),
+                constants: &checker.constants,
+            };
+            match Unverified::new(member, message).verify(&context) {
+                Ok(verified) => inbox.message(Box::new(Admitted::from(verified))),
+                Err(invalid) => tracing::debug!(%member, %invalid, "frame dropped"),
+            }
+        };
+        // A panic of the check has said so; the frame is gone, and the core asks again.
+        let _ = tokio::task::spawn_blocking(check).await;
+    }
+}
+
+async fn write(mut sender: Sender, mut questions: mpsc::Receiver<Asking>) -> Ended {
+    loop {
+        let sent = match timeout(Sender::BEAT, questions.recv()).await {
+            Ok(Some(asking)) => sender.send(&frame(&asking)).await,
+            Ok(None) => return Ended::Silent,
+            Err(_) => sender.beat().await,
+        };
+        if let Err(error) = sent {
+            return error.into();
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Way of an observer to the members that serve it: questions of its core, marks of strong reads, changes of authors.
+
+use super::wire::{Answered, Asking, Marked, Telling};
+use quorate_ledger::Level;
+use quorate_net::{PeerId, PeerInfo, PerChannel, Traffic};
+use quorate_pbft::{Digest, Question, ReplicaId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Time for an answer, of whichever member: as long as an API waits for the group, and a little.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
+
+/// Members that can be asked now, and callers that wait for their answers.
+pub struct Relay {
+    peer_id: PeerId,
+    members: Vec<(ReplicaId, PeerId)>,
+    state: Mutex<State>,
+    /// Number of the next question.
+    next: AtomicU64,
+    /// Member that is asked first, in turns.
+    turn: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    routes: BTreeMap<ReplicaId, mpsc::Sender<Asking>>,
+    waiting: HashMap<u64, (ReplicaId, oneshot::Sender<Telling>)>,
+    /// Why the last member that refused to serve did.
+    refusal: Option<String>,
+}
+
+impl Relay {
+    /// A relay without a member to ask.
+    pub fn new(peer_id: PeerId, members: Vec<(ReplicaId, PeerId)>) -> Self {
+        Self { peer_id, members, state: Mutex::default(), next: AtomicU64::default(), turn: AtomicU64::default() }
+    }
+
+    /// The observer's own key, as libp2p writes it.
+    pub fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    /// Each member, and whether it can be asked now.
+    pub fn links(&self) -> Vec<PeerInfo> {
+        let state = self.lock();
+        let link = |(id, peer_id): &(ReplicaId, PeerId)| PeerInfo {
+            id: *id,
+            peer_id: *peer_id,
+            address: None,
+            is_up: state.routes.contains_key(id),
+            reconnects: 0,
+            oversized: 0,
+            wrong_key: 0,
+            traffic: PerChannel { votes: Traffic::default(), bulk: Traffic::default() },
+        };
+        self.members.iter().map(link).collect()
+    }
+
+    /// Why no member serves, if none does: in the words of the last that refused, where one has.
+    pub fn refusal(&self) -> Option<String> {
+        let state = self.lock();
+        let refusal = || state.refusal.clone().unwrap_or_else(|| "no member can be reached".to_owned());
+        state.routes.is_empty().then(refusal)
+    }
+
+    /// Why a question has no answer.
+    pub fn silence(&self) -> String {
+        self.refusal().unwrap_or_else(|| "no member that serves this observer answers".to_owned())
+    }
+
+    /// A member refuses to serve.
+    pub fn refused(&self, why: String) {
+        self.lock().refusal = Some(why);
+    }
+
+    /// A member serves: questions to it go here.
+    /// Returns false where another link to it serves already.
+    pub fn opened(&self, member: ReplicaId, route: mpsc::Sender<Asking>) -> bool {
+        let mut state = self.lock();
+        if state.routes.contains_key(&member) {
+            return false;
+        }
+        state.routes.insert(member, route);
+        state.refusal = None;
+        true
+    }
+
+    /// A member serves no more: whoever waits for it asks the next.
+    pub fn closed(&self, member: ReplicaId) {
+        let mut state = self.lock();
+        state.routes.remove(&member);
+        state.waiting.retain(|_, (of, _)| *of != member);
+    }
+
+    /// A member answered; an answer to what another member was asked is dropped.
+    pub fn told(&self, member: ReplicaId, number: u64, telling: Telling) {
+        let mut state = self.lock();
+        if state.waiting.get(&number).is_none_or(|(asked, _)| *asked != member) {
+            return;
+        }
+        if let Some((_, caller)) = state.waiting.remove(&number) {
+            // The caller may have gone away.
+            let _ = caller.send(telling);
+        }
+    }
+
+    /// Asks a member for the core; dropped if it cannot be asked now, for the core asks again.
+    pub fn ask(&self, member: ReplicaId, question: Question) {
+        if let Some(route) = self.lock().routes.get(&member) {
+            let _ = route.try_send(Asking::Ask(question));
+        }
+    }
+
+    /// Offers an envelope to the members, one after the other until one answers; none if none does.
+    pub async fn offer(&self, level: Level, bytes: &[u8]) -> Option<Answered> {
+        let make = |number| Asking::Offer { number, level, bytes: bytes.to_vec() };
+        let answer = |telling| match telling {
+            Telling::Answer { answer, .. } => Some(answer),
+            _ => None,
+        };
+        self.request(make, answer).await
+    }
+
+    /// Has a nonce put into the order; none if no member answers.
+    pub async fn mark(&self, nonce: Digest) -> Option<Result<Marked, String>> {
+        let marked = |telling| match telling {
+            Telling::Marked { outcome, .. } => Some(outcome),
+            _ => None,
+        };
+        self.request(|number| Asking::Mark { number, nonce }, marked).await
+    }
+
+    /// Asks one member after the other, each time beginning with the next, until one gives an answer of this kind.
+    async fn request<T>(&self, make: impl Fn(u64) -> Asking, take: impl Fn(Telling) -> Option<T>) -> Option<T> {
+        let routes: Vec<_> = self.lock().routes.iter().map(|(id, route)| (*id, route.clone())).collect();
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) as usize % routes.len().max(1);
+        let all = async {
+            for (member, route) in routes[first..].iter().chain(&routes[..first]) {
+                if let Some(answer) = self.request_of(*member, route, &make).await.and_then(&take) {
+                    return Some(answer);
+                }
+            }
+            None
+        };
+        timeout(ANSWERS_WITHIN, all).await.ok().flatten()
+    }
+
+    async fn request_of(
+        &self,
+        member: ReplicaId,
+        route: &mpsc::Sender<Asking>,
+        make: impl Fn(u64) -> Asking,
+    ) -> Option<Telling> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (tell, told) = oneshot::channel();
+        self.lock().waiting.insert(number, (member, tell));
+        let _waiting = Waiting { relay: self, number };
+        route.send(make(number)).await.ok()?;
+        told.await.ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Caller that waits; however it ends, nothing of it stays.
+struct Waiting<'r> {
+    relay: &'r Relay,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.relay.lock().waiting.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ReplicaId = ReplicaId::new(1);
+    const TWO: ReplicaId = ReplicaId::new(2);
+
+    fn relay() -> Relay {
+        Relay::new(PeerId::random(), vec![(ONE, PeerId::random()), (TWO, PeerId::random())])
+    }
+
+    fn answered(status: u16) -> Answered {
+        Answered { status, content_type: "text/plain".to_owned(), retry_after: None, body: Vec::new() }
+    }
+
+    /// Answers one offer, or goes away.
+    async fn member(relay: &Relay, id: ReplicaId, mut route: mpsc::Receiver<Asking>, status: Option<u16>) {
+        let Some(Asking::Offer { number, .. }) = route.recv().await else { return };
+        match status {
+            Some(status) => relay.told(id, number, Telling::Answer { number, answer: answered(status) }),
+            None => relay.closed(id),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_envelope_goes_to_the_next_member_when_one_goes_away() {
+        let relay = relay();
+        let (first, one) = mpsc::channel(1);
+        let (second, two) = mpsc::channel(1);
+        relay.opened(ONE, first);
+        relay.opened(TWO, second);
+
+        let members = async { tokio::join!(member(&relay, ONE, one, None), member(&relay, TWO, two, Some(200))) };
+        let (answer, _) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+            tokio::time::timeout(Duration::from_secs(5), members).await
+        });
+
+        assert_eq!(answer, Some(answered(200)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_another_member_than_the_one_asked_is_dropped() {
+        let relay = relay();
+        let (route, mut asked) = mpsc::channel(1);
+        assert!(relay.opened(ONE, route));
+        let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+            let Some(Asking::Offer { number, .. }) = asked.recv().await else { panic!("an offer") };
+            relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
+            relay.told(ONE, number, Telling::Answer { number, answer: answered(202) });
+        });
+        assert_eq!(answer, Some(answered(202)));
+    }
+
+    #[tokio::test]
+    async fn a_second_link_to_a_member_takes_nothing_from_the_first() {
+        let relay = relay();
+        let ((first, _one), (second, _two)) = (mpsc::channel(1), mpsc::channel(1));
+        assert!(relay.opened(ONE, first));
+        assert!(!relay.opened(ONE, second));
+        assert_eq!(relay.refusal(), None);
+    }
+
+    #[tokio::test]
+    async fn without_a_member_there_is_no_answer() {
+        assert_eq!(relay().offer(Level::Eventual, b"envelope").await, None);
+    }
+}

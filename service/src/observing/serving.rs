@@ -1,0 +1,349 @@
+//! Observers at a member: served from the published state on a thread of their own, after what members need.
+
+use super::budget::Budget;
+use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
+use crate::api::{Answer, Service, order};
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quorate_client::api::{PROBLEM_TYPE, Problem};
+use quorate_ledger::Level;
+use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
+use quorate_pbft::{Digest, Message, Question, SeqNum, Wanted};
+use quorate_storage::SupplyLimits;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// Observers that a member serves at a time, so that a voter's cost does not depend on its audience.
+const OBSERVERS_MAX: usize = 8;
+/// Threads that read the disk for all observers together.
+const READERS_MAX: usize = 2;
+/// Bytes that a question or request is charged beside its answer: 512 a second are looked at, whatever comes of them.
+const QUESTION_BYTES: usize = 16 << 10;
+/// Time for the first frame.
+const HELLO_WITHIN: Duration = Duration::from_secs(2);
+/// Pause between two pieces of news: what people call at once.
+const NEWS_EVERY: Duration = Duration::from_millis(50);
+/// Frames that wait to leave to one observer, so that it has one answer in memory and not many: its next question is read
+/// once the last frame of the answer waits.
+const FRAMES_MAX: usize = 1;
+/// Changes and marks of one observer that are under way, by their weight: 32 small ones, or two of the largest.
+const REQUESTS_MAX: usize = 32;
+/// Bytes of a change that weigh as much as a mark.
+const WEIGHT_BYTES: usize = HANDED_ON_BYTES_MAX / 16;
+/// Slots of one answer.
+const SLOTS_MAX: u64 = 64;
+/// Bounds of one answer.
+const LIMITS: SupplyLimits = SupplyLimits { messages_max: 256, bytes_max: 2 << 20 };
+/// Bytes of bulk that wait for members above which observers wait, and how long at most for one frame.
+const BULK_WAITING_MAX: u64 = 1 << 20;
+const MEMBERS_FIRST: Duration = Duration::from_millis(20);
+const MEMBERS_FIRST_TIMES: u32 = 50;
+
+/// The member's newest status.
+pub type Statuses = watch::Receiver<Option<Arc<Message>>>;
+
+/// Opens the door for observers and serves them on a thread of its own until the member stops. A door that cannot be
+/// opened keeps no voter from starting.
+pub fn open(
+    (address, secret): (Multiaddr, [u8; 32]),
+    service: Arc<Service>,
+    statuses: Statuses,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(READERS_MAX).build()?;
+    let stand = async move {
+        match ObserversDoor::open(secret, &address, OBSERVERS_MAX).await {
+            Ok(door) => serve(door, service, statuses).await,
+            Err(error) => {
+                tracing::warn!(event = "observers-off", %address, %error, "this replica takes no observers");
+            }
+        }
+    };
+    thread::Builder::new().name("observers".to_owned()).spawn(move || runtime.block_on(stand))
+}
+
+async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuses) {
+    let budget = Arc::new(Budget::default());
+    let stop = service.stop.clone();
+    let all = async {
+        while let Some(arrival) = door.next().await {
+            let session = Session { service: service.clone(), statuses: statuses.clone(), budget: budget.clone() };
+            let stop = service.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
+        }
+    };
+    stop.run_until_cancelled(all).await;
+}
+
+/// Bytes of the first frame: a stranger without a place costs no more.
+const HELLO_BYTES_MAX: usize = 1_024;
+
+/// Observer that came.
+struct Session {
+    service: Arc<Service>,
+    statuses: Statuses,
+    budget: Arc<Budget>,
+}
+
+impl Session {
+    async fn run(self, Arrival { link, place }: Arrival) {
+        let key = hex::encode(link.key());
+        let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
+        let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
+        let answer = match self.refusal(parse(&hello)) {
+            Some(why) => Telling::Refused(why),
+            None if place.is_none() => Telling::Busy,
+            None => Telling::Welcome,
+        };
+        let is_welcome = matches!(answer, Telling::Welcome);
+        tracing::debug!(%key, ?answer, "an observer came");
+        if sender.send(&frame(&answer)).await.is_err() || !is_welcome {
+            return;
+        }
+        receiver.allow(HANDED_ON_BYTES_MAX + 1_024);
+        let session = Arc::new(self);
+        let (out, outgoing) = mpsc::channel(FRAMES_MAX);
+        tokio::select! {
+            () = session.read(receiver, &out) => {}
+            () = session.write(sender, outgoing) => {}
+            () = session.news(&out) => {}
+        }
+        drop(place);
+    }
+
+    /// Why an observer is not served: slots hold bundles of all domains.
+    fn refusal(&self, hello: Option<Asking>) -> Option<String> {
+        let group = self.service.genesis.group();
+        match hello {
+            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => self.closed_domain(),
+            Some(Asking::Hello { version: VERSION, .. }) => Some(format!("this is a member of group {group}")),
+            Some(Asking::Hello { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
+            _ => Some("the first frame is no greeting".to_owned()),
+        }
+    }
+
+    fn closed_domain(&self) -> Option<String> {
+        let moment = self.service.now().moment;
+        let name = moment.view().closed_domain()?;
+        Some(format!("not everyone may read domain {name:?}, and decided slots hold the changes of every domain"))
+    }
+
+    /// Works off what the observer asks; the next question is read once the answer is on its way.
+    async fn read(self: &Arc<Self>, mut receiver: Receiver, out: &mpsc::Sender<Telling>) {
+        let (room, mut requests) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
+        while let Ok(bytes) = receiver.recv().await {
+            match parse(&bytes) {
+                Some(Asking::Ask(question)) => {
+                    self.budget.turn(QUESTION_BYTES).await;
+                    for message in self.answer(question).await {
+                        if out.send(Telling::Message(Box::new(message))).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                Some(asking @ (Asking::Offer { .. } | Asking::Mark { .. })) => {
+                    self.budget.turn(QUESTION_BYTES).await;
+                    // Its core's questions come the same way, and must not wait for callers of its API.
+                    let Ok(turn) = room.clone().try_acquire_many_owned(weight(&asking)) else {
+                        if out.send(busy(&asking)).await.is_err() {
+                            return;
+                        }
+                        continue;
+                    };
+                    let (session, out) = (self.clone(), out.clone());
+                    // They end with this link: one observer has no more of them under way by coming again.
+                    requests.spawn(async move {
+                        let _turn = turn;
+                        // The link may be ending.
+                        let _ = out.send(session.request(asking).await).await;
+                    });
+                    while requests.try_join_next().is_some() {}
+                }
+                Some(Asking::Hello { .. }) | None => return,
+            }
+        }
+    }
+
+    async fn answer(&self, question: Question) -> Vec<Message> {
+        let Some(question) = bounded(question) else { return Vec::new() };
+        let moment = self.service.now().moment;
+        if moment.view().closed_domain().is_some() {
+            return Vec::new(); // the news say so
+        }
+        let read = move || moment.snapshot.supply(&question, LIMITS);
+        let found = tokio::task::spawn_blocking(read).await;
+        let messages = found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
+            self.service.note_damage(&error);
+            Vec::new()
+        });
+        // A decided tip vouches for its lane: its certificate is for voters.
+        messages.into_iter().filter(|message| !matches!(message, Message::LaneCert(_))).collect()
+    }
+
+    async fn request(&self, asking: Asking) -> Telling {
+        match asking {
+            Asking::Offer { number, level, bytes } => {
+                Telling::Answer { number, answer: self.offer(level, bytes).await }
+            }
+            Asking::Mark { number, nonce } => Telling::Marked { number, outcome: self.mark(nonce).await },
+            Asking::Hello { .. } | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+        }
+    }
+
+    async fn offer(&self, level: Level, bytes: Vec<u8>) -> Answered {
+        let answer = match self.service.takes_changes() {
+            Ok(()) => order(&self.service, bytes, level).await,
+            Err(stopping) => Err(stopping),
+        };
+        answered(answer).await
+    }
+
+    async fn mark(&self, nonce: Digest) -> Result<Marked, String> {
+        let read = self.service.strong(nonce).await.map_err(|failure| failure.words().to_owned())?;
+        Ok(Marked { seq: read.mark.seq, nonces: read.mark.nonces.clone(), place: read.place as u32 })
+    }
+
+    /// Lets out what waits, up to a refusal or the end of the link.
+    async fn write(&self, mut sender: Sender, mut outgoing: mpsc::Receiver<Telling>) {
+        loop {
+            let sent = match timeout(Sender::BEAT, outgoing.recv()).await {
+                Ok(Some(telling)) => self.let_out(&mut sender, &telling).await,
+                Ok(None) => return,
+                Err(_) => sender.beat().await.map(|()| true),
+            };
+            if !sent.unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
+    /// Whether the link goes on.
+    async fn let_out(&self, sender: &mut Sender, telling: &Telling) -> Result<bool, LinkError> {
+        let bytes = frame(telling);
+        self.turn(sender, bytes.len()).await?;
+        sender.send(&bytes).await?;
+        Ok(!matches!(telling, Telling::Refused(_)))
+    }
+
+    /// Waits until so many bytes may leave, and beats meanwhile.
+    async fn turn(&self, sender: &mut Sender, bytes: usize) -> Result<(), LinkError> {
+        let turn = async {
+            self.let_members_first().await;
+            self.budget.turn(bytes).await;
+        };
+        tokio::pin!(turn);
+        while timeout(Sender::BEAT, &mut turn).await.is_err() {
+            sender.beat().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits while bulk waits for members, for a while.
+    async fn let_members_first(&self) {
+        for _ in 0..MEMBERS_FIRST_TIMES {
+            let links = self.service.membership.links();
+            let waiting: u64 = links.iter().map(|link| link.traffic[Channel::Bulk].waiting_bytes).sum();
+            if waiting <= BULK_WAITING_MAX {
+                return;
+            }
+            sleep(MEMBERS_FIRST).await;
+        }
+    }
+
+    /// Tells what is new: the member's status, and the newest slot with its certificate.
+    async fn news(&self, out: &mpsc::Sender<Telling>) {
+        let (mut published, mut statuses) = (self.service.published.clone(), self.statuses.clone());
+        let (mut told, mut certified, mut last) = (SeqNum::default(), SeqNum::default(), None);
+        loop {
+            let status = statuses.borrow_and_update().clone();
+            let status = status.filter(|new| last.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new)));
+            last = status.clone().or(last);
+            let newest = published.borrow_and_update().moment.seq();
+            let mut news: Vec<Message> = status.iter().map(|status| Message::clone(status)).collect();
+            let stable = published.borrow().certified.as_ref().map(|held| held.certificate.claim().clone());
+            if let Some(stable) = stable.filter(|stable| stable.seq > certified) {
+                certified = stable.seq;
+                news.push(Message::StableCheckpoint(stable));
+            }
+            if newest > told {
+                told = newest;
+                let wanted = Wanted::Slots { from: newest, to: newest };
+                news.extend(self.answer(Question { epoch: self.epoch(), wanted }).await);
+            }
+            if !news.is_empty()
+                && let Some(why) = self.closed_domain()
+            {
+                // The link may be ending; if not, it does when the refusal has left.
+                let _ = out.send(Telling::Refused(why)).await;
+                return std::future::pending().await;
+            }
+            for message in news {
+                if out.send(Telling::Message(Box::new(message))).await.is_err() {
+                    return;
+                }
+            }
+            sleep(NEWS_EVERY).await;
+            tokio::select! {
+                changed = published.changed() => if changed.is_err() { return },
+                changed = statuses.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    fn epoch(&self) -> quorate_pbft::Epoch {
+        self.service.now().moment.ledger.executed().epoch
+    }
+}
+
+/// Weight of a request among those that are under way.
+fn weight(asking: &Asking) -> u32 {
+    match asking {
+        Asking::Offer { bytes, .. } => 1 + (bytes.len() / WEIGHT_BYTES).min(REQUESTS_MAX / 2 - 1) as u32,
+        Asking::Hello { .. } | Asking::Ask(_) | Asking::Mark { .. } => 1,
+    }
+}
+
+/// Answer to a request for which there is no room.
+fn busy(asking: &Asking) -> Telling {
+    let why = "this observer has as many requests under way as it may";
+    match asking {
+        Asking::Mark { number, .. } => Telling::Marked { number: *number, outcome: Err(why.to_owned()) },
+        Asking::Offer { number, .. } => {
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS.as_u16(), "busy", why);
+            let body = serde_json::to_vec(&problem).expect("plain data");
+            let (content_type, retry_after) = (PROBLEM_TYPE.to_owned(), Some("1".to_owned()));
+            let answer = Answered { status: problem.status, content_type, retry_after, body };
+            Telling::Answer { number: *number, answer }
+        }
+        Asking::Hello { .. } | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+    }
+}
+
+/// A question within the bounds of one answer; none of one that observers have no use for.
+fn bounded(Question { epoch, wanted }: Question) -> Option<Question> {
+    let wanted = match wanted {
+        Wanted::Slots { from, to } => Wanted::Slots { from, to: to.min(from.plus(SLOTS_MAX - 1)) },
+        Wanted::Bundles { .. } | Wanted::StableCheckpoint => wanted,
+        Wanted::Content { .. } | Wanted::NewView { .. } | Wanted::Recall { .. } => return None,
+    };
+    Some(Question { epoch, wanted })
+}
+
+async fn answered(answer: Answer<Response>) -> Answered {
+    let response = answer.unwrap_or_else(IntoResponse::into_response);
+    let (parts, body) = response.into_parts();
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Answered {
+        status: parts.status.as_u16(),
+        content_type: header(header::CONTENT_TYPE).unwrap_or_default(),
+        retry_after: header(header::RETRY_AFTER),
+        // Receipts, tickets and problems are in memory already.
+        body: to_bytes(body, usize::MAX).await.map(Into::into).unwrap_or_default(),
+    }
+}

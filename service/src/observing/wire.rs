@@ -1,0 +1,103 @@
+//! Frames between an observer and a member.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use quorate_ledger::Level;
+use quorate_pbft::{Digest, Message, Question, SeqNum};
+
+/// Version of these frames.
+pub const VERSION: u16 = 1;
+
+/// Bytes of the largest envelope that an observer hands on: a change as people make them. A larger one goes to a
+/// member's own API.
+pub const HANDED_ON_BYTES_MAX: usize = 4 << 20;
+
+/// Frame of an observer.
+#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
+pub enum Asking {
+    /// The first frame.
+    Hello {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+    },
+    /// A question of its core.
+    Ask(Question),
+    /// An author's envelope to be ordered.
+    Offer {
+        /// Names it in the answer.
+        number: u64,
+        /// Level to wait for.
+        level: Level,
+        /// Canonical bytes.
+        bytes: Vec<u8>,
+    },
+    /// A strong read's nonce to be put into the order (R).
+    Mark {
+        /// Names it in the answer.
+        number: u64,
+        /// 32 bytes that the reader chose.
+        nonce: Digest,
+    },
+}
+
+/// Frame of a member.
+#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
+pub enum Telling {
+    /// The observer is served.
+    Welcome,
+    /// All places are taken.
+    Busy,
+    /// The observer is not served, with the reason.
+    Refused(String),
+    /// News or an answer for its core.
+    Message(Box<Message>),
+    /// Answer to [`Asking::Offer`].
+    Answer {
+        /// The number in the question.
+        number: u64,
+        /// The answer of the member's API.
+        answer: Answered,
+    },
+    /// Answer to [`Asking::Mark`].
+    Marked {
+        /// The number in the question.
+        number: u64,
+        /// The mark, or why there is none.
+        outcome: Result<Marked, String>,
+    },
+}
+
+/// Answer of a member's API.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Answered {
+    /// HTTP status.
+    pub status: u16,
+    /// Media type of the body.
+    pub content_type: String,
+    /// Value of `Retry-After`, if there is one.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An executed read mark.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Marked {
+    /// The slot in which it was executed.
+    pub seq: SeqNum,
+    /// Its readers' nonces.
+    pub nonces: Vec<Digest>,
+    /// Place of the asker's nonce among them.
+    pub place: u32,
+}
+
+/// A frame as it travels.
+pub fn frame(value: &impl BorshSerialize) -> Vec<u8> {
+    borsh::to_vec(value).expect("writing into memory cannot fail")
+}
+
+/// A frame that came; none if it is not one.
+pub fn parse<T: BorshDeserialize>(bytes: &[u8]) -> Option<T> {
+    borsh::from_slice(bytes).ok()
+}

@@ -1,0 +1,157 @@
+//! The door for observers at a replica that is a group: who is served, and what the others are told.
+
+use quorate_net::{Multiaddr, Receiver, Sender, dial};
+use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, View, Wanted};
+use quorate_service::config::{Config, Overrides};
+use quorate_service::init::{Plan, make};
+use quorate_service::observing::wire::{Asking, Telling, VERSION, frame, parse};
+use quorate_service::replica::{Options, Running, read_genesis};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// Observers that are served at a time.
+const PLACES: u8 = 8;
+/// Time that anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Door {
+    _folder: tempfile::TempDir,
+    replica: Running,
+    address: Multiaddr,
+    group: Digest,
+}
+
+/// An observer at the door.
+struct Observer {
+    sender: Sender,
+    receiver: Receiver,
+}
+
+impl Door {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
+        let out = folder.path().join("group");
+        let plan = Plan { out, replicas: 1, orgs, base_port: 7_700, api_port: 8_700, horizon_ms: None, name, domains };
+        let made = make(&plan).expect("a group");
+        let address = format!("/ip4/127.0.0.1/tcp/{}", free_port());
+        let replica = launch(&made.replicas[0], &address).await;
+        let group = read_genesis(&plan.out.join("genesis.json")).expect("a genesis").group();
+        Self { _folder: folder, replica, address: address.parse().expect("an address"), group }
+    }
+
+    /// An observer with this key, and the answer to its greeting.
+    async fn greet(&self, secret: u8, group: Digest) -> (Observer, Telling) {
+        let link = eventually(async || dial([secret; 32], &self.address).await.ok()).await;
+        let (sender, receiver) = link.split(usize::MAX);
+        let mut observer = Observer { sender, receiver };
+        observer.ask(&Asking::Hello { version: VERSION, group }).await;
+        let answer = observer.hear().await;
+        (observer, answer)
+    }
+
+    async fn close(mut self) {
+        self.replica.stop().await.expect("an orderly end");
+    }
+}
+
+impl Observer {
+    async fn ask(&mut self, asking: &Asking) {
+        self.sender.send(&frame(asking)).await.expect("the door stands open");
+    }
+
+    async fn hear(&mut self) -> Telling {
+        let bytes = timeout(PATIENCE, self.receiver.recv()).await.expect("in time").expect("a frame");
+        parse(&bytes).expect("a frame of a member")
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+async fn launch(dir: &Path, observers: &str) -> Running {
+    let flags = Overrides {
+        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
+        api: Some(([127, 0, 0, 1], 0).into()),
+        observers: Some(observers.to_owned()),
+        ..Overrides::default()
+    };
+    let config = Config::load(dir, flags).expect("what init made");
+    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None }).await.expect("a replica")
+}
+
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, found).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_observer_more_than_there_are_places_is_told_so_until_one_goes() {
+    let door = Door::open().await;
+    let mut served = Vec::new();
+    for number in 1..=PLACES {
+        let (observer, answer) = door.greet(number, door.group).await;
+        assert!(matches!(answer, Telling::Welcome), "{answer:?}");
+        served.push(observer);
+    }
+
+    let (_, answer) = door.greet(PLACES + 1, door.group).await;
+    assert!(matches!(answer, Telling::Busy), "{answer:?}");
+
+    served.pop();
+    eventually(async || {
+        let (_, answer) = door.greet(PLACES + 1, door.group).await;
+        matches!(answer, Telling::Welcome).then_some(())
+    })
+    .await;
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_of_another_group_is_refused_with_the_group_that_is_here() {
+    let door = Door::open().await;
+
+    let (_, answer) = door.greet(1, Digest([7; 32])).await;
+
+    let Telling::Refused(why) = answer else { panic!("{answer:?}") };
+    assert!(why.contains(&door.group.to_string()), "{why}");
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_for_voters_are_not_answered_and_the_link_goes_on() {
+    let door = Door::open().await;
+    let (mut observer, _) = door.greet(1, door.group).await;
+    let ask = |wanted| Asking::Ask(Question { epoch: Epoch::new(0), wanted });
+
+    observer.ask(&ask(Wanted::NewView { view: View::new(1), digest: Digest::default() })).await;
+    observer.ask(&Asking::Mark { number: 5, nonce: Digest([1; 32]) }).await;
+    let marked = loop {
+        match observer.hear().await {
+            Telling::Marked { number: 5, outcome } => break outcome.expect("a group of one orders it"),
+            Telling::Message(message) => assert!(!matches!(*message, Message::NewView { .. })),
+            other => panic!("{other:?}"),
+        }
+    };
+    observer.ask(&ask(Wanted::Slots { from: SeqNum::new(1), to: SeqNum::new(u64::MAX) })).await;
+    loop {
+        if let Telling::Message(message) = observer.hear().await
+            && let Message::Decided { certificate, .. } = *message
+            && certificate.seq == marked.seq
+        {
+            break;
+        }
+    }
+    door.close().await;
+}
