@@ -3,7 +3,7 @@
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
     Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
-    Ledger, Limits, Mode, Op, Receipt, Revision, State,
+    Ledger, Limits, Mode, Op, Read, Receipt, Revision, State, Table,
 };
 use quorate_net::Channel;
 use quorate_pbft::{
@@ -15,6 +15,8 @@ use quorate_service::pool::Checker;
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Rounds after which something must have happened: half a minute of the simulated clock.
@@ -215,6 +217,25 @@ impl Group {
         let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: true };
         let round = self.round(site, vec![request]).expect("a round");
         self.let_out(site, round);
+    }
+
+    fn run_short_of_room(&self, is_short: bool) {
+        self.sites.iter().flat_map(|site| &site.engine).for_each(|engine| engine.room().note_short(is_short));
+    }
+
+    /// Those of some contents that are on a disk, and those whose digests stand anywhere in its rows.
+    fn kept_and_named(&self, site: usize, contents: &BTreeSet<Digest>) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
+        let moment = self.sites[site].engine.as_ref().expect("it runs").published().moment;
+        let mut named = BTreeSet::new();
+        for table in [Table::Entries, Table::Past] {
+            let scanned = moment.snapshot.scan(table, &[], &[0xff; 64], &mut |_, value| {
+                named.extend(value.windows(32).map(|bytes| Digest(bytes.try_into().expect("32 bytes"))));
+                ControlFlow::Continue(())
+            });
+            scanned.expect("the disk");
+        }
+        let has = |content: &&Digest| moment.view().content(content).expect("the disk").is_some();
+        (contents.iter().filter(has).copied().collect(), contents.intersection(&named).copied().collect())
     }
 
     fn place(&self, site: usize, id: &EnvelopeId) -> Option<Place> {
@@ -445,9 +466,9 @@ fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
 }
 
 /// A group without replica 3 that has forgotten its first slots.
-fn forgetful() -> Group {
+fn forgetful(history_ms: u64) -> Group {
     let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
-    let mut group = Group::keeping(History::Time(1_000), 4, constants);
+    let mut group = Group::keeping(History::Time(history_ms), 4, constants);
     group.crash(3, Loss::Nothing);
     for seq in 1..=60 {
         let envelope = group.envelope(seq, &format!("file-{seq}"));
@@ -460,7 +481,7 @@ fn forgetful() -> Group {
 
 #[test]
 fn an_observer_that_needs_forgotten_slots_is_told_to_copy() {
-    let mut group = forgetful();
+    let mut group = forgetful(1_000);
     group.observe(3);
 
     let why = |group: &Group| group.sites[3].engine.as_ref().map(|engine| engine.published().report.why.clone());
@@ -510,7 +531,7 @@ fn the_mark_of_a_copied_disk_stops_no_observer() {
 /// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
 #[test]
 fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
-    let mut group = forgetful();
+    let mut group = forgetful(1_000);
     let served = |group: &Group, site: usize| {
         let engine = group.sites[site].engine.as_ref().expect("it runs");
         engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()
@@ -567,10 +588,49 @@ fn contents_that_nobody_names_leave_the_disk_and_no_others_whenever_the_power_go
             let text = view.content(&found.hash).expect("the disk").expect("its content");
             assert_eq!(text, texts((56..=60).find(|seq| seq % 5 == file).expect("one of five")).into_bytes());
         }
-        let content = |seq: u64| Digest(Sha256::digest(texts(seq)).into());
-        let kept = (1..=60).filter(|seq| view.content(&content(*seq)).expect("the disk").is_some()).count();
-        assert!(kept < 45, "{kept} contents of 60 are on the disk of replica {site}, and 5 are named");
     }
+    // Without room the sweep goes on to its end, though nothing is ordered any more.
+    group.run_short_of_room(true);
+    let contents: BTreeSet<_> = (1..=60).map(|seq| Digest(Sha256::digest(texts(seq)).into())).collect();
+    (0..1_000).for_each(|_| group.turn());
+    for site in 0..4 {
+        let (kept, named) = group.kept_and_named(site, &contents);
+        assert_eq!(kept, named, "of replica {site}");
+        assert!(kept.len() < 45, "{} contents of 60 on the disk of replica {site}", kept.len());
+    }
+}
+
+/// A group whose replicas take no changes for want of room orders nothing: its history grows old all the same, and goes.
+#[test]
+fn a_group_without_room_forgets_and_folds_while_nothing_is_ordered() {
+    let mut group = forgetful(12_000);
+    let served = |group: &Group, site: usize| {
+        let engine = group.sites[site].engine.as_ref().expect("it runs");
+        engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()
+    };
+    let live = |group: &Group| {
+        let engine = group.sites[0].engine.as_ref().expect("it runs");
+        engine.published().moment.snapshot.live_bytes().expect("the disk")
+    };
+    (0..600).for_each(|_| group.turn());
+    let (executed, oldest, bytes) = (group.executed(0), served(&group, 0), live(&group));
+    (0..600).for_each(|_| group.turn());
+    assert_eq!((served(&group, 0), live(&group)), (oldest, bytes), "with room, ledger time says what is old");
+
+    group.run_short_of_room(true);
+    group.until("all that may be forgotten is", |group| served(group, 0) > oldest);
+    group.until("its pages hold nothing", |group| live(group) < bytes);
+    (0..600).for_each(|_| group.turn());
+
+    assert_eq!(group.executed(0), executed, "nothing was ordered for it");
+    assert!(served(&group, 0) + 32 >= executed.get(), "{} of {executed}", served(&group, 0));
+    group.run_short_of_room(false);
+    let envelope = group.envelope(61, "file-61");
+    group.submit(0, &envelope);
+    group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+    group.crash(0, Loss::All);
+    group.start(0);
+    group.until("it goes on from its disk", |group| group.executed(0) > executed);
 }
 
 #[test]

@@ -195,6 +195,19 @@ fn a_crash_at_any_write_of_a_compaction_leaves_a_good_database() {
     }
 }
 
+/// A start goes on without it.
+#[test]
+fn a_compaction_without_room_leaves_a_good_database() {
+    const CONTENTS: u64 = 40;
+    for blocks in 0..8 {
+        let disk = Disk::new();
+        mostly_dead(&Db::on(&disk).unwrap(), CONTENTS);
+        disk.fill_after(blocks);
+        drop(compact_on(&disk));
+        check(&Db::on(&disk).unwrap_or_else(|error| panic!("{blocks} blocks: {error}")), CONTENTS);
+    }
+}
+
 #[test]
 fn a_file_of_which_less_is_dead_is_left_alone() {
     let dir = tempdir().unwrap();

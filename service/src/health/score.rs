@@ -1,8 +1,8 @@
 //! The score: five parts from 0 to 1, and their weighted geometric mean, so that one part at 0 makes the whole 0.
 
+use super::disk::Disk;
 use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
 use super::issues::Fault;
-use super::vitals::Disk;
 use quorate_client::api::{Health, HealthPart, Mode};
 
 /// Milliseconds from a proposal to its execution that cost nothing.

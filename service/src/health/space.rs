@@ -1,6 +1,6 @@
 //! Space that a replica may take: within its quota, and with a reserve on the disk for votes and catching up.
 
-use super::vitals::Disk;
+use super::disk::Disk;
 use std::fmt;
 
 /// Hundredths of the disk that are a reserve: with less free, no new change is taken.

@@ -1,10 +1,11 @@
 //! The watch: once a second it measures, and tells the log when an issue begins or ends.
 
+use super::disk::Disk;
 use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
 use super::space::Space;
-use super::vitals::{Conflicts, Disk, Vitals, bytes_in, files_max, files_open};
+use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
 use crate::engine::{Published, Report};
 use crate::metrics::Metrics;
 use quorate_pbft::SeqNum;
