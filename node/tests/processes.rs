@@ -46,6 +46,8 @@ mod outage;
 mod pages;
 #[path = "processes/snapshots.rs"]
 mod snapshots;
+#[path = "processes/space.rs"]
+mod space;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/told.rs"]

@@ -215,6 +215,7 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
         return Ok(Passed::Judged(receipt));
     }
     if is_new {
+        service.has_room()?;
         match level {
             Level::Eventual => service.takes_part()?,
             Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,
