@@ -12,6 +12,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/description.rs"]
+mod description;
 #[path = "processes/diff_state.rs"]
 mod diff_state;
 #[path = "processes/doctor.rs"]

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 /// A voter: an item of `GET /v1/members`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Member {
     /// Its place in the member list.
     pub replica: u16,
     /// Its key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// Its libp2p name, derived from the key.
     pub peer_id: String,
@@ -23,9 +25,11 @@ pub struct Member {
 
 /// Author enrolled in the group: an item of `GET /v1/identities`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     /// The author's key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// Organisation that enrolled the author.
     pub organisation: String,
@@ -35,6 +39,7 @@ pub struct Identity {
 
 /// Another member as this node hears it: an item of `GET /v1/peers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Its place in the member list; null for an observer.
     pub replica: Option<u16>,
@@ -54,6 +59,7 @@ pub struct Peer {
 
 /// A certified checkpoint: an item of `GET /v1/checkpoints`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckpointEntry {
     /// Epoch of the signers.
     pub epoch: u64,
@@ -61,9 +67,11 @@ pub struct CheckpointEntry {
     pub seq: u64,
     /// Root of the state after that slot.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub state_root: Digest,
     /// Hash of all that was executed up to it.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub lane_hash: Digest,
     /// Replicas that signed the evidence, ascending.
     pub signers: Vec<u16>,
@@ -71,6 +79,7 @@ pub struct CheckpointEntry {
 
 /// State that a node can give whole: an item of `GET /v1/snapshots`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SnapshotEntry {
     /// Epoch of the members that signed it.
     pub epoch: u64,
@@ -80,6 +89,7 @@ pub struct SnapshotEntry {
     pub time: u64,
     /// Root of the state.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub state_root: Digest,
     /// Entries under the root, without those of history.
     pub entries: u64,
@@ -87,14 +97,17 @@ pub struct SnapshotEntry {
 
 /// Proof of a replica's fault: an item of `GET /v1/evidence`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EvidenceEntry {
     /// Names the proof; `GET /v1/evidence/{id}` answers with its file.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub id: Digest,
     /// The offender's number.
     pub signer: u16,
     /// The offender's key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// `bundle`, `ack`, `invalid-bundle`, `proposal`, `checkpoint`, `view-change`, `new-view`, `omission`,
     /// `invalid-view-change` or `invalid-new-view`.
