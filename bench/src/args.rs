@@ -24,6 +24,15 @@ pub struct BenchArgs {
     /// Seconds that count.
     #[arg(long, default_value_t = 15)]
     pub seconds: u64,
+    /// Minutes that count, instead of seconds; tells what the replicas take on the disk at the end of each
+    #[arg(long, conflicts_with_all = ["seconds", "kill_primary"])]
+    pub minutes: Option<u64>,
+    /// Changes a second of all authors together; without it each sends as soon as it has its answer
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate: Option<u64>,
+    /// History that the replicas keep: all, a time as 5m, or a size as 500MiB
+    #[arg(long, default_value = "all")]
+    pub history: String,
     /// First of the replicas' ports; the API's follow after 100.
     #[arg(long, default_value_t = 23_400)]
     pub base_port: u16,
@@ -41,6 +50,17 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// Time that counts.
     pub(crate) fn counted(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+        Duration::from_secs(self.minutes.map_or(self.seconds, |minutes| 60 * minutes))
+    }
+
+    /// Time back to which a base may lie: the history, where that is a time, so that no version outlives it.
+    pub(crate) fn horizon(&self) -> Option<&str> {
+        Some(self.history.as_str()).filter(|history| history.ends_with(['s', 'm', 'h', 'd']))
+    }
+
+    /// Time from one envelope of an author to its next; zero without a rate.
+    pub(crate) fn pause(&self) -> Duration {
+        let each = |rate: u64| Duration::from_secs_f64(self.authors as f64 * self.changes as f64 / rate as f64);
+        self.rate.map_or(Duration::ZERO, each)
     }
 }

@@ -6,6 +6,7 @@ use quorate_client::api::{Mode, Status};
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,8 +38,8 @@ impl Group {
         let genesis = std::fs::read(dir.join("genesis.json")).context("init left no genesis.json")?;
         let genesis = Genesis::parse(&genesis).context("genesis.json")?;
         let mut group = Self { dir, genesis, nodes: Vec::new(), children: Vec::new() };
-        for replica in 0..args.replicas {
-            let (child, node) = start(&program, &group.dir.join(format!("replica-{replica}")))?;
+        for replica in 0..args.replicas.into() {
+            let (child, node) = start(args, &program, &folder(&group.dir, replica))?;
             group.children.push(child);
             group.nodes.push(node);
         }
@@ -54,6 +55,16 @@ impl Group {
     /// Seconds of processor time that the replicas have used so far.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
         self.children.iter().map(|child| cpu_seconds(child.id())).sum()
+    }
+
+    /// Bytes that the replicas' folders take on the disk, as `du` counts them.
+    pub fn disk_bytes(&self) -> anyhow::Result<u64> {
+        (0..self.nodes.len()).map(|replica| allocated(&folder(&self.dir, replica))).sum()
+    }
+
+    /// Bytes of the replicas' memory.
+    pub fn memory_bytes(&self) -> anyhow::Result<u64> {
+        self.children.iter().map(|child| resident_bytes(child.id())).sum()
     }
 
     /// Ends a replica as `kill -9` does. The others stay.
@@ -104,6 +115,10 @@ impl Drop for Group {
     }
 }
 
+fn folder(group: &Path, replica: usize) -> PathBuf {
+    group.join(format!("replica-{replica}"))
+}
+
 fn organisation(index: usize) -> String {
     format!("org-{index}")
 }
@@ -113,6 +128,7 @@ fn init(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<()> {
     let output = Command::new(program)
         .args(["init", "--replicas", &args.replicas.to_string(), "--orgs", &organisations.join(",")])
         .args(["--base-port", &args.base_port.to_string()])
+        .args(args.horizon().into_iter().flat_map(|time| ["--horizon", time]))
         .args(["--api-port", &(args.base_port + API_PORTS_AFTER).to_string()])
         .arg("--out")
         .arg(dir)
@@ -123,10 +139,11 @@ fn init(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start(program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
+fn start(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
     let log = std::fs::File::create(dir.join("log")).context("no log file")?;
     let mut child = Command::new(program)
         .env("QUORATE_DEFAULT_RATES", "false") // the bench measures the group, not a limit
+        .env("QUORATE_HISTORY", &args.history)
         .args(["start", "--dir"])
         .arg(dir)
         .stdin(Stdio::null())
@@ -148,6 +165,27 @@ fn start(program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
 
 fn terminate(child: &Child) {
     let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+}
+
+/// Bytes of blocks that a folder takes, with all below it. A file that goes meanwhile takes none.
+fn allocated(path: &Path) -> anyhow::Result<u64> {
+    let Ok(metadata) = path.symlink_metadata() else { return Ok(0) };
+    let mut bytes = metadata.blocks() * 512; // the unit of st_blocks
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
+            bytes += allocated(&entry?.path())?;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Resident memory of a process, from `/proc`.
+fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kibibytes: u64 = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    Ok(kibibytes << 10)
 }
 
 /// User and system time of a process, from `/proc`.

@@ -8,6 +8,7 @@ use quorate_client::http::Client;
 use quorate_client::keys;
 use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Revision, State};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,19 @@ pub struct Measured {
     pub elapsed: Duration,
     /// Processor time of all replicas while counting.
     pub cpu_seconds: f64,
+    /// Space at the end of each minute, where minutes count.
+    pub minutes: Vec<Minute>,
+}
+
+/// Space that all replicas take at the end of a minute.
+#[derive(Debug, Clone, Serialize)]
+pub struct Minute {
+    /// From 1.
+    pub minute: u64,
+    /// Bytes of their folders on the disk.
+    pub disk_bytes: u64,
+    /// Bytes of their memory.
+    pub memory_bytes: u64,
 }
 
 /// Drives the group with all authors at once.
@@ -45,6 +59,7 @@ pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
     let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(author.work(end))).collect();
     tokio::time::sleep_until(begin.into()).await;
     let (before, started) = (group.cpu_seconds()?, Instant::now());
+    let minutes = minutes(args, group, begin).await?;
     tokio::time::sleep_until(end.into()).await;
     let (cpu_seconds, elapsed) = (group.cpu_seconds()? - before, started.elapsed());
     let mut latencies = Vec::new();
@@ -54,7 +69,19 @@ pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
         latencies.extend(counts.map(|answered| answered.at - answered.sent));
     }
     latencies.sort_unstable();
-    Ok(Measured { latencies, elapsed, cpu_seconds })
+    Ok(Measured { latencies, elapsed, cpu_seconds, minutes })
+}
+
+/// Looks at the end of each minute that counts, and tells at once what it sees.
+async fn minutes(args: &BenchArgs, group: &Group, begin: Instant) -> anyhow::Result<Vec<Minute>> {
+    let mut seen = Vec::new();
+    for minute in 1..=args.minutes.unwrap_or_default() {
+        tokio::time::sleep_until((begin + Duration::from_secs(60 * minute)).into()).await;
+        let (disk_bytes, memory_bytes) = (group.disk_bytes()?, group.memory_bytes()?);
+        eprintln!("bench: minute {minute}: {disk_bytes} bytes on the disk, {memory_bytes} bytes of memory");
+        seen.push(Minute { minute, disk_bytes, memory_bytes });
+    }
+    Ok(seen)
 }
 
 /// Authors of the run, spread over these nodes.
@@ -70,6 +97,7 @@ pub struct Author {
     index: usize,
     changes: u64,
     bytes: usize,
+    pause: Duration,
     next_seq: u64,
     base: Revision,
 }
@@ -83,6 +111,7 @@ impl Author {
             index,
             changes: args.changes,
             bytes: args.bytes,
+            pause: args.pause(),
             next_seq: 1,
             base: Revision::GENESIS,
         })
@@ -91,7 +120,10 @@ impl Author {
     /// Works until `end`; what was answered, in order.
     pub async fn work(mut self, end: Instant) -> anyhow::Result<Vec<Answered>> {
         let mut answered = Vec::new();
-        while Instant::now() < end {
+        let mut due = Instant::now() + self.pause.mul_f64((self.index % 64) as f64 / 64.0); // not all at once
+        while due.max(Instant::now()) < end {
+            tokio::time::sleep_until(due.into()).await;
+            due += self.pause;
             let envelope = self.envelope();
             let sent = Instant::now();
             let receipt = self.send(envelope).await?;

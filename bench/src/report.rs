@@ -2,7 +2,7 @@
 
 use crate::args::BenchArgs;
 use crate::ceilings::Ceilings;
-use crate::load::Measured;
+use crate::load::{Measured, Minute};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -22,6 +22,11 @@ pub struct Report {
     pub seconds: f64,
     /// Changes executed and durable, answered to their authors.
     pub changes: u64,
+    /// History that the replicas kept.
+    pub history: String,
+    /// Space at the end of each minute, with `--minutes`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub minutes: Vec<Minute>,
     /// Their rate.
     pub changes_per_second: f64,
     /// Half of the envelopes were answered within.
@@ -48,6 +53,8 @@ impl Report {
             bytes: args.bytes,
             seconds,
             changes,
+            history: args.history.clone(),
+            minutes: measured.minutes.clone(),
             changes_per_second,
             p50_ms: percentile_ms(&measured.latencies, 50),
             p99_ms: percentile_ms(&measured.latencies, 99),
@@ -75,6 +82,17 @@ impl fmt::Display for Report {
         writeln!(f, "  latency p99        {:>10.1} ms", self.p99_ms)?;
         writeln!(f, "  CPU for a change   {:>10.0} µs, all replicas together", self.cpu_us_per_change)?;
         writeln!(f)?;
+        if !self.minutes.is_empty() {
+            writeln!(f, "history {}; at the end of each minute, all replicas together", self.history)?;
+        }
+        for Minute { minute, disk_bytes, memory_bytes } in &self.minutes {
+            writeln!(
+                f,
+                "  {minute:>3} {:>8} MiB on the disk {:>8} MiB of memory",
+                disk_bytes >> 20,
+                memory_bytes >> 20
+            )?;
+        }
         writeln!(f, "this machine alone, in the same run ({} cores)", ceilings.cores)?;
         writeln!(f, "  verify             {:>10.1} µs", ceilings.verify_us)?;
         writeln!(f, "  append and sync    {:>10.1} µs", ceilings.sync_us)?;

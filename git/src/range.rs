@@ -88,7 +88,7 @@ impl Repository {
     /// `~N`: N first parents up; `^N`: the Nth parent, `^0` the commit itself.
     fn step(&self, id: ObjectId, sign: char, count: usize) -> Result<Option<ObjectId>, GitError> {
         match (sign, count) {
-            (_, 0) => Ok(Some(id)),
+            ('~' | '^', 0) => Ok(Some(id)),
             ('^', nth) => Ok(self.parents(id)?.get(nth - 1).copied()),
             ('~', count) => {
                 let mut at = Some(id);

@@ -64,6 +64,8 @@ pub use vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 pub use vocabulary::lock::{LockEnd, LockMode, LockStep};
 pub use vocabulary::name::{NotAPrincipal, Principal, is_name};
 pub use vocabulary::revision::{NotARevision, Revision};
+#[cfg(feature = "schema")]
+pub use vocabulary::shape;
 pub use vocabulary::verdict::{Code, Refusal, Stage};
 pub use vocabulary::{hexed, keys, path};
 

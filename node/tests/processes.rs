@@ -12,6 +12,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/description.rs"]
+mod description;
 #[path = "processes/diff_state.rs"]
 mod diff_state;
 #[path = "processes/doctor.rs"]
@@ -46,6 +48,8 @@ mod outage;
 mod pages;
 #[path = "processes/snapshots.rs"]
 mod snapshots;
+#[path = "processes/space.rs"]
+mod space;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/told.rs"]

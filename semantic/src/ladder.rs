@@ -61,7 +61,8 @@ pub fn merge_within(input: &Input, work: &Work) -> Outcome {
     merge_task(&Task { base, ours, theirs, path, options, work })
 }
 
-/// The merge by lines alone, as git makes it: disputed is what it leaves in conflict. None of what is no text or too large.
+/// The merge by lines alone, as `git merge-file` makes it: disputed is what it leaves in conflict. None of what is no text
+/// or too large.
 pub fn merge_as_git(input: &Input) -> Option<Vec<Piece>> {
     let Input { base, ours, theirs, path, options } = *input;
     let task = Task { base, ours, theirs, path, options, work: &Work::default() };

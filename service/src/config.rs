@@ -4,8 +4,10 @@
 //! No setting here is agreed between replicas; what they agree on is the genesis. A key that this file does not know is
 //! an error, so that a misspelt one never passes unnoticed.
 
+mod quota;
 mod settings;
 
+pub use quota::{NoQuota, Quota};
 pub use settings::{SETTINGS, Setting, effective};
 
 use crate::engine::History;
@@ -62,6 +64,9 @@ pub struct Config {
     /// History that this node keeps: `all`, a time as `90d`, or a size as `20GiB`.
     #[serde(default)]
     pub history: History,
+    /// Bytes that the database may take, as `20GiB`; beyond them no new change is taken here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space_quota: Option<Quota>,
     /// Filter of the log, as `tracing` writes it: `info`, `warn,quorate_service=debug`, …
     #[serde(default = "default_log")]
     pub log: String,
@@ -108,6 +113,8 @@ pub struct Overrides {
     pub data: Option<PathBuf>,
     /// As [`Config::history`].
     pub history: Option<History>,
+    /// As [`Config::space_quota`].
+    pub space_quota: Option<Quota>,
     /// As [`Config::log`].
     pub log: Option<String>,
     /// As [`Config::log_format`].
@@ -169,6 +176,7 @@ impl Config {
             observers: None,
             data: default_data(),
             history: History::default(),
+            space_quota: None,
             log: default_log(),
             log_format: LogFormat::default(),
             peers,
@@ -205,6 +213,7 @@ impl Config {
         self.observers = over.observers.or(self.observers.take());
         replace(&mut self.data, over.data);
         replace(&mut self.history, over.history);
+        self.space_quota = over.space_quota.or(self.space_quota);
         replace(&mut self.log, over.log);
         replace(&mut self.log_format, over.log_format);
         for peer in over.peers {
@@ -238,8 +247,8 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 
 impl Overrides {
     /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DEFAULT_RATES`,
-    /// `QUORATE_OBSERVERS`, `QUORATE_DATA`, `QUORATE_HISTORY`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and `QUORATE_PEERS` with
-    /// commas between `number=multiaddr`.
+    /// `QUORATE_OBSERVERS`, `QUORATE_DATA`, `QUORATE_HISTORY`, `QUORATE_SPACE_QUOTA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and
+    /// `QUORATE_PEERS` with commas between `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: read("QUORATE_LISTEN"),
@@ -252,6 +261,7 @@ impl Overrides {
             history: parsed(&read, "QUORATE_HISTORY", "all, a time as 90d or a size as 20GiB", |text| {
                 text.parse().ok()
             })?,
+            space_quota: parsed(&read, "QUORATE_SPACE_QUOTA", "a size as 20GiB", |text| text.parse().ok())?,
             log: read("QUORATE_LOG"),
             log_format: parsed(&read, "QUORATE_LOG_FORMAT", "text or json", |text| text.parse().ok())?,
             peers: read("QUORATE_PEERS").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),

@@ -43,6 +43,8 @@ pub struct Plan {
     pub base_port: u16,
     /// Replica i serves its API on this port + i.
     pub api_port: u16,
+    /// Milliseconds of ledger time that a base may lie back. None: as ever.
+    pub horizon_ms: Option<u64>,
     /// Name of the group for people.
     pub name: Option<String>,
     /// Domains that the group begins with, all open to every author. None: `main`.
@@ -242,7 +244,9 @@ impl Plan {
             authors,
             domains: domains.into_iter().map(DomainRules::open).collect(),
             constants: Constants::default(),
-            limits: Limits::default(),
+            limits: self
+                .horizon_ms
+                .map_or_else(Limits::default, |base_horizon_ms| Limits { base_horizon_ms, ..Limits::default() }),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
-use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception, Setup};
+use crate::engine::{Engine, EngineError, History, Inbox, Outgoing, Reception, Setup};
 use crate::health::{self, Outages, Sources};
 use crate::init::{InitError, TEST_WORDS};
 use crate::membership::Membership;
@@ -16,7 +16,7 @@ use quorate_client::keys::{self, KeyError};
 use quorate_ledger::{EnvelopeCheck, Genesis, GenesisError, Ledger, MemoryStore, OpenError};
 use quorate_net::{Channel, Member, Multiaddr, Network};
 use quorate_pbft::{Admitted, Certified, Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer};
-use quorate_storage::{Db, DbError};
+use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -32,6 +32,10 @@ use tokio_util::sync::CancellationToken;
 const DRAINS_FOR: Duration = Duration::from_millis(500);
 /// Time that changes which were taken have for their verdicts when the replica is to stop.
 const DRAINS_WITHIN: Duration = Duration::from_secs(4);
+/// Hundredths of the database's file that hold nothing, from which a start compacts it.
+const DEAD_PERCENT: u64 = 50;
+/// Bytes of a file that is not worth the look.
+const COMPACTED_BYTES_MIN: u64 = 64 << 20;
 /// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
 const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 
@@ -272,14 +276,15 @@ impl Running {
         let (_, ()) = tokio::join!(tokio::time::timeout(DRAINS_WITHIN, settled), tokio::time::sleep(DRAINS_FOR));
     }
 
-    /// True if the core's thread is at work.
+    /// True if the core's thread is at work, or waits for room on the disk.
     pub fn is_alive(&self) -> bool {
-        self.service.metrics.works_within(CORE_SILENT_MAX)
+        self.service.sources.room.is_awaited() || self.service.metrics.works_within(CORE_SILENT_MAX)
     }
 
     /// Stops taking requests, finishes what the core has begun, closes everything.
     pub async fn stop(&mut self) -> Result<(), String> {
         self.service.stop.cancel();
+        self.service.sources.room.give_up();
         self.service.inbox.close();
         let outcome = self.core_stopped().await;
         self.service.membership.close().await;
@@ -342,7 +347,7 @@ impl Node {
         let Self { dir, config, genesis, engine, payload, metrics, certified, membership, send } = self;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let (publisher, published) = watch::channel(engine.published());
-        let mempool = engine.shared_mempool();
+        let (mempool, room) = (engine.shared_mempool(), engine.room());
         let (tell_outages, outages) = watch::channel(Outages::new(membership.replica(), health::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
@@ -359,6 +364,8 @@ impl Node {
             metrics: metrics.clone(),
             damage: OnceLock::new(),
             data: config.data.clone(),
+            room,
+            quota_bytes: config.space_quota.map(|quota| quota.0),
             has_test_keys: genesis.name().contains(TEST_WORDS),
             certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
         });
@@ -406,6 +413,9 @@ impl Node {
 /// Opens the database of a member and reads the state.
 fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
     guarded(data, || {
+        if setup.history != History::All {
+            compact_much(data);
+        }
         let db = Db::open(data)?;
         db.claim(&setup.signer.public_key().0)?;
         Ok(Engine::open(setup, db))
@@ -426,6 +436,21 @@ pub(crate) fn guarded(
         | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
         other => other.into(),
     })
+}
+
+/// Gives room back to the disk where forgotten history has left more than half of a file of some size empty. The start
+/// goes on without: on a full disk there may be no room to move pages.
+fn compact_much(data: &Path) {
+    if file_bytes(data).is_ok_and(|bytes| bytes < COMPACTED_BYTES_MIN) {
+        return;
+    }
+    match compact(data, DEAD_PERCENT) {
+        Ok(Compacted { before, after, .. }) if after < before => {
+            tracing::info!(event = "compacted", before, after, "the database gave room back to the disk")
+        }
+        Ok(_) => (),
+        Err(error) => tracing::warn!(event = "not-compacted", %error, "the database gives no room back to the disk"),
+    }
 }
 
 /// Reads a genesis file.

@@ -3,7 +3,7 @@
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
     Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
-    Ledger, Limits, Mode, Op, Receipt, Revision, State,
+    Ledger, Limits, Mode, Op, Read, Receipt, Revision, State, Table,
 };
 use quorate_net::Channel;
 use quorate_pbft::{
@@ -15,6 +15,8 @@ use quorate_service::pool::Checker;
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Rounds after which something must have happened: half a minute of the simulated clock.
@@ -51,7 +53,7 @@ fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
     Enrolment::prove(purpose, "org", key)
 }
 
-fn genesis(replicas: u16, constants: Constants) -> Genesis {
+fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
     let file = GenesisFile {
         format: FORMAT.into(),
         name: "simulated".into(),
@@ -60,7 +62,7 @@ fn genesis(replicas: u16, constants: Constants) -> Genesis {
         authors: vec![enrol(Purpose::Author, &author())],
         domains: vec![DomainRules::open("main")],
         constants,
-        limits: Limits::default(),
+        limits,
     };
     Genesis::build(file).expect("a good genesis")
 }
@@ -75,7 +77,11 @@ impl Group {
     }
 
     fn keeping(history: History, replicas: u16, constants: Constants) -> Self {
-        let genesis = Arc::new(genesis(replicas, constants));
+        Self::limited(history, replicas, constants, Limits::default())
+    }
+
+    fn limited(history: History, replicas: u16, constants: Constants, limits: Limits) -> Self {
+        let genesis = Arc::new(genesis(replicas, constants, limits));
         let sites = (0..replicas).map(|_| Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![] });
         let checker = Checker {
             committee: genesis.founders().clone(),
@@ -177,10 +183,15 @@ impl Group {
     }
 
     fn envelope(&self, seq: u64, path: &str) -> Candidate {
-        self.signed(&author(), seq, path, path.as_bytes().to_vec())
+        self.putting(seq, path, path, Revision::GENESIS)
     }
 
-    fn signed(&self, author: &Ed25519Signer, seq: u64, path: &str, content: Vec<u8>) -> Candidate {
+    /// An envelope that writes a text at a path.
+    fn putting(&self, seq: u64, path: &str, text: &str, base: Revision) -> Candidate {
+        self.signed(&author(), (seq, base), path, text.as_bytes().to_vec())
+    }
+
+    fn signed(&self, author: &Ed25519Signer, (seq, base): (u64, Revision), path: &str, content: Vec<u8>) -> Candidate {
         let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
         let body = Body {
             author: author.public_key(),
@@ -188,7 +199,7 @@ impl Group {
             from_seq: seq,
             to_seq: seq,
             attempt: 1,
-            changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
+            changes: vec![Change::new(Base::Revision(base), vec![op], "", 0)],
             carried: vec![],
         };
         let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
@@ -206,6 +217,25 @@ impl Group {
         let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: true };
         let round = self.round(site, vec![request]).expect("a round");
         self.let_out(site, round);
+    }
+
+    fn run_short_of_room(&self, is_short: bool) {
+        self.sites.iter().flat_map(|site| &site.engine).for_each(|engine| engine.room().note_short(is_short));
+    }
+
+    /// Those of some contents that are on a disk, and those whose digests stand anywhere in its rows.
+    fn kept_and_named(&self, site: usize, contents: &BTreeSet<Digest>) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
+        let moment = self.sites[site].engine.as_ref().expect("it runs").published().moment;
+        let mut named = BTreeSet::new();
+        for table in [Table::Entries, Table::Past] {
+            let scanned = moment.snapshot.scan(table, &[], &[0xff; 64], &mut |_, value| {
+                named.extend(value.windows(32).map(|bytes| Digest(bytes.try_into().expect("32 bytes"))));
+                ControlFlow::Continue(())
+            });
+            scanned.expect("the disk");
+        }
+        let has = |content: &&Digest| moment.view().content(content).expect("the disk").is_some();
+        (contents.iter().filter(has).copied().collect(), contents.intersection(&named).copied().collect())
     }
 
     fn place(&self, site: usize, id: &EnvelopeId) -> Option<Place> {
@@ -436,9 +466,9 @@ fn votes_and_certificates_far_below_a_stable_checkpoint_leave_the_disk() {
 }
 
 /// A group without replica 3 that has forgotten its first slots.
-fn forgetful() -> Group {
+fn forgetful(history_ms: u64) -> Group {
     let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
-    let mut group = Group::keeping(History::Time(1_000), 4, constants);
+    let mut group = Group::keeping(History::Time(history_ms), 4, constants);
     group.crash(3, Loss::Nothing);
     for seq in 1..=60 {
         let envelope = group.envelope(seq, &format!("file-{seq}"));
@@ -451,7 +481,7 @@ fn forgetful() -> Group {
 
 #[test]
 fn an_observer_that_needs_forgotten_slots_is_told_to_copy() {
-    let mut group = forgetful();
+    let mut group = forgetful(1_000);
     group.observe(3);
 
     let why = |group: &Group| group.sites[3].engine.as_ref().map(|engine| engine.published().report.why.clone());
@@ -501,7 +531,7 @@ fn the_mark_of_a_copied_disk_stops_no_observer() {
 /// S1: what is served is what a status says, also after a restart; whoever needs more is told that waiting is in vain.
 #[test]
 fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_them_says_so() {
-    let mut group = forgetful();
+    let mut group = forgetful(1_000);
     let served = |group: &Group, site: usize| {
         let engine = group.sites[site].engine.as_ref().expect("it runs");
         engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()
@@ -524,6 +554,83 @@ fn slots_beyond_the_history_of_all_leave_their_disks_and_a_replica_that_needs_th
     let stats = db.stats().expect("the disk");
     let rows = |table| stats.rows.iter().find(|(name, _)| *name == table).map_or(0, |(_, rows)| *rows);
     assert!(rows("committed") <= slots - oldest + 1 && rows("bundles") < 60, "{:?}", stats.rows);
+}
+
+/// Contents that no row names leave each disk, however often the power goes while they do, and no other content does.
+#[test]
+fn contents_that_nobody_names_leave_the_disk_and_no_others_whenever_the_power_goes() {
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let limits = Limits { base_horizon_ms: 1_000, ..Limits::default() };
+    let mut group = Group::limited(History::Time(1_000), 4, constants, limits);
+    let texts = |seq: u64| format!("text {seq}");
+    for seq in 1..=60u64 {
+        let site = (seq % 3) as usize; // replica 3 is the one that crashes
+        let revision = group.sites[site].engine.as_ref().map_or(Revision::GENESIS, |e| e.ledger().revision());
+        let envelope = group.putting(seq, &format!("file-{}", seq % 5), &texts(seq), revision);
+        group.submit(site, &envelope);
+        group.until("the receipt", |group| group.receipt(site, &envelope.id).is_some());
+        (0..60).for_each(|_| group.turn()); // the state is folded once a second
+        if seq % 3 == 0 {
+            group.sites[3].disk.cut_power_after(seq * 7 % 41);
+            (0..40).for_each(|_| group.turn());
+            group.crash(3, Loss::Some { seed: seq });
+            group.start(3);
+        }
+    }
+    let newest = group.executed(0);
+    group.until("the one that crashed is with the others", |group| group.executed(3) >= newest);
+
+    for site in 0..4 {
+        let moment = group.sites[site].engine.as_ref().expect("it runs").published().moment;
+        let view = moment.view();
+        for file in 0..5 {
+            let found = view.file("main", &format!("file-{file}"), None).expect("the disk").found().expect("a file");
+            let text = view.content(&found.hash).expect("the disk").expect("its content");
+            assert_eq!(text, texts((56..=60).find(|seq| seq % 5 == file).expect("one of five")).into_bytes());
+        }
+    }
+    // Without room the sweep goes on to its end, though nothing is ordered any more.
+    group.run_short_of_room(true);
+    let contents: BTreeSet<_> = (1..=60).map(|seq| Digest(Sha256::digest(texts(seq)).into())).collect();
+    (0..1_000).for_each(|_| group.turn());
+    for site in 0..4 {
+        let (kept, named) = group.kept_and_named(site, &contents);
+        assert_eq!(kept, named, "of replica {site}");
+        assert!(kept.len() < 45, "{} contents of 60 on the disk of replica {site}", kept.len());
+    }
+}
+
+/// A group whose replicas take no changes for want of room orders nothing: its history grows old all the same, and goes.
+#[test]
+fn a_group_without_room_forgets_and_folds_while_nothing_is_ordered() {
+    let mut group = forgetful(12_000);
+    let served = |group: &Group, site: usize| {
+        let engine = group.sites[site].engine.as_ref().expect("it runs");
+        engine.published().moment.snapshot.recover(engine.ledger().executed().clone()).expect("the disk").oldest.get()
+    };
+    let live = |group: &Group| {
+        let engine = group.sites[0].engine.as_ref().expect("it runs");
+        engine.published().moment.snapshot.live_bytes().expect("the disk")
+    };
+    (0..600).for_each(|_| group.turn());
+    let (executed, oldest, bytes) = (group.executed(0), served(&group, 0), live(&group));
+    (0..600).for_each(|_| group.turn());
+    assert_eq!((served(&group, 0), live(&group)), (oldest, bytes), "with room, ledger time says what is old");
+
+    group.run_short_of_room(true);
+    group.until("all that may be forgotten is", |group| served(group, 0) > oldest);
+    group.until("its pages hold nothing", |group| live(group) < bytes);
+    (0..600).for_each(|_| group.turn());
+
+    assert_eq!(group.executed(0), executed, "nothing was ordered for it");
+    assert!(served(&group, 0) + 32 >= executed.get(), "{} of {executed}", served(&group, 0));
+    group.run_short_of_room(false);
+    let envelope = group.envelope(61, "file-61");
+    group.submit(0, &envelope);
+    group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+    group.crash(0, Loss::All);
+    group.start(0);
+    group.until("it goes on from its disk", |group| group.executed(0) > executed);
 }
 
 #[test]
@@ -637,7 +744,7 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
     let mut end = <(Tip, u64)>::default();
     for number in 0..40 {
         let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
-        let envelope = group.signed(&stranger, 1, "a", vec![number; 1 << 20]);
+        let envelope = group.signed(&stranger, (1, Revision::GENESIS), "a", vec![number; 1 << 20]);
         liar_brings(&mut group, 3, &mut end, &envelope.bytes);
     }
     let honest = group.envelope(1, "b");

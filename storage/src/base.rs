@@ -81,6 +81,12 @@ impl Base {
         Ok(TableSize { name: name.as_str(), rows, stored_bytes: stats.stored_bytes(), overhead_bytes })
     }
 
+    /// Bytes of the pages that hold rows of all tables.
+    pub(crate) fn live_bytes(&self) -> Result<u64, StoreError> {
+        let sizes = Name::ALL.into_iter().map(|name| self.size(name));
+        sizes.map(|size| size.map(|size| size.stored_bytes + size.overhead_bytes)).sum()
+    }
+
     fn table(&self, name: Name) -> Result<&ReadTable, StoreError> {
         self.poison.check()?;
         let cell = &self.tables[name as usize];

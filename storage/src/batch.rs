@@ -124,6 +124,15 @@ impl Read for Batch {
         self.row(table.into(), key)
     }
 
+    fn first_keys(&self, table: Table, from: &[u8], to: &[u8], most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut found = Vec::new();
+        self.keys(table.into(), from, to, &mut |key, _| {
+            found.push(key.to_vec());
+            Ok(if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
+    }
+
     fn scan(
         &self,
         table: Table,

@@ -5,6 +5,7 @@ use crate::batch::{Batch, Journaled};
 use crate::error::DbError;
 use crate::fold::Fold;
 use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
+use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 /// The database in a replica's folder.
-const FILE: &str = "quorate.redb";
+pub(crate) const FILE: &str = "quorate.redb";
 
 /// A database in the making: never opened, made anew by the next [`Db::create`].
 const UNFINISHED: &str = "quorate.redb.new";
@@ -53,6 +54,7 @@ const MEMORY_CACHE_BYTES: usize = 1 << 20;
 pub struct Db {
     shared: Arc<Shared>,
     path: Option<PathBuf>,
+    room: Arc<Room>,
 }
 
 /// Sizes for metrics: read without walking any page.
@@ -82,40 +84,42 @@ impl Db {
             let why = format!("{} has a journal without its database", dir.display());
             return Err(DbError::Journal(why)); // promises are in it
         }
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished);
-        let file = options.map_err(io_error(&unfinished))?;
+        let mut anew = OpenOptions::new();
+        anew.read(true).write(true).create(true).truncate(true);
+        let file = anew.open(&unfinished).map_err(io_error(&unfinished))?;
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
-        let journal = journal_files(dir, OpenOptions::new().read(true).write(true).create(true).truncate(true))?;
+        let journal = Files { files: Arc::new(journal_files(dir, &anew, |file| file)?), step: JOURNAL_STEP };
         let db = Self::make(database, journal, random(), Some(path.clone()))?; // ends with syncs of the files
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         folder.sync_all().map_err(io_error(dir))?;
         Ok(db)
     }
 
-    /// Opens the database in a folder. Never makes one (E7).
+    /// Opens the database in a folder. Never makes one (E7). A write that finds no room fails until its [`Room`] is
+    /// patient.
     pub fn open(dir: &Path) -> Result<Self, DbError> {
-        let path = dir.join(FILE);
-        if !path.try_exists().map_err(io_error(&path))? {
-            return Err(DbError::Missing(dir.into()));
-        }
-        let database = Database::builder().set_cache_size(CACHE_BYTES).open(&path).map_err(not_opened(dir))?;
+        let room = Arc::new(Room::of(dir));
+        let patient = |file| Patient { file, room: room.clone() };
+        let database = over_file(dir, &patient)?;
         check_format(&database)?;
-        let journal = journal_files(dir, OpenOptions::new().read(true).write(true))?;
-        Self::recover(database, journal, Some(path))
+        let files = journal_files(dir, OpenOptions::new().read(true).write(true), patient)?;
+        let journal = Files { files: Arc::new(files), step: JOURNAL_STEP };
+        Ok(Self { room, ..Self::recover(database, journal, Some(dir.join(FILE)))? })
     }
 
     /// Opens the database of a simulated disk, or makes it if the disk is empty.
     #[cfg(feature = "testing")]
     pub fn on(disk: &crate::faulty::Disk) -> Result<Self, DbError> {
-        let backend = disk.file(FILE);
-        let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(backend)?;
-        let files = JOURNAL_FILES.map(|name| Box::new(disk.file(name)) as Box<dyn StorageBackend>);
+        let room = Arc::new(Room::default());
+        let wrapped = |name| Patient { file: disk.file(name), room: room.clone() };
+        let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(wrapped(FILE))?;
+        let files = JOURNAL_FILES.map(|name| Box::new(wrapped(name)) as Box<dyn StorageBackend>);
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
         if about::is_empty(&database)? {
-            return Self::make(database, journal, Checksum::default(), None);
+            return Ok(Self { room, ..Self::make(database, journal, Checksum::default(), None)? });
         }
         check_format(&database)?;
-        Self::recover(database, journal, None)
+        Ok(Self { room, ..Self::recover(database, journal, None)? })
     }
 
     /// The journal, then the tables.
@@ -131,6 +135,11 @@ impl Db {
         let first = stored_mark(&database)?;
         let Replayed { records, end } = replay(&files, first)?;
         Self::over(database, (Journal::resume(files, end)?, first), unfolded(records)?, path)
+    }
+
+    /// Room on its disk.
+    pub fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.
@@ -174,7 +183,7 @@ impl Db {
 
     /// Bytes of rows in memory that are not folded yet.
     pub fn unfolded_bytes(&self) -> u64 {
-        unfolded_bytes(&self.shared.view())
+        self.shared.view().unfolded_bytes()
     }
 
     /// Folds what was committed up to now, here and at once: for a database in the making, and for tests.
@@ -193,7 +202,7 @@ impl Db {
         let counted = Name::ALL.into_iter().map(|name| Ok((name.as_str(), view.base.rows_of(name)?)));
         let rows = counted.collect::<Result<_, _>>()?;
         let (file_bytes, disk_bytes) = self.path.as_deref().map_or(Ok((0, 0)), file_size)?;
-        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: unfolded_bytes(&view) })
+        Ok(Stats { file_bytes, disk_bytes, rows, unfolded_bytes: view.unfolded_bytes() })
     }
 
     fn over(
@@ -206,12 +215,12 @@ impl Db {
         let base = Base::begin(&database, &poison).map_err(|error| DbError::Foreign(error.0))?;
         let view = View { base: Arc::new(base), frozen: None, active: Arc::default(), at: 0 };
         view.active.put(rows, view.at);
-        Ok(Self { shared: Arc::new(Shared::new(database, poison, view, (journal, folded))), path })
+        Ok(Self {
+            shared: Arc::new(Shared::new(database, poison, view, (journal, folded))),
+            path,
+            room: Arc::default(),
+        })
     }
-}
-
-fn unfolded_bytes(view: &View) -> u64 {
-    view.active.bytes() + view.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
 }
 
 /// Seed of a new journal: no other database's records are taken for its own. The keys of a hash map are random enough.
@@ -224,18 +233,44 @@ fn random() -> Checksum {
 /// Rows that the journal holds, by table.
 type Unfolded = [Writes; Name::COUNT];
 
-/// The journal's files in a folder. Bytes of an earlier use are none of theirs: each generation has its own seed.
-fn journal_files(dir: &Path, options: &OpenOptions) -> Result<Files, DbError> {
+/// The database in a folder, for who does not read its rows.
+pub(crate) fn opened(dir: &Path) -> Result<Database, DbError> {
+    let database = over_file(dir, &|file| file)?;
+    check_format(&database)?;
+    Ok(database)
+}
+
+/// The database over its file as `wrapped`.
+fn over_file<B: StorageBackend>(dir: &Path, wrapped: &impl Fn(FileBackend) -> B) -> Result<Database, DbError> {
+    let path = dir.join(FILE);
+    if !path.try_exists().map_err(io_error(&path))? {
+        return Err(DbError::Missing(dir.into()));
+    }
+    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io_error(&path))?;
+    if file.metadata().map_err(io_error(&path))?.len() == 0 {
+        return Err(DbError::Foreign("its file is empty".into())); // redb would make a new one in it
+    }
+    let file = wrapped(FileBackend::new(file).map_err(not_opened(dir))?);
+    Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(file).map_err(not_opened(dir))
+}
+
+/// The journal's files in a folder, each as `wrapped`. Bytes of an earlier use are none of theirs: each generation has
+/// its own seed.
+fn journal_files<B: StorageBackend>(
+    dir: &Path,
+    options: &OpenOptions,
+    wrapped: impl Fn(FileBackend) -> B,
+) -> Result<[Box<dyn StorageBackend>; FILES], DbError> {
     let open = |name: &str| -> Result<Box<dyn StorageBackend>, DbError> {
         let path = dir.join(name);
         let file = options.open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => DbError::Journal(format!("{} is missing", path.display())),
             _ => io_error(&path)(error),
         })?;
-        Ok(Box::new(FileBackend::new(file).map_err(not_opened(dir))?))
+        Ok(Box::new(wrapped(FileBackend::new(file).map_err(not_opened(dir))?)))
     };
     let [first, second, third] = JOURNAL_FILES;
-    Ok(Files { files: Arc::new([open(first)?, open(second)?, open(third)?]), step: JOURNAL_STEP })
+    Ok([open(first)?, open(second)?, open(third)?])
 }
 
 /// Why a file that is there does not open.
@@ -302,7 +337,7 @@ fn allocated(metadata: &fs::Metadata) -> u64 {
     metadata.len()
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DbError + use<> {
+pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DbError + use<> {
     let path = path.to_path_buf();
     move |error| DbError::Io { path, error }
 }

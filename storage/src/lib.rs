@@ -18,10 +18,12 @@
 
 mod about;
 mod batch;
+mod room;
 mod db;
 mod error;
 mod fold;
 mod journal;
+mod compact;
 
 mod base;
 mod memory;
@@ -53,12 +55,16 @@ pub mod faulty;
 
 pub use base::TableSize;
 pub use batch::Batch;
+#[cfg(feature = "testing")]
+pub use compact::compact_on;
+pub use compact::{Compacted, compact, file_bytes};
 pub use db::{Db, Stats};
 pub use error::{DbError, RecordError};
 pub use fold::Fold;
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
 pub use queue::Queued;
+pub use room::{BALLAST_BYTES, ROOM_FOR_BALLAST, Room};
 pub use served::{OldSlot, SERVED_ROWS_MAX};
 pub use snapshot::Snapshot;
 pub use supply::SupplyLimits;

@@ -31,6 +31,11 @@ impl Snapshot {
         Name::ALL.into_iter().map(|name| self.view.base.size(name)).collect()
     }
 
+    /// Bytes of the pages that hold rows, by the same walk, and of the rows that are not folded yet.
+    pub fn live_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.view.base.live_bytes()? + self.view.unfolded_bytes())
+    }
+
     /// The group that this disk belongs to; none before the first record.
     pub(crate) fn group(&self) -> Result<Option<Digest>, StoreError> {
         self.about(key::GROUP)

@@ -88,6 +88,11 @@ impl View {
         }
     }
 
+    /// Bytes of the rows in memory.
+    pub(crate) fn unfolded_bytes(&self) -> u64 {
+        self.tables().map(MemTable::bytes).sum()
+    }
+
     fn tables(&self) -> impl Iterator<Item = &MemTable> {
         [Some(&self.active), self.frozen.as_ref()].into_iter().flatten().map(AsRef::as_ref)
     }

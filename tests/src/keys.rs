@@ -71,9 +71,14 @@ impl Keys {
 
     /// The keys of a group with a genesis of its own, and that genesis.
     pub fn with_genesis(n: usize, constants: &Constants) -> (Self, Arc<Genesis>) {
+        Self::with_limits(n, constants, Limits::default())
+    }
+
+    /// The same with limits of its own.
+    pub fn with_limits(n: usize, constants: &Constants, limits: Limits) -> (Self, Arc<Genesis>) {
         let mut keys = Self::new(n, Signatures::Ed25519);
         keys.authors = Authors::new(n);
-        let genesis = Arc::new(genesis(&keys, constants));
+        let genesis = Arc::new(genesis(&keys, constants, limits));
         keys.committee = genesis.founders().clone();
         (keys, genesis)
     }
@@ -114,7 +119,7 @@ impl Authors {
 }
 
 /// Genesis with an organisation for each replica; everybody may write in `main`.
-fn genesis(keys: &Keys, constants: &Constants) -> Genesis {
+fn genesis(keys: &Keys, constants: &Constants, limits: Limits) -> Genesis {
     let n = keys.signers.len();
     let enrol = |purpose: Purpose, organisation: usize, signer: &dyn Signer| {
         Enrolment::prove(purpose, &format!("org-{organisation:02}"), signer)
@@ -132,7 +137,7 @@ fn genesis(keys: &Keys, constants: &Constants) -> Genesis {
         authors,
         domains: vec![DomainRules::open("main")],
         constants: constants.clone(),
-        limits: Limits::default(),
+        limits,
     };
     Genesis::build(file).expect("plans have good constants")
 }

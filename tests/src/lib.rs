@@ -35,6 +35,8 @@ pub mod forks;
 pub mod small;
 pub mod twins;
 
+pub mod contents;
+
 pub mod attacks;
 pub mod processes;
 

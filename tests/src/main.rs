@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use quorate_tests::attacks::{self, attackers::Attack, target::Target};
 use quorate_tests::bugs::{self, Hunted, Workshop};
 use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
+use quorate_tests::contents::{ContentsSummary, contents};
 use quorate_tests::explore::{Explored, explore};
 use quorate_tests::forks::{ForksSummary, forks};
 use quorate_tests::pace::pace;
@@ -85,6 +86,18 @@ enum Command {
     },
     /// Lets f + 1 liars fork groups, and asks of what is left who lied.
     Forks {
+        /// Count of seeds.
+        #[arg(long)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lets a replica forget contents while they come back and the power goes.
+    Contents {
         /// Count of seeds.
         #[arg(long)]
         seeds: u64,
@@ -214,6 +227,11 @@ fn main() -> ExitCode {
         Command::Forks { seeds, from, json } => {
             let summary = forks(from..from.saturating_add(seeds));
             print_forks(&summary, json);
+            ExitCode::from(u8::from(!summary.failures.is_empty()))
+        }
+        Command::Contents { seeds, from, json } => {
+            let summary = contents(from..from.saturating_add(seeds));
+            print_contents(&summary, json);
             ExitCode::from(u8::from(!summary.failures.is_empty()))
         }
         Command::Explore { minutes, json } => {
@@ -470,6 +488,17 @@ fn print_forks(summary: &ForksSummary, json: bool) {
         summary.seconds
     );
     println!("evidence: {}", counts(&summary.evidence));
+    summary.failures.iter().for_each(|(seed, what)| println!("FAILED seed {seed}: {what}"));
+    println!("{} failures", summary.failures.len());
+}
+
+fn print_contents(summary: &ContentsSummary, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        return;
+    }
+    let ContentsSummary { seeds, changes, cuts, forgotten, seconds, .. } = summary;
+    println!("{seeds} seeds in {seconds:.1} s, {changes} changes, {cuts} power cuts, {forgotten} contents forgotten");
     summary.failures.iter().for_each(|(seed, what)| println!("FAILED seed {seed}: {what}"));
     println!("{} failures", summary.failures.len());
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Page of a list. The next one is asked for with `?from=` and the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "{T}Page"))]
 pub struct Page<T> {
     /// The entries, in the list's order.
     pub items: Vec<T>,
@@ -14,6 +15,7 @@ pub struct Page<T> {
 
 /// An error's body: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{code}: {detail}")]
 pub struct Problem {
     /// The HTTP status again, for a reader who only has the body.
@@ -49,6 +51,7 @@ impl Problem {
 
 /// The promise to try: the body of 202 for an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ticket {
     /// Receipt so far: state `waiting`, `queued` or `expired`, no revision, no lane.
     #[serde(flatten)]
@@ -62,6 +65,7 @@ pub struct Ticket {
 
 /// An envelope without a verdict, in short, as an author's `pending` lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pending {
     /// The envelope.
     pub id: EnvelopeId,

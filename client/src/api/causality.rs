@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Causal relation of two changes: `GET /v1/domains/{d}/causality`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Causality {
     /// The first change's envelope.
     pub first: EnvelopeId,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Two or more sides that could not be made one: an item of `GET /v1/conflicts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictEntry {
     /// Names the conflict.
     pub id: ConflictId,
@@ -48,6 +49,7 @@ pub struct ConflictEntry {
 
 /// A conflict with all that happened to it: `GET /v1/conflicts/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictStory {
     /// The conflict.
     #[serde(flatten)]
@@ -58,11 +60,13 @@ pub struct ConflictStory {
 
 /// A content that somebody wants at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictFile {
     /// File, executable or link.
     pub mode: Mode,
     /// SHA-256 of the content.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub hash: Digest,
     /// Bytes of the content.
     pub size: u64,
@@ -70,11 +74,13 @@ pub struct ConflictFile {
 
 /// Side of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictSide {
     /// Its number, from 1: what `quorate conflicts vote` takes.
     pub number: u32,
     /// Author of the change.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// The author's organisation.
     pub organisation: Option<String>,
@@ -82,6 +88,7 @@ pub struct ConflictSide {
     pub revision: Revision,
     /// SHA-256 of the content that it wants; null where it wants the path gone.
     #[serde(with = "maybe_hex")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<quorate_ledger::shape::Hex<32>>"))]
     pub hash: Option<Digest>,
     /// File, executable or link; null where it wants the path gone.
     pub mode: Option<Mode>,
@@ -101,6 +108,7 @@ pub struct ConflictSide {
 
 /// Proposed resolution of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictProposal {
     /// Its number among the sides, from 1: what `quorate conflicts vote` takes.
     pub number: u32,
@@ -108,6 +116,7 @@ pub struct ConflictProposal {
     pub revision: Revision,
     /// SHA-256 of the content; null for nothing at the path.
     #[serde(with = "maybe_hex")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<quorate_ledger::shape::Hex<32>>"))]
     pub hash: Option<Digest>,
     /// File, executable or link.
     pub mode: Option<Mode>,
@@ -121,12 +130,14 @@ pub struct ConflictProposal {
 
 /// Speaker in a conflict: an author, or a replica's analyser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "speaker", rename_all = "kebab-case")]
 pub enum Speaker {
     /// Signer of an envelope.
     Author {
         /// The key.
         #[serde(with = "hexed")]
+        #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
         author: PublicKey,
         /// Organisation that enrolled the author.
         organisation: Option<String>,
@@ -142,6 +153,7 @@ pub enum Speaker {
 
 /// Authority that may end a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictDecider {
     /// The arbiter, and nobody else; null: any writer who has seen all sides, and the organisations by their votes.
     pub arbiter: Option<Principal>,
@@ -157,6 +169,7 @@ pub struct ConflictDecider {
 
 /// An organisation's vote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictVote {
     /// Organisation that voted.
     pub organisation: String,
@@ -166,6 +179,7 @@ pub struct ConflictVote {
 
 /// Outcome of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictEnd {
     /// The revision that ended it.
     pub revision: Revision,
@@ -173,6 +187,7 @@ pub struct ConflictEnd {
     pub time: u64,
     /// Author of the content that stands.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// Organisation of the author.
     pub organisation: Option<String>,
@@ -182,6 +197,7 @@ pub struct ConflictEnd {
     pub number: Option<u32>,
     /// SHA-256 of what stands there since; null for nothing.
     #[serde(with = "maybe_hex")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<quorate_ledger::shape::Hex<32>>"))]
     pub hash: Option<Digest>,
     /// Its receipt: the envelope that ended it, or the conflict's own id where no envelope did.
     pub receipt: EnvelopeId,
@@ -189,6 +205,7 @@ pub struct ConflictEnd {
 
 /// Entry of a conflict's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictHappening {
     /// Position in the order.
     pub revision: Revision,
@@ -203,6 +220,7 @@ pub struct ConflictHappening {
 
 /// Act in a conflict. Sides and proposals are named by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum ConflictDeed {
     /// Two sides met.
@@ -251,6 +269,7 @@ pub enum ConflictDeed {
 
 /// News of a conflict: an event of `GET /v1/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConflictNews {
     /// The conflict.
     pub conflict: ConflictId,

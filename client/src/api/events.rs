@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Event of the stream; its position is the `id` of the server-sent event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Event {
     /// A verdict on an envelope.

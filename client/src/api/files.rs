@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 /// A domain: an item of `GET /v1/domains`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Domain {
     /// Its name.
     pub name: String,
     /// Root of its tree.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub root: Digest,
     /// The newest revision that changed it; `0` if none did.
     pub revision: Revision,
@@ -20,6 +22,7 @@ pub struct Domain {
 
 /// File or link at a path: an item of `GET /v1/domains/{d}/tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TreeEntry {
     /// Full path in the domain.
     pub path: String,
@@ -27,6 +30,7 @@ pub struct TreeEntry {
     pub mode: Mode,
     /// SHA-256 of the content (of a link's target).
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub hash: Digest,
     /// Bytes of the content.
     pub size: u64,
@@ -38,6 +42,7 @@ pub struct TreeEntry {
 
 /// An accepted envelope: an item of `GET /v1/domains/{d}/log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogEntry {
     /// The envelope.
     pub id: EnvelopeId,
@@ -45,6 +50,7 @@ pub struct LogEntry {
     pub revision: Revision,
     /// Author of the change.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// Message of the author.
     pub message: String,
@@ -56,12 +62,15 @@ pub struct LogEntry {
 
 /// An author in a domain: `GET /v1/domains/{d}/authors/{key}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthorInfo {
     /// The group of the answering node: what its authors' signatures are for.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub group: Digest,
     /// The author.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// The number of its next envelope, as executed.
     pub next_seq: u64,

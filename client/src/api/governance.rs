@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// A domain's policy: `GET /v1/domains/{d}/policy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyOfDomain {
     /// The domain.
     pub domain: String,
@@ -19,6 +20,7 @@ pub struct PolicyOfDomain {
 
 /// Policy of the whole group: `GET /v1/policy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyOfGroup {
     /// The whole policy.
     pub policy: GroupPolicy,
@@ -28,6 +30,7 @@ pub struct PolicyOfGroup {
 
 /// Quorum for changes of a policy, as things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decides {
     /// Organisations that must agree.
     pub needed: u32,
@@ -42,6 +45,7 @@ pub struct Decides {
 
 /// A proposal and who agrees: an item of `GET /v1/proposals`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProposalEntry {
     /// Names it.
     pub id: ProposalId,
@@ -49,6 +53,7 @@ pub struct ProposalEntry {
     pub domain: String,
     /// Author of the proposal.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// The revision that made it.
     pub since: Revision,
@@ -68,11 +73,13 @@ pub struct ProposalEntry {
 
 /// A change that waits for the word of others: `GET /v1/domains/{d}/pending/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PendingChange {
     /// Its envelope.
     pub id: EnvelopeId,
     /// Author of the change.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// The author's organisation, which has no say in it.
     pub organisation: String,
@@ -86,6 +93,7 @@ pub struct PendingChange {
 
 /// Approvals and attestations that the rule of a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Required {
     /// The rule's pattern.
     pub pattern: String,
@@ -97,6 +105,7 @@ pub struct Required {
 
 /// A validator and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ValidatorWord {
     /// Validator that may attest, as the policy names it.
     pub validator: quorate_ledger::Principal,

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 /// A voter: an item of `GET /v1/members`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Member {
     /// Its place in the member list.
     pub replica: u16,
     /// Its key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// Its libp2p name, derived from the key.
     pub peer_id: String,
@@ -23,6 +25,7 @@ pub struct Member {
 
 /// Period of one member list: an item of `GET /v1/epochs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EpochEntry {
     /// Its number, from 0.
     pub epoch: u64,
@@ -36,11 +39,13 @@ pub struct EpochEntry {
 
 /// Voter of an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EpochMember {
     /// Its place in the member list.
     pub replica: u16,
     /// Its key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// Organisation that runs the replica.
     pub organisation: String,
@@ -48,9 +53,11 @@ pub struct EpochMember {
 
 /// Author enrolled in the group: an item of `GET /v1/identities`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     /// The author's key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// Organisation that enrolled the author.
     pub organisation: String,
@@ -60,6 +67,7 @@ pub struct Identity {
 
 /// Another member as this node hears it: an item of `GET /v1/peers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Its place in the member list; null for an observer.
     pub replica: Option<u16>,
@@ -79,6 +87,7 @@ pub struct Peer {
 
 /// A certified checkpoint: an item of `GET /v1/checkpoints`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckpointEntry {
     /// Epoch of the signers.
     pub epoch: u64,
@@ -86,9 +95,11 @@ pub struct CheckpointEntry {
     pub seq: u64,
     /// Root of the state after that slot.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub state_root: Digest,
     /// Hash of all that was executed up to it.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub lane_hash: Digest,
     /// Replicas that signed the evidence, ascending.
     pub signers: Vec<u16>,
@@ -96,6 +107,7 @@ pub struct CheckpointEntry {
 
 /// State that a node can give whole: an item of `GET /v1/snapshots`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SnapshotEntry {
     /// Epoch of the members that signed it.
     pub epoch: u64,
@@ -105,6 +117,7 @@ pub struct SnapshotEntry {
     pub time: u64,
     /// Root of the state.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub state_root: Digest,
     /// Entries under the root, without those of history.
     pub entries: u64,
@@ -112,14 +125,17 @@ pub struct SnapshotEntry {
 
 /// Proof of a replica's fault: an item of `GET /v1/evidence`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EvidenceEntry {
     /// Names the proof; `GET /v1/evidence/{id}` answers with its file.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub id: Digest,
     /// The offender's number.
     pub signer: u16,
     /// The offender's key.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub key: PublicKey,
     /// `bundle`, `ack`, `invalid-bundle`, `proposal`, `checkpoint`, `view-change`, `new-view`, `omission`,
     /// `invalid-view-change` or `invalid-new-view`.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Facts about a path, by the state that the node has executed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LevelFacts {
     /// Reason why the path is critical, from the domain's policy; none where it is not.
     pub critical: Option<String>,

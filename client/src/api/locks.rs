@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// An author's request for one path: an item of `GET /v1/domains/{d}/locks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LockEntry {
     /// Domain of the lock.
     pub domain: String,
@@ -13,6 +14,7 @@ pub struct LockEntry {
     pub path: String,
     /// Author of the lock.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// The author's organisation.
     pub organisation: String,
@@ -34,11 +36,13 @@ pub struct LockEntry {
     pub waits_until: Option<u64>,
     /// Authors that it waits for; the first of at most 64.
     #[serde(with = "keys")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<quorate_ledger::shape::Hex<32>>"))]
     pub waits_for: Vec<PublicKey>,
 }
 
 /// A request that is gone without its author's doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LockLeft {
     /// A file or folder; `.` is the root.
     pub path: String,
@@ -50,6 +54,7 @@ pub struct LockLeft {
 
 /// News of a request for a lock: an event of `GET /v1/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LockNews {
     /// Domain of the lock.
     pub domain: String,
@@ -57,6 +62,7 @@ pub struct LockNews {
     pub path: String,
     /// Author of the request.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub author: PublicKey,
     /// The author's organisation.
     pub organisation: Option<String>,
@@ -73,6 +79,7 @@ pub struct LockNews {
 
 /// An author's locks in a domain: `GET /v1/domains/{d}/authors/{key}/locks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthorLocks {
     /// Held or waiting, by path.
     pub locks: Vec<LockEntry>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Connections between the members as a replica knows them, what waits there, and what earlier outages have cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Partitions {
     /// Number of the replica that answers.
     pub replica: u16,
@@ -27,6 +28,7 @@ pub struct Partitions {
 
 /// Members that hear each other, if need be through others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Component {
     /// Numbers, ascending.
     pub members: Vec<u16>,
@@ -40,6 +42,7 @@ pub struct Component {
 
 /// Word of a member about whom it hears.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hears {
     /// The member.
     pub replica: u16,
@@ -51,6 +54,7 @@ pub struct Hears {
 
 /// Envelopes without a verdict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Backlog {
     /// All of them.
     pub envelopes: u64,
@@ -64,6 +68,7 @@ pub struct Backlog {
 
 /// Estimated end of an outage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
     /// Milliseconds until it is over; null if nothing is known.
     pub left_ms: Option<u64>,
@@ -73,6 +78,7 @@ pub struct Estimate {
 
 /// Report of an outage: what was paused at this replica, and what became of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Healing {
     /// Beginning, or when the oldest of what was paused came.
     pub began: u64,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The program that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Version {
     /// Version of the program.
     pub version: String,
@@ -17,6 +18,7 @@ pub struct Version {
 
 /// Levels of the log: answer of `GET /v1/log`, body and answer of `PUT /v1/log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogLevels {
     /// The filter, as `log` of the configuration writes it.
     pub filter: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Standing of an author or organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Standing {
     /// `good`, `not enrolled`, `revoked at` a revision, or of a replica `accused`: there is evidence against it.
     pub state: String,

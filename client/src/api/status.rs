@@ -7,9 +7,11 @@ use std::fmt;
 
 /// Status of a node. `state_root` and `lane_hash` are those after exactly `executed_seq`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
     /// Hash of the genesis.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub group: Digest,
     /// The group's name in the genesis.
     pub name: String,
@@ -31,9 +33,11 @@ pub struct Status {
     pub pending: u64,
     /// Root of the state.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub state_root: Digest,
     /// Hash of all that was executed, in its order.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub lane_hash: Digest,
     /// The newest certified checkpoint; seq 0 is genesis.
     pub stable_checkpoint: StableCheckpoint,
@@ -63,16 +67,19 @@ pub struct Status {
 
 /// A certified checkpoint in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StableCheckpoint {
     /// The slot after which it was made.
     pub seq: u64,
     /// Root of the state after that slot.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
     pub state_root: Digest,
 }
 
 /// A node's opinion of itself, also the body of `GET /v1/health`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     /// From 1 (nothing to say) down to 0; below [`HEALTH_MIN`] somebody should look. The weighted geometric mean of the
     /// parts, so that one part at 0 makes it 0.
@@ -89,6 +96,7 @@ pub const HEALTH_MIN: f64 = 0.7;
 
 /// Part of a node's health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HealthPart {
     /// `sync_lag`, `partition_status`, `conflict_rate`, `consensus_time` or `node_health`.
     pub name: String,
@@ -100,6 +108,7 @@ pub struct HealthPart {
 
 /// Trouble: an item of `GET /v1/issues`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Issue {
     /// Stable name, as in `no-quorum`.
     pub id: String,
@@ -119,6 +128,7 @@ pub struct Issue {
 
 /// Role of a node in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// A voter.
@@ -129,6 +139,7 @@ pub enum Role {
 
 /// Whether a node can vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The node votes.

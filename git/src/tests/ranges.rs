@@ -34,7 +34,9 @@ fn two_commits_are_named_by_branches_beginnings_of_ids_and_steps_from_them() {
     }
     assert!(matches!(repository.fork("topic"), Err(GitError::NoMerge { parents: 1, .. })));
     let file = fixture.writer.blob(b"tree of nothing").expect("a blob");
-    for unknown in ["nobody", "topic~2", "topic^2", "topic^x", "topic^é", "0000000", &file.to_string()] {
+    for unknown in
+        ["nobody", "topic~2", "topic^2", "topic^x", "topic^x0", "topic~1x0", "topic^é", "0000000", &file.to_string()]
+    {
         let unknown = format!("{unknown}...topic");
         let refused = repository.fork(&unknown);
         assert!(matches!(refused, Err(GitError::Unknown { .. })), "{unknown}: {refused:?}");

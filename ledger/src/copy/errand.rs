@@ -22,8 +22,6 @@ pub struct Errand {
     /// Contents that are not in the store yet.
     lacking: Vec<Digest>,
     pub(super) stage: Stage,
-    /// Slot of the state in which the entries stand.
-    seq: SeqNum,
     /// Slot of the newest state of which it has entries.
     pub(super) newest: SeqNum,
     /// Parts that had changed before their rows or contents were here.
@@ -42,6 +40,8 @@ pub(super) enum Stage {
 /// Part whose entries are known.
 pub(super) struct Arrived {
     pub(super) part: Part,
+    /// Slot of the state in which the entries stand: only in that one must all that they name be there.
+    seq: SeqNum,
     /// Entries that are new or have another value.
     pub(super) entries: Vec<Entry>,
     /// Keys of those that are gone.
@@ -62,8 +62,8 @@ pub(super) struct Entry {
 
 impl Errand {
     pub(super) fn new(domain: String, number: TreeNumber, parts: Vec<WantedPart>) -> Self {
-        let (arrived, lacking, seq, newest) = Default::default();
-        Self { domain, number, parts, arrived, lacking, stage: Stage::Parts, seq, newest, moved: 0 }
+        let (arrived, lacking, newest) = Default::default();
+        Self { domain, number, parts, arrived, lacking, stage: Stage::Parts, newest, moved: 0 }
     }
 
     /// The next question; none once everything is here.
@@ -82,11 +82,11 @@ impl Errand {
         self.moved
     }
 
-    fn incomplete(&self) -> impl Iterator<Item = (WantedRows, Part)> + '_ {
+    fn incomplete(&self) -> impl Iterator<Item = (WantedRows, &Arrived)> + '_ {
         self.arrived.iter().flat_map(|arrived| {
-            let wanted = |entry: &Entry| {
+            let wanted = move |entry: &Entry| {
                 let (from, held) = (entry.vouched.missing()?, entry.vouched.until(entry.held));
-                Some((WantedRows { entry: entry.key, from, held }, arrived.part))
+                Some((WantedRows { entry: entry.key, from, held }, arrived))
             };
             arrived.entries.iter().filter_map(wanted)
         })
@@ -118,8 +118,8 @@ impl Errand {
             fresh.push(entry);
         }
         let gone = held_keys(read, self.number, &part)?.into_iter().filter(|key| !keys.contains(key)).collect();
-        (self.seq, self.newest, self.stage) = (under.seq, self.newest.max(under.seq), Stage::Rows);
-        self.arrived.push(Arrived { part, entries: fresh, gone });
+        (self.newest, self.stage) = (self.newest.max(under.seq), Stage::Rows);
+        self.arrived.push(Arrived { part, seq: under.seq, entries: fresh, gone });
         Ok(())
     }
 
@@ -130,18 +130,18 @@ impl Errand {
         given: Vec<Option<GivenRows>>,
         under: &Under,
     ) -> Result<(), TakeError> {
-        let wanted: Vec<(WantedRows, Part)> = self.incomplete().take(PARTS_MAX).collect();
+        let wanted = self.incomplete().take(PARTS_MAX).map(|(wanted, arrived)| (wanted, (arrived.part, arrived.seq)));
+        let wanted: Vec<(WantedRows, (Part, SeqNum))> = wanted.collect();
         if given.is_empty() || given.len() > wanted.len() {
             return Err(Refused::NotAsked.into());
         }
-        let is_same_state = under.seq == self.seq;
         let mut moved = BTreeSet::new();
-        for ((wanted, part), given) in wanted.into_iter().zip(given) {
+        for ((wanted, (part, seq)), given) in wanted.into_iter().zip(given) {
             let is_whole = match given {
                 Some(given) => self.take_rows_of(genesis, &wanted, given, under.floor)?,
                 None => false,
             };
-            if !is_whole && is_same_state {
+            if !is_whole && under.seq == seq {
                 return Err(Refused::MissingRow.into());
             }
             if !is_whole {
@@ -196,8 +196,10 @@ impl Errand {
         for (hash, content) in asked.into_iter().zip(given) {
             match content {
                 Some(bytes) => store.give(Table::Contents, hash.0.to_vec(), bytes)?,
-                None if under.seq == self.seq => return Err(Refused::MissingContent(hash).into()),
-                None => moved.extend(self.arrived.iter().filter(|arrived| arrived.names(&hash)).map(|a| a.part)),
+                None if self.naming(&hash).any(|arrived| arrived.seq == under.seq) => {
+                    return Err(Refused::MissingContent(hash).into());
+                }
+                None => moved.extend(self.naming(&hash).map(|arrived| arrived.part)),
             }
         }
         self.drop_parts(&moved);
@@ -226,6 +228,11 @@ impl Errand {
             }
         }
         Ok(lacking)
+    }
+
+    /// Parts of which an entry or one of its rows names a content.
+    fn naming(&self, hash: &Digest) -> impl Iterator<Item = &Arrived> {
+        self.arrived.iter().filter(move |arrived| arrived.names(hash))
     }
 
     /// Forgets parts that have changed: the next pass finds them.

@@ -1,22 +1,50 @@
-//! Forgetting: history that a node's policy does not keep, and rows of the past that execution cannot ask for any more.
+//! Forgetting: history that a node's policy does not keep, rows of the past that execution cannot ask for any more, and
+//! contents that no row names.
 //!
 //! Most of these rows are not keyed by slot, so a [`Sweep`] walks the tables row by row, a few at a time: no index of
 //! what is old has to be kept. What a copy would take stays, whatever the policy says.
+//!
+//! Contents are found without a name by marking: the sweep looks at each row that may name one, while execution notes
+//! those that it names meanwhile. A content that neither found has no name, and gets none again unless it comes along
+//! with an envelope: execution knows a content from a row that names it. A sweep is in memory; one that a crash ends
+//! begins anew.
 
+use super::unnamed::Named;
 use crate::format::receipt::State;
 use crate::state::ledger::Ledger;
 use crate::state::numbers::is_known;
 use crate::state::record::{FileRecord, NumberRow, Sequence, Verdict};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{TreeNumber, key_of};
-use crate::state::{chain, entry, name, rows, slot_log};
+use crate::state::{chain, entry, name, named, rows, slot_log};
 use crate::vocabulary::revision::Revision;
 use borsh::BorshDeserialize;
 use core::ops::ControlFlow;
 use quorate_pbft::SeqNum;
+use std::collections::BTreeSet;
 
-/// Tables that a sweep walks.
-const TABLES: [Table; 4] = [Table::Receipts, Table::Archive, Table::Past, Table::Range];
+/// Tables that a sweep walks, and for what.
+const WALKS: [(Task, Table); 8] = [
+    (Task::Forget, Table::Receipts),
+    (Task::Forget, Table::Archive),
+    (Task::Forget, Table::Past),
+    (Task::Forget, Table::Range),
+    (Task::Mark, Table::Entries),
+    (Task::Mark, Table::Past),
+    (Task::Mark, Table::Archive),
+    (Task::Drop, Table::Contents),
+];
+
+/// Task of a walk through a table.
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    /// Old rows go.
+    Forget,
+    /// Contents that rows name are marked.
+    Mark,
+    /// Contents without a mark go.
+    Drop,
+}
 
 /// The row of [`Table::Meta`] with the oldest slot whose history is whole.
 const OLDEST: &[u8] = b"history-from";
@@ -27,29 +55,36 @@ const KEY_BYTES_MAX: usize = 8_192;
 /// Row of a table.
 type Row = (Vec<u8>, Vec<u8>);
 
-/// Walk through the tables that have history: where it goes on.
+/// Walk through the tables: where it goes on. Only execution may write to them meanwhile.
 #[derive(Debug, Clone, Default)]
 pub struct Sweep {
-    table: usize,
+    walk: usize,
     from: Vec<u8>,
+    named: Named,
 }
 
 impl Sweep {
     /// Moves on behind the rows that were looked at. Whether all tables are done; it begins anew then.
-    fn pass(&mut self, found: &[Row], most: usize) -> bool {
-        match found.last().filter(|_| found.len() == most) {
-            Some((last, _)) => self.from = [last.as_slice(), &[0]].concat(),
-            None => (self.table, self.from) = ((self.table + 1) % TABLES.len(), Vec::new()),
+    fn pass(&mut self, last: Option<&[u8]>) -> bool {
+        match last {
+            Some(last) => self.from = [last, &[0]].concat(),
+            None => (self.walk, self.from) = ((self.walk + 1) % WALKS.len(), Vec::new()),
         }
-        self.table == 0 && self.from.is_empty()
+        self.walk == 0 && self.from.is_empty()
+    }
+
+    /// Whether the next walk begins at the first content, not behind those that the last one held.
+    pub fn is_anew(&self) -> bool {
+        self.named.is_first()
     }
 }
 
 impl Ledger {
     /// Looks at the next rows of a sweep, so many at most, and forgets those of slots before `oldest` that neither
-    /// readers nor execution are promised. Whether the sweep is through.
+    /// readers nor execution are promised, then the contents that none of the others names. Whether the sweep is
+    /// through.
     pub fn forget(
-        &self,
+        &mut self,
         store: &mut dyn Store,
         sweep: &mut Sweep,
         oldest: SeqNum,
@@ -58,8 +93,29 @@ impl Ledger {
         if history_from(store)? < oldest {
             store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())?;
         }
-        let table = TABLES[sweep.table];
-        let found = next_rows(store, (table, &sweep.from), most)?;
+        let (task, table) = WALKS[sweep.walk];
+        let looked = match task {
+            Task::Forget => self.forget_old(store, (table, &sweep.from), oldest, most)?,
+            Task::Mark => self.mark(store, table, sweep, most)?,
+            Task::Drop => self.drop_unnamed(store, sweep, most)?,
+        };
+        let is_through = sweep.pass(looked.as_deref());
+        if is_through {
+            sweep.named = sweep.named.behind();
+            self.replace_named(None);
+        }
+        Ok(is_through)
+    }
+
+    /// Forgets old rows among the next ones of a table; the last that was looked at, if there may be more.
+    fn forget_old(
+        &self,
+        store: &mut dyn Store,
+        (table, from): (Table, &[u8]),
+        oldest: SeqNum,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = next_rows(store, (table, from), most)?;
         for (key, value) in &found {
             let is_old = match table {
                 Table::Receipts => is_old_receipt(value, oldest)?,
@@ -71,7 +127,51 @@ impl Ledger {
                 store.delete(table, key)?;
             }
         }
-        Ok(sweep.pass(&found, most))
+        Ok(more(found.into_iter().map(|(key, _)| key), most))
+    }
+
+    /// Marks the contents that the next rows of a table name, and those that execution has named since the last call;
+    /// from the first one on it notes them.
+    fn mark(
+        &mut self,
+        read: &dyn Read,
+        table: Table,
+        sweep: &mut Sweep,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.mark_noted(sweep);
+        let found = next_rows(read, (table, &sweep.from), most)?;
+        for (key, value) in &found {
+            if table == Table::Entries {
+                let (name, value) = entry::decode(value).ok_or_else(|| entry::damaged("an entry"))?;
+                sweep.named.extend(named::by_entry(name, value)?);
+                continue;
+            }
+            sweep.named.extend(named::by_row(table, key, value)?);
+            if table == Table::Past {
+                sweep.named.extend(named::by_waiting(key, value, self.genesis().limits())?);
+            }
+        }
+        Ok(more(found.into_iter().map(|(key, _)| key), most))
+    }
+
+    fn drop_unnamed(
+        &mut self,
+        store: &mut dyn Store,
+        sweep: &mut Sweep,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.mark_noted(sweep);
+        let from = sweep.from.as_slice().max(sweep.named.from());
+        let found = store.first_keys(Table::Contents, from, sweep.named.until(), most)?;
+        for key in found.iter().filter(|key| !sweep.named.has(key)) {
+            store.delete(Table::Contents, key)?;
+        }
+        Ok(more(found.into_iter(), most))
+    }
+
+    fn mark_noted(&mut self, sweep: &mut Sweep) {
+        sweep.named.extend(self.replace_named(Some(BTreeSet::new())).into_iter().flatten());
     }
 
     /// The oldest slot at whose end the files of a domain can still be read.
@@ -113,6 +213,11 @@ fn next_rows(read: &dyn Read, (table, from): (Table, &[u8]), most: usize) -> Res
         if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(found)
+}
+
+/// The last of some keys, if there may be more behind it.
+fn more(keys: impl ExactSizeIterator<Item = Vec<u8>>, most: usize) -> Option<Vec<u8>> {
+    if keys.len() == most { keys.last() } else { None }
 }
 
 /// The row behind one whose key begins with the same bytes.

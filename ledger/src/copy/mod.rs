@@ -21,6 +21,7 @@ mod written;
 mod session;
 mod compare;
 
+mod unnamed;
 pub(crate) mod forget;
 
 #[cfg(test)]

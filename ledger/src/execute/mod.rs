@@ -80,9 +80,10 @@ pub(crate) struct Execution<'l, 's> {
 
 impl<'l, 's> Execution<'l, 's> {
     pub(crate) fn new(ledger: &'l mut Ledger, store: &'s mut dyn Store, decided: &Decided) -> Self {
+        let overlay = Overlay::new(store, ledger.replace_named(None));
         Self {
             ledger,
-            overlay: Overlay::new(store),
+            overlay,
             seq: decided.seq,
             time: decided.time,
             list: Vec::new(),

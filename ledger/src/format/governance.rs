@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Act that can be proposed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "act", deny_unknown_fields)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -39,11 +40,13 @@ pub enum Act {
     Enrol {
         /// The author's key.
         #[serde(with = "hexed")]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<32>"))]
         key: PublicKey,
         /// Organisation to which the key will belong.
         organisation: String,
         /// The key's signature of [`crate::keys::possession_bytes`].
         #[serde(with = "hexed")]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<64>"))]
         proof: Signature,
     } = 5,
     /// In the group: a new policy for a domain that cannot change its own any more, because too few organisations have a
@@ -58,6 +61,7 @@ pub enum Act {
     Revoke {
         /// The author's key.
         #[serde(with = "hexed")]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<32>"))]
         key: PublicKey,
     } = 6,
 }

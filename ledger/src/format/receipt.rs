@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "EnvelopeState"))]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -39,6 +40,7 @@ pub enum State {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -65,6 +67,7 @@ pub enum PathOutcome {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -85,6 +88,7 @@ pub enum Rung {
 
 /// Effect of an envelope on one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathChange {
     /// Path at which it took effect; after somebody's rename that is another path than the author named.
     pub path: String,
@@ -99,6 +103,7 @@ const ENTRIES_MAX: usize = 4 * OPERATIONS_MAX;
 
 /// The verdict on an envelope. JSON as the interface says; [`Receipt::digest`] of the borsh form is what is proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// The envelope.
     pub id: EnvelopeId,
@@ -106,6 +111,7 @@ pub struct Receipt {
     pub domain: String,
     /// Its author.
     #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<32>"))]
     pub author: PublicKey,
     /// Number of its first change.
     pub from_seq: u64,
@@ -117,6 +123,7 @@ pub struct Receipt {
     pub revision: Option<Revision>,
     /// The replica on whose lane it was executed; none while it waits.
     #[serde(with = "lane")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
     pub lane: Option<ReplicaId>,
     /// The stage that refused it.
     pub stage: Option<Stage>,

@@ -8,6 +8,7 @@ pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 /// A format that a content can be checked for: accepted alike on every replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]

@@ -47,6 +47,7 @@ const VALIDATORS_MAX: usize = 256;
 
 /// Policy of a domain: rights of its members. Changed by proposals that need the approvals that it names itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DomainPolicy {
     /// Principals that may change files.
@@ -72,6 +73,7 @@ pub struct DomainPolicy {
 
 /// Approvals: how many organisations must agree, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
     /// Organisations that must agree, the proposer's included; none: [`crate::Electorate::quorum`] of those that have a voice.
@@ -83,6 +85,7 @@ pub struct Approvals {
 
 /// Rule for paths that fit a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PathRule {
     /// See [`glob`].
@@ -117,6 +120,7 @@ pub struct PathRule {
 
 /// Bounds on the content of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Quota {
     /// Files that are served.
@@ -127,6 +131,7 @@ pub struct Quota {
 
 /// Policy for decisions that concern the whole group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GroupPolicy {
     /// Approvals that it takes to change this policy, to make domains, and to add organisations and their first

@@ -13,6 +13,7 @@ const PARTS: u64 = 1_000;
 
 /// Rates of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
     /// For each author.
@@ -27,6 +28,7 @@ pub struct Rates {
 
 /// Rate of acceptance in any stretch of ledger time; twice as much at the most where one stretch meets the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// The stretch, in milliseconds.

@@ -41,6 +41,17 @@ impl<'de> Deserialize<'de> for Schema {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Schema {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SchemaOfDocuments".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "JSON Schema that documents at the rule's paths must meet" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use crate::state::{entry, name};
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Committee, Digest, Epoch, ExecutedPoint, SeqNum};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Version of the rules by which this ledger executes. A replica with another one must not vote.
@@ -69,6 +69,8 @@ pub struct Ledger {
     domains: Arc<Domains>,
     policy: Arc<GroupPolicy>,
     organisations: u32,
+    /// Contents that slots have named since they were taken last; none where nobody wants to know.
+    named: Option<BTreeSet<Digest>>,
 }
 
 impl Ledger {
@@ -79,7 +81,7 @@ impl Ledger {
         }
         store.put(Table::Meta, GENESIS, genesis.bytes())?;
         let mut ledger = Self::at_genesis(genesis);
-        let mut overlay = Overlay::new(store);
+        let mut overlay = Overlay::new(store, None);
         ledger.found(&mut overlay);
         ledger.commit(&mut overlay)?;
         Ok(ledger)
@@ -105,6 +107,7 @@ impl Ledger {
             domains: Arc::new(open_domains(read)?),
             policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
             organisations: required(entry::load(read, GROUP, name::ORGANISATIONS)?, "the number of organisations")?,
+            named: None,
         };
         let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
         let (expected, found) = (Digest(expected), ledger.state_root());
@@ -205,6 +208,7 @@ impl Ledger {
             domains: Arc::new(BTreeMap::from([group_domain()])),
             policy: Arc::default(),
             organisations: genesis.file().organisations.len() as u32,
+            named: None,
         }
     }
 
@@ -245,6 +249,11 @@ impl Ledger {
         overlay.put(GROUP, name::POLICY.to_vec(), &*self.policy);
     }
 
+    /// Contents that slots have named since the last call. The next slots add to `next`, if there is one.
+    pub(crate) fn replace_named(&mut self, next: Option<BTreeSet<Digest>>) -> Option<BTreeSet<Digest>> {
+        core::mem::replace(&mut self.named, next)
+    }
+
     /// Keeps in memory what was decided.
     pub(crate) fn take_note(&mut self, decision: Decision) {
         match decision {
@@ -278,6 +287,7 @@ impl Ledger {
         group.extend(overlay.write()?.remove(&GROUP).unwrap_or_default());
         self.group.touch(&group);
         self.executed = self.point();
+        self.named = overlay.take_named();
         let root = self.executed.state_root;
         overlay.put_now(Table::Meta, ROOT, &root.0)
     }

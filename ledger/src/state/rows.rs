@@ -29,6 +29,9 @@ pub(crate) fn past_of(tree: TreeNumber, entry: &Key) -> (Vec<u8>, Vec<u8>) {
 /// Bytes of tree and key of the entry, before the place of a row in its past.
 pub(crate) const PAST_BYTES: usize = 36;
 
+/// Bytes of the place of a [`side`].
+pub(crate) const SIDE_BYTES: usize = 4;
+
 /// Bytes of the place of a [`version`].
 pub(crate) const VERSION_BYTES: usize = 12;
 
@@ -207,6 +210,11 @@ pub(crate) fn over_parts(key: &[u8]) -> Option<(TreeNumber, &[u8])> {
 /// Archive: (tree, name) of an entry that left the state, to its value.
 pub(crate) fn left(tree: TreeNumber, name: &[u8]) -> Vec<u8> {
     joined(b'G', &[&tree.to_be_bytes(), name])
+}
+
+/// The name in a key of [`left`]; none for any other row of the archive.
+pub(crate) fn left_name(key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(b"G")?.get(4..)
 }
 
 /// Archive: (domain, path) of files whose records left the state: for who reads old revisions, never for executing.

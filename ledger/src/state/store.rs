@@ -70,6 +70,16 @@ pub trait Read {
         each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
+    /// The first keys of `from..=to`, `most` at most; a store may read no value for it.
+    fn first_keys(&self, table: Table, from: &[u8], to: &[u8], most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut found = Vec::new();
+        self.scan(table, from, to, &mut |key, _| {
+            found.push(key.to_vec());
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(found)
+    }
+
     /// As [`Read::scan`], descending.
     fn scan_back(
         &self,

@@ -75,8 +75,13 @@ macro_rules! id {
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, borsh::BorshSerialize, borsh::BorshDeserialize,
             serde::Serialize, serde::Deserialize,
         )]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(transparent)]
-        pub struct $name(#[serde(with = "crate::vocabulary::hexed")] pub quorate_pbft::Digest);
+        pub struct $name(
+            #[serde(with = "crate::vocabulary::hexed")]
+            #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<32>"))]
+            pub quorate_pbft::Digest,
+        );
 
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -12,3 +12,5 @@ pub(crate) mod lock;
 pub(crate) mod conflict;
 pub(crate) mod verdict;
 pub(crate) mod event;
+#[cfg(feature = "schema")]
+pub mod shape;

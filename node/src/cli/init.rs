@@ -4,6 +4,7 @@ use super::failure::{Failure, Outcome};
 use super::genesis;
 use super::print;
 use crate::counted::counted;
+use quorate_service::engine::History;
 use quorate_service::init::{Made, Plan, make};
 use quorate_service::seat::{Seat, SeatError, SeatPlan};
 use std::collections::BTreeMap;
@@ -33,6 +34,9 @@ pub struct Init {
     /// Replica i serves its API on this port + i
     #[arg(long, default_value_t = 8700, value_name = "P")]
     api_port: u16,
+    /// Ledger time back to which a base may lie, as 12h or 30d [default: 30d]
+    #[arg(long, value_name = "TIME", value_parser = horizon)]
+    horizon: Option<u64>,
     /// Name of the group for people
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -47,7 +51,7 @@ pub struct Init {
 #[derive(Debug, clap::Args)]
 struct Own {
     /// Make the folder of one replica of this genesis, as `quorate genesis build` made it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "replicas", "orgs", "base_port", "api_port", "name"],
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "replicas", "orgs", "base_port", "api_port", "horizon", "name"],
         requires_all = ["key", "dir"])]
     genesis: Option<PathBuf>,
     /// Key file of the replica; it is copied into the folder
@@ -75,6 +79,13 @@ fn peer(word: &str) -> Result<(u16, String), String> {
     parts.ok_or_else(|| "expected a replica's number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7700".to_owned())
 }
 
+fn horizon(word: &str) -> Result<u64, String> {
+    match word.parse::<History>() {
+        Ok(History::Time(ms)) => Ok(ms),
+        _ => Err("expected a time as 30m, 12h or 90d".to_owned()),
+    }
+}
+
 impl Init {
     fn plan(&self, out: &Path) -> Plan {
         Plan {
@@ -83,6 +94,7 @@ impl Init {
             orgs: self.orgs.clone(),
             base_port: self.base_port,
             api_port: self.api_port,
+            horizon_ms: self.horizon,
             name: self.name.clone(),
             domains: Vec::new(),
         }

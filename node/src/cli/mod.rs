@@ -25,6 +25,7 @@ mod observe;
 mod config;
 mod doctor;
 mod copy;
+mod compact;
 mod snapshot;
 mod diff_state;
 mod zip;
@@ -119,6 +120,7 @@ enum Command {
     Issues(Reach),
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
+    Compact(compact::Compact),
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Backup(snapshot::Backup),
@@ -206,6 +208,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
+        Command::Compact(args) => compact::run(args),
         Command::Snapshot(command) => wait(snapshot::run(command)),
         Command::Backup(args) => wait(snapshot::backup(args)),
         Command::Restore(args) => snapshot::restore(args),

@@ -112,6 +112,12 @@ pub fn steers(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Writes lines for people on standard error, without what steers a terminal. Nobody may read them: that is no error.
+pub fn explain(text: &str) {
+    let shown = |c: char| if steers(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
+    let _ = io::stderr().write_all(text.chars().map(shown).collect::<String>().as_bytes());
+}
+
 /// Bytes for people.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

@@ -178,6 +178,7 @@ impl Start {
             observers: None,
             data: self.data.clone(),
             history: None,
+            space_quota: None,
             log: self.log.clone(),
             log_format: self.log_format,
             peers: self.peers.clone(),

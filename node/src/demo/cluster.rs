@@ -204,6 +204,7 @@ async fn make(replicas: u16, domains: &[String], dir: &Path) -> Result<Made, Dem
         orgs: Vec::new(),
         base_port,
         api_port: base_port + replicas,
+        horizon_ms: None,
         name: None,
         domains: domains.to_vec(),
     };

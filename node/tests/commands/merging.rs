@@ -100,9 +100,8 @@ fn a_style_and_labels_on_the_command_line_win() {
     let merged = quorate(folder.path(), &[&style[..], &labels, &["base", "ours", "theirs"]].concat());
     assert_eq!(code(&merged), 1);
     assert_eq!(shown(folder.path(), "ours"), "<<<<<<< mine\none\n=======\neins\n>>>>>>> -theirs-\n");
-    for wrong in [&["--conflict-style=diff"][..], &["--labels", "a\nb", "", ""]] {
-        assert_eq!(code(&quorate(folder.path(), &[&["merge"], wrong, &["base", "ours", "theirs"]].concat())), 129);
-    }
+    let unknown = ["merge", "--conflict-style=diff", "base", "ours", "theirs"];
+    assert_eq!(code(&quorate(folder.path(), &unknown)), 129);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `quorate merge --report`: the merge of two commits, file by file.
 
-use crate::repositories::{diverged, git, git_names_the_sides, shown};
+use crate::repositories::{diverged, git, git_is_here, shown};
 use crate::{code, folder, quorate};
 use std::fs;
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ fn forked() -> TempDir {
 
 #[test]
 fn a_report_tells_of_each_file_beside_what_git_has() {
-    if !git_names_the_sides() {
+    if !git_is_here() {
         return;
     }
     let folder = forked();
@@ -44,7 +44,7 @@ fn a_report_tells_of_each_file_beside_what_git_has() {
 
 #[test]
 fn a_report_of_a_merge_commit_says_what_was_committed_otherwise() {
-    if !git_names_the_sides() {
+    if !git_is_here() {
         return;
     }
     let folder = forked();
@@ -67,7 +67,7 @@ fn a_report_of_a_merge_commit_says_what_was_committed_otherwise() {
 
 #[test]
 fn a_report_follows_moved_files_and_names_paths_that_cannot_meet() {
-    if !git_names_the_sides() {
+    if !git_is_here() {
         return;
     }
     let folder = diverged(
@@ -94,8 +94,79 @@ fn a_report_follows_moved_files_and_names_paths_that_cannot_meet() {
 }
 
 #[test]
+fn a_file_that_one_side_moved_and_the_other_removed_is_a_conflict() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = diverged("", &[("was", ["1\n"; 3]), ("other", ["1", "2", "3"])]);
+    let here = folder.path();
+    for (branch, step) in [("main", &["mv", "was", "now"][..]), ("topic", &["rm", "-q", "was"])] {
+        git(here, &["checkout", "-q", branch]);
+        git(here, step);
+        assert_eq!(code(&git(here, &["commit", "-qm", "gone"])), 0);
+    }
+    let moved = |range: &str| {
+        let reported = quorate(here, &["merge", "--report", range, "--json"]);
+        let told: serde_json::Value = serde_json::from_slice(&reported.stdout).expect("a document");
+        let file = told["files"].as_array().and_then(|files| files.iter().find(|file| file["path"] == "now")).cloned();
+        (code(&reported), file.expect("the moved file")["conflict"]["reason"].clone())
+    };
+    let removed = "one side moved it here, and the other removed it";
+    assert_eq!([moved("main...topic"), moved("topic...main")], [(1, removed.into()), (1, removed.into())]);
+
+    fs::write(here.join("now"), "another\n").expect("a file");
+    git(here, &["add", "."]);
+    assert_eq!(code(&git(here, &["commit", "-qm", "another at the new place"])), 0);
+    let crowded = "more than one file would come to stand here";
+    assert_eq!([moved("main...topic"), moved("topic...main")], [(1, crowded.into()), (1, crowded.into())]);
+}
+
+#[test]
+fn a_submodule_where_the_other_side_has_a_folder_is_a_conflict() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = diverged("", &[("lines", ["1\n2\n3\n", "one\n2\n3\n", "1\n2\nthree\n"])]);
+    let here = folder.path();
+    git(here, &["checkout", "-q", "main"]);
+    git(here, &["update-index", "--add", "--cacheinfo", &format!("160000,{},lib", "1".repeat(40))]);
+    assert_eq!(code(&git(here, &["commit", "-qm", "a submodule"])), 0);
+    git(here, &["checkout", "-q", "topic"]);
+    fs::create_dir_all(here.join("lib")).expect("a folder");
+    fs::write(here.join("lib/x"), "x").expect("a file");
+    git(here, &["add", "."]);
+    assert_eq!(code(&git(here, &["commit", "-qm", "a folder"])), 0);
+    for range in ["main...topic", "topic...main"] {
+        let reported = quorate(here, &["merge", "--report", range, "--json"]);
+        let told: serde_json::Value = serde_json::from_slice(&reported.stdout).expect("a document");
+        let paths: Vec<&str> =
+            told["files"].as_array().expect("files").iter().filter_map(|f| f["path"].as_str()).collect();
+        assert_eq!((code(&reported), &paths[..]), (1, &["lib", "lines"][..]), "{told:#}");
+    }
+}
+
+#[test]
+fn a_file_where_the_other_side_made_a_folder_stands_once_in_the_report() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = diverged("", &[("p", ["1\n", "2\n", "1\n"]), ("other", ["1", "2", "3"])]);
+    let here = folder.path();
+    git(here, &["checkout", "-q", "topic"]);
+    git(here, &["rm", "-q", "p"]);
+    fs::create_dir_all(here.join("p")).expect("a folder");
+    fs::write(here.join("p/x"), "x").expect("a file");
+    git(here, &["add", "."]);
+    assert_eq!(code(&git(here, &["commit", "-qm", "a folder"])), 0);
+    let reported = quorate(here, &["merge", "--report", "main...topic", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&reported.stdout).expect("a document");
+    let paths: Vec<&str> = told["files"].as_array().expect("files").iter().filter_map(|f| f["path"].as_str()).collect();
+    assert_eq!((code(&reported), &paths[..]), (1, &["other", "p"][..]), "{told:#}");
+}
+
+#[test]
 fn names_and_lines_of_others_are_text_on_the_page() {
-    if !git_names_the_sides() {
+    if !git_is_here() {
         return;
     }
     let folder =
@@ -111,7 +182,7 @@ fn names_and_lines_of_others_are_text_on_the_page() {
 
 #[test]
 fn a_submodule_that_both_sides_changed_is_a_conflict_and_one_that_a_side_changed_is_said() {
-    if !git_names_the_sides() {
+    if !git_is_here() {
         return;
     }
     let folder = diverged("", &[("lines", ["1\n2\n3\n", "one\n2\n3\n", "1\n2\nthree\n"])]);
@@ -134,7 +205,7 @@ fn a_submodule_that_both_sides_changed_is_a_conflict_and_one_that_a_side_changed
 
 #[test]
 fn contents_that_are_no_text_are_in_conflict_and_strangers_have_no_base() {
-    if !git_names_the_sides() {
+    if !git_is_here() {
         return;
     }
     let folder = diverged("", &[("binary", ["\0", "\u{0}1", "\u{0}2"])]);

@@ -14,6 +14,15 @@ pub fn git(folder: &Path, args: &[&str]) -> Output {
     command.args(identity).args(args).output().expect("git was asked for its version before")
 }
 
+/// Whether there is a git to make repositories with.
+pub fn git_is_here() -> bool {
+    let is_here = Command::new("git").arg("--version").output().is_ok();
+    if !is_here {
+        eprintln!("SKIPPED: no git here to make repositories with");
+    }
+    is_here
+}
+
 /// Whether there is a git that tells drivers the names of the sides, as every one since 2.44 does.
 pub fn git_names_the_sides() -> bool {
     let version = Command::new("git").arg("--version").output().ok().and_then(|said| {

@@ -9,16 +9,22 @@ use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::Causality;
 use quorate_ledger::{EnvelopeId, Order, Revision};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The two changes: each an envelope's id, or the revision that it made in the domain.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Pair {
     #[serde(flatten)]
     fresh: Freshness,
+    #[schemars(regex(pattern = NAMED))]
     first: String,
+    #[schemars(regex(pattern = NAMED))]
     second: String,
 }
+
+/// Form of an envelope's id, or of a revision.
+const NAMED: &str = r"^([0-9a-f]{64}|(0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?))$";
 
 /// Answers with the causal order of two envelopes, and why.
 pub async fn order(

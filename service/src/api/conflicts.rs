@@ -13,6 +13,7 @@ use axum::response::Response;
 use quorate_client::api::{ConflictEntry, ConflictNews, ENVELOPE_TYPE, Page};
 use quorate_ledger::{ConflictEntry as Found, ConflictId, Level, Revision};
 use quorate_pbft::SeqNum;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 const NAMED_MAX: usize = 100;
 
 /// The query of the list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct ListQuery {
     #[serde(flatten)]
     fresh: Freshness,
@@ -30,6 +31,7 @@ pub struct ListQuery {
     /// Only of this domain.
     domain: Option<String>,
     /// Only those in this state, `open` or `settled`.
+    #[schemars(extend("enum" = ["open", "settled"]))]
     state: Option<String>,
     /// Only those whose id begins so.
     id: Option<String>,

@@ -24,6 +24,7 @@ use quorate_ledger::{
     State as Verdict,
 };
 use quorate_pbft::{Item, ItemKind, Time};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -34,13 +35,13 @@ use tokio::time::timeout;
 const CHECKED_IN_PLACE_BYTES: usize = 64 << 10;
 
 /// `wait=` of an offer.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Wish {
     wait: Option<Level>,
 }
 
 /// `proof=` of a look.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Look {
     #[serde(default)]
     proof: bool,
@@ -215,6 +216,7 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
         return Ok(Passed::Judged(receipt));
     }
     if is_new {
+        service.has_room()?;
         match level {
             Level::Eventual => service.takes_part()?,
             Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,

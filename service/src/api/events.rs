@@ -22,6 +22,7 @@ use futures::stream;
 use quorate_client::api::Event;
 use quorate_ledger::{GROUP_DOMAIN, Revision};
 use quorate_pbft::SeqNum;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,9 +37,10 @@ const SHARED_BYTES_MAX: usize = 8 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The query.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Start {
     /// The position after which to begin; the newest, if none is named here or in `Last-Event-ID`.
+    #[schemars(with = "Option<Revision>")]
     from: Option<String>,
 }
 

@@ -8,6 +8,7 @@ use axum::extract::State;
 use quorate_client::api::{LevelFacts, TOGETHER_MS};
 use quorate_ledger::policy::PathRule;
 use quorate_ledger::{QueryError, StateView};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 const LOOKED_AT: usize = 64;
 
 /// The path that is to be read or changed.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct About {
     #[serde(default)]
     path: String,

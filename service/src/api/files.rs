@@ -3,7 +3,7 @@
 use super::Shared;
 use super::level::Freshness;
 use super::page::{Cut, page, parsed};
-use super::param::{InPath, InQuery};
+use super::param::{InPath, InQuery, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
 use super::service::Service;
@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, LogEntry, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
 use quorate_ledger::{Code, FileEntry, Found, LogEntry as Logged, Mode, Revision};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 const TREE_STEP: usize = 64;
 
 /// The query of a tree.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct TreeQuery {
     #[serde(flatten)]
     fresh: Freshness,
@@ -54,14 +55,16 @@ fn tree_entry(file: FileEntry) -> TreeEntry {
 }
 
 /// The query of a file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct FileQuery {
     #[serde(flatten)]
     fresh: Freshness,
     /// Whether the proof is wanted instead of the content.
     #[serde(default)]
+    #[schemars(with = "Option<bool>")]
     proof: Option<String>,
     /// 32 bytes that the reader chose, in hex: they will stand in the proof of a strong read.
+    #[schemars(with = "Option<quorate_ledger::shape::Hex<32>>")]
     nonce: Option<String>,
 }
 
@@ -72,7 +75,7 @@ pub async fn file(
     InQuery(query): InQuery<FileQuery>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    if query.proof.as_deref().is_some_and(|wish| wish == "true" || wish == "1") {
+    if wants_proof(query.proof.as_deref())? {
         return proofs::of_file(&service, &domain, &path, query.fresh, query.nonce.as_deref()).await;
     }
     let (moment, at) = query.fresh.state(&service).await?;
@@ -141,7 +144,7 @@ fn text(value: impl ToString) -> HeaderValue {
 }
 
 /// The query of a log.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct LogQuery {
     #[serde(flatten)]
     fresh: Freshness,

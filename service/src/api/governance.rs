@@ -14,6 +14,7 @@ use quorate_ledger::Threshold;
 use quorate_ledger::{
     EnvelopeId, PendingChange as Waiting, ProposalEntry as Found, ProposalFate, ProposalId, Requirement,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A domain's policy.
@@ -47,7 +48,7 @@ fn decides(threshold: Threshold) -> Decides {
 }
 
 /// The query of the list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct ListQuery {
     #[serde(flatten)]
     fresh: Freshness,
@@ -56,6 +57,7 @@ pub struct ListQuery {
     /// Only of this domain.
     domain: Option<String>,
     /// Only those in this state: `open`.
+    #[schemars(extend("enum" = ["open"]))]
     state: Option<String>,
 }
 
@@ -66,7 +68,11 @@ const STEP: usize = 4;
 pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
     let (moment, _) = query.fresh.state(&service).await?;
     let domain = query.domain.filter(|domain| !domain.is_empty());
-    let open_only = query.state.as_deref() == Some("open");
+    let open_only = match query.state.as_deref().unwrap_or_default() {
+        "" => false,
+        "open" => true,
+        other => return Err(Failure::bad_request(format!("state: {other:?} is not open; without it, all are listed"))),
+    };
     let id = |entry: &ProposalEntry| entry.id.to_string();
     page(&service, query.cut, STEP, id, move |from, limit| {
         let from = from.map(digest).transpose()?.map(ProposalId);
@@ -131,7 +137,7 @@ pub async fn pending(
 }
 
 /// The query of the list of pending changes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct PendingQuery {
     #[serde(flatten)]
     fresh: Freshness,

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::page::{Cut, json};
-use super::param::InQuery;
+use super::param::{InQuery, wants_proof};
 use super::problem::Answer;
 use super::service::Service;
 use crate::engine::PeerFacts;
@@ -14,6 +14,7 @@ use quorate_ledger::EpochEntry as Found;
 use quorate_ledger::reputation::Reputation;
 use quorate_net::PeerInfo;
 use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum, Time, View};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,19 +36,20 @@ pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
 }
 
 /// The query of the epochs.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct EpochsQuery {
     #[serde(flatten)]
     cut: Cut,
     /// Whether the file that proves them is wanted instead.
     #[serde(default)]
+    #[schemars(with = "Option<bool>")]
     proof: Option<String>,
 }
 
 /// The epochs so far, or the file that leads through them from the genesis.
 pub async fn epochs(State(service): Shared, InQuery(query): InQuery<EpochsQuery>) -> Answer<Response> {
     let moment = service.now().moment;
-    if query.proof.as_deref() == Some("true") {
+    if wants_proof(query.proof.as_deref())? {
         return service.answers.send(FILE, move || Ok(moment.view().chain_of_epochs().encode())).await;
     }
     let (from, limit) = (query.cut.cursor()?.map(Epoch::new), query.cut.limit()?);

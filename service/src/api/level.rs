@@ -5,11 +5,12 @@ use super::service::Service;
 use crate::engine::Moment;
 use quorate_ledger::{Level, Revision};
 use quorate_pbft::Digest;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// `level=` and `at=` of a read.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 pub struct Freshness {
     /// Strong unless the reader says otherwise, as the commands.
     pub level: Option<Level>,

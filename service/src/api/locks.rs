@@ -12,10 +12,11 @@ use quorate_client::api::{AuthorLocks, LockEntry, LockLeft, LockNews, Page};
 use quorate_ledger::lock::shown;
 use quorate_ledger::{LockEnd, LockEntry as Found, LockNews as Told, LockStep, Revision};
 use quorate_pbft::SeqNum;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The query of the list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct ListQuery {
     #[serde(flatten)]
     fresh: Freshness,

@@ -38,6 +38,7 @@ mod proofs;
 mod routes;
 mod service;
 mod session;
+mod shapes;
 mod state;
 mod status;
 mod streams;
@@ -70,15 +71,20 @@ use std::sync::Arc;
 /// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
 pub fn router(service: Arc<Service>, admin: Admin) -> Router {
     let only = middleware::from_fn_with_state(admin, admin::only);
-    let routes = routes::table().into_iter().fold(Router::new(), |router, route| match route.readers {
-        Readers::Clients => router.route(route.path, route.handler),
-        Readers::Operators => router.route(route.path, route.handler.route_layer(only.clone())),
+    let wait = middleware::from_fn_with_state(service.clone(), session::wait);
+    let routes = routes::table().into_iter().fold(Router::new(), |router, route| {
+        let takes_a_level = route.takes_a_level();
+        let handler = if takes_a_level { route.handler.route_layer(wait.clone()) } else { route.handler };
+        match route.readers {
+            Readers::Clients => router.route(route.path, handler),
+            Readers::Operators => router.route(route.path, handler.route_layer(only.clone())),
+        }
     });
     routes
         .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
-        .layer(middleware::from_fn_with_state(service.clone(), session::keep))
+        .layer(middleware::from_fn_with_state(service.clone(), session::show))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)

@@ -4,6 +4,7 @@ use super::problem::{Answer, Failure};
 use super::service::Service;
 use axum::response::Response;
 use quorate_client::api::Page;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -15,11 +16,12 @@ pub const LIMIT_MAX: usize = 1_000;
 pub const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// `from=` and `limit=` of a list.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Cut {
     /// The cursor that the page before gave.
     pub from: Option<String>,
     /// Count of items, at most. As text: a query's parts have no types.
+    #[schemars(with = "Option<u32>", range(max = u32::MAX))]
     pub limit: Option<String>,
 }
 
@@ -27,8 +29,8 @@ impl Cut {
     /// Count of items to answer with.
     pub fn limit(&self) -> Answer<usize> {
         let Some(text) = self.limit.as_deref().filter(|text| !text.is_empty()) else { return Ok(LIMIT) };
-        let limit: usize = text.parse().map_err(|_| Failure::bad_request(format!("limit: {text:?} is no number")))?;
-        Ok(limit.clamp(1, LIMIT_MAX))
+        let limit: u32 = text.parse().map_err(|_| Failure::bad_request(format!("limit: {text:?} is no number")))?;
+        Ok((limit as usize).clamp(1, LIMIT_MAX))
     }
 
     /// The cursor as what it was made of.

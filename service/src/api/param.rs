@@ -49,6 +49,15 @@ pub fn key(text: &str) -> Result<PublicKey, Failure> {
     Ok(PublicKey(digest(text)?.0))
 }
 
+/// Whether `proof=` asks for a proof file. As text: a query's parts have no types where some are flattened.
+pub fn wants_proof(text: Option<&str>) -> Result<bool, Failure> {
+    match text.unwrap_or_default() {
+        "true" | "1" => Ok(true),
+        "false" | "0" | "" => Ok(false),
+        other => Err(Failure::bad_request(format!("proof: {other:?} is neither true nor false"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

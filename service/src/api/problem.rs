@@ -1,5 +1,6 @@
 //! Errors as `application/problem+json`.
 
+use crate::health::NoRoom;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{Mode, PROBLEM_TYPE, Problem};
@@ -67,6 +68,12 @@ impl Failure {
     /// No room: come again.
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
+    }
+
+    /// No room on the disk for new changes.
+    pub fn no_room(why: NoRoom) -> Self {
+        let detail = format!("nothing was kept: {why}; {}, or ask another replica", NoRoom::ADVICE);
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
     }
 
     /// The problem in words.

@@ -4,6 +4,8 @@ use super::problem::{Answer, Failure};
 use crate::build;
 use crate::logging;
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use quorate_client::api::{LogLevels, Version};
 use quorate_ledger::RULES;
 
@@ -20,10 +22,11 @@ pub async fn levels() -> Answer<Json<LogLevels>> {
 }
 
 /// Sets the filter until the process ends.
-pub async fn set_levels(body: String) -> Answer<Json<LogLevels>> {
+pub async fn set_levels(body: Result<Bytes, BytesRejection>) -> Answer<Json<LogLevels>> {
     const FORM: &str = r#"expected {"filter": "info,quorate_service=debug"}"#;
+    let body = body.map_err(|error| Failure::new(error.status(), "bad-request", error.body_text()))?;
     let asked: LogLevels =
-        serde_json::from_str(&body).map_err(|error| Failure::bad_request(format!("{error}; {FORM}")))?;
+        serde_json::from_slice(&body).map_err(|error| Failure::bad_request(format!("{error}; {FORM}")))?;
     logging::set(&asked.filter).map_err(|error| Failure::bad_request(error.to_string()))?;
     tracing::warn!(event = "log-levels", filter = asked.filter, "the levels of the log were set");
     levels().await

@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
-use crate::health::{Outages, Sources, Watched};
+use crate::health::{NoRoom, Outages, Sources, Watched};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
@@ -120,6 +120,13 @@ impl Service {
     /// Refuses new changes while the replica prepares to stop.
     pub fn takes_changes(&self) -> Answer<()> {
         if self.drain.is_cancelled() { Err(Failure::stopping()) } else { Ok(()) }
+    }
+
+    /// Refuses new changes while there is no room for them.
+    pub fn has_room(&self) -> Answer<()> {
+        let is_full = self.sources.room.is_awaited().then_some(NoRoom::Full);
+        let refusal = is_full.or_else(|| self.watched.borrow().vitals.no_room());
+        refusal.map_or(Ok(()), |why| Err(Failure::no_room(why)))
     }
 
     /// Refuses what needs a quorum while there is none.

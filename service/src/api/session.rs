@@ -4,7 +4,7 @@ use super::Shared;
 use super::problem::{Answer, Failure};
 use super::service::Service;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use quorate_client::api::SESSION_HEADER;
@@ -18,31 +18,22 @@ const WAIT: Duration = Duration::from_secs(2);
 /// Pause before it comes again, in milliseconds.
 const AGAIN_MS: u64 = 500;
 
-/// Waits until this replica has executed what the session has seen, and says in the answer what it has executed by then.
-///
-/// Only reads that take a level wait, and of them those of level `eventual` for nothing.
-pub async fn keep(State(service): Shared, request: Request, next: Next) -> Response {
-    if takes_a_level(&request)
-        && let Err(failure) = caught_up(&service, request.headers()).await
-    {
+/// Waits until this replica has executed what the session has seen. Reads of level `eventual` wait for nothing.
+pub async fn wait(State(service): Shared, request: Request, next: Next) -> Response {
+    let is_eventual = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "level=eventual"));
+    if !is_eventual && let Err(failure) = caught_up(&service, request.headers()).await {
         return failure.into_response();
     }
+    next.run(request).await
+}
+
+/// Says in the answer what this replica has executed by then.
+pub async fn show(State(service): Shared, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let token = Token { group: service.genesis.group(), slot: service.now().moment.seq().get() };
     let token = HeaderValue::from_str(&token.to_string()).expect("hex and a number");
     response.headers_mut().insert(SESSION_HEADER, token);
     response
-}
-
-fn takes_a_level(request: &Request) -> bool {
-    let is_eventual = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "level=eventual"));
-    let path: Vec<&str> = request.uri().path().split('/').skip(1).collect();
-    let is_read = match path[..] {
-        ["v1", "domains", _, "facts"] | ["v1", "domains", _, "authors", _] => false,
-        ["v1", "domains" | "conflicts" | "proposals" | "policy", ..] => true,
-        _ => false,
-    };
-    request.method() == Method::GET && is_read && !is_eventual
 }
 
 async fn caught_up(service: &Service, headers: &HeaderMap) -> Answer<()> {

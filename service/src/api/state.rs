@@ -20,11 +20,12 @@ use axum::response::{IntoResponse, Response};
 use quorate_client::api::{Page, SnapshotEntry};
 use quorate_ledger::copy::{self, ASK_BYTES_MAX, Ask};
 use quorate_pbft::SeqNum;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// State that a question is about: the certified one that is being copied unless the query says otherwise.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub struct Which {
     /// The state after exactly this slot.
     seq: Option<u64>,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 13] = [
+pub const SETTINGS: [(&str, Option<&str>); 14] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
     ("operations", None),
@@ -17,6 +17,7 @@ pub const SETTINGS: [(&str, Option<&str>); 13] = [
     ("observers", Some("QUORATE_OBSERVERS")),
     ("data", Some("QUORATE_DATA")),
     ("history", Some("QUORATE_HISTORY")),
+    ("space_quota", Some("QUORATE_SPACE_QUOTA")),
     ("log", Some("QUORATE_LOG")),
     ("log_format", Some("QUORATE_LOG_FORMAT")),
     ("peers", Some("QUORATE_PEERS")),
@@ -86,6 +87,7 @@ mod tests {
         (config.tls_certificate, config.tls_key) = (Some(PathBuf::from("a")), Some(PathBuf::from("b")));
         config.default_rates = false;
         config.observers = Some("/ip4/127.0.0.1/tcp/2".to_owned());
+        config.space_quota = Some(super::super::Quota(1 << 30));
 
         let written = toml::Table::try_from(&config).expect("plain data");
 

@@ -20,7 +20,7 @@ use quorate_pbft::{
     QuorumCert, ReaderId, Record, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time,
     Verify,
 };
-use quorate_storage::{Batch, Db, Fold, SupplyLimits};
+use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const SLOTS_PER_ROUND_MAX: usize = 64;
 /// Milliseconds between two looks whether a fold has ended that execution waits for.
 const FOLD_LOOK_MS: u64 = 20;
+/// Milliseconds between two rounds that forget history for want of room.
+const PRUNE_EVERY_MS: u64 = 20;
 /// Bytes of bundles executed before a commit: what one commit to a slow disk writes in a fraction of a second.
 const EXECUTED_BYTES_PER_ROUND_MAX: u64 = 16 << 20;
 
@@ -145,6 +147,7 @@ impl Engine {
             super::recall::queued(&mut mempool, (&ledger, &moment.snapshot))?;
         }
         let reporter = Reporter::new(&core, broken.as_ref());
+        db.room().be_patient();
         Ok(Self {
             core,
             reporter,
@@ -292,9 +295,11 @@ impl Engine {
     fn commit(&mut self, work: Work) -> Result<Round, EngineError> {
         let Work { mut batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
         self.mempool().take_unneeded().into_iter().for_each(|row| batch.unqueue(row));
-        if !batch.is_empty() {
+        let is_short = self.db.room().is_short();
+        if is_short || !batch.is_empty() {
             let stable = self.core.stable().map_or(SeqNum::default(), QuorumCert::seq);
-            self.pruning.prune(&mut batch, &self.ledger, stable, &self.constants)?;
+            let clock = (self.own_clock, is_short);
+            self.pruning.prune(&mut batch, &mut self.ledger, (stable, &self.constants), clock)?;
         }
         round.committed = !batch.is_empty();
         batch.commit()?;
@@ -315,11 +320,25 @@ impl Engine {
     /// Sets the state aside at a checkpoint; hands it out to be folded when a certified checkpoint covers it. Who catches
     /// up knows one far above what is executed.
     fn fold(&mut self, at_checkpoint: bool) -> Result<Option<Fold>, EngineError> {
-        self.folding.ended(&self.db).into_iter().for_each(|folded| self.pruning.folded(folded));
-        if at_checkpoint {
-            self.folding.at_checkpoint(&self.db, self.ledger.executed().seq, self.own_clock)?;
+        if let Some(folded) = self.folding.ended(&self.db) {
+            self.pruning.folded(folded);
+            self.renew()?;
+        }
+        let seq = self.ledger.executed().seq;
+        let is_short = self.db.room().is_short() && self.pruning.has_forgotten() && self.roots.at(seq).is_some();
+        if (at_checkpoint || is_short) && self.folding.at_checkpoint(&self.db, seq, self.own_clock)? {
+            self.pruning.set_aside();
         }
         Ok(self.core.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
+    }
+
+    /// Lets readers go from the rows of before a fold, where no slot comes that would: they pin what was forgotten.
+    fn renew(&mut self) -> Result<(), EngineError> {
+        if self.db.room().is_short() && self.moment.seq() == self.ledger.executed().seq {
+            self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
+            self.held.renew(&self.moment);
+        }
+        Ok(())
     }
 
     /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk.
@@ -335,9 +354,14 @@ impl Engine {
         Ok(())
     }
 
-    /// When the next round is due, if nothing comes before: at once while executed slots wait.
+    /// When the next round is due, if nothing comes before: at once while executed slots wait, soon while history is to
+    /// be forgotten for want of room.
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
         match self.deferred.is_empty() {
+            true if self.db.room().is_short() && self.pruning.is_due() => {
+                let soon = now.ticks.after(PRUNE_EVERY_MS);
+                Some(self.core.next_wakeup().map_or(soon, |due| due.min(soon)))
+            }
             true => self.core.next_wakeup(),
             false if self.folding.is_behind(&self.db) => Some(now.ticks.after(FOLD_LOOK_MS)),
             false => Some(now.ticks),
@@ -348,6 +372,11 @@ impl Engine {
     pub fn published(&self) -> Published {
         let report = self.reporter.report(&self.roots, &self.mempool());
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
+    }
+
+    /// Room on the disk, to share with the API.
+    pub fn room(&self) -> Arc<Room> {
+        self.db.room().clone()
     }
 
     /// The mempool, to share with the API.

@@ -32,16 +32,15 @@ enum Stage {
 }
 
 impl Folding {
-    /// The state is the one after a checkpoint slot: sets it aside if it is time.
-    pub(super) fn at_checkpoint(&mut self, db: &Db, seq: SeqNum, now: Time) -> Result<(), StoreError> {
+    /// The state is the one after a checkpoint slot: sets it aside if it is time. Whether it did.
+    pub(super) fn at_checkpoint(&mut self, db: &Db, seq: SeqNum, now: Time) -> Result<bool, StoreError> {
         let is_early = self.aside_at.is_some_and(|at| now.get() < at.get() + PAUSE_MS);
         if is_early && db.unfolded_bytes() < HEAVY_BYTES || !matches!(self.stage, Stage::Idle) {
-            return Ok(());
+            return Ok(false);
         }
-        if let Some(fold) = db.freeze()? {
-            (self.stage, self.aside_at) = (Stage::Aside(seq, fold), Some(now));
-        }
-        Ok(())
+        let Some(fold) = db.freeze()? else { return Ok(false) };
+        (self.stage, self.aside_at) = (Stage::Aside(seq, fold), Some(now));
+        Ok(true)
     }
 
     /// Hands out what is set aside, once its checkpoint is covered by a certified one.

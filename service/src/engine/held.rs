@@ -49,6 +49,13 @@ impl Held {
         self.pair();
     }
 
+    /// Holds a state of the same slot in place of one that pins older pages.
+    pub fn renew(&mut self, moment: &Arc<Moment>) {
+        let waiting = self.waiting.iter_mut();
+        let held = waiting.chain(self.certified.as_mut().map(|held| &mut held.moment));
+        held.filter(|held| held.seq() == moment.seq()).for_each(|held| held.clone_from(moment));
+    }
+
     fn pair(&mut self) {
         let Some(newest) = &self.newest else { return };
         while let Some(moment) = self.waiting.pop_front_if(|moment| moment.seq() <= newest.seq()) {

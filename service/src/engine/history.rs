@@ -86,8 +86,10 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    pub(super) fn of(point: &ExecutedPoint) -> Self {
-        Self { epoch: point.epoch, time: point.time, lane_bytes: point.lane_bytes.iter().sum() }
+    /// Execution up to a point, and milliseconds after its slot.
+    pub(super) fn of(point: &ExecutedPoint, since_ms: u64) -> Self {
+        let time = Time::new(point.time.get().saturating_add(since_ms));
+        Self { epoch: point.epoch, time, lane_bytes: point.lane_bytes.iter().sum() }
     }
 }
 

@@ -1,9 +1,10 @@
-//! Pruning: rows that the disk lets go, a bounded part along with what a round writes anyway.
+//! Pruning: rows that the disk lets go, a bounded part along with what a round writes anyway; while there is no room for
+//! new changes, in every round.
 
 use super::error::EngineError;
 use super::history::{History, Reached};
 use quorate_ledger::{Ledger, Sweep};
-use quorate_pbft::{Constants, ExecutedPoint, SeqNum};
+use quorate_pbft::{Constants, ExecutedPoint, SeqNum, Time};
 use quorate_storage::Batch;
 
 /// Windows of decided slots that stay, whatever the policy says: replicas that are a little behind catch up by them.
@@ -12,16 +13,29 @@ const WINDOWS_KEPT: u64 = 4;
 /// Rows of the ledger's history that one round looks at: some tenths of a millisecond.
 const SWEPT_ROWS: usize = 128;
 
+/// Milliseconds between two looks for older history, while a group without room executes nothing.
+const LOOK_EVERY_MS: u64 = 1_000;
+
 /// Progress of pruning.
 #[derive(Debug)]
 pub(super) struct Pruning {
     history: History,
-    /// The folded checkpoint up to which the disk is to be pruned, until it is.
-    due: Option<SeqNum>,
+    /// The folded checkpoint up to which the disk may be pruned.
+    folded: SeqNum,
+    /// Whether the disk may not be pruned as far yet.
+    is_due: bool,
+    /// When nothing was left to forget.
+    done_at: Time,
+    /// Last executed slot, and when it was seen first.
+    executed: (SeqNum, Time),
+    /// Whether rows were forgotten that are not set aside yet to be folded.
+    has_forgotten: bool,
     /// The oldest slot that is served, where the core does not know it yet.
     oldest: Option<SeqNum>,
-    /// Walk through the ledger's history, and the oldest slot that it keeps; none where nothing is to be forgotten.
-    sweep: Option<(Sweep, SeqNum)>,
+    /// Walk through the ledger's tables.
+    sweep: Sweep,
+    /// The oldest slot that the sweep keeps; none where nothing is to be forgotten.
+    keeps: Option<SeqNum>,
     /// The oldest slot that a whole sweep has kept.
     swept: SeqNum,
 }
@@ -29,12 +43,43 @@ pub(super) struct Pruning {
 impl Pruning {
     /// At a start: the disk may not be pruned up to what was folded.
     pub(super) fn new(history: History, folded: SeqNum) -> Self {
-        Self { history, due: Some(folded), oldest: None, sweep: None, swept: SeqNum::default() }
+        Self {
+            history,
+            folded,
+            is_due: true,
+            done_at: Time::default(),
+            executed: Default::default(),
+            has_forgotten: false,
+            oldest: None,
+            sweep: Sweep::default(),
+            keeps: None,
+            swept: SeqNum::default(),
+        }
     }
 
     /// The state was folded at a checkpoint.
     pub(super) fn folded(&mut self, seq: SeqNum) {
-        self.due = Some(seq);
+        (self.folded, self.is_due) = (seq, true);
+    }
+
+    /// A group without room executes nothing, and so folds nothing: it is time to look again.
+    pub(super) fn look_again(&mut self, now: Time) {
+        self.is_due |= now.get() >= self.done_at.get() + LOOK_EVERY_MS;
+    }
+
+    /// Whether rows are left to forget.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// Whether rows were forgotten that are not set aside yet to be folded.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.has_forgotten
+    }
+
+    /// All that was forgotten is set aside to be folded.
+    pub(super) fn set_aside(&mut self) {
+        self.has_forgotten = false;
     }
 
     /// The oldest slot that is served, once after it went up.
@@ -43,52 +88,69 @@ impl Pruning {
     }
 
     /// Forgets a bounded number of rows that E1 lets go, and of slots and history that the policy does not keep. A start
-    /// executes again from the folded checkpoint on, so nothing above it goes.
+    /// executes again from the folded checkpoint on, so nothing above it goes. `now` is by the own clock; `is_short` says
+    /// whether no new change is taken for want of room.
     pub(super) fn prune(
         &mut self,
         batch: &mut Batch,
-        ledger: &Ledger,
-        stable: SeqNum,
-        constants: &Constants,
+        ledger: &mut Ledger,
+        (stable, constants): (SeqNum, &Constants),
+        (now, is_short): (Time, bool),
     ) -> Result<(), EngineError> {
-        let Some(folded) = self.due else { return Ok(()) };
-        let covered = stable.min(folded);
-        let votes = batch.prune(covered, constants.checkpoint_period)?;
-        let slots = self.prune_slots(batch, ledger.executed(), (covered, WINDOWS_KEPT * constants.window))?;
-        if !votes && !slots && !self.forget(batch, ledger)? {
-            self.due = None;
+        if is_short {
+            self.look_again(now);
         }
+        let reached = self.reached(ledger.executed(), now, is_short);
+        if !self.is_due {
+            return Ok(());
+        }
+        let covered = stable.min(self.folded);
+        let votes = batch.prune(covered, constants.checkpoint_period)?;
+        let slots = self.prune_slots(batch, &reached, (covered, WINDOWS_KEPT * constants.window))?;
+        if !votes && !slots && !self.forget(batch, ledger)? {
+            (self.is_due, self.done_at) = (false, now);
+        }
+        self.has_forgotten |= !batch.is_empty();
         Ok(())
+    }
+
+    /// Execution up to now. Without room no slot comes and ledger time stands still: time that passes here since the last
+    /// slot counts then, or a group could never forget enough to take a change again.
+    fn reached(&mut self, executed: &ExecutedPoint, now: Time, is_short: bool) -> Reached {
+        if self.executed.0 != executed.seq {
+            self.executed = (executed.seq, now);
+        }
+        let since = if is_short { now.get() - self.executed.1.get() } else { 0 };
+        Reached::of(executed, since)
     }
 
     /// Whether some of the work is left.
     fn prune_slots(
         &mut self,
         batch: &mut Batch,
-        executed: &ExecutedPoint,
+        now: &Reached,
         (covered, kept): (SeqNum, u64),
     ) -> Result<bool, EngineError> {
         let history = self.history;
         if history == History::All || covered.get() <= kept {
             return Ok(false);
         }
-        let now = Reached::of(executed);
         let last = SeqNum::new(covered.get() - kept);
-        let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, &now))?;
+        let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, now))?;
         self.oldest = Some(oldest);
-        if self.sweep.is_none() && self.swept < oldest {
-            self.sweep = Some((Sweep::default(), oldest));
+        if self.keeps.is_none() && self.swept < oldest {
+            self.keeps = Some(oldest);
         }
         Ok(is_left)
     }
 
-    /// Forgets history of the ledger. Whether some rows are left to look at.
-    fn forget(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<bool, EngineError> {
-        let Some((sweep, oldest)) = &mut self.sweep else { return Ok(false) };
-        if ledger.forget(batch, sweep, *oldest, SWEPT_ROWS)? {
-            self.swept = *oldest;
-            self.sweep = None;
+    /// Forgets history of the ledger, and contents without a name. Whether some rows are left to look at.
+    fn forget(&mut self, batch: &mut Batch, ledger: &mut Ledger) -> Result<bool, EngineError> {
+        let Some(oldest) = self.keeps else { return Ok(false) };
+        if ledger.forget(batch, &mut self.sweep, oldest, SWEPT_ROWS)? {
+            self.swept = if self.sweep.is_anew() { oldest } else { self.swept };
+            self.keeps = None;
         }
-        Ok(self.sweep.is_some())
+        Ok(self.keeps.is_some())
     }
 }

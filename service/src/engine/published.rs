@@ -17,9 +17,10 @@ pub struct Published {
 }
 
 impl Published {
-    /// Whether nobody who reads could tell them apart.
+    /// Whether nobody who reads could tell them apart, and neither pins what the other does not.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let certified = |published: &Self| published.certified.as_ref().map(|held| held.moment.seq());
-        self.moment.seq() == other.moment.seq() && self.report == other.report && certified(self) == certified(other)
+        let is_same = Arc::ptr_eq(&self.moment, &other.moment); // one of the same slot may have been folded since
+        is_same && self.report == other.report && certified(self) == certified(other)
     }
 }

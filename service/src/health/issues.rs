@@ -1,6 +1,7 @@
 //! Issues: what is wrong, the evidence, and what to do about it.
 
 use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
+use super::space::NoRoom;
 use quorate_client::api::Mode;
 
 /// Milliseconds without a new stable checkpoint that are too many while slots are executed.
@@ -19,7 +20,7 @@ pub const RENEW_SECONDS: i64 = 30 * 86_400;
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 19] = [
+pub const RUNBOOKS: [(&str, &str); 20] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
@@ -30,6 +31,7 @@ pub const RUNBOOKS: [(&str, &str); 19] = [
     ("diverged", "diverged"),
     ("disk-damaged", "lost-disk"),
     ("disk-space", "disk-full"),
+    ("disk-full", "disk-full"),
     ("certificate", "certificate"),
     ("files", "limits"),
     ("checkpoint", "behind"),
@@ -216,6 +218,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
 /// Disk, files, keys.
 fn of_machine(Facts { vitals, damage, has_test_keys, .. }: &Facts<'_>) -> Vec<Fault> {
     let disk = vitals.disk.filter(|disk| disk.is_short());
+    let no_room = vitals.no_room();
     let found = [
         fault(
             damage.is_some(),
@@ -234,7 +237,15 @@ fn of_machine(Facts { vitals, damage, has_test_keys, .. }: &Facts<'_>) -> Vec<Fa
                 disk.map(|disk| format!("{} of {} MiB free", disk.free_bytes >> 20, disk.size_bytes >> 20))
                     .unwrap_or_default()
             },
-            "make room: a full disk stops the replica",
+            "make room: on a full disk the replica waits",
+        ),
+        fault(
+            no_room.is_some(),
+            "disk-full",
+            Severity::Critical,
+            "no new changes are taken here for want of room",
+            || no_room.map(|why| why.to_string()).unwrap_or_default(),
+            NoRoom::ADVICE,
         ),
         fault(
             vitals.is_short_of_files(),

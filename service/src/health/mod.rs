@@ -4,6 +4,8 @@
 //! ([`Vitals`]). [`issues()`] says in words what is wrong with that and with the core's report, [`assess`] makes a
 //! score of five parts. [`components()`] says which members hear each other, [`Outages`] what an outage has cost. Nothing here is asked of another replica, so all of it answers without a quorum.
 
+mod disk;
+mod space;
 mod vitals;
 mod facts;
 mod issues;
@@ -14,9 +16,11 @@ mod components;
 mod outages;
 
 pub use components::{Component, components};
+pub use disk::Disk;
 pub use facts::{BEHIND_SLOTS_MAX, Facts};
 pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
 pub use outages::Outages;
 pub use score::assess;
-pub use vitals::{Conflicts, Disk, Vitals};
+pub use space::{NoRoom, Space};
+pub use vitals::{Conflicts, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

@@ -1,8 +1,8 @@
 //! The score: five parts from 0 to 1, and their weighted geometric mean, so that one part at 0 makes the whole 0.
 
+use super::disk::Disk;
 use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
 use super::issues::Fault;
-use super::vitals::Disk;
 use quorate_client::api::{Health, HealthPart, Mode};
 
 /// Milliseconds from a proposal to its execution that cost nothing.
@@ -66,6 +66,7 @@ fn node(Facts { report, vitals, damage, .. }: &Facts<'_>) -> u64 {
         Mode::Diverged | Mode::Following => 0,
         _ if damage.is_some() => 0,
         Mode::Recovering => 300,
+        _ if vitals.no_room().is_some() => 300,
         _ if vitals.disk.is_some_and(Disk::is_short) || vitals.is_short_of_files() => 700,
         Mode::Active | Mode::ReadOnly => 1_000,
     }

@@ -1,11 +1,9 @@
 //! Measurements that the core does not make.
 
+use super::disk::Disk;
+use super::space::{NoRoom, Space};
 use std::path::Path;
 
-/// Share of a disk that must be free, in hundredths.
-pub const FREE_PERCENT_MIN: u64 = 15;
-/// Free bytes that suffice on a disk of any size.
-pub const FREE_BYTES_ENOUGH: u64 = 16 << 30;
 /// Share of the files that the system lets a process open, in hundredths, from which they run short.
 const FILES_PERCENT_MAX: u64 = 80;
 
@@ -16,6 +14,8 @@ pub struct Vitals {
     pub disk: Option<Disk>,
     /// Bytes of the database's files.
     pub database_bytes: u64,
+    /// Space that it takes and may take.
+    pub space: Space,
     /// Files and connections that the process has open.
     pub files_open: u64,
     /// Files and connections that the system lets it open.
@@ -42,15 +42,6 @@ pub struct Vitals {
     pub garbled: Vec<u16>,
 }
 
-/// Room on a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Disk {
-    /// Bytes that the replica may still write.
-    pub free_bytes: u64,
-    /// Bytes of the disk.
-    pub size_bytes: u64,
-}
-
 /// Receipts of some time, and how many of them were conflicts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Conflicts {
@@ -58,20 +49,6 @@ pub struct Conflicts {
     pub kept: u64,
     /// Count of receipts.
     pub receipts: u64,
-}
-
-impl Disk {
-    /// The disk that holds a path.
-    pub fn of(path: &Path) -> Option<Self> {
-        let disk = rustix::fs::statvfs(path).ok()?;
-        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-        Some(Self { free_bytes: bytes(disk.f_bavail), size_bytes: bytes(disk.f_blocks) })
-    }
-
-    /// True if less is free than a share that leaves time to act.
-    pub fn is_short(self) -> bool {
-        self.free_bytes < FREE_BYTES_ENOUGH && self.free_bytes < self.size_bytes / 100 * FREE_PERCENT_MIN
-    }
 }
 
 impl Conflicts {
@@ -83,6 +60,11 @@ impl Conflicts {
 }
 
 impl Vitals {
+    /// Why no new change is taken for want of room; none where one is.
+    pub fn no_room(&self) -> Option<NoRoom> {
+        self.space.refusal(self.disk)
+    }
+
     /// True if the process will soon be refused another file or connection.
     pub fn is_short_of_files(&self) -> bool {
         self.files_max > 0 && self.files_open * 100 > self.files_max * FILES_PERCENT_MAX

@@ -1,12 +1,15 @@
 //! The watch: once a second it measures, and tells the log when an issue begins or ends.
 
+use super::disk::Disk;
 use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
-use super::vitals::{Conflicts, Disk, Vitals, bytes_in, files_max, files_open};
+use super::space::Space;
+use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
 use crate::engine::{Published, Report};
 use crate::metrics::Metrics;
 use quorate_pbft::SeqNum;
+use quorate_storage::Room;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +22,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS: usize = 300;
 /// Looks between two that read the ledger.
 const READ_EVERY: u64 = 10;
+/// Least time between two walks through the database for its pages that hold rows.
+const WALK_EVERY: Duration = Duration::from_secs(10);
+/// Share of the time that such walks take at most: one in so many.
+const WALK_SHARE: u32 = 20;
 /// Open conflicts that are counted at most.
 const CONFLICTS_COUNTED_MAX: usize = 1_000;
 
@@ -32,6 +39,10 @@ pub struct Sources {
     pub damage: OnceLock<String>,
     /// Folder of the database.
     pub data: PathBuf,
+    /// Room on its disk.
+    pub room: Arc<Room>,
+    /// Bytes that the database may take; none where no quota is set.
+    pub quota_bytes: Option<u64>,
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
     /// Seconds since 1970 at which the certificate of the API ends.
@@ -75,6 +86,8 @@ struct Watch {
     last: Watched,
     /// Slot at which the ledger was read last.
     read_at: Option<SeqNum>,
+    /// Bytes of the database that hold rows, as of the last walk, and when the next may be.
+    live: Option<(u64, Instant)>,
 }
 
 /// Looks until nobody listens.
@@ -89,6 +102,7 @@ pub async fn watch(sources: Arc<Sources>, tell: Sender<Arc<Watched>>) {
         covered: begun,
         last: Watched::default(),
         read_at: None,
+        live: None,
     };
     while !tell.is_closed() {
         // The ledger is read, and the disk asked: on a thread that may block.
@@ -131,9 +145,13 @@ impl Watch {
         let sample = self.sample(published);
         let first = self.samples.front().cloned().unwrap_or_else(|| sample.clone());
         let grew = |peer: &u16, count: u64| count > first.garbled.get(peer).copied().unwrap_or_default();
+        let (disk, database_bytes) = (Disk::of(&self.sources.data), bytes_in(&self.sources.data));
+        let space = self.space(published, database_bytes);
+        self.lay_ballast(disk);
         let vitals = Vitals {
-            disk: Disk::of(&self.sources.data),
-            database_bytes: bytes_in(&self.sources.data),
+            disk,
+            database_bytes,
+            space,
             files_open: files_open(),
             files_max: files_max(),
             checkpoint_age_ms: self.covered.1.elapsed().as_millis() as u64,
@@ -150,11 +168,39 @@ impl Watch {
             certificate_seconds: self.sources.certificate_ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64),
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
+        self.sources.room.note_short(vitals.no_room().is_some());
         self.samples.push_back(sample);
         if self.samples.len() > LOOKS {
             self.samples.pop_front();
         }
         vitals
+    }
+
+    /// Space of the database. Above its quota, only what holds rows counts: new rows go where nothing is.
+    fn space(&mut self, published: &Published, database_bytes: u64) -> Space {
+        let quota_bytes = self.sources.quota_bytes;
+        let is_over = quota_bytes.is_some_and(|quota| database_bytes > quota);
+        let live = if is_over { self.live(published) } else { None };
+        let used_bytes = live.map_or(database_bytes, |live| live.min(database_bytes));
+        Space { used_bytes, quota_bytes, is_awaited: self.sources.room.is_awaited() }
+    }
+
+    /// Bytes that hold rows, by a walk through the database now and then; a disk that fails is met elsewhere.
+    fn live(&mut self, published: &Published) -> Option<u64> {
+        let now = Instant::now();
+        if self.live.is_none_or(|(_, next)| now >= next) {
+            let live = published.moment.snapshot.live_bytes().ok()?;
+            self.live = Some((live, Instant::now() + WALK_EVERY.max(WALK_SHARE * now.elapsed())));
+        }
+        self.live.map(|(live, _)| live)
+    }
+
+    /// Puts the ballast back once there is room; without one, the next write that finds none waits a little earlier.
+    fn lay_ballast(&self, disk: Option<Disk>) {
+        let Some(disk) = disk else { return };
+        if let Err(error) = self.sources.room.lay_ballast(disk.free_bytes) {
+            tracing::debug!(%error, "no ballast");
+        }
     }
 
     fn sample(&self, published: &Published) -> Sample {

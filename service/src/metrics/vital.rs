@@ -17,6 +17,8 @@ pub struct VitalGauges {
     disk_free: Gauge,
     disk_size: Gauge,
     database: Gauge,
+    space_used: Gauge,
+    space_quota: Gauge,
     files_open: Gauge,
     files_max: Gauge,
     checkpoint_age: Fraction,
@@ -35,6 +37,18 @@ impl VitalGauges {
         r.register_with_unit("disk_free", "Room on the disk of the database", Unit::Bytes, self.disk_free.clone());
         r.register_with_unit("disk_size", "Size of the disk of the database", Unit::Bytes, self.disk_size.clone());
         r.register_with_unit("database", "Files of the database", Unit::Bytes, self.database.clone());
+        r.register_with_unit(
+            "space_used",
+            "Files of the database without pages that hold nothing, where they are above the quota",
+            Unit::Bytes,
+            self.space_used.clone(),
+        );
+        r.register_with_unit(
+            "space_quota",
+            "Space that the database may take; 0 without a quota",
+            Unit::Bytes,
+            self.space_quota.clone(),
+        );
         r.register("files_open", "Files and connections that the process has open", self.files_open.clone());
         r.register("files_max", "Files and connections that it may open", self.files_max.clone());
         r.register_with_unit(
@@ -67,6 +81,8 @@ impl VitalGauges {
             self.disk_size.set(gauge(disk.size_bytes));
         }
         self.database.set(gauge(vitals.database_bytes));
+        self.space_used.set(gauge(vitals.space.used_bytes));
+        self.space_quota.set(gauge(vitals.space.quota_bytes.unwrap_or_default()));
         self.files_open.set(gauge(vitals.files_open));
         self.files_max.set(gauge(vitals.files_max));
         self.checkpoint_age.set(vitals.checkpoint_age_ms as f64 / 1_000.0);

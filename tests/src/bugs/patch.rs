@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "tests/bugs";
 
 /// Commands with which `run` may begin.
-const COMMANDS: [&str; 3] = ["simulate", "explore", "twins"];
+const COMMANDS: [&str; 4] = ["simulate", "explore", "twins", "contents"];
 
 /// A known mistake that can be planted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -119,7 +119,7 @@ impl Conductor {
             self.expect(resumed.is_some(), || format!("{fault}: nothing was confirmed within {RESUME_LIMIT:?}"));
         }
         self.pause(deadline.saturating_duration_since(Instant::now()))?;
-        self.end(fault, primary, &mut episode)?;
+        self.end(fault, primary)?;
         let ended = self.load.shared.history.now();
         let recovered = self.until_recovered(ended, RECOVER_LIMIT)?;
         episode.recovered_ms = recovered.map(|()| self.since(ended));

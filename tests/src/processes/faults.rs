@@ -25,7 +25,7 @@ pub enum Fault {
     IsolatePrimary,
     /// The group falls into two halves, neither of them a quorum.
     SplitInHalves,
-    /// The disk of one replica is full. The replica stops, cannot be started, and starts when there is room again.
+    /// The disk of one replica is full. The replica waits, is killed and starts without room, and goes on once there is some.
     FullDisk,
     /// The primary's wall clock jumps one hour ahead, and back.
     ClockAhead,

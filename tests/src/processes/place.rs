@@ -62,12 +62,12 @@ impl Place {
 
     /// Takes all that is left of the small disk; how much that was.
     pub fn fill_disk(&self) -> io::Result<u64> {
-        let mut ballast = File::create(self.on_disk(Path::new(BALLAST))?)?;
+        let mut filler = File::create(self.on_disk(Path::new(FILLER))?)?;
         let mut taken = 0;
         for piece in [64 << 10, 4 << 10] {
             let zeros = vec![0; piece];
             loop {
-                match ballast.write_all(&zeros) {
+                match filler.write_all(&zeros) {
                     Ok(()) => taken += piece as u64,
                     Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
                     Err(error) => return Err(error),
@@ -79,7 +79,7 @@ impl Place {
 
     /// Gives back what [`Place::fill_disk`] took.
     pub fn free_disk(&self) -> io::Result<()> {
-        match fs::remove_file(self.on_disk(Path::new(BALLAST))?) {
+        match fs::remove_file(self.on_disk(Path::new(FILLER))?) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
@@ -87,4 +87,4 @@ impl Place {
 }
 
 /// Name of the file that fills the small disk.
-const BALLAST: &str = "ballast";
+const FILLER: &str = "filler";

@@ -8,9 +8,6 @@ use super::links::Weather;
 use super::summary::Episode;
 use std::time::Duration;
 
-/// Time that a replica with a full disk may take to notice.
-const NOTICE_LIMIT: Duration = Duration::from_secs(20);
-
 /// Jump of a clock: beyond every bound on ledger time.
 const JUMP: Duration = Duration::from_secs(3_600);
 
@@ -49,7 +46,7 @@ impl Conductor {
     }
 
     /// Ends it.
-    pub(super) fn end(&mut self, fault: Fault, primary: usize, episode: &mut Episode) -> Result<(), Halt> {
+    pub(super) fn end(&mut self, fault: Fault, primary: usize) -> Result<(), Halt> {
         match fault {
             Fault::FoulWeather
             | Fault::MutePrimary
@@ -63,7 +60,7 @@ impl Conductor {
             }
             Fault::CrashLoop => self.crash_again((primary + 1) % REPLICAS)?,
             Fault::FreezePrimary => self.group.replica(primary)?.thaw()?,
-            Fault::FullDisk => self.free_disk(episode)?,
+            Fault::FullDisk => self.free_disk()?,
             Fault::ClockAhead | Fault::ClockBehind => self.clocks()?.right(primary)?,
             Fault::KillAll => (0..REPLICAS).try_for_each(|number| self.group.start(number))?,
         }
@@ -92,17 +89,18 @@ impl Conductor {
         self.group.clocks.as_ref().map_err(|why| Halt::Broken(why.clone()))
     }
 
-    /// The replica must have ended by itself rather than gone on with what it cannot keep. Tries a start without room,
-    /// makes room, and starts.
-    fn free_disk(&mut self, episode: &mut Episode) -> Result<(), Halt> {
-        match self.until(NOTICE_LIMIT, |conductor| conductor.group.lost(ON_SMALL_DISK))? {
+    /// The replica must have waited for room rather than ended. Kills it, starts it without room, and makes room.
+    fn free_disk(&mut self) -> Result<(), Halt> {
+        match self.group.lost(ON_SMALL_DISK) {
             Some(how) => {
-                episode.notes.push(format!("{how}: {}", self.group.last_words(ON_SMALL_DISK)));
+                let words = self.group.last_words(ON_SMALL_DISK);
+                self.failures.push(format!("{}: {how}: {words}", Fault::FullDisk));
                 drop(self.group.take(ON_SMALL_DISK)?);
-                let without_room = self.group.start(ON_SMALL_DISK);
-                episode.notes.push(without_room.err().unwrap_or_else(|| "it starts without room".to_owned()));
             }
-            None => episode.notes.push(format!("still running after {} s", NOTICE_LIMIT.as_secs())),
+            None => self.group.take(ON_SMALL_DISK)?.kill()?,
+        }
+        if let Err(why) = self.group.start(ON_SMALL_DISK) {
+            self.failures.push(format!("{}: it does not start without room: {why}", Fault::FullDisk));
         }
         self.group.free_disk()?;
         if !self.group.runs(ON_SMALL_DISK) {

@@ -6,12 +6,12 @@ use self::scan::Written;
 use crate::state::index::{IndexRow, Indexed, KINDS};
 use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
-use crate::state::{entry, rows};
+use crate::state::{entry, named, rows};
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries of one slot, kept in memory until its end, so that each is written and hashed once.
 ///
@@ -23,6 +23,8 @@ pub(crate) struct Overlay<'s> {
     /// Writes of the envelope in hand; none where it removes.
     pending: Named<Option<Vec<u8>>>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    /// Contents that rows of accepted envelopes name; none where nobody wants to know.
+    named: Option<BTreeSet<Digest>>,
 }
 
 /// By the tree and the name of an entry: its key is a hash, and costs more than the look.
@@ -36,9 +38,15 @@ struct Known {
 }
 
 impl<'s> Overlay<'s> {
-    pub(crate) fn new(store: &'s mut dyn Store) -> Self {
+    /// Adds to `named` the contents that are named from now on.
+    pub(crate) fn new(store: &'s mut dyn Store, named: Option<BTreeSet<Digest>>) -> Self {
         let (known, pending, rows) = Default::default();
-        Self { store, known, pending, rows }
+        Self { store, known, pending, rows, named }
+    }
+
+    /// Contents that were named so far.
+    pub(crate) fn take_named(&mut self) -> Option<BTreeSet<Digest>> {
+        self.named.take()
     }
 
     /// Rows as they were before the envelope in hand, entries of this slot excepted.
@@ -209,10 +217,14 @@ impl<'s> Overlay<'s> {
             }
         }
         for ((table, key), value) in core::mem::take(&mut self.rows) {
-            match value {
-                Some(value) => self.store.give(table, key, value)?,
-                None => self.store.delete(table, &key)?,
+            let Some(value) = value else {
+                self.store.delete(table, &key)?;
+                continue;
+            };
+            if let Some(named) = &mut self.named {
+                named.extend(named::by_row(table, &key, &value)?);
             }
+            self.store.give(table, key, value)?;
         }
         Ok(())
     }
@@ -248,6 +260,9 @@ impl<'s> Overlay<'s> {
             self.store.delete(Table::Entries, &row)?;
             return Ok((known.key, None));
         };
+        if let Some(named) = &mut self.named {
+            named.extend(named::by_entry(name, &value)?);
+        }
         let hash = entry::value_hash(&value);
         self.store.give(Table::Entries, row.to_vec(), entry::encode(&hash, name, &value))?;
         Ok((known.key, Some(hash)))

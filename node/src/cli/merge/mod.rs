@@ -50,13 +50,13 @@ pub struct Args {
     #[command(flatten)]
     marks: Marks,
     /// Merge two commits of the git repository here and report on each file: a merge commit, or A...B
-    #[arg(long, value_name = "RANGE", conflicts_with_all = ["path", "driver", "explain", "install"])]
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["path", "driver", "explain", "install", "marker_size", "labels", "conflict_style"])]
     report: Option<String>,
     /// With --report: the page to write
     #[arg(long, value_name = "F.html", requires = "report")]
     out: Option<PathBuf>,
     /// Make quorate the merge driver of this git repository
-    #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json"])]
+    #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json", "marker_size", "labels", "conflict_style"])]
     install: bool,
     /// With --install: of all of this user's repositories
     #[arg(long, requires = "install")]
@@ -92,7 +92,7 @@ fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, F
         print::bytes(&merged.bytes)?;
     }
     if args.explain {
-        eprint!("{}", explain::words(&path, &our_bytes, &outcome));
+        print::explain(&explain::words(&path, &our_bytes, &outcome));
     }
     Ok(merged.clean)
 }

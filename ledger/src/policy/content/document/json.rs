@@ -1,4 +1,4 @@
-//! JSON in which no object has a key twice: readers disagree about which of the two counts.
+//! JSON whose keys every reader takes alike: no object has one twice, and each is text, without half of a surrogate pair.
 
 use super::DEPTH_MAX;
 use serde_json::Value;
@@ -18,9 +18,9 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
     Ok(value)
 }
 
-/// Refuses JSON in which a key stands twice, with the key's place as a JSON pointer (RFC 6901).
+/// Refuses JSON in which a key stands twice or is no text, with the key's place as a JSON pointer (RFC 6901).
 fn unique(text: &str) -> Result<(), String> {
-    doubled(text).map_or(Ok(()), |at| Err(format!("the key {} stands twice", pointer(text, at))))
+    fault(text).map_or(Ok(()), |(at, why)| Err(format!("the key {} {why}", pointer(text, at))))
 }
 
 /// Marks of a text that is JSON.
@@ -74,8 +74,9 @@ impl Iterator for Marks<'_> {
     }
 }
 
-/// Place of the first key that stood before in its object; of several objects, in the one that ends first.
-fn doubled(text: &str) -> Option<usize> {
+/// Place of the first key that is no text or that stood before in its object, and which; of several objects, in the one that
+/// ends first.
+fn fault(text: &str) -> Option<(usize, &'static str)> {
     // For each open object the count of keys before its own.
     let (mut open, mut keys) = (Vec::new(), Vec::new());
     for mark in Marks::of(text) {
@@ -84,12 +85,15 @@ fn doubled(text: &str) -> Option<usize> {
             Mark::Sign(b'{') => open.push(keys.len()),
             Mark::Sign(b'}') => {
                 let own = keys.split_off(open.pop()?);
-                let mut named: Vec<(Cow<str>, usize)> =
-                    own.into_iter().map(|key| (name(&text[key.clone()]), key.start)).collect();
+                let mut named = Vec::with_capacity(own.len());
+                for key in own {
+                    let Some(name) = name(&text[key.clone()]) else { return Some((key.start, "is no text")) };
+                    named.push((name, key.start));
+                }
                 named.sort_unstable();
                 let again = named.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
                 if let Some(at) = again.min() {
-                    return Some(at);
+                    return Some((at, "stands twice"));
                 }
             }
             Mark::Sign(_) => (),
@@ -98,12 +102,12 @@ fn doubled(text: &str) -> Option<usize> {
     None
 }
 
-/// A key as its escapes say; as it is spelled where they are no characters.
-fn name(spelled: &str) -> Cow<'_, str> {
+/// A key as its escapes say; none where they are no characters.
+fn name(spelled: &str) -> Option<Cow<'_, str>> {
     if !spelled.contains('\\') {
-        return Cow::Borrowed(spelled);
+        return Some(Cow::Borrowed(spelled));
     }
-    serde_json::from_str(&format!("\"{spelled}\"")).map_or(Cow::Borrowed(spelled), Cow::Owned)
+    serde_json::from_str(&format!("\"{spelled}\"")).ok().map(Cow::Owned)
 }
 
 /// Way to the key that begins at a place; of a deep one its first steps.
@@ -141,7 +145,10 @@ enum Step<'t> {
 impl Step<'_> {
     fn shown(&self) -> String {
         match self {
-            Self::Key(key) => format!("/{}", name(key).replace('~', "~0").replace('/', "~1")),
+            Self::Key(key) => {
+                let shown = name(key).unwrap_or(Cow::Borrowed(key));
+                format!("/{}", shown.replace('~', "~0").replace('/', "~1"))
+            }
             Self::Item(item) => format!("/{item}"),
         }
     }
@@ -168,11 +175,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_half_of_a_surrogate_pair_is_refused_with_its_place() {
+        for (text, place) in [
+            (r#"{"\ud800": 1, "\\ud800": 2}"#, r"/\ud800"),
+            (r#"{"a": [{"\uD800": 1, "\ud800": 2}]}"#, r"/a/0/\uD800"),
+            (r#"{"a\ude00": 1}"#, r"/a\ude00"),
+        ] {
+            assert_eq!(check(text), Err(format!("the key {place} is no text")), "{text}");
+        }
+    }
+
+    #[test]
     fn equal_keys_of_different_objects_and_equal_texts_that_are_no_keys_stand() {
         for text in [
             r#"{"a": {"a": "a", "b": ["a", "a"]}, "b": {"a": 1}, "A": "\"a\":"}"#,
             r#"[{"a": 1}, {"a": 1}]"#,
-            r#"{"\ud800": 1, "\ud801": 1}"#,
+            r#"{"\ud83d\ude00": 1, "\ud83d\ude01": "\ud800"}"#,
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
         }

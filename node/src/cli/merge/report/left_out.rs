@@ -2,6 +2,7 @@
 
 use quorate_git::{Commit, Fork, GitError, Reason, Repository};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// An entry that a side changed and that was left out.
 pub struct LeftOut {
@@ -46,7 +47,17 @@ impl Changes {
         Ok(Self { files, left_out: skipped.into_iter().map(|entry| (entry.path, entry.reason)).collect() })
     }
 
+    /// Whether the path, a folder above it or anything below it is among them.
     fn has(&self, path: &str) -> bool {
-        self.files.contains(path) || self.left_out.contains_key(path)
+        let is = |path: &str| self.files.contains(path) || self.left_out.contains_key(path);
+        let is_above = path.match_indices('/').any(|(end, _)| is(&path[..end]));
+        is(path) || is_above || self.has_below(&format!("{path}/"))
+    }
+
+    fn has_below(&self, folder: &str) -> bool {
+        let is_below = |first: Option<&String>| first.is_some_and(|path| path.starts_with(folder));
+        let from = (Bound::Included(folder), Bound::Unbounded);
+        is_below(self.files.range::<str, _>(from).next())
+            || is_below(self.left_out.range::<str, _>(from).next().map(|(path, _)| path))
     }
 }

@@ -1,4 +1,4 @@
-//! `quorate merge --report`: a whole merge of a git repository, file by file, beside what git has by lines and beside what was
+//! `quorate merge --report`: a whole merge of a git repository, file by file, beside what `git merge-file` has and beside what was
 //! committed.
 
 mod left_out;
@@ -55,7 +55,7 @@ fn summary(whole: &Whole) -> String {
     let rungs = if rungs.is_empty() { String::new() } else { format!(" ({})", rungs.join(", ")) };
     let conflicts = whole.files.len() - clean;
     format!(
-        "Files that both sides changed: {}, merged {clean}{rungs}, in conflict {conflicts}; git merges {gits} by lines. Files that one side changed: {}.",
+        "Files that both sides changed: {}, merged {clean}{rungs}, in conflict {conflicts}; `git merge-file` merges {gits}. Files that one side changed: {}.",
         whole.files.len(),
         whole.one_sided.len()
     )

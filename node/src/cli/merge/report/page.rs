@@ -71,7 +71,9 @@ fn overview(whole: &Whole) -> String {
     if rows.is_empty() {
         return "<p>None.</p>\n".into();
     }
-    format!("<table>\n<tr><th>file</th><th>quorate</th><th>git</th>{head}</tr>\n{rows}</table>\n")
+    format!(
+        "<table>\n<tr><th>file</th><th>quorate</th><th><code>git merge-file</code></th>{head}</tr>\n{rows}</table>\n"
+    )
 }
 
 fn answer(file: &File) -> String {
@@ -101,7 +103,7 @@ fn details((at, file): (usize, &File)) -> String {
     let open = if file.is_clean() { "" } else { " open" };
     let blocks = [
         ("quorate", our_block(file)),
-        ("git, by lines", if file.is_as_git() == Some(true) { None } else { git_block(file) }),
+        ("git merge-file", if file.is_as_git() == Some(true) { None } else { git_block(file) }),
         ("committed, against the merge", committed_block(file)),
     ];
     let shown = blocks

@@ -12,7 +12,7 @@ pub struct Meeting {
     pub base: Option<Entry>,
     pub ours: Option<Entry>,
     pub theirs: Option<Entry>,
-    /// Whether two files of one tree would come to stand here.
+    /// Whether two files would come to stand here.
     pub is_crowded: bool,
 }
 
@@ -62,6 +62,8 @@ impl Meetings {
         let is_twice = |a: Option<Entry>, b: Option<Entry>| a.is_some() && b.is_some();
         there.is_crowded |= is_twice(there.base, new.base) || is_twice(there.ours, new.ours);
         there.is_crowded |= is_twice(there.theirs, new.theirs);
+        // A file that a side added meets one of base that was moved here.
+        there.is_crowded |= there.base.is_some() && new.base.is_none();
         there.from = there.from.take().or(new.from);
         there.base = there.base.or(new.base);
         there.ours = there.ours.or(new.ours);
@@ -79,9 +81,20 @@ impl Meeting {
         self.base == self.ours && self.base == self.theirs && self.from.is_none() && !self.is_crowded
     }
 
+    /// Why what meets here cannot be merged, whatever it holds.
+    pub fn clash(&self) -> Option<&'static str> {
+        if self.is_crowded {
+            Some("more than one file would come to stand here")
+        } else if self.from.is_some() && self.ours.is_some() != self.theirs.is_some() {
+            Some("one side moved it here, and the other removed it")
+        } else {
+            None
+        }
+    }
+
     /// Entry after the merge where the sides agree or one alone changed it.
     pub fn one_sided(&self) -> Option<Option<Entry>> {
-        if self.is_crowded {
+        if self.clash().is_some() {
             None
         } else if self.ours == self.theirs || self.base == self.theirs {
             Some(self.ours)

@@ -5,7 +5,7 @@ use super::trees::{Meeting, Meetings};
 use quorate_git::{Entry, Fork, GitError, Mode, Repository, Tree};
 use quorate_semantic as semantic;
 use quorate_semantic::{Class, Conflict, EntryOutcome, Input, Kind, Options, Piece, Rung};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The merge of two commits.
 pub struct Whole {
@@ -110,6 +110,8 @@ impl Whole {
         }
         stands.extend(files.iter().map(|file| (file.path.as_str(), file.result_stands())));
         let in_the_way = in_the_way(&stands);
+        one_sided.retain(|(path, _)| !in_the_way.contains(path));
+        files.retain(|file| !in_the_way.contains(&file.path));
         files.extend(in_the_way.into_iter().map(|path| {
             let why = "it would be a file, and a folder of others";
             File::of_paths(path, why.into())
@@ -143,7 +145,7 @@ impl File {
 }
 
 /// Files at whose path others want a folder.
-fn in_the_way(stands: &BTreeMap<&str, bool>) -> Vec<String> {
+fn in_the_way(stands: &BTreeMap<&str, bool>) -> BTreeSet<String> {
     let there = |path: &str| stands.get(path) == Some(&true);
     let is_folder = |path: &str| {
         let folder = format!("{path}/");
@@ -168,8 +170,8 @@ impl Reader<'_> {
         let (base, ours, theirs) = (base?, ours?, theirs?);
         let [b, o, t] = [&base, &ours, &theirs]
             .map(|entry| entry.as_ref().map(|(kind, bytes)| semantic::Entry { kind: *kind, bytes }));
-        let answer = if meeting.is_crowded {
-            Answer::Paths("more than one file would come to stand here".into())
+        let answer = if let Some(why) = meeting.clash() {
+            Answer::Paths(why.into())
         } else {
             match semantic::merge_entries(b, o, t, path, self.options) {
                 EntryOutcome::Clean { entry, rung } => Answer::Clean(entry, rung),
@@ -181,7 +183,7 @@ impl Reader<'_> {
             let base = b.filter(is_file).map(|base| base.bytes);
             semantic::merge_as_git(&Input { base, ours: o.bytes, theirs: t.bytes, path, options: self.options })
         };
-        let by_lines = if meeting.is_crowded { None } else { by_lines() };
+        let by_lines = if meeting.clash().is_some() { None } else { by_lines() };
         let committed = match &self.committed {
             Some(tree) => Some(self.read(tree.files.get(path).copied())?),
             None => None,

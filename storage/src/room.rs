@@ -1,0 +1,179 @@
+//! Room on the disk: a write that finds none waits for it, and nothing is lost.
+//!
+//! A write that failed for want of room may be made again at the same place, so a full disk is a slow disk: the process
+//! goes on where it stood once there is room. A ballast in the folder goes with the first such write, which leaves
+//! votes their room where another program has filled the disk.
+
+use redb::{BackendError, StorageBackend};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The ballast in the folder of a database.
+const BALLAST: &str = "ballast";
+
+/// Bytes of the ballast: votes and certificates of some minutes.
+pub const BALLAST_BYTES: u64 = 16 << 20;
+
+/// Bytes that must be free for a ballast to be made: it must not fill the disk itself.
+pub const ROOM_FOR_BALLAST: u64 = 8 * BALLAST_BYTES;
+
+/// Between two tries of a write.
+const TRY_EVERY: Duration = Duration::from_millis(100);
+
+/// Room on the disk of a database.
+#[derive(Debug, Default)]
+pub struct Room {
+    /// The ballast's file; none for a database in memory.
+    ballast: Option<PathBuf>,
+    /// Writes that wait.
+    waiting: AtomicUsize,
+    /// Whether writes wait; they fail until a replica runs, and once it ends.
+    is_patient: Mutex<bool>,
+    given_up: Condvar,
+    /// Whether no new change is taken for want of room.
+    is_short: AtomicBool,
+}
+
+impl Room {
+    pub(crate) fn of(dir: &Path) -> Self {
+        Self { ballast: Some(dir.join(BALLAST)), ..Self::default() }
+    }
+
+    /// Whether a write waits for room: nothing is recorded until there is some.
+    pub fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Lets writes that find no room wait for it from now on: a replica runs, which can say so.
+    pub fn be_patient(&self) {
+        *self.patience() = true;
+    }
+
+    /// Lets writes that find no room fail from now on: the process ends.
+    pub fn give_up(&self) {
+        *self.patience() = false;
+        self.given_up.notify_all();
+    }
+
+    /// Whether no new change is taken for want of room, as was noted last: history is then forgotten in quiet times too.
+    pub fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Acquire)
+    }
+
+    /// Notes whether new changes are taken.
+    pub fn note_short(&self, is_short: bool) {
+        self.is_short.store(is_short, Ordering::Release);
+    }
+
+    /// Puts the ballast back, where there is room for it. The disk may be slow.
+    pub fn lay_ballast(&self, free_bytes: u64) -> io::Result<()> {
+        let Some(path) = self.ballast.as_ref().filter(|_| free_bytes >= ROOM_FOR_BALLAST) else { return Ok(()) };
+        if path.try_exists()? {
+            return Ok(());
+        }
+        let laid = File::create_new(path).and_then(|mut file| {
+            let zeros = vec![0; 1 << 20];
+            (0..BALLAST_BYTES >> 20).try_for_each(|_| file.write_all(&zeros))
+        });
+        laid.inspect_err(|_| drop(fs::remove_file(path)))
+    }
+
+    /// Waits a moment, or makes room. Whether to try again.
+    fn wait(&self) -> bool {
+        if self.ballast.as_ref().is_some_and(|ballast| fs::remove_file(ballast).is_ok()) {
+            return true;
+        }
+        let waited = self.given_up.wait_timeout_while(self.patience(), TRY_EVERY, |is_patient| *is_patient);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn patience(&self) -> MutexGuard<'_, bool> {
+        self.is_patient.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Repeats a write while it finds no room.
+    fn find(&self, write: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        let first = write();
+        if !first.as_ref().is_err_and(is_full) {
+            return first;
+        }
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let outcome = loop {
+            if !self.wait() {
+                break first;
+            }
+            let again = write();
+            if !again.as_ref().is_err_and(is_full) {
+                break again;
+            }
+        };
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        outcome
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// File whose writes wait for room, where its [`Room`] is patient.
+#[derive(Debug)]
+pub(crate) struct Patient<B> {
+    pub(crate) file: B,
+    pub(crate) room: Arc<Room>,
+}
+
+impl<B: StorageBackend> StorageBackend for Patient<B> {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.room.find(|| self.file.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.room.find(|| self.file.write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
