@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Why seen epochs cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EpochsError {
-    /// The disk said no.
+    /// File that cannot be read or written.
     #[error("epochs {}: {error}", .path.display())]
     Io {
         /// Path of the file.
@@ -24,7 +24,7 @@ pub enum EpochsError {
     NotEpochs {
         /// Path of the file.
         path: PathBuf,
-        /// Fault of it.
+        /// Fault of the file.
         why: ProofError,
     },
 }
@@ -37,7 +37,7 @@ pub struct SeenEpochs {
 }
 
 impl SeenEpochs {
-    /// Reads the file and checks all of it; one that is not there knows what the genesis knows.
+    /// Reads the file and checks all of it; one that is not there knows what the genesis knows ([`SeenEpochs::is_new`]).
     pub fn open(path: &Path, genesis: &Genesis) -> Result<Self, EpochsError> {
         let epochs = match read(path) {
             Ok(bytes) => {
@@ -54,10 +54,21 @@ impl SeenEpochs {
         &self.epochs
     }
 
-    /// Remembers epochs, if they lead further. The file is replaced as a whole.
-    pub fn saw(&mut self, epochs: Epochs) -> Result<(), EpochsError> {
+    /// True if the file is not there yet: whoever opens it takes the word of members that may have left for the newest epoch.
+    pub fn is_new(&self) -> bool {
+        !self.path.exists()
+    }
+
+    /// Remembers epochs, if they lead further than the file does by now. The file is replaced as a whole, by one process at
+    /// a time.
+    pub fn saw(&mut self, epochs: Epochs, genesis: &Genesis) -> Result<(), EpochsError> {
+        let fault = |error| EpochsError::Io { path: self.path.clone(), error };
+        let lock = File::create(beside(&self.path, ".lock")).map_err(fault)?;
+        lock.lock().map_err(fault)?;
+        let by_now = Self::open(&self.path, genesis)?;
+        self.epochs = by_now.epochs;
         if epochs.newest().epoch() > self.epochs.newest().epoch() || !self.path.exists() {
-            write(&self.path, &epochs.encode()).map_err(|error| EpochsError::Io { path: self.path.clone(), error })?;
+            write(&self.path, &epochs.encode()).map_err(fault)?;
             self.epochs = epochs;
         }
         Ok(())
@@ -71,10 +82,17 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut draft = path.to_owned().into_os_string();
-    draft.push(".tmp");
+    let draft = beside(path, ".tmp");
     let mut file = File::create(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&draft, path)
+    fs::rename(&draft, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(ending);
+    name.into()
 }

@@ -99,17 +99,39 @@ fn the_newest_epoch_that_was_seen_is_kept_and_never_goes_back() {
     let path = folder.path().join("epochs");
     let mut seen = SeenEpochs::open(&path, &group).expect("none yet");
     assert_eq!(seen.epochs(), &Epochs::of(&group));
-    seen.saw(second_epoch(&group)).expect("a disk");
+    seen.saw(second_epoch(&group), &group).expect("a disk");
     let mut seen = SeenEpochs::open(&path, &group).expect("its file");
     assert_eq!(seen.epochs(), &second_epoch(&group));
-    seen.saw(Epochs::of(&group)).expect("nothing to do");
+    seen.saw(Epochs::of(&group), &group).expect("nothing to do");
     assert_eq!(SeenEpochs::open(&path, &group).expect("its file").epochs(), &second_epoch(&group));
     let other = SeenEpochs::open(&path, &genesis("b")).map(drop);
     assert!(matches!(other, Err(EpochsError::NotEpochs { why: ProofError::OtherGroup { .. }, .. })), "{other:?}");
 }
 
 #[test]
-fn evidence_of_an_epoch_that_is_over_holds_for_who_knows_a_newer_one() {
+fn two_who_share_a_file_of_epochs_never_take_one_from_each_other() {
+    let (group, folder) = (genesis("a"), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("epochs");
+    let open = || SeenEpochs::open(&path, &group).expect("a disk");
+    let (mut one, mut other) = (open(), open());
+    assert!(one.is_new());
+    one.saw(second_epoch(&group), &group).expect("a disk");
+    other.saw(Epochs::of(&group), &group).expect("a disk");
+    assert_eq!((other.epochs(), open().epochs()), (&second_epoch(&group), &second_epoch(&group)));
+}
+
+#[test]
+fn a_file_of_epochs_goes_on_only_where_it_begins_with_all_of_the_older_one() {
+    let (group, other) = (genesis("a"), genesis("b"));
+    let [first, second, others] =
+        [Epochs::of(&group), second_epoch(&group), second_epoch(&other)].map(|epochs| epochs.encode());
+    let goes_on = |old: &[u8], new: &[u8]| Epochs::goes_on(old, new);
+    assert_eq!([goes_on(&first, &second), goes_on(&second, &second)], [true; 2]);
+    assert_eq!([goes_on(&second, &first), goes_on(&first, &others), goes_on(&first, b"no epochs")], [false; 3]);
+}
+
+#[test]
+fn evidence_of_an_epoch_that_is_over_holds_for_verifiers_that_know_a_newer_one() {
     let group = genesis("a");
     let (proved, _) =
         verify_after(&evidence(&group), &group, &second_epoch(&group), &Demands::default()).expect("it holds");

@@ -44,6 +44,9 @@ impl EvidenceProof {
         self.evidence.statements().iter().try_for_each(|named| of_group(named.statement.group, genesis))?;
         let (epochs, what) = (known.joined(&self.epochs)?, self.evidence.key());
         let committee = epochs.committee(what.epoch).ok_or(ProofError::Epoch)?;
+        if self.epochs.iter().any(|step| step.certificate.epoch >= what.epoch) {
+            return Err(ProofError::Epoch);
+        }
         let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
         if !check::proves(&self.evidence, committee, genesis) {
             return Err(ProofError::Evidence);

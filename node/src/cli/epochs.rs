@@ -1,12 +1,13 @@
 //! `quorate epochs`: periods of one member list each, and the signatures that lead from one to the next.
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::Reach;
 use super::{listing, output};
 use quorate_client::api::EpochEntry;
-use quorate_ledger::proof::EPOCHS_TAG;
+use quorate_ledger::proof::{EPOCHS_TAG, Epochs};
 use serde_json::json;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// See who voted when, and keep the proof of it
@@ -53,6 +54,12 @@ fn slots(epoch: &EpochEntry) -> String {
 async fn export(out: &Path, reach: &Reach) -> Outcome {
     output::check(out, EPOCHS_TAG)?;
     let file = reach.client()?.get_bytes(&["epochs"], &[("proof", "true")]).await?.body;
+    if let Ok(old) = fs::read(out)
+        && !Epochs::goes_on(&old, &file)
+    {
+        let what = format!("{} holds epochs that this node does not show; it is left as it was", out.display());
+        return Err(Failure::no(what).next("ask another node: this one lags, or is of another group"));
+    }
     output::write(out, EPOCHS_TAG, &file)?;
     match reach.json {
         true => Ok(print::json(&json!({ "file": out.display().to_string(), "bytes": file.len() }))?),

@@ -27,10 +27,10 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     epochs: Option<PathBuf>,
     /// Check that this file is the content
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "file")]
     content: Option<PathBuf>,
     /// Check that the read was asked with this nonce
-    #[arg(long, value_name = "HEX", value_parser = hexed::parse::<Digest>)]
+    #[arg(long, value_name = "HEX", requires = "file", value_parser = hexed::parse::<Digest>)]
     nonce: Option<Digest>,
     /// Print JSON
     #[arg(long)]
@@ -53,18 +53,26 @@ pub fn run(args: &Verify) -> Outcome {
         further = Some(epochs);
         Ok(proved)
     })?;
-    let kept = seen.as_mut().zip(further).map_or(Ok(()), |(seen, epochs)| seen.saw(epochs));
-    kept.map_err(Failure::usage)
+    let (Some(seen), Some(further)) = (&mut seen, further) else { return Ok(()) };
+    seen.saw(further, &parsed(&args.genesis)?).map_err(Failure::usage)
 }
 
 /// Epochs that the user has seen, checked from the genesis on.
 fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
-    let parsed = Genesis::parse(&read(genesis, PROOF_BYTES_MAX as u64)?);
-    let parsed = parsed.map_err(|why| Failure::usage(format!("{}: {why}", genesis.display())))?;
-    SeenEpochs::open(path, &parsed).map_err(|why| match why {
+    let seen = SeenEpochs::open(path, &parsed(genesis)?).map_err(|why| match why {
         EpochsError::NotEpochs { .. } => Failure::no(why.to_string()),
         EpochsError::Io { .. } => Failure::usage(why),
-    })
+    })?;
+    if seen.is_new() {
+        let what = "is new: the genesis is all that is known, so members that left could have signed what it accepts";
+        eprintln!("quorate: {} {what}", path.display());
+    }
+    Ok(seen)
+}
+
+fn parsed(genesis: &Path) -> Result<Genesis, Failure> {
+    let parsed = Genesis::parse(&read(genesis, PROOF_BYTES_MAX as u64)?);
+    parsed.map_err(|why| Failure::usage(format!("{}: {why}", genesis.display())))
 }
 
 fn print_epochs(epochs: &Epochs, as_json: bool) -> Outcome {
@@ -75,7 +83,7 @@ fn print_epochs(epochs: &Epochs, as_json: bool) -> Outcome {
         return Ok(print::json(&json!({ "verified": true, "kind": "epochs", "epochs": epochs }))?);
     }
     let line = |committee: &Committee| {
-        format!("epoch {}  {} members, {} sign for all", committee.epoch(), committee.len(), committee.quorum())
+        format!("epoch {}  {} members, {} are a quorum", committee.epoch(), committee.len(), committee.quorum())
     };
     Ok(epochs.committees().iter().map(line).try_for_each(print::say)?)
 }

@@ -171,6 +171,8 @@ fn the_epochs_of_a_group_are_listed_and_kept_and_checked_offline() {
     let verify = ["verify", "--epochs", text(&file), "--genesis", text(&genesis)];
     let verified = says(&group, &key, 0, &verify, 0);
     assert_eq!((word(&verified, "kind"), verified["epochs"].as_array().map(Vec::len)), ("epochs", Some(1)));
+    let without_a_proof = [&verify[..], &["--content", text(&file)]].concat();
+    assert_eq!(run(&group, &key, 0, &without_a_proof).status.code(), Some(2), "a content without its proof");
     let mut bytes = std::fs::read(&file).expect("a file");
     *bytes.last_mut().expect("not empty") ^= 1;
     std::fs::write(&file, bytes).expect("a file");
