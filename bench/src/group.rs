@@ -5,7 +5,8 @@ use anyhow::{Context as _, bail, ensure};
 use quorate_client::api::{Mode, Status};
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
-use std::io::{BufRead as _, BufReader};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,7 +36,7 @@ impl Group {
     /// Makes a group with one organisation for each author, starts its replicas and waits until all may vote.
     pub async fn start(args: &BenchArgs, program: PathBuf, dir: PathBuf) -> anyhow::Result<Self> {
         init(args, &program, &dir)?;
-        let genesis = std::fs::read(dir.join("genesis.json")).context("init left no genesis.json")?;
+        let genesis = fs::read(dir.join("genesis.json")).context("init left no genesis.json")?;
         let genesis = Genesis::parse(&genesis).context("genesis.json")?;
         let mut group = Self { dir, genesis, nodes: Vec::new(), children: Vec::new() };
         for replica in 0..args.replicas.into() {
@@ -140,7 +141,7 @@ fn init(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<()> {
 }
 
 fn start(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
-    let log = std::fs::File::create(dir.join("log")).context("no log file")?;
+    let log = fs::File::create(dir.join("log")).context("no log file")?;
     let mut child = Command::new(program)
         .env("QUORATE_DEFAULT_RATES", "false") // the bench measures the group, not a limit
         .env("QUORATE_HISTORY", &args.history)
@@ -169,20 +170,23 @@ fn terminate(child: &Child) {
 
 /// Bytes of blocks that a folder takes, with all below it. A file that goes meanwhile takes none.
 fn allocated(path: &Path) -> anyhow::Result<u64> {
-    let Ok(metadata) = path.symlink_metadata() else { return Ok(0) };
-    let mut bytes = metadata.blocks() * 512; // the unit of st_blocks
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-            bytes += allocated(&entry?.path())?;
-        }
+    let read = || -> io::Result<(u64, Vec<PathBuf>)> {
+        let metadata = path.symlink_metadata()?;
+        let entries = if metadata.is_dir() { Some(fs::read_dir(path)?) } else { None };
+        let below = entries.into_iter().flatten().map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        Ok((metadata.blocks() * 512, below)) // the unit of st_blocks
+    };
+    match read() {
+        Ok((bytes, below)) => below.iter().try_fold(bytes, |sum, path| Ok(sum + allocated(path)?)),
+        // A replica removes files while it runs.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
-    Ok(bytes)
 }
 
 /// Resident memory of a process, from `/proc`.
 fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let status =
-        std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     let kibibytes: u64 = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
     Ok(kibibytes << 10)
@@ -190,8 +194,7 @@ fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
 
 /// User and system time of a process, from `/proc`.
 fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
-    let stat =
-        std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
     let fields = stat.rsplit(')').next().unwrap_or_default();
     let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
     Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)

@@ -123,9 +123,10 @@ impl Author {
         let mut due = Instant::now() + self.pause.mul_f64((self.index % 64) as f64 / 64.0); // not all at once
         while due.max(Instant::now()) < end {
             tokio::time::sleep_until(due.into()).await;
+            // At a rate, the time that an envelope waits for the one before counts as well.
+            let sent = if self.pause.is_zero() { Instant::now() } else { due };
             due += self.pause;
             let envelope = self.envelope();
-            let sent = Instant::now();
             let receipt = self.send(envelope).await?;
             answered.push(Answered { sent, at: Instant::now() });
             self.base = receipt.revision.context("a receipt without a revision")?;

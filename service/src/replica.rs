@@ -18,6 +18,7 @@ use quorate_net::{Channel, Member, Multiaddr, Network};
 use quorate_pbft::{Admitted, Certified, Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
@@ -34,8 +35,9 @@ const DRAINS_FOR: Duration = Duration::from_millis(500);
 const DRAINS_WITHIN: Duration = Duration::from_secs(4);
 /// Hundredths of the database's file that hold nothing, from which a start compacts it.
 const DEAD_PERCENT: u64 = 50;
-/// Bytes of a file that is not worth the look.
-const COMPACTED_BYTES_MIN: u64 = 64 << 20;
+/// Bytes of a file that a start compacts: a smaller one is not worth the look, a larger one would hold the start up for
+/// minutes.
+const COMPACTED_BYTES: RangeInclusive<u64> = 64 << 20..=4 << 30;
 /// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
 const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 
@@ -441,7 +443,7 @@ pub(crate) fn guarded(
 /// Gives room back to the disk where forgotten history has left more than half of a file of some size empty. The start
 /// goes on without: on a full disk there may be no room to move pages.
 fn compact_much(data: &Path) {
-    if file_bytes(data).is_ok_and(|bytes| bytes < COMPACTED_BYTES_MIN) {
+    if !file_bytes(data).is_ok_and(|bytes| COMPACTED_BYTES.contains(&bytes)) {
         return;
     }
     match compact(data, DEAD_PERCENT) {

@@ -1,5 +1,6 @@
 //! Space on the disk: a replica without room for new changes, a full disk, and compaction.
 
+use crate::governance::{author, run, says, text, word};
 use crate::group::{Group, copy_folder, eventually};
 use quorate_service::health::NoRoom;
 use serde_json::Value;
@@ -54,6 +55,20 @@ fn a_replica_over_its_quota_takes_no_new_change_and_goes_on_with_all_else() {
     group.start(3);
     group.await_mode(3, "active");
     group.put(3, "c", "1");
+}
+
+#[test]
+fn a_replica_over_its_quota_takes_small_changes_that_bring_no_content() {
+    let mut group = Group::init(4);
+    set(&group, 3, "space_quota", "1MiB");
+    group.start_all();
+    (0..4).for_each(|file| drop(group.put(0, &format!("before-{file}"), &"long ".repeat(80_000))));
+    eventually("the issue", || evidence(&group, 3, "disk-full"));
+    let other = author(&group, 1);
+    assert_eq!(word(&says(&group, &other, 3, &["rm", "before-0"], 0), "state"), "applied");
+    let file = group.dir().join("genesis.json");
+    let put = ["put", "c", text(&file), "--timeout", "2"];
+    assert_ne!(run(&group, &other, 3, &put).status.code(), Some(0), "it brings a content");
 }
 
 /// A disk in memory, in a mount namespace that ends with its keeper.

@@ -34,6 +34,9 @@ use tokio::time::timeout;
 /// does not keep other connections waiting.
 const CHECKED_IN_PLACE_BYTES: usize = 64 << 10;
 
+/// Bytes of a change without contents that is let in where there is little room.
+const SMALL_BYTES: usize = 64 << 10;
+
 /// `wait=` of an offer.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Wish {
@@ -216,7 +219,7 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
         return Ok(Passed::Judged(receipt));
     }
     if is_new {
-        service.has_room()?;
+        service.has_room(envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES)?;
         match level {
             Level::Eventual => service.takes_part()?,
             Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,

@@ -122,10 +122,11 @@ impl Service {
         if self.drain.is_cancelled() { Err(Failure::stopping()) } else { Ok(()) }
     }
 
-    /// Refuses new changes while there is no room for them.
-    pub fn has_room(&self) -> Answer<()> {
+    /// Refuses new changes while there is no room for them. Small ones without contents are let in as long as anything can be
+    /// written: by them files are removed, quotas lowered and stolen keys revoked.
+    pub fn has_room(&self, needs_little: bool) -> Answer<()> {
         let is_full = self.sources.room.is_awaited().then_some(NoRoom::Full);
-        let refusal = is_full.or_else(|| self.watched.borrow().vitals.no_room());
+        let refusal = is_full.or_else(|| self.watched.borrow().vitals.no_room().filter(|_| !needs_little));
         refusal.map_or(Ok(()), |why| Err(Failure::no_room(why)))
     }
 

@@ -78,7 +78,7 @@ impl From<History> for String {
 }
 
 /// Execution as a policy measures from it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reached {
     epoch: Epoch,
     time: Time,

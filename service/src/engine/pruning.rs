@@ -28,6 +28,8 @@ pub(super) struct Pruning {
     done_at: Time,
     /// Last executed slot, and when it was seen first.
     executed: (SeqNum, Time),
+    /// Since when the quota is passed.
+    short_since: Option<Time>,
     /// Whether rows were forgotten that are not set aside yet to be folded.
     has_forgotten: bool,
     /// The oldest slot that is served, where the core does not know it yet.
@@ -49,6 +51,7 @@ impl Pruning {
             is_due: true,
             done_at: Time::default(),
             executed: Default::default(),
+            short_since: None,
             has_forgotten: false,
             oldest: None,
             sweep: Sweep::default(),
@@ -89,7 +92,7 @@ impl Pruning {
 
     /// Forgets a bounded number of rows that E1 lets go, and of slots and history that the policy does not keep. A start
     /// executes again from the folded checkpoint on, so nothing above it goes. `now` is by the own clock; `is_short` says
-    /// whether no new change is taken for want of room.
+    /// whether no new change is taken because the quota is passed.
     pub(super) fn prune(
         &mut self,
         batch: &mut Batch,
@@ -114,14 +117,17 @@ impl Pruning {
         Ok(())
     }
 
-    /// Execution up to now. Without room no slot comes and ledger time stands still: time that passes here since the last
-    /// slot counts then, or a group could never forget enough to take a change again.
+    /// Execution up to now. Without room no slot comes and ledger time stands still: time that passes here without room and
+    /// without a slot counts then, or a group could never forget enough to take a change again.
     fn reached(&mut self, executed: &ExecutedPoint, now: Time, is_short: bool) -> Reached {
         if self.executed.0 != executed.seq {
             self.executed = (executed.seq, now);
         }
-        let since = if is_short { now.get() - self.executed.1.get() } else { 0 };
-        Reached::of(executed, since)
+        let begun = if is_short { *self.short_since.get_or_insert(now) } else { now };
+        if !is_short {
+            self.short_since = None;
+        }
+        Reached::of(executed, now.get().saturating_sub(begun.max(self.executed.1).get()))
     }
 
     /// Whether some of the work is left.
@@ -152,5 +158,29 @@ impl Pruning {
             self.keeps = None;
         }
         Ok(self.keeps.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_time_over_the_quota_and_without_a_slot_counts_as_ledger_time() {
+        let mut pruning = Pruning::new(History::Time(1), SeqNum::default());
+        let mut point = ExecutedPoint::default();
+        let mut counted = |point: &ExecutedPoint, now: u64, is_short: bool| {
+            let reached = pruning.reached(point, Time::new(now), is_short);
+            (0..=10_000).find(|since| reached == Reached::of(point, *since))
+        };
+        let idle = counted(&point, 1_000, false);
+        let short = [5_000, 5_700].map(|now| counted(&point, now, true));
+        let (enough, again) = (counted(&point, 6_000, false), counted(&point, 8_000, true));
+        let longer = counted(&point, 8_500, true);
+        point.seq = SeqNum::new(1);
+        let ordered = [9_000, 9_200].map(|now| counted(&point, now, true));
+        assert_eq!((idle, short), (Some(0), [Some(0), Some(700)]));
+        assert_eq!((enough, again, longer), (Some(0), Some(0), Some(500)));
+        assert_eq!(ordered, [Some(0), Some(200)]);
     }
 }

@@ -4,7 +4,7 @@ use super::disk::Disk;
 use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
-use super::space::Space;
+use super::space::{NoRoom, Space};
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
 use crate::engine::{Published, Report};
 use crate::metrics::Metrics;
@@ -168,7 +168,8 @@ impl Watch {
             certificate_seconds: self.sources.certificate_ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64),
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
-        self.sources.room.note_short(vitals.no_room().is_some());
+        // Forgotten rows make room within the database, and none on the disk before it is compacted.
+        self.sources.room.note_short(matches!(vitals.no_room(), Some(NoRoom::Quota { .. })));
         self.samples.push_back(sample);
         if self.samples.len() > LOOKS {
             self.samples.pop_front();
