@@ -9,9 +9,12 @@ pub struct BenchArgs {
     /// Replicas, all on this machine.
     #[arg(long, default_value_t = 4)]
     pub replicas: u16,
-    /// Authors, each waiting for one answer before it sends its next envelope.
+    /// Authors, each waiting for one answer before it sends its next envelope, but for --stream.
     #[arg(long, default_value_t = 64)]
     pub authors: usize,
+    /// Envelopes of an author that are under way at a time, over one connection
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=64), conflicts_with_all = ["rate", "kill_primary"])]
+    pub stream: Option<u64>,
     /// Changes in one envelope.
     #[arg(long, default_value_t = 1)]
     pub changes: u64,

@@ -1,4 +1,4 @@
-//! Closed-loop authors: each sends an envelope, waits for its receipt, and sends the next.
+//! Closed-loop authors: each sends an envelope, waits for its receipt, and sends the next; or keeps so many under way.
 
 use crate::args::BenchArgs;
 use crate::group::Group;
@@ -10,7 +10,9 @@ use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Rev
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Files that one author writes in turn.
 const FILES_PER_AUTHOR: u64 = 64;
@@ -100,6 +102,7 @@ pub struct Author {
     pause: Duration,
     next_seq: u64,
     base: Revision,
+    under_way: Option<u64>,
 }
 
 impl Author {
@@ -114,11 +117,15 @@ impl Author {
             pause: args.pause(),
             next_seq: 1,
             base: Revision::GENESIS,
+            under_way: args.stream,
         })
     }
 
     /// Works until `end`; what was answered, in order.
     pub async fn work(mut self, end: Instant) -> anyhow::Result<Vec<Answered>> {
+        if let Some(under_way) = self.under_way {
+            return self.stream(under_way, end).await;
+        }
         let mut answered = Vec::new();
         let mut due = Instant::now() + self.pause.mul_f64((self.index % 64) as f64 / 64.0); // not all at once
         while due.max(Instant::now()) < end {
@@ -129,21 +136,47 @@ impl Author {
             let envelope = self.envelope();
             let receipt = self.send(envelope).await?;
             answered.push(Answered { sent, at: Instant::now() });
-            self.base = receipt.revision.context("a receipt without a revision")?;
+            self.base = self.applied(&receipt)?;
             self.next_seq += self.changes;
         }
         Ok(answered)
     }
 
-    async fn send(&self, envelope: Vec<u8>) -> anyhow::Result<Receipt> {
-        let receipt = match self.client.renewed().submit(envelope, Level::Sequential).await? {
-            Posted::Verdict(receipt) => receipt,
-            Posted::Ticket(ticket) => bail!("author {}: no verdict, {:?}", self.index, ticket.receipt.state),
-        };
-        if receipt.state != State::Applied {
-            bail!("author {} number {}: {:?} {:?}", self.index, self.next_seq, receipt.state, receipt.detail);
+    /// Works over one connection, with so many envelopes under way.
+    async fn stream(mut self, under_way: u64, end: Instant) -> anyhow::Result<Vec<Answered>> {
+        let (offers, mut answers) = self.client.renewed().offers(Level::Sequential).await?;
+        let (mut sent, mut waits, mut answered) = (0, BTreeMap::new(), Vec::new());
+        loop {
+            while Instant::now() < end && (waits.len() as u64) < under_way {
+                waits.insert(sent, Instant::now());
+                offers.send(&self.envelope()).await?;
+                (sent, self.next_seq) = (sent + 1, self.next_seq + self.changes);
+            }
+            if waits.is_empty() {
+                return Ok(answered);
+            }
+            let offered = timeout(ANSWER_LIMIT, answers.next()).await.context("no answer in time")??;
+            let offered = offered.context("the stream ended")?;
+            let sent = waits.remove(&offered.at).context("an answer to nothing")?;
+            answered.push(Answered { sent, at: Instant::now() });
+            let problem = offered.problem.map(|problem| problem.to_string()).unwrap_or_default();
+            let receipt = offered.receipt.with_context(|| format!("author {}: no verdict, {problem}", self.index))?;
+            self.base = self.applied(&receipt)?.max(self.base);
         }
-        Ok(receipt)
+    }
+
+    async fn send(&self, envelope: Vec<u8>) -> anyhow::Result<Receipt> {
+        match self.client.renewed().submit(envelope, Level::Sequential).await? {
+            Posted::Verdict(receipt) => Ok(receipt),
+            Posted::Ticket(ticket) => bail!("author {}: no verdict, {:?}", self.index, ticket.receipt.state),
+        }
+    }
+
+    fn applied(&self, receipt: &Receipt) -> anyhow::Result<Revision> {
+        if receipt.state != State::Applied {
+            bail!("author {} number {}: {:?} {:?}", self.index, receipt.from_seq, receipt.state, receipt.detail);
+        }
+        receipt.revision.context("a receipt without a revision")
     }
 
     fn envelope(&self) -> Vec<u8> {

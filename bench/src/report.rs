@@ -14,6 +14,8 @@ pub struct Report {
     pub replicas: u16,
     /// Closed-loop authors.
     pub authors: usize,
+    /// Envelopes of an author under way at a time.
+    pub under_way: u64,
     /// Changes in one envelope.
     pub changes_per_envelope: u64,
     /// Bytes of one file.
@@ -49,6 +51,7 @@ impl Report {
         Self {
             replicas: args.replicas,
             authors: args.authors,
+            under_way: args.stream.unwrap_or(1),
             changes_per_envelope: args.changes,
             bytes: args.bytes,
             seconds,

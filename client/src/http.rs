@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
 use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
-use crate::transport::{self, Full, Transport, TransportError};
+use crate::transport::{self, Full, Pieces, Transport, TransportError};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri};
@@ -239,6 +239,27 @@ impl Client {
         }
     }
 
+    /// Begins a request whose body is still being made; nothing is tried again.
+    pub(crate) async fn begin(&self, url: Uri, headers: HeaderMap, body: Pieces) -> Result<Incoming, ClientError> {
+        let mut request = Request::post(url).body(body).expect("an address and a body");
+        *request.headers_mut() = headers;
+        self.show(request.headers_mut());
+        let mut tries = Tries::new(self);
+        let response = tries.within(self.http.begin(request)).await?;
+        let why = match response {
+            Some(Ok(response)) if response.status().is_success() => return Ok(response.into_body()),
+            Some(Ok(response)) => match self.read(response).await? {
+                Try::HeldBack { problem, .. } => return Err(ClientError::Refused(problem)),
+                Try::Again { why, .. } => why,
+                Try::Answered(answer) => format!("status {}", answer.status),
+            },
+            Some(Err(error)) => self.words(&error)?,
+            None => SILENT.into(),
+        };
+        tries.last = why;
+        Err(tries.given_up())
+    }
+
     /// Reads JSON that this API should have given.
     pub fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(body).map_err(|error| self.garbled(error.to_string()))
@@ -270,12 +291,17 @@ impl Client {
     }
 
     async fn send(&self, mut request: Request<Full>) -> Result<Response<Incoming>, TransportError> {
+        self.show(request.headers_mut());
+        self.http.send(request).await
+    }
+
+    /// Adds the secret and the session's token.
+    fn show(&self, headers: &mut HeaderMap) {
         if let Some(value) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, value.clone());
+            headers.insert(AUTHORIZATION, value.clone());
         }
         let token = self.session().and_then(|session| HeaderValue::from_str(&session.token()?.to_string()).ok());
-        token.map(|token| request.headers_mut().insert(SESSION_HEADER, token));
-        self.http.send(request).await
+        token.map(|token| headers.insert(SESSION_HEADER, token));
     }
 
     async fn ask_once(&self, request: Request<Full>) -> Result<Try, ClientError> {

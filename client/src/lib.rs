@@ -17,6 +17,8 @@ pub mod events;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod keys;
+#[cfg(feature = "http")]
+pub mod offers;
 pub mod outbox;
 pub mod session;
 #[cfg(feature = "http")]

@@ -38,6 +38,8 @@ mod levels;
 mod newcomers;
 #[path = "processes/observers.rs"]
 mod observers;
+#[path = "processes/offers.rs"]
+mod offers;
 #[path = "processes/ops.rs"]
 mod ops;
 #[path = "processes/ordering.rs"]

@@ -22,6 +22,7 @@ pub(crate) mod overlay;
 pub(crate) mod versions;
 #[cfg(feature = "execution")]
 pub(crate) mod numbers;
+#[cfg(feature = "execution")]
 pub(crate) mod chain;
 #[cfg(feature = "execution")]
 pub(crate) mod author_view;

@@ -52,13 +52,23 @@ impl Default for Room {
 }
 
 /// A body on its way in, as the others see it.
-struct Coming {
+pub(super) struct Coming {
     /// When its last piece came, and whether it has grown large.
     last: Mutex<(Instant, bool)>,
     leave: Notify,
 }
 
 impl Coming {
+    /// A piece has come, after which the body has so many bytes.
+    pub(super) fn grew(&self, bytes: usize) {
+        *self.last() = (Instant::now(), bytes > SMALL_BYTES);
+    }
+
+    /// Ends when the body has to leave for another.
+    pub(super) async fn must_leave(&self) {
+        self.leave.notified().await;
+    }
+
     fn last(&self) -> MutexGuard<'_, (Instant, bool)> {
         self.last.lock().expect("no thread panics with it")
     }
@@ -68,17 +78,18 @@ impl Coming {
 pub struct Whole {
     /// The bytes.
     pub bytes: Vec<u8>,
-    _room: Taken,
+    pub(super) _room: Taken,
 }
 
 /// Room that one body has taken so far.
-struct Taken {
+#[derive(Default)]
+pub(super) struct Taken {
     permits: Option<OwnedSemaphorePermit>,
     is_large: bool,
 }
 
 impl Room {
-    fn enter(&self) -> Arc<Coming> {
+    pub(super) fn enter(&self) -> Arc<Coming> {
         let coming = Arc::new(Coming { last: Mutex::new((Instant::now(), false)), leave: Notify::new() });
         let mut known = self.coming();
         known.retain(|coming| coming.strong_count() > 0);
@@ -87,7 +98,7 @@ impl Room {
     }
 
     /// [`Self::fit`], where need be in the room of a body that has stalled.
-    async fn make_fit(&self, taken: &mut Taken, bytes: usize) -> bool {
+    pub(super) async fn make_fit(&self, taken: &mut Taken, bytes: usize) -> bool {
         let until = Instant::now() + LEAVES_WITHIN;
         while !self.fit(taken, bytes) {
             if Instant::now() >= until || !self.ask_stalled_to_leave(bytes > SMALL_BYTES) {
@@ -146,11 +157,11 @@ pub async fn read(
     }
     let _awaiting = seat.map(Seat::awaiting_client);
     let (begun, mut bytes, coming) = (Instant::now(), Vec::new(), room.enter());
-    let mut taken = Taken { permits: None, is_large: false };
+    let mut taken = Taken::default();
     loop {
         let piece = tokio::select! {
             piece = timeout_at(due(begun, bytes.len()), stream.next()) => piece,
-            () = coming.leave.notified() => return Err(slow().into_response()),
+            () = coming.must_leave() => return Err(slow().into_response()),
         };
         match piece {
             Err(_) => return Err(slow().into_response()),
@@ -160,7 +171,7 @@ pub async fn read(
                 return Err(refuse_and_drain(too_large(None, max), stream));
             }
             Ok(Some(Ok(piece))) => {
-                *coming.last() = (Instant::now(), bytes.len() + piece.len() > SMALL_BYTES);
+                coming.grew(bytes.len() + piece.len());
                 if !room.make_fit(&mut taken, bytes.len() + piece.len()).await {
                     drop(bytes);
                     return Err(refuse_and_drain(Failure::busy("too many envelopes are on their way in"), stream));
@@ -172,12 +183,12 @@ pub async fn read(
 }
 
 /// When the next piece must be there, after so many bytes.
-fn due(begun: Instant, bytes: usize) -> Instant {
+pub(super) fn due(begun: Instant, bytes: usize) -> Instant {
     let at_least = GRACE + Duration::from_millis((bytes * 1_000 / RATE_MIN) as u64);
     begun + at_least.min(ARRIVES_WITHIN)
 }
 
-fn slow() -> Failure {
+pub(super) fn slow() -> Failure {
     Failure::new(StatusCode::REQUEST_TIMEOUT, "slow", "the body comes too slowly")
 }
 
@@ -190,7 +201,7 @@ fn length(headers: &HeaderMap) -> Answer<Option<usize>> {
     }
 }
 
-fn too_large(announced: Option<usize>, max: usize) -> Failure {
+pub(super) fn too_large(announced: Option<usize>, max: usize) -> Failure {
     let size = announced.map_or_else(|| "more than that came".to_owned(), |length| format!("{length} are announced"));
     Failure::refused(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -205,13 +216,18 @@ fn refuse_and_drain(failure: Failure, mut rest: BodyDataStream) -> Response {
     let (mut parts, body) = failure.into_response().into_parts();
     let answer = body.into_data_stream().filter_map(async |piece| piece.ok());
     let drain = async move {
-        let deadline = Instant::now() + DRAINS_WITHIN;
-        while let Ok(Some(Ok(_))) = timeout_at(deadline, rest.next()).await {}
+        drain(&mut rest).await;
         None::<Bytes>
     };
     let drained = futures::stream::once(drain).filter_map(async |nothing| nothing);
     parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     Response::from_parts(parts, Body::from_stream(answer.chain(drained).map(Ok::<_, Infallible>)))
+}
+
+/// Reads for a while what still comes, and throws it away.
+pub(super) async fn drain(rest: &mut BodyDataStream) {
+    let deadline = Instant::now() + DRAINS_WITHIN;
+    while let Ok(Some(Ok(_))) = timeout_at(deadline, rest.next()).await {}
 }
 
 #[cfg(test)]

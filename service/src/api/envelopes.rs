@@ -7,18 +7,17 @@ use super::door::Seat;
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
 use super::proofs;
-
+use super::relayed;
 use super::service::Service;
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request};
 use crate::metrics::Kind;
-use crate::observing::Relay;
-use crate::observing::wire::{Answered, HANDED_ON_BYTES_MAX};
+use crate::observing::wire::Answered;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use quorate_client::api::{Mode, PROBLEM_TYPE, Ticket};
+use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
     State as Verdict,
@@ -50,6 +49,30 @@ pub struct Look {
     proof: bool,
 }
 
+/// Reply to an envelope that the gate let in, or whose verdict is known.
+pub enum Reply {
+    /// The receipt, at the level that was waited for.
+    Receipt(Arc<Receipt>),
+    /// No verdict yet.
+    Ticket(Box<Ticket>),
+    /// A member's own words, handed on by an observer.
+    Member(StatusCode, Answered),
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Receipt(receipt) => Json(receipt.as_ref()).into_response(),
+            Self::Ticket(ticket) => (StatusCode::ACCEPTED, Json(ticket)).into_response(),
+            Self::Member(status, Answered { content_type, retry_after, body, .. }) => {
+                let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
+                let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+                (status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response()
+            }
+        }
+    }
+}
+
 /// Takes an envelope.
 pub async fn offer(
     State(service): Shared,
@@ -62,83 +85,19 @@ pub async fn offer(
     let max = service.genesis.limits().envelope_bytes_max as usize;
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
-    let answer = match service.membership.relay() {
-        Some(relay) => hand_on(&service, relay, whole.bytes, level).await,
-        None => order(&service, whole.bytes, level).await,
-    };
-    answer.map_err(IntoResponse::into_response)
+    take(&service, whole.bytes, level).await.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
 }
 
-/// Hands an envelope of an observer on to a member. A verdict is answered with the observer's own receipt, anything else
-/// with the member's word.
-async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: Level) -> Answer<Response> {
-    if bytes.len() > HANDED_ON_BYTES_MAX {
-        let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
-        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+/// Takes the bytes of an envelope: a member orders it, an observer hands it on.
+pub async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
+    match service.membership.relay() {
+        Some(relay) => relayed::hand_on(service, relay, bytes, level).await,
+        None => order(service, bytes, level).await,
     }
-    let id =
-        Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
-    let answered = relay.offer(level, &bytes).await;
-    let Answered { status, content_type, retry_after, body } =
-        answered.ok_or_else(|| Failure::no_quorum(service.now().report.mode, &relay.silence()))?;
-    let status = StatusCode::from_u16(status).ok().filter(|status| MEMBERS_STATUSES.contains(status));
-    let status = status.ok_or_else(|| not_believed("a status that no member gives"))?;
-    if status == StatusCode::OK {
-        let told = serde_json::from_slice::<Receipt>(&body).ok().and_then(|receipt| receipt.revision);
-        let id = id.ok_or_else(|| not_believed("a verdict on what is no envelope"))?;
-        let receipt = executed(service, &id, told).await?;
-        let receipt = receipt.ok_or_else(|| not_believed("a verdict that no slot executed here holds"))?;
-        return settled(service, Arc::new(receipt), level).await;
-    }
-    if ![JSON_TYPE, PROBLEM_TYPE].contains(&content_type.as_str()) {
-        return Err(not_believed("an answer that is no JSON"));
-    }
-    let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
-    let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    Ok((status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response())
-}
-
-/// Statuses of an answer to an envelope.
-const MEMBERS_STATUSES: [StatusCode; 9] = [
-    StatusCode::OK,
-    StatusCode::ACCEPTED,
-    StatusCode::BAD_REQUEST,
-    StatusCode::CONFLICT,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::UNPROCESSABLE_ENTITY,
-    StatusCode::TOO_MANY_REQUESTS,
-    StatusCode::INTERNAL_SERVER_ERROR,
-    StatusCode::SERVICE_UNAVAILABLE,
-];
-
-/// Media type of a receipt and a ticket.
-const JSON_TYPE: &str = "application/json";
-
-/// A member's answer that this observer does not hand on as its own.
-fn not_believed(what: &str) -> Failure {
-    let detail = format!("a member answered with {what}; ask a member for the envelope's receipt");
-    Failure::new(StatusCode::BAD_GATEWAY, "not-believed", detail)
-}
-
-/// The receipt of an envelope, once its slot is executed here; none where the slot that a member named is, without it: the
-/// history here may begin later.
-async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) -> Answer<Option<Receipt>> {
-    let mut published = service.published.clone();
-    let look = async {
-        loop {
-            let newest = published.borrow_and_update().moment.seq();
-            let receipt = service.receipt(*id).await?;
-            if receipt.is_some() || told.is_some_and(|told| told.seq() <= newest) {
-                return Ok(receipt);
-            }
-            published.changed().await.map_err(|_| Failure::stopping())?;
-        }
-    };
-    timeout(super::service::WAIT_MAX, look).await.unwrap_or_else(|_| Err(Failure::too_slow()))
 }
 
 /// Takes an envelope at a member, and waits for its verdict as the level asks.
-pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Response> {
+pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
     let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes, level)
     } else {
@@ -179,11 +138,11 @@ fn is_stuck(published: &Published) -> bool {
 }
 
 /// Ticket of an envelope; while nothing can be ordered, or the queue holds it back, with the reason.
-fn promised(service: &Service, receipt: Receipt, place: Place) -> Response {
+fn promised(service: &Service, receipt: Receipt, place: Place) -> Reply {
     let now = service.now();
     let why = (is_stuck(&now) || place == Place::Queued).then(|| now.report.why.clone());
-    let ticket = Ticket { receipt, waits_for: place.waits_for(), why: why.filter(|why| !why.is_empty()) };
-    (StatusCode::ACCEPTED, Json(ticket)).into_response()
+    let why = why.filter(|why| !why.is_empty());
+    Reply::Ticket(Box::new(Ticket { receipt, waits_for: place.waits_for(), why }))
 }
 
 /// State of an envelope without a verdict.
@@ -304,13 +263,13 @@ fn overtaken(from_seq: u64, next_seq: u64) -> Failure {
 }
 
 /// The receipt, once the wished level is reached.
-async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Response> {
+pub async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Reply> {
     let seq = receipt.revision.map(Revision::seq).unwrap_or_default();
     service.until(|published| published.moment.seq() >= seq).await?;
     if level == Level::Strong {
         service.until(|published| published.report.stable >= seq).await?;
     }
-    Ok(Json(receipt.as_ref()).into_response())
+    Ok(Reply::Receipt(receipt))
 }
 
 /// Receipt of an envelope without a verdict.
@@ -351,5 +310,5 @@ pub async fn look(
     };
     let receipt = Receipt { state: state_at(place), ..waiting(candidate) };
     drop(mempool);
-    Ok(promised(&service, receipt, place))
+    Ok(promised(&service, receipt, place).into_response())
 }

@@ -4,7 +4,7 @@ use super::routes::{self, Request, Route};
 use super::shapes::{self, Body};
 use crate::build::VERSION;
 use axum::Json;
-use quorate_client::api::{PROBLEM_TYPE, Problem};
+use quorate_client::api::{LINES_TYPE, PROBLEM_TYPE, Problem};
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -61,6 +61,10 @@ fn content(body: Body, schemas: &mut SchemaGenerator) -> (&'static str, Value) {
         Body::Events(shape) => {
             let data = json!({ "contentMediaType": "application/json", "contentSchema": shape(schemas) });
             ("text/event-stream", json!({ "schema": { "type": "string", "x-data": data } }))
+        }
+        Body::Lines(shape) => {
+            let line = json!({ "contentMediaType": "application/json", "contentSchema": shape(schemas) });
+            (LINES_TYPE, json!({ "schema": { "type": "string", "x-line": line } }))
         }
     }
 }

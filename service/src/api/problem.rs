@@ -76,6 +76,13 @@ impl Failure {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
     }
 
+    /// The problem, and the seconds after which to ask again where that helps.
+    pub fn into_parts(self) -> (Problem, Option<u64>) {
+        let comes_again = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        let comes_again = comes_again.iter().any(|status| status.as_u16() == self.problem.status);
+        (*self.problem, comes_again.then_some(self.retry_after))
+    }
+
     /// The problem in words.
     pub fn words(&self) -> &str {
         &self.problem.detail
@@ -132,10 +139,11 @@ impl From<QueryError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self.problem).expect("a problem is plain data");
+        let (problem, retry_after) = self.into_parts();
+        let body = serde_json::to_vec(&problem).expect("a problem is plain data");
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
-        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -3,17 +3,18 @@
 
 use super::level::Freshness;
 use super::page::Cut;
-use super::shapes::{Body, Parameter, Shape, events, json, parameters};
+use super::shapes::{Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
-    locks, partitions, probes, program, state, status,
+    locks, offers, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
     AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EpochEntry, Event,
-    EvidenceEntry, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, Member, Page, Partitions, Peer,
-    PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
+    EvidenceEntry, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, Member, Offered, Page,
+    Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket,
+    TreeEntry, Version,
 };
 use quorate_ledger::Receipt;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -140,6 +141,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
         Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>(),
+        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>(),
         Route::get("/v1/envelopes/{id}", envelopes::look, json::<Receipt>(), "The receipt, or 202 with the ticket; with proof=true the receipt's proof file").or(200, BYTES).or(202, json::<Ticket>()).asked::<envelopes::Look>(),
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
         Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path; header `Quorate-At`").asked::<files::TreeQuery>(),

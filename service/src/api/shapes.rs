@@ -16,6 +16,8 @@ pub enum Body {
     Bytes(&'static str),
     /// Server-sent events, whose data is JSON of a type.
     Events(Shape),
+    /// Lines, each JSON of a type.
+    Lines(Shape),
 }
 
 /// JSON of the type.
@@ -26,6 +28,11 @@ pub fn json<T: JsonSchema>() -> Body {
 /// Server-sent events, each with JSON of the type.
 pub fn events<T: JsonSchema>() -> Body {
     Body::Events(SchemaGenerator::subschema_for::<T>)
+}
+
+/// Lines, each with JSON of the type.
+pub fn lines<T: JsonSchema>() -> Body {
+    Body::Lines(SchemaGenerator::subschema_for::<T>)
 }
 
 /// Generator for the bodies of answers: a schema stands once, among the document's components.

@@ -1,4 +1,4 @@
-//! Shared parts of event streams: their count, and the newest look at the order.
+//! Shared parts of streams: their counts, and the newest look at the order.
 
 use axum::body::Bytes;
 use quorate_client::api::Event;
@@ -7,8 +7,10 @@ use quorate_pbft::SeqNum;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
-/// Streams at a time.
+/// Streams of events at a time.
 const STREAMS_MAX: usize = 256;
+/// Streams of envelopes at a time.
+const OFFERS_MAX: usize = 128;
 
 /// Slots that a look goes through: after a position, up to the end of a slot.
 pub type Slots = (Revision, SeqNum);
@@ -30,19 +32,26 @@ pub enum Found {
 /// Room for streams, and the newest look: hundreds of subscribers to what happens now ask for the same.
 pub struct Streams {
     room: Arc<Semaphore>,
+    offers: Arc<Semaphore>,
     newest: Mutex<Option<(Slots, Look)>>,
 }
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { room: Arc::new(Semaphore::new(STREAMS_MAX)), newest: Mutex::default() }
+        let [room, offers] = [STREAMS_MAX, OFFERS_MAX].map(|places| Arc::new(Semaphore::new(places)));
+        Self { room, offers, newest: Mutex::default() }
     }
 }
 
 impl Streams {
-    /// Room for one more, as long as it is held.
+    /// Room for one more stream of events, as long as it is held.
     pub fn room(&self) -> Option<OwnedSemaphorePermit> {
         self.room.clone().try_acquire_owned().ok()
+    }
+
+    /// Room for one more stream of envelopes, as long as it is held.
+    pub fn room_for_offers(&self) -> Option<OwnedSemaphorePermit> {
+        self.offers.clone().try_acquire_owned().ok()
     }
 
     /// The look at the newest slots: that of another stream, or else what `find` gives.

@@ -5,7 +5,7 @@ use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSIO
 use crate::api::{Answer, Service, order};
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
 use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
@@ -335,8 +335,8 @@ fn bounded(Question { epoch, wanted }: Question) -> Option<Question> {
     Some(Question { epoch, wanted })
 }
 
-async fn answered(answer: Answer<Response>) -> Answered {
-    let response = answer.unwrap_or_else(IntoResponse::into_response);
+async fn answered(answer: Answer<impl IntoResponse>) -> Answered {
+    let response = answer.map_or_else(IntoResponse::into_response, IntoResponse::into_response);
     let (parts, body) = response.into_parts();
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Answered {
