@@ -1,7 +1,9 @@
 //! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
 
+mod streaming;
 mod transact;
 
+pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 
 use crate::api::{AuthorInfo, Problem, Standing, Ticket};

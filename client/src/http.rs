@@ -186,6 +186,11 @@ impl Client {
         Some(self.session.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Time that an answer may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The node's address as text.
     pub fn node(&self) -> &str {
         self.base.as_str()

@@ -52,9 +52,24 @@ impl Client {
 impl Offers {
     /// Sends a signed envelope; its place is the number of those sent before. Waits while too many are under way.
     pub async fn send(&self, envelope: &[u8]) -> Result<(), Ended> {
-        let length = u32::try_from(envelope.len()).map_err(|_| Ended)?;
-        let frame = [&length.to_le_bytes(), envelope].concat();
-        self.0.send(frame.into()).await.map_err(|_| Ended)
+        self.room().await?.send(envelope);
+        Ok(())
+    }
+
+    /// Room for one envelope, as soon as there is any. Nothing is lost when the wait for it is given up.
+    pub async fn room(&self) -> Result<Room<'_>, Ended> {
+        self.0.reserve().await.map(Room).map_err(|_| Ended)
+    }
+}
+
+/// Room for one envelope on its way.
+pub struct Room<'a>(mpsc::Permit<'a, Bytes>);
+
+impl Room<'_> {
+    /// Sends a signed envelope, which is far smaller than a length can say.
+    pub fn send(self, envelope: &[u8]) {
+        let length = u32::try_from(envelope.len()).expect("an envelope has 32 MiB at most");
+        self.0.send([&length.to_le_bytes(), envelope].concat().into());
     }
 }
 

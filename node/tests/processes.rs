@@ -28,6 +28,8 @@ mod governance;
 mod group;
 #[path = "processes/http.rs"]
 mod http;
+#[path = "processes/imports.rs"]
+mod imports;
 #[path = "processes/init.rs"]
 mod init;
 #[path = "processes/keys.rs"]

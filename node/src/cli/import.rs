@@ -8,21 +8,14 @@ use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing};
 use crate::counted::counted;
-use quorate_client::author::{self, Author, Draft};
+use quorate_client::author::{Author, Draft, Streaming};
 use quorate_client::content;
 use quorate_git::{self as git, Change, Operation, Repository, Step};
-use quorate_ledger::{Level, Limits, Mode, Op, Receipt, Revision, State};
+use quorate_ledger::{Limits, Mode, Op, Receipt, Revision, State};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// Envelopes that are on their way before the first of them has a verdict: a chain, each based on the one before.
-const ON_THE_WAY_MAX: usize = 64;
-
-/// Bytes of contents that are on their way.
-const BYTES_ON_THE_WAY_MAX: u64 = 16 << 20;
 
 /// Bring a git history in
 #[derive(Debug, clap::Args)]
@@ -52,8 +45,6 @@ struct Tally {
     conflicts: usize,
     revision: Option<Revision>,
     skipped: Vec<Value>,
-    on_the_way: usize,
-    bytes_on_the_way: u64,
 }
 
 /// Runs the command.
@@ -67,53 +58,34 @@ pub async fn run(args: &Import) -> Outcome {
     author.settle().await?;
     let counts = plan.counts();
     let mut tally = Tally { total: counts.line, folded: counts.sides + counts.folded, ..Tally::default() };
+    let mut streaming = author.streaming().await?;
     for step in plan {
         let change = match step.map_err(Failure::usage)? {
             Step::Boundary(change) | Step::Commit(change) => change,
             Step::Close(closing) => closing.change,
             Step::Open { .. } | Step::Side { .. } => continue,
         };
-        tally.send(&mut author, &repository, &change).await?;
+        tally.send(&mut streaming, &repository, &change).await?;
     }
-    tally.settle(&mut author).await?;
+    streaming.finish().await?.iter().try_for_each(|receipt| tally.judge(receipt))?;
     tally.report(args, &head.tip.to_string(), begun)
 }
 
 impl Tally {
-    async fn send(&mut self, author: &mut Author, repository: &Repository, change: &Change) -> Outcome {
+    async fn send(&mut self, streaming: &mut Streaming<'_>, repository: &Repository, change: &Change) -> Outcome {
         let message = change.commit.described();
         let parts = git::pack(&change.operations, message.len(), &Limits::default());
         self.split += usize::from(parts.len() > 1);
         for part in parts {
-            let draft = draft(repository, &change.operations[part.clone()], message.clone())?;
-            let bytes = bytes_of(&change.operations, part);
-            if self.on_the_way == ON_THE_WAY_MAX || self.bytes_on_the_way + bytes > BYTES_ON_THE_WAY_MAX {
-                self.settle(author).await?;
-            }
-            author.renew();
-            self.take(&author.submit(&draft, Level::Eventual).await?)?;
-            (self.on_the_way, self.bytes_on_the_way) = (self.on_the_way + 1, self.bytes_on_the_way + bytes);
+            let draft = draft(repository, &change.operations[part], message.clone())?;
+            streaming.send(&draft).await?;
+            streaming.receipts().iter().try_for_each(|receipt| self.judge(receipt))?;
             self.changes += 1;
         }
         self.commits += 1;
         self.skipped.extend(change.skipped.iter().map(skipped));
         self.progress();
         Ok(())
-    }
-
-    async fn settle(&mut self, author: &mut Author) -> Outcome {
-        for receipt in author.settle().await? {
-            self.judge(&receipt)?;
-        }
-        (self.on_the_way, self.bytes_on_the_way) = (0, 0);
-        Ok(())
-    }
-
-    fn take(&mut self, outcome: &author::Outcome) -> Outcome {
-        match outcome {
-            author::Outcome::Verdict(receipt) => self.judge(receipt),
-            author::Outcome::Ticket(_) => Ok(()),
-        }
     }
 
     fn judge(&mut self, receipt: &Receipt) -> Outcome {
@@ -194,10 +166,6 @@ fn mode(mode: git::Mode) -> Mode {
         git::Mode::Exec => Mode::Exec,
         git::Mode::Link => Mode::Link,
     }
-}
-
-fn bytes_of(operations: &[Operation], part: Range<usize>) -> u64 {
-    operations[part].iter().filter_map(Operation::entry).map(|entry| entry.size).sum()
 }
 
 fn skipped(skipped: &git::Skipped) -> Value {

@@ -12,13 +12,13 @@ use tokio::time::timeout;
 /// Envelopes that a test offers.
 const COUNT: u64 = 150;
 
-fn framed(envelopes: &[Vec<u8>]) -> Vec<u8> {
+pub fn framed(envelopes: &[Vec<u8>]) -> Vec<u8> {
     let frame = |bytes: &Vec<u8>| [&(bytes.len() as u32).to_le_bytes(), bytes.as_slice()].concat();
     envelopes.iter().flat_map(frame).collect()
 }
 
 /// Offers a whole body at once.
-fn streamed(group: &Group, accept: &str, body: &[u8]) -> Answer {
+pub fn streamed(group: &Group, accept: &str, body: &[u8]) -> Answer {
     let head = format!(
         "POST /v1/envelopes/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAccept: {accept}\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -26,7 +26,7 @@ fn streamed(group: &Group, accept: &str, body: &[u8]) -> Answer {
     http::ask(group.api(0), &head, body).expect("an answer")
 }
 
-fn lines(answer: &Answer) -> BTreeMap<u64, Offered> {
+pub fn lines(answer: &Answer) -> BTreeMap<u64, Offered> {
     let text = answer.text();
     let lines = text.lines().filter(|line| !line.is_empty());
     let offered =
