@@ -12,7 +12,6 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
 
 /// Files that one author writes in turn.
 const FILES_PER_AUTHOR: u64 = 64;
@@ -155,8 +154,7 @@ impl Author {
             if waits.is_empty() {
                 return Ok(answered);
             }
-            let offered = timeout(ANSWER_LIMIT, answers.next()).await.context("no answer in time")??;
-            let offered = offered.context("the stream ended")?;
+            let offered = answers.within(ANSWER_LIMIT).await?.context("no answer in time, or the stream ended")?;
             let sent = waits.remove(&offered.at).context("an answer to nothing")?;
             answered.push(Answered { sent, at: Instant::now() });
             let problem = offered.problem.map(|problem| problem.to_string()).unwrap_or_default();

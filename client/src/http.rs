@@ -5,7 +5,7 @@ use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
 use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Pieces, Transport, TransportError};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -244,25 +245,26 @@ impl Client {
         }
     }
 
-    /// Begins a request whose body is still being made; nothing is tried again.
-    pub(crate) async fn begin(&self, url: Uri, headers: HeaderMap, body: Pieces) -> Result<Incoming, ClientError> {
-        let mut request = Request::post(url).body(body).expect("an address and a body");
-        *request.headers_mut() = headers;
-        self.show(request.headers_mut());
+    /// Begins a request whose body is still being made, of which so many pieces wait; only the beginning is tried again.
+    pub(crate) async fn begin(
+        &self,
+        url: Uri,
+        headers: HeaderMap,
+        waiting: usize,
+    ) -> Result<(mpsc::Sender<Bytes>, Incoming), ClientError> {
         let mut tries = Tries::new(self);
-        let response = tries.within(self.http.begin(request)).await?;
-        let why = match response {
-            Some(Ok(response)) if response.status().is_success() => return Ok(response.into_body()),
-            Some(Ok(response)) => match self.read(response).await? {
-                Try::HeldBack { problem, .. } => return Err(ClientError::Refused(problem)),
-                Try::Again { why, .. } => why,
-                Try::Answered(answer) => format!("status {}", answer.status),
-            },
-            Some(Err(error)) => self.words(&error)?,
-            None => SILENT.into(),
-        };
-        tries.last = why;
-        Err(tries.given_up())
+        loop {
+            let (to, from) = mpsc::channel(waiting);
+            let mut request = Request::post(url.clone()).body(Pieces(from)).expect("an address and a body");
+            *request.headers_mut() = headers.clone();
+            self.show(request.headers_mut());
+            match tries.within(self.http.begin(request)).await? {
+                Some(Ok(response)) if response.status().is_success() => return Ok((to, response.into_body())),
+                Some(Ok(response)) => tries.note(self.read(response).await?).await?,
+                Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
+                None => tries.pause(SILENT.into(), None).await?,
+            }
+        }
     }
 
     /// Reads JSON that this API should have given.

@@ -7,11 +7,13 @@
 use crate::api::{OCTETS_TYPE, Offered};
 use crate::calls::level_name;
 use crate::http::{Client, ClientError};
-use crate::transport::{self, Pieces};
+use crate::transport;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use quorate_ledger::Level;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Envelopes that wait for the connection.
 const WAITING: usize = 4;
@@ -38,13 +40,22 @@ pub struct Answers {
 pub struct Ended;
 
 impl Client {
-    /// Opens a stream of envelopes, each answered at that level.
+    /// Opens a stream of envelopes, each answered at that level; a problem with one stops no other.
     pub async fn offers(&self, level: Level) -> Result<(Offers, Answers), ClientError> {
+        self.open_offers(level, "").await
+    }
+
+    /// Opens a stream of envelopes that enter one after the other: the first that is not taken ends it, and none after
+    /// that one is taken.
+    pub async fn chained_offers(&self, level: Level) -> Result<(Offers, Answers), ClientError> {
+        self.open_offers(level, "true").await
+    }
+
+    async fn open_offers(&self, level: Level, chained: &str) -> Result<(Offers, Answers), ClientError> {
         let octets = HeaderValue::from_static(OCTETS_TYPE);
         let headers = HeaderMap::from_iter([(ACCEPT, octets.clone()), (CONTENT_TYPE, octets)]);
-        let (to, from) = mpsc::channel(WAITING);
-        let url = self.url(&["envelopes", "stream"], &[("wait", level_name(level))]);
-        let body = self.begin(url, headers, Pieces(from)).await?;
+        let url = self.url(&["envelopes", "stream"], &[("wait", level_name(level)), ("chained", chained)]);
+        let (to, body) = self.begin(url, headers, WAITING).await?;
         Ok((Offers(to), Answers { client: self.clone(), body, bytes: Vec::new() }))
     }
 }
@@ -89,6 +100,11 @@ impl Answers {
                 Err(_) => return Ok(None),
             }
         }
+    }
+
+    /// The next answer; none where the stream has ended or is silent for so long.
+    pub async fn within(&mut self, limit: Duration) -> Result<Option<Offered>, ClientError> {
+        timeout(limit, self.next()).await.unwrap_or(Ok(None))
     }
 
     /// The next frame that is whole and not empty, without its length.

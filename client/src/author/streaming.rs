@@ -2,12 +2,13 @@
 //! for verdicts.
 
 use super::{Author, Draft, SubmitError};
-use crate::api::{AuthorInfo, Offered};
+use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
 use crate::http::ClientError;
 use crate::offers::{Answers, Ended, Offers};
 use crate::outbox::Name;
-use quorate_ledger::{EnvelopeId, Level, Receipt};
+use crate::session::Token;
+use quorate_ledger::{EnvelopeId, Level, Receipt, State};
 use std::collections::BTreeMap;
 
 /// Changes of an author on their way.
@@ -30,6 +31,11 @@ struct Open {
     under_way: BTreeMap<u64, (EnvelopeId, Name)>,
 }
 
+/// A refusal by a stage of the gate, but for what passes by itself.
+fn is_final(problem: &Problem) -> bool {
+    problem.stage.is_some() && problem.code != "rate"
+}
+
 impl Author {
     /// Begins to send changes without a wait for their verdicts.
     pub async fn streaming(&mut self) -> Result<Streaming<'_>, SubmitError> {
@@ -44,13 +50,14 @@ impl Streaming<'_> {
     pub async fn send(&mut self, draft: &Draft) -> Result<(), SubmitError> {
         self.author.renew();
         if self.open.is_none() {
-            let (offers, answers) = self.author.client.offers(Level::Sequential).await?;
+            let (offers, answers) = self.author.client.chained_offers(Level::Sequential).await?;
             self.open = Some(Open { offers, answers, next: 0, under_way: BTreeMap::new() });
         }
         let envelope = self.author.sign(draft, &self.info, 0)?;
         let id = envelope.id(&self.info.group);
         let (name, bytes) = self.author.outbox.keep(&self.info.group, &envelope)?;
         self.author.client.remember(id)?;
+        let limit = self.author.client.timeout();
         while let Some(open) = &mut self.open {
             let answer = tokio::select! {
                 room = open.offers.room() => match room {
@@ -60,9 +67,13 @@ impl Streaming<'_> {
                         open.next += 1;
                         return Ok(());
                     }
-                    Err(Ended) => Ok(None),
+                    Err(Ended) => None,
                 },
-                answer = open.answers.next() => answer,
+                answer = open.answers.within(limit) => Some(answer),
+            };
+            let answer = match answer {
+                Some(answer) => answer,
+                None => open.answers.within(limit).await,
             };
             self.take(answer).await?;
         }
@@ -76,27 +87,48 @@ impl Streaming<'_> {
 
     /// Waits for the verdicts of all that is under way; gives those that nobody has taken.
     pub async fn finish(mut self) -> Result<Vec<Receipt>, SubmitError> {
-        while let Some(open) = &mut self.open {
-            if open.under_way.is_empty() {
-                break;
-            }
-            let answer = tokio::time::timeout(self.author.client.timeout(), open.answers.next()).await;
-            self.take(answer.unwrap_or(Ok(None))).await?;
+        let limit = self.author.client.timeout();
+        while let Some(open) = self.open.as_mut().filter(|open| !open.under_way.is_empty()) {
+            let answer = open.answers.within(limit).await;
+            self.take(answer).await?;
         }
         self.settle().await?;
         Ok(self.receipts)
     }
 
-    /// Takes an answer; where it is no verdict, the stream is left and each change is asked for.
+    /// Takes an answer. Where it is no verdict, the stream is left: what the gate refused ends all that came after it, and
+    /// anything else is asked for, one by one.
     async fn take(&mut self, answer: Result<Option<Offered>, ClientError>) -> Result<(), SubmitError> {
-        let Some(Offered { at, receipt: Some(receipt), .. }) = answer? else { return self.settle().await };
+        match answer? {
+            Some(Offered { at, receipt: Some(receipt), .. }) if receipt.is_verdict() => self.judged(at, receipt),
+            Some(Offered { at, problem: Some(problem), .. }) if is_final(&problem) => self.refused(at, problem).await,
+            _ => self.settle().await,
+        }
+    }
+
+    fn judged(&mut self, at: u64, receipt: Receipt) -> Result<(), SubmitError> {
         let known = self.open.as_mut().and_then(|open| open.under_way.remove(&at));
         let (id, name) = known.ok_or_else(|| self.author.client.garbled("an answer to nothing that was sent"))?;
         let posted = self.author.judged(Some(id), Ok(Posted::Verdict(receipt.clone())));
+        if let (Ok(_), Some(mut session)) = (&posted, self.author.client.session()) {
+            let slot = receipt.revision.map_or(0, |revision| revision.seq().get());
+            session.saw(Token { group: self.info.group, slot }).map_err(ClientError::from)?;
+        }
         self.author.note(Some(id), &name, &posted)?;
         posted?;
         self.learn(receipt);
         Ok(())
+    }
+
+    /// The gate refused an envelope, and so the stream took none of those after it.
+    async fn refused(&mut self, at: u64, problem: Problem) -> Result<(), SubmitError> {
+        let open = self.open.take().into_iter();
+        let lost: Vec<_> = open.flat_map(|open| open.under_way).filter(|(place, _)| *place >= at).collect();
+        for (_, (id, name)) in &lost {
+            self.author.note(Some(*id), name, &Err(ClientError::Refused(Box::new(problem.clone()))))?;
+        }
+        self.settle().await?;
+        Err(ClientError::Refused(Box::new(problem)).into())
     }
 
     /// Leaves the stream, and waits for the verdicts of all that has none.
@@ -108,9 +140,11 @@ impl Streaming<'_> {
         Ok(())
     }
 
-    /// The node has executed what it gives a verdict on.
+    /// The node has executed what it gives a verdict on; a refused number is free again.
     fn learn(&mut self, receipt: Receipt) {
-        self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1);
+        if receipt.domain == self.author.domain && receipt.state != State::Refused {
+            self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1);
+        }
         self.info.revision = receipt.revision.map_or(self.info.revision, |revision| revision.max(self.info.revision));
         self.receipts.push(receipt);
     }

@@ -154,6 +154,13 @@ impl Group {
         self.ended(replica)
     }
 
+    /// Sends a process a signal by its name.
+    pub fn signal(&self, replica: usize, name: &str) {
+        let id = self.replicas[replica].as_ref().expect("it runs").id();
+        let sent = Command::new("kill").args(["-s", name, &id.to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
     /// SIGTERM, without waiting.
     pub fn terminate(&self, replica: usize) {
         let child = self.replicas[replica].as_ref().expect("it runs");

@@ -3,9 +3,14 @@
 use crate::governance::{author, says, text};
 use crate::group::{Group, eventually};
 use crate::offers::{framed, lines, streamed};
+use quorate_client::author::{Author, Draft, Outcome};
+use quorate_client::content;
+use quorate_client::http::Client;
+use quorate_ledger::{Level, Mode, Op, State};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Commits of the history, a file each.
 const COMMITS: u64 = 600;
@@ -13,7 +18,7 @@ const COMMITS: u64 = 600;
 /// A git repository, and the folder that it is in.
 fn history() -> (tempfile::TempDir, PathBuf) {
     let (group, dir) = (Group::unpaced(), tempfile::tempdir().expect("a folder"));
-    let envelopes: Vec<_> = (1..=COMMITS).map(|seq| group.envelope_at(seq, 1, &path(seq), &content(seq))).collect();
+    let envelopes: Vec<_> = (1..=COMMITS).map(|seq| group.envelope_at(seq, 1, &path(seq), &text_of(seq))).collect();
     let offered = lines(&streamed(&group, "*/*", &framed(&envelopes)));
     assert!(offered.values().all(|offered| offered.status == 200));
     let mirror = dir.path().join("mirror");
@@ -25,13 +30,27 @@ fn path(seq: u64) -> String {
     format!("folder-{}/f{seq}", seq % 7)
 }
 
-fn content(seq: u64) -> String {
+fn text_of(seq: u64) -> String {
     format!("content {seq}\n")
 }
 
 fn importing(group: &Group, mirror: &Path) -> Child {
+    importing_within(group, mirror, "60")
+}
+
+fn importing_within(group: &Group, mirror: &Path, seconds: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_quorate"))
-        .args(["import", "--json", "--git", text(mirror), "--node", &format!("http://{}", group.api(0)), "--key"])
+        .args([
+            "import",
+            "--json",
+            "--timeout",
+            seconds,
+            "--git",
+            text(mirror),
+            "--node",
+            &format!("http://{}", group.api(0)),
+            "--key",
+        ])
         .arg(author(group, 0))
         .stdout(Stdio::piped())
         .spawn()
@@ -45,7 +64,7 @@ fn imported(child: Child) -> Value {
 }
 
 fn has_all(group: &Group) -> bool {
-    (1..=COMMITS).all(|seq| group.file(0, &path(seq), "sequential").text() == content(seq))
+    (1..=COMMITS).all(|seq| group.file(0, &path(seq), "sequential").text() == text_of(seq))
 }
 
 #[test]
@@ -68,4 +87,49 @@ fn an_import_goes_on_when_its_node_was_killed_and_is_back() {
     let told = imported(import);
     assert_eq!((&told["commits"], &told["changes"]), (&COMMITS.into(), &COMMITS.into()));
     assert!(has_all(&group));
+}
+
+#[test]
+fn an_import_ends_when_its_node_falls_silent() {
+    let (_dir, mirror) = history();
+    let group = Group::unpaced();
+    let mut import = importing_within(&group, &mirror, "2");
+    eventually("some are executed", || group.status(0)["executed_seq"].as_u64().filter(|seq| *seq >= 10));
+    group.signal(0, "STOP");
+    let code = eventually("it gives up", || import.try_wait().expect("a process"));
+    group.signal(0, "CONT");
+    assert_eq!(code.code(), Some(3));
+}
+
+#[test]
+fn a_change_that_the_gate_refuses_leaves_its_number_and_those_after_it_free() {
+    let group = Group::unpaced();
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let client = || Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
+    let draft = |path: &str, bytes: usize| {
+        let contents: Vec<_> = (0..4_u8).map(|byte| vec![byte; bytes]).collect();
+        let put = |(i, bytes): (usize, &Vec<u8>)| Op::Put {
+            path: format!("{path}{i}"),
+            mode: Mode::File,
+            content: content::digest(bytes),
+        };
+        Draft { base: None, ops: contents.iter().enumerate().map(put).collect(), contents, message: String::new() }
+    };
+    runtime.block_on(async {
+        let mut author = Author::open(&self::author(&group, 0), client(), "main").await.expect("an author");
+        let mut streaming = author.streaming().await.expect("a node");
+        let drafts = [draft("a", 1), draft("too-large", 9 << 20), draft("b", 1), draft("c", 1)];
+        let sends = async {
+            for draft in &drafts {
+                streaming.send(draft).await?;
+            }
+            streaming.finish().await.map(|_| ())
+        };
+        assert!(sends.await.expect_err("it is refused").to_string().contains("too-large"));
+        assert!(!author.has_unanswered());
+        match author.submit(&draft("d", 1), Level::Sequential).await.expect("an answer") {
+            Outcome::Verdict(receipt) => assert_eq!((receipt.from_seq, receipt.state), (2, State::Applied)),
+            Outcome::Ticket(ticket) => panic!("{ticket:?}"),
+        }
+    });
 }

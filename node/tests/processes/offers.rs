@@ -19,8 +19,12 @@ pub fn framed(envelopes: &[Vec<u8>]) -> Vec<u8> {
 
 /// Offers a whole body at once.
 pub fn streamed(group: &Group, accept: &str, body: &[u8]) -> Answer {
+    asked(group, "", accept, body)
+}
+
+fn asked(group: &Group, query: &str, accept: &str, body: &[u8]) -> Answer {
     let head = format!(
-        "POST /v1/envelopes/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAccept: {accept}\r\nContent-Length: {}\r\n\r\n",
+        "POST /v1/envelopes/stream{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAccept: {accept}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     http::ask(group.api(0), &head, body).expect("an answer")
@@ -88,6 +92,19 @@ fn an_envelope_that_the_gate_refuses_stops_no_other() {
     assert_eq!((refused.status, refused.problem.expect("a problem").code), (422, "malformed".to_owned()));
     assert_eq!(found.len() as u64, COUNT);
     assert!(found.values().all(|offered| offered.status == 200));
+}
+
+#[test]
+fn a_chained_stream_takes_nothing_after_what_the_gate_refuses() {
+    let group = Group::unpaced();
+    let mut envelopes = numbered(&group, "x");
+    envelopes.insert(10, b"garbage".to_vec());
+
+    let found = lines(&asked(&group, "?chained=true", "*/*", &framed(&envelopes)));
+
+    let statuses: Vec<_> = found.values().map(|offered| offered.status).collect();
+    assert_eq!(statuses, [[200; 10].as_slice(), &[422]].concat());
+    assert_eq!(group.offer(0, &group.envelope_at(11, 2, "a", "x")).status, 200, "number 11 is free");
 }
 
 #[test]

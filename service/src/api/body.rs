@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -56,12 +57,19 @@ pub(super) struct Coming {
     /// When its last piece came, and whether it has grown large.
     last: Mutex<(Instant, bool)>,
     leave: Notify,
+    /// True once it was asked to leave: if nobody hears, others are asked.
+    was_asked: AtomicBool,
 }
 
 impl Coming {
     /// A piece has come, after which the body has so many bytes.
     pub(super) fn grew(&self, bytes: usize) {
         *self.last() = (Instant::now(), bytes > SMALL_BYTES);
+    }
+
+    fn ask_to_leave(&self) {
+        self.was_asked.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
     }
 
     /// Ends when the body has to leave for another.
@@ -90,7 +98,11 @@ pub(super) struct Taken {
 
 impl Room {
     pub(super) fn enter(&self) -> Arc<Coming> {
-        let coming = Arc::new(Coming { last: Mutex::new((Instant::now(), false)), leave: Notify::new() });
+        let coming = Arc::new(Coming {
+            last: Mutex::new((Instant::now(), false)),
+            leave: Notify::new(),
+            was_asked: AtomicBool::new(false),
+        });
         let mut known = self.coming();
         known.retain(|coming| coming.strong_count() > 0);
         known.push(Arc::downgrade(&coming));
@@ -115,9 +127,10 @@ impl Room {
         let stalled = known
             .iter()
             .map(|coming| (*coming.last(), coming))
-            .filter(|((last, large), _)| *large == is_large && last.elapsed() >= STALLED);
+            .filter(|((last, large), _)| *large == is_large && last.elapsed() >= STALLED)
+            .filter(|(_, coming)| !coming.was_asked.load(Ordering::Relaxed));
         let longest = stalled.min_by_key(|((last, _), _)| *last);
-        longest.inspect(|(_, coming)| coming.leave.notify_one()).is_some()
+        longest.inspect(|(_, coming)| coming.ask_to_leave()).is_some()
     }
 
     fn coming(&self) -> MutexGuard<'_, Vec<Weak<Coming>>> {

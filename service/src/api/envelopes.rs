@@ -9,7 +9,7 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 use super::relayed;
 use super::service::Service;
-use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request, Waiting};
 use crate::metrics::Kind;
 use crate::observing::wire::Answered;
 use axum::Json;
@@ -90,14 +90,41 @@ pub async fn offer(
 
 /// Takes the bytes of an envelope: a member orders it, an observer hands it on.
 pub async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
+    admit(service, bytes, level).await?.reply(service, level).await
+}
+
+/// Lets an envelope in: past the gate and onto the core's thread, or on to a member, whose answer is all that there is.
+pub async fn admit(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
     match service.membership.relay() {
-        Some(relay) => relayed::hand_on(service, relay, bytes, level).await,
-        None => order(service, bytes, level).await,
+        Some(relay) => Ok(Admitted::Answered(relayed::hand_on(service, relay, bytes, level).await?)),
+        None => enter(service, bytes, level).await,
     }
 }
 
 /// Takes an envelope at a member, and waits for its verdict as the level asks.
 pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
+    enter(service, bytes, level).await?.reply(service, level).await
+}
+
+/// An envelope that was let in.
+pub enum Admitted {
+    /// There is no more to wait for.
+    Answered(Reply),
+    /// The same bytes had their verdict.
+    Judged(Arc<Receipt>),
+    /// The core has it.
+    Placed {
+        /// Receipt so far.
+        receipt: Receipt,
+        /// Where it waits.
+        place: Place,
+        /// Its end.
+        fate: Waiting<EnvelopeId, Fate>,
+    },
+}
+
+/// Lets an envelope in at a member.
+async fn enter(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
     let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
         gate(service, bytes, level)
     } else {
@@ -105,30 +132,41 @@ pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answ
         service.blocking(move || gate(&shared, bytes, level)).await
     }?;
     let candidate = match passed {
-        Passed::Judged(receipt) => return settled(service, Arc::new(receipt), level).await,
+        Passed::Judged(receipt) => return Ok(Admitted::Judged(Arc::new(receipt))),
         Passed::Candidate(candidate) => candidate,
     };
-    let id = candidate.id;
-    let waiting = waiting(&candidate);
+    let receipt = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
-    let mut fate = service.reception.fate(id);
+    let fate = service.reception.fate(candidate.id);
     let place = ticket(service, candidate, level).await?;
-    let waiting = Receipt { state: state_at(place), ..waiting };
-    let promise = |receipt: Receipt| promised(service, receipt, place);
-    if level == Level::Eventual {
-        return Ok(promise(waiting));
-    }
-    let fate = tokio::select! {
-        fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
-        _ = service.until(is_stuck) => return Ok(promise(waiting)),
-        () = service.stop.cancelled() => return Err(Failure::stopping()),
-    };
-    match fate {
-        Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
-        Ok(Some(Fate::Overtaken { next_seq })) => Err(overtaken(waiting.from_seq, next_seq)),
-        Ok(Some(Fate::Expired)) => Ok(promise(Receipt { state: Verdict::Expired, ..waiting })),
-        Ok(None) => Err(Failure::stopping()),
-        Err(_) => Ok(promise(waiting)),
+    let receipt = Receipt { state: state_at(place), ..receipt };
+    Ok(Admitted::Placed { receipt, place, fate })
+}
+
+impl Admitted {
+    /// Waits for the answer as the level asks.
+    pub async fn reply(self, service: &Service, level: Level) -> Answer<Reply> {
+        let (waiting, place, mut fate) = match self {
+            Self::Answered(reply) => return Ok(reply),
+            Self::Judged(receipt) => return settled(service, receipt, level).await,
+            Self::Placed { receipt, place, fate } => (receipt, place, fate),
+        };
+        let promise = |receipt: Receipt| promised(service, receipt, place);
+        if level == Level::Eventual {
+            return Ok(promise(waiting));
+        }
+        let fate = tokio::select! {
+            fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
+            _ = service.until(is_stuck) => return Ok(promise(waiting)),
+            () = service.stop.cancelled() => return Err(Failure::stopping()),
+        };
+        match fate {
+            Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
+            Ok(Some(Fate::Overtaken { next_seq })) => Err(overtaken(waiting.from_seq, next_seq)),
+            Ok(Some(Fate::Expired)) => Ok(promise(Receipt { state: Verdict::Expired, ..waiting })),
+            Ok(None) => Err(Failure::stopping()),
+            Err(_) => Ok(promise(waiting)),
+        }
     }
 }
 

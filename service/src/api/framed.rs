@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// Bytes of a length.
 const LENGTH_BYTES: usize = 4;
+/// Time for which an envelope that has begun to come waits for room.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 /// Pause before room is asked for again.
 const NO_ROOM: Duration = Duration::from_millis(10);
 
@@ -56,8 +58,17 @@ impl Framed {
         self.part.is_some()
     }
 
-    /// The next envelope, none at the end of the body. No byte is lost when the wait for it is given up.
+    /// The next envelope, none at the end of the body. No byte is lost when the wait for it is given up; after an error
+    /// nothing is kept.
     pub async fn next(&mut self, room: &Room) -> Answer<Option<Whole>> {
+        let next = self.read(room).await;
+        if next.is_err() {
+            (self.part, self.rest) = (None, Bytes::new());
+        }
+        next
+    }
+
+    async fn read(&mut self, room: &Room) -> Answer<Option<Whole>> {
         loop {
             while !self.rest.is_empty() {
                 if let Some(whole) = self.assemble(room).await? {
@@ -91,12 +102,17 @@ impl Framed {
         };
         let more = (length - part.bytes.len()).min(self.rest.len());
         part.coming.grew(part.bytes.len() + more);
+        let waits = Instant::now();
         while !room.make_fit(&mut part.taken, part.bytes.len() + more).await {
-            if Instant::now() >= due(part.begun, part.bytes.len()) {
+            if waits.elapsed() >= ROOM_WITHIN {
                 return Err(Failure::busy("too many envelopes are on their way in"));
             }
-            sleep(NO_ROOM).await;
+            tokio::select! {
+                () = sleep(NO_ROOM) => (),
+                () = part.coming.must_leave() => return Err(slow()),
+            }
         }
+        part.begun += waits.elapsed(); // its sender was there
         part.bytes.extend(self.rest.split_to(more));
         let whole = self.part.take_if(|part| part.bytes.len() == length);
         Ok(whole.map(|Part { bytes, taken, .. }| Whole { bytes, _room: taken }))
@@ -167,6 +183,13 @@ mod tests {
         for cut in frame(b"one").len() + 1..whole.len() {
             assert_eq!(all(framed([whole[..cut].to_vec()])).await, Err((StatusCode::BAD_REQUEST, 1)), "{cut}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_envelope_that_is_refused_leaves_its_room() {
+        let (mut framed, room) = (framed([[&50_u32.to_le_bytes()[..], b"half"].concat()]), Room::default());
+        assert!(framed.next(&room).await.is_err());
+        assert!(!framed.is_within());
     }
 
     #[tokio::test]

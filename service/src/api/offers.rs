@@ -5,7 +5,8 @@
 //! a stream ends is offered again, byte for byte: the same bytes are no error.
 
 use super::Shared;
-use super::envelopes::{self, Reply};
+use super::body::Whole;
+use super::envelopes::{self, Admitted, Reply};
 use super::framed::Framed;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
@@ -40,6 +41,9 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 pub struct Wish {
     /// Level at which each envelope is answered; sequential, if none is named.
     wait: Option<Level>,
+    /// True: an envelope is let in only after the one before, and the first that is not ends the stream.
+    #[serde(default)]
+    chained: bool,
 }
 
 /// Takes envelopes and answers each.
@@ -58,7 +62,9 @@ pub async fn offer(
         framed,
         level: wish.wait.unwrap_or(Level::Sequential),
         form,
+        chained: wish.chained,
         next: 0,
+        entering: None,
         under_way: FuturesUnordered::new(),
         end: End::Open,
         _room: room,
@@ -112,8 +118,12 @@ struct Exchange {
     framed: Framed,
     level: Level,
     form: Form,
+    /// True if the envelopes enter one after the other.
+    chained: bool,
     /// Place of the next envelope.
     next: u64,
+    /// Entry of the newest envelope of a chained stream.
+    entering: Option<BoxFuture<'static, Answer<Admitted>>>,
     under_way: FuturesUnordered<BoxFuture<'static, Bytes>>,
     end: End,
     _room: OwnedSemaphorePermit,
@@ -133,45 +143,71 @@ impl Exchange {
     /// The next bytes of the answer; none when all is answered.
     async fn piece(&mut self) -> Option<Bytes> {
         loop {
-            let (is_empty, is_within) = (self.under_way.is_empty(), self.framed.is_within());
+            let (is_empty, is_within, enters) =
+                (self.under_way.is_empty(), self.framed.is_within(), self.entering.is_some());
             // An envelope that has begun is read to its end: waiting is never taken for its sender's slowness.
-            let reads = self.end == End::Open && (self.under_way.len() < UNDER_WAY_MAX || is_within);
-            if !reads && is_empty {
+            let reads = self.end == End::Open && !enters && (self.under_way.len() < UNDER_WAY_MAX || is_within);
+            if !reads && is_empty && !enters {
                 return self.leave().await;
             }
             tokio::select! {
                 Some(answer) = self.under_way.next(), if !is_empty => return Some(answer),
+                entered = async { self.entering.as_mut().expect("it is there").await }, if enters => {
+                    self.entering = None;
+                    match entered {
+                        Ok(admitted) => self.wait(self.next - 1, admitted),
+                        Err(failure) => return Some(self.refuse(self.next - 1, failure)),
+                    }
+                }
                 read = self.framed.next(&self.service.bodies), if reads => match read {
                     Ok(Some(whole)) => self.take(whole),
                     Ok(None) => self.end = End::Client,
-                    Err(failure) => return Some(self.refuse(failure)),
+                    Err(failure) => return Some(self.refuse(self.next, failure)),
                 },
-                () = sleep(KEEP_ALIVE), if !is_empty => return Some(self.form.sign_of_life()),
-                () = sleep(IDLE_MAX), if is_empty && !is_within => self.end = End::Client,
-                () = self.service.stop.cancelled(), if reads => return Some(self.refuse(Failure::stopping())),
+                () = sleep(KEEP_ALIVE), if !is_empty || enters => return Some(self.form.sign_of_life()),
+                () = sleep(IDLE_MAX), if is_empty && !is_within && !enters => self.end = End::Client,
+                () = self.service.drain.cancelled(), if reads => return Some(self.refuse(self.next, Failure::stopping())),
             }
         }
     }
 
-    /// Begins with an envelope.
-    fn take(&mut self, whole: super::body::Whole) {
+    /// Begins with an envelope. Its room is free once it has its answer, or, in a chained stream, is let in.
+    fn take(&mut self, whole: Whole) {
         let (service, level, form, at) = (self.service.clone(), self.level, self.form, self.next);
         self.next += 1;
+        let Whole { bytes, _room: room } = whole;
+        if self.chained {
+            let entry = async move {
+                let admitted = envelopes::admit(&service, bytes, level).await;
+                drop(room);
+                admitted
+            };
+            self.entering = Some(entry.boxed());
+            return;
+        }
         let answer = async move {
-            let reply = envelopes::take(&service, whole.bytes, level).await; // its room is free after that
+            let reply = envelopes::take(&service, bytes, level).await;
+            drop(room);
             form.write(&offered(at, reply))
         };
         self.under_way.push(answer.boxed());
     }
 
-    /// Takes no more, and says why in place of the next answer.
-    fn refuse(&mut self, failure: Failure) -> Bytes {
+    /// Waits for the answer to an envelope that was let in.
+    fn wait(&mut self, at: u64, admitted: Admitted) {
+        let (service, level, form) = (self.service.clone(), self.level, self.form);
+        let answer = async move { form.write(&offered(at, admitted.reply(&service, level).await)) };
+        self.under_way.push(answer.boxed());
+    }
+
+    /// Takes no more, and says why in place of the answer to an envelope.
+    fn refuse(&mut self, at: u64, failure: Failure) -> Bytes {
         self.end = End::Refused;
-        self.form.write(&offered(self.next, Err(failure)))
+        self.form.write(&offered(at, Err(failure)))
     }
 
     async fn leave(&mut self) -> Option<Bytes> {
-        if self.end == End::Refused {
+        if self.end == End::Refused && !self.service.drain.is_cancelled() {
             self.framed.drain().await;
         }
         None

@@ -41,7 +41,7 @@ pub(crate) use inbox::Inbox;
 pub use mempool::{Candidate, Mempool, NotTaken, Place};
 pub use moment::Moment;
 pub use published::Published;
-pub(crate) use reception::{Fate, Reception};
+pub(crate) use reception::{Fate, Reception, Waiting};
 pub(crate) use report::{PeerFacts, Report};
 pub(crate) use roots::Roots;
 pub use round::{CallerId, Mark, Notice, Outgoing, Request, Round};

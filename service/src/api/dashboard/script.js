@@ -94,8 +94,8 @@ function verdict(s, p) {
     : `No: ${s.why || `${heard} members are heard, ${s.quorum} are needed`}.`;
   at("verdict").className = "large " + (can || s.role === "observer" ? "good" : "bad");
   if (p && p.estimate && !can) at("verdict").textContent += p.estimate.left_ms === null ? ` How long is unknown: ${p.estimate.rests_on}.` : ` Probably for ${Math.round(p.estimate.left_ms / 1000)} s more: ${p.estimate.rests_on}.`;
-  at("mode").textContent = s.mode;
-  at("mode").className = "badge " + (s.mode === "active" ? "good" : s.mode === "recovering" || s.mode === "following" ? "warn" : "bad");
+  at("mode").textContent = can || s.mode !== "active" ? s.mode : "no quorum";
+  at("mode").className = "badge " + (!can && s.role !== "observer" ? "bad" : s.mode === "active" ? "good" : s.mode === "recovering" || s.mode === "following" ? "warn" : "bad");
 }
 function health(h) {
   const part = (name, score) => make("div", { class: "part " + (score >= 0.9 ? "good" : score >= 0.7 ? "warn" : "bad") }, make("span", { class: "quiet" }, name), make("b", {}, score.toFixed(2)),
