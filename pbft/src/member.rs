@@ -44,6 +44,8 @@ pub(crate) struct Member {
     pub(crate) now: Now,
     pub(crate) standing: Standing,
     pub(crate) promises: Promises,
+    /// The last slot of the epoch, once it is known (M1).
+    pub(crate) last: Option<SeqNum>,
     pub(crate) recall: Recall,
     /// Own messages on their way back in: they pass the same handlers as others'.
     pub(crate) loopback: VecDeque<Arc<Message>>,
@@ -68,7 +70,8 @@ impl Member {
             incarnation,
             now: Now::default(),
             standing: Standing::Member,
-            promises: Promises::new(),
+            promises: Promises::new(committee.base()),
+            last: None,
             recall: Recall::new(committee.quorum()),
             committee: Arc::new(committee),
             constants: Arc::new(constants),
@@ -189,6 +192,8 @@ impl Member {
             }
             _ => (),
         }
+        let beyond = kind.is_vote() && self.last.is_some_and(|last| seq > last);
+        assert!(!beyond, "I33: {kind:?} for {seq}, above the end of the epoch at {:?}", self.last);
         let passed = kind.is_vote() && asked.is_some_and(|asked| view < asked);
         assert!(!passed, "I26: {kind:?} in {view} after asking for {asked:?}");
     }

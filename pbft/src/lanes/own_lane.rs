@@ -28,6 +28,11 @@ impl OwnLane {
         self.pending.is_empty()
     }
 
+    pub(crate) fn take_pending(&mut self) -> impl Iterator<Item = Item> + use<> {
+        self.pending_bytes = 0;
+        core::mem::take(&mut self.pending).into_iter()
+    }
+
     pub(crate) fn push(&mut self, item: Item) {
         self.pending_bytes += item.bytes.len() as u64;
         self.pending.push_back(item);

@@ -113,9 +113,7 @@ impl Replica {
         self.views.since = self.member.now.ticks;
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
-        if let Some(claimed) = start.checkpoint() {
-            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
-        }
+        self.learn_rest(start.checkpoint());
         self.order.carry_slots(&self.views, &self.member);
         start.pre_prepares.iter().for_each(|signed| self.hear(signed));
         self.hear_early_votes(view);

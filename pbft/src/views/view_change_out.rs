@@ -21,9 +21,7 @@ impl Replica {
         if !newer {
             return Ok(());
         }
-        if let Some(claimed) = &body.checkpoint {
-            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
-        }
+        self.learn_rest(body.checkpoint.as_ref());
         self.views.latest.insert(from, (statement, body));
         self.find_omissions(from);
         self.pursuits.is_due = true;
@@ -120,7 +118,7 @@ impl Views {
         let in_window = |seq: SeqNum| order.in_window(seq);
         ViewChange {
             view,
-            checkpoint: order.checkpoints.stable().map(|certificate| certificate.claim().clone()),
+            checkpoint: order.checkpoints.rest(),
             prepared: prepared.filter(|entry| in_window(entry.seq())).collect(),
             voted: voted.filter(|entry| in_window(entry.seq())).collect(),
         }

@@ -45,7 +45,7 @@ impl Book {
         self.slots.push(page);
         // Whoever still holds what was recorded earlier may forget it as well.
         let members_after = context.committee.digest();
-        Executed { seq, state_root, members_after, recorded: settled.into_iter().collect(), deadline: None }
+        Executed { seq, state_root, members_after, recorded: settled.into_iter().collect(), deadline: None, next: None }
     }
 
     fn root_after(&self, decided: &Decided) -> Digest {
