@@ -117,12 +117,12 @@ impl Journal {
         }
     }
 
-    /// Begins anew after the last slot of an epoch; evidence outlives it.
+    /// Begins anew after the last slot of an epoch; evidence outlives it, and so does the reason to take no part.
     fn enter(&mut self) {
         let executed = self.executed.entered().expect("an epoch begins after the last slot of the one before");
-        let (epoch, evidence) = (executed.epoch, core::mem::take(&mut self.evidence));
+        let (epoch, evidence, broken) = (executed.epoch, core::mem::take(&mut self.evidence), self.broken.clone());
         let elder = core::mem::replace(self, Self::new(0));
-        *self = Self { elder: Some(Arc::new(elder)), epoch, executed, evidence, ..Self::new(0) };
+        *self = Self { elder: Some(Arc::new(elder)), epoch, executed, evidence, broken, ..Self::new(0) };
     }
 
     /// The journal of an epoch that this replica has gone through.

@@ -7,7 +7,8 @@ use crate::recovery::promises::Promises;
 use crate::recovery::recall::Recall;
 use crate::replica::ReplicaConfig;
 use crate::wire::{
-    Committee, Digest, Epoch, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, Verify, View,
+    Committee, Digest, Epoch, Kind, Message, PublicKey, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time,
+    Verify, View,
 };
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -79,6 +80,11 @@ impl Member {
             wake: None,
             out: Effects::new(),
         }
+    }
+
+    /// Its key in the member list.
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
+        self.committee.key(self.me)
     }
 
     /// Whether anything but Status is signed (E7).

@@ -199,7 +199,7 @@ impl Replica {
         self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
         let settled = self.member.loopback.is_empty() && self.lanes.touched.is_empty();
         if settled {
-            self.tell_over();
+            self.order.tell_over(&mut self.member);
             self.pursue();
             self.tell_status();
         }

@@ -150,14 +150,6 @@ impl Replica {
         Ok(())
     }
 
-    /// The checkpoint that a ViewChange rests on; the one before the epoch is known here.
-    pub(crate) fn learn_rest(&mut self, checkpoint: Option<&ClaimedCert>) {
-        let committee = self.member.committee.clone();
-        if let Some(claimed) = checkpoint.filter(|claimed| Some(*claimed) != committee.origin().as_ref()) {
-            self.learn_stable(claimed.clone().into_checked(&committee));
-        }
-    }
-
     pub(crate) fn learn_stable(&mut self, certificate: QuorumCert) {
         certificate.check_in(&self.member.committee);
         for statement in certificate.statements(self.member.committee.group()) {
@@ -196,19 +188,6 @@ impl Replica {
         self.drop_below_stable(seq);
     }
 
-    /// M1: the last slot is executed and stable; said once.
-    pub(crate) fn tell_over(&mut self) {
-        let Some(certificate) =
-            self.order.checkpoints.stable().filter(|stable| self.order.last() == Some(stable.seq()))
-        else {
-            return;
-        };
-        let (certificate, next) = (certificate.clone(), self.order.execution.point().next.clone());
-        if let Some(next) = next.filter(|_| !core::mem::replace(&mut self.order.checkpoints.over, true)) {
-            self.member.out.push(Effect::EpochOver { certificate, next });
-        }
-    }
-
     /// Executed and covered: it leaves memory; the disk keeps it.
     fn drop_below_stable(&mut self, seq: SeqNum) {
         self.order.checkpoints.own = self.order.checkpoints.own.split_off(&seq.next());
@@ -232,6 +211,18 @@ impl Replica {
 }
 
 impl Order {
+    /// M1: the last slot is executed and stable; said once.
+    pub(crate) fn tell_over(&mut self, member: &mut Member) {
+        let Some(certificate) = self.checkpoints.stable().filter(|stable| self.last() == Some(stable.seq())).cloned()
+        else {
+            return;
+        };
+        let next = self.execution.point().next.clone();
+        if let Some(next) = next.filter(|_| !core::mem::replace(&mut self.checkpoints.over, true)) {
+            member.out.push(Effect::EpochOver { certificate, next });
+        }
+    }
+
     /// Signs the state after the slot that was just executed.
     pub(crate) fn take_checkpoint(&mut self, member: &mut Member) {
         let (seq, digest) = (self.executed(), self.execution.point().checkpoint_digest());

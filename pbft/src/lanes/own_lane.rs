@@ -9,7 +9,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance.
+/// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance: where an
+/// epoch begins, what was on the void lane of the one before waits as well, at most as much again (L7).
 pub(crate) const PENDING_BYTES_MAX: u64 = 64 << 20;
 
 /// Items that wait for a bundle, and the newest bundle made.

@@ -8,6 +8,7 @@ use crate::recovery::peer::Peers;
 use crate::recovery::repair::SUPPLY_BYTES;
 use crate::replica::ReplicaConfig;
 use crate::wire::{ClaimedCert, Digest, Message, Position, ReplicaId, SeqNum, StatusBody, Ticks, Verified, View};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Counters of its statuses begin here: above all that the replica of the epoch has used under the same incarnation.
@@ -20,6 +21,7 @@ pub struct Elder {
     certificate: ClaimedCert,
     oldest: SeqNum,
     statuses: u64,
+    told_at: Option<Ticks>,
     peers: Peers,
 }
 
@@ -41,7 +43,22 @@ impl Elder {
         let member = Member::new(config);
         assert!(certificate.epoch == member.committee.epoch(), "I23: an elder of another epoch");
         let peers = Peers::new(member.committee.len());
-        Self { member, certificate, oldest, statuses: COUNTER_BASE, peers }
+        Self { member, certificate, oldest, statuses: COUNTER_BASE, told_at: None, peers }
+    }
+
+    /// Tells everybody of the epoch how far it went, at intervals. A leaver does so, and all others, until a checkpoint of the
+    /// next epoch is stable: by then q of its members have entered it, and their statuses call for what is missing (M2).
+    pub fn tell(&mut self, now: Ticks, out: &mut Effects) {
+        if self.next_telling().is_none_or(|due| due <= now) {
+            self.told_at = Some(now);
+            let farewell = self.farewell().into_iter().map(Arc::new);
+            farewell.for_each(|message| out.push(Effect::Broadcast(message)));
+        }
+    }
+
+    /// When it tells next; at once if it has not yet.
+    pub fn next_telling(&self) -> Option<Ticks> {
+        Some(self.told_at?.after(self.member.constants.status_period_ms))
     }
 
     /// A message of somebody who is still in the epoch, or asks for its slots.

@@ -6,9 +6,10 @@
 use crate::effects::{Effects, Record};
 use crate::evidence::proof::Evidence;
 use crate::input::{Now, ReaderId};
+use crate::member::Standing;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::{Replica, ReplicaConfig};
-use crate::wire::{Digest, Item, ItemKind, Time, View};
+use crate::wire::{Digest, Item, ItemKind, PublicKey, Time, View};
 use alloc::vec::Vec;
 
 /// Remains of an epoch that is over, for the value of the next one.
@@ -19,6 +20,8 @@ pub struct Handover {
     deadline: Option<Time>,
     /// Whether this process knows what it signed (E7).
     recalled: bool,
+    /// The key of a replica that only follows: its disk is older than what it signed, whatever the epoch (E7).
+    unfit: Option<PublicKey>,
     items: Vec<Item>,
     reads: Vec<(ReaderId, Digest)>,
     evidence: Vec<Evidence>,
@@ -28,7 +31,16 @@ impl Handover {
     /// Remains of what knows the last slot of its epoch and nothing that it has signed or taken.
     pub(crate) fn of(now: Now, point: &ExecutedPoint) -> Self {
         let point = point.entered().expect("the epoch is over: its last slot is executed");
-        Self { now, point, deadline: None, recalled: false, items: Vec::new(), reads: Vec::new(), evidence: Vec::new() }
+        Self {
+            now,
+            point,
+            deadline: None,
+            recalled: false,
+            unfit: None,
+            items: Vec::new(),
+            reads: Vec::new(),
+            evidence: Vec::new(),
+        }
     }
 
     /// Items that wait for a lane: of use to a member of the next epoch only.
@@ -58,6 +70,7 @@ impl Replica {
         Handover {
             deadline: self.order.execution.deadline,
             recalled: self.member.recall.is_done(),
+            unfit: self.member.key().copied().filter(|_| self.member.standing == Standing::Follower),
             items: items.filter(|item| item.kind != ItemKind::ReadMark).collect(),
             reads: self.lanes.reads.take_all(),
             evidence: self.accusations.held().cloned().collect(),
@@ -66,14 +79,14 @@ impl Replica {
     }
 
     /// The replica in the next epoch: view 0, lanes from their first position, no promise (M3). It asks nobody what it has
-    /// signed if the replica before it knew (E7).
+    /// signed if the replica before it knew, and follows under the key under which that one did (E7).
     ///
     /// # Panics
     ///
     /// On a wrong configuration, as [`Replica::new`], or if its committee is not the one that the state names.
     pub fn enter(config: ReplicaConfig, handover: Handover, out: &mut Effects) -> Self {
         let mut replica = Self::new(config);
-        let Handover { now, point, deadline, recalled, items, reads, evidence } = handover;
+        let Handover { now, point, deadline, recalled, unfit, items, reads, evidence } = handover;
         let committee = &replica.member.committee;
         assert!(
             point.members_after == committee.digest(),
@@ -86,6 +99,9 @@ impl Replica {
         replica.views.since = now.ticks;
         replica.order.execution.resume(point);
         replica.order.execution.deadline = deadline;
+        if unfit.as_ref() == replica.member.key() && unfit.is_some() {
+            replica.member.standing = Standing::Follower;
+        }
         if recalled {
             replica.member.recall.done_since = Some(now.ticks);
         }

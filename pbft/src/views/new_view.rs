@@ -113,7 +113,9 @@ impl Replica {
         self.views.since = self.member.now.ticks;
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
-        self.learn_rest(start.checkpoint());
+        if let Some(stable) = start.checkpoint().and_then(|claimed| self.member.committee.certified(claimed)) {
+            self.learn_stable(stable);
+        }
         self.order.carry_slots(&self.views, &self.member);
         start.pre_prepares.iter().for_each(|signed| self.hear(signed));
         self.hear_early_votes(view);

@@ -21,7 +21,9 @@ impl Replica {
         if !newer {
             return Ok(());
         }
-        self.learn_rest(body.checkpoint.as_ref());
+        if let Some(stable) = body.checkpoint.as_ref().and_then(|claimed| self.member.committee.certified(claimed)) {
+            self.learn_stable(stable);
+        }
         self.views.latest.insert(from, (statement, body));
         self.find_omissions(from);
         self.pursuits.is_due = true;

@@ -1,7 +1,7 @@
 //! The voters of one epoch and the only arithmetic on how many of them may lie.
 
 use crate::limits::Constants;
-use crate::wire::{ClaimedCert, Digest, Epoch, Kind, PublicKey, ReplicaId, SeqNum, Verify, View, hash};
+use crate::wire::{ClaimedCert, Digest, Epoch, Kind, PublicKey, QuorumCert, ReplicaId, SeqNum, Verify, View, hash};
 use alloc::vec::Vec;
 
 /// The member list of an epoch: `members[i]` is the key of replica `i`.
@@ -47,6 +47,11 @@ impl Committee {
         let claimed =
             ClaimedCert { epoch, kind: Kind::Checkpoint, view: View::new(0), seq, digest, signatures: Vec::new() };
         (seq > SeqNum::new(0)).then_some(claimed)
+    }
+
+    /// The certificate that a verified ViewChange rests on; none where the epoch begins.
+    pub(crate) fn certified(&self, checkpoint: &ClaimedCert) -> Option<QuorumCert> {
+        (Some(checkpoint) != self.origin().as_ref()).then(|| checkpoint.clone().into_checked(self))
     }
 
     /// Whether a ViewChange may rest on this checkpoint: a certified one, or where the epoch begins (V4).

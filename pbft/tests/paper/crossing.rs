@@ -286,15 +286,7 @@ fn entering_asks_nobody_what_it_signed_unless_the_replica_before_it_did_not_know
     assert!(!known.replica.is_recovering());
     let mut unknown = Alone::starting(4, 1, &short());
     unknown.next = Some((1, Arc::new(next())));
-    for seq in 1..=LAST {
-        decide(&mut unknown, seq, &empty(1_000 + seq));
-        if seq % 2 == 0 {
-            let after = if seq == LAST { next() } else { committee(4) };
-            let digest = checkpoint_digest(&Digest::ZERO, &Digest([66; 32]), &after.digest());
-            let certificate = certificate_in(&committee(4), Kind::Checkpoint, 0, seq, digest, &[0, 2, 3]);
-            unknown.hear(0, Message::StableCheckpoint(certificate));
-        }
-    }
+    reach_unsigned(&mut unknown);
     unknown.enter(1);
     assert!(unknown.replica.is_recovering());
 }
@@ -381,4 +373,31 @@ fn a_follower_goes_over_and_counts_by_the_next_list() {
     follower.step(Input::Message(decided), &mut out);
     let executes = |effect: &Effect| matches!(effect, Effect::Execute(decided) if decided.seq.get() == LAST + 1);
     assert!(out.take().iter().any(executes));
+}
+
+/// E7: it signed what its disk does not hold, and another epoch is no other key.
+#[test]
+fn who_only_follows_under_its_key_goes_on_following_under_it() {
+    for (me, follows) in [(2, true), (3, false)] {
+        let mut replica = member(me);
+        replica.hear(1, Message::Contradiction(say(me, Kind::Commit, 0, 2, Digest([1; 32]))));
+        assert!(replica.replica.report().following);
+        reach_unsigned(&mut replica);
+        replica.enter(me);
+        assert_eq!(replica.replica.report().following, follows, "number 3 has another key now");
+    }
+}
+
+/// Executes up to the last slot, by others' checkpoints.
+fn reach_unsigned(replica: &mut Alone) {
+    for seq in 1..=LAST {
+        decide(replica, seq, &empty(1_000 + seq));
+        if seq % 2 == 0 {
+            let after = if seq == LAST { next() } else { committee(4) };
+            let digest = checkpoint_digest(&Digest::ZERO, &Digest([66; 32]), &after.digest());
+            let others: Vec<usize> = (0..4).filter(|peer| *peer != replica.replica.id().index()).collect();
+            let certificate = certificate_in(&committee(4), Kind::Checkpoint, 0, seq, digest, &others);
+            replica.hear(others[0], Message::StableCheckpoint(certificate));
+        }
+    }
 }
