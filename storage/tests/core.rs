@@ -159,7 +159,14 @@ impl Node {
                     Effect::Execute(decided) => {
                         let state_root = hash_parts("test", &[&decided.lane_hash.0]);
                         let (seq, members_after) = (decided.seq, committee().digest());
-                        let done = Executed { seq, state_root, members_after, recorded: Vec::new(), deadline: None, next: None };
+                        let done = Executed {
+                            seq,
+                            state_root,
+                            members_after,
+                            recorded: Vec::new(),
+                            deadline: None,
+                            next: None,
+                        };
                         inputs.push_front(Input::Executed(done));
                     }
                     Effect::Supply { to, question } => asked.push((to, question)),
