@@ -4,7 +4,7 @@ use crate::evidence::proof::Evidence;
 use crate::input::ReaderId;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{
-    Bundle, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View,
+    Bundle, Committee, Content, Digest, Epoch, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Time, View,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -41,6 +41,14 @@ pub enum Effect {
         seq: SeqNum,
         /// The mark's bundle in the own lane.
         position: Position,
+    },
+    /// The epoch is over: its last slot is executed and q of its members signed the state after it, which names the members of
+    /// the next one. What [`crate::Replica::hand_over`] yields goes into the next epoch's value (M3).
+    EpochOver {
+        /// Certificate of the checkpoint after the last slot.
+        certificate: QuorumCert,
+        /// The next members.
+        next: Arc<Committee>,
     },
     /// A new proof of somebody's fault, for people and metrics. The core has put it on its lane.
     Accuse(Evidence),

@@ -1,7 +1,8 @@
 //! Inputs of a replica.
 
 use crate::evidence::proof::EvidenceKey;
-use crate::wire::{Admitted, Digest, Item, Message, SeqNum, Ticks, Time, Verified, Word};
+use crate::wire::{Admitted, Committee, Digest, Item, Message, SeqNum, Ticks, Time, Verified, Word};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Both clocks at one moment. The core has none of its own.
@@ -63,6 +64,8 @@ pub struct Executed {
     /// Digest of the member list that holds after it ([`crate::Committee::digest`]): of the own epoch, but of the next one
     /// after the last slot of an epoch (C2, M3).
     pub members_after: Digest,
+    /// The members of the next epoch, with the last slot of this one: from the slot that names them to that last one (M1).
+    pub next: Option<Arc<Committee>>,
     /// Evidence that the ledger recorded in it (E5).
     pub recorded: Vec<EvidenceKey>,
     /// The earliest deadline in ledger time that something waits for (T3).

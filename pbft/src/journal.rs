@@ -28,6 +28,8 @@ struct SlotRecords {
 /// A simulator clones it at each commit; a crash goes back to the last clone.
 #[derive(Debug, Clone)]
 pub struct Journal {
+    /// The journal of the epoch before.
+    elder: Option<Arc<Journal>>,
     epoch: Epoch,
     view: View,
     changing: bool,
@@ -49,6 +51,7 @@ impl Journal {
     /// The empty disk of one of `n` replicas.
     pub fn new(n: usize) -> Self {
         Self {
+            elder: None,
             epoch: Epoch::new(0),
             view: View::new(0),
             changing: false,
@@ -76,6 +79,10 @@ impl Journal {
         match record {
             Record::Statement(signed) => self.write_statement(*signed),
             Record::View { epoch, view, changing } => {
+                if *epoch > self.epoch {
+                    self.enter();
+                }
+                assert!(*epoch == self.epoch, "the journal is of epoch {}", self.epoch);
                 (self.epoch, self.view, self.changing) = (*epoch, *view, *changing);
             }
             Record::Bundle(bundle) => {
@@ -110,6 +117,34 @@ impl Journal {
         }
     }
 
+    /// Begins anew after the last slot of an epoch; evidence outlives it, and so does the reason to take no part.
+    fn enter(&mut self) {
+        let executed = self.executed.entered().expect("an epoch begins after the last slot of the one before");
+        let (epoch, evidence, broken) = (executed.epoch, core::mem::take(&mut self.evidence), self.broken.clone());
+        let elder = core::mem::replace(self, Self::new(0));
+        *self = Self { elder: Some(Arc::new(elder)), epoch, executed, evidence, broken, ..Self::new(0) };
+    }
+
+    /// The journal of an epoch that this replica has gone through.
+    pub fn of(&self, epoch: Epoch) -> Option<&Self> {
+        if epoch == self.epoch { Some(self) } else { self.elder.as_ref()?.of(epoch) }
+    }
+
+    /// Epoch of the journal.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The journals of all epochs, the newest first.
+    pub fn epochs(&self) -> impl Iterator<Item = &Self> {
+        core::iter::successors(Some(self), |journal| journal.elder.as_deref())
+    }
+
+    /// The newest stable checkpoint.
+    pub fn stable(&self) -> Option<&ClaimedCert> {
+        self.stable.as_ref()
+    }
+
     /// Writes the outcome of a slot.
     pub fn execute(&mut self, decided: &Decided, executed: &Executed) {
         for bundle in &decided.bundles {
@@ -122,6 +157,7 @@ impl Journal {
         self.executed.lane_hash = decided.lane_hash;
         self.executed.state_root = executed.state_root;
         self.executed.members_after = executed.members_after;
+        self.executed.next.clone_from(&executed.next);
         for key in &executed.recorded {
             self.evidence.remove(key);
         }

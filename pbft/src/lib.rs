@@ -81,6 +81,8 @@ pub use input::{Executed, Input, Now, ReaderId};
 #[cfg(feature = "testing")]
 pub use journal::Journal;
 pub use limits::Constants;
+pub use recovery::elder::Elder;
+pub use recovery::handover::Handover;
 pub use recovery::recovered::{ExecutedPoint, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
 pub use report::{LaneReport, PeerReport, Report, SlotReport};

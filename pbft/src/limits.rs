@@ -1,5 +1,6 @@
 //! Limits and periods: constants of the genesis, the same on every replica, each with its unit and reason.
 
+use crate::wire::SeqNum;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// The numbers that a group fixes in its genesis. Times are milliseconds.
@@ -50,6 +51,12 @@ impl Constants {
         lane_ahead_bundles_max: 4_096,
         lane_ahead_bytes_max: 64 << 20,
     };
+    /// The last slot of an epoch whose next members were named in slot `named` (M1): by then everybody has executed that slot.
+    pub fn last_slot(&self, named: SeqNum) -> SeqNum {
+        let least = named.get().saturating_add(self.window);
+        SeqNum::new(least.div_ceil(self.checkpoint_period).saturating_mul(self.checkpoint_period))
+    }
+
     /// Bytes of one item: an envelope of 32 MiB and its frame.
     pub const ITEM_BYTES_MAX: usize = (32 << 20) + (64 << 10);
     /// Items of one bundle: 1 MiB of the smallest.

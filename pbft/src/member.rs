@@ -7,7 +7,8 @@ use crate::recovery::promises::Promises;
 use crate::recovery::recall::Recall;
 use crate::replica::ReplicaConfig;
 use crate::wire::{
-    Committee, Digest, Epoch, Kind, Message, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time, Verify, View,
+    Committee, Digest, Epoch, Kind, Message, PublicKey, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time,
+    Verify, View,
 };
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -44,6 +45,8 @@ pub(crate) struct Member {
     pub(crate) now: Now,
     pub(crate) standing: Standing,
     pub(crate) promises: Promises,
+    /// The last slot of the epoch, once it is known (M1).
+    pub(crate) last: Option<SeqNum>,
     pub(crate) recall: Recall,
     /// Own messages on their way back in: they pass the same handlers as others'.
     pub(crate) loopback: VecDeque<Arc<Message>>,
@@ -68,7 +71,8 @@ impl Member {
             incarnation,
             now: Now::default(),
             standing: Standing::Member,
-            promises: Promises::new(),
+            promises: Promises::new(committee.base()),
+            last: None,
             recall: Recall::new(committee.quorum()),
             committee: Arc::new(committee),
             constants: Arc::new(constants),
@@ -76,6 +80,11 @@ impl Member {
             wake: None,
             out: Effects::new(),
         }
+    }
+
+    /// Its key in the member list.
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
+        self.committee.key(self.me)
     }
 
     /// Whether anything but Status is signed (E7).
@@ -189,6 +198,8 @@ impl Member {
             }
             _ => (),
         }
+        let beyond = kind.is_vote() && self.last.is_some_and(|last| seq > last);
+        assert!(!beyond, "I33: {kind:?} for {seq}, above the end of the epoch at {:?}", self.last);
         let passed = kind.is_vote() && asked.is_some_and(|asked| view < asked);
         assert!(!passed, "I26: {kind:?} in {view} after asking for {asked:?}");
     }

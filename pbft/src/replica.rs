@@ -70,7 +70,7 @@ impl Replica {
             order: Order::new(&member.committee, member.constants.window),
             views: Views::default(),
             witness: Witness::new(member.constants.window, die),
-            accusations: Accusations::default(),
+            accusations: Accusations::new(member.committee.epoch()),
             peers: Peers::new(n),
             own_status: OwnStatus::default(),
             pursuits: Pursuits::default(),
@@ -190,13 +190,16 @@ impl Replica {
         self.member.wake = None;
         let primary = self.primary();
         self.lanes.advance_lanes(&mut self.member, primary);
-        self.lanes.make_bundles(&mut self.member);
+        if !self.order.is_over() {
+            self.lanes.make_bundles(&mut self.member);
+        }
         self.advance_views();
         self.advance_slots();
         self.propose();
         self.order.execute(&mut self.lanes, &mut self.pursuits, &mut self.member);
         let settled = self.member.loopback.is_empty() && self.lanes.touched.is_empty();
         if settled {
+            self.order.tell_over(&mut self.member);
             self.pursue();
             self.tell_status();
         }

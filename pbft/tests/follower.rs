@@ -75,7 +75,7 @@ impl Lone {
                 Effect::Execute(decided) => {
                     let (state_root, members_after) = (ROOT, committee(4).digest());
                     let (seq, recorded) = (decided.seq, Vec::new());
-                    let executed = Executed { seq, state_root, members_after, recorded, deadline: None };
+                    let executed = Executed { seq, state_root, members_after, recorded, deadline: None, next: None };
                     self.disk.execute(&decided, &executed);
                     self.step(Input::Executed(executed));
                 }

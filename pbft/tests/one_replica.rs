@@ -210,6 +210,7 @@ fn a_replica_that_diverged_before_a_restart_sees_it_afterwards() {
             members_after: committee(4).digest(),
             recorded: vec![],
             deadline: None,
+            next: None,
         };
         let decided = Decided {
             epoch: Epoch::new(0),
@@ -253,6 +254,7 @@ fn the_stable_checkpoint_moves_while_the_newest_one_stays_ahead_of_execution() {
                 members_after: committee(4).digest(),
                 recorded: vec![],
                 deadline: None,
+                next: None,
             }));
         }
         // What q others certified: the state as b will compute it.

@@ -159,11 +159,18 @@ impl Node {
                     Effect::Execute(decided) => {
                         let state_root = hash_parts("test", &[&decided.lane_hash.0]);
                         let (seq, members_after) = (decided.seq, committee().digest());
-                        let done = Executed { seq, state_root, members_after, recorded: Vec::new(), deadline: None };
+                        let done = Executed {
+                            seq,
+                            state_root,
+                            members_after,
+                            recorded: Vec::new(),
+                            deadline: None,
+                            next: None,
+                        };
                         inputs.push_front(Input::Executed(done));
                     }
                     Effect::Supply { to, question } => asked.push((to, question)),
-                    Effect::ReadReady { .. } | Effect::Refused(_) => {}
+                    Effect::ReadReady { .. } | Effect::EpochOver { .. } | Effect::Refused(_) => {}
                     Effect::Accuse(_) | Effect::Broken(_) => panic!("replica {}: {effect:?}", self.me),
                 }
             }

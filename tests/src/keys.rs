@@ -58,12 +58,17 @@ pub const ROGUES: u16 = 4;
 impl Keys {
     /// The keys of a group of `n`; the same for every seed.
     pub fn new(n: usize, signatures: Signatures) -> Self {
-        let signers: Vec<Arc<dyn Signer>> = (0..n).map(|index| signer(index, signatures)).collect();
+        Self::with_joiners(n, n, signatures)
+    }
+
+    /// The keys of a group of `n` and of those who join it later, `people` in all.
+    pub fn with_joiners(n: usize, people: usize, signatures: Signatures) -> Self {
+        let signers: Vec<Arc<dyn Signer>> = (0..people).map(|index| signer(index, signatures)).collect();
         let verify: Arc<dyn Verify> = match signatures {
             Signatures::Keyed => Arc::new(KeyedHash),
             Signatures::Ed25519 => Arc::new(Remembering::default()),
         };
-        let members = signers.iter().map(|signer| signer.public_key()).collect();
+        let members = signers.iter().take(n).map(|signer| signer.public_key()).collect();
         let group = Digest([7; 32]);
         let committee = Committee::new(group, Epoch::new(0), members).expect("the keys differ");
         Self { signers, verify, committee, authors: Authors::default() }

@@ -6,7 +6,7 @@ use crate::dice::Dice;
 use crate::keys::Signatures;
 use crate::presets::Preset;
 use crate::weather::{Micros, Weather};
-use quorate_pbft::{Constants, ReplicaId, SeqNum};
+use quorate_pbft::{Constants, Epoch, ReplicaId, SeqNum};
 
 /// A whole run, decided.
 #[derive(Debug, Clone)]
@@ -15,8 +15,11 @@ pub struct Plan {
     pub seed: u64,
     /// Kind of trouble.
     pub preset: Preset,
-    /// Replicas.
+    /// Members of the first epoch.
     pub n: usize,
+    /// Member lists of the epochs after the first one, each by places at the table. The group has as many of them as the
+    /// changes that its clients ask for.
+    pub lists: Vec<Vec<ReplicaId>>,
     /// The group's numbers.
     pub constants: Constants,
     /// Signature scheme.
@@ -205,9 +208,41 @@ impl Plan {
         self.attackers.iter().all(|(liar, _)| *liar != replica)
     }
 
-    /// Replicas of the group.
+    /// Replicas at the table: the members of the first epoch, and those who join later.
     pub fn replicas(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        (0..self.n as u16).map(ReplicaId::new)
+        (0..self.people() as u16).map(ReplicaId::new)
+    }
+
+    /// Count of the replicas at the table.
+    pub fn people(&self) -> usize {
+        let last = self.lists.iter().flatten().map(|place| place.index() + 1).max();
+        last.unwrap_or_default().max(self.n)
+    }
+
+    /// The members of an epoch, by their places at the table.
+    pub fn list(&self, epoch: Epoch) -> Vec<ReplicaId> {
+        match epoch.get().checked_sub(1) {
+            None => (0..self.n as u16).map(ReplicaId::new).collect(),
+            Some(later) => self.lists.get(later as usize).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The replica that has a number in an epoch.
+    pub fn seat(&self, epoch: Epoch, number: ReplicaId) -> Option<ReplicaId> {
+        match epoch.get() {
+            0 => (number.index() < self.n).then_some(number),
+            _ => self.list(epoch).get(number.index()).copied(),
+        }
+    }
+
+    /// Whether the member with a number in an epoch does what it should; a number that nobody has belongs to nobody honest.
+    pub fn is_honest_member(&self, epoch: Epoch, number: ReplicaId) -> bool {
+        self.seat(epoch, number).is_some_and(|seat| self.is_honest(seat))
+    }
+
+    /// Size of the largest member list.
+    pub fn n_max(&self) -> usize {
+        self.lists.iter().map(Vec::len).max().unwrap_or_default().max(self.n)
     }
 
     /// The replicas that do what they should.

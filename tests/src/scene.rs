@@ -6,8 +6,8 @@ use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::weather::Micros;
 use quorate_pbft::{
-    Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Holdings, Message, ReaderId,
-    ReplicaId, SeqNum, Signed, Time, View,
+    Broken, ClaimedCert, Decided, Digest, Epoch, Evidence, EvidenceKey, Executed, ExecutedPoint, Holdings, Message,
+    ReaderId, ReplicaId, SeqNum, Signed, Time, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,8 @@ pub enum Fact<'a> {
     Sent {
         /// Sender.
         from: ReplicaId,
+        /// Epoch that it is of.
+        epoch: Epoch,
         /// Message as sent.
         message: &'a Message,
     },
@@ -40,6 +42,8 @@ pub enum Fact<'a> {
     Heard {
         /// Receiver.
         by: ReplicaId,
+        /// Epoch that the message is of, and the hearer in.
+        epoch: Epoch,
         /// Message as received.
         message: &'a Message,
         /// The hearer's view.
@@ -171,6 +175,10 @@ pub enum Fact<'a> {
 pub struct Standing<'a> {
     /// Which.
     pub replica: ReplicaId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Whether it is a member in it.
+    pub is_member: bool,
     /// Its highest executed slot.
     pub executed: SeqNum,
     /// Its stable checkpoint.

@@ -84,7 +84,7 @@ impl Shrinking<'_> {
     }
 
     fn true_clocks(&mut self) {
-        let clocks = vec![Clock::default(); self.plan.n];
+        let clocks = vec![Clock::default(); self.plan.people()];
         if self.plan.clocks != clocks {
             self.attempt(Plan { clocks, ..self.plan.clone() });
         }

@@ -100,7 +100,7 @@ impl Epochs {
         let next = following(last, &step.members).ok_or(ProofError::Epoch)?;
         let digest = checkpoint_digest(&step.lane_hash, &step.state_root, &next.digest());
         check_checkpoint(last, &step.certificate, digest)?;
-        self.committees.push(next);
+        self.committees.push(next.after(step.certificate.seq));
         self.steps.push(step);
         Ok(self)
     }

@@ -303,6 +303,7 @@ impl Ledger {
             time: head.time,
             state_root: self.state_root(),
             members_after: self.voters.digest(),
+            next: None,
         }
     }
 

@@ -334,7 +334,7 @@ pub(crate) struct EpochRecord {
 impl EpochRecord {
     /// The voters of a group in this epoch.
     pub(crate) fn committee(self, group: Digest, epoch: Epoch) -> Option<Committee> {
-        Committee::new(group, epoch, self.members)
+        Some(Committee::new(group, epoch, self.members)?.after(self.after))
     }
 }
 

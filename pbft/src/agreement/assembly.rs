@@ -3,7 +3,7 @@
 
 use crate::effects::Decided;
 use crate::recovery::recovered::ExecutedPoint;
-use crate::wire::{Bundle, Content, Digest, ReplicaId, SeqNum, Tip, hash_parts};
+use crate::wire::{Bundle, Committee, Content, Digest, ReplicaId, SeqNum, Tip, hash_parts};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -12,6 +12,12 @@ impl ExecutedPoint {
     /// Before the first slot of a group of `n`, in epoch 0.
     pub fn genesis(n: usize) -> Self {
         Self { tips: vec![Tip::default(); n], lane_bytes: vec![0; n], ..Self::default() }
+    }
+
+    /// Before the first slot of a committee's epoch; what was executed in earlier ones is not in it.
+    pub(crate) fn first(committee: &Committee) -> Self {
+        let (epoch, members_after) = (committee.epoch(), committee.digest());
+        Self { epoch, seq: committee.base(), members_after, ..Self::genesis(committee.len()) }
     }
 
     /// The slot after this point, ready to execute, and the point after it but for the state; none while data is missing.

@@ -1,12 +1,14 @@
 //! Checkpoints: q replicas certify the state after a slot, and the log below it is dropped (C1, C2).
 
 use crate::agreement::order::Order;
-use crate::effects::{Broken, Record, Rejected};
+use crate::effects::{Broken, Effect, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::member::Member;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
-use crate::wire::{Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts};
+use crate::wire::{
+    ClaimedCert, Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts,
+};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -50,14 +52,34 @@ pub(crate) struct Checkpoints {
     next: Option<QuorumCert>,
     /// The executed slot that was found on disk at start.
     pub(crate) found_executed: SeqNum,
+    /// The last slot before the epoch (M1).
+    base: SeqNum,
+    /// Where ViewChanges rest before a checkpoint of this epoch is stable.
+    origin: Option<ClaimedCert>,
+    /// Whether the shell was told that the epoch is over.
+    over: bool,
     /// Executed lane tips at stable checkpoints, to know which Ack and Bundle rows have become old.
     tips: VecDeque<(SeqNum, Vec<SeqNum>)>,
 }
 
 impl Checkpoints {
-    /// The highest stable checkpoint that is executed.
+    pub(crate) fn new(committee: &Committee) -> Self {
+        let (base, origin) = (committee.base(), committee.origin());
+        Self { base, origin, found_executed: base, ..Self::default() }
+    }
+
+    /// The highest stable checkpoint that is executed; at first the slot that the epoch begins after.
     pub(crate) fn low(&self) -> SeqNum {
-        self.stable.as_ref().map_or(SeqNum::new(0), QuorumCert::seq)
+        self.stable.as_ref().map_or(self.base, QuorumCert::seq)
+    }
+
+    pub(crate) fn base(&self) -> SeqNum {
+        self.base
+    }
+
+    /// Checkpoint that an own ViewChange rests on (V4).
+    pub(crate) fn rest(&self) -> Option<ClaimedCert> {
+        self.stable.as_ref().map(|stable| stable.claim().clone()).or_else(|| self.origin.clone())
     }
 
     pub(crate) fn stable(&self) -> Option<&QuorumCert> {
@@ -70,7 +92,7 @@ impl Checkpoints {
     }
 
     fn newest_seq(&self) -> SeqNum {
-        self.newest().map_or(SeqNum::new(0), QuorumCert::seq)
+        self.newest().map_or(self.base, QuorumCert::seq)
     }
 
     pub(crate) fn resume(&mut self, stable: Option<QuorumCert>, executed: SeqNum) {
@@ -189,6 +211,18 @@ impl Replica {
 }
 
 impl Order {
+    /// M1: the last slot is executed and stable; said once.
+    pub(crate) fn tell_over(&mut self, member: &mut Member) {
+        let Some(certificate) = self.checkpoints.stable().filter(|stable| self.last() == Some(stable.seq())).cloned()
+        else {
+            return;
+        };
+        let next = self.execution.point().next.clone();
+        if let Some(next) = next.filter(|_| !core::mem::replace(&mut self.checkpoints.over, true)) {
+            member.out.push(Effect::EpochOver { certificate, next });
+        }
+    }
+
     /// Signs the state after the slot that was just executed.
     pub(crate) fn take_checkpoint(&mut self, member: &mut Member) {
         let (seq, digest) = (self.executed(), self.execution.point().checkpoint_digest());

@@ -32,9 +32,7 @@ pub(crate) struct Execution {
 
 impl Execution {
     pub(crate) fn new(committee: &Committee) -> Self {
-        let mut point = ExecutedPoint::genesis(committee.len());
-        (point.epoch, point.members_after) = (committee.epoch(), committee.digest());
-        Self { point, running: None, deadline: None }
+        Self { point: ExecutedPoint::first(committee), running: None, deadline: None }
     }
 
     /// # Panics
@@ -61,8 +59,9 @@ impl Replica {
         assert!(running.next.time >= point.time, "I30: slot {} sets the ledger's time back", running.seq);
         assert!(running.next.epoch == self.member.committee.epoch(), "I23: slot {} in another epoch", running.seq);
         assert!(running.next.seq == self.order.executed().next(), "I6: slot {} executed out of order", running.seq);
-        let Executed { state_root, members_after, .. } = executed;
-        self.order.execution.point = ExecutedPoint { state_root, members_after, ..running.next };
+        let known = self.order.last();
+        self.order.execution.point = running.next.settled(&self.member.committee, &executed);
+        self.order.note_last(&mut self.member, known);
         self.order.execution.deadline = executed.deadline;
         for lane in self.member.committee.replicas() {
             let point = self.order.execution.point();
@@ -90,6 +89,18 @@ impl Replica {
 }
 
 impl Order {
+    /// The end of the epoch, when it comes to be known: nobody has voted above it (M1).
+    pub(crate) fn note_last(&mut self, member: &mut Member, known: Option<SeqNum>) {
+        let last = self.last();
+        assert!(known.is_none_or(|known| last == Some(known)), "I33: the epoch's end moves from {known:?} to {last:?}");
+        if known != last {
+            self.last_since = member.now.ticks;
+            member.last = last;
+            let highest = member.promises.highest_vote();
+            assert!(highest <= last, "I33: a vote for {highest:?} before the epoch was known to end at {last:?}");
+        }
+    }
+
     /// Tip to which the next slot advances a lane, if it is decided.
     pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
         let content = self.log.get(self.executed().next())?.decided()?;

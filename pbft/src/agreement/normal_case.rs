@@ -268,7 +268,8 @@ impl Order {
             return false;
         }
         let pace = self.proposing.empty_vote_at.map(|at| at.after(member.constants.cut_delay_ms));
-        if self.is_empty_slot(lanes, seq, content) {
+        // Slots that fill the epoch up are as many as they are, however fast they come (M1).
+        if self.last().is_none() && self.is_empty_slot(lanes, seq, content) {
             if pace.is_some_and(|due| !member.is_due(due)) {
                 self.log.touch(seq);
                 return false;

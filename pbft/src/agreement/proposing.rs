@@ -11,6 +11,11 @@ use crate::wire::{Content, Kind, Message, Position, ReplicaId, SeqNum, Ticks, Ti
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// Least time between slots that fill an epoch up to its last one (M1): a standard window and a period in two seconds.
+const FILL_PACE_MS: u64 = 5;
+/// Time that a primary has for each of them.
+pub(crate) const FILL_PATIENCE_MS: u64 = 20;
+
 /// The primary's pace, and everyone's pace of voting for empty slots.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Proposing {
@@ -89,7 +94,12 @@ impl Order {
 
     fn draft(&mut self, lanes: &Lanes, member: &mut Member, seq: SeqNum) -> Option<Draft> {
         let cut = self.advancing_tips(lanes, member, seq);
-        let pace = self.proposing.cut_at.map(|at| at.after(member.constants.cut_delay_ms));
+        if self.awaits_first() && seq == self.low().next() {
+            return Some(Draft { cut, mark: true }); // M1: the first slot of an epoch comes at once
+        }
+        let fills = self.last().is_some();
+        let delay = member.constants.cut_delay_ms;
+        let pace = self.proposing.cut_at.map(|at| at.after(if fills { delay.min(FILL_PACE_MS) } else { delay }));
         if !cut.is_empty() {
             if pace.is_some_and(|due| self.is_busy() && !member.is_due(due)) {
                 return None;
@@ -98,7 +108,8 @@ impl Order {
             return Some(Draft { cut, mark });
         }
         let mark = self.is_mark_overdue(member, seq);
-        (mark || self.is_deadline_due(member)).then_some(Draft { cut, mark })
+        let fill = fills && pace.is_none_or(|due| member.is_due(due));
+        (mark || fill || self.is_deadline_due(member)).then_some(Draft { cut, mark })
     }
 
     /// Slots are in flight that are not decided.

@@ -7,7 +7,7 @@ use crate::evidence::witness::{Heard, POSITIONS_REMEMBERED_MAX, Subject, Witness
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::{Digest, Item, ItemKind, Kind, Message, ReplicaId, SeqNum, Signed, View};
+use crate::wire::{Digest, Epoch, Item, ItemKind, Kind, Message, ReplicaId, SeqNum, Signed, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,13 +19,18 @@ const POSITIONS_AHEAD_MAX: u64 = 512;
 const _: () = assert!(POSITIONS_AHEAD_MAX < POSITIONS_REMEMBERED_MAX as u64);
 
 /// Evidence that this replica holds or knows recorded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Accusations {
+    epoch: Epoch,
     held: BTreeMap<EvidenceKey, Evidence>,
     recorded: BTreeSet<EvidenceKey>,
 }
 
 impl Accusations {
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self { epoch, held: BTreeMap::new(), recorded: BTreeSet::new() }
+    }
+
     /// Evidence that is not yet on the ledger.
     pub(crate) fn held(&self) -> impl Iterator<Item = &Evidence> {
         self.held.values()
@@ -35,9 +40,9 @@ impl Accusations {
         self.recorded.iter()
     }
 
-    /// Whether there is a proof against a replica already: one is enough (E2).
+    /// Whether there is a proof against a replica in this epoch already: one is enough (E2).
     pub(crate) fn is_proved(&self, signer: ReplicaId) -> bool {
-        self.held.keys().chain(&self.recorded).any(|key| key.signer == signer)
+        self.held.keys().chain(&self.recorded).any(|key| (key.signer, key.epoch) == (signer, self.epoch))
     }
 
     /// Whether a statement differs from what is certified. A backup's vote for the proposal of its view does not, unless
@@ -205,7 +210,7 @@ impl Replica {
 
     /// E5: the ledger has it. A proof that was ordered before anybody sent it here is news like any other.
     pub(crate) fn record(&mut self, key: EvidenceKey) {
-        let news = !self.accusations.is_proved(key.signer);
+        let news = key.epoch == self.accusations.epoch && !self.accusations.is_proved(key.signer);
         self.accusations.record(key);
         if news {
             self.review_followers(key.signer);

@@ -140,7 +140,7 @@ impl ViewChangeLeaf {
                 && (*new_view == Digest::ZERO) == (statement.view.get() == 0)
                 && pre_prepare.is_valid(committee, verify)
         };
-        let checkpoint = self.checkpoint.as_ref().is_none_or(|claimed| certified(claimed, Kind::Checkpoint));
+        let checkpoint = committee.is_rest(self.checkpoint.as_ref(), verify);
         let prepared = self.claims.prepared.as_ref().is_none_or(|entry| {
             let (claimed, statement) = (&entry.certificate, &entry.pre_prepare.statement);
             let same = (claimed.view, claimed.seq, claimed.digest) == (statement.view, statement.seq, statement.digest);

@@ -45,7 +45,7 @@ impl Follower {
 
     /// The certificate of a checkpoint that a member says is stable and that is newer than all that are known here.
     fn need_of_checkpoint(&self) -> Option<Need> {
-        let newest = self.newest_checkpoint().map(QuorumCert::seq).unwrap_or_default();
+        let newest = self.newest_checkpoint().map_or(self.committee.base(), QuorumCert::seq);
         let has = |member: &ReplicaId| self.neighbours.stable(*member, self.now.ticks) > newest;
         let peers: Vec<ReplicaId> = self.members().filter(has).collect();
         let (missing, asked) = (newest.get(), (newest.get(), newest.get()));

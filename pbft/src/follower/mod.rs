@@ -9,6 +9,7 @@
 
 mod asking;
 mod checkpoints;
+mod handover;
 mod neighbours;
 mod report;
 mod restart;
@@ -54,6 +55,8 @@ pub struct Follower {
     neighbours: Neighbours,
     pursuits: Pursuits,
     broken: Option<Broken>,
+    /// Whether the shell was told that the epoch is over.
+    over: bool,
 }
 
 /// A slot that the shell executes now.
@@ -74,13 +77,11 @@ impl Follower {
     pub fn new(config: FollowerConfig) -> Self {
         let FollowerConfig { committee, constants, verify: _ } = config;
         let n = committee.len();
-        let mut point = ExecutedPoint::genesis(n);
-        (point.epoch, point.members_after) = (committee.epoch(), committee.digest());
         Self {
+            point: ExecutedPoint::first(&committee),
             committee: Arc::new(committee),
             constants: Arc::new(constants),
             now: Now::default(),
-            point,
             running: None,
             slots: Slots::default(),
             lanes: (0..n).map(|_| Lane::default()).collect(),
@@ -88,6 +89,7 @@ impl Follower {
             neighbours: Neighbours::new(n),
             pursuits: Pursuits::default(),
             broken: None,
+            over: false,
         }
     }
 
@@ -126,6 +128,7 @@ impl Follower {
         if self.broken.is_none() {
             self.want_decided(out);
             self.execute(out);
+            self.tell_over(out);
             self.ask(out);
         }
     }
@@ -208,7 +211,7 @@ impl Follower {
     }
 
     fn stable_seq(&self) -> SeqNum {
-        self.stable().map(QuorumCert::seq).unwrap_or_default()
+        self.stable().map_or(self.committee.base(), QuorumCert::seq)
     }
 
     fn members(&self) -> impl Iterator<Item = ReplicaId> + use<> {

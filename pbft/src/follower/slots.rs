@@ -4,7 +4,6 @@ use crate::effects::{Broken, Effect, Effects, Record, Rejected};
 use crate::follower::{Follower, Running};
 use crate::input::Executed;
 use crate::lanes::lane::Fork;
-use crate::recovery::recovered::ExecutedPoint;
 use crate::wire::{Bundle, Content, Digest, Position, QuorumCert, ReplicaId, SeqNum, Ticks, Tip};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -75,9 +74,10 @@ impl Follower {
         Ok(())
     }
 
-    /// The last slot of which a decision is kept.
+    /// The last slot of which a decision is kept: of this epoch, as far as it is known (M1).
     pub(super) fn reach(&self) -> SeqNum {
-        self.point.seq.plus(self.constants.window)
+        let reach = self.point.seq.plus(self.constants.window);
+        self.point.last().map_or(reach, |last| reach.min(last))
     }
 
     /// Bundles count only as links of a chain that hangs from a decided tip: no other is kept, so that no peer fills memory.
@@ -153,9 +153,9 @@ impl Follower {
         let running = self.running.take().filter(|running| running.next.seq == executed.seq);
         // The shell answers what was handed out, in order: anything else is our own mistake.
         let Running { content, next } = running.expect("I6: a slot was executed that was not handed out");
-        let Executed { seq, state_root, members_after, .. } = executed;
+        let seq = executed.seq;
         assert!(seq == self.point.seq.next(), "I6: slot {seq} executed out of order");
-        self.point = ExecutedPoint { state_root, members_after, ..next };
+        self.point = next.settled(&self.committee, &executed);
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             let (tip, bytes) = (self.point.tips[index], self.point.lane_bytes[index]);
             if tip.position > lane.executed.position {

@@ -9,7 +9,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance.
+/// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance: where an
+/// epoch begins, what was on the void lane of the one before waits as well, at most as much again (L7).
 pub(crate) const PENDING_BYTES_MAX: u64 = 64 << 20;
 
 /// Items that wait for a bundle, and the newest bundle made.
@@ -26,6 +27,11 @@ pub(crate) struct OwnLane {
 impl OwnLane {
     pub(crate) fn is_idle(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    pub(crate) fn take_pending(&mut self) -> impl Iterator<Item = Item> + use<> {
+        self.pending_bytes = 0;
+        core::mem::take(&mut self.pending).into_iter()
     }
 
     pub(crate) fn push(&mut self, item: Item) {

@@ -19,14 +19,17 @@ const MARK_PACE_MS: u64 = 20;
 /// Reads on their way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reads {
-    waiting: Vec<(ReaderId, Digest)>,
+    waiting: Vec<Reader>,
     since: Ticks,
     /// Readers of the mark among the pending items of the own lane, not yet in a bundle.
-    placed: Option<Vec<ReaderId>>,
+    placed: Option<Vec<Reader>>,
     placed_at: Option<Ticks>,
     /// Marks in bundles that are not executed.
-    out: BTreeMap<Position, Vec<ReaderId>>,
+    out: BTreeMap<Position, Vec<Reader>>,
 }
+
+/// A read, and its reader's nonce.
+type Reader = (ReaderId, Digest);
 
 impl Reads {
     /// The pending mark went into this bundle.
@@ -34,6 +37,17 @@ impl Reads {
         if let Some(readers) = self.placed.take() {
             self.out.insert(position, readers);
         }
+    }
+
+    /// L7: every read whose mark is not executed; marks of void bundles are issued anew.
+    pub(crate) fn take_all(&mut self) -> Vec<Reader> {
+        let marked = core::mem::take(&mut self.out).into_values().chain(self.placed.take()).flatten();
+        marked.chain(core::mem::take(&mut self.waiting)).collect()
+    }
+
+    /// Reads that wait for a mark of this epoch.
+    pub(crate) fn wait_again(&mut self, reads: Vec<Reader>, now: Ticks) {
+        (self.waiting, self.since) = (reads, now);
     }
 
     /// Reads that wait, for reports.
@@ -75,7 +89,8 @@ impl Lanes {
         if due.is_some_and(|due| !member.is_due(due)) {
             return;
         }
-        let (readers, nonces): (Vec<ReaderId>, Vec<Digest>) = self.reads.waiting.drain(..).unzip();
+        let readers = core::mem::take(&mut self.reads.waiting);
+        let nonces: Vec<Digest> = readers.iter().map(|(_, nonce)| *nonce).collect();
         let mark = Item { kind: ItemKind::ReadMark, bytes: merkle_root(&nonces).0.to_vec() };
         self.reads.placed = Some(readers);
         self.reads.placed_at = Some(member.now.ticks);
@@ -87,6 +102,7 @@ impl Lanes {
         let tip = self[member.me].executed.position;
         let later = self.reads.out.split_off(&tip.next());
         for (position, readers) in core::mem::replace(&mut self.reads.out, later) {
+            let readers = readers.into_iter().map(|(reader, _)| reader).collect();
             member.out.push(Effect::ReadReady { readers, seq, position });
         }
     }

@@ -3,6 +3,8 @@
 pub(crate) mod promises;
 pub(crate) mod recovered;
 pub(crate) mod restart;
+pub(crate) mod handover;
+pub(crate) mod elder;
 pub(crate) mod recall;
 pub(crate) mod peer;
 pub(crate) mod repair;

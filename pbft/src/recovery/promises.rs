@@ -17,8 +17,14 @@ pub(crate) struct Promises {
 }
 
 impl Promises {
-    pub(crate) fn new() -> Self {
-        Self { rows: BTreeMap::new(), votes_floor: SeqNum::new(0), lane_floors: BTreeMap::new() }
+    /// Promises of an epoch that begins after `base`: none, and none at or below it.
+    pub(crate) fn new(base: SeqNum) -> Self {
+        Self { rows: BTreeMap::new(), votes_floor: base, lane_floors: BTreeMap::new() }
+    }
+
+    /// The highest slot that a vote was signed for.
+    pub(crate) fn highest_vote(&self) -> Option<SeqNum> {
+        self.rows.iter().filter(|((kind, ..), _)| kind.is_vote()).map(|((_, _, seq), _)| *seq).max()
     }
 
     /// The statement signed for this position.
@@ -140,14 +146,14 @@ mod tests {
     #[test]
     #[should_panic(expected = "I1")]
     fn a_different_statement_for_a_written_position_is_fatal() {
-        let mut promises = Promises::new();
+        let mut promises = Promises::new(SeqNum::new(0));
         promises.write(say(Kind::Commit, 0, 1, 1));
         promises.write(say(Kind::Commit, 0, 1, 2));
     }
 
     #[test]
     fn writing_a_statement_again_changes_nothing() {
-        let mut promises = Promises::new();
+        let mut promises = Promises::new(SeqNum::new(0));
         promises.write(say(Kind::Commit, 0, 1, 1));
         promises.write(say(Kind::Commit, 0, 1, 1));
         assert_eq!(promises.len(), 1);
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_newest_row_of_each_kind_and_lane_outlives_pruning() {
-        let mut promises = Promises::new();
+        let mut promises = Promises::new(SeqNum::new(0));
         for seq in 1..=5 {
             promises.write(say(Kind::Prepare, 0, seq, 1));
             promises.write(say(Kind::Commit, 0, seq, 1));
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_dropped_counts_as_pruned() {
-        let mut promises = Promises::new();
+        let mut promises = Promises::new(SeqNum::new(0));
         promises.raise_floors(SeqNum::new(9), [(ME, SeqNum::new(3))]);
         assert!(promises.is_pruned(&say(Kind::Commit, 7, 9, 1).statement, ME));
         assert!(!promises.is_pruned(&say(Kind::Commit, 0, 10, 1).statement, ME));

@@ -2,9 +2,11 @@
 
 use crate::effects::Broken;
 use crate::evidence::proof::Evidence;
+use crate::input::Executed;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::{Bundle, ClaimedCert, Content, Digest, Epoch, SeqNum, Signed, Time, Tip, View};
+use crate::wire::{Bundle, ClaimedCert, Committee, Content, Digest, Epoch, SeqNum, Signed, Time, Tip, View};
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// The executed point; all of it is under the state root.
@@ -26,6 +28,41 @@ pub struct ExecutedPoint {
     pub state_root: Digest,
     /// Digest of the member list that holds after it (C2): see [`crate::Executed`].
     pub members_after: Digest,
+    /// The members of the next epoch, once they are known in this one (M1).
+    pub next: Option<Arc<Committee>>,
+}
+
+impl ExecutedPoint {
+    /// The last slot of the epoch, once it is known (M1).
+    pub fn last(&self) -> Option<SeqNum> {
+        self.next.as_ref().map(|next| next.base())
+    }
+
+    /// Whether the last slot of the epoch is executed.
+    pub fn is_last(&self) -> bool {
+        self.last() == Some(self.seq)
+    }
+
+    /// The point at which the next epoch begins, seen from the last slot of this one: lanes begin anew (M3).
+    pub fn entered(&self) -> Option<Self> {
+        let next = self.next.as_ref().filter(|_| self.is_last())?;
+        let (epoch, n) = (next.epoch(), next.len());
+        Some(Self { epoch, tips: vec![Tip::default(); n], lane_bytes: vec![0; n], next: None, ..self.clone() })
+    }
+
+    /// The point after execution said what the slot led to. The executor names the next members in one place and the end of
+    /// the epoch in another: both must say the same.
+    pub(crate) fn settled(self, committee: &Committee, executed: &Executed) -> Self {
+        let Executed { state_root, members_after, next, .. } = executed;
+        let point = Self { state_root: *state_root, members_after: *members_after, next: next.clone(), ..self };
+        let fits = |next: &Committee| {
+            next.epoch() == committee.epoch().next() && next.group() == committee.group() && next.base() >= point.seq
+        };
+        assert!(point.next.as_deref().is_none_or(fits), "I33: slot {} names members of no next epoch", point.seq);
+        let after = point.next.as_deref().filter(|_| point.is_last()).unwrap_or(committee);
+        assert!(point.members_after == after.digest(), "I33: the state after slot {} names other members", point.seq);
+        point
+    }
 }
 
 /// A slot above the stable checkpoint.

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 /// Statuses from one that names all lanes to the next (N9).
 const ALL_LANES_EVERY: u64 = 10;
 /// Bytes charged for a question that the disk answers: 64 in a second are as much as a peer may have (B).
-const SUPPLY_BYTES: u64 = 1 << 20;
+pub(crate) const SUPPLY_BYTES: u64 = 1 << 20;
 /// The own statuses so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnStatus {

@@ -29,12 +29,13 @@ impl Replica {
         let stable = stable.filter(|stable| stable.seq() <= recovered.executed.seq);
         let executed = recovered.executed.seq;
         self.order.execution.resume(recovered.executed);
-        self.order.oldest = recovered.oldest;
+        self.order.oldest = recovered.oldest.max(self.order.oldest);
         self.order.checkpoints.resume(stable, executed);
         self.member.promises.raise_floors(self.order.low(), []);
         for signed in recovered.statements {
             self.member.promises.write(signed);
         }
+        self.order.note_last(&mut self.member, None);
         self.witness.resume(&self.member, &recovered.headers, recovered.certificates, verify);
         self.resume_lanes(&recovered.bundles);
         for claimed in recovered.lane_certs {

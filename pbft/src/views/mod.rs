@@ -139,6 +139,9 @@ impl Views {
 impl Replica {
     /// Does what ViewChanges and starts have made possible.
     pub(crate) fn advance_views(&mut self) {
+        if self.order.is_over() {
+            return; // M1: no timers and no view changes after the end of the epoch
+        }
         if self.member.standing != crate::member::Standing::Member {
             self.enter_waiting();
             return;

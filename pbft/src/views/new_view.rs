@@ -113,8 +113,8 @@ impl Replica {
         self.views.since = self.member.now.ticks;
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
-        if let Some(claimed) = start.checkpoint() {
-            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
+        if let Some(stable) = start.checkpoint().and_then(|claimed| self.member.committee.certified(claimed)) {
+            self.learn_stable(stable);
         }
         self.order.carry_slots(&self.views, &self.member);
         start.pre_prepares.iter().for_each(|signed| self.hear(signed));

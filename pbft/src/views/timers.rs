@@ -1,6 +1,7 @@
 //! When this replica asks for another primary (V1 to V3).
 
 use crate::agreement::order::Order;
+use crate::agreement::proposing::FILL_PATIENCE_MS;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
@@ -15,6 +16,8 @@ pub(crate) struct Timers {
     pub(crate) paused_at: Ticks,
     /// The lowest open slot, and since when it is the lowest.
     open_slot: Option<(SeqNum, Ticks)>,
+    /// Start of the wait for the end of the epoch, and the slots that were missing then.
+    filling: Option<(Ticks, u64)>,
     /// Start of the wait for an overdue deadline (T3).
     overdue_since: Option<Ticks>,
 }
@@ -50,9 +53,11 @@ impl Views {
         let lanes: Vec<_> =
             member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane)).collect();
         let checkpoint = order.checkpoint_wait(member).map(|(since, _)| since);
-        let paused = [checkpoint, self.deadline_timer(order, member)].into_iter().flatten().chain(lanes);
+        let first = order.awaits_first().then_some(self.since);
+        let paused = [checkpoint, first, self.deadline_timer(order, member)].into_iter().flatten().chain(lanes);
         let paused = paused.map(|since| since.max(self.timers.paused_at)).min();
-        let since = paused.into_iter().chain(self.slot_timer(order, peers, member)).min()?;
+        let others = [self.fill_timer(order), self.slot_timer(order, peers, member)].into_iter().flatten();
+        let since = paused.into_iter().chain(others).min()?;
         Some(since.max(self.since).after(self.timeout_ms(member)))
     }
 
@@ -93,6 +98,21 @@ impl Views {
         let known = lane.shown.filter(|(view, up_to, _)| *view == self.number && *up_to >= position);
         lane.shown = known.or((seen >= position).then_some((self.number, seen, member.now.ticks))).or(lane.shown);
         known.or(lane.shown.filter(|_| seen >= position)).map(|(_, _, at)| at)
+    }
+
+    /// V1 c: since the primary could have filled the epoch up, had it begun when it could. Slots that trickle restart nothing.
+    fn fill_timer(&mut self, order: &Order) -> Option<Ticks> {
+        let left = order.unfilled();
+        if left == 0 {
+            self.timers.filling = None;
+            return None;
+        }
+        let since = order.last_since.max(self.since).max(self.timers.paused_at);
+        let (since, slots) = *self.timers.filling.insert(match self.timers.filling {
+            Some((at, slots)) if at >= since => (at, slots),
+            _ => (since, left),
+        });
+        Some(since.after(slots.saturating_mul(FILL_PATIENCE_MS)))
     }
 
     /// V1 b: the moment at which this slot became the lowest open one.

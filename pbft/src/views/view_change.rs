@@ -129,7 +129,7 @@ impl ViewChange {
         prepared.chain(voted).filter(|(view, _)| view.get() > 0)
     }
 
-    /// Entries ascend, lie in the window above its checkpoint, and are of views below the one asked for.
+    /// Entries ascend, lie in the window above its checkpoint, which is of the epoch, and are of views below the one asked for.
     pub fn is_well_formed(&self, committee: &Committee, window: u64) -> bool {
         let base = self.base();
         let fits = |pre_prepare: &Signed, new_view: &Digest| {
@@ -147,7 +147,8 @@ impl ViewChange {
         let voted = self.voted.iter().all(|entry| fits(&entry.pre_prepare, &entry.new_view));
         let ascending = self.prepared.windows(2).all(|pair| pair[0].seq() < pair[1].seq())
             && self.voted.windows(2).all(|pair| pair[0].seq() < pair[1].seq());
-        self.view.get() > 0 && ascending && prepared && voted && self.names_one_start_for_a_view()
+        let rests = self.base() >= committee.base();
+        self.view.get() > 0 && rests && ascending && prepared && voted && self.names_one_start_for_a_view()
     }
 
     /// V4: a replica accepts one NewView for a view, so an honest ViewChange names no two of one view.

@@ -21,8 +21,8 @@ impl Replica {
         if !newer {
             return Ok(());
         }
-        if let Some(claimed) = &body.checkpoint {
-            self.learn_stable(claimed.clone().into_checked(&self.member.committee));
+        if let Some(stable) = body.checkpoint.as_ref().and_then(|claimed| self.member.committee.certified(claimed)) {
+            self.learn_stable(stable);
         }
         self.views.latest.insert(from, (statement, body));
         self.find_omissions(from);
@@ -120,7 +120,7 @@ impl Views {
         let in_window = |seq: SeqNum| order.in_window(seq);
         ViewChange {
             view,
-            checkpoint: order.checkpoints.stable().map(|certificate| certificate.claim().clone()),
+            checkpoint: order.checkpoints.rest(),
             prepared: prepared.filter(|entry| in_window(entry.seq())).collect(),
             voted: voted.filter(|entry| in_window(entry.seq())).collect(),
         }

@@ -1,7 +1,7 @@
 //! The voters of one epoch and the only arithmetic on how many of them may lie.
 
 use crate::limits::Constants;
-use crate::wire::{Digest, Epoch, PublicKey, ReplicaId, View, hash};
+use crate::wire::{ClaimedCert, Digest, Epoch, Kind, PublicKey, QuorumCert, ReplicaId, SeqNum, Verify, View, hash};
 use alloc::vec::Vec;
 
 /// The member list of an epoch: `members[i]` is the key of replica `i`.
@@ -11,6 +11,7 @@ pub struct Committee {
     epoch: Epoch,
     members: Vec<PublicKey>,
     digest: Digest,
+    base: SeqNum,
 }
 
 impl Committee {
@@ -21,12 +22,43 @@ impl Committee {
         let distinct = sorted.windows(2).all(|pair| pair[0] != pair[1]);
         let fits = !members.is_empty() && members.len() <= Constants::REPLICAS_MAX;
         let digest = hash("quorate/v1/committee", &(epoch, &members));
-        let committee = (distinct && fits).then_some(Self { group, epoch, members, digest })?;
+        let committee = (distinct && fits).then_some(Self { group, epoch, members, digest, base: SeqNum::new(0) })?;
         assert!(
             2 * committee.quorum() >= committee.len() + committee.weak(),
             "I13: two quorums share an honest replica"
         );
         Some(committee)
+    }
+
+    /// The committee of an epoch that begins after this slot, the last one of the epoch before (M1).
+    pub fn after(self, base: SeqNum) -> Self {
+        Self { base, ..self }
+    }
+
+    /// The last slot before the epoch.
+    pub fn base(&self) -> SeqNum {
+        self.base
+    }
+
+    /// Checkpoint that ViewChanges rest on before the epoch has a certified one: the slot that the epoch begins after. It has
+    /// no signatures, for members of the epoch before signed that one; none in the first epoch, which begins at genesis.
+    pub(crate) fn origin(&self) -> Option<ClaimedCert> {
+        let (epoch, seq, digest) = (self.epoch, self.base, Digest::ZERO);
+        let claimed =
+            ClaimedCert { epoch, kind: Kind::Checkpoint, view: View::new(0), seq, digest, signatures: Vec::new() };
+        (seq > SeqNum::new(0)).then_some(claimed)
+    }
+
+    /// The certificate that a verified ViewChange rests on; none where the epoch begins.
+    pub(crate) fn certified(&self, checkpoint: &ClaimedCert) -> Option<QuorumCert> {
+        (Some(checkpoint) != self.origin().as_ref()).then(|| checkpoint.clone().into_checked(self))
+    }
+
+    /// Whether a ViewChange may rest on this checkpoint: a certified one, or where the epoch begins (V4).
+    pub(crate) fn is_rest(&self, checkpoint: Option<&ClaimedCert>, verify: &dyn Verify) -> bool {
+        let certified =
+            |claimed: &ClaimedCert| claimed.kind == Kind::Checkpoint && self.check(claimed.clone(), verify).is_ok();
+        checkpoint == self.origin().as_ref() || checkpoint.is_some_and(certified)
     }
 
     /// The group that this committee votes in: the hash of its genesis.

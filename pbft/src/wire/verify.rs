@@ -211,7 +211,8 @@ impl VerifyContext<'_> {
         ensure((said.view, said.seq) == (body.view, SeqNum::new(0)), Invalid::Mismatch)?;
         ensure(said.digest == body.digest(window), Invalid::Mismatch)?;
         ensure(body.is_well_formed(self.committee, window), Invalid::Malformed)?;
-        if let Some(checkpoint) = &body.checkpoint {
+        let origin = self.committee.origin();
+        if let Some(checkpoint) = body.checkpoint.as_ref().filter(|claimed| Some(*claimed) != origin.as_ref()) {
             self.certificate(checkpoint, &[Kind::Checkpoint])?;
         }
         for entry in &body.prepared {

@@ -2,24 +2,42 @@
 
 use super::{HashSigner, WALL, committee, config, context, id, key};
 use quorate_pbft::{
-    Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Effect, Effects, Epoch, Executed, Input,
-    Item, Journal, Kind, LaneStatus, Message, Now, Question, Record, Rejected, Replica, ReplicaId, SeqNum, Signed,
-    Statement, StatusBody, Ticks, Time, Tip, Unverified, View, Wanted, items_root,
+    Broken, Bundle, BundleHeader, ClaimedCert, Committee, Constants, Content, Digest, Effect, Effects, Epoch, Executed,
+    Input, Item, Journal, Kind, LaneStatus, Message, Now, Question, Record, Rejected, Replica, ReplicaConfig,
+    ReplicaId, SeqNum, Signed, Statement, StatusBody, Ticks, Time, Tip, Unverified, View, Wanted, items_root,
 };
 use std::sync::Arc;
 
 /// A statement of a member of any of these groups.
 pub fn say(signer: usize, kind: Kind, view: u64, seq: u64, digest: Digest) -> Signed {
+    say_in(&committee(signer + 1), signer, kind, view, seq, digest)
+}
+
+/// A statement of a member of this committee.
+pub fn say_in(committee: &Committee, signer: usize, kind: Kind, view: u64, seq: u64, digest: Digest) -> Signed {
     let (view, seq) = (View::new(view), SeqNum::new(seq));
-    let statement = Statement { group: Digest([7; 32]), epoch: Epoch::new(0), kind, view, seq, digest };
-    statement.sign(id(signer), &HashSigner(key(signer)))
+    let statement = Statement { group: committee.group(), epoch: committee.epoch(), kind, view, seq, digest };
+    statement.sign(id(signer), &HashSigner(*committee.key(id(signer)).expect("a member")))
+}
+
+/// A certificate by these members of a committee, enough or not.
+pub fn certificate_in(
+    committee: &Committee,
+    kind: Kind,
+    view: u64,
+    seq: u64,
+    digest: Digest,
+    signers: &[usize],
+) -> ClaimedCert {
+    let sign = |signer: &usize| (id(*signer), say_in(committee, *signer, kind, view, seq, digest).signature);
+    let signatures = signers.iter().map(sign).collect();
+    let (view, seq) = (View::new(view), SeqNum::new(seq));
+    ClaimedCert { epoch: committee.epoch(), kind, view, seq, digest, signatures }
 }
 
 /// A certificate by these signers, enough or not.
 pub fn certificate(kind: Kind, view: u64, seq: u64, digest: Digest, signers: &[usize]) -> ClaimedCert {
-    let signatures = signers.iter().map(|signer| (id(*signer), say(*signer, kind, view, seq, digest).signature));
-    let (epoch, view, seq) = (Epoch::new(0), View::new(view), SeqNum::new(seq));
-    ClaimedCert { epoch, kind, view, seq, digest, signatures: signatures.collect() }
+    certificate_in(&committee(signers.iter().max().map_or(1, |last| last + 1)), kind, view, seq, digest, signers)
 }
 
 /// The bundle of `owner` after `parent`, with one item.
@@ -76,6 +94,9 @@ pub struct Alone {
     pub n: usize,
     me: usize,
     constants: Constants,
+    pub committee: Committee,
+    /// The next members, and the slot that names them.
+    pub next: Option<(u64, Arc<Committee>)>,
 }
 
 impl Alone {
@@ -83,9 +104,57 @@ impl Alone {
     pub fn starting(n: usize, me: usize, constants: &Constants) -> Self {
         let replica = Replica::new(config(n, me, 9, constants));
         let constants = constants.clone();
-        let mut alone = Self { replica, disk: Journal::new(n), now: 1_000, effects: Vec::new(), n, me, constants };
+        let mut alone = Self {
+            replica,
+            disk: Journal::new(n),
+            now: 1_000,
+            effects: Vec::new(),
+            n,
+            me,
+            constants,
+            committee: committee(n),
+            next: None,
+        };
         alone.tick(1);
         alone
+    }
+
+    /// The configuration of the member that it is now.
+    pub fn config(&self, incarnation: u64) -> ReplicaConfig {
+        ReplicaConfig {
+            committee: self.committee.clone(),
+            signer: Arc::new(HashSigner(*self.committee.key(id(self.me)).expect("a member"))),
+            ..config(self.me + 1, self.me, incarnation, &self.constants)
+        }
+    }
+
+    /// Enters the next epoch as this member of it, as the shell does when the core says that the epoch is over.
+    pub fn enter(&mut self, me: usize) {
+        let (_, next) = self.next.take().expect("the next members are known");
+        (self.committee, self.me, self.n) = (Committee::clone(&next), me, next.len());
+        let handover = self.replica.clone().hand_over();
+        let mut out = Effects::new();
+        self.replica = Replica::enter(self.config(9), handover, &mut out);
+        self.work_off(out.take());
+        self.tick(1);
+    }
+
+    /// Starts in another epoch from what a disk holds, and knows at once what it signed there.
+    pub fn enter_at(&mut self, recovered: quorate_pbft::Recovered, committee: Committee) {
+        self.committee = committee;
+        self.replica = Replica::recover(self.config(9), recovered);
+        self.tick(1);
+        let me = self.me;
+        (0..self.n).filter(|peer| *peer != me).for_each(|peer| self.recalled(peer, 9));
+        self.effects.clear();
+    }
+
+    /// The epoch that is over, as the core said.
+    pub fn over(&self) -> Option<ClaimedCert> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::EpochOver { certificate, .. } => Some(certificate.claim().clone()),
+            _ => None,
+        })
     }
 
     /// A replica that may sign.
@@ -107,12 +176,12 @@ impl Alone {
     /// A status of `peer` that says nothing.
     pub fn status(&mut self, peer: usize, counter: u64) {
         let body = status(Vec::new(), 0);
-        let statement = say(peer, Kind::Status, 0, counter, body.digest());
+        let statement = say_in(&self.committee, peer, Kind::Status, 0, counter, body.digest());
         self.hear(peer, Message::Status { statement, body });
     }
 
     pub fn restart(&mut self) {
-        self.replica = Replica::recover(config(self.n, self.me, 77, &self.constants), self.disk.recovered());
+        self.replica = Replica::recover(self.config(77), self.disk.recovered());
         self.effects.clear();
         self.tick(1);
         let me = self.me;
@@ -135,14 +204,16 @@ impl Alone {
         from: usize,
         message: Message,
     ) -> Result<quorate_pbft::Verified<Message>, quorate_pbft::Invalid> {
-        let committee = committee(self.n);
-        Unverified::new(id(from), message).verify(&context(&committee, &self.constants))
+        Unverified::new(id(from), message).verify(&context(&self.committee, &self.constants))
     }
 
     pub fn step(&mut self, input: Input) {
         let mut out = Effects::new();
         self.replica.step(input, &mut out);
-        let effects = out.take();
+        self.work_off(out.take());
+    }
+
+    fn work_off(&mut self, effects: Vec<Effect>) {
         for effect in &effects {
             if let Effect::Persist(record) = effect {
                 self.disk.record(record);
@@ -159,9 +230,12 @@ impl Alone {
         });
         let decided = decided.find(|decided| decided.seq == self.replica.executed_point().seq.next());
         let Some(decided) = decided else { return };
-        let (state_root, members_after) = (Digest([66; 32]), committee(self.n).digest());
-        let (seq, recorded) = (decided.seq, Vec::new());
-        let executed = Executed { seq, state_root, members_after, recorded, deadline: None };
+        let (state_root, seq, recorded) = (Digest([66; 32]), decided.seq, Vec::new());
+        let named = self.next.as_ref().filter(|(named, _)| *named <= seq.get());
+        let next = named.map(|(_, next)| next.clone());
+        let after = next.as_deref().filter(|next| next.base() == seq).unwrap_or(&self.committee);
+        let members_after = after.digest();
+        let executed = Executed { seq, state_root, members_after, recorded, deadline: None, next };
         self.disk.execute(&decided, &executed);
         self.step(Input::Executed(executed));
         self.execute();
@@ -217,23 +291,29 @@ impl Alone {
     }
 
     pub fn propose(&mut self, from: usize, view: u64, seq: u64, content: &Content) {
-        let statement = say(view as usize % self.n, Kind::PrePrepare, view, seq, content.digest());
+        let statement = say_in(&self.committee, view as usize % self.n, Kind::PrePrepare, view, seq, content.digest());
         self.hear(from, Message::PrePrepare { statement, content: content.clone(), certificates: Vec::new() });
     }
 
     pub fn prepare(&mut self, signer: usize, view: u64, seq: u64, digest: Digest) {
-        let pre_prepare = say(view as usize % self.n, Kind::PrePrepare, view, seq, digest);
-        self.hear(signer, Message::Prepare { statement: say(signer, Kind::Prepare, view, seq, digest), pre_prepare });
+        let pre_prepare = say_in(&self.committee, view as usize % self.n, Kind::PrePrepare, view, seq, digest);
+        self.hear(
+            signer,
+            Message::Prepare {
+                statement: say_in(&self.committee, signer, Kind::Prepare, view, seq, digest),
+                pre_prepare,
+            },
+        );
     }
 
     pub fn commit(&mut self, signer: usize, view: u64, seq: u64, digest: Digest) {
-        self.hear(signer, Message::Commit(say(signer, Kind::Commit, view, seq, digest)));
+        self.hear(signer, Message::Commit(say_in(&self.committee, signer, Kind::Commit, view, seq, digest)));
     }
 
     /// A decision by the first q members.
     pub fn decide(&mut self, seq: u64, content: &Content) {
-        let quorum: Vec<usize> = (0..committee(self.n).quorum()).collect();
-        let certificate = certificate(Kind::Commit, 0, seq, content.digest(), &quorum);
+        let quorum: Vec<usize> = (0..self.committee.quorum()).collect();
+        let certificate = certificate_in(&self.committee, Kind::Commit, 0, seq, content.digest(), &quorum);
         let from = usize::from(self.me == 0);
         self.hear(from, Message::Decided { certificate, content: content.clone() });
     }
@@ -255,7 +335,7 @@ impl Alone {
             prepared: Vec::new(),
             voted: Vec::new(),
         };
-        let statement = say(signer, Kind::ViewChange, view, 0, body.digest(self.constants.window));
+        let statement = say_in(&self.committee, signer, Kind::ViewChange, view, 0, body.digest(self.constants.window));
         self.hear(signer, Message::ViewChange { statement, body: Arc::new(body) });
     }
 

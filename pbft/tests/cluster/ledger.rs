@@ -32,7 +32,7 @@ impl Ledger {
         self.root = hash_parts("test/root", &[&self.root.0, &decided.lane_hash.0, &time]);
         self.history.insert(decided.seq, (decided.content.digest(), self.root));
         let recorded = recorded.into_iter().chain(self.already(decided)).collect();
-        Executed { seq: decided.seq, state_root: self.root, members_after, recorded, deadline: None }
+        Executed { seq: decided.seq, state_root: self.root, members_after, recorded, deadline: None, next: None }
     }
 
     /// Evidence in this slot that was recorded before: whoever still holds it may forget it as well.

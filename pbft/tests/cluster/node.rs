@@ -96,6 +96,7 @@ impl Node {
                 }
                 Effect::Accuse(evidence) => self.accused.push(evidence),
                 Effect::Refused(rejected) => self.refused.push(rejected),
+                Effect::EpochOver { .. } => (),
                 Effect::Broken(broken) => self.broken.push(broken),
             }
         }

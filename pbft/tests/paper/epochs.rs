@@ -1,6 +1,7 @@
 //! Epochs (M3) and what a replica can still serve (S1).
 
 use super::*;
+use std::sync::Arc;
 
 fn next_epoch(n: usize) -> Committee {
     let members = (0..n).map(cluster::key).collect();
@@ -51,7 +52,8 @@ fn a_checkpoint_names_the_members_after_its_slot_also_after_a_restart() {
     });
     let decided = decided.expect("handed out");
     let (seq, state_root, members_after) = (decided.seq, Digest([66; 32]), next_epoch(5).digest());
-    let executed = Executed { seq, state_root, members_after, recorded: Vec::new(), deadline: None };
+    let next = Some(Arc::new(next_epoch(5).after(seq)));
+    let executed = Executed { seq, state_root, members_after, recorded: Vec::new(), deadline: None, next };
     replica.disk.execute(&decided, &executed);
     replica.step(Input::Executed(executed));
     let digest = checkpoint_digest(&Digest::ZERO, &state_root, &members_after);

@@ -6,6 +6,7 @@ mod cluster;
 mod bounds;
 mod certificates;
 mod checkpoints;
+mod crossing;
 mod epochs;
 mod lanes;
 mod normal_case;

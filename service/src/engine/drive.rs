@@ -281,6 +281,9 @@ impl Engine {
                 self.nonces.remove(&reader);
                 work.round.notices.push(Notice::ReadRefused { reader, why });
             }
+            Effect::EpochOver { next, .. } => {
+                unreachable!("no act of the ledger names the members of {}", next.epoch())
+            }
             Effect::Accuse(evidence) => work.round.notices.push(Notice::Accused(evidence)),
             Effect::Refused(rejected) => work.round.notices.push(Notice::Refused(rejected)),
             Effect::Broken(broken) => {

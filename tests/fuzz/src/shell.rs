@@ -81,7 +81,8 @@ impl Shell {
         let Some(decided) = self.to_execute.pop_front() else { return };
         self.root = hash_parts("fuzz/root", &[&self.root.0, &decided.lane_hash.0]);
         let (seq, members_after) = (decided.seq, committee().digest());
-        let executed = Executed { seq, state_root: self.root, members_after, recorded: vec![], deadline: None };
+        let executed =
+            Executed { seq, state_root: self.root, members_after, recorded: vec![], deadline: None, next: None };
         self.journal.execute(&decided, &executed);
         self.step(Input::Executed(executed));
     }

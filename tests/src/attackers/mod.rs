@@ -3,6 +3,7 @@
 mod ack_forker;
 mod ack_invalid;
 mod ack_withholder;
+mod boundary_idler;
 mod checkpoint_liar;
 mod contrary;
 mod cut_far_ahead;
@@ -12,6 +13,7 @@ mod false_votes;
 mod flooder;
 mod future;
 mod garbage;
+mod ghost;
 mod idle_primary;
 mod low_cut;
 mod mutator;
@@ -24,6 +26,7 @@ mod silent;
 mod slow;
 mod splits;
 mod starver;
+mod straddler;
 mod stranger;
 mod time_edge;
 mod trickler;
@@ -45,6 +48,7 @@ pub enum Attack {
     AckForker,
     AckInvalid,
     AckWithholder,
+    BoundaryIdler,
     CheckpointLiar,
     Contrary,
     CutFarAhead,
@@ -54,6 +58,7 @@ pub enum Attack {
     Flooder,
     Future,
     Garbage,
+    Ghost,
     IdlePrimary,
     LowCut,
     Mutator,
@@ -65,6 +70,7 @@ pub enum Attack {
     Slow,
     Splits,
     Starver,
+    Straddler,
     Stranger,
     TimeEdge,
     Trickler,
@@ -112,6 +118,9 @@ impl Attack {
     /// The newest of all.
     pub const LATEST: &[(u64, Self)] = &[(1, Self::Trickler)];
 
+    /// Those that are about changes of the member list.
+    pub const OF_EPOCHS: &[(u64, Self)] = &[(2, Self::BoundaryIdler), (2, Self::Straddler), (2, Self::Ghost)];
+
     /// The attacker that plays it as `me`.
     pub fn attacker(self, me: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
         let mask = Mask::new(me, keys, &plan.constants);
@@ -120,6 +129,7 @@ impl Attack {
             Self::AckForker => Box::new(ack_forker::AckForker(mask)),
             Self::AckInvalid => Box::new(ack_invalid::AckInvalid::new(mask)),
             Self::AckWithholder => Box::new(ack_withholder::AckWithholder),
+            Self::BoundaryIdler => Box::new(boundary_idler::BoundaryIdler),
             Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar(mask)),
             Self::Contrary => Box::new(contrary::Contrary(mask)),
             Self::CutFarAhead => Box::new(cut_far_ahead::CutFarAhead::new(mask)),
@@ -129,6 +139,7 @@ impl Attack {
             Self::Flooder => Box::new(flooder::Flooder::new(mask, dice)),
             Self::Future => Box::new(future::Future(mask)),
             Self::Garbage => Box::new(garbage::Garbage(dice)),
+            Self::Ghost => Box::new(ghost::Ghost(mask)),
             Self::IdlePrimary => Box::new(idle_primary::IdlePrimary),
             Self::LowCut => Box::new(low_cut::LowCut::new(mask)),
             Self::Mutator => Box::new(mutator::Mutator::new(mask, dice)),
@@ -140,6 +151,7 @@ impl Attack {
             Self::Slow => Box::new(slow::Slow(mask)),
             Self::Splits => Box::new(splits::Splits::new(mask, dice)),
             Self::Starver => Box::new(starver::Starver::new(mask)),
+            Self::Straddler => Box::new(straddler::Straddler(mask)),
             Self::Stranger => Box::new(stranger::Stranger::new(mask, keys, dice)),
             Self::TimeEdge => Box::new(time_edge::TimeEdge::new(mask)),
             Self::Trickler => Box::new(trickler::Trickler::new(mask)),

@@ -23,6 +23,9 @@ const HEAD_BYTES: usize = 32 + 2 + 8;
 const OWN_FILES: u64 = 5;
 const SHARED_FILES: u64 = 3;
 
+/// The author whose envelopes ask for the next member list, where there is no ledger.
+pub const CHANGER: u16 = 1_000;
+
 /// Names an envelope: its author and number.
 pub type EnvelopeName = (u16, u64);
 

@@ -1,13 +1,13 @@
 //! The node's own engine: core, ledger and redb, over a disk whose power is cut in the middle of a commit.
 
-use super::{Machine, News, Outgoing};
+use super::{Machine, News, Outgoing, Progress};
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
 use quorate_ledger::{Admission, Envelope, EnvelopeId, Genesis, Ledger, Receipt};
 use quorate_pbft::{
-    Digest, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum, Signer, Ticks,
-    Time, Verify, Wanted,
+    Committee, Digest, Epoch, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum,
+    Signer, Ticks, Time, Verify, Wanted,
 };
 use quorate_service::engine::{self, Candidate, Engine, History, Notice, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
@@ -109,9 +109,13 @@ impl EngineMachine {
             self.stable = Some(stable.seq());
             news.push(News::Stored { certificate: stable.claim().clone(), decides: false });
         }
-        let out = round.outbox.into_iter().map(|outgoing| match outgoing {
-            engine::Outgoing::To(to, message) => Outgoing::To(to, message),
-            engine::Outgoing::All(message) => Outgoing::All(message),
+        let committee = Arc::new(self.genesis.founders().clone());
+        let out = round.outbox.into_iter().map(|outgoing| {
+            let (to, message) = match outgoing {
+                engine::Outgoing::To(to, message) => (Some(to), message),
+                engine::Outgoing::All(message) => (None, message),
+            };
+            Outgoing { committee: committee.clone(), to, message }
         });
         let out = out.collect();
         // The power may go while the state is folded, as at any time.
@@ -202,6 +206,17 @@ impl Machine for EngineMachine {
 
     fn replica(&self) -> Option<&Replica> {
         self.engine.as_ref().and_then(|engine| engine.core().member())
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let core = self.replica()?;
+        let stable = core.stable().map(|stable| stable.seq()).unwrap_or_default();
+        let point = core.executed_point();
+        Some(Progress { epoch: point.epoch, is_member: true, executed: point.seq, stable })
+    }
+
+    fn committee(&self, epoch: Epoch) -> Option<Arc<Committee>> {
+        Some(Arc::new(self.genesis.founders().clone())).filter(|founders| founders.epoch() == epoch)
     }
 
     fn next_wakeup(&self) -> Option<Ticks> {

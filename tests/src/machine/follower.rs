@@ -102,7 +102,7 @@ impl FollowerMachine {
             }),
             Effect::Execute(decided) => self.execute(decided, news),
             Effect::Broken(broken) => news.push(FollowerNews::Broke(broken)),
-            Effect::Refused(_) => (),
+            Effect::Refused(_) | Effect::EpochOver { .. } => (),
             Effect::Broadcast(_) | Effect::Supply { .. } | Effect::ReadReady { .. } | Effect::Accuse(_) => {
                 news.push(FollowerNews::Forbidden(format!("wants {effect:?}")));
             }

@@ -14,19 +14,34 @@ use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Broken, ClaimedCert, Decided, Digest, Evidence, EvidenceKey, Executed, ExecutedPoint, Input, Item, Message, Now,
-    Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time, Wanted,
+    Broken, ClaimedCert, Committee, Decided, Digest, Epoch, Evidence, EvidenceKey, Executed, ExecutedPoint, Input,
+    Item, Message, Now, Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time, Wanted,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Destination of a message.
+/// A message that leaves.
 #[derive(Debug, Clone)]
-pub enum Outgoing {
-    /// To one replica.
-    To(ReplicaId, Arc<Message>),
-    /// To all others.
-    All(Arc<Message>),
+pub struct Outgoing {
+    /// Members of its epoch.
+    pub committee: Arc<Committee>,
+    /// To one replica, by its place at the table; to all other members, if none is named.
+    pub to: Option<ReplicaId>,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// Progress of a replica that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Whether it is a member in it, or follows.
+    pub is_member: bool,
+    /// Its highest executed slot.
+    pub executed: SeqNum,
+    /// Its stable checkpoint, or the slot that its epoch begins after.
+    pub stable: SeqNum,
 }
 
 /// News of a machine for the world.
@@ -84,8 +99,24 @@ pub trait Machine {
     /// The process starts from the disk; the highest executed slot on it.
     fn start(&mut self, incarnation: u64) -> SeqNum;
 
-    /// The core, while the process runs.
+    /// The core, while the process runs and is a member.
     fn replica(&self) -> Option<&Replica>;
+
+    /// Progress, while the process runs.
+    fn progress(&self) -> Option<Progress>;
+
+    /// Whether the process runs.
+    fn is_up(&self) -> bool {
+        self.progress().is_some()
+    }
+
+    /// The members of an epoch that this replica has heard of.
+    fn committee(&self, epoch: Epoch) -> Option<Arc<Committee>>;
+
+    /// Words for somebody in an epoch that is over here.
+    fn farewell(&mut self, _epoch: Epoch) -> Vec<Message> {
+        Vec::new()
+    }
 
     /// When it wants to wake.
     fn next_wakeup(&self) -> Option<Ticks>;
@@ -103,6 +134,11 @@ pub trait Machine {
 
     /// Messages that a peer would get from the disk.
     fn supplied(&self, wanted: &Wanted) -> Vec<Message>;
+
+    /// Messages of an epoch that somebody in it would get from the disk.
+    fn supplied_in(&self, _epoch: Epoch, wanted: &Wanted) -> Vec<Message> {
+        self.supplied(wanted)
+    }
 
     /// The bundles of a lane at a position that a peer would get from the disk.
     fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {

@@ -19,6 +19,7 @@ struct Outcome {
     bundles: Vec<Digest>,
     lane_hash: Digest,
     state_root: Digest,
+    members_after: Digest,
 }
 
 impl Outcome {
@@ -29,6 +30,7 @@ impl Outcome {
             bundles: decided.bundles.iter().map(|bundle| bundle.header.digest()).collect(),
             lane_hash: decided.lane_hash,
             state_root: executed.state_root,
+            members_after: executed.members_after,
         }
     }
 }

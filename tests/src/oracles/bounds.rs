@@ -27,7 +27,7 @@ pub(super) struct Bounds(BTreeMap<&'static str, (u64, u64)>);
 
 /// Each buffer, how full it is and may be.
 fn limits(holds: &Holdings, plan: &Plan) -> [(&'static str, u64, u64); 20] {
-    let (n, constants) = (plan.n as u64, &plan.constants);
+    let (n, constants) = (plan.n_max() as u64, &plan.constants);
     let window = constants.window;
     let count = |count: usize| count as u64;
     // One latest demand for each member names at most one start for each of its entries, P and Q; so does the own log.

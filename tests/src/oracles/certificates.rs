@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct Certificates {
     /// The first of each place: lane and position, slot, checkpoint, or view and slot.
-    known: BTreeMap<(Place, u64, u64), Digest>,
+    known: BTreeMap<(Place, u64, u64, u64), Digest>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,25 +64,29 @@ impl Certificates {
 
     fn demand(&mut self, by: ReplicaId, demand: &ViewChange, scene: &Scene<'_>) -> Verdict {
         let prepared = demand.prepared.iter().map(|entry| &entry.certificate);
-        let mut all = demand.checkpoint.iter().chain(prepared);
+        // Where a later epoch begins there is nothing to sign: members of the epoch before signed that checkpoint.
+        let begins = |claimed: &&ClaimedCert| claimed.epoch.get() > 0 && claimed.signatures.is_empty();
+        let mut all = demand.checkpoint.iter().filter(|claimed| !begins(claimed)).chain(prepared);
         all.try_for_each(|claimed| self.judge(by, claimed, Claim::Plain, scene))
     }
 }
 
 /// Place that a certificate proves something about.
-fn check(claimed: &ClaimedCert, claim: Claim, scene: &Scene<'_>) -> Result<(Place, u64, u64), &'static str> {
-    let members = scene.keys.signers.len();
+fn check(claimed: &ClaimedCert, claim: Claim, scene: &Scene<'_>) -> Result<(Place, u64, u64, u64), &'static str> {
+    let list = scene.plan.list(claimed.epoch);
+    let members = list.len();
+    let epoch = claimed.epoch.get();
     let quorum = 2 * members / 3 + 1;
     let (view, seq) = (claimed.view.get(), claimed.seq.get());
     let (place, needed) = match (claimed.kind, claim) {
-        (Kind::Ack, Claim::Plain) if view < members as u64 => ((Place::Lane, view, seq), quorum),
-        (Kind::Prepare, Claim::Plain) => ((Place::Prepared, view, seq), quorum),
-        (Kind::Prepare, Claim::Decision) => ((Place::Decision, 0, seq), members),
-        (Kind::Commit, _) => ((Place::Decision, 0, seq), quorum),
-        (Kind::Checkpoint, Claim::Plain) => ((Place::State, 0, seq), quorum),
+        (Kind::Ack, Claim::Plain) if view < members as u64 => ((Place::Lane, epoch, view, seq), quorum),
+        (Kind::Prepare, Claim::Plain) => ((Place::Prepared, epoch, view, seq), quorum),
+        (Kind::Prepare, Claim::Decision) => ((Place::Decision, 0, 0, seq), members),
+        (Kind::Commit, _) => ((Place::Decision, 0, 0, seq), quorum),
+        (Kind::Checkpoint, Claim::Plain) => ((Place::State, 0, 0, seq), quorum),
         _ => return Err("of something else"),
     };
-    if claimed.epoch != scene.keys.committee.epoch() {
+    if list.is_empty() {
         return Err("of another epoch");
     }
     let mut signers: Vec<u16> = claimed.signatures.iter().map(|(signer, _)| signer.get()).collect();
@@ -93,7 +97,8 @@ fn check(claimed: &ClaimedCert, claim: Claim, scene: &Scene<'_>) -> Result<(Plac
     }
     let bytes = signed_bytes(claimed, scene);
     for (signer, signature) in &claimed.signatures {
-        let member = scene.keys.signers.get(signer.index()).ok_or("of somebody who is no member")?;
+        let place = list.get(signer.index()).ok_or("of somebody who is no member")?;
+        let member = &scene.keys.signers[place.index()];
         if !scene.keys.verify.verify(&member.public_key(), &bytes, signature) {
             return Err("that somebody did not sign");
         }
@@ -106,7 +111,7 @@ fn signed_bytes(claimed: &ClaimedCert, scene: &Scene<'_>) -> Vec<u8> {
     let committee = &scene.keys.committee;
     let mut bytes = b"quorate/v1/statement\0".to_vec();
     bytes.extend_from_slice(&committee.group().0);
-    bytes.extend_from_slice(&committee.epoch().get().to_le_bytes());
+    bytes.extend_from_slice(&claimed.epoch.get().to_le_bytes());
     bytes.push(claimed.kind as u8);
     bytes.extend_from_slice(&claimed.view.get().to_le_bytes());
     bytes.extend_from_slice(&claimed.seq.get().to_le_bytes());
@@ -121,7 +126,7 @@ impl Oracle for Certificates {
 
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
         match fact {
-            Fact::Sent { from, message } => self.message(*from, message, scene),
+            Fact::Sent { from, message, .. } => self.message(*from, message, scene),
             Fact::Stored { by, certificate, decides } => {
                 let claim = if *decides { Claim::Decision } else { Claim::Plain };
                 self.judge(*by, certificate, claim, scene)

@@ -3,16 +3,22 @@
 //! least f + 1 honest replicas hold the data.
 
 use super::{Oracle, Verdict};
+use crate::machine::Machine;
 use crate::scene::{Fact, Scene};
 use crate::weather::Micros;
-use quorate_pbft::{Bundle, ClaimedCert, Content, Digest, Message, Position, ReplicaId, Signed, Tip};
+use quorate_pbft::{Bundle, ClaimedCert, Content, Digest, Epoch, Message, Position, ReplicaId, Signed, Tip};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A bundle's name: lane, position, digest.
 type Name = (ReplicaId, Position, Digest);
 
 #[derive(Default)]
-pub(super) struct Data {
+pub(super) struct Data(BTreeMap<Epoch, InEpoch>);
+
+/// Lanes of one epoch.
+#[derive(Default)]
+struct InEpoch {
+    epoch: Epoch,
     /// Honest replicas that were given it, or made it.
     holders: BTreeMap<Name, BTreeSet<ReplicaId>>,
     parents: BTreeMap<Name, Digest>,
@@ -29,7 +35,7 @@ pub(super) struct Data {
     doubtful: Vec<(Micros, ReplicaId, Name)>,
 }
 
-impl Data {
+impl InEpoch {
     fn learn(&mut self, by: ReplicaId, message: &Message) {
         match message {
             Message::Bundle(bundle) => self.hold(by, bundle),
@@ -61,11 +67,11 @@ impl Data {
         self.executed.get(&of).and_then(|tips| tips.get(lane.index())).copied().unwrap_or_default().position
     }
 
-    fn acknowledge(&mut self, by: ReplicaId, signed: &Signed) -> Verdict {
+    fn acknowledge(&mut self, by: ReplicaId, signed: &Signed, scene: &Scene<'_>) -> Verdict {
         let statement = &signed.statement;
         let (lane, position) = (ReplicaId::new(statement.view.get() as u16), Position::new(statement.seq.get()));
         let holders = self.holders.entry((lane, position, statement.digest)).or_default();
-        if lane == by {
+        if scene.plan.seat(self.epoch, lane) == Some(by) {
             holders.insert(by); // a crash may have kept it from sending it
         }
         if !holders.contains(&by) {
@@ -80,12 +86,13 @@ impl Data {
     /// bundle has made every bundle below it, though a crash may have kept it from sending one, which in a group of one
     /// nobody ever sees.
     fn is_held(&mut self, name: Name, scene: &Scene<'_>) -> Verdict {
-        let enough = scene.plan.faulty_max() + 1;
+        let enough = (scene.plan.list(self.epoch).len() - 1) / 3 + 1;
         let (lane, mut at) = (name.0, name);
+        let owner = scene.plan.seat(self.epoch, lane);
         let (mut walked, mut is_owners) = (Vec::new(), false);
         while at.1 > Position::default() && !self.safe.contains(&at) {
             let holders = self.holders.get(&at);
-            let has_owner = holders.is_some_and(|holders| holders.contains(&lane));
+            let has_owner = owner.is_some_and(|owner| holders.is_some_and(|holders| holders.contains(&owner)));
             let holders = holders.map_or(0, BTreeSet::len) + usize::from(is_owners && !has_owner);
             is_owners |= has_owner;
             if holders < enough {
@@ -127,11 +134,15 @@ impl Data {
             .try_for_each(|(_, by, name)| self.is_held(name, scene).map_err(|why| format!("{by} commits, and {why}")))
     }
 
+    fn is_own(&self, from: ReplicaId, signed: &Signed, scene: &Scene<'_>) -> bool {
+        scene.plan.seat(self.epoch, signed.signer) == Some(from)
+    }
+
     fn sent(&mut self, from: ReplicaId, message: &Message, scene: &Scene<'_>) -> Verdict {
         self.learn(from, message);
         match message {
-            Message::Ack(signed) if signed.signer == from => self.acknowledge(from, signed),
-            Message::Commit(signed) if signed.signer == from => {
+            Message::Ack(signed) if self.is_own(from, signed, scene) => self.acknowledge(from, signed, scene),
+            Message::Commit(signed) if self.is_own(from, signed, scene) => {
                 self.commit(from, &signed.statement.digest, scene);
                 Ok(())
             }
@@ -150,26 +161,43 @@ impl Oracle for Data {
     }
 
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
-        if !self.doubtful.is_empty() {
-            self.settle_doubts(scene)?;
+        for lanes in self.0.values_mut().filter(|lanes| !lanes.doubtful.is_empty()) {
+            lanes.settle_doubts(scene)?;
         }
         match fact {
-            Fact::Sent { from, message } => return self.sent(*from, message, scene),
-            Fact::Heard { by, message, .. } => self.learn(*by, message),
+            Fact::Sent { from, epoch, message } => return self.of(*epoch).sent(*from, message, scene),
+            Fact::Heard { by, epoch, message, .. } => self.of(*epoch).learn(*by, message),
             Fact::Executed { by, decided, .. } => {
-                let tips = self.executed.entry(*by).or_insert_with(|| vec![Tip::default(); scene.plan.n]);
+                let n = scene.plan.list(decided.epoch).len();
+                let tips = self.of(decided.epoch).executed.entry(*by).or_insert_with(|| vec![Tip::default(); n]);
                 decided.bundles.iter().for_each(|bundle| tips[bundle.header.lane.index()] = bundle.header.tip());
             }
-            Fact::Reached { by, point, .. } => drop(self.executed.insert(*by, point.tips.clone())),
+            Fact::Reached { by, point, .. } => drop(self.of(point.epoch).executed.insert(*by, point.tips.clone())),
             Fact::Started { replica, machine, .. } => {
-                for ((_, lane), (position, digest)) in self.acknowledged.iter().filter(|((of, _), _)| of == replica) {
-                    let executed = self.tip(*replica, *lane) >= *position;
-                    if !executed && !machine.bundles(*lane, *position).contains(digest) {
-                        return Err(format!("{replica} acknowledged bundle {position} of lane {lane} and lost it"));
-                    }
-                }
+                // Bundles of an epoch that is over are void, and nobody needs them any more.
+                let epoch = machine.progress().map(|progress| progress.epoch).unwrap_or_default();
+                return self.of(epoch).find_lost(*replica, *machine);
             }
             _ => (),
+        }
+        Ok(())
+    }
+}
+
+impl Data {
+    fn of(&mut self, epoch: Epoch) -> &mut InEpoch {
+        self.0.entry(epoch).or_insert_with(|| InEpoch { epoch, ..InEpoch::default() })
+    }
+}
+
+impl InEpoch {
+    /// What a replica acknowledged and did not execute is on its disk.
+    fn find_lost(&self, replica: ReplicaId, machine: &dyn Machine) -> Verdict {
+        for ((_, lane), (position, digest)) in self.acknowledged.iter().filter(|((of, _), _)| *of == replica) {
+            let executed = self.tip(replica, *lane) >= *position;
+            if !executed && !machine.bundles(*lane, *position).contains(digest) {
+                return Err(format!("{replica} acknowledged bundle {position} of lane {lane} and lost it"));
+            }
         }
         Ok(())
     }
@@ -207,10 +235,10 @@ mod tests {
         let mut oracle = Data::default();
         facts.iter().try_for_each(|(by, message, sent)| {
             let by = ReplicaId::new(*by);
-            let (view, stable) = Default::default();
+            let (epoch, view, stable) = Default::default();
             match sent {
-                true => oracle.watch(&Fact::Sent { from: by, message }, &scene),
-                false => oracle.watch(&Fact::Heard { by, message, view, stable }, &scene),
+                true => oracle.watch(&Fact::Sent { from: by, epoch, message }, &scene),
+                false => oracle.watch(&Fact::Heard { by, epoch, message, view, stable }, &scene),
             }
         })
     }

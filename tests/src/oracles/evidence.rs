@@ -90,9 +90,13 @@ impl Evidenced {
     }
 
     /// Whether a replica has learned since it started what is certified there.
-    fn has_reference(&self, (_, kind, _, view, seq): &Place, standing: &Standing<'_>) -> bool {
+    fn has_reference(&self, (_, kind, epoch, view, seq): &Place, standing: &Standing<'_>) -> bool {
         let Some(core) = standing.machine.replica() else { return false };
-        let (began, now) = (self.began.get(&standing.replica), core.executed_point());
+        let now = core.executed_point();
+        if now.epoch != *epoch {
+            return false; // it compares words of its own epoch
+        }
+        let began = self.began.get(&standing.replica).filter(|began| began.epoch == *epoch);
         let position = |point: &ExecutedPoint| {
             let tip = point.tips.get(view.get() as usize);
             SeqNum::new(tip.map_or(0, |tip| tip.position.get()))
@@ -117,8 +121,9 @@ fn is_split(holders: &[(ReplicaId, Digest)]) -> bool {
 }
 
 /// True for liars whose statements must be remembered; a flooder says more than anybody has room for (E2).
-fn is_liar(signer: ReplicaId, scene: &Scene<'_>) -> bool {
-    scene.plan.attackers.iter().any(|(liar, attack)| *liar == signer && *attack != Attack::Flooder)
+fn is_liar(signed: &Signed, scene: &Scene<'_>) -> bool {
+    let seat = scene.plan.seat(signed.statement.epoch, signed.signer);
+    scene.plan.attackers.iter().any(|(liar, attack)| Some(*liar) == seat && *attack != Attack::Flooder)
 }
 
 /// Whether the hearer of a vote may not drop it.
@@ -139,8 +144,8 @@ impl Oracle for Evidenced {
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
         match fact {
             Fact::Heard { message: Message::Recalled { .. }, .. } => (),
-            Fact::Heard { by, message, view, stable } => {
-                let lies = statements(message).into_iter().filter(|signed| is_liar(signed.signer, scene));
+            Fact::Heard { by, message, view, stable, .. } => {
+                let lies = statements(message).into_iter().filter(|signed| is_liar(signed, scene));
                 let due: Vec<Signed> = lies.filter(|signed| is_due(signed, *view, *stable, scene)).collect();
                 due.iter().for_each(|signed| self.hear(*by, signed, scene.calm_since.is_some()));
                 if matches!(message, Message::ViewChange { .. } | Message::NewView { .. }) {

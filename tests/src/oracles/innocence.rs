@@ -13,7 +13,7 @@ impl Oracle for Innocence {
 
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
         match fact {
-            Fact::Accused { by, evidence } if scene.plan.is_honest(evidence.key().signer) => {
+            Fact::Accused { by, evidence } if is_honest(&evidence.key(), scene) => {
                 Err(format!("{by} accuses the honest {}: {evidence:?}", evidence.key().signer))
             }
             Fact::Executed { by, executed, .. } => innocent(*by, &executed.recorded, scene),
@@ -23,8 +23,12 @@ impl Oracle for Innocence {
     }
 }
 
+fn is_honest(key: &EvidenceKey, scene: &Scene<'_>) -> bool {
+    scene.plan.is_honest_member(key.epoch, key.signer)
+}
+
 fn innocent(by: ReplicaId, recorded: &[EvidenceKey], scene: &Scene<'_>) -> Verdict {
-    match recorded.iter().find(|key| scene.plan.is_honest(key.signer)) {
+    match recorded.iter().find(|key| is_honest(key, scene)) {
         None => Ok(()),
         Some(key) => Err(format!("{by} recorded {:?} against the honest {}", key.kind, key.signer)),
     }

@@ -4,38 +4,41 @@
 use super::{Oracle, Verdict};
 use crate::clients;
 use crate::scene::{Fact, Scene};
-use quorate_pbft::{Bundle, Digest, ItemKind, Message, Position, ReplicaId, Tip, hash_parts, merkle_root};
+use quorate_pbft::{
+    Bundle, Decided, Digest, Epoch, ItemKind, Message, Position, ReplicaId, Tip, hash_parts, merkle_root,
+};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Integrity {
     /// Bundles that honest owners sent.
-    sent: BTreeMap<(ReplicaId, Position), Digest>,
-    /// The tip of each lane after each slot that a replica executed, so that a restart can go back.
-    tips: BTreeMap<ReplicaId, Vec<Vec<Tip>>>,
+    sent: BTreeMap<(Epoch, ReplicaId, Position), Digest>,
+    /// The epoch, and the tip of each lane, after each slot that a replica executed, so that a restart can go back.
+    tips: BTreeMap<ReplicaId, Vec<(Epoch, Vec<Tip>)>>,
 }
 
 impl Integrity {
-    fn execute(&mut self, by: ReplicaId, seq: u64, bundles: &[Arc<Bundle>], scene: &Scene<'_>) -> Verdict {
-        let n = scene.plan.n;
-        let history = self.tips.entry(by).or_insert_with(|| vec![vec![Tip::default(); n]]);
+    fn execute(&mut self, by: ReplicaId, decided: &Decided, scene: &Scene<'_>) -> Verdict {
+        let (epoch, seq) = (decided.epoch, decided.seq.get());
+        let anew = || vec![Tip::default(); scene.plan.list(epoch).len()];
+        let history = self.tips.entry(by).or_insert_with(|| vec![(epoch, anew())]);
         history.truncate(seq as usize);
-        let mut tips = history.last().cloned().unwrap_or_default();
-        for bundle in bundles {
+        // Lanes begin anew with each epoch.
+        let mut tips = history.last().filter(|(of, _)| *of == epoch).map_or_else(anew, |(_, tips)| tips.clone());
+        for bundle in &decided.bundles {
             let header = &bundle.header;
             let tip = tips.get_mut(header.lane.index()).ok_or("a bundle of a lane that is not there")?;
             if (header.position, header.parent) != (tip.position.next(), tip.digest) {
                 return Err(format!("{by} executed bundle {} of lane {} after {tip:?}", header.position, header.lane));
             }
             *tip = header.tip();
-            let known = self.sent.get(&(header.lane, header.position));
-            if scene.plan.is_honest(header.lane) && known != Some(&header.digest()) {
+            let known = self.sent.get(&(epoch, header.lane, header.position));
+            if scene.plan.is_honest_member(epoch, header.lane) && known != Some(&header.digest()) {
                 return Err(format!("{by} executed {:?} of honest lane {}, which sent {known:?}", tip, header.lane));
             }
             check_items(bundle)?;
         }
-        history.push(tips);
+        history.push((epoch, tips));
         Ok(())
     }
 }
@@ -47,11 +50,14 @@ impl Oracle for Integrity {
 
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
         match fact {
-            Fact::Sent { from, message: Message::Bundle(bundle) } if bundle.header.lane == *from => {
-                self.sent.entry((*from, bundle.header.position)).or_insert_with(|| bundle.header.digest());
+            Fact::Sent { from, epoch, message: Message::Bundle(bundle) }
+                if scene.plan.seat(*epoch, bundle.header.lane) == Some(*from) =>
+            {
+                let place = (*epoch, bundle.header.lane, bundle.header.position);
+                self.sent.entry(place).or_insert_with(|| bundle.header.digest());
                 Ok(())
             }
-            Fact::Executed { by, decided, .. } => self.execute(*by, decided.seq.get(), &decided.bundles, scene),
+            Fact::Executed { by, decided, .. } => self.execute(*by, decided, scene),
             _ => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ mod certificates;
 mod clock;
 mod confirmed;
 mod data;
+mod epochs;
 mod evidence;
 mod fairness;
 mod first_commit;
@@ -90,5 +91,6 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<first_commit::FirstCommit>::default(),
         Box::<fairness::Fairness>::default(),
         Box::<followers::Followers>::default(),
+        Box::<epochs::Epochs>::default(),
     ]
 }

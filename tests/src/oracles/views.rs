@@ -3,11 +3,12 @@
 
 use super::{Oracle, Verdict};
 use crate::scene::{Fact, Scene};
-use quorate_pbft::{Message, View};
+use quorate_pbft::{Epoch, Message, View};
+use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub(super) struct Views {
-    highest: View,
+    highest: BTreeMap<Epoch, View>,
 }
 
 impl Oracle for Views {
@@ -15,15 +16,16 @@ impl Oracle for Views {
         "views"
     }
 
-    fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
-        let Fact::Sent { from, message: Message::ViewChange { statement, body } } = fact else { return Ok(()) };
-        if statement.signer != *from {
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        let Fact::Sent { from, epoch, message: Message::ViewChange { statement, body } } = fact else { return Ok(()) };
+        if scene.plan.seat(*epoch, statement.signer) != Some(*from) {
             return Ok(());
         }
-        if body.view > self.highest.next() {
-            return Err(format!("{from} asks for view {}, honest replicas had come to {}", body.view, self.highest));
+        let highest = self.highest.entry(*epoch).or_default();
+        if body.view > highest.next() {
+            return Err(format!("{from} asks for view {}, honest replicas had come to {highest}", body.view));
         }
-        self.highest = self.highest.max(body.view);
+        *highest = body.view.max(*highest);
         Ok(())
     }
 }

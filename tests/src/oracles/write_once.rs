@@ -29,7 +29,8 @@ impl Oracle for WriteOnce {
     fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
         let Fact::Sent { message, .. } = fact else { return Ok(()) };
         for signed in statements(message) {
-            if signed.statement.kind == Kind::Status || !scene.plan.is_honest(signed.signer) {
+            let is_honest = scene.plan.is_honest_member(signed.statement.epoch, signed.signer);
+            if signed.statement.kind == Kind::Status || !is_honest {
                 continue;
             }
             let digest = signed.statement.digest;

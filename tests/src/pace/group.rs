@@ -310,7 +310,7 @@ impl Seat {
             }
             Effect::Broken(broken) => panic!("a healthy group breaks: {broken}"),
             Effect::Accuse(evidence) => panic!("a healthy group accuses: {:?}", evidence.key()),
-            Effect::Supply { .. } | Effect::ReadReady { .. } | Effect::Refused(_) => (),
+            Effect::Supply { .. } | Effect::ReadReady { .. } | Effect::EpochOver { .. } | Effect::Refused(_) => (),
         }
         None
     }

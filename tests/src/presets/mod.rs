@@ -1,5 +1,6 @@
 //! Kinds of trouble. Each turns a seed's dice into a plan.
 
+mod changes;
 mod onlookers;
 mod rogues;
 
@@ -40,6 +41,8 @@ pub enum Preset {
     Short,
     /// The node's own engine: core, ledger and database, over disks whose power is cut in the middle of a commit.
     Disk,
+    /// The member list changes, under crashes and partitions; checkpoints come every few slots.
+    Epochs,
     /// A hundred replicas and few requests, in good weather.
     Large,
 }
@@ -56,6 +59,7 @@ const PRESETS: &[(Preset, &str, u64)] = &[
     (Preset::Small, "small", 12),
     (Preset::Short, "short", 10),
     (Preset::Disk, "disk", 8),
+    (Preset::Epochs, "epochs", 8),
     (Preset::Large, "large", 0),
 ];
 
@@ -89,6 +93,9 @@ const NEWEST_PERCENT: u64 = 10;
 /// Liars of 100 that are the newest of all, with dice of their own once more.
 const LATEST_PERCENT: u64 = 5;
 
+/// Liars of 100 that are about changes of the member list, where it changes.
+const OF_EPOCHS_PERCENT: u64 = 40;
+
 impl Preset {
     /// Presets in the order of the table.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -107,6 +114,7 @@ impl Preset {
         let mut planner = Planner {
             preset: self,
             n,
+            people: n,
             dice: dice.fork(3),
             drift: dice.fork(4),
             later: dice.fork(5),
@@ -114,6 +122,7 @@ impl Preset {
             newest: dice.fork(7),
             latest: dice.fork(8),
             onlookers: dice.fork(9),
+            changes: dice.fork(11),
         };
         planner.plan(seed)
     }
@@ -122,6 +131,7 @@ impl Preset {
         match self {
             Self::Short => 4,
             Self::Large => 100,
+            Self::Epochs => *dice.pick(&[1, 4, 4, 4, 5, 6, 7, 7]),
             Self::Disk => *dice.pick(&[1, 4, 4, 4, 4, 5, 7]),
             _ => *dice.weighted(SIZES),
         }
@@ -148,6 +158,8 @@ impl FromStr for Preset {
 struct Planner {
     preset: Preset,
     n: usize,
+    /// Members, and those who join later.
+    people: usize,
     dice: Dice,
     /// For rates of clocks.
     drift: Dice,
@@ -161,16 +173,21 @@ struct Planner {
     latest: Dice,
     /// For followers and those who lie to them.
     onlookers: Dice,
+    /// For changes of the member list.
+    changes: Dice,
 }
 
 impl Planner {
     fn plan(&mut self, seed: u64) -> Plan {
         let calm_at = self.calm_at();
         let attackers = self.attackers();
+        let lists = self.lists(&attackers);
+        self.people = lists.iter().flatten().map(|place| place.index() + 1).max().unwrap_or_default().max(self.n);
         Plan {
             seed,
             preset: self.preset,
             n: self.n,
+            lists,
             constants: self.constants(),
             signatures: self.signatures(),
             weather: self.weather(),
@@ -183,10 +200,19 @@ impl Planner {
         }
     }
 
+    /// Member lists after the first.
+    fn lists(&mut self, attackers: &[(ReplicaId, Attack)]) -> Vec<Vec<ReplicaId>> {
+        if self.preset != Preset::Epochs {
+            return Vec::new();
+        }
+        let liars: Vec<ReplicaId> = attackers.iter().map(|(liar, _)| *liar).collect();
+        changes::lists(&mut self.changes, self.n, &liars)
+    }
+
     /// Followers of the core alone: their book executes what the group's books do.
     fn onlookers(&mut self, calm_at: Micros) -> Vec<Onlooker> {
         match self.preset {
-            Preset::Disk => Vec::new(),
+            Preset::Disk | Preset::Epochs => Vec::new(),
             _ if self.n >= LARGE => Vec::new(),
             _ => onlookers::onlookers(self.onlookers.clone(), self.n, calm_at),
         }
@@ -209,7 +235,7 @@ impl Planner {
 
     fn constants(&mut self) -> Constants {
         let mut constants = Constants::default();
-        if self.preset == Preset::Small || self.dice.chance(30) {
+        if matches!(self.preset, Preset::Small | Preset::Epochs) || self.dice.chance(30) {
             constants.checkpoint_period = *self.dice.pick(&[2, 4, 8, 16]);
             constants.window = constants.checkpoint_period * self.dice.between(2, 4);
         }
@@ -236,6 +262,8 @@ impl Planner {
             let newest = self.newest.chance(NEWEST_PERCENT).then(|| *self.newest.weighted(Attack::NEWEST));
             let latest = self.latest.chance(LATEST_PERCENT).then(|| *self.latest.weighted(Attack::LATEST));
             let later = latest.or(newest).or(later);
+            let of_epochs = self.preset == Preset::Epochs && self.changes.chance(OF_EPOCHS_PERCENT);
+            let later = if of_epochs { Some(*self.changes.weighted(Attack::OF_EPOCHS)) } else { later };
             let loud = self.n < LARGE || attackers.len() < (LOUD_IN_LARGE_GROUPS * LARGE / self.n).max(1);
             attackers.push((liar, if loud { later.unwrap_or(attack) } else { Attack::Silent }));
         }
@@ -257,14 +285,16 @@ impl Planner {
                 commit_max: dice.between(1, 20) * MILLI,
                 ..calm
             },
-            Preset::Partitions | Preset::Crashes | Preset::Clocks | Preset::Small | Preset::Disk => Weather {
-                delay_max: dice.between(1, 20) * MILLI,
-                late_percent: dice.below(3),
-                lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
-                twice_percent: dice.below(10),
-                commit_max: dice.between(1, 20) * MILLI,
-                ..calm
-            },
+            Preset::Partitions | Preset::Crashes | Preset::Clocks | Preset::Small | Preset::Epochs | Preset::Disk => {
+                Weather {
+                    delay_max: dice.between(1, 20) * MILLI,
+                    late_percent: dice.below(3),
+                    lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
+                    twice_percent: dice.below(10),
+                    commit_max: dice.between(1, 20) * MILLI,
+                    ..calm
+                }
+            }
         }
     }
 
@@ -275,6 +305,7 @@ impl Planner {
             Preset::Crashes | Preset::Disk => &[(6, Break::Crash), (1, Break::Blackout)],
             Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
             Preset::Small => &[(2, Break::Crash), (1, Break::Partition), (1, Break::OneWay)],
+            Preset::Epochs => &[(4, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (1, Break::OneWay)],
             Preset::Storm | Preset::Short => {
                 &[(5, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (2, Break::OneWay), (1, Break::Clock)]
             }
@@ -317,6 +348,9 @@ impl Planner {
     fn all_requests(&mut self, calm_at: Micros) -> Vec<Request> {
         let mut requests = self.requests(calm_at);
         requests.extend(rogues::requests(self.preset, self.n, self.rogue.clone(), calm_at));
+        if self.preset == Preset::Epochs {
+            requests.extend(changes::requests(&mut self.changes, self.n, calm_at));
+        }
         requests.sort_by_key(|request| request.at);
         requests
     }
@@ -356,7 +390,7 @@ impl Planner {
         let (ahead, wall, ticks) = if bad { (600, 10_000, 200_000) } else { (300, 400, 400) };
         let mut rates = self.drift.clone();
         let about = |dice: &mut Dice, most: u64| dice.below(most) as i64 - most as i64 / 2;
-        (0..self.n)
+        (0..self.people)
             .map(|_| Clock {
                 ahead_ms: about(&mut self.dice, ahead),
                 wall_ppm: about(&mut rates, wall),
@@ -366,11 +400,11 @@ impl Planner {
     }
 
     fn all(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        (0..self.n as u16).map(ReplicaId::new)
+        (0..self.people as u16).map(ReplicaId::new)
     }
 
     fn any(&mut self) -> ReplicaId {
-        ReplicaId::new(self.dice.below(self.n as u64) as u16)
+        ReplicaId::new(self.dice.below(self.people as u64) as u16)
     }
 }
 

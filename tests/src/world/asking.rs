@@ -86,13 +86,13 @@ impl World<'_> {
     }
 
     fn submit(&mut self, to: ReplicaId, item: &Item) {
-        if self.seats[to.index()].machine.replica().is_some() {
+        if self.seats[to.index()].machine.is_up() {
             self.input(to, Some(Input::Submit(item.clone())));
         }
     }
 
     fn read(&mut self, of: ReplicaId) {
-        if self.seats[of.index()].machine.replica().is_none() {
+        if !self.seats[of.index()].machine.is_up() {
             return;
         }
         self.readers += 1;

@@ -162,7 +162,8 @@ impl World<'_> {
         if self.onlookers[number].machine.follower().is_none() {
             return;
         }
-        let parcel = Rc::new(self.parcel(from, Arc::new(message)));
+        let committee = Arc::new(self.keys.committee.clone());
+        let parcel = Rc::new(self.parcel(from, &committee, Arc::new(message)));
         let me = ReplicaId::new((self.plan.n + number) as u16);
         for delay in self.weather.arrivals(from, me, &mut self.onlookers[number].dice) {
             self.queue.push(self.now + delay, Event::Onlook(number, Onlooking::Hear(parcel.clone())));

@@ -45,7 +45,10 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn judge_calm(&mut self) {
-        let cores = self.plan.honest().filter_map(|replica| self.seats[replica.index()].machine.replica());
+        let cores = || self.plan.honest().filter_map(|replica| self.seats[replica.index()].machine.replica());
+        // Of the newest epoch: views of earlier ones are over.
+        let epoch = cores().map(|core| core.executed_point().epoch).max().unwrap_or_default();
+        let cores = cores().filter(|core| core.executed_point().epoch == epoch);
         let (views, slots): (Vec<_>, Vec<_>) = cores.map(|core| (core.view(), core.executed_point().seq)).unzip();
         let view = views.into_iter().max().unwrap_or_default();
         let executed = slots.into_iter().max().unwrap_or_default();
@@ -95,11 +98,13 @@ impl<'a> World<'a> {
     fn survey(&self) -> Survey<'_> {
         let standing = |replica: ReplicaId| {
             let machine = &*self.seats[replica.index()].machine;
-            let core = machine.replica()?;
+            let progress = machine.progress()?;
             Some(Standing {
                 replica,
-                executed: core.executed_point().seq,
-                stable: core.stable().map(|cert| cert.seq()).unwrap_or_default(),
+                epoch: progress.epoch,
+                is_member: progress.is_member,
+                executed: progress.executed,
+                stable: progress.stable,
                 envelopes: machine.envelopes(),
                 recorded: machine.recorded(),
                 machine,

@@ -2,6 +2,7 @@
 
 mod asking;
 mod audience;
+mod joiners;
 mod judging;
 mod network;
 mod news;
@@ -62,7 +63,7 @@ impl<'a> World<'a> {
             let (keys, genesis) = Keys::with_genesis(plan.n, &plan.constants);
             (keys, Some(genesis))
         } else {
-            (Keys::new(plan.n, plan.signatures), None)
+            (Keys::with_joiners(plan.n, plan.people(), plan.signatures), None)
         };
         let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone())).collect();
         let onlookers = (0..plan.onlookers.len()).map(|number| Onlooked::new(number, plan, &keys)).collect();
@@ -141,6 +142,7 @@ impl<'a> World<'a> {
         match event {
             Event::Deliver { to, parcel } => self.deliver(to, &parcel),
             Event::Wake(replica) => self.wake(replica),
+            Event::Asked { of, by, question } => self.answer_follower(of, by, &question),
             Event::Commit { of, generation } => self.commit(of, generation),
             Event::Break(index) => self.break_(index),
             Event::Mend(index) => self.mend(index),

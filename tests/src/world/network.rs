@@ -6,7 +6,9 @@ use crate::machine::Outgoing;
 use crate::scene::Fact;
 use crate::trace::words;
 use crate::weather::Micros;
-use quorate_pbft::{Certified, Input, Invalid, Message, ReplicaId, Unverified, Verified, VerifyContext, Word};
+use quorate_pbft::{
+    Certified, Committee, Input, Invalid, Message, ReplicaId, Unverified, Verified, VerifyContext, Word,
+};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +17,12 @@ const LOOK_AT_HOLDINGS_EVERY: u64 = 256;
 
 /// A message on its way.
 pub(super) struct Parcel {
+    /// Place of its sender at the table.
     pub(super) from: ReplicaId,
+    /// The sender's number among the members of its epoch.
+    number: ReplicaId,
+    /// Members of its epoch.
+    committee: Arc<Committee>,
     message: Arc<Message>,
     pub(super) verified: Result<Verified<Message>, Invalid>,
 }
@@ -24,7 +31,7 @@ impl Parcel {
     /// The word that a replica's door need not check, which knows these digests certified.
     fn word(&self, context: &VerifyContext<'_>, certified: &Certified) -> Option<Word> {
         let may_be = matches!(*self.message, Message::Commit(_) | Message::Ack(_) | Message::Checkpoint(_));
-        let unverified = may_be.then(|| Unverified::new(self.from, Message::clone(&self.message)))?;
+        let unverified = may_be.then(|| Unverified::new(self.number, Message::clone(&self.message)))?;
         unverified.into_word(context, certified).ok()
     }
 }
@@ -35,14 +42,18 @@ impl World<'_> {
         if let Some(attacker) = &mut seat.attacker {
             attacker.overhear(&parcel.message);
         }
-        let Some(replica) = seat.machine.replica() else { return };
+        if !seat.machine.is_up() {
+            return;
+        }
         let context = VerifyContext {
-            committee: &self.keys.committee,
+            committee: &parcel.committee,
             verify: &*self.keys.verify,
             payload: &*self.payload,
             constants: &self.plan.constants,
         };
-        let input = match (parcel.word(&context, replica.certified()), &parcel.verified) {
+        let replica = seat.machine.replica();
+        let of_epoch = replica.filter(|replica| replica.executed_point().epoch == parcel.committee.epoch());
+        let input = match (of_epoch.and_then(|core| parcel.word(&context, core.certified())), &parcel.verified) {
             (_, Err(invalid)) if self.plan.is_honest(parcel.from) => {
                 let said = words(&parcel.message);
                 self.fail("valid", format!("the honest {} sent something invalid, {invalid}: {said}", parcel.from));
@@ -52,7 +63,10 @@ impl World<'_> {
             (None, Ok(verified)) => Input::Message(verified.clone()),
             (None, Err(_)) => return,
         };
-        let (view, stable) = (replica.view(), replica.stable().map(|cert| cert.seq()).unwrap_or_default());
+        let (view, stable) = replica.map_or_else(Default::default, |replica| {
+            (replica.view(), replica.stable().map(|cert| cert.seq()).unwrap_or_default())
+        });
+        let hears = of_epoch.is_some();
         if seat.attacker.as_mut().is_some_and(|attacker| !attacker.may_hear(&parcel.message)) {
             return;
         }
@@ -60,8 +74,8 @@ impl World<'_> {
         let look = seat.heard.is_multiple_of(LOOK_AT_HOLDINGS_EVERY);
         self.trace.line(self.now, || format!("{to} <- {}: {}", parcel.from, words(&parcel.message)));
         self.stats.messages += 1;
-        if let Some(verified) = parcel.verified.as_ref().ok().filter(|_| self.plan.is_honest(to)) {
-            self.judge(&Fact::Heard { by: to, message: verified.message(), view, stable });
+        if let Some(verified) = parcel.verified.as_ref().ok().filter(|_| hears && self.plan.is_honest(to)) {
+            self.judge(&Fact::Heard { by: to, epoch: verified.epoch(), message: verified.message(), view, stable });
         }
         self.input(to, Some(input));
         if look {
@@ -70,24 +84,30 @@ impl World<'_> {
     }
 
     pub(super) fn transmit(&mut self, from: ReplicaId, leaving: Vec<Outgoing>) {
-        for outgoing in leaving {
-            match outgoing {
-                Outgoing::To(to, message) => self.transmit_to(from, &[to], &message),
-                Outgoing::All(message) => {
+        for Outgoing { committee, to, message } in leaving {
+            if let (Message::Ask(question), None) = (&*message, self.number(from, &committee)) {
+                to.into_iter().for_each(|of| self.ask_member(from, of, question));
+                continue;
+            }
+            match to {
+                Some(to) => self.transmit_to(from, &[to], &committee, &message),
+                None => {
                     if matches!(*message, Message::Status { .. }) {
                         self.show_onlookers(from, &message);
+                        self.show_joiners(from, &committee, &message);
                     }
-                    let others: Vec<ReplicaId> = self.plan.replicas().filter(|to| *to != from).collect();
-                    self.transmit_to(from, &others, &message);
+                    let members = self.plan.list(committee.epoch());
+                    let others: Vec<ReplicaId> = members.into_iter().filter(|to| *to != from).collect();
+                    self.transmit_to(from, &others, &committee, &message);
                 }
             }
         }
     }
 
-    fn transmit_to(&mut self, from: ReplicaId, to: &[ReplicaId], message: &Arc<Message>) {
+    fn transmit_to(&mut self, from: ReplicaId, to: &[ReplicaId], committee: &Arc<Committee>, message: &Arc<Message>) {
         if self.plan.is_honest(from) {
-            self.judge(&Fact::Sent { from, message });
-            let parcel = Rc::new(self.parcel(from, message.clone()));
+            self.judge(&Fact::Sent { from, epoch: committee.epoch(), message });
+            let parcel = Rc::new(self.parcel(from, committee, message.clone()));
             to.iter().for_each(|to| self.post(*to, &parcel, 0));
             return;
         }
@@ -95,24 +115,30 @@ impl World<'_> {
             let Some(attacker) = &mut self.seats[from.index()].attacker else { continue };
             let delay = attacker.delay(message);
             for message in attacker.outgoing(*to, message) {
-                let parcel = Rc::new(self.parcel(from, message));
+                let parcel = Rc::new(self.parcel(from, committee, message));
                 self.post(*to, &parcel, delay);
             }
         }
     }
 
-    pub(super) fn parcel(&self, from: ReplicaId, message: Arc<Message>) -> Parcel {
+    /// The number that a replica has in a member list.
+    pub(super) fn number(&self, replica: ReplicaId, committee: &Committee) -> Option<ReplicaId> {
+        committee.replica_of(&self.keys.signers[replica.index()].public_key())
+    }
+
+    pub(super) fn parcel(&self, from: ReplicaId, committee: &Arc<Committee>, message: Arc<Message>) -> Parcel {
         let context = VerifyContext {
-            committee: &self.keys.committee,
+            committee,
             verify: &*self.keys.verify,
             payload: &*self.payload,
             constants: &self.plan.constants,
         };
-        let verified = Unverified::new(from, Message::clone(&message)).verify(&context);
-        Parcel { from, message, verified }
+        let number = self.number(from, committee).expect("only members speak");
+        let verified = Unverified::new(number, Message::clone(&message)).verify(&context);
+        Parcel { from, number, committee: committee.clone(), message, verified }
     }
 
-    fn post(&mut self, to: ReplicaId, parcel: &Rc<Parcel>, held_back: Micros) {
+    pub(super) fn post(&mut self, to: ReplicaId, parcel: &Rc<Parcel>, held_back: Micros) {
         if self.cuts.is_cut(parcel.from, to) {
             return;
         }

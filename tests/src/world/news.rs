@@ -37,7 +37,7 @@ impl World<'_> {
 
     /// Members push the newest slot that they executed, and the newest checkpoint, to followers.
     fn show_news(&mut self, by: ReplicaId, news: &News) {
-        if self.onlookers.is_empty() {
+        if self.onlookers.is_empty() && self.plan.lists.is_empty() {
             return;
         }
         let pushed = match news {
@@ -45,6 +45,10 @@ impl World<'_> {
             News::Stored { certificate, .. } if certificate.kind == Kind::Checkpoint => Wanted::StableCheckpoint,
             _ => return,
         };
+        self.push_to_joiners(by, &pushed);
+        if self.onlookers.is_empty() {
+            return;
+        }
         for message in self.seats[by.index()].machine.supplied(&pushed) {
             self.show_onlookers(by, &message);
         }

@@ -3,16 +3,28 @@
 use super::audience::Onlooking;
 use super::network::Parcel;
 use crate::weather::Micros;
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{Question, ReplicaId};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 /// Future event.
 pub(super) enum Event {
-    Deliver { to: ReplicaId, parcel: Rc<Parcel> },
+    Deliver {
+        to: ReplicaId,
+        parcel: Rc<Parcel>,
+    },
     Wake(ReplicaId),
-    Commit { of: ReplicaId, generation: u64 },
+    /// A question of a replica that follows reaches a member.
+    Asked {
+        of: ReplicaId,
+        by: ReplicaId,
+        question: Question,
+    },
+    Commit {
+        of: ReplicaId,
+        generation: u64,
+    },
     Break(usize),
     Mend(usize),
     Ask(usize),

@@ -12,7 +12,7 @@ impl World<'_> {
         if seat.wake_at.is_some_and(|at| at <= self.now) {
             seat.wake_at = None;
         }
-        if seat.machine.replica().is_some() {
+        if seat.machine.is_up() {
             self.input(replica, None);
         }
     }
@@ -52,7 +52,7 @@ impl World<'_> {
 
     pub(super) fn commit(&mut self, of: ReplicaId, generation: u64) {
         let seat = &mut self.seats[of.index()];
-        if seat.generation != generation || seat.machine.replica().is_none() {
+        if seat.generation != generation || !seat.machine.is_up() {
             return;
         }
         seat.commit_at = None;
@@ -67,7 +67,7 @@ impl World<'_> {
     pub(super) fn kill(&mut self, replica: ReplicaId) {
         let seat = &mut self.seats[replica.index()];
         seat.down += 1;
-        if seat.machine.replica().is_none() {
+        if !seat.machine.is_up() {
             return;
         }
         seat.commit_at = None;

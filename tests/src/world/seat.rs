@@ -7,7 +7,7 @@ use crate::plan::{Clock, Plan};
 use crate::presets::MILLI;
 use crate::weather::Micros;
 use quorate_ledger::Genesis;
-use quorate_pbft::{Now, ReplicaConfig, ReplicaId, Ticks, Time};
+use quorate_pbft::{Now, ReplicaId, Ticks, Time};
 use std::sync::Arc;
 
 /// Wall clocks begin here: milliseconds since 1970.
@@ -33,20 +33,11 @@ pub(super) struct Seat {
 
 impl Seat {
     pub(super) fn new(me: ReplicaId, plan: &Plan, keys: &Keys, genesis: Option<Arc<Genesis>>) -> Self {
-        let config = ReplicaConfig {
-            me,
-            committee: keys.committee.clone(),
-            constants: plan.constants.clone(),
-            signer: keys.signers[me.index()].clone(),
-            verify: keys.verify.clone(),
-            incarnation: me.get() as u64 + 1,
-            die: 0,
-        };
         let attack = plan.attackers.iter().find(|(liar, _)| *liar == me).map(|(_, attack)| *attack);
         Self {
             machine: match genesis {
                 Some(genesis) => Box::new(EngineMachine::new(me, keys, genesis)),
-                None => Box::new(CoreMachine::new(config)),
+                None => Box::new(CoreMachine::new(me, plan, keys)),
             },
             attacker: attack.map(|attack| attack.attacker(me, keys, plan)),
             generation: 0,
