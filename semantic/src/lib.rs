@@ -44,6 +44,7 @@ mod outcome;
 mod pairs;
 mod renames;
 mod render;
+pub mod samples;
 mod sweep;
 mod terms;
 mod text;

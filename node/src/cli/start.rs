@@ -4,6 +4,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::notify::Notify;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
+use quorate_ledger::answers::DIGEST;
 use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
@@ -112,7 +113,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     }
     tell_readable_key(&dir.join(REPLICA_KEY_FILE));
     keep_out_of_dumps(&dir.join(REPLICA_KEY_FILE));
-    attend(Running::launch(Options { dir, config, interceptor: None }).await?).await
+    attend(Running::launch(Options { dir, config, interceptor: None, answers: DIGEST }).await?).await
 }
 
 /// Tells that a node is ready, and runs it until a signal comes or it stops by itself.
