@@ -6,7 +6,7 @@ use quorate_semantic::{Outcome, VERSION, samples};
 use std::collections::BTreeSet;
 
 /// The rules that the digest below was made with.
-const RULES: &str = "rules 20,";
+const RULES: &str = "rules 21,";
 /// FNV-1a over every answer to the merges below.
 const ANSWERS: u64 = 0xcffd_158b_c36a_3224;
 

@@ -15,6 +15,9 @@ struct Line<'a> {
 }
 
 pub(super) fn read(text: &str) -> Result<Value, Unread> {
+    if has_other_breaks(text) || text.lines().any(is_other_mark) {
+        return Err(Unread::Unparsed);
+    }
     let documents: Vec<&str> = split_documents(text);
     let mut values = Vec::new();
     for document in documents {
@@ -29,6 +32,24 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
         values.push(value);
     }
     Ok(Value::List(values))
+}
+
+/// Whether readers may see lines, or a file's start, where this one sees none.
+fn has_other_breaks(text: &str) -> bool {
+    let alone = |(at, _): (usize, &str)| !text[at + 1..].starts_with('\n');
+    text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}', '\0']) || text.match_indices('\r').any(alone)
+}
+
+/// Directives, ends of documents, and documents that begin on the line of their mark.
+fn is_other_mark(line: &str) -> bool {
+    let follows = line.strip_prefix("---").is_some_and(|rest| rest.starts_with([' ', '\t']) && !rest.trim().is_empty());
+    let ends = line.strip_prefix("...").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
+    follows || ends || line.starts_with('%')
+}
+
+/// Whether a tab parts what YAML parts: a dash, a colon or a mark from what follows.
+fn has_parting_tab(text: &str) -> bool {
+    text.contains(":\t") || ["-\t", "?\t"].iter().any(|mark| text.starts_with(mark))
 }
 
 fn split_documents(text: &str) -> Vec<&str> {
@@ -51,7 +72,7 @@ fn lines(document: &str) -> Result<Vec<Line<'_>>, Unread> {
         .map(|raw| {
             let text = raw.trim_end();
             let indent = text.len() - text.trim_start_matches(' ').len();
-            if text[indent..].starts_with('\t') {
+            if text[indent..].starts_with('\t') || has_parting_tab(&text[indent..]) {
                 Err(Unread::Unparsed)
             } else {
                 Ok(Line { indent, text: &text[indent..] })
@@ -83,7 +104,9 @@ impl<'a> Reader<'a> {
             return Err(Unread::Unparsed);
         }
         let Some(first) = self.peek() else { return Ok(Value::Scalar(String::new())) };
-        if is_item(first.text) {
+        if first.text == "?" || first.text.starts_with("? ") {
+            Err(Unread::Unparsed)
+        } else if is_item(first.text) {
             self.list(indent, depth)
         } else if key_len(first.text).is_some() {
             self.map(indent, depth)
@@ -127,7 +150,7 @@ impl<'a> Reader<'a> {
             } else {
                 self.scalar(rest, Some(indent))?
             };
-            insert(&mut map, key.trim_matches(['"', '\'']).to_string(), value)?;
+            insert(&mut map, name(key).ok_or(Unread::Unparsed)?, value)?;
         }
         self.closed(indent)?;
         Ok(Value::Map(map))
@@ -185,7 +208,7 @@ impl<'a> Reader<'a> {
                 text.push_str(&"\n".repeat(blanks + 1));
                 text.push_str(&" ".repeat(line.indent - indent.map_or(0, |i| i + 1)));
             } else {
-                text.push(' ');
+                text.push_str(&if blanks == 0 { " ".to_owned() } else { "\n".repeat(blanks) });
                 flow.read(text_of_line);
             }
             blanks = 0;
@@ -200,6 +223,16 @@ impl<'a> Reader<'a> {
 
 fn is_item(text: &str) -> bool {
     text == "-" || text.starts_with("- ")
+}
+
+/// A key without its quotes; none where it is written by escapes.
+fn name(key: &str) -> Option<String> {
+    let inside = |quote: char| key.strip_prefix(quote)?.strip_suffix(quote);
+    match key.chars().next() {
+        Some('"') => inside('"').filter(|name| !name.contains('\\')).map(str::to_string),
+        Some('\'') => inside('\'').map(|name| name.replace("''", "'")),
+        _ => Some(key.to_string()),
+    }
 }
 
 /// Place of a key's colon: outside quotes and brackets, before a blank or the end.
@@ -235,8 +268,10 @@ impl Flow {
     }
 
     fn read(&mut self, text: &str) {
-        for c in text.chars().filter(|_| self.is_flow) {
+        let mut chars = text.chars().filter(|_| self.is_flow);
+        while let Some(c) = chars.next() {
             match (self.quote, c) {
+                (Some('"'), '\\') => drop(chars.next()),
                 (Some(q), c) if q == c => self.quote = None,
                 (Some(_), _) => (),
                 (None, '"' | '\'') => self.quote = Some(c),
@@ -254,12 +289,13 @@ impl Flow {
 
 /// The text before a comment that stands outside quotes.
 fn without_comment(text: &str) -> &str {
-    let (mut quote, mut before) = (None, ' ');
-    for (i, c) in text.char_indices() {
+    let (mut quote, mut before, mut chars) = (None, ' ', text.char_indices());
+    while let Some((i, c)) = chars.next() {
         match (quote, c) {
+            (Some('"'), '\\') => drop(chars.next()),
             (Some(q), c) if q == c => quote = None,
             (None, '"' | '\'') if matches!(before, ' ' | '[' | '{' | ',') => quote = Some(c),
-            (None, '#') if before == ' ' => return text[..i].trim_end(),
+            (None, '#') if matches!(before, ' ' | '\t') => return text[..i].trim_end(),
             _ => (),
         }
         before = c;
@@ -301,8 +337,31 @@ mod tests {
     }
 
     #[test]
+    fn keys_in_quotes_are_the_keys_without_and_those_by_escapes_are_not_read() {
+        for twice in ["a: 1\n'a': 2\n", "it's: 1\n'it''s': 2\n", "a: 1\n\"a\": 2\n"] {
+            assert_eq!(read(twice), Err(Unread::DuplicateKey), "{twice}");
+        }
+        assert_eq!(read("ab: 1\n\"a\\u0062\": 2\n"), Err(Unread::Unparsed));
+    }
+
+    #[test]
+    fn lines_and_documents_that_another_reader_would_see_are_not_read() {
+        for text in ["a: 1\rb: 2\n", "a: 1\u{85}b: 2\n", "a: 1\n\u{feff}b: 2\n", "--- 1\n", "a: 1\n...\n", "%A\n---\n"]
+        {
+            assert_eq!(read(text), Err(Unread::Unparsed), "{text:?}");
+        }
+        assert!(read("a: 1\r\n--- \r\nb: 2\r\n").is_ok());
+    }
+
+    #[test]
+    fn an_escaped_quote_ends_no_string() {
+        let map = map("a: \"x\\\" # y\"\nb: 1\n");
+        assert_eq!(map["a"], Value::Scalar("\"x\\\" # y\"".into()));
+    }
+
+    #[test]
     fn anchors_aliases_tags_and_merge_keys_are_not_read() {
-        for text in ["a: &x 1\n", "a: *x\n", "a: !t 1\n", "<<: *x\n", "a:\n\tb: 1\n"] {
+        for text in ["? a\n", "a:\tb\n", "-\ta\n", "a: &x 1\n", "a: *x\n", "a: !t 1\n", "<<: *x\n", "a:\n\tb: 1\n"] {
             assert_eq!(read(text), Err(Unread::Unparsed), "{text}");
         }
     }
