@@ -13,10 +13,20 @@ const MERGES: &str = include_str!("merges.txt");
 
 /// Answers to so many merges of each file: the outcome, and all that it says as bytes.
 pub fn answers(merges: u64, mut take: impl FnMut(&Outcome, &[u8])) {
+    each(merges, |_, outcome| take(outcome, &bytes(outcome)));
+}
+
+/// So many merges of each file, with their outcomes.
+pub fn each(merges: u64, mut take: impl FnMut(&Input, &Outcome)) {
     for (path, base) in named(FILES) {
         for seed in 0..merges {
-            let outcome = answer(path, base, seed);
-            take(&outcome, &bytes(&outcome));
+            let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+            let [ours, theirs] = [edited(base, &mut dice), edited(base, &mut dice)];
+            let (same_line, newest_version) = (seed.is_multiple_of(5), seed.is_multiple_of(7));
+            let options = Options { same_line, newest_version, ..Options::default() };
+            let base = Some(base.as_bytes());
+            let input = Input { base, ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options: &options };
+            take(&input, &merge(&input));
         }
     }
 }
@@ -40,15 +50,6 @@ pub fn chosen(mut take: impl FnMut(&Outcome, &[u8])) {
 
 fn named(files: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     files.split("=== ").filter_map(|file| file.split_once('\n'))
-}
-
-fn answer(path: &str, base: &str, seed: u64) -> Outcome {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let [ours, theirs] = [edited(base, &mut dice), edited(base, &mut dice)];
-    let options =
-        Options { same_line: seed.is_multiple_of(5), newest_version: seed.is_multiple_of(7), ..Options::default() };
-    let base = Some(base.as_bytes());
-    merge(&Input { base, ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options: &options })
 }
 
 /// A side: a few lines changed, copied, dropped, moved or added.
