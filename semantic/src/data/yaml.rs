@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use super::{DEPTH_MAX, Unread, Value, insert};
 
+/// Blanks of a line, and a line's end; others are text.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// A line with content: its indentation and its text without comment.
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
@@ -34,10 +37,13 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
     Ok(Value::List(values))
 }
 
-/// Whether readers may see lines, or a file's start, where this one sees none.
+/// Whether readers may see lines, blanks, or a file's start, where this one sees none.
 fn has_other_breaks(text: &str) -> bool {
     let alone = |(at, _): (usize, &str)| !text[at + 1..].starts_with('\n');
-    text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}', '\0']) || text.match_indices('\r').any(alone)
+    let is_other = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    text.contains(is_other)
+        || text.contains(['\u{2028}', '\u{2029}', '\u{feff}'])
+        || text.match_indices('\r').any(alone)
 }
 
 /// Directives, ends of documents, and documents that begin on the line of their mark.
@@ -55,7 +61,7 @@ fn has_parting_tab(text: &str) -> bool {
 fn split_documents(text: &str) -> Vec<&str> {
     let (mut out, mut from, mut at) = (Vec::new(), 0, 0);
     for line in text.split_inclusive('\n') {
-        if line.trim_end() == "---" {
+        if line.trim_end_matches(BLANKS) == "---" {
             out.push(&text[from..at]);
             from = at + line.len();
         }
@@ -70,7 +76,7 @@ fn lines(document: &str) -> Result<Vec<Line<'_>>, Unread> {
     document
         .lines()
         .map(|raw| {
-            let text = raw.trim_end();
+            let text = raw.trim_end_matches(BLANKS);
             let indent = text.len() - text.trim_start_matches(' ').len();
             if text[indent..].starts_with('\t') || has_parting_tab(&text[indent..]) {
                 Err(Unread::Unparsed)
@@ -121,6 +127,9 @@ impl<'a> Reader<'a> {
         let mut items = Vec::new();
         while let Some(line) = self.peek().filter(|l| l.indent == indent && is_item(l.text)) {
             let inner = line.text[1..].trim_start_matches(' ');
+            if inner.starts_with('\t') {
+                return Err(Unread::Unparsed);
+            }
             if inner.is_empty() || inner.starts_with('#') {
                 self.at += 1;
                 items.push(self.nested(indent, depth)?);
@@ -139,12 +148,12 @@ impl<'a> Reader<'a> {
         let mut map = BTreeMap::new();
         while let Some(line) = self.peek().filter(|l| l.indent == indent && !is_item(l.text)) {
             let len = key_len(line.text).ok_or(Unread::Unparsed)?;
-            let key = line.text[..len].trim_end();
+            let key = line.text[..len].trim_end_matches(BLANKS);
             if key == "<<" || key.starts_with(['&', '*', '!', '?', '{', '[']) {
                 return Err(Unread::Unparsed);
             }
             self.at += 1;
-            let rest = line.text[len + 1..].trim_start();
+            let rest = line.text[len + 1..].trim_start_matches(BLANKS);
             let value = if rest.is_empty() || rest.starts_with('#') {
                 self.nested(indent, depth)?
             } else {
@@ -239,7 +248,13 @@ fn name(key: &str) -> Option<String> {
 fn key_len(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut i = match bytes.first()? {
-        quote @ (b'"' | b'\'') => 1 + text[1..].find(char::from(*quote))? + 1,
+        b'"' | b'\'' => {
+            let quoted = quoted_len(bytes)?;
+            let blanks = text[quoted..].len() - text[quoted..].trim_start_matches(' ').len();
+            return (bytes.get(quoted + blanks) == Some(&b':')
+                && matches!(bytes.get(quoted + blanks + 1), None | Some(b' ')))
+            .then_some(quoted + blanks);
+        }
         b'{' | b'[' => return None,
         _ => 0,
     };
@@ -251,6 +266,19 @@ fn key_len(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Length of a string in quotes that ends on its line.
+fn quoted_len(bytes: &[u8]) -> Option<usize> {
+    let (quote, mut i) = (*bytes.first()?, 1);
+    loop {
+        match (bytes.get(i)?, bytes.get(i + 1)) {
+            (b'\\', _) if quote == b'"' => i += 2,
+            (b'\'', Some(b'\'')) if quote == b'\'' => i += 2,
+            (b, _) if *b == quote => return Some(i + 1),
+            _ => i += 1,
+        }
+    }
 }
 
 /// Whether a flow collection or a quoted string is still open, as its lines are read.
@@ -295,7 +323,7 @@ fn without_comment(text: &str) -> &str {
             (Some('"'), '\\') => drop(chars.next()),
             (Some(q), c) if q == c => quote = None,
             (None, '"' | '\'') if matches!(before, ' ' | '[' | '{' | ',') => quote = Some(c),
-            (None, '#') if matches!(before, ' ' | '\t') => return text[..i].trim_end(),
+            (None, '#') if matches!(before, ' ' | '\t') => return text[..i].trim_end_matches(BLANKS),
             _ => (),
         }
         before = c;
@@ -354,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn a_colon_inside_of_quotes_ends_no_key() {
+        assert_eq!(read("'it'': b'\n"), Ok(Value::List(vec![Value::Scalar("'it'': b'".into())])));
+    }
+
+    #[test]
+    fn blanks_that_only_some_readers_know_are_text() {
+        assert_eq!(read("a: b\u{c}\n"), Err(Unread::Unparsed));
+        assert_eq!(map("a: b\u{a0}\n")["a"], Value::Scalar("b\u{a0}".into()));
+    }
+
+    #[test]
     fn an_escaped_quote_ends_no_string() {
         let map = map("a: \"x\\\" # y\"\nb: 1\n");
         assert_eq!(map["a"], Value::Scalar("\"x\\\" # y\"".into()));
@@ -361,7 +400,17 @@ mod tests {
 
     #[test]
     fn anchors_aliases_tags_and_merge_keys_are_not_read() {
-        for text in ["? a\n", "a:\tb\n", "-\ta\n", "a: &x 1\n", "a: *x\n", "a: !t 1\n", "<<: *x\n", "a:\n\tb: 1\n"] {
+        for text in [
+            "? a\n",
+            "- \ta: b\n",
+            "a:\tb\n",
+            "-\ta\n",
+            "a: &x 1\n",
+            "a: *x\n",
+            "a: !t 1\n",
+            "<<: *x\n",
+            "a:\n\tb: 1\n",
+        ] {
             assert_eq!(read(text), Err(Unread::Unparsed), "{text}");
         }
     }

@@ -59,6 +59,7 @@ fn says(format: Format, spelled: &str, data: &Data) -> bool {
         Format::Toml => format.read(format!("x = {spelled}\n").as_bytes()).map(|table| table["x"].clone()),
         Format::Yaml if spelled.starts_with(['|', '>']) => return data.is_string(),
         Format::Yaml if spelled.contains('\n') => return true,
+        Format::Yaml => format.read(format!("- {spelled}\n").as_bytes()).map(|list| list[0].clone()),
         _ => format.read(spelled.as_bytes()),
     };
     read.as_ref() == Ok(data)
