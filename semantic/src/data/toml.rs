@@ -13,22 +13,19 @@ struct Reader<'a> {
 pub(super) fn read(text: &str) -> Result<Value, Unread> {
     let mut reader = Reader { text, at: 0 };
     let mut root = Table::default();
-    // The open table, as keys from the root; an array of tables is entered at its last item.
-    let mut table: Vec<String> = Vec::new();
+    // The open table and its keys from the root; an array of tables is entered at its last item.
+    let (mut table, mut depth) = (&mut root, 0);
     while reader.skip_to_content() {
         if reader.eat("[[") {
-            table = reader.keys()?;
+            let path = reader.keys(0)?;
             reader.expect("]]")?;
-            root.push(&table)?;
+            (table, depth) = (root.push(&path)?, path.len());
         } else if reader.eat("[") {
-            table = reader.keys()?;
+            let path = reader.keys(0)?;
             reader.expect("]")?;
-            root.open(&table)?;
+            (table, depth) = (root.open(&path)?, path.len());
         } else {
-            let keys = reader.keys()?;
-            reader.expect("=")?;
-            let value = reader.value(0)?;
-            root.walk(&table, Made::Header)?.set(&keys, value)?;
+            reader.member(table, depth)?;
         }
         reader.end_of_line()?;
     }
@@ -82,7 +79,7 @@ impl Table {
     }
 
     /// `[path]`
-    fn open(&mut self, path: &[String]) -> Result<(), Unread> {
+    fn open(&mut self, path: &[String]) -> Result<&mut Table, Unread> {
         let (last, before) = path.split_last().ok_or(Unread::Unparsed)?;
         match self
             .walk(before, Made::Around)?
@@ -90,19 +87,21 @@ impl Table {
             .entry(last.clone())
             .or_insert_with(|| Node::Table(Table::default()))
         {
-            Node::Table(table) if table.made == Made::Around => table.made = Made::Header,
-            _ => return Err(Unread::DuplicateKey),
+            Node::Table(table) if table.made == Made::Around => {
+                table.made = Made::Header;
+                Ok(table)
+            }
+            _ => Err(Unread::DuplicateKey),
         }
-        Ok(())
     }
 
     /// `[[path]]`
-    fn push(&mut self, path: &[String]) -> Result<(), Unread> {
+    fn push(&mut self, path: &[String]) -> Result<&mut Table, Unread> {
         let (last, before) = path.split_last().ok_or(Unread::Unparsed)?;
         let tables = self.walk(before, Made::Around)?.nodes.entry(last.clone()).or_insert_with(|| Node::Tables(vec![]));
         let Node::Tables(tables) = tables else { return Err(Unread::DuplicateKey) };
         tables.push(Table { made: Made::Header, ..Table::default() });
-        Ok(())
+        tables.last_mut().ok_or(Unread::Unparsed)
     }
 
     /// `keys = value`
@@ -165,8 +164,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keys joined by dots.
-    fn keys(&mut self) -> Result<Vec<String>, Unread> {
+    /// Keys joined by dots, in a table that is `depth` deep.
+    fn keys(&mut self, depth: usize) -> Result<Vec<String>, Unread> {
         let mut keys = Vec::new();
         loop {
             self.blanks();
@@ -174,7 +173,7 @@ impl<'a> Reader<'a> {
                 b'"' | b'\'' => self.string_len()?,
                 _ => self.rest().bytes().take_while(|b| b.is_ascii_alphanumeric() || b"_-".contains(b)).count(),
             };
-            if len == 0 || keys.len() >= DEPTH_MAX {
+            if len == 0 || depth + keys.len() >= DEPTH_MAX {
                 return Err(Unread::Unparsed);
             }
             keys.push(name(&self.rest()[..len]).ok_or(Unread::Unparsed)?);
@@ -233,15 +232,21 @@ impl<'a> Reader<'a> {
             if self.eat("}") {
                 return Ok(table.value());
             }
-            let keys = self.keys()?;
-            self.expect("=")?;
-            table.set(&keys, self.value(depth + 1)?)?;
+            self.member(&mut table, depth)?;
             self.skip_to_content();
             if !self.eat(",") {
                 self.expect("}")?;
                 return Ok(table.value());
             }
         }
+    }
+
+    /// `keys = value` into a table that is `depth` deep: tables of dotted keys nest as written ones do.
+    fn member(&mut self, table: &mut Table, depth: usize) -> Result<(), Unread> {
+        let keys = self.keys(depth)?;
+        self.expect("=")?;
+        let value = self.value(depth + keys.len())?;
+        table.set(&keys, value)
     }
 
     /// Length of the string that starts here: basic, literal, or either over several lines.
@@ -353,5 +358,38 @@ mod tests {
     #[test]
     fn deep_nesting_is_not_read() {
         assert_eq!(read(&format!("a = {}", "[".repeat(20_000))), Err(Unread::Unparsed));
+    }
+
+    #[test]
+    fn keys_by_dots_headers_and_inline_tables_share_one_depth() {
+        let path = |keys: usize| vec!["a"; keys].join(".");
+        let half = path(DEPTH_MAX / 2);
+        for deep in [
+            format!("{half}.{half}.a = 1\n"),
+            format!("[{half}]\n{half}.a = 1\n"),
+            format!("{half} = {{ {half}.a = 1 }}\n"),
+        ] {
+            assert_eq!(read(&deep), Err(Unread::Unparsed), "{deep}");
+        }
+        let shallow = path(DEPTH_MAX / 2 - 1);
+        assert!(read(&format!("[{shallow}]\n{shallow} = {{ a = 1 }}\n")).is_ok());
+    }
+
+    /// 128 keys at each of 128 inline tables: a value of 16,384 levels would be dropped level by level.
+    #[test]
+    fn dotted_keys_in_inline_tables_overflow_no_small_stack() {
+        let path = vec!["a"; DEPTH_MAX].join(".");
+        let inline = DEPTH_MAX - 1;
+        let text = format!("{}{path} = 1{}", format!("{path} = {{").repeat(inline), "}".repeat(inline));
+        let small = std::thread::Builder::new().stack_size(512 << 10);
+        let reading = small.spawn(move || read(&text).is_err()).expect("a thread");
+        assert!(reading.join().expect("a stack that holds"));
+    }
+
+    #[test]
+    fn many_members_below_a_long_header_are_read_in_time() {
+        let members: String = (0..50_000).map(|at| format!("k{at} = 1\n")).collect();
+        let Ok(Value::Map(map)) = read(&format!("[{}]\n{members}", "a".repeat(400_000))) else { panic!("no TOML") };
+        assert!(map.values().all(|table| matches!(table, Value::Map(map) if map.len() == 50_000)));
     }
 }
