@@ -5,6 +5,7 @@
 //! never parsed to numbers, dates or booleans.
 
 mod escapes;
+mod flow;
 mod json;
 mod toml;
 mod yaml;

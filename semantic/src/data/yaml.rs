@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{DEPTH_MAX, Unread, Value, insert};
+use super::{DEPTH_MAX, Unread, Value, flow, insert};
 
 /// Blanks of a line, and a line's end; others are text.
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// A line with content: its indentation and its text without comment.
+/// A line: its indentation, its text, and the blanks after it.
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
     indent: usize,
     text: &'a str,
+    blanks: &'a str,
 }
 
 pub(super) fn read(text: &str) -> Result<Value, Unread> {
@@ -81,7 +82,7 @@ fn lines(document: &str) -> Result<Vec<Line<'_>>, Unread> {
             if text[indent..].starts_with('\t') || has_parting_tab(&text[indent..]) {
                 Err(Unread::Unparsed)
             } else {
-                Ok(Line { indent, text: &text[indent..] })
+                Ok(Line { indent, text: &text[indent..], blanks: &raw[text.len()..] })
             }
         })
         .collect()
@@ -136,7 +137,7 @@ impl<'a> Reader<'a> {
             } else {
                 // What follows the dash stands as if on a line of its own, further in.
                 let inner_indent = indent + line.text.len() - inner.len();
-                self.lines[self.at] = Line { indent: inner_indent, text: inner };
+                self.lines[self.at] = Line { indent: inner_indent, text: inner, ..line };
                 items.push(self.block(inner_indent, depth + 1)?);
             }
         }
@@ -198,7 +199,8 @@ impl<'a> Reader<'a> {
         let block = first.starts_with(['|', '>']);
         let mut text = if block { first.to_string() } else { without_comment(first).to_string() };
         let mut flow = Flow::of(&text);
-        let mut blanks = 0;
+        // Breaks before the next line; in a block blanks are text, on a line without other text too.
+        let mut breaks = String::new();
         while let Some(line) = self.lines.get(self.at) {
             let deeper = indent.is_none_or(|indent| line.indent > indent);
             if !line.text.is_empty() && !deeper {
@@ -209,22 +211,30 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
             if line.text.is_empty() {
-                blanks += 1;
+                breaks.push('\n');
+                breaks.push_str(if block { line.blanks } else { "" });
                 continue;
             }
-            let text_of_line = if block { line.text } else { without_comment(line.text) };
-            if block {
-                text.push_str(&"\n".repeat(blanks + 1));
-                text.push_str(&" ".repeat(line.indent - indent.map_or(0, |i| i + 1)));
-            } else {
-                text.push_str(&if blanks == 0 { " ".to_owned() } else { "\n".repeat(blanks) });
-                flow.read(text_of_line);
+            if flow.is_unsure(&text, line.text) {
+                return Err(Unread::Unparsed);
             }
-            blanks = 0;
-            text.push_str(text_of_line);
+            if block {
+                text.push_str(&format!("{breaks}\n{}", " ".repeat(line.indent - indent.map_or(0, |i| i + 1))));
+                text.push_str(line.text);
+                text.push_str(line.blanks);
+            } else {
+                let text_of_line = without_comment(line.text);
+                text.push_str(if breaks.is_empty() { " " } else { &breaks });
+                flow.read(text_of_line);
+                text.push_str(text_of_line);
+            }
+            breaks.clear();
         }
         if !block && flow.is_open() {
             return Err(Unread::Unparsed);
+        }
+        if text.starts_with(['[', '{']) {
+            flow::has_distinct_keys(&text)?;
         }
         Ok(Value::Scalar(text))
     }
@@ -235,7 +245,7 @@ fn is_item(text: &str) -> bool {
 }
 
 /// A key without its quotes; none where it is written by escapes.
-fn name(key: &str) -> Option<String> {
+pub(super) fn name(key: &str) -> Option<String> {
     let inside = |quote: char| key.strip_prefix(quote)?.strip_suffix(quote);
     match key.chars().next() {
         Some('"') => inside('"').filter(|name| !name.contains('\\')).map(str::to_string),
@@ -269,7 +279,7 @@ fn key_len(text: &str) -> Option<usize> {
 }
 
 /// Length of a string in quotes that ends on its line.
-fn quoted_len(bytes: &[u8]) -> Option<usize> {
+pub(super) fn quoted_len(bytes: &[u8]) -> Option<usize> {
     let (quote, mut i) = (*bytes.first()?, 1);
     loop {
         match (bytes.get(i)?, bytes.get(i + 1)) {
@@ -308,6 +318,11 @@ impl Flow {
                 _ => (),
             }
         }
+    }
+
+    /// Whether a string that is open goes on in `line` with what may be a comment, or escapes the end of the line before.
+    fn is_unsure(&self, before: &str, line: &str) -> bool {
+        self.quote.is_some() && (line.contains('#') || before.ends_with('\\'))
     }
 
     fn is_open(&self) -> bool {
@@ -360,7 +375,23 @@ mod tests {
     }
 
     #[test]
+    fn blanks_at_the_ends_of_lines_of_a_block_scalar_are_text() {
+        let map = map("a: |\n  b \n     \n  c\nd: x \n");
+        assert_eq!(map["a"], Value::Scalar("|\n b \n     \n c".into()));
+        assert_eq!(map["d"], Value::Scalar("x".into()));
+    }
+
+    #[test]
+    fn a_string_over_lines_with_a_hash_or_an_escaped_line_end_is_not_read() {
+        for text in ["a: \"b\n  # c\"\n", "a: 'b\n  c' # d\n", "a: \"b \\\n  c\"\n", "a: \"b\\\n\n  c\"\n"] {
+            assert_eq!(read(text), Err(Unread::Unparsed), "{text}");
+        }
+        assert_eq!(map("a: \"b\n  c\" \n")["a"], Value::Scalar("\"b c\"".into()));
+    }
+
+    #[test]
     fn a_key_that_stands_twice_is_an_error() {
+        assert_eq!(read("a: {b: 1,\n  b: 2}\n"), Err(Unread::DuplicateKey));
         assert_eq!(read("a: 1\na: 2\n"), Err(Unread::DuplicateKey));
     }
 
