@@ -5,7 +5,7 @@
 //! [`copying`] makes a copy of a group's state; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
-mod answers;
+pub mod answers;
 mod api;
 mod build;
 pub mod ceremony;

@@ -34,7 +34,7 @@ async fn a_replica_whose_answers_are_not_those_of_its_rules_does_not_start_and_s
     let refused = launch(&dir, of_other_rules).await.err().expect("no replica");
 
     let LaunchError::Answers(answers) = &refused else { panic!("{refused}") };
-    assert_eq!((answers.expected, answers.found), (of_other_rules, DIGEST));
+    assert_eq!((answers.expected, answers.found), (of_other_rules, Some(DIGEST)));
     let said = refused.to_string();
     assert!(said.contains("does not vote") && said.contains("install the released build"), "{said}");
     assert!(!said.contains('\n'), "in one line: {said}");
