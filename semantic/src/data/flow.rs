@@ -14,7 +14,6 @@ pub(super) fn has_distinct_keys(text: &str) -> Result<(), Unread> {
     // Where the member begins; whether its key is behind.
     let (mut from, mut is_keyed, mut at, bytes) = (0, false, 0, text.as_bytes());
     while let Some(byte) = bytes.get(at) {
-        let word = text[from..at].trim();
         match byte {
             b'"' | b'\'' if text[..at].ends_with([' ', '\n', '[', '{', ',', ':']) || at == 0 => {
                 at += yaml::quoted_len(&bytes[at..]).ok_or(Unread::Unparsed)?;
@@ -30,6 +29,7 @@ pub(super) fn has_distinct_keys(text: &str) -> Result<(), Unread> {
                 (from, is_keyed) = (at + 1, false);
             }
             b',' | b']' | b'}' => {
+                let word = text[from..at].trim();
                 if !is_keyed && !word.is_empty() {
                     enter(&mut open, word)?;
                 }
@@ -40,8 +40,8 @@ pub(super) fn has_distinct_keys(text: &str) -> Result<(), Unread> {
                 }
                 from = at + 1;
             }
-            b':' if !is_keyed && ends_key(word, bytes.get(at + 1)) => {
-                enter(&mut open, word)?;
+            b':' if !is_keyed && ends_key(text[from..at].trim_end(), bytes.get(at + 1)) => {
+                enter(&mut open, text[from..at].trim())?;
                 is_keyed = true;
             }
             _ => {}
@@ -82,6 +82,12 @@ mod tests {
         for once in ["[{a: 1}, {a: 2}]", "{a: {a: 1}, b: [a, a]}", "[a: 1, a: 2]", "{a: 'a, a', b: \"{a: 1, a: 1}\"}"] {
             assert_eq!(has_distinct_keys(once), Ok(()), "{once}");
         }
+    }
+
+    #[test]
+    fn a_megabyte_of_blanks_is_searched_once() {
+        let blanks = " ".repeat(500_000);
+        assert_eq!(has_distinct_keys(&format!("{{{blanks}{}{blanks}}}", "a:".repeat(250_000) + "b")), Ok(()));
     }
 
     #[test]
