@@ -9,7 +9,7 @@ use std::process::Command;
 const CRATES_MAX: &[(&[&str], usize)] = &[(&["--no-default-features"], 70), (&[], 130)];
 
 /// Crates that only executing slots needs.
-const FOR_EXECUTION: &[&str] = &["jsonschema", "quorate-semantic", "regex", "saphyr-parser", "toml", "toml_parser"];
+const FOR_EXECUTION: &[&str] = &["jsonschema", "quorate-semantic", "regex", "saphyr-parser", "toml"];
 
 #[test]
 fn the_client_stays_light_and_offline_verification_lighter() {
