@@ -7,7 +7,7 @@
 //! pruned.
 //!
 //! **Reading order.** The modules stand in reading order, and each names only those before it. `vocabulary`, `format`
-//! and `policy` are what is signed; `state` is what stands under the root, and `proof` shows it to outsiders; `lock`
+//! and `policy` are what is signed; `answers` proves that a program has these rules; `state` is what stands under the root, and `proof` shows it to outsiders; `lock`
 //! keeps the lines for paths; `copy` takes what execution can ask for to another store; `apply` lays operations over the files; `validate` has the gate and the stages that an
 //! envelope passes at its position; `execute` runs a decided slot; `query` answers readers.
 //!
@@ -36,6 +36,8 @@ extern crate self as quorate_ledger;
 
 mod vocabulary;
 pub mod policy;
+#[cfg(feature = "execution")]
+pub mod answers;
 mod format;
 mod state;
 pub mod proof;

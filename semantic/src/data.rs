@@ -4,6 +4,8 @@
 //! accepted where its value equals the key-wise three-way merge of the three values. Scalars are compared by spelling,
 //! never parsed to numbers, dates or booleans.
 
+mod escapes;
+mod flow;
 mod json;
 mod toml;
 mod yaml;
@@ -24,7 +26,7 @@ const DEPTH_MAX: usize = 128;
 
 /// Value of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Value {
+pub enum Value {
     /// A scalar as it is spelled; strings with their quotes resolved where that is certain.
     Scalar(String),
     /// Items in order.
@@ -45,7 +47,7 @@ impl Value {
 
 /// Why a file has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unread {
+pub enum Unread {
     /// Not of its format, or of a part of it that is not understood here.
     Unparsed,
     /// A key stands twice in one map.
@@ -61,6 +63,17 @@ pub(crate) fn read(text: &[u8], shape: Shape) -> Option<Result<Value, Unread>> {
         Shape::Toml => Some(toml::read(text)),
         Shape::Yaml => Some(yaml::read(text)),
         _ => None,
+    }
+}
+
+/// The reader by itself, for tests that hold it against another.
+#[cfg(feature = "testing")]
+pub mod reading {
+    pub use super::{Unread, Value};
+
+    /// Data in a file; none where its path or its bytes are of no data format.
+    pub fn read(content: &[u8], path: &str) -> Option<Result<Value, Unread>> {
+        super::read(content, crate::language::of(path).shape)
     }
 }
 

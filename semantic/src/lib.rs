@@ -44,6 +44,7 @@ mod outcome;
 mod pairs;
 mod renames;
 mod render;
+pub mod samples;
 mod sweep;
 mod terms;
 mod text;
@@ -52,6 +53,8 @@ mod words;
 mod work;
 
 pub use check::Check;
+#[cfg(feature = "testing")]
+pub use data::reading;
 pub use entry::{Entry, EntryOutcome, Kind, merge_entries, merge_entries_within};
 pub use ladder::{Input, merge, merge_as_git, merge_within};
 pub use options::{ListKey, Options};
@@ -67,7 +70,7 @@ pub use work::{STEPS_MAX, Work};
 pub const VERSION: &str = concat!(
     "quorate-semantic ",
     env!("CARGO_PKG_VERSION"),
-    " rules 20, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
+    " rules 21, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
 );
 
 #[cfg(test)]

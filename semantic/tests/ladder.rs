@@ -1,11 +1,14 @@
 //! One merge for each rung, and each thing a rung leaves alone.
 
+mod parsers;
+
 use quorate_semantic::{Check, Class, Input, Labels, ListKey, Options, Outcome, Reason, Rung, markers, merge};
 
 fn with(options: &Options, path: &str, base: &str, ours: &str, theirs: &str) -> Outcome {
     let input = Input { base: Some(base.as_bytes()), ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options };
     let back = Input { ours: input.theirs, theirs: input.ours, ..input };
     let (there, back) = (merge(&input), merge(&back));
+    parsers::check(&input, &there);
     match (&there, &back) {
         (Outcome::Conflict(a), Outcome::Conflict(b)) => {
             assert_eq!((a.class, a.reason, &a.proposal), (b.class, b.reason, &b.proposal))

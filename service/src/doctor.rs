@@ -4,10 +4,12 @@ mod configuration;
 
 pub use configuration::configuration;
 
+use crate::answers;
 use crate::config::{Config, GENESIS_FILE, Overrides};
 use crate::engine::replay::{self, Opened};
 use crate::replica::read_genesis;
 use crate::shelter::sheltered;
+use quorate_ledger::answers::{DIGEST, DOCUMENTS};
 use quorate_ledger::{DomainEntry, Genesis, StateView};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
@@ -48,6 +50,7 @@ impl Item {
 /// Looks at the folder of a replica. A check that needs what an earlier one did not find is left out.
 pub fn examine(dir: &Path) -> Vec<Item> {
     let mut items = configuration(dir);
+    items.push(known_answers());
     if let Ok(config) = Config::load(dir, Overrides::default()) {
         items.push(room(&config.data));
         let genesis = read_genesis(&dir.join(GENESIS_FILE));
@@ -66,6 +69,11 @@ fn told<T, E: Display>(
         Ok(value) => Item::well(check, words(value)),
         Err(error) => Item::fault(check, error.to_string(), advice),
     }
+}
+
+fn known_answers() -> Item {
+    let checked = answers::check(&DIGEST).map_err(|other| other.why());
+    told("answers", &checked, |()| format!("{DOCUMENTS} known documents are answered as ever"), answers::ADVICE)
 }
 
 fn room(data: &Path) -> Item {

@@ -5,6 +5,7 @@
 //! [`copying`] makes a copy of a group's state; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
+pub mod answers;
 mod api;
 mod build;
 pub mod ceremony;

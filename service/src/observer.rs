@@ -1,6 +1,7 @@
 //! Observer as a whole: a folder of its own with key, genesis and database, and connections to the members' observers'
 //! doors.
 
+use crate::answers;
 use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::{Engine, Outgoing};
 use crate::init::{self, InitError};
@@ -10,6 +11,7 @@ use crate::observing::{Contact, Relay};
 use crate::pool::{CachedPayload, CachedVerify, Checker};
 use crate::replica::{Door, LaunchError, Node, Running, guarded, multiaddr, read_genesis};
 use quorate_client::keys;
+use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{EnvelopeCheck, Genesis};
 use quorate_net::{Member, Multiaddr};
 use quorate_pbft::{Ed25519Signer, Item, Message, PayloadCheck, PublicKey, ReplicaId, Signer as _};
@@ -146,6 +148,7 @@ async fn open(
 ) -> Result<Engine, LaunchError> {
     let (genesis, verify, data, public) = (genesis.clone(), verify.clone(), data.to_owned(), *public);
     let open = move || {
+        answers::check(&DIGEST)?;
         guarded(&data, || {
             let db = Db::open(&data)?;
             db.claim(&public.0)?;

@@ -1,5 +1,6 @@
 //! Replica as a whole: disk, core, network, API.
 
+use crate::answers::{self, OtherAnswers};
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
 use crate::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::thread::{self, Surroundings};
@@ -49,6 +50,8 @@ pub struct Options {
     pub config: Config,
     /// Closures between its core and the network, for demonstrations of faults. No configuration leads here.
     pub interceptor: Option<Interceptor>,
+    /// Digest that its known answers must have: [`quorate_ledger::answers::DIGEST`]. No configuration leads here.
+    pub answers: Digest,
 }
 
 /// Answers the message that leaves for a peer in place of this one; none if nothing does.
@@ -122,6 +125,9 @@ pub enum LaunchError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The program answers otherwise than its rules.
+    #[error(transparent)]
+    Answers(#[from] OtherAnswers),
     /// The database does not open.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -171,7 +177,7 @@ pub struct Running {
 impl Running {
     /// Starts everything; returns once the API answers.
     pub async fn launch(options: Options) -> Result<Self, LaunchError> {
-        let Options { dir, config, interceptor } = options;
+        let Options { dir, config, interceptor, answers } = options;
         let genesis = Arc::new(read_genesis(&dir.join(GENESIS_FILE))?);
         let committee = genesis.founders().clone();
         let key_file = dir.join(REPLICA_KEY_FILE);
@@ -196,7 +202,10 @@ impl Running {
             history: config.history,
         };
         let data = config.data.clone();
-        let engine = tokio::task::spawn_blocking(move || open_engine(setup, &data));
+        let engine = tokio::task::spawn_blocking(move || {
+            answers::check(&answers)?;
+            open_engine(setup, &data)
+        });
         let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
 
         let (network, events) = quorate_net::start(net_config(&config, &committee, me, *secret)?).await?;

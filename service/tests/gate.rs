@@ -2,6 +2,7 @@
 
 use quorate_client::author::{Author, Draft, Outcome};
 use quorate_client::http::Client;
+use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Level, Op, State, work};
 use quorate_service::config::{Config, Overrides};
 use quorate_service::init::{Plan, make};
@@ -26,7 +27,9 @@ async fn launch(dir: &Path) -> Running {
         ..Overrides::default()
     };
     let config = Config::load(dir, flags).expect("what init made");
-    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None }).await.expect("a replica")
+    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST })
+        .await
+        .expect("a replica")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! The door for observers at a replica that is a group: who is served, and what the others are told.
 
+use quorate_ledger::answers::DIGEST;
 use quorate_net::{Multiaddr, Receiver, Sender, dial};
 use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, View, Wanted};
 use quorate_service::config::{Config, Overrides};
@@ -81,7 +82,9 @@ async fn launch(dir: &Path, observers: &str) -> Running {
         ..Overrides::default()
     };
     let config = Config::load(dir, flags).expect("what init made");
-    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None }).await.expect("a replica")
+    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST })
+        .await
+        .expect("a replica")
 }
 
 async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {

@@ -4,6 +4,8 @@ use super::failure::{Exit, Failure, Outcome};
 use super::notify::Notify;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
+use quorate_ledger::answers::DIGEST;
+use quorate_service::answers;
 use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
@@ -112,7 +114,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     }
     tell_readable_key(&dir.join(REPLICA_KEY_FILE));
     keep_out_of_dumps(&dir.join(REPLICA_KEY_FILE));
-    attend(Running::launch(Options { dir, config, interceptor: None }).await?).await
+    attend(Running::launch(Options { dir, config, interceptor: None, answers: DIGEST }).await?).await
 }
 
 /// Tells that a node is ready, and runs it until a signal comes or it stops by itself.
@@ -186,7 +188,9 @@ impl Start {
     }
 }
 
+/// Makes an empty database, if this program's answers are those of its rules: one that may not vote leaves no trace.
 fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
+    answers::check(&DIGEST).map_err(LaunchError::from)?;
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
     tracing::info!(event = "new-database", data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())

@@ -5,6 +5,7 @@ use quorate_client::api::{Mode, Status};
 use quorate_client::http::Client;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
+use quorate_ledger::answers::DIGEST;
 use quorate_liar::{Liar, Lie};
 use quorate_pbft::{Message, ReplicaId};
 use quorate_service::config::{Config, Overrides, REPLICA_KEY_FILE};
@@ -156,7 +157,7 @@ impl Cluster {
         let incoming = Box::new(liar.hearing());
         let outgoing = Box::new(move |to, message: &Arc<Message>| liar.outgoing(to, message));
         let interceptor = Some(Interceptor { outgoing, incoming });
-        Ok(Running::launch(Options { dir, config, interceptor }).await?)
+        Ok(Running::launch(Options { dir, config, interceptor, answers: DIGEST }).await?)
     }
 
     async fn await_votes(&self) -> Result<(), DemoError> {

@@ -38,7 +38,7 @@ pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
     }
 }
 
-/// Brackets match, and Python is indented one way, where that holds of all three.
+/// Brackets match, no two operands share two operators, and Python is indented one way, where that holds of all three.
 pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     let language = language::of(input.path);
     language.words()?;
@@ -51,7 +51,14 @@ pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     let one_indent =
         |file: &[u8]| !matches!(language.shape, Shape::Indent(words) if words.end.is_none()) || !mixes_indents(file);
     let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));
-    (broke(&balanced) || broke(&one_indent)).then_some(Check::Parses)
+    (broke(&balanced) || broke(&one_indent) || broke(&|file| !doubles_operator(file))).then_some(Check::Parses)
+}
+
+/// Whether a line ends with the operator that the next one begins with: one side moved it, the other added a line.
+fn doubles_operator(file: &[u8]) -> bool {
+    let lines = lines::split(file).into_iter().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let ends: Vec<(u8, u8)> = lines.map(|line| (line[0], line[line.len() - 1])).collect();
+    ends.windows(2).any(|pair| pair[0].1 == pair[1].0 && b"|&+,".contains(&pair[1].0))
 }
 
 /// Whether some lines are indented by tabs and others by blanks, which Python refuses where one stands in the other.
@@ -79,6 +86,18 @@ mod tests {
             "if a:\n    b()\n    c()\n",
             "if a:\n\tb()\n",
             "if a:\n\tb()\n    c()\n",
+        );
+        assert_eq!(verdict, Some(Check::Parses));
+    }
+
+    #[test]
+    fn parses_stops_an_operand_beside_others_whose_operator_moved() {
+        let verdict = refused(
+            "a.ts",
+            "type T =\n  'a' |\n  'b';\n",
+            "type T =\n  'a' |\n  'n' |\n  'b';\n",
+            "type T =\n  | 'a'\n  | 'b';\n",
+            "type T =\n  | 'a'\n  'n' |\n  | 'b';\n",
         );
         assert_eq!(verdict, Some(Check::Parses));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DEPTH_MAX, Unread, Value, insert};
+use super::{DEPTH_MAX, Unread, Value, escapes, insert};
 
 /// A token and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ fn tokens(text: &str) -> Option<Vec<(usize, Token<'_>)>> {
     let (mut at, mut out) = (0, Vec::new());
     while let Some(b) = bytes.get(at) {
         let len = match b {
-            b if b.is_ascii_whitespace() => {
+            b' ' | b'\t' | b'\n' | b'\r' => {
                 at += 1;
                 continue;
             }
@@ -50,7 +50,7 @@ fn string_len(bytes: &[u8]) -> Option<usize> {
     let mut i = 1;
     loop {
         match bytes.get(i)? {
-            b'\n' => return None,
+            ..b' ' => return None,
             b'\\' => i += 2,
             b if *b == bytes[0] => return Some(i + 1),
             _ => i += 1,
@@ -93,7 +93,7 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
             }
             Token::Scalar(key) if may_value && matches!(open.last(), Some(Open::Map(_, None))) => {
                 if let Some(Open::Map(_, waiting)) = open.last_mut() {
-                    *waiting = Some(unescaped(key.trim_matches(['"', '\''])));
+                    *waiting = Some(name(key).ok_or(Unread::Unparsed)?);
                 }
                 (may_value, may_end) = (false, false);
                 continue;
@@ -115,24 +115,12 @@ pub(super) fn read(text: &str) -> Result<Value, Unread> {
     root.filter(|_| open.is_empty()).ok_or(Unread::Unparsed)
 }
 
-/// A key without its `\uXXXX`: two spellings of one key are one key. Other escapes, and what is no character, stay.
-fn unescaped(key: &str) -> String {
-    let mut parts = key.split("\\u");
-    let mut out = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let code = part.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        match code.and_then(char::from_u32) {
-            Some(c) => {
-                out.push(c);
-                out.push_str(&part[4..]);
-            }
-            None => {
-                out.push_str("\\u");
-                out.push_str(part);
-            }
-        }
+/// A key as its quotes and escapes say: two spellings of one key are one key. None where it is no text.
+fn name(key: &str) -> Option<String> {
+    match key.strip_prefix(['"', '\'']) {
+        Some(quoted) => escapes::resolved(&quoted[..quoted.len() - 1], escapes::Of::Json),
+        None => Some(key.to_string()),
     }
-    out
 }
 
 /// In a map a value needs its key first.
@@ -199,7 +187,23 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_an_error() {
         assert_eq!(read(r#"{"a":1,"a":2}"#), Err(Unread::DuplicateKey));
-        assert_eq!(read(r#"{"ab":1,"\u0061b":2}"#), Err(Unread::DuplicateKey));
+        for twice in [r#"{"ab":1,"\u0061b":2}"#, r#"{"/":1,"\/":2}"#, r#"{"😀":1,"\ud83d\ude00":2}"#] {
+            assert_eq!(read(twice), Err(Unread::DuplicateKey), "{twice}");
+        }
+    }
+
+    #[test]
+    fn keys_that_only_look_alike_are_two() {
+        for two in [r#"{"'a'":1,"a":2}"#, r#"{"\\u0061":1,"a":2}"#, r#"{"\"a":1,"a":2}"#] {
+            assert!(matches!(read(two), Ok(Value::Map(map)) if map.len() == 2), "{two}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_not_read() {
+        for text in [r#"{"\ud800":1}"#, r#"{"\ude00":1}"#, r#"{"\x":1}"#, r#"{"\u00":1}"#, "{\"a\tb\":1}"] {
+            assert_eq!(read(text), Err(Unread::Unparsed), "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DEPTH_MAX, Unread, Value, insert};
+use super::{DEPTH_MAX, Unread, Value, escapes};
 
 /// A reader at a place in the text.
 struct Reader<'a> {
@@ -12,59 +12,115 @@ struct Reader<'a> {
 
 pub(super) fn read(text: &str) -> Result<Value, Unread> {
     let mut reader = Reader { text, at: 0 };
-    let mut root = BTreeMap::new();
-    // The open table, as keys from the root; an array of tables is entered at its last item.
-    let mut table: Vec<String> = Vec::new();
-    let mut opened: std::collections::BTreeSet<Vec<String>> = std::collections::BTreeSet::new();
+    let mut root = Table::default();
+    // The open table and its keys from the root; an array of tables is entered at its last item.
+    let (mut table, mut depth) = (&mut root, 0);
     while reader.skip_to_content() {
         if reader.eat("[[") {
-            table = reader.keys()?;
+            let path = reader.keys(0)?;
             reader.expect("]]")?;
-            push_table(&mut root, &table)?;
-            // What starts with these keys stands together in their order.
-            let inside = |t: &Vec<String>| t.starts_with(&table);
-            while let Some(of_last) = opened.range(table.clone()..).next().filter(|t| inside(t)).cloned() {
-                opened.remove(&of_last);
-            }
+            (table, depth) = (root.push(&path)?, path.len());
         } else if reader.eat("[") {
-            table = reader.keys()?;
+            let path = reader.keys(0)?;
             reader.expect("]")?;
-            if !opened.insert(table.clone()) {
-                return Err(Unread::DuplicateKey);
-            }
-            descend(&mut root, &table)?;
+            (table, depth) = (root.open(&path)?, path.len());
         } else {
-            let keys = reader.keys()?;
-            reader.expect("=")?;
-            let value = reader.value(0)?;
-            let (last, path) = keys.split_last().ok_or(Unread::Unparsed)?;
-            let map = descend(descend(&mut root, &table)?, path)?;
-            insert(map, last.clone(), value)?;
+            reader.member(table, depth)?;
         }
         reader.end_of_line()?;
     }
-    Ok(Value::Map(root))
+    Ok(root.value())
 }
 
-type Map = BTreeMap<String, Value>;
+/// How a table came to be, which says what may still be put into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Made {
+    /// By the header of a table in it.
+    #[default]
+    Around,
+    /// By its own header.
+    Header,
+    /// By dotted keys.
+    Dots,
+}
 
-/// The map at `path`, made where it is missing.
-fn descend<'a>(mut map: &'a mut Map, path: &[String]) -> Result<&'a mut Map, Unread> {
-    for key in path {
-        let next = map.entry(key.clone()).or_insert_with(|| Value::Map(BTreeMap::new()));
-        let next = if let Value::List(items) = next { items.last_mut().ok_or(Unread::Unparsed)? } else { next };
-        let Value::Map(inner) = next else { return Err(Unread::DuplicateKey) };
-        map = inner;
+/// A table that is still being read.
+#[derive(Debug, Default)]
+struct Table {
+    made: Made,
+    nodes: BTreeMap<String, Node>,
+}
+
+#[derive(Debug)]
+enum Node {
+    Table(Table),
+    /// An array of tables.
+    Tables(Vec<Table>),
+    /// A value that is whole: nothing is put into an array or an inline table.
+    Whole(Value),
+}
+
+impl Table {
+    /// The table at `path` from here, made where it is missing.
+    fn walk(&mut self, path: &[String], made: Made) -> Result<&mut Table, Unread> {
+        let mut table = self;
+        for key in path {
+            let missing = || Node::Table(Table { made, ..Table::default() });
+            table = match table.nodes.entry(key.clone()).or_insert_with(missing) {
+                Node::Table(table) if made == Made::Dots && table.made == Made::Header => {
+                    return Err(Unread::DuplicateKey);
+                }
+                Node::Table(table) => table,
+                Node::Tables(tables) if made != Made::Dots => tables.last_mut().ok_or(Unread::Unparsed)?,
+                Node::Tables(_) | Node::Whole(_) => return Err(Unread::DuplicateKey),
+            };
+        }
+        Ok(table)
     }
-    Ok(map)
-}
 
-fn push_table(root: &mut Map, path: &[String]) -> Result<(), Unread> {
-    let (last, before) = path.split_last().ok_or(Unread::Unparsed)?;
-    let list = descend(root, before)?.entry(last.clone()).or_insert_with(|| Value::List(Vec::new()));
-    let Value::List(items) = list else { return Err(Unread::DuplicateKey) };
-    items.push(Value::Map(BTreeMap::new()));
-    Ok(())
+    /// `[path]`
+    fn open(&mut self, path: &[String]) -> Result<&mut Table, Unread> {
+        let (last, before) = path.split_last().ok_or(Unread::Unparsed)?;
+        match self
+            .walk(before, Made::Around)?
+            .nodes
+            .entry(last.clone())
+            .or_insert_with(|| Node::Table(Table::default()))
+        {
+            Node::Table(table) if table.made == Made::Around => {
+                table.made = Made::Header;
+                Ok(table)
+            }
+            _ => Err(Unread::DuplicateKey),
+        }
+    }
+
+    /// `[[path]]`
+    fn push(&mut self, path: &[String]) -> Result<&mut Table, Unread> {
+        let (last, before) = path.split_last().ok_or(Unread::Unparsed)?;
+        let tables = self.walk(before, Made::Around)?.nodes.entry(last.clone()).or_insert_with(|| Node::Tables(vec![]));
+        let Node::Tables(tables) = tables else { return Err(Unread::DuplicateKey) };
+        tables.push(Table { made: Made::Header, ..Table::default() });
+        tables.last_mut().ok_or(Unread::Unparsed)
+    }
+
+    /// `keys = value`
+    fn set(&mut self, keys: &[String], value: Value) -> Result<(), Unread> {
+        let (last, before) = keys.split_last().ok_or(Unread::Unparsed)?;
+        match self.walk(before, Made::Dots)?.nodes.insert(last.clone(), Node::Whole(value)) {
+            None => Ok(()),
+            Some(_) => Err(Unread::DuplicateKey),
+        }
+    }
+
+    fn value(self) -> Value {
+        let value = |node| match node {
+            Node::Table(table) => table.value(),
+            Node::Tables(tables) => Value::List(tables.into_iter().map(Table::value).collect()),
+            Node::Whole(value) => value,
+        };
+        Value::Map(self.nodes.into_iter().map(|(key, node)| (key, value(node))).collect())
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -108,8 +164,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keys joined by dots.
-    fn keys(&mut self) -> Result<Vec<String>, Unread> {
+    /// Keys joined by dots, in a table that is `depth` deep.
+    fn keys(&mut self, depth: usize) -> Result<Vec<String>, Unread> {
         let mut keys = Vec::new();
         loop {
             self.blanks();
@@ -117,10 +173,10 @@ impl<'a> Reader<'a> {
                 b'"' | b'\'' => self.string_len()?,
                 _ => self.rest().bytes().take_while(|b| b.is_ascii_alphanumeric() || b"_-".contains(b)).count(),
             };
-            if len == 0 || keys.len() >= DEPTH_MAX {
+            if len == 0 || depth + keys.len() >= DEPTH_MAX {
                 return Err(Unread::Unparsed);
             }
-            keys.push(self.rest()[..len].trim_matches(['"', '\'']).to_string());
+            keys.push(name(&self.rest()[..len]).ok_or(Unread::Unparsed)?);
             self.at += len;
             if !self.eat(".") {
                 return Ok(keys);
@@ -170,23 +226,27 @@ impl<'a> Reader<'a> {
     }
 
     fn inline_table(&mut self, depth: usize) -> Result<Value, Unread> {
-        let mut map = BTreeMap::new();
+        let mut table = Table::default();
         loop {
             self.skip_to_content();
             if self.eat("}") {
-                return Ok(Value::Map(map));
+                return Ok(table.value());
             }
-            let keys = self.keys()?;
-            self.expect("=")?;
-            let value = self.value(depth + 1)?;
-            let (last, path) = keys.split_last().ok_or(Unread::Unparsed)?;
-            insert(descend(&mut map, path)?, last.clone(), value)?;
+            self.member(&mut table, depth)?;
             self.skip_to_content();
             if !self.eat(",") {
                 self.expect("}")?;
-                return Ok(Value::Map(map));
+                return Ok(table.value());
             }
         }
+    }
+
+    /// `keys = value` into a table that is `depth` deep: tables of dotted keys nest as written ones do.
+    fn member(&mut self, table: &mut Table, depth: usize) -> Result<(), Unread> {
+        let keys = self.keys(depth)?;
+        self.expect("=")?;
+        let value = self.value(depth + keys.len())?;
+        table.set(&keys, value)
     }
 
     /// Length of the string that starts here: basic, literal, or either over several lines.
@@ -194,7 +254,7 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         for fence in ["\"\"\"", "'''"] {
             if let Some(body) = rest.strip_prefix(fence) {
-                let end = body.find(fence).ok_or(Unread::Unparsed)? + 6;
+                let end = body_len(body, fence).ok_or(Unread::Unparsed)? + 6;
                 // Up to two quotes may stand right before the closing fence.
                 return Ok(end + rest[end..].bytes().take(2).take_while(|b| *b == fence.as_bytes()[0]).count());
             }
@@ -210,6 +270,31 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// A key as its quotes and escapes say; none of a string over lines, or where an escape says no character.
+fn name(key: &str) -> Option<String> {
+    if key.starts_with("\"\"\"") || key.starts_with("'''") {
+        return None;
+    }
+    match key.as_bytes()[0] {
+        b'"' => escapes::resolved(&key[1..key.len() - 1], escapes::Of::Toml),
+        b'\'' => Some(key[1..key.len() - 1].to_string()),
+        _ => Some(key.to_string()),
+    }
+}
+
+/// Length of what stands before the closing fence: in a basic string a quote behind a backslash closes nothing.
+fn body_len(body: &str, fence: &str) -> Option<usize> {
+    let mut at = 0;
+    while !body.get(at..)?.starts_with(fence) {
+        let c = body[at..].chars().next()?;
+        at += c.len_utf8();
+        if c == '\\' && fence.starts_with('"') {
+            at += body[at..].chars().next()?.len_utf8();
+        }
+    }
+    Some(at)
 }
 
 #[cfg(test)]
@@ -233,7 +318,34 @@ mod tests {
     #[test]
     fn a_key_or_table_that_stands_twice_is_an_error() {
         assert_eq!(read("a = 1\na = 2\n"), Err(Unread::DuplicateKey));
-        assert_eq!(read("[a]\n[b]\n[a]\n"), Err(Unread::DuplicateKey));
+        for twice in [
+            "[a]\n[b]\n[a]\n",
+            "ab = 1\n\"\\u0061b\" = 2\n",
+            "a.b = 1\n[a]\n",
+            "a = { b = 1 }\n[a.c]\n",
+            "a = { b = 1, b.c = 2 }\n",
+            "a = { b = {}, b.c = 2 }\n",
+            "a = [{}]\na.b = 1\n",
+            "a = []\n[[a]]\n",
+            "[[a]]\n[a]\n",
+            "[a]\n[[a]]\n",
+            "[a.b]\n[a]\nb.c = 1\n",
+        ] {
+            assert_eq!(read(twice), Err(Unread::DuplicateKey), "{twice}");
+        }
+    }
+
+    #[test]
+    fn tables_stand_in_tables_that_headers_and_dotted_keys_made() {
+        assert_eq!(read("[a.b]\nx = 1\n[a]\ny = 2\n"), read("a = { b = { x = 1 }, y = 2 }\n"));
+        assert_eq!(read("a.b = 1\n[a.c]\nx = 1\n"), read("a = { b = 1, c = { x = 1 } }\n"));
+        assert_eq!(read("[[a]]\n[a.b]\nx = 1\n[[a]]\n[a.b]\n"), read("a = [{ b = { x = 1 } }, { b = {} }]\n"));
+    }
+
+    #[test]
+    fn a_quote_behind_a_backslash_closes_no_string_over_lines() {
+        let text = "a = \"\"\"\\\"\"\" # \n\"\"\"\nb = 1\n";
+        assert!(matches!(read(text), Ok(Value::Map(map)) if map.len() == 2), "{text}");
     }
 
     #[test]
@@ -246,5 +358,38 @@ mod tests {
     #[test]
     fn deep_nesting_is_not_read() {
         assert_eq!(read(&format!("a = {}", "[".repeat(20_000))), Err(Unread::Unparsed));
+    }
+
+    #[test]
+    fn keys_by_dots_headers_and_inline_tables_share_one_depth() {
+        let path = |keys: usize| vec!["a"; keys].join(".");
+        let half = path(DEPTH_MAX / 2);
+        for deep in [
+            format!("{half}.{half}.a = 1\n"),
+            format!("[{half}]\n{half}.a = 1\n"),
+            format!("{half} = {{ {half}.a = 1 }}\n"),
+        ] {
+            assert_eq!(read(&deep), Err(Unread::Unparsed), "{deep}");
+        }
+        let shallow = path(DEPTH_MAX / 2 - 1);
+        assert!(read(&format!("[{shallow}]\n{shallow} = {{ a = 1 }}\n")).is_ok());
+    }
+
+    /// 128 keys at each of 128 inline tables: a value of 16,384 levels would be dropped level by level.
+    #[test]
+    fn dotted_keys_in_inline_tables_overflow_no_small_stack() {
+        let path = vec!["a"; DEPTH_MAX].join(".");
+        let inline = DEPTH_MAX - 1;
+        let text = format!("{}{path} = 1{}", format!("{path} = {{").repeat(inline), "}".repeat(inline));
+        let small = std::thread::Builder::new().stack_size(512 << 10);
+        let reading = small.spawn(move || read(&text).is_err()).expect("a thread");
+        assert!(reading.join().expect("a stack that holds"));
+    }
+
+    #[test]
+    fn many_members_below_a_long_header_are_read_in_time() {
+        let members: String = (0..50_000).map(|at| format!("k{at} = 1\n")).collect();
+        let Ok(Value::Map(map)) = read(&format!("[{}]\n{members}", "a".repeat(400_000))) else { panic!("no TOML") };
+        assert!(map.values().all(|table| matches!(table, Value::Map(map) if map.len() == 50_000)));
     }
 }

@@ -13,6 +13,8 @@ macro_rules! merges {
 }
 
 mod braces;
+#[path = "../parsers/mod.rs"]
+mod parsers;
 mod directed;
 mod ruby;
 mod texts;
@@ -42,7 +44,9 @@ fn outcome(path: &str, base: &str, ours: &str, theirs: &str) -> Option<String> {
         path,
         options: &options,
     };
-    match merge(&input) {
+    let outcome = merge(&input);
+    parsers::check(&input, &outcome);
+    match outcome {
         Outcome::Clean { bytes, .. } => Some(String::from_utf8(bytes).expect("text")),
         Outcome::Conflict(_) => None,
     }

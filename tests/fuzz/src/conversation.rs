@@ -4,8 +4,8 @@
 use crate::{Source, committee, signed};
 use quorate_pbft::{
     Bundle, BundleHeader, ClaimedCert, Content, Digest, Epoch, Evidence, Item, ItemKind, Kind, LaneStatus, Message,
-    NewView, Position, PreparedEntry, ReplicaId, SeqNum, Signature, Signed, SlotStatus, StatusBody, Time, Tip, View,
-    ViewChange, VotedEntry, Wanted, Question, checkpoint_digest, hash_parts, items_root,
+    NewView, Position, PreparedEntry, Question, ReplicaId, SeqNum, Signature, Signed, SlotStatus, StatusBody, Time,
+    Tip, View, ViewChange, VotedEntry, Wanted, checkpoint_digest, hash_parts, items_root,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

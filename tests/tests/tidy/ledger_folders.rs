@@ -3,10 +3,22 @@
 use crate::sources::{root, rust_files};
 use std::fs;
 
-/// Folders in reading order: words and policies, signed forms, state, its changes, its readers. A new folder, or another order,
-/// starts here.
-const FOLDERS: &[&str] =
-    &["vocabulary", "policy", "format", "state", "proof", "lock", "copy", "apply", "validate", "execute", "query"];
+/// Folders in reading order: words and policies and their known answers, signed forms, state, its changes, its readers. A new
+/// folder, or another order, starts here.
+const FOLDERS: &[&str] = &[
+    "vocabulary",
+    "policy",
+    "answers",
+    "format",
+    "state",
+    "proof",
+    "lock",
+    "copy",
+    "apply",
+    "validate",
+    "execute",
+    "query",
+];
 
 #[test]
 fn modules_at_the_top_of_ledger_are_its_folders_in_reading_order() {

@@ -26,6 +26,14 @@ impl Default for Checks {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Format {
+    /// Data in a content, as schemas see them.
+    pub fn read(self, content: &[u8]) -> Result<serde_json::Value, String> {
+        document::read(self, content)
+    }
+}
+
 impl PathRule {
     /// Fault of a content by this rule, if it is the only one of its envelope: for clients that want to know before
     /// signing.

@@ -3,6 +3,7 @@
 //! Only releases that are pinned to the digit decide what parses ([`crate::policy::VERSION`]). Every error says where.
 
 mod json;
+mod nesting;
 mod yaml;
 
 use crate::policy::{DOCUMENT_BYTES_MAX, Format};
@@ -33,7 +34,7 @@ pub(super) fn read(format: Format, content: &[u8]) -> Result<Value, String> {
         Format::Toml => plain(toml::Value::Table(toml(text)?))?,
         Format::Yaml => yaml::read(text)?,
     };
-    // Parsers stop at 127 (JSON) and 80 (TOML), so that this walk does not go deeper.
+    // Parsers stop at 127 (JSON) and some 240 (TOML: a header, a key and brackets), so that this walk does not go deeper.
     if depth(&value) > DEPTH_MAX { Err(format!("nested more than {DEPTH_MAX} deep")) } else { Ok(value) }
 }
 
@@ -49,6 +50,7 @@ fn bounded(content: &[u8]) -> Result<&str, String> {
 }
 
 fn toml(text: &str) -> Result<toml::Table, String> {
+    nesting::bounded(text)?;
     text.parse().map_err(|error: toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = &text.as_bytes()[..at];
@@ -189,6 +191,16 @@ mod tests {
         let toml = |depth: usize| format!("a = {}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         assert!(read(Format::Toml, toml(DEPTH_MAX).as_bytes()).is_ok());
         assert!(read(Format::Toml, toml(DEPTH_MAX + 1).as_bytes()).is_err());
+    }
+
+    /// Parsers count a key's dots and the brackets around it apart, which multiplies the depth.
+    #[test]
+    fn dotted_keys_in_inline_tables_overflow_no_small_stack() {
+        let path = vec!["a"; 79].join(".");
+        let text = format!("{}{path} = 1{}", format!("{path} = {{").repeat(78), "}".repeat(78));
+        let small = std::thread::Builder::new().stack_size(512 << 10);
+        let read = small.spawn(move || unparsed(Format::Toml, text.as_bytes()).is_some()).expect("a thread");
+        assert!(read.join().expect("a stack that holds"));
     }
 
     /// A megabyte of each is read in time and refused or not, and no stack overflows.

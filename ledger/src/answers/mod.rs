@@ -1,0 +1,95 @@
+//! Known answers: fixed documents whose verdicts and merges are compiled in as one digest.
+//!
+//! A group goes on as one only while its programs answer alike. A replica gives these answers before it takes part, and
+//! keeps out if they are not [`DIGEST`]: its compiler, its machine or a library has made another program of the same rules.
+
+mod documents;
+
+use crate::policy::{Format, PathRule, Schema};
+use quorate_pbft::{Digest, hash};
+use quorate_semantic::samples;
+
+/// Digest of the answers that these rules give.
+pub const DIGEST: Digest = Digest([
+    0x35, 0x23, 0x21, 0x01, 0x9d, 0x3b, 0x6e, 0x92, 0xdd, 0xfb, 0xde, 0xac, 0x68, 0xdc, 0x40, 0x14, 0x88, 0xfc, 0xd2,
+    0x18, 0x57, 0x12, 0x90, 0x55, 0xf2, 0x31, 0xee, 0x37, 0x5e, 0x17, 0x50, 0xc2,
+]);
+
+/// Documents that are answered: those held against formats and schemas, and those merged.
+pub const DOCUMENTS: usize = documents::ALL.len() + 24 + 24 * MERGES as usize;
+
+/// Merges of each sample.
+const MERGES: u64 = 5;
+
+/// Digest of the answers that this program gives, on this machine.
+pub fn digest() -> Digest {
+    let mut digest = Digest::ZERO;
+    let mut take = |answer: &[u8]| digest = hash("quorate/v1/answer", &(digest, answer));
+    for verdict in verdicts() {
+        take(verdict.as_bytes());
+    }
+    samples::chosen(|_, answer| take(answer));
+    samples::answers(MERGES, |_, answer| take(answer));
+    digest
+}
+
+/// Verdicts on each document by its format, and by each schema.
+fn verdicts() -> impl Iterator<Item = String> {
+    let schemas = || [None].into_iter().chain(documents::SCHEMAS.iter().map(|schema| Some(Schema::new(*schema))));
+    let by_schemas = move |(format, text): &'static (Format, &'static str)| {
+        schemas().map(move |schema| {
+            let rule = PathRule { pattern: "**".into(), format: Some(*format), schema, ..PathRule::default() };
+            format!("{:?}", rule.refuses(text.as_bytes()))
+        })
+    };
+    documents::ALL.iter().flat_map(by_schemas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_semantic::{Class, Outcome, Rung};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_answers_are_those_that_are_compiled_in() {
+        let [found, known] = [digest(), DIGEST].map(|digest| digest.0);
+        assert_eq!(found, known, "an answer has changed: raise the number of its rules, then write this digest here");
+    }
+
+    #[test]
+    fn two_hundred_documents_are_answered() {
+        let mut merges = 0;
+        samples::chosen(|_, _| merges += 1);
+        samples::answers(MERGES, |_, _| merges += 1);
+        assert_eq!((documents::ALL.len() + merges, DOCUMENTS), (200, 200));
+    }
+
+    #[test]
+    fn every_rung_and_every_class_of_conflict_is_among_the_answers() {
+        let (mut rungs, mut classes) = (BTreeSet::new(), BTreeSet::new());
+        samples::chosen(|outcome, _| match outcome {
+            Outcome::Clean { rung, .. } => drop(rungs.insert(rung.name())),
+            Outcome::Conflict(conflict) => drop(classes.insert(conflict.class.name())),
+        });
+        let all = [Rung::Code, Rung::Data, Rung::Imports, Rung::Text];
+        assert_eq!(rungs, all.map(Rung::name).into());
+        assert_eq!(classes, [Class::Value, Class::Structural, Class::Semantic].map(Class::name).into());
+    }
+
+    #[test]
+    fn documents_of_every_format_are_taken_and_refused_by_their_format_and_by_a_schema() {
+        for format in [Format::Text, Format::Json, Format::Toml, Format::Yaml] {
+            let by = |schema: Option<&str>| {
+                let schema = schema.map(Schema::new);
+                let rule = PathRule { pattern: "**".into(), format: Some(format), schema, ..PathRule::default() };
+                let of = documents::ALL.iter().filter(|(of, _)| *of == format);
+                let refused: BTreeSet<bool> = of.map(|(_, text)| rule.refuses(text.as_bytes()).is_some()).collect();
+                refused.len()
+            };
+            assert_eq!(by(None), 2, "{format:?}");
+            let is_split = documents::SCHEMAS.iter().any(|schema| by(Some(schema)) == 2);
+            assert_eq!(is_split, format != Format::Text, "{format:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Known answers at a start: a replica whose program answers otherwise than its rules takes no part.
+
+use quorate_ledger::answers::DIGEST;
+use quorate_pbft::Digest;
+use quorate_service::config::{Config, Overrides};
+use quorate_service::init::{Plan, make};
+use quorate_service::replica::{LaunchError, Options, Running};
+use std::path::Path;
+
+fn group(folder: &Path) -> std::path::PathBuf {
+    let (orgs, domains) = (vec!["org".to_owned()], vec!["main".to_owned()]);
+    let out = folder.join("group");
+    let plan =
+        Plan { out, replicas: 1, orgs, base_port: 7_700, api_port: 8_700, horizon_ms: None, name: None, domains };
+    make(&plan).expect("a group").replicas.remove(0)
+}
+
+async fn launch(dir: &Path, answers: Digest) -> Result<Running, LaunchError> {
+    let flags = Overrides {
+        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
+        api: Some(([127, 0, 0, 1], 0).into()),
+        ..Overrides::default()
+    };
+    let config = Config::load(dir, flags).expect("what init made");
+    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers }).await
+}
+
+#[tokio::test]
+async fn a_replica_whose_answers_are_not_those_of_its_rules_does_not_start_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = group(folder.path());
+    let of_other_rules = Digest([7; 32]);
+
+    let refused = launch(&dir, of_other_rules).await.err().expect("no replica");
+
+    let LaunchError::Answers(answers) = &refused else { panic!("{refused}") };
+    assert_eq!((answers.expected, answers.found), (of_other_rules, Some(DIGEST)));
+    let said = refused.to_string();
+    assert!(said.contains("does not vote") && said.contains("install the released build"), "{said}");
+    assert!(!said.contains('\n'), "in one line: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_answers_as_its_rules_do_starts_after_another_program_was_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = group(folder.path());
+    let refused = launch(&dir, Digest([7; 32])).await;
+    assert!(refused.is_err(), "by another program");
+
+    let mut replica = launch(&dir, DIGEST).await.expect("its database is as it was");
+
+    replica.stop().await.expect("an orderly end");
+}
