@@ -59,8 +59,9 @@ impl Replica {
     ///
     /// # Panics
     ///
-    /// If the last slot of the epoch is not executed.
+    /// If the epoch is not over.
     pub fn hand_over(mut self) -> Handover {
+        assert!(self.order.checkpoints.over, "M1: nobody leaves an epoch before its last checkpoint is stable");
         let lane = &self.lanes[self.member.me];
         // L7: what was not executed is void, certified or not.
         let void = lane.stored_between(lane.executed.position.next(), self.lanes.own.tip.position);

@@ -234,6 +234,15 @@ fn the_end_is_said_once_and_again_after_a_restart() {
     assert_eq!(replica.over(), over);
 }
 
+/// M1: the checkpoint is what makes the next list more than one replica's word.
+#[test]
+#[should_panic(expected = "M1: nobody leaves an epoch")]
+fn nobody_leaves_an_epoch_whose_last_slot_is_executed_and_not_certified() {
+    let mut replica = member(3);
+    reach(&mut replica, LAST);
+    replica.enter(0);
+}
+
 /// L7, M1: its lane begins anew with what no slot executed; the first slot is proposed at once, with the mark.
 #[test]
 fn a_member_goes_over_with_its_items_and_its_lane_begins_anew() {
