@@ -367,6 +367,14 @@ pub enum Broken {
     Copied(SeqNum),
 }
 
+impl Broken {
+    /// Whether the reason concerns one key, whose promises the disk does not hold (E7): it ends with the key, and does not
+    /// concern who promises nothing.
+    pub(crate) fn is_of_key(&self) -> bool {
+        matches!(self, Self::OlderThanPromises(_) | Self::Copied(_))
+    }
+}
+
 /// The ordered list of effects that [`crate::Effects`]' caller works off.
 #[derive(Debug, Clone, Default)]
 pub struct Effects {

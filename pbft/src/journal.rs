@@ -117,10 +117,12 @@ impl Journal {
         }
     }
 
-    /// Begins anew after the last slot of an epoch; evidence outlives it, and so does the reason to take no part.
+    /// Begins anew after the last slot of an epoch; evidence outlives it, and so does the reason to have
+    /// stopped. What concerns one key is written again by who enters under that key (E7).
     fn enter(&mut self) {
         let executed = self.executed.entered().expect("an epoch begins after the last slot of the one before");
-        let (epoch, evidence, broken) = (executed.epoch, core::mem::take(&mut self.evidence), self.broken.clone());
+        let (epoch, evidence) = (executed.epoch, core::mem::take(&mut self.evidence));
+        let broken = self.broken.clone().filter(|broken| !broken.is_of_key());
         let elder = core::mem::replace(self, Self::new(0));
         *self = Self { elder: Some(Arc::new(elder)), epoch, executed, evidence, broken, ..Self::new(0) };
     }

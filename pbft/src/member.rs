@@ -19,17 +19,14 @@ pub(crate) enum Standing {
     /// Votes, once its recall is done.
     Member,
     /// Its disk is older than its promises, or a copy: it follows and signs nothing but Status (E7).
-    Follower,
+    Follower(Broken),
     /// Stopped for good.
     Stopped(Broken),
 }
 
 impl Standing {
     pub(crate) fn of(broken: Broken) -> Self {
-        match broken {
-            Broken::OlderThanPromises(_) | Broken::Copied(_) => Self::Follower,
-            _ => Self::Stopped(broken),
-        }
+        if broken.is_of_key() { Self::Follower(broken) } else { Self::Stopped(broken) }
     }
 }
 
@@ -221,7 +218,9 @@ impl Member {
     pub(crate) fn resume_promise(&mut self, signed: Signed) {
         let said = &signed.statement;
         match self.promises.get(said.kind, said.view, said.seq) {
-            Some(row) if row.statement != *said => self.standing = Standing::Follower,
+            Some(row) if row.statement != *said => {
+                self.standing = Standing::Follower(Broken::OlderThanPromises(signed));
+            }
             _ => self.promises.write(signed),
         }
     }

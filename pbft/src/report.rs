@@ -136,7 +136,7 @@ impl Replica {
             executed: self.order.execution.point().clone(),
             stable: self.order.low(),
             recovering: (!self.member.recall.is_done()).then(|| self.member.recall.answered()),
-            following: self.member.standing == Standing::Follower,
+            following: matches!(self.member.standing, Standing::Follower(_)),
             broken: self.broken().cloned(),
             read_only: self.order.is_read_only(&self.lanes, &self.peers, &self.member),
             heard: self.peers.heard(&self.member),

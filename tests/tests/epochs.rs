@@ -91,7 +91,7 @@ fn a_primary_that_never_fills_the_epoch_is_left() {
     let liar = (ReplicaId::new(0), Attack::BoundaryIdler);
     let outcome = run(&Plan { attackers: vec![liar], ..plan(&[&[0, 1, 2, 4]], false) }, false);
     assert_eq!(outcome.failure, None);
-    assert!(epochs(&outcome) >= 4, "{:?}", outcome.stats);
+    assert!(epochs(&outcome) >= 4 && outcome.stats.view_changes >= 1, "{:?}", outcome.stats);
 }
 
 /// E, M3: by epoch.

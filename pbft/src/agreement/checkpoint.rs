@@ -57,7 +57,7 @@ pub(crate) struct Checkpoints {
     /// Where ViewChanges rest before a checkpoint of this epoch is stable.
     origin: Option<ClaimedCert>,
     /// Whether the shell was told that the epoch is over.
-    over: bool,
+    pub(crate) over: bool,
     /// Executed lane tips at stable checkpoints, to know which Ack and Bundle rows have become old.
     tips: VecDeque<(SeqNum, Vec<SeqNum>)>,
 }

@@ -10,8 +10,9 @@ impl Follower {
     ///
     /// # Panics
     ///
-    /// If the last slot of the epoch is not executed.
+    /// If the epoch is not over.
     pub fn hand_over(self) -> Handover {
+        assert!(self.over, "M1: nobody leaves an epoch before its last checkpoint is stable");
         Handover::of(self.now, &self.point)
     }
 

@@ -1,6 +1,5 @@
 //! From what the disk holds to a follower that goes on where it was.
 
-use crate::effects::Broken;
 use crate::follower::{Follower, FollowerConfig};
 use crate::recovery::recovered::Recovered;
 use crate::wire::{Ticks, Verify};
@@ -47,7 +46,6 @@ impl Follower {
         }
         self.checkpoints.note(self.point.seq, self.point.checkpoint_digest());
         // Marks of a disk for voters: a follower has promised nothing (E7).
-        let is_of_voters = |broken: &Broken| matches!(broken, Broken::OlderThanPromises(_) | Broken::Copied(_));
-        self.broken = recovered.broken.filter(|broken| !is_of_voters(broken));
+        self.broken = recovered.broken.filter(|broken| !broken.is_of_key());
     }
 }

@@ -3,7 +3,7 @@
 //! A replica value has one member list for its life. What outlives it is little: clocks, items that no slot executed, reads
 //! that wait, and proofs of faults. Promises, lanes and views stay behind, for the epoch is part of every statement.
 
-use crate::effects::{Effects, Record};
+use crate::effects::{Broken, Effects, Record};
 use crate::evidence::proof::Evidence;
 use crate::input::{Now, ReaderId};
 use crate::member::Standing;
@@ -20,8 +20,8 @@ pub struct Handover {
     deadline: Option<Time>,
     /// Whether this process knows what it signed (E7).
     recalled: bool,
-    /// The key of a replica that only follows: its disk is older than what it signed, whatever the epoch (E7).
-    unfit: Option<PublicKey>,
+    /// The key of a replica that only follows, and why: its disk is older than what it signed, whatever the epoch (E7).
+    unfit: Option<(PublicKey, Broken)>,
     items: Vec<Item>,
     reads: Vec<(ReaderId, Digest)>,
     evidence: Vec<Evidence>,
@@ -59,8 +59,9 @@ impl Replica {
     ///
     /// # Panics
     ///
-    /// If the last slot of the epoch is not executed.
+    /// If the epoch is not over.
     pub fn hand_over(mut self) -> Handover {
+        assert!(self.order.checkpoints.over, "M1: nobody leaves an epoch before its last checkpoint is stable");
         let lane = &self.lanes[self.member.me];
         // L7: what was not executed is void, certified or not.
         let void = lane.stored_between(lane.executed.position.next(), self.lanes.own.tip.position);
@@ -70,12 +71,17 @@ impl Replica {
         Handover {
             deadline: self.order.execution.deadline,
             recalled: self.member.recall.is_done(),
-            unfit: self.member.key().copied().filter(|_| self.member.standing == Standing::Follower),
+            unfit: self.unfit(),
             items: items.filter(|item| item.kind != ItemKind::ReadMark).collect(),
             reads: self.lanes.reads.take_all(),
             evidence: self.accusations.held().cloned().collect(),
             ..Handover::of(self.member.now, self.order.execution.point())
         }
+    }
+
+    fn unfit(&self) -> Option<(PublicKey, Broken)> {
+        let Standing::Follower(broken) = &self.member.standing else { return None };
+        Some((*self.member.key()?, broken.clone()))
     }
 
     /// The replica in the next epoch: view 0, lanes from their first position, no promise (M3). It asks nobody what it has
@@ -99,8 +105,9 @@ impl Replica {
         replica.views.since = now.ticks;
         replica.order.execution.resume(point);
         replica.order.execution.deadline = deadline;
-        if unfit.as_ref() == replica.member.key() && unfit.is_some() {
-            replica.member.standing = Standing::Follower;
+        if let Some((_, broken)) = unfit.filter(|(key, _)| Some(key) == replica.member.key()) {
+            out.persist(Record::Broken(broken.clone()));
+            replica.member.standing = Standing::of(broken);
         }
         if recalled {
             replica.member.recall.done_since = Some(now.ticks);

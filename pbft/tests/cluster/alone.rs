@@ -3,7 +3,7 @@
 use super::{HashSigner, WALL, committee, config, context, id, key};
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Committee, Constants, Content, Digest, Effect, Effects, Epoch, Executed,
-    Input, Item, Journal, Kind, LaneStatus, Message, Now, Question, Record, Rejected, Replica, ReplicaConfig,
+    Handover, Input, Item, Journal, Kind, LaneStatus, Message, Now, Question, Record, Rejected, Replica, ReplicaConfig,
     ReplicaId, SeqNum, Signed, Statement, StatusBody, Ticks, Time, Tip, Unverified, View, Wanted, items_root,
 };
 use std::sync::Arc;
@@ -130,9 +130,14 @@ impl Alone {
 
     /// Enters the next epoch as this member of it, as the shell does when the core says that the epoch is over.
     pub fn enter(&mut self, me: usize) {
+        let handover = self.replica.clone().hand_over();
+        self.enter_from(me, handover);
+    }
+
+    /// Enters the next epoch as this member of it, with what another value left.
+    pub fn enter_from(&mut self, me: usize, handover: Handover) {
         let (_, next) = self.next.take().expect("the next members are known");
         (self.committee, self.me, self.n) = (Committee::clone(&next), me, next.len());
-        let handover = self.replica.clone().hand_over();
         let mut out = Effects::new();
         self.replica = Replica::enter(self.config(9), handover, &mut out);
         self.work_off(out.take());

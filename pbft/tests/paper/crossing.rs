@@ -5,7 +5,7 @@
 
 use super::*;
 use cluster::alone::{certificate_in, say_in, status};
-use quorate_pbft::{Elder, ExecutedPoint, Follower, FollowerConfig, ViewChange};
+use quorate_pbft::{Broken, Elder, ExecutedPoint, Follower, FollowerConfig, Record, ViewChange};
 use std::sync::Arc;
 
 const LAST: u64 = 6;
@@ -234,6 +234,15 @@ fn the_end_is_said_once_and_again_after_a_restart() {
     assert_eq!(replica.over(), over);
 }
 
+/// M1: the checkpoint is what makes the next list more than one replica's word.
+#[test]
+#[should_panic(expected = "M1: nobody leaves an epoch")]
+fn nobody_leaves_an_epoch_whose_last_slot_is_executed_and_not_certified() {
+    let mut replica = member(3);
+    reach(&mut replica, LAST);
+    replica.enter(0);
+}
+
 /// L7, M1: its lane begins anew with what no slot executed; the first slot is proposed at once, with the mark.
 #[test]
 fn a_member_goes_over_with_its_items_and_its_lane_begins_anew() {
@@ -385,7 +394,64 @@ fn who_only_follows_under_its_key_goes_on_following_under_it() {
         reach_unsigned(&mut replica);
         replica.enter(me);
         assert_eq!(replica.replica.report().following, follows, "number 3 has another key now");
+        replica.restart();
+        assert_eq!(replica.replica.report().following, follows, "after a restart");
     }
+}
+
+/// E7: a copy says nothing of the promises of a key, until there is another one.
+#[test]
+fn a_copied_disk_follows_under_its_key_and_votes_under_the_next_one_restarted_or_not() {
+    for (me, follows) in [(2, true), (3, false)] {
+        let mut replica = member(me);
+        replica.disk.record(&Record::Broken(Broken::Copied(SeqNum::new(0))));
+        replica.restart();
+        assert!(replica.replica.report().following);
+        reach_unsigned(&mut replica);
+        replica.enter(me);
+        assert_eq!(replica.disk.recovered().broken.is_some(), follows);
+        for _ in 0..2 {
+            assert_eq!(replica.replica.report().following, follows, "number 3 has another key now");
+            replica.restart();
+        }
+    }
+}
+
+/// E7: who follows without a place in the list has promised nothing, and joins with a key of its own.
+#[test]
+fn a_joiner_that_followed_from_a_copied_disk_is_a_whole_member_after_a_restart() {
+    let point = ExecutedPoint { next: Some(Arc::new(next())), ..done(3).replica.executed_point().clone() };
+    let over = done(3).over();
+    let config = FollowerConfig { committee: committee(4), constants: short(), verify: Arc::new(cluster::HashVerify) };
+    let broken = Some(Broken::Copied(SeqNum::new(2)));
+    let recovered = Recovered { executed: point, stable: over, broken, ..Recovered::default() };
+    let mut follower = Follower::recover(config, recovered);
+    let mut out = quorate_pbft::Effects::new();
+    follower.advance(&mut out);
+    let mut joiner = done(3);
+    joiner.disk.record(&Record::Broken(Broken::Copied(SeqNum::new(2))));
+    joiner.enter_from(3, follower.hand_over());
+    assert!(!joiner.replica.report().following);
+    joiner.restart();
+    assert!(!joiner.replica.report().following);
+}
+
+/// E7: a start found it out from the disk alone, and no record says so before the next epoch.
+#[test]
+fn a_key_used_elsewhere_that_only_a_start_showed_is_on_the_disk_of_the_next_epoch() {
+    let mut replica = member(0);
+    let (own, others) = (empty(1_001), empty(5_000));
+    let proposal = |content: &Content| say(0, Kind::PrePrepare, 0, 1, content.digest());
+    replica.disk.record(&Record::Statement(proposal(&own)));
+    replica.disk.record(&Record::Accepted { pre_prepare: proposal(&others), content: others });
+    replica.restart();
+    assert!(replica.replica.report().following);
+    assert_eq!(replica.disk.recovered().broken, None);
+    reach_unsigned(&mut replica);
+    replica.enter(0);
+    assert!(matches!(replica.disk.recovered().broken, Some(Broken::OlderThanPromises(_))));
+    replica.restart();
+    assert!(replica.replica.report().following);
 }
 
 /// Executes up to the last slot, by others' checkpoints.

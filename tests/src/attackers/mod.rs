@@ -129,7 +129,7 @@ impl Attack {
             Self::AckForker => Box::new(ack_forker::AckForker(mask)),
             Self::AckInvalid => Box::new(ack_invalid::AckInvalid::new(mask)),
             Self::AckWithholder => Box::new(ack_withholder::AckWithholder),
-            Self::BoundaryIdler => Box::new(boundary_idler::BoundaryIdler),
+            Self::BoundaryIdler => Box::new(boundary_idler::BoundaryIdler::default()),
             Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar(mask)),
             Self::Contrary => Box::new(contrary::Contrary(mask)),
             Self::CutFarAhead => Box::new(cut_far_ahead::CutFarAhead::new(mask)),

@@ -1,7 +1,7 @@
 //! Straddler: signs each of its votes and acknowledgements for the epoch before and the one after as well.
 //! Must survive: agreement; a statement counts in its own epoch alone (E, M3).
 
-use super::{Attacker, Mask};
+use super::{Attacker, Mask, speaks_of};
 use quorate_pbft::{Epoch, Message, ReplicaId, Signed, Statement};
 use std::sync::Arc;
 
@@ -29,5 +29,9 @@ impl Attacker for Straddler {
             _ => Vec::new(),
         };
         others.into_iter().map(Arc::new).chain([message.clone()]).collect()
+    }
+
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
+        !speaks_of(message, self.0.me)
     }
 }

@@ -342,6 +342,8 @@ impl Machine for CoreMachine {
         for journal in self.journal.epochs().skip(1) {
             let committee = self.committee(journal.epoch()).expect("a slot on the disk named them");
             let stable = journal.stable().expect("nobody leaves an epoch whose end is not certified");
+            let next = self.committee(journal.epoch().next()).expect("a slot on the disk named them");
+            assert_eq!(stable.seq, next.base(), "M1: epoch {} was left before its end was certified", journal.epoch());
             if let Some(config) = self.config(&committee) {
                 self.elders.insert(journal.epoch(), Elder::new(config, stable.clone(), SeqNum::new(1)));
             }

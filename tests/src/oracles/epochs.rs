@@ -1,12 +1,13 @@
-//! Epochs: one member list and one end for each, no honest vote outside its epoch's slots, and in the end everybody honest is in
+//! Epochs: one member list and one end for each, no honest vote outside its epoch's slots nor in an epoch whose beginning q
+//! members of the one before have not signed, and in the end everybody honest is in
 //! the newest epoch, with the part that its list gives (M1, M3).
 
 use super::{Extreme, Oracle, Verdict};
 use crate::presets::{MILLI, SECOND};
 use crate::scene::{Fact, Scene, Survey, statements};
 use crate::weather::Micros;
-use quorate_pbft::{Committee, Decided, Digest, Epoch, Executed, Kind, ReplicaId, SeqNum, Signed};
-use std::collections::BTreeMap;
+use quorate_pbft::{ClaimedCert, Committee, Decided, Digest, Epoch, Executed, Kind, ReplicaId, SeqNum, Signed};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the longest way from the slot that names an epoch to its first one.
 const WAY: &str = "ms from the name of an epoch to its first slot";
@@ -19,6 +20,10 @@ pub(super) struct Epochs {
     begins: BTreeMap<Epoch, (SeqNum, Digest)>,
     /// The lowest and the highest slot that somebody honest voted for in each epoch.
     voted: BTreeMap<Epoch, (SeqNum, SeqNum)>,
+    /// Who signed which state, by epoch and slot: numbers of members, from their words and from certificates on disks.
+    signed: BTreeMap<(Epoch, SeqNum, Digest), BTreeSet<ReplicaId>>,
+    /// Who voted last, and in which epoch: its disk is shown after its words.
+    voter: Option<(ReplicaId, Epoch)>,
     crossed: u64,
     /// When somebody honest first executed the slot that names an epoch, and the last slot before it.
     seen: BTreeMap<Epoch, (Micros, Option<Micros>)>,
@@ -73,8 +78,32 @@ impl Epochs {
         }
     }
 
+    fn sign(&mut self, epoch: Epoch, seq: SeqNum, digest: Digest, signer: ReplicaId) {
+        self.signed.entry((epoch, seq, digest)).or_default().insert(signer);
+    }
+
+    /// M1: an epoch begins when q members of the one before have signed the state that names its list.
+    fn entered(&self, epoch: Epoch, scene: &Scene<'_>) -> Verdict {
+        let Some(before) = epoch.previous() else { return Ok(()) };
+        let Some((base, _)) = self.begins.get(&epoch) else {
+            return Err(format!("somebody votes in epoch {epoch}, which no slot names"));
+        };
+        let of_base = (before, *base, Digest::ZERO)..=(before, *base, Digest([u8::MAX; 32]));
+        let signers = self.signed.range(of_base).map(|(_, signers)| signers.len()).max().unwrap_or_default();
+        let quorum = 2 * scene.plan.list(before).len() / 3 + 1;
+        if signers < quorum {
+            return Err(format!(
+                "somebody votes in epoch {epoch}, and {signers} of {quorum} signed its beginning at {base}"
+            ));
+        }
+        Ok(())
+    }
+
     fn vote(&mut self, signed: &Signed) -> Verdict {
         let (epoch, seq) = (signed.statement.epoch, signed.statement.seq);
+        if signed.statement.kind == Kind::Checkpoint {
+            self.sign(epoch, seq, signed.statement.digest, signed.signer);
+        }
         let (lowest, highest) = self.voted.entry(epoch).or_insert((seq, seq));
         (*lowest, *highest) = (seq.min(*lowest), seq.max(*highest));
         self.check(epoch)?;
@@ -91,13 +120,27 @@ impl Oracle for Epochs {
         if scene.plan.lists.is_empty() {
             return Ok(());
         }
+        let is_later = |voter: ReplicaId| match fact {
+            Fact::Sent { from, .. } => *from != voter,
+            _ => matches!(fact, Fact::Heard { .. }),
+        };
+        if let Some((_, epoch)) = self.voter.take_if(|(voter, _)| is_later(*voter)) {
+            self.entered(epoch, scene)?;
+        }
         match fact {
             Fact::Sent { from, message, .. } => {
                 let votes =
                     |kind: Kind| matches!(kind, Kind::PrePrepare | Kind::Prepare | Kind::Commit | Kind::Checkpoint);
                 let own = |signed: &Signed| scene.plan.seat(signed.statement.epoch, signed.signer) == Some(*from);
                 let votes = statements(message).into_iter().filter(|of| own(of) && votes(of.statement.kind));
-                votes.collect::<Vec<_>>().iter().try_for_each(|signed| self.vote(signed))
+                let votes: Vec<Signed> = votes.collect();
+                self.voter = votes.last().map(|signed| (*from, signed.statement.epoch)).or(self.voter);
+                votes.iter().try_for_each(|signed| self.vote(signed))
+            }
+            Fact::Stored { certificate, .. } if certificate.kind == Kind::Checkpoint => {
+                let ClaimedCert { epoch, seq, digest, .. } = **certificate;
+                certificate.signatures.iter().for_each(|(signer, _)| self.sign(epoch, seq, digest, *signer));
+                Ok(())
             }
             Fact::Executed { by, decided, executed, .. } => {
                 self.time(decided, executed, scene.now);

@@ -126,7 +126,9 @@ impl<'a> World<'a> {
         keys.iter().for_each(|key| *evidence.entry(key.kind).or_default() += 1);
         self.stats.evidence = evidence;
         let cores = self.plan.honest().filter_map(|replica| self.seats[replica.index()].machine.replica());
-        self.stats.view_changes = cores.map(|core| core.view().get()).max().unwrap_or(0);
+        let views = cores.map(|core| core.view().get());
+        // Views of epochs that are over were noted on the way.
+        self.stats.view_changes = views.max().unwrap_or(0).max(self.stats.view_changes);
         self.stats.tallies = self.oracles.iter().flat_map(|oracle| oracle.tallies()).collect();
         self.stats.extremes = self.oracles.iter().flat_map(|oracle| oracle.extremes()).collect();
     }

@@ -3,7 +3,7 @@
 use super::World;
 use super::queue::Event;
 use crate::machine::Outgoing;
-use crate::scene::Fact;
+use crate::scene::{Fact, statements};
 use crate::trace::words;
 use crate::weather::Micros;
 use quorate_pbft::{
@@ -115,10 +115,19 @@ impl World<'_> {
             let Some(attacker) = &mut self.seats[from.index()].attacker else { continue };
             let delay = attacker.delay(message);
             for message in attacker.outgoing(*to, message) {
-                let parcel = Rc::new(self.parcel(from, committee, message));
+                let committee = self.list_of(from, &message, committee);
+                let parcel = Rc::new(self.parcel(from, &committee, message));
                 self.post(*to, &parcel, delay);
             }
         }
+    }
+
+    /// The members of the epoch that an attacker's message is of, if it is one of them and knows them; its own ones otherwise.
+    fn list_of(&self, from: ReplicaId, message: &Message, own: &Arc<Committee>) -> Arc<Committee> {
+        let epoch = statements(message).first().map_or(own.epoch(), |signed| signed.statement.epoch);
+        let other = Some(epoch).filter(|epoch| *epoch != own.epoch());
+        let list = other.and_then(|epoch| self.seats[from.index()].machine.committee(epoch));
+        list.filter(|list| self.number(from, list).is_some()).unwrap_or_else(|| own.clone())
     }
 
     /// The number that a replica has in a member list.

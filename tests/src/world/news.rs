@@ -16,6 +16,7 @@ impl World<'_> {
             if !self.plan.is_honest(by) {
                 continue;
             }
+            self.stats.view_changes = self.stats.view_changes.max(view.get());
             match &news {
                 News::Executed(decided, executed) => self.judge(&Fact::Executed { by, decided, executed, view }),
                 News::Reached { point, slots, recorded } => {
