@@ -27,6 +27,7 @@ mod host;
 mod level;
 mod locks;
 mod openapi;
+mod order;
 mod pace;
 mod page;
 mod partitions;

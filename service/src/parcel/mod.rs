@@ -1,0 +1,20 @@
+//! Parcels: files that carry what a group has decided to a place without a network, and changes from there back
+//! (`docs/airgap.md`).
+//!
+//! A parcel is checked with the genesis alone: whoever carried it can withhold it, and change nothing in it. Decided slots
+//! are checked as a follower checks those that a member hands over ([`walk`]), and executed by the same engine.
+
+mod frame;
+mod error;
+mod walk;
+mod write;
+mod read;
+mod export;
+mod import;
+
+pub use error::{ParcelError, Wrong};
+pub use export::{Exported, Plan, export};
+pub use frame::{Frame, Kind};
+pub use import::{Imported, import};
+pub use read::{Parcel, Slots, Verified, verify};
+pub use write::{Draft, Packed};
