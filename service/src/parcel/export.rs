@@ -53,7 +53,7 @@ pub struct Exported {
 }
 
 /// Writes the parcel; goes on with one that was begun.
-pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(&Exported)) -> Result<Exported, ParcelError> {
+pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(Exported)) -> Result<Exported, ParcelError> {
     let Plan { from, to, out, genesis } = plan;
     let begin = from.previous().unwrap_or_default();
     let end = node.renewed().order_proof(to).await?;
@@ -63,7 +63,7 @@ pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(&Exported)) -> 
     }
     let group = node.renewed().status().await?.group;
     let source = Source { node, epoch: end.checkpoint().head().epoch, from: begin, older: BTreeMap::new(), looked: begin };
-    let mut packing = match resumed(&out, group, begin, end.seq(), genesis) {
+    let packing = match resumed(&out, group, begin, end.seq(), genesis) {
         Some((walk, mark)) => {
             let resumed = walk.good();
             Packing { source, walk, draft: Draft::resume(&out, mark)?, resumed }
@@ -99,7 +99,7 @@ struct Packing<'g, 'n> {
 }
 
 impl Packing<'_, '_> {
-    async fn run(mut self, end: OrderProof, tell: impl Fn(&Exported)) -> Result<Exported, ParcelError> {
+    async fn run(mut self, end: OrderProof, tell: impl Fn(Exported)) -> Result<Exported, ParcelError> {
         let to = end.seq();
         while self.walk.point().seq < to {
             let from = self.walk.point().seq.next();
@@ -110,7 +110,7 @@ impl Packing<'_, '_> {
             for (certificate, content) in decided {
                 self.pack(certificate, content).await?;
             }
-            tell(&self.so_far(to));
+            tell(self.so_far(to));
         }
         self.add(&Frame::End(Box::new(end)))?;
         let exported = self.so_far(to);

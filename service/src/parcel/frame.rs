@@ -6,6 +6,9 @@ use quorate_ledger::proof::{ORDER_BYTES_MAX, OrderProof};
 use quorate_pbft::{Bundle, ClaimedCert, Constants, Content, Digest, Tip, bounded};
 use std::fmt;
 
+/// First bytes of a parcel.
+pub const TAG: &[u8] = b"quorate-bundle-1\n";
+
 /// Bytes of a domain's name, and of a sentence about a change.
 const WORDS_MAX: usize = 4_096;
 
@@ -74,7 +77,7 @@ pub struct Decision {
 }
 
 impl Framed for Frame {
-    const TAG: &'static [u8] = b"quorate-bundle-1\n";
+    const TAG: &'static [u8] = TAG;
     /// A bundle of one large item, an envelope, or a proof.
     const BYTES_MAX: u64 = (Constants::ITEM_BYTES_MAX + ORDER_BYTES_MAX + (1 << 20)) as u64;
     const HASH: &'static str = "quorate/v1/parcel";

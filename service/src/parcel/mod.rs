@@ -14,7 +14,7 @@ mod import;
 
 pub use error::{ParcelError, Wrong};
 pub use export::{Exported, Plan, export};
-pub use frame::{Frame, Kind};
+pub use frame::{Frame, Kind, TAG};
 pub use import::{Imported, import};
 pub use read::{Parcel, Slots, Verified, verify};
 pub use write::{Draft, Packed};
