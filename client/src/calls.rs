@@ -103,6 +103,11 @@ impl Client {
         self.posted(answer.status, &answer.body)
     }
 
+    /// Asks for the proof file of a receipt.
+    pub async fn receipt_proof(&self, id: &EnvelopeId) -> Result<Vec<u8>, ClientError> {
+        Ok(self.look(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body)
+    }
+
     /// Asks about the certified state, as somebody does who copies it.
     pub async fn state(&self, ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
         self.state_that(&[], ask).await

@@ -127,6 +127,8 @@ enum Command {
     Backup(snapshot::Backup),
     #[command(subcommand)]
     Bundle(bundle::Command),
+    #[command(subcommand)]
+    Audit(bundle::Audit),
     Restore(snapshot::Restore),
     DiffState(diff_state::DiffState),
     #[command(subcommand)]
@@ -214,6 +216,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Compact(args) => compact::run(args),
         Command::Snapshot(command) => wait(snapshot::run(command)),
         Command::Bundle(command) => wait(bundle::run(command)),
+        Command::Audit(command) => wait(bundle::audit(command)),
         Command::Backup(args) => wait(snapshot::backup(args)),
         Command::Restore(args) => snapshot::restore(args),
         Command::DiffState(args) => wait(diff_state::run(args)),

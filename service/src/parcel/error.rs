@@ -7,7 +7,6 @@ use crate::framed::{Flaw, Unread};
 use crate::replica::LaunchError;
 use quorate_client::http::ClientError;
 use quorate_client::outbox::OutboxError;
-use quorate_ledger::EnvelopeId;
 use quorate_ledger::proof::ProofError;
 use quorate_pbft::{Digest, Epoch, Invalid, Position, ReplicaId, SeqNum};
 use std::io;
@@ -183,9 +182,6 @@ pub enum ParcelError {
     /// Nothing to pack.
     #[error("{0}")]
     Nothing(String),
-    /// A receipt that is of another envelope.
-    #[error("the outbox has no envelope {0}")]
-    Unknown(EnvelopeId),
     /// A node that does not answer.
     #[error(transparent)]
     Client(#[from] ClientError),

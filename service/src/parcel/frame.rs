@@ -88,6 +88,12 @@ fn words<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<String> {
     String::from_utf8(bytes).map_err(|error| borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, error.to_string()))
 }
 
+/// A sentence about a change, as much of it as a frame holds.
+pub fn cut_words(text: &str) -> String {
+    let end = (0..=text.len().min(WORDS_MAX)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or_default()].to_owned()
+}
+
 /// Kind of what a parcel holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -125,5 +131,10 @@ impl Frame {
             Self::History { group, .. } => Some((Kind::History, *group)),
             _ => None,
         }
+    }
+
+    /// Domain of a history; empty of another parcel.
+    pub fn domain(&self) -> &str {
+        if let Self::History { domain, .. } = self { domain } else { "" }
     }
 }

@@ -11,10 +11,14 @@ mod write;
 mod read;
 mod export;
 mod import;
+mod outbox;
+mod history;
 
 pub use error::{ParcelError, Wrong};
 pub use export::{Exported, Plan, export};
 pub use frame::{Frame, Kind, TAG};
+pub use history::export_history;
 pub use import::{Imported, import};
+pub use outbox::{Delivered, Settled, deliver, pack_outbox, settle};
 pub use read::{Parcel, Slots, Verified, verify};
 pub use write::{Draft, Packed};

@@ -5,7 +5,7 @@ use super::frame::{Frame, Kind};
 use super::walk::Walk;
 use crate::framed::{Mark, Reader};
 use quorate_ledger::proof::{Proof, Proved, ProvedReceipt};
-use quorate_ledger::{EnvelopeCheck, Genesis};
+use quorate_ledger::{EnvelopeCheck, Genesis, Receipt, Revision};
 use quorate_pbft::{Admitted, Digest, Item, ItemKind, PayloadCheck as _, PublicKey, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,8 @@ pub struct Parcel {
     pub kind: Kind,
     /// Group that it is of.
     pub group: Digest,
+    /// Frames after the first.
+    found: u64,
 }
 
 impl Parcel {
@@ -68,7 +70,7 @@ impl Parcel {
         let why = Wrong::Misplaced;
         let unsound = || ParcelError::Unsound { path: path.to_owned(), at: frames.at, good: None, why };
         let (kind, group) = head.begins().ok_or_else(unsound)?;
-        Ok(Self { path: path.to_owned(), frames, head, kind, group })
+        Ok(Self { path: path.to_owned(), frames, head, kind, group, found: 0 })
     }
 
     /// Refuses a parcel of another kind.
@@ -125,62 +127,70 @@ impl Parcel {
         last
     }
 
-    /// Takes frame after frame up to the count that ends the parcel.
-    pub fn each(
-        &mut self,
-        mut take: impl FnMut(u64, Frame) -> Result<(), Result<Wrong, ParcelError>>,
-    ) -> Result<u64, ParcelError> {
-        let mut found = 0;
-        loop {
-            match self.read(None)? {
-                Frame::Count(due) if due == found => break,
-                Frame::Count(due) => return Err(self.unsound(None, Wrong::Count { due, found })),
-                frame => {
-                    found += 1;
-                    let taken = take(found, frame);
-                    taken.map_err(|why| why.map_or_else(|error| error, |why| self.unsound(None, why)))?;
-                }
+    /// The next frame between the first and the count that ends the parcel, with its number; none at the end.
+    pub fn next(&mut self) -> Result<Option<(u64, Frame)>, ParcelError> {
+        let frame = self.read(None)?;
+        if let Frame::Count(due) = frame {
+            if due != self.found {
+                return Err(self.unsound(None, Wrong::Count { due, found: self.found }));
             }
+            self.frames.close().map_err(|error| unread(&self.path, self.frames.at, None, error))?;
+            return Ok(None);
         }
-        self.frames.close().map_err(|error| unread(&self.path, self.frames.at, None, error))?;
-        Ok(found)
+        self.found += 1;
+        Ok(Some((self.found, frame)))
     }
 
-    /// Bytes read so far.
-    pub fn bytes(&self) -> u64 {
-        self.frames.end
+    /// Takes frame after frame; how many there were. A frame that is refused with a fault makes the parcel unsound.
+    pub fn each(
+        mut self,
+        mut take: impl FnMut(u64, Frame) -> Result<(), Result<Wrong, ParcelError>>,
+    ) -> Result<(u64, u64), ParcelError> {
+        while let Some((number, frame)) = self.next()? {
+            let taken = take(number, frame);
+            taken.map_err(|why| why.map_or_else(|error| error, |why| self.unsound(None, why)))?;
+        }
+        Ok((self.found, self.frames.end))
     }
 }
 
-/// Checks a parcel with the genesis alone: each byte, each signature, and that nothing is missing.
-pub fn verify(path: &Path, genesis: &Genesis) -> Result<Verified, ParcelError> {
+/// Checks a parcel with the genesis alone: each byte, each signature, and that nothing is missing. `each` is told the
+/// receipts, one after the other, before the end of the parcel was seen.
+pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) -> Result<Verified, ParcelError> {
     let mut parcel = Parcel::open(path)?;
-    let (kind, group) = (parcel.kind, parcel.group);
-    if group != genesis.group() {
+    let (kind, theirs, ours) = (parcel.kind, parcel.group, genesis.group());
+    if theirs != ours {
         let good = (kind == Kind::Slots).then_some(None);
-        return Err(parcel.unsound(good, Wrong::Group { theirs: group, ours: genesis.group() }));
+        return Err(parcel.unsound(good, Wrong::Group { theirs, ours }));
     }
-    let mut verified = Verified { kind, group, bytes: 0, count: 0, slots: None, history: None };
-    match kind {
+    let verified = Verified { kind, group: ours, bytes: 0, count: 0, slots: None, history: None };
+    let (count, bytes) = match kind {
         Kind::Slots => {
             let slots = slots(&parcel.walk(Some(genesis), |_, _| Ok(()))?);
-            verified.count = slots.as_ref().map_or(0, |slots| slots.last.get() + 1 - slots.first.get());
-            verified.slots = slots;
+            let count = slots.as_ref().map_or(0, |slots| slots.last.get() + 1 - slots.first.get());
+            return Ok(Verified { bytes: parcel.frames.end, count, slots, ..verified });
         }
         Kind::Outbox => {
             let check = EnvelopeCheck::new(genesis);
-            verified.count = parcel.each(|number, frame| envelope(&check, number, frame).map(drop).map_err(Ok))?;
+            parcel.each(|number, frame| envelope(&check, number, frame).map_err(Ok))?
         }
-        Kind::Receipts => {
-            verified.count = parcel.each(|number, frame| match frame {
-                Frame::Unanswered { .. } => Ok(()),
-                frame => receipt(genesis, number, frame).map(drop).map_err(Ok),
+        Kind::Receipts => parcel.each(|number, frame| match frame {
+            Frame::Unanswered { .. } => Ok(()),
+            frame => Ok(each(&receipt(genesis, number, frame).map_err(Ok)?.receipt)),
+        })?,
+        Kind::History => {
+            let mut history = History::default();
+            let domain = parcel.head.domain().to_owned();
+            let (count, bytes) = parcel.each(|number, frame| {
+                let receipt = receipt(genesis, number, frame).map_err(Ok)?.receipt;
+                history.take(&domain, &receipt, number).map_err(Ok)?;
+                Ok(each(&receipt))
             })?;
+            return Ok(Verified { bytes, count, history: Some((domain, history.gaps)), ..verified });
         }
-        Kind::History => (verified.count, verified.history) = history(&mut parcel, genesis)?,
-        Kind::State => (),
-    }
-    Ok(Verified { bytes: parcel.bytes(), ..verified })
+        Kind::State => (0, 0), // of `copying::verify`
+    };
+    Ok(Verified { bytes, count, ..verified })
 }
 
 fn slots(walk: &Walk<'_>) -> Option<Slots> {
@@ -197,11 +207,10 @@ fn slots(walk: &Walk<'_>) -> Option<Slots> {
     })
 }
 
-/// Bytes of an envelope that a node may take.
-pub fn envelope(check: &EnvelopeCheck, number: u64, frame: Frame) -> Result<Vec<u8>, Wrong> {
+fn envelope(check: &EnvelopeCheck, number: u64, frame: Frame) -> Result<(), Wrong> {
     let Frame::Envelope(bytes) = frame else { return Err(Wrong::Misplaced) };
-    let item = Item { kind: ItemKind::Envelope, bytes };
-    if check.is_valid(&item) { Ok(item.bytes) } else { Err(Wrong::Envelope(number)) }
+    let is_valid = check.is_valid(&Item { kind: ItemKind::Envelope, bytes });
+    if is_valid { Ok(()) } else { Err(Wrong::Envelope(number)) }
 }
 
 /// Receipt that is proved.
@@ -213,21 +222,26 @@ pub fn receipt(genesis: &Genesis, number: u64, frame: Frame) -> Result<ProvedRec
     }
 }
 
-/// Receipts of one domain in the order of execution; how many, the domain, and the gaps between its authors' numbers.
-fn history(parcel: &mut Parcel, genesis: &Genesis) -> Result<(u64, Option<(String, Vec<String>)>), ParcelError> {
-    let Frame::History { domain, .. } = parcel.head.clone() else { return Ok((0, None)) };
-    let (mut last, mut next, mut gaps) = (None, BTreeMap::<PublicKey, u64>::new(), Vec::new());
-    let count = parcel.each(|number, frame| {
-        let ProvedReceipt { receipt, .. } = receipt(genesis, number, frame).map_err(Ok)?;
-        if receipt.revision.is_none() || receipt.revision <= last {
-            return Err(Ok(Wrong::OtherProof(number)));
+/// Receipts of one domain in the order of execution.
+#[derive(Default)]
+struct History {
+    last: Option<Revision>,
+    /// The next number of each author.
+    next: BTreeMap<PublicKey, u64>,
+    gaps: Vec<String>,
+}
+
+impl History {
+    fn take(&mut self, domain: &str, receipt: &Receipt, number: u64) -> Result<(), Wrong> {
+        if receipt.revision.is_none() || receipt.revision <= self.last {
+            return Err(Wrong::OtherProof(number));
         }
-        last = receipt.revision;
+        self.last = receipt.revision;
         if receipt.domain == domain {
-            let due = next.insert(receipt.author, receipt.to_seq + 1).filter(|due| *due != receipt.from_seq);
-            gaps.extend(due.map(|due| format!("{} {due}..{}", receipt.author, receipt.from_seq)));
+            let due = self.next.insert(receipt.author, receipt.to_seq.saturating_add(1));
+            let due = due.filter(|due| *due < receipt.from_seq);
+            self.gaps.extend(due.map(|due| format!("{}: {due} to {}", receipt.author, receipt.from_seq - 1)));
         }
         Ok(())
-    })?;
-    Ok((count, Some((domain, gaps))))
+    }
 }

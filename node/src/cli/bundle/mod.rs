@@ -7,11 +7,14 @@ use super::failure::{Failure, Outcome};
 use super::observe::given_genesis;
 use super::output;
 use super::print;
-use super::reach::Reach;
-use super::snapshot;
+use super::reach::{Reach, Scope, Signing};
+use super::{receipt, snapshot};
+use quorate_client::keys;
+use quorate_client::outbox::Outbox;
+use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::SeqNum;
 use quorate_service::copying::{self, Files};
-use quorate_service::parcel::{self, Exported, Imported, Plan, TAG, Verified};
+use quorate_service::parcel::{self, Delivered, Exported, Imported, Kind, Packed, Parcel, Plan, Settled, TAG};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::cell::Cell;
@@ -31,6 +34,9 @@ pub enum Command {
         /// The last slot [default: that of the newest certified state]
         #[arg(long, value_name = "SEQ")]
         to: Option<u64>,
+        /// Only the receipts of a domain's changes, each with its proof, for an auditor: they cannot be executed
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<String>,
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -62,8 +68,40 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Take a file: slots or a state into the folder of a stopped observer
+    /// Take a file: slots or a state into the folder of a stopped observer, changes at a node, receipts into an outbox
     Import(Import),
+    /// Pack the changes of a key that have no answer, as they were signed, for a place with a network
+    Outbox {
+        #[command(flatten)]
+        signing: Signing,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Write a domain's history into a file that an auditor checks with the genesis alone
+#[derive(Debug, clap::Subcommand)]
+pub enum Audit {
+    /// Write the receipt of each accepted change with its proof: `quorate bundle verify` checks and lists them
+    Export {
+        #[command(flatten)]
+        scope: Scope,
+        /// The first slot
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        from: u64,
+        /// The last slot [default: the newest]
+        #[arg(long, value_name = "SEQ")]
+        to: Option<u64>,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// File to take, and the place that takes it.
@@ -71,12 +109,17 @@ pub enum Command {
 pub struct Import {
     /// The file
     file: PathBuf,
-    /// Slots or a state: the folder of the observer, which `quorate observe` serves; made where there is none
+    /// For slots or a state: the folder of the observer, which `quorate observe` serves; made where there is none
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// The group's genesis: what you trust, where the folder has none
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
+    /// For changes: the file to write, with the proved receipts that the node gave
+    #[arg(long, value_name = "FILE")]
+    receipts: Option<PathBuf>,
+    #[command(flatten)]
+    signing: Signing,
     #[command(flatten)]
     reach: Reach,
 }
@@ -84,7 +127,10 @@ pub struct Import {
 /// Runs `quorate bundle`.
 pub async fn run(command: &Command) -> Outcome {
     match command {
-        Command::Export { from, to, out, genesis, reach } => {
+        Command::Export { from, to, domain: Some(domain), out, reach, .. } => {
+            history(domain, (*from, *to), out, reach).await
+        }
+        Command::Export { from, to, out, genesis, reach, .. } => {
             output::check(out, TAG)?;
             let genesis = genesis.as_deref().map(read_genesis).transpose().map_err(Failure::usage)?;
             let (from, to) = (SeqNum::new(*from), to.map(SeqNum::new));
@@ -98,8 +144,34 @@ pub async fn run(command: &Command) -> Outcome {
             snapshot::tell((out, reach.json), &exported.map_err(copy_failed)?, "exported")
         }
         Command::Verify { file, genesis, json } => verify(file, genesis, *json),
-        Command::Import(args) => import(args),
+        Command::Import(args) => import(args).await,
+        Command::Outbox { signing, out, json } => {
+            output::check(out, TAG)?;
+            let outbox = Outbox::open(&keys::home(signing.key()?)?).map_err(|error| failed(error.into()))?;
+            packed(out, &parcel::pack_outbox(&outbox, out).map_err(failed)?, "changes", *json)
+        }
     }
+}
+
+/// Runs `quorate audit`.
+pub async fn audit(command: &Audit) -> Outcome {
+    let Audit::Export { scope, from, to, out, reach } = command;
+    history(&scope.domain, (*from, *to), out, reach).await
+}
+
+async fn history(domain: &str, (from, to): (u64, Option<u64>), out: &Path, reach: &Reach) -> Outcome {
+    output::check(out, TAG)?;
+    let range = (SeqNum::new(from), to.map(SeqNum::new));
+    let written = parcel::export_history(&reach.client()?, domain, range, out).await.map_err(failed)?;
+    packed(out, &written, "receipts", reach.json)
+}
+
+fn packed(out: &Path, written: &Packed, what: &str, as_json: bool) -> Outcome {
+    let Packed { count, bytes } = written;
+    if as_json {
+        return Ok(print::json(&json!({ "count": count, "bytes": bytes }))?);
+    }
+    Ok(print::say(format!("packed {count} {what} into {}, {}", out.display(), print::size(*bytes)))?)
 }
 
 /// Tells of progress once a second.
@@ -132,17 +204,77 @@ fn verify(file: &Path, genesis: &Path, as_json: bool) -> Outcome {
         return snapshot::verify((file, as_json), genesis);
     }
     let genesis = read_genesis(genesis).map_err(Failure::usage)?;
-    match parcel::verify(file, &genesis) {
-        Ok(verified) => told(file, &verified, as_json),
+    let mut items = Vec::new();
+    let each = |receipt: &Receipt| match as_json {
+        true => items.push(serde_json::to_value(receipt).expect("plain data with string keys")),
+        // Whoever reads the lines may have gone; the rest is checked all the same.
+        false => drop(receipt::lines(receipt).iter().try_for_each(print::say)),
+    };
+    match parcel::verify(file, &genesis, each) {
+        Ok(verified) => told(file, &verified, items, as_json),
         Err(error) => unverified(error, as_json),
     }
 }
 
-fn import(args: &Import) -> Outcome {
-    let Import { file, dir, genesis, reach } = args;
-    let Some(dir) = dir else {
-        return Err(Failure::usage("no place that takes the file").next("give --dir DIR, the folder of an observer"));
-    };
+/// Takes a file where what it holds belongs.
+async fn import(args: &Import) -> Outcome {
+    let kind = if copying::is_snapshot(&args.file) { Kind::State } else { Parcel::open(&args.file).map_err(failed)?.kind };
+    let lacking = |what: &str, next: &str| Failure::usage(format!("{}: {what}", args.file.display())).next(next);
+    match (kind, &args.dir, &args.receipts) {
+        (Kind::Slots | Kind::State, Some(dir), None) => execute(args, dir),
+        (Kind::Slots | Kind::State, ..) => {
+            Err(lacking(&format!("it holds {kind}"), "give --dir DIR alone, the folder of an observer that is stopped"))
+        }
+        (Kind::Outbox, None, Some(receipts)) => deliver(args, receipts).await,
+        (Kind::Outbox, ..) => {
+            Err(lacking(&format!("it holds {kind}"), "give --receipts FILE and --node URL; the receipts go home in FILE"))
+        }
+        (Kind::Receipts, _, None) => settle(args),
+        (Kind::Receipts, ..) => Err(lacking(&format!("it holds {kind}"), "give --key FILE, the key that signed, alone")),
+        (Kind::History, ..) => {
+            Err(lacking(&format!("it holds {kind}, which is for reading"), "`quorate bundle verify` checks and lists it"))
+        }
+    }
+}
+
+async fn deliver(args: &Import, receipts: &Path) -> Outcome {
+    output::check(receipts, TAG)?;
+    let delivered = parcel::deliver(&args.file, &args.reach.client()?, receipts).await.map_err(failed)?;
+    let Delivered { receipts: verdicts, unanswered } = delivered;
+    answers(&args.reach, &verdicts, &unanswered)?;
+    if args.reach.json {
+        return Ok(());
+    }
+    let what = format!("{} receipts go home in {}", verdicts.len(), receipts.display());
+    Ok(print::say(format!("{what}; there: quorate bundle import {} --key KEY", receipts.display()))?)
+}
+
+fn settle(args: &Import) -> Outcome {
+    let genesis = given_genesis(args.dir.as_deref().unwrap_or(Path::new("")), args.genesis.as_deref())?;
+    let mut outbox = Outbox::open(&keys::home(args.signing.key()?)?).map_err(|error| failed(error.into()))?;
+    let Settled { receipts, others, unanswered } =
+        parcel::settle(&mut outbox, &args.file, &genesis).map_err(failed)?;
+    answers(&args.reach, &receipts, &unanswered)?;
+    if args.reach.json {
+        return Ok(());
+    }
+    Ok(print::say(format!("{} changes have their receipts now; {others} receipts were known or of other keys", receipts.len()))?)
+}
+
+/// Prints receipts, and what a node said of envelopes without one.
+fn answers(reach: &Reach, receipts: &[Receipt], unanswered: &[(EnvelopeId, String)]) -> Outcome {
+    if reach.json {
+        let unanswered = unanswered.iter().map(|(id, why)| json!({ "id": id.to_string(), "why": why }));
+        let unanswered = unanswered.collect::<Vec<_>>();
+        return Ok(print::json(&json!({ "receipts": receipts, "unanswered": unanswered }))?);
+    }
+    receipts.iter().flat_map(receipt::lines).try_for_each(print::say)?;
+    let words = |(id, why): &(EnvelopeId, String)| format!("not ordered  {id}: {}", print::plain(why));
+    Ok(unanswered.iter().map(words).try_for_each(print::say)?)
+}
+
+fn execute(args: &Import, dir: &Path) -> Outcome {
+    let Import { file, genesis, reach, .. } = args;
     let genesis = Arc::new(given_genesis(dir, genesis.as_deref())?);
     let tell = seldom(|slot| eprintln!("quorate: executed up to slot {slot}"));
     let Imported { before, seq, state_root, certified } =

@@ -3,18 +3,17 @@
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::print::{self, plain};
 use super::super::{clock, copy};
-use super::Verified;
 use quorate_client::http::ClientError;
 use quorate_client::outbox::OutboxError;
 use quorate_pbft::SeqNum;
-use quorate_service::parcel::{ParcelError, Slots};
+use quorate_service::parcel::{ParcelError, Slots, Verified};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Prints the statement of a file that verifies.
-pub fn told(file: &Path, verified: &Verified, as_json: bool) -> Outcome {
+pub fn told(file: &Path, verified: &Verified, items: Vec<Value>, as_json: bool) -> Outcome {
     if as_json {
-        return Ok(print::json(&document(verified))?);
+        return Ok(print::json(&document(verified, items))?);
     }
     print::say(format!("verified {}: {}, {}", file.display(), verified.kind, print::size(verified.bytes)))?;
     print::say(format!("group     {}", verified.group))?;
@@ -41,7 +40,7 @@ fn lines(slots: &Slots) -> Vec<String> {
     ]
 }
 
-fn document(verified: &Verified) -> Value {
+fn document(verified: &Verified, items: Vec<Value>) -> Value {
     let mut document = json!({
         "verified": true,
         "kind": verified.kind.to_string(),
@@ -49,6 +48,9 @@ fn document(verified: &Verified) -> Value {
         "bytes": verified.bytes,
         "count": verified.count,
     });
+    if !items.is_empty() {
+        document["items"] = items.into();
+    }
     if let Some(slots) = &verified.slots {
         document["first"] = slots.first.get().into();
         document["last"] = slots.last.get().into();
@@ -94,7 +96,6 @@ pub fn failed(error: ParcelError) -> Failure {
         | ParcelError::Broken { .. }
         | ParcelError::Lacking { .. }
         | ParcelError::Untrue { .. }
-        | ParcelError::Unknown(_)
         | ParcelError::Nothing(_) => Failure::no(what),
         ParcelError::Client(ClientError::Refused(problem)) if problem.code == "history-pruned" => {
             Failure::no(what).next(
