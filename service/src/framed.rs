@@ -192,11 +192,12 @@ pub fn beside(path: &Path, name: &str) -> PathBuf {
     path.into()
 }
 
-/// Removes a file that an earlier run has left.
+/// Removes a file that an earlier run has left; one that another process writes is refused.
 pub fn clear(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    match OpenOptions::new().write(true).open(path) {
+        Ok(file) => lock(&file).and_then(|()| fs::remove_file(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::StateView;
 use crate::proof::{
-    Checkpoint, Epochs, FileProof, MarkProof, Marked, OrderProof, ProveError, ReceiptProof, SlotPath, SlotProof, TreeProof,
+    Checkpoint, Epochs, FileProof, MarkProof, Marked, OrderProof, ProveError, ReceiptProof, SlotPath, SlotProof,
+    TreeProof,
 };
 use crate::state::record::DomainRoot;
 use crate::state::slot::{Listed, SlotLeaf};

@@ -348,7 +348,7 @@ fn where_slots_are_forgotten_the_advice_leads_to_a_state_that_slots_go_on_from()
 
 #[test]
 fn changes_made_without_a_network_are_ordered_elsewhere_and_their_receipts_come_home() {
-    let mut desk = Desk::with_files(2);
+    let desk = Desk::with_files(2);
     desk.export(0, "all");
     desk.import("all", "site");
     let (key, edit) = (desk.path("author-org-1.key"), desk.path("edit"));
@@ -360,7 +360,9 @@ fn changes_made_without_a_network_are_ordered_elsewhere_and_their_receipts_come_
             told(&["put", path, text(&edit), "--offline", "--key", text(&key), "--node", &site.node()]);
         }
     }
-    desk.group.put(0, "file-0", "written here meanwhile");
+    fs::write(&edit, "written here meanwhile").expect("our folder");
+    let own = desk.path("author-org-0.key");
+    told(&["put", "file-0", text(&edit), "--key", text(&own), "--node", &desk.node]);
     assert_eq!(told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)])["count"], 2);
     assert_eq!(desk.verify("outbox")["count"], 2);
 

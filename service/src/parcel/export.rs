@@ -56,13 +56,17 @@ pub struct Exported {
 pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(Exported)) -> Result<Exported, ParcelError> {
     let Plan { from, to, out, genesis } = plan;
     let begin = from.previous().unwrap_or_default();
+    if let Some(to) = to.filter(|to| *to <= begin) {
+        return Err(ParcelError::Nothing(format!("no slot lies between {from} and {to}")));
+    }
     let end = node.renewed().order_proof(to).await?;
     if end.seq() <= begin {
         let what = format!("{} has no certified slot after {begin}: there is nothing to carry yet", node.node());
         return Err(ParcelError::Nothing(what));
     }
     let group = node.renewed().status().await?.group;
-    let source = Source { node, epoch: end.checkpoint().head().epoch, from: begin, older: BTreeMap::new(), looked: begin };
+    let source =
+        Source { node, epoch: end.checkpoint().head().epoch, from: begin, older: BTreeMap::new(), looked: begin };
     let packing = match resumed(&out, group, begin, end.seq(), genesis) {
         Some((walk, mark)) => {
             let resumed = walk.good();
@@ -180,9 +184,10 @@ impl Source<'_> {
             let mut next = from;
             while next <= self.looked {
                 let some = self.slots(next, self.looked).await?;
-                next = some.last().map(|(certificate, _)| certificate.seq.next()).ok_or_else(|| {
-                    self.untrue(Wrong::Gap { due: next, found: self.from })
-                })?;
+                next = some
+                    .last()
+                    .map(|(certificate, _)| certificate.seq.next())
+                    .ok_or_else(|| self.untrue(Wrong::Gap { due: next, found: self.from }))?;
                 decided.extend(some);
             }
             for (lane, tip) in decided.iter().rev().flat_map(|(_, content)| &content.cut) {
@@ -212,7 +217,9 @@ impl Source<'_> {
 
     async fn bundles(&self, lane: ReplicaId, from: Position, to: Position) -> Result<Vec<Arc<Bundle>>, ParcelError> {
         let messages = self.ask(Wanted::Bundles { lane, from, to }).await?.into_iter();
-        Ok(messages.filter_map(|message| if let Message::Bundle(bundle) = message { Some(bundle) } else { None }).collect())
+        Ok(messages
+            .filter_map(|message| if let Message::Bundle(bundle) = message { Some(bundle) } else { None })
+            .collect())
     }
 
     async fn ask(&self, wanted: Wanted) -> Result<Vec<Message>, ParcelError> {

@@ -85,7 +85,8 @@ impl Framed for Frame {
 
 fn words<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<String> {
     let bytes = bounded::list::<WORDS_MAX, _, _>(reader)?;
-    String::from_utf8(bytes).map_err(|error| borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, error.to_string()))
+    String::from_utf8(bytes)
+        .map_err(|error| borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, error.to_string()))
 }
 
 /// A sentence about a change, as much of it as a frame holds.

@@ -8,8 +8,8 @@ use super::frame::{Decision, Frame};
 use quorate_ledger::Genesis;
 use quorate_ledger::proof::{Checkpoint, Epochs, OrderProof};
 use quorate_pbft::{
-    Admitted, Bundle, Content, Ed25519, ExecutedPoint, Item, Message, PayloadCheck, ReplicaId, SeqNum,
-    Tip, Unverified, VerifyContext,
+    Admitted, Bundle, Content, Ed25519, ExecutedPoint, Item, Message, PayloadCheck, ReplicaId, SeqNum, Tip, Unverified,
+    VerifyContext,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -218,7 +218,8 @@ fn verify(file: &Path, genesis: &Path, as_json: bool) -> Outcome {
 
 /// Takes a file where what it holds belongs.
 async fn import(args: &Import) -> Outcome {
-    let kind = if copying::is_snapshot(&args.file) { Kind::State } else { Parcel::open(&args.file).map_err(failed)?.kind };
+    let kind =
+        if copying::is_snapshot(&args.file) { Kind::State } else { Parcel::open(&args.file).map_err(failed)?.kind };
     let lacking = |what: &str, next: &str| Failure::usage(format!("{}: {what}", args.file.display())).next(next);
     match (kind, &args.dir, &args.receipts) {
         (Kind::Slots | Kind::State, Some(dir), None) => execute(args, dir),
@@ -226,14 +227,18 @@ async fn import(args: &Import) -> Outcome {
             Err(lacking(&format!("it holds {kind}"), "give --dir DIR alone, the folder of an observer that is stopped"))
         }
         (Kind::Outbox, None, Some(receipts)) => deliver(args, receipts).await,
-        (Kind::Outbox, ..) => {
-            Err(lacking(&format!("it holds {kind}"), "give --receipts FILE and --node URL; the receipts go home in FILE"))
-        }
+        (Kind::Outbox, ..) => Err(lacking(
+            &format!("it holds {kind}"),
+            "give --receipts FILE and --node URL; the receipts go home in FILE",
+        )),
         (Kind::Receipts, _, None) => settle(args),
-        (Kind::Receipts, ..) => Err(lacking(&format!("it holds {kind}"), "give --key FILE, the key that signed, alone")),
-        (Kind::History, ..) => {
-            Err(lacking(&format!("it holds {kind}, which is for reading"), "`quorate bundle verify` checks and lists it"))
+        (Kind::Receipts, ..) => {
+            Err(lacking(&format!("it holds {kind}"), "give --key FILE, the key that signed, alone"))
         }
+        (Kind::History, ..) => Err(lacking(
+            &format!("it holds {kind}, which is for reading"),
+            "`quorate bundle verify` checks and lists it",
+        )),
     }
 }
 
@@ -252,13 +257,15 @@ async fn deliver(args: &Import, receipts: &Path) -> Outcome {
 fn settle(args: &Import) -> Outcome {
     let genesis = given_genesis(args.dir.as_deref().unwrap_or(Path::new("")), args.genesis.as_deref())?;
     let mut outbox = Outbox::open(&keys::home(args.signing.key()?)?).map_err(|error| failed(error.into()))?;
-    let Settled { receipts, others, unanswered } =
-        parcel::settle(&mut outbox, &args.file, &genesis).map_err(failed)?;
+    let Settled { receipts, others, unanswered } = parcel::settle(&mut outbox, &args.file, &genesis).map_err(failed)?;
     answers(&args.reach, &receipts, &unanswered)?;
     if args.reach.json {
         return Ok(());
     }
-    Ok(print::say(format!("{} changes have their receipts now; {others} receipts were known or of other keys", receipts.len()))?)
+    Ok(print::say(format!(
+        "{} changes have their receipts now; {others} receipts were known or of other keys",
+        receipts.len()
+    ))?)
 }
 
 /// Prints receipts, and what a node said of envelopes without one.
@@ -277,8 +284,7 @@ fn execute(args: &Import, dir: &Path) -> Outcome {
     let Import { file, genesis, reach, .. } = args;
     let genesis = Arc::new(given_genesis(dir, genesis.as_deref())?);
     let tell = seldom(|slot| eprintln!("quorate: executed up to slot {slot}"));
-    let Imported { before, seq, state_root, certified } =
-        parcel::import(file, dir, &genesis, tell).map_err(failed)?;
+    let Imported { before, seq, state_root, certified } = parcel::import(file, dir, &genesis, tell).map_err(failed)?;
     if reach.json {
         return Ok(print::json(&json!({
             "before": before.get(),
