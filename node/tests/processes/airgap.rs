@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
@@ -173,6 +173,32 @@ fn a_parcel_that_reaches_back_is_taken_from_where_the_folder_stands() {
     (0..4).for_each(|number| drop(desk.group.put(number, &format!("later-{number}"), "new")));
     desk.export(2, "most");
     assert_eq!(desk.import("most", "site")["state_root"], desk.verify("most")["state_root"]);
+}
+
+#[test]
+fn a_parcel_up_to_a_named_slot_ends_there_and_the_next_one_confirms_the_state() {
+    let desk = Desk::with_files(6);
+    let out = desk.path("part");
+    let args = ["bundle", "export", "--from", "0", "--to", "3", "--out", text(&out), "--node", &desk.node];
+    assert_eq!(told(&args)["last"], 3);
+    let verified = desk.verify("part");
+    assert_eq!(verified["last"], 3);
+    assert!(verified["certified_seq"].as_u64() >= Some(3), "{verified}");
+    assert_eq!(desk.import("part", "site")["seq"], 3);
+    desk.export(4, "rest");
+    let imported = desk.import("rest", "site");
+    assert_eq!((&imported["before"], &imported["certified"]), (&Value::from(3), &Value::from(true)), "{imported}");
+}
+
+#[test]
+fn a_parcel_that_is_refused_leaves_no_folder_and_a_replicas_folder_takes_none() {
+    let desk = Desk::with_files(3);
+    desk.export(3, "rest");
+    let (file, site, replica) = (desk.path("rest"), desk.path("site"), desk.path("replica-0"));
+    refused(&["bundle", "import", text(&file), "--dir", text(&site), "--genesis", &desk.genesis], 1);
+    assert!(!site.exists());
+    let wrong = refused(&["bundle", "import", text(&file), "--dir", text(&replica)], 2);
+    assert!(wrong.contains("is a replica's folder"), "{wrong}");
 }
 
 #[test]

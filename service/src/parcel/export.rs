@@ -55,27 +55,29 @@ pub struct Exported {
 /// Writes the parcel; goes on with one that was begun.
 pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(Exported)) -> Result<Exported, ParcelError> {
     let Plan { from, to, out, genesis } = plan;
-    let begin = from.previous().unwrap_or_default();
-    if let Some(to) = to.filter(|to| *to <= begin) {
+    let begins = from.previous().unwrap_or_default();
+    if let Some(to) = to.filter(|to| *to <= begins) {
         return Err(ParcelError::Nothing(format!("no slot lies between {from} and {to}")));
     }
     let end = node.renewed().order_proof(to).await?;
-    if end.seq() <= begin {
-        let what = format!("{} has no certified slot after {begin}: there is nothing to carry yet", node.node());
+    if end.seq() <= begins {
+        let what = format!("{} has no certified slot after {begins}: there is nothing to carry yet", node.node());
         return Err(ParcelError::Nothing(what));
     }
     let group = node.renewed().status().await?.group;
     let source =
-        Source { node, epoch: end.checkpoint().head().epoch, from: begin, older: BTreeMap::new(), looked: begin };
-    let packing = match resumed(&out, group, begin, end.seq(), genesis) {
+        Source { node, epoch: end.checkpoint().head().epoch, from: begins, older: BTreeMap::new(), looked: begins };
+    source.is_asked(to.unwrap_or(end.seq()), end.seq())?;
+    let packing = match resumed(&out, group, begins, end.seq(), genesis) {
         Some((walk, mark)) => {
             let resumed = walk.good();
             Packing { source, walk, draft: Draft::resume(&out, mark)?, resumed }
         }
         None => {
-            let begin = Box::new(node.renewed().order_proof(Some(begin)).await?);
+            let begin = Box::new(node.renewed().order_proof(Some(begins)).await?);
             let (head, mut walk) = (Frame::Slots { group, begin }, Walk::new(genesis));
             walk.take(&head).map_err(|why| source.untrue(why))?;
+            source.is_asked(begins, walk.begin().unwrap_or_default())?;
             Packing { source, walk, draft: Draft::begin(&out, &head)?, resumed: None }
         }
     };
@@ -229,6 +231,11 @@ impl Source<'_> {
         let answer = node.order(question).await?;
         let messages = bounded::list::<MESSAGES_MAX, _, _>(&mut &answer[..]);
         Ok(messages.map_err(|error| node.garbled(error.to_string()))?)
+    }
+
+    /// Refuses a proof of another slot than was asked for.
+    fn is_asked(&self, due: SeqNum, found: SeqNum) -> Result<(), ParcelError> {
+        if due == found { Ok(()) } else { Err(self.untrue(Wrong::Gap { due, found })) }
     }
 
     fn untrue(&self, why: Wrong) -> ParcelError {

@@ -3,7 +3,7 @@
 //! A parcel is read twice: nothing of it is executed before all of it was checked. The slots then go through the engine as
 //! those that members hand over do.
 
-use super::error::ParcelError;
+use super::error::{ParcelError, at};
 use super::frame::{Frame, Kind};
 use super::read::Parcel;
 use super::walk::Walk;
@@ -14,6 +14,7 @@ use crate::observer;
 use crate::pool::CachedVerify;
 use quorate_ledger::Genesis;
 use quorate_pbft::{Admitted, Digest, ExecutedPoint, Message, Now, QuorumCert, SeqNum, Ticks, Time};
+use std::fs;
 use std::mem;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,9 +47,11 @@ pub fn import(path: &Path, dir: &Path, genesis: &Arc<Genesis>, tell: impl Fn(Seq
         return state(path, dir, genesis);
     }
     Parcel::open(path)?.of_kind(Kind::Slots)?.of_group(genesis.group(), "the genesis is")?;
-    let mut site = Site::open(dir, genesis)?;
-    let own = site.point().clone();
-    if let Some(certificate) = check(path, dir, genesis, &own)? {
+    let mut site = if dir.join(DATA).exists() { Some(Site::open(dir, genesis)?) } else { None };
+    let own = site.as_ref().map_or_else(|| ExecutedPoint::genesis(0), |site| site.point().clone());
+    let certificate = check(path, dir, genesis, &own)?;
+    let mut site = site.take().map_or_else(|| Site::open(dir, genesis), Ok)?;
+    if let Some(certificate) = certificate {
         // The certificate comes first: what it covers leaves memory while the rest is executed.
         site.round(vec![certificate])?;
         Parcel::open(path)?.walk(Some(genesis), |walk, message| site.follow(walk, message, own.seq, &tell))?;
@@ -90,6 +93,9 @@ fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, Pa
         if offered <= before {
             return Err(ParcelError::Older { dir: dir.to_owned(), executed: before, offered });
         }
+    } else if data.exists() {
+        // Nothing but the genesis is in it.
+        fs::remove_dir_all(&data).map_err(at(&data))?;
     }
     let Copied { seq, state_root, .. } = copying::restore(path, &data, genesis, &public.0)?;
     Ok(Imported { before, seq, state_root, certified: true })
@@ -100,6 +106,8 @@ struct Site<'d> {
     dir: &'d Path,
     engine: Engine,
     began: Instant,
+    /// Slots whose decisions a follower keeps, and what is in memory at once.
+    slots_at_once: usize,
     /// Slot that comes by.
     coming: Group,
     /// Slots that came whole and are not executed yet.
@@ -118,7 +126,9 @@ impl<'d> Site<'d> {
     fn open(dir: &'d Path, genesis: &Arc<Genesis>) -> Result<Self, ParcelError> {
         let public = observer::furnish(dir, genesis, true)?;
         let engine = observer::open(genesis, &Arc::new(CachedVerify::new()), &dir.join(DATA), &public)?;
-        Ok(Self { dir, engine, began: Instant::now(), coming: Group::default(), waiting: Group::default() })
+        let slots_at_once = SLOTS_AT_ONCE.min(genesis.constants().window as usize);
+        let (began, coming, waiting) = (Instant::now(), Group::default(), Group::default());
+        Ok(Self { dir, engine, began, slots_at_once, coming, waiting })
     }
 
     fn point(&self) -> &ExecutedPoint {
@@ -144,7 +154,7 @@ impl<'d> Site<'d> {
         }
         if walk.is_between() {
             let slot = mem::take(&mut self.coming);
-            if !self.waiting.has_room(&slot) {
+            if !self.waiting.has_room(&slot, self.slots_at_once) {
                 self.flush()?;
                 tell(self.point().seq);
             }
@@ -188,8 +198,8 @@ impl<'d> Site<'d> {
 }
 
 impl Group {
-    fn has_room(&self, slot: &Self) -> bool {
-        let is_full = self.decided.len() >= SLOTS_AT_ONCE
+    fn has_room(&self, slot: &Self, slots_at_once: usize) -> bool {
+        let is_full = self.decided.len() >= slots_at_once
             || self.bundles.len() + slot.bundles.len() > BUNDLES_AT_ONCE
             || self.bytes + slot.bytes > BYTES_AT_ONCE;
         self.decided.is_empty() || !is_full

@@ -45,10 +45,7 @@ pub async fn deliver(path: &Path, node: &Client, out: &Path) -> Result<Delivered
         let (envelope, bytes) = opened(number, &frame).map_err(|why| parcel.unsound(None, why))?;
         let id = envelope.id(&group);
         match node.renewed().submit(bytes, Level::Sequential).await {
-            Ok(Posted::Verdict(receipt)) if receipt.id == id => {
-                draft.add(&Frame::Receipt(node.renewed().receipt_proof(&id).await?))?;
-                delivered.receipts.push(receipt);
-            }
+            Ok(Posted::Verdict(receipt)) if receipt.id == id => delivered.receipts.push(receipt),
             Ok(_) => return Err(node.garbled("an answer about another envelope").into()),
             Err(ClientError::Refused(problem)) if problem.stage.is_some() => {
                 let why = cut_words(&problem.to_string());
@@ -57,6 +54,10 @@ pub async fn deliver(path: &Path, node: &Client, out: &Path) -> Result<Delivered
             }
             Err(error) => return Err(error.into()),
         }
+    }
+    // One certificate covers them all: proofs are asked for when everything is ordered.
+    for receipt in &delivered.receipts {
+        draft.add(&Frame::Receipt(node.renewed().receipt_proof(&receipt.id).await?))?;
     }
     draft.count()?;
     Ok(delivered)
