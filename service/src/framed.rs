@@ -206,3 +206,68 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent).and_then(|parent| parent.sync_all())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, BorshSerialize, BorshDeserialize)]
+    struct Word(String);
+
+    impl Framed for Word {
+        const TAG: &'static [u8] = b"words\n";
+        const BYTES_MAX: u64 = 64;
+        const HASH: &'static str = "quorate/v1/words";
+    }
+
+    fn word(text: &str) -> Word {
+        Word(text.to_owned())
+    }
+
+    #[test]
+    fn a_file_that_another_writer_holds_is_neither_removed_nor_gone_on_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let mut writer = Writer::begin(&path).expect("a new file");
+        writer.add(&word("one")).expect("room");
+        let mark = Mark { end: 0, hashed: Digest::ZERO };
+        assert!(clear(&path).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy));
+        assert!(Writer::<Word>::resume(&path, mark).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy));
+        writer.end().expect("room");
+        clear(&path).expect("nobody holds it now");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_goes_on_behind_its_last_whole_frame() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let mut writer = Writer::begin(&path).expect("a new file");
+        ["one", "two", "three"].iter().for_each(|text| writer.add(&word(text)).expect("room"));
+        let bytes = writer.end().expect("room");
+        OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(bytes - 1)).expect("our file");
+
+        let mut reader = Reader::<Word>::open(&path).expect("a tag");
+        let first = (reader.read().expect("a frame"), reader.read().expect("a frame"));
+        let mark = reader.mark();
+        assert!(matches!(reader.read(), Err(Unread::Flaw(Flaw::Cut))));
+        let mut writer = Writer::resume(&path, mark).expect("a file");
+        writer.add(&word("3")).expect("room");
+        writer.end().expect("room");
+
+        let mut reader = Reader::<Word>::open(&path).expect("a tag");
+        assert_eq!((reader.read().expect("a frame"), reader.read().expect("a frame")), first);
+        assert_eq!(reader.read().expect("a frame"), word("3"));
+        reader.close().expect("the end");
+    }
+
+    #[test]
+    fn a_length_beyond_the_largest_frame_is_refused_before_anything_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        fs::write(&path, [Word::TAG, &65_u32.to_le_bytes(), &[0; 200]].concat()).expect("our folder");
+        let mut reader = Reader::<Word>::open(&path).expect("a tag");
+        assert!(matches!(reader.read(), Err(Unread::Flaw(Flaw::Changed))));
+        assert_eq!(reader.end, Word::TAG.len() as u64 + 4);
+    }
+}

@@ -142,6 +142,11 @@ fn a_parcel_from_genesis_makes_a_folder_that_serves_and_proves_without_a_network
     let got = says(&["get", "file-5", "--level", "sequential", "--proof", text(&proof), "--node", &site.node()]);
     assert!(got.status.success(), "{got:?}");
     told(&["verify", text(&proof), "--genesis", &desk.genesis]);
+
+    // From there it can go on to a third place.
+    let again = desk.path("again");
+    told(&["bundle", "export", "--from", "2", "--out", text(&again), "--node", &site.node()]);
+    assert_eq!(desk.verify("again")["state_root"], verified["state_root"]);
 }
 
 #[test]

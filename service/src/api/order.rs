@@ -53,7 +53,7 @@ pub async fn proof(State(service): Shared, InQuery(UpTo { seq }): InQuery<UpTo>)
     let prove = move || {
         let seq = seq.unwrap_or(certificate.seq());
         match moment.view().prove_order(&certificate, seq) {
-            Err(ProveError::Unknown(_)) => Err(gone(seq, None)),
+            Err(ProveError::Unknown(_)) => Err(gone(seq, oldest(&moment)?)),
             Err(ProveError::Store(error)) => Err(missing(&moment, seq, error)),
             proof => Ok(proof?.encode()),
         }

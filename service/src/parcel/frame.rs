@@ -110,6 +110,19 @@ pub enum Kind {
     State,
 }
 
+impl Kind {
+    /// Name for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slots => "slots",
+            Self::Outbox => "outbox",
+            Self::Receipts => "receipts",
+            Self::History => "history",
+            Self::State => "state",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -255,7 +255,12 @@ async fn deliver(args: &Import, receipts: &Path) -> Outcome {
 }
 
 fn settle(args: &Import) -> Outcome {
-    let genesis = given_genesis(args.dir.as_deref().unwrap_or(Path::new("")), args.genesis.as_deref())?;
+    let trusted = match (&args.dir, &args.genesis) {
+        (Some(dir), named) => given_genesis(dir, named.as_deref()),
+        (None, Some(named)) => read_genesis(named).map_err(Failure::usage),
+        (None, None) => Err(Failure::usage("no genesis to check the receipts with").next("give --genesis FILE")),
+    };
+    let genesis = trusted?;
     let mut outbox = Outbox::open(&keys::home(args.signing.key()?)?).map_err(|error| failed(error.into()))?;
     let Settled { receipts, others, unanswered } = parcel::settle(&mut outbox, &args.file, &genesis).map_err(failed)?;
     answers(&args.reach, &receipts, &unanswered)?;

@@ -43,7 +43,7 @@ fn lines(slots: &Slots) -> Vec<String> {
 fn document(verified: &Verified, items: Vec<Value>) -> Value {
     let mut document = json!({
         "verified": true,
-        "kind": verified.kind.to_string(),
+        "kind": verified.kind.name(),
         "group": verified.group.to_string(),
         "bytes": verified.bytes,
         "count": verified.count,
