@@ -118,7 +118,10 @@ impl Packing<'_, '_> {
             }
             tell(self.so_far(to));
         }
-        self.add(&Frame::End(Box::new(end)))?;
+        if let Err(error) = self.add(&Frame::End(Box::new(end))) {
+            self.draft.discard()?; // an earlier run may have begun it wrongly
+            return Err(error);
+        }
         let exported = self.so_far(to);
         Ok(Exported { bytes: self.draft.end()?, ..exported })
     }

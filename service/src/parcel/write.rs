@@ -67,6 +67,12 @@ impl Draft {
         Ok(Packed { count, bytes: self.end()? })
     }
 
+    /// Removes what was written: it leads nowhere, whoever goes on with it.
+    pub fn discard(self) -> Result<(), ParcelError> {
+        drop(self.writer);
+        clear(&self.unfinished).map_err(at(&self.unfinished))
+    }
+
     /// Gives a whole parcel its name.
     pub fn end(self) -> Result<u64, ParcelError> {
         let bytes = self.writer.end().map_err(at(&self.out))?;
