@@ -4,7 +4,8 @@ use crate::governance::text;
 use crate::group::{Group, eventually};
 use crate::http;
 use quorate_ledger::Genesis;
-use quorate_service::parcel::{Draft, Frame, Parcel, ParcelError, Wrong, verify};
+use quorate_pbft::{Digest, hash};
+use quorate_service::parcel::{Draft, Frame, Parcel, ParcelError, TAG, Wrong, verify};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -225,6 +226,46 @@ fn a_flipped_byte_anywhere_and_a_cut_anywhere_are_found_where_they_are() {
         damaged(&whole[..place], place);
     }
     damaged(&[&whole[..], b"!"].concat(), whole.len());
+}
+
+/// Whoever forges a parcel makes its hashes anew.
+#[test]
+fn a_parcel_with_any_byte_of_its_parts_forged_is_refused() {
+    let desk = Desk::with_files(2);
+    desk.export(1, "small");
+    let (genesis, parts) = (desk.trusted(), parts_of(&fs::read(desk.path("small")).expect("it was written")));
+    for (at, part) in parts.iter().enumerate() {
+        for place in 0..part.len() {
+            let mut forged = parts.clone();
+            forged[at][place] ^= 1 << (place % 8);
+            fs::write(desk.path("forged"), sealed(&forged)).expect("our folder");
+            let verified = verify(&desk.path("forged"), &genesis, |_| ());
+            assert!(verified.is_err(), "part {at}, byte {place}: {verified:?}");
+        }
+    }
+    fs::write(desk.path("forged"), sealed(&parts)).expect("our folder");
+    assert!(verify(&desk.path("forged"), &genesis, |_| ()).is_ok(), "the hashes of a forger fit");
+}
+
+/// Parts of a file, without tag, lengths and hashes.
+fn parts_of(file: &[u8]) -> Vec<Vec<u8>> {
+    let (mut rest, mut parts) = (&file[TAG.len()..], Vec::new());
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let (part, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
+        parts.push(part.to_vec());
+        rest = &behind[32..];
+    }
+    parts
+}
+
+/// A file of these parts.
+fn sealed(parts: &[Vec<u8>]) -> Vec<u8> {
+    let (mut file, mut hashed) = (TAG.to_vec(), Digest::ZERO);
+    for part in parts {
+        hashed = hash("quorate/v1/parcel", &(hashed, part));
+        file.extend([&(part.len() as u32).to_le_bytes(), &part[..], &hashed.0].concat());
+    }
+    file
 }
 
 #[test]
