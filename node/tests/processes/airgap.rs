@@ -263,7 +263,7 @@ fn sealed(parts: &[Vec<u8>]) -> Vec<u8> {
     let (mut file, mut hashed) = (TAG.to_vec(), Digest::ZERO);
     for part in parts {
         hashed = hash("quorate/v1/parcel", &(hashed, part));
-        file.extend([&(part.len() as u32).to_le_bytes(), &part[..], &hashed.0].concat());
+        file.extend([&(part.len() as u32).to_le_bytes()[..], part, &hashed.0].concat());
     }
     file
 }
