@@ -84,7 +84,7 @@ impl Desk {
         let mut parcel = Parcel::open(&self.path(name)).expect("a parcel");
         let mut frames = Vec::new();
         while !matches!(frames.last(), Some(Frame::End(_))) {
-            frames.extend(parcel.next().expect("a frame").map(|(_, frame)| frame));
+            frames.extend(parcel.next_frame().expect("a frame").map(|(_, frame)| frame));
         }
         (parcel.head.clone(), frames)
     }
@@ -469,7 +469,7 @@ fn a_receipt_that_was_changed_on_the_way_settles_nothing() {
     told(&["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node]);
 
     let mut parcel = Parcel::open(&home).expect("a parcel");
-    let Some((_, Frame::Receipt(mut proof))) = parcel.next().expect("a frame") else { panic!("a receipt") };
+    let Some((_, Frame::Receipt(mut proof))) = parcel.next_frame().expect("a frame") else { panic!("a receipt") };
     let middle = proof.len() / 2;
     proof[middle] ^= 1;
     let mut draft = Draft::begin(&home, &parcel.head).expect("our folder");
@@ -492,7 +492,7 @@ fn a_domains_history_is_checked_and_listed_with_the_genesis_alone() {
     let mut parcel = Parcel::open(&out).expect("a parcel");
     let head = parcel.head.clone();
     let mut frames = Vec::new();
-    while let Some((_, frame)) = parcel.next().expect("a frame") {
+    while let Some((_, frame)) = parcel.next_frame().expect("a frame") {
         frames.push(frame);
     }
     frames.remove(2);

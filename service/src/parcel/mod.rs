@@ -4,6 +4,8 @@
 //! A parcel is checked with the genesis alone: whoever carried it can withhold it, and change nothing in it. Decided slots
 //! are checked as a follower checks those that a member hands over ([`walk`]), and executed by the same engine.
 
+#![allow(clippy::result_large_err)] // an error ends a command: it names file, place and fault
+
 mod frame;
 mod error;
 mod walk;

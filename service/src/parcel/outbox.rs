@@ -41,7 +41,7 @@ pub async fn deliver(path: &Path, node: &Client, out: &Path) -> Result<Delivered
     open()?.each(|number, frame| opened(number, &frame).map(drop).map_err(Ok))?;
     let (mut parcel, mut delivered) = (open()?, Delivered::default());
     let mut draft = Draft::begin(out, &Frame::Receipts { group })?;
-    while let Some((number, frame)) = parcel.next()? {
+    while let Some((number, frame)) = parcel.next_frame()? {
         let (envelope, bytes) = opened(number, &frame).map_err(|why| parcel.unsound(None, why))?;
         let id = envelope.id(&group);
         match node.renewed().submit(bytes, Level::Sequential).await {

@@ -128,7 +128,7 @@ impl Parcel {
     }
 
     /// The next frame between the first and the count that ends the parcel, with its number; none at the end.
-    pub fn next(&mut self) -> Result<Option<(u64, Frame)>, ParcelError> {
+    pub fn next_frame(&mut self) -> Result<Option<(u64, Frame)>, ParcelError> {
         let frame = self.read(None)?;
         if let Frame::Count(due) = frame {
             if due != self.found {
@@ -146,7 +146,7 @@ impl Parcel {
         mut self,
         mut take: impl FnMut(u64, Frame) -> Result<(), Result<Wrong, ParcelError>>,
     ) -> Result<(u64, u64), ParcelError> {
-        while let Some((number, frame)) = self.next()? {
+        while let Some((number, frame)) = self.next_frame()? {
             let taken = take(number, frame);
             taken.map_err(|why| why.map_or_else(|error| error, |why| self.unsound(None, why)))?;
         }
@@ -176,7 +176,10 @@ pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) ->
         }
         Kind::Receipts => parcel.each(|number, frame| match frame {
             Frame::Unanswered { .. } => Ok(()),
-            frame => Ok(each(&receipt(genesis, number, frame).map_err(Ok)?.receipt)),
+            frame => {
+                each(&receipt(genesis, number, frame).map_err(Ok)?.receipt);
+                Ok(())
+            }
         })?,
         Kind::History => {
             let mut history = History::default();
@@ -184,7 +187,8 @@ pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) ->
             let (count, bytes) = parcel.each(|number, frame| {
                 let receipt = receipt(genesis, number, frame).map_err(Ok)?.receipt;
                 history.take(&domain, &receipt, number).map_err(Ok)?;
-                Ok(each(&receipt))
+                each(&receipt);
+                Ok(())
             })?;
             return Ok(Verified { bytes, count, history: Some((domain, history.gaps)), ..verified });
         }

@@ -177,7 +177,7 @@ impl<'g> Walk<'g> {
         }
         let admitted = self.admitted(Message::Bundle(Arc::new(bundle.clone())))?;
         if let Some(open) = &mut self.open {
-            let bare = Bundle { header: header.clone(), statement: bundle.statement.clone(), items: Vec::new() };
+            let bare = Bundle { header: header.clone(), statement: bundle.statement, items: Vec::new() };
             open.headers.entry(lane).or_default().push(Arc::new(bare));
             open.awaited.pop_front();
             if !is_last {
