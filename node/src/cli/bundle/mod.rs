@@ -118,6 +118,9 @@ pub struct Import {
     /// For changes: the file to write, with the proved receipts that the node gave
     #[arg(long, value_name = "FILE")]
     receipts: Option<PathBuf>,
+    /// For receipts: a change that the node did not order, which you give up. Nothing proves that it never will be
+    #[arg(long, value_name = "ID")]
+    give_up: Vec<EnvelopeId>,
     #[command(flatten)]
     signing: Signing,
     #[command(flatten)]
@@ -222,6 +225,9 @@ async fn import(args: &Import) -> Outcome {
         if copying::is_snapshot(&args.file) { Kind::State } else { Parcel::open(&args.file).map_err(failed)?.kind };
     let lacking = |what: &str, next: &str| Failure::usage(format!("{}: {what}", args.file.display())).next(next);
     match (kind, &args.dir, &args.receipts) {
+        (Kind::Slots | Kind::State | Kind::Outbox | Kind::History, ..) if !args.give_up.is_empty() => {
+            Err(lacking(&format!("it holds {kind}"), "--give-up is for receipts"))
+        }
         (Kind::Slots | Kind::State, Some(dir), None) => execute(args, dir),
         (Kind::Slots | Kind::State, ..) => {
             Err(lacking(&format!("it holds {kind}"), "give --dir DIR alone, the folder of an observer that is stopped"))
@@ -246,7 +252,7 @@ async fn deliver(args: &Import, receipts: &Path) -> Outcome {
     output::check(receipts, TAG)?;
     let delivered = parcel::deliver(&args.file, &args.reach.client()?, receipts).await.map_err(failed)?;
     let Delivered { receipts: verdicts, unanswered } = delivered;
-    answers(&args.reach, &verdicts, &unanswered)?;
+    answers(&args.reach, &verdicts, &unanswered, &[])?;
     if args.reach.json {
         return Ok(());
     }
@@ -262,10 +268,14 @@ fn settle(args: &Import) -> Outcome {
     };
     let genesis = trusted?;
     let mut outbox = Outbox::open(&keys::home(args.signing.key()?)?).map_err(|error| failed(error.into()))?;
-    let Settled { receipts, others, unanswered } = parcel::settle(&mut outbox, &args.file, &genesis).map_err(failed)?;
-    answers(&args.reach, &receipts, &unanswered)?;
+    let settled = parcel::settle(&mut outbox, &args.file, &genesis, &args.give_up).map_err(failed)?;
+    let Settled { receipts, others, unanswered, given_up } = settled;
     if args.reach.json {
-        return Ok(());
+        return answers(&args.reach, &receipts, &unanswered, &given_up);
+    }
+    answers(&args.reach, &receipts, &unanswered, &given_up)?;
+    if let Some((id, _)) = unanswered.first() {
+        print::say(format!("  they stay unanswered and are packed again; --give-up {id} lets go of one"))?;
     }
     Ok(print::say(format!(
         "{} changes have their receipts now; {others} receipts were known or of other keys",
@@ -274,15 +284,23 @@ fn settle(args: &Import) -> Outcome {
 }
 
 /// Prints receipts, and what a node said of envelopes without one.
-fn answers(reach: &Reach, receipts: &[Receipt], unanswered: &[(EnvelopeId, String)]) -> Outcome {
+fn answers(
+    reach: &Reach,
+    receipts: &[Receipt],
+    unanswered: &[(EnvelopeId, String)],
+    given_up: &[(EnvelopeId, String)],
+) -> Outcome {
     if reach.json {
-        let unanswered = unanswered.iter().map(|(id, why)| json!({ "id": id.to_string(), "why": why }));
-        let unanswered = unanswered.collect::<Vec<_>>();
-        return Ok(print::json(&json!({ "receipts": receipts, "unanswered": unanswered }))?);
+        let list = |of: &[(EnvelopeId, String)]| {
+            of.iter().map(|(id, why)| json!({ "id": id.to_string(), "why": why })).collect::<Vec<_>>()
+        };
+        let (unanswered, given_up) = (list(unanswered), list(given_up));
+        return Ok(print::json(&json!({ "receipts": receipts, "unanswered": unanswered, "given_up": given_up }))?);
     }
     receipts.iter().flat_map(receipt::lines).try_for_each(print::say)?;
-    let words = |(id, why): &(EnvelopeId, String)| format!("not ordered  {id}: {}", print::plain(why));
-    Ok(unanswered.iter().map(words).try_for_each(print::say)?)
+    let words = |what: &str, (id, why): &(EnvelopeId, String)| print::say(format!("{what}  {id}: {}", print::plain(why)));
+    unanswered.iter().try_for_each(|one| words("not ordered", one))?;
+    Ok(given_up.iter().try_for_each(|one| words("given up", one))?)
 }
 
 fn execute(args: &Import, dir: &Path) -> Outcome {
