@@ -66,6 +66,14 @@ pub enum Wrong {
     /// A proof of something else than a receipt that may stand there.
     #[error("proof {0} is of something else")]
     OtherProof(u64),
+    /// A receipt in the history of a domain that it does not touch.
+    #[error("receipt {number} is of domain {found}, and does not touch the domain of this history")]
+    OtherDomain {
+        /// Its number in the file.
+        number: u64,
+        /// Its domain.
+        found: String,
+    },
     /// Frames that were left out.
     #[error("{found} parts stand where {due} were written")]
     Count {

@@ -3,7 +3,7 @@
 use crate::framed::Framed;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::proof::{ORDER_BYTES_MAX, OrderProof};
-use quorate_pbft::{Bundle, ClaimedCert, Constants, Content, Digest, Tip, bounded};
+use quorate_pbft::{Bundle, ClaimedCert, Constants, Content, Digest, SeqNum, Tip, bounded};
 use std::fmt;
 
 /// First bytes of a parcel.
@@ -41,6 +41,10 @@ pub enum Frame {
         /// The domain.
         #[borsh(deserialize_with = "words")]
         domain: String,
+        /// The first slot that was asked for; 0 is from genesis, as 1 is.
+        from: SeqNum,
+        /// The last slot that was asked for; the newest unless it is named.
+        to: Option<SeqNum>,
     } = 4,
     /// Decided slot. Its bundles follow: of each lane in the order of the cut, from the named tip down.
     Slot(Box<Decision>) = 16,
@@ -145,10 +149,5 @@ impl Frame {
             Self::History { group, .. } => Some((Kind::History, *group)),
             _ => None,
         }
-    }
-
-    /// Domain of a history; empty of another parcel.
-    pub fn domain(&self) -> &str {
-        if let Self::History { domain, .. } = self { domain } else { "" }
     }
 }

@@ -33,7 +33,7 @@ pub async fn export_history(
         }
     }
     listed.sort();
-    let mut draft = Draft::begin(out, &Frame::History { group, domain: domain.to_owned() })?;
+    let mut draft = Draft::begin(out, &Frame::History { group, domain: domain.to_owned(), from, to })?;
     for (_, id) in listed {
         draft.add(&Frame::Receipt(node.renewed().receipt_proof(&id).await?))?;
     }

@@ -22,5 +22,5 @@ pub use frame::{Frame, Kind, TAG};
 pub use history::export_history;
 pub use import::{Imported, import};
 pub use outbox::{Delivered, Settled, deliver, pack_outbox, settle};
-pub use read::{Parcel, Slots, Verified, verify};
+pub use read::{Listed, Parcel, Slots, Verified, verify};
 pub use write::{Draft, Packed};

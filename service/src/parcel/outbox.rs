@@ -5,10 +5,10 @@ use super::error::{ParcelError, Wrong};
 use super::frame::{Frame, Kind, cut_words};
 use super::read::{Parcel, receipt};
 use super::write::{Draft, Packed};
+use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
 use quorate_client::outbox::{Answer, Outbox, limits};
-use quorate_client::api::Problem;
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -134,7 +134,8 @@ pub fn settle(
     })?;
     let waits = |id: &EnvelopeId| outbox.find(id).is_some_and(|entry| entry.answer.is_none());
     if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !waits(id)) {
-        let what = format!("{} does not say that {id} was not ordered, or the key does not wait for it", path.display());
+        let what =
+            format!("{} does not say that {id} was not ordered, or the key does not wait for it", path.display());
         return Err(ParcelError::Nothing(what));
     }
     let mut settled = Settled::default();

@@ -23,8 +23,21 @@ pub struct Verified {
     pub count: u64,
     /// Slots, where it holds any.
     pub slots: Option<Slots>,
-    /// Domain of a history, and the gaps between the numbers of its authors.
-    pub history: Option<(String, Vec<String>)>,
+    /// What it says, where it is a history.
+    pub history: Option<Listed>,
+}
+
+/// Domain of a history and its extent, and what is missing in it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The domain.
+    pub domain: String,
+    /// The first slot; 0 and 1 are from genesis.
+    pub from: SeqNum,
+    /// The last slot; the newest of the node unless it is named.
+    pub to: Option<SeqNum>,
+    /// Numbers of authors that no receipt has.
+    pub gaps: Vec<String>,
 }
 
 /// Slots of a parcel, and the certified state that covers them.
@@ -182,15 +195,18 @@ pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) ->
             }
         })?,
         Kind::History => {
-            let mut history = History::default();
-            let domain = parcel.head.domain().to_owned();
+            let Frame::History { domain, from, to, .. } = parcel.head.clone() else {
+                return Err(parcel.unsound(None, Wrong::Misplaced));
+            };
+            let mut history = History { from, to, ..History::default() };
             let (count, bytes) = parcel.each(|number, frame| {
                 let receipt = receipt(genesis, number, frame).map_err(Ok)?.receipt;
                 history.take(&domain, &receipt, number).map_err(Ok)?;
                 each(&receipt);
                 Ok(())
             })?;
-            return Ok(Verified { bytes, count, history: Some((domain, history.gaps)), ..verified });
+            let history = Some(Listed { domain, from, to, gaps: history.gaps() });
+            return Ok(Verified { bytes, count, history, ..verified });
         }
         Kind::State => (0, 0), // of `copying::verify`
     };
@@ -229,23 +245,44 @@ pub fn receipt(genesis: &Genesis, number: u64, frame: Frame) -> Result<ProvedRec
 /// Receipts of one domain in the order of execution.
 #[derive(Default)]
 struct History {
+    from: SeqNum,
+    to: Option<SeqNum>,
     last: Option<Revision>,
-    /// The next number of each author.
-    next: BTreeMap<PublicKey, u64>,
-    gaps: Vec<String>,
+    /// First and last numbers of each author's receipts: one that waited for approval comes after later ones.
+    numbers: BTreeMap<PublicKey, Vec<(u64, u64)>>,
 }
 
 impl History {
     fn take(&mut self, domain: &str, receipt: &Receipt, number: u64) -> Result<(), Wrong> {
-        if receipt.revision.is_none() || receipt.revision <= self.last {
+        let revision = receipt.revision.filter(|revision| Some(*revision) > self.last);
+        let revision = revision.ok_or(Wrong::OtherProof(number))?;
+        if revision.seq() < self.from || self.to.is_some_and(|to| revision.seq() > to) {
             return Err(Wrong::OtherProof(number));
         }
-        self.last = receipt.revision;
-        if receipt.domain == domain {
-            let due = self.next.insert(receipt.author, receipt.to_seq.saturating_add(1));
-            let due = due.filter(|due| *due < receipt.from_seq);
-            self.gaps.extend(due.map(|due| format!("{}: {due} to {}", receipt.author, receipt.from_seq - 1)));
+        if receipt.domain != domain && receipt.changes_in(domain).is_empty() {
+            return Err(Wrong::OtherDomain { number, found: receipt.domain.clone() });
+        }
+        self.last = Some(revision);
+        // What the group does by itself has no number.
+        if receipt.domain == domain && receipt.from_seq > 0 {
+            self.numbers.entry(receipt.author).or_default().push((receipt.from_seq, receipt.to_seq));
         }
         Ok(())
+    }
+
+    /// Numbers that are missing between others, and before the first where the history is from genesis.
+    fn gaps(mut self) -> Vec<String> {
+        let mut gaps = Vec::new();
+        for (author, spans) in &mut self.numbers {
+            spans.sort_unstable();
+            let mut next = if self.from.get() <= 1 { 1 } else { spans.first().map_or(1, |(from, _)| *from) };
+            for (from, to) in spans {
+                if next < *from {
+                    gaps.push(format!("{author}: {next} to {}", *from - 1));
+                }
+                next = next.max(to.saturating_add(1));
+            }
+        }
+        gaps
     }
 }

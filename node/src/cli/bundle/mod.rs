@@ -166,6 +166,9 @@ async fn history(domain: &str, (from, to): (u64, Option<u64>), out: &Path, reach
     output::check(out, TAG)?;
     let range = (SeqNum::new(from), to.map(SeqNum::new));
     let written = parcel::export_history(&reach.client()?, domain, range, out).await.map_err(failed)?;
+    if from > 1 && !reach.json {
+        print::say(format!("the history begins at slot {from}, not at genesis"))?;
+    }
     packed(out, &written, "receipts", reach.json)
 }
 
@@ -211,7 +214,10 @@ fn verify(file: &Path, genesis: &Path, as_json: bool) -> Outcome {
     let each = |receipt: &Receipt| match as_json {
         true => items.push(serde_json::to_value(receipt).expect("plain data with string keys")),
         // Whoever reads the lines may have gone; the rest is checked all the same.
-        false => drop(receipt::lines(receipt).iter().try_for_each(print::say)),
+        false => {
+            let domain = format!("  domain {}", print::plain(&receipt.domain));
+            drop(receipt::lines(receipt).into_iter().chain([domain]).try_for_each(print::say));
+        }
     };
     match parcel::verify(file, &genesis, each) {
         Ok(verified) => told(file, &verified, items, as_json),
@@ -298,7 +304,8 @@ fn answers(
         return Ok(print::json(&json!({ "receipts": receipts, "unanswered": unanswered, "given_up": given_up }))?);
     }
     receipts.iter().flat_map(receipt::lines).try_for_each(print::say)?;
-    let words = |what: &str, (id, why): &(EnvelopeId, String)| print::say(format!("{what}  {id}: {}", print::plain(why)));
+    let words =
+        |what: &str, (id, why): &(EnvelopeId, String)| print::say(format!("{what}  {id}: {}", print::plain(why)));
     unanswered.iter().try_for_each(|one| words("not ordered", one))?;
     Ok(given_up.iter().try_for_each(|one| words("given up", one))?)
 }

@@ -6,7 +6,7 @@ use super::super::{clock, copy};
 use quorate_client::http::ClientError;
 use quorate_client::outbox::OutboxError;
 use quorate_pbft::SeqNum;
-use quorate_service::parcel::{ParcelError, Slots, Verified};
+use quorate_service::parcel::{Listed, ParcelError, Slots, Verified};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -21,12 +21,21 @@ pub fn told(file: &Path, verified: &Verified, items: Vec<Value>, as_json: bool) 
         return Ok(lines(slots).iter().try_for_each(print::say)?);
     }
     print::say(format!("holds     {}", verified.count))?;
-    let Some((domain, gaps)) = &verified.history else { return Ok(()) };
+    let Some(Listed { domain, from, to, gaps }) = &verified.history else { return Ok(()) };
     print::say(format!("domain    {}", plain(domain)))?;
+    print::say(extent(*from, *to))?;
     for gap in gaps {
         print::say(format!("gap       numbers of author {gap} are not in it"))?;
     }
     Ok(())
+}
+
+/// Extent of a history: whoever made the file chose it.
+fn extent(from: SeqNum, to: Option<SeqNum>) -> String {
+    let begin =
+        if from.get() <= 1 { "begins at genesis".to_owned() } else { format!("begins at slot {from}, not at genesis") };
+    let end = to.map(|to| format!(", ends at slot {to}")).unwrap_or_default();
+    format!("extent    {begin}{end}")
 }
 
 fn lines(slots: &Slots) -> Vec<String> {
@@ -62,8 +71,10 @@ fn document(verified: &Verified, items: Vec<Value>) -> Value {
         document["signers"] = slots.signers.iter().map(|signer| signer.get()).collect::<Vec<_>>().into();
         document["gaps"] = json!([]);
     }
-    if let Some((domain, gaps)) = &verified.history {
+    if let Some(Listed { domain, from, to, gaps }) = &verified.history {
         document["domain"] = domain.as_str().into();
+        document["from"] = from.get().into();
+        document["to"] = to.map(SeqNum::get).into();
         document["gaps"] = gaps.clone().into();
     }
     document
