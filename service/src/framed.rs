@@ -3,10 +3,11 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, hash};
+use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
 use std::marker::PhantomData;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Frame of a kind of file.
@@ -64,14 +65,19 @@ impl<F: Framed> Writer<F> {
     pub fn begin(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         let mut writer = Self::over(file, Digest::ZERO, F::TAG.len() as u64)?;
+        is_still(writer.file.get_ref(), path)?;
         writer.file.write_all(F::TAG)?;
         Ok(writer)
     }
 
     /// Goes on behind a frame that was read whole; what stands after it is cut off.
     pub fn resume(path: &Path, mark: Mark) -> io::Result<Self> {
-        let mut file = OpenOptions::new().write(true).open(path)?;
+        let mut file = held(path)?;
         lock(&file)?;
+        is_still(&file, path)?;
+        if !is_ours(&file.metadata()?) {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "others can reach it; remove it"));
+        }
         file.set_len(mark.end)?;
         file.seek(SeekFrom::Start(mark.end))?;
         Self::over(file, mark.hashed, mark.end)
@@ -98,6 +104,29 @@ impl<F: Framed> Writer<F> {
         self.file.get_ref().sync_all()?;
         Ok(self.bytes)
     }
+}
+
+/// Whether a file that an earlier run has left may be gone on with: no link, and nothing that others can reach.
+pub fn is_own(path: &Path) -> bool {
+    held(path).and_then(|file| file.metadata()).is_ok_and(|found| is_ours(&found))
+}
+
+fn is_ours(found: &fs::Metadata) -> bool {
+    let is_mine = found.uid() == rustix::process::geteuid().as_raw();
+    found.is_file() && is_mine && found.mode() & 0o077 == 0 && found.nlink() == 1
+}
+
+/// Opens a file for writing; neither follows a link nor waits for a pipe.
+fn held(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    OpenOptions::new().write(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+/// Refuses a file whose name another process has taken away since it was opened.
+fn is_still(file: &File, path: &Path) -> io::Result<()> {
+    let (held, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    let is_same = (held.dev(), held.ino()) == (named.dev(), named.ino());
+    if is_same { Ok(()) } else { Err(io::Error::new(ErrorKind::ResourceBusy, "another command has replaced it")) }
 }
 
 /// Refuses a file that another process writes.
@@ -194,11 +223,17 @@ pub fn beside(path: &Path, name: &str) -> PathBuf {
 
 /// Removes a file that an earlier run has left; one that another process writes is refused.
 pub fn clear(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).open(path) {
-        Ok(file) => lock(&file).and_then(|()| fs::remove_file(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {
+            let file = held(path)?;
+            lock(&file)?;
+            is_still(&file, path)?;
+        }
+        Ok(_) => (),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
     }
+    fs::remove_file(path)
 }
 
 /// Makes a new name durable.

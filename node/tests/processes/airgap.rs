@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -66,6 +67,12 @@ impl Desk {
     fn import(&self, name: &str, dir: &str) -> Value {
         let (file, dir) = (self.path(name), self.path(dir));
         told(&["bundle", "import", text(&file), "--dir", text(&dir), "--genesis", &self.genesis])
+    }
+
+    /// What an earlier run leaves: others cannot read it.
+    fn leave(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).expect("our folder");
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("our file");
     }
 
     fn trusted(&self) -> Genesis {
@@ -371,7 +378,7 @@ fn an_export_that_was_stopped_goes_on_behind_its_last_whole_slot() {
     let whole = fs::read(desk.path("all")).expect("it was written");
     desk.group.put(0, "later", "new");
     for part in [whole.len() / 3, whole.len() / 2, whole.len() - 1] {
-        fs::write(desk.path("again.new"), &whole[..part]).expect("our folder");
+        desk.leave("again.new", &whole[..part]);
         let exported = desk.export(1, "again");
         assert!(exported["resumed_after"].as_u64().is_some_and(|slot| slot > 0), "{part}: {exported}");
         assert_eq!(desk.verify("again")["first"], 1);
@@ -380,9 +387,12 @@ fn an_export_that_was_stopped_goes_on_behind_its_last_whole_slot() {
     // What another run left of other slots, or damaged, is not gone on with.
     let (mut damaged, early) = (whole.clone(), whole.len() / 8);
     damaged[early] ^= 1;
-    fs::write(desk.path("again.new"), damaged).expect("our folder");
+    desk.leave("again.new", &damaged);
     assert_eq!(desk.export(1, "again")["resumed_after"], Value::Null);
-    fs::write(desk.path("other.new"), &whole).expect("our folder");
+    desk.leave("again.new", &whole[..whole.len() / 2]);
+    fs::set_permissions(desk.path("again.new"), fs::Permissions::from_mode(0o644)).expect("our file");
+    assert_eq!(desk.export(1, "again")["resumed_after"], Value::Null, "others could have put it there");
+    desk.leave("other.new", &whole);
     assert_eq!(desk.export(3, "other")["resumed_after"], Value::Null);
     assert_eq!(desk.verify("other")["first"], 3);
 }

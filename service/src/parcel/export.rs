@@ -8,7 +8,7 @@ use super::frame::{Decision, Frame};
 use super::read::Parcel;
 use super::walk::Walk;
 use super::write::Draft;
-use crate::framed::Mark;
+use crate::framed::{Mark, is_own};
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
 use quorate_ledger::proof::OrderProof;
@@ -92,7 +92,9 @@ fn resumed<'g>(
     to: SeqNum,
     genesis: Option<&'g Genesis>,
 ) -> Option<(Walk<'g>, Mark)> {
-    let mut parcel = Parcel::open(&Draft::place(out)).ok().filter(|parcel| parcel.group == group)?;
+    let place = Draft::place(out);
+    let mut parcel =
+        is_own(&place).then(|| Parcel::open(&place).ok()).flatten().filter(|parcel| parcel.group == group)?;
     let (walk, mark) = parcel.walk_far(genesis)?;
     (walk.begin() == Some(begin) && walk.point().seq <= to).then_some((walk, mark))
 }
@@ -107,6 +109,19 @@ struct Packing<'g, 'n> {
 impl Packing<'_, '_> {
     async fn run(mut self, end: OrderProof, tell: impl Fn(Exported)) -> Result<Exported, ParcelError> {
         let to = end.seq();
+        if let Err(error) = self.fill(end, tell).await {
+            let is_done = self.walk.point().seq == to;
+            if matches!(error, ParcelError::Untrue { .. }) && (is_done || self.resumed.is_some()) {
+                self.draft.discard()?; // an earlier run may have begun it wrongly
+            }
+            return Err(error);
+        }
+        let exported = self.so_far(to);
+        Ok(Exported { bytes: self.draft.end()?, ..exported })
+    }
+
+    async fn fill(&mut self, end: OrderProof, tell: impl Fn(Exported)) -> Result<(), ParcelError> {
+        let to = end.seq();
         while self.walk.point().seq < to {
             let from = self.walk.point().seq.next();
             let decided = self.source.slots(from, to.min(from.plus(SLOTS_PER_QUESTION - 1))).await?;
@@ -118,12 +133,7 @@ impl Packing<'_, '_> {
             }
             tell(self.so_far(to));
         }
-        if let Err(error) = self.add(&Frame::End(Box::new(end))) {
-            self.draft.discard()?; // an earlier run may have begun it wrongly
-            return Err(error);
-        }
-        let exported = self.so_far(to);
-        Ok(Exported { bytes: self.draft.end()?, ..exported })
+        self.add(&Frame::End(Box::new(end)))
     }
 
     fn so_far(&self, to: SeqNum) -> Exported {

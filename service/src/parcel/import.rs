@@ -166,7 +166,8 @@ impl<'d> Site<'d> {
     /// Executes what waits: decisions first, for bundles are taken where a decided tip leads to them.
     fn flush(&mut self) -> Result<(), ParcelError> {
         let Group { decided, bundles, .. } = mem::take(&mut self.waiting);
-        let to = self.point().seq.plus(decided.len() as u64);
+        // Not the number of slots: after an interrupted run the first of them may be executed by now.
+        let to = decided.iter().filter_map(slot_of).max().unwrap_or_default();
         self.round(decided)?;
         self.round(bundles)?;
         let mut idle = 0;
@@ -195,6 +196,10 @@ impl<'d> Site<'d> {
     fn broken(&self, why: String) -> ParcelError {
         ParcelError::Broken { dir: self.dir.to_owned(), seq: self.point().seq, why }
     }
+}
+
+fn slot_of(message: &Admitted) -> Option<SeqNum> {
+    if let Message::Decided { certificate, .. } = message.message() { Some(certificate.seq) } else { None }
 }
 
 impl Group {

@@ -198,6 +198,9 @@ impl<'g> Walk<'g> {
     }
 
     fn on_end(&mut self, proof: &OrderProof) -> Result<Option<Admitted>, Wrong> {
+        if self.good().is_none() {
+            return Err(Wrong::Gap { due: self.point.seq.next(), found: proof.seq() }); // it holds no slot
+        }
         if let Some(trust) = &mut self.trust {
             trust.epochs = proof.verify(&trust.epochs)?;
         }
