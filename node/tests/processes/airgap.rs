@@ -4,7 +4,7 @@ use crate::governance::text;
 use crate::group::{Group, eventually};
 use crate::http;
 use quorate_ledger::Genesis;
-use quorate_pbft::{Digest, hash};
+use quorate_pbft::{Digest, SeqNum, hash};
 use quorate_service::parcel::{Draft, Frame, Parcel, ParcelError, TAG, Wrong, verify};
 use serde_json::Value;
 use std::fs;
@@ -468,6 +468,63 @@ fn changes_made_without_a_network_are_ordered_elsewhere_and_their_receipts_come_
     assert!(none.contains("nothing to pack"), "{none}");
 }
 
+/// Signs a change far away; the folder's file `edit` is its content.
+fn far(desk: &Desk, path: &str) {
+    let (key, edit) = (desk.path("author-org-1.key"), desk.path("edit"));
+    fs::write(&edit, format!("far: {path}")).expect("our folder");
+    told(&["put", path, text(&edit), "--offline", "--key", text(&key), "--node", &desk.node]);
+}
+
+#[test]
+fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
+    let desk = Desk::with_files(1);
+    let (key, out, home) = (desk.path("author-org-1.key"), desk.path("outbox"), desk.path("receipts"));
+    ["good", "bad", "waits"].iter().for_each(|path| far(&desk, path));
+    told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)]);
+    // The one in the middle has a signature that no gate takes.
+    let mut parcel = Parcel::open(&out).expect("a parcel");
+    let (head, mut frames) = (parcel.head.clone(), Vec::new());
+    while let Some((_, frame)) = parcel.next_frame().expect("a frame") {
+        frames.push(frame);
+    }
+    let Frame::Envelope(bad) = &mut frames[1] else { panic!("an envelope") };
+    *bad.last_mut().expect("a signature") ^= 1;
+    let mut draft = Draft::begin(&out, &head).expect("our folder");
+    frames.iter().for_each(|frame| draft.add(frame).expect("our folder"));
+    draft.count().expect("our folder");
+
+    let args = ["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node, "--timeout", "3"];
+    let delivered = told(&args);
+    let counts = |told: &Value, list: &str| told[list].as_array().map(Vec::len);
+    assert_eq!((counts(&delivered, "receipts"), counts(&delivered, "unanswered")), (Some(1), Some(2)), "{delivered}");
+
+    let settling = ["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis];
+    let settled = told(&settling);
+    assert_eq!((counts(&settled, "receipts"), counts(&settled, "unanswered")), (Some(1), Some(2)), "{settled}");
+    let id = settled["unanswered"][1]["id"].as_str().expect("an id").to_owned();
+    let given_up = told(&[&settling[..], &["--give-up", &id]].concat());
+    assert_eq!((counts(&given_up, "given_up"), counts(&given_up, "unanswered")), (Some(1), Some(1)), "{given_up}");
+    assert_eq!(told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)])["count"], 1);
+    refused(&[&settling[..], &["--give-up", &id]].concat(), 1);
+}
+
+#[test]
+fn a_file_is_written_over_nothing_but_an_older_one_of_its_kind() {
+    let desk = Desk::with_files(1);
+    let (key, out) = (desk.path("author-org-1.key"), desk.path("outbox"));
+    far(&desk, "far");
+    told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)]);
+    let kept = fs::read(&out).expect("it was written");
+    let (state, genesis) = (["bundle", "snapshot", "--node", &desk.node, "--genesis", &desk.genesis], &desk.genesis);
+    let here = refused(&["bundle", "import", text(&out), "--receipts", text(&out), "--node", &desk.node], 2);
+    assert!(here.contains("it is left as it was"), "{here}");
+    refused(&["bundle", "export", "--from", "1", "--out", text(&out), "--node", &desk.node], 2);
+    refused(&[&state[..], &["--out", text(&out)]].concat(), 2);
+    refused(&[&state[..], &["--out", genesis]].concat(), 2);
+    assert_eq!(fs::read(&out).expect("it is there"), kept);
+    told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)]);
+}
+
 #[test]
 fn a_receipt_that_was_changed_on_the_way_settles_nothing() {
     let desk = Desk::with_files(1);
@@ -505,6 +562,21 @@ fn a_domains_history_is_checked_and_listed_with_the_genesis_alone() {
     while let Some((_, frame)) = parcel.next_frame().expect("a frame") {
         frames.push(frame);
     }
+    // Receipts of one domain are no history of another, nor those of slots outside it.
+    for (domain, from) in [("other", 0), ("main", u64::MAX)] {
+        let Frame::History { group, .. } = head else { panic!("a history") };
+        let moved = Frame::History { group, domain: domain.to_owned(), from: SeqNum::new(from), to: None };
+        let mut draft = Draft::begin(&desk.path("moved"), &moved).expect("our folder");
+        frames.iter().for_each(|frame| draft.add(frame).expect("our folder"));
+        draft.count().expect("our folder");
+        let why = desk.why("moved");
+        assert!(matches!(why, Wrong::OtherDomain { number: 1, .. } | Wrong::OtherProof(1)), "{domain}: {why:?}");
+    }
+    assert_eq!(verified["from"], 0);
+    let mut draft = Draft::begin(&desk.path("late"), &head).expect("our folder");
+    frames.iter().skip(4).for_each(|frame| draft.add(frame).expect("our folder"));
+    draft.count().expect("our folder");
+    assert_eq!(desk.verify("late")["gaps"].as_array().map(Vec::len), Some(1), "from genesis numbers begin with 1");
     frames.remove(2);
     let mut draft = Draft::begin(&desk.path("thinned"), &head).expect("our folder");
     frames.iter().for_each(|frame| draft.add(frame).expect("our folder"));

@@ -14,7 +14,7 @@ use quorate_client::outbox::Outbox;
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::SeqNum;
 use quorate_service::copying::{self, Files};
-use quorate_service::parcel::{self, Delivered, Exported, Imported, Kind, Packed, Parcel, Plan, Settled, TAG};
+use quorate_service::parcel::{self, Delivered, Draft, Exported, Imported, Kind, Packed, Parcel, Plan, Settled, TAG};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::cell::Cell;
@@ -134,7 +134,7 @@ pub async fn run(command: &Command) -> Outcome {
             history(domain, (*from, *to), out, reach).await
         }
         Command::Export { from, to, out, genesis, reach, .. } => {
-            output::check(out, TAG)?;
+            free(out, Kind::Slots)?;
             let genesis = genesis.as_deref().map(read_genesis).transpose().map_err(Failure::usage)?;
             let (from, to) = (SeqNum::new(*from), to.map(SeqNum::new));
             let plan = Plan { from, to, out: out.clone(), genesis: genesis.as_ref() };
@@ -142,6 +142,7 @@ pub async fn run(command: &Command) -> Outcome {
             exported(out, &parcel::export(&reach.client()?, plan, tell).await.map_err(failed)?, reach.json)
         }
         Command::Snapshot { out, genesis, reach } => {
+            free(out, Kind::State)?;
             let genesis = read_genesis(genesis).map_err(Failure::usage)?;
             let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
             snapshot::tell((out, reach.json), &exported.map_err(copy_failed)?, "exported")
@@ -149,10 +150,23 @@ pub async fn run(command: &Command) -> Outcome {
         Command::Verify { file, genesis, json } => verify(file, genesis, *json),
         Command::Import(args) => import(args).await,
         Command::Outbox { signing, out, json } => {
-            output::check(out, TAG)?;
+            free(out, Kind::Outbox)?;
             let outbox = Outbox::open(&keys::home(signing.key()?)?).map_err(|error| failed(error.into()))?;
             packed(out, &parcel::pack_outbox(&outbox, out).map_err(failed)?, "changes", *json)
         }
+    }
+}
+
+/// Refuses a place at which there is something else than an older file of the same kind.
+fn free(out: &Path, kind: Kind) -> Outcome {
+    let parcel = || Parcel::open(out).ok().map(|parcel| parcel.kind);
+    match if copying::is_snapshot(out) { Some(Kind::State) } else { parcel() } {
+        Some(found) if found == kind => Ok(()),
+        Some(found) => {
+            let what = format!("{} is there and holds {found}; it is left as it was", out.display());
+            Err(Failure::usage(what).next("give another name"))
+        }
+        None => output::check(out, TAG),
     }
 }
 
@@ -163,9 +177,9 @@ pub async fn audit(command: &Audit) -> Outcome {
 }
 
 async fn history(domain: &str, (from, to): (u64, Option<u64>), out: &Path, reach: &Reach) -> Outcome {
-    output::check(out, TAG)?;
+    free(out, Kind::History)?;
     let range = (SeqNum::new(from), to.map(SeqNum::new));
-    let written = parcel::export_history(&reach.client()?, domain, range, out).await.map_err(failed)?;
+    let written = parcel::export_history(&reach.client()?, domain, range, out).await.map_err(told::unlisted)?;
     if from > 1 && !reach.json {
         print::say(format!("the history begins at slot {from}, not at genesis"))?;
     }
@@ -255,7 +269,14 @@ async fn import(args: &Import) -> Outcome {
 }
 
 async fn deliver(args: &Import, receipts: &Path) -> Outcome {
-    output::check(receipts, TAG)?;
+    free(receipts, Kind::Receipts)?;
+    // The file grows beside its name.
+    let is_input =
+        |path: PathBuf| path.canonicalize().is_ok_and(|path| args.file.canonicalize().is_ok_and(|file| file == path));
+    if is_input(Draft::place(receipts)) {
+        let what = format!("{} is where {} would grow", args.file.display(), receipts.display());
+        return Err(Failure::usage(what).next("give another name for the receipts"));
+    }
     let delivered = parcel::deliver(&args.file, &args.reach.client()?, receipts).await.map_err(failed)?;
     let Delivered { receipts: verdicts, unanswered } = delivered;
     answers(&args.reach, &verdicts, &unanswered, &[])?;

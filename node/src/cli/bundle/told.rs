@@ -122,3 +122,15 @@ pub fn failed(error: ParcelError) -> Failure {
         }
     }
 }
+
+/// The failure of an export of a history: a state alone would not help.
+pub fn unlisted(error: ParcelError) -> Failure {
+    match error {
+        ParcelError::Client(ClientError::Refused(problem)) if problem.code == "history-pruned" => {
+            let advice =
+                "--from N packs what the node still has, and the file says that it begins there; or ask another node";
+            Failure::no(plain(&problem.to_string())).next(advice)
+        }
+        error => failed(error),
+    }
+}
