@@ -188,6 +188,15 @@ impl Author {
         self.sign_and_send(&[], level, sign, |_| Ok(())).await
     }
 
+    /// Signs a change and keeps it for a parcel to carry: nothing is sent. The node may be one that hears nobody.
+    pub async fn keep(&mut self, draft: &Draft) -> Result<EnvelopeId, SubmitError> {
+        let node = self.node_that_knows_us().await?;
+        self.outbox.enter(node.group)?;
+        let envelope = self.sign(draft, &node, 0)?;
+        self.outbox.keep(&node.group, &envelope)?;
+        Ok(envelope.id(&node.group))
+    }
+
     /// Signs with the next number, keeps and sends, and again with the one after it where another machine took that.
     /// `sign` is given the author's numbers in its own domain, the number below which all are taken, and the places in the
     /// `others`; `signed` is told each envelope's id before it is sent, and where it fails, nothing is.

@@ -3,8 +3,9 @@
 use crate::api::{AuthorInfo, ENVELOPE_TYPE, LevelFacts, Page, Status, Ticket};
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
+use quorate_ledger::proof::OrderProof;
 use quorate_ledger::{EnvelopeId, Level, Receipt, State};
-use quorate_pbft::PublicKey;
+use quorate_pbft::{PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
 
 /// Answer of a node about an envelope.
@@ -102,6 +103,11 @@ impl Client {
         self.posted(answer.status, &answer.body)
     }
 
+    /// Asks for the proof file of a receipt.
+    pub async fn receipt_proof(&self, id: &EnvelopeId) -> Result<Vec<u8>, ClientError> {
+        Ok(self.look(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body)
+    }
+
     /// Asks about the certified state, as somebody does who copies it.
     pub async fn state(&self, ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
         self.state_that(&[], ask).await
@@ -111,6 +117,19 @@ impl Client {
     /// there on; with `executed`, one that may be unsigned.
     pub async fn state_that(&self, query: &[(&str, &str)], ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
         Ok(self.post_bytes(self.url(&["state"], query), OCTETS, ask).await?.body)
+    }
+
+    /// Asks for decided slots or bundles.
+    pub async fn order(&self, question: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.post_bytes(self.url(&["order"], &[]), OCTETS, question).await?.body)
+    }
+
+    /// Asks for the proof of the order up to a slot; without one, up to the newest certified state.
+    pub async fn order_proof(&self, seq: Option<SeqNum>) -> Result<OrderProof, ClientError> {
+        let seq = seq.map(|seq| seq.to_string());
+        let query = seq.as_deref().map(|seq| ("seq", seq));
+        let answer = self.look(&["order"], query.as_slice()).await?;
+        OrderProof::decode(&answer.body).ok_or_else(|| self.garbled("not a proof of the order"))
     }
 
     /// Reads a list page by page, up to `limit` items. A page may be short or empty and have a next one all the same,

@@ -4,6 +4,8 @@
 
 #[path = "processes/admission.rs"]
 mod admission;
+#[path = "processes/airgap.rs"]
+mod airgap;
 #[path = "processes/ceremony.rs"]
 mod ceremony;
 #[path = "processes/config.rs"]

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
 //! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers;
-//! [`copying`] makes a copy of a group's state; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
+//! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
 pub mod answers;
@@ -13,6 +13,7 @@ pub mod config;
 pub mod copying;
 pub mod doctor;
 pub mod engine;
+mod framed;
 pub mod health;
 pub mod init;
 pub mod logging;
@@ -21,6 +22,7 @@ pub mod metrics;
 mod narrator;
 pub mod observer;
 pub mod observing;
+pub mod parcel;
 pub mod pool;
 pub mod replica;
 pub mod seat;

@@ -56,14 +56,18 @@ impl Running {
             peers.iter().map(|address| multiaddr("peer", address)).collect::<Result<_, _>>()?;
         let mut config = Config::new(String::new(), api, [].into());
         config.data = dir.join(DATA);
-        let secret = prepare(&dir, &genesis)?;
-        let public = Ed25519Signer::from_seed(&secret).public_key();
+        let public = furnish(&dir, &genesis, true)?;
+        let secret = *keys::read_seed(&dir.join(OBSERVER_KEY_FILE))?;
         let door = Door::open(&config).await?;
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
         let relay = Arc::new(relay(&genesis, &public)?);
-        let engine = open(&genesis, &verify, &config.data, &public).await?;
+        let engine = {
+            let (genesis, verify, data) = (genesis.clone(), verify.clone(), config.data.clone());
+            let open = tokio::task::spawn_blocking(move || open(&genesis, &verify, &data, &public));
+            open.await.map_err(|error| LaunchError::System(error.to_string()))??
+        };
         let checker = Arc::new(Checker {
             committee: genesis.founders().clone(),
             constants: genesis.constants().clone(),
@@ -94,8 +98,8 @@ impl Running {
     }
 }
 
-/// The folder with all that an observer needs; what is there stays. The secret.
-fn prepare(dir: &Path, genesis: &Genesis) -> Result<[u8; 32], LaunchError> {
+/// Makes the folder with all that an observer needs; what is there stays. The observer's key.
+pub(crate) fn furnish(dir: &Path, genesis: &Genesis, with_database: bool) -> Result<PublicKey, LaunchError> {
     fs::create_dir_all(dir).map_err(init::at(dir))?;
     if dir.join(REPLICA_KEY_FILE).exists() {
         return Err(LaunchError::ReplicasFolder(dir.to_owned()));
@@ -109,13 +113,13 @@ fn prepare(dir: &Path, genesis: &Genesis) -> Result<[u8; 32], LaunchError> {
     if !key.exists() {
         keys::create(&key)?;
     }
-    if !dir.join(DATA).exists() {
+    if with_database && !dir.join(DATA).exists() {
         make_database(dir, genesis)?;
     }
     if known.is_none() {
         init::publish(dir, genesis)?;
     }
-    Ok(*keys::read_seed(&key)?)
+    Ok(Ed25519Signer::from_seed(&*keys::read_seed(&key)?).public_key())
 }
 
 /// The database of the genesis, under its name once it is whole.
@@ -140,22 +144,19 @@ fn relay(genesis: &Genesis, public: &PublicKey) -> Result<Relay, LaunchError> {
     Ok(Relay::new(peer_id(ReplicaId::new(u16::MAX), public)?, members))
 }
 
-async fn open(
+/// The engine over an observer's database.
+pub(crate) fn open(
     genesis: &Arc<Genesis>,
     verify: &Arc<CachedVerify>,
     data: &Path,
     public: &PublicKey,
 ) -> Result<Engine, LaunchError> {
-    let (genesis, verify, data, public) = (genesis.clone(), verify.clone(), data.to_owned(), *public);
-    let open = move || {
-        answers::check(&DIGEST)?;
-        guarded(&data, || {
-            let db = Db::open(&data)?;
-            db.claim(&public.0)?;
-            Ok(Engine::observe(genesis, verify, db))
-        })
-    };
-    tokio::task::spawn_blocking(open).await.map_err(|error| LaunchError::System(error.to_string()))?
+    answers::check(&DIGEST)?;
+    guarded(data, || {
+        let db = Db::open(data)?;
+        db.claim(&public.0)?;
+        Ok(Engine::observe(genesis.clone(), verify.clone(), db))
+    })
 }
 
 /// Lets the core's questions out; it has nothing else to say.

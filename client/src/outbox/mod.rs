@@ -343,7 +343,7 @@ impl Outbox {
 }
 
 /// An outbox reads back what it wrote, whatever the limits of the group are.
-fn limits() -> Limits {
+pub fn limits() -> Limits {
     let (bytes, count) = (u64::MAX, u32::MAX);
     Limits {
         file_bytes_max: bytes,

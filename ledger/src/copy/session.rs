@@ -285,6 +285,7 @@ impl Session {
         let is_it = (group.root(), group.count()) == (checkpoint.group_root, checkpoint.group_count);
         assert!(is_it, "the store holds the state that is noted");
         forget::begin_history(store, checkpoint.head().seq.next())?;
+        checkpoint.head().slots.put_peaks(&mut |table, key, value| store.put(table, key, value))?;
         store.put(Table::Meta, ROOT, &checkpoint.state_root().0)
     }
 

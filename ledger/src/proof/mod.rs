@@ -10,6 +10,7 @@ mod epochs;
 mod evidence;
 mod file;
 mod nonce;
+mod order;
 mod receipt;
 mod seal;
 
@@ -21,6 +22,8 @@ pub use evidence::{EvidenceProof, ProvedEvidence};
 pub(crate) use file::MarkProof;
 pub use file::{FileProof, Marked, ProvedFile};
 pub use nonce::{NonceProof, NonceStep};
+pub(crate) use order::SlotPath;
+pub use order::{ORDER_BYTES_MAX, OrderProof};
 pub use receipt::{ProvedReceipt, ReceiptProof, SlotProof};
 pub use seal::PROOF_BYTES_MAX;
 

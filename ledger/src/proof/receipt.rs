@@ -48,12 +48,7 @@ impl SlotProof {
     }
 
     pub(super) fn verify(&self, checkpoint: &Checkpoint, listed: &Listed) -> Result<(), ProofError> {
-        let slots = &checkpoint.head().slots;
-        let root = slots.root().ok_or(ProofError::Path("the slot"))?;
-        let index = self.slot.seq.previous().ok_or(ProofError::Path("the slot"))?;
-        if !merkle_proves(&root, &self.slot.digest(), index.get() as usize, slots.size() as usize, &self.slot_path) {
-            return Err(ProofError::Path("the slot"));
-        }
+        slot_stands(checkpoint, &self.slot, &self.slot_path)?;
         let (place, count) = (self.place as usize, self.slot.list_len as usize);
         if merkle_proves(&self.slot.list_root, &listed.digest(), place, count, &self.list_path) {
             Ok(())
@@ -61,6 +56,15 @@ impl SlotProof {
             Err(ProofError::Path("the receipt or mark"))
         }
     }
+}
+
+/// Checks that a slot is in the tree of executed slots of a state.
+pub(super) fn slot_stands(checkpoint: &Checkpoint, leaf: &SlotLeaf, path: &[Digest]) -> Result<(), ProofError> {
+    let slots = &checkpoint.head().slots;
+    let root = slots.root().ok_or(ProofError::Path("the slot"))?;
+    let index = leaf.seq.previous().ok_or(ProofError::Path("the slot"))?;
+    let is_there = merkle_proves(&root, &leaf.digest(), index.get() as usize, slots.size() as usize, path);
+    if is_there { Ok(()) } else { Err(ProofError::Path("the slot")) }
 }
 
 impl ReceiptProof {

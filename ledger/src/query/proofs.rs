@@ -1,7 +1,10 @@
 //! Proofs of what a state holds, for readers who trust no node.
 
 use super::StateView;
-use crate::proof::{Checkpoint, Epochs, FileProof, MarkProof, Marked, ProveError, ReceiptProof, SlotProof, TreeProof};
+use crate::proof::{
+    Checkpoint, Epochs, FileProof, MarkProof, Marked, OrderProof, ProveError, ReceiptProof, SlotPath, SlotProof,
+    TreeProof,
+};
 use crate::state::record::DomainRoot;
 use crate::state::slot::{Listed, SlotLeaf};
 use crate::state::store::{StoreError, Table};
@@ -49,6 +52,16 @@ impl<'a> StateView<'a> {
             record_path: tree.prove(&key_of(&file_name), self.read)?,
             mark: mark.map(|mark| self.prove_mark(mark)).transpose()?,
         })
+    }
+
+    /// The proof of the order up to a slot of this state, which `certificate` must certify; slot 0 is before the first.
+    pub fn prove_order(&self, certificate: &QuorumCert, seq: SeqNum) -> Result<OrderProof, ProveError> {
+        let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, &self.chain_of_epochs())?;
+        let Some(index) = seq.previous() else { return Ok(OrderProof { checkpoint, slot: None }) };
+        let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(self.read, Table::Archive, &rows::slot(seq))?;
+        let (leaf, _) = row.ok_or(ProveError::Unknown("the slot"))?;
+        let path = self.ledger.head().slots.prove(index.get(), self.read)?.ok_or(ProveError::Unknown("the slot"))?;
+        Ok(OrderProof { checkpoint, slot: Some(SlotPath { leaf, path }) })
     }
 
     /// Whether a read mark was executed in the slot that it names.

@@ -65,6 +65,17 @@ impl SlotLog {
         Ok(())
     }
 
+    /// Writes the peaks: with them alone all leaves that follow are proved, where the nodes of older ones are not.
+    pub(crate) fn put_peaks(&self, put: Put<'_>) -> Result<(), StoreError> {
+        let levels = (0..u64::BITS).rev().filter(|level| (self.size >> level) & 1 == 1);
+        let mut from = 0;
+        for (level, peak) in levels.zip(&self.peaks) {
+            put(Table::Range, &row(level, from >> level), &peak.0)?;
+            from += 1 << level;
+        }
+        Ok(())
+    }
+
     /// The path of a leaf, from its sibling up; none if there is no such leaf.
     pub(crate) fn prove(&self, index: u64, read: &dyn Read) -> Result<Option<Vec<Digest>>, StoreError> {
         if index >= self.size {
@@ -166,6 +177,27 @@ mod tests {
                 "{} nodes are gone, from {oldest}",
                 gone.len()
             );
+        }
+    }
+
+    #[test]
+    fn leaves_that_follow_a_copy_are_proved_from_its_peaks() {
+        let values: Vec<Digest> = (0..40).map(|byte| Digest([byte; 32])).collect();
+        for copied in 0..40_u64 {
+            let (mut log, mut gone) = (SlotLog::default(), MemoryStore::new());
+            for value in &values[..copied as usize] {
+                log.push(value, &mut |table, key, value| gone.put(table, key, value)).expect("memory");
+            }
+            let mut store = MemoryStore::new();
+            log.put_peaks(&mut |table, key, value| store.put(table, key, value)).expect("memory");
+            for (index, value) in values.iter().enumerate().skip(copied as usize) {
+                log.push(value, &mut |table, key, value| store.put(table, key, value)).expect("memory");
+                let root = log.root().expect("a peak for each bit");
+                for (leaf, value) in values.iter().enumerate().take(index + 1).skip(copied as usize) {
+                    let path = log.prove(leaf as u64, &store).expect("nothing is missing").expect("a leaf");
+                    assert!(merkle_proves(&root, value, leaf, index + 1, &path), "{leaf} after {copied}");
+                }
+            }
         }
     }
 

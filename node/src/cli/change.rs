@@ -16,6 +16,7 @@ use quorate_ledger::{
 };
 use quorate_pbft::Constants;
 use serde::Serialize;
+use serde_json::json;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -50,6 +51,9 @@ pub struct Terms {
     /// Purpose of the change, for people
     #[arg(long, short, default_value = "", value_name = "TEXT")]
     message: String,
+    /// Sign and keep the change for `quorate bundle outbox`, and send nothing: for a place without a network
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Write a file
@@ -129,6 +133,9 @@ pub fn checked_new(path: &str) -> Result<String, Failure> {
 
 async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -> Outcome {
     let fences = terms.fence.iter().map(|token| Op::Fence { token: *token });
+    if terms.offline {
+        return keep(terms, paths, fences.chain([op]).collect(), contents).await;
+    }
     let mut author = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
     if !matches!(op, Op::Put { .. }) && terms.base.is_none() && !author.has_unanswered() {
         must_stand(&terms.reach.client()?, &terms.scope.domain, paths[0]).await?;
@@ -136,6 +143,20 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
     let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
     report(author.submit(&draft, level).await, terms.reach.json)
+}
+
+/// Signs a change and keeps it in the outbox.
+async fn keep(terms: &Terms, paths: &[&str], ops: Vec<Op>, contents: Vec<Vec<u8>>) -> Outcome {
+    let client = terms.reach.client()?;
+    let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
+    let draft = Draft { base: terms.base, ops, contents, message: terms.message.clone() };
+    let id = author.keep(&draft).await?;
+    if terms.reach.json {
+        return Ok(print::json(&json!({ "id": id.to_string(), "state": "kept" }))?);
+    }
+    print::say(format_args!("kept  {id}"))?;
+    paths.iter().try_for_each(|path| print::say(format_args!("  {}", plain(path))))?;
+    Ok(print::say("next: `quorate bundle outbox` packs it; nothing was sent")?)
 }
 
 /// Refuses a path at which nothing stands. The group is asked before the answer is no, as the node may be behind.

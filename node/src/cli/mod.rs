@@ -27,6 +27,7 @@ mod doctor;
 mod copy;
 mod compact;
 mod snapshot;
+mod bundle;
 mod diff_state;
 mod zip;
 mod debug;
@@ -124,6 +125,10 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Backup(snapshot::Backup),
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    #[command(subcommand)]
+    Audit(bundle::Audit),
     Restore(snapshot::Restore),
     DiffState(diff_state::DiffState),
     #[command(subcommand)]
@@ -210,6 +215,8 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Copy(args) => wait(copy::run(args)),
         Command::Compact(args) => compact::run(args),
         Command::Snapshot(command) => wait(snapshot::run(command)),
+        Command::Bundle(command) => wait(bundle::run(command)),
+        Command::Audit(command) => wait(bundle::audit(command)),
         Command::Backup(args) => wait(snapshot::backup(args)),
         Command::Restore(args) => snapshot::restore(args),
         Command::DiffState(args) => wait(diff_state::run(args)),

@@ -3,20 +3,23 @@
 use super::failure::{Failure, Outcome};
 use super::start::{self, StartError};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use quorate_ledger::Genesis;
+use quorate_service::config::GENESIS_FILE;
 use quorate_service::logging::{self, LogFormat};
 use quorate_service::observer::Options;
-use quorate_service::replica::Running;
+use quorate_service::replica::{Running, read_genesis};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Follow a group without a vote, and serve what it decides
 #[derive(Debug, clap::Args)]
 pub struct Observe {
-    /// Genesis of the group
+    /// Genesis of the group [default: that of the folder]
     #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
-    /// Address at which a member takes observers: its key `observers`; may stand several times
-    #[arg(long = "peer", value_name = "MULTIADDR", required = true)]
+    genesis: Option<PathBuf>,
+    /// Address at which a member takes observers: its key `observers`; may stand several times. Without any the observer
+    /// serves what it has, and what `quorate bundle import` brings while it is stopped
+    #[arg(long = "peer", value_name = "MULTIADDR")]
     peers: Vec<String>,
     /// The observer's folder: key, genesis and database; made where there is none
     #[arg(long, value_name = "DIR")]
@@ -46,6 +49,7 @@ pub fn run(observe: &Observe) -> Outcome {
         let only = format!("--domain {domain}: an observer of some domains alone is not there yet");
         return Err(Failure::usage(only).next("leave --domain out: the observer follows all of the group"));
     }
+    given_genesis(&observe.dir, observe.genesis.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
     runtime.block_on(serve(observe)).map_err(|error| start::failure(&observe.dir, error))
 }
@@ -53,6 +57,17 @@ pub fn run(observe: &Observe) -> Outcome {
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
     let Observe { genesis, peers, dir, api, .. } = observe;
-    let options = Options { genesis: genesis.clone(), peers: peers.clone(), dir: dir.clone(), api: *api };
+    let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
+    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api };
     start::attend(Running::observe(options).await?).await
+}
+
+/// Genesis that a user trusts: the named one, else that of an observer's folder.
+pub fn given_genesis(dir: &Path, named: Option<&Path>) -> Result<Genesis, Failure> {
+    let own = dir.join(GENESIS_FILE);
+    if named.is_none() && !own.exists() {
+        let next = "give --genesis FILE with the genesis of the group: it is what you trust";
+        return Err(Failure::usage(format!("{} has no {GENESIS_FILE}", dir.display())).next(next));
+    }
+    read_genesis(named.unwrap_or(&own)).map_err(Failure::usage)
 }

@@ -125,7 +125,8 @@ async fn list(reach: &Reach) -> Outcome {
     Ok(table.print("no state at hand that a quorum has signed")?)
 }
 
-fn verify((file, as_json): (&Path, bool), genesis: &Path) -> Outcome {
+/// Checks a snapshot file and prints the state in it.
+pub(super) fn verify((file, as_json): (&Path, bool), genesis: &Path) -> Outcome {
     let genesis = read_genesis(genesis).map_err(Failure::usage)?;
     match copying::verify(file, &genesis) {
         Ok(exported) => tell((file, as_json), &exported, "verified"),
@@ -273,7 +274,8 @@ fn put_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-fn tell((file, as_json): (&Path, bool), exported: &Exported, done: &str) -> Outcome {
+/// Prints the state of a snapshot file.
+pub(super) fn tell((file, as_json): (&Path, bool), exported: &Exported, done: &str) -> Outcome {
     let Exported { seq, state_root, entries, answers, bytes } = exported;
     if as_json {
         return Ok(print::json(&json!({

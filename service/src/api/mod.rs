@@ -29,6 +29,7 @@ mod level;
 mod locks;
 mod offers;
 mod openapi;
+mod order;
 mod pace;
 mod page;
 mod partitions;

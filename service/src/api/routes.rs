@@ -6,7 +6,7 @@ use super::page::Cut;
 use super::shapes::{Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
-    locks, offers, partitions, probes, program, state, status,
+    locks, offers, order, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
@@ -43,7 +43,7 @@ pub struct Route {
 pub enum Request {
     /// GET, without a body.
     Get,
-    /// POST of bytes: the canonical form of a signed envelope, or a question about a state.
+    /// POST of bytes: the canonical form of a signed envelope, or a question about a state or the order.
     PostBytes,
     /// PUT of JSON.
     PutJson(Shape),
@@ -165,6 +165,8 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/evidence/{id}", evidence::file, BYTES, "The proof file"),
         Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_operators(),
         Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_operators(),
+        Route::get("/v1/order", order::proof, BYTES, "Proof of which bundles were executed up to a slot, and in which order, under the newest certified state").asked::<order::UpTo>().for_operators(),
+        Route::post("/v1/order", order::answer, BYTES, "Decided slots with their certificates, or bundles, for `quorate bundle export`").for_operators(),
         Route::get("/v1/events", super::events::stream, events::<Event>(), "Events after a position; resumable by Last-Event-ID").asked::<super::events::Start>(),
     ]
 }

@@ -12,8 +12,10 @@ mod snapshot;
 
 pub use load::floor;
 pub use outcome::{Copied, CopyError, Progress, Unsound};
+pub use record::is_snapshot;
 pub use snapshot::{Exported, Files, export, files, restore, verify};
 
+use crate::framed::{beside, sync_parent};
 use crate::shelter::sheltered;
 use load::Load;
 use outcome::at;
@@ -102,14 +104,6 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-fn beside(data: &Path, name: &str) -> PathBuf {
-    // A slash at the end would lead into the folder.
-    let mut path = data.components().collect::<PathBuf>().into_os_string();
-    path.push(".");
-    path.push(name);
-    path.into()
-}
-
 /// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
 fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
     if !data.exists() {
@@ -162,12 +156,6 @@ fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>,
         fs::rename(data, before).map_err(at(data))?;
     }
     fs::rename(growing, data).map_err(at(growing))?;
-    sync_parent(data)?;
+    sync_parent(data).map_err(at(data))?;
     Ok(before)
-}
-
-/// Makes a new name durable.
-fn sync_parent(path: &Path) -> Result<(), CopyError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(at(parent))
 }

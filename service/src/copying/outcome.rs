@@ -1,6 +1,7 @@
 //! Copy as far as it is, as it was made, or why there is none.
 
 use crate::engine::EngineError;
+use crate::framed::Flaw;
 use quorate_ledger::copy::Refused;
 use quorate_ledger::{OpenError, StoreError};
 use quorate_pbft::{Digest, SeqNum};
@@ -41,18 +42,9 @@ pub struct Copied {
 /// Fault of a snapshot file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unsound {
-    /// A file of another kind.
-    #[error("this is no snapshot that this program reads")]
-    Tag,
-    /// A file without its end.
-    #[error("the file ends before the snapshot does")]
-    Cut,
-    /// Bytes that are not those that were written.
-    #[error("bytes have changed since they were written")]
-    Changed,
-    /// A frame that is none.
-    #[error("a part cannot be read")]
-    Malformed,
+    /// A flaw of the file.
+    #[error(transparent)]
+    Flaw(#[from] Flaw),
     /// A frame where it cannot stand.
     #[error("an answer follows from no question before it")]
     Order,
@@ -62,9 +54,6 @@ pub enum Unsound {
     /// Answers that do not make one certified state.
     #[error("the answers do not make the state that stands at the end")]
     NotWhole,
-    /// Bytes behind the last frame.
-    #[error("bytes follow after the end of the snapshot")]
-    Surplus,
 }
 
 /// Why there is no copy.

@@ -5,8 +5,9 @@
 
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::record::{Frame, Reader, Recorder, clear};
-use super::{beside, check, fill, make_dir, mark, open_old, swap, sync_parent};
+use super::record::{Frame, Reader, Recorder};
+use super::{check, fill, make_dir, mark, open_old, swap};
+use crate::framed::{Flaw, beside, clear, sync_parent};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
@@ -55,7 +56,7 @@ pub async fn export(
 ) -> Result<Exported, CopyError> {
     let (unfinished, scratch) = (beside(out, UNFINISHED), beside(out, SCRATCH));
     let db = fresh(&scratch)?;
-    clear(&unfinished)?;
+    clear(&unfinished).map_err(at(&unfinished))?;
     let mut recorder = Recorder::begin(&unfinished).map_err(at(&unfinished))?;
     for (name, bytes) in files {
         recorder.add(&Frame::File { name, bytes }).map_err(at(&unfinished))?;
@@ -65,12 +66,12 @@ pub async fn export(
     let recorded = load.into_record();
     fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
     let Some((progress, checkpoint, recorder)) = recorded else {
-        clear(&unfinished)?;
+        clear(&unfinished).map_err(at(&unfinished))?;
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
     let bytes = recorder.end(checkpoint.clone()).map_err(at(&unfinished))?;
     fs::rename(&unfinished, out).map_err(at(out))?;
-    sync_parent(out)?;
+    sync_parent(out).map_err(at(out))?;
     Ok(exported(&progress, &checkpoint, bytes))
 }
 
@@ -83,7 +84,7 @@ pub fn verify(path: &Path, genesis: &Genesis) -> Result<Exported, CopyError> {
     drop(load);
     fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
     let (progress, checkpoint) = replayed?;
-    Ok(exported(&progress, &checkpoint, reader.end))
+    Ok(exported(&progress, &checkpoint, reader.end()))
 }
 
 /// Files of a backup; none in a snapshot. Nothing vouches for them.
@@ -99,7 +100,7 @@ pub fn files(path: &Path) -> Result<Files, CopyError> {
 /// Refuses more files, or larger ones, than a backup holds.
 fn within_bounds(reader: &Reader, files: usize, bytes: usize) -> Result<(), CopyError> {
     let is_within = files < FILES_MAX && bytes <= FILE_BYTES_MAX;
-    if is_within { Ok(()) } else { Err(reader.unsound(Unsound::Malformed)) }
+    if is_within { Ok(()) } else { Err(reader.unsound(Flaw::Malformed.into())) }
 }
 
 /// Makes the database of a stopped replica from a snapshot file; nothing takes its place before the file has been
@@ -152,7 +153,7 @@ fn take(
     under_way: Option<Errand>,
     (ask, answer): (&[u8], &[u8]),
 ) -> Result<Option<Errand>, CopyError> {
-    let ask = Ask::decode(ask).ok_or_else(|| reader.unsound(Unsound::Malformed))?;
+    let ask = Ask::decode(ask).ok_or_else(|| reader.unsound(Flaw::Malformed.into()))?;
     let errand = match under_way {
         Some(errand) => Some(errand).filter(|errand| errand.ask().as_ref() == Some(&ask)),
         None => load.recorded(&ask),

@@ -1,0 +1,136 @@
+//! What `quorate bundle` tells of a file, and of one that does not verify.
+
+use super::super::failure::{Exit, Failure, Outcome};
+use super::super::print::{self, plain};
+use super::super::{clock, copy};
+use quorate_client::http::ClientError;
+use quorate_client::outbox::OutboxError;
+use quorate_pbft::SeqNum;
+use quorate_service::parcel::{Listed, ParcelError, Slots, Verified};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Prints the statement of a file that verifies.
+pub fn told(file: &Path, verified: &Verified, items: Vec<Value>, as_json: bool) -> Outcome {
+    if as_json {
+        return Ok(print::json(&document(verified, items))?);
+    }
+    print::say(format!("verified {}: {}, {}", file.display(), verified.kind, print::size(verified.bytes)))?;
+    print::say(format!("group     {}", verified.group))?;
+    if let Some(slots) = &verified.slots {
+        return Ok(lines(slots).iter().try_for_each(print::say)?);
+    }
+    print::say(format!("holds     {}", verified.count))?;
+    let Some(Listed { domain, from, to, gaps }) = &verified.history else { return Ok(()) };
+    print::say(format!("domain    {}", plain(domain)))?;
+    print::say(extent(*from, *to))?;
+    for gap in gaps {
+        print::say(format!("gap       numbers of author {gap} are not in it"))?;
+    }
+    Ok(())
+}
+
+/// Extent of a history: whoever made the file chose it.
+fn extent(from: SeqNum, to: Option<SeqNum>) -> String {
+    let begin =
+        if from.get() <= 1 { "begins at genesis".to_owned() } else { format!("begins at slot {from}, not at genesis") };
+    let end = to.map(|to| format!(", ends at slot {to}")).unwrap_or_default();
+    format!("extent    {begin}{end}")
+}
+
+fn lines(slots: &Slots) -> Vec<String> {
+    let signers: Vec<String> = slots.signers.iter().map(ToString::to_string).collect();
+    vec![
+        format!("slots     {} to {}, {} bundles, no gaps", slots.first, slots.last, slots.bundles),
+        format!("lane hash {}", slots.lane_hash),
+        format!("state     {} (slot {})", slots.state_root, slots.certified),
+        format!("time      {} (ledger time at slot {})", clock::date(slots.time.get()), slots.certified),
+        format!("signers   replicas {}", signers.join(", ")),
+    ]
+}
+
+fn document(verified: &Verified, items: Vec<Value>) -> Value {
+    let mut document = json!({
+        "verified": true,
+        "kind": verified.kind.name(),
+        "group": verified.group.to_string(),
+        "bytes": verified.bytes,
+        "count": verified.count,
+    });
+    if !items.is_empty() {
+        document["items"] = items.into();
+    }
+    if let Some(slots) = &verified.slots {
+        document["first"] = slots.first.get().into();
+        document["last"] = slots.last.get().into();
+        document["bundles"] = slots.bundles.into();
+        document["lane_hash"] = slots.lane_hash.to_string().into();
+        document["certified_seq"] = slots.certified.get().into();
+        document["state_root"] = slots.state_root.to_string().into();
+        document["time"] = slots.time.get().into();
+        document["signers"] = slots.signers.iter().map(|signer| signer.get()).collect::<Vec<_>>().into();
+        document["gaps"] = json!([]);
+    }
+    if let Some(Listed { domain, from, to, gaps }) = &verified.history {
+        document["domain"] = domain.as_str().into();
+        document["from"] = from.get().into();
+        document["to"] = to.map(SeqNum::get).into();
+        document["gaps"] = gaps.clone().into();
+    }
+    document
+}
+
+/// Tells why a file does not verify, with the last good slot.
+pub fn unverified(error: ParcelError, as_json: bool) -> Outcome {
+    let ParcelError::Unsound { at, good, .. } = &error else { return Err(failed(error)) };
+    if as_json {
+        let last_good = good.flatten().map(SeqNum::get);
+        print::json(&json!({ "verified": false, "at": at, "last_good": last_good, "detail": error.to_string() }))?;
+    }
+    Err(Failure::no(format!("does not verify: {}", plain(&error.to_string()))))
+}
+
+/// The failure of a command, with what to do next.
+pub fn failed(error: ParcelError) -> Failure {
+    let what = plain(&error.to_string());
+    match error {
+        ParcelError::Gap { dir, executed, .. } => Failure::no(what).next(format!(
+            "`quorate bundle export --from {} --out FILE` packs what {} lacks",
+            executed.next(),
+            dir.display()
+        )),
+        ParcelError::Kind { .. } => Failure::no(what).next("`quorate bundle verify FILE --genesis G` says what a file holds"),
+        ParcelError::Unsound { .. }
+        | ParcelError::OtherGroup { .. }
+        | ParcelError::Older { .. }
+        | ParcelError::OtherOrder { .. }
+        | ParcelError::Broken { .. }
+        | ParcelError::Lacking { .. }
+        | ParcelError::Untrue { .. }
+        | ParcelError::Nothing(_) => Failure::no(what),
+        ParcelError::Client(ClientError::Refused(problem)) if problem.code == "history-pruned" => {
+            Failure::no(what).next(
+                "`quorate bundle snapshot --out FILE --genesis G` packs the group's state instead: `quorate bundle import` \
+                 puts it into the folder of an observer, and slots go on from there",
+            )
+        }
+        ParcelError::Client(error) => error.into(),
+        ParcelError::Copy(error) => copy::failed(error),
+        ParcelError::Outbox(OutboxError::Busy(_)) => Failure::new(Exit::Unreachable, what),
+        ParcelError::Io { .. } | ParcelError::Outbox(_) | ParcelError::Launch(_) | ParcelError::Engine(_) => {
+            Failure::usage(what)
+        }
+    }
+}
+
+/// The failure of an export of a history: a state alone would not help.
+pub fn unlisted(error: ParcelError) -> Failure {
+    match error {
+        ParcelError::Client(ClientError::Refused(problem)) if problem.code == "history-pruned" => {
+            let advice =
+                "--from N packs what the node still has, and the file says that it begins there; or ask another node";
+            Failure::no(plain(&problem.to_string())).next(advice)
+        }
+        error => failed(error),
+    }
+}

@@ -1,0 +1,218 @@
+//! Slots and states of parcels into the folder of an observer that is stopped.
+//!
+//! A parcel is read twice: nothing of it is executed before all of it was checked. The slots then go through the engine as
+//! those that members hand over do.
+
+use super::error::{ParcelError, at};
+use super::frame::{Frame, Kind};
+use super::read::Parcel;
+use super::walk::Walk;
+use crate::config::DATA;
+use crate::copying::{self, Copied};
+use crate::engine::{Engine, EngineError, Request};
+use crate::observer;
+use crate::pool::CachedVerify;
+use quorate_ledger::Genesis;
+use quorate_pbft::{Admitted, Digest, ExecutedPoint, Message, Now, QuorumCert, SeqNum, Ticks, Time};
+use std::fs;
+use std::mem;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Slots, bundles and bytes of bundles that are in memory at once, unless one slot has more: a follower takes 64 bundles
+/// of a lane ahead.
+const SLOTS_AT_ONCE: usize = 64;
+const BUNDLES_AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: u64 = 4 << 20;
+/// Rounds without a new slot after which an engine does not go on.
+const IDLE_ROUNDS_MAX: usize = 1_000;
+
+/// State of a folder after a parcel was taken.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The slot that was executed before.
+    pub before: SeqNum,
+    /// The slot that is executed now.
+    pub seq: SeqNum,
+    /// Root of the state.
+    pub state_root: Digest,
+    /// Whether a quorum has signed just that state.
+    pub certified: bool,
+}
+
+/// Executes the slots of a parcel in the folder of a stopped observer, or puts the state of one there.
+pub fn import(path: &Path, dir: &Path, genesis: &Arc<Genesis>, tell: impl Fn(SeqNum)) -> Result<Imported, ParcelError> {
+    if copying::is_snapshot(path) {
+        return state(path, dir, genesis);
+    }
+    Parcel::open(path)?.of_kind(Kind::Slots)?.of_group(genesis.group(), "the genesis is")?;
+    let mut site = if dir.join(DATA).exists() { Some(Site::open(dir, genesis)?) } else { None };
+    let own = site.as_ref().map_or_else(|| ExecutedPoint::genesis(0), |site| site.point().clone());
+    let certificate = check(path, dir, genesis, &own)?;
+    let mut site = site.take().map_or_else(|| Site::open(dir, genesis), Ok)?;
+    if let Some(certificate) = certificate {
+        // The certificate comes first: what it covers leaves memory while the rest is executed.
+        site.round(vec![certificate])?;
+        Parcel::open(path)?.walk(Some(genesis), |walk, message| site.follow(walk, message, own.seq, &tell))?;
+        site.flush()?;
+    }
+    let (seq, certified) = (site.point().seq, site.engine.core().stable().map(QuorumCert::seq));
+    let state_root = site.engine.ledger().state_root();
+    Ok(Imported { before: own.seq, seq, state_root, certified: certified == Some(seq) })
+}
+
+/// Checks a parcel to its end, and that it goes on where a folder stands. The certificate at its end; none where nothing in
+/// it is new.
+fn check(path: &Path, dir: &Path, genesis: &Genesis, own: &ExecutedPoint) -> Result<Option<Admitted>, ParcelError> {
+    let (mut last, executed) = (None, own.seq);
+    let mut parcel = Parcel::open(path)?;
+    let Frame::Slots { begin, .. } = parcel.head.clone() else { return Ok(None) };
+    let begins = begin.seq().next();
+    let walk = parcel.walk(Some(genesis), |walk, message| {
+        last = message;
+        if begins > executed.next() {
+            return Err(ParcelError::Gap { dir: dir.to_owned(), executed, begins });
+        }
+        let here = walk.is_between().then_some(walk.point()).filter(|point| point.seq == executed);
+        let here = here.map(|point| point.lane_hash).or_else(|| (begin.seq() == executed).then(|| begin.lane_hash()));
+        match here.filter(|lane_hash| *lane_hash != own.lane_hash) {
+            Some(_) => Err(ParcelError::OtherOrder { dir: dir.to_owned(), seq: executed }),
+            None => Ok(()),
+        }
+    })?;
+    Ok(last.filter(|_| walk.point().seq > executed))
+}
+
+/// Puts the certified state of a snapshot in place of the folder's, which must not be newer.
+fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, ParcelError> {
+    let (public, data) = (observer::furnish(dir, genesis, false)?, dir.join(DATA));
+    let before = if data.exists() { Site::open(dir, genesis)?.point().seq } else { SeqNum::default() };
+    if before > SeqNum::default() {
+        let offered = copying::verify(path, genesis)?.seq;
+        if offered <= before {
+            return Err(ParcelError::Older { dir: dir.to_owned(), executed: before, offered });
+        }
+    } else if data.exists() {
+        // Nothing but the genesis is in it.
+        fs::remove_dir_all(&data).map_err(at(&data))?;
+    }
+    let Copied { seq, state_root, .. } = copying::restore(path, &data, genesis, &public.0)?;
+    Ok(Imported { before, seq, state_root, certified: true })
+}
+
+/// Observer of a folder, without members.
+struct Site<'d> {
+    dir: &'d Path,
+    engine: Engine,
+    began: Instant,
+    /// Slots whose decisions a follower keeps, and what is in memory at once.
+    slots_at_once: usize,
+    /// Slot that comes by.
+    coming: Group,
+    /// Slots that came whole and are not executed yet.
+    waiting: Group,
+}
+
+/// Slots with their bundles in the order in which a follower takes them.
+#[derive(Default)]
+struct Group {
+    decided: Vec<Admitted>,
+    bundles: Vec<Admitted>,
+    bytes: u64,
+}
+
+impl<'d> Site<'d> {
+    fn open(dir: &'d Path, genesis: &Arc<Genesis>) -> Result<Self, ParcelError> {
+        let public = observer::furnish(dir, genesis, true)?;
+        let engine = observer::open(genesis, &Arc::new(CachedVerify::new()), &dir.join(DATA), &public)?;
+        let slots_at_once = SLOTS_AT_ONCE.min(genesis.constants().window as usize);
+        let (began, coming, waiting) = (Instant::now(), Group::default(), Group::default());
+        Ok(Self { dir, engine, began, slots_at_once, coming, waiting })
+    }
+
+    fn point(&self) -> &ExecutedPoint {
+        self.engine.ledger().executed()
+    }
+
+    /// Takes what a walk has checked, of slots above those that were executed before.
+    fn follow(
+        &mut self,
+        walk: &Walk<'_>,
+        message: Option<Admitted>,
+        executed: SeqNum,
+        tell: impl Fn(SeqNum),
+    ) -> Result<(), ParcelError> {
+        let seq = if walk.is_between() { walk.point().seq } else { walk.point().seq.next() };
+        let Some(message) = message.filter(|_| seq > executed && walk.certified().is_none()) else { return Ok(()) };
+        match message.message() {
+            Message::Bundle(bundle) => {
+                self.coming.bytes += bundle.header.bytes;
+                self.coming.bundles.push(message);
+            }
+            _ => self.coming.decided.push(message),
+        }
+        if walk.is_between() {
+            let slot = mem::take(&mut self.coming);
+            if !self.waiting.has_room(&slot, self.slots_at_once) {
+                self.flush()?;
+                tell(self.point().seq);
+            }
+            self.waiting.add(slot);
+        }
+        Ok(())
+    }
+
+    /// Executes what waits: decisions first, for bundles are taken where a decided tip leads to them.
+    fn flush(&mut self) -> Result<(), ParcelError> {
+        let Group { decided, bundles, .. } = mem::take(&mut self.waiting);
+        // Not the number of slots: after an interrupted run the first of them may be executed by now.
+        let to = decided.iter().filter_map(slot_of).max().unwrap_or_default();
+        self.round(decided)?;
+        self.round(bundles)?;
+        let mut idle = 0;
+        while self.point().seq < to {
+            let before = self.point().seq;
+            self.round(Vec::new())?;
+            idle = if self.point().seq > before { 0 } else { idle + 1 };
+            if idle > IDLE_ROUNDS_MAX {
+                return Err(self.broken("the data of the next slot is not there".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, messages: Vec<Admitted>) -> Result<(), ParcelError> {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (ticks, wall) = (self.began.elapsed().as_millis() as u64, wall.as_millis() as u64);
+        let requests = messages.into_iter().map(|message| Request::Message(Box::new(message)));
+        let round = self.engine.round(Now { ticks: Ticks::new(ticks), wall: Time::new(wall) }, requests.collect())?;
+        if let Some(fold) = round.fold {
+            fold.run().map_err(EngineError::from)?;
+        }
+        self.engine.broken().map_or(Ok(()), |broken| Err(self.broken(broken.to_string())))
+    }
+
+    fn broken(&self, why: String) -> ParcelError {
+        ParcelError::Broken { dir: self.dir.to_owned(), seq: self.point().seq, why }
+    }
+}
+
+fn slot_of(message: &Admitted) -> Option<SeqNum> {
+    if let Message::Decided { certificate, .. } = message.message() { Some(certificate.seq) } else { None }
+}
+
+impl Group {
+    fn has_room(&self, slot: &Self, slots_at_once: usize) -> bool {
+        let is_full = self.decided.len() >= slots_at_once
+            || self.bundles.len() + slot.bundles.len() > BUNDLES_AT_ONCE
+            || self.bytes + slot.bytes > BYTES_AT_ONCE;
+        self.decided.is_empty() || !is_full
+    }
+
+    fn add(&mut self, slot: Self) {
+        self.decided.extend(slot.decided);
+        self.bundles.extend(slot.bundles);
+        self.bytes += slot.bytes;
+    }
+}

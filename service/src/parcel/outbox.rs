@@ -1,0 +1,170 @@
+//! Changes of a place without a network: their signed envelopes to a node, and the proved receipts home. Nothing is signed
+//! again on the way, and a parcel that is delivered twice is ordered once.
+
+use super::error::{ParcelError, Wrong};
+use super::frame::{Frame, Kind, cut_words};
+use super::read::{Parcel, receipt};
+use super::write::{Draft, Packed};
+use quorate_client::api::Problem;
+use quorate_client::calls::Posted;
+use quorate_client::http::{Client, ClientError};
+use quorate_client::outbox::{Answer, Outbox, limits};
+use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt};
+use quorate_pbft::PublicKey;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Packs the envelopes of an outbox that have no answer.
+pub fn pack_outbox(outbox: &Outbox, out: &Path) -> Result<Packed, ParcelError> {
+    let unanswered = outbox.unanswered();
+    let Some(group) = outbox.group().filter(|_| !unanswered.is_empty()) else {
+        return Err(ParcelError::Nothing("no change of this key waits for an answer: there is nothing to pack".into()));
+    };
+    let mut draft = Draft::begin(out, &Frame::Outbox { group })?;
+    for name in unanswered {
+        draft.add(&Frame::Envelope(outbox.bytes(&name)?))?;
+    }
+    draft.count()
+}
+
+/// Answers to the envelopes of a parcel.
+#[derive(Debug, Clone, Default)]
+pub struct Delivered {
+    /// Receipts with their proofs.
+    pub receipts: Vec<Receipt>,
+    /// Envelopes that the node did not order, with its word.
+    pub unanswered: Vec<(EnvelopeId, String)>,
+}
+
+/// Offers the envelopes of a parcel to a node, one after the other, and packs the proofs of their receipts. A run that was
+/// stopped is begun again: what was ordered before has its receipt. Behind a change without a verdict no other of its
+/// author and domain is offered: they wait for its number.
+pub async fn deliver(path: &Path, node: &Client, out: &Path) -> Result<Delivered, ParcelError> {
+    let group = node.renewed().status().await?.group;
+    let open = || Parcel::open(path)?.of_kind(Kind::Outbox)?.of_group(group, "the node is");
+    open()?.each(|number, frame| opened(number, &frame).map(drop).map_err(Ok))?;
+    let (mut parcel, mut delivered) = (open()?, Delivered::default());
+    let (mut draft, mut stuck) = (Draft::begin(out, &Frame::Receipts { group })?, BTreeSet::new());
+    while let Some((number, frame)) = parcel.next_frame()? {
+        let (envelope, bytes) = opened(number, &frame).map_err(|why| parcel.unsound(None, why))?;
+        let id = envelope.id(&group);
+        let why = match offer(node, &envelope, bytes, id, &mut stuck).await? {
+            Ok(receipt) => {
+                delivered.receipts.push(receipt);
+                continue;
+            }
+            Err(why) => cut_words(&why),
+        };
+        draft.add(&Frame::Unanswered { id: id.0, why: why.clone() })?;
+        delivered.unanswered.push((id, why));
+    }
+    // One certificate covers them all: proofs are asked for when everything is ordered.
+    for receipt in &delivered.receipts {
+        draft.add(&Frame::Receipt(node.renewed().receipt_proof(&receipt.id).await?))?;
+    }
+    draft.count()?;
+    Ok(delivered)
+}
+
+/// The verdict on an envelope, or why there is none.
+async fn offer(
+    node: &Client,
+    envelope: &Envelope,
+    bytes: Vec<u8>,
+    id: EnvelopeId,
+    stuck: &mut BTreeSet<(PublicKey, String)>,
+) -> Result<Result<Receipt, String>, ParcelError> {
+    let body = &envelope.body;
+    let elsewhere = body.elsewhere().into_iter().map(|(domain, ..)| domain);
+    let lines = elsewhere.chain([body.domain.clone()]).map(|domain| (body.author, domain)).collect::<Vec<_>>();
+    if let Some((_, domain)) = lines.iter().find(|line| stuck.contains(line)) {
+        return Ok(Err(format!("not offered: it comes after a change in {domain} that has no verdict")));
+    }
+    match node.renewed().submit(bytes, Level::Sequential).await {
+        Ok(Posted::Verdict(receipt)) if receipt.id == id => Ok(Ok(receipt)),
+        Ok(_) => Err(node.garbled("an answer about another envelope").into()),
+        Err(ClientError::Refused(problem)) if problem.stage.is_some() => Ok(Err(problem.to_string())),
+        Err(error @ ClientError::NoAnswer { .. }) => {
+            stuck.extend(lines);
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn opened(number: u64, frame: &Frame) -> Result<(Envelope, Vec<u8>), Wrong> {
+    let Frame::Envelope(bytes) = frame else { return Err(Wrong::Misplaced) };
+    let envelope = Envelope::decode(bytes, &limits()).map_err(|_| Wrong::Envelope(number))?;
+    Ok((envelope, bytes.clone()))
+}
+
+/// Receipts that came home.
+#[derive(Debug, Clone, Default)]
+pub struct Settled {
+    /// Receipts that the outbox had waited for.
+    pub receipts: Vec<Receipt>,
+    /// Receipts that it knew, or that are of envelopes of other keys.
+    pub others: u64,
+    /// Envelopes that the node did not order, with its word: they stay unanswered, as nothing vouches for the word.
+    pub unanswered: Vec<(EnvelopeId, String)>,
+    /// Those of them that the owner of the key gives up: they count as refused, and their numbers are free.
+    pub given_up: Vec<(EnvelopeId, String)>,
+}
+
+/// Notes in an outbox the receipts of a parcel, once all of it was checked, and gives up what its owner names.
+pub fn settle(
+    outbox: &mut Outbox,
+    path: &Path,
+    genesis: &Genesis,
+    give_up: &[EnvelopeId],
+) -> Result<Settled, ParcelError> {
+    let group = genesis.group();
+    if let Some(theirs) = outbox.group().filter(|theirs| *theirs != group) {
+        let whose = "the outbox is".to_owned();
+        return Err(ParcelError::OtherGroup { path: path.to_owned(), theirs: group, whose, ours: theirs });
+    }
+    let open = || Parcel::open(path)?.of_kind(Kind::Receipts)?.of_group(group, "the genesis is");
+    let mut unanswered = BTreeSet::new();
+    open()?.each(|number, frame| match frame {
+        Frame::Unanswered { id, .. } => {
+            unanswered.insert(EnvelopeId(id));
+            Ok(())
+        }
+        frame => receipt(genesis, number, frame).map(drop).map_err(Ok),
+    })?;
+    let waits = |id: &EnvelopeId| outbox.find(id).is_some_and(|entry| entry.answer.is_none());
+    if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !waits(id)) {
+        let what =
+            format!("{} does not say that {id} was not ordered, or the key does not wait for it", path.display());
+        return Err(ParcelError::Nothing(what));
+    }
+    let mut settled = Settled::default();
+    open()?.each(|number, frame| {
+        match frame {
+            Frame::Unanswered { id, why } => {
+                let id = EnvelopeId(id);
+                if !give_up.contains(&id) {
+                    settled.unanswered.push((id, why));
+                } else if let Some(name) = outbox.find(&id).map(|entry| entry.name.clone()) {
+                    let problem = Problem::new(409, "given-up", why.clone());
+                    outbox.answer(&name, Answer::Gate(problem)).map_err(|error| Err(error.into()))?;
+                    settled.given_up.push((id, why));
+                }
+            }
+            frame => {
+                let receipt = receipt(genesis, number, frame).map_err(Ok)?.receipt;
+                let waiting = outbox.find(&receipt.id).filter(|entry| entry.answer.is_none());
+                match waiting.map(|entry| entry.name.clone()) {
+                    Some(name) => {
+                        let answered = outbox.answer(&name, Answer::Verdict(receipt.clone()));
+                        answered.map_err(|error| Err(error.into()))?;
+                        settled.receipts.push(receipt);
+                    }
+                    None => settled.others += 1,
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(settled)
+}
