@@ -31,6 +31,8 @@ mod shared;
 mod view;
 
 mod queue;
+mod promises;
+mod adopt;
 mod prune;
 mod pruned;
 mod record;
@@ -61,6 +63,7 @@ pub use compact::{Compacted, compact, file_bytes};
 pub use db::{Db, Stats};
 pub use error::{DbError, RecordError};
 pub use fold::Fold;
+pub use promises::Promiser;
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
 pub use queue::Queued;

@@ -1,6 +1,6 @@
 //! Reading one moment of the database.
 
-use crate::base::TableSize;
+use crate::base::{Base, TableSize};
 use crate::error::Poison;
 use crate::key::{self, Place};
 use crate::own;
@@ -10,7 +10,7 @@ use crate::view::View;
 use quorate_ledger::{Read, StoreError, Table};
 use quorate_pbft::{Digest, Epoch, Signed};
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 /// Consistent view of the rows that were committed before it began. Cheap to take; see the crate's docs for what
@@ -25,6 +25,16 @@ impl Snapshot {
         Self { view, poison }
     }
 
+    /// The same moment, with errors of its own: a disk that fails it stops nobody else.
+    pub fn apart(&self) -> Self {
+        let base = Arc::new(self.view.base.apart());
+        Self { poison: base.poison.clone(), view: Arc::new(View { base, ..View::clone(&self.view) }) }
+    }
+
+    pub(crate) fn base(&self) -> &Base {
+        &self.view.base
+    }
+
     /// Counts rows and bytes of every table as it was last folded, by walking all pages: for a person who asks, not
     /// for a metric.
     pub fn sizes(&self) -> Result<Vec<TableSize>, StoreError> {
@@ -34,6 +44,22 @@ impl Snapshot {
     /// Bytes of the pages that hold rows, by the same walk, and of the rows that are not folded yet.
     pub fn live_bytes(&self) -> Result<u64, StoreError> {
         Ok(self.view.base.live_bytes()? + self.view.unfolded_bytes())
+    }
+
+    /// Numbers of the tables.
+    pub fn tables(&self) -> Range<usize> {
+        0..Name::ALL.len()
+    }
+
+    /// Bytes of the pages that hold rows of one table, by a walk through them.
+    pub fn live_bytes_of(&self, table: usize) -> Result<u64, StoreError> {
+        let size = self.view.base.size(Name::ALL[table])?;
+        Ok(size.stored_bytes + size.overhead_bytes)
+    }
+
+    /// Bytes of the rows that are not folded yet.
+    pub fn unfolded_bytes(&self) -> u64 {
+        self.view.unfolded_bytes()
     }
 
     /// The group that this disk belongs to; none before the first record.
