@@ -9,9 +9,11 @@ mod turn;
 mod load;
 mod worker;
 mod snapshot;
+mod repair;
 
 pub use load::floor;
 pub use outcome::{Copied, CopyError, Progress, Unsound};
+pub use repair::{Found, Repaired, look, repair};
 pub use snapshot::{Exported, Files, export, files, restore, verify};
 
 use crate::shelter::sheltered;
@@ -62,10 +64,10 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
     if let Some(old) = old.as_ref().filter(|_| is_new) {
-        load.seed(old, &genesis)?;
+        load.seed(&old.snapshot()?.apart(), &genesis)?;
     }
     let (load, failures) = fill(load, from, tell).await?;
-    let Some((progress, checkpoint)) = load.finish(&genesis)? else {
+    let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
     check(&growing, &genesis, checkpoint.state_root())?;

@@ -111,7 +111,7 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
     let db = fresh(&growing)?;
     db.claim(member)?;
     let mut load = Load::open(db, genesis)?;
-    let replayed = replay(&mut load, &mut reader).and_then(|_| load.finish(genesis));
+    let replayed = replay(&mut load, &mut reader).and_then(|_| load.finish(genesis, None));
     if replayed.is_err() {
         fs::remove_dir_all(&growing).map_err(at(&growing))?;
     }

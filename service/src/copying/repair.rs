@@ -1,0 +1,274 @@
+//! Repair of a stopped replica's database: damage is found, named, and made good from what peers give and prove.
+//!
+//! Contents are put back where they are, by their hashes. Other damage makes the state anew beside the database: sound
+//! entries are taken from it, the rest from peers, at a state that q members have signed; then it takes the database's
+//! place, with all promises of the replica. Where these are damaged too it is a copy, which does not vote.
+
+use super::load::Load;
+use super::outcome::{Copied, CopyError, Progress, at};
+use super::{Plan, beside, check, fill, make_dir, mark, open_old, swap};
+use crate::engine::replay;
+use crate::shelter::sheltered;
+use quorate_client::http::Client;
+use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
+use quorate_ledger::{Genesis, Ledger};
+use quorate_pbft::{Digest, Ed25519, PublicKey, Tip};
+use quorate_storage::{Db, DbError, Promiser, Snapshot};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Name of the folder in which a state is made anew, after that of the database.
+const MENDED: &str = "repair";
+/// The same for the database that it has replaced.
+const BEFORE: &str = "before-repair";
+
+/// Damages that are listed; the others are counted.
+const DAMAGES_MAX: usize = 1_000;
+
+/// Findings of a look at a stopped replica's database.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Damages of the state.
+    pub damages: Vec<Damage>,
+    /// Damages that are not listed.
+    pub more: u64,
+    /// Reason why the state, or what follows it, cannot be read to its end.
+    pub unreadable: Option<String>,
+    /// Reason why the replica's promises are not whole.
+    pub promises: Option<String>,
+    /// Files among the entries.
+    pub files: u64,
+    /// Contents that are damaged or missing.
+    contents: BTreeSet<Digest>,
+    /// Whether nothing but contents and receipts is damaged.
+    is_of_contents: bool,
+}
+
+impl Found {
+    /// Whether nothing is damaged.
+    pub fn is_whole(&self) -> bool {
+        self.damages.is_empty() && self.unreadable.is_none() && self.promises.is_none()
+    }
+
+    /// Whether peers could mend more: nobody vouches for a receipt of history.
+    fn is_mendable(&self) -> bool {
+        let is_receipt = |damage: &Damage| damage.fault == Fault::Receipt;
+        self.unreadable.is_some() || self.promises.is_some() || !self.damages.iter().all(is_receipt)
+    }
+
+    /// Whether nothing is damaged but contents, and perhaps receipts.
+    fn are_contents(&self) -> bool {
+        self.is_of_contents && !self.contents.is_empty() && self.unreadable.is_none() && self.promises.is_none()
+    }
+
+    fn note(&mut self, damage: Damage) {
+        match damage.fault {
+            Fault::Content(hash) => drop(self.contents.insert(hash)),
+            Fault::Receipt => (),
+            Fault::Entry | Fault::Vouched(_) | Fault::Derived => self.is_of_contents = false,
+        }
+        if self.damages.len() < DAMAGES_MAX {
+            self.damages.push(damage);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn nothing_readable(why: impl ToString) -> Self {
+        let why = why.to_string();
+        Self { unreadable: Some(why.clone()), promises: Some(why), ..Self::default() }
+    }
+}
+
+/// Outcome of a repair.
+#[derive(Debug)]
+pub struct Repaired {
+    /// Damage before it.
+    pub found: Found,
+    /// Damage after it.
+    pub left: Found,
+    /// State that was made anew; none where the old one was mended in its place, or nothing was done.
+    pub anew: Option<Copied>,
+    /// Reasons why nodes gave nothing, or no more.
+    pub failures: Vec<String>,
+    /// Contents and answers that were taken.
+    pub taken: u64,
+}
+
+impl Repaired {
+    /// Whether the replica goes on with all that it has promised.
+    pub fn keeps_promises(&self) -> bool {
+        self.found.promises.is_none()
+    }
+}
+
+/// Looks at the database of a stopped replica: each entry, each row that it vouches for, each content and receipt, the
+/// slots that were decided since, and, where its key is known, the promises.
+pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
+    match opened(data)? {
+        Ok(db) => look_into(&db, genesis, member),
+        Err(why) => Ok(Found::nothing_readable(why)),
+    }
+}
+
+/// The database; in words why it does not open.
+fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
+    Ok(match sheltered(|| Db::open(data)) {
+        Some(Ok(db)) => Ok(db),
+        Some(Err(error @ DbError::Locked(_))) => return Err(error.into()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err("the structure of its file cannot be read".to_owned()),
+    })
+}
+
+fn look_into(db: &Db, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
+    let snapshot = db.snapshot()?;
+    let mut found = Found { is_of_contents: true, ..Found::default() };
+    let tips = look_at_state(&snapshot.apart(), genesis, &mut found);
+    found.promises = member.and_then(|member| promises_fault(&snapshot, genesis, (member, tips.as_deref())));
+    if found.damages.is_empty() && found.unreadable.is_none() {
+        // All rows are sound: are they all, and what follows from the slots decided since?
+        found.unreadable = match sheltered(|| replay::open(db, genesis)) {
+            Some(opened) => opened.err().map(|error| error.to_string()),
+            None => Some("the structure of its file cannot be read".to_owned()),
+        };
+    }
+    Ok(found)
+}
+
+/// Reason why the promises of a replica are not whole.
+fn promises_fault(
+    snapshot: &Snapshot,
+    genesis: &Genesis,
+    (member, tips): (&[u8; 32], Option<&[Tip]>),
+) -> Option<String> {
+    let Some(tips) = tips else { return Some("the head of the state cannot be read".to_owned()) };
+    let opened = sheltered(|| Ledger::open(&snapshot.apart(), genesis)).and_then(Result::ok);
+    let committee = opened.map_or_else(|| genesis.founders().clone(), |ledger| ledger.voters().clone());
+    let (member, window) = (PublicKey(*member), genesis.constants().window);
+    let by = Promiser { committee: &committee, member: &member, window, verify: &Ed25519 };
+    match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
+        Some(checked) => checked.err().map(|error| error.0),
+        None => Some("the structure of their tables cannot be read".to_owned()),
+    }
+}
+
+/// Walks the state; the executed tips, where its head can be read.
+fn look_at_state(snapshot: &Snapshot, genesis: &Genesis, found: &mut Found) -> Option<Vec<Tip>> {
+    let survey = match sheltered(|| Survey::open(snapshot, genesis)) {
+        Some(Ok(survey)) => survey,
+        Some(Err(error)) => {
+            found.unreadable = Some(error.to_string());
+            return None;
+        }
+        None => {
+            found.unreadable = Some("the structure of its tables cannot be read".to_owned());
+            return None;
+        }
+    };
+    let mut walk = Walk::default();
+    let walked = sheltered(|| survey.go_on(snapshot, &mut walk, u64::MAX, &mut |damage| found.note(damage)));
+    found.unreadable = match walked {
+        Some(walked) => walked.err().map(|error| error.to_string()),
+        None => Some("the structure of its tables cannot be read".to_owned()),
+    };
+    found.files = walk.files;
+    Some(survey.head().tips.clone())
+}
+
+/// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
+pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
+    let Plan { data, genesis, member, from } = plan;
+    let found = look(&data, &genesis, Some(&member))?;
+    let mut done = Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0 };
+    if done.found.are_contents() && !from.is_empty() {
+        if let Ok(db) = opened(&data)? {
+            put_back(&db, &from, &mut done).await?;
+        }
+        done.left = look(&data, &genesis, Some(&member))?;
+    }
+    if done.left.is_mendable() && !from.is_empty() {
+        let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
+        if let Some(copied) = anew(plan, &mut done, tell).await? {
+            done.anew = Some(copied);
+            done.left = look(&data, &genesis, Some(&member))?;
+        }
+    }
+    Ok(done)
+}
+
+/// Puts contents back in their place, from one node after the other.
+async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<(), CopyError> {
+    let mut left = done.found.contents.clone();
+    for node in from {
+        let mut lacking = Lacking::new(left.clone());
+        while let Some(ask) = lacking.ask() {
+            let answer = match node.renewed().state(ask.encode()).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    done.failures.push(error.to_string());
+                    break;
+                }
+            };
+            let mut batch = db.begin()?;
+            match lacking.take(&mut batch, &answer) {
+                Ok(()) => done.taken += 1,
+                Err(TakeError::Store(error)) => return Err(error.into()),
+                Err(TakeError::Refused(why)) => {
+                    done.failures.push(format!("{}: {why}", node.node()));
+                    break;
+                }
+            }
+            batch.commit()?;
+            // A tree that is damaged may refuse to take a row: then the state is made anew.
+            if !matches!(sheltered(|| db.fold()), Some(Ok(()))) {
+                return Ok(());
+            }
+        }
+        left = lacking.left();
+        if left.is_empty() {
+            break;
+        }
+        done.failures.push(format!("{} does not have {} of the contents", node.node(), left.len()));
+    }
+    Ok(())
+}
+
+/// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
+async fn anew(
+    plan: Plan,
+    done: &mut Repaired,
+    tell: impl Fn(&Progress) + Send + Sync + 'static,
+) -> Result<Option<Copied>, CopyError> {
+    let Plan { data, genesis, member, from } = plan;
+    let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE));
+    let old = open_old(&data, &before)?;
+    if mended.exists() {
+        fs::remove_dir_all(&mended).map_err(at(&mended))?; // an earlier run ended half-way
+    }
+    make_dir(&mended)?;
+    let db = Db::create(&mended)?;
+    db.claim(&member)?;
+    let mut load = Load::open(db, &genesis)?;
+    let kept = old.as_ref().map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
+    if let Some(kept) = &kept {
+        load.seed(kept, &genesis)?;
+    }
+    let (load, failures) = fill(load, from, tell).await?;
+    done.failures.extend(failures);
+    let promises = kept.as_ref().filter(|_| done.left.promises.is_none());
+    let Some((progress, checkpoint)) = load.finish(&genesis, promises)? else {
+        fs::remove_dir_all(&mended).map_err(at(&mended))?;
+        return Ok(None);
+    };
+    done.taken += progress.answers;
+    check(&mended, &genesis, checkpoint.state_root())?;
+    let seq = checkpoint.head().seq;
+    if promises.is_none() {
+        mark(&data, seq)?;
+    }
+    drop((kept, old));
+    let before = swap(&data, &mended, before)?;
+    Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before }))
+}
