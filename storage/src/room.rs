@@ -22,6 +22,12 @@ pub const BALLAST_BYTES: u64 = 16 << 20;
 /// Bytes that must be free for a ballast to be made: it must not fill the disk itself.
 pub const ROOM_FOR_BALLAST: u64 = 8 * BALLAST_BYTES;
 
+/// Begin of the ballast's noise; any number but zero.
+const BALLAST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Bytes of noise that are written at once.
+const NOISE_BYTES: u64 = 64 << 10;
+
 /// Between two tries of a write.
 const TRY_EVERY: Duration = Duration::from_millis(100);
 
@@ -77,8 +83,8 @@ impl Room {
             return Ok(());
         }
         let laid = File::create_new(path).and_then(|mut file| {
-            let zeros = vec![0; 1 << 20];
-            (0..BALLAST_BYTES >> 20).try_for_each(|_| file.write_all(&zeros))
+            let mut noise = Noise(BALLAST_SEED);
+            (0..BALLAST_BYTES / NOISE_BYTES).try_for_each(|_| file.write_all(&noise.block()))
         });
         laid.inspect_err(|_| drop(fs::remove_file(path)))
     }
@@ -114,6 +120,23 @@ impl Room {
         };
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         outcome
+    }
+}
+
+/// Bytes that no file system makes smaller: zeros would take no room on one that compresses.
+struct Noise(u64);
+
+impl Noise {
+    fn block(&mut self) -> Vec<u8> {
+        (0..NOISE_BYTES / 8).flat_map(|_| self.next().to_le_bytes()).collect()
+    }
+
+    /// Marsaglia's xorshift64, multiplied.
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 }
 
