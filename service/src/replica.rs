@@ -8,6 +8,7 @@ mod outlet;
 pub(crate) use door::Door;
 pub use launch_error::LaunchError;
 pub(crate) use node::Node;
+pub use outlet::Intercept;
 
 use crate::api::Service;
 use crate::config::{Config, GENESIS_FILE, REPLICA_KEY_FILE};
@@ -54,9 +55,6 @@ pub struct Options {
     /// Closures between its core and the network, for demonstrations of faults. No configuration leads here.
     pub interceptor: Option<Interceptor>,
 }
-
-/// Answers the message that leaves for a peer in place of this one; none if nothing does.
-pub type Intercept = Box<dyn FnMut(ReplicaId, &Arc<Message>) -> Option<Arc<Message>> + Send>;
 
 /// Answers true if the core receives this verified message.
 pub type Passes = Box<dyn Fn(&Message) -> bool + Send + Sync>;

@@ -69,5 +69,5 @@ pub use pruned::Pruned;
 pub use queue::Queued;
 pub use room::{BALLAST_BYTES, ROOM_FOR_BALLAST, Room};
 pub use served::{OldSlot, SERVED_ROWS_MAX};
-pub use snapshot::Snapshot;
+pub use snapshot::{LastFold, Snapshot};
 pub use supply::SupplyLimits;

@@ -11,13 +11,23 @@ use quorate_ledger::{Read, StoreError, Table};
 use quorate_pbft::{Digest, Epoch, Signed};
 use std::fmt;
 use std::ops::{ControlFlow, Range};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Consistent view of the rows that were committed before it began. Cheap to take; see the crate's docs for what
 /// holding one costs.
 pub struct Snapshot {
     view: Arc<View>,
     poison: Arc<Poison>,
+}
+
+/// Name of a fold, which pins nothing.
+#[derive(Debug)]
+pub struct LastFold(Weak<Base>);
+
+impl PartialEq for LastFold {
+    fn eq(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Snapshot {
@@ -55,6 +65,11 @@ impl Snapshot {
     pub fn live_bytes_of(&self, table: usize) -> Result<u64, StoreError> {
         let size = self.view.base.size(Name::ALL[table])?;
         Ok(size.stored_bytes + size.overhead_bytes)
+    }
+
+    /// The fold up to which the tables hold rows.
+    pub fn fold(&self) -> LastFold {
+        LastFold(Arc::downgrade(&self.view.base))
     }
 
     /// Bytes of the rows that are not folded yet.

@@ -117,11 +117,8 @@ impl Survey {
 
     /// The same of a ledger that is open.
     pub fn of(ledger: &Ledger) -> Self {
-        let of_domain = |(name, domain): (&String, &std::sync::Arc<crate::state::domain::Domain>)| {
-            let number = domain.record.number;
-            (number, (name.clone(), ledger.floor(number)))
-        };
-        let trees = ledger.domains().iter().map(of_domain).collect();
+        let numbers = ledger.domains().iter().map(|(name, domain)| (name, domain.record.number));
+        let trees = numbers.map(|(name, number)| (number, (name.clone(), ledger.floor(number)))).collect();
         Self { genesis: ledger.genesis().clone(), head: ledger.head().clone(), trees }
     }
 

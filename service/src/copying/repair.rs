@@ -106,10 +106,11 @@ impl Repaired {
 /// Looks at the database of a stopped replica: each entry, each row that it vouches for, each content and receipt, the
 /// slots that were decided since, and, where its key is known, the promises.
 pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
-    match opened(data)? {
+    let looked = sheltered(|| match opened(data)? {
         Ok(db) => look_into(&db, genesis, member),
         Err(why) => Ok(Found::nothing_readable(why)),
-    }
+    });
+    looked.unwrap_or_else(|| Ok(Found::nothing_readable("the structure of its file cannot be read")))
 }
 
 /// The database; in words why it does not open.
@@ -123,13 +124,18 @@ fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
 }
 
 fn look_into(db: &Db, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
-    let snapshot = db.snapshot()?;
-    let mut found = Found { is_of_contents: true, ..Found::default() };
-    let tips = look_at_state(&snapshot.apart(), genesis, &mut found);
-    found.promises = member.and_then(|member| promises_fault(&snapshot, genesis, (member, tips.as_deref())));
+    let (folded, mut found) = (db.snapshot()?, Found { is_of_contents: true, ..Found::default() });
+    // Where it opens, with the slots that were decided since the last fold.
+    let opened = sheltered(|| replay::open(db, genesis));
+    let now = match &opened {
+        Some(Ok(opened)) => &opened.snapshot,
+        _ => &folded,
+    };
+    let tips = look_at_state(&now.apart(), genesis, &mut found);
+    found.promises = member.and_then(|member| promises_fault(&folded, genesis, (member, tips.as_deref())));
     if found.damages.is_empty() && found.unreadable.is_none() {
         // All rows are sound: are they all, and what follows from the slots decided since?
-        found.unreadable = match sheltered(|| replay::open(db, genesis)) {
+        found.unreadable = match opened {
             Some(opened) => opened.err().map(|error| error.to_string()),
             None => Some("the structure of its file cannot be read".to_owned()),
         };
@@ -258,17 +264,19 @@ async fn anew(
     let (load, failures) = fill(load, from, tell).await?;
     done.failures.extend(failures);
     let promises = kept.as_ref().filter(|_| done.left.promises.is_none());
-    let Some((progress, checkpoint)) = load.finish(&genesis, promises)? else {
+    let finished = load.finish(&genesis, promises)?;
+    let loses_promises = promises.is_none();
+    sheltered(|| drop((kept, old))); // closing a damaged file may fail
+    let Some((progress, checkpoint)) = finished else {
         fs::remove_dir_all(&mended).map_err(at(&mended))?;
         return Ok(None);
     };
     done.taken += progress.answers;
     check(&mended, &genesis, checkpoint.state_root())?;
     let seq = checkpoint.head().seq;
-    if promises.is_none() {
+    if loses_promises {
         mark(&data, seq)?;
     }
-    drop((kept, old));
     let before = swap(&data, &mended, before)?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before }))
 }

@@ -12,6 +12,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// Share of the time that counting takes at most: one in so many.
 const COUNT_SHARE: u32 = 4;
+/// Counts one after the other for a number between two folds.
+const COUNTS_MAX: usize = 3;
 
 /// Counts again and again until the core ends; nothing where no quota is set.
 pub async fn count_live(sources: Arc<Sources>) {
@@ -33,9 +35,19 @@ pub async fn count_live(sources: Arc<Sources>) {
     }
 }
 
-/// Bytes of all tables, each counted in a moment of its own; a disk that fails is met elsewhere.
+/// Bytes of all tables, each counted in a moment of its own; a disk that fails is met elsewhere. Rows that are folded
+/// meanwhile may be missed: then all is counted again, unless folds come too fast.
 fn live_bytes(sources: &Sources) -> Option<u64> {
     let now = || sources.published.borrow().moment.clone();
-    let tables: Option<u64> = now().snapshot.tables().map(|table| now().snapshot.live_bytes_of(table).ok()).sum();
-    Some(tables? + now().snapshot.unfolded_bytes())
+    let mut live = None;
+    for _ in 0..COUNTS_MAX {
+        let begun = now().snapshot.fold();
+        let tables: Option<u64> = now().snapshot.tables().map(|table| now().snapshot.live_bytes_of(table).ok()).sum();
+        let ended = now();
+        live = Some(tables? + ended.snapshot.unfolded_bytes());
+        if ended.snapshot.fold() == begun {
+            break;
+        }
+    }
+    live
 }

@@ -6,6 +6,7 @@
 
 mod disk;
 mod space;
+mod scrubbed;
 mod vitals;
 mod facts;
 mod issues;
@@ -24,7 +25,8 @@ pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
 pub use live::count_live;
 pub use outages::Outages;
 pub use score::assess;
-pub use scrub::{Scrubbed, scrub};
+pub use scrub::scrub;
+pub use scrubbed::Scrubbed;
 pub use space::{NoRoom, Space};
 pub use vitals::{Conflicts, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

@@ -1,7 +1,7 @@
 //! Measurements that the core does not make.
 
 use super::disk::Disk;
-use super::scrub::Scrubbed;
+use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
 use std::path::Path;
 

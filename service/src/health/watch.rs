@@ -4,7 +4,7 @@ use super::disk::Disk;
 use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
-use super::scrub::Scrubbed;
+use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
 use crate::engine::{Published, Report};
@@ -182,8 +182,9 @@ impl Watch {
     fn space(&self, database_bytes: u64) -> Space {
         let quota_bytes = self.sources.quota_bytes;
         let is_over = quota_bytes.is_some_and(|quota| database_bytes > quota);
-        let live = Some(self.sources.live_bytes.load(Ordering::Acquire)).filter(|live| is_over && *live > 0);
-        let used_bytes = live.map_or(database_bytes, |live| live.min(database_bytes));
+        // Not counted yet is 0: a start with a long file is no reason to refuse.
+        let live_bytes = self.sources.live_bytes.load(Ordering::Acquire);
+        let used_bytes = if is_over { live_bytes.min(database_bytes) } else { database_bytes };
         Space { used_bytes, quota_bytes, is_awaited: self.sources.room.is_awaited() }
     }
 

@@ -1,11 +1,12 @@
 //! Node: parts of a member or an observer, put to work together.
 
 use super::door::admins;
+use super::outlet::Outlet;
 use super::{Door, LaunchError, Running};
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
 use crate::config::Config;
 use crate::engine::thread::{self, Surroundings};
-use crate::engine::{Engine, EngineError, Inbox, Outgoing, Reception};
+use crate::engine::{Engine, EngineError, Inbox, Reception};
 use crate::health::{self, Outages, Sources};
 use crate::init::TEST_WORDS;
 use crate::membership::Membership;
@@ -21,9 +22,6 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-
-/// Lets messages of the core out.
-pub(crate) type Outlet = Box<dyn FnMut(Outgoing) + Send>;
 
 /// Parts of a node, a member's or an observer's, that are put to work together.
 pub(crate) struct Node {

@@ -1,12 +1,17 @@
 //! Outlet: messages of the core on their way to the network.
 
-use super::{Intercept, node::Outlet};
 use crate::engine::Outgoing;
 use crate::metrics::Metrics;
 use quorate_net::{Channel, Network};
 use quorate_pbft::{Message, ReplicaId};
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// Answers the message that leaves for a peer in place of this one; none if nothing does.
+pub type Intercept = Box<dyn FnMut(ReplicaId, &Arc<Message>) -> Option<Arc<Message>> + Send>;
+
+/// Lets messages of the core out.
+pub(crate) type Outlet = Box<dyn FnMut(Outgoing) + Send>;
 
 /// Lets messages out; a full queue drops, and status and repair bring it again (N9). Observers hear the statuses as well.
 pub(super) fn sender(
