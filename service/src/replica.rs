@@ -12,7 +12,9 @@ pub use outlet::Intercept;
 
 use crate::api::Service;
 use crate::config::{Config, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::copying;
 use crate::engine::{Engine, EngineError, History, Inbox, Setup};
+use crate::init::InitError;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing;
@@ -238,6 +240,9 @@ pub(crate) fn guarded(
     data: &Path,
     open: impl FnOnce() -> Result<Result<Engine, EngineError>, DbError>,
 ) -> Result<Engine, LaunchError> {
+    if let Some(command) = copying::cut_off(data) {
+        return Err(InitError::CutOff(command, data.to_owned()).into());
+    }
     let damaged = |why: String| LaunchError::Damaged { path: data.to_owned(), why };
     let opened = sheltered(open).ok_or_else(|| damaged("its structure cannot be read".to_owned()))?;
     opened?.map_err(|error| match error {

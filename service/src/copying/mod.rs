@@ -10,15 +10,17 @@ mod load;
 mod worker;
 mod snapshot;
 mod repair;
+mod place;
 
 pub use load::floor;
 pub use outcome::{Copied, CopyError, Progress, Unsound};
+pub(crate) use place::cut_off;
 pub use repair::{Found, Repaired, look, repair};
 pub use snapshot::{Exported, Files, export, files, restore, verify};
 
-use crate::shelter::sheltered;
 use load::Load;
 use outcome::at;
+use place::{beside, open_old, settle, swap, sync_parent};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, SeqNum};
@@ -54,6 +56,9 @@ pub struct Plan {
 pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Copied, CopyError> {
     let Plan { data, genesis, member, from } = plan;
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+    if let Some(copied) = settle(&data, (&growing, &before), &genesis)? {
+        return Ok(copied);
+    }
     let old = open_old(&data, &before)?;
     let is_new = !growing.exists();
     make_dir(&growing)?;
@@ -104,29 +109,6 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-fn beside(data: &Path, name: &str) -> PathBuf {
-    // A slash at the end would lead into the folder.
-    let mut path = data.components().collect::<PathBuf>().into_os_string();
-    path.push(".");
-    path.push(name);
-    path.into()
-}
-
-/// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
-fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
-    if !data.exists() {
-        return Ok(None);
-    }
-    if before.exists() {
-        return Err(CopyError::InTheWay(before.to_owned()));
-    }
-    match sheltered(|| Db::open(data)) {
-        Some(Ok(db)) => Ok(Some(db)),
-        Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
-        Some(Err(_)) | None => Ok(None), // damaged: nothing of it is needed
-    }
-}
-
 /// Opens the copy as a start would: every row is looked at.
 fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<(), CopyError> {
     let db = Db::open(growing)?;
@@ -156,20 +138,4 @@ pub(crate) fn marked(data: &Path) -> io::Result<Option<SeqNum>> {
     };
     let slot = text.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
     Ok(Some(SeqNum::new(slot.unwrap_or_default())))
-}
-
-fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {
-    let before = data.exists().then_some(before);
-    if let Some(before) = &before {
-        fs::rename(data, before).map_err(at(data))?;
-    }
-    fs::rename(growing, data).map_err(at(growing))?;
-    sync_parent(data)?;
-    Ok(before)
-}
-
-/// Makes a new name durable.
-fn sync_parent(path: &Path) -> Result<(), CopyError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(at(parent))
 }

@@ -91,8 +91,16 @@ pub enum CopyError {
         source: io::Error,
     },
     /// A database that was replaced before stands in the way.
-    #[error("{0} holds a database that an earlier copy has replaced: move it away or remove it")]
+    #[error("{0} holds a database that was replaced before: move it away or remove it")]
     InTheWay(PathBuf),
+    /// A command that ended between two renames.
+    #[error("`quorate {command}` was cut off before it had put {path} in its place: run it again")]
+    CutOff {
+        /// Folder of the database.
+        path: PathBuf,
+        /// The command.
+        command: &'static str,
+    },
     /// A snapshot file that does not verify.
     #[error("{path}, byte {at}: {why}")]
     Unsound {

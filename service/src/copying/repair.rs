@@ -6,7 +6,7 @@
 
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::{Plan, beside, check, fill, make_dir, mark, open_old, swap};
+use super::{Plan, beside, check, cut_off, fill, make_dir, mark, open_old, settle, swap};
 use crate::engine::replay;
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
@@ -19,9 +19,9 @@ use std::fs;
 use std::path::Path;
 
 /// Name of the folder in which a state is made anew, after that of the database.
-const MENDED: &str = "repair";
+pub(super) const MENDED: &str = "repair";
 /// The same for the database that it has replaced.
-const BEFORE: &str = "before-repair";
+pub(super) const BEFORE: &str = "before-repair";
 
 /// Damages that are listed; the others are counted.
 const DAMAGES_MAX: usize = 1_000;
@@ -106,6 +106,9 @@ impl Repaired {
 /// Looks at the database of a stopped replica: each entry, each row that it vouches for, each content and receipt, the
 /// slots that were decided since, and, where its key is known, the promises.
 pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
+    if let Some(command) = cut_off(data) {
+        return Err(CopyError::CutOff { path: data.to_owned(), command });
+    }
     let looked = sheltered(|| match opened(data)? {
         Ok(db) => look_into(&db, genesis, member),
         Err(why) => Ok(Found::nothing_readable(why)),
@@ -186,6 +189,9 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis, found: &mut Found) -> O
 /// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
 pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
     let Plan { data, genesis, member, from } = plan;
+    if !from.is_empty() {
+        settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE)), &genesis)?;
+    }
     let found = look(&data, &genesis, Some(&member))?;
     let mut done = Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0 };
     if done.found.are_contents() && !from.is_empty() {

@@ -6,7 +6,7 @@
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
 use super::record::{Frame, Reader, Recorder, clear};
-use super::{beside, check, fill, make_dir, mark, open_old, swap, sync_parent};
+use super::{beside, check, fill, make_dir, mark, open_old, settle, swap, sync_parent};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
@@ -22,7 +22,7 @@ const SCRATCH: &str = "scratch";
 /// Name of a snapshot that is not whole, after that of the file.
 const UNFINISHED: &str = "new";
 /// Name of the folder in which a database is restored, after that of the database.
-const RESTORED: &str = "restore";
+pub(super) const RESTORED: &str = "restore";
 /// Files in a backup, and bytes of each: configuration, genesis, key.
 const FILES_MAX: usize = 8;
 const FILE_BYTES_MAX: usize = 64 << 20;
@@ -106,6 +106,9 @@ fn within_bounds(reader: &Reader, files: usize, bytes: usize) -> Result<(), Copy
 /// checked to its end. A run that was stopped is forgotten by the next.
 pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Copied, CopyError> {
     let (growing, before) = (beside(data, RESTORED), beside(data, super::BEFORE));
+    if let Some(copied) = settle(data, (&growing, &before), genesis)? {
+        return Ok(copied);
+    }
     let old = open_old(data, &before)?;
     let mut reader = Reader::open(path)?;
     let db = fresh(&growing)?;
