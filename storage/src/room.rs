@@ -28,6 +28,9 @@ const BALLAST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bytes of noise that are written at once.
 const NOISE_BYTES: u64 = 64 << 10;
 
+/// The operating system's number of an error of the disk.
+const EIO: i32 = 5;
+
 /// Between two tries of a write.
 const TRY_EVERY: Duration = Duration::from_millis(100);
 
@@ -43,11 +46,29 @@ pub struct Room {
     given_up: Condvar,
     /// Whether no new change is taken for want of room.
     is_short: AtomicBool,
+    /// Places that the disk did not give, where these read as zeros.
+    unread: Option<AtomicUsize>,
 }
 
 impl Room {
     pub(crate) fn of(dir: &Path) -> Self {
         Self { ballast: Some(dir.join(BALLAST)), ..Self::default() }
+    }
+
+    /// The same, for a disk of which places that cannot be read are looked past.
+    pub(crate) fn of_damaged(dir: &Path) -> Self {
+        Self { unread: Some(AtomicUsize::new(0)), ..Self::of(dir) }
+    }
+
+    /// Times that the disk did not give a place, and zeros were read in its stead.
+    pub fn unread(&self) -> usize {
+        self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Acquire))
+    }
+
+    /// Whether a place that the disk did not give may be read as zeros; notes it.
+    fn looks_past(&self, error: &io::Error) -> bool {
+        let unread = self.unread.as_ref().filter(|_| error.raw_os_error() == Some(EIO));
+        unread.map(|unread| unread.fetch_add(1, Ordering::AcqRel)).is_some()
     }
 
     /// Whether a write waits for room: nothing is recorded until there is some.
@@ -149,6 +170,8 @@ fn is_full(error: &io::Error) -> bool {
 pub(crate) struct Patient<B> {
     pub(crate) file: B,
     pub(crate) room: Arc<Room>,
+    /// Zeros would be taken for the end of a journal.
+    pub(crate) is_journal: bool,
 }
 
 impl<B: StorageBackend> StorageBackend for Patient<B> {
@@ -157,7 +180,13 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
+        match self.file.read(offset, out) {
+            Err(error) if !self.is_journal && self.room.looks_past(&error) => {
+                out.fill(0);
+                Ok(())
+            }
+            read => read,
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
