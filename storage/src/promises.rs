@@ -50,7 +50,7 @@ impl Snapshot {
         if epoch > by.committee.epoch() {
             return Err(StoreError(format!("promises of epoch {epoch} cannot be checked by the state that is here")));
         }
-        self.about::<quorate_pbft::Broken>(key::BROKEN)?;
+        self.check_about()?;
         self.check_statements(by)?;
         self.check_accepted(by)?;
         self.check_certificates(by)?;
@@ -71,6 +71,16 @@ impl Snapshot {
             return Ok(());
         }
         Err(StoreError(format!("rows of `{}` are missing", table.as_str())))
+    }
+
+    /// No row tells of what nobody writes: a key that has changed is a row that is missing.
+    fn check_about(&self) -> Result<(), StoreError> {
+        self.about::<quorate_pbft::Broken>(key::BROKEN)?;
+        self.about::<quorate_pbft::Digest>(key::GROUP)?;
+        self.pruned()?;
+        self.each(Name::About, &[], &[u8::MAX; 64], |at, _| {
+            sound(key::ABOUT.contains(&at), || "a row of the table `about`".to_owned())
+        })
     }
 
     fn check_statements(&self, by: &Promiser<'_>) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use crate::base::{Base, TableSize};
 use crate::error::Poison;
 use crate::key::{self, Place};
 use crate::own;
+use crate::pruned::Pruned;
 use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
 use crate::view::View;
@@ -75,6 +76,11 @@ impl Snapshot {
     /// Bytes of the rows that are not folded yet.
     pub fn unfolded_bytes(&self) -> u64 {
         self.view.unfolded_bytes()
+    }
+
+    /// Bounds at or below which own statements are gone.
+    pub fn pruned(&self) -> Result<Pruned, StoreError> {
+        Pruned::load(self)
     }
 
     /// The group that this disk belongs to; none before the first record.

@@ -8,7 +8,7 @@ use crate::shelter::sheltered;
 use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Ledger, StoreError};
-use quorate_pbft::{Broken, Record};
+use quorate_pbft::{Broken, Record, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -83,6 +83,11 @@ impl Load {
         self.session = Session::open(&mut batch, genesis)?;
         self.batch = Some(batch);
         Ok(())
+    }
+
+    /// Takes no state below this slot.
+    pub(super) fn not_below(&mut self, least: SeqNum) {
+        self.session.not_below(least);
     }
 
     /// A node that answers.

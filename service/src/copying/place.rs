@@ -128,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let (growing, before) = (beside(&data, repair::MENDED), beside(&data, repair::BEFORE));
-        [&growing, &before].map(|dir| fs::create_dir(dir).expect("a folder"));
+        [&growing, &before].into_iter().for_each(|dir| fs::create_dir(dir).expect("a folder"));
         drop(Db::create(&growing).expect("a database"));
 
         assert!(settle(&data, (&growing, &before), &genesis()).is_err());

@@ -6,13 +6,13 @@
 
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::{Plan, beside, check, cut_off, fill, make_dir, mark, open_old, settle, swap};
+use super::{Plan, beside, check, cut_off, fill, make_dir, mark, settle, swap};
 use crate::engine::replay;
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
-use quorate_ledger::{Genesis, Ledger};
-use quorate_pbft::{Digest, Ed25519, PublicKey, Tip};
+use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
+use quorate_pbft::{Digest, Ed25519, PublicKey, SeqNum, Tip};
 use quorate_storage::{Db, DbError, Promiser, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,6 +22,9 @@ use std::path::Path;
 pub(super) const MENDED: &str = "repair";
 /// The same for the database that it has replaced.
 pub(super) const BEFORE: &str = "before-repair";
+
+/// Damage of which no more is known.
+const UNREADABLE: &str = "the structure of its file cannot be read";
 
 /// Damages that are listed; the others are counted.
 const DAMAGES_MAX: usize = 1_000;
@@ -39,6 +42,8 @@ pub struct Found {
     pub promises: Option<String>,
     /// Files among the entries.
     pub files: u64,
+    /// Executed tips, where the head can be read.
+    tips: Option<Vec<Tip>>,
     /// Contents that are damaged or missing.
     contents: BTreeSet<Digest>,
     /// Whether nothing but contents and receipts is damaged.
@@ -109,81 +114,96 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
     if let Some(command) = cut_off(data) {
         return Err(CopyError::CutOff { path: data.to_owned(), command });
     }
-    let looked = sheltered(|| match opened(data)? {
-        Ok(db) => look_into(&db, genesis, member),
-        Err(why) => Ok(Found::nothing_readable(why)),
-    });
-    looked.unwrap_or_else(|| Ok(Found::nothing_readable("the structure of its file cannot be read")))
-}
-
-/// The database; in words why it does not open.
-fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
-    Ok(match sheltered(|| Db::open(data)) {
-        Some(Ok(db)) => Ok(db),
-        Some(Err(error @ DbError::Locked(_))) => return Err(error.into()),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err("the structure of its file cannot be read".to_owned()),
-    })
-}
-
-fn look_into(db: &Db, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
-    let (folded, mut found) = (db.snapshot()?, Found { is_of_contents: true, ..Found::default() });
-    // Where it opens, with the slots that were decided since the last fold.
-    let opened = sheltered(|| replay::open(db, genesis));
-    let now = match &opened {
-        Some(Ok(opened)) => &opened.snapshot,
-        _ => &folded,
+    // Opened anew for each part: the library gives nothing more to who met an error once.
+    let mut found = match part(data, |db| look_at_all(db, genesis))? {
+        Ok(Ok(found)) => found,
+        Ok(Err(why)) | Err(why) => {
+            let folded = part(data, |db| look_at_state(&db.snapshot()?.apart(), genesis))?;
+            let found = folded.unwrap_or_else(Found::nothing_readable);
+            match found.damages.is_empty() && found.unreadable.is_none() {
+                // All rows are sound: are they all, and what follows from the slots decided since?
+                true => Found { unreadable: Some(why), ..found },
+                false => found,
+            }
+        }
     };
-    let tips = look_at_state(&now.apart(), genesis, &mut found);
-    found.promises = member.and_then(|member| promises_fault(&folded, genesis, (member, tips.as_deref())));
-    if found.damages.is_empty() && found.unreadable.is_none() {
-        // All rows are sound: are they all, and what follows from the slots decided since?
-        found.unreadable = match opened {
-            Some(opened) => opened.err().map(|error| error.to_string()),
-            None => Some("the structure of its file cannot be read".to_owned()),
-        };
+    if let Some(member) = member {
+        let tips = found.tips.clone();
+        let fault = part(data, |db| promises_fault(db, genesis, (member, tips.as_deref())))?;
+        found.promises = fault.unwrap_or_else(Some);
     }
     Ok(found)
 }
 
-/// Reason why the promises of a replica are not whole.
+/// Does this with the database, for a look; in words why its structure does not let it.
+fn part<T>(data: &Path, look: impl FnOnce(&Db) -> Result<T, CopyError>) -> Result<Result<T, String>, CopyError> {
+    let looked = sheltered(|| match opened(data)? {
+        Ok(db) => look(&db).map(Ok),
+        Err(why) => Ok(Err(why)),
+    });
+    looked.unwrap_or_else(|| Ok(Err(UNREADABLE.to_owned())))
+}
+
+/// The database; in words why it does not open. What is no damage ends the command.
+fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
+    Ok(match sheltered(|| Db::open_damaged(data)) {
+        Some(Ok(db)) => Ok(db),
+        Some(Err(error)) if error.is_damage() => Err(error.to_string()),
+        Some(Err(error)) => return Err(error.into()),
+        None => Err(UNREADABLE.to_owned()),
+    })
+}
+
+/// Looks at the state with the slots that were decided since the last fold; in words why it does not open with them.
+fn look_at_all(db: &Db, genesis: &Genesis) -> Result<Result<Found, String>, CopyError> {
+    match replay::open(db, genesis) {
+        Ok(opened) => Ok(Ok(look_at_state(&opened.snapshot.apart(), genesis)?)),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// Reason why the promises of a replica are not whole; an error where the disk does not give them, or they are another's.
 fn promises_fault(
-    snapshot: &Snapshot,
+    db: &Db,
     genesis: &Genesis,
     (member, tips): (&[u8; 32], Option<&[Tip]>),
-) -> Option<String> {
-    let Some(tips) = tips else { return Some("the head of the state cannot be read".to_owned()) };
+) -> Result<Option<String>, CopyError> {
+    if let Some(Err(error @ DbError::OtherMember(_))) = sheltered(|| db.is_of(member)) {
+        return Err(error.into());
+    }
+    let Some(tips) = tips else { return Ok(Some("the head of the state cannot be read".to_owned())) };
+    let snapshot = db.snapshot()?;
     let opened = sheltered(|| Ledger::open(&snapshot.apart(), genesis)).and_then(Result::ok);
     let committee = opened.map_or_else(|| genesis.founders().clone(), |ledger| ledger.voters().clone());
     let (member, window) = (PublicKey(*member), genesis.constants().window);
     let by = Promiser { committee: &committee, member: &member, window, verify: &Ed25519 };
-    match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
+    let fault = match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
         Some(checked) => checked.err().map(|error| error.0),
         None => Some("the structure of their tables cannot be read".to_owned()),
+    };
+    match fault {
+        Some(why) if db.room().unread() > 0 => Err(CopyError::Unread(why)),
+        fault => Ok(fault),
     }
 }
 
-/// Walks the state; the executed tips, where its head can be read.
-fn look_at_state(snapshot: &Snapshot, genesis: &Genesis, found: &mut Found) -> Option<Vec<Tip>> {
+/// Walks the state.
+fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyError> {
+    let mut found = Found { is_of_contents: true, ..Found::default() };
     let survey = match sheltered(|| Survey::open(snapshot, genesis)) {
         Some(Ok(survey)) => survey,
-        Some(Err(error)) => {
-            found.unreadable = Some(error.to_string());
-            return None;
-        }
-        None => {
-            found.unreadable = Some("the structure of its tables cannot be read".to_owned());
-            return None;
-        }
+        Some(Err(error @ OpenError::OtherGenesis)) => return Err(error.into()),
+        Some(Err(error)) => return Ok(Found { unreadable: Some(error.to_string()), ..found }),
+        None => return Ok(Found { unreadable: Some(UNREADABLE.to_owned()), ..found }),
     };
     let mut walk = Walk::default();
     let walked = sheltered(|| survey.go_on(snapshot, &mut walk, u64::MAX, &mut |damage| found.note(damage)));
     found.unreadable = match walked {
         Some(walked) => walked.err().map(|error| error.to_string()),
-        None => Some("the structure of its tables cannot be read".to_owned()),
+        None => Some(UNREADABLE.to_owned()),
     };
-    found.files = walk.files;
-    Some(survey.head().tips.clone())
+    (found.files, found.tips) = (walk.files, Some(survey.head().tips.clone()));
+    Ok(found)
 }
 
 /// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
@@ -195,7 +215,7 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
     let found = look(&data, &genesis, Some(&member))?;
     let mut done = Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0 };
     if done.found.are_contents() && !from.is_empty() {
-        if let Ok(db) = opened(&data)? {
+        if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
             put_back(&db, &from, &mut done).await?;
         }
         done.left = look(&data, &genesis, Some(&member))?;
@@ -255,7 +275,10 @@ async fn anew(
 ) -> Result<Option<Copied>, CopyError> {
     let Plan { data, genesis, member, from } = plan;
     let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE));
-    let old = open_old(&data, &before)?;
+    if before.exists() {
+        return Err(CopyError::InTheWay(before));
+    }
+    let old = opened(&data)?.ok();
     if mended.exists() {
         fs::remove_dir_all(&mended).map_err(at(&mended))?; // an earlier run ended half-way
     }
@@ -263,16 +286,23 @@ async fn anew(
     let db = Db::create(&mended)?;
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
-    let kept = old.as_ref().map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
-    if let Some(kept) = &kept {
-        load.seed(kept, &genesis)?;
+    if let Some(old) = &old {
+        load.seed(&old.snapshot()?.apart(), &genesis)?;
+        load.not_below(least(&old.snapshot()?.apart(), &genesis));
     }
+    // Opened anew: what was met in the state says nothing of the promises. The lock is held until all is here.
+    let _ = sheltered(|| drop(old)); // closing a damaged file may fail
+    let old = opened(&data)?;
+    let promises = match done.left.promises {
+        None => Some(old.as_ref().map_err(|why| StoreError(why.clone()))?),
+        Some(_) => None,
+    };
+    let loses_promises = promises.is_none();
     let (load, failures) = fill(load, from, tell).await?;
     done.failures.extend(failures);
-    let promises = kept.as_ref().filter(|_| done.left.promises.is_none());
-    let finished = load.finish(&genesis, promises)?;
-    let loses_promises = promises.is_none();
-    sheltered(|| drop((kept, old))); // closing a damaged file may fail
+    let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
+    let finished = load.finish(&genesis, promises.as_ref())?;
+    let _ = sheltered(|| drop((promises, old)));
     let Some((progress, checkpoint)) = finished else {
         fs::remove_dir_all(&mended).map_err(at(&mended))?;
         return Ok(None);
@@ -285,4 +315,11 @@ async fn anew(
     }
     let before = swap(&data, &mended, before)?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before }))
+}
+
+/// Slot that the state that is made anew does not lie below: the replica had been there.
+fn least(old: &Snapshot, genesis: &Genesis) -> SeqNum {
+    let head = sheltered(|| Survey::open(old, genesis)).and_then(Result::ok).map(|survey| survey.head().seq);
+    let pruned = sheltered(|| old.apart().pruned()).and_then(Result::ok).map(|pruned| pruned.seq);
+    head.max(pruned).unwrap_or_default()
 }
