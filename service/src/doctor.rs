@@ -85,11 +85,14 @@ fn room(data: &Path) -> Item {
 fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
     const ADVICE: &str = "`quorate repair --dir DIR --from URL` names all of it, asks the others for what is damaged, and \
                           puts it back; without them restore the folder from a backup, or give the replica a new database";
+    const OF_HISTORY: &str = "state and promises are whole, and the replica may go on; a node that keeps the whole history \
+                              has the receipt";
     let member = keys::public(&dir.join(REPLICA_KEY_FILE)).ok().map(|key| key.0);
     match copying::look(data, genesis, member.as_ref()) {
         Ok(found) if found.is_whole() => {
             Item::well("integrity", format!("entries, and contents of {} files, are as written", found.files))
         }
+        Ok(found) if found.is_of_history() => Item::fault("integrity", in_words(&found), OF_HISTORY),
         Ok(found) => Item::fault("integrity", in_words(&found), ADVICE),
         Err(CopyError::Db(DbError::Locked(_))) => Item {
             advice: Some("stop the replica to have its database looked at".to_owned()),

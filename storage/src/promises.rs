@@ -75,7 +75,7 @@ impl Snapshot {
 
     /// No row tells of what nobody writes: a key that has changed is a row that is missing.
     fn check_about(&self) -> Result<(), StoreError> {
-        self.about::<quorate_pbft::Broken>(key::BROKEN)?;
+        self.broken()?;
         self.about::<quorate_pbft::Digest>(key::GROUP)?;
         self.pruned()?;
         self.each(Name::About, &[], &[u8::MAX; 64], |at, _| {

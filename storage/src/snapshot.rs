@@ -9,7 +9,7 @@ use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
 use crate::view::View;
 use quorate_ledger::{Read, StoreError, Table};
-use quorate_pbft::{Digest, Epoch, Signed};
+use quorate_pbft::{Broken, Digest, Epoch, Signed};
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Weak};
@@ -81,6 +81,11 @@ impl Snapshot {
     /// Bounds at or below which own statements are gone.
     pub fn pruned(&self) -> Result<Pruned, StoreError> {
         Pruned::load(self)
+    }
+
+    /// Reason why this replica takes no part any more.
+    pub fn broken(&self) -> Result<Option<Broken>, StoreError> {
+        self.about(key::BROKEN)
     }
 
     /// The group that this disk belongs to; none before the first record.

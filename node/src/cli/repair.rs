@@ -56,6 +56,9 @@ pub async fn run(args: &Repair) -> Outcome {
         return Err(Failure::silent());
     }
     let next = match args.from.is_empty() {
+        _ if done.left.is_of_history() => {
+            "state and promises are whole, and the replica may go on; a node that keeps the whole history has the receipts"
+        }
         true => "name nodes to ask with --from URL",
         false => "name other nodes with --from, such as one that keeps the whole history; or `quorate copy`",
     };

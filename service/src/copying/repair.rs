@@ -6,7 +6,7 @@
 
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::{Plan, beside, check, cut_off, fill, make_dir, mark, settle, swap};
+use super::{Plan, beside, check, cut_off, fill, make_dir, mark, marked, settle, swap};
 use crate::engine::replay;
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
@@ -25,6 +25,9 @@ pub(super) const BEFORE: &str = "before-repair";
 
 /// Damage of which no more is known.
 const UNREADABLE: &str = "the structure of its file cannot be read";
+
+/// Damage of a copy that would vote.
+const UNMARKED: &str = "the row is missing that keeps a copy from voting";
 
 /// Damages that are listed; the others are counted.
 const DAMAGES_MAX: usize = 1_000;
@@ -56,10 +59,10 @@ impl Found {
         self.damages.is_empty() && self.unreadable.is_none() && self.promises.is_none()
     }
 
-    /// Whether peers could mend more: nobody vouches for a receipt of history.
-    fn is_mendable(&self) -> bool {
-        let is_receipt = |damage: &Damage| damage.fault == Fault::Receipt;
-        self.unreadable.is_some() || self.promises.is_some() || !self.damages.iter().all(is_receipt)
+    /// Whether nothing is damaged but receipts of history, for which nobody vouches: state and promises are whole.
+    pub fn is_of_history(&self) -> bool {
+        let are_receipts = self.damages.iter().all(|damage| damage.fault == Fault::Receipt);
+        !self.is_whole() && are_receipts && self.unreadable.is_none() && self.promises.is_none()
     }
 
     /// Whether nothing is damaged but contents, and perhaps receipts.
@@ -129,7 +132,11 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
     };
     if let Some(member) = member {
         let tips = found.tips.clone();
-        let fault = part(data, |db| promises_fault(db, genesis, (member, tips.as_deref())))?;
+        let is_copy = marked(data).map_err(at(data))?.is_some();
+        let fault = part(data, |db| match promises_fault(db, genesis, (member, tips.as_deref()))? {
+            None if is_copy && db.snapshot()?.broken()?.is_none() => Ok(Some(UNMARKED.to_owned())),
+            fault => Ok(fault),
+        })?;
         found.promises = fault.unwrap_or_else(Some);
     }
     Ok(found)
@@ -220,7 +227,7 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
         }
         done.left = look(&data, &genesis, Some(&member))?;
     }
-    if done.left.is_mendable() && !from.is_empty() {
+    if !done.left.is_whole() && !done.left.is_of_history() && !from.is_empty() {
         let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
         if let Some(copied) = anew(plan, &mut done, tell).await? {
             done.anew = Some(copied);
