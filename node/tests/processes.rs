@@ -52,6 +52,8 @@ mod ordering;
 mod outage;
 #[path = "processes/pages.rs"]
 mod pages;
+#[path = "processes/repair.rs"]
+mod repair;
 #[path = "processes/snapshots.rs"]
 mod snapshots;
 #[path = "processes/space.rs"]

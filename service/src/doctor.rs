@@ -5,22 +5,22 @@ mod configuration;
 pub use configuration::configuration;
 
 use crate::answers;
-use crate::config::{Config, GENESIS_FILE, Overrides};
-use crate::engine::replay::{self, Opened};
+use crate::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use crate::copying::{self, CopyError, Found};
 use crate::replica::read_genesis;
-use crate::shelter::sheltered;
+use quorate_client::keys;
+use quorate_ledger::Genesis;
 use quorate_ledger::answers::{DIGEST, DOCUMENTS};
-use quorate_ledger::{DomainEntry, Genesis, StateView};
-use quorate_storage::{Db, DbError};
+use quorate_ledger::copy::Damage;
+use quorate_storage::DbError;
 use serde::Serialize;
-use std::error::Error;
 use std::fmt::Display;
 use std::path::Path;
 
 /// Free bytes below which a disk counts as short of room: some minutes of a busy group.
 const ROOM_BYTES_MIN: u64 = 1 << 30;
-/// Files that one look at a domain lists.
-const PAGE_FILES: usize = 1_000;
+/// Damages that are named in one line.
+const NAMED_MAX: usize = 10;
 
 /// Outcome of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,7 +54,7 @@ pub fn examine(dir: &Path) -> Vec<Item> {
     if let Ok(config) = Config::load(dir, Overrides::default()) {
         items.push(room(&config.data));
         let genesis = read_genesis(&dir.join(GENESIS_FILE));
-        items.extend(genesis.ok().map(|genesis| integrity(&config.data, &genesis)));
+        items.extend(genesis.ok().map(|genesis| integrity(dir, &config.data, &genesis)));
     }
     items
 }
@@ -90,46 +90,32 @@ fn room(data: &Path) -> Item {
 }
 
 /// Database, entries and contents; a database in use is left alone.
-fn integrity(data: &Path, genesis: &Genesis) -> Item {
-    const ADVICE: &str = "restore the folder from a backup, or give the replica a new database: \
-                          `quorate start --new-database`";
-    let looked = sheltered(|| contents(data, genesis));
-    match looked.unwrap_or_else(|| Err("its structure cannot be read".into())) {
-        Ok(Some(files)) => Item::well("integrity", format!("entries, and contents of {files} files, are as written")),
-        Ok(None) => Item {
+fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
+    const ADVICE: &str = "`quorate repair --dir DIR --from URL` names all of it, asks the others for what is damaged, and \
+                          puts it back; without them restore the folder from a backup, or give the replica a new database";
+    const OF_HISTORY: &str = "state and promises are whole, and the replica may go on; a node that keeps the whole history \
+                              has the receipt";
+    let member = keys::public(&dir.join(REPLICA_KEY_FILE)).ok().map(|key| key.0);
+    match copying::look(data, genesis, member.as_ref()) {
+        Ok(found) if found.is_whole() => {
+            Item::well("integrity", format!("entries, and contents of {} files, are as written", found.files))
+        }
+        Ok(found) if found.is_of_history() => Item::fault("integrity", in_words(&found), OF_HISTORY),
+        Ok(found) => Item::fault("integrity", in_words(&found), ADVICE),
+        Err(CopyError::Db(DbError::Locked(_))) => Item {
             advice: Some("stop the replica to have its database looked at".to_owned()),
             ..Item::well("integrity", "the database is in use: its replica runs and was not disturbed")
         },
-        Err(fault) => Item::fault("integrity", fault.to_string(), ADVICE),
+        Err(error) => Item::fault("integrity", error.to_string(), ADVICE),
     }
 }
 
-/// Files whose contents are what their hashes say; none while another process has the database.
-fn contents(data: &Path, genesis: &Genesis) -> Result<Option<usize>, Box<dyn Error>> {
-    let db = match Db::open(data) {
-        Err(DbError::Locked(_)) => return Ok(None),
-        opened => opened?,
-    };
-    let Opened { ledger, snapshot, .. } = replay::open(&db, genesis)?;
-    let view = ledger.view(&snapshot);
-    let of_domain = |domain: DomainEntry| contents_of(&view, &domain.name);
-    let counts = view.domains()?.into_iter().map(of_domain).collect::<Result<Vec<usize>, _>>()?;
-    Ok(Some(counts.into_iter().sum()))
-}
-
-fn contents_of(view: &StateView, domain: &str) -> Result<usize, Box<dyn Error>> {
-    let (mut files, mut from) = (0, None);
-    loop {
-        let page = view.ls(domain, "", None, from.as_deref(), PAGE_FILES)?;
-        for entry in &page.items {
-            let place = |fault: &dyn Display| format!("{} in {domain}: {fault}", entry.path);
-            let content = view.content(&entry.hash).map_err(|error| place(&error))?;
-            content.ok_or_else(|| place(&"its content is missing"))?;
-        }
-        files += page.items.len();
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return Ok(files),
-        }
-    }
+/// The first damages, and how many there are.
+fn in_words(found: &Found) -> String {
+    let damages = found.damages.iter().take(NAMED_MAX).map(Damage::to_string);
+    let promises = found.promises.iter().map(|why| format!("promises: {why}"));
+    let named: Vec<String> = damages.chain(found.unreadable.clone()).chain(promises).collect();
+    let more = found.more + (found.damages.len() as u64).saturating_sub(NAMED_MAX as u64);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{more}", named.join("; "))
 }

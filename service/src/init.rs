@@ -77,6 +77,9 @@ pub enum InitError {
     /// File of that name that is not of an earlier `init`.
     #[error("{0} is in the way and nothing was touched; move it away or give another folder")]
     InTheWay(PathBuf),
+    /// A command that ended between two renames: the database is there, under another name.
+    #[error("`quorate {0}` was cut off before it had put {1} in its place: run it again")]
+    CutOff(&'static str, PathBuf),
     /// Ports beyond 65535, or one that two things would listen on.
     #[error("ports {0} and on for replicas, {1} and on for APIs: they overlap or end above 65535")]
     Ports(u16, u16),
@@ -294,6 +297,9 @@ impl Plan {
 
 /// A database that holds the state that the genesis makes: all of it in one commit.
 pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> {
+    if let Some(command) = copying::cut_off(data) {
+        return Err(InitError::CutOff(command, data.to_owned()));
+    }
     // Others of this machine read no contents past the policies.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(at(data))?;
     let db = Db::create(data)?;

@@ -34,15 +34,22 @@ pub struct TableSize {
 /// The state that was folded last, as all snapshots since then share it.
 pub(crate) struct Base {
     tables: [OnceLock<ReadTable>; Name::COUNT],
-    transaction: ReadTransaction,
-    poison: Arc<Poison>,
+    transaction: Arc<ReadTransaction>,
+    pub(crate) poison: Arc<Poison>,
 }
 
 impl Base {
     pub(crate) fn begin(database: &Database, poison: &Arc<Poison>) -> Result<Self, StoreError> {
         poison.check()?;
         let transaction = database.begin_read().map_err(|error| poison.fail(error))?;
-        Ok(Self { tables: [const { OnceLock::new() }; Name::COUNT], transaction, poison: poison.clone() })
+        let tables = [const { OnceLock::new() }; Name::COUNT];
+        Ok(Self { tables, transaction: Arc::new(transaction), poison: poison.clone() })
+    }
+
+    /// The same state, with errors of its own.
+    pub(crate) fn apart(&self) -> Self {
+        let tables = [const { OnceLock::new() }; Name::COUNT];
+        Self { tables, transaction: self.transaction.clone(), poison: Arc::default() }
     }
 
     pub(crate) fn get(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -98,10 +98,22 @@ impl Db {
     /// Opens the database in a folder. Never makes one (E7). A write that finds no room fails until its [`Room`] is
     /// patient.
     pub fn open(dir: &Path) -> Result<Self, DbError> {
-        let room = Arc::new(Room::of(dir));
-        let patient = |file| Patient { file, room: room.clone() };
+        Self::open_over(dir, Room::of(dir))
+    }
+
+    /// Opens the database in a folder to look at what a failing disk has left of it: a place of the tables that the disk
+    /// does not give reads as zeros, which are damage, and the rest can be read. [`Room::unread`] counts such places.
+    /// A journal is read whole or not at all.
+    pub fn open_damaged(dir: &Path) -> Result<Self, DbError> {
+        Self::open_over(dir, Room::of_damaged(dir))
+    }
+
+    fn open_over(dir: &Path, room: Room) -> Result<Self, DbError> {
+        let room = Arc::new(room);
+        let patient = |file| Patient { file, room: room.clone(), is_journal: false };
         let database = over_file(dir, &patient)?;
         check_format(&database)?;
+        let patient = |file| Patient { file, room: room.clone(), is_journal: true };
         let files = journal_files(dir, OpenOptions::new().read(true).write(true), patient)?;
         let journal = Files { files: Arc::new(files), step: JOURNAL_STEP };
         Ok(Self { room, ..Self::recover(database, journal, Some(dir.join(FILE)))? })
@@ -111,7 +123,7 @@ impl Db {
     #[cfg(feature = "testing")]
     pub fn on(disk: &crate::faulty::Disk) -> Result<Self, DbError> {
         let room = Arc::new(Room::default());
-        let wrapped = |name| Patient { file: disk.file(name), room: room.clone() };
+        let wrapped = |name| Patient { file: disk.file(name), room: room.clone(), is_journal: name != FILE };
         let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(wrapped(FILE))?;
         let files = JOURNAL_FILES.map(|name| Box::new(wrapped(name)) as Box<dyn StorageBackend>);
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
@@ -144,11 +156,19 @@ impl Db {
 
     /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.
     pub fn claim(&self, member: &[u8; 32]) -> Result<(), DbError> {
-        let database = &self.shared.database;
-        let Some(known) = about::read(database, key::MEMBER)? else {
-            return about::note(database, key::MEMBER, member.to_vec());
-        };
-        if known == member { Ok(()) } else { Err(DbError::OtherMember(self.path.clone().unwrap_or_default())) }
+        match self.is_of(member)? {
+            true => Ok(()),
+            false => about::note(&self.shared.database, key::MEMBER, member.to_vec()),
+        }
+    }
+
+    /// Whether promises of this member are kept here, and not yet anybody's; an error where they are another's.
+    pub fn is_of(&self, member: &[u8; 32]) -> Result<bool, DbError> {
+        match about::read(&self.shared.database, key::MEMBER)? {
+            None => Ok(false),
+            Some(known) if known == member => Ok(true),
+            Some(_) => Err(DbError::OtherMember(self.path.clone().unwrap_or_default())),
+        }
     }
 
     /// Begins a batch; waits while another one is open.

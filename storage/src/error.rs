@@ -4,7 +4,7 @@ use crate::journal::JournalError;
 use quorate_ledger::StoreError;
 use quorate_pbft::{Digest, SeqNum, Signed, View};
 use std::fmt::Display;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -68,7 +68,30 @@ impl<E: Into<redb::Error>> From<E> for DbError {
 
 impl From<JournalError> for DbError {
     fn from(error: JournalError) -> Self {
-        Self::Journal(error.to_string())
+        match error {
+            JournalError::Io(error) => redb::Error::Io(error).into(),
+            damage => Self::Journal(damage.to_string()),
+        }
+    }
+}
+
+impl DbError {
+    /// Whether what was written is not what is there. All else may be otherwise at the next try, or with another program
+    /// or folder, and says nothing of the database.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Foreign(_) | Self::Journal(_) => true,
+            Self::Redb(error) => match &**error {
+                redb::Error::Corrupted(_)
+                | redb::Error::TableTypeMismatch { .. }
+                | redb::Error::TypeDefinitionChanged { .. }
+                | redb::Error::TableIsMultimap(_)
+                | redb::Error::TableDoesNotExist(_) => true,
+                redb::Error::Io(error) => matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) const JOURNAL: &[u8] = b"journal";
 /// In [`crate::tables::Name::About`]: why this replica takes no part any more.
 pub(crate) const BROKEN: &[u8] = b"broken";
 
+/// All keys of [`crate::tables::Name::About`].
+pub(crate) const ABOUT: [&[u8]; 7] = [FORMAT, MEMBER, GROUP, PRUNED, SERVED, JOURNAL, BROKEN];
+
 /// Position of an own statement (E1). As bytes: 25.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {

@@ -22,6 +22,15 @@ pub const BALLAST_BYTES: u64 = 16 << 20;
 /// Bytes that must be free for a ballast to be made: it must not fill the disk itself.
 pub const ROOM_FOR_BALLAST: u64 = 8 * BALLAST_BYTES;
 
+/// Begin of the ballast's noise; any number but zero.
+const BALLAST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Bytes of noise that are written at once.
+const NOISE_BYTES: u64 = 64 << 10;
+
+/// The operating system's number of an error of the disk.
+const EIO: i32 = 5;
+
 /// Between two tries of a write.
 const TRY_EVERY: Duration = Duration::from_millis(100);
 
@@ -37,11 +46,29 @@ pub struct Room {
     given_up: Condvar,
     /// Whether no new change is taken for want of room.
     is_short: AtomicBool,
+    /// Places that the disk did not give, where these read as zeros.
+    unread: Option<AtomicUsize>,
 }
 
 impl Room {
     pub(crate) fn of(dir: &Path) -> Self {
         Self { ballast: Some(dir.join(BALLAST)), ..Self::default() }
+    }
+
+    /// The same, for a disk of which places that cannot be read are looked past.
+    pub(crate) fn of_damaged(dir: &Path) -> Self {
+        Self { unread: Some(AtomicUsize::new(0)), ..Self::of(dir) }
+    }
+
+    /// Times that the disk did not give a place, and zeros were read in its stead.
+    pub fn unread(&self) -> usize {
+        self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Acquire))
+    }
+
+    /// Whether a place that the disk did not give may be read as zeros; notes it.
+    fn looks_past(&self, error: &io::Error) -> bool {
+        let unread = self.unread.as_ref().filter(|_| error.raw_os_error() == Some(EIO));
+        unread.map(|unread| unread.fetch_add(1, Ordering::AcqRel)).is_some()
     }
 
     /// Whether a write waits for room: nothing is recorded until there is some.
@@ -77,8 +104,8 @@ impl Room {
             return Ok(());
         }
         let laid = File::create_new(path).and_then(|mut file| {
-            let zeros = vec![0; 1 << 20];
-            (0..BALLAST_BYTES >> 20).try_for_each(|_| file.write_all(&zeros))
+            let mut noise = Noise(BALLAST_SEED);
+            (0..BALLAST_BYTES / NOISE_BYTES).try_for_each(|_| file.write_all(&noise.block()))
         });
         laid.inspect_err(|_| drop(fs::remove_file(path)))
     }
@@ -117,6 +144,23 @@ impl Room {
     }
 }
 
+/// Bytes that no file system makes smaller: zeros would take no room on one that compresses.
+struct Noise(u64);
+
+impl Noise {
+    fn block(&mut self) -> Vec<u8> {
+        (0..NOISE_BYTES / 8).flat_map(|_| self.next().to_le_bytes()).collect()
+    }
+
+    /// Marsaglia's xorshift64, multiplied.
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
@@ -126,6 +170,8 @@ fn is_full(error: &io::Error) -> bool {
 pub(crate) struct Patient<B> {
     pub(crate) file: B,
     pub(crate) room: Arc<Room>,
+    /// Zeros would be taken for the end of a journal.
+    pub(crate) is_journal: bool,
 }
 
 impl<B: StorageBackend> StorageBackend for Patient<B> {
@@ -134,7 +180,13 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
+        match self.file.read(offset, out) {
+            Err(error) if !self.is_journal && self.room.looks_past(&error) => {
+                out.fill(0);
+                Ok(())
+            }
+            read => read,
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

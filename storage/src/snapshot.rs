@@ -1,17 +1,18 @@
 //! Reading one moment of the database.
 
-use crate::base::TableSize;
+use crate::base::{Base, TableSize};
 use crate::error::Poison;
 use crate::key::{self, Place};
 use crate::own;
+use crate::pruned::Pruned;
 use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
 use crate::view::View;
 use quorate_ledger::{Read, StoreError, Table};
-use quorate_pbft::{Digest, Epoch, Signed};
+use quorate_pbft::{Broken, Digest, Epoch, Signed};
 use std::fmt;
-use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::ops::{ControlFlow, Range};
+use std::sync::{Arc, Weak};
 
 /// Consistent view of the rows that were committed before it began. Cheap to take; see the crate's docs for what
 /// holding one costs.
@@ -20,9 +21,29 @@ pub struct Snapshot {
     poison: Arc<Poison>,
 }
 
+/// Name of a fold, which pins nothing.
+#[derive(Debug)]
+pub struct LastFold(Weak<Base>);
+
+impl PartialEq for LastFold {
+    fn eq(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl Snapshot {
     pub(crate) fn new(view: Arc<View>, poison: Arc<Poison>) -> Self {
         Self { view, poison }
+    }
+
+    /// The same moment, with errors of its own: a disk that fails it stops nobody else.
+    pub fn apart(&self) -> Self {
+        let base = Arc::new(self.view.base.apart());
+        Self { poison: base.poison.clone(), view: Arc::new(View { base, ..View::clone(&self.view) }) }
+    }
+
+    pub(crate) fn base(&self) -> &Base {
+        &self.view.base
     }
 
     /// Counts rows and bytes of every table as it was last folded, by walking all pages: for a person who asks, not
@@ -34,6 +55,37 @@ impl Snapshot {
     /// Bytes of the pages that hold rows, by the same walk, and of the rows that are not folded yet.
     pub fn live_bytes(&self) -> Result<u64, StoreError> {
         Ok(self.view.base.live_bytes()? + self.view.unfolded_bytes())
+    }
+
+    /// Numbers of the tables.
+    pub fn tables(&self) -> Range<usize> {
+        0..Name::ALL.len()
+    }
+
+    /// Bytes of the pages that hold rows of one table, by a walk through them.
+    pub fn live_bytes_of(&self, table: usize) -> Result<u64, StoreError> {
+        let size = self.view.base.size(Name::ALL[table])?;
+        Ok(size.stored_bytes + size.overhead_bytes)
+    }
+
+    /// The fold up to which the tables hold rows.
+    pub fn fold(&self) -> LastFold {
+        LastFold(Arc::downgrade(&self.view.base))
+    }
+
+    /// Bytes of the rows that are not folded yet.
+    pub fn unfolded_bytes(&self) -> u64 {
+        self.view.unfolded_bytes()
+    }
+
+    /// Bounds at or below which own statements are gone.
+    pub fn pruned(&self) -> Result<Pruned, StoreError> {
+        Pruned::load(self)
+    }
+
+    /// Reason why this replica takes no part any more.
+    pub fn broken(&self) -> Result<Option<Broken>, StoreError> {
+        self.about(key::BROKEN)
     }
 
     /// The group that this disk belongs to; none before the first record.

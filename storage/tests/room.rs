@@ -113,6 +113,18 @@ fn an_open_on_a_full_disk_never_waits() {
     assert!(error.0.contains("space"), "nobody was told to wait: {error}");
 }
 
+/// Whether no word comes often, and no byte more often than another.
+fn is_noise(bytes: &[u8]) -> bool {
+    let mut words: Vec<&[u8]> = bytes.chunks(8).collect();
+    words.sort_unstable();
+    words.dedup();
+    let mut counts = [0; 256];
+    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    let mean = bytes.len() / 256;
+    words.len() > bytes.len() / 8 - 16
+        && counts.iter().all(|count| (mean - mean / 10..mean + mean / 10).contains(count))
+}
+
 #[test]
 fn a_ballast_is_laid_once_and_only_where_there_is_much_room() {
     let dir = tempdir().unwrap();
@@ -125,6 +137,10 @@ fn a_ballast_is_laid_once_and_only_where_there_is_much_room() {
     db.room().lay_ballast(ROOM_FOR_BALLAST).unwrap();
     db.room().lay_ballast(ROOM_FOR_BALLAST).unwrap();
     assert_eq!(ballast.metadata().unwrap().len(), quorate_storage::BALLAST_BYTES);
+    assert!(
+        is_noise(&std::fs::read(&ballast).unwrap()),
+        "a file system that compresses gives it its room all the same"
+    );
 }
 
 /// A vote and many contents, and then all but every tenth of these gone.

@@ -98,6 +98,10 @@ impl Certified {
         Self { genesis, shown: VecDeque::new(), least }
     }
 
+    pub(super) fn not_below(&mut self, least: SeqNum) {
+        self.least = self.least.max(least);
+    }
+
     pub(super) fn genesis(&self) -> &Genesis {
         &self.genesis
     }

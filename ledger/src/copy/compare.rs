@@ -212,7 +212,7 @@ fn shown(checkpoint: &Checkpoint, genesis: Option<&Genesis>, known: Option<Shown
 }
 
 /// Kind of an entry in words, and its name.
-fn described(name: &[u8]) -> (&'static str, String) {
+pub(super) fn described(name: &[u8]) -> (&'static str, String) {
     let Some((kind, rest)) = name.split_first() else { return ("entry", String::new()) };
     let text = || String::from_utf8_lossy(rest).into_owned();
     match (*kind, rest) {

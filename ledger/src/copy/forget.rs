@@ -52,6 +52,9 @@ const OLDEST: &[u8] = b"history-from";
 /// Bytes of the longest key of these tables: a path and what stands before it.
 const KEY_BYTES_MAX: usize = 8_192;
 
+/// Bytes of rows after which one look at a table ends: a change that waits may be as large as an envelope.
+const LOOK_BYTES: usize = 1 << 20;
+
 /// Row of a table.
 type Row = (Vec<u8>, Vec<u8>);
 
@@ -115,7 +118,7 @@ impl Ledger {
         oldest: SeqNum,
         most: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = next_rows(store, (table, from), most)?;
+        let (found, last) = next_rows(store, (table, from), most)?;
         for (key, value) in &found {
             let is_old = match table {
                 Table::Receipts => is_old_receipt(value, oldest)?,
@@ -127,7 +130,7 @@ impl Ledger {
                 store.delete(table, key)?;
             }
         }
-        Ok(more(found.into_iter().map(|(key, _)| key), most))
+        Ok(last)
     }
 
     /// Marks the contents that the next rows of a table name, and those that execution has named since the last call;
@@ -140,7 +143,7 @@ impl Ledger {
         most: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         self.mark_noted(sweep);
-        let found = next_rows(read, (table, &sweep.from), most)?;
+        let (found, last) = next_rows(read, (table, &sweep.from), most)?;
         for (key, value) in &found {
             if table == Table::Entries {
                 let (name, value) = entry::decode(value).ok_or_else(|| entry::damaged("an entry"))?;
@@ -152,7 +155,7 @@ impl Ledger {
                 sweep.named.extend(named::by_waiting(key, value, self.genesis().limits())?);
             }
         }
-        Ok(more(found.into_iter().map(|(key, _)| key), most))
+        Ok(last)
     }
 
     fn drop_unnamed(
@@ -162,8 +165,9 @@ impl Ledger {
         most: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         self.mark_noted(sweep);
-        let from = sweep.from.as_slice().max(sweep.named.from());
-        let found = store.first_keys(Table::Contents, from, sweep.named.until(), most)?;
+        let (begin, until) = (sweep.named.from(), sweep.named.until());
+        let from = sweep.from.as_slice().max(&begin);
+        let found = store.first_keys(Table::Contents, from, &until, most)?;
         for key in found.iter().filter(|key| !sweep.named.has(key)) {
             store.delete(Table::Contents, key)?;
         }
@@ -206,13 +210,22 @@ pub(super) fn begin_history(store: &mut dyn Store, oldest: SeqNum) -> Result<(),
     store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())
 }
 
-fn next_rows(read: &dyn Read, (table, from): (Table, &[u8]), most: usize) -> Result<Vec<Row>, StoreError> {
-    let mut found = Vec::new();
+/// The next rows of a table, and the last of their keys, if there may be more behind it.
+#[allow(clippy::type_complexity)] // rows and a key
+fn next_rows(
+    read: &dyn Read,
+    (table, from): (Table, &[u8]),
+    most: usize,
+) -> Result<(Vec<Row>, Option<Vec<u8>>), StoreError> {
+    let (mut found, mut bytes, mut is_cut) = (Vec::new(), 0, false);
     read.scan(table, from, &[0xff; KEY_BYTES_MAX], &mut |key, value| {
+        bytes += key.len() + value.len();
         found.push((key.to_vec(), value.to_vec()));
-        if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        is_cut = found.len() == most || bytes >= LOOK_BYTES;
+        if is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    Ok(found)
+    let last = found.last().filter(|_| is_cut).map(|(key, _)| key.clone());
+    Ok((found, last))
 }
 
 /// The last of some keys, if there may be more behind it.
@@ -296,4 +309,28 @@ fn entry_of<T: BorshDeserialize>(read: &dyn Read, key: &[u8]) -> Result<Option<T
     let Some(row) = read.get(Table::Entries, &key[..rows::PAST_BYTES])? else { return Ok(None) };
     let (_, value) = entry::decode(&row).ok_or_else(|| entry::damaged("an entry"))?;
     entry::value_of(value).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::memory_store::MemoryStore;
+
+    #[test]
+    fn a_look_at_large_rows_ends_after_bounded_bytes_and_the_next_goes_on() {
+        let mut store = MemoryStore::default();
+        for number in 0..8u8 {
+            store.put(Table::Past, &[number], &vec![number; LOOK_BYTES / 2]).expect("memory");
+        }
+        let (mut from, mut looks, mut seen) = (Vec::new(), 0, Vec::new());
+        loop {
+            let (found, last) = next_rows(&store, (Table::Past, &from), 128).expect("memory");
+            assert!(found.len() <= 2, "a megabyte and the row that passes it");
+            seen.extend(found.into_iter().map(|(key, _)| key[0]));
+            looks += 1;
+            let Some(last) = last else { break };
+            from = [last.as_slice(), &[0]].concat();
+        }
+        assert_eq!((seen, looks), ((0..8).collect::<Vec<u8>>(), 5));
+    }
 }

@@ -9,7 +9,7 @@
 //!
 //! [`Session`] makes a copy from the answers of others, of whom some may lie: it walks the difference between what a store
 //! holds and a state that q members signed. Each answer is proved by itself against that state before anything of it is
-//! written. [`answer`] gives such answers.
+//! written. [`answer`] gives such answers. [`Survey`] finds what of a stored state is damaged.
 
 mod frame;
 mod vouched;
@@ -20,6 +20,8 @@ mod errand;
 mod written;
 mod session;
 mod compare;
+mod survey;
+mod lacking;
 
 mod unnamed;
 pub(crate) mod forget;
@@ -30,17 +32,22 @@ mod tests;
 mod compare_tests;
 #[cfg(test)]
 mod stray_tests;
+#[cfg(test)]
+mod survey_tests;
 
 pub use answer::{answer, answer_executed};
 pub use check::{Refused, TakeError};
 pub use compare::{Comparison, Difference, Incomparable, Shown, Signed};
 pub use errand::Errand;
 pub use frame::{ANSWER_BYTES_MAX, ASK_BYTES_MAX, Ask};
+pub use lacking::Lacking;
 pub use session::{Next, Session};
+pub use survey::{Damage, Fault, Survey, Walk};
 
 use vouched::Vouched;
 
 use crate::format::constants::GROUP;
+use crate::format::genesis::Genesis;
 use crate::state::entry;
 use crate::state::ledger::{GENESIS, Ledger, ROOT};
 use crate::state::store::{Read, Store, StoreError, Table};
@@ -74,28 +81,13 @@ impl Ledger {
         let found = entries_from(read, from)?;
         let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
         for (key, row) in found {
-            self.copy_entry(read, into, (&key, &row))?;
+            let tree = key.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
+            let domain = tree.and_then(|tree| Some((self.domain_named(tree)?, self.floor(tree))));
+            let domain = domain.ok_or_else(|| entry::damaged("the tree of an entry"))?;
+            copy_entry(self.genesis(), domain, (read, into), (&key, &row))?;
             into.give(Table::Entries, key, row)?;
         }
         Ok(next)
-    }
-
-    fn copy_entry(&self, read: &dyn Read, into: &mut dyn Store, at: (&[u8], &[u8])) -> Result<(), StoreError> {
-        let tree = at.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
-        let found = tree.zip(entry::decode(at.1)).ok_or_else(|| entry::damaged("an entry"))?;
-        let (tree, (name, value)) = found;
-        let vouched = Vouched::held(read, self.genesis(), (tree, name, value), self.floor(tree))?;
-        for (table, key, value) in derived::of(tree, name, value, &vouched)? {
-            into.give(table.into(), key, value)?;
-        }
-        let domain = self.domain_named(tree).ok_or_else(|| entry::damaged("the tree of an entry"))?;
-        for (key, value) in derived::listings(domain, name, value)? {
-            into.give(Table::Archive, key, value)?;
-        }
-        for (key, value) in vouched.rows {
-            into.give(Table::Past, key, value)?;
-        }
-        vouched.contents.iter().try_for_each(|content| copy_content(read, into, content))
     }
 
     /// The oldest slot that a base in a domain may name.
@@ -104,6 +96,29 @@ impl Ledger {
         let floor = self.head().times.floor();
         domain.map_or(floor, |domain| floor.max(domain.usage.marks.floor()))
     }
+}
+
+/// Copies all that an entry vouches for, each row checked; the entry itself is left to the caller.
+fn copy_entry(
+    genesis: &Genesis,
+    (domain, floor): (&str, SeqNum),
+    (read, into): (&dyn Read, &mut dyn Store),
+    at: (&[u8], &[u8]),
+) -> Result<(), StoreError> {
+    let tree = at.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
+    let found = tree.zip(entry::decode(at.1)).ok_or_else(|| entry::damaged("an entry"))?;
+    let (tree, (name, value)) = found;
+    let vouched = Vouched::held(read, genesis, (tree, name, value), floor)?;
+    for (table, key, value) in derived::of(tree, name, value, &vouched)? {
+        into.give(table.into(), key, value)?;
+    }
+    for (key, value) in derived::listings(domain, name, value)? {
+        into.give(Table::Archive, key, value)?;
+    }
+    for (key, value) in vouched.rows {
+        into.give(Table::Past, key, value)?;
+    }
+    vouched.contents.iter().try_for_each(|content| copy_content(read, into, content))
 }
 
 fn entries_from(read: &dyn Read, from: &[u8]) -> Result<Entries, StoreError> {

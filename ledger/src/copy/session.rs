@@ -89,6 +89,11 @@ impl Session {
         Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0 })
     }
 
+    /// Takes no state below this slot, whatever the store holds.
+    pub fn not_below(&mut self, least: SeqNum) {
+        self.certified.not_below(least);
+    }
+
     /// The next step.
     pub fn next(&mut self, read: &dyn Read) -> Result<Next, StoreError> {
         loop {

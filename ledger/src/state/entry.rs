@@ -74,7 +74,8 @@ pub(crate) fn check_rows(read: &dyn Read) -> Result<(), StoreError> {
     damage.map_or(Ok(()), Err)
 }
 
-fn is_sound(key: &[u8], row: &[u8]) -> bool {
+/// Whether a row hashes to its hash, and stands where its name says.
+pub(crate) fn is_sound(key: &[u8], row: &[u8]) -> bool {
     let named = decode(row).is_some_and(|(name, _)| key.get(4..) == Some(&tree::key_of(name)[..]));
     named && decode(row).is_some_and(|(_, value)| row.starts_with(&value_hash(value).0))
 }

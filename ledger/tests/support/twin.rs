@@ -3,7 +3,7 @@
 
 use super::certificate_of;
 use core::ops::ControlFlow;
-use quorate_ledger::copy::{Next, Session, answer};
+use quorate_ledger::copy::{Next, Session, Survey, Walk, answer};
 use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Sweep, Table};
 use quorate_pbft::{Decided, QuorumCert};
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ impl Forgetful {
                 is_through = self.forget();
             }
             check_index(&self.ledger, &self.store, &copy(&self.ledger, &self.store));
+            check_soundness(&self.ledger, &self.store);
         }
     }
 
@@ -71,6 +72,7 @@ impl Twin {
 
     fn made(ledger: &Ledger, store: &MemoryStore, copied: MemoryStore, forgetful: Forgetful) -> Self {
         check_index(ledger, store, &copied);
+        check_soundness(ledger, store);
         let opened = Ledger::open(&copied, ledger.genesis()).expect("a copy opens");
         Self { older: copied.clone(), store: copied, ledger: opened, forgetful }
     }
@@ -114,6 +116,13 @@ fn copy(ledger: &Ledger, store: &MemoryStore) -> MemoryStore {
     let mut copied = MemoryStore::new();
     ledger.copy(store, &mut copied).expect("nothing is missing");
     copied
+}
+
+/// A state that nobody has damaged has no fault.
+fn check_soundness(ledger: &Ledger, store: &MemoryStore) {
+    let mut found = Vec::new();
+    let walked = Survey::of(ledger).go_on(store, &mut Walk::default(), u64::MAX, &mut |damage| found.push(damage));
+    assert_eq!((walked, found), (Ok(true), vec![]), "after {}", ledger.executed().seq);
 }
 
 /// A copy by question and answer into a store that may hold an older state; stopped after some errands, and taken up

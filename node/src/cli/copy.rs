@@ -62,7 +62,7 @@ pub async fn run(args: &Copy) -> Outcome {
 }
 
 /// Database and key of a folder.
-fn place(dir: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+pub(super) fn place(dir: &Path) -> Result<(PathBuf, PathBuf), Failure> {
     if is_observers(dir) {
         return Ok((dir.join(DATA), dir.join(OBSERVER_KEY_FILE)));
     }

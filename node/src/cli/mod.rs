@@ -25,6 +25,7 @@ mod observe;
 mod config;
 mod doctor;
 mod copy;
+mod repair;
 mod compact;
 mod snapshot;
 mod bundle;
@@ -121,6 +122,7 @@ enum Command {
     Issues(Reach),
     Doctor(doctor::Doctor),
     Copy(copy::Copy),
+    Repair(repair::Repair),
     Compact(compact::Compact),
     #[command(subcommand)]
     Snapshot(snapshot::Command),
@@ -213,6 +215,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Issues(reach) => wait(group::issues(reach)),
         Command::Doctor(args) => wait(doctor::run(args)),
         Command::Copy(args) => wait(copy::run(args)),
+        Command::Repair(args) => wait(repair::run(args)),
         Command::Compact(args) => compact::run(args),
         Command::Snapshot(command) => wait(snapshot::run(command)),
         Command::Bundle(command) => wait(bundle::run(command)),

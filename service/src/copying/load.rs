@@ -4,11 +4,12 @@ use super::outcome::{CopyError, Progress};
 use super::record::Recorder;
 use super::turn::Turn;
 use crate::engine::{EngineError, Roots};
-use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, TakeError};
+use crate::shelter::sheltered;
+use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Ledger, StoreError};
-use quorate_pbft::{Broken, Record};
-use quorate_storage::{Batch, Db};
+use quorate_pbft::{Broken, Record, SeqNum};
+use quorate_storage::{Batch, Db, Snapshot};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -66,14 +67,13 @@ impl Load {
     }
 
     /// Begins with the state that an older database holds, as far as it is sound.
-    pub(super) fn seed(&mut self, old: &Db, genesis: &Genesis) -> Result<(), CopyError> {
-        let snapshot = old.snapshot()?;
-        let Ok(ledger) = Ledger::open(&snapshot, genesis) else { return Ok(()) };
+    pub(super) fn seed(&mut self, old: &Snapshot, genesis: &Genesis) -> Result<(), CopyError> {
+        let Some(Ok(survey)) = sheltered(|| Survey::open(old, genesis)) else { return Ok(()) };
         self.batch = None;
         let mut from = Vec::new();
         loop {
             let mut batch = self.db.begin()?;
-            let Ok(next) = ledger.copy_some(&snapshot, &mut batch, &from) else { break };
+            let Some(Ok(next)) = sheltered(|| survey.copy_sound(old, &mut batch, &from)) else { break };
             batch.commit()?;
             self.db.fold()?;
             let Some(next) = next else { break };
@@ -83,6 +83,11 @@ impl Load {
         self.session = Session::open(&mut batch, genesis)?;
         self.batch = Some(batch);
         Ok(())
+    }
+
+    /// Takes no state below this slot.
+    pub(super) fn not_below(&mut self, least: SeqNum) {
+        self.session.not_below(least);
     }
 
     /// A node that answers.
@@ -170,8 +175,13 @@ impl Load {
         Ok(())
     }
 
-    /// Marks the database as a copy of the state that it holds whole; none where it holds none.
-    pub(super) fn finish(mut self, genesis: &Genesis) -> Result<Option<(Progress, Checkpoint)>, CopyError> {
+    /// Marks the database as the state that it holds whole, with the promises of its replica where they are given; without
+    /// them it is a copy, which does not vote. None where it holds no state whole.
+    pub(super) fn finish(
+        mut self,
+        genesis: &Genesis,
+        promises: Option<&Snapshot>,
+    ) -> Result<Option<(Progress, Checkpoint)>, CopyError> {
         let Some(checkpoint) = self.whole.take() else {
             self.fold()?;
             return Ok(None);
@@ -181,9 +191,14 @@ impl Load {
         let mut batch = self.batch.take().expect("a batch is open between folds");
         self.session.finish(&mut batch, &checkpoint)?;
         Roots::default().executed(&mut batch, seq, checkpoint.state_root())?;
-        for record in [Record::Stable(certificate), Record::Broken(Broken::Copied(seq))] {
-            batch.record(&record).map_err(EngineError::from)?;
+        match promises {
+            Some(promises) => {
+                let head = checkpoint.head();
+                batch.adopt(promises, (head.epoch, seq, &head.tips))?;
+            }
+            None => batch.record(&Record::Broken(Broken::Copied(seq))).map_err(EngineError::from)?,
         }
+        batch.record(&Record::Stable(certificate)).map_err(EngineError::from)?;
         batch.commit()?;
         self.db.fold()?;
         Ok(Some((self.progress, checkpoint)))

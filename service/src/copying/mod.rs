@@ -9,16 +9,20 @@ mod turn;
 mod load;
 mod worker;
 mod snapshot;
+mod repair;
+mod place;
 
 pub use load::floor;
 pub use outcome::{Copied, CopyError, Progress, Unsound};
+pub(crate) use place::cut_off;
 pub use record::is_snapshot;
+pub use repair::{Found, Repaired, look, repair};
 pub use snapshot::{Exported, Files, export, files, restore, verify};
 
-use crate::framed::{beside, sync_parent};
-use crate::shelter::sheltered;
+use crate::framed::beside;
 use load::Load;
 use outcome::at;
+use place::{open_old, settle, swap};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, SeqNum};
@@ -54,6 +58,9 @@ pub struct Plan {
 pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Copied, CopyError> {
     let Plan { data, genesis, member, from } = plan;
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+    if let Some(copied) = settle(&data, (&growing, &before), &genesis)? {
+        return Ok(copied);
+    }
     let old = open_old(&data, &before)?;
     let is_new = !growing.exists();
     make_dir(&growing)?;
@@ -64,10 +71,10 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
     if let Some(old) = old.as_ref().filter(|_| is_new) {
-        load.seed(old, &genesis)?;
+        load.seed(&old.snapshot()?.apart(), &genesis)?;
     }
     let (load, failures) = fill(load, from, tell).await?;
-    let Some((progress, checkpoint)) = load.finish(&genesis)? else {
+    let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
     check(&growing, &genesis, checkpoint.state_root())?;
@@ -104,21 +111,6 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-/// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
-fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
-    if !data.exists() {
-        return Ok(None);
-    }
-    if before.exists() {
-        return Err(CopyError::InTheWay(before.to_owned()));
-    }
-    match sheltered(|| Db::open(data)) {
-        Some(Ok(db)) => Ok(Some(db)),
-        Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
-        Some(Err(_)) | None => Ok(None), // damaged: nothing of it is needed
-    }
-}
-
 /// Opens the copy as a start would: every row is looked at.
 fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<(), CopyError> {
     let db = Db::open(growing)?;
@@ -148,14 +140,4 @@ pub(crate) fn marked(data: &Path) -> io::Result<Option<SeqNum>> {
     };
     let slot = text.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
     Ok(Some(SeqNum::new(slot.unwrap_or_default())))
-}
-
-fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {
-    let before = data.exists().then_some(before);
-    if let Some(before) = &before {
-        fs::rename(data, before).map_err(at(data))?;
-    }
-    fs::rename(growing, data).map_err(at(growing))?;
-    sync_parent(data).map_err(at(data))?;
-    Ok(before)
 }

@@ -80,8 +80,21 @@ pub enum CopyError {
         source: io::Error,
     },
     /// A database that was replaced before stands in the way.
-    #[error("{0} holds a database that an earlier copy has replaced: move it away or remove it")]
+    #[error("{0} holds a database that was replaced before: move it away or remove it")]
     InTheWay(PathBuf),
+    /// Promises that the disk does not give: they may be whole.
+    #[error(
+        "the disk does not give the replica's promises: {0}; move its files to a sound disk and run again, or make a copy, which does not vote"
+    )]
+    Unread(String),
+    /// A command that ended between two renames.
+    #[error("`quorate {command}` was cut off before it had put {path} in its place: run it again")]
+    CutOff {
+        /// Folder of the database.
+        path: PathBuf,
+        /// The command.
+        command: &'static str,
+    },
     /// A snapshot file that does not verify.
     #[error("{path}, byte {at}: {why}")]
     Unsound {

@@ -6,7 +6,7 @@
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
 use super::record::{Frame, Reader, Recorder};
-use super::{check, fill, make_dir, mark, open_old, swap};
+use super::{check, fill, make_dir, mark, open_old, settle, swap};
 use crate::framed::{Flaw, beside, clear, sync_parent};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
@@ -23,7 +23,7 @@ const SCRATCH: &str = "scratch";
 /// Name of a snapshot that is not whole, after that of the file.
 const UNFINISHED: &str = "new";
 /// Name of the folder in which a database is restored, after that of the database.
-const RESTORED: &str = "restore";
+pub(super) const RESTORED: &str = "restore";
 /// Files in a backup, and bytes of each: configuration, genesis, key.
 const FILES_MAX: usize = 8;
 const FILE_BYTES_MAX: usize = 64 << 20;
@@ -107,12 +107,15 @@ fn within_bounds(reader: &Reader, files: usize, bytes: usize) -> Result<(), Copy
 /// checked to its end. A run that was stopped is forgotten by the next.
 pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Copied, CopyError> {
     let (growing, before) = (beside(data, RESTORED), beside(data, super::BEFORE));
+    if let Some(copied) = settle(data, (&growing, &before), genesis)? {
+        return Ok(copied);
+    }
     let old = open_old(data, &before)?;
     let mut reader = Reader::open(path)?;
     let db = fresh(&growing)?;
     db.claim(member)?;
     let mut load = Load::open(db, genesis)?;
-    let replayed = replay(&mut load, &mut reader).and_then(|_| load.finish(genesis));
+    let replayed = replay(&mut load, &mut reader).and_then(|_| load.finish(genesis, None));
     if replayed.is_err() {
         fs::remove_dir_all(&growing).map_err(at(&growing))?;
     }

@@ -20,3 +20,10 @@ pub struct Facts<'a> {
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
 }
+
+impl Facts<'_> {
+    /// Damage of the disk in words, as a reader or the scrub has met it.
+    pub fn damage_in_words(&self) -> Option<String> {
+        self.damage.map(str::to_owned).or_else(|| self.vitals.scrub.in_words())
+    }
+}

@@ -216,7 +216,8 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
 }
 
 /// Disk, files, keys.
-fn of_machine(Facts { vitals, damage, has_test_keys, .. }: &Facts<'_>) -> Vec<Fault> {
+fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
+    let (Facts { vitals, has_test_keys, .. }, damage) = (facts, facts.damage_in_words());
     let disk = vitals.disk.filter(|disk| disk.is_short());
     let no_room = vitals.no_room();
     let found = [
@@ -225,8 +226,8 @@ fn of_machine(Facts { vitals, damage, has_test_keys, .. }: &Facts<'_>) -> Vec<Fa
             "disk-damaged",
             Severity::Critical,
             "the disk gave back something else than was written",
-            || damage.unwrap_or_default().to_owned(),
-            "restore the database from a backup, or make a new one",
+            || damage.clone().unwrap_or_default(),
+            "stop it: `quorate repair --dir DIR --from URL` puts back what is damaged, and keeps its vote",
         ),
         fault(
             disk.is_some(),

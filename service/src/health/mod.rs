@@ -6,10 +6,13 @@
 
 mod disk;
 mod space;
+mod scrubbed;
 mod vitals;
 mod facts;
 mod issues;
 mod score;
+mod live;
+mod scrub;
 mod watch;
 
 mod components;
@@ -19,8 +22,11 @@ pub use components::{Component, components};
 pub use disk::Disk;
 pub use facts::{BEHIND_SLOTS_MAX, Facts};
 pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
+pub use live::count_live;
 pub use outages::Outages;
 pub use score::assess;
+pub use scrub::scrub;
+pub use scrubbed::Scrubbed;
 pub use space::{NoRoom, Space};
 pub use vitals::{Conflicts, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

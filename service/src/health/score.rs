@@ -60,7 +60,9 @@ fn consensus_time(Facts { vitals, .. }: &Facts<'_>) -> u64 {
     left(waited, ORDER_MS_USUAL, ORDER_MS_MAX)
 }
 
-fn node(Facts { report, vitals, damage, .. }: &Facts<'_>) -> u64 {
+fn node(facts: &Facts<'_>) -> u64 {
+    let Facts { report, vitals, .. } = facts;
+    let damage = facts.damage_in_words();
     match report.mode {
         Mode::Following if report.observes && damage.is_none() => 1_000,
         Mode::Diverged | Mode::Following => 0,

@@ -1,6 +1,7 @@
 //! Measurements that the core does not make.
 
 use super::disk::Disk;
+use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
 use std::path::Path;
 
@@ -12,6 +13,8 @@ const FILES_PERCENT_MAX: u64 = 80;
 pub struct Vitals {
     /// The disk of the database; none where the system does not tell.
     pub disk: Option<Disk>,
+    /// Progress and findings of the scrub.
+    pub scrub: Scrubbed,
     /// Bytes of the database's files.
     pub database_bytes: u64,
     /// Space that it takes and may take.

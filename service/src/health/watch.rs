@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
+use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
 use crate::engine::{Published, Report};
@@ -12,7 +13,8 @@ use quorate_pbft::SeqNum;
 use quorate_storage::Room;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch::{Receiver, Sender};
 
@@ -22,10 +24,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS: usize = 300;
 /// Looks between two that read the ledger.
 const READ_EVERY: u64 = 10;
-/// Least time between two walks through the database for its pages that hold rows.
-const WALK_EVERY: Duration = Duration::from_secs(10);
-/// Share of the time that such walks take at most: one in so many.
-const WALK_SHARE: u32 = 20;
 /// Open conflicts that are counted at most.
 const CONFLICTS_COUNTED_MAX: usize = 1_000;
 
@@ -37,6 +35,10 @@ pub struct Sources {
     pub metrics: Arc<Metrics>,
     /// The first damage that was met on the disk, in words.
     pub damage: OnceLock<String>,
+    /// Progress and findings of the scrub.
+    pub scrubbed: Mutex<Scrubbed>,
+    /// Bytes of the database that hold rows, as they were last counted; 0 before.
+    pub live_bytes: AtomicU64,
     /// Folder of the database.
     pub data: PathBuf,
     /// Room on its disk.
@@ -86,8 +88,6 @@ struct Watch {
     last: Watched,
     /// Slot at which the ledger was read last.
     read_at: Option<SeqNum>,
-    /// Bytes of the database that hold rows, as of the last walk, and when the next may be.
-    live: Option<(u64, Instant)>,
 }
 
 /// Looks until nobody listens.
@@ -102,7 +102,6 @@ pub async fn watch(sources: Arc<Sources>, tell: Sender<Arc<Watched>>) {
         covered: begun,
         last: Watched::default(),
         read_at: None,
-        live: None,
     };
     while !tell.is_closed() {
         // The ledger is read, and the disk asked: on a thread that may block.
@@ -146,10 +145,12 @@ impl Watch {
         let first = self.samples.front().cloned().unwrap_or_else(|| sample.clone());
         let grew = |peer: &u16, count: u64| count > first.garbled.get(peer).copied().unwrap_or_default();
         let (disk, database_bytes) = (Disk::of(&self.sources.data), bytes_in(&self.sources.data));
-        let space = self.space(published, database_bytes);
+        let space = self.space(database_bytes);
+        let scrub = self.sources.scrubbed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.lay_ballast(disk);
         let vitals = Vitals {
             disk,
+            scrub,
             database_bytes,
             space,
             files_open: files_open(),
@@ -178,22 +179,13 @@ impl Watch {
     }
 
     /// Space of the database. Above its quota, only what holds rows counts: new rows go where nothing is.
-    fn space(&mut self, published: &Published, database_bytes: u64) -> Space {
+    fn space(&self, database_bytes: u64) -> Space {
         let quota_bytes = self.sources.quota_bytes;
         let is_over = quota_bytes.is_some_and(|quota| database_bytes > quota);
-        let live = if is_over { self.live(published) } else { None };
-        let used_bytes = live.map_or(database_bytes, |live| live.min(database_bytes));
+        // Not counted yet is 0: a start with a long file is no reason to refuse.
+        let live_bytes = self.sources.live_bytes.load(Ordering::Acquire);
+        let used_bytes = if is_over { live_bytes.min(database_bytes) } else { database_bytes };
         Space { used_bytes, quota_bytes, is_awaited: self.sources.room.is_awaited() }
-    }
-
-    /// Bytes that hold rows, by a walk through the database now and then; a disk that fails is met elsewhere.
-    fn live(&mut self, published: &Published) -> Option<u64> {
-        let now = Instant::now();
-        if self.live.is_none_or(|(_, next)| now >= next) {
-            let live = published.moment.snapshot.live_bytes().ok()?;
-            self.live = Some((live, Instant::now() + WALK_EVERY.max(WALK_SHARE * now.elapsed())));
-        }
-        self.live.map(|(live, _)| live)
     }
 
     /// Puts the ballast back once there is room; without one, the next write that finds none waits a little earlier.

@@ -17,6 +17,9 @@ pub struct VitalGauges {
     disk_free: Gauge,
     disk_size: Gauge,
     database: Gauge,
+    scrub_walks: Gauge,
+    scrub_read: Gauge,
+    scrub_damages: Gauge,
     space_used: Gauge,
     space_quota: Gauge,
     files_open: Gauge,
@@ -37,6 +40,9 @@ impl VitalGauges {
         r.register_with_unit("disk_free", "Room on the disk of the database", Unit::Bytes, self.disk_free.clone());
         r.register_with_unit("disk_size", "Size of the disk of the database", Unit::Bytes, self.disk_size.clone());
         r.register_with_unit("database", "Files of the database", Unit::Bytes, self.database.clone());
+        r.register("scrub_walks", "Walks of the scrub through the state since the start", self.scrub_walks.clone());
+        r.register_with_unit("scrub_read", "Rows and contents that it looked at", Unit::Bytes, self.scrub_read.clone());
+        r.register("scrub_damages", "Damages that it has found", self.scrub_damages.clone());
         r.register_with_unit(
             "space_used",
             "Files of the database without pages that hold nothing, where they are above the quota",
@@ -81,6 +87,9 @@ impl VitalGauges {
             self.disk_size.set(gauge(disk.size_bytes));
         }
         self.database.set(gauge(vitals.database_bytes));
+        self.scrub_walks.set(gauge(vitals.scrub.walks));
+        self.scrub_read.set(gauge(vitals.scrub.bytes));
+        self.scrub_damages.set(gauge(vitals.scrub.damages));
         self.space_used.set(gauge(vitals.space.used_bytes));
         self.space_quota.set(gauge(vitals.space.quota_bytes.unwrap_or_default()));
         self.files_open.set(gauge(vitals.files_open));

@@ -1,0 +1,312 @@
+//! Survey: a state as it is stored, held against what vouches for it, a bounded part at a time.
+//!
+//! Entries are held against their hashes, vouched rows against their entry, contents against their hashes, derived rows
+//! against what they are derived from, and receipts must be readable. A survey goes on behind damage, so that all of it
+//! is named, and needs nothing but the head: the rest of the state may be damaged.
+
+use super::compare::described;
+use super::vouched::Vouched;
+use super::{copy_entry, derived, entries_from};
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
+use crate::format::genesis::Genesis;
+use crate::state::index::Indexed as _;
+use crate::state::ledger::{GENESIS, Ledger, OpenError, domain_record};
+use crate::state::record::{DomainRecord, FileRecord, Head, Usage, Verdict};
+use crate::state::store::{Read, Store, StoreError, Table};
+use crate::state::tree::{TreeNumber, row};
+use crate::state::{entry, name};
+use crate::vocabulary::path::Shown;
+use core::fmt;
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, SeqNum};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Bytes of a content from which a walk remembers that it has looked at it: many entries may name one.
+const LARGE_BYTES: usize = 4_096;
+
+/// Receipts that are looked at before the bytes are counted.
+const RECEIPTS_AT_ONCE: usize = 1_024;
+
+/// Damage of a stored state: what, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// Domain in whose tree the entry stands; empty for a receipt.
+    pub domain: String,
+    /// Kind of the entry: `file`, `conflict`, `head` …
+    pub kind: &'static str,
+    /// Path of a file, else the rest of the entry's name.
+    pub name: String,
+    /// Part of it that is damaged.
+    pub fault: Fault,
+}
+
+/// Part of a state that is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Fault {
+    /// The entry does not hash to its own hash, or stands in another place than its name says.
+    #[error("the entry is not the one that was written")]
+    Entry,
+    /// A row that the entry vouches for is missing, or another one.
+    #[error("{0}")]
+    Vouched(String),
+    /// A content is missing, or has another hash.
+    #[error("its content {0} is missing or damaged")]
+    Content(Digest),
+    /// A row that is derived from the entry is missing, or another one.
+    #[error("a row of the index is missing or damaged")]
+    Derived,
+    /// A receipt of history cannot be read. Nothing vouches for it here.
+    #[error("it cannot be read")]
+    Receipt,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { domain, kind, name, fault } = self;
+        match domain.is_empty() {
+            true => write!(f, "{kind} {}: {fault}", Shown(name)),
+            false => write!(f, "{kind} {} of domain {}: {fault}", Shown(name), Shown(domain)),
+        }
+    }
+}
+
+/// Progress of a walk through a state.
+#[derive(Debug, Clone, Default)]
+pub struct Walk {
+    /// Key to go on from.
+    from: Vec<u8>,
+    /// Whether the entries are through, and receipts are walked.
+    in_history: bool,
+    /// Large contents that were looked at.
+    seen: BTreeSet<Digest>,
+    /// Entries and receipts so far.
+    pub rows: u64,
+    /// Files among the entries.
+    pub files: u64,
+    /// Bytes of rows and contents so far.
+    pub bytes: u64,
+}
+
+/// Knowledge that a walk needs of the top of a state.
+#[derive(Debug)]
+pub struct Survey {
+    genesis: Genesis,
+    head: Head,
+    /// Domain of each tree, and the oldest slot within its horizon.
+    trees: BTreeMap<TreeNumber, (String, SeqNum)>,
+}
+
+impl Survey {
+    /// Reads the head and the domains of a state of which other parts may be damaged.
+    pub fn open(read: &dyn Read, genesis: &Genesis) -> Result<Self, OpenError> {
+        let stored = read.get(Table::Meta, GENESIS)?.ok_or(OpenError::Absent)?;
+        if stored != genesis.bytes() {
+            return Err(OpenError::OtherGenesis);
+        }
+        let head: Option<Head> = entry::load(read, GROUP, name::HEAD)?;
+        let head = head.ok_or_else(|| entry::damaged("the head"))?;
+        let floor = head.times.floor();
+        let mut trees = BTreeMap::from([(GROUP, (GROUP_DOMAIN.to_owned(), floor))]);
+        for (domain, record) in sound_domains(read)? {
+            let usage: Option<Usage> = entry::load(read, record.number, name::USAGE).unwrap_or_default();
+            let floor = usage.map_or(floor, |usage| floor.max(usage.marks.floor()));
+            trees.insert(record.number, (domain, floor));
+        }
+        Ok(Self { genesis: genesis.clone(), head, trees })
+    }
+
+    /// The same of a ledger that is open.
+    pub fn of(ledger: &Ledger) -> Self {
+        let numbers = ledger.domains().iter().map(|(name, domain)| (name, domain.record.number));
+        let trees = numbers.map(|(name, number)| (number, (name.clone(), ledger.floor(number)))).collect();
+        Self { genesis: ledger.genesis().clone(), head: ledger.head().clone(), trees }
+    }
+
+    /// Head of the state.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Looks at the next rows, until so many bytes were read; whether that was all. Each damage is told to `found`. An
+    /// error is one of the disk: nothing more can be read.
+    pub fn go_on(
+        &self,
+        read: &dyn Read,
+        walk: &mut Walk,
+        bytes_max: u64,
+        found: &mut dyn FnMut(Damage),
+    ) -> Result<bool, StoreError> {
+        let until = walk.bytes.saturating_add(bytes_max);
+        while walk.bytes < until {
+            let last = match walk.in_history {
+                false => self.some_entries(read, walk, until, found)?,
+                true => some_receipts(read, walk, found)?,
+            };
+            match last {
+                Some(last) => walk.from = [last.as_slice(), &[0]].concat(),
+                None if walk.in_history => return Ok(true),
+                None => (walk.in_history, walk.from) = (true, Vec::new()),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Copies the next entries that are sound, with all that they vouch for; the key to go on from, none after the last.
+    pub fn copy_sound(
+        &self,
+        read: &dyn Read,
+        into: &mut dyn Store,
+        from: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let (found, mut walk) = (entries_from(read, from)?, Walk::default());
+        let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
+        for (key, row) in found {
+            let faults = self.faults(read, (&key, &row), &mut walk)?;
+            if let Some((tree, _, _)) = parts(&key, &row)
+                && let Some((domain, floor)) = self.trees.get(&tree)
+                && faults.iter().all(|fault| *fault == Fault::Derived)
+            {
+                copy_entry(&self.genesis, (domain, *floor), (read, into), (&key, &row))?;
+                into.give(Table::Entries, key, row)?;
+            }
+        }
+        Ok(next)
+    }
+
+    /// The last key that was looked at, if there may be more.
+    fn some_entries(
+        &self,
+        read: &dyn Read,
+        walk: &mut Walk,
+        until: u64,
+        found: &mut dyn FnMut(Damage),
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut last = None;
+        for (key, row) in entries_from(read, &walk.from)? {
+            walk.rows += 1;
+            for fault in self.faults(read, (&key, &row), walk)? {
+                found(self.damage(&key, &row, fault));
+            }
+            last = Some(key);
+            if walk.bytes >= until {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    /// Faults of an entry and of all that it vouches for.
+    fn faults(&self, read: &dyn Read, at: (&[u8], &[u8]), walk: &mut Walk) -> Result<Vec<Fault>, StoreError> {
+        walk.bytes += at.1.len() as u64;
+        let tree = parts(at.0, at.1).filter(|_| entry::is_sound(at.0, at.1));
+        let tree = tree.and_then(|(tree, name, value)| Some((tree, name, value, self.trees.get(&tree)?)));
+        let faults = match tree {
+            None => vec![Fault::Entry],
+            Some((tree, name, value, (domain, floor))) => {
+                walk.files += u64::from(is_file(name, value));
+                match Vouched::held(read, &self.genesis, (tree, name, value), *floor) {
+                    Err(error) => vec![Fault::Vouched(error.0)],
+                    Ok(vouched) => {
+                        walk.bytes += vouched.rows.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
+                        let mut faults = walk.content_faults(read, &vouched);
+                        let is_derived = are_derived(read, (domain, tree), (name, value), &vouched);
+                        faults.extend((!is_derived).then_some(Fault::Derived));
+                        faults
+                    }
+                }
+            }
+        };
+        if !faults.is_empty() {
+            read.get(Table::Meta, GENESIS)?; // a disk that says no is no damage of a row
+        }
+        Ok(faults)
+    }
+
+    fn damage(&self, key: &[u8], row: &[u8], fault: Fault) -> Damage {
+        let at = parts(key, row);
+        let domain = at.and_then(|(tree, _, _)| self.trees.get(&tree));
+        let (kind, name) = at.map_or_else(|| ("entry", hex::encode(key)), |(_, name, _)| described(name));
+        Damage { domain: domain.map_or_else(|| "?".to_owned(), |(domain, _)| domain.clone()), kind, name, fault }
+    }
+}
+
+impl Walk {
+    fn content_faults(&mut self, read: &dyn Read, vouched: &Vouched) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for hash in vouched.contents.iter().filter(|hash| !self.seen.contains(hash)).copied().collect::<Vec<_>>() {
+            let bytes = read.get(Table::Contents, &hash.0).ok().flatten();
+            let length = bytes.as_ref().map_or(0, Vec::len);
+            self.bytes += length as u64;
+            let is_sound = bytes.is_some_and(|bytes| entry::sound_content(&hash, bytes).is_ok());
+            if !is_sound {
+                faults.push(Fault::Content(hash));
+            } else if length >= LARGE_BYTES {
+                self.seen.insert(hash);
+            }
+        }
+        faults
+    }
+}
+
+/// Tree, name and value of a row.
+fn parts<'a>(key: &[u8], row: &'a [u8]) -> Option<(TreeNumber, &'a [u8], &'a [u8])> {
+    let tree = key.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree))?;
+    let (name, value) = entry::decode(row)?;
+    Some((tree, name, value))
+}
+
+/// Whether an entry is that of a path with a file.
+fn is_file(name: &[u8], value: &[u8]) -> bool {
+    name.first() == Some(&FileRecord::KIND)
+        && entry::value_of::<FileRecord>(value).is_ok_and(|record| record.file.is_some())
+}
+
+/// Whether the rows that are derived from an entry are there, as they should be.
+fn are_derived(
+    read: &dyn Read,
+    (domain, tree): (&str, TreeNumber),
+    (name, value): (&[u8], &[u8]),
+    vouched: &Vouched,
+) -> bool {
+    let made = derived::of(tree, name, value, vouched).and_then(|index| {
+        let index = index.into_iter().map(|(table, key, value)| ((table.into(), key), value));
+        let listings = derived::listings(domain, name, value)?.into_iter();
+        // Of the ends of a chain the last one counts.
+        Ok(index.chain(listings.map(|(key, value)| ((Table::Archive, key), value))).collect::<BTreeMap<_, _>>())
+    });
+    let is_there = |((table, key), value): (&(Table, Vec<u8>), &Vec<u8>)| {
+        read.get(*table, key).is_ok_and(|stored| stored.as_ref() == Some(value))
+    };
+    made.is_ok_and(|rows| rows.iter().all(is_there))
+}
+
+fn some_receipts(
+    read: &dyn Read,
+    walk: &mut Walk,
+    found: &mut dyn FnMut(Damage),
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let (mut last, mut left) = (None, RECEIPTS_AT_ONCE);
+    read.scan(Table::Receipts, &walk.from, &[0xff; 64], &mut |key, value| {
+        walk.rows += 1;
+        walk.bytes += value.len() as u64;
+        if entry::value_of::<Verdict>(value).is_err() {
+            let (domain, name) = (String::new(), hex::encode(key));
+            found(Damage { domain, kind: "receipt", name, fault: Fault::Receipt });
+        }
+        last = Some(key.to_vec());
+        left -= 1;
+        if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(last)
+}
+
+/// Names and records of the domains whose entries are sound.
+fn sound_domains(read: &dyn Read) -> Result<Vec<(String, DomainRecord)>, StoreError> {
+    let mut found = Vec::new();
+    read.scan(Table::Entries, &row(GROUP, &[0; 32]), &row(GROUP, &[0xff; 32]), &mut |key, row| {
+        let sound = entry::decode(row).filter(|_| entry::is_sound(key, row));
+        found.extend(sound.and_then(|(name, value)| domain_record(name, value).ok().flatten()));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

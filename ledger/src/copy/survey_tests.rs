@@ -1,0 +1,122 @@
+//! Damage of a stored state: each changed row is named, nothing else is, and a copy takes all that is sound.
+
+use super::{Fault, Lacking, Refused, Survey, TakeError, Walk, answer};
+use crate::testing::certificate_of;
+use crate::testing::world::{World, revision, write};
+use quorate_ledger::{Ledger, MemoryStore, Read, Store, Table};
+
+/// Tables of which every row counts.
+const TABLES: [Table; 5] = [Table::Entries, Table::Past, Table::Contents, Table::Index, Table::Names];
+/// Kinds of the index that are laid out on demand: nothing says that they must be there.
+const ON_DEMAND: [u8; 2] = [b'm', b'w'];
+
+/// Files with versions, and a conflict with two sides.
+fn world() -> World {
+    let mut world = World::new();
+    let files: Vec<_> = (0..40).map(|n| write(&format!("folder/{n}"), &format!("content {n}"))).collect();
+    world.does(0, &files);
+    (0..3).for_each(|n| drop(world.does(1, &[write("folder/1", &format!("version {n}"))])));
+    world.does_on(revision("1"), 2, &[write("folder/1", "the other side")]);
+    world
+}
+
+/// Faults of a store, in parts of so many bytes.
+fn faults(store: &MemoryStore, world: &World, bytes: u64) -> Vec<(String, Fault)> {
+    let survey = Survey::open(store, &world.genesis).expect("the head is sound");
+    let (mut walk, mut found) = (Walk::default(), Vec::new());
+    let mut note = |damage: super::Damage| found.push((damage.name.clone(), damage.fault));
+    while !survey.go_on(store, &mut walk, bytes, &mut note).expect("memory does not fail") {}
+    found
+}
+
+fn rows(world: &World, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let all = crate::testing::twin::rows(&world.store, table);
+    all.into_iter().filter(|(key, _)| table != Table::Index || !ON_DEMAND.contains(&key[0])).collect()
+}
+
+#[test]
+fn a_sound_state_has_no_fault_in_parts_of_any_size() {
+    let world = world();
+    assert!(rows(&world, Table::Past).len() > 3, "the world has rows that are vouched for");
+    for bytes in [1, 1_000, u64::MAX] {
+        assert_eq!(faults(&world.store, &world, bytes), []);
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_any_row_is_named() {
+    let world = world();
+    for table in TABLES {
+        for (place, (key, value)) in rows(&world, table).into_iter().enumerate().filter(|(_, row)| !row.1.is_empty()) {
+            let (mut store, mut changed) = (world.store.clone(), value.clone());
+            changed[place % value.len()] ^= 1 << (place % 8);
+            store.put(table, &key, &changed).expect("memory");
+            let is_named = match Survey::open(&store, &world.genesis) {
+                Ok(_) => !faults(&store, &world, u64::MAX).is_empty(),
+                Err(_) => true,
+            };
+            assert!(is_named, "{table:?} {key:?}");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_is_gone_is_named_with_its_entry() {
+    let world = world();
+    for table in &TABLES[1..] {
+        for (key, _) in rows(&world, *table) {
+            let mut store = world.store.clone();
+            store.delete(*table, &key).expect("memory");
+            assert!(!faults(&store, &world, u64::MAX).is_empty(), "{table:?} {key:?}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_content_is_named_by_the_path_that_names_it() {
+    let world = world();
+    let hash = world.view().file("main", "folder/7", None).expect("memory").found().expect("a file").hash;
+    let mut store = world.store.clone();
+    store.put(Table::Contents, &hash.0, b"something else").expect("memory");
+    let found = faults(&store, &world, 1);
+    assert!(found.contains(&("folder/7".to_owned(), Fault::Content(hash))), "{found:?}");
+    assert!(found.iter().all(|(_, fault)| *fault == Fault::Content(hash)), "{found:?}");
+}
+
+#[test]
+fn a_copy_of_the_sound_entries_lacks_those_that_are_damaged() {
+    let world = world();
+    let mut store = world.store.clone();
+    let entries = rows(&world, Table::Entries);
+    let is_file = |row: &[u8]| String::from_utf8_lossy(row).contains("folder/7");
+    let (key, row) = entries.iter().find(|(_, row)| is_file(row)).expect("a file").clone();
+    store.put(Table::Entries, &key, &[&row[..], b"!"].concat()).expect("memory");
+    let (mut copied, mut from) = (MemoryStore::new(), Some(Vec::new()));
+    let survey = Survey::open(&store, &world.genesis).expect("the head is sound");
+    while let Some(at) = from {
+        from = survey.copy_sound(&store, &mut copied, &at).expect("memory");
+    }
+    let there = |(key, _): &&(Vec<u8>, Vec<u8>)| copied.get(Table::Entries, key).expect("memory").is_some();
+    assert_eq!(entries.iter().filter(there).count(), entries.len() - 1);
+    assert_eq!(copied.get(Table::Entries, &key), Ok(None));
+    assert!(Ledger::open(&store, &world.genesis).is_err(), "the store itself does not open");
+}
+
+#[test]
+fn a_content_is_taken_from_whoever_has_it_and_a_wrong_one_from_nobody() {
+    let world = world();
+    let hash = world.view().file("main", "folder/7", None).expect("memory").found().expect("a file").hash;
+    let (mut store, mut lacking) = (MemoryStore::new(), Lacking::new([hash, quorate_pbft::Digest([7; 32])]));
+    let ask = lacking.ask().expect("two are lacking");
+    let given = answer(&world.ledger, &world.store, &certificate_of(&world.ledger), &ask).expect("an answer");
+    let mut lie = given.clone();
+    *lie.iter_mut().rev().find(|byte| **byte == b'7').expect("the content ends the answer") = b'8';
+
+    let refused = lacking.clone().take(&mut store, &lie);
+    assert_eq!(refused, Err(TakeError::Refused(Refused::WrongContent(hash))));
+    assert_eq!(store, MemoryStore::new());
+
+    assert_eq!(lacking.take(&mut store, &given), Ok(()));
+    assert_eq!(store.get(Table::Contents, &hash.0).expect("memory"), Some(b"content 7".to_vec()));
+    assert_eq!((lacking.ask(), lacking.left()), (None, [quorate_pbft::Digest([7; 32])].into()));
+}

@@ -1,0 +1,132 @@
+//! `quorate repair`: damage of a stopped replica's database named, and made good from peers.
+
+use super::copy::{SILENT_MAX, failed, place, teller};
+use super::failure::{Exit, Failure, Outcome};
+use super::print::{self, plain};
+use super::reach::client;
+use quorate_client::keys;
+use quorate_service::config::GENESIS_FILE;
+use quorate_service::copying::{self, Found, Plan, Repaired};
+use quorate_service::replica::read_genesis;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Find what the disk of a stopped replica has damaged, and put it back from other nodes
+///
+/// Looks at each entry, row, content, receipt and promise, and names each that is damaged. Contents are put back in their
+/// place; other damage makes the state anew, at a slot that a quorum has signed, and keeps what the replica has promised: it
+/// votes again. Where its promises are damaged too it follows without a vote. Exit code 1 if something could not be had.
+#[derive(Debug, clap::Args)]
+pub struct Repair {
+    /// The replica's or observer's folder
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// API address of a node to ask; may stand several times. Without it damage is named, and nothing changed
+    #[arg(long, value_name = "URL")]
+    from: Vec<String>,
+    /// File with the secret of the nodes' `admin.token`
+    #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// PEM file with the authorities to trust with https:// nodes, instead of the system's
+    #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: &Repair) -> Outcome {
+    let (data, key) = place(&args.dir)?;
+    let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
+    let member = keys::public(&key).map_err(Failure::usage)?.0;
+    let secrets = (args.ca.as_deref(), args.token.as_deref());
+    let from = args.from.iter().map(|node| client(node, SILENT_MAX, secrets));
+    let from = from.collect::<Result<Vec<_>, _>>()?;
+    let done = copying::repair(Plan { data, genesis, member, from }, teller()).await.map_err(failed)?;
+    if args.json {
+        print::json(&document(&done))?;
+    } else {
+        tell(&done)?;
+    }
+    if done.left.is_whole() {
+        return Ok(());
+    }
+    if args.json {
+        return Err(Failure::silent());
+    }
+    let next = match args.from.is_empty() {
+        _ if done.left.is_of_history() => {
+            "state and promises are whole, and the replica may go on; a node that keeps the whole history has the receipts"
+        }
+        true => "name nodes to ask with --from URL",
+        false => "name other nodes with --from, such as one that keeps the whole history; or `quorate copy`",
+    };
+    Err(Failure::new(Exit::No, "the database is not whole").next(next))
+}
+
+fn document(done: &Repaired) -> Value {
+    let anew = done.anew.as_ref().map(|anew| {
+        json!({
+            "seq": anew.seq.get(),
+            "state_root": anew.state_root.to_string(),
+            "before": anew.before,
+            "votes": done.keeps_promises(),
+        })
+    });
+    json!({
+        "whole": done.left.is_whole(),
+        "found": findings(&done.found),
+        "left": findings(&done.left),
+        "answers": done.taken,
+        "anew": anew,
+        "failures": done.failures,
+    })
+}
+
+fn findings(found: &Found) -> Value {
+    let damage = |damage: &quorate_ledger::copy::Damage| {
+        json!({
+            "domain": damage.domain,
+            "kind": damage.kind,
+            "name": damage.name,
+            "fault": damage.fault.to_string(),
+        })
+    };
+    json!({
+        "damaged": found.damages.iter().map(damage).collect::<Vec<_>>(),
+        "more": found.more,
+        "unreadable": found.unreadable,
+        "promises": found.promises,
+    })
+}
+
+fn tell(done: &Repaired) -> std::io::Result<()> {
+    tell_findings("damaged: ", &done.found)?;
+    if done.found.is_whole() {
+        return print::say(format!("nothing is damaged; contents of {} files were looked at", done.found.files));
+    }
+    done.failures.iter().try_for_each(|failure| print::say(format!("not had: {}", plain(failure))))?;
+    if let Some(anew) = &done.anew {
+        print::say(format!("made the state of slot {} anew; history before it is not here any more", anew.seq))?;
+        if let Some(before) = &anew.before {
+            print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
+        }
+        print::say(match done.keeps_promises() {
+            true => "all promises are whole: the replica votes again",
+            false => "promises are lost: the replica follows and does not vote until it has a new key",
+        })?;
+    }
+    match done.left.is_whole() {
+        true => print::say("all is whole"),
+        false => tell_findings("still damaged: ", &done.left),
+    }
+}
+
+fn tell_findings(word: &str, found: &Found) -> std::io::Result<()> {
+    found.damages.iter().try_for_each(|damage| print::say(format!("{word}{}", plain(&damage.to_string()))))?;
+    let more = (found.more > 0).then(|| format!("{} more", found.more));
+    let promises = found.promises.iter().map(|why| format!("promises: {why}"));
+    let others = more.into_iter().chain(found.unreadable.clone()).chain(promises);
+    others.into_iter().try_for_each(|other| print::say(format!("{word}{}", plain(&other))))
+}

@@ -1,0 +1,177 @@
+//! A stopped replica whose disk has changed bits: each damage is named, and made good from the others.
+
+use crate::doctor::{detail, faults};
+use crate::governance::{author, says, text};
+use crate::group::{Group, eventually};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// First byte of the name of a file's entry.
+const OF_A_FILE: u8 = b'f';
+
+fn folder(group: &Group, replica: usize) -> PathBuf {
+    group.dir().join(format!("replica-{replica}"))
+}
+
+/// Findings of a repair, and its exit code.
+fn repair(group: &Group, replica: usize, from: &[usize]) -> (Value, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["repair", "--json", "--dir", text(&folder(group, replica))]);
+    for from in from {
+        command.args(["--from", &format!("http://{}", group.api(*from))]);
+    }
+    let output = command.output().expect("quorate runs");
+    let told = serde_json::from_slice(&output.stdout);
+    (told.unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&output.stderr))), output.status.code())
+}
+
+/// Names of the files that are damaged.
+fn named(found: &Value) -> Vec<&str> {
+    let damages = found["damaged"].as_array().expect("a list").iter();
+    damages.filter(|damage| damage["kind"] == "file").map(|damage| damage["name"].as_str().expect("a path")).collect()
+}
+
+fn content(name: &str) -> String {
+    format!("the content of {name}, ").repeat(400)
+}
+
+/// Bytes of a row, and the byte of it that is changed.
+struct Target {
+    bytes: Vec<u8>,
+    at: usize,
+    /// The length that stands before them in the row that is meant, or in the one that is not.
+    length: u32,
+    is_meant: bool,
+}
+
+/// The row of a content, and not the envelope that brought it.
+fn content_of(name: &str) -> Target {
+    let bytes = content(name).into_bytes();
+    Target { at: bytes.len() / 2, length: bytes.len() as u32, bytes, is_meant: false }
+}
+
+/// The value of a file's entry.
+fn entry_of(path: &str) -> Target {
+    let bytes = [&[OF_A_FILE], path.as_bytes()].concat();
+    Target { at: bytes.len() + 3, length: bytes.len() as u32, bytes, is_meant: true }
+}
+
+impl Target {
+    fn places(&self, database: &[u8]) -> Vec<usize> {
+        let found = database.windows(self.bytes.len()).enumerate().filter(|(_, found)| *found == self.bytes);
+        let is_meant = |at: &usize| (database[at - 4..*at] == self.length.to_le_bytes()) == self.is_meant;
+        found.map(|(at, _)| at).filter(is_meant).collect()
+    }
+}
+
+/// Stops a replica, and flips a bit of each target, once its database has them all.
+fn stop_and_damage(group: &mut Group, replica: usize, targets: &[Target]) {
+    let database = folder(group, replica).join("data/quorate.redb");
+    let mut round = 0;
+    eventually("the state is folded", || {
+        round += 1;
+        group.put(0, &format!("round-{round}"), "so that there is a checkpoint to fold");
+        std::thread::sleep(Duration::from_millis(1_500)); // the state is folded once a second
+        assert_eq!(group.stop(replica), Some(0));
+        let mut bytes = fs::read(&database).expect("a database");
+        let places: Vec<Vec<usize>> = targets.iter().map(|target| target.places(&bytes)).collect();
+        if places.iter().any(Vec::is_empty) {
+            group.start(replica);
+            return None;
+        }
+        for (target, places) in targets.iter().zip(places) {
+            places.iter().for_each(|place| bytes[place + target.at] ^= 1);
+        }
+        fs::write(&database, bytes).expect("our file");
+        Some(())
+    });
+}
+
+/// Puts a change through while another replica is down: the repaired one must vote.
+fn votes(group: &mut Group, repaired: usize) {
+    group.start(repaired);
+    group.await_mode(repaired, "active");
+    group.kill(0);
+    group.put(1, "afterwards", "ordered by three");
+    eventually("the repaired replica has it", || {
+        (group.file(repaired, "afterwards", "sequential").text() == "ordered by three").then_some(())
+    });
+}
+
+#[test]
+fn damaged_contents_are_named_and_put_back_and_the_replica_votes() {
+    let mut group = Group::running(4);
+    (0..6).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    stop_and_damage(&mut group, 3, &[content_of("1"), content_of("4")]);
+    let looked = says(&group, &author(&group, 0), 0, &["doctor", "--dir", text(&folder(&group, 3))], 1);
+    assert_eq!(faults(&looked), ["integrity"]);
+    assert!(detail(&looked, "integrity").contains("file-1"), "{looked}");
+
+    let (told, code) = repair(&group, 3, &[]);
+    assert_eq!((code, &told["whole"], &told["found"]), (Some(1), &Value::Bool(false), &told["left"]), "{told}");
+
+    let (told, code) = repair(&group, 3, &[1]);
+    assert_eq!(code, Some(0), "{told}");
+    let mut files = named(&told["found"]);
+    files.sort_unstable();
+    assert_eq!((files, &told["anew"]), (vec!["file-1", "file-4"], &Value::Null), "{told}");
+    assert_eq!(repair(&group, 3, &[]).1, Some(0), "a second look finds nothing");
+    votes(&mut group, 3);
+    assert_eq!(group.file(3, "file-4", "sequential").text(), content("4"));
+}
+
+#[test]
+fn a_damaged_entry_is_named_and_the_state_made_anew_with_all_promises() {
+    let mut group = Group::running(4);
+    (0..6).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    stop_and_damage(&mut group, 3, &[entry_of("file-2")]);
+    group.put(1, "while", "stopped");
+
+    let (told, code) = repair(&group, 3, &[0, 1, 2]);
+    assert_eq!((code, named(&told["found"])), (Some(0), vec!["file-2"]), "{told}");
+    assert_eq!((&told["anew"]["votes"], &told["whole"]), (&Value::Bool(true), &Value::Bool(true)), "{told}");
+    assert!(told["anew"]["before"].as_str().is_some_and(|path| Path::new(path).is_dir()), "{told}");
+    votes(&mut group, 3);
+    for (path, content) in [("file-2", content("2")), ("while", "stopped".to_owned())] {
+        assert_eq!(group.file(3, path, "sequential").text(), content);
+    }
+}
+
+#[test]
+fn a_replica_whose_promises_are_damaged_is_repaired_and_does_not_vote() {
+    let mut group = Group::running(4);
+    (0..4).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    assert_eq!(group.stop(3), Some(0));
+    for journal in ["journal-0", "journal-1", "journal-2"] {
+        let path = folder(&group, 3).join("data").join(journal);
+        let mut bytes = fs::read(&path).expect("a journal");
+        let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or_default();
+        bytes[..written].fill(0x55);
+        fs::write(&path, bytes).expect("our file");
+    }
+    let (told, code) = repair(&group, 3, &[0, 1]);
+    assert!(told["found"]["promises"].as_str().is_some_and(|why| why.contains("journal")), "{told}");
+    assert_eq!((code, &told["anew"]["votes"]), (Some(0), &Value::Bool(false)), "{told}");
+    group.start(3);
+    group.await_mode(3, "following");
+    eventually("it serves what the others have", || {
+        (group.file(3, "file-1", "sequential").text() == content("1")).then_some(())
+    });
+}
+
+#[test]
+fn damage_that_nobody_makes_good_is_told_with_what_is_left() {
+    let mut group = Group::running(4);
+    group.put(0, "file-1", &content("1"));
+    stop_and_damage(&mut group, 3, &[content_of("1")]);
+    group.kill(2);
+
+    let (told, code) = repair(&group, 3, &[2]);
+
+    assert_eq!((code, named(&told["left"])), (Some(1), vec!["file-1"]), "{told}");
+    assert!(!told["failures"].as_array().expect("a list").is_empty(), "{told}");
+    assert!(!folder(&group, 3).join("data.repair").exists(), "nothing half-done is left");
+}

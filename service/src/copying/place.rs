@@ -1,0 +1,133 @@
+//! Place of a database: what grows beside it takes it, and what stood there is kept under another name.
+//!
+//! That is two renames. Who finds them cut off between finishes them: what grew was whole before the first one.
+
+use super::outcome::{Copied, CopyError, at};
+use super::{GROWING, repair, snapshot};
+use crate::framed::{beside, sync_parent};
+use crate::shelter::sheltered;
+use quorate_ledger::{Genesis, Ledger};
+use quorate_storage::{Db, DbError};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
+pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
+    if before.exists() {
+        return Err(CopyError::InTheWay(before.to_owned()));
+    }
+    if !data.exists() {
+        return Ok(None);
+    }
+    match sheltered(|| Db::open(data)) {
+        Some(Ok(db)) => Ok(Some(db)),
+        Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
+        Some(Err(_)) | None => Ok(None), // damaged: nothing of it is needed
+    }
+}
+
+/// Moves the database that stands there out of the way, and what grew beside it in.
+pub(super) fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {
+    let before = data.exists().then_some(before);
+    if let Some(before) = &before {
+        fs::rename(data, before).map_err(at(data))?;
+    }
+    fs::rename(growing, data).map_err(at(growing))?;
+    sync_parent(data).map_err(at(data))?;
+    Ok(before)
+}
+
+/// Ends a [`swap`] that was cut off between its renames; none where there was none.
+pub(super) fn settle(
+    data: &Path,
+    (growing, before): (&Path, &Path),
+    genesis: &Genesis,
+) -> Result<Option<Copied>, CopyError> {
+    if !is_cut_off(data, growing, before) {
+        return Ok(None);
+    }
+    let db = Db::open(growing)?;
+    let ledger = Ledger::open(&db.snapshot()?, genesis)?;
+    drop(db);
+    fs::rename(growing, data).map_err(at(growing))?;
+    sync_parent(data).map_err(at(data))?;
+    let (seq, state_root, before) = (ledger.head().seq, ledger.state_root(), Some(before.to_owned()));
+    Ok(Some(Copied { progress: Default::default(), seq, state_root, before }))
+}
+
+/// Command that was cut off between the two renames, and whose next run ends it.
+pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
+    let commands = [
+        ("repair", repair::MENDED, repair::BEFORE),
+        ("copy", GROWING, super::BEFORE),
+        ("restore", snapshot::RESTORED, super::BEFORE),
+    ];
+    let is_it =
+        |(_, growing, before): &(_, &str, &str)| is_cut_off(data, &beside(data, growing), &beside(data, before));
+    commands.into_iter().find(is_it).map(|(command, _, _)| command)
+}
+
+fn is_cut_off(data: &Path, growing: &Path, before: &Path) -> bool {
+    !data.exists() && growing.exists() && before.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::create_database;
+    use quorate_ledger::keys::Purpose;
+    use quorate_ledger::{DomainRules, Enrolment, FORMAT, GenesisFile, Limits};
+    use quorate_pbft::{Constants, Ed25519Signer};
+
+    fn genesis() -> Genesis {
+        let member = |number: u8| Ed25519Signer::from_seed(&[number; 32]);
+        let file = GenesisFile {
+            format: FORMAT.into(),
+            name: "places".into(),
+            organisations: vec!["org".into()],
+            members: (1..=4).map(|number| Enrolment::prove(Purpose::Member, "org", &member(number))).collect(),
+            authors: vec![Enrolment::prove(Purpose::Author, "org", &member(9))],
+            domains: vec![DomainRules::open("main")],
+            constants: Constants::default(),
+            limits: Limits::default(),
+        };
+        Genesis::build(file).expect("a good genesis")
+    }
+
+    #[test]
+    fn renames_that_were_cut_off_are_finished_by_the_next_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, repair::MENDED), beside(&data, repair::BEFORE));
+        create_database(&growing, &genesis()).expect("a database");
+        fs::create_dir(&before).expect("a folder");
+        assert_eq!(cut_off(&data), Some("repair"));
+
+        let copied = settle(&data, (&growing, &before), &genesis()).expect("it opens").expect("it was cut off");
+
+        assert_eq!((copied.before.as_deref(), cut_off(&data)), (Some(before.as_path()), None));
+        assert!(Db::open(&data).is_ok() && !growing.exists());
+    }
+
+    #[test]
+    fn a_state_that_is_not_whole_takes_no_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, repair::MENDED), beside(&data, repair::BEFORE));
+        [&growing, &before].into_iter().for_each(|dir| fs::create_dir(dir).expect("a folder"));
+        drop(Db::create(&growing).expect("a database"));
+
+        assert!(settle(&data, (&growing, &before), &genesis()).is_err());
+
+        assert!(!data.exists() && growing.exists());
+    }
+
+    #[test]
+    fn a_database_that_was_replaced_is_in_the_way_even_where_none_stands() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let before = beside(&data, repair::BEFORE);
+        fs::create_dir(&before).expect("a folder");
+        assert!(matches!(open_old(&data, &before), Err(CopyError::InTheWay(_))));
+    }
+}

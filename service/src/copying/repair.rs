@@ -1,0 +1,332 @@
+//! Repair of a stopped replica's database: damage is found, named, and made good from what peers give and prove.
+//!
+//! Contents are put back where they are, by their hashes. Other damage makes the state anew beside the database: sound
+//! entries are taken from it, the rest from peers, at a state that q members have signed; then it takes the database's
+//! place, with all promises of the replica. Where these are damaged too it is a copy, which does not vote.
+
+use super::load::Load;
+use super::outcome::{Copied, CopyError, Progress, at};
+use super::{Plan, beside, check, cut_off, fill, make_dir, mark, marked, settle, swap};
+use crate::engine::replay;
+use crate::shelter::sheltered;
+use quorate_client::http::Client;
+use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
+use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
+use quorate_pbft::{Digest, Ed25519, PublicKey, SeqNum, Tip};
+use quorate_storage::{Db, DbError, Promiser, Snapshot};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Name of the folder in which a state is made anew, after that of the database.
+pub(super) const MENDED: &str = "repair";
+/// The same for the database that it has replaced.
+pub(super) const BEFORE: &str = "before-repair";
+
+/// Damage of which no more is known.
+const UNREADABLE: &str = "the structure of its file cannot be read";
+
+/// Damage of a copy that would vote.
+const UNMARKED: &str = "the row is missing that keeps a copy from voting";
+
+/// Damages that are listed; the others are counted.
+const DAMAGES_MAX: usize = 1_000;
+
+/// Findings of a look at a stopped replica's database.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Damages of the state.
+    pub damages: Vec<Damage>,
+    /// Damages that are not listed.
+    pub more: u64,
+    /// Reason why the state, or what follows it, cannot be read to its end.
+    pub unreadable: Option<String>,
+    /// Reason why the replica's promises are not whole.
+    pub promises: Option<String>,
+    /// Files among the entries.
+    pub files: u64,
+    /// Executed tips, where the head can be read.
+    tips: Option<Vec<Tip>>,
+    /// Contents that are damaged or missing.
+    contents: BTreeSet<Digest>,
+    /// Whether nothing but contents and receipts is damaged.
+    is_of_contents: bool,
+}
+
+impl Found {
+    /// Whether nothing is damaged.
+    pub fn is_whole(&self) -> bool {
+        self.damages.is_empty() && self.unreadable.is_none() && self.promises.is_none()
+    }
+
+    /// Whether nothing is damaged but receipts of history, for which nobody vouches: state and promises are whole.
+    pub fn is_of_history(&self) -> bool {
+        let are_receipts = self.damages.iter().all(|damage| damage.fault == Fault::Receipt);
+        !self.is_whole() && are_receipts && self.unreadable.is_none() && self.promises.is_none()
+    }
+
+    /// Whether nothing is damaged but contents, and perhaps receipts.
+    fn are_contents(&self) -> bool {
+        self.is_of_contents && !self.contents.is_empty() && self.unreadable.is_none() && self.promises.is_none()
+    }
+
+    fn note(&mut self, damage: Damage) {
+        match damage.fault {
+            Fault::Content(hash) => drop(self.contents.insert(hash)),
+            Fault::Receipt => (),
+            Fault::Entry | Fault::Vouched(_) | Fault::Derived => self.is_of_contents = false,
+        }
+        if self.damages.len() < DAMAGES_MAX {
+            self.damages.push(damage);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn nothing_readable(why: impl ToString) -> Self {
+        let why = why.to_string();
+        Self { unreadable: Some(why.clone()), promises: Some(why), ..Self::default() }
+    }
+}
+
+/// Outcome of a repair.
+#[derive(Debug)]
+pub struct Repaired {
+    /// Damage before it.
+    pub found: Found,
+    /// Damage after it.
+    pub left: Found,
+    /// State that was made anew; none where the old one was mended in its place, or nothing was done.
+    pub anew: Option<Copied>,
+    /// Reasons why nodes gave nothing, or no more.
+    pub failures: Vec<String>,
+    /// Contents and answers that were taken.
+    pub taken: u64,
+}
+
+impl Repaired {
+    /// Whether the replica goes on with all that it has promised.
+    pub fn keeps_promises(&self) -> bool {
+        self.found.promises.is_none()
+    }
+}
+
+/// Looks at the database of a stopped replica: each entry, each row that it vouches for, each content and receipt, the
+/// slots that were decided since, and, where its key is known, the promises.
+pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
+    if let Some(command) = cut_off(data) {
+        return Err(CopyError::CutOff { path: data.to_owned(), command });
+    }
+    // Opened anew for each part: the library gives nothing more to who met an error once.
+    let mut found = match part(data, |db| look_at_all(db, genesis))? {
+        Ok(Ok(found)) => found,
+        Ok(Err(why)) | Err(why) => {
+            let folded = part(data, |db| look_at_state(&db.snapshot()?.apart(), genesis))?;
+            let found = folded.unwrap_or_else(Found::nothing_readable);
+            match found.damages.is_empty() && found.unreadable.is_none() {
+                // All rows are sound: are they all, and what follows from the slots decided since?
+                true => Found { unreadable: Some(why), ..found },
+                false => found,
+            }
+        }
+    };
+    if let Some(member) = member {
+        let tips = found.tips.clone();
+        let is_copy = marked(data).map_err(at(data))?.is_some();
+        let fault = part(data, |db| match promises_fault(db, genesis, (member, tips.as_deref()))? {
+            None if is_copy && db.snapshot()?.broken()?.is_none() => Ok(Some(UNMARKED.to_owned())),
+            fault => Ok(fault),
+        })?;
+        found.promises = fault.unwrap_or_else(Some);
+    }
+    Ok(found)
+}
+
+/// Does this with the database, for a look; in words why its structure does not let it.
+fn part<T>(data: &Path, look: impl FnOnce(&Db) -> Result<T, CopyError>) -> Result<Result<T, String>, CopyError> {
+    let looked = sheltered(|| match opened(data)? {
+        Ok(db) => look(&db).map(Ok),
+        Err(why) => Ok(Err(why)),
+    });
+    looked.unwrap_or_else(|| Ok(Err(UNREADABLE.to_owned())))
+}
+
+/// The database; in words why it does not open. What is no damage ends the command.
+fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
+    Ok(match sheltered(|| Db::open_damaged(data)) {
+        Some(Ok(db)) => Ok(db),
+        Some(Err(error)) if error.is_damage() => Err(error.to_string()),
+        Some(Err(error)) => return Err(error.into()),
+        None => Err(UNREADABLE.to_owned()),
+    })
+}
+
+/// Looks at the state with the slots that were decided since the last fold; in words why it does not open with them.
+fn look_at_all(db: &Db, genesis: &Genesis) -> Result<Result<Found, String>, CopyError> {
+    match replay::open(db, genesis) {
+        Ok(opened) => Ok(Ok(look_at_state(&opened.snapshot.apart(), genesis)?)),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// Reason why the promises of a replica are not whole; an error where the disk does not give them, or they are another's.
+fn promises_fault(
+    db: &Db,
+    genesis: &Genesis,
+    (member, tips): (&[u8; 32], Option<&[Tip]>),
+) -> Result<Option<String>, CopyError> {
+    if let Some(Err(error @ DbError::OtherMember(_))) = sheltered(|| db.is_of(member)) {
+        return Err(error.into());
+    }
+    let Some(tips) = tips else { return Ok(Some("the head of the state cannot be read".to_owned())) };
+    let snapshot = db.snapshot()?;
+    let opened = sheltered(|| Ledger::open(&snapshot.apart(), genesis)).and_then(Result::ok);
+    let committee = opened.map_or_else(|| genesis.founders().clone(), |ledger| ledger.voters().clone());
+    let (member, window) = (PublicKey(*member), genesis.constants().window);
+    let by = Promiser { committee: &committee, member: &member, window, verify: &Ed25519 };
+    let fault = match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
+        Some(checked) => checked.err().map(|error| error.0),
+        None => Some("the structure of their tables cannot be read".to_owned()),
+    };
+    match fault {
+        Some(why) if db.room().unread() > 0 => Err(CopyError::Unread(why)),
+        fault => Ok(fault),
+    }
+}
+
+/// Walks the state.
+fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyError> {
+    let mut found = Found { is_of_contents: true, ..Found::default() };
+    let survey = match sheltered(|| Survey::open(snapshot, genesis)) {
+        Some(Ok(survey)) => survey,
+        Some(Err(error @ OpenError::OtherGenesis)) => return Err(error.into()),
+        Some(Err(error)) => return Ok(Found { unreadable: Some(error.to_string()), ..found }),
+        None => return Ok(Found { unreadable: Some(UNREADABLE.to_owned()), ..found }),
+    };
+    let mut walk = Walk::default();
+    let walked = sheltered(|| survey.go_on(snapshot, &mut walk, u64::MAX, &mut |damage| found.note(damage)));
+    found.unreadable = match walked {
+        Some(walked) => walked.err().map(|error| error.to_string()),
+        None => Some(UNREADABLE.to_owned()),
+    };
+    (found.files, found.tips) = (walk.files, Some(survey.head().tips.clone()));
+    Ok(found)
+}
+
+/// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
+pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
+    let Plan { data, genesis, member, from } = plan;
+    if !from.is_empty() {
+        settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE)), &genesis)?;
+    }
+    let found = look(&data, &genesis, Some(&member))?;
+    let mut done = Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0 };
+    if done.found.are_contents() && !from.is_empty() {
+        if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
+            put_back(&db, &from, &mut done).await?;
+        }
+        done.left = look(&data, &genesis, Some(&member))?;
+    }
+    if !done.left.is_whole() && !done.left.is_of_history() && !from.is_empty() {
+        let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
+        if let Some(copied) = anew(plan, &mut done, tell).await? {
+            done.anew = Some(copied);
+            done.left = look(&data, &genesis, Some(&member))?;
+        }
+    }
+    Ok(done)
+}
+
+/// Puts contents back in their place, from one node after the other.
+async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<(), CopyError> {
+    let mut left = done.found.contents.clone();
+    for node in from {
+        let mut lacking = Lacking::new(left.clone());
+        while let Some(ask) = lacking.ask() {
+            let answer = match node.renewed().state(ask.encode()).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    done.failures.push(error.to_string());
+                    break;
+                }
+            };
+            let mut batch = db.begin()?;
+            match lacking.take(&mut batch, &answer) {
+                Ok(()) => done.taken += 1,
+                Err(TakeError::Store(error)) => return Err(error.into()),
+                Err(TakeError::Refused(why)) => {
+                    done.failures.push(format!("{}: {why}", node.node()));
+                    break;
+                }
+            }
+            batch.commit()?;
+            // A tree that is damaged may refuse to take a row: then the state is made anew.
+            if !matches!(sheltered(|| db.fold()), Some(Ok(()))) {
+                return Ok(());
+            }
+        }
+        left = lacking.left();
+        if left.is_empty() {
+            break;
+        }
+        done.failures.push(format!("{} does not have {} of the contents", node.node(), left.len()));
+    }
+    Ok(())
+}
+
+/// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
+async fn anew(
+    plan: Plan,
+    done: &mut Repaired,
+    tell: impl Fn(&Progress) + Send + Sync + 'static,
+) -> Result<Option<Copied>, CopyError> {
+    let Plan { data, genesis, member, from } = plan;
+    let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE));
+    if before.exists() {
+        return Err(CopyError::InTheWay(before));
+    }
+    let old = opened(&data)?.ok();
+    if mended.exists() {
+        fs::remove_dir_all(&mended).map_err(at(&mended))?; // an earlier run ended half-way
+    }
+    make_dir(&mended)?;
+    let db = Db::create(&mended)?;
+    db.claim(&member)?;
+    let mut load = Load::open(db, &genesis)?;
+    if let Some(old) = &old {
+        load.seed(&old.snapshot()?.apart(), &genesis)?;
+        load.not_below(least(&old.snapshot()?.apart(), &genesis));
+    }
+    // Opened anew: what was met in the state says nothing of the promises. The lock is held until all is here.
+    let _ = sheltered(|| drop(old)); // closing a damaged file may fail
+    let old = opened(&data)?;
+    let promises = match done.left.promises {
+        None => Some(old.as_ref().map_err(|why| StoreError(why.clone()))?),
+        Some(_) => None,
+    };
+    let loses_promises = promises.is_none();
+    let (load, failures) = fill(load, from, tell).await?;
+    done.failures.extend(failures);
+    let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
+    let finished = load.finish(&genesis, promises.as_ref())?;
+    let _ = sheltered(|| drop((promises, old)));
+    let Some((progress, checkpoint)) = finished else {
+        fs::remove_dir_all(&mended).map_err(at(&mended))?;
+        return Ok(None);
+    };
+    done.taken += progress.answers;
+    check(&mended, &genesis, checkpoint.state_root())?;
+    let seq = checkpoint.head().seq;
+    if loses_promises {
+        mark(&data, seq)?;
+    }
+    let before = swap(&data, &mended, before)?;
+    Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before }))
+}
+
+/// Slot that the state that is made anew does not lie below: the replica had been there.
+fn least(old: &Snapshot, genesis: &Genesis) -> SeqNum {
+    let head = sheltered(|| Survey::open(old, genesis)).and_then(Result::ok).map(|survey| survey.head().seq);
+    let pruned = sheltered(|| old.apart().pruned()).and_then(Result::ok).map(|pruned| pruned.seq);
+    head.max(pruned).unwrap_or_default()
+}

@@ -1,0 +1,69 @@
+//! Door of the API: its listeners, and who is an operator there.
+
+use super::LaunchError;
+use crate::api::{self, Admin};
+use crate::config::{ADMIN_TOKEN_FILE, Config};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::{fs, io};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// Door of the API.
+pub(crate) struct Door {
+    pub(super) listener: TcpListener,
+    pub(super) api: SocketAddr,
+    /// Address of its own for operators, where the configuration names one.
+    pub(super) operations: Option<(TcpListener, SocketAddr)>,
+    pub(super) tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    /// Listens, before anything is opened that would have to be closed.
+    pub(crate) async fn open(config: &Config) -> Result<Self, LaunchError> {
+        let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
+        let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
+        let (listener, api) = listening(config.api).await?;
+        let operations = match config.operations {
+            Some(address) => Some(listening(address).await?),
+            None => None,
+        };
+        Ok(Self { listener, api, operations, tls })
+    }
+}
+
+async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchError> {
+    let fault = |source| LaunchError::Api { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}
+
+/// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
+pub(super) fn admins(dir: &Path, api: SocketAddr, operations: Option<SocketAddr>) -> Result<Vec<Admin>, LaunchError> {
+    let address = operations.unwrap_or(api);
+    let there = admin(dir, address)?;
+    match (&there, operations) {
+        (Admin::Local, None) => {
+            tracing::warn!(event = "operators-open", %address, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
+        }
+        (Admin::Nobody, _) => {
+            tracing::warn!(event = "operators-refused", %address, "no admin.token: nobody reads what is for operators")
+        }
+        (Admin::Local | Admin::Token(_), _) => (),
+    }
+    let here = if operations.is_some() && there == Admin::Local { Admin::Nobody } else { there.clone() };
+    Ok([Some(here), operations.map(|_| there)].into_iter().flatten().collect())
+}
+
+/// The token beside the configuration opens what is for operators; without one, loopback does.
+fn admin(dir: &Path, api: SocketAddr) -> Result<Admin, LaunchError> {
+    let path = dir.join(ADMIN_TOKEN_FILE);
+    match fs::read_to_string(&path) {
+        Ok(token) if !token.trim().is_empty() => Ok(Admin::Token(token.trim().to_owned())),
+        Ok(_) => Ok(Admin::Nobody),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && api.ip().is_loopback() => Ok(Admin::Local),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Admin::Nobody),
+        Err(source) => Err(LaunchError::Unreadable { path, source }),
+    }
+}

@@ -1,0 +1,108 @@
+//! Reasons why a replica does not start.
+
+use crate::answers::OtherAnswers;
+use crate::api;
+use crate::config::ConfigError;
+use crate::engine::EngineError;
+use crate::init::InitError;
+use quorate_client::keys::KeyError;
+use quorate_ledger::GenesisError;
+use quorate_storage::DbError;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Requirement that a replica did not find.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; `quorate init` makes a folder with what a replica needs")]
+    Unreadable {
+        /// Path of the file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The genesis is none.
+    #[error("{path}: {source}")]
+    Genesis {
+        /// Path of the file.
+        path: PathBuf,
+        /// Why.
+        source: GenesisError,
+    },
+    /// The key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key is nobody's.
+    #[error("the key in {path} is no member's of group {name:?}: its public half is {key}")]
+    NotAMember {
+        /// The key's file.
+        path: PathBuf,
+        /// The group.
+        name: String,
+        /// The public key.
+        key: String,
+    },
+    /// An address is none.
+    #[error("{what} {address:?} is not a multiaddr such as /ip4/127.0.0.1/tcp/7700")]
+    Address {
+        /// Setting that holds it.
+        what: String,
+        /// As configured.
+        address: String,
+    },
+    /// The folder is an observer's of another group.
+    #[error("{path} follows another group: {name:?}; give another folder")]
+    OtherGroup {
+        /// The folder.
+        path: PathBuf,
+        /// The group that it follows.
+        name: String,
+    },
+    /// A replica's folder is no observer's.
+    #[error("{0} is a replica's folder: an observer needs one of its own")]
+    ReplicasFolder(PathBuf),
+    /// The folder could not be filled.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The program answers otherwise than its rules.
+    #[error(transparent)]
+    Answers(#[from] OtherAnswers),
+    /// The database does not open.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Database whose content does not fit.
+    #[error("database: {0}")]
+    Engine(#[from] EngineError),
+    /// The database opens, and what is in it is not what was written.
+    #[error(
+        "the database in {path} is damaged: {why}; `quorate repair --dir DIR --from URL` mends it from the others; else restore the folder from a backup, or give the replica a new database"
+    )]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// Fault in words.
+        why: String,
+    },
+    /// The network does not start.
+    #[error("network: {0}")]
+    Net(#[from] quorate_net::Error),
+    /// A file that cannot serve for TLS.
+    #[error(transparent)]
+    Tls(#[from] api::TlsError),
+    /// The API's address cannot be listened on.
+    #[error("API address {address}: {source}")]
+    Api {
+        /// As configured.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system gave no thread or no random bytes.
+    #[error("{0}")]
+    System(String),
+}

@@ -1,0 +1,135 @@
+//! Node: parts of a member or an observer, put to work together.
+
+use super::door::admins;
+use super::outlet::Outlet;
+use super::{Door, LaunchError, Running};
+use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
+use crate::config::Config;
+use crate::engine::thread::{self, Surroundings};
+use crate::engine::{Engine, EngineError, Inbox, Reception};
+use crate::health::{self, Outages, Sources};
+use crate::init::TEST_WORDS;
+use crate::membership::Membership;
+use crate::metrics::Metrics;
+use crate::narrator;
+use crate::pool::CachedPayload;
+use quorate_ledger::{Genesis, Ledger, MemoryStore};
+use quorate_pbft::{Certified, Digest};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Parts of a node, a member's or an observer's, that are put to work together.
+pub(crate) struct Node {
+    pub(crate) dir: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) engine: Engine,
+    pub(crate) payload: Arc<CachedPayload>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Digests that the core knows certified.
+    pub(crate) certified: Arc<RwLock<Arc<Certified>>>,
+    pub(crate) membership: Membership,
+    pub(crate) send: Outlet,
+}
+
+impl Node {
+    /// Starts the core's thread, the watch and the API.
+    pub(crate) fn run(self, door: Door) -> Result<Running, LaunchError> {
+        let Self { dir, config, genesis, engine, payload, metrics, certified, membership, send } = self;
+        let Door { listener, api, operations, tls } = door;
+        // Errors come before the core's thread runs: nobody would end it.
+        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address))?;
+        let genesis_root = genesis_root(&genesis)?;
+        let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
+        let (publisher, published) = watch::channel(engine.published());
+        let (mempool, room) = (engine.shared_mempool(), engine.room());
+        let (tell_outages, outages) = watch::channel(Outages::new(membership.replica(), health::now_ms()));
+        let around = Surroundings {
+            inbox: inbox.clone(),
+            reception: reception.clone(),
+            published: publisher,
+            outages: tell_outages,
+            metrics: metrics.clone(),
+            certified,
+            send,
+        };
+        let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let sources = Arc::new(Sources {
+            published: published.clone(),
+            metrics: metrics.clone(),
+            damage: OnceLock::new(),
+            scrubbed: Mutex::default(),
+            live_bytes: AtomicU64::new(0),
+            data: config.data.clone(),
+            room,
+            quota_bytes: config.space_quota.map(|quota| quota.0),
+            has_test_keys: genesis.name().contains(TEST_WORDS),
+            certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
+        });
+        let (tell, watched) = watch::channel(Arc::default());
+        tokio::spawn(health::watch(sources.clone(), tell));
+        tokio::spawn(health::scrub(sources.clone()));
+        tokio::spawn(health::count_live(sources.clone()));
+        let service = Arc::new(Service {
+            genesis_root,
+            genesis,
+            hosts: config.hosts.into(),
+            membership,
+            published,
+            inbox,
+            reception,
+            mempool,
+            payload,
+            metrics,
+            bodies: Room::default(),
+            answers: Answers::default(),
+            streams: Streams::default(),
+            copies: Copies::default(),
+            pace: Pace::default(),
+            author_pace: config.default_rates.then(AuthorPace::default),
+            future: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
+            sessions: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
+            sources,
+            outages,
+            watched,
+            drain: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        });
+        tokio::spawn(narrator::narrate(service.published.clone()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        // Each listener is a task of its own: the end of one does not end the other.
+        let serve = |(listener, admin): (TcpListener, Admin)| {
+            tokio::spawn(api::serve(listener, tls.clone(), api::router(service.clone(), admin), service.stop.clone()))
+        };
+        let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
+        let servers = listeners.zip(admins).map(serve).collect();
+        Ok(Running { api, scheme, service, core, servers, pool: None, observers: None })
+    }
+}
+
+/// Root of the state that the genesis makes.
+fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
+    let made = Ledger::create(&mut MemoryStore::default(), genesis);
+    Ok(made.map_err(EngineError::from)?.executed().state_root)
+}
+
+/// Runs the core and tells when it has stopped: an empty reason for an orderly end.
+fn watch_core(engine: Engine, around: Surroundings) -> io::Result<oneshot::Receiver<String>> {
+    let core = thread::run(engine, around)?;
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new().name("core-watch".to_owned()).spawn(move || {
+        let outcome = match core.join() {
+            Ok(Ok(())) => String::new(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its core panicked".to_owned(),
+        };
+        // Nobody listens any more when the process ends anyway.
+        let _ = tell.send(outcome);
+    })?;
+    Ok(told)
+}

@@ -1,0 +1,111 @@
+//! Promises of a disk: whole or not, and carried over to another disk.
+
+mod world;
+
+use quorate_pbft::{Ed25519, Epoch, Kind, Record, SeqNum, Signer as _, Tip};
+use quorate_storage::{Db, Promiser};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use std::path::Path;
+use world::{cert, committee, db, digest, executed, key_of, mark_slot, own, store};
+
+/// Tables in which each bit counts.
+const SIGNED: [&str; 5] = ["statements", "accepted", "prepared", "lane-certs", "bundles"];
+
+type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+fn fault(db: &Db, tips: &[Tip]) -> Option<String> {
+    let (committee, member) = (committee(), key_of(0).public_key());
+    let by = Promiser { committee: &committee, member: &member, window: 256, verify: &Ed25519 };
+    db.snapshot().unwrap().check_promises(&by, tips).err().map(|error| error.0)
+}
+
+fn rows(folder: &Path, table: &'static str) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let database = Database::open(folder.join("quorate.redb")).unwrap();
+    let read = database.begin_read().unwrap();
+    let table = read.open_table(Table::new(table)).unwrap();
+    table
+        .iter()
+        .unwrap()
+        .map(|row| row.unwrap())
+        .map(|(key, value)| (key.value().into(), value.value().into()))
+        .collect()
+}
+
+fn put(folder: &Path, table: &'static str, key: &[u8], value: &[u8]) {
+    let database = Database::open(folder.join("quorate.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    write.open_table(Table::new(table)).unwrap().insert(key, value).unwrap();
+    write.commit().unwrap();
+}
+
+/// A folded database of replica 0 with three slots.
+fn folded() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::create(folder.path()).unwrap();
+    (1..=3).for_each(|seq| store(&db, &mark_slot(seq, 0, seq)));
+    db.fold().unwrap();
+    folder
+}
+
+#[test]
+fn promises_that_are_as_they_were_written_are_whole() {
+    let folder = folded();
+    assert_eq!(fault(&Db::open(folder.path()).unwrap(), &[]), None);
+}
+
+#[test]
+fn a_flipped_bit_of_a_promise_is_told() {
+    let folder = folded();
+    for table in SIGNED {
+        let found = rows(folder.path(), table);
+        assert_eq!(found.len() % 3, 0, "{table}");
+        for (place, (key, value)) in found.into_iter().enumerate() {
+            let mut changed = value.clone();
+            changed[(place * 31) % (value.len() - 1)] ^= 1 << (place % 8);
+            put(folder.path(), table, &key, &changed);
+            let told = fault(&Db::open(folder.path()).unwrap(), &[]);
+            assert!(told.is_some(), "{table} {key:?}");
+            put(folder.path(), table, &key, &value);
+        }
+    }
+    assert_eq!(fault(&Db::open(folder.path()).unwrap(), &[]), None);
+}
+
+#[test]
+fn a_view_below_one_that_was_voted_in_is_told() {
+    let db = db();
+    let view = |view| Record::View { epoch: world::EPOCH, view: quorate_pbft::View::new(view), changing: false };
+    store(&db, &[view(1), own(Kind::Prepare, 2, 1, digest("a"))]);
+    assert!(fault(&db, &[]).is_some_and(|why| why.contains("view")));
+    store(&db, &[view(2)]);
+    assert_eq!(fault(&db, &[]), None);
+}
+
+#[test]
+fn another_members_promises_are_told() {
+    let db = db();
+    store(&db, &[Record::Statement(world::said(1, Kind::Prepare, 0, 1, digest("a")))]);
+    assert!(fault(&db, &[]).is_some_and(|why| why.contains("own statement")));
+}
+
+#[test]
+fn promises_that_are_carried_over_are_all_there_and_slots_below_the_state_are_not() {
+    let old = db();
+    (1..=3).for_each(|seq| store(&old, &mark_slot(seq, 0, seq)));
+    let (new, executed) = (db(), executed(2, &[2, 0, 0, 0]));
+    let mut batch = new.begin().unwrap();
+    batch.adopt(&old.snapshot().unwrap(), (Epoch::new(0), SeqNum::new(2), &executed.tips)).unwrap();
+    batch.record(&Record::Stable(cert(Kind::Checkpoint, 0, 2, digest("state")))).unwrap();
+    batch.commit().unwrap();
+
+    let [before, after] = [&old, &new].map(|db| db.snapshot().unwrap().recover(executed.clone()).unwrap());
+    assert_eq!(after.bundles, before.bundles);
+    assert_eq!((after.slots.len(), after.slots.first()), (1, before.slots.last()));
+    assert_eq!(after.oldest, SeqNum::new(3), "what lies below may have gaps");
+    for said in &after.statements {
+        assert!(before.statements.contains(said), "{said}");
+    }
+    assert_eq!(fault(&new, &executed.tips), None);
+    let again = own(Kind::Prepare, 0, 3, digest("another"));
+    assert!(new.begin().unwrap().record(&again).is_err(), "E1 holds on the new disk");
+}
