@@ -1,7 +1,7 @@
 //! Operation: issues and health in trouble, files for Prometheus, Grafana and systemd, and an orderly end.
 
 use crate::governance::{author, run};
-use crate::group::{Group, PATIENCE, eventually};
+use crate::group::{Group, PATIENCE, eventually, eventually_within};
 use quorate_client::api::HEALTH_MIN;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -256,7 +256,7 @@ fn the_scrub_names_damage_that_nobody_has_met() {
         std::thread::sleep(Duration::from_secs(1)); // the state is folded once a second
         damaged.then_some(())
     });
-    eventually("the issue", || {
+    eventually_within(Duration::from_secs(90), "the issue", || {
         let told = group.get(0, "/v1/issues").json();
         let issue = told["items"].as_array()?.iter().find(|issue| issue["id"] == "disk-damaged")?.clone();
         issue["evidence"].as_str()?.contains("ports").then_some(())
