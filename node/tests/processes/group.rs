@@ -297,18 +297,13 @@ pub fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// Waits for something to become true.
-pub fn eventually<T>(what: &str, is_so: impl FnMut() -> Option<T>) -> T {
-    eventually_within(PATIENCE, what, is_so)
-}
-
-/// The same within another time.
-pub fn eventually_within<T>(limit: Duration, what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
+pub fn eventually<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = is_so() {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -125,7 +125,8 @@ fn a_change_that_the_gate_refuses_leaves_its_number_and_those_after_it_free() {
             }
             streaming.finish().await.map(|_| ())
         };
-        assert!(sends.await.expect_err("it is refused").to_string().contains("too-large"));
+        let refused = sends.await.expect_err("it is refused").to_string();
+        assert!(refused.contains("too-large"), "{refused}");
         assert!(!author.has_unanswered());
         match author.submit(&draft("d", 1), Level::Sequential).await.expect("an answer") {
             Outcome::Verdict(receipt) => assert_eq!((receipt.from_seq, receipt.state), (2, State::Applied)),

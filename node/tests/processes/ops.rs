@@ -1,7 +1,7 @@
 //! Operation: issues and health in trouble, files for Prometheus, Grafana and systemd, and an orderly end.
 
 use crate::governance::{author, run};
-use crate::group::{Group, PATIENCE, eventually, eventually_within};
+use crate::group::{Group, PATIENCE, eventually};
 use quorate_client::api::HEALTH_MIN;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -249,18 +249,24 @@ fn the_scrub_names_damage_that_nobody_has_met() {
     let content = "Kapellskär and back, ".repeat(500);
     group.put(0, "ports", &content);
     let database = group.dir().join("replica-0/data/quorate.redb");
-    eventually("the state is folded", || {
+    let issue = |group: &Group| {
+        let told = group.get(0, "/v1/issues").json();
+        let issue = told["items"].as_array()?.iter().find(|issue| issue["id"] == "disk-damaged")?.clone();
+        issue["evidence"].as_str()?.contains("ports").then_some(())
+    };
+    // What a start executes again is written again, and whole: damage counts once that is over.
+    let is_named = (0..4).any(|_| {
         assert_eq!(group.stop(0), Some(0));
         let damaged = damage(&database, content.as_bytes());
         group.start_logged(0);
         std::thread::sleep(Duration::from_secs(1)); // the state is folded once a second
-        damaged.then_some(())
+        let until = Instant::now() + Duration::from_secs(45);
+        while damaged && issue(&group).is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        issue(&group).is_some()
     });
-    eventually_within(Duration::from_secs(90), "the issue", || {
-        let told = group.get(0, "/v1/issues").json();
-        let issue = told["items"].as_array()?.iter().find(|issue| issue["id"] == "disk-damaged")?.clone();
-        issue["evidence"].as_str()?.contains("ports").then_some(())
-    });
+    assert!(is_named, "the damage is no issue");
     assert!(health(&group, 0) < HEALTH_MIN);
     let log = fs::read_to_string(group.log_file(0)).expect("a log");
     assert!(log.contains("damage-found"), "{log}");

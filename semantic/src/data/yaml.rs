@@ -271,7 +271,7 @@ fn key_len(text: &str) -> Option<usize> {
     while let Some(b) = bytes.get(i) {
         match b {
             b':' if matches!(bytes.get(i + 1), None | Some(b' ')) => return Some(i),
-            b'#' if i > 0 && bytes[i - 1] == b' ' => return None,
+            b'#' if i > 0 && matches!(bytes[i - 1], b' ' | b'\t') => return None,
             _ => i += 1,
         }
     }
@@ -372,6 +372,11 @@ mod tests {
     fn a_block_scalar_keeps_what_looks_like_a_comment() {
         let map = map("run: |\n  # not a comment\n  a: b\n\n  c\nx: 1\n");
         assert_eq!(map["run"], Value::Scalar("|\n # not a comment\n a: b\n\n c".into()));
+    }
+
+    #[test]
+    fn a_comment_after_a_tab_holds_no_key() {
+        assert_eq!(read("a \t# b: c\n"), Ok(Value::List(vec![Value::Scalar("a".into())])));
     }
 
     #[test]
