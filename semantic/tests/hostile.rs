@@ -142,6 +142,18 @@ fn returns_in_a_row_before_a_line_end_cost_no_stack() {
     }
 }
 
+/// 128 keys at each of 127 inline tables: a value of 16,000 levels would be dropped level by level.
+#[test]
+fn dotted_keys_in_inline_tables_of_toml_overflow_no_small_stack() {
+    let path = vec!["a"; 128].join(".");
+    let line = format!("{}{path} = 1{}\n", format!("{path} = {{").repeat(127), "}".repeat(127));
+    let file = |x: u8, y: u8| format!("x = {x}\n\n{line}\ny = {y}\n");
+    let (base, ours, theirs) = (file(1, 1), file(2, 1), file(1, 2));
+    let merge = move || merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.toml");
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(merge).expect("the system has threads");
+    assert!(thread.join().is_ok(), "the merge ends");
+}
+
 #[test]
 fn a_byte_order_mark_stays_at_the_front() {
     let (base, ours, theirs) = (

@@ -375,17 +375,6 @@ mod tests {
         assert!(read(&format!("[{shallow}]\n{shallow} = {{ a = 1 }}\n")).is_ok());
     }
 
-    /// 128 keys at each of 128 inline tables: a value of 16,384 levels would be dropped level by level.
-    #[test]
-    fn dotted_keys_in_inline_tables_overflow_no_small_stack() {
-        let path = vec!["a"; DEPTH_MAX].join(".");
-        let inline = DEPTH_MAX - 1;
-        let text = format!("{}{path} = 1{}", format!("{path} = {{").repeat(inline), "}".repeat(inline));
-        let small = std::thread::Builder::new().stack_size(512 << 10);
-        let reading = small.spawn(move || read(&text).is_err()).expect("a thread");
-        assert!(reading.join().expect("a stack that holds"));
-    }
-
     #[test]
     fn many_members_below_a_long_header_are_read_in_time() {
         let members: String = (0..50_000).map(|at| format!("k{at} = 1\n")).collect();

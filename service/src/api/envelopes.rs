@@ -8,19 +8,18 @@ use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
 use super::proofs;
 use super::relayed;
+use super::reply::{Reply, settled};
 use super::service::Service;
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request, Waiting};
 use crate::metrics::Kind;
-use crate::observing::wire::Answered;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
-    Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Revision, Sequencing,
-    State as Verdict,
+    Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Sequencing, State as Verdict,
 };
 use quorate_pbft::{Item, ItemKind, Time};
 use schemars::JsonSchema;
@@ -47,30 +46,6 @@ pub struct Wish {
 pub struct Look {
     #[serde(default)]
     proof: bool,
-}
-
-/// Reply to an envelope that the gate let in, or whose verdict is known.
-pub enum Reply {
-    /// The receipt, at the level that was waited for.
-    Receipt(Arc<Receipt>),
-    /// No verdict yet.
-    Ticket(Box<Ticket>),
-    /// A member's own words, handed on by an observer.
-    Member(StatusCode, Answered),
-}
-
-impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Receipt(receipt) => Json(receipt.as_ref()).into_response(),
-            Self::Ticket(ticket) => (StatusCode::ACCEPTED, Json(ticket)).into_response(),
-            Self::Member(status, Answered { content_type, retry_after, body, .. }) => {
-                let named = [(header::CONTENT_TYPE, Some(content_type)), (header::RETRY_AFTER, retry_after)];
-                let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
-                (status, AppendHeaders(named.collect::<Vec<_>>()), body).into_response()
-            }
-        }
-    }
 }
 
 /// Takes an envelope.
@@ -298,16 +273,6 @@ fn not_taken(why: NotTaken) -> Failure {
 
 fn overtaken(from_seq: u64, next_seq: u64) -> Failure {
     not_taken(NotTaken::SequenceTaken { from_seq, next_seq })
-}
-
-/// The receipt, once the wished level is reached.
-pub async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Reply> {
-    let seq = receipt.revision.map(Revision::seq).unwrap_or_default();
-    service.until(|published| published.moment.seq() >= seq).await?;
-    if level == Level::Strong {
-        service.until(|published| published.report.stable >= seq).await?;
-    }
-    Ok(Reply::Receipt(receipt))
 }
 
 /// Receipt of an envelope without a verdict.

@@ -39,6 +39,7 @@ mod problem;
 mod program;
 mod proofs;
 mod relayed;
+mod reply;
 mod routes;
 mod service;
 mod session;

@@ -6,11 +6,12 @@
 
 use super::Shared;
 use super::body::Whole;
-use super::envelopes::{self, Admitted, Reply};
+use super::envelopes::{self, Admitted};
 use super::framed::Framed;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::relayed::not_believed;
+use super::reply::Reply;
 use super::service::Service;
 use axum::body::{Body, Bytes};
 use axum::extract::State;

@@ -1,7 +1,7 @@
 //! Envelopes that an observer hands on to a member.
 
-use super::envelopes::{Reply, settled};
 use super::problem::{Answer, Failure};
+use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
 use crate::observing::Relay;
 use crate::observing::wire::HANDED_ON_BYTES_MAX;

@@ -22,7 +22,7 @@ pub use snapshot::{Exported, Files, export, files, restore, verify};
 use crate::framed::beside;
 use load::Load;
 use outcome::at;
-use place::{open_old, settle, swap};
+use place::{BEFORE, GROWING, open_old, settle, swap};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, SeqNum};
@@ -34,12 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 
-/// Name of the folder in which a copy grows, after that of the database.
-const GROWING: &str = "copy";
-/// The same for the database that a copy has replaced.
-const BEFORE: &str = "before-copy";
-
-/// The same for the file that outlives the databases: they came from others, and tell nothing of what the key signed.
+/// Name, after that of the database, of the file that outlives the databases: they came from others, and tell nothing of what the key signed.
 const MARK: &str = "copied";
 
 /// Copy to make.

@@ -3,13 +3,23 @@
 //! That is two renames. Who finds them cut off between finishes them: what grew was whole before the first one.
 
 use super::outcome::{Copied, CopyError, at};
-use super::{GROWING, repair, snapshot};
 use crate::framed::{beside, sync_parent};
 use crate::shelter::sheltered;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_storage::{Db, DbError};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Name of the folder in which a copy grows, after that of the database.
+pub(super) const GROWING: &str = "copy";
+/// Name of the database that a copy or a restored state replaced.
+pub(super) const BEFORE: &str = "before-copy";
+/// Name of the folder in which a database is made anew.
+pub(super) const MENDED: &str = "repair";
+/// Name of the database that a repair replaced.
+pub(super) const BEFORE_REPAIR: &str = "before-repair";
+/// Name of the folder in which a database is restored.
+pub(super) const RESTORED: &str = "restore";
 
 /// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
 pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
@@ -57,11 +67,7 @@ pub(super) fn settle(
 
 /// Command that was cut off between the two renames, and whose next run ends it.
 pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
-    let commands = [
-        ("repair", repair::MENDED, repair::BEFORE),
-        ("copy", GROWING, super::BEFORE),
-        ("restore", snapshot::RESTORED, super::BEFORE),
-    ];
+    let commands = [("repair", MENDED, BEFORE_REPAIR), ("copy", GROWING, BEFORE), ("restore", RESTORED, BEFORE)];
     let is_it =
         |(_, growing, before): &(_, &str, &str)| is_cut_off(data, &beside(data, growing), &beside(data, before));
     commands.into_iter().find(is_it).map(|(command, _, _)| command)
@@ -98,7 +104,7 @@ mod tests {
     fn renames_that_were_cut_off_are_finished_by_the_next_run() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, repair::MENDED), beside(&data, repair::BEFORE));
+        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
         create_database(&growing, &genesis()).expect("a database");
         fs::create_dir(&before).expect("a folder");
         assert_eq!(cut_off(&data), Some("repair"));
@@ -113,7 +119,7 @@ mod tests {
     fn a_state_that_is_not_whole_takes_no_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, repair::MENDED), beside(&data, repair::BEFORE));
+        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
         [&growing, &before].into_iter().for_each(|dir| fs::create_dir(dir).expect("a folder"));
         drop(Db::create(&growing).expect("a database"));
 
@@ -126,7 +132,7 @@ mod tests {
     fn a_database_that_was_replaced_is_in_the_way_even_where_none_stands() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
-        let before = beside(&data, repair::BEFORE);
+        let before = beside(&data, BEFORE_REPAIR);
         fs::create_dir(&before).expect("a folder");
         assert!(matches!(open_old(&data, &before), Err(CopyError::InTheWay(_))));
     }

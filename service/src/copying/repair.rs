@@ -6,6 +6,7 @@
 
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, at};
+use super::place::{BEFORE_REPAIR, MENDED};
 use super::{Plan, beside, check, cut_off, fill, make_dir, mark, marked, settle, swap};
 use crate::engine::replay;
 use crate::shelter::sheltered;
@@ -17,11 +18,6 @@ use quorate_storage::{Db, DbError, Promiser, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-
-/// Name of the folder in which a state is made anew, after that of the database.
-pub(super) const MENDED: &str = "repair";
-/// The same for the database that it has replaced.
-pub(super) const BEFORE: &str = "before-repair";
 
 /// Damage of which no more is known.
 const UNREADABLE: &str = "the structure of its file cannot be read";
@@ -217,7 +213,7 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyEr
 pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
     let Plan { data, genesis, member, from } = plan;
     if !from.is_empty() {
-        settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE)), &genesis)?;
+        settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE_REPAIR)), &genesis)?;
     }
     let found = look(&data, &genesis, Some(&member))?;
     let mut done = Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0 };
@@ -281,7 +277,7 @@ async fn anew(
     tell: impl Fn(&Progress) + Send + Sync + 'static,
 ) -> Result<Option<Copied>, CopyError> {
     let Plan { data, genesis, member, from } = plan;
-    let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE));
+    let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
     if before.exists() {
         return Err(CopyError::InTheWay(before));
     }

@@ -5,6 +5,7 @@
 
 use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
+use super::place::{BEFORE, RESTORED};
 use super::record::{Frame, Reader, Recorder};
 use super::{check, fill, make_dir, mark, open_old, settle, swap};
 use crate::framed::{Flaw, beside, clear, sync_parent};
@@ -22,8 +23,6 @@ use std::path::Path;
 const SCRATCH: &str = "scratch";
 /// Name of a snapshot that is not whole, after that of the file.
 const UNFINISHED: &str = "new";
-/// Name of the folder in which a database is restored, after that of the database.
-pub(super) const RESTORED: &str = "restore";
 /// Files in a backup, and bytes of each: configuration, genesis, key.
 const FILES_MAX: usize = 8;
 const FILE_BYTES_MAX: usize = 64 << 20;
@@ -106,7 +105,7 @@ fn within_bounds(reader: &Reader, files: usize, bytes: usize) -> Result<(), Copy
 /// Makes the database of a stopped replica from a snapshot file; nothing takes its place before the file has been
 /// checked to its end. A run that was stopped is forgotten by the next.
 pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Copied, CopyError> {
-    let (growing, before) = (beside(data, RESTORED), beside(data, super::BEFORE));
+    let (growing, before) = (beside(data, RESTORED), beside(data, BEFORE));
     if let Some(copied) = settle(data, (&growing, &before), genesis)? {
         return Ok(copied);
     }

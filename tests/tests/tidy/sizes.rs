@@ -10,13 +10,13 @@ use crate::tokens::{Token, partner, production};
 const REPLICA_FIELDS_MAX: usize = 14;
 
 /// Methods of `pbft::Replica` itself, over all files.
-const REPLICA_METHODS_MAX: usize = 83;
+const REPLICA_METHODS_MAX: usize = 84;
 
 /// Modules that `ledger/src/lib.rs` declares.
 const LEDGER_MODULES_MAX: usize = 12;
 
 /// Production lines of all rooms but `tests`. A commit that raises it says what the program does more.
-const PRODUCTION_LINES_MAX: usize = 63_000;
+const PRODUCTION_LINES_MAX: usize = 63_700;
 
 #[test]
 fn the_replica_has_few_fields_and_methods_of_its_own() {
