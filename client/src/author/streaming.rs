@@ -122,10 +122,14 @@ impl Streaming<'_> {
 
     /// The gate refused an envelope, and so the stream took none of those after it.
     async fn refused(&mut self, at: u64, problem: Problem) -> Result<(), SubmitError> {
-        let open = self.open.take().into_iter();
-        let lost: Vec<_> = open.flat_map(|open| open.under_way).filter(|(place, _)| *place >= at).collect();
-        for (_, (id, name)) in &lost {
-            self.author.note(Some(*id), name, &Err(ClientError::Refused(Box::new(problem.clone()))))?;
+        let under_way = self.open.take().map(|open| open.under_way).unwrap_or_default();
+        let first = under_way.get(&at).map_or(u64::MAX, |(_, name)| name.from_seq);
+        let is_lost = |name: &Name| name.domain == self.author.domain && name.from_seq >= first;
+        // One that is signed and was not sent yet is among them.
+        let lost: Vec<Name> = self.author.outbox.unanswered().into_iter().filter(is_lost).collect();
+        for name in &lost {
+            let id = self.author.outbox.id(name);
+            self.author.note(id, name, &Err(ClientError::Refused(Box::new(problem.clone()))))?;
         }
         self.settle().await?;
         Err(ClientError::Refused(Box::new(problem)).into())
