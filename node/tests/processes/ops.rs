@@ -244,6 +244,7 @@ fn damage_that_a_reader_meets_lowers_health_and_is_an_issue() {
 }
 
 #[test]
+#[ignore = "takes minutes where many groups share a machine: the state must be folded, and walked after that"]
 fn the_scrub_names_damage_that_nobody_has_met() {
     let mut group = Group::running(1);
     let content = "Kapellskär and back, ".repeat(500);
