@@ -1,6 +1,6 @@
 //! The questions of the API, one function each.
 
-use crate::api::{AuthorInfo, ENVELOPE_TYPE, LevelFacts, Page, Status, Ticket};
+use crate::api::{AuthorInfo, ENVELOPE_TYPE, LevelFacts, OCTETS_TYPE, Page, Status, Ticket};
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::OrderProof;
@@ -116,12 +116,12 @@ impl Client {
     /// Asks about another state: with `seq`, the certified one after that slot; with `after`, the first certified one from
     /// there on; with `executed`, one that may be unsigned.
     pub async fn state_that(&self, query: &[(&str, &str)], ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["state"], query), OCTETS, ask).await?.body)
+        Ok(self.post_bytes(self.url(&["state"], query), OCTETS_TYPE, ask).await?.body)
     }
 
     /// Asks for decided slots or bundles.
     pub async fn order(&self, question: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["order"], &[]), OCTETS, question).await?.body)
+        Ok(self.post_bytes(self.url(&["order"], &[]), OCTETS_TYPE, question).await?.body)
     }
 
     /// Asks for the proof of the order up to a slot; without one, up to the newest certified state.
@@ -170,9 +170,6 @@ impl Client {
         if receipt.is_verdict() { Ok(Posted::Verdict(receipt)) } else { Err(self.garbled("200 without a verdict")) }
     }
 }
-
-/// Media type of bytes that mean something to this program only.
-const OCTETS: &str = "application/octet-stream";
 
 /// Items that one page is asked to have.
 const PAGE_ITEMS: usize = 1_000;

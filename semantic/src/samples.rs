@@ -73,7 +73,7 @@ fn edited(base: &str, dice: &mut Dice) -> String {
     lines.join("\n") + "\n"
 }
 
-/// All that an answer says.
+/// Words of an answer, all of them.
 fn bytes(outcome: &Outcome) -> Vec<u8> {
     let rung = match outcome {
         Outcome::Clean { rung, .. } => *rung,

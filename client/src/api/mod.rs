@@ -58,7 +58,7 @@ pub const CONFLICT_HEADER: &str = "quorate-conflict";
 pub const SESSION_HEADER: &str = "quorate-session";
 
 /// Media type of a signed envelope, as `POST /v1/envelopes` takes it.
-pub const ENVELOPE_TYPE: &str = "application/octet-stream";
+pub const ENVELOPE_TYPE: &str = OCTETS_TYPE;
 
 /// Media type of a [`Problem`] (RFC 9457).
 pub const PROBLEM_TYPE: &str = "application/problem+json";

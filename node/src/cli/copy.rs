@@ -47,18 +47,21 @@ pub struct Copy {
 
 /// Runs the command.
 pub async fn run(args: &Copy) -> Outcome {
-    let (data, key) = place(&args.dir)?;
-    let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
-    let member = keys::public(&key).map_err(Failure::usage)?.0;
-    let secrets = (args.ca.as_deref(), args.token.as_deref());
-    let from = args.from.iter().map(|node| client(node, SILENT_MAX, secrets));
-    let from = from.collect::<Result<Vec<_>, _>>()?;
-    let begun = Instant::now();
-    let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
+    let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
+    let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
     let copied = copying::run(plan, teller()).await.map_err(failed)?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print((&args.dir, args.json), "copied", &copied, took, floor)
+}
+
+/// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token.
+pub(super) fn plan(dir: &Path, from: &[String], secrets: (Option<&Path>, Option<&Path>)) -> Result<Plan, Failure> {
+    let (data, key) = place(dir)?;
+    let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
+    let member = keys::public(&key).map_err(Failure::usage)?.0;
+    let from = from.iter().map(|node| client(node, SILENT_MAX, secrets)).collect::<Result<_, _>>()?;
+    Ok(Plan { data, genesis, member, from })
 }
 
 /// Database and key of a folder.

@@ -1,13 +1,9 @@
 //! `quorate repair`: damage of a stopped replica's database named, and made good from peers.
 
-use super::copy::{SILENT_MAX, failed, place, teller};
+use super::copy::{failed, plan, teller};
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
-use super::reach::client;
-use quorate_client::keys;
-use quorate_service::config::GENESIS_FILE;
-use quorate_service::copying::{self, Found, Plan, Repaired};
-use quorate_service::replica::read_genesis;
+use quorate_service::copying::{self, Found, Repaired};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -37,13 +33,8 @@ pub struct Repair {
 
 /// Runs the command.
 pub async fn run(args: &Repair) -> Outcome {
-    let (data, key) = place(&args.dir)?;
-    let genesis = read_genesis(&args.dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
-    let member = keys::public(&key).map_err(Failure::usage)?.0;
-    let secrets = (args.ca.as_deref(), args.token.as_deref());
-    let from = args.from.iter().map(|node| client(node, SILENT_MAX, secrets));
-    let from = from.collect::<Result<Vec<_>, _>>()?;
-    let done = copying::repair(Plan { data, genesis, member, from }, teller()).await.map_err(failed)?;
+    let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
+    let done = copying::repair(plan, teller()).await.map_err(failed)?;
     if args.json {
         print::json(&document(&done))?;
     } else {

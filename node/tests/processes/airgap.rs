@@ -1,4 +1,4 @@
-//! What a group has decided, in files to a place without a network, and changes from there back.
+//! Decisions of a group, in files to a place without a network, and changes from there back.
 
 use crate::governance::text;
 use crate::group::{Group, eventually};
@@ -69,7 +69,7 @@ impl Desk {
         told(&["bundle", "import", text(&file), "--dir", text(&dir), "--genesis", &self.genesis])
     }
 
-    /// What an earlier run leaves: others cannot read it.
+    /// Leavings of an earlier run: others cannot read it.
     fn leave(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).expect("our folder");
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("our file");
@@ -235,7 +235,7 @@ fn a_flipped_byte_anywhere_and_a_cut_anywhere_are_found_where_they_are() {
     damaged(&[&whole[..], b"!"].concat(), whole.len());
 }
 
-/// Whoever forges a parcel makes its hashes anew.
+/// A forger of a parcel makes its hashes anew.
 #[test]
 fn a_parcel_with_any_byte_of_its_parts_forged_is_refused() {
     let desk = Desk::with_files(2);

@@ -104,7 +104,7 @@ impl Form {
         }
     }
 
-    /// What a reader skips.
+    /// Bytes that a reader skips.
     fn sign_of_life(self) -> Bytes {
         match self {
             Self::Lines => Bytes::from_static(b"\n"),

@@ -34,7 +34,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 
-/// Name, after that of the database, of the file that outlives the databases: they came from others, and tell nothing of what the key signed.
+/// Name, after that of the database, of the file that outlives the databases: they came from others, and tell nothing of
+/// what the key signed.
 const MARK: &str = "copied";
 
 /// Copy to make.

@@ -1,6 +1,6 @@
 //! Place of a database: what grows beside it takes it, and what stood there is kept under another name.
 //!
-//! That is two renames. Who finds them cut off between finishes them: what grew was whole before the first one.
+//! A swap is two renames. The next run that finds them cut off between finishes them: what grew was whole before the first one.
 
 use super::outcome::{Copied, CopyError, at};
 use crate::framed::{beside, sync_parent};

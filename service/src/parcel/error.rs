@@ -187,7 +187,7 @@ pub enum ParcelError {
         /// Fault of it.
         why: Wrong,
     },
-    /// Nothing to pack.
+    /// A request that leaves nothing to pack.
     #[error("{0}")]
     Nothing(String),
     /// A node that does not answer.

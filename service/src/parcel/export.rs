@@ -84,7 +84,7 @@ pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(Exported)) -> R
     packing.run(end, tell).await
 }
 
-/// What an earlier run has written of the same slots, as far as it is whole.
+/// Draft of an earlier run about the same slots, as far as it is whole.
 fn resumed<'g>(
     out: &Path,
     group: Digest,

@@ -23,7 +23,7 @@ pub struct Verified {
     pub count: u64,
     /// Slots, where it holds any.
     pub slots: Option<Slots>,
-    /// What it says, where it is a history.
+    /// Content of a history, where it is one.
     pub history: Option<Listed>,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Epochs {
     begins: BTreeMap<Epoch, (SeqNum, Digest)>,
     /// The lowest and the highest slot that somebody honest voted for in each epoch.
     voted: BTreeMap<Epoch, (SeqNum, SeqNum)>,
-    /// Who signed which state, by epoch and slot: numbers of members, from their words and from certificates on disks.
+    /// Signers of each state, by epoch and slot: numbers of members, from their words and from certificates on disks.
     signed: BTreeMap<(Epoch, SeqNum, Digest), BTreeSet<ReplicaId>>,
     /// Who voted last, and in which epoch: its disk is shown after its words.
     voter: Option<(ReplicaId, Epoch)>,

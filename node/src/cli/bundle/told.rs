@@ -1,4 +1,4 @@
-//! What `quorate bundle` tells of a file, and of one that does not verify.
+//! Words of `quorate bundle` about a file, and of one that does not verify.
 
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::print::{self, plain};
