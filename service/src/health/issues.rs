@@ -20,7 +20,7 @@ pub const RENEW_SECONDS: i64 = 30 * 86_400;
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 20] = [
+pub const RUNBOOKS: [(&str, &str); 21] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
@@ -30,6 +30,7 @@ pub const RUNBOOKS: [(&str, &str); 20] = [
     ("following", "lost-disk"),
     ("diverged", "diverged"),
     ("disk-damaged", "lost-disk"),
+    ("history-damaged", "lost-disk"),
     ("disk-space", "disk-full"),
     ("disk-full", "disk-full"),
     ("certificate", "certificate"),
@@ -219,7 +220,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
 fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
     let (Facts { vitals, has_test_keys, .. }, damage) = (facts, facts.damage_in_words());
     let disk = vitals.disk.filter(|disk| disk.is_short());
-    let no_room = vitals.no_room();
+    let (no_room, of_history) = (vitals.no_room(), vitals.scrub.history.in_words());
     let found = [
         fault(
             damage.is_some(),
@@ -228,6 +229,15 @@ fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
             "the disk gave back something else than was written",
             || damage.clone().unwrap_or_default(),
             "stop it: `quorate repair --dir DIR --from URL` puts back what is damaged, and keeps its vote",
+        ),
+        fault(
+            of_history.is_some(),
+            "history-damaged",
+            Severity::Warning,
+            "receipts of history cannot be read; state and vote are whole",
+            || of_history.clone().unwrap_or_default(),
+            "when it suits, stop it: `quorate repair --dir DIR --from URL` drops them; a node that keeps the whole history has \
+             them, and look after the disk",
         ),
         fault(
             disk.is_some(),

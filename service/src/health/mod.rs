@@ -26,7 +26,7 @@ pub use live::count_live;
 pub use outages::Outages;
 pub use score::assess;
 pub use scrub::scrub;
-pub use scrubbed::Scrubbed;
+pub use scrubbed::{Findings, Scrubbed};
 pub use space::{NoRoom, Space};
 pub use vitals::{Conflicts, Vitals};
 pub use watch::{Sources, Watched, now_ms, watch};

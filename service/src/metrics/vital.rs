@@ -89,7 +89,7 @@ impl VitalGauges {
         self.database.set(gauge(vitals.database_bytes));
         self.scrub_walks.set(gauge(vitals.scrub.walks));
         self.scrub_read.set(gauge(vitals.scrub.bytes));
-        self.scrub_damages.set(gauge(vitals.scrub.damages));
+        self.scrub_damages.set(gauge(vitals.scrub.state.count + vitals.scrub.history.count));
         self.space_used.set(gauge(vitals.space.used_bytes));
         self.space_quota.set(gauge(vitals.space.quota_bytes.unwrap_or_default()));
         self.files_open.set(gauge(vitals.files_open));
