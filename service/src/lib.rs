@@ -26,4 +26,5 @@ pub mod parcel;
 pub mod pool;
 pub mod replica;
 pub mod seat;
-pub mod shelter;
+
+pub use quorate_storage::shelter;

@@ -2,11 +2,12 @@
 
 use crate::error::Poison;
 use crate::rows::Order;
+use crate::shelter::sheltered;
 use crate::tables::Name;
 use crate::value;
 use quorate_ledger::StoreError;
 use redb::{AccessGuard, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::{Arc, OnceLock};
 
 /// Bytes to bytes, as all our tables are.
@@ -33,8 +34,8 @@ pub struct TableSize {
 
 /// The state that was folded last, as all snapshots since then share it.
 pub(crate) struct Base {
-    tables: [OnceLock<ReadTable>; Name::COUNT],
-    transaction: Arc<ReadTransaction>,
+    tables: Arc<[OnceLock<ReadTable>; Name::COUNT]>,
+    pub(crate) transaction: Arc<ReadTransaction>,
     pub(crate) poison: Arc<Poison>,
 }
 
@@ -42,35 +43,45 @@ impl Base {
     pub(crate) fn begin(database: &Database, poison: &Arc<Poison>) -> Result<Self, StoreError> {
         poison.check()?;
         let transaction = database.begin_read().map_err(|error| poison.fail(error))?;
-        let tables = [const { OnceLock::new() }; Name::COUNT];
+        let tables = Arc::new([const { OnceLock::new() }; Name::COUNT]);
         Ok(Self { tables, transaction: Arc::new(transaction), poison: poison.clone() })
     }
 
     /// The same state, with errors of its own.
     pub(crate) fn apart(&self) -> Self {
-        let tables = [const { OnceLock::new() }; Name::COUNT];
-        Self { tables, transaction: self.transaction.clone(), poison: Arc::default() }
+        let (tables, transaction) = (self.tables.clone(), self.transaction.clone());
+        Self { tables, transaction, poison: Arc::new(Poison::apart()) }
+    }
+
+    /// Asks the library. Some damage makes it panic: with errors of its own a reader is told.
+    fn ask<T, E: Display>(&self, ask: impl FnOnce() -> Result<T, E>) -> Result<T, StoreError> {
+        let answer = if self.poison.is_apart() { sheltered(ask) } else { Some(ask()) };
+        let answer = answer.ok_or_else(|| self.poison.fail("the structure of the database cannot be read"))?;
+        answer.map_err(|error| self.poison.fail(error))
     }
 
     pub(crate) fn get(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let stored = self.table(table)?.get(key).map_err(|error| self.poison.fail(error))?;
+        let rows = self.table(table)?;
+        let stored = self.ask(|| rows.get(key))?;
         stored.map(|stored| self.value(table, key, stored.value())).transpose()
     }
 
     /// The rows of `from..=to`; they store what [`Base::value`] reads.
     pub(crate) fn range(&self, table: Name, from: &[u8], to: &[u8]) -> Result<Range, StoreError> {
-        self.table(table)?.range::<&[u8]>(from..=to).map_err(|error| self.poison.fail(error))
+        let rows = self.table(table)?;
+        self.ask(|| rows.range::<&[u8]>(from..=to))
     }
 
     /// The next row of a range.
     pub(crate) fn next(&self, range: &mut Range, order: Order) -> Result<Option<Stored>, StoreError> {
-        order.next(range).transpose().map_err(|error| self.poison.fail(error))
+        self.ask(|| order.next(range).transpose())
     }
 
     /// The value of a row that stores `stored`.
     pub(crate) fn value(&self, table: Name, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, StoreError> {
         let value = value::read(table, key, stored, |key, value| {
-            let piece = self.table(Name::Pieces)?.get(key).map_err(|error| self.poison.fail(error))?;
+            let pieces = self.table(Name::Pieces)?;
+            let piece = self.ask(|| pieces.get(key))?;
             value.extend_from_slice(piece.as_ref().map_or(&[], |piece| piece.value()));
             Ok(())
         });
@@ -78,11 +89,13 @@ impl Base {
     }
 
     pub(crate) fn rows_of(&self, name: Name) -> Result<u64, StoreError> {
-        self.table(name)?.len().map_err(|error| self.poison.fail(error))
+        let rows = self.table(name)?;
+        self.ask(|| rows.len())
     }
 
     pub(crate) fn size(&self, name: Name) -> Result<TableSize, StoreError> {
-        let stats = self.table(name)?.stats().map_err(|error| self.poison.fail(error))?;
+        let rows = self.table(name)?;
+        let stats = self.ask(|| rows.stats())?;
         let overhead_bytes = stats.metadata_bytes() + stats.fragmented_bytes();
         let rows = self.rows_of(name)?;
         Ok(TableSize { name: name.as_str(), rows, stored_bytes: stats.stored_bytes(), overhead_bytes })
@@ -100,7 +113,7 @@ impl Base {
         if let Some(table) = cell.get() {
             return Ok(table);
         }
-        let opened = self.transaction.open_table(name.definition()).map_err(|error| self.poison.fail(error))?;
+        let opened = self.ask(|| self.transaction.open_table(name.definition()))?;
         Ok(cell.get_or_init(|| opened))
     }
 }

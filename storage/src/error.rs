@@ -146,14 +146,27 @@ pub enum RecordError {
 
 /// Remembers the first failure of the disk: after it nothing is read or written any more.
 #[derive(Debug, Default)]
-pub(crate) struct Poison(OnceLock<StoreError>);
+pub(crate) struct Poison {
+    first: OnceLock<StoreError>,
+    is_apart: bool,
+}
 
 impl Poison {
+    /// Failures of readers whose memory rests on nothing that they read: each is their own, and none is remembered.
+    pub(crate) fn apart() -> Self {
+        Self { is_apart: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_apart(&self) -> bool {
+        self.is_apart
+    }
+
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.0.get().map_or(Ok(()), |first| Err(first.clone()))
+        self.first.get().map_or(Ok(()), |first| Err(first.clone()))
     }
 
     pub(crate) fn fail(&self, error: impl Display) -> StoreError {
-        self.0.get_or_init(|| StoreError(error.to_string())).clone()
+        let error = StoreError(error.to_string());
+        if self.is_apart { error } else { self.first.get_or_init(|| error).clone() }
     }
 }

@@ -16,6 +16,9 @@ const SECTOR_BYTES: usize = 512;
 /// Bytes that a file system allocates at a time.
 const BLOCK_BYTES: u64 = 4_096;
 
+/// The operating system's number of an error of the disk.
+const EIO: i32 = 5;
+
 /// Fate in a crash of the writes since the last sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
@@ -52,6 +55,10 @@ struct State {
     power_until: Option<u64>,
     taken: BTreeSet<(&'static str, u64)>,
     blocks_max: Option<usize>,
+    /// Block that cannot be read.
+    lost_block: Option<(&'static str, u64)>,
+    /// Number of the read that fails.
+    lost_read: Option<u64>,
 }
 
 #[derive(Default)]
@@ -109,6 +116,17 @@ impl Disk {
     /// There is space again.
     pub fn free(&self) {
         self.state().blocks_max = None;
+    }
+
+    /// Fails every read of a block of 4 KiB from now on, as a drive does that has lost it; of none, mends it.
+    pub fn lose_block(&self, block: Option<(&'static str, u64)>) {
+        self.state().lost_block = block;
+    }
+
+    /// Fails the read after so many more, once.
+    pub fn lose_read_after(&self, count: u64) {
+        let mut state = self.state();
+        state.lost_read = Some(state.reads + count + 1);
     }
 
     /// Writes, resizes and syncs up to now.
@@ -214,6 +232,13 @@ impl State {
         Ok(())
     }
 
+    fn is_lost(&self, name: &str, at: u64, bytes: u64) -> bool {
+        let is_in = |(file, block): (&str, u64)| {
+            file == name && at < (block + 1) * BLOCK_BYTES && block * BLOCK_BYTES < at + bytes
+        };
+        self.lost_read == Some(self.reads) || self.lost_block.is_some_and(is_in)
+    }
+
     fn take_blocks(&mut self, name: &'static str, at: u64, bytes: u64) -> io::Result<()> {
         for block in at / BLOCK_BYTES..(at + bytes).div_ceil(BLOCK_BYTES) {
             let is_full = self.blocks_max.is_some_and(|max| self.taken.len() >= max);
@@ -234,6 +259,9 @@ impl StorageBackend for Backend {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut state = self.disk.state();
         state.reads += 1;
+        if state.is_lost(self.name, offset, out.len() as u64) {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
         let at = offset as usize;
         let file = state.files.entry(self.name).or_default();
         out.copy_from_slice(file.image.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?);

@@ -46,8 +46,10 @@ pub struct Room {
     given_up: Condvar,
     /// Whether no new change is taken for want of room.
     is_short: AtomicBool,
-    /// Places that the disk did not give, where these read as zeros.
-    unread: Option<AtomicUsize>,
+    /// Whether the files are looked at for damage, and no replica runs.
+    is_of_damaged: bool,
+    /// Times that the disk did not give a place.
+    unread: AtomicUsize,
 }
 
 impl Room {
@@ -57,18 +59,20 @@ impl Room {
 
     /// The same, for a disk of which places that cannot be read are looked past.
     pub(crate) fn of_damaged(dir: &Path) -> Self {
-        Self { unread: Some(AtomicUsize::new(0)), ..Self::of(dir) }
+        Self { is_of_damaged: true, ..Self::of(dir) }
     }
 
     /// Times that the disk did not give a place, and zeros were read in its stead.
     pub fn unread(&self) -> usize {
-        self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Acquire))
+        self.unread.load(Ordering::Acquire)
     }
 
-    /// Whether a place that the disk did not give may be read as zeros; notes it.
+    /// Whether a place that the disk did not give may be read as zeros, which are no page of a table; notes it. In a
+    /// running replica its readers are told then, and only what needs the place ends.
     fn looks_past(&self, error: &io::Error) -> bool {
-        let unread = self.unread.as_ref().filter(|_| error.raw_os_error() == Some(EIO));
-        unread.map(|unread| unread.fetch_add(1, Ordering::AcqRel)).is_some()
+        let is_so = error.raw_os_error() == Some(EIO) && (self.is_of_damaged || *self.patience());
+        self.unread.fetch_add(usize::from(is_so), Ordering::AcqRel);
+        is_so
     }
 
     /// Whether a write waits for room: nothing is recorded until there is some.

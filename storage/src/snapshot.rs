@@ -10,6 +10,7 @@ use crate::tables::Name;
 use crate::view::View;
 use quorate_ledger::{Read, StoreError, Table};
 use quorate_pbft::{Broken, Digest, Epoch, Signed};
+use redb::ReadTransaction;
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Weak};
@@ -23,7 +24,7 @@ pub struct Snapshot {
 
 /// Name of a fold, which pins nothing.
 #[derive(Debug)]
-pub struct LastFold(Weak<Base>);
+pub struct LastFold(Weak<ReadTransaction>);
 
 impl PartialEq for LastFold {
     fn eq(&self, other: &Self) -> bool {
@@ -36,7 +37,8 @@ impl Snapshot {
         Self { view, poison }
     }
 
-    /// The same moment, with errors of its own: a disk that fails it stops nobody else.
+    /// The same moment for readers: each error is that of one read, and a place that the disk does not give, or another
+    /// damage of the file's structure, stops nobody else.
     pub fn apart(&self) -> Self {
         let base = Arc::new(self.view.base.apart());
         Self { poison: base.poison.clone(), view: Arc::new(View { base, ..View::clone(&self.view) }) }
@@ -70,7 +72,7 @@ impl Snapshot {
 
     /// The fold up to which the tables hold rows.
     pub fn fold(&self) -> LastFold {
-        LastFold(Arc::downgrade(&self.view.base))
+        LastFold(Arc::downgrade(&self.view.base.transaction))
     }
 
     /// Bytes of the rows that are not folded yet.

@@ -114,7 +114,7 @@ impl Failure {
 }
 
 impl From<StoreError> for Failure {
-    /// The disk failed; the core's thread meets the same error and stops the process.
+    /// The disk failed its reader, and nobody else.
     fn from(error: StoreError) -> Self {
         tracing::error!(event = "read-failed", %error, "reading failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "storage", "the disk failed; see the log of this replica")

@@ -14,7 +14,7 @@ use super::report::Reporter;
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
-use quorate_ledger::{Genesis, Ledger};
+use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, Constants, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Now, Question,
     QuorumCert, ReaderId, Record, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time,
@@ -136,7 +136,7 @@ impl Engine {
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
         let awaited = ledger.view(&snapshot).next_deadline()?;
-        let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot });
+        let moment = Arc::new(Moment { ledger: ledger.clone(), snapshot: snapshot.apart() });
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
         let (recorded, bundles) = (recovered.broken.clone(), recovered.bundles.clone());
@@ -307,7 +307,7 @@ impl Engine {
         round.committed = !batch.is_empty();
         batch.commit()?;
         if round.slots > 0 {
-            self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
+            self.moment = self.next_moment()?;
         }
         if at_checkpoint {
             // The certificate may have come long before the slot: what waits for older ones makes room.
@@ -338,20 +338,29 @@ impl Engine {
     /// Lets readers go from the rows of before a fold, where no slot comes that would: they pin what was forgotten.
     fn renew(&mut self) -> Result<(), EngineError> {
         if self.db.room().is_short() && self.moment.seq() == self.ledger.executed().seq {
-            self.moment = Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()? });
+            self.moment = self.next_moment()?;
             self.held.renew(&self.moment);
         }
         Ok(())
     }
 
-    /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk.
-    fn supply(&self, supplies: Vec<(ReplicaId, Question)>, round: &mut Round) -> Result<(), EngineError> {
+    /// The state as it is now. What fails its readers fails nobody else.
+    fn next_moment(&self) -> Result<Arc<Moment>, StoreError> {
+        Ok(Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()?.apart() }))
+    }
+
+    /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk. A row that cannot be
+    /// read is not here; others have it.
+    fn supply(&mut self, supplies: Vec<(ReplicaId, Question)>, round: &mut Round) -> Result<(), EngineError> {
         if supplies.is_empty() {
             return Ok(());
         }
-        let snapshot = self.db.snapshot()?;
+        let snapshot = self.db.snapshot()?.apart();
         for (to, question) in supplies {
-            let answer = snapshot.supply(&question, SupplyLimits::default())?;
+            let answer = snapshot.supply(&question, SupplyLimits::default()).unwrap_or_else(|error| {
+                self.reporter.note_damage(&error);
+                Vec::new()
+            });
             round.outbox.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
         }
         Ok(())

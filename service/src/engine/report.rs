@@ -4,6 +4,7 @@ use super::core::Core;
 use super::mempool::Mempool;
 use super::roots::Roots;
 use quorate_client::api::Mode;
+use quorate_ledger::StoreError;
 use quorate_pbft::{Broken, Digest, Epoch, Follower, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
 
 /// Milliseconds within which a member counts as heard (R).
@@ -51,6 +52,8 @@ pub struct Report {
     pub queued: usize,
     /// Their bytes.
     pub pending_bytes: usize,
+    /// The first row kept for peers that could not be read, in words.
+    pub damage: Option<String>,
 }
 
 /// Facts about another member.
@@ -112,6 +115,7 @@ impl Report {
             pending: 0,
             queued: 0,
             pending_bytes: 0,
+            damage: None,
             unserved: None,
         }
     }
@@ -123,12 +127,13 @@ pub(super) struct Reporter {
     report: Report,
     looked_at: Option<Ticks>,
     last_sync: Option<Time>,
+    damage: Option<String>,
 }
 
 impl Reporter {
     /// The first look.
     pub(super) fn new(core: &Core, broken: Option<&Broken>) -> Self {
-        Self { report: facts(core, Now::default(), broken), looked_at: None, last_sync: None }
+        Self { report: facts(core, Now::default(), broken), looked_at: None, last_sync: None, damage: None }
     }
 
     /// Looks, if it is time or the mode may have changed.
@@ -151,7 +156,13 @@ impl Reporter {
     pub(super) fn report(&self, roots: &Roots, mempool: &Mempool) -> Report {
         let stable_root = roots.at(self.report.stable);
         let (pending, queued, pending_bytes) = (mempool.len(), mempool.held_back(), mempool.bytes());
-        Report { stable_root, pending, queued, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
+        let (last_sync, damage) = (self.last_sync, self.damage.clone());
+        Report { stable_root, pending, queued, pending_bytes, last_sync, damage, ..self.report.clone() }
+    }
+
+    /// Notes a row that could not be read, and that nothing here rests on.
+    pub(super) fn note_damage(&mut self, error: &StoreError) {
+        self.damage.get_or_insert_with(|| error.to_string());
     }
 }
 
@@ -197,6 +208,7 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         pending: 0,
         queued: 0,
         pending_bytes: 0,
+        damage: None,
     }
 }
 
@@ -225,6 +237,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         pending: 0,
         queued: 0,
         pending_bytes: 0,
+        damage: None,
     };
     report.why = why(&core, &report, broken);
     report

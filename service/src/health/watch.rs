@@ -151,6 +151,7 @@ impl Watch {
         let vitals = Vitals {
             disk,
             scrub,
+            places_unread: self.sources.room.unread(),
             database_bytes,
             space,
             files_open: files_open(),

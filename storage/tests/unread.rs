@@ -1,0 +1,81 @@
+//! A disk that loses a block: who needs what was in it is told, and nobody else.
+
+mod world;
+
+use quorate_ledger::{Read, Store, Table};
+use quorate_pbft::Kind;
+use quorate_storage::Db;
+use quorate_storage::faulty::Disk;
+use quorate_storage::shelter::sheltered;
+use std::ops::ControlFlow;
+use world::{digest, own, store};
+
+/// The file of the tables.
+const FILE: &str = "quorate.redb";
+/// Contents, each in a page of its own or more.
+const CONTENTS: u64 = 24;
+
+fn put(db: &Db, table: Table, number: u64, bytes: usize) {
+    let mut batch = db.begin().unwrap();
+    batch.put(table, &number.to_be_bytes(), &vec![number as u8; bytes]).unwrap();
+    batch.commit().unwrap();
+}
+
+/// A folded database, opened by a replica that runs, of which nothing is in memory yet.
+fn running() -> (Disk, Db) {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    (0..CONTENTS).for_each(|number| put(&db, Table::Contents, number, 5_000));
+    put(&db, Table::Names, 0, 10);
+    db.fold().unwrap();
+    drop(db);
+    let db = Db::on(&disk).unwrap();
+    db.room().be_patient();
+    (disk, db)
+}
+
+/// Contents that cannot be read, each asked for by its key.
+fn unread(db: &Db) -> usize {
+    let readers = db.snapshot().unwrap().apart();
+    (0..CONTENTS).filter(|number| readers.get(Table::Contents, &number.to_be_bytes()).is_err()).count()
+}
+
+#[test]
+fn a_block_that_is_lost_fails_the_readers_of_what_it_held_and_no_write_that_does_not_need_it() {
+    let blocks = running().0.image(FILE).len() as u64 / 4_096;
+    let mut of_one = 0;
+    for block in 1..blocks {
+        let (disk, db) = running();
+        disk.lose_block(Some((FILE, block)));
+        let failed = unread(&db);
+        assert_eq!(failed > 0, db.room().unread() > 0, "block {block}: readers are told of each, and of no other");
+        store(&db, &[own(Kind::Prepare, 0, 1, digest("a"))]);
+        assert_eq!(db.failure(), None, "block {block}");
+        if failed == 1 {
+            of_one += 1;
+            put(&db, Table::Names, 1, 10);
+            db.fold().unwrap_or_else(|error| panic!("block {block}: {error}"));
+            put(&db, Table::Names, 2, 10);
+            db.fold().unwrap_or_else(|error| panic!("block {block}: {error}"));
+        }
+        let _ = sheltered(|| drop(db));
+    }
+    assert!(of_one >= CONTENTS as usize, "{of_one}");
+}
+
+/// Nobody could be told yet.
+#[test]
+fn nothing_is_looked_past_before_a_replica_runs() {
+    let (disk, db) = running();
+    drop(db);
+    let db = Db::on(&disk).unwrap();
+    let mut each = |_: &[u8], _: &[u8]| ControlFlow::Continue(());
+    let blocks = disk.image(FILE).len() as u64 / 4_096;
+    let scanned = (0..blocks).map(|block| {
+        disk.lose_block(Some((FILE, block)));
+        db.snapshot().and_then(|rows| rows.scan(Table::Contents, &[], &[0xff; 9], &mut each))
+    });
+    assert!(scanned.collect::<Result<Vec<_>, _>>().is_err());
+    assert_eq!(db.room().unread(), 0);
+    assert!(db.failure().is_some(), "the next round ends by it");
+}
