@@ -42,20 +42,38 @@ pub struct Promiser<'a> {
     pub verify: &'a dyn Verify,
 }
 
+/// Reason why promises are not known to be whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Unkept {
+    /// One is damaged or missing, or the disk does not give it.
+    #[error(transparent)]
+    Damaged(#[from] StoreError),
+    /// Promises of an epoch whose members are not known here. They may be whole.
+    #[error(
+        "promises of epoch {of} cannot be checked by the state that is here, which knows the members of epoch {known}"
+    )]
+    LaterEpoch {
+        /// Their epoch.
+        of: Epoch,
+        /// Newest epoch that is known.
+        known: Epoch,
+    },
+}
+
 impl Snapshot {
     /// Checks all promises; an error says which one is damaged or missing. `tips` are the executed ones.
-    pub fn check_promises(&self, by: &Promiser<'_>, tips: &[Tip]) -> Result<(), StoreError> {
+    pub fn check_promises(&self, by: &Promiser<'_>, tips: &[Tip]) -> Result<(), Unkept> {
         PROMISES.into_iter().try_for_each(|table| self.check_count(table))?;
         let epoch = self.epoch()?;
         if epoch > by.committee.epoch() {
-            return Err(StoreError(format!("promises of epoch {epoch} cannot be checked by the state that is here")));
+            return Err(Unkept::LaterEpoch { of: epoch, known: by.committee.epoch() });
         }
         self.check_about()?;
         self.check_statements(by)?;
         self.check_accepted(by)?;
         self.check_certificates(by)?;
         self.check_views(by)?;
-        self.check_own_bundles(by, tips)
+        Ok(self.check_own_bundles(by, tips)?)
     }
 
     /// Counts the folded rows: a lost page of a tree takes rows with it, and leaves their number.

@@ -3,7 +3,7 @@
 mod world;
 
 use quorate_pbft::{Ed25519, Epoch, Kind, Record, SeqNum, Signer as _, Tip};
-use quorate_storage::{Db, Promiser};
+use quorate_storage::{Db, Promiser, Unkept};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
 use world::{cert, committee, db, digest, executed, key_of, mark_slot, own, store};
@@ -16,7 +16,7 @@ type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 fn fault(db: &Db, tips: &[Tip]) -> Option<String> {
     let (committee, member) = (committee(), key_of(0).public_key());
     let by = Promiser { committee: &committee, member: &member, window: 256, verify: &Ed25519 };
-    db.snapshot().unwrap().check_promises(&by, tips).err().map(|error| error.0)
+    db.snapshot().unwrap().check_promises(&by, tips).err().map(|error| error.to_string())
 }
 
 fn rows(folder: &Path, table: &'static str) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -79,6 +79,20 @@ fn a_view_below_one_that_was_voted_in_is_told() {
     assert!(fault(&db, &[]).is_some_and(|why| why.contains("view")));
     store(&db, &[view(2)]);
     assert_eq!(fault(&db, &[]), None);
+}
+
+/// They may be whole: who takes them for lost gives the vote away.
+#[test]
+fn promises_of_an_epoch_whose_members_are_not_known_are_not_told_as_damaged() {
+    let db = db();
+    let view = quorate_pbft::View::new(0);
+    store(&db, &[Record::View { epoch: Epoch::new(3), view, changing: false }]);
+    let (committee, member) = (committee(), key_of(0).public_key());
+    let by = Promiser { committee: &committee, member: &member, window: 256, verify: &Ed25519 };
+
+    let checked = db.snapshot().unwrap().check_promises(&by, &[]);
+
+    assert!(matches!(checked, Err(Unkept::LaterEpoch { of, .. }) if of == Epoch::new(3)), "{checked:?}");
 }
 
 #[test]

@@ -40,15 +40,22 @@ pub async fn run(args: &Repair) -> Outcome {
     } else {
         tell(&done)?;
     }
-    if done.left.is_whole() {
+    if done.left.is_whole() && done.dropped.is_empty() {
         return Ok(());
     }
     if args.json {
         return Err(Failure::silent());
     }
+    if done.left.is_whole() {
+        let next = "start the replica: state and vote are whole, and it says that these are not there; \
+                    `quorate receipt ID --node URL` asks a node that keeps the whole history";
+        return Err(
+            Failure::new(Exit::No, "receipts of history could not be had, and are not here any more").next(next)
+        );
+    }
     let next = match args.from.is_empty() {
-        _ if done.left.is_of_history() => {
-            "state and promises are whole, and the replica may go on; a node that keeps the whole history has the receipts"
+        true if done.left.is_of_history() => {
+            "state and promises are whole, and the replica may go on; with --from URL the receipts are dropped"
         }
         true => "name nodes to ask with --from URL",
         false => "name other nodes with --from, such as one that keeps the whole history; or `quorate copy`",
@@ -71,6 +78,7 @@ fn document(done: &Repaired) -> Value {
         "left": findings(&done.left),
         "answers": done.taken,
         "anew": anew,
+        "dropped": done.dropped,
         "failures": done.failures,
     })
 }
@@ -98,6 +106,7 @@ fn tell(done: &Repaired) -> std::io::Result<()> {
         return print::say(format!("nothing is damaged; contents of {} files were looked at", done.found.files));
     }
     done.failures.iter().try_for_each(|failure| print::say(format!("not had: {}", plain(failure))))?;
+    done.dropped.iter().try_for_each(|receipt| print::say(format!("dropped: the receipt of {receipt}")))?;
     if let Some(anew) = &done.anew {
         print::say(format!("made the state of slot {} anew; history before it is not here any more", anew.seq))?;
         if let Some(before) = &anew.before {

@@ -4,7 +4,7 @@ use crate::engine::EngineError;
 use crate::framed::Flaw;
 use quorate_ledger::copy::Refused;
 use quorate_ledger::{OpenError, StoreError};
-use quorate_pbft::{Digest, SeqNum};
+use quorate_pbft::{Digest, Epoch, SeqNum};
 use quorate_storage::DbError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,17 @@ pub enum CopyError {
         "the disk does not give the replica's promises: {0}; move its files to a sound disk and run again, or make a copy, which does not vote"
     )]
     Unread(String),
+    /// Promises of an epoch whose members the state here does not name: they may be whole.
+    #[error(
+        "promises of epoch {of} cannot be checked, for the state that is here knows the members of epoch {known} only; nothing was changed. \
+         Keep the folder; a copy made with `quorate copy` follows, and does not vote"
+    )]
+    LaterEpoch {
+        /// Their epoch.
+        of: Epoch,
+        /// Newest epoch that is known.
+        known: Epoch,
+    },
     /// A command that ended between two renames.
     #[error("`quorate {command}` was cut off before it had put {path} in its place: run it again")]
     CutOff {

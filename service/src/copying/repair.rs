@@ -12,9 +12,9 @@ use crate::engine::replay;
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
-use quorate_ledger::{Genesis, Ledger, OpenError, StoreError};
+use quorate_ledger::{Genesis, Ledger, OpenError, Store as _, StoreError, Table};
 use quorate_pbft::{Digest, Ed25519, PublicKey, SeqNum, Tip};
-use quorate_storage::{Db, DbError, Promiser, Snapshot};
+use quorate_storage::{Db, DbError, Promiser, Snapshot, Unkept};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -45,6 +45,8 @@ pub struct Found {
     tips: Option<Vec<Tip>>,
     /// Contents that are damaged or missing.
     contents: BTreeSet<Digest>,
+    /// Keys of receipts that cannot be read.
+    receipts: BTreeSet<String>,
     /// Whether nothing but contents and receipts is damaged.
     is_of_contents: bool,
 }
@@ -69,7 +71,7 @@ impl Found {
     fn note(&mut self, damage: Damage) {
         match damage.fault {
             Fault::Content(hash) => drop(self.contents.insert(hash)),
-            Fault::Receipt => (),
+            Fault::Receipt => drop(self.receipts.insert(damage.name.clone())),
             Fault::Entry | Fault::Vouched(_) | Fault::Derived => self.is_of_contents = false,
         }
         if self.damages.len() < DAMAGES_MAX {
@@ -98,6 +100,8 @@ pub struct Repaired {
     pub failures: Vec<String>,
     /// Contents and answers that were taken.
     pub taken: u64,
+    /// Receipts of history that could not be read, and are not here any more.
+    pub dropped: Vec<String>,
 }
 
 impl Repaired {
@@ -181,7 +185,9 @@ fn promises_fault(
     let (member, window) = (PublicKey(*member), genesis.constants().window);
     let by = Promiser { committee: &committee, member: &member, window, verify: &Ed25519 };
     let fault = match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
-        Some(checked) => checked.err().map(|error| error.0),
+        Some(Ok(())) => None,
+        Some(Err(Unkept::LaterEpoch { of, known })) => return Err(CopyError::LaterEpoch { of, known }),
+        Some(Err(Unkept::Damaged(error))) => Some(error.0),
         None => Some("the structure of their tables cannot be read".to_owned()),
     };
     match fault {
@@ -212,25 +218,45 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyEr
 /// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
 pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
     let Plan { data, genesis, member, from } = plan;
-    if !from.is_empty() {
+    let mends = !from.is_empty();
+    if mends {
         settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE_REPAIR)), &genesis)?;
     }
     let found = look(&data, &genesis, Some(&member))?;
-    let mut done = Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0 };
-    if done.found.are_contents() && !from.is_empty() {
+    let mut done =
+        Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0, dropped: Vec::new() };
+    if done.found.are_contents() && mends {
         if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
             put_back(&db, &from, &mut done).await?;
         }
         done.left = look(&data, &genesis, Some(&member))?;
     }
-    if !done.left.is_whole() && !done.left.is_of_history() && !from.is_empty() {
+    if !done.left.is_whole() && !done.left.is_of_history() && mends {
         let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
         if let Some(copied) = anew(plan, &mut done, tell).await? {
             done.anew = Some(copied);
             done.left = look(&data, &genesis, Some(&member))?;
         }
     }
+    if done.left.is_of_history() && mends {
+        drop_receipts(&data, &mut done)?;
+        done.left = look(&data, &genesis, Some(&member))?;
+    }
     Ok(done)
+}
+
+/// Drops receipts that cannot be read: no state vouches for another node's, and no slot that is executed asks for them.
+fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
+    let Some(Ok(db)) = sheltered(|| Db::open(data)) else { return Ok(()) };
+    let mut batch = db.begin()?;
+    for receipt in &done.left.receipts {
+        batch.delete(Table::Receipts, &hex::decode(receipt).expect("a survey names them by their key in hex"))?;
+    }
+    batch.commit()?;
+    if let Some(Ok(())) = sheltered(|| db.fold()) {
+        done.dropped = done.left.receipts.iter().cloned().collect();
+    }
+    Ok(())
 }
 
 /// Puts contents back in their place, from one node after the other.
