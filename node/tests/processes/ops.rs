@@ -216,10 +216,11 @@ fn a_replica_that_is_to_stop_says_so_first_and_ends_in_time() {
 /// state does not hold it in a row of its own yet. Damage of before stays damage.
 fn damage(database: &Path, content: &[u8]) -> bool {
     let mut bytes = fs::read(database).expect("a database");
-    let (length, half) = ((content.len() as u32).to_le_bytes(), &content[..content.len() / 2]);
-    let places = bytes.windows(half.len()).enumerate().filter(|(_, found)| *found == half).map(|(at, _)| at);
+    let (length, middle) = ((content.len() as u32).to_le_bytes(), content.len() / 2);
+    let is_it = |found: &[u8]| found[..middle] == content[..middle] && found[middle + 1..] == content[middle + 1..];
+    let places = bytes.windows(content.len()).enumerate().filter(|(_, found)| is_it(found)).map(|(at, _)| at);
     let places: Vec<usize> = places.filter(|at| bytes[at - 4..*at] != length).collect();
-    places.iter().for_each(|at| bytes[at + content.len() / 2] = !content[content.len() / 2]);
+    places.iter().for_each(|at| bytes[at + middle] = !content[middle]);
     fs::write(database, bytes).expect("our file");
     !places.is_empty()
 }
