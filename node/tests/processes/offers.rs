@@ -1,16 +1,20 @@
 //! Many envelopes over one connection.
 
-use crate::group::Group;
+use crate::group::{Group, eventually};
 use crate::http::{self, Answer};
 use quorate_client::api::Offered;
 use quorate_client::http::Client;
 use quorate_ledger::{Level, State};
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// Envelopes that a test offers.
 const COUNT: u64 = 150;
+/// Streams that a node takes at a time.
+const PLACES: usize = 128;
 
 pub fn framed(envelopes: &[Vec<u8>]) -> Vec<u8> {
     let frame = |bytes: &Vec<u8>| [&(bytes.len() as u32).to_le_bytes(), bytes.as_slice()].concat();
@@ -145,4 +149,26 @@ fn a_stream_whose_envelopes_wait_for_another_takes_no_more_until_that_comes() {
         sending.await.expect("all is sent");
         assert_eq!(answers.next().await.expect("a node"), None);
     });
+}
+
+/// Streams of strangers, each of which sends one envelope that is none and then nothing.
+#[test]
+fn an_author_gets_the_place_of_a_stream_from_which_nothing_was_let_in() {
+    let group = Group::unpaced();
+    let held: Vec<TcpStream> = (0..PLACES)
+        .map(|_| {
+            let mut stream = TcpStream::connect(group.api(0)).expect("a connection");
+            let head = "POST /v1/envelopes/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n";
+            stream
+                .write_all(head.as_bytes())
+                .and_then(|()| stream.write_all(&framed(&[b"garbage".to_vec()])))
+                .expect("it is read");
+            stream
+        })
+        .collect();
+    let offers = || streamed(&group, "*/*", &framed(&[group.envelope_at(1, 1, "a", "x")]));
+    eventually("all places are held", || (offers().status == 429).then_some(()));
+    let found = eventually("a place is free", || Some(offers()).filter(|answer| answer.status == 200));
+    assert_eq!(lines(&found)[&0].status, 200);
+    drop(held);
 }

@@ -13,6 +13,7 @@ use super::problem::{Answer, Failure};
 use super::relayed::not_believed;
 use super::reply::Reply;
 use super::service::Service;
+use super::streams::{Entered, Offering};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -27,7 +28,6 @@ use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 /// Envelopes of one stream that are under way at a time.
@@ -55,7 +55,7 @@ pub async fn offer(
     body: Body,
 ) -> Answer<Response> {
     service.takes_changes()?;
-    let room = service.streams.room_for_offers().ok_or_else(|| Failure::busy("too many streams are open"))?;
+    let place = service.streams.place_for_offers().ok_or_else(|| Failure::busy("too many streams are open"))?;
     let framed = Framed::new(body, service.genesis.limits().envelope_bytes_max as usize);
     let form = Form::wished(&headers);
     let exchange = Exchange {
@@ -68,7 +68,7 @@ pub async fn offer(
         entering: None,
         under_way: FuturesUnordered::new(),
         end: End::Open,
-        _room: room,
+        place,
     };
     let answers =
         stream::unfold(exchange, async |mut exchange| Some((Ok::<_, Infallible>(exchange.piece().await?), exchange)));
@@ -127,7 +127,7 @@ struct Exchange {
     entering: Option<BoxFuture<'static, Answer<Admitted>>>,
     under_way: FuturesUnordered<BoxFuture<'static, Bytes>>,
     end: End,
-    _room: OwnedSemaphorePermit,
+    place: Arc<Offering>,
 }
 
 /// End of the envelopes of a stream.
@@ -165,6 +165,7 @@ impl Exchange {
                     Ok(None) => self.end = End::Client,
                     Err(failure) => return Some(self.refuse(self.next, failure)),
                 },
+                () = self.place.must_leave(), if self.end == End::Open => return Some(self.refuse(self.next, left())),
                 () = sleep(KEEP_ALIVE), if !is_empty || enters => return Some(self.form.sign_of_life()),
                 () = sleep(IDLE_MAX), if is_empty && !is_within && !enters => self.end = End::Client,
                 () = self.service.drain.cancelled(), if reads => return Some(self.refuse(self.next, Failure::stopping())),
@@ -186,8 +187,15 @@ impl Exchange {
             self.entering = Some(entry.boxed());
             return;
         }
+        let place = self.place.clone();
         let answer = async move {
-            let reply = envelopes::take(&service, bytes, level).await;
+            let reply = match envelopes::admit(&service, bytes, level).await {
+                Ok(admitted) => {
+                    let _entered = entered(&place, &admitted);
+                    admitted.reply(&service, level).await
+                }
+                Err(failure) => Err(failure),
+            };
             drop(room);
             form.write(&offered(at, reply))
         };
@@ -197,7 +205,12 @@ impl Exchange {
     /// Waits for the answer to an envelope that was let in.
     fn wait(&mut self, at: u64, admitted: Admitted) {
         let (service, level, form) = (self.service.clone(), self.level, self.form);
-        let answer = async move { form.write(&offered(at, admitted.reply(&service, level).await)) };
+        let entered = entered(&self.place, &admitted);
+        let answer = async move {
+            let reply = admitted.reply(&service, level).await;
+            drop(entered);
+            form.write(&offered(at, reply))
+        };
         self.under_way.push(answer.boxed());
     }
 
@@ -213,6 +226,21 @@ impl Exchange {
         }
         None
     }
+}
+
+/// Use of a stream's place by an envelope; none by one whose verdict was known, which anybody has.
+fn entered(place: &Arc<Offering>, admitted: &Admitted) -> Option<Entered> {
+    let is_let_in = match admitted {
+        Admitted::Judged(_) => false,
+        Admitted::Answered(Reply::Member(status, _)) => status.is_success(),
+        Admitted::Answered(_) | Admitted::Placed { .. } => true,
+    };
+    is_let_in.then(|| place.enter())
+}
+
+/// Refusal of more where another stream needs the place.
+fn left() -> Failure {
+    Failure::busy("too many streams are open, and nothing was let in from this one for 10 s")
 }
 
 /// Answer to the envelope at a place of the stream.
