@@ -1,6 +1,6 @@
 //! The questions of the API, one function each.
 
-use crate::api::{AuthorInfo, ENVELOPE_TYPE, LevelFacts, OCTETS_TYPE, Page, Status, Ticket};
+use crate::api::{AuthorInfo, ENVELOPE_TYPE, GroupLimits, LevelFacts, OCTETS_TYPE, Page, Status, Ticket};
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::OrderProof;
@@ -21,6 +21,11 @@ impl Client {
     /// Asks for the node's status.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get(&["status"], &[]).await
+    }
+
+    /// Limits of the group.
+    pub async fn limits(&self) -> Result<GroupLimits, ClientError> {
+        self.get(&["limits"], &[]).await
     }
 
     /// An author's numbers in a domain.

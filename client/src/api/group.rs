@@ -23,6 +23,20 @@ pub struct Member {
     pub standing: Standing,
 }
 
+/// Limits that the genesis sets to a change: the answer of `GET /v1/limits`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GroupLimits {
+    /// Bytes of one file.
+    pub file_bytes_max: u64,
+    /// Bytes of one envelope, contents included.
+    pub envelope_bytes_max: u64,
+    /// Changes of one envelope.
+    pub changes_max: u32,
+    /// Operations of one envelope, over all its changes.
+    pub operations_max: u32,
+}
+
 /// Period of one member list: an item of `GET /v1/epochs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

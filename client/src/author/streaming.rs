@@ -1,7 +1,7 @@
 //! An author whose changes go out one after the other over one connection, each based on the one before, without a wait
 //! for verdicts.
 
-use super::{Author, Draft, SubmitError};
+use super::{Author, Draft, Outcome, SubmitError, is_lost_race};
 use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
 use crate::http::ClientError;
@@ -21,6 +21,8 @@ pub struct Streaming<'a> {
     open: Option<Open>,
     /// Verdicts that nobody has taken yet.
     receipts: Vec<Receipt>,
+    /// Change that is signed, and not sent yet.
+    unsent: Option<Draft>,
 }
 
 /// A stream with what is under way on it.
@@ -28,7 +30,7 @@ struct Open {
     offers: Offers,
     answers: Answers,
     next: u64,
-    under_way: BTreeMap<u64, (EnvelopeId, Name)>,
+    under_way: BTreeMap<u64, (EnvelopeId, Name, Draft)>,
 }
 
 /// A refusal by a stage of the gate, but for what passes by itself.
@@ -41,7 +43,7 @@ impl Author {
     pub async fn streaming(&mut self) -> Result<Streaming<'_>, SubmitError> {
         let info = self.node_that_knows_us().await?;
         self.outbox.enter(info.group)?;
-        Ok(Streaming { author: self, info, open: None, receipts: Vec::new() })
+        Ok(Streaming { author: self, info, open: None, receipts: Vec::new(), unsent: None })
     }
 }
 
@@ -58,12 +60,13 @@ impl Streaming<'_> {
         let (name, bytes) = self.author.outbox.keep(&self.info.group, &envelope)?;
         self.author.client.remember(id)?;
         let limit = self.author.client.timeout();
+        self.unsent = Some(draft.clone());
         while let Some(open) = &mut self.open {
             let answer = tokio::select! {
                 room = open.offers.room() => match room {
                     Ok(room) => {
                         room.send(&bytes);
-                        open.under_way.insert(open.next, (id, name));
+                        open.under_way.extend(self.unsent.take().map(|draft| (open.next, (id, name, draft))));
                         open.next += 1;
                         return Ok(());
                     }
@@ -108,7 +111,7 @@ impl Streaming<'_> {
 
     fn judged(&mut self, at: u64, receipt: Receipt) -> Result<(), SubmitError> {
         let known = self.open.as_mut().and_then(|open| open.under_way.remove(&at));
-        let (id, name) = known.ok_or_else(|| self.author.client.garbled("an answer to nothing that was sent"))?;
+        let (id, name, _) = known.ok_or_else(|| self.author.client.garbled("an answer to nothing that was sent"))?;
         let posted = self.author.judged(Some(id), Ok(Posted::Verdict(receipt.clone())));
         if let (Ok(_), Some(mut session)) = (&posted, self.author.client.session()) {
             let slot = receipt.revision.map_or(0, |revision| revision.seq().get());
@@ -120,10 +123,12 @@ impl Streaming<'_> {
         Ok(())
     }
 
-    /// The gate refused an envelope, and so the stream took none of those after it.
+    /// The gate refused an envelope, and so the stream took none of those after it. Where another machine of this author
+    /// has taken its number, all of these are signed again, with the numbers after that.
     async fn refused(&mut self, at: u64, problem: Problem) -> Result<(), SubmitError> {
-        let under_way = self.open.take().map(|open| open.under_way).unwrap_or_default();
-        let first = under_way.get(&at).map_or(u64::MAX, |(_, name)| name.from_seq);
+        let mut under_way = self.open.take().map(|open| open.under_way).unwrap_or_default();
+        let first = under_way.get(&at).map_or(u64::MAX, |(_, name, _)| name.from_seq);
+        let drafts = under_way.split_off(&at).into_values().map(|(_, _, draft)| draft).chain(self.unsent.take());
         let is_lost = |name: &Name| name.domain == self.author.domain && name.from_seq >= first;
         // One that is signed and was not sent yet is among them.
         let lost: Vec<Name> = self.author.outbox.unanswered().into_iter().filter(is_lost).collect();
@@ -132,12 +137,23 @@ impl Streaming<'_> {
             self.author.note(id, name, &Err(ClientError::Refused(Box::new(problem.clone()))))?;
         }
         self.settle().await?;
-        Err(ClientError::Refused(Box::new(problem)).into())
+        if !is_lost_race(&problem) {
+            return Err(ClientError::Refused(Box::new(problem)).into());
+        }
+        for draft in drafts {
+            self.author.renew();
+            match self.author.submit(&draft, Level::Sequential).await? {
+                Outcome::Verdict(receipt) => self.learn(receipt),
+                Outcome::Ticket(_) => self.settle().await?,
+            }
+        }
+        self.info = self.author.node_that_knows_us().await?;
+        Ok(())
     }
 
     /// Leaves the stream, and waits for the verdicts of all that has none.
     async fn settle(&mut self) -> Result<(), SubmitError> {
-        self.open = None;
+        (self.open, self.unsent) = (None, None);
         for receipt in self.author.settle().await? {
             self.learn(receipt);
         }

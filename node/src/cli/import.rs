@@ -53,7 +53,11 @@ pub async fn run(args: &Import) -> Outcome {
     let repository = Repository::open(&args.git).map_err(Failure::usage)?;
     let head = repository.head().map_err(Failure::usage)?;
     let plan = repository.plan(head.tip, args.commits.unwrap_or(usize::MAX)).map_err(Failure::usage)?;
-    let mut author = Author::open(args.signing.key()?, args.reach.client()?, &args.scope.domain).await?;
+    let client = args.reach.client()?;
+    let told = client.limits().await?;
+    let (envelope_bytes_max, operations_max) = (told.envelope_bytes_max, told.operations_max);
+    let limits = Limits { envelope_bytes_max, operations_max, ..Limits::default() };
+    let mut author = Author::open(args.signing.key()?, client, &args.scope.domain).await?;
     author.resend().await?.iter().for_each(change::tell_earlier);
     author.settle().await?;
     let counts = plan.counts();
@@ -65,16 +69,21 @@ pub async fn run(args: &Import) -> Outcome {
             Step::Close(closing) => closing.change,
             Step::Open { .. } | Step::Side { .. } => continue,
         };
-        tally.send(&mut streaming, &repository, &change).await?;
+        tally.send(&mut streaming, (&repository, &limits), &change).await?;
     }
     streaming.finish().await?.iter().try_for_each(|receipt| tally.judge(receipt))?;
     tally.report(args, &head.tip.to_string(), begun)
 }
 
 impl Tally {
-    async fn send(&mut self, streaming: &mut Streaming<'_>, repository: &Repository, change: &Change) -> Outcome {
+    async fn send(
+        &mut self,
+        streaming: &mut Streaming<'_>,
+        (repository, limits): (&Repository, &Limits),
+        change: &Change,
+    ) -> Outcome {
         let message = change.commit.described();
-        let parts = git::pack(&change.operations, message.len(), &Limits::default());
+        let parts = git::pack(&change.operations, message.len(), limits);
         self.split += usize::from(parts.len() > 1);
         for part in parts {
             let draft = draft(repository, &change.operations[part], message.clone())?;

@@ -101,6 +101,36 @@ fn an_import_ends_when_its_node_falls_silent() {
     assert_eq!(code.code(), Some(3));
 }
 
+/// Another machine of the author takes a number between the signing and the sending.
+#[test]
+fn a_stream_that_loses_a_number_to_another_machine_goes_on_with_the_next() {
+    let group = Group::unpaced();
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let client = || Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
+    let draft = |path: &str| {
+        let op = Op::Put { path: path.into(), mode: Mode::File, content: content::digest(path.as_bytes()) };
+        Draft { base: None, ops: vec![op], contents: vec![path.into()], message: String::new() }
+    };
+    runtime.block_on(async {
+        let mut author = Author::open(&self::author(&group, 0), client(), "main").await.expect("an author");
+        let mut streaming = author.streaming().await.expect("a node");
+        assert_eq!(group.offer(0, &group.envelope_at(1, 7, "theirs", "x")).status, 200);
+        for path in ["a", "b", "c"] {
+            streaming.send(&draft(path)).await.expect("it is sent");
+        }
+        streaming.send(&draft("d")).await.expect("it is sent");
+
+        let receipts = streaming.finish().await.expect("all have verdicts");
+
+        let numbers: Vec<_> = receipts.iter().map(|receipt| (receipt.from_seq, receipt.state)).collect();
+        assert_eq!(numbers, (2..=5).map(|seq| (seq, State::Applied)).collect::<Vec<_>>());
+        assert!(!author.has_unanswered());
+    });
+    for path in ["theirs", "a", "b", "c", "d"] {
+        assert_eq!(group.file(0, path, "sequential").status, 200, "{path}");
+    }
+}
+
 #[test]
 fn a_change_that_the_gate_refuses_leaves_its_number_and_those_after_it_free() {
     let group = Group::unpaced();

@@ -9,7 +9,7 @@ use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use quorate_client::api::{CheckpointEntry, EpochEntry, EpochMember, Member, Page, Peer, Standing};
+use quorate_client::api::{CheckpointEntry, EpochEntry, EpochMember, GroupLimits, Member, Page, Peer, Standing};
 use quorate_ledger::EpochEntry as Found;
 use quorate_ledger::reputation::Reputation;
 use quorate_net::PeerInfo;
@@ -33,6 +33,17 @@ pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
         standing: standing(member.evidence, member.reputation),
     });
     Ok(Json(Page { items: items.collect(), next: None }))
+}
+
+/// The limits that the genesis sets to a change.
+pub async fn limits(State(service): Shared) -> Json<GroupLimits> {
+    let limits = service.genesis.limits();
+    Json(GroupLimits {
+        file_bytes_max: limits.file_bytes_max,
+        envelope_bytes_max: limits.envelope_bytes_max,
+        changes_max: limits.changes_max,
+        operations_max: limits.operations_max,
+    })
 }
 
 /// The query of the epochs.

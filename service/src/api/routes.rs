@@ -12,8 +12,8 @@ use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
     AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EpochEntry, Event,
-    EvidenceEntry, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, Member, Offered, Page,
-    Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket,
+    EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, Member, Offered,
+    Page, Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket,
     TreeEntry, Version,
 };
 use quorate_ledger::Receipt;
@@ -136,6 +136,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/issues", status::issues, json::<Page<Issue>>(), "What is wrong with the replica or the group, as it sees it"),
         Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
         Route::get("/v1/members", group::members, json::<Page<Member>>(), "Page of the voters"),
+        Route::get("/v1/limits", group::limits, json::<GroupLimits>(), "What the genesis lets a change take"),
         Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).asked::<group::EpochsQuery>(),
         Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
