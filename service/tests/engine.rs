@@ -1,5 +1,6 @@
 //! The engine over simulated disks: rounds, commits, crashes. The network is a queue, the clock a number.
 
+use quorate_ledger::copy::{Survey, Walk};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
     Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
@@ -8,7 +9,7 @@ use quorate_ledger::{
 use quorate_net::Channel;
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Now,
-    Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
+    Position, Question, Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, Wanted, items_root,
 };
 use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
@@ -755,5 +756,77 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
     for site in 0..3 {
         let bundles = bundles_on_disk(&mut group, site);
         assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
+    }
+}
+
+/// File of the tables.
+const TABLES: &str = "quorate.redb";
+
+/// A content that fills blocks of its own.
+fn marker() -> String {
+    "a content of its own ".repeat(1_000)
+}
+
+/// Four replicas, the first of which has folded a file, and what came with it.
+fn folded() -> Group {
+    let mut group = Group::new(4);
+    let envelope = group.putting(1, "large", &marker(), Revision::GENESIS);
+    group.submit(1, &envelope);
+    group.until("receipts everywhere", |group| (0..4).all(|site| group.receipt(site, &envelope.id).is_some()));
+    let text = marker().into_bytes();
+    let is_folded =
+        |group: &Group| group.sites[0].disk.image(TABLES).windows(4_096).any(|found| found == &text[..4_096]);
+    group.until("the state is folded", is_folded);
+    group
+}
+
+#[test]
+fn a_row_kept_for_peers_that_the_disk_does_not_give_is_not_here_and_the_replica_goes_on() {
+    let mut group = folded();
+    let wanted = Wanted::Bundles { lane: ReplicaId::new(1), from: Position::new(1), to: Position::new(9) };
+    let question = Message::Ask(Question { epoch: Epoch::default(), wanted });
+    let frame = borsh::to_vec(&question).expect("writing into memory cannot fail");
+    let (image, text) = (group.sites[0].disk.image(TABLES), marker());
+    let of_text = |block: &[u8]| {
+        block.windows(40).take(60).any(|found| text.as_bytes().windows(40).take(30).any(|own| own == found))
+    };
+    let blocks: Vec<u64> =
+        (0..).zip(image.chunks(4_096)).filter(|(_, block)| of_text(block)).map(|(at, _)| at).collect();
+    let (mut answered, mut missed) = (0, 0);
+    for block in blocks {
+        group.crash(0, Loss::Nothing);
+        group.start(0);
+        group.sites[0].disk.lose_block(Some((TABLES, block)));
+        let asked = group.checker.check(ReplicaId::new(2), Channel::Bulk, &frame).expect("an honest question");
+        let round = group.round(0, vec![Request::Message(Box::new(asked))]).expect("the replica goes on");
+        let is_bundle =
+            |out: &Outgoing| matches!(out, Outgoing::To(_, message) if matches!(**message, Message::Bundle(_)));
+        let is_answered = round.outbox.iter().any(is_bundle);
+        let damage = group.sites[0].engine.as_ref().expect("it runs").published().report.damage.clone();
+        assert_eq!(is_answered, damage.is_none(), "block {block}: {damage:?}");
+        (answered, missed) = (answered + usize::from(is_answered), missed + usize::from(!is_answered));
+        group.sites[0].disk.lose_block(None);
+    }
+    assert!(answered > 0 && missed > 0, "the content's blocks and the bundle's: {answered}, {missed}");
+}
+
+#[test]
+fn a_read_of_a_survey_that_the_disk_fails_is_damage_wherever_it_comes() {
+    let mut group = folded();
+    for read in 0.. {
+        group.crash(0, Loss::Nothing);
+        group.start(0);
+        let (disk, moment) =
+            (&group.sites[0].disk, group.sites[0].engine.as_ref().expect("it runs").published().moment);
+        disk.lose_read_after(read);
+        let (before, mut found, mut walk) = (disk.reads(), Vec::new(), Walk::default());
+        let walked =
+            Survey::of(&moment.ledger).go_on(&moment.snapshot, &mut walk, u64::MAX, &mut |damage| found.push(damage));
+        if disk.reads() - before <= read {
+            assert!(read > 3, "a walk of {read} reads");
+            assert_eq!((walked, found), (Ok(true), vec![]));
+            return;
+        }
+        assert!(walked.is_err() || !found.is_empty(), "read {read}");
     }
 }

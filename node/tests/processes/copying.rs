@@ -100,3 +100,31 @@ fn nobody_copies_into_a_folder_in_use_or_from_nobody() {
     assert_eq!(nobody.status.code(), Some(3), "{nobody:?}");
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("no node is left to copy from"), "{nobody:?}");
 }
+
+#[test]
+fn a_copy_is_made_while_the_node_that_it_comes_from_executes_and_folds() {
+    let mut group = Group::running(4);
+    let large = "kept ".repeat(40_000);
+    (0..12).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), &format!("{number} {large}"))));
+    group.kill(3);
+    remove(&folder(&group, 3).join("data"));
+    let changes: Vec<_> = (0..40).map(|number| group.envelope(&format!("while-{number}"), "went on")).collect();
+    let told = std::thread::scope(|scope| {
+        let (group, changes) = (&group, &changes);
+        scope.spawn(move || {
+            for change in changes {
+                assert_eq!(group.offer(0, change).status, 200);
+                std::thread::sleep(Duration::from_millis(75)); // three seconds of them: folds come once a second
+            }
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        copied(&copy(group, 3, &[0]))
+    });
+    assert_eq!(told["refused"].as_array().map(Vec::len), Some(0), "{told}");
+    group.start(3);
+    group.await_mode(3, "following");
+    eventually("it serves what was copied and what came since", || {
+        let file = |path: &str| group.file(3, path, "sequential").text();
+        (file("file-7") == format!("7 {large}") && file("while-39") == "went on").then_some(())
+    });
+}

@@ -2,8 +2,9 @@
 
 use crate::doctor::{detail, faults};
 use crate::governance::{author, says, text};
-use crate::group::{Group, eventually};
+use crate::group::{Group, copy_folder, eventually};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -174,4 +175,72 @@ fn damage_that_nobody_makes_good_is_told_with_what_is_left() {
     assert_eq!((code, named(&told["left"])), (Some(1), vec!["file-1"]), "{told}");
     assert!(!told["failures"].as_array().expect("a list").is_empty(), "{told}");
     assert!(!folder(&group, 3).join("data.repair").exists(), "nothing half-done is left");
+}
+
+/// Exit code of a look.
+fn looked(group: &Group, replica: usize) -> Option<i32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["repair", "--dir", text(&folder(group, replica))]).output().expect("quorate runs").status.code()
+}
+
+/// Renames a database beside the one that stands there.
+fn moved(group: &Group, from: &str, to: &str) {
+    fs::rename(folder(group, 3).join(from), folder(group, 3).join(to)).expect("our folders");
+}
+
+/// Killed before the first of the two renames by which the state made anew takes its place, between them, after both.
+#[test]
+fn a_repair_that_is_killed_at_its_swap_is_finished_by_the_next() {
+    let mut group = Group::running(4);
+    (0..6).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    stop_and_damage(&mut group, 3, &[entry_of("file-2")]);
+    assert_eq!(repair(&group, 3, &[0, 1]).1, Some(0));
+
+    moved(&group, "data", "data.repair");
+    moved(&group, "data.before-repair", "data");
+    let (told, code) = repair(&group, 3, &[0, 1]);
+    assert_eq!((code, named(&told["found"])), (Some(0), vec!["file-2"]), "before the first: {told}");
+    assert_eq!(told["anew"]["votes"], true, "{told}");
+
+    moved(&group, "data", "data.repair");
+    assert_eq!(looked(&group, 3), Some(2), "nothing is looked at");
+    let (told, code) = repair(&group, 3, &[0, 1]);
+    assert_eq!((code, &told["whole"]), (Some(0), &Value::Bool(true)), "between: {told}");
+    assert!(folder(&group, 3).join("data/quorate.redb").exists() && !folder(&group, 3).join("data.repair").exists());
+
+    let (told, code) = repair(&group, 3, &[0, 1]);
+    assert_eq!((code, &told["anew"]), (Some(0), &Value::Null), "after both: {told}");
+    votes(&mut group, 3);
+    assert_eq!(group.file(3, "file-2", "sequential").text(), content("2"));
+}
+
+/// Bytes of all files of a replica's folder but for logs, by name.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let here = files.into_iter().map(|path| (path.clone(), fs::read(path).expect("a file")));
+    here.chain(folders.iter().flat_map(|folder| self::files(folder))).collect()
+}
+
+#[test]
+fn a_database_that_is_missing_or_of_another_member_is_an_error_that_touches_nothing() {
+    let mut group = Group::running(4);
+    (0..4).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    assert_eq!((group.stop(2), group.stop(3)), (Some(0), Some(0)));
+    let data = folder(&group, 3).join("data");
+    let refused = |what: &str| {
+        let before = files(&folder(&group, 3));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["repair", "--dir", text(&folder(&group, 3)), "--from", &format!("http://{}", group.api(0))]);
+        let output = command.output().expect("quorate runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{what}: {error}");
+        assert!(files(&folder(&group, 3)) == before, "{what}: {error}");
+        error
+    };
+    fs::rename(&data, folder(&group, 3).join("away")).expect("our folder");
+    fs::create_dir(&data).expect("our folder");
+    assert!(refused("missing").contains("there is no database"));
+    copy_folder(&folder(&group, 2).join("data"), &data);
+    assert!(refused("of another member").contains("another member"));
 }
