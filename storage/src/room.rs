@@ -101,11 +101,15 @@ impl Room {
         self.is_short.store(is_short, Ordering::Release);
     }
 
-    /// Puts the ballast back, where there is room for it. The disk may be slow.
+    /// Puts the ballast back, where there is room for it, or where a start finds one that was not laid whole. The disk may
+    /// be slow.
     pub fn lay_ballast(&self, free_bytes: u64) -> io::Result<()> {
         let Some(path) = self.ballast.as_ref().filter(|_| free_bytes >= ROOM_FOR_BALLAST) else { return Ok(()) };
-        if path.try_exists()? {
-            return Ok(());
+        match path.metadata() {
+            Ok(laid) if laid.len() == BALLAST_BYTES => return Ok(()),
+            Ok(_) => fs::remove_file(path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => (),
+            Err(error) => return Err(error),
         }
         let laid = File::create_new(path).and_then(|mut file| {
             let mut noise = Noise(BALLAST_SEED);

@@ -143,6 +143,16 @@ fn a_ballast_is_laid_once_and_only_where_there_is_much_room() {
     );
 }
 
+#[test]
+fn a_ballast_that_a_kill_left_short_is_laid_anew() {
+    let dir = tempdir().unwrap();
+    drop(Db::create(dir.path()).unwrap());
+    let (db, ballast) = (Db::open(dir.path()).unwrap(), dir.path().join("ballast"));
+    std::fs::write(&ballast, [7; 1_000]).unwrap();
+    db.room().lay_ballast(ROOM_FOR_BALLAST).unwrap();
+    assert_eq!(ballast.metadata().unwrap().len(), quorate_storage::BALLAST_BYTES);
+}
+
 /// A vote and many contents, and then all but every tenth of these gone.
 fn mostly_dead(db: &Db, contents: u64) {
     store(db, &[own(Kind::Prepare, 0, 1, digest("a"))]);

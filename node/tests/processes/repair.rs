@@ -244,3 +244,24 @@ fn a_database_that_is_missing_or_of_another_member_is_an_error_that_touches_noth
     copy_folder(&folder(&group, 2).join("data"), &data);
     assert!(refused("of another member").contains("another member"));
 }
+
+/// A state below the one that was damaged would be execution that goes back: the node that is behind is no help.
+#[test]
+fn a_repair_never_ends_below_the_state_that_was_damaged() {
+    let mut group = Group::running(4);
+    (0..6).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    assert_eq!(group.stop(2), Some(0));
+    group.put(1, "later", "than replica 2 knows");
+    stop_and_damage(&mut group, 3, &[entry_of("file-2")]);
+    group.kill(1);
+    group.kill(0);
+    group.start(2);
+
+    let (told, code) = repair(&group, 3, &[2]);
+
+    assert_eq!((code, &told["anew"], &told["whole"]), (Some(1), &Value::Null, &Value::Bool(false)), "{told}");
+    assert!(!folder(&group, 3).join("data.repair").exists());
+    group.start(0);
+    let (told, code) = repair(&group, 3, &[2, 0]);
+    assert_eq!((code, &told["anew"]["votes"]), (Some(0), &Value::Bool(true)), "{told}");
+}
