@@ -8,7 +8,7 @@ use quorate_ledger::{Level, State};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// Envelopes that a test offers.
@@ -168,7 +168,9 @@ fn an_author_gets_the_place_of_a_stream_from_which_nothing_was_let_in() {
         .collect();
     let offers = || streamed(&group, "*/*", &framed(&[group.envelope_at(1, 1, "a", "x")]));
     eventually("all places are held", || (offers().status == 429).then_some(()));
+    let begun = Instant::now();
     let found = eventually("a place is free", || Some(offers()).filter(|answer| answer.status == 200));
     assert_eq!(lines(&found)[&0].status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(20), "an idle stream ends after 30 s by itself");
     drop(held);
 }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes of answers between two folds: what is lost by a stop, and memory.
 const FOLD_BYTES: u64 = 16 << 20;
+/// Time between two folds, where answers come more slowly: a stop loses no more than this either.
+const FOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Database in the making.
 pub(super) struct Load {
@@ -23,6 +25,7 @@ pub(super) struct Load {
     batch: Option<Batch>,
     session: Session,
     unfolded: u64,
+    folded_at: Instant,
     turn: Turn,
     pub(super) progress: Progress,
     whole: Option<Checkpoint>,
@@ -41,7 +44,8 @@ impl Load {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
         let (turn, progress) = (Turn::new(Instant::now()), Progress::default());
-        Ok(Self { db, batch: Some(batch), session, unfolded: 0, turn, progress, whole: None, recorder: None })
+        let (unfolded, folded_at, whole, recorder) = (0, Instant::now(), None, None);
+        Ok(Self { db, batch: Some(batch), session, unfolded, folded_at, turn, progress, whole, recorder })
     }
 
     /// Records each answer that is taken.
@@ -141,7 +145,7 @@ impl Load {
         self.progress.bytes += answer.len() as u64;
         self.progress.answers += 1;
         self.unfolded += answer.len() as u64;
-        if self.unfolded >= FOLD_BYTES {
+        if self.is_fold_due() {
             self.fold()?; // contents are proved by themselves: what an unfinished errand has brought may stay
         }
         Ok(())
@@ -159,7 +163,7 @@ impl Load {
     pub(super) fn install(&mut self, errand: Errand) -> Result<(), StoreError> {
         let batch = self.batch.as_mut().expect("a batch is open between folds");
         self.session.install(errand, batch)?;
-        if self.unfolded >= FOLD_BYTES {
+        if self.is_fold_due() {
             self.fold()?;
         }
         let batch = self.batch.as_ref().expect("a batch is open between folds");
@@ -167,10 +171,14 @@ impl Load {
         Ok(())
     }
 
+    fn is_fold_due(&self) -> bool {
+        self.unfolded >= FOLD_BYTES || self.unfolded > 0 && self.folded_at.elapsed() >= FOLD_EVERY
+    }
+
     fn fold(&mut self) -> Result<(), StoreError> {
         self.batch.take().map_or(Ok(()), Batch::commit)?;
         self.db.fold()?;
-        self.unfolded = 0;
+        (self.unfolded, self.folded_at) = (0, Instant::now());
         self.batch = Some(self.db.begin()?);
         Ok(())
     }
