@@ -13,10 +13,12 @@ use quorate_storage::{Batch, Db, Snapshot};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Bytes of answers between two folds: what is lost by a stop, and memory.
+/// Bytes of answers between two folds: memory, and what is lost by a stop.
 const FOLD_BYTES: u64 = 16 << 20;
-/// Time between two folds, where answers come more slowly: a stop loses no more than this either.
-const FOLD_EVERY: Duration = Duration::from_secs(1);
+/// The same for a copy that has just begun, or gone on: one that is stopped again and again gets on.
+const FOLD_BYTES_FIRST: u64 = 1 << 20;
+/// Share of what this run has brought that a stop may lose: one in so many.
+const FOLD_SHARE: u64 = 64;
 
 /// Database in the making.
 pub(super) struct Load {
@@ -25,7 +27,6 @@ pub(super) struct Load {
     batch: Option<Batch>,
     session: Session,
     unfolded: u64,
-    folded_at: Instant,
     turn: Turn,
     pub(super) progress: Progress,
     whole: Option<Checkpoint>,
@@ -44,8 +45,7 @@ impl Load {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
         let (turn, progress) = (Turn::new(Instant::now()), Progress::default());
-        let (unfolded, folded_at, whole, recorder) = (0, Instant::now(), None, None);
-        Ok(Self { db, batch: Some(batch), session, unfolded, folded_at, turn, progress, whole, recorder })
+        Ok(Self { db, batch: Some(batch), session, unfolded: 0, turn, progress, whole: None, recorder: None })
     }
 
     /// Records each answer that is taken.
@@ -172,13 +172,13 @@ impl Load {
     }
 
     fn is_fold_due(&self) -> bool {
-        self.unfolded >= FOLD_BYTES || self.unfolded > 0 && self.folded_at.elapsed() >= FOLD_EVERY
+        self.unfolded >= (self.progress.bytes / FOLD_SHARE).clamp(FOLD_BYTES_FIRST, FOLD_BYTES)
     }
 
     fn fold(&mut self) -> Result<(), StoreError> {
         self.batch.take().map_or(Ok(()), Batch::commit)?;
         self.db.fold()?;
-        (self.unfolded, self.folded_at) = (0, Instant::now());
+        self.unfolded = 0;
         self.batch = Some(self.db.begin()?);
         Ok(())
     }
