@@ -31,7 +31,7 @@ impl Narrator {
         self.tell_view(now);
         self.tell_behind(now);
         if let Some(damage) = now.damage.as_ref().filter(|_| self.known.damage.is_none()) {
-            tracing::error!(event = "disk-damaged", %damage, "a row that is kept for others cannot be read");
+            tracing::error!(event = "supply-damaged", %damage, "a row that is kept for others cannot be read");
         }
     }
 

@@ -45,7 +45,7 @@ pub struct Promiser<'a> {
 /// Reason why promises are not known to be whole.
 #[derive(Debug, thiserror::Error)]
 pub enum Unkept {
-    /// One is damaged or missing, or the disk does not give it.
+    /// A promise is damaged or missing, or the disk does not give it.
     #[error(transparent)]
     Damaged(#[from] StoreError),
     /// Promises of an epoch whose members are not known here. They may be whole.

@@ -123,7 +123,7 @@ impl Streaming<'_> {
         Ok(())
     }
 
-    /// The gate refused an envelope, and so the stream took none of those after it. Where another machine of this author
+    /// The gate refused an envelope, and so the stream took none of those after it. If another machine of this author
     /// has taken its number, all of these are signed again, with the numbers after that.
     async fn refused(&mut self, at: u64, problem: Problem) -> Result<(), SubmitError> {
         let mut under_way = self.open.take().map(|open| open.under_way).unwrap_or_default();

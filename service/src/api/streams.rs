@@ -96,7 +96,7 @@ impl Streams {
         self.room.clone().try_acquire_owned().ok()
     }
 
-    /// Place for one more stream of envelopes, as long as it is held. Where none is free, that goes which has let no
+    /// Place for one more stream of envelopes, as long as it is held. If none is free, that goes which has let no
     /// envelope in for longest: it is told, and no more counted.
     pub fn place_for_offers(&self) -> Option<Arc<Offering>> {
         let mut known = self.offers.lock().unwrap_or_else(PoisonError::into_inner);

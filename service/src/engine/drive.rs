@@ -344,7 +344,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The state as it is now. What fails its readers fails nobody else.
+    /// The state as it is now; an error of a reader is the reader's alone.
     fn next_moment(&self) -> Result<Arc<Moment>, StoreError> {
         Ok(Arc::new(Moment { ledger: self.ledger.clone(), snapshot: self.db.snapshot()?.apart() }))
     }
