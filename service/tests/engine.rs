@@ -9,7 +9,7 @@ use quorate_ledger::{
 use quorate_net::Channel;
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Now,
-    Position, Question, Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, Wanted, items_root,
+    Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
 };
 use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
 use quorate_service::pool::Checker;
@@ -762,56 +762,27 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
 /// File of the tables.
 const TABLES: &str = "quorate.redb";
 
+/// Files of a state that is folded.
+const FILES: u64 = 20;
+
 /// A content that fills blocks of its own.
-fn marker() -> String {
-    "a content of its own ".repeat(1_000)
+fn marker(number: u64) -> String {
+    format!("content {number} of its own ").repeat(1_000)
 }
 
-/// Four replicas, the first of which has folded a file, and what came with it.
+/// Four replicas, the first of which has folded the first file, and what came with it.
 fn folded() -> Group {
     let mut group = Group::new(4);
-    let envelope = group.putting(1, "large", &marker(), Revision::GENESIS);
-    group.submit(1, &envelope);
-    group.until("receipts everywhere", |group| (0..4).all(|site| group.receipt(site, &envelope.id).is_some()));
-    let text = marker().into_bytes();
+    for number in 1..=FILES {
+        let envelope = group.putting(number, &format!("file-{number}"), &marker(number), Revision::GENESIS);
+        group.submit(1, &envelope);
+        group.until("a receipt", |group| group.receipt(0, &envelope.id).is_some());
+    }
+    let text = marker(1).into_bytes();
     let is_folded =
         |group: &Group| group.sites[0].disk.image(TABLES).windows(4_096).any(|found| found == &text[..4_096]);
     group.until("the state is folded", is_folded);
-    // A start reads the newest bundle of each lane, and no older one.
-    let next = group.envelope(2, "small");
-    group.submit(1, &next);
-    group.until("receipts everywhere", |group| (0..4).all(|site| group.receipt(site, &next.id).is_some()));
     group
-}
-
-#[test]
-fn a_row_kept_for_peers_that_the_disk_does_not_give_is_not_here_and_the_replica_goes_on() {
-    let mut group = folded();
-    let wanted = Wanted::Bundles { lane: ReplicaId::new(1), from: Position::new(1), to: Position::new(9) };
-    let question = Message::Ask(Question { epoch: Epoch::default(), wanted });
-    let frame = borsh::to_vec(&question).expect("writing into memory cannot fail");
-    let (image, text) = (group.sites[0].disk.image(TABLES), marker());
-    let of_text = |block: &[u8]| {
-        block.windows(40).take(60).any(|found| text.as_bytes().windows(40).take(30).any(|own| own == found))
-    };
-    let blocks: Vec<u64> =
-        (0..).zip(image.chunks(4_096)).filter(|(_, block)| of_text(block)).map(|(at, _)| at).collect();
-    let (mut answered, mut missed) = (0, 0);
-    for block in blocks {
-        group.crash(0, Loss::Nothing);
-        group.start(0);
-        group.sites[0].disk.lose_block(Some((TABLES, block)));
-        let asked = group.checker.check(ReplicaId::new(2), Channel::Bulk, &frame).expect("an honest question");
-        let round = group.round(0, vec![Request::Message(Box::new(asked))]).expect("the replica goes on");
-        let is_bundle =
-            |out: &Outgoing| matches!(out, Outgoing::To(_, message) if matches!(**message, Message::Bundle(_)));
-        let is_answered = round.outbox.iter().any(is_bundle);
-        let damage = group.sites[0].engine.as_ref().expect("it runs").published().report.damage.clone();
-        assert_eq!(is_answered, damage.is_none(), "block {block}: {damage:?}");
-        (answered, missed) = (answered + usize::from(is_answered), missed + usize::from(!is_answered));
-        group.sites[0].disk.lose_block(None);
-    }
-    assert!(answered > 0 && missed > 0, "the content's blocks and the bundle's: {answered}, {missed}");
 }
 
 #[test]

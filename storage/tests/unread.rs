@@ -3,12 +3,12 @@
 mod world;
 
 use quorate_ledger::{Read, Store, Table};
-use quorate_pbft::Kind;
-use quorate_storage::Db;
+use quorate_pbft::{Kind, Question, SeqNum, Wanted};
 use quorate_storage::faulty::Disk;
 use quorate_storage::shelter::sheltered;
+use quorate_storage::{Db, SupplyLimits};
 use std::ops::ControlFlow;
-use world::{digest, own, store};
+use world::{EPOCH, digest, mark_slot, own, store};
 
 /// The file of the tables.
 const FILE: &str = "quorate.redb";
@@ -78,4 +78,30 @@ fn nothing_is_looked_past_before_a_replica_runs() {
     assert!(scanned.collect::<Result<Vec<_>, _>>().is_err());
     assert_eq!(db.room().unread(), 0);
     assert!(db.failure().is_some(), "the next round ends by it");
+}
+
+#[test]
+fn an_answer_to_a_peer_that_needs_a_lost_block_is_an_error_of_its_own() {
+    let filled = || {
+        let disk = Disk::new();
+        let db = Db::on(&disk).unwrap();
+        (1..=4).for_each(|seq| store(&db, &mark_slot(seq, 1, seq)));
+        db.fold().unwrap();
+        drop(db);
+        let db = Db::on(&disk).unwrap();
+        db.room().be_patient();
+        (disk, db)
+    };
+    let wanted = Wanted::Slots { from: SeqNum::new(1), to: SeqNum::new(4) };
+    let question = Question { epoch: EPOCH, wanted };
+    let (blocks, mut missed) = (filled().0.image(FILE).len() as u64 / 4_096, 0);
+    for block in 1..blocks {
+        let (disk, db) = filled();
+        disk.lose_block(Some((FILE, block)));
+        let answer = db.snapshot().unwrap().apart().supply(&question, SupplyLimits::default());
+        missed += usize::from(answer.is_err());
+        assert_eq!(db.failure(), None, "block {block}");
+        let _ = sheltered(|| drop(db));
+    }
+    assert!(missed > 0, "some block holds the slots");
 }
