@@ -67,10 +67,10 @@ impl Room {
         self.unread.load(Ordering::Acquire)
     }
 
-    /// Whether a place that the disk did not give may be read as zeros, which are no page of a table; notes it. In a
-    /// running replica its readers are told then, and only what needs the place ends.
+    /// Whether a place that the disk did not give may be read as zeros; notes it. Never where a replica runs and folds: the
+    /// library takes zeros beside a page that it deletes from for an empty page, and rows would go without an error.
     fn looks_past(&self, error: &io::Error) -> bool {
-        let is_so = error.raw_os_error() == Some(EIO) && (self.is_of_damaged || *self.patience());
+        let is_so = error.raw_os_error() == Some(EIO) && self.is_of_damaged;
         self.unread.fetch_add(usize::from(is_so), Ordering::AcqRel);
         is_so
     }
