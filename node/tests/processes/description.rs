@@ -125,7 +125,7 @@ fn every_event_of_the_stream_has_the_shape_that_the_document_says() {
     let examples = Examples::made();
     let document = examples.document();
     let described = &document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]["text/event-stream"];
-    let schema = &described["schema"]["x-data"]["contentSchema"];
+    let schema = &described["schema"]["properties"]["data"]["contentSchema"];
     let mut stream = http::open(examples.group.api(0), "/v1/events?from=0").expect("a stream");
     let events = http::read_until(&mut stream, "\"what\":\"waiting\"").expect("a lock that somebody waits for");
 

@@ -28,14 +28,14 @@ pub struct Cut {
 impl Cut {
     /// Count of items to answer with.
     pub fn limit(&self) -> Answer<usize> {
-        let Some(text) = self.limit.as_deref().filter(|text| !text.is_empty()) else { return Ok(LIMIT) };
+        let Some(text) = self.limit.as_deref() else { return Ok(LIMIT) };
         let limit: u32 = text.parse().map_err(|_| Failure::bad_request(format!("limit: {text:?} is no number")))?;
         Ok((limit as usize).clamp(1, LIMIT_MAX))
     }
 
     /// The cursor as what it was made of.
     pub fn cursor<T: FromStr>(&self) -> Answer<Option<T>> {
-        parsed(self.from.as_deref().filter(|text| !text.is_empty()))
+        parsed(self.from.as_deref())
     }
 }
 
@@ -63,7 +63,7 @@ pub async fn page<T: Serialize>(
     read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>> + Send + 'static,
 ) -> Answer<Response> {
     let limit = cut.limit()?;
-    let from = cut.from.filter(|from| !from.is_empty());
+    let from = cut.from;
     service.answers.send(JSON, move || filled(from, limit, step, cursor, read)).await
 }
 

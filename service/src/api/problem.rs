@@ -131,7 +131,7 @@ impl From<QueryError> for Failure {
             }
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
             QueryError::Pruned { .. } => Self::new(StatusCode::GONE, "history-pruned", error.to_string()),
-            QueryError::Cursor => Self::bad_request(error.to_string()),
+            QueryError::Cursor => Self::not_found(format!("{error}; leave out `from` to begin it again")),
         }
     }
 }
