@@ -22,7 +22,7 @@ BASES = strategies.one_of(
 )
 TIMES = strategies.integers(0, 2**64 - 1)
 CHANGES = strategies.builds(sign.change, BASES, strategies.lists(OPS, max_size=3), strategies.text(max_size=9), TIMES)
-NUMBERS = strategies.one_of(strategies.integers(0, 40), strategies.integers(0, 2**64 - 9))
+NUMBERS = strategies.one_of(strategies.integers(0, 4), strategies.integers(2**12, 2**64 - 9))
 ENVELOPES = strategies.builds(
     lambda key, domain, seq, attempt, changes: sign.envelope(key, GROUP, domain, seq, attempt, changes)[1],
     strategies.sampled_from(KEYS),

@@ -61,7 +61,7 @@ def puts_waits_and_gets():
     answer = file.sync_detailed("main", "notes/ü 1%.txt", client=node)
     assert answer.parsed.payload.read() == b"hello\n" and answer.headers["quorate-mode"] == "file", answer
     tag = answer.headers["etag"]
-    assert tag == f'"{hashlib.sha256(b"hello\n").hexdigest()}"'
+    assert tag.strip('"') == hashlib.sha256(b"hello\n").hexdigest(), tag
     assert file.sync_detailed("main", "notes/ü 1%.txt", client=node, if_none_match=tag).status_code == 304
 
 

@@ -9,6 +9,9 @@ use quorate_client::api::{LINES_TYPE, PROBLEM_TYPE, Problem};
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
+/// Media type of bytes that are no text.
+const OCTETS: &str = "application/octet-stream";
+
 /// Generators of the schemas of answers and of queries, which share the document's components.
 struct Schemas {
     answers: SchemaGenerator,
@@ -56,7 +59,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
     let mut operation = operation(route, schemas);
     let (method, body) = match route.request {
         Request::Get => return ("get", operation),
-        Request::PostBytes => ("post", Body::Bytes("application/octet-stream")),
+        Request::PostBytes => ("post", Body::Bytes(OCTETS)),
         Request::PutJson(shape) => ("put", Body::Json(shape)),
     };
     operation["requestBody"] = json!({ "required": true, "content": content(body, &mut schemas.answers) });
@@ -65,7 +68,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let mut responses = json!({ "default": problem(&mut schemas.answers) });
-    let shown = route.shows.iter().chain(&[SESSION]);
+    let shown = route.shows.iter().chain([&SESSION]);
     let headers: Map<_, _> = shown.map(|shown| (shown.name.to_owned(), described_header(shown))).collect();
     for (status, body) in &route.replies {
         let reply = &mut responses[status.to_string()];
@@ -83,8 +86,8 @@ fn content(body: Body, schemas: &mut SchemaGenerator) -> Map<String, Value> {
     let (kind, described) = match body {
         Body::Nothing => return Map::new(),
         Body::Json(shape) => ("application/json", json!({ "schema": shape(schemas) })),
-        Body::Bytes(kind) if kind.starts_with("text/") => (kind, json!({ "schema": { "type": "string" } })),
-        Body::Bytes(kind) => (kind, json!({ "schema": { "type": "string", "format": "binary" } })),
+        Body::Bytes(OCTETS) => (OCTETS, json!({ "schema": { "type": "string", "format": "binary" } })),
+        Body::Bytes(text) => (text, json!({ "schema": { "type": "string" } })),
         Body::Events(shape) => {
             let (text, said) = (json!({ "type": "string" }), shape(schemas));
             let data = json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": said });
@@ -130,8 +133,7 @@ fn parameters(route: &Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
             "description": parameter.description, "schema": parameter.schema,
         })
     });
-    let heeded = route.heeds.iter().chain(route.takes_a_level().then_some(&SESSION));
-    let in_headers = heeded.map(|heeded| {
+    let in_headers = route.heeds.iter().map(|heeded| {
         let mut described = described_header(heeded);
         (described["name"], described["in"]) = (heeded.name.into(), "header".into());
         described
@@ -145,5 +147,23 @@ fn in_address(name: &str) -> Value {
         "domain" => json!({ "type": "string", "pattern": "^(@group|[A-Za-z0-9][A-Za-z0-9._-]{0,99})$" }),
         "id" | "hash" | "key" => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
         _ => json!({ "type": "string", "minLength": 1 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn security(admin: &Admin, address: &str) -> Value {
+        let document: Value = serde_json::from_slice(&document(admin)).expect("JSON");
+        document["paths"][address]["get"]["security"].clone()
+    }
+
+    #[test]
+    fn addresses_for_operators_name_their_token_where_there_is_one() {
+        let token = Admin::Token("secret".to_owned());
+        assert_eq!(security(&token, "/v1/log"), json!([{ "operator": [] }]));
+        assert_eq!(security(&Admin::Local, "/v1/log"), json!([{}]));
+        assert_eq!(security(&token, "/v1/status"), Value::Null);
     }
 }

@@ -162,10 +162,10 @@ const AUTHOR_AND_PATH: &str = "^[0-9a-f]{64}/";
 const AT: Header = Header { name: "Quorate-At", says: "Revision of the state that was read", pattern: REVISION };
 const KNOWN: Header =
     Header { name: "If-None-Match", says: "Tags of contents that are known: 304 for one of them", pattern: "" };
-/// The session's token, in questions that take a level and in every answer.
+/// The session's token, in every answer.
 pub const SESSION: Header = Header {
     name: "Quorate-Session",
-    says: "What the session has seen: the same header of its last answer",
+    says: "What the session has seen: shown in its next question, which is then not answered from an older state",
     pattern: "^[0-9a-f]{64}:(0|[1-9][0-9]{0,18})$",
 };
 const LAST: Header =
