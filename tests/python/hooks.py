@@ -29,7 +29,7 @@ ENVELOPES = strategies.builds(
     strategies.sampled_from(["main", "lab", "@group", "nowhere", ""]),
     NUMBERS,
     NUMBERS,
-    strategies.lists(CHANGES, max_size=3),
+    strategies.lists(CHANGES, min_size=1, max_size=3),
 )
 
 schemathesis.openapi.media_type("application/octet-stream", strategies.one_of(strategies.binary(), ENVELOPES))
