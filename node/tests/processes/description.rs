@@ -96,7 +96,7 @@ fn every_question_of_the_openapi_document_has_an_answer_of_the_type_and_shape_th
         let described = reply["content"].get(media_type(&answer));
         let described = described.unwrap_or_else(|| panic!("{path} answers {}", media_type(&answer)));
         if let Some(schema) = described.get("schema") {
-            let is_json = media_type(&answer) == "application/json";
+            let is_json = media_type(&answer).ends_with("json");
             let said = if is_json { answer.json() } else { answer.text().into() };
             assert_eq!(fault(&document, schema, &said), None, "{path}: {}", answer.text());
         }
@@ -151,10 +151,9 @@ fn a_parameter_that_is_not_as_the_document_says_is_refused() {
         "/v1/domains/main/tree?at=01",
         "/v1/domains/main/files/a?proof=perhaps",
         "/v1/events?from=x",
-        "/v1/events?from=",
         "/v1/conflicts?state=",
         "/v1/conflicts?id=0&state=closed",
-        "/v1/evidence?from=",
+        "/v1/evidence?from=0",
         "/v1/epochs?proof=true&limit=many",
         "/v1/domains/main/tree?limit=",
         "/v1/domains/main/tree?prefix=%ff",

@@ -13,7 +13,7 @@ use quorate_pbft::Digest;
 
 /// Evidence in the order in which it was recorded.
 pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<Response> {
-    let from = cut.from.as_deref().map(digest).transpose()?;
+    let from = cut.from.as_deref().filter(|from| !from.is_empty()).map(digest).transpose()?;
     let (moment, limit) = (service.now().moment, cut.limit()?);
     json(&service, move || {
         let page = moment.view().evidence(from, limit)?;

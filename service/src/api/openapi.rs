@@ -126,7 +126,7 @@ fn parameters(route: &Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
     let in_query = route.query.map(|parameters| parameters(schemas)).unwrap_or_default().into_iter();
     let in_query = in_query.map(|mut parameter| {
         if let Some(pattern) = route.cursor.filter(|_| parameter.name == "from") {
-            parameter.schema["pattern"] = pattern.into();
+            parameter.schema = json!({ "type": "string", "pattern": pattern });
         }
         json!({
             "name": parameter.name, "in": "query", "required": parameter.is_required,

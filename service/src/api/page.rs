@@ -18,7 +18,7 @@ pub const PAGE_BYTES_MAX: usize = 1 << 20;
 /// `from=` and `limit=` of a list.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Cut {
-    /// The cursor that the page before gave.
+    /// The cursor that the page before gave; none or an empty one for the first.
     pub from: Option<String>,
     /// Count of items, at most. As text: a query's parts have no types.
     #[schemars(with = "Option<u32>", range(max = u32::MAX))]
@@ -35,7 +35,7 @@ impl Cut {
 
     /// The cursor as what it was made of.
     pub fn cursor<T: FromStr>(&self) -> Answer<Option<T>> {
-        parsed(self.from.as_deref())
+        parsed(self.from.as_deref().filter(|text| !text.is_empty()))
     }
 }
 
@@ -63,7 +63,7 @@ pub async fn page<T: Serialize>(
     read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>> + Send + 'static,
 ) -> Answer<Response> {
     let limit = cut.limit()?;
-    let from = cut.from;
+    let from = cut.from.filter(|from| !from.is_empty());
     service.answers.send(JSON, move || filled(from, limit, step, cursor, read)).await
 }
 

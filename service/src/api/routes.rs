@@ -153,11 +153,15 @@ const TEXT: Body = Body::Bytes("text/plain");
 const BYTES: Body = Body::Bytes("application/octet-stream");
 const METRICS: Body = Body::Bytes("application/openmetrics-text");
 
-/// Forms of cursors and headers.
+/// Forms of ids and revisions.
 const ID: &str = "^[0-9a-f]{64}$";
 const REVISION: &str = r"^(0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?)$";
-const NUMBER: &str = "^(0|[1-9][0-9]{0,18})$";
-const AUTHOR_AND_PATH: &str = "^[0-9a-f]{64}/";
+
+/// Forms of cursors, each empty at the beginning.
+const FROM_ID: &str = "^([0-9a-f]{64})?$";
+const FROM_REVISION: &str = r"^((0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?))?$";
+const FROM_NUMBER: &str = "^(0|[1-9][0-9]{0,18})?$";
+const FROM_LOCK: &str = "^([0-9a-f]{64}/.*)?$";
 
 const AT: Header = Header { name: "Quorate-At", says: "Revision of the state that was read", pattern: REVISION };
 const KNOWN: Header =
@@ -194,7 +198,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/issues", status::issues, json::<Page<Issue>>(), "What is wrong with the replica or the group, as it sees it"),
         Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
         Route::get("/v1/members", group::members, json::<Page<Member>>(), "Page of the voters"),
-        Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(NUMBER),
+        Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER),
         Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
@@ -204,27 +208,27 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
         Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]),
         Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE),
-        Route::get("/v1/domains/{domain}/log", files::log, json::<Page<LogEntry>>(), "Page of accepted envelopes, newest first").paged::<files::LogQuery>(REVISION),
+        Route::get("/v1/domains/{domain}/log", files::log, json::<Page<LogEntry>>(), "Page of accepted envelopes, newest first").paged::<files::LogQuery>(FROM_REVISION),
         Route::get("/v1/domains/{domain}/authors/{key}", authors::author, json::<AuthorInfo>(), "An author's numbers, and what waits here"),
         Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(AUTHOR_AND_PATH),
+        Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK),
         Route::get("/v1/domains/{domain}/policy", governance::policy, json::<PolicyOfDomain>(), "A domain's policy").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(ID),
+        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_ID),
         Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingChange>(), "A change that waits for approvals or attestations").asked::<Freshness>(),
         Route::get("/v1/domains/{domain}/facts", facts::of_path, json::<LevelFacts>(), "What level `auto` is chosen by for a path").asked::<facts::About>(),
         Route::get("/v1/domains/{domain}/causality", causality::order, json::<Causality>(), "How two changes stand to each other, each named by its envelope or revision, and why").asked::<causality::Pair>(),
         Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>(),
-        Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").paged::<governance::ListQuery>(ID),
+        Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").paged::<governance::ListQuery>(FROM_ID),
         Route::get("/v1/proposals/{id}", governance::one, json::<ProposalEntry>(), "One proposal").asked::<Freshness>(),
-        Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").paged::<conflicts::ListQuery>(ID),
+        Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").paged::<conflicts::ListQuery>(FROM_ID),
         Route::get("/v1/conflicts/{id}", conflicts::one, json::<ConflictStory>(), "One conflict, and all that happened to it").asked::<Freshness>(),
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, BYTES, "The content of its base, a side or a proposal").asked::<Freshness>(),
-        Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(ID),
+        Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(FROM_ID),
         Route::get("/v1/evidence/{id}", evidence::file, BYTES, "The proof file"),
         Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_operators(),
         Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_operators(),
         Route::get("/v1/order", order::proof, BYTES, "Proof of which bundles were executed up to a slot, and in which order, under the newest certified state").asked::<order::UpTo>().for_operators(),
         Route::post("/v1/order", order::answer, BYTES, "Decided slots with their certificates, or bundles, for `quorate bundle export`").for_operators(),
-        Route::get("/v1/events", super::events::stream, events::<Event>(), "Events after a position; resumable by Last-Event-ID").asked::<super::events::Start>().heeds(&[LAST]),
+        Route::get("/v1/events", super::events::stream, events::<Event>(), "Events after a position; resumable by Last-Event-ID").paged::<super::events::Start>(FROM_REVISION).heeds(&[LAST]),
     ]
 }
