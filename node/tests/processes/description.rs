@@ -158,6 +158,7 @@ fn a_parameter_that_is_not_as_the_document_says_is_refused() {
         "/v1/domains/main/tree?limit=",
         "/v1/domains/main/tree?prefix=%ff",
         "/v1/domains/main/files/%ff",
+        "/v1/domains/main/files/a?nonce=x",
     ];
     for path in refused {
         let answer = group.get(0, path);

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::level::Freshness;
 use super::page::{Cut, page, parsed};
-use super::param::{InPath, InQuery, wants_proof};
+use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
 use super::service::Service;
@@ -75,8 +75,9 @@ pub async fn file(
     InQuery(query): InQuery<FileQuery>,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    let nonce = query.nonce.as_deref().map(digest).transpose()?;
     if wants_proof(query.proof.as_deref())? {
-        return proofs::of_file(&service, &domain, &path, query.fresh, query.nonce.as_deref()).await;
+        return proofs::of_file(&service, &domain, &path, query.fresh, nonce).await;
     }
     let (moment, at) = query.fresh.state(&service).await?;
     let (looked_at, place) = (moment.clone(), (domain.clone(), path.clone()));

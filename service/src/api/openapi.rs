@@ -59,10 +59,11 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
     let mut operation = operation(route, schemas);
     let (method, body) = match route.request {
         Request::Get => return ("get", operation),
-        Request::PostBytes => ("post", Body::Bytes(OCTETS)),
+        Request::PostBytes | Request::PostStream => ("post", Body::Bytes(OCTETS)),
         Request::PutJson(shape) => ("put", Body::Json(shape)),
     };
-    operation["requestBody"] = json!({ "required": true, "content": content(body, &mut schemas.answers) });
+    let is_required = !matches!(route.request, Request::PostStream);
+    operation["requestBody"] = json!({ "required": is_required, "content": content(body, &mut schemas.answers) });
     (method, operation)
 }
 

@@ -4,7 +4,6 @@
 //! second.
 
 use super::level::{Freshness, nonce};
-use super::param::digest;
 use super::problem::{Answer, Failure};
 use super::service::{Service, Strong};
 use crate::engine::Certified;
@@ -20,12 +19,11 @@ pub async fn of_file(
     domain: &str,
     path: &str,
     fresh: Freshness,
-    own_nonce: Option<&str>,
+    own_nonce: Option<Digest>,
 ) -> Answer<Response> {
     if fresh.at.is_some() {
         return Err(Failure::bad_request("a proof is of the newest checkpoint: leave out at="));
     }
-    let own_nonce = own_nonce.map(digest).transpose()?;
     let (seq, mark) = match fresh.level.unwrap_or(Level::Strong) {
         Level::Strong => {
             let read = service.strong(own_nonce.map_or_else(|| nonce().map(Digest), Ok)?).await?;

@@ -62,6 +62,8 @@ pub enum Request {
     Get,
     /// POST of bytes: the canonical form of a signed envelope, or a question about a state or the order.
     PostBytes,
+    /// POST of a stream of such bytes, which may be empty.
+    PostStream,
     /// PUT of JSON.
     PutJson(Shape),
 }
@@ -127,6 +129,10 @@ impl Route {
     /// The query of a list whose cursors have this form.
     fn paged<Q: JsonSchema>(self, cursor: &'static str) -> Self {
         Self { cursor: Some(cursor), ..self.asked::<Q>() }
+    }
+
+    fn streamed(self) -> Self {
+        Self { request: Request::PostStream, ..self }
     }
 
     fn heeds(self, heeds: &'static [Header]) -> Self {
@@ -203,7 +209,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
         Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>(),
-        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>(),
+        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>().streamed(),
         Route::get("/v1/envelopes/{id}", envelopes::look, json::<Receipt>(), "The receipt, or 202 with the ticket; with proof=true the receipt's proof file").or(200, BYTES).or(202, json::<Ticket>()).asked::<envelopes::Look>(),
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
         Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]),
