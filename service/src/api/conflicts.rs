@@ -44,7 +44,8 @@ const STEP: usize = 8;
 pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
     let moment = moment(&service, query.fresh).await?;
     let domain = query.domain.filter(|domain| !domain.is_empty());
-    (query.cut.cursor::<ConflictId>()?, query.cut.limit()?);
+    query.cut.cursor::<ConflictId>()?;
+    query.cut.limit()?;
     let wanted = match query.state.as_deref() {
         None => None,
         Some("open") => Some(true),
