@@ -46,10 +46,9 @@ pub struct Room {
     given_up: Condvar,
     /// Whether no new change is taken for want of room.
     is_short: AtomicBool,
-    /// Whether the files are looked at for damage, and no replica runs.
-    is_of_damaged: bool,
-    /// Times that the disk did not give a place.
-    unread: AtomicUsize,
+    /// Places that the disk did not give, where these read as zeros. Never where a replica runs and folds: the library takes
+    /// zeros beside a page that it deletes from for an empty page, and rows would go without an error.
+    unread: Option<AtomicUsize>,
 }
 
 impl Room {
@@ -59,20 +58,18 @@ impl Room {
 
     /// The same, for a disk of which places that cannot be read are looked past.
     pub(crate) fn of_damaged(dir: &Path) -> Self {
-        Self { is_of_damaged: true, ..Self::of(dir) }
+        Self { unread: Some(AtomicUsize::new(0)), ..Self::of(dir) }
     }
 
     /// Times that the disk did not give a place, and zeros were read in its stead.
     pub fn unread(&self) -> usize {
-        self.unread.load(Ordering::Acquire)
+        self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Acquire))
     }
 
-    /// Whether a place that the disk did not give may be read as zeros; notes it. Never where a replica runs and folds: the
-    /// library takes zeros beside a page that it deletes from for an empty page, and rows would go without an error.
+    /// Whether a place that the disk did not give may be read as zeros; notes it.
     fn looks_past(&self, error: &io::Error) -> bool {
-        let is_so = error.raw_os_error() == Some(EIO) && self.is_of_damaged;
-        self.unread.fetch_add(usize::from(is_so), Ordering::AcqRel);
-        is_so
+        let unread = self.unread.as_ref().filter(|_| error.raw_os_error() == Some(EIO));
+        unread.map(|unread| unread.fetch_add(1, Ordering::AcqRel)).is_some()
     }
 
     /// Whether a write waits for room: nothing is recorded until there is some.

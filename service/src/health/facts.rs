@@ -25,8 +25,6 @@ impl Facts<'_> {
     /// Damage of the disk in words, as a reader, the core or the scrub has met it.
     pub fn damage_in_words(&self) -> Option<String> {
         let met = self.damage.or(self.report.damage.as_deref()).map(str::to_owned);
-        let unread = self.vitals.places_unread;
         met.or_else(|| self.vitals.scrub.state.in_words())
-            .or_else(|| (unread > 0).then(|| format!("the disk did not give what was asked for {unread} times")))
     }
 }

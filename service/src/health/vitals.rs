@@ -15,8 +15,6 @@ pub struct Vitals {
     pub disk: Option<Disk>,
     /// Progress and findings of the scrub.
     pub scrub: Scrubbed,
-    /// Times that the disk did not give a place of the database.
-    pub places_unread: usize,
     /// Bytes of the database's files.
     pub database_bytes: u64,
     /// Space that it takes and may take.

@@ -151,7 +151,6 @@ impl Watch {
         let vitals = Vitals {
             disk,
             scrub,
-            places_unread: self.sources.room.unread(),
             database_bytes,
             space,
             files_open: files_open(),
