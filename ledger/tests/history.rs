@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Base, Limits, Op, Principal, QueryError, Revision, State, Sweep, Table};
+use quorate_ledger::{Base, Limits, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table};
 use quorate_pbft::SeqNum;
 use support::counting::Counting;
 use support::world::{Edit, World, write};
@@ -107,6 +107,29 @@ fn a_revision_from_before_the_history_is_refused_with_where_it_begins() {
     assert!(view.log("main", None, first.revision, 10).is_err_and(is_pruned));
     assert_eq!(view.log("main", Some("a"), None, 10).expect("the newest").items.len(), 1);
     assert_eq!(world.ledger.receipt(&world.store, &first.id), Ok(None));
+}
+
+/// As `repair` does with a receipt that cannot be read.
+#[test]
+fn a_dropped_receipt_is_left_out_of_the_log_and_no_page_ends_at_it() {
+    let mut world = World::new();
+    let told: Vec<_> = (0..5).map(|number| world.does(0, &[write("a", &format!("text {number}"))])).collect();
+    let at = |place: usize| told[place].revision.expect("it was applied");
+    world.store.delete(Table::Receipts, &told[2].id.0.0).expect("memory does not fail");
+    let view = world.view();
+    for path in [None, Some("a")] {
+        let (mut found, mut from) = (Vec::new(), None);
+        loop {
+            let page = view.log("main", path, from, 1).expect("kept");
+            found.extend(page.items.into_iter().map(|entry| entry.id));
+            let Some(next) = page.next else { break };
+            from = Some(next.parse().expect("a revision"));
+        }
+        assert_eq!(found, [4, 3, 1, 0].map(|place: usize| told[place].id), "{path:?}");
+    }
+    let over = view.diff("main", (at(0), at(4)), None, 10);
+    assert_eq!(over, Err(QueryError::Dropped(at(2))));
+    assert_eq!(view.diff("main", (at(2), at(4)), None, 10).expect("kept").items.len(), 1);
 }
 
 /// Versions and numbers stay as long as a base may lie there, however short the policy is.

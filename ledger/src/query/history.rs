@@ -48,7 +48,8 @@ pub struct PathDifference {
 }
 
 impl<'a> StateView<'a> {
-    /// Accepted envelopes of a domain, or those that changed a path or are a side of a conflict there, newest first, before the revision `from`.
+    /// Accepted envelopes of a domain, or those that changed a path or are a side of a conflict there, newest first, before
+    /// the revision `from`. Those whose receipts a repair has dropped are left out, so that a page may have fewer.
     pub fn log(
         &self,
         domain: &str,
@@ -64,9 +65,9 @@ impl<'a> StateView<'a> {
         };
         let oldest = self.history_from()?;
         ids.retain(|(revision, _)| revision.seq() >= oldest);
-        let entries =
-            ids.iter().map(|(revision, id)| self.log_entry(domain, *revision, id)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(entries, limit, |entry| entry.revision.to_string()))
+        let Page { items, next } = Page::cut(ids, limit, |(revision, _)| revision.to_string());
+        let entries = items.iter().map(|(revision, id)| self.log_entry(domain, *revision, id));
+        Ok(Page { items: entries.filter_map(Result::transpose).collect::<Result<_, _>>()?, next })
     }
 
     /// Envelopes that made the revisions of a domain after one and up to another, oldest first.
@@ -160,11 +161,12 @@ impl<'a> StateView<'a> {
         Ok(ids)
     }
 
-    fn log_entry(&self, domain: &str, revision: Revision, id: &EnvelopeId) -> Result<LogEntry, StoreError> {
-        let verdict = self.ledger.verdict(self.read, id)?.ok_or_else(|| entry::damaged("a verdict in the log"))?;
+    /// Line of the log; none where a repair has dropped the receipt.
+    fn log_entry(&self, domain: &str, revision: Revision, id: &EnvelopeId) -> Result<Option<LogEntry>, StoreError> {
+        let Some(verdict) = self.ledger.verdict(self.read, id)? else { return Ok(None) };
         let Verdict { receipt, messages, time, time_ms, .. } = verdict;
         let changes = receipt.changes_in(domain);
-        Ok(LogEntry {
+        Ok(Some(LogEntry {
             id: receipt.id,
             revision,
             author: receipt.author,
@@ -172,7 +174,7 @@ impl<'a> StateView<'a> {
             time,
             author_time_ms: time_ms,
             changes,
-        })
+        }))
     }
 
     /// Paths that two revisions of a domain have differently, by path, after the path `from`.
@@ -227,7 +229,8 @@ impl<'a> StateView<'a> {
         })?;
         let mut paths = BTreeSet::new();
         for (revision, id) in &ids {
-            paths.extend(self.log_entry(domain, *revision, id)?.changes.into_iter().map(|change| change.path));
+            let told = self.log_entry(domain, *revision, id)?.ok_or(QueryError::Dropped(*revision))?;
+            paths.extend(told.changes.into_iter().map(|change| change.path));
             if paths.len() > PATHS_MAX {
                 return Err(StoreError(format!("the difference has more than {PATHS_MAX} paths")).into());
             }
