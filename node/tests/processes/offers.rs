@@ -174,7 +174,7 @@ fn an_author_gets_the_place_of_a_stream_from_which_nothing_was_let_in() {
     let held: Vec<TcpStream> = (0..PLACES).map(|_| holding(&group)).collect();
     let offers = || streamed(&group, "*/*", &framed(&[group.envelope_at(1, 1, "a", "x")]));
     let at_once = offers().status;
-    assert!(at_once == 429 || begun.elapsed() > Duration::from_secs(9), "{at_once}: all places are held");
+    assert!(at_once == 429 || begun.elapsed() > Duration::from_millis(1_900), "{at_once}: all places are held");
     let found = eventually("a place is free", || Some(offers()).filter(|answer| answer.status == 200));
     assert_eq!(lines(&found)[&0].status, 200);
     assert!(begun.elapsed() < Duration::from_secs(20), "an idle stream ends after 30 s by itself");

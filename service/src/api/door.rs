@@ -225,6 +225,11 @@ impl Seat {
         Self { from, opened, progress_ms, working, closed: CancellationToken::new() }
     }
 
+    /// Address of the client, or of a proxy before it.
+    pub fn address(&self) -> IpAddr {
+        self.from
+    }
+
     /// Since when nothing has come of this connection; none while a handler works for it.
     fn idle(&self, now: Instant) -> Option<Duration> {
         let is_idle = self.working.load(Ordering::Relaxed) == 0;

@@ -97,6 +97,8 @@ pub enum Admitted {
         place: Place,
         /// Its end.
         fate: Waiting<EnvelopeId, Fate>,
+        /// Whether it was not here before.
+        is_new: bool,
     },
 }
 
@@ -108,16 +110,16 @@ async fn enter(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<A
         let shared = service.clone();
         service.blocking(move || gate(&shared, bytes, level)).await
     }?;
-    let candidate = match passed {
+    let (candidate, is_new) = match passed {
         Passed::Judged(receipt) => return Ok(Admitted::Judged(Arc::new(receipt))),
-        Passed::Candidate(candidate) => candidate,
+        Passed::Candidate(candidate, is_new) => (candidate, is_new),
     };
     let receipt = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let fate = service.reception.fate(candidate.id);
     let place = ticket(service, candidate, level).await?;
     let receipt = Receipt { state: state_at(place), ..receipt };
-    Ok(Admitted::Placed { receipt, place, fate })
+    Ok(Admitted::Placed { receipt, place, fate, is_new })
 }
 
 impl Admitted {
@@ -126,7 +128,7 @@ impl Admitted {
         let (waiting, place, mut fate) = match self {
             Self::Answered(reply) => return Ok(reply),
             Self::Judged(receipt) => return settled(service, receipt, level).await,
-            Self::Placed { receipt, place, fate } => (receipt, place, fate),
+            Self::Placed { receipt, place, fate, .. } => (receipt, place, fate),
         };
         let promise = |receipt: Receipt| promised(service, receipt, place);
         if level == Level::Eventual {
@@ -169,8 +171,8 @@ fn state_at(place: Place) -> Verdict {
 enum Passed {
     /// The same bytes had their verdict.
     Judged(Receipt),
-    /// Envelope that may enter a lane.
-    Candidate(Candidate),
+    /// Envelope that may enter a lane, and whether it was not here before.
+    Candidate(Candidate, bool),
 }
 
 /// The gate: what must not enter a lane stays out, with stage and code.
@@ -202,7 +204,7 @@ fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
     }
     let item = Item { kind: ItemKind::Envelope, bytes };
     service.payload.remember(&item); // not verified again inside a bundle (G2)
-    Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes)))
+    Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes), is_new))
 }
 
 /// Charges an envelope to its author's default pace: what the domain's policy sets no rate for.

@@ -6,6 +6,7 @@
 
 use super::Shared;
 use super::body::Whole;
+use super::door::Seat;
 use super::envelopes::{self, Admitted};
 use super::framed::Framed;
 use super::param::InQuery;
@@ -13,9 +14,9 @@ use super::problem::{Answer, Failure};
 use super::relayed::not_believed;
 use super::reply::Reply;
 use super::service::Service;
-use super::streams::{Entered, Offering};
+use super::streams::{Entering, Offering};
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
@@ -51,11 +52,15 @@ pub struct Wish {
 pub async fn offer(
     State(service): Shared,
     InQuery(wish): InQuery<Wish>,
+    seat: Option<Extension<Arc<Seat>>>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
     service.takes_changes()?;
-    let place = service.streams.place_for_offers().ok_or_else(|| Failure::busy("too many streams are open"))?;
+    let place = service.streams.place_for_offers(seat.map(|seat| seat.address()));
+    let place = place.ok_or_else(|| Failure::busy("too many streams are open"))?;
+    let grows = place.clone();
+    let body = Body::from_stream(body.into_data_stream().inspect(move |_| grows.grow()));
     let framed = Framed::new(body, service.genesis.limits().envelope_bytes_max as usize);
     let form = Form::wished(&headers);
     let exchange = Exchange {
@@ -124,7 +129,7 @@ struct Exchange {
     /// Place of the next envelope.
     next: u64,
     /// Entry of the newest envelope of a chained stream.
-    entering: Option<BoxFuture<'static, Answer<Admitted>>>,
+    entering: Option<BoxFuture<'static, Answer<(Admitted, Entering)>>>,
     under_way: FuturesUnordered<BoxFuture<'static, Bytes>>,
     end: End,
     place: Arc<Offering>,
@@ -156,7 +161,7 @@ impl Exchange {
                 entered = async { self.entering.as_mut().expect("it is there").await }, if enters => {
                     self.entering = None;
                     match entered {
-                        Ok(admitted) => self.wait(self.next - 1, admitted),
+                        Ok((admitted, entering)) => self.wait(self.next - 1, admitted, entering),
                         Err(failure) => return Some(self.refuse(self.next - 1, failure)),
                     }
                 }
@@ -178,20 +183,20 @@ impl Exchange {
         let (service, level, form, at) = (self.service.clone(), self.level, self.form, self.next);
         self.next += 1;
         let Whole { bytes, _room: room } = whole;
+        let entering = self.place.enter();
         if self.chained {
             let entry = async move {
                 let admitted = envelopes::admit(&service, bytes, level).await;
                 drop(room);
-                admitted
+                Ok((admitted?, entering))
             };
             self.entering = Some(entry.boxed());
             return;
         }
-        let place = self.place.clone();
         let answer = async move {
             let reply = match envelopes::admit(&service, bytes, level).await {
                 Ok(admitted) => {
-                    let _entered = entered(&place, &admitted);
+                    let _entered = entered(entering, &admitted);
                     admitted.reply(&service, level).await
                 }
                 Err(failure) => Err(failure),
@@ -203,9 +208,9 @@ impl Exchange {
     }
 
     /// Waits for the answer to an envelope that was let in.
-    fn wait(&mut self, at: u64, admitted: Admitted) {
+    fn wait(&mut self, at: u64, admitted: Admitted, entering: Entering) {
         let (service, level, form) = (self.service.clone(), self.level, self.form);
-        let entered = entered(&self.place, &admitted);
+        let entered = entered(entering, &admitted);
         let answer = async move {
             let reply = admitted.reply(&service, level).await;
             drop(entered);
@@ -228,19 +233,23 @@ impl Exchange {
     }
 }
 
-/// Use of a stream's place by an envelope; none by one whose verdict was known, which anybody has.
-fn entered(place: &Arc<Offering>, admitted: &Admitted) -> Option<Entered> {
+/// Use of a stream's place by an envelope; none by one that was here before, or whose verdict was known, which anybody has.
+fn entered(mut entering: Entering, admitted: &Admitted) -> Option<Entering> {
     let is_let_in = match admitted {
         Admitted::Judged(_) => false,
         Admitted::Answered(Reply::Member(status, _)) => status.is_success(),
-        Admitted::Answered(_) | Admitted::Placed { .. } => true,
+        Admitted::Answered(_) => true,
+        Admitted::Placed { is_new, .. } => *is_new,
     };
-    is_let_in.then(|| place.enter())
+    is_let_in.then(|| {
+        entering.is_let_in();
+        entering
+    })
 }
 
 /// Refusal of more where another stream needs the place.
 fn left() -> Failure {
-    Failure::busy("too many streams are open, and nothing was let in from this one for 10 s")
+    Failure::busy("too many streams are open, and nothing new was let in from this one for a while")
 }
 
 /// Answer to the envelope at a place of the stream.
