@@ -27,6 +27,8 @@ pub struct Batch {
     pub(crate) group: Option<Digest>,
     /// Read once for each batch.
     pub(crate) pruned: Option<Pruned>,
+    /// Damage that pruning has gone past.
+    pub(crate) damage: Option<StoreError>,
 }
 
 impl Batch {
@@ -35,7 +37,7 @@ impl Batch {
         shared.poison.check()?;
         let turn = shared.turn();
         let writes = [const { Writes::new() }; Name::COUNT];
-        Ok(Self { writes, view: shared.view(), turn, durable: false, group: None, pruned: None })
+        Ok(Self { writes, view: shared.view(), turn, durable: false, group: None, pruned: None, damage: None })
     }
 
     /// Whether there is nothing to commit.

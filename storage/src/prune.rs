@@ -13,8 +13,8 @@ use crate::batch::Batch;
 use crate::key::{self, Place};
 use crate::own;
 use crate::pruned::{Progress, Pruned};
-use crate::record::committed;
-use crate::row::encode;
+use crate::record::kept;
+use crate::row::{Committed, encode};
 use crate::rows::{Order, Row, Rows};
 use crate::starts;
 use crate::tables::Name;
@@ -56,11 +56,11 @@ impl Batch {
     }
 
     /// The bounds some slots further on.
-    fn go_on(&self, mut bounds: Pruned, target: SeqNum) -> Result<Pruned, StoreError> {
+    fn go_on(&mut self, mut bounds: Pruned, target: SeqNum) -> Result<Pruned, StoreError> {
         let last = target.min(bounds.seq.plus(PRUNE_SLOTS_MAX));
         while bounds.seq < last {
             bounds.seq = bounds.seq.next();
-            let Some(slot) = committed(self, bounds.seq)? else { continue };
+            let Some(slot) = self.undamaged(bounds.seq)? else { continue };
             let epoch = slot.certificate.epoch;
             if epoch != bounds.epoch {
                 bounds = Pruned { epoch, seq: bounds.seq, ..Pruned::default() };
@@ -71,6 +71,21 @@ impl Batch {
             }
         }
         Ok(bounds)
+    }
+
+    /// The decided slot, if it is stored and not damaged: a later one names tips above its own. Notes damage.
+    fn undamaged(&mut self, seq: SeqNum) -> Result<Option<Committed>, StoreError> {
+        let damage = match kept(self, seq)?.transpose() {
+            Ok(slot) => return Ok(slot),
+            Err(damage) => damage,
+        };
+        self.damage.get_or_insert_with(|| StoreError(format!("decided slot {seq}: {damage}")));
+        Ok(None)
+    }
+
+    /// The first damage that pruning has gone past.
+    pub fn damage(&self) -> Option<&StoreError> {
+        self.damage.as_ref()
     }
 }
 

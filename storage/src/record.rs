@@ -241,7 +241,12 @@ fn is_promise(record: &Record) -> bool {
 
 /// The decided slot, if it is stored.
 pub(crate) fn committed(rows: &impl Rows, seq: SeqNum) -> Result<Option<Committed>, StoreError> {
-    rows.row(Name::Committed, &key::slot(seq))?.map(|value| decode(&value)).transpose()
+    kept(rows, seq)?.transpose()
+}
+
+/// The same; within it the damage of its row, which others can do without.
+pub(crate) fn kept(rows: &impl Rows, seq: SeqNum) -> Result<Option<Result<Committed, StoreError>>, StoreError> {
+    Ok(rows.row(Name::Committed, &key::slot(seq))?.map(|value| decode(&value)))
 }
 
 /// The kinds that must agree with a statement of this kind at its place.

@@ -7,7 +7,7 @@ use crate::batch::Batch;
 use crate::key;
 use crate::prune::Sweep;
 use crate::pruned::Pruned;
-use crate::record::committed;
+use crate::record::kept;
 use crate::row::{self, Committed, encode};
 use crate::rows::{Order, Rows};
 use crate::tables::Name;
@@ -65,7 +65,8 @@ impl Gone {
                 continue;
             }
             let bundle = rows.row(Name::Bundles, &key::lane(epoch, *lane, tip.position))?;
-            let bytes = bundle.map_or(Ok(0), |bundle| row::parse_header(&bundle).map(|header| header.lane_bytes))?;
+            let header = bundle.and_then(|bundle| row::parse_header(&bundle).ok());
+            let bytes = header.map_or(0, |header| header.lane_bytes);
             let known = next.lanes.get(lane).map_or(0, |(_, known)| *known);
             next.lanes.insert(*lane, (tip.position, bytes.max(known)));
         }
@@ -105,12 +106,19 @@ impl Batch {
             if gone.seq >= last {
                 break;
             }
-            let Some(slot) = committed(self, gone.seq.next())? else {
-                match self.before_first(gone.seq)? {
-                    Some(before) => gone.seq = before,
-                    None => break,
+            let slot = match kept(self, gone.seq.next())? {
+                Some(Ok(slot)) => slot,
+                Some(Err(_)) => {
+                    (gone.seq, gone.unfinished) = (gone.seq.next(), true); // damaged: the next says how old it is
+                    continue;
                 }
-                continue;
+                None => {
+                    match self.before_first(gone.seq)? {
+                        Some(before) => gone.seq = before,
+                        None => break,
+                    }
+                    continue;
+                }
             };
             let next = gone.after(self, &slot)?;
             if !is_old(&next.as_old()) {

@@ -4,6 +4,7 @@ mod world;
 
 use quorate_pbft::{Kind, Record, Recovered, SeqNum};
 use quorate_storage::{Db, PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX, RecordError};
+use redb::{Database, ReadableTable as _, TableDefinition};
 use world::{cert, db, digest, executed, mark_slot, own, store, try_store};
 
 const PERIOD: u64 = 8;
@@ -48,6 +49,39 @@ fn all(db: &Db) -> Recovered {
 fn lowest(db: &Db, kind: Kind) -> u64 {
     let kinds = all(db).statements.into_iter().filter(|said| said.statement.kind == kind);
     kinds.map(|said| said.statement.seq.get()).min().unwrap()
+}
+
+/// A row that peers alone would have asked for.
+#[test]
+fn a_decided_slot_that_is_damaged_is_gone_past_and_told() {
+    const COMMITTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("committed");
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::create(folder.path()).unwrap();
+    (1..=40).for_each(|seq| store(&db, &mark_slot(seq, 0, seq)));
+    db.fold().unwrap();
+    drop(db);
+    let database = Database::open(folder.path().join("quorate.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    let mut table = write.open_table(COMMITTED).unwrap();
+    for seq in [5_u64, 24] {
+        let mut value = table.get(&seq.to_be_bytes()[..]).unwrap().expect("it is kept").value().to_vec();
+        let last = value.len() - 1;
+        value[..last].fill(0xff);
+        table.insert(&seq.to_be_bytes()[..], &value[..]).unwrap();
+    }
+    drop(table);
+    write.commit().unwrap();
+    drop(database);
+    let db = Db::open(folder.path()).unwrap();
+
+    let mut batch = db.begin().unwrap();
+    while batch.prune(SeqNum::new(40), PERIOD).unwrap() {}
+    let oldest = batch.prune_slots(SeqNum::new(10), |_| true).unwrap().0;
+    let told = batch.damage().expect("it is noted").to_string();
+    batch.commit().unwrap();
+
+    assert_eq!((lowest(&db, Kind::Commit), oldest), (25, SeqNum::new(11)));
+    assert!(told.contains("decided slot 5"), "{told}");
 }
 
 #[test]
