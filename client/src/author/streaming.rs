@@ -8,7 +8,7 @@ use crate::http::ClientError;
 use crate::offers::{Answers, Ended, Offers};
 use crate::outbox::Name;
 use crate::session::Token;
-use quorate_ledger::{EnvelopeId, Level, Receipt, State};
+use quorate_ledger::{Base, Envelope, EnvelopeId, Level, Receipt, State};
 use std::collections::BTreeMap;
 
 /// Changes of an author on their way.
@@ -21,8 +21,8 @@ pub struct Streaming<'a> {
     open: Option<Open>,
     /// Verdicts that nobody has taken yet.
     receipts: Vec<Receipt>,
-    /// Change that is signed, and not sent yet.
-    unsent: Option<Draft>,
+    /// Envelopes of this stream without an answer, by their numbers, with the bases that their drafts named.
+    unanswered: BTreeMap<u64, (Name, Option<Base>)>,
 }
 
 /// A stream with what is under way on it.
@@ -30,7 +30,7 @@ struct Open {
     offers: Offers,
     answers: Answers,
     next: u64,
-    under_way: BTreeMap<u64, (EnvelopeId, Name, Draft)>,
+    under_way: BTreeMap<u64, (EnvelopeId, Name)>,
 }
 
 /// A refusal by a stage of the gate, but for what passes by itself.
@@ -43,7 +43,7 @@ impl Author {
     pub async fn streaming(&mut self) -> Result<Streaming<'_>, SubmitError> {
         let info = self.node_that_knows_us().await?;
         self.outbox.enter(info.group)?;
-        Ok(Streaming { author: self, info, open: None, receipts: Vec::new(), unsent: None })
+        Ok(Streaming { author: self, info, open: None, receipts: Vec::new(), unanswered: BTreeMap::new() })
     }
 }
 
@@ -60,13 +60,13 @@ impl Streaming<'_> {
         let (name, bytes) = self.author.outbox.keep(&self.info.group, &envelope)?;
         self.author.client.remember(id)?;
         let limit = self.author.client.timeout();
-        self.unsent = Some(draft.clone());
+        self.unanswered.insert(name.from_seq, (name.clone(), draft.base));
         while let Some(open) = &mut self.open {
             let answer = tokio::select! {
                 room = open.offers.room() => match room {
                     Ok(room) => {
                         room.send(&bytes);
-                        open.under_way.extend(self.unsent.take().map(|draft| (open.next, (id, name, draft))));
+                        open.under_way.insert(open.next, (id, name));
                         open.next += 1;
                         return Ok(());
                     }
@@ -111,7 +111,7 @@ impl Streaming<'_> {
 
     fn judged(&mut self, at: u64, receipt: Receipt) -> Result<(), SubmitError> {
         let known = self.open.as_mut().and_then(|open| open.under_way.remove(&at));
-        let (id, name, _) = known.ok_or_else(|| self.author.client.garbled("an answer to nothing that was sent"))?;
+        let (id, name) = known.ok_or_else(|| self.author.client.garbled("an answer to nothing that was sent"))?;
         let posted = self.author.judged(Some(id), Ok(Posted::Verdict(receipt.clone())));
         if let (Ok(_), Some(mut session)) = (&posted, self.author.client.session()) {
             let slot = receipt.revision.map_or(0, |revision| revision.seq().get());
@@ -123,47 +123,79 @@ impl Streaming<'_> {
         Ok(())
     }
 
-    /// The gate refused an envelope, and so the stream took none of those after it. If another machine of this author
-    /// has taken its number, all of these are signed again, with the numbers after that.
+    /// The gate refused an envelope, and so the stream took none of those after it.
     async fn refused(&mut self, at: u64, problem: Problem) -> Result<(), SubmitError> {
-        let mut under_way = self.open.take().map(|open| open.under_way).unwrap_or_default();
-        let first = under_way.get(&at).map_or(u64::MAX, |(_, name, _)| name.from_seq);
-        let drafts = under_way.split_off(&at).into_values().map(|(_, _, draft)| draft).chain(self.unsent.take());
-        let is_lost = |name: &Name| name.domain == self.author.domain && name.from_seq >= first;
-        // One that is signed and was not sent yet is among them.
-        let lost: Vec<Name> = self.author.outbox.unanswered().into_iter().filter(is_lost).collect();
-        for name in &lost {
+        let known = self.open.as_ref().and_then(|open| open.under_way.get(&at));
+        let (_, name) = known.ok_or_else(|| self.author.client.garbled("a refusal of nothing that was sent"))?;
+        let first = name.from_seq;
+        self.lose(first, problem).await
+    }
+
+    /// Gives up envelopes from a number on, one that is signed and was not sent yet among them. If another machine of this
+    /// author has taken the number, all of these are signed again, with the numbers after that.
+    async fn lose(&mut self, first: u64, problem: Problem) -> Result<(), SubmitError> {
+        self.open = None;
+        let lost = self.unanswered.split_off(&first);
+        let is_race = is_lost_race(&problem);
+        let drafts = lost.values().filter(|_| is_race).map(|lost| self.draft(lost)).collect::<Result<Vec<_>, _>>()?;
+        for (name, _) in lost.values() {
             let id = self.author.outbox.id(name);
             self.author.note(id, name, &Err(ClientError::Refused(Box::new(problem.clone()))))?;
         }
-        self.settle().await?;
-        if !is_lost_race(&problem) {
+        Box::pin(self.settle()).await?;
+        if !is_race {
             return Err(ClientError::Refused(Box::new(problem)).into());
         }
         for draft in drafts {
             self.author.renew();
             match self.author.submit(&draft, Level::Sequential).await? {
                 Outcome::Verdict(receipt) => self.learn(receipt),
-                Outcome::Ticket(_) => self.settle().await?,
+                Outcome::Ticket(_) => Box::pin(self.settle()).await?,
             }
         }
         self.info = self.author.node_that_knows_us().await?;
         Ok(())
     }
 
+    /// The draft of an envelope, from the outbox.
+    fn draft(&self, (name, base): &(Name, Option<Base>)) -> Result<Draft, SubmitError> {
+        let Envelope { body, contents, .. } = self.author.outbox.envelope(name)?;
+        let (mut ops, mut message) = (Vec::new(), String::new());
+        for change in body.changes {
+            ops.extend(change.ops);
+            message = change.message;
+        }
+        Ok(Draft { base: *base, ops, contents, message })
+    }
+
     /// Leaves the stream, and waits for the verdicts of all that has none.
     async fn settle(&mut self) -> Result<(), SubmitError> {
-        (self.open, self.unsent) = (None, None);
-        for receipt in self.author.settle().await? {
-            self.learn(receipt);
+        self.open = None;
+        for name in self.author.outbox.unanswered() {
+            match self.author.settle_one(&name).await {
+                Ok(receipt) => self.learn(receipt),
+                Err(SubmitError::Client(ClientError::Refused(problem)))
+                    if is_lost_race(&problem) && self.is_of_stream(&name) =>
+                {
+                    return self.lose(name.from_seq, *problem).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 
+    fn is_of_stream(&self, name: &Name) -> bool {
+        self.unanswered.get(&name.from_seq).is_some_and(|(ours, _)| ours == name)
+    }
+
     /// The node has executed what it gives a verdict on; a refused number is free again.
     fn learn(&mut self, receipt: Receipt) {
-        if receipt.domain == self.author.domain && receipt.state != State::Refused {
-            self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1);
+        if receipt.domain == self.author.domain {
+            self.unanswered.remove(&receipt.from_seq);
+            if receipt.state != State::Refused {
+                self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1);
+            }
         }
         self.info.revision = receipt.revision.map_or(self.info.revision, |revision| revision.max(self.info.revision));
         self.receipts.push(receipt);

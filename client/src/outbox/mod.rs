@@ -17,7 +17,7 @@ pub use numbers::Place;
 
 use crate::api::{AuthorInfo, Problem};
 use name::{ANSWER, ENVELOPE};
-use quorate_ledger::{Envelope, EnvelopeId, Limits, Receipt, Revision, State, hexed};
+use quorate_ledger::{Envelope, EnvelopeId, Limits, Receipt, Refusal, Revision, State, hexed};
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -224,6 +224,16 @@ impl Outbox {
         fs::read(&path).map_err(|error| OutboxError::Io { path, error })
     }
 
+    /// An envelope, as it was signed.
+    pub fn envelope(&self, name: &Name) -> Result<Envelope, OutboxError> {
+        let damaged = |why: Refusal| self.damaged(name, why.to_string());
+        Envelope::decode(&self.bytes(name)?, &limits()).map_err(damaged)
+    }
+
+    fn damaged(&self, name: &Name, why: String) -> OutboxError {
+        OutboxError::Damaged { path: self.folder.join(name.file(ENVELOPE)), why }
+    }
+
     /// Makes a signed envelope durable. Only then it may be sent.
     pub fn keep(&mut self, group: &Digest, envelope: &Envelope) -> Result<(Name, Vec<u8>), OutboxError> {
         let body = &envelope.body;
@@ -329,16 +339,15 @@ impl Outbox {
     }
 
     fn read_unanswered(&self, name: Name) -> Result<Entry, OutboxError> {
-        let damaged = |why: String| OutboxError::Damaged { path: self.folder.join(name.file(ENVELOPE)), why };
-        let group = self.group.ok_or_else(|| damaged("the file `group` beside it is missing".into()))?;
-        let bytes = self.bytes(&name)?;
-        let envelope = Envelope::decode(&bytes, &limits()).map_err(|refusal| damaged(refusal.to_string()))?;
+        let damaged = |why: &str| self.damaged(&name, why.to_owned());
+        let group = self.group.ok_or_else(|| damaged("the file `group` beside it is missing"))?;
+        let envelope = self.envelope(&name)?;
         let (body, id) = (&envelope.body, envelope.id(&group));
         if (body.domain.as_str(), body.from_seq, body.attempt) != (name.domain.as_str(), name.from_seq, name.attempt) {
-            return Err(damaged("its name is another envelope's".into()));
+            return Err(damaged("its name is another envelope's"));
         }
-        let elsewhere = body.elsewhere();
-        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bytes: bytes.len() as u64, name, answer: None })
+        let (elsewhere, bytes) = (body.elsewhere(), envelope.encode().len() as u64);
+        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bytes, name, answer: None })
     }
 }
 

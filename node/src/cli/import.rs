@@ -8,8 +8,10 @@ use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope, Signing};
 use crate::counted::counted;
+use quorate_client::api::GroupLimits;
 use quorate_client::author::{Author, Draft, Streaming};
 use quorate_client::content;
+use quorate_client::http::{Client, ClientError};
 use quorate_git::{self as git, Change, Operation, Repository, Step};
 use quorate_ledger::{Limits, Mode, Op, Receipt, Revision, State};
 use serde_json::{Value, json};
@@ -54,9 +56,7 @@ pub async fn run(args: &Import) -> Outcome {
     let head = repository.head().map_err(Failure::usage)?;
     let plan = repository.plan(head.tip, args.commits.unwrap_or(usize::MAX)).map_err(Failure::usage)?;
     let client = args.reach.client()?;
-    let told = client.limits().await?;
-    let (envelope_bytes_max, operations_max) = (told.envelope_bytes_max, told.operations_max);
-    let limits = Limits { envelope_bytes_max, operations_max, ..Limits::default() };
+    let limits = limits(&client).await?;
     let mut author = Author::open(args.signing.key()?, client, &args.scope.domain).await?;
     author.resend().await?.iter().for_each(change::tell_earlier);
     author.settle().await?;
@@ -73,6 +73,17 @@ pub async fn run(args: &Import) -> Outcome {
     }
     streaming.finish().await?.iter().try_for_each(|receipt| tally.judge(receipt))?;
     tally.report(args, &head.tip.to_string(), begun)
+}
+
+/// Limits of the group; the usual ones where the node is older than the question.
+async fn limits(client: &Client) -> Result<Limits, ClientError> {
+    match client.limits().await {
+        Ok(GroupLimits { envelope_bytes_max, operations_max, .. }) => {
+            Ok(Limits { envelope_bytes_max, operations_max, ..Limits::default() })
+        }
+        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Limits::default()),
+        Err(error) => Err(error),
+    }
 }
 
 impl Tally {

@@ -131,6 +131,44 @@ fn a_stream_that_loses_a_number_to_another_machine_goes_on_with_the_next() {
     }
 }
 
+/// The stream has ended, so that the envelopes are posted one by one, and another machine has taken the first's number.
+#[test]
+fn a_number_that_is_lost_when_the_stream_has_ended_is_followed_by_the_next() {
+    let mut group = Group::unpaced();
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let client = Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
+    let draft = |path: &str| {
+        let op = Op::Put { path: path.into(), mode: Mode::File, content: content::digest(path.as_bytes()) };
+        Draft { base: None, ops: vec![op], contents: vec![path.into()], message: format!("makes {path}") }
+    };
+    let executed = |group: &Group, replica, path: &str| {
+        eventually(path, || Some(group.file(replica, path, "causal")).filter(|found| found.status == 200))
+    };
+    let key = self::author(&group, 0);
+    let mut author = runtime.block_on(Author::open(&key, client, "main")).expect("an author");
+    let mut streaming = runtime.block_on(author.streaming()).expect("a node");
+    runtime.block_on(streaming.send(&draft("first"))).expect("it is sent");
+    executed(&group, 0, "first");
+    group.signal(0, "STOP");
+    for path in ["a", "b"] {
+        runtime.block_on(streaming.send(&draft(path))).expect("it lies on the way");
+    }
+    let theirs = group.envelope_at(2, 7, "theirs", "x");
+    eventually("three order", || Some(group.offer(1, &theirs)).filter(|told| told.status == 200));
+    group.kill(0);
+    group.start(0);
+    executed(&group, 0, "theirs");
+
+    let receipts = runtime.block_on(streaming.finish()).expect("all have verdicts");
+
+    let numbers: Vec<_> = receipts.iter().map(|receipt| (receipt.from_seq, receipt.state)).collect();
+    assert_eq!(numbers, [1, 3, 4].map(|seq| (seq, State::Applied)));
+    assert!(!author.has_unanswered());
+    for path in ["first", "theirs", "a", "b"] {
+        assert_eq!(group.file(0, path, "sequential").status, 200, "{path}");
+    }
+}
+
 #[test]
 fn a_change_that_the_gate_refuses_leaves_its_number_and_those_after_it_free() {
     let group = Group::unpaced();
