@@ -57,7 +57,7 @@ fn a_decided_slot_that_is_damaged_is_gone_past_and_told() {
     const COMMITTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("committed");
     let folder = tempfile::tempdir().unwrap();
     let db = Db::create(folder.path()).unwrap();
-    (1..=40).for_each(|seq| store(&db, &mark_slot(seq, 0, seq)));
+    store(&db, &(1..=40).flat_map(|seq| mark_slot(seq, 0, seq)).collect::<Vec<_>>());
     db.fold().unwrap();
     drop(db);
     let database = Database::open(folder.path().join("quorate.redb")).unwrap();
@@ -77,10 +77,11 @@ fn a_decided_slot_that_is_damaged_is_gone_past_and_told() {
     let mut batch = db.begin().unwrap();
     while batch.prune(SeqNum::new(40), PERIOD).unwrap() {}
     let oldest = batch.prune_slots(SeqNum::new(10), |_| true).unwrap().0;
+    assert!(!batch.prune(SeqNum::new(40), PERIOD).unwrap(), "no work is left, beyond both");
     let told = batch.damage().expect("it is noted").to_string();
     batch.commit().unwrap();
 
-    assert_eq!((lowest(&db, Kind::Commit), oldest), (25, SeqNum::new(11)));
+    assert_eq!(oldest, SeqNum::new(11));
     assert!(told.contains("decided slot 5"), "{told}");
 }
 

@@ -62,7 +62,9 @@ pub enum QueryError {
         oldest: SeqNum,
     },
     /// A revision whose receipt, and so its paths, a repair has dropped.
-    #[error("the receipt of revision {0} is not here any more: a repair dropped it; ask a node that keeps the whole history")]
+    #[error(
+        "the receipt of revision {0} is not here any more: a repair dropped it; ask a node that keeps the whole history"
+    )]
     Dropped(Revision),
     /// A cursor that no earlier page gave.
     #[error("not a cursor of this list")]

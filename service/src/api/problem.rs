@@ -130,7 +130,9 @@ impl From<QueryError> for Failure {
                 Self::refused(StatusCode::NOT_FOUND, &code.stage().to_string(), &code.to_string(), error.to_string())
             }
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
-            QueryError::Pruned { .. } | QueryError::Dropped(_) => Self::new(StatusCode::GONE, "history-pruned", error.to_string()),
+            QueryError::Pruned { .. } | QueryError::Dropped(_) => {
+                Self::new(StatusCode::GONE, "history-pruned", error.to_string())
+            }
             QueryError::Cursor => Self::not_found(format!("{error}; leave out `from` to begin it again")),
         }
     }

@@ -253,7 +253,9 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
         batch.delete(Table::Receipts, &hex::decode(receipt).expect("a survey names them by their key in hex"))?;
     }
     batch.commit()?;
-    if let Some(Ok(())) = sheltered(|| db.fold()) {
+    let folded = sheltered(|| db.fold());
+    let _ = sheltered(|| drop(db)); // closing a damaged file may fail
+    if let Some(Ok(())) = folded {
         done.dropped = done.left.receipts.iter().cloned().collect();
     }
     Ok(())
