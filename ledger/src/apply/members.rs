@@ -61,7 +61,8 @@ impl Applier<'_, '_> {
     fn check_statement(&self, key: &PublicKey, statement: &JoinStatement) -> Result<(), String> {
         let said = &statement.checkpoint;
         let members = self.voters(said.epoch).map_err(told)?;
-        let members = members.ok_or_else(|| format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch))?;
+        let members =
+            members.ok_or_else(|| format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch))?;
         if !self.is_recent(statement).map_err(told)? {
             return Err(format!("{key} states slot {}: more than an hour old, or not executed yet", said.seq));
         }

@@ -3,7 +3,9 @@
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Constants, Digest, Ed25519, Kind, PublicKey, Signature, Signer, Verify, bounded};
+use quorate_pbft::{
+    ClaimedCert, Committee, Constants, Digest, Ed25519, Kind, PublicKey, Signature, Signer, Verify, bounded,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
@@ -368,6 +370,17 @@ mod tests {
         }
         let same = Reconfiguration { order: (0..4).map(key).collect(), ..add(&[]) };
         assert_eq!(same.members(&group(4)), Err(Unfit::Nothing));
+    }
+
+    #[test]
+    fn each_signature_of_a_joiners_checkpoint_counts_as_an_operation() {
+        let signatures = (0..3).map(|n| (quorate_pbft::ReplicaId::new(n), Signature([0; 64]))).collect();
+        let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Checkpoint, Default::default(), Default::default());
+        let checkpoint = ClaimedCert { epoch, kind, view, seq, digest: Digest::ZERO, signatures };
+        let stated = JoinStatement::sign(&Digest::ZERO, checkpoint, "rules".into(), &signer(9));
+        assert_eq!(JoinStatement::from_hex(&stated.to_hex()).as_ref(), Some(&stated));
+        let with = Reconfiguration { add: vec![Joiner { statement: Some(stated), ..joiner(9) }], ..add(&[]) };
+        assert_eq!((add(&[9]).entries(), with.entries()), (1, 5));
     }
 
     #[test]

@@ -169,7 +169,10 @@ impl Ledger {
             return;
         }
         let next = self.next.take().expect("an epoch begins where its members are known (M1)");
-        assert!(next.epoch() == epoch && next.base().next() == seq, "an epoch begins after the last slot of the one before");
+        assert!(
+            next.epoch() == epoch && next.base().next() == seq,
+            "an epoch begins after the last slot of the one before"
+        );
         self.head.enter(epoch, next.len());
         self.voters = next;
     }
