@@ -250,7 +250,7 @@ impl Ledger {
         overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members });
         for member in &file.members {
             let (organisation, proof) = (member.organisation.clone(), member.proof);
-            let record = MemberRecord { organisation, proof, since, until: None };
+            let record = MemberRecord { organisation, proof, addresses: Vec::new(), since, until: None };
             overlay.put(GROUP, name::member(&member.key), &record);
         }
         for organisation in &file.organisations {

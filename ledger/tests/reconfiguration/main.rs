@@ -20,7 +20,7 @@ fn key(n: u8) -> PublicKey {
 
 /// Replica `n` of organisation 0, without a statement.
 fn joiner(n: u8) -> Joiner {
-    Joiner::prove("org-0", &replica(n))
+    Joiner { addresses: vec![format!("/ip4/10.0.0.{}/tcp/7700", n + 1)], ..Joiner::prove("org-0", &replica(n)) }
 }
 
 /// Statement of replica `n` about the newest slot.

@@ -49,6 +49,8 @@ fn a_joiner_has_a_key_of_its_own_that_it_holds_and_a_known_organisation() {
     assert!(refused(&mut world, with(stolen)).contains("possession"));
     let small = Joiner { key: PublicKey([0; 32]), ..joiner(4) };
     assert!(refused(&mut world, with(small)).contains("small order"));
+    let nowhere = Joiner { addresses: vec!["nowhere".into()], ..joiner(4) };
+    assert!(refused(&mut world, with(nowhere)).contains("multiaddrs"));
     let elsewhere = Joiner::prove("org-2", &replica(4));
     let rekey = Reconfiguration { rekey: vec![Rekey { old: key(1), new: elsewhere }], ..Reconfiguration::default() };
     assert!(refused(&mut world, rekey).contains("is not of \"org-2\""));
@@ -118,8 +120,10 @@ fn a_proposal_waits_for_the_joiner_and_for_a_fresh_word_of_it() {
     let mut world = World::new();
     let unready = agreed(&mut world, with(joiner(4)));
     assert_eq!((end(&world, unready), world.ledger.next_voters()), (None, None));
+    assert_eq!(world.view().joiners(), Ok(vec![joiner(4)]));
     assert_eq!(ready(&mut world, unready, 4).code, None);
     assert_eq!(end(&world, unready), Some(ProposalFate::Effective));
+    assert_eq!(world.view().joiners(), Ok(vec![]));
 
     let mut world = World::new();
     world.slot(&[]);

@@ -44,6 +44,9 @@ fn the_next_members_stand_in_the_point_from_the_slot_that_decides_to_the_boundar
         assert!(next.keys().eq(&five), "the joiner comes last");
         assert_eq!(point.members_after, founders.digest(), "slot {}", point.seq);
         assert_eq!(members(&world), five[..4]);
+        let (ends, named) = world.view().next_members().expect("memory").expect("pending");
+        assert_eq!((ends, named[4].organisation.as_str()), (last, "org-0"));
+        assert_eq!(named[4].addresses, ["/ip4/10.0.0.5/tcp/7700"]);
         world.slot(&[]);
         opens_alike(&world);
     }
