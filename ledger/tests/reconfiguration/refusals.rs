@@ -138,6 +138,17 @@ fn a_proposal_waits_for_the_joiner_and_for_a_fresh_word_of_it() {
 }
 
 #[test]
+fn an_earlier_statement_does_not_take_the_place_of_a_later_one() {
+    let mut world = World::new();
+    world.slot(&[]);
+    let early = statement(&world, 4);
+    let proposal = proposed(&mut world, with(joiner(4)));
+    assert_eq!(ready(&mut world, proposal, 4).code, None);
+    let again = Edit::Other(Op::Ready { proposal, key: key(4), statement: early });
+    assert_eq!(world.does_in(GROUP_DOMAIN, 2, &[again]).code, Some(Code::BadAct));
+}
+
+#[test]
 fn a_plan_says_what_would_be_refused_and_who_is_not_ready() {
     let mut world = World::new();
     world.slot(&[]);
