@@ -140,8 +140,8 @@ impl<'s> Applier<'_, 's> {
         let joiner = change.joiner_mut(key).ok_or_else(|| bad(&format!("the proposal {id} does not name {key}")))?;
         self.ground().check_statement(key, statement).map_err(|why| bad(&why))?;
         let known = joiner.statement.as_ref().map(|known| known.checkpoint.seq);
-        if known.is_some_and(|known| known >= statement.checkpoint.seq) {
-            return Err(bad(&format!("{key} has stated slot {} already, or a later one", statement.checkpoint.seq)));
+        if known.is_some_and(|known| known > statement.checkpoint.seq) {
+            return Err(bad(&format!("{key} has stated a later slot than {}", statement.checkpoint.seq)));
         }
         joiner.statement = Some(statement.clone());
         let quorum = self.quorum()?;
