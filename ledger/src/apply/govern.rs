@@ -389,6 +389,6 @@ fn can_be_met(threshold: Threshold) -> Result<(), String> {
     }
 }
 
-pub(super) fn bad(why: &str) -> Abort {
+fn bad(why: &str) -> Abort {
     Abort::refused(Code::BadAct, why)
 }

@@ -1,7 +1,6 @@
 //! Reconfigurations of the group: what is checked when one is proposed and when it takes effect (M1, M2, M4).
 
 use super::Applier;
-use super::govern::bad;
 use crate::format::constants::GROUP;
 use crate::format::governance::Act;
 use crate::format::membership::{JoinStatement, Joiner, Reconfiguration};
@@ -16,6 +15,7 @@ use crate::state::record::{EpochRecord, MemberRecord};
 use crate::state::store::StoreError;
 use crate::vocabulary::ids::ProposalId;
 use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::Code;
 use borsh::BorshDeserialize;
 use quorate_pbft::{Committee, PublicKey, SeqNum, Time};
 
@@ -168,6 +168,10 @@ impl<'s> Applier<'_, 's> {
         self.applied.decisions.push(Decision::Members(next));
         Ok(())
     }
+}
+
+fn bad(why: &str) -> Abort {
+    Abort::refused(Code::BadAct, why)
 }
 
 fn told(error: StoreError) -> String {

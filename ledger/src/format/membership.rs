@@ -29,7 +29,7 @@ pub struct Reconfiguration {
     pub add: Vec<Joiner>,
     /// Keys of members that leave.
     #[serde(with = "hexed::list")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::vocabulary::shape::Hex<32>>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Keys"))]
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub remove: Vec<PublicKey>,
     /// Members that go on with another key, under their number.
@@ -37,7 +37,7 @@ pub struct Reconfiguration {
     pub rekey: Vec<Rekey>,
     /// Keys of all members of the next epoch in the order of their numbers; empty: as they come.
     #[serde(with = "hexed::list")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::vocabulary::shape::Hex<32>>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Keys"))]
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub order: Vec<PublicKey>,
 }

@@ -8,7 +8,7 @@ use crate::state::record::{AuthorRecord, MemberRecord, Sequence};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{Committee, PublicKey, ReplicaId};
+use quorate_pbft::{Committee, PublicKey, ReplicaId, SeqNum};
 
 /// An author in a domain, as executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,8 +108,14 @@ impl<'a> StateView<'a> {
         self.members_of(self.ledger.voters())
     }
 
+    /// Members of the next epoch, with the last slot of this one, while a reconfiguration is pending.
+    pub fn next_members(&self) -> Result<Option<(SeqNum, Vec<MemberEntry>)>, StoreError> {
+        let next = self.ledger.next_voters();
+        next.map(|next| Ok((next.base(), self.members_of(next)?))).transpose()
+    }
+
     /// The voters of an epoch that is known here, by number.
-    pub(crate) fn members_of(&self, voters: &Committee) -> Result<Vec<MemberEntry>, StoreError> {
+    fn members_of(&self, voters: &Committee) -> Result<Vec<MemberEntry>, StoreError> {
         let entry = |(replica, key): (ReplicaId, &PublicKey)| {
             let record: Option<MemberRecord> = entry::load(self.read, GROUP, &name::member(key))?;
             let MemberRecord { organisation, addresses, .. } = record.ok_or_else(|| entry::damaged("a member"))?;

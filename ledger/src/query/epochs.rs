@@ -1,7 +1,7 @@
 //! Epochs, and the members of each.
 
 use super::page::{self, Page};
-use super::{MemberEntry, QueryError, StateView};
+use super::{QueryError, StateView};
 use crate::apply::Ground;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::Act;
@@ -46,12 +46,6 @@ impl<'a> StateView<'a> {
         let numbers = (first..=self.ledger.head().epoch.get()).take(limit + 1).map(Epoch::new);
         let found = numbers.map(|epoch| self.epoch(epoch)).collect::<Result<_, _>>()?;
         Ok(Page::cut(found, limit, |entry: &EpochEntry| entry.epoch.to_string()))
-    }
-
-    /// Members of the next epoch, with the last slot of this one, while a reconfiguration is pending.
-    pub fn next_members(&self) -> Result<Option<(SeqNum, Vec<MemberEntry>)>, StoreError> {
-        let next = self.ledger.next_voters();
-        next.map(|next| Ok((next.base(), self.members_of(next)?))).transpose()
     }
 
     /// Joiners that open proposals of the group name, the newest proposal's first.
