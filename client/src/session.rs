@@ -146,7 +146,8 @@ impl Token {
     /// Reads a token; none in any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (group, slot) = text.split_once(':')?;
-        Some(Self { group: quorate_ledger::hexed::parse(group).ok()?, slot: slot.parse().ok()? })
+        let token = Self { group: quorate_ledger::hexed::parse(group).ok()?, slot: slot.parse().ok()? };
+        (token.to_string() == text).then_some(token) // one spelling
     }
 }
 

@@ -86,6 +86,7 @@ pub use recovery::handover::Handover;
 pub use recovery::recovered::{ExecutedPoint, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
 pub use report::{LaneReport, PeerReport, Report, SlotReport};
+pub use views::cause::Cause;
 pub use views::view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
 };

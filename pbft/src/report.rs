@@ -10,6 +10,7 @@ use crate::lanes::own_lane::PENDING_BYTES_MAX;
 use crate::member::Standing;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
+use crate::views::cause::Cause;
 use crate::views::waiting::Wait;
 use crate::wire::{Digest, QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, Tip, View};
 use alloc::vec::Vec;
@@ -21,6 +22,8 @@ pub struct Report {
     pub view: View,
     /// Whether that view has not started.
     pub changing: bool,
+    /// Why this replica asked for it; none where it did not.
+    pub cause: Option<Cause>,
     /// Its primary.
     pub primary: ReplicaId,
     /// The view that each member asks for, as far as it is known (V3).
@@ -130,6 +133,7 @@ impl Replica {
         Report {
             view: self.views.number,
             changing: self.views.changing,
+            cause: self.views.cause,
             primary: self.member.committee.primary(self.views.number),
             view_changes: self.views.view_changes().map(|(signed, body)| (signed.signer, body.view)).collect(),
             timeout_ms: self.views.timeout_ms(&self.member),

@@ -15,11 +15,14 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use quorate_client::api::{Health, Mode};
 use quorate_net::{Channel, PeerInfo, Refused};
-use quorate_pbft::{Message, ReplicaId};
+use quorate_pbft::{Cause, Message, ReplicaId};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use vital::VitalGauges;
+
+/// Kind of the view changes that others began.
+const UNASKED: &str = "unasked";
 
 /// Label that says which kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,7 +118,9 @@ pub struct Metrics {
     /// Slots decided on the fast path.
     fast_commits: Counter,
     /// Views entered or asked for after the first.
-    pub view_changes: Counter,
+    pub views: Counter,
+    /// Those, by why this replica asked.
+    pub view_changes: Family<Kind, Counter>,
     /// Time of each phase of agreement.
     phase_seconds: Family<Phase, Histogram>,
     phases: Mutex<Phases>,
@@ -171,7 +176,8 @@ impl Default for Metrics {
             behind: Gauge::default(),
             mode: Family::default(),
             fast_commits: Counter::default(),
-            view_changes: Counter::default(),
+            views: Counter::default(),
+            view_changes: Family::default(),
             phase_seconds: Family::new_with_constructor(|| Histogram::new(phase_buckets())),
             phases: Mutex::default(),
             connected: Gauge::default(),
@@ -210,7 +216,8 @@ impl Metrics {
         r.register("slots", "Slots executed", self.slots.clone());
         r.register("receipts", "Receipts by state", self.receipts.clone());
         r.register("fast_commits", "Slots decided by the votes of all members", self.fast_commits.clone());
-        r.register("view_changes", "Views entered or asked for", self.view_changes.clone());
+        r.register("view_changes", "Views entered or asked for, by cause", self.view_changes.clone());
+        drop(self.view_changes.get_or_create(&Kind::of(UNASKED)));
         r.register_with_unit(
             "phase",
             "Time of agreement: prepare until the own commit vote, commit until executed and durable, order both",
@@ -284,7 +291,10 @@ impl Metrics {
     /// Times the slots that were executed, and counts views.
     fn time(&self, published: &Published) {
         let mut phases = self.phases();
-        self.view_changes.inc_by(phases.views_since(published.report.view));
+        let cause = published.report.cause.map_or(UNASKED, Cause::name);
+        let views = phases.views_since(published.report.view);
+        self.view_changes.get_or_create(&Kind::of(cause)).inc_by(views);
+        self.views.inc_by(views);
         let seconds = |phase, time: Option<std::time::Duration>| {
             let time = time.map(|time| time.as_secs_f64());
             time.into_iter().for_each(|time| self.phase_seconds.get_or_create(&Phase { phase }).observe(time));

@@ -60,7 +60,8 @@ impl Narrator {
 
     fn tell_view(&self, now: &Report) {
         if (self.known.view, self.known.primary) != (now.view, now.primary) {
-            tracing::info!(event = "view", view = %now.view, primary = %now.primary, "view");
+            let cause = now.cause.map_or_else(|| "others started it".to_owned(), |cause| cause.to_string());
+            tracing::info!(event = "view", view = %now.view, primary = %now.primary, cause, "view");
         }
     }
 

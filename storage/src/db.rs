@@ -34,6 +34,7 @@ const JOURNAL_FILES: [&str; FILES] = ["journal-0", "journal-1", "journal-2"];
 const JOURNAL_STEP: u64 = 2 << 20;
 
 /// The same for databases in memory.
+#[cfg(feature = "testing")]
 const MEMORY_JOURNAL_STEP: u64 = 16 << 10;
 
 /// Version of the table layout that this program writes. Goes up with every change of a table's key or value.
@@ -44,6 +45,7 @@ const FORMAT: u32 = 5;
 const CACHE_BYTES: usize = 64 << 20;
 
 /// For databases in memory: the pages that are being written, and no second copy of the rest.
+#[cfg(feature = "testing")]
 const MEMORY_CACHE_BYTES: usize = 1 << 20;
 
 /// An open database: the only one on its file, in any process.

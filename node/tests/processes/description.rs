@@ -96,7 +96,9 @@ fn every_question_of_the_openapi_document_has_an_answer_of_the_type_and_shape_th
         let described = reply["content"].get(media_type(&answer));
         let described = described.unwrap_or_else(|| panic!("{path} answers {}", media_type(&answer)));
         if let Some(schema) = described.get("schema") {
-            assert_eq!(fault(&document, schema, &answer.json()), None, "{path}: {}", answer.text());
+            let is_json = media_type(&answer).ends_with("json");
+            let said = if is_json { answer.json() } else { answer.text().into() };
+            assert_eq!(fault(&document, schema, &said), None, "{path}: {}", answer.text());
         }
     }
 }
@@ -125,7 +127,7 @@ fn every_event_of_the_stream_has_the_shape_that_the_document_says() {
     let examples = Examples::made();
     let document = examples.document();
     let described = &document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]["text/event-stream"];
-    let schema = &described["schema"]["x-data"]["contentSchema"];
+    let schema = &described["schema"]["properties"]["data"]["contentSchema"];
     let mut stream = http::open(examples.group.api(0), "/v1/events?from=0").expect("a stream");
     let events = http::read_until(&mut stream, "\"what\":\"waiting\"").expect("a lock that somebody waits for");
 
@@ -149,9 +151,52 @@ fn a_parameter_that_is_not_as_the_document_says_is_refused() {
         "/v1/domains/main/tree?at=01",
         "/v1/domains/main/files/a?proof=perhaps",
         "/v1/events?from=x",
+        "/v1/conflicts?state=",
+        "/v1/conflicts?id=0&state=closed",
+        "/v1/evidence?from=0",
+        "/v1/epochs?proof=true&limit=many",
+        "/v1/domains/main/tree?limit=",
+        "/v1/domains/main/tree?prefix=%ff",
+        "/v1/domains/main/files/%ff",
+        "/v1/domains/main/files/a?nonce=x",
     ];
     for path in refused {
         let answer = group.get(0, path);
         assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("bad-request")), "{path}");
+    }
+}
+
+/// Status and code of an answer, and its words.
+fn problem(answer: &Answer) -> (u16, String, String) {
+    assert_eq!(media_type(answer), "application/problem+json");
+    let said = answer.json();
+    (answer.status, word(&said, "code").to_owned(), word(&said, "detail").to_owned())
+}
+
+#[test]
+fn a_newcomer_who_asks_wrongly_hears_what_to_do() {
+    let group = Group::running(1);
+    let post = |path: &str, kind: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 2\r\n");
+        problem(&http::ask(group.api(0), &format!("{head}Content-Type: {kind}\r\n\r\n"), b"{}").expect("an answer"))
+    };
+    let said = [
+        (problem(&group.get(0, "/v1/status/")), 404, "not-found", "/openapi.json"),
+        (problem(&group.get(0, "/v1/domains/main/tree?limit=1&limit=2")), 400, "bad-request", "query: duplicate field"),
+        (
+            problem(&group.get(0, &format!("/v1/conflicts?from={}", "0".repeat(64)))),
+            404,
+            "not-found",
+            "leave out `from`",
+        ),
+        (problem(&group.get(0, "/v1/order")), 503, "nothing-signed", "make a first change"),
+        (post("/v1/domains/main/files/a", "text/plain"), 405, "method-not-allowed", "POST one to /v1/envelopes"),
+        (post("/v1/status", "text/plain"), 405, "method-not-allowed", "`Allow`"),
+        (post("/v1/envelopes", "application/json"), 415, "unsupported-media-type", "docs/encoding.md"),
+        (post("/v1/envelopes", "text/plain"), 422, "malformed", "envelope"),
+    ];
+    for ((status, code, detail), expected, name, words) in said {
+        assert_eq!((status, code.as_str()), (expected, name), "{detail}");
+        assert!(detail.contains(words), "{detail}");
     }
 }

@@ -144,7 +144,7 @@ fn a_token_closes_what_is_for_operators_on_loopback_too() {
         http::ask(group.api(0), &head, &[]).expect("an answer").status
     };
 
-    assert_eq!((group.get(0, "/metrics").status, ask("guess"), ask("secret")), (403, 403, 200));
+    assert_eq!((group.get(0, "/metrics").status, ask("guess"), ask("secret")), (401, 403, 200));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Views: ViewChanges for them, NewViews that start them, timers that leave them (V1 to V7).
 
+pub(crate) mod cause;
 pub(crate) mod view_change;
 pub(crate) mod view_change_out;
 pub(crate) mod new_view;
@@ -10,6 +11,7 @@ pub(crate) mod slow_primary;
 mod view_change_search;
 
 use crate::replica::Replica;
+use crate::views::cause::Cause;
 use crate::views::slow_primary::Pace;
 use crate::views::timers::Timers;
 use crate::views::view_change::{NewView, ViewChange};
@@ -46,7 +48,9 @@ pub(crate) struct Views {
     /// Proposals of the next view that came before its start: the two travel on different streams.
     pub(crate) early: BTreeMap<(View, SeqNum), (Signed, Content)>,
     /// The view to leave at once: its primary is proved to have equivocated in it (V3), or is too slow (V7).
-    pub(crate) leave: Option<View>,
+    pub(crate) leave: Option<(View, Cause)>,
+    /// Why the current view was asked for; none where it was entered unasked.
+    pub(crate) cause: Option<Cause>,
     /// The last view whose primary was seen to equivocate while this replica was in it.
     pub(crate) equivocated: Option<View>,
     /// When the current view was entered, or asked for.
@@ -148,10 +152,10 @@ impl Replica {
         }
         self.views.join_later_view(&mut self.order, &mut self.member);
         if self.member.may_sign()
-            && let Some(view) = self.views.leave.take()
+            && let Some((view, cause)) = self.views.leave.take()
             && self.views.active() == Some(view)
         {
-            self.views.ask_for_view(&mut self.order, &mut self.member, view.next());
+            self.views.ask_for_view(&mut self.order, &mut self.member, view.next(), cause);
         }
         self.views.send_view_change(&self.order, &mut self.member);
         self.views.send_new_view(&mut self.order, &mut self.member);

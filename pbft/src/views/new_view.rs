@@ -105,6 +105,7 @@ impl Replica {
         self.member.out.persist(Record::View { epoch, view, changing: false });
         self.order.log.forget_proposals();
         self.pass_on_new_views(view);
+        self.views.cause = self.views.cause.filter(|_| self.views.number == view);
         (self.views.number, self.views.changing) = (view, false);
         self.views.entered.insert(view, statement.statement.digest);
         self.views.waiting = None;

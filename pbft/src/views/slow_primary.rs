@@ -8,6 +8,7 @@ use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
 use crate::views::Views;
+use crate::views::cause::Cause;
 use crate::wire::{Content, ReplicaId, Ticks};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -87,7 +88,7 @@ impl Views {
             }
         }
         if self.pace.is_too_slow() && self.pace.may_ask(now, member.constants.timeout_cap_ms) {
-            self.leave_view(view);
+            self.leave_view(view, Cause::Slow);
         }
     }
 }

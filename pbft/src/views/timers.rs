@@ -6,6 +6,7 @@ use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
 use crate::views::Views;
+use crate::views::cause::Cause;
 use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks, Time};
 use alloc::vec::Vec;
 
@@ -36,29 +37,42 @@ impl Views {
         if !member.may_sign() {
             return;
         }
-        let due = if self.changing { self.new_view_due(member) } else { self.primary_due(lanes, order, peers, member) };
-        if !due.is_some_and(|due| member.is_due(due)) {
-            return;
-        }
+        let due = if self.changing {
+            self.new_view_due(member).map(|due| (due, Cause::NewView))
+        } else {
+            self.primary_due(lanes, order, peers, member)
+        };
+        let Some((_, cause)) = due.filter(|(due, _)| member.is_due(*due)) else { return };
         self.failures = self.failures.saturating_add(1);
         let next = self.number.next();
-        self.ask_for_view(order, member, next);
+        self.ask_for_view(order, member, next, cause);
     }
 
     /// V1: when the primary has had its time. Every wait begins anew with a view (pitfall 36).
-    fn primary_due(&mut self, lanes: &mut Lanes, order: &Order, peers: &Peers, member: &mut Member) -> Option<Ticks> {
+    fn primary_due(
+        &mut self,
+        lanes: &mut Lanes,
+        order: &Order,
+        peers: &Peers,
+        member: &mut Member,
+    ) -> Option<(Ticks, Cause)> {
         if order.lacks_decided_content() || order.is_window_decided() {
             self.timers.paused_at = member.now.ticks;
         }
-        let lanes: Vec<_> =
-            member.committee.replicas().filter_map(|lane| self.lane_timer(lanes, peers, member, lane)).collect();
-        let checkpoint = order.checkpoint_wait(member).map(|(since, _)| since);
-        let first = order.awaits_first().then_some(self.since);
-        let paused = [checkpoint, first, self.deadline_timer(order, member)].into_iter().flatten().chain(lanes);
-        let paused = paused.map(|since| since.max(self.timers.paused_at)).min();
-        let others = [self.fill_timer(order), self.slot_timer(order, peers, member)].into_iter().flatten();
-        let since = paused.into_iter().chain(others).min()?;
-        Some(since.max(self.since).after(self.timeout_ms(member)))
+        let ids: Vec<_> = member.committee.replicas().collect();
+        let lanes =
+            ids.into_iter().filter_map(|id| Some((self.lane_timer(lanes, peers, member, id)?, Cause::Lane(id))));
+        let lanes: Vec<_> = lanes.collect();
+        let checkpoint = order.checkpoint_wait(member).map(|(since, _)| (since, Cause::Checkpoint));
+        let first = order.awaits_first().then_some((self.since, Cause::FirstSlot));
+        let deadline = self.deadline_timer(order, member).map(|since| (since, Cause::Deadline));
+        let paused = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);
+        let paused_at = self.timers.paused_at;
+        let paused = paused.map(|(since, cause)| (since.max(paused_at), cause));
+        let fill = self.fill_timer(order).map(|since| (since, Cause::EpochEnd));
+        let slot = self.slot_timer(order, peers, member).map(|(since, seq)| (since, Cause::Slot(seq)));
+        let (since, cause) = paused.chain(fill).chain(slot).min_by_key(|(since, _)| *since)?;
+        Some((since.max(self.since).after(self.timeout_ms(member)), cause))
     }
 
     /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it
@@ -116,20 +130,19 @@ impl Views {
     }
 
     /// V1 b: the moment at which this slot became the lowest open one.
-    fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<Ticks> {
+    fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<(Ticks, SeqNum)> {
         // A slot that others have decided is fetched; that blames nobody.
         let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());
         let Some((_, seq)) = open else {
             self.timers.open_slot = None;
             return None;
         };
-        match self.timers.open_slot {
-            Some((of, since)) if of == seq => Some(since),
-            _ => {
-                self.timers.open_slot = Some((seq, member.now.ticks));
-                Some(member.now.ticks)
-            }
-        }
+        let since = match self.timers.open_slot {
+            Some((of, since)) if of == seq => since,
+            _ => member.now.ticks,
+        };
+        self.timers.open_slot = Some((seq, since));
+        Some((since, seq))
     }
 
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.

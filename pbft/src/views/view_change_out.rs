@@ -6,6 +6,7 @@ use crate::evidence::proof::Evidence;
 use crate::member::Member;
 use crate::replica::Replica;
 use crate::views::Views;
+use crate::views::cause::Cause;
 use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
 use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::sync::Arc;
@@ -54,14 +55,14 @@ impl Views {
         let in_view = about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
         if in_view {
             self.equivocated = Some(view);
-            self.leave_view(view);
+            self.leave_view(view, Cause::Equivocation);
         }
         in_view
     }
 
     /// The next view is asked for as soon as this step's inputs are worked off.
-    pub(crate) fn leave_view(&mut self, view: View) {
-        self.leave = Some(view);
+    pub(crate) fn leave_view(&mut self, view: View, cause: Cause) {
+        self.leave = Some((view, cause));
     }
 
     /// V3: f + 1 members ask for later views.
@@ -69,14 +70,15 @@ impl Views {
         if let Some(view) = self.pull(member.committee.weak()).filter(|view| *view > self.number)
             && member.may_sign()
         {
-            self.ask_for_view(order, member, view);
+            self.ask_for_view(order, member, view, Cause::Others);
         }
     }
 
     /// Asks for a view above the own one. The drafts of the old one are dropped (pitfall 25).
-    pub(crate) fn ask_for_view(&mut self, order: &mut Order, member: &mut Member, view: View) {
+    pub(crate) fn ask_for_view(&mut self, order: &mut Order, member: &mut Member, view: View, cause: Cause) {
         assert!(view > self.number, "I10: {view} asked for in {}", self.number);
         (self.number, self.changing) = (view, true);
+        self.cause = Some(cause);
         self.since = member.now.ticks;
         self.quorum_at = None;
         self.early.retain(|(of, _), _| *of >= view);

@@ -1,6 +1,7 @@
 //! §4.4: another primary (V).
 
 use super::*;
+use quorate_pbft::Cause;
 
 fn proofs_sent(replica: &Alone) -> usize {
     replica.sent().filter(|message| matches!(message, Message::Evidence(_))).count()
@@ -262,4 +263,33 @@ fn an_idle_replica_asks_for_nothing() {
         backup.tick(1_000);
     }
     assert_eq!(backup.asks_for_view(), None);
+}
+
+/// D3: the cause of a view change is told, for operators.
+#[test]
+fn a_view_that_was_asked_for_has_a_cause() {
+    let causes = |replica: &Alone| (replica.asks_for_view(), replica.replica.report().cause);
+    let mut open = Alone::new(4, 3);
+    open.propose(0, 0, 1, &empty(1_000));
+    open.tick(1_010);
+    assert_eq!(causes(&open), (Some(1), Some(Cause::Slot(SeqNum::new(1)))));
+    let mut lied_to = Alone::new(4, 1);
+    [1_000, 1_001].into_iter().for_each(|millis| lied_to.propose(0, 0, 1, &empty(millis)));
+    assert_eq!(causes(&lied_to), (Some(1), Some(Cause::Equivocation)));
+    let mut pulled = Alone::new(4, 3);
+    [0, 1].into_iter().for_each(|signer| pulled.demand(signer, 5));
+    assert_eq!(causes(&pulled), (Some(5), Some(Cause::Others)));
+    let slow = under_a_primary_that_waits(20, 200);
+    assert_eq!(causes(&slow), (Some(1), Some(Cause::Slow)));
+    assert_eq!(causes(&Alone::new(4, 3)), (None, None));
+}
+
+/// D3: a certified bundle that no cut takes is named by its lane.
+#[test]
+fn a_lane_that_is_left_out_is_the_cause_of_the_next_view() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("left out")).header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    (0..30).for_each(|_| backup.tick(100));
+    assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(1), Some(Cause::Lane(id(1)))));
 }

@@ -38,14 +38,16 @@ impl Admin {
     }
 }
 
-/// Lets admins through.
+/// Lets admins through; where a token would open, 401 asks for it, and 403 refuses another.
 pub async fn only(State(admin): State<Admin>, request: Request, next: Next) -> Result<Response, Failure> {
     if admin.admits(request.headers()) {
         return Ok(next.run(request).await);
     }
     let detail = "this is for operators: put a secret into the file admin.token in the replica's folder, start it again, \
         and send the secret as `Authorization: Bearer SECRET`; or ask at the address that `operations` in config.toml names";
-    Err(Failure::new(StatusCode::FORBIDDEN, "admin-only", detail))
+    let is_asked = matches!(admin, Admin::Token(_)) && !request.headers().contains_key(header::AUTHORIZATION);
+    let status = if is_asked { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    Err(Failure::new(status, "admin-only", detail))
 }
 
 #[cfg(test)]

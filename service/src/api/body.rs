@@ -165,6 +165,9 @@ pub async fn read(
 ) -> Result<Whole, Response> {
     let announced = length(headers).map_err(IntoResponse::into_response)?;
     let mut stream = body.into_data_stream();
+    if is_json(headers) {
+        return Err(refuse_and_drain(not_json(), stream));
+    }
     if announced.is_some_and(|length| length > max) {
         return Err(refuse_and_drain(too_large(announced, max), stream));
     }
@@ -195,6 +198,17 @@ pub async fn read(
     }
 }
 
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn not_json() -> Failure {
+    let detail =
+        "the body is bytes, not JSON: of an envelope those that docs/encoding.md gives, as application/octet-stream";
+    Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+}
+
 /// When the next piece must be there, after so many bytes.
 pub(super) fn due(begun: Instant, bytes: usize) -> Instant {
     let at_least = GRACE + Duration::from_millis((bytes * 1_000 / RATE_MIN) as u64);
@@ -220,7 +234,7 @@ pub(super) fn too_large(announced: Option<usize>, max: usize) -> Failure {
         StatusCode::PAYLOAD_TOO_LARGE,
         "structure",
         "too-large",
-        format!("an envelope has at most {max} bytes; {size}"),
+        format!("at most {max} bytes are taken here; {size}"),
     )
 }
 

@@ -44,16 +44,17 @@ const STEP: usize = 8;
 pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
     let moment = moment(&service, query.fresh).await?;
     let domain = query.domain.filter(|domain| !domain.is_empty());
+    query.cut.cursor::<ConflictId>()?;
+    query.cut.limit()?;
+    let wanted = match query.state.as_deref() {
+        None => None,
+        Some("open") => Some(true),
+        Some("settled") => Some(false),
+        Some(other) => return Err(Failure::bad_request(format!("state: {other:?} is neither open nor settled"))),
+    };
     if let Some(digits) = query.id.filter(|digits| !digits.is_empty()) {
         return json(&service, move || named(&moment, &digits)).await;
     }
-    query.cut.cursor::<ConflictId>()?;
-    let wanted = match query.state.as_deref().unwrap_or_default() {
-        "" => None,
-        "open" => Some(true),
-        "settled" => Some(false),
-        other => return Err(Failure::bad_request(format!("state: {other:?} is neither open nor settled"))),
-    };
     let id = |conflict: &ConflictEntry| conflict.id.to_string();
     page(&service, query.cut, STEP, id, move |from, limit| {
         let view = moment.view();

@@ -4,7 +4,7 @@ use super::Shared;
 use super::author_pace;
 use super::body;
 use super::door::Seat;
-use super::param::{InPath, InQuery, digest};
+use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
 use super::relayed;
@@ -38,14 +38,16 @@ const SMALL_BYTES: usize = 64 << 10;
 /// `wait=` of an offer.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Wish {
+    /// Level at which the answer is wanted.
     wait: Option<Level>,
 }
 
 /// `proof=` of a look.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Look {
-    #[serde(default)]
-    proof: bool,
+    /// Whether the proof is wanted instead of the receipt.
+    #[schemars(with = "Option<bool>")]
+    proof: Option<String>,
 }
 
 /// Takes an envelope.
@@ -301,7 +303,7 @@ pub async fn look(
     InQuery(look): InQuery<Look>,
 ) -> Answer<Response> {
     let id = EnvelopeId(digest(&id)?);
-    if look.proof {
+    if wants_proof(look.proof.as_deref())? {
         return proofs::of_receipt(&service, &id).await;
     }
     if let Some(receipt) = service.receipt(id).await? {

@@ -47,8 +47,11 @@ pub struct Start {
 /// Streams the events after a position, and then those to come.
 pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, headers: HeaderMap) -> Answer<Response> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let from = match last.or(start.from).filter(|text| !text.is_empty()) {
-        Some(text) => text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")))?,
+    let position = |text: String| text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")));
+    let (last, start) =
+        (last.map(position).transpose()?, start.from.filter(|text| !text.is_empty()).map(position).transpose()?);
+    let from = match last.or(start) {
+        Some(position) => position,
         None => Revision::slot(service.now().moment.seq()),
     };
     let moment = service.now().moment;

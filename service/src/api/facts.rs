@@ -18,6 +18,7 @@ const LOOKED_AT: usize = 64;
 /// The path that is to be read or changed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct About {
+    /// The path.
     #[serde(default)]
     path: String,
 }

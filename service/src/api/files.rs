@@ -3,7 +3,7 @@
 use super::Shared;
 use super::level::Freshness;
 use super::page::{Cut, page, parsed};
-use super::param::{InPath, InQuery, wants_proof};
+use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
 use super::service::Service;
@@ -75,8 +75,9 @@ pub async fn file(
     InQuery(query): InQuery<FileQuery>,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    let nonce = query.nonce.as_deref().map(digest).transpose()?;
     if wants_proof(query.proof.as_deref())? {
-        return proofs::of_file(&service, &domain, &path, query.fresh, query.nonce.as_deref()).await;
+        return proofs::of_file(&service, &domain, &path, query.fresh, nonce).await;
     }
     let (moment, at) = query.fresh.state(&service).await?;
     let (looked_at, place) = (moment.clone(), (domain.clone(), path.clone()));
@@ -104,8 +105,7 @@ async fn content(
     headers: &HeaderMap,
 ) -> Answer<Response> {
     let etag = format!("\"{}\"", file.hash);
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
-    let mut response = if known {
+    let mut response = if knows(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let hash = file.hash;
@@ -120,6 +120,7 @@ async fn content(
     };
     let out = response.headers_mut();
     out.insert(header::ETAG, text(etag));
+    out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
     out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     out.insert(MODE_HEADER, HeaderValue::from_static(mode_name(file.mode)));
     out.insert(REVISION_HEADER, text(file.revision));
@@ -128,6 +129,13 @@ async fn content(
         out.insert(CONFLICT_HEADER, text(conflict));
     }
     Ok(response)
+}
+
+/// True if the client has the content (RFC 9110 §13.1.2).
+fn knows(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 fn mode_name(mode: Mode) -> &'static str {
@@ -184,5 +192,19 @@ fn log_entry(entry: Logged) -> LogEntry {
         message: entry.message,
         time: entry.time.get(),
         changes: entry.changes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_is_known_by_any_tag_of_a_list_weak_or_not_and_by_a_star() {
+        let headers = |known: &str| HeaderMap::from_iter([(header::IF_NONE_MATCH, known.parse().expect("a header"))]);
+        for known in [r#""a""#, r#"W/"a""#, r#""b", "a""#, "*"] {
+            assert!(knows(&headers(known), r#""a""#), "{known}");
+        }
+        assert!(!knows(&headers(r#""b", a"#), r#""a""#) && !knows(&HeaderMap::new(), r#""a""#));
     }
 }

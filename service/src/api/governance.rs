@@ -68,10 +68,12 @@ const STEP: usize = 4;
 pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
     let (moment, _) = query.fresh.state(&service).await?;
     let domain = query.domain.filter(|domain| !domain.is_empty());
-    let open_only = match query.state.as_deref().unwrap_or_default() {
-        "" => false,
-        "open" => true,
-        other => return Err(Failure::bad_request(format!("state: {other:?} is not open; without it, all are listed"))),
+    let open_only = match query.state.as_deref() {
+        None => false,
+        Some("open") => true,
+        Some(other) => {
+            return Err(Failure::bad_request(format!("state: {other:?} is not open; without it, all are listed")));
+        }
     };
     let id = |entry: &ProposalEntry| entry.id.to_string();
     page(&service, query.cut, STEP, id, move |from, limit| {

@@ -53,10 +53,10 @@ pub struct EpochsQuery {
 /// The epochs so far, or the file that leads through them from the genesis.
 pub async fn epochs(State(service): Shared, InQuery(query): InQuery<EpochsQuery>) -> Answer<Response> {
     let moment = service.now().moment;
+    let (from, limit) = (query.cut.cursor()?.map(Epoch::new), query.cut.limit()?);
     if wants_proof(query.proof.as_deref())? {
         return service.answers.send(FILE, move || Ok(moment.view().chain_of_epochs()?.encode())).await;
     }
-    let (from, limit) = (query.cut.cursor()?.map(Epoch::new), query.cut.limit()?);
     json(&service, move || {
         let page = moment.view().epochs(from, limit)?;
         Ok(Page { items: page.items.into_iter().map(epoch).collect(), next: page.next })

@@ -67,15 +67,17 @@ pub use tls::{TlsError, acceptor};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use routes::Readers;
+use std::future::ready;
 use std::sync::Arc;
 
 /// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
 pub fn router(service: Arc<Service>, admin: Admin) -> Router {
+    let document = openapi::document(&admin);
     let only = middleware::from_fn_with_state(admin, admin::only);
     let wait = middleware::from_fn_with_state(service.clone(), session::wait);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| {
@@ -87,17 +89,22 @@ pub fn router(service: Arc<Service>, admin: Admin) -> Router {
         }
     });
     routes
-        .route("/openapi.json", get(openapi::document))
+        .route("/openapi.json", get(move || ready(([(header::CONTENT_TYPE, "application/json")], document.clone()))))
         .method_not_allowed_fallback(no_such_method)
-        .fallback(|| async { Failure::not_found("no such address; the API is under /v1") })
+        .fallback(|| async { Failure::not_found("no such address; /openapi.json lists those that there are") })
         .layer(middleware::from_fn_with_state(service.clone(), session::show))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))
         .with_state(service)
 }
 
-async fn no_such_method() -> Failure {
-    let detail = "this address does not know that method; /openapi.json tells which it knows";
+async fn no_such_method(method: Method, uri: Uri) -> Failure {
+    let reads = [Method::OPTIONS, Method::TRACE, Method::CONNECT];
+    let detail = if uri.path().starts_with("/v1/domains/") && !reads.contains(&method) {
+        "files and domains are changed by signed envelopes: POST one to /v1/envelopes, as `quorate put` and its kin do"
+    } else {
+        "this address does not know that method; the header `Allow` names those that it knows"
+    };
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 

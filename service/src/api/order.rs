@@ -34,6 +34,7 @@ const SIGNED_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub struct UpTo {
     /// The slot; 0 is before the first.
+    #[schemars(range(max = u64::MAX))]
     seq: Option<u64>,
 }
 

@@ -18,7 +18,7 @@ pub const PAGE_BYTES_MAX: usize = 1 << 20;
 /// `from=` and `limit=` of a list.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Cut {
-    /// The cursor that the page before gave.
+    /// The cursor that the page before gave; none or an empty one for the first.
     pub from: Option<String>,
     /// Count of items, at most. As text: a query's parts have no types.
     #[schemars(with = "Option<u32>", range(max = u32::MAX))]
@@ -28,7 +28,7 @@ pub struct Cut {
 impl Cut {
     /// Count of items to answer with.
     pub fn limit(&self) -> Answer<usize> {
-        let Some(text) = self.limit.as_deref().filter(|text| !text.is_empty()) else { return Ok(LIMIT) };
+        let Some(text) = self.limit.as_deref() else { return Ok(LIMIT) };
         let limit: u32 = text.parse().map_err(|_| Failure::bad_request(format!("limit: {text:?} is no number")))?;
         Ok((limit as usize).clamp(1, LIMIT_MAX))
     }

@@ -18,7 +18,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let Path(value) = Path::from_request_parts(parts, state)
             .await
-            .map_err(|error| Failure::bad_request(format!("path: {}", error.body_text())))?;
+            .map_err(|error| Failure::bad_request(format!("path: {}", words(&error.body_text()))))?;
         Ok(Self(value))
     }
 }
@@ -27,11 +27,32 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for InQuery<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        if !is_utf8(parts.uri.query().unwrap_or_default()) {
+            return Err(Failure::bad_request("query: what is percent-encoded is not UTF-8"));
+        }
         let Query(value) = Query::from_request_parts(parts, state)
             .await
-            .map_err(|error| Failure::bad_request(format!("query: {}", error.body_text())))?;
+            .map_err(|error| Failure::bad_request(format!("query: {}", words(&error.body_text()))))?;
         Ok(Self(value))
     }
+}
+
+/// A rejection in the words that are new to the client.
+fn words(rejection: &str) -> &str {
+    let words = rejection.strip_prefix("Failed to deserialize query string: ");
+    words.or_else(|| rejection.strip_prefix("Invalid URL: ")).unwrap_or(rejection)
+}
+
+/// True if what is percent-encoded is UTF-8, of which nothing is lost when it is read.
+fn is_utf8(query: &str) -> bool {
+    let (mut decoded, mut rest, mut byte) = (Vec::with_capacity(query.len()), query.as_bytes(), [0]);
+    while let Some((first, after)) = rest.split_first() {
+        let encoded = after.get(..2).filter(|_| *first == b'%');
+        let is_encoded = encoded.is_some_and(|digits| hex::decode_to_slice(digits, &mut byte).is_ok());
+        decoded.push(if is_encoded { byte[0] } else { *first });
+        rest = if is_encoded { &after[2..] } else { after };
+    }
+    str::from_utf8(&decoded).is_ok()
 }
 
 /// 32 bytes in lower-case hex.
@@ -51,16 +72,22 @@ pub fn key(text: &str) -> Result<PublicKey, Failure> {
 
 /// Whether `proof=` asks for a proof file. As text: a query's parts have no types where some are flattened.
 pub fn wants_proof(text: Option<&str>) -> Result<bool, Failure> {
-    match text.unwrap_or_default() {
-        "true" | "1" => Ok(true),
-        "false" | "0" | "" => Ok(false),
-        other => Err(Failure::bad_request(format!("proof: {other:?} is neither true nor false"))),
+    match text {
+        Some("true" | "1") => Ok(true),
+        Some("false" | "0") | None => Ok(false),
+        Some(other) => Err(Failure::bad_request(format!("proof: {other:?} is neither true nor false"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_that_would_lose_bytes_is_known() {
+        assert!(is_utf8("prefix=%C3%BC/%25&limit=1") && is_utf8("a=%") && is_utf8("a=%zz") && is_utf8("a=\u{fc}"));
+        assert!(!is_utf8("prefix=%ff") && !is_utf8("prefix=%C3") && !is_utf8("%c3%28"));
+    }
 
     #[test]
     fn a_digest_has_one_spelling() {

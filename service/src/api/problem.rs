@@ -131,7 +131,7 @@ impl From<QueryError> for Failure {
             }
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
             QueryError::Pruned { .. } => Self::new(StatusCode::GONE, "history-pruned", error.to_string()),
-            QueryError::Cursor => Self::bad_request(error.to_string()),
+            QueryError::Cursor => Self::not_found(format!("{error}; leave out `from` to begin it again")),
         }
     }
 }
@@ -142,6 +142,9 @@ impl IntoResponse for Failure {
         let (problem, retry_after) = self.into_parts();
         let body = serde_json::to_vec(&problem).expect("a problem is plain data");
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -6,6 +6,7 @@ use crate::logging;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
 use quorate_client::api::{LogLevels, Version};
 use quorate_ledger::RULES;
 
@@ -24,7 +25,8 @@ pub async fn levels() -> Answer<Json<LogLevels>> {
 /// Sets the filter until the process ends.
 pub async fn set_levels(body: Result<Bytes, BytesRejection>) -> Answer<Json<LogLevels>> {
     const FORM: &str = r#"expected {"filter": "info,quorate_service=debug"}"#;
-    let body = body.map_err(|error| Failure::new(error.status(), "bad-request", error.body_text()))?;
+    let code = |status| if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "bad-request" };
+    let body = body.map_err(|error| Failure::new(error.status(), code(error.status()), error.body_text()))?;
     let asked: LogLevels =
         serde_json::from_slice(&body).map_err(|error| Failure::bad_request(format!("{error}; {FORM}")))?;
     logging::set(&asked.filter).map_err(|error| Failure::bad_request(error.to_string()))?;

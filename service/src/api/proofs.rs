@@ -4,10 +4,10 @@
 //! second.
 
 use super::level::{Freshness, nonce};
-use super::param::digest;
 use super::problem::{Answer, Failure};
 use super::service::{Service, Strong};
 use crate::engine::Certified;
+use axum::http::StatusCode;
 use axum::response::Response;
 use quorate_ledger::proof::{Marked, NonceProof, Proof, ProveError};
 use quorate_ledger::{EnvelopeId, Level, Revision};
@@ -19,12 +19,11 @@ pub async fn of_file(
     domain: &str,
     path: &str,
     fresh: Freshness,
-    own_nonce: Option<&str>,
+    own_nonce: Option<Digest>,
 ) -> Answer<Response> {
     if fresh.at.is_some() {
         return Err(Failure::bad_request("a proof is of the newest checkpoint: leave out at="));
     }
-    let own_nonce = own_nonce.filter(|text| !text.is_empty()).map(digest).transpose()?;
     let (seq, mark) = match fresh.level.unwrap_or(Level::Strong) {
         Level::Strong => {
             let read = service.strong(own_nonce.map_or_else(|| nonce().map(Digest), Ok)?).await?;
@@ -62,6 +61,12 @@ pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> 
 
 /// The first state at or after a slot that q replicas have signed and that is at hand.
 pub(super) async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
+    let now = service.now();
+    if seq == SeqNum::default() && now.moment.seq() == seq && now.certified.is_none() {
+        let detail =
+            "the group has decided nothing yet, so no state of it is signed; make a first change, and ask again";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "nothing-signed", detail));
+    }
     let enough = |held: &Certified| held.moment.seq() >= seq;
     let published = service.until(|published| published.certified.as_ref().is_some_and(enough)).await?;
     published.certified.ok_or_else(Failure::too_slow)
@@ -78,7 +83,7 @@ impl From<ProveError> for Failure {
             ProveError::Unknown(_) => Self::not_found(error.to_string()),
             ProveError::OtherState => {
                 tracing::error!(event = "held-state-wrong", %error, "a held state does not match its certificate");
-                Self::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "other-state", error.to_string())
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "other-state", error.to_string())
             }
         }
     }

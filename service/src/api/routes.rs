@@ -3,7 +3,7 @@
 
 use super::level::Freshness;
 use super::page::Cut;
-use super::shapes::{Body, Parameter, Shape, events, json, lines, parameters};
+use super::shapes::{self, Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
     locks, members, offers, order, partitions, probes, program, state, status,
@@ -35,7 +35,24 @@ pub struct Route {
     /// Answer in words.
     pub answers: &'static str,
     /// Parameters of the query, where there are any.
-    pub query: Option<fn() -> Vec<Parameter>>,
+    pub query: Option<fn(&mut SchemaGenerator) -> Vec<Parameter>>,
+    /// Form of the list's cursors, where there is one.
+    pub cursor: Option<&'static str>,
+    /// Headers of the request that have a say.
+    pub heeds: &'static [Header],
+    /// Headers of the answer.
+    pub shows: &'static [Header],
+}
+
+/// Header of a request or an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// Description in words.
+    pub says: &'static str,
+    /// Form of its value.
+    pub pattern: &'static str,
 }
 
 /// Method and body of a request.
@@ -45,6 +62,8 @@ pub enum Request {
     Get,
     /// POST of bytes: the canonical form of a signed envelope, or a question about a state or the order.
     PostBytes,
+    /// POST of a stream of such bytes, which may be empty.
+    PostStream,
     /// POST of JSON: a question.
     PostJson(Shape),
     /// PUT of JSON.
@@ -105,7 +124,9 @@ impl Route {
         body: Body,
         answers: &'static str,
     ) -> Self {
-        Self { path, handler, request, readers: Readers::Clients, replies: vec![(200, body)], answers, query: None }
+        let (replies, readers) = (vec![(200, body)], Readers::Clients);
+        let (query, cursor, heeds, shows): (_, _, &[Header], &[Header]) = (None, None, &[], &[]);
+        Self { path, handler, request, readers, replies, answers, query, cursor, heeds, shows }
     }
 
     fn or(mut self, status: u16, body: Body) -> Self {
@@ -117,9 +138,27 @@ impl Route {
         Self { query: Some(parameters::<Q>), ..self }
     }
 
+    /// The query of a list whose cursors have this form.
+    fn paged<Q: JsonSchema>(self, cursor: &'static str) -> Self {
+        Self { cursor: Some(cursor), ..self.asked::<Q>() }
+    }
+
+    fn streamed(self) -> Self {
+        Self { request: Request::PostStream, ..self }
+    }
+
+    fn heeds(self, heeds: &'static [Header]) -> Self {
+        Self { heeds, ..self }
+    }
+
+    fn shows(self, shows: &'static [Header]) -> Self {
+        Self { shows, ..self }
+    }
+
     /// True if the query names the level of a read.
     pub fn takes_a_level(&self) -> bool {
-        self.query.is_some_and(|parameters| parameters().iter().any(|parameter| parameter.name == "level"))
+        let parameters = self.query.map(|parameters| parameters(&mut shapes::of_queries()));
+        parameters.is_some_and(|parameters| parameters.iter().any(|parameter| parameter.name == "level"))
     }
 
     fn for_operators(self) -> Self {
@@ -131,6 +170,35 @@ const HTML: Body = Body::Bytes("text/html");
 const TEXT: Body = Body::Bytes("text/plain");
 const BYTES: Body = Body::Bytes("application/octet-stream");
 const METRICS: Body = Body::Bytes("application/openmetrics-text");
+
+/// Forms of ids and revisions.
+const ID: &str = "^[0-9a-f]{64}$";
+const REVISION: &str = r"^(0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?)$";
+
+/// Forms of cursors, each empty at the beginning.
+const FROM_ID: &str = "^([0-9a-f]{64})?$";
+const FROM_REVISION: &str = r"^((0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?))?$";
+const FROM_NUMBER: &str = "^(0|[1-9][0-9]{0,18})?$";
+const FROM_LOCK: &str = "^([0-9a-f]{64}/.*)?$";
+
+const AT: Header = Header { name: "Quorate-At", says: "Revision of the state that was read", pattern: REVISION };
+const KNOWN: Header =
+    Header { name: "If-None-Match", says: "Tags of contents that are known: 304 for one of them", pattern: "" };
+/// The session's token, in every answer.
+pub const SESSION: Header = Header {
+    name: "Quorate-Session",
+    says: "What the session has seen: shown in its next question, which is then not answered from an older state",
+    pattern: "^[0-9a-f]{64}:(0|[1-9][0-9]{0,18})$",
+};
+const LAST: Header =
+    Header { name: "Last-Event-ID", says: "The last event's position, in place of `from`", pattern: REVISION };
+const OF_A_FILE: [Header; 5] = [
+    Header { name: "ETag", says: "The content's hash, in quotes; not with a proof", pattern: "^\"[0-9a-f]{64}\"$" },
+    Header { name: "Quorate-Mode", says: "Mode of the file", pattern: "^(file|exec|link)$" },
+    Header { name: "Quorate-Revision", says: "Revision that made it so", pattern: REVISION },
+    AT,
+    Header { name: "Quorate-Conflict", says: "The open conflict at the path, where there is one", pattern: ID },
+];
 
 /// Every route: address, handler, body of its answer, answer in words, query.
 #[rustfmt::skip] // one line for each, so that a missing or doubled one is seen
@@ -149,37 +217,37 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
         Route::get("/v1/members", group::members, json::<Members>(), "Page of the voters, their epoch, and the next one while it is pending"),
         Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed"),
-        Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).asked::<group::EpochsQuery>(),
+        Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER),
         Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
         Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>(),
-        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>(),
+        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>().streamed(),
         Route::get("/v1/envelopes/{id}", envelopes::look, json::<Receipt>(), "The receipt, or 202 with the ticket; with proof=true the receipt's proof file").or(200, BYTES).or(202, json::<Ticket>()).asked::<envelopes::Look>(),
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
-        Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path; header `Quorate-At`").asked::<files::TreeQuery>(),
-        Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").asked::<files::FileQuery>(),
-        Route::get("/v1/domains/{domain}/log", files::log, json::<Page<LogEntry>>(), "Page of accepted envelopes, newest first").asked::<files::LogQuery>(),
+        Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]),
+        Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE),
+        Route::get("/v1/domains/{domain}/log", files::log, json::<Page<LogEntry>>(), "Page of accepted envelopes, newest first").paged::<files::LogQuery>(FROM_REVISION),
         Route::get("/v1/domains/{domain}/authors/{key}", authors::author, json::<AuthorInfo>(), "An author's numbers, and what waits here"),
         Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").asked::<locks::ListQuery>(),
+        Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK),
         Route::get("/v1/domains/{domain}/policy", governance::policy, json::<PolicyOfDomain>(), "A domain's policy").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").asked::<governance::PendingQuery>(),
+        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_ID),
         Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingChange>(), "A change that waits for approvals or attestations").asked::<Freshness>(),
         Route::get("/v1/domains/{domain}/facts", facts::of_path, json::<LevelFacts>(), "What level `auto` is chosen by for a path").asked::<facts::About>(),
         Route::get("/v1/domains/{domain}/causality", causality::order, json::<Causality>(), "How two changes stand to each other, each named by its envelope or revision, and why").asked::<causality::Pair>(),
         Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>(),
-        Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").asked::<governance::ListQuery>(),
+        Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").paged::<governance::ListQuery>(FROM_ID),
         Route::get("/v1/proposals/{id}", governance::one, json::<ProposalEntry>(), "One proposal").asked::<Freshness>(),
-        Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").asked::<conflicts::ListQuery>(),
+        Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").paged::<conflicts::ListQuery>(FROM_ID),
         Route::get("/v1/conflicts/{id}", conflicts::one, json::<ConflictStory>(), "One conflict, and all that happened to it").asked::<Freshness>(),
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, BYTES, "The content of its base, a side or a proposal").asked::<Freshness>(),
-        Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").asked::<Cut>(),
+        Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(FROM_ID),
         Route::get("/v1/evidence/{id}", evidence::file, BYTES, "The proof file"),
         Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_operators(),
         Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_operators(),
         Route::get("/v1/order", order::proof, BYTES, "Proof of which bundles were executed up to a slot, and in which order, under the newest certified state").asked::<order::UpTo>().for_operators(),
         Route::post("/v1/order", order::answer, BYTES, "Decided slots with their certificates, or bundles, for `quorate bundle export`").for_operators(),
-        Route::get("/v1/events", super::events::stream, events::<Event>(), "Events after a position; resumable by Last-Event-ID").asked::<super::events::Start>(),
+        Route::get("/v1/events", super::events::stream, events::<Event>(), "Events after a position; resumable by Last-Event-ID").paged::<super::events::Start>(FROM_REVISION).heeds(&[LAST]),
     ]
 }

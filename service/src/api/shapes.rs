@@ -1,6 +1,7 @@
 //! Shapes of queries and answers: made from the types that handlers read and write, for `/openapi.json`.
 
 use schemars::generate::{Contract, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
@@ -18,6 +19,8 @@ pub enum Body {
     Events(Shape),
     /// Lines, each JSON of a type.
     Lines(Shape),
+    /// No body.
+    Nothing,
 }
 
 /// JSON of the type.
@@ -37,9 +40,31 @@ pub fn lines<T: JsonSchema>() -> Body {
 
 /// Generator for the bodies of answers: a schema stands once, among the document's components.
 pub fn of_answers() -> SchemaGenerator {
-    let mut settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.definitions_path = "/components/schemas".into();
+    generator(Contract::Serialize)
+}
+
+/// The same for queries.
+pub fn of_queries() -> SchemaGenerator {
+    generator(Contract::Deserialize)
+}
+
+fn generator(contract: Contract) -> SchemaGenerator {
+    let mut settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(enumerate));
+    (settings.definitions_path, settings.contract) = ("/components/schemas".into(), contract);
     settings.into_generator()
+}
+
+/// A choice between names as an enumeration, of which generators of clients make a type; what each name says goes into
+/// the description.
+fn enumerate(schema: &mut Schema) {
+    let of = schema.get("oneOf").and_then(Value::as_array);
+    let named = of.and_then(|of| of.iter().map(|one| Some((one["const"].as_str()?, &one["description"]))).collect());
+    let Some(named): Option<Vec<(&str, &Value)>> = named else { return };
+    let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+    let said = named.iter().filter_map(|(name, said)| Some(format!("- `{name}`: {}", said.as_str()?)));
+    let whole = schema.get("description").and_then(Value::as_str).map(|whole| format!("{whole}\n"));
+    let description: Vec<String> = whole.into_iter().chain(said).collect();
+    *schema = schemars::json_schema!({ "type": "string", "enum": names, "description": description.join("\n") });
 }
 
 /// Parameter of a query.
@@ -55,11 +80,8 @@ pub struct Parameter {
 }
 
 /// Parameters of the query that a handler reads into the type.
-pub fn parameters<T: JsonSchema>() -> Vec<Parameter> {
-    let mut settings = SchemaSettings::draft2020_12();
-    settings.inline_subschemas = true;
-    settings.contract = Contract::Deserialize;
-    let schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+pub fn parameters<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Vec<Parameter> {
+    let schema = T::json_schema(schemas).to_value();
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema["properties"].as_object().into_iter().flatten();
     properties.map(|(name, of)| parameter(name, required.contains(&name.as_str()), of.clone())).collect()

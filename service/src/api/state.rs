@@ -28,8 +28,10 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub struct Which {
     /// The state after exactly this slot.
+    #[schemars(range(max = u64::MAX))]
     seq: Option<u64>,
     /// The first state that is certified after this slot or a later one.
+    #[schemars(range(max = u64::MAX))]
     after: Option<u64>,
     /// The state as it was executed, whether it is signed or not.
     #[serde(default)]

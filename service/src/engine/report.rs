@@ -4,7 +4,7 @@ use super::core::Core;
 use super::mempool::Mempool;
 use super::roots::Roots;
 use quorate_client::api::Mode;
-use quorate_pbft::{Broken, Digest, Epoch, Follower, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
+use quorate_pbft::{Broken, Cause, Digest, Epoch, Follower, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
 
 /// Milliseconds within which a member counts as heard (R).
 const HEARD_MS: u64 = 2_000;
@@ -19,6 +19,8 @@ pub struct Report {
     pub epoch: Epoch,
     /// The highest view entered or asked for.
     pub view: View,
+    /// Why this replica asked for it; none where it did not.
+    pub cause: Option<Cause>,
     /// Its primary.
     pub primary: ReplicaId,
     /// Slot of the newest stable checkpoint that is executed here.
@@ -97,6 +99,7 @@ impl Report {
         Self {
             epoch: Epoch::default(),
             view: View::default(),
+            cause: None,
             primary: ReplicaId::new(0),
             stable: SeqNum::default(),
             stable_root: None,
@@ -181,6 +184,7 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
     Report {
         epoch: core.executed.epoch,
         view: core.view,
+        cause: None,
         primary: ReplicaId::new((core.view.get() % peers.len() as u64) as u16),
         stable: core.stable,
         stable_root: None,
@@ -209,6 +213,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
     let mut report = Report {
         epoch: Epoch::default(),
         view: core.view,
+        cause: core.cause,
         primary: core.primary,
         stable: core.stable,
         stable_root: None,

@@ -200,7 +200,7 @@ impl Watch {
         let metrics = &self.sources.metrics;
         let peers = published.report.peers.iter().map(|peer| peer.replica);
         Sample {
-            view_changes: metrics.view_changes.get(),
+            view_changes: metrics.views.get(),
             clock_refusals: metrics.refused_for("clock"),
             conflicts: metrics.conflicts(),
             garbled: peers.map(|peer| (peer.get(), metrics.frames_invalid_of(peer))).collect(),
