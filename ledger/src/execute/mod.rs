@@ -153,9 +153,6 @@ impl<'l, 's> Execution<'l, 's> {
         let Some(committee) = self.committee(key.epoch)? else {
             return Ok(());
         };
-        if !self.is_within_horizon(key.epoch)? {
-            return Ok(());
-        }
         let Some(offender) = committee.key(key.signer) else {
             return Ok(());
         };
@@ -166,7 +163,10 @@ impl<'l, 's> Execution<'l, 's> {
             self.is_recorded(key);
             return Ok(());
         }
-        if count >= OFFENCES_MAX || !check::proves(&evidence, &committee, &genesis) {
+        if count >= OFFENCES_MAX
+            || !self.is_within_horizon(key.epoch)?
+            || !check::proves(&evidence, &committee, &genesis)
+        {
             return Ok(());
         }
         let id = evidence.id();

@@ -70,9 +70,10 @@ fn evidence_of_an_epoch_beyond_the_horizon_is_recorded_no_more() {
         world.slot(&[]);
     }
     let (late, later) = (contradiction(&world, 0, 0, 0), contradiction(&world, 0, 3, 3));
-    assert_eq!(reported(&mut world, late).recorded.len(), 1);
+    assert_eq!(reported(&mut world, late.clone()).recorded.len(), 1);
     for _ in 0..32 {
         world.slot(&[]);
     }
     assert_eq!(reported(&mut world, later).recorded, []);
+    assert_eq!(reported(&mut world, late).recorded.len(), 1, "it is named again, for who forgot it");
 }
