@@ -15,10 +15,12 @@ use crate::vocabulary::ids::EnvelopeId;
 use quorate_pbft::{Digest, QuorumCert, SeqNum, merkle_path};
 
 impl<'a> StateView<'a> {
-    /// The epochs so far, each vouched for by the one before: as far as their steps are kept here.
+    /// The epochs so far, each vouched for by the one before. A step that is missing is damage: a shorter chain proves nothing
+    /// of the epochs after it.
     pub fn chain_of_epochs(&self) -> Result<Epochs, StoreError> {
-        let steps = epochs::kept(self.read)?;
-        Epochs::kept(self.ledger.genesis(), steps).ok_or_else(|| entry::damaged("a step between epochs"))
+        let chain = Epochs::kept(self.ledger.genesis(), epochs::kept(self.read)?);
+        let whole = chain.filter(|chain| chain.newest().epoch() >= self.ledger.head().epoch);
+        whole.ok_or_else(|| entry::damaged("a step between epochs"))
     }
 
     /// The proof of what stands at a path in this state, which `certificate` must certify.

@@ -2,7 +2,7 @@
 
 use super::*;
 use quorate_ledger::proof::{Epochs, Proof, ProofError, ProveError, Proved};
-use quorate_ledger::{Ledger, MemoryStore, Read};
+use quorate_ledger::{Ledger, MemoryStore, Read, Store, Table};
 use quorate_pbft::{Constants, Digest, Epoch, SeqNum, Tip};
 use support::twin;
 use support::world::write;
@@ -163,4 +163,17 @@ fn a_step_is_kept_by_the_certificate_of_the_last_slot_alone() {
     assert_eq!(world.ledger.keep_step(&mut world.store, &early), Err(ProveError::OtherState));
     fill(&mut world);
     assert_eq!(world.ledger.keep_step(&mut world.store, &early), Err(ProveError::OtherState));
+}
+
+#[test]
+fn a_chain_of_epochs_that_lacks_a_step_is_damage() {
+    let mut world = decided();
+    fill(&mut world);
+    world.slot(&[]);
+    assert!(world.view().chain_of_epochs().is_ok());
+    let steps = world.rows(Table::Meta).into_iter().filter(|key| key.starts_with(b"epoch-step"));
+    for key in steps.collect::<Vec<_>>() {
+        world.store.delete(Table::Meta, &key).expect("memory does not fail");
+    }
+    assert!(world.view().chain_of_epochs().is_err());
 }
