@@ -80,7 +80,7 @@ impl Applier<'_, '_> {
     }
 
     fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Abort> {
-        self.check_enrolment(key, organisation, proof).map_err(|why| bad(&why))?;
+        self.check_enrolment(key, organisation, proof)?;
         Ok(self.admit(key, organisation)?)
     }
 
@@ -108,15 +108,14 @@ impl Applier<'_, '_> {
     }
 
     /// Why a key cannot be enrolled: a revoked key is known for ever.
-    fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), String> {
-        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
-        if known(&name::author(key))? {
-            return Err(format!("{key} is or was enrolled"));
+    fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Abort> {
+        if self.overlay.has(GROUP, &name::author(key))? {
+            return Err(bad(&format!("{key} is or was enrolled")));
         }
-        if !known(&name::organisation(organisation))? {
-            return Err(format!("no organisation {organisation:?}"));
+        if !self.overlay.has(GROUP, &name::organisation(organisation))? {
+            return Err(bad(&format!("no organisation {organisation:?}")));
         }
-        keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| format!("{key}: {why}"))
+        keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| bad(&format!("{key}: {why}")))
     }
 
     /// Revokes a key and ends its locks, which nobody could give back any more.
@@ -132,7 +131,7 @@ impl Applier<'_, '_> {
             return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
         }
         self.weigh(act)?;
-        self.check(act).map_err(|why| bad(&why))?;
+        self.check(act)?;
         let id = ProposalId::of(&self.id, self.index);
         let quorum = self.quorum()?;
         let speaks = self.may_agree(&quorum);
@@ -247,16 +246,17 @@ impl Applier<'_, '_> {
                     self.enact(&proposal.act)?;
                     ProposalFate::Effective
                 }
-                Err(why) => ProposalFate::Failed(why),
+                Err(Abort::Refused(why)) => ProposalFate::Failed(why.detail),
+                Err(other) => return Err(other),
             };
             self.end_proposal(id, &mut proposal, how);
         }
         Ok(self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))?)
     }
 
-    /// Why something cannot be done as things stand.
-    fn check(&self, act: &Act) -> Result<(), String> {
-        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
+    /// Refuses what cannot be done as things stand. A store that cannot be read is no reason, for it is one replica's.
+    fn check(&self, act: &Act) -> Result<(), Abort> {
+        let known = |name: &[u8]| self.overlay.has(GROUP, name);
         match act {
             Act::SetPolicy { policy } => self.check_policy(policy),
             Act::SetGroupPolicy { policy } => self.check_group_policy(policy),
@@ -268,54 +268,51 @@ impl Applier<'_, '_> {
                 self.check_policy(policy)?;
                 match is_name(name) && !known(&name::domain(name))? {
                     true => Ok(()),
-                    false => Err(format!("{name:?} is no name of a domain, or taken")),
+                    false => Err(bad(&format!("{name:?} is no name of a domain, or taken"))),
                 }
             }
             Act::AddOrganisation { name } => match is_name(name) && !known(&name::organisation(name))? {
                 true => Ok(()),
-                false => Err(format!("{name:?} is no name of an organisation, or taken")),
+                false => Err(bad(&format!("{name:?} is no name of an organisation, or taken"))),
             },
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
-            Act::Revoke { key } => {
-                self.enrolled(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
-            }
+            Act::Revoke { key } => self.enrolled(key).map(drop),
             Act::Reconfigure { change } => self.check_reconfiguration(change),
         }
     }
 
     /// Refuses a policy that nobody could ever change.
-    fn check_policy(&self, policy: &DomainPolicy) -> Result<(), String> {
-        policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_domain(self.overlay, policy).map_err(|error| error.to_string())?;
+    fn check_policy(&self, policy: &DomainPolicy) -> Result<(), Abort> {
+        policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
+        let quorum = Quorum::of_domain(self.overlay, policy)?;
         match quorum.threshold() {
             threshold if threshold.is_stuck && threshold.electorate.active >= threshold.needed => {
-                Err("nobody could ever change this policy: no author who may write is enrolled".into())
+                Err(bad("nobody could ever change this policy: no author who may write is enrolled"))
             }
             threshold => can_be_met(threshold),
         }
     }
 
-    fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), String> {
-        policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_group(self.overlay, policy).map_err(|error| error.to_string())?;
+    fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), Abort> {
+        policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
+        let quorum = Quorum::of_group(self.overlay, policy)?;
         match quorum.threshold().is_stuck {
-            true => Err("it could never be changed: it asks for more organisations than it lets speak".into()),
+            true => Err(bad("it could never be changed: it asks for more organisations than it lets speak")),
             false => Ok(()),
         }
     }
 
     /// The group decides for a domain only where that cannot decide for itself.
-    fn needs_rescue(&self, domain: &str) -> Result<(), String> {
-        let record: Option<DomainRecord> =
-            self.overlay.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
-        let Some(record) = record else { return Err(format!("no domain {domain:?}")) };
-        let quorum = Quorum::of_domain(self.overlay, &record.policy).map_err(|error| error.to_string())?;
+    fn needs_rescue(&self, domain: &str) -> Result<(), Abort> {
+        let record: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(domain))?;
+        let Some(record) = record else { return Err(bad(&format!("no domain {domain:?}"))) };
+        let quorum = Quorum::of_domain(self.overlay, &record.policy)?;
         match quorum.threshold() {
             threshold if threshold.is_stuck => Ok(()),
-            threshold => Err(format!(
+            threshold => Err(bad(&format!(
                 "{domain:?} decides for itself: {} organisations have a voice there, and {} must agree",
                 threshold.electorate.active, threshold.needed
-            )),
+            ))),
         }
     }
 
@@ -329,7 +326,7 @@ impl Applier<'_, '_> {
     }
 
     /// Does what was just found to be possible.
-    fn enact(&mut self, act: &Act) -> Result<(), StoreError> {
+    fn enact(&mut self, act: &Act) -> Result<(), Abort> {
         let since = self.revision;
         match act {
             Act::SetPolicy { policy } => {
@@ -367,9 +364,8 @@ impl Applier<'_, '_> {
             Act::Reconfigure { change } => self.reconfigure(change)?,
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
-                if let Ok(record) = self.enrolled(key) {
-                    self.revoke(key, record)?;
-                }
+                let record = self.enrolled(key)?;
+                self.revoke(key, record)?;
             }
         }
         Ok(())
@@ -377,14 +373,14 @@ impl Applier<'_, '_> {
 }
 
 /// Whether enough organisations have a voice for what is asked of them.
-fn can_be_met(threshold: Threshold) -> Result<(), String> {
+fn can_be_met(threshold: Threshold) -> Result<(), Abort> {
     let Threshold { needed, electorate, is_stuck } = threshold;
     match is_stuck {
-        true => Err(format!(
+        true => Err(bad(&format!(
             "nobody could ever change this policy: it asks for {needed} organisations, and {} of those that it names \
              have somebody enrolled",
             electorate.active
-        )),
+        ))),
         false => Ok(()),
     }
 }

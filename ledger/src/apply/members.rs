@@ -37,10 +37,10 @@ pub(crate) struct Ground<'a, E> {
 
 impl<E: Entries> Ground<'_, E> {
     /// Why the member list cannot change so, as things stand.
-    pub(crate) fn check(&self, change: &Reconfiguration) -> Result<(), String> {
-        let next = self.members.epoch().next();
-        if self.entry::<EpochRecord>(&name::epoch(next))?.is_some() {
-            return Err(format!("another reconfiguration is pending: wait until epoch {next} has begun"));
+    pub(crate) fn check(&self, change: &Reconfiguration) -> Result<(), Abort> {
+        if self.is_pending()? {
+            let next = self.members.epoch().next();
+            return Err(bad(&format!("another reconfiguration is pending: wait until epoch {next} has begun")));
         }
         self.next(change)?;
         change.rekey.iter().try_for_each(|rekey| self.is_of_one(&rekey.old, &rekey.new.organisation))?;
@@ -48,45 +48,50 @@ impl<E: Entries> Ground<'_, E> {
     }
 
     /// Members of the next epoch after this change.
-    pub(crate) fn next(&self, change: &Reconfiguration) -> Result<Committee, String> {
-        let members = change.members(self.members).map_err(|why| why.to_string())?;
+    pub(crate) fn next(&self, change: &Reconfiguration) -> Result<Committee, Abort> {
+        let members = change.members(self.members).map_err(|why| bad(&why.to_string()))?;
         let next = Committee::new(self.members.group(), self.members.epoch().next(), members);
-        next.map(|next| next.after(self.boundary)).ok_or_else(|| "these keys make no group".to_owned())
+        next.map(|next| next.after(self.boundary)).ok_or_else(|| bad("these keys make no group"))
     }
 
-    fn check_joiner(&self, joiner: &Joiner) -> Result<(), String> {
+    /// Whether the members of the next epoch are decided.
+    fn is_pending(&self) -> Result<bool, StoreError> {
+        Ok(self.entry::<EpochRecord>(&name::epoch(self.members.epoch().next()))?.is_some())
+    }
+
+    fn check_joiner(&self, joiner: &Joiner) -> Result<(), Abort> {
         let Joiner { organisation, key, .. } = joiner;
         if self.entry::<MemberRecord>(&name::member(key))?.is_some() {
-            return Err(format!("{key} is or was a member's: a joiner has a key of its own"));
+            return Err(bad(&format!("{key} is or was a member's: a joiner has a key of its own")));
         }
         if self.entry::<Revision>(&name::organisation(organisation))?.is_none() {
-            return Err(format!("no organisation {organisation:?}"));
+            return Err(bad(&format!("no organisation {organisation:?}")));
         }
         if !joiner.has_sound_addresses() {
-            return Err(format!("{key} has at most 8 multiaddrs of at most 255 bytes"));
+            return Err(bad(&format!("{key} has at most 8 multiaddrs of at most 255 bytes")));
         }
-        joiner.check().map_err(|why| format!("{key}: {why}"))?;
+        joiner.check().map_err(|why| bad(&format!("{key}: {why}")))?;
         joiner.statement.as_ref().map_or(Ok(()), |statement| self.check_statement(key, statement))
     }
 
-    fn is_of_one(&self, old: &PublicKey, organisation: &str) -> Result<(), String> {
+    fn is_of_one(&self, old: &PublicKey, organisation: &str) -> Result<(), Abort> {
         match self.entry::<MemberRecord>(&name::member(old))? {
             Some(known) if known.organisation == organisation => Ok(()),
-            _ => Err(format!("{old} is not of {organisation:?}: a member's new key is of its organisation")),
+            _ => Err(bad(&format!("{old} is not of {organisation:?}: a member's new key is of its organisation"))),
         }
     }
 
-    fn check_statement(&self, key: &PublicKey, statement: &JoinStatement) -> Result<(), String> {
+    fn check_statement(&self, key: &PublicKey, statement: &JoinStatement) -> Result<(), Abort> {
         let said = &statement.checkpoint;
         let record: Option<EpochRecord> = self.entry(&name::epoch(said.epoch))?;
         let begun = record.filter(|_| said.epoch <= self.members.epoch());
         let members = begun.and_then(|record| record.committee(self.members.group(), said.epoch));
-        let unknown = || format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch);
+        let unknown = || bad(&format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch));
         let members = members.ok_or_else(unknown)?;
-        if !self.is_recent(statement).map_err(told)? {
-            return Err(format!("{key} states slot {}: more than an hour old, or not executed yet", said.seq));
+        if !self.is_recent(statement)? {
+            return Err(bad(&format!("{key} states slot {}: more than an hour old, or not executed yet", said.seq)));
         }
-        statement.check(key, &members, &rules()).map_err(|why| format!("{key}: {why}"))
+        statement.check(key, &members, &rules()).map_err(|why| bad(&format!("{key}: {why}")))
     }
 
     fn is_recent(&self, statement: &JoinStatement) -> Result<bool, StoreError> {
@@ -106,8 +111,8 @@ impl<E: Entries> Ground<'_, E> {
         Ok(None)
     }
 
-    fn entry<T: BorshDeserialize>(&self, name: &[u8]) -> Result<Option<T>, String> {
-        self.entries.entry(GROUP, name).map_err(told)
+    fn entry<T: BorshDeserialize>(&self, name: &[u8]) -> Result<Option<T>, StoreError> {
+        self.entries.entry(GROUP, name)
     }
 }
 
@@ -119,7 +124,7 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// Why the member list cannot change so, as things stand.
-    pub(super) fn check_reconfiguration(&self, change: &Reconfiguration) -> Result<(), String> {
+    pub(super) fn check_reconfiguration(&self, change: &Reconfiguration) -> Result<(), Abort> {
         self.ground().check(change)
     }
 
@@ -138,7 +143,7 @@ impl<'s> Applier<'_, 's> {
             return Err(bad(&format!("the proposal {id} names no joiner")));
         };
         let joiner = change.joiner_mut(key).ok_or_else(|| bad(&format!("the proposal {id} does not name {key}")))?;
-        self.ground().check_statement(key, statement).map_err(|why| bad(&why))?;
+        self.ground().check_statement(key, statement)?;
         let known = joiner.statement.as_ref().map(|known| known.checkpoint.seq);
         if known.is_some_and(|known| known > statement.checkpoint.seq) {
             return Err(bad(&format!("{key} has stated a later slot than {}", statement.checkpoint.seq)));
@@ -149,8 +154,8 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// Names the members of the next epoch, after what was just found to be possible.
-    pub(super) fn reconfigure(&mut self, change: &Reconfiguration) -> Result<(), StoreError> {
-        let Ok(next) = self.ground().next(change) else { return Ok(()) };
+    pub(super) fn reconfigure(&mut self, change: &Reconfiguration) -> Result<(), Abort> {
+        let next = self.ground().next(change)?;
         let epoch = next.epoch();
         let record = EpochRecord { after: next.base(), members: next.keys().copied().collect() };
         self.overlay.put(GROUP, name::epoch(epoch), &record);
@@ -172,8 +177,4 @@ impl<'s> Applier<'_, 's> {
 
 fn bad(why: &str) -> Abort {
     Abort::refused(Code::BadAct, why)
-}
-
-fn told(error: StoreError) -> String {
-    error.to_string()
 }

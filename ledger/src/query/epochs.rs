@@ -6,6 +6,7 @@ use crate::apply::Ground;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::Act;
 use crate::format::membership::{Joiner, Reconfiguration};
+use crate::state::abort::Abort;
 use crate::state::record::{EpochRecord, MemberRecord};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
@@ -68,7 +69,12 @@ impl<'a> StateView<'a> {
             Ok(joiner
                 .map(|Joiner { key, .. }| format!("{key} is not ready: it has stated no checkpoint of the last hour")))
         };
-        let refused = ground.check(change).err().map_or_else(unready, |why| Ok(Some(why)))?;
+        let refused = match ground.check(change) {
+            Ok(()) => unready()?,
+            Err(Abort::Refused(why)) => Some(why.detail),
+            Err(Abort::Store(error)) => return Err(error),
+            Err(Abort::Deferred(why)) => Some(format!("{why:?}")),
+        };
         Ok(Plan { present: members.clone(), next: ground.next(change).ok(), refused })
     }
 
