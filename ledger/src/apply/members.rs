@@ -88,6 +88,10 @@ impl<E: Entries> Ground<'_, E> {
         let members = begun.and_then(|record| record.committee(self.members.group(), said.epoch));
         let unknown = || bad(&format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch));
         let members = members.ok_or_else(unknown)?;
+        let next: Option<EpochRecord> = self.entry(&name::epoch(said.epoch.next()))?;
+        if said.seq <= members.base() || next.is_some_and(|next| said.seq > next.after) {
+            return Err(bad(&format!("{key} states slot {}, which is none of epoch {}", said.seq, said.epoch)));
+        }
         if !self.is_recent(statement)? {
             return Err(bad(&format!("{key} states slot {}: more than an hour old, or not executed yet", said.seq)));
         }
