@@ -215,10 +215,12 @@ impl Applier<'_, '_> {
         Ok(self.quorum.insert(Arc::new(quorum)).clone())
     }
 
-    fn look_up(&mut self, principals: usize) -> Result<(), Abort> {
+    pub(super) fn look_up(&mut self, principals: usize) -> Result<(), Abort> {
         match self.budget.take_voices(principals) {
             true => Ok(()),
-            false => Err(bad("proposals and approvals that ask for more voices than one envelope may have counted")),
+            false => Err(bad(
+                "proposals and approvals that ask for more voices and signatures than one envelope may have counted",
+            )),
         }
     }
 
@@ -232,7 +234,8 @@ impl Applier<'_, '_> {
                 Quorum::price_of_domain(policy) + theirs
             }
             Act::SetGroupPolicy { policy } => Quorum::price_of_group(policy),
-            Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } | Act::Reconfigure { .. } => 0,
+            Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
+            Act::Reconfigure { change } => change.entries(),
         };
         self.look_up(price)
     }

@@ -147,6 +147,7 @@ impl<'s> Applier<'_, 's> {
             return Err(bad(&format!("the proposal {id} names no joiner")));
         };
         let joiner = change.joiner_mut(key).ok_or_else(|| bad(&format!("the proposal {id} does not name {key}")))?;
+        self.look_up(statement.entries())?;
         self.ground().check_statement(key, statement)?;
         let known = joiner.statement.as_ref().map(|known| known.checkpoint.seq);
         if known.is_some_and(|known| known > statement.checkpoint.seq) {
