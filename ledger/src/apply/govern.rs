@@ -160,13 +160,12 @@ impl Applier<'_, '_> {
 
     /// Ends an open proposal for its author.
     fn withdraw(&mut self, id: &ProposalId) -> Result<(), Abort> {
-        let mut proposal = self.open_proposal(id)?;
+        let proposal = self.open_proposal(id)?;
         if proposal.author != self.author() {
             let detail = format!("only {}, who made the proposal, takes it back", proposal.author);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
-        self.end_proposal(*id, &mut proposal, ProposalFate::Withdrawn);
-        Ok(self.overlay.put_indexed(self.domain, name::proposal(id), Some(&proposal))?)
+        Ok(self.end_proposal(*id, proposal, ProposalFate::Withdrawn)?)
     }
 
     pub(super) fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
@@ -175,9 +174,15 @@ impl Applier<'_, '_> {
         proposal.filter(|proposal| proposal.end.is_none()).ok_or_else(none)
     }
 
-    fn end_proposal(&mut self, id: ProposalId, proposal: &mut Proposal, how: ProposalFate) {
+    pub(super) fn end_proposal(
+        &mut self,
+        id: ProposalId,
+        mut proposal: Proposal,
+        how: ProposalFate,
+    ) -> Result<(), StoreError> {
         proposal.end = Some(ProposalEnd { revision: self.revision, how });
         self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
+        self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))
     }
 
     /// Whether the author's word counts as that of the organisation here.
@@ -240,8 +245,11 @@ impl Applier<'_, '_> {
         self.look_up(price)
     }
 
-    /// Does what is proposed once enough organisations agree and every joiner is ready.
-    pub(super) fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
+    /// Does what is proposed once enough organisations agree and nothing has to be waited for, if it is not too late.
+    pub(super) fn decide(&mut self, id: ProposalId, proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
+        if let Some(how) = self.outlived(&proposal) {
+            return Ok(self.end_proposal(id, proposal, how)?);
+        }
         if quorum.is_met(self.overlay, &proposal.approvals)? && self.is_ready(&proposal.act)? {
             self.weigh(&proposal.act)?;
             let how = match self.check(&proposal.act) {
@@ -252,7 +260,7 @@ impl Applier<'_, '_> {
                 Err(Abort::Refused(why)) => ProposalFate::Failed(why.detail),
                 Err(other) => return Err(other),
             };
-            self.end_proposal(id, &mut proposal, how);
+            return Ok(self.end_proposal(id, proposal, how)?);
         }
         Ok(self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))?)
     }

@@ -2,7 +2,7 @@
 
 use super::Applier;
 use crate::format::constants::GROUP;
-use crate::format::governance::Act;
+use crate::format::governance::{Act, Proposal, ProposalFate};
 use crate::format::membership::{JoinStatement, Joiner, Reconfiguration};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
@@ -132,17 +132,31 @@ impl<'s> Applier<'_, 's> {
         self.ground().check(change)
     }
 
-    /// Whether each joiner that an act names has stated a recent checkpoint. A proposal waits until then.
+    /// Whether no other reconfiguration is pending, and each joiner that an act names has stated a recent checkpoint. A
+    /// proposal waits until then.
     pub(super) fn is_ready(&self, act: &Act) -> Result<bool, StoreError> {
+        let ground = self.ground();
         match act {
-            Act::Reconfigure { change } => Ok(self.ground().unready(change)?.is_none()),
+            Act::Reconfigure { change } => Ok(!ground.is_pending()? && ground.unready(change)?.is_none()),
             _ => Ok(true),
         }
+    }
+
+    /// End of a reconfiguration that was proposed in an epoch that is over: its approvals were for other members.
+    pub(super) fn outlived(&self, proposal: &Proposal) -> Option<ProposalFate> {
+        let members = self.place.members;
+        let is_over = matches!(proposal.act, Act::Reconfigure { .. }) && proposal.since.seq() <= members.base();
+        let why =
+            || format!("the epoch in which it was proposed is over: propose it again, in epoch {}", members.epoch());
+        is_over.then(|| ProposalFate::Failed(why()))
     }
 
     /// Puts a joiner's statement into an open proposal, instead of an older one.
     pub(super) fn ready(&mut self, id: &ProposalId, key: &PublicKey, statement: &JoinStatement) -> Result<(), Abort> {
         let mut proposal = self.open_proposal(id)?;
+        if let Some(how) = self.outlived(&proposal) {
+            return Ok(self.end_proposal(*id, proposal, how)?);
+        }
         let Act::Reconfigure { change } = &mut proposal.act else {
             return Err(bad(&format!("the proposal {id} names no joiner")));
         };

@@ -179,8 +179,58 @@ fn one_reconfiguration_is_pending_at_a_time() {
     assert!(refused(&mut world, remove(1)).contains("another reconfiguration is pending"));
     approve(&mut world, second, 1);
     approve(&mut world, second, 2);
-    let Some(ProposalFate::Failed(why)) = end(&world, second) else { panic!("it cannot take effect") };
-    assert!(why.contains("another reconfiguration is pending"), "{why}");
+    assert_eq!(end(&world, second), None, "it is open until the epoch ends");
+    assert!(world.ledger.next_voters().is_some_and(|next| next.keys().eq(&[0, 1, 2].map(key))));
+}
+
+/// The reason for which a proposal could not be done any more.
+fn failed(world: &World, proposal: ProposalId) -> String {
+    let Some(ProposalFate::Failed(why)) = end(world, proposal) else { panic!("{:?}", end(world, proposal)) };
+    why
+}
+
+#[test]
+fn a_reconfiguration_ends_with_the_epoch_in_which_it_was_proposed() {
+    let mut world = World::new();
+    let (leaves, joins) = (proposed(&mut world, remove(2)), proposed(&mut world, with(joiner(4))));
+    agreed(&mut world, remove(3));
+    fill(&mut world);
+    approve(&mut world, leaves, 1);
+    assert_eq!(
+        end(&world, leaves).map(|_| failed(&world, leaves).contains("propose it again, in epoch 1")),
+        Some(true)
+    );
+    assert_eq!(ready(&mut world, joins, 4).code, None);
+    assert!(failed(&world, joins).contains("the epoch in which it was proposed is over"));
+    let again = agreed(&mut world, remove(2));
+    assert_eq!(end(&world, again), Some(ProposalFate::Effective));
+}
+
+#[test]
+fn a_stated_slot_is_one_of_the_stated_epoch() {
+    let mut world = World::new();
+    agreed(&mut world, remove(3));
+    fill(&mut world);
+    let last = statement(&world, 4);
+    world.slot(&[]);
+    let (mut above, mut below) = (last.clone(), statement(&world, 4));
+    above.checkpoint.seq = world.ledger.executed().seq;
+    below.checkpoint.seq = last.checkpoint.seq;
+    assert!(refused(&mut world, stating(4, above)).contains("which is none of epoch 0"));
+    assert!(refused(&mut world, stating(4, below)).contains("which is none of epoch 1"));
+    proposed(&mut world, stating(4, last));
+}
+
+#[test]
+fn a_state_from_before_a_pause_of_weeks_is_not_recent() {
+    let mut world = World::new();
+    world.slot(&[]);
+    world.slot(&[]);
+    let old = statement(&world, 4);
+    world.time += 3 * 7 * 24 * HOUR;
+    assert!(refused(&mut world, stating(4, old)).contains("more than an hour old"));
+    let fresh = statement(&world, 4);
+    proposed(&mut world, stating(4, fresh));
 }
 
 #[test]
