@@ -3,7 +3,8 @@
 use super::*;
 use core::cell::Cell;
 use core::ops::ControlFlow;
-use quorate_ledger::{MemoryStore, Read, Store, StoreError, Table};
+use quorate_ledger::policy::DomainPolicy;
+use quorate_ledger::{MemoryStore, Principal, Read, Store, StoreError, Table};
 use support::world::write;
 
 /// Store of which only the first reads succeed.
@@ -98,6 +99,8 @@ fn a_slot_that_proposes_members_fails_with_each_read_that_fails() {
 
 #[test]
 fn a_slot_that_proposes_a_policy_fails_with_each_read_that_fails() {
-    let policy = quorate_ledger::policy::DomainPolicy::new(vec![], vec![]);
-    fails_at_each_read(World::new(), 0, Op::Propose { act: Act::CreateDomain { name: "third".into(), policy } });
+    let mut world = World::new();
+    world.does(0, &[write("f", "x")]);
+    let policy = DomainPolicy::new(vec![Principal::Organisation("org-1".into())], vec![Principal::Everyone]);
+    fails_at_each_read(world, 0, Op::Propose { act: Act::CreateDomain { name: "third".into(), policy } });
 }
