@@ -60,5 +60,8 @@ pub const SESSION_HEADER: &str = "quorate-session";
 /// Media type of a signed envelope, as `POST /v1/envelopes` takes it.
 pub const ENVELOPE_TYPE: &str = OCTETS_TYPE;
 
+/// Media type of a question in JSON.
+pub const JSON_TYPE: &str = "application/json";
+
 /// Media type of a [`Problem`] (RFC 9457).
 pub const PROBLEM_TYPE: &str = "application/problem+json";

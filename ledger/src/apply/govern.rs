@@ -45,6 +45,7 @@ impl Applier<'_, '_> {
             Op::Propose { act } => self.propose(act),
             Op::Approve { proposal } => self.approve(proposal),
             Op::Withdraw { proposal } => self.withdraw(proposal),
+            Op::Ready { proposal, key, statement } => self.ready(proposal, key, statement),
             Op::Attest { envelope, approve } => self.attest(envelope, *approve),
             Op::Suggest { conflict, file, reason } => self.suggest(conflict, *file, reason),
             Op::Vote { conflict, side } => self.vote(conflict, *side),
@@ -79,7 +80,7 @@ impl Applier<'_, '_> {
     }
 
     fn enrol(&mut self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Abort> {
-        self.check_enrolment(key, organisation, proof).map_err(|why| bad(&why))?;
+        self.check_enrolment(key, organisation, proof)?;
         Ok(self.admit(key, organisation)?)
     }
 
@@ -107,15 +108,14 @@ impl Applier<'_, '_> {
     }
 
     /// Why a key cannot be enrolled: a revoked key is known for ever.
-    fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), String> {
-        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
-        if known(&name::author(key))? {
-            return Err(format!("{key} is or was enrolled"));
+    fn check_enrolment(&self, key: &PublicKey, organisation: &str, proof: &Signature) -> Result<(), Abort> {
+        if self.overlay.has(GROUP, &name::author(key))? {
+            return Err(bad(&format!("{key} is or was enrolled")));
         }
-        if !known(&name::organisation(organisation))? {
-            return Err(format!("no organisation {organisation:?}"));
+        if !self.overlay.has(GROUP, &name::organisation(organisation))? {
+            return Err(bad(&format!("no organisation {organisation:?}")));
         }
-        keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| format!("{key}: {why}"))
+        keys::check_possession(Purpose::Author, organisation, key, proof).map_err(|why| bad(&format!("{key}: {why}")))
     }
 
     /// Revokes a key and ends its locks, which nobody could give back any more.
@@ -131,7 +131,7 @@ impl Applier<'_, '_> {
             return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
         }
         self.weigh(act)?;
-        self.check(act).map_err(|why| bad(&why))?;
+        self.check(act)?;
         let id = ProposalId::of(&self.id, self.index);
         let quorum = self.quorum()?;
         let speaks = self.may_agree(&quorum);
@@ -160,24 +160,29 @@ impl Applier<'_, '_> {
 
     /// Ends an open proposal for its author.
     fn withdraw(&mut self, id: &ProposalId) -> Result<(), Abort> {
-        let mut proposal = self.open_proposal(id)?;
+        let proposal = self.open_proposal(id)?;
         if proposal.author != self.author() {
             let detail = format!("only {}, who made the proposal, takes it back", proposal.author);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
-        self.end_proposal(*id, &mut proposal, ProposalFate::Withdrawn);
-        Ok(self.overlay.put_indexed(self.domain, name::proposal(id), Some(&proposal))?)
+        Ok(self.end_proposal(*id, proposal, ProposalFate::Withdrawn)?)
     }
 
-    fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
+    pub(super) fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
         let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
         let none = || Abort::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name));
         proposal.filter(|proposal| proposal.end.is_none()).ok_or_else(none)
     }
 
-    fn end_proposal(&mut self, id: ProposalId, proposal: &mut Proposal, how: ProposalFate) {
+    pub(super) fn end_proposal(
+        &mut self,
+        id: ProposalId,
+        mut proposal: Proposal,
+        how: ProposalFate,
+    ) -> Result<(), StoreError> {
         proposal.end = Some(ProposalEnd { revision: self.revision, how });
         self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
+        self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))
     }
 
     /// Whether the author's word counts as that of the organisation here.
@@ -197,7 +202,7 @@ impl Applier<'_, '_> {
     }
 
     /// Quorum of this domain, as it is after everything before in the envelope.
-    fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
+    pub(super) fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
         if let Some(known) = &self.quorum {
             return Ok(known.clone());
         }
@@ -215,10 +220,12 @@ impl Applier<'_, '_> {
         Ok(self.quorum.insert(Arc::new(quorum)).clone())
     }
 
-    fn look_up(&mut self, principals: usize) -> Result<(), Abort> {
+    pub(super) fn look_up(&mut self, principals: usize) -> Result<(), Abort> {
         match self.budget.take_voices(principals) {
             true => Ok(()),
-            false => Err(bad("proposals and approvals that ask for more voices than one envelope may have counted")),
+            false => Err(bad(
+                "proposals and approvals that ask for more voices and signatures than one envelope may have counted",
+            )),
         }
     }
 
@@ -233,29 +240,34 @@ impl Applier<'_, '_> {
             }
             Act::SetGroupPolicy { policy } => Quorum::price_of_group(policy),
             Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
+            Act::Reconfigure { change } => change.entries(),
         };
         self.look_up(price)
     }
 
-    /// Does what is proposed once enough organisations agree.
-    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
-        if quorum.is_met(self.overlay, &proposal.approvals)? {
+    /// Does what is proposed once enough organisations agree and nothing has to be waited for, if it is not too late.
+    pub(super) fn decide(&mut self, id: ProposalId, proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
+        if let Some(how) = self.outlived(&proposal) {
+            return Ok(self.end_proposal(id, proposal, how)?);
+        }
+        if quorum.is_met(self.overlay, &proposal.approvals)? && self.is_ready(&proposal.act)? {
             self.weigh(&proposal.act)?;
             let how = match self.check(&proposal.act) {
                 Ok(()) => {
                     self.enact(&proposal.act)?;
                     ProposalFate::Effective
                 }
-                Err(why) => ProposalFate::Failed(why),
+                Err(Abort::Refused(why)) => ProposalFate::Failed(why.detail),
+                Err(other) => return Err(other),
             };
-            self.end_proposal(id, &mut proposal, how);
+            return Ok(self.end_proposal(id, proposal, how)?);
         }
         Ok(self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))?)
     }
 
-    /// Why something cannot be done as things stand.
-    fn check(&self, act: &Act) -> Result<(), String> {
-        let known = |name: &[u8]| self.overlay.has(GROUP, name).map_err(|error| error.to_string());
+    /// Refuses what cannot be done as things stand. A store that cannot be read is no reason, for it is one replica's.
+    fn check(&self, act: &Act) -> Result<(), Abort> {
+        let known = |name: &[u8]| self.overlay.has(GROUP, name);
         match act {
             Act::SetPolicy { policy } => self.check_policy(policy),
             Act::SetGroupPolicy { policy } => self.check_group_policy(policy),
@@ -267,53 +279,51 @@ impl Applier<'_, '_> {
                 self.check_policy(policy)?;
                 match is_name(name) && !known(&name::domain(name))? {
                     true => Ok(()),
-                    false => Err(format!("{name:?} is no name of a domain, or taken")),
+                    false => Err(bad(&format!("{name:?} is no name of a domain, or taken"))),
                 }
             }
             Act::AddOrganisation { name } => match is_name(name) && !known(&name::organisation(name))? {
                 true => Ok(()),
-                false => Err(format!("{name:?} is no name of an organisation, or taken")),
+                false => Err(bad(&format!("{name:?} is no name of an organisation, or taken"))),
             },
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
-            Act::Revoke { key } => {
-                self.enrolled(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
-            }
+            Act::Revoke { key } => self.enrolled(key).map(drop),
+            Act::Reconfigure { change } => self.check_reconfiguration(change),
         }
     }
 
     /// Refuses a policy that nobody could ever change.
-    fn check_policy(&self, policy: &DomainPolicy) -> Result<(), String> {
-        policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_domain(self.overlay, policy).map_err(|error| error.to_string())?;
+    fn check_policy(&self, policy: &DomainPolicy) -> Result<(), Abort> {
+        policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
+        let quorum = Quorum::of_domain(self.overlay, policy)?;
         match quorum.threshold() {
             threshold if threshold.is_stuck && threshold.electorate.active >= threshold.needed => {
-                Err("nobody could ever change this policy: no author who may write is enrolled".into())
+                Err(bad("nobody could ever change this policy: no author who may write is enrolled"))
             }
             threshold => can_be_met(threshold),
         }
     }
 
-    fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), String> {
-        policy.check(self.place.organisations).map_err(|why| why.to_string())?;
-        let quorum = Quorum::of_group(self.overlay, policy).map_err(|error| error.to_string())?;
+    fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), Abort> {
+        policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
+        let quorum = Quorum::of_group(self.overlay, policy)?;
         match quorum.threshold().is_stuck {
-            true => Err("it could never be changed: it asks for more organisations than it lets speak".into()),
+            true => Err(bad("it could never be changed: it asks for more organisations than it lets speak")),
             false => Ok(()),
         }
     }
 
     /// The group decides for a domain only where that cannot decide for itself.
-    fn needs_rescue(&self, domain: &str) -> Result<(), String> {
-        let record: Option<DomainRecord> =
-            self.overlay.get(GROUP, &name::domain(domain)).map_err(|error| error.to_string())?;
-        let Some(record) = record else { return Err(format!("no domain {domain:?}")) };
-        let quorum = Quorum::of_domain(self.overlay, &record.policy).map_err(|error| error.to_string())?;
+    fn needs_rescue(&self, domain: &str) -> Result<(), Abort> {
+        let record: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(domain))?;
+        let Some(record) = record else { return Err(bad(&format!("no domain {domain:?}"))) };
+        let quorum = Quorum::of_domain(self.overlay, &record.policy)?;
         match quorum.threshold() {
             threshold if threshold.is_stuck => Ok(()),
-            threshold => Err(format!(
+            threshold => Err(bad(&format!(
                 "{domain:?} decides for itself: {} organisations have a voice there, and {} must agree",
                 threshold.electorate.active, threshold.needed
-            )),
+            ))),
         }
     }
 
@@ -327,7 +337,7 @@ impl Applier<'_, '_> {
     }
 
     /// Does what was just found to be possible.
-    fn enact(&mut self, act: &Act) -> Result<(), StoreError> {
+    fn enact(&mut self, act: &Act) -> Result<(), Abort> {
         let since = self.revision;
         match act {
             Act::SetPolicy { policy } => {
@@ -362,11 +372,11 @@ impl Applier<'_, '_> {
                 self.applied.decisions.push(Decision::Organisation);
                 self.quorum = None;
             }
+            Act::Reconfigure { change } => self.reconfigure(change)?,
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
-                if let Ok(record) = self.enrolled(key) {
-                    self.revoke(key, record)?;
-                }
+                let record = self.enrolled(key)?;
+                self.revoke(key, record)?;
             }
         }
         Ok(())
@@ -374,14 +384,14 @@ impl Applier<'_, '_> {
 }
 
 /// Whether enough organisations have a voice for what is asked of them.
-fn can_be_met(threshold: Threshold) -> Result<(), String> {
+fn can_be_met(threshold: Threshold) -> Result<(), Abort> {
     let Threshold { needed, electorate, is_stuck } = threshold;
     match is_stuck {
-        true => Err(format!(
+        true => Err(bad(&format!(
             "nobody could ever change this policy: it asks for {needed} organisations, and {} of those that it names \
              have somebody enrolled",
             electorate.active
-        )),
+        ))),
         false => Ok(()),
     }
 }

@@ -1,12 +1,19 @@
 //! Epochs, and the members of each.
 
-use super::StateView;
 use super::page::{self, Page};
-use crate::format::constants::GROUP;
+use super::{QueryError, StateView};
+use crate::apply::Ground;
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
+use crate::format::governance::Act;
+use crate::format::membership::{Joiner, Reconfiguration};
+use crate::state::abort::Abort;
 use crate::state::record::{EpochRecord, MemberRecord};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
-use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum};
+use quorate_pbft::{Committee, Epoch, PublicKey, ReplicaId, SeqNum};
+
+/// Open proposals of the group that are looked at for joiners.
+const JOINERS_MAX: usize = 64;
 
 /// Period of one member list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +28,17 @@ pub struct EpochEntry {
     pub members: Vec<(ReplicaId, PublicKey, String)>,
 }
 
+/// Plan of a reconfiguration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The voters now.
+    pub present: Committee,
+    /// The voters of the next epoch, with the last slot before it; none where the change makes no member list.
+    pub next: Option<Committee>,
+    /// Why it could not take effect now.
+    pub refused: Option<String>,
+}
+
 impl<'a> StateView<'a> {
     /// The epochs in order, after the epoch `from`.
     pub fn epochs(&self, from: Option<Epoch>, limit: usize) -> Result<Page<EpochEntry>, StoreError> {
@@ -29,6 +47,35 @@ impl<'a> StateView<'a> {
         let numbers = (first..=self.ledger.head().epoch.get()).take(limit + 1).map(Epoch::new);
         let found = numbers.map(|epoch| self.epoch(epoch)).collect::<Result<_, _>>()?;
         Ok(Page::cut(found, limit, |entry: &EpochEntry| entry.epoch.to_string()))
+    }
+
+    /// Joiners that open proposals of the group name, the newest proposal's first.
+    pub fn joiners(&self) -> Result<Vec<Joiner>, QueryError> {
+        let open = self.proposals(Some(GROUP_DOMAIN), true, None, JOINERS_MAX)?;
+        let named = open.items.into_iter().filter_map(|entry| match entry.proposal.act {
+            Act::Reconfigure { change } => Some(change),
+            _ => None,
+        });
+        Ok(named.flat_map(|change| change.joiners().cloned().collect::<Vec<_>>()).collect())
+    }
+
+    /// Plan of a reconfiguration, as if the next slot decided it now.
+    pub fn plan(&self, change: &Reconfiguration) -> Result<Plan, StoreError> {
+        let (members, head) = (self.ledger.voters(), self.ledger.head());
+        let (seq, time) = (head.seq.next(), head.time);
+        let ground = Ground { entries: &self.read, members, boundary: self.ledger.boundary(seq), seq, time };
+        let unready = || {
+            let joiner = ground.unready(change)?;
+            Ok(joiner
+                .map(|Joiner { key, .. }| format!("{key} is not ready: it has stated no checkpoint of the last hour")))
+        };
+        let refused = match ground.check(change) {
+            Ok(()) => unready()?,
+            Err(Abort::Refused(why)) => Some(why.detail),
+            Err(Abort::Store(error)) => return Err(error),
+            Err(Abort::Deferred(why)) => Some(format!("{why:?}")),
+        };
+        Ok(Plan { present: members.clone(), next: ground.next(change).ok(), refused })
     }
 
     fn epoch(&self, epoch: Epoch) -> Result<EpochEntry, StoreError> {

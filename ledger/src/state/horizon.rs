@@ -24,6 +24,19 @@ impl Marks {
         self.floor
     }
 
+    /// The oldest slot within the horizon when so much is measured, more than was noted. Where the slots of the last step
+    /// below the horizon lie beyond it too, as after a leap, none of them is within it.
+    #[cfg(feature = "execution")]
+    pub(crate) fn floor_at(&self, measure: u64, horizon: u64) -> SeqNum {
+        let mut later = self.clone();
+        later.advance(measure, SeqNum::new(u64::MAX), horizon);
+        let (step, beyond) = ((horizon / STEPS).max(1), measure.saturating_sub(horizon));
+        match later.marks.as_slice() {
+            [(passed, _), (_, next), ..] if passed.saturating_add(step) <= beyond => *next,
+            _ => later.floor,
+        }
+    }
+
     /// Notes what is measured after `slot`, and moves the floor.
     pub(crate) fn advance(&mut self, measure: u64, slot: SeqNum, horizon: u64) {
         let step = (horizon / STEPS).max(1);
@@ -75,6 +88,19 @@ mod tests {
             marks.advance(seq * 10, slot(seq), 6_400);
             assert!(marks.marks.len() as u64 <= STEPS + 2);
         }
+    }
+
+    #[cfg(feature = "execution")]
+    #[test]
+    fn after_a_leap_no_slot_before_it_is_within_the_horizon() {
+        let mut marks = Marks::default();
+        for seq in 1..=100 {
+            marks.advance(1_000 + seq, slot(seq), 6_400);
+        }
+        assert_eq!(marks.floor_at(1_100 + 6_400, 6_400), slot(1), "the last step lies within it in part");
+        assert!(marks.floor_at(1_201 + 6_400, 6_400) > slot(100));
+        marks.advance(50_000, slot(101), 6_400);
+        assert_eq!(marks.floor_at(50_001, 6_400), slot(101));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// Form of so many bytes in lower-case hex.
 pub struct Hex<const BYTES: usize>;
 
+/// Form of a list of keys.
+pub type Keys = Vec<Hex<32>>;
+
 impl<const BYTES: usize> JsonSchema for Hex<BYTES> {
     fn inline_schema() -> bool {
         true

@@ -34,6 +34,8 @@ mod zip;
 mod debug;
 mod group;
 mod partitions;
+mod members;
+mod join;
 mod epochs;
 
 // Files and their history.
@@ -135,8 +137,9 @@ enum Command {
     DiffState(diff_state::DiffState),
     #[command(subcommand)]
     Debug(debug::Command),
-    /// List the voters
-    Members(Reach),
+    Members(members::Args),
+    #[command(subcommand)]
+    Join(join::Command),
     #[command(subcommand)]
     Epochs(epochs::Command),
     /// List the other members as a node hears them
@@ -224,7 +227,8 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Restore(args) => snapshot::restore(args),
         Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
-        Command::Members(reach) => wait(group::members(reach)),
+        Command::Members(args) => wait(members::run(args)),
+        Command::Join(command) => join::run(command),
         Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Partitions(reach) => wait(partitions::run(reach)),

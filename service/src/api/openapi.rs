@@ -60,6 +60,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
     let (method, body) = match route.request {
         Request::Get => return ("get", operation),
         Request::PostBytes | Request::PostStream => ("post", Body::Bytes(OCTETS)),
+        Request::PostJson(shape) => ("post", Body::Json(shape)),
         Request::PutJson(shape) => ("put", Body::Json(shape)),
     };
     let is_required = !matches!(route.request, Request::PostStream);
